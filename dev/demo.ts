@@ -1,0 +1,46 @@
+import type { PasswordHasher } from '../origin/auth/passwords.ts'
+import { insertAccount, insertSubscription } from '../origin/auth/queries.ts'
+import type { Sql } from '../origin/database.ts'
+
+interface DemoAccount {
+  email: string
+  role: string
+  plan: string
+}
+
+/** One for each role, on plans that let their answers differ. */
+export const demoAccounts: readonly DemoAccount[] = [
+  { email: 'guest@example.com', role: 'guest', plan: 'free' },
+  { email: 'user@example.com', role: 'user', plan: 'free' },
+  { email: 'subscriber@example.com', role: 'subscriber', plan: 'pro' },
+  { email: 'admin@example.com', role: 'admin', plan: 'business' },
+  { email: 'superadmin@example.com', role: 'superadmin', plan: 'enterprise' },
+]
+
+/**
+ * Adds the accounts that are missing and leaves those that are there as they are.
+ *
+ * @returns the addresses added now
+ */
+export async function seedDemoAccounts(
+  sql: Sql,
+  passwords: PasswordHasher,
+  password: string,
+): Promise<string[]> {
+  const passwordHash = await passwords.hash(password)
+  const added: string[] = []
+  await sql.begin(async (transaction) => {
+    for (const { email, role, plan } of demoAccounts) {
+      const userId = await insertAccount(transaction, {
+        email,
+        passwordHash,
+        displayName: `Demo ${role}`,
+        role,
+      })
+      if (!userId) continue
+      await insertSubscription(transaction, userId, plan)
+      added.push(email)
+    }
+  })
+  return added
+}

@@ -1,0 +1,46 @@
+import { Hono } from 'hono'
+import { Problem, problemResponse } from '../../shared/errors.ts'
+import { assertionHeader } from '../../shared/headers.ts'
+import type { OpenAssertion } from '../../shared/identity.ts'
+import type { Log } from '../../shared/log.ts'
+import { type RequestLogEnv, requestLog } from '../../shared/request-log.ts'
+
+interface ReportsOptions {
+  openAssertion: OpenAssertion
+  log: Log
+}
+
+/**
+ * A team's own service behind the gateway. It holds no keys but the gateway's public ones and asks nobody who is calling: the
+ * assertion says so, and the policy table has checked permission and feature before a request gets here.
+ */
+export function createReports({ openAssertion, log }: ReportsOptions) {
+  const app = new Hono<RequestLogEnv>()
+  app.use(requestLog(log))
+  app.get('/live', (c) => c.json({ status: 'pass' }))
+
+  app.get('/v1/reports', async (c) => {
+    const assertion = await openAssertion(c.req.header(assertionHeader) ?? '')
+    if (!assertion?.user) throw new Problem('untrusted_caller')
+    const { email, plan, features } = assertion.user
+    return c.json({
+      prepared_for: email,
+      plan,
+      reports: [
+        { name: 'active_users', unit: 'people' },
+        { name: 'revenue', unit: 'EUR' },
+        ...(features.includes('advanced_analytics') ? [{ name: 'retention', unit: 'percent' }] : []),
+      ],
+    })
+  })
+
+  app.notFound(() => {
+    throw new Problem('not_found')
+  })
+  app.onError((error, c) => {
+    const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
+    if (problem.status >= 500) log.error({ request_id: c.get('requestId'), err: error }, 'request failed')
+    return problemResponse(problem, c.get('requestId'))
+  })
+  return app
+}

@@ -1,0 +1,30 @@
+import { createAssertionOpener } from '../../shared/identity.ts'
+import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { serveUntilStopped } from '../../shared/node/serve.ts'
+import { createReports } from './app.ts'
+
+const config = configFromEnvironment([
+  'HOST',
+  'LOG_LEVEL',
+  'REPORTS_PORT',
+  'DRAIN_SECONDS',
+  'ASSERTION_PUBLIC_JWKS',
+])
+const log = createLog('reports', config.LOG_LEVEL)
+const openAssertion = await createAssertionOpener({
+  keys: config.ASSERTION_PUBLIC_JWKS.keys,
+  audience: 'reports',
+})
+const app = createReports({ openAssertion, log })
+
+await serveUntilStopped({
+  fetch: app.fetch,
+  hostname: config.HOST,
+  port: config.REPORTS_PORT,
+  log,
+  keepAliveSeconds: 75,
+  drainSeconds: config.DRAIN_SECONDS,
+  onStopping: () => {},
+  onStopped: async () => {},
+})

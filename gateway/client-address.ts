@@ -1,0 +1,33 @@
+import ipaddr from 'ipaddr.js'
+import { Problem } from '../shared/errors.ts'
+
+interface AddressFacts {
+  /** The other end of the socket. */
+  peer: string | undefined
+  forwardedFor: string | null
+  /** Proxies of ours in front of the gateway; each appends the address it saw. */
+  trustedHops: number
+}
+
+/**
+ * The client's address: the socket's peer or, behind `n` proxies of ours, the n-th entry of X-Forwarded-For from the right. What
+ * stands further left was written by the client and is not read.
+ *
+ * @throws Problem `client_address_unknown` where the request came around the proxies
+ */
+export function clientAddress({ peer, forwardedFor, trustedHops }: AddressFacts): string {
+  const hops = forwardedFor?.split(',') ?? []
+  const claimed = trustedHops === 0 ? peer : hops[hops.length - trustedHops]?.trim()
+  if (!claimed || !ipaddr.isValid(claimed)) {
+    throw new Problem('client_address_unknown', { cause: `no address at ${trustedHops} trusted hops` })
+  }
+  return ipaddr.process(claimed).toString()
+}
+
+/** What counts as one caller: an IPv4 address, or the /64 that an IPv6 customer has to himself. */
+export function addressKey(address: string): string {
+  const parsed = ipaddr.parse(address)
+  if (parsed.kind() === 'ipv4') return address
+  const prefix = (parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16))
+  return `${prefix.join(':')}::/64`
+}

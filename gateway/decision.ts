@@ -1,0 +1,106 @@
+import { Problem } from '../shared/errors.ts'
+import type { AssertionFor } from './assertions.ts'
+import { addressKey } from './client-address.ts'
+import { requireRights } from './guards.ts'
+import type { Limit, Limiter } from './limits.ts'
+import type { Policy, Route } from './policy.ts'
+import { readTarget } from './target.ts'
+import type { VerifiedToken, VerifyToken } from './tokens.ts'
+
+/** All that a decision looks at: a request's head, never its body. */
+export interface RequestHead {
+  method: string
+  /** Path and query as they stand in the request line. */
+  target: string
+  /** All values of a header joined by commas, or null. */
+  header(name: string): string | null
+  /** The client's address. */
+  address: string
+}
+
+export interface Decision {
+  route: Route
+  target: string
+  caller: VerifiedToken | null
+  /** What the upstream will believe. */
+  assertion: string
+  /** Fields that the limits add to the answer. */
+  limitFields: Record<string, string>
+}
+
+interface DecideOptions {
+  policy: Policy
+  verifyToken: VerifyToken
+  limiter: Limiter
+  assertionFor: AssertionFor
+  addressQuota: number
+  addressWindowSeconds: number
+  userWindowSeconds: number
+}
+
+/** RFC 6750, section 2.1; the scheme's name is case-insensitive. */
+const bearer = /^bearer +([^ ,]+)$/i
+
+/**
+ * Decides what becomes of a request: path, row, caller, rights, limits, size, in this order, so that what is cheap to refuse is
+ * refused first.
+ */
+export function createDecide(options: DecideOptions) {
+  const { policy, verifyToken, limiter, assertionFor } = options
+
+  const addressLimit = (address: string): Limit => ({
+    name: 'address',
+    key: addressKey(address),
+    quota: options.addressQuota,
+    windowSeconds: options.addressWindowSeconds,
+  })
+
+  /** The quota comes from the token: there is no second place to configure. */
+  const userLimit = ({ identity }: VerifiedToken): Limit => ({
+    name: 'user',
+    key: identity.sub,
+    quota: identity.quota,
+    windowSeconds: options.userWindowSeconds,
+  })
+
+  /** Who is calling. A failed try counts against the address, and an address over its limit is not worth a signature check. */
+  async function authenticate(head: RequestHead): Promise<VerifiedToken> {
+    const limit = addressLimit(head.address)
+    limiter.refuseKnown(limit)
+    try {
+      const authorization = head.header('authorization')
+      if (authorization === null) throw new Problem('token_missing')
+      const token = bearer.exec(authorization)?.[1]
+      if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
+      return await verifyToken(token)
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) await limiter.count([limit])
+      throw error
+    }
+  }
+
+  /** @throws Problem with the refusal */
+  return async function decide(head: RequestHead): Promise<Decision> {
+    const { path, query } = readTarget(head.target)
+    const route = policy.match(head.method, path)
+    const caller = route.who === 'user' ? await authenticate(head) : null
+    const limitFields = await limiter.count(
+      route.limits.map((name) =>
+        name === 'user' && caller ? userLimit(caller) : addressLimit(head.address),
+      ),
+    )
+    if (caller) requireRights(route, caller.identity)
+    const length = Number(head.header('content-length') ?? 0)
+    if (!(length <= route.body_bytes))
+      throw new Problem('body_too_large', { members: { limit_bytes: route.body_bytes } })
+    return {
+      route,
+      target: path + query,
+      caller,
+      limitFields,
+      assertion: await assertionFor(caller, route.upstream),
+    }
+  }
+}
+
+export type Decide = ReturnType<typeof createDecide>

@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import { importKey, publicJwkSchema } from '../shared/keys.ts'
+import type { Log } from '../shared/log.ts'
+import type { Now } from './ports.ts'
+
+interface KeySetOptions {
+  /** Gets the JWKS document. */
+  fetchKeys: () => Promise<unknown>
+  now: Now
+  log: Log
+  /** Age from which the set is read again. */
+  freshSeconds?: number
+  /** Age up to which the last known set still verifies while the origin cannot be asked. */
+  staleSeconds?: number
+  /** Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded number of them. */
+  cooldownSeconds?: number
+}
+
+export class KeysUnavailableError extends Error {
+  constructor(cause?: unknown) {
+    super('no usable key set', { cause })
+    this.name = 'KeysUnavailableError'
+  }
+}
+
+const jwksSchema = z.object({ keys: z.array(z.unknown()) })
+
+/** The origin's public keys, cached: one fetch in flight, a cooldown between fetches, and the last good set while they fail. */
+export function createKeySet(options: KeySetOptions) {
+  const { fetchKeys, now, log, freshSeconds = 300, staleSeconds = 86_400, cooldownSeconds = 10 } = options
+  let keys: Map<string, CryptoKey> | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+  let triedAt = Number.NEGATIVE_INFINITY
+  let reading: Promise<void> | undefined
+
+  const ageSeconds = () => (now() - readAt) / 1000
+
+  async function read(): Promise<void> {
+    triedAt = now()
+    try {
+      const document = jwksSchema.parse(await fetchKeys())
+      const next = new Map<string, CryptoKey>()
+      for (const candidate of document.keys) {
+        // A key we cannot use is somebody else's business: RFC 7517, section 5, says to ignore it.
+        const jwk = publicJwkSchema.safeParse(candidate)
+        if (jwk.success) next.set(jwk.data.kid, (await importKey(jwk.data)).key)
+      }
+      if (next.size === 0) throw new Error('the key set holds no usable key')
+      keys = next
+      readAt = now()
+    } catch (error) {
+      log.warn(
+        { err: error, age_seconds: Number.isFinite(readAt) ? Math.round(ageSeconds()) : null },
+        'key set not read',
+      )
+    }
+  }
+
+  /** Never rejects: what could not be read shows in `keys` and its age. */
+  async function readOnce(): Promise<void> {
+    if (now() - triedAt < cooldownSeconds * 1000 && !reading) return
+    reading ??= read().finally(() => {
+      reading = undefined
+    })
+    await reading
+  }
+
+  return {
+    /** Whether tokens can be verified at all. */
+    isUsable: () => keys !== undefined && ageSeconds() < staleSeconds,
+
+    /** Reads the set where it is missing or old. */
+    async refresh() {
+      if (!keys || ageSeconds() >= freshSeconds) await readOnce()
+    },
+
+    /**
+     * @returns undefined where no key has this id
+     * @throws KeysUnavailableError where there is no set to look in
+     */
+    async find(kid: string): Promise<CryptoKey | undefined> {
+      if (!keys || ageSeconds() >= staleSeconds) await readOnce()
+      else if (ageSeconds() >= freshSeconds) void readOnce()
+      if (keys && !keys.has(kid)) await readOnce()
+      if (!keys || ageSeconds() >= staleSeconds) throw new KeysUnavailableError()
+      return keys.get(kid)
+    },
+  }
+}
+
+export type KeySet = ReturnType<typeof createKeySet>

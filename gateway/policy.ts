@@ -1,0 +1,86 @@
+import { RegExpRouter } from 'hono/router/reg-exp-router'
+import { SmartRouter } from 'hono/router/smart-router'
+import { TrieRouter } from 'hono/router/trie-router'
+import { z } from 'zod'
+import { Problem } from '../shared/errors.ts'
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** Literal segments and `{parameters}`, nothing a router could read in two ways. */
+const pathPattern = /^(\/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$/
+
+const names = z.array(z.string().min(1)).min(1)
+
+/**
+ * A row of the policy table: one method of one path, where it goes, who may, and what it may cost. A row that `user` may use can ask
+ * for permissions (any of, all of), features (all of) and a level; all that it names must hold.
+ */
+export const routeSchema = z
+  .strictObject({
+    method: z.enum(methods),
+    path: z.string().regex(pathPattern),
+    upstream: z.string().min(1),
+    who: z.enum(['public', 'user']),
+    permissions: z.strictObject({ any: names.optional(), all: names.optional() }).optional(),
+    features: names.optional(),
+    level: z.int().min(0).max(100).optional(),
+    limits: z.array(z.enum(['address', 'user'])).min(1),
+    /** From the request's head to the answer's head. */
+    deadline_seconds: z.number().positive().max(3600).default(30),
+    body_bytes: z
+      .int()
+      .min(0)
+      .max(1024 ** 3)
+      .default(64 * 1024),
+  })
+  .refine((route) => route.who === 'user' || !(route.permissions || route.features || route.level), {
+    error: 'asks for rights, so it must be for users',
+  })
+  .refine((route) => route.who === 'user' || !route.limits.includes('user'), {
+    error: 'has a limit for users, so it must be for users',
+  })
+
+export type RouteRow = z.input<typeof routeSchema>
+export type Route = z.output<typeof routeSchema>
+
+/** Deny by default: what no row names does not exist. */
+export interface Policy {
+  /** @throws Problem `not_found`, `method_not_allowed` */
+  match(method: string, path: string): Route
+}
+
+/** @throws Error naming the row and the reason where the table cannot be used */
+export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly string[]): Policy {
+  const router = new SmartRouter<Map<string, Route>>({ routers: [new RegExpRouter(), new TrieRouter()] })
+  const paths = new Map<string, Map<string, Route>>()
+
+  for (const row of rows) {
+    const name = `${row.method} ${row.path}`
+    const parsed = routeSchema.safeParse(row)
+    if (!parsed.success)
+      throw new Error(`The policy row ${name} is not usable: ${z.prettifyError(parsed.error)}`)
+    const route = parsed.data
+    if (!upstreams.includes(route.upstream))
+      throw new Error(`The policy row ${name} goes to ${route.upstream}, which is no upstream`)
+    const atPath = paths.get(route.path) ?? new Map<string, Route>()
+    if (atPath.has(route.method)) throw new Error(`The policy row ${name} stands twice`)
+    if (!paths.has(route.path)) {
+      paths.set(route.path, atPath)
+      router.add('ALL', route.path.replaceAll(/\{([a-z_]+)\}/g, ':$1'), atPath)
+    }
+    atPath.set(route.method, route)
+    if (route.method === 'GET') atPath.set('HEAD', route)
+  }
+
+  return {
+    match(method, path) {
+      const [matches] = router.match('ALL', path)
+      const atPath = matches[0]?.[0]
+      if (!atPath) throw new Problem('not_found')
+      const route = atPath.get(method)
+      if (!route)
+        throw new Problem('method_not_allowed', { headers: { allow: [...atPath.keys()].join(', ') } })
+      return route
+    },
+  }
+}

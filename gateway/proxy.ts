@@ -1,0 +1,139 @@
+import { Problem } from '../shared/errors.ts'
+import { assertionHeader, isInternalHeader, requestIdHeader } from '../shared/headers.ts'
+import type { Decision } from './decision.ts'
+import { type Transport, TransportError } from './ports.ts'
+
+/** These belong to one connection (RFC 9110, section 7.6.1) and end here, both ways. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** What a client says of its own way here; rebuilt from what we saw. */
+const rebuilt = new Set(['host', 'forwarded', 'x-real-ip', 'via', 'expect', requestIdHeader])
+
+/** The user's token and cookies are for the gateway: an upstream that never has them cannot lose them. */
+const ours = new Set(['authorization', 'cookie'])
+
+/** What an upstream says of itself is nobody's business. */
+const revealing = new Set(['server', 'x-powered-by'])
+
+export interface ClientFacts {
+  address: string
+  requestId: string
+  /** `https` or `http`. */
+  scheme: string
+  host: string
+}
+
+interface ProxyOptions {
+  transport: Transport
+  /** Where each upstream stands, by its name in the policy table. */
+  upstreams: Record<string, string>
+}
+
+export function createProxy({ transport, upstreams }: ProxyOptions) {
+  /** @throws Problem `upstream_unreachable`, `upstream_timeout`, `body_too_large` */
+  return async function forward(
+    request: Request,
+    decision: Decision,
+    client: ClientFacts,
+  ): Promise<Response> {
+    const { route, target } = decision
+    const origin = upstreams[route.upstream]
+    if (!origin) throw new Error(`no upstream ${route.upstream}`)
+    const body = cappedBody(request, route.body_bytes)
+    try {
+      const answer = await transport({
+        origin,
+        target,
+        method: request.method,
+        headers: requestHeaders(request.headers, decision, client),
+        body: body?.stream ?? null,
+        signal: request.signal,
+        deadlineMs: route.deadline_seconds * 1000,
+      })
+      return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer.headers) })
+    } catch (error) {
+      if (body?.exceeded())
+        throw new Problem('body_too_large', { members: { limit_bytes: route.body_bytes } })
+      throw error instanceof TransportError ? toProblem(error) : error
+    }
+  }
+}
+
+function toProblem(error: TransportError): Problem {
+  switch (error.reason) {
+    case 'unreachable':
+      return new Problem('upstream_unreachable', { cause: error.cause })
+    case 'timeout':
+      return new Problem('upstream_timeout', { cause: error.cause })
+    case 'client_left':
+      // Nobody reads this answer; the log line should still tell it from a failure of ours.
+      return new Problem('bad_request', { cause: 'the client left' })
+  }
+}
+
+/** Header names that the Connection field makes hop-by-hop for this message. */
+function named(connection: string | null): Set<string> {
+  return new Set(connection?.split(',').map((name) => name.trim().toLowerCase()))
+}
+
+function requestHeaders(from: Headers, { assertion }: Decision, client: ClientFacts): Headers {
+  const dropped = named(from.get('connection'))
+  const headers = new Headers()
+  for (const [name, value] of from) {
+    const drop =
+      hopByHop.has(name) ||
+      rebuilt.has(name) ||
+      ours.has(name) ||
+      name.startsWith('x-forwarded-') ||
+      isInternalHeader(name) ||
+      dropped.has(name)
+    if (!drop) headers.append(name, value)
+  }
+  // Set last: no Connection field of a client's can take these away.
+  headers.set(assertionHeader, assertion)
+  headers.set(requestIdHeader, client.requestId)
+  headers.set('x-forwarded-for', client.address)
+  headers.set('x-forwarded-proto', client.scheme)
+  headers.set('x-forwarded-host', client.host)
+  headers.set('via', '1.1 gatehouse')
+  return headers
+}
+
+function answerHeaders(from: Headers): Headers {
+  const dropped = named(from.get('connection'))
+  const headers = new Headers()
+  for (const [name, value] of from) {
+    const drop = hopByHop.has(name) || revealing.has(name) || isInternalHeader(name) || dropped.has(name)
+    if (!drop) headers.append(name, value)
+  }
+  headers.append('via', '1.1 gatehouse')
+  return headers
+}
+
+/** A body that fails once it is longer than its cap, whatever its length was said to be; null where there is none. */
+function cappedBody(request: Request, capBytes: number) {
+  const length = request.headers.get('content-length')
+  if (!request.body || length === '0' || (length === null && !request.headers.has('transfer-encoding')))
+    return null
+  let seenBytes = 0
+  const stream = request.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        seenBytes += chunk.byteLength
+        if (seenBytes > capBytes) controller.error(new Error('body over its cap'))
+        else controller.enqueue(chunk)
+      },
+    }),
+  )
+  return { stream, exceeded: () => seenBytes > capBytes }
+}

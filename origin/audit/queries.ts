@@ -1,0 +1,30 @@
+import type { Client } from '../caller.ts'
+import type { Queryable } from '../database.ts'
+
+/** Every security event. Its row is written in the transaction of its cause: without the one, the other did not happen. */
+export type AuditAction =
+  | 'account.registered'
+  | 'account.registration_refused'
+  | 'login.succeeded'
+  | 'login.failed'
+  | 'session.ended'
+  | 'session.refresh_reused'
+
+interface AuditEvent {
+  action: AuditAction
+  /** Who did it; null where nobody had signed in. */
+  actorId: string | null
+  /** Whom it concerns. */
+  userId: string | null
+  sessionId?: string
+  client: Client
+  details?: Record<string, string | number | boolean>
+}
+
+export async function insertAuditRow(sql: Queryable, event: AuditEvent): Promise<void> {
+  const { action, actorId, userId, sessionId = null, client, details = {} } = event
+  await sql`
+    insert into audit_logs (action, actor_id, user_id, session_id, ip, user_agent, request_id, details)
+    values (${action}, ${actorId}, ${userId}, ${sessionId}, ${client.ip}, ${client.userAgent}, ${client.requestId},
+      ${sql.json(details)})`
+}

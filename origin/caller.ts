@@ -1,0 +1,40 @@
+import { createMiddleware } from 'hono/factory'
+import type { Identity } from '../shared/claims.ts'
+import { Problem } from '../shared/errors.ts'
+import { assertionHeader } from '../shared/headers.ts'
+import type { OpenAssertion } from '../shared/identity.ts'
+
+/** Where a request came from, as the gateway says; goes into audit rows, sessions and attempts. */
+export interface Client {
+  ip: string | null
+  userAgent: string | null
+  requestId: string
+}
+
+export interface OriginEnv {
+  Variables: { requestId: string; client: Client; user: Identity | null }
+}
+
+/**
+ * Lets in what the gateway vouches for and nothing else: a user's own token, or a header somebody wrote, is worth nothing here.
+ */
+export function requireGateway(open: OpenAssertion) {
+  return createMiddleware<OriginEnv>(async function requireGateway(c, next) {
+    const sealed = c.req.header(assertionHeader)
+    const assertion = sealed && (await open(sealed))
+    if (!assertion) throw new Problem('untrusted_caller')
+    c.set('user', assertion.user)
+    c.set('client', {
+      ip: c.req.header('x-forwarded-for') ?? null,
+      userAgent: c.req.header('user-agent')?.slice(0, 512) ?? null,
+      requestId: c.get('requestId'),
+    })
+    await next()
+  })
+}
+
+/** The signed-in caller. The policy table lets no other in; this holds where the two are joined wrongly. */
+export function requireUser(user: Identity | null): Identity {
+  if (!user) throw new Problem('token_missing')
+  return user
+}

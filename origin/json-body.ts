@@ -1,0 +1,38 @@
+import { zValidator } from '@hono/zod-validator'
+import { createMiddleware } from 'hono/factory'
+import type { z } from 'zod'
+import { Problem } from '../shared/errors.ts'
+
+/** A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. */
+export const requireJson = createMiddleware(async function requireJson(c, next) {
+  const mediaType = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') throw new Problem('unsupported_media_type')
+  await next()
+})
+
+/** Validates the body; each fault is named by a JSON pointer (RFC 6901) to its field. */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return zValidator('json', schema, (result) => {
+    if (!result.success)
+      throw new Problem('validation_failed', { members: { errors: faults(result.error.issues) } })
+  })
+}
+
+interface Issue {
+  code?: string
+  path: PropertyKey[]
+  message: string
+  keys?: string[]
+}
+
+function faults(issues: Issue[]) {
+  return issues.flatMap(({ code, path, message, keys }) =>
+    code === 'unrecognized_keys' && keys
+      ? keys.map((key) => ({ pointer: pointer([...path, key]), detail: 'is not a field one may set' }))
+      : [{ pointer: pointer(path), detail: message }],
+  )
+}
+
+function pointer(path: PropertyKey[]): string {
+  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}

@@ -1,0 +1,27 @@
+import { configFromEnvironment } from '../shared/node/environment.ts'
+import { createLog } from '../shared/node/log.ts'
+import { serveUntilStopped } from '../shared/node/serve.ts'
+import { buildOrigin } from './build.ts'
+import { originVariables } from './config.ts'
+
+const config = configFromEnvironment(originVariables)
+const log = createLog('origin', config.LOG_LEVEL)
+
+let stopping = false
+const origin = await buildOrigin(config, log, () => stopping).catch((error: Error) => {
+  log.error({ err: error }, `cannot start: ${error.message}`)
+  process.exit(1)
+})
+
+await serveUntilStopped({
+  fetch: origin.app.fetch,
+  hostname: config.HOST,
+  port: config.ORIGIN_PORT,
+  log,
+  keepAliveSeconds: 75,
+  drainSeconds: config.DRAIN_SECONDS,
+  onStopping: () => {
+    stopping = true
+  },
+  onStopped: origin.close,
+})

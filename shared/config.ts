@@ -1,0 +1,147 @@
+import { z } from 'zod'
+import { privateJwkSchema, publicJwkSchema } from './keys.ts'
+
+/** Every variable of every service, once. `.env.example` documents each; a test holds the two together. */
+
+const port = z.coerce.number().int().min(1).max(65_535)
+const url = (...schemes: string[]) =>
+  z.url({
+    protocol: new RegExp(`^(${schemes.join('|')})$`),
+    error: `must be a URL of ${schemes.join(' or ')}`,
+  })
+const seconds = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+)
+
+const origins = list.pipe(
+  z.array(
+    z.url().refine((text) => new URL(text).origin === text, {
+      error: 'must be exact origins such as https://app.example.com, without a path',
+    }),
+  ),
+)
+
+const json = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    context.addIssue('must be JSON')
+    return z.NEVER
+  }
+})
+
+/** 32 random bytes in base64. A phrase or a repeated byte has few different ones; random bytes practically never do. */
+const secret = z
+  .base64({ error: 'must be base64' })
+  .transform((text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)))
+  .refine((bytes) => bytes.length === 32, { error: 'must be 32 bytes in base64' })
+  .refine((bytes) => new Set(bytes).size >= 16, { error: 'is too weak: take random bytes (npm run secrets)' })
+
+export const variables = {
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  DRAIN_SECONDS: seconds(1, 300).default(25),
+
+  ISSUER_URL: url('http', 'https').default('http://127.0.0.1:8080'),
+  ACCESS_TOKEN_AUDIENCE: z.string().min(1).default('gatehouse'),
+
+  GATEWAY_PORT: port.default(8080),
+  GATEWAY_REPLICAS: count(1, 10_000).default(1),
+  ORIGIN_URL: url('http', 'https').default('http://127.0.0.1:8081'),
+  REPORTS_URL: url('http', 'https').default('http://127.0.0.1:8082'),
+  REDIS_URL: url('redis', 'rediss').optional(),
+  REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
+  ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),
+  CORS_ORIGINS: origins.default([]),
+  TRUSTED_PROXY_HOPS: count(0, 10).default(0),
+  LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
+  LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
+  LIMIT_USER_SECONDS: seconds(1, 86_400).default(3600),
+
+  ORIGIN_PORT: port.default(8081),
+  DATABASE_URL: url('postgres', 'postgresql'),
+  DATABASE_POOL_MAX: count(1, 1000).default(50),
+  DATABASE_IDLE_SECONDS: seconds(1, 86_400).default(30),
+  DATABASE_CONNECT_SECONDS: seconds(1, 300).default(10),
+  DATABASE_STATEMENT_SECONDS: seconds(1, 3600).default(30),
+  ASSERTION_PUBLIC_JWKS: json.pipe(z.object({ keys: z.array(publicJwkSchema).min(1) })),
+  KEY_ENCRYPTION_KEY: secret,
+  PASSWORD_DIGEST_KEY: secret,
+  PASSWORD_MIN_LENGTH: count(8, 64).default(12),
+  PASSWORD_HASH_COST: count(10, 15).default(12),
+  PASSWORD_HASH_THREADS: count(1, 64).default(2),
+  PASSWORD_HASH_QUEUE: count(1, 10_000).default(64),
+  ACCESS_TOKEN_SECONDS: seconds(60, 3600).default(900),
+  REFRESH_TOKEN_SECONDS: seconds(60, 31_536_000).default(604_800),
+  SESSION_SECONDS: seconds(60, 31_536_000).default(2_592_000),
+
+  REPORTS_PORT: port.default(8082),
+} as const
+
+export type VariableName = keyof typeof variables
+
+export type Config<Name extends VariableName> = { [K in Name]: z.output<(typeof variables)[K]> }
+
+/** What is wrong with the configuration, a sentence each. A value is never repeated: it may be a secret. */
+export class ConfigError extends Error {
+  readonly reasons: readonly string[]
+
+  constructor(reasons: readonly string[]) {
+    super(`The configuration is not usable:\n${reasons.map((reason) => `  - ${reason}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.reasons = reasons
+  }
+}
+
+type Environment = Record<string, string | undefined>
+
+/** Prefixes no other program uses: a variable under one that we do not know is a slip of the pen. */
+const ownPrefixes = [
+  'GATEWAY_',
+  'ORIGIN_',
+  'REPORTS_',
+  'ASSERTION_',
+  'ACCESS_TOKEN_',
+  'REFRESH_TOKEN_',
+  'SESSION_SECONDS',
+  'PASSWORD_',
+  'LIMIT_',
+  'TRUSTED_PROXY_',
+  'CORS_',
+  'KEY_ENCRYPTION_',
+]
+
+/**
+ * Reads the named variables, once.
+ *
+ * @param fileNames names set in `.env`, all of which must be ours
+ * @throws ConfigError naming each variable that is missing, malformed, weak or unknown, and why
+ */
+export function readConfig<Name extends VariableName>(
+  names: readonly Name[],
+  environment: Environment,
+  fileNames: readonly string[] = [],
+): Config<Name> {
+  const reasons: string[] = []
+  const config: Record<string, unknown> = {}
+  for (const name of names) {
+    const text = environment[name] === '' ? undefined : environment[name]
+    const result = variables[name].safeParse(text)
+    if (result.success) config[name] = result.data
+    else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
+    else for (const issue of result.error.issues) reasons.push(`${name}: ${issue.message}`)
+  }
+  for (const name of Object.keys(environment)) {
+    const ours = fileNames.includes(name) || ownPrefixes.some((prefix) => name.startsWith(prefix))
+    if (ours && !(name in variables)) reasons.push(`${name} is not a variable of Gatehouse`)
+  }
+  if (reasons.length > 0) throw new ConfigError(reasons)
+  return config as Config<Name>
+}

@@ -1,0 +1,111 @@
+/**
+ * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row before a branch.
+ *
+ * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default Retry-After;
+ * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
+ */
+interface ErrorRow {
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 429 | 431 | 500 | 502 | 503 | 504
+  title: string
+  challenge?: string
+  retryAfterSeconds?: number
+  type?: string
+}
+
+export const errors = {
+  bad_request: { status: 400, title: 'The request cannot be read' },
+  malformed_json: { status: 400, title: 'The body is not JSON' },
+  client_address_unknown: { status: 400, title: 'The request did not come through the expected proxies' },
+
+  token_missing: { status: 401, title: 'An access token is required', challenge: 'Bearer' },
+  invalid_token: {
+    status: 401,
+    title: 'The access token is not valid',
+    challenge: 'Bearer error="invalid_token"',
+  },
+  invalid_credentials: { status: 401, title: 'The email or the password is wrong' },
+  refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
+  refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
+  untrusted_caller: { status: 401, title: 'The caller is not one this service believes' },
+
+  permission_required: {
+    status: 403,
+    title: 'A permission is missing',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+  level_required: {
+    status: 403,
+    title: 'A higher role is required',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+  feature_required: {
+    status: 403,
+    title: 'The plan does not include this feature',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+
+  not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  body_timeout: { status: 408, title: 'The body did not arrive in time' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  validation_failed: { status: 422, title: 'The body does not fit its schema' },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  },
+
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  upstream_unreachable: { status: 502, title: 'The service behind cannot be reached', retryAfterSeconds: 1 },
+  keys_unavailable: { status: 503, title: 'Tokens cannot be checked right now', retryAfterSeconds: 2 },
+  database_unavailable: { status: 503, title: 'The database cannot be reached', retryAfterSeconds: 2 },
+  overloaded: { status: 503, title: 'Too busy right now', retryAfterSeconds: 1 },
+  stopping: { status: 503, title: 'This instance is stopping', retryAfterSeconds: 1 },
+  upstream_timeout: { status: 504, title: 'The service behind did not answer in time', retryAfterSeconds: 1 },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errors
+
+interface ProblemOptions {
+  /** Members of the code's own, told to the client beside the standard ones. */
+  members?: Record<string, unknown>
+  headers?: Record<string, string>
+  /** Told to the log alone. */
+  cause?: unknown
+}
+
+/** A refusal on its way out. What the client is told are `code` and `members`; `cause` stays in the log. */
+export class Problem extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly members: Record<string, unknown>
+  readonly headers: Record<string, string>
+
+  constructor(code: ErrorCode, { members = {}, headers = {}, cause }: ProblemOptions = {}) {
+    super(code, { cause })
+    this.name = 'Problem'
+    this.code = code
+    this.status = errors[code].status
+    this.members = members
+    this.headers = headers
+  }
+}
+
+/** The one place that makes an error body (RFC 9457). */
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const row: ErrorRow = errors[problem.code]
+  const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' })
+  if (row.challenge) headers.set('www-authenticate', row.challenge)
+  if (row.retryAfterSeconds) headers.set('retry-after', String(row.retryAfterSeconds))
+  for (const [name, value] of Object.entries(problem.headers)) headers.set(name, value)
+  const body = {
+    type: row.type ?? `urn:gatehouse:problem:${problem.code}`,
+    title: row.title,
+    status: row.status,
+    code: problem.code,
+    request_id: requestId,
+    ...problem.members,
+  }
+  return new Response(JSON.stringify(body), { status: row.status, headers })
+}

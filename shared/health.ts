@@ -1,0 +1,45 @@
+/** Health answers in the form of draft-inadarei-api-health-check: `warn` serves, but not as it should. */
+export type HealthStatus = 'pass' | 'warn' | 'fail'
+
+export interface HealthCheck {
+  status: HealthStatus
+  /** Milliseconds that the check took. */
+  time_ms?: number
+  detail?: string
+}
+
+/** The worst of the checks; `fail` answers 503, so that a load balancer needs to read no body. */
+export function healthResponse(
+  checks: Record<string, HealthCheck>,
+  more: Record<string, unknown> = {},
+): Response {
+  const statuses = Object.values(checks).map(({ status }) => status)
+  const status = statuses.includes('fail') ? 'fail' : statuses.includes('warn') ? 'warn' : 'pass'
+  return Response.json(
+    { status, checks, ...more },
+    {
+      status: status === 'fail' ? 503 : 200,
+      headers: { 'content-type': 'application/health+json', 'cache-control': 'no-store' },
+    },
+  )
+}
+
+/** Really asks, and gives up after `timeoutMs`: a check that hangs is a check that failed. */
+export async function check(ask: () => Promise<unknown>, timeoutMs = 1000): Promise<HealthCheck> {
+  const startedAt = performance.now()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
+  })
+  const timeMs = () => Math.round(performance.now() - startedAt)
+  try {
+    await Promise.race([ask(), timeout])
+    return { status: 'pass', time_ms: timeMs() }
+  } catch (error) {
+    // The error's own text may name hosts and users, and goes no further than this process.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unavailable'
+    return { status: 'fail', time_ms: timeMs(), detail: code }
+  } finally {
+    clearTimeout(timer)
+  }
+}

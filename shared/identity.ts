@@ -1,0 +1,97 @@
+import { jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
+import { createBoundedMap } from './bounded-map.ts'
+import { algorithm, type Identity, identitySchema } from './claims.ts'
+import { importKey, type PublicJwk, type SigningKey } from './keys.ts'
+
+/**
+ * The gateway's assertion: who is calling, signed by the gateway for one upstream and a short life.
+ * An upstream believes this and nothing else a request says of its caller.
+ */
+export const assertionIssuer = 'gatehouse-gateway'
+export const assertionLifeSeconds = 300
+const assertionType = 'gatehouse-assertion+jwt'
+
+/** Clocks of two machines may differ by this much. */
+const leewaySeconds = 5
+
+const assertionSchema = z.object({ user: identitySchema.nullable(), exp: z.number() })
+
+/** @param user null for a request that nobody had to sign in for */
+export function sealAssertion(
+  user: Identity | null,
+  { key, audience, nowSeconds, expiresAtSeconds }: SealOptions,
+): Promise<string> {
+  return new SignJWT({ user })
+    .setProtectedHeader({ alg: algorithm, kid: key.kid, typ: assertionType })
+    .setIssuer(assertionIssuer)
+    .setAudience(audience)
+    .setIssuedAt(nowSeconds)
+    .setExpirationTime(expiresAtSeconds)
+    .sign(key.key)
+}
+
+interface SealOptions {
+  key: SigningKey
+  audience: string
+  nowSeconds: number
+  expiresAtSeconds: number
+}
+
+export interface Assertion {
+  user: Identity | null
+}
+
+/** Opens an assertion; undefined for anything that is not one of the gateway's, for us, and still alive. */
+export type OpenAssertion = (sealed: string) => Promise<Assertion | undefined>
+
+interface OpenerOptions {
+  keys: readonly PublicJwk[]
+  audience: string
+  /** Milliseconds since 1970. */
+  now?: () => number
+  /** The gateway sends one assertion many times: its answer is kept for its life, so a signature is checked once. */
+  cacheSize?: number
+}
+
+export async function createAssertionOpener({
+  keys,
+  audience,
+  now = Date.now,
+  cacheSize = 20_000,
+}: OpenerOptions): Promise<OpenAssertion> {
+  const imported = new Map<string, CryptoKey>()
+  for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
+  const opened = createBoundedMap<string, z.infer<typeof assertionSchema>>(cacheSize)
+
+  return async function openAssertion(sealed) {
+    const known = opened.get(sealed)
+    if (known) return known.exp + leewaySeconds > now() / 1000 ? known : undefined
+    try {
+      const { payload } = await jwtVerify(
+        sealed,
+        ({ kid = '' }) => {
+          const key = imported.get(kid)
+          if (!key) throw new Error('unknown assertion key')
+          return key
+        },
+        {
+          algorithms: [algorithm],
+          typ: assertionType,
+          issuer: assertionIssuer,
+          audience,
+          requiredClaims: ['exp', 'iat'],
+          maxTokenAge: assertionLifeSeconds,
+          clockTolerance: leewaySeconds,
+          currentDate: new Date(now()),
+        },
+      )
+      const assertion = assertionSchema.parse(payload)
+      opened.set(sealed, assertion)
+      return assertion
+    } catch {
+      // Every failure is the same refusal: the caller learns nothing of which check it failed.
+      return undefined
+    }
+  }
+}
