@@ -122,9 +122,7 @@ function answerHeaders(from: Headers): Headers {
 
 /** A body that fails once it is longer than its cap, whatever its length was said to be; null where there is none. */
 function cappedBody(request: Request, capBytes: number) {
-  const length = request.headers.get('content-length')
-  if (!request.body || length === '0' || (length === null && !request.headers.has('transfer-encoding')))
-    return null
+  if (!request.body || request.headers.get('content-length') === '0') return null
   let seenBytes = 0
   const stream = request.body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({

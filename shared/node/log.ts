@@ -1,21 +1,26 @@
-import { pino } from 'pino'
+import { type DestinationStream, pino } from 'pino'
 import type { Log } from '../log.ts'
 
 /**
- * JSON lines on standard output. Call sites name the fields they log; the list below is a second wall, for an object that
+ * JSON lines, on standard output unless told otherwise. Call sites name the fields they log; the list below is a second wall, for an object that
  * reaches the log whole.
  */
-export function createLog(service: string, level: string): Log {
-  return pino({
+export function createLog(
+  service: string,
+  level: string,
+  destination: DestinationStream = pino.destination(1),
+): Log {
+  const options = {
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: ['authorization', 'cookie', 'password', 'access_token', 'refresh_token', 'token'].flatMap(
         (name) => [name, `*.${name}`],
       ),
       censor: '[redacted]',
     },
-  })
+  }
+  return pino(options, destination)
 }
