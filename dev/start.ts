@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseEnv } from 'node:util'
+import { parseArgs, parseEnv } from 'node:util'
 import { createPasswordHasher } from '../origin/auth/passwords.ts'
 import { createDatabase } from '../origin/database.ts'
 import { migrate } from '../origin/migrate.ts'
@@ -11,10 +11,15 @@ import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import { requireFreePort, startService } from './service.ts'
 import { readState } from './state.ts'
 
-/** `npm start`: the whole of Gatehouse on one machine, to look at and to develop against. */
+/**
+ * `npm start`: the whole of Gatehouse on one machine, to look at and to develop against.
+ * `npm start -- --folder DIR` keeps database and secrets in DIR instead of .gatehouse.
+ */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const folder = join(root, '.gatehouse')
+const { folder } = parseArgs({
+  options: { folder: { type: 'string', default: join(root, '.gatehouse') } },
+}).values
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const step = (line: string) => say(`  ${line}`)
@@ -152,5 +157,5 @@ ${accounts.join('\n')}
     curl -s ${gateway}/auth/login -H 'content-type: application/json' \\
       -d '{"email":"subscriber@example.com","password":"${password}"}'
 
-Ctrl-C stops it; the data stays in .gatehouse/.`)
+Ctrl-C stops it; the data stays in ${relative(process.cwd(), folder) || folder}.`)
 }

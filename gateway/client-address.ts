@@ -21,7 +21,8 @@ export function clientAddress({ peer, forwardedFor, trustedHops }: AddressFacts)
   if (!claimed || !ipaddr.isValid(claimed)) {
     throw new Problem('client_address_unknown', { cause: `no address at ${trustedHops} trusted hops` })
   }
-  return ipaddr.process(claimed).toString()
+  // A zone (fe80::1%eth0) names an interface of this machine, not a part of the caller's address.
+  return ipaddr.process(claimed.replace(/%.*/, '')).toString()
 }
 
 /** What counts as one caller: an IPv4 address, or the /64 that an IPv6 customer has to himself. */

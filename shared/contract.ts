@@ -18,12 +18,18 @@ export function registerBody(minimumPasswordLength: number) {
   return z.strictObject({
     email,
     password: newPassword(minimumPasswordLength),
-    display_name: z.string().trim().min(1).max(80).optional(),
+    display_name: z
+      .string()
+      .trim()
+      .min(1)
+      .max(80)
+      .regex(/^\P{Cc}*$/u, { error: 'must not contain control characters' })
+      .optional(),
   })
 }
 
 export const loginBody = z.strictObject({
-  email: z.string().min(1).max(254),
+  email,
   password: z.string().min(1).max(1024),
 })
 

@@ -1,4 +1,5 @@
 import type { HttpBindings } from '@hono/node-server'
+import { generateSecrets } from '../dev/secrets.ts'
 import { createReports } from '../examples/reports/app.ts'
 import { createMemoryCounter } from '../gateway/adapters/memory.ts'
 import { buildGateway, type GatewayPorts } from '../gateway/build.ts'
@@ -10,7 +11,6 @@ import { originVariables } from '../origin/config.ts'
 import { readConfig } from '../shared/config.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
 import { createAssertionOpener } from '../shared/identity.ts'
-import { generateSecrets } from '../dev/secrets.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { createTestDatabase } from './servers/test-database.ts'
 
@@ -50,7 +50,10 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
   const origin = await buildOrigin(originConfig, originLog.log)
   const reports = createReports({
     log: reportsLog.log,
-    openAssertion: await createAssertionOpener({ keys: originConfig.ASSERTION_PUBLIC_JWKS.keys, audience: 'reports' }),
+    openAssertion: await createAssertionOpener({
+      keys: originConfig.ASSERTION_PUBLIC_JWKS.keys,
+      audience: 'reports',
+    }),
   })
 
   /** Every request that went upstream, as the upstream got it. */
@@ -62,7 +65,13 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
   const transport: Transport = async ({ origin, target, method, headers, body, signal }) => {
     const upstream = upstreams.get(origin)
     if (!upstream) throw new TransportError('unreachable', new Error(`nothing stands at ${origin}`))
-    const request = new Request(new URL(target, origin), { method, headers, body, signal, duplex: 'half' } as RequestInit)
+    const request = new Request(new URL(target, origin), {
+      method,
+      headers,
+      body,
+      signal,
+      duplex: 'half',
+    } as RequestInit)
     forwarded.push(request)
     return upstream(request)
   }
@@ -80,8 +89,13 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
   const bases = { gateway: 'http://gateway.test', origin: gatewayConfig.ORIGIN_URL }
 
   /** Calls the gateway as a client at `address` would. */
-  async function call(path: string, { address = '203.0.113.7', ...init }: RequestInit & Partial<Bindings> = {}) {
-    return gateway.fetch(new Request(bases.gateway + path, { duplex: 'half', ...init } as RequestInit), { address })
+  async function call(
+    path: string,
+    { address = '203.0.113.7', ...init }: RequestInit & Partial<Bindings> = {},
+  ) {
+    return gateway.fetch(new Request(bases.gateway + path, { duplex: 'half', ...init } as RequestInit), {
+      address,
+    })
   }
 
   /** Posts JSON to the gateway. */
