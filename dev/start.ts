@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, parseEnv } from 'node:util'
 import { createPasswordHasher } from '../origin/auth/passwords.ts'
@@ -7,7 +7,7 @@ import { createDatabase } from '../origin/database.ts'
 import { migrate } from '../origin/migrate.ts'
 import { ConfigError, readConfig } from '../shared/config.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
-import { startEmbeddedPostgres } from './embedded-postgres.ts'
+import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { requireFreePort, startService } from './service.ts'
 import { readState } from './state.ts'
 
@@ -65,6 +65,7 @@ async function start() {
     const database = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') })
     running.push(database)
     environment.DATABASE_URL = database.url
+    environment.DATABASE_POOL_MAX = String(servicePoolMax)
   }
   const config = readConfig(
     [
@@ -157,5 +158,5 @@ ${accounts.join('\n')}
     curl -s ${gateway}/auth/login -H 'content-type: application/json' \\
       -d '{"email":"subscriber@example.com","password":"${password}"}'
 
-Ctrl-C stops it; the data stays in ${relative(process.cwd(), folder) || folder}.`)
+Ctrl-C stops it; the data stays in ${folder}.`)
 }

@@ -1,0 +1,141 @@
+import { cp } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import postgres from 'postgres'
+import { type ChildServer, type SystemUser, startChildServer } from './child-server.ts'
+import { findFreePort } from './free-port.ts'
+import { findPostgresBinaries, hasExtensionLibrary } from './postgres-binaries.ts'
+import { run } from './run.ts'
+import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
+
+export interface RunningServer {
+  url: string
+  stop(): Promise<void>
+}
+
+const statistics = 'pg_stat_statements'
+
+/** A test's server may forget everything when the machine stops, and is not asked to be anything but fast. */
+const settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '300',
+  fsync: 'off',
+  full_page_writes: 'off',
+}
+
+/**
+ * Starts a PostgreSQL server with an empty cluster, or gives the one of `TEST_DATABASE_URL`. The URL's user may create
+ * databases. Where the server has the library, the URL's own database has the view `pg_stat_statements`, which counts
+ * the statements of all databases.
+ *
+ * @throws Error with what to install or set where there is no server to start
+ */
+export async function startPostgres(): Promise<RunningServer> {
+  const given = process.env.TEST_DATABASE_URL
+  if (given) return { url: given, stop: async () => {} }
+
+  const user = await findServerUser()
+  const folder = await createTemporaryFolder('postgres', user)
+  try {
+    const binaries = await readableBinaries(await findPostgresBinaries(), folder, user)
+    const dataDir = join(folder, 'data')
+    await initCluster(binaries, dataDir, user)
+    const countsStatements = hasExtensionLibrary(binaries, statistics)
+    const { url, server } = await startOnFreePort(binaries, dataDir, user, {
+      ...settings,
+      ...(countsStatements && { shared_preload_libraries: statistics, [`${statistics}.track`]: 'all' }),
+    })
+    if (countsStatements) await createExtension(url)
+    return {
+      url,
+      stop: async () => {
+        await server.end()
+        await removeFolder(folder)
+      },
+    }
+  } catch (error) {
+    await removeFolder(folder)
+    throw error
+  }
+}
+
+/** PostgreSQL refuses to run as root, so root lends it another user. */
+async function findServerUser(): Promise<SystemUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  for (const name of ['postgres', 'nobody']) {
+    const ids = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]).catch(() => undefined)
+    if (ids) return { uid: Number(ids[0]), gid: Number(ids[1]) }
+  }
+  throw new Error(
+    'PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody" to run it as.',
+  )
+}
+
+/** The other user may not reach what was fetched into a checkout below root's home: then it gets a copy. */
+async function readableBinaries(
+  binaries: string,
+  folder: string,
+  user: SystemUser | undefined,
+): Promise<string> {
+  if (!user) return binaries
+  try {
+    await run(join(binaries, 'postgres'), ['--version'], { ...user, cwd: folder })
+    return binaries
+  } catch {
+    const copy = join(folder, 'postgresql')
+    await cp(dirname(binaries), copy, { recursive: true, verbatimSymlinks: true })
+    return join(copy, 'bin')
+  }
+}
+
+async function initCluster(binaries: string, dataDir: string, user: SystemUser | undefined): Promise<void> {
+  const args = ['--pgdata', dataDir, '--username=postgres', '--auth=trust', '--encoding=UTF8', '--no-sync']
+  const options = { ...user, cwd: dirname(dataDir) }
+  try {
+    await run(join(binaries, 'initdb'), [...args, '--locale=C.UTF-8'], options)
+  } catch {
+    // Not every system has that locale; all have C, whose only difference is that it folds the case of ASCII alone.
+    await removeFolder(dataDir)
+    await run(join(binaries, 'initdb'), [...args, '--locale=C'], options)
+  }
+}
+
+/** Another process may take the port between our look and the server's start. */
+async function startOnFreePort(
+  binaries: string,
+  dataDir: string,
+  user: SystemUser | undefined,
+  parameters: Record<string, string>,
+): Promise<{ url: string; server: ChildServer }> {
+  const parameterArgs = Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  for (let attempt = 1; ; attempt++) {
+    const port = await findFreePort()
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+    try {
+      const server = await startChildServer({
+        command: join(binaries, 'postgres'),
+        args: ['-D', dataDir, '-p', `${port}`, ...parameterArgs],
+        folder: dirname(dataDir),
+        user,
+        endSignal: 'SIGINT',
+        ping: () => query(url, 'select 1'),
+      })
+      return { url, server }
+    } catch (error) {
+      if (attempt === 3 || !String(error).includes('Address already in use')) throw error
+    }
+  }
+}
+
+async function createExtension(url: string): Promise<void> {
+  await query(url, `create extension ${statistics}`)
+}
+
+async function query(url: string, statement: string): Promise<void> {
+  const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} })
+  try {
+    await sql.unsafe(statement)
+  } finally {
+    await sql.end()
+  }
+}

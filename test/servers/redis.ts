@@ -1,0 +1,88 @@
+import { createConnection } from 'node:net'
+import { type ChildServer, startChildServer } from './child-server.ts'
+import { findFreePort } from './free-port.ts'
+import type { RunningServer } from './postgres.ts'
+import { findRedisBinary } from './redis-binary.ts'
+import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
+
+/** A Redis of one test's own, for what it does to clients when it fails. */
+export interface PrivateRedis extends RunningServer {
+  /** That of the running process: another one after a restart. */
+  readonly pid: number
+  /** Stops it in its tracks: connections stay open and nothing answers. */
+  pause(): void
+  resume(): void
+  /** Ends it as a crash would: connections are reset, new ones refused. */
+  kill(): Promise<void>
+  /** Starts it on the same URL, empty, and resolves when it answers; kills it before where it still runs. */
+  restart(): Promise<void>
+}
+
+/** Databases are many, so that each test file has one of its own. */
+const settings = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--databases', '1000']
+
+/** Starts a Redis server, or gives the one of `TEST_REDIS_URL`. */
+export async function startRedis(): Promise<RunningServer> {
+  const given = process.env.TEST_REDIS_URL
+  return given ? { url: given, stop: async () => {} } : startPrivateRedis()
+}
+
+/**
+ * Starts a Redis server that keeps nothing on disk, on a free port of 127.0.0.1.
+ *
+ * @throws Error with what to install where there is no server to start
+ */
+export async function startPrivateRedis(): Promise<PrivateRedis> {
+  const { command, env } = await findRedisBinary()
+  const folder = await createTemporaryFolder('redis')
+
+  function start(port: number): Promise<ChildServer> {
+    return startChildServer({
+      command,
+      env,
+      args: [...settings, '--port', `${port}`],
+      folder,
+      endSignal: 'SIGKILL',
+      ping: () => ping(port),
+    })
+  }
+
+  const port = await findFreePort()
+  let server = await start(port).catch(async (error) => {
+    await removeFolder(folder)
+    throw error
+  })
+
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return server.pid
+    },
+    pause: () => server.signal('SIGSTOP'),
+    resume: () => server.signal('SIGCONT'),
+    kill: () => server.end(),
+    restart: async () => {
+      await server.end()
+      server = await start(port)
+    },
+    stop: async () => {
+      await server.end()
+      await removeFolder(folder)
+    },
+  }
+}
+
+function ping(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ port, host: '127.0.0.1', timeout: 1000 })
+    socket.on('connect', () => socket.write('PING\r\n'))
+    socket.on('data', (answer) => {
+      socket.destroy()
+      if (answer.toString() === '+PONG\r\n') resolve()
+      else reject(new Error(`Redis answered ${answer}`))
+    })
+    socket.on('timeout', () => socket.destroy(new Error('Redis did not answer in 1 s')))
+    socket.on('error', reject)
+    socket.on('close', () => reject(new Error('Redis closed the connection')))
+  })
+}
