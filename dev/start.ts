@@ -34,7 +34,7 @@ async function stop(exitCode: number) {
   for (const part of running.reverse()) await part.stop()
   process.exit(exitCode)
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     say('\nStopping.')
     stop(0)

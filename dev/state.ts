@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateSecrets, type Secrets } from './secrets.ts'
 
@@ -10,19 +11,22 @@ interface State {
   demoPassword: string
 }
 
-/** @param folder made where it is missing, readable by its owner alone */
+/**
+ * Reads the state, drawing what an earlier version had no need of.
+ *
+ * @param folder made where it is missing, readable by its owner alone
+ */
 export async function readState(folder: string): Promise<State> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, 'state.json')
-  try {
-    return JSON.parse(await readFile(file, 'utf8'))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
+  const kept: Partial<State> = existsSync(file) ? JSON.parse(await readFile(file, 'utf8')) : {}
   const state: State = {
-    secrets: await generateSecrets(),
     demoPassword: `demo-${randomBytes(9).toString('base64url')}`,
+    ...kept,
+    secrets: { ...(await generateSecrets()), ...kept.secrets },
   }
-  await writeFile(file, JSON.stringify(state, null, 2), { mode: 0o600, flag: 'wx' })
+  // Renamed into place: half a file would lose the keys to the data beside it.
+  await writeFile(`${file}.new`, JSON.stringify(state, null, 2), { mode: 0o600 })
+  await rename(`${file}.new`, file)
   return state
 }

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import { Problem, problemResponse } from '../shared/errors.ts'
 import type { OpenAssertion } from '../shared/identity.ts'
@@ -27,6 +28,22 @@ interface OriginOptions {
 /** No body of ours needs more: the longest is a registration. */
 const bodyBytes = 64 * 1024
 
+const limitBody = bodyLimit({
+  maxSize: bodyBytes,
+  onError: () => {
+    throw new Problem('body_too_large')
+  },
+})
+
+/** A body that breaks off is its sender's doing, not a failure of ours. */
+const capBody = createMiddleware(async function capBody(c, next) {
+  try {
+    return await limitBody(c, next)
+  } catch (cause) {
+    throw cause instanceof Problem ? cause : new Problem('bad_request', { cause })
+  }
+})
+
 /** The service that owns the accounts. Answers the gateway; health and public keys to anyone on its network. */
 export function createOrigin(options: OriginOptions) {
   const { sql, auth, keys, openAssertion, passwordMinLength, log, isStopping = () => false } = options
@@ -37,14 +54,7 @@ export function createOrigin(options: OriginOptions) {
   app.route('/.well-known', createWellKnownRoutes({ keys }))
 
   app.use(requireGateway(openAssertion))
-  app.use(
-    bodyLimit({
-      maxSize: bodyBytes,
-      onError: () => {
-        throw new Problem('body_too_large')
-      },
-    }),
-  )
+  app.use(capBody)
   app.route('/auth', createAuthRoutes({ auth, passwordMinLength }))
   app.route('/v1', createAccountRoutes({ sql }))
 

@@ -6,7 +6,7 @@ import { createAccessTokens } from './auth/access-tokens.ts'
 import { createPasswordHasher } from './auth/passwords.ts'
 import { createAuthService } from './auth/service.ts'
 import type { originVariables } from './config.ts'
-import { createDatabase } from './database.ts'
+import { closeSeconds, createDatabase } from './database.ts'
 import { createFirstKey, createKeyRing } from './keys/key-ring.ts'
 import { createSealing } from './keys/sealing.ts'
 import { requireNewestSchema } from './migrate.ts'
@@ -76,7 +76,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     async close() {
       clearInterval(keyRefresh)
       await passwords.close()
-      await sql.end()
+      await sql.end({ timeout: closeSeconds })
     },
   }
 }

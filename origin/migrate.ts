@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
 import { configFromEnvironment } from '../shared/node/environment.ts'
-import type { Sql } from './database.ts'
+import { closeSeconds, type Sql } from './database.ts'
+import { surviveLostConnections } from './transactions.ts'
 
 const folder = new URL('../sql/', import.meta.url)
 const schemaTable = 'schema_migrations'
@@ -18,7 +19,7 @@ const migrationLock = '4148305191'
  * @returns the versions applied now, none where the schema was already the newest
  */
 export async function migrate(databaseUrl: string): Promise<number[]> {
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} })
+  const sql = surviveLostConnections(postgres(databaseUrl, { max: 1, onnotice: () => {} }))
   try {
     const applied = await sql.begin(async (transaction) => {
       await transaction`select pg_advisory_xact_lock(${migrationLock})`
@@ -36,7 +37,7 @@ export async function migrate(databaseUrl: string): Promise<number[]> {
     })
     return applied.map(({ version }) => version)
   } finally {
-    await sql.end()
+    await sql.end({ timeout: closeSeconds })
   }
 }
 

@@ -12,6 +12,8 @@ const url = (...schemes: string[]) =>
 const seconds = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
+
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -21,7 +23,7 @@ const list = z.string().transform((text) =>
 
 const origins = list.pipe(
   z.array(
-    z.url().refine((text) => new URL(text).origin === text, {
+    z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
       error: 'must be exact origins such as https://app.example.com, without a path',
     }),
   ),
@@ -51,6 +53,8 @@ export const variables = {
 
   ISSUER_URL: url('http', 'https').default('http://127.0.0.1:8080'),
   ACCESS_TOKEN_AUDIENCE: z.string().min(1).default('gatehouse'),
+  CORS_ORIGINS: origins.default([]),
+  JWKS_CACHE_SECONDS: seconds(1, 86_400).default(300),
 
   GATEWAY_PORT: port.default(8080),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
@@ -59,7 +63,6 @@ export const variables = {
   REDIS_URL: url('redis', 'rediss').optional(),
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),
-  CORS_ORIGINS: origins.default([]),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
@@ -80,7 +83,21 @@ export const variables = {
   PASSWORD_HASH_QUEUE: count(1, 10_000).default(64),
   ACCESS_TOKEN_SECONDS: seconds(60, 3600).default(900),
   REFRESH_TOKEN_SECONDS: seconds(60, 31_536_000).default(604_800),
+  REFRESH_TOKEN_KEY: secret,
+  REFRESH_GRACE_SECONDS: seconds(0, 60).default(10),
   SESSION_SECONDS: seconds(60, 31_536_000).default(2_592_000),
+  SESSIONS_PER_USER: count(1, 1000).default(20),
+  DEVICE_COOKIE_KEY: secret,
+  LOCKOUT_TRIES: count(1, 100).default(5),
+  LOCKOUT_WINDOW_SECONDS: seconds(1, 86_400).default(900),
+  LOCKOUT_SECONDS: seconds(1, 86_400).default(900),
+  REQUIRE_VERIFIED_EMAIL: flag.default(false),
+  SIGNING_KEY_DAYS: count(1, 3650).default(90),
+  SERVICE_TOKEN_SECONDS: seconds(60, 3600).default(300),
+
+  SMTP_URL: url('smtp', 'smtps').optional(),
+  MAIL_FROM: z.string().min(3).max(320).default('Gatehouse <no-reply@localhost>'),
+  FRONTEND_URL: url('http', 'https').default('http://127.0.0.1:3000'),
 
   REPORTS_PORT: port.default(8082),
 } as const
@@ -111,6 +128,12 @@ const ownPrefixes = [
   'ACCESS_TOKEN_',
   'REFRESH_TOKEN_',
   'SESSION_SECONDS',
+  'SESSIONS_PER_',
+  'DEVICE_COOKIE_',
+  'LOCKOUT_',
+  'SIGNING_KEY_',
+  'SERVICE_TOKEN_',
+  'JWKS_',
   'PASSWORD_',
   'LIMIT_',
   'TRUSTED_PROXY_',

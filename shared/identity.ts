@@ -15,7 +15,7 @@ const assertionType = 'gatehouse-assertion+jwt'
 /** Clocks of two machines may differ by this much. */
 const leewaySeconds = 5
 
-const assertionSchema = z.object({ user: identitySchema.nullable(), exp: z.number() })
+const assertionSchema = z.object({ user: identitySchema.nullable(), iat: z.number(), exp: z.number() })
 
 /** @param user null for a request that nobody had to sign in for */
 export function sealAssertion(
@@ -62,7 +62,7 @@ export async function createAssertionOpener({
 }: OpenerOptions): Promise<OpenAssertion> {
   const imported = new Map<string, CryptoKey>()
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
-  const opened = createBoundedMap<string, z.infer<typeof assertionSchema>>(cacheSize)
+  const opened = createBoundedMap<string, Assertion & { exp: number }>(cacheSize)
 
   return async function openAssertion(sealed) {
     const known = opened.get(sealed)
@@ -86,7 +86,8 @@ export async function createAssertionOpener({
           currentDate: new Date(now()),
         },
       )
-      const assertion = assertionSchema.parse(payload)
+      const { user, iat, exp } = assertionSchema.parse(payload)
+      const assertion = { user, exp: Math.min(exp, iat + assertionLifeSeconds) }
       opened.set(sealed, assertion)
       return assertion
     } catch {

@@ -9,6 +9,12 @@ export type AuditAction =
   | 'login.failed'
   | 'session.ended'
   | 'session.refresh_reused'
+  | 'client.created'
+  | 'client.secret_rotated'
+  | 'client.disabled'
+  | 'client.authentication_failed'
+  | 'client.denied'
+  | 'client.token_issued'
 
 interface AuditEvent {
   action: AuditAction

@@ -95,7 +95,10 @@ export async function spendRefreshToken(sql: Queryable, hash: Uint8Array): Promi
   const [row] = await sql<[ChainLink?]>`
     with live as (
       update sessions set last_used_at = now()
-      where id = (select session_id from tokens where token_hash = ${hash} and kind = 'refresh')
+      where id = (
+          select session_id from tokens
+          where token_hash = ${hash} and kind = 'refresh' and spent_at is null and expires_at > now()
+        )
         and ended_at is null and expires_at > now()
         and exists (select from user_accounts where id = sessions.user_id and status = 'active')
       returning id

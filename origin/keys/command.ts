@@ -1,6 +1,6 @@
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { createDatabase } from '../database.ts'
+import { closeSeconds, createDatabase } from '../database.ts'
 import { createFirstKey } from './key-ring.ts'
 import { selectKeys } from './queries.ts'
 import { createSealing } from './sealing.ts'
@@ -32,4 +32,4 @@ switch (process.argv[2]) {
     process.stderr.write(usage)
     process.exitCode = 64
 }
-await sql.end()
+await sql.end({ timeout: closeSeconds })

@@ -3,6 +3,7 @@ import {
   importKey,
   type PublicJwk,
   privateJwkSchema,
+  publicJwkSchema,
   type SigningKey,
 } from '../../shared/keys.ts'
 import type { Sql } from '../database.ts'
@@ -32,7 +33,7 @@ export async function createKeyRing(sql: Sql, sealing: Sealing): Promise<KeyRing
     })
     return {
       signing: await importKey(privateJwkSchema.parse(JSON.parse(opened))),
-      published: keys.map(({ publicJwk }) => publicJwk),
+      published: keys.map(({ publicJwk }) => publicJwkSchema.parse(publicJwk)),
     }
   }
 

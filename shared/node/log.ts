@@ -16,9 +16,14 @@ export function createLog(
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
-      paths: ['authorization', 'cookie', 'password', 'access_token', 'refresh_token', 'token'].flatMap(
-        (name) => [name, `*.${name}`],
-      ),
+      paths: [
+        ...['authorization', 'cookie', 'password', 'access_token', 'refresh_token', 'token'].flatMap(
+          (name) => [name, `*.${name}`],
+        ),
+        // Where Postgres says on which row, or with which parameters, a statement failed: a password hash among them.
+        'err.detail',
+        'err.where',
+      ],
       censor: '[redacted]',
     },
   }

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ErrorCode, errors } from '../shared/errors.ts'
+import { callOrigin, postOrigin } from '../test/origin-call.ts'
+import { roomy } from '../test/roomy.ts'
+import { createWorld, type World } from '../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  await world.sql`
+    create function refuse_deed() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`
+  await world.sql`
+    create trigger refuse_deed before insert on user_subscriptions for each row execute function refuse_deed()`
+})
+afterAll(() => world.close())
+
+const text = (path: string, body: string, contentType = 'application/json') =>
+  callOrigin(world, path, { method: 'POST', headers: { 'content-type': contentType }, body })
+
+const refusals: [ErrorCode, string, () => Response | Promise<Response>][] = [
+  ['malformed_json', 'a body that is not JSON', () => text('/auth/login', '{')],
+  ['untrusted_caller', 'no assertion', () => world.originFetch('/v1/me')],
+  ['token_missing', 'nobody signed in', () => callOrigin(world, '/v1/me')],
+  [
+    'invalid_credentials',
+    'an unknown account',
+    () => postOrigin(world, '/auth/login', { email: 'no@example.com', password }),
+  ],
+  ['refresh_invalid', 'an unknown token', () => postOrigin(world, '/auth/refresh', { refresh_token: 'x' })],
+  ['not_found', 'a path nobody knows', () => callOrigin(world, '/v1/nothing')],
+  ['not_found', 'a method nobody knows', () => callOrigin(world, '/v1/me', { method: 'DELETE' })],
+  ['body_too_large', 'too long a body', () => text('/auth/login', ' '.repeat(65_537))],
+  ['unsupported_media_type', 'a form', () => text('/auth/login', 'a=b', 'multipart/form-data; boundary=x')],
+  ['validation_failed', 'a body of other fields', () => postOrigin(world, '/auth/login', {})],
+  [
+    'internal_error',
+    'a trigger that raises',
+    () => postOrigin(world, '/auth/register', { email: 'ada@example.com', password }),
+  ],
+]
+
+/** What an attacker would learn of our inside: SQL, a stack, a path, a library, a table. */
+const inside =
+  /select |insert |update |constraint|relation|trigger|user_accounts|subscriptions|\n\s+at |\.ts\b|\.js\b|node_modules|\/work\/|\/home\/|postgres|hono|zod/i
+
+describe('each refusal is problem+json (RFC 9457) that tells nothing of our inside', () => {
+  test.each(refusals)('%s: %s', async (code, _, request) => {
+    const answer = await request()
+    const body = await answer.text()
+    expect(JSON.parse(body)).toMatchObject({
+      type: `urn:gatehouse:problem:${code}`,
+      title: errors[code].title,
+      status: answer.status,
+      code,
+      request_id: answer.headers.get('x-request-id'),
+    })
+    expect(answer.status).toBe(errors[code].status)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(body).not.toMatch(inside)
+  })
+})
+
+describe('a request id', () => {
+  test('that came with the request is kept, in the header and in the body', async () => {
+    const answer = await world.originFetch('/v1/me', { headers: { 'x-request-id': 'given-id.0001' } })
+    expect(answer.headers.get('x-request-id')).toBe('given-id.0001')
+    expect(await answer.json()).toMatchObject({ request_id: 'given-id.0001' })
+  })
+
+  // A request id goes into logs and audit rows: one that is long or has other characters is not ours to keep.
+  test.each([
+    ['is short', 'short'],
+    ['has a space', 'with a space'],
+    ['has other characters', '<script>alert(1)</script>'],
+    ['is longer than 128', 'x'.repeat(129)],
+  ])('that %s is replaced', async (_, given) => {
+    const answer = await world.originFetch('/live', { headers: { 'x-request-id': given } })
+    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  })
+})

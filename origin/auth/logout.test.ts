@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { meet } from '../../test/meeting.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+let tokens: TokenAnswer
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  await world.signUp('ada@example.com', password)
+})
+afterAll(() => world.close())
+
+beforeEach(async () => {
+  await world.sql`truncate sessions cascade`
+  tokens = await world.login('ada@example.com', password)
+  await world.sql`truncate audit_logs`
+})
+
+const logout = (refreshToken: string) =>
+  world.post(
+    '/auth/logout',
+    { refresh_token: refreshToken },
+    { address: '198.51.100.9', headers: { 'user-agent': 'probe/4', 'x-request-id': 'logout-0001' } },
+  )
+
+async function refreshCode(refreshToken: string) {
+  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  return answer.status === 200 ? 200 : (await problem(answer)).code
+}
+
+const session = async () => (await world.sql`select * from sessions`)[0]
+
+describe('POST /auth/logout', () => {
+  test('204: the session ends, its refresh token with it, and an audit row says who and from where', async () => {
+    const answer = await logout(tokens.refresh_token)
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await answer.text()).toBe('')
+    const ended = await session()
+    expect(ended).toMatchObject({ end_reason: 'logout', ended_at: expect.any(Date) })
+    expect(
+      await world.sql`
+      select action, actor_id, user_id, session_id, host(ip) as ip, user_agent, request_id from audit_logs`,
+    ).toEqual([
+      {
+        action: 'session.ended',
+        actor_id: ended?.user_id,
+        user_id: ended?.user_id,
+        session_id: ended?.id,
+        ip: '198.51.100.9',
+        user_agent: 'probe/4',
+        request_id: 'logout-0001',
+      },
+    ])
+    expect(await refreshCode(tokens.refresh_token)).toBe('refresh_invalid')
+  })
+
+  test('204: a second time changes nothing and writes nothing', async () => {
+    await logout(tokens.refresh_token)
+    const before = [await session(), await world.sql`select * from audit_logs`]
+    expect((await logout(tokens.refresh_token)).status).toBe(204)
+    expect([await session(), await world.sql`select * from audit_logs`]).toEqual(before)
+  })
+
+  // RFC 7009, section 2.2: what the caller wants is already so, and the answer tells no guesser anything.
+  test('204: an unknown token ends no session', async () => {
+    expect((await logout('A'.repeat(43))).status).toBe(204)
+    expect((await session())?.ended_at).toBeNull()
+    expect(await world.sql`select from audit_logs`).toHaveLength(0)
+  })
+
+  // A tab that slept through a refresh logs out with the token it knows.
+  test('204: a spent token of the chain ends the session too', async () => {
+    const answer = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    const next = (await answer.json()) as TokenAnswer
+    expect((await logout(tokens.refresh_token)).status).toBe(204)
+    expect((await session())?.end_reason).toBe('logout')
+    expect(await refreshCode(next.refresh_token)).toBe('refresh_invalid')
+  })
+
+  test('204: an expired token ends its session too', async () => {
+    await world.sql`update tokens set expires_at = now() - interval '1 second'`
+    expect((await logout(tokens.refresh_token)).status).toBe(204)
+    expect((await session())?.end_reason).toBe('logout')
+  })
+
+  test('204: other sessions of the same account live on', async () => {
+    const other = await world.login('ada@example.com', password)
+    await logout(tokens.refresh_token)
+    expect(await refreshCode(other.refresh_token)).toBe(200)
+  })
+
+  // Of a refresh and a logout that cross, no order may leave a live token behind.
+  test.each([
+    ['first', true],
+    ['second', false],
+  ])(
+    '204: crossing with a refresh that came %s, no token of the session works afterwards',
+    async (_, first) => {
+      const refresh = () => world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+      const end = () => logout(tokens.refresh_token)
+      const answers = await meet(world, {
+        at: 'select from sessions for update',
+        requests: () => (first ? [refresh(), end()] : [end(), refresh()]),
+        waiting: 2,
+      })
+      const [refreshed, loggedOut] = first ? answers : answers.toReversed()
+      expect(loggedOut?.status).toBe(204)
+      expect((await session())?.end_reason).toBe('logout')
+      if (refreshed?.status === 200) {
+        const { refresh_token: successor } = (await refreshed.json()) as TokenAnswer
+        expect(await refreshCode(successor)).toBe('refresh_invalid')
+      }
+      expect(await refreshCode(tokens.refresh_token)).toBe('refresh_invalid')
+    },
+  )
+})

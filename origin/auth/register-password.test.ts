@@ -1,0 +1,92 @@
+import bcrypt from 'bcryptjs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, problem, type World } from '../../test/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+})
+afterAll(() => world.close())
+
+let accounts = 0
+async function register(password: string) {
+  accounts += 1
+  const email = `person${accounts}@example.com`
+  return { email, answer: await world.post('/auth/register', { email, password }) }
+}
+
+const loginStatus = async (email: string, password: string) =>
+  (await world.post('/auth/login', { email, password })).status
+
+describe('POST /auth/register, the password', () => {
+  test.each([
+    ['11 characters', 'abcdefghijk'],
+    // 22 UTF-16 units and 44 bytes, yet a person counts eleven.
+    ['11 characters outside the basic plane', '😀'.repeat(11)],
+    ['257 characters', 'a'.repeat(257)],
+  ])('422 validation_failed: %s', async (_, password) => {
+    const { answer, email } = await register(password)
+    expect(answer.status).toBe(422)
+    const { code, errors } = await problem(answer)
+    expect(code).toBe('validation_failed')
+    expect(errors?.map(({ pointer }) => pointer)).toEqual(['/password'])
+    expect(await world.sql`select from user_accounts where email = ${email}`).toHaveLength(0)
+  })
+
+  test.each([
+    ['12 characters', 'abcdefghijkl'],
+    ['12 spaces: no rule of composition', ' '.repeat(12)],
+    ['a zero byte inside, where bcrypt alone would stop', 'abc\u0000defghijkl'],
+    ['256 characters of four bytes', '😀'.repeat(256)],
+  ])('202: %s, and it logs in', async (_, password) => {
+    const { answer, email } = await register(password)
+    expect(answer.status).toBe(202)
+    expect(await loginStatus(email, password)).toBe(200)
+  })
+
+  // bcrypt alone stops at 72 bytes: whoever knows the first 18 of these characters would be in.
+  test.each([
+    ['Latin', 'a'],
+    ['Cyrillic', 'ж'],
+    ['Han', '漢'],
+    ['Gothic', '𐌰'],
+  ])(
+    '202: 64 characters of %s are taken whole: another last one or another case is refused',
+    async (_, letter) => {
+      const password = `${letter.repeat(62)}Zz`
+      const { answer, email } = await register(password)
+      expect(answer.status).toBe(202)
+      expect(await loginStatus(email, password)).toBe(200)
+      expect(await loginStatus(email, `${letter.repeat(62)}Zy`)).toBe(401)
+      expect(await loginStatus(email, `${letter.repeat(62)}ZZ`)).toBe(401)
+      expect(await loginStatus(email, `${letter.repeat(62)}Z`)).toBe(401)
+      expect(await loginStatus(email, `${letter.repeat(62)}Zzz`)).toBe(401)
+    },
+  )
+
+  // One keyboard sends é as one code point, another as e and an accent: SP 800-63B-4 has them be one password.
+  test('202: the composed and the decomposed form of one password both log in, whichever was registered', async () => {
+    const phrase = 'crème brûlée à Genève'
+    const composed = phrase.normalize('NFC')
+    const decomposed = phrase.normalize('NFD')
+    expect(composed).not.toBe(decomposed)
+    for (const registered of [composed, decomposed]) {
+      const { email } = await register(registered)
+      expect(await loginStatus(email, composed)).toBe(200)
+      expect(await loginStatus(email, decomposed)).toBe(200)
+      expect(await loginStatus(email, 'creme brulee a Geneve')).toBe(401)
+    }
+  })
+
+  // A stolen table alone is worth no guess: what bcrypt hashed is a digest under a key that is not in the table.
+  test('what is stored is bcrypt of cost 10 or more, and not of the bare password', async () => {
+    const password = 'correct horse battery'
+    const { email } = await register(password)
+    const [row] = await world.sql<[{ password_hash: string }]>`
+      select password_hash from user_accounts where email = ${email}`
+    expect(row.password_hash).toMatch(/^\$2[aby]\$1\d\$/)
+    expect(await bcrypt.compare(password, row.password_hash)).toBe(false)
+    expect(await loginStatus(email, password)).toBe(200)
+  })
+})

@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { postOrigin, sameToAReader } from '../../test/origin-call.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+})
+afterAll(() => world.close())
+
+const register = (body: Record<string, unknown>) => world.post('/auth/register', { password, ...body })
+
+const accountsOf = (email: string) =>
+  world.sql`select * from user_accounts where lower(email) = lower(${email})`
+
+describe('POST /auth/register', () => {
+  test('202: account, role user, free subscription and audit row, in one transaction', async () => {
+    const answer = await world.post(
+      '/auth/register',
+      { email: 'ada@example.com', password, display_name: '  Ada  ' },
+      { address: '2001:db8::7', headers: { 'user-agent': 'probe/1', 'x-request-id': 'register-0001' } },
+    )
+    expect(answer.status).toBe(202)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await answer.json()).toEqual({ status: 'accepted' })
+
+    const [account] = await world.sql`
+      select account.id, account.display_name, account.status, account.email_verified_at, role.name as role,
+        account.xmin::text as transaction
+      from user_accounts account join roles role on role.id = account.role_id
+      where email = 'ada@example.com'`
+    expect(account).toMatchObject({
+      display_name: 'Ada',
+      role: 'user',
+      status: 'active',
+      email_verified_at: null,
+    })
+    const subscriptions = await world.sql`
+      select plan.name as plan, subscription.status, period_ends_at, ended_at, subscription.xmin::text as transaction
+      from user_subscriptions subscription join subscription_plans plan on plan.id = subscription.plan_id
+      where user_id = ${account?.id}`
+    expect(subscriptions).toEqual([
+      {
+        plan: 'free',
+        status: 'active',
+        period_ends_at: null,
+        ended_at: null,
+        transaction: account?.transaction,
+      },
+    ])
+    const audit = await world.sql`
+      select action, actor_id, host(ip) as ip, user_agent, request_id, xmin::text as transaction
+      from audit_logs where user_id = ${account?.id}`
+    expect(audit).toEqual([
+      {
+        action: 'account.registered',
+        actor_id: account?.id,
+        ip: '2001:db8::7',
+        user_agent: 'probe/1',
+        request_id: 'register-0001',
+        transaction: account?.transaction,
+      },
+    ])
+  })
+
+  // Whoever asks for an address learns nothing of whether it has an account here.
+  test('202: a taken address in other letter case gives the same status, headers and body, and changes nothing', async () => {
+    const first = await postOrigin(world, '/auth/register', { email: 'bob@example.com', password })
+    const before = await accountsOf('bob@example.com')
+    const second = await postOrigin(world, '/auth/register', {
+      email: 'BOB@Example.com',
+      password: 'another password',
+      display_name: 'Mallory',
+    })
+
+    expect(await sameToAReader(second)).toEqual(await sameToAReader(first))
+    expect(await accountsOf('bob@example.com')).toEqual(before)
+    const [{ count }] = await world.sql<[{ count: number }]>`
+      select count(*)::int from user_subscriptions where user_id = ${before[0]?.id}`
+    expect(count).toBe(1)
+    const refused = await world.sql`
+      select actor_id, user_id from audit_logs where action = 'account.registration_refused'`
+    expect(refused).toEqual([{ actor_id: null, user_id: null }])
+    expect((await world.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
+  })
+
+  test('202: twenty at once for one address in different letter cases make one account', async () => {
+    const cases = Array.from({ length: 20 }, (_, index) =>
+      [...'carol@example.com']
+        .map((letter, at) => (at % 20 === index || at === 0 ? letter.toUpperCase() : letter))
+        .join(''),
+    )
+    const answers = await Promise.all(cases.map((email) => register({ email })))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]))
+    const accounts = await accountsOf('carol@example.com')
+    expect(accounts).toHaveLength(1)
+    const [{ count }] = await world.sql<[{ count: number }]>`
+      select count(*)::int from user_subscriptions where user_id = ${accounts[0]?.id}`
+    expect(count).toBe(1)
+  })
+
+  // A client that asks for rights at the door: mass assignment.
+  test.each([
+    ['role', 'superadmin'],
+    ['plan', 'enterprise'],
+    ['status', 'active'],
+    ['email_verified_at', '2020-01-01'],
+    ['a/b~c', 'x'],
+  ])('422 validation_failed: the field %s is refused by its name, never obeyed', async (field, value) => {
+    const answer = await register({ email: 'mallory@example.com', [field]: value })
+    expect(answer.status).toBe(422)
+    const { code, errors } = await problem(answer)
+    expect(code).toBe('validation_failed')
+    const pointer = `/${field.replace('~', '~0').replace('/', '~1')}`
+    expect(errors).toEqual([{ pointer, detail: 'is not a field one may set' }])
+    expect(await accountsOf('mallory@example.com')).toHaveLength(0)
+  })
+
+  test.each([
+    ['without a domain', 'dave'],
+    [
+      'with a line break, which would split a log line or a mail header',
+      'dave@example.com\r\nBcc: eve@example.com',
+    ],
+    ['with a zero byte', 'dave\u0000@example.com'],
+    ['longer than 254', `${'d'.repeat(64)}@${'e'.repeat(190)}.com`],
+  ])('422 validation_failed: an email %s', async (_, email) => {
+    const answer = await register({ email })
+    expect(answer.status).toBe(422)
+    expect((await problem(answer)).errors?.map(({ pointer }) => pointer)).toEqual(['/email'])
+  })
+
+  test.each([
+    ['nothing but spaces', '   '],
+    ['longer than 80', 'd'.repeat(81)],
+    ['with a zero byte, which Postgres cannot hold', 'Dave\u0000'],
+    ['with a line break', 'Dave\nDave'],
+  ])('422 validation_failed: a display name of %s', async (_, display_name) => {
+    const answer = await register({ email: 'dave@example.com', display_name })
+    expect(answer.status).toBe(422)
+    expect((await problem(answer)).errors?.map(({ pointer }) => pointer)).toEqual(['/display_name'])
+    expect(await accountsOf('dave@example.com')).toHaveLength(0)
+  })
+
+  test('202: a half surrogate in a display name, which is no character, breaks nothing', async () => {
+    const answer = await register({ email: 'half@example.com', display_name: 'Half \ud83d' })
+    expect(answer.status).toBe(202)
+    expect((await accountsOf('half@example.com'))[0]?.display_name).toBe('Half \ufffd')
+  })
+})

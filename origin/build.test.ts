@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { generateSecrets } from '../dev/secrets.ts'
+import { readConfig } from '../shared/config.ts'
+import { createCapturedLog } from '../test/captured-log.ts'
+import { createTestDatabase, type TestDatabase } from '../test/servers/test-database.ts'
+import { buildOrigin } from './build.ts'
+import { originVariables } from './config.ts'
+
+let secrets: Record<string, string>
+let database: TestDatabase
+beforeAll(async () => {
+  secrets = await generateSecrets()
+  database = await createTestDatabase()
+})
+afterAll(() => database.drop())
+
+/** Starts an origin on the database, as its main does. */
+function start(environment: Record<string, string> = {}) {
+  const config = readConfig(originVariables, {
+    ...secrets,
+    PASSWORD_HASH_COST: '10',
+    DATABASE_URL: database.url,
+    ...environment,
+  })
+  return buildOrigin(config, createCapturedLog('origin').log)
+}
+
+describe('the origin', () => {
+  // A key made silently would be another on each replica, and all tokens of the last one worthless.
+  test('refuses to start in production without a signing key, and makes none', async () => {
+    await expect(start({ NODE_ENV: 'production' })).rejects.toThrow('There is no signing key')
+    const sql = postgres(database.url, { max: 1 })
+    expect(await sql`select from signing_keys`).toHaveLength(0)
+    await sql.end()
+  })
+
+  test('starts in production with the key that is there, whoever made it', async () => {
+    await (await start()).close()
+    const origin = await start({ NODE_ENV: 'production' })
+    expect((await origin.app.request('/ready')).status).toBe(200)
+    await origin.close()
+  })
+
+  test('refuses to start with a KEY_ENCRYPTION_KEY that does not open the key', async () => {
+    await (await start()).close()
+    const KEY_ENCRYPTION_KEY = randomBytes(32).toString('base64')
+    await expect(start({ KEY_ENCRYPTION_KEY })).rejects.toThrow('KEY_ENCRYPTION_KEY does not open')
+  })
+
+  test('refuses to start on a database without our schema', async () => {
+    await expect(start({ DATABASE_URL: inject('postgresUrl') })).rejects.toThrow(
+      /schema version 0, this code needs \d+: run npm run migrate/,
+    )
+  })
+
+  // Else the process would outlive its stop signal until somebody kills it.
+  test('closes although the database ended a connection under a query', async () => {
+    const origin = await start()
+    await expect(origin.sql`select pg_terminate_backend(pg_backend_pid())`).rejects.toThrow()
+    await origin.close()
+  })
+})

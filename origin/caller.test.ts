@@ -1,0 +1,178 @@
+import { createHmac } from 'node:crypto'
+import { decodeJwt, SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Identity, identitySchema } from '../shared/claims.ts'
+import { assertionHeader } from '../shared/headers.ts'
+import { generateKey, importKey, privateJwkSchema } from '../shared/keys.ts'
+import { sealedBy } from '../test/origin-call.ts'
+import { roomy } from '../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../test/world.ts'
+
+let world: World
+let accessToken: string
+let user: Identity
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  const { tokens } = await world.signUp('ada@example.com')
+  accessToken = tokens.access_token
+  user = identitySchema.parse(decodeJwt(accessToken))
+})
+afterAll(() => world.close())
+
+const nowSeconds = () => Math.floor(Date.now() / 1000)
+const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const gatewayKey = () => importKey(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK)))
+const payload = () => ({
+  user,
+  iss: 'gatehouse-gateway',
+  aud: 'origin',
+  iat: nowSeconds(),
+  exp: nowSeconds() + 300,
+})
+
+/** A token of the gateway's own key with a header and claims of ours. */
+async function signedByGateway(header: Record<string, unknown>, claims: Record<string, unknown>) {
+  const { kid, key } = await gatewayKey()
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'ES256', kid, typ: 'gatehouse-assertion+jwt', ...header })
+    .sign(key, { crit: { 'urn:example:new': false } })
+}
+
+async function expectUntrusted(headers: Record<string, string>) {
+  const requests = [
+    ['/v1/me', { headers }],
+    [
+      '/auth/login',
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ email: 'ada@example.com', password: 'correct horse battery' }),
+      },
+    ],
+    ['/no/such/path', { headers }],
+  ] as const
+  for (const [path, init] of requests) {
+    const answer = await world.originFetch(path, init)
+    expect(answer.status, path).toBe(401)
+    expect((await problem(answer)).code, path).toBe('untrusted_caller')
+  }
+}
+
+describe('the origin believes', () => {
+  test('200: the gateway, for the user it vouches for', async () => {
+    const answer = await world.originFetch('/v1/me', {
+      headers: { [assertionHeader]: await sealedBy(world, user) },
+    })
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ id: user.sub })
+  })
+
+  test.each(['/live', '/ready', '/health', '/.well-known/jwks.json'])(
+    '200: anyone who asks for %s',
+    async (path) => {
+      expect((await world.originFetch(path)).status).toBe(200)
+    },
+  )
+})
+
+// Whoever is on the inner network, or found a way around the gateway, writes what he likes into a request.
+describe('the origin refuses, 401 untrusted_caller,', () => {
+  test('a request without an assertion', () => expectUntrusted({}))
+
+  test.each([
+    ['an empty one', ''],
+    ['a word', 'admin'],
+    ['an identity in plain JSON', '{"user":{"role":"superadmin"}}'],
+    ['10 kB of dots', '.'.repeat(10_000)],
+  ])('a header somebody wrote: %s', (_, value) => expectUntrusted({ [assertionHeader]: value }))
+
+  test('names that other systems believe', () =>
+    expectUntrusted({
+      'x-user-id': user.sub,
+      'x-user-role': 'superadmin',
+      'x-forwarded-user': 'ada@example.com',
+    }))
+
+  // A stolen access token is worth nothing here: it is for the gateway, which checks that it was not revoked.
+  test("a user's own access token, as bearer and as assertion", async () => {
+    await expectUntrusted(bearer(accessToken))
+    await expectUntrusted({ [assertionHeader]: accessToken })
+    await expectUntrusted({ ...bearer(accessToken), [assertionHeader]: `Bearer ${accessToken}` })
+  })
+
+  // What another upstream received, it could send on to us.
+  test('an assertion for another upstream', async () => {
+    await expectUntrusted({ [assertionHeader]: await sealedBy(world, user, { audience: 'reports' }) })
+  })
+
+  test('an assertion past its life', async () => {
+    const issued = nowSeconds() - 310
+    const sealed = await sealedBy(world, user, { nowSeconds: issued, expiresAtSeconds: issued + 300 })
+    await expectUntrusted({ [assertionHeader]: sealed })
+  })
+
+  test('an assertion older than 300 seconds, whatever it says of its own end', async () => {
+    const sealed = await sealedBy(world, user, {
+      nowSeconds: nowSeconds() - 310,
+      expiresAtSeconds: nowSeconds() + 3600,
+    })
+    await expectUntrusted({ [assertionHeader]: sealed })
+  })
+
+  test('an assertion from the future', async () => {
+    const sealed = await sealedBy(world, user, { nowSeconds: nowSeconds() + 60 })
+    await expectUntrusted({ [assertionHeader]: sealed })
+  })
+
+  test("an assertion signed by a stranger's key, under his kid and under the gateway's", async () => {
+    const { key, kid } = await importKey((await generateKey()).privateJwk)
+    for (const name of [kid, (await gatewayKey()).kid])
+      await expectUntrusted({ [assertionHeader]: await sealedBy(world, user, { key: { kid: name, key } }) })
+  })
+
+  test.each(['none', 'None', 'nOnE', 'NONE'])('an assertion without a signature, alg %s', async (alg) => {
+    const { kid } = await gatewayKey()
+    const head = base64url({ alg, kid, typ: 'gatehouse-assertion+jwt' })
+    await expectUntrusted({ [assertionHeader]: `${head}.${base64url(payload())}.` })
+    const [, , signature] = (await sealedBy(world, user)).split('.')
+    await expectUntrusted({ [assertionHeader]: `${head}.${base64url(payload())}.${signature}` })
+  })
+
+  // The public key is public: as a secret of HS256 it would be a key for everybody.
+  test('an assertion under HS256 with the public key as its secret', async () => {
+    const { kid } = await gatewayKey()
+    const signed = `${base64url({ alg: 'HS256', kid, typ: 'gatehouse-assertion+jwt' })}.${base64url(payload())}`
+    const [publicJwk] = JSON.parse(world.secrets.ASSERTION_PUBLIC_JWKS).keys
+    const signature = createHmac('sha256', JSON.stringify(publicJwk)).update(signed).digest('base64url')
+    await expectUntrusted({ [assertionHeader]: `${signed}.${signature}` })
+  })
+
+  test('an assertion whose content was changed after it was signed', async () => {
+    const [head, , signature] = (await sealedBy(world, user)).split('.')
+    const changed = base64url({ ...payload(), user: { ...user, role: 'superadmin', level: 100 } })
+    await expectUntrusted({ [assertionHeader]: `${head}.${changed}.${signature}` })
+  })
+
+  // The control: with nothing changed, the hand-made token is believed, so each refusal below is for its own reason.
+  test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+    ['of another type', { typ: 'at+jwt' }, {}],
+    ['without a type', { typ: undefined }, {}],
+    ['of another issuer', {}, { iss: 'someone-else' }],
+    ['without an issuer', {}, { iss: undefined }],
+    ['without an audience', {}, { aud: undefined }],
+    ['without an end', {}, { exp: undefined }],
+    ['without a beginning', {}, { iat: undefined }],
+    ['with an end in words', {}, { exp: 'tomorrow' }],
+    ['without saying whether there is a user', {}, { user: undefined }],
+    ['with half a user', {}, { user: { sub: '7', role: 'superadmin' } }],
+    ['with a kid that is a path', { kid: '../../etc/passwd' }, {}],
+    ['with a kid of 10 kB', { kid: 'k'.repeat(10_000) }, {}],
+    ['with a critical extension we do not know', { crit: ['urn:example:new'], 'urn:example:new': 1 }, {}],
+  ])("an assertion of the gateway's key %s", async (_, header, claims) => {
+    const whole = await world.originFetch('/v1/me', {
+      headers: { [assertionHeader]: await signedByGateway({}, payload()) },
+    })
+    expect(whole.status).toBe(200)
+    await expectUntrusted({ [assertionHeader]: await signedByGateway(header, { ...payload(), ...claims }) })
+  })
+})

@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createCapturedLog } from '../test/captured-log.ts'
+import { findFreePort } from '../test/servers/free-port.ts'
+import { createTestDatabase, type TestDatabase } from '../test/servers/test-database.ts'
+import { closeSeconds, createDatabase, isDatabaseUnavailable, type Sql } from './database.ts'
+
+const settings = { poolMax: 2, idleSeconds: 5, connectSeconds: 1, statementSeconds: 30 }
+const { log } = createCapturedLog('database')
+
+let database: TestDatabase
+let sql: Sql
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = createDatabase({ ...settings, url: database.url, log })
+})
+afterAll(async () => {
+  await sql.end({ timeout: closeSeconds })
+  await database.drop()
+})
+
+async function errorOf(action: Promise<unknown>) {
+  try {
+    await action
+  } catch (error) {
+    return error
+  }
+  throw new Error('nothing was thrown')
+}
+
+/** What the first query says where the URL's parts are changed. */
+async function errorAt(change: (url: URL) => void) {
+  const url = new URL(database.url)
+  change(url)
+  const other = createDatabase({ ...settings, url: url.href, log })
+  try {
+    return await errorOf(other`select 1`)
+  } finally {
+    await other.end()
+  }
+}
+
+describe('the database is unavailable, so a retry may succeed, where', () => {
+  test('nothing listens', async () => {
+    const port = String(await findFreePort())
+    const error = await errorAt((url) => {
+      url.port = port
+    })
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('its name is not found', async () => {
+    const error = await errorAt((url) => {
+      url.hostname = 'database.invalid'
+    })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('it does not exist, as between a failover and a restore', async () => {
+    const error = await errorAt((url) => {
+      url.pathname = 'no_such_database'
+    })
+    expect(error).toMatchObject({ code: '3D000' })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('it refuses our name or password, as while they are being changed', async () => {
+    const error = await errorAt((url) => {
+      url.username = 'nobody_known'
+    })
+    expect(error).toMatchObject({ code: expect.stringMatching(/^28/) })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('a statement took longer than its timeout', async () => {
+    const hasty = createDatabase({ ...settings, url: database.url, statementSeconds: 0.02, log })
+    const error = await errorOf(hasty`select pg_sleep(5)`)
+    await hasty.end()
+    expect(error).toMatchObject({ code: '57014' })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('an administrator ended our connection under a query', async () => {
+    const error = await errorOf(sql`select pg_terminate_backend(pg_backend_pid())`)
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('it takes no writes, as after a failover to a replica', async () => {
+    const error = await errorOf(
+      sql.begin('read only', (transaction) => transaction`delete from user_accounts`),
+    )
+    expect(error).toMatchObject({ code: '25006' })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+})
+
+describe('the database is available, so that a retry changes nothing, where', () => {
+  test.each([
+    ['a statement is wrong', 'selec 1'],
+    ['a table is missing', 'select 1 from no_such_table'],
+    ['a constraint is broken', `insert into roles (name, level, description) values ('user', 1, '')`],
+    ['a text has a zero byte', String.raw`select convert_from('\x00', 'UTF8')`],
+  ])('%s', async (_, statement) => {
+    const error = await errorOf(sql.unsafe(statement))
+    expect(error).toMatchObject({ name: 'PostgresError' })
+    expect(isDatabaseUnavailable(error)).toBe(false)
+  })
+
+  test('it was not the database at all', () => {
+    expect(isDatabaseUnavailable(new TypeError('x is not a function'))).toBe(false)
+    expect(isDatabaseUnavailable({ code: 'ECONNREFUSED' })).toBe(false)
+  })
+})

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createWorld, type World } from '../../test/world.ts'
+import { createHealthRoutes } from './routes.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+const paths = ['/live', '/ready', '/health'] as const
+
+describe.each(paths)('GET %s', (path) => {
+  test('200: passes, in the media type of health answers, kept by no cache', async () => {
+    const answer = await world.originFetch(path)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-type')).toBe('application/health+json')
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await answer.json()).toMatchObject({ status: 'pass' })
+  })
+})
+
+describe('GET /ready', () => {
+  test('200: says that instance and database were asked', async () => {
+    const { checks } = (await (await world.originFetch('/ready')).json()) as Record<string, unknown>
+    expect(checks).toEqual({
+      instance: { status: 'pass' },
+      database: { status: 'pass', time_ms: expect.any(Number) },
+    })
+  })
+
+  test('503: from the moment a stop is asked for, while it lives on', async () => {
+    const routes = createHealthRoutes({ sql: world.sql, isStopping: () => true })
+    const ready = await routes.request('/ready')
+    expect(ready.status).toBe(503)
+    expect(await ready.json()).toMatchObject({
+      status: 'fail',
+      checks: { instance: { status: 'fail', detail: 'stopping' }, database: { status: 'pass' } },
+    })
+    expect((await routes.request('/live')).status).toBe(200)
+  })
+})
+
+describe('GET /health', () => {
+  test('200: pool, memory in bytes and uptime in seconds', async () => {
+    expect(await (await world.originFetch('/health')).json()).toMatchObject({
+      pool: { max: 10 },
+      memory: { rss_bytes: expect.any(Number) },
+      uptime_seconds: expect.any(Number),
+    })
+  })
+})

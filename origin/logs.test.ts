@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../shared/contract.ts'
+import { assertionHeader } from '../shared/headers.ts'
+import { sealedBy } from '../test/origin-call.ts'
+import { roomy } from '../test/roomy.ts'
+import { bearer, createWorld, type World } from '../test/world.ts'
+
+const password = 'a secret that is nowhere'
+const wrongPassword = 'another secret that is nowhere'
+
+let world: World
+let secrets: string[]
+let passwordHash: string
+
+/** Everything that carries a secret, done once: what is good, what is refused, and what breaks. */
+beforeAll(async () => {
+  world = await createWorld({ environment: { ...roomy, LOG_LEVEL: 'debug' } })
+  const { tokens } = await world.signUp('ada@example.com', password)
+  const [account] = await world.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
+  passwordHash = account.password_hash
+  const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+  const next = (await refreshed.json()) as TokenAnswer
+  await world.call('/v1/me', { headers: bearer(next.access_token) })
+  await world.call(`/v1/me?access_token=${next.access_token}`, { headers: bearer(`${next.access_token}x`) })
+
+  await world.post('/auth/login', { email: 'ada@example.com', password: wrongPassword })
+  await world.post('/auth/login', { email: 'ada@example.com', password, [password]: password })
+  await world.call('/auth/login', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: `{"password":"${password}"`,
+  })
+  await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+  await world.post('/auth/logout', { refresh_token: next.refresh_token })
+
+  const assertion = await sealedBy(world, null, { audience: 'reports' })
+  await world.originFetch('/v1/me', {
+    headers: { [assertionHeader]: assertion, ...bearer(next.access_token) },
+  })
+
+  // Errors of the database say which row they stumbled on, password hash and all.
+  await world.sql`alter table user_accounts add constraint no_bob check (email not like 'bob%')`
+  await world.sql`alter table tokens add constraint no_tokens check (kind <> 'refresh') not valid`
+  await world.post(
+    '/auth/register',
+    { email: 'bob@example.com', password },
+    { headers: { 'x-request-id': 'failing-0001' } },
+  )
+  await world.post('/auth/login', { email: 'ada@example.com', password })
+
+  secrets = [
+    password,
+    wrongPassword,
+    tokens.access_token,
+    tokens.refresh_token,
+    next.access_token,
+    next.refresh_token,
+    assertion,
+    ...world.forwarded.map(({ headers }) => headers.get(assertionHeader) ?? ''),
+    ...Object.values(world.secrets),
+    passwordHash,
+  ].filter(Boolean)
+})
+afterAll(() => world.close())
+
+const lines = () => Object.values(world.logs).flat()
+
+describe('the logs', () => {
+  test('hold no password, token, assertion, key or hash', () => {
+    expect(secrets.length).toBeGreaterThan(12)
+    const text = JSON.stringify(lines())
+    for (const secret of secrets) expect(text).not.toContain(JSON.stringify(secret).slice(1, -1))
+    // Any hash at all, as that of the failed registration is known to nobody; and any token at all.
+    expect(text).not.toMatch(/\$2[aby]\$\d\d\$/)
+    expect(text).not.toMatch(/eyJ[\w-]{20,}/)
+  })
+
+  test('have a line for each request, with the same request id on both sides of the proxy', () => {
+    const ids = (service: 'gateway' | 'origin') =>
+      world.logs[service].filter(({ msg }) => msg === 'request').map(({ request_id }) => request_id)
+    // The gateway fetches the public keys for nobody's request.
+    const forwarded = world.forwarded
+      .filter(({ headers }) => headers.has(assertionHeader))
+      .map(({ headers }) => headers.get('x-request-id'))
+    expect(forwarded.length).toBeGreaterThan(8)
+    expect(ids('gateway')).toEqual(expect.arrayContaining(forwarded))
+    expect(ids('origin')).toEqual(expect.arrayContaining(forwarded))
+  })
+
+  test('have method, path without its query, status and duration', () => {
+    expect(world.logs.gateway).toContainEqual(
+      expect.objectContaining({
+        method: 'GET',
+        path: '/v1/me',
+        status: 401,
+        duration_ms: expect.any(Number),
+      }),
+    )
+    expect(JSON.stringify(lines())).not.toContain('access_token=')
+  })
+
+  test('say of a failure what it was, with the request id', () => {
+    expect(world.logs.origin).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        request_id: 'failing-0001',
+        code: 'internal_error',
+        err: expect.objectContaining({ message: expect.stringContaining('no_bob') }),
+      }),
+    )
+  })
+})

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import { createMessages } from './messages.ts'
+
+const token = 'A1-b_'.repeat(9)
+const messages = createMessages('https://app.example.com/')
+const all = {
+  verifyAddress: messages.verifyAddress({ token }),
+  addressTaken: messages.addressTaken(),
+  resetPassword: messages.resetPassword({ token, lifeMinutes: 45 }),
+  passwordChanged: messages.passwordChanged(),
+  accountLocked: messages.accountLocked({ unlocksAt: new Date('2026-03-01T23:59:01Z') }),
+}
+
+describe('a link', () => {
+  test('has its token in the fragment, and stands on a line of its own', () => {
+    expect(all.verifyAddress.text.split('\n')).toContain(
+      `https://app.example.com/verify-email#token=${token}`,
+    )
+    expect(all.resetPassword.text.split('\n')).toContain(
+      `https://app.example.com/reset-password#token=${token}`,
+    )
+  })
+
+  test('is below the page where the frontend is not at the root', () => {
+    const { text } = createMessages('https://example.com/app').resetPassword({ token, lifeMinutes: 1 })
+    expect(text).toContain(`https://example.com/app/reset-password#token=${token}`)
+  })
+})
+
+test('a reset says how many minutes its link lives', () => {
+  expect(all.resetPassword.text).toContain('45 minutes')
+})
+
+test('a lock says when it ends by itself, never too early, and how to end it sooner', () => {
+  expect(all.accountLocked.text).toContain('2026-03-02 00:00 UTC')
+  expect(all.accountLocked.text).toContain('forgot password')
+})
+
+test('a taken address hears that it has an account, and how to get back in', () => {
+  expect(all.addressTaken.text).toContain('has an account already')
+  expect(all.addressTaken.text).toContain('forgot password')
+})
+
+test.each(Object.entries(all))('%s is plain ASCII text, short, with a subject of one line', (_, message) => {
+  expect(message.subject).toMatch(/^[\x20-\x7e]{1,78}$/)
+  expect(message.text).toMatch(/^[\x20-\x7e\n]+\n$/)
+  expect(message.text).not.toMatch(/[<>]/)
+  expect(message.text.length).toBeLessThan(600)
+})

@@ -1,0 +1,79 @@
+/** A mail before it has a recipient: plain text, so that what a person reads is what we wrote. */
+export interface Message {
+  subject: string
+  text: string
+}
+
+const product = 'Gatehouse'
+
+/**
+ * Every mail that the origin sends. None repeats what a stranger typed (a display name, say): anybody may register anybody's
+ * address, and would have us carry his text to it.
+ *
+ * A link's token stands in the fragment, which browsers keep to themselves: it reaches no server's log and no Referer.
+ *
+ * @param frontendUrl where the product's pages are
+ */
+export function createMessages(frontendUrl: string) {
+  const base = frontendUrl.replace(/\/+$/, '')
+  const link = (page: string, token: string) => `${base}/${page}#token=${encodeURIComponent(token)}`
+  const askForReset = `ask for a new password where you sign in ("forgot password"): ${base}`
+
+  return {
+    verifyAddress: ({ token }: { token: string }): Message => ({
+      subject: `Confirm your address for ${product}`,
+      text: paragraphs(
+        `Somebody, most likely you, registered at ${product} with this address. To confirm that it is yours, open:`,
+        link('verify-email', token),
+        'If it was not you, do nothing.',
+      ),
+    }),
+
+    /** What the owner of a taken address is told, as the answer to whoever tried tells nothing. */
+    addressTaken: (): Message => ({
+      subject: `You have an account at ${product} already`,
+      text: paragraphs(
+        `Somebody tried to register at ${product} with this address, which has an account already. Nothing was changed.`,
+        `If it was you, sign in; if you do not know the password any more, ${askForReset}`,
+        'If it was not you, do nothing.',
+      ),
+    }),
+
+    resetPassword: ({ token, lifeMinutes }: { token: string; lifeMinutes: number }): Message => ({
+      subject: `Choose a new password for ${product}`,
+      text: paragraphs(
+        `Somebody, most likely you, asked for a new password at ${product}. To choose one, open:`,
+        link('reset-password', token),
+        `The link works once, for ${lifeMinutes} minutes. If it was not you, do nothing: your password stays as it is.`,
+      ),
+    }),
+
+    passwordChanged: (): Message => ({
+      subject: `Your password for ${product} was changed`,
+      text: paragraphs(
+        `The password of your account at ${product} was just changed.`,
+        `If it was not you, somebody else may be in your account: at once ${askForReset}`,
+      ),
+    }),
+
+    accountLocked: ({ unlocksAt }: { unlocksAt: Date }): Message => ({
+      subject: `Your account at ${product} is locked for a while`,
+      text: paragraphs(
+        `Somebody tried too many wrong passwords on your account at ${product}. It takes no sign-in from new devices until ${inUtc(unlocksAt)}, then unlocks by itself.`,
+        `To unlock it sooner, ${askForReset}`,
+        'If it was not you, your password held: you need do nothing.',
+      ),
+    }),
+  }
+}
+
+export type Messages = ReturnType<typeof createMessages>
+
+const paragraphs = (...texts: string[]) => `${texts.join('\n\n')}\n`
+
+/** To the minute, rounded up: an account is never still locked at the time we named. */
+function inUtc(time: Date): string {
+  const minuteMs = 60_000
+  const minute = new Date(Math.ceil(time.getTime() / minuteMs) * minuteMs).toISOString()
+  return `${minute.slice(0, 10)} ${minute.slice(11, 16)} UTC`
+}

@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto'
+import type { Log } from '../../shared/log.ts'
+import type { Queryable, Sql } from '../database.ts'
+import type { Sealing } from '../keys/sealing.ts'
+import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'
+import type { Message } from './messages.ts'
+import {
+  type ClaimedMail,
+  claimDueMails,
+  deleteMail,
+  deleteParkedMails,
+  insertMail,
+  parkMail,
+  postponeMail,
+} from './queries.ts'
+import { judgeFailure } from './rules.ts'
+
+/** How long a claimed mail is one relay's: four times the mailer's deadline, so that a slow process keeps its claim. */
+const leaseSeconds = 120
+
+/** How long a mail that was given up stays to be looked at: its address is somebody's, and its link long dead. */
+const parkedSeconds = 30 * 86_400
+
+interface OutboxOptions {
+  sql: Sql
+  sealing: Sealing
+  mailer: Pick<Mailer, 'send'>
+  log: Log
+}
+
+export type Outbox = ReturnType<typeof createOutbox>
+
+/**
+ * Mail that cannot be lost: written with its cause, handed to the mail server afterwards, as often as it takes.
+ *
+ * The race that this accepts: a relay that dies, stands still for longer than its claim or loses Postgres after the server took
+ * the mail and before the row is gone leaves it to be sent once more. The copy has the same Message-ID and the same link, which
+ * works once; the other order would lose mails instead.
+ */
+export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
+  async function trySending({ recipient, subject, sealedBody }: ClaimedMail): Promise<void> {
+    const text = await sealing.open(bodyName(recipient), sealedBody).catch((cause) => {
+      throw new MailError('the sealed body does not open', { cause })
+    })
+    // Sealing draws a nonce for each mail, so a digest of it is an id that repeats only with the mail itself.
+    const id = createHash('sha256').update(sealedBody).digest('hex').slice(0, 32)
+    await mailer.send({ to: recipient, subject, text, id })
+  }
+
+  /** @returns whether the server took it */
+  async function deliver(mail: ClaimedMail): Promise<boolean> {
+    const { id, attempts, ageSeconds } = mail
+    try {
+      await trySending(mail)
+    } catch (error) {
+      if (!(error instanceof MailError)) throw error
+      await settleFailure(mail, error)
+      return false
+    }
+    await deleteMail(sql, id)
+    log.debug({ mail_id: id, attempts, age_seconds: Math.round(ageSeconds) }, 'mail delivered')
+    return true
+  }
+
+  /** A mail is given up by parking it, not by deleting it: whoever mends the cause makes it due again (see `forgetGivenUp`). */
+  async function settleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
+    const lastError = error.message
+    const verdict = judgeFailure({ attempts, ageSeconds, refused: error.refused })
+    switch (verdict.kind) {
+      case 'retry':
+        await postponeMail(sql, { id, attempts, lastError, waitSeconds: verdict.waitSeconds })
+        log.warn(
+          { mail_id: id, attempts, reason: lastError, retry_seconds: verdict.waitSeconds },
+          'mail not delivered',
+        )
+        break
+      case 'give_up':
+        await parkMail(sql, { id, attempts, lastError })
+        log.error(
+          { mail_id: id, recipient_domain: domainOf(recipient), attempts, reason: lastError },
+          'mail given up',
+        )
+    }
+  }
+
+  return {
+    /**
+     * Writes the mail inside the caller's transaction: it exists exactly if its cause was committed. Nudge the relay after the
+     * commit.
+     */
+    async enqueue(transaction: Queryable, { to, message }: { to: string; message: Message }): Promise<void> {
+      await insertMail(transaction, {
+        recipient: to,
+        subject: message.subject,
+        sealedBody: await sealing.seal(bodyName(to), message.text),
+      })
+    },
+
+    /**
+     * Hands over what is due, until nothing is, a whole batch failed (the server is down, and a queue of thousands would wait for
+     * each of its timeouts) or `signal` says to stop. Any number of replicas may do so at once.
+     */
+    async deliverDue(signal?: AbortSignal): Promise<void> {
+      while (!signal?.aborted) {
+        const mails = await claimDueMails(sql, { limit: mailsAtOnce, leaseSeconds })
+        if (mails.length === 0) return
+        // Each is waited for, also where one throws: whoever waits for us must find nothing under way.
+        const outcomes = await Promise.allSettled(mails.map(deliver))
+        for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+        if (!outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value)) return
+      }
+    },
+
+    /**
+     * Deletes mails that were given up a month ago. Until then one is sent again with
+     * `update mail_outbox set next_attempt_at = now() where id = ...`.
+     */
+    async forgetGivenUp(): Promise<void> {
+      const mails = await deleteParkedMails(sql, parkedSeconds)
+      if (mails > 0) log.warn({ mails }, 'mails that were given up are deleted')
+    },
+  }
+}
+
+/**
+ * The name a body is sealed under. No key's name has a colon, so it opens nowhere else; and the recipient is part of it, so that
+ * who can write to the table cannot turn somebody's reset link to an address of his own.
+ */
+const bodyName = (recipient: string) => `mail_outbox:${recipient}`
+
+const domainOf = (recipient: string) => recipient.slice(recipient.lastIndexOf('@') + 1)

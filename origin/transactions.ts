@@ -1,0 +1,46 @@
+import postgres from 'postgres'
+import type { Sql, Transaction } from './database.ts'
+
+type Work = (transaction: Transaction) => unknown
+type Begin = (options: string, work: Work) => Promise<unknown>
+
+/** What a query in flight says when its connection goes away. */
+const lostCodes = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'])
+
+function saysConnectionLost(error: unknown): boolean {
+  if (error instanceof postgres.PostgresError) return error.severity === 'FATAL' || error.severity === 'PANIC'
+  return error instanceof Error && 'code' in error && lostCodes.has(String(error.code))
+}
+
+/**
+ * Makes `begin` survive the loss of its connection. postgres.js 3.4.9 sends its ROLLBACK or COMMIT all the same, and writing to a socket
+ * that is gone throws where nobody can catch it, which ends the process (porsager/postgres#1208). Here neither is sent: a
+ * transaction without a connection has nothing to end, and `begin` rejects by itself when the connection closes.
+ *
+ * Accepted: a statement that a transaction issues after it has waited for something other than the database can still meet a socket that
+ * went away meanwhile. Transactions of ours wait for nothing else before their last statement.
+ */
+export function surviveLostConnections(sql: Sql): Sql {
+  const begin = sql.begin as Begin
+
+  function guardedBegin(...given: [Work] | [string, Work]): Promise<unknown> {
+    const [options, work] = given.length === 1 ? ['', given[0]] : given
+    let lost = false
+    const ended = begin(options, async (transaction) => {
+      try {
+        const result = await work(transaction)
+        if (!lost) return result
+      } catch (error) {
+        if (!lost && !saysConnectionLost(error)) throw error
+      }
+      return new Promise<never>(() => {})
+    })
+    ended.catch(() => {
+      lost = true
+    })
+    return ended
+  }
+
+  sql.begin = guardedBegin as typeof sql.begin
+  return sql
+}

@@ -1,0 +1,156 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { generateSecrets, type Secrets } from '../dev/secrets.ts'
+import { ConfigError, readConfig, type VariableName, variables } from './config.ts'
+
+let secrets: Secrets
+beforeAll(async () => {
+  secrets = await generateSecrets()
+})
+
+/** The reasons why these variables cannot be used; none where they can. */
+function reasonsOf(
+  names: readonly VariableName[],
+  environment: Record<string, string>,
+  fileNames: string[] = [],
+) {
+  try {
+    readConfig(names, environment, fileNames)
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.reasons
+  }
+}
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
+
+describe('reads', () => {
+  test('what is set, and the default of what is not', () => {
+    const config = readConfig(['GATEWAY_PORT', 'ORIGIN_PORT', 'CORS_ORIGINS', 'REDIS_URL'], {
+      GATEWAY_PORT: '9000',
+      CORS_ORIGINS: 'https://app.example.com, http://localhost:5173',
+    })
+    expect(config).toEqual({
+      GATEWAY_PORT: 9000,
+      ORIGIN_PORT: 8081,
+      CORS_ORIGINS: ['https://app.example.com', 'http://localhost:5173'],
+      REDIS_URL: undefined,
+    })
+  })
+
+  test('secrets and keys as they are made by npm run secrets', () => {
+    const names = [
+      'KEY_ENCRYPTION_KEY',
+      'PASSWORD_DIGEST_KEY',
+      'ASSERTION_PRIVATE_JWK',
+      'ASSERTION_PUBLIC_JWKS',
+    ] as const
+    const config = readConfig(names, secrets)
+    expect(config.KEY_ENCRYPTION_KEY).toHaveLength(32)
+    expect(config.ASSERTION_PUBLIC_JWKS.keys[0]?.kid).toBe(config.ASSERTION_PRIVATE_JWK.kid)
+    expect(config.ASSERTION_PUBLIC_JWKS.keys[0]).not.toHaveProperty('d')
+  })
+
+  test('an empty variable as one that is not set', () => {
+    expect(readConfig(['GATEWAY_PORT'], { GATEWAY_PORT: '' }).GATEWAY_PORT).toBe(8080)
+    expect(reasonsOf(['DATABASE_URL'], { DATABASE_URL: '' })).toHaveLength(1)
+  })
+
+  test('variables of other programs without a word', () => {
+    expect(reasonsOf(['HOST'], { PATH: '/bin', DATABASE_TYPE: 'x', npm_config_x: 'y', GATE: 'z' })).toEqual(
+      [],
+    )
+  })
+})
+
+describe('refuses, naming the variable', () => {
+  test('missing: each that has no default', () => {
+    expect(reasonsOf(['DATABASE_URL', 'KEY_ENCRYPTION_KEY', 'HOST'], {})).toEqual([
+      'DATABASE_URL is missing (.env.example says what it is)',
+      'KEY_ENCRYPTION_KEY is missing (.env.example says what it is)',
+    ])
+  })
+
+  test('all that is wrong at once, in one message', () => {
+    const environment = { GATEWAY_PORT: 'x', LOG_LEVEL: 'loud', LIMIT_TYPO: '1' }
+    expect(() => readConfig(['GATEWAY_PORT', 'LOG_LEVEL', 'DATABASE_URL'], environment)).toThrow(
+      /^The configuration is not usable:\n {2}- GATEWAY_PORT: .+\n {2}- LOG_LEVEL: .+\n {2}- DATABASE_URL is missing.+\n {2}- LIMIT_TYPO .+$/,
+    )
+  })
+
+  test.each<[VariableName, string[]]>([
+    ['GATEWAY_PORT', ['x', '0', '65536', '80.5', '-1', 'Infinity']],
+    ['LOG_LEVEL', ['trace', 'INFO']],
+    ['NODE_ENV', ['prod', 'Production']],
+    ['ORIGIN_URL', ['origin:8081', 'ftp://origin', '/origin', 'localhost']],
+    ['REDIS_URL', ['http://redis', 'redis', 'memcached://redis']],
+    ['DATABASE_URL', ['mysql://db/x', 'db', 'postgres']],
+    [
+      'CORS_ORIGINS',
+      [
+        '*',
+        'null',
+        'app.example.com',
+        'https://app.example.com/',
+        'https://app.example.com/path',
+        'https://a.example, *',
+      ],
+    ],
+    ['TRUSTED_PROXY_HOPS', ['-1', '11', 'true', '1.5']],
+    ['PASSWORD_HASH_COST', ['9', '16', 'x']],
+    ['LIMIT_ADDRESS_REQUESTS', ['0', '-5', '1.5']],
+    ['ACCESS_TOKEN_SECONDS', ['59', '3601', '15m']],
+    ['ASSERTION_PRIVATE_JWK', ['{', 'null', '[]', '{}', '{"kty":"RSA"}']],
+    ['ASSERTION_PUBLIC_JWKS', ['{"keys":[]}', '[]', '{"keys":{}}', '{"keys":[{"kty":"oct","k":"x"}]}']],
+  ])('malformed: %s', (name, values) => {
+    for (const value of values) {
+      const reasons = reasonsOf([name], { [name]: value })
+      expect(reasons.length, value).toBeGreaterThan(0)
+      for (const reason of reasons) expect(reason).toMatch(new RegExp(`^${name}: .+`))
+    }
+  })
+
+  // A phrase, a pattern or a row of zeros has the length of a secret and nothing else of it.
+  test('a weak secret: too short, too long, repeated, no base64', () => {
+    const weak = [
+      base64(new Uint8Array(32)),
+      base64(new Uint8Array(32).fill(7)),
+      base64(Buffer.from('changeme'.repeat(4))),
+      base64(crypto.getRandomValues(new Uint8Array(31))),
+      base64(crypto.getRandomValues(new Uint8Array(33))),
+      'correct horse battery staple and more',
+      'changeme',
+    ]
+    for (const name of ['KEY_ENCRYPTION_KEY', 'PASSWORD_DIGEST_KEY'] as const)
+      for (const value of weak)
+        expect(reasonsOf([name], { [name]: value })[0], value).toMatch(new RegExp(`^${name}: `))
+  })
+
+  test('unknown: a variable under a prefix of ours, which is a slip of the pen', () => {
+    for (const name of [
+      'GATEWAY_PROT',
+      'ORIGIN_URI',
+      'LIMIT_ADDRESS',
+      'PASSWORD_HASH_COSTS',
+      'CORS_ORIGIN',
+      'TRUSTED_PROXY_HOP',
+      'ACCESS_TOKEN_TTL',
+    ])
+      expect(reasonsOf(['HOST'], { [name]: 'x' })).toEqual([`${name} is not a variable of Gatehouse`])
+  })
+
+  test('unknown: any name in .env, where nothing is but ours', () => {
+    const environment = { HOST: '127.0.0.1', REDIS_ULR: 'redis://x', PATH: '/bin' }
+    expect(reasonsOf(['HOST'], environment, ['HOST', 'REDIS_ULR'])).toEqual([
+      'REDIS_ULR is not a variable of Gatehouse',
+    ])
+  })
+
+  test('never with the value, which may be a secret', () => {
+    const value = 'S3cr3t-V4lue'
+    for (const name of Object.keys(variables) as VariableName[])
+      for (const text of [value, `{"kty":"EC","d":"${value}"}`, `${value}==`, `redis:${value}`])
+        for (const reason of reasonsOf([name], { [name]: text })) expect(reason).not.toContain(value)
+    expect(reasonsOf(['HOST'], { GATEWAY_SECRET: value })[0]).not.toContain(value)
+  })
+})

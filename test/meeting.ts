@@ -1,0 +1,35 @@
+import postgres from 'postgres'
+import type { World } from './world.ts'
+
+interface Meeting<T> {
+  /** A statement that locks what the requests will want. */
+  at: string
+  /** Called once the lock is held. */
+  requests: () => Promise<T>[]
+  /** How many of them can wait at once; no more than the pool has connections. */
+  waiting: number
+  /** Called when that many wait, with their backends' process ids, while the lock is still held. */
+  met?: (pids: number[]) => Promise<unknown>
+}
+
+/** Has requests meet inside the database, so that a race is one each time and not by luck. */
+export async function meet<T>(world: World, { at, requests, waiting, met }: Meeting<T>): Promise<T[]> {
+  const blocker = postgres(world.originConfig.DATABASE_URL, { max: 1 })
+  try {
+    await blocker`begin`
+    await blocker.unsafe(at)
+    const sent = requests()
+    let pids: number[] = []
+    while (pids.length < waiting) {
+      const rows = await blocker<{ pid: number }[]>`
+        select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      pids = rows.map(({ pid }) => pid)
+      await blocker`select pg_stat_clear_snapshot(), pg_sleep(0.005)`
+    }
+    await met?.(pids)
+    await blocker`rollback`
+    return await Promise.all(sent)
+  } finally {
+    await blocker.end({ timeout: 1 })
+  }
+}

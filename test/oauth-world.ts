@@ -1,0 +1,134 @@
+import { Hono } from 'hono'
+import { type OriginEnv, requireGateway } from '../origin/caller.ts'
+import { createKeyRing } from '../origin/keys/key-ring.ts'
+import { createSealing } from '../origin/keys/sealing.ts'
+import { createClient } from '../origin/oauth/clients.ts'
+import { authorizationServerMetadata } from '../origin/oauth/metadata.ts'
+import { createOAuthRoutes } from '../origin/oauth/routes.ts'
+import type { Scope } from '../origin/oauth/scopes.ts'
+import { createOAuthService } from '../origin/oauth/service.ts'
+import type { TokenAnswer } from '../shared/contract.ts'
+import { type ErrorCode, Problem, problemResponse } from '../shared/errors.ts'
+import { assertionHeader, requestIdHeader } from '../shared/headers.ts'
+import { createAssertionOpener } from '../shared/identity.ts'
+import { requestLog } from '../shared/request-log.ts'
+import { createCapturedLog } from './captured-log.ts'
+import { roomy } from './roomy.ts'
+import { createWorld, problem } from './world.ts'
+
+export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
+
+/** An OAuth refusal as it arrives. */
+export interface OAuthRefusal {
+  error: string
+  error_description: string
+  code: string
+  status: number
+  request_id: string
+}
+
+export type OAuthWorld = Awaited<ReturnType<typeof createOAuthWorld>>
+
+/** The endpoints under /oauth on a world's database, joined to its accounts by its own /auth endpoints. */
+export async function createOAuthWorld(environment: Record<string, string> = {}) {
+  const world = await createWorld({ environment: { ...roomy, ...environment } })
+  const { sql, originConfig } = world
+  const keys = await createKeyRing(sql, await createSealing(originConfig.KEY_ENCRYPTION_KEY))
+  const { log, lines } = createCapturedLog('oauth')
+  const issuer = originConfig.ISSUER_URL
+
+  const oauth = createOAuthService({
+    sql,
+    keys,
+    issuer,
+    userAudience: originConfig.ACCESS_TOKEN_AUDIENCE,
+    serviceTokenSeconds: originConfig.SERVICE_TOKEN_SECONDS,
+    async refresh(refreshToken) {
+      const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+      if (!answer.ok) throw new Problem((await problem(answer)).code as ErrorCode)
+      return (await answer.json()) as TokenAnswer
+    },
+    async logout(refreshToken) {
+      await world.post('/auth/logout', { refresh_token: refreshToken })
+    },
+    async endSession({ userId, sessionId }) {
+      await sql`
+        update sessions set ended_at = now(), end_reason = 'logout'
+        where id = ${sessionId} and user_id = ${userId} and ended_at is null`
+    },
+  })
+
+  const app = new Hono<OriginEnv>()
+  const open = await createAssertionOpener({
+    keys: originConfig.ASSERTION_PUBLIC_JWKS.keys,
+    audience: 'origin',
+  })
+  const vouchedFor = requireGateway(open)
+  app.use(requestLog(log))
+  app.get('/.well-known/oauth-authorization-server', (c) => c.json(authorizationServerMetadata(issuer)))
+  app.get('/.well-known/jwks.json', (c) => c.json({ keys: keys.published() }))
+  app.use((c, next) => (c.req.header(assertionHeader) === undefined ? next() : vouchedFor(c, next)))
+  app.route('/oauth', createOAuthRoutes({ oauth, log }))
+  app.onError((error, c) =>
+    problemResponse(
+      error instanceof Problem ? error : new Problem('internal_error', { cause: error }),
+      c.get('requestId'),
+    ),
+  )
+
+  const fetch = (path: string, init?: RequestInit) => app.request(issuer + path, init)
+
+  /** Posts a form as somebody who writes it by hand would. */
+  function postForm(path: string, form: string | Record<string, string>, headers: HeadersInit = {}) {
+    return fetch(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      body: typeof form === 'string' ? form : new URLSearchParams(form).toString(),
+    })
+  }
+
+  return {
+    ...world,
+    world,
+    keys,
+    issuer,
+    lines,
+    fetch,
+    postForm,
+
+    /** Makes a client. */
+    async client(id: string, ...scopes: Scope[]) {
+      const secret = await createClient(sql, { id, scopes }, operator)
+      if (secret === undefined) throw new Error(`there is a client ${id} already`)
+      return { id, secret, basic: { authorization: basic(id, secret) } }
+    },
+
+    /** A service's token by client_secret_basic. */
+    async serviceToken(client: { basic: HeadersInit }, scope = '') {
+      const answer = await postForm('/oauth/token', { grant_type: 'client_credentials', scope }, client.basic)
+      if (answer.status !== 200) throw new Error(`token answered ${answer.status}: ${await answer.text()}`)
+      return ((await answer.json()) as { access_token: string }).access_token
+    },
+
+    /** The audit trail since its last emptying, oldest first. */
+    audit: () =>
+      sql<{ action: string; details: Record<string, string>; ip: string | null; request_id: string }[]>`
+        select action, details, host(ip) as ip, request_id from audit_logs order by id`,
+  }
+}
+
+/** Client id and secret as they stand, without the form encoding that neither of ours needs. */
+export const basic = (id: string, secret: string) =>
+  `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+
+export async function refusal(answer: Response) {
+  const body = (await answer.json()) as OAuthRefusal
+  return {
+    status: answer.status,
+    error: body.error,
+    code: body.code,
+    challenge: answer.headers.get('www-authenticate')?.split(' ')[0] ?? null,
+    hasRequestId: body.request_id === answer.headers.get(requestIdHeader),
+    body,
+  }
+}

@@ -1,0 +1,42 @@
+import type { Identity } from '../shared/claims.ts'
+import { assertionHeader } from '../shared/headers.ts'
+import { assertionLifeSeconds, sealAssertion } from '../shared/identity.ts'
+import { importKey, privateJwkSchema } from '../shared/keys.ts'
+import type { World } from './world.ts'
+
+type SealOptions = Parameters<typeof sealAssertion>[1]
+
+/** An assertion as this world's gateway seals it; `over` makes it one that the gateway never would. */
+export async function sealedBy(world: World, user: Identity | null = null, over: Partial<SealOptions> = {}) {
+  const nowSeconds = Math.floor(Date.now() / 1000)
+  return sealAssertion(user, {
+    key: await importKey(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK))),
+    audience: 'origin',
+    nowSeconds,
+    expiresAtSeconds: nowSeconds + assertionLifeSeconds,
+    ...over,
+  })
+}
+
+/** Calls the origin as the gateway would, for nobody signed in: the answer's headers are the origin's own. */
+export async function callOrigin(world: World, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers)
+  headers.set(assertionHeader, await sealedBy(world))
+  return world.originFetch(path, { ...init, headers })
+}
+
+/** Posts JSON to the origin as the gateway would. */
+export function postOrigin(world: World, path: string, body: unknown): Promise<Response> {
+  return callOrigin(world, path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.7' },
+    body: JSON.stringify(body),
+  })
+}
+
+/** What two answers must share to be the same to whoever reads them: all but the request's own id. */
+export async function sameToAReader(answer: Response) {
+  const { request_id: _, ...body } = (await answer.json()) as Record<string, unknown>
+  const headers = [...answer.headers].filter(([name]) => name !== 'x-request-id')
+  return { status: answer.status, headers, body }
+}
