@@ -1,6 +1,6 @@
-import type { PasswordHasher } from '../origin/auth/passwords.ts'
 import { insertAccount, insertSubscription } from '../origin/auth/queries.ts'
 import type { Sql } from '../origin/database.ts'
+import type { PasswordHasher } from '../origin/passwords/hasher.ts'
 
 interface DemoAccount {
   email: string
@@ -24,7 +24,7 @@ export const demoAccounts: readonly DemoAccount[] = [
  */
 export async function seedDemoAccounts(
   sql: Sql,
-  passwords: PasswordHasher,
+  passwords: Pick<PasswordHasher, 'hash'>,
   password: string,
 ): Promise<string[]> {
   const passwordHash = await passwords.hash(password)

@@ -4,10 +4,7 @@ import { generateKey } from '../shared/keys.ts'
 type RandomKey = 'KEY_ENCRYPTION_KEY' | 'PASSWORD_DIGEST_KEY' | 'REFRESH_TOKEN_KEY' | 'DEVICE_COOKIE_KEY'
 
 /** The secrets of one deployment, as the variables that carry them. */
-export type Secrets = Record<
-  'ASSERTION_PRIVATE_JWK' | 'ASSERTION_PUBLIC_JWKS' | RandomKey,
-  string
->
+export type Secrets = Record<'ASSERTION_PRIVATE_JWK' | 'ASSERTION_PUBLIC_JWKS' | RandomKey, string>
 
 const randomKey = () => randomBytes(32).toString('base64')
 

@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, parseEnv } from 'node:util'
-import { createPasswordHasher } from '../origin/auth/passwords.ts'
 import { createDatabase } from '../origin/database.ts'
 import { migrate } from '../origin/migrate.ts'
+import { createPasswordHasher } from '../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { ConfigError, readConfig } from '../shared/config.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
 import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
@@ -127,15 +128,15 @@ async function addDemoAccounts(
     statementSeconds: 30,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   })
+  const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
+    pool,
     digestKey: config.PASSWORD_DIGEST_KEY,
     cost: config.PASSWORD_HASH_COST,
-    threads: 1,
-    queue: 1,
   })
   const added = await seedDemoAccounts(sql, passwords, password)
   step(`Demo accounts: ${added.length > 0 ? `added ${added.length}` : 'there already'}`)
-  await passwords.close()
+  await pool.close()
   await sql.end()
 }
 

@@ -56,6 +56,7 @@ export async function buildGateway<Bindings extends object>(
 
   const keys = createKeySet({
     fetchKeys: async () => (await askOrigin('/.well-known/jwks.json')).json(),
+    freshSeconds: config.JWKS_CACHE_SECONDS,
     now,
     log,
   })

@@ -7,6 +7,7 @@ export const gatewayVariables = [
   'DRAIN_SECONDS',
   'ISSUER_URL',
   'ACCESS_TOKEN_AUDIENCE',
+  'JWKS_CACHE_SECONDS',
   'GATEWAY_PORT',
   'GATEWAY_REPLICAS',
   'ORIGIN_URL',

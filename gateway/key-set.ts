@@ -43,7 +43,8 @@ export function createKeySet(options: KeySetOptions) {
       for (const candidate of document.keys) {
         // A key we cannot use is somebody else's business: RFC 7517, section 5, says to ignore it.
         const jwk = publicJwkSchema.safeParse(candidate)
-        if (jwk.success) next.set(jwk.data.kid, (await importKey(jwk.data)).key)
+        const usable = jwk.success && (await importKey(jwk.data).catch(() => undefined))
+        if (usable) next.set(usable.kid, usable.key)
       }
       if (next.size === 0) throw new Error('the key set holds no usable key')
       keys = next

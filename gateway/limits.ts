@@ -49,7 +49,8 @@ export function createLimiter({ counter, now, replicas }: LimiterOptions) {
     )
     const over = states.filter(({ used, quota }) => used > quota)
     if (over.length === 0) return fields(states)
-    for (const { limit, resetMs } of over) refusedUntil.set(id(limit), now() + resetMs)
+    // What a gateway counts alone holds only until the shared counter is back, so it is not remembered.
+    for (const { limit, resetMs, shared } of over) if (shared) refusedUntil.set(id(limit), now() + resetMs)
     throw tooMany(
       over.map(({ limit }) => limit),
       fields(states),
@@ -59,7 +60,7 @@ export function createLimiter({ counter, now, replicas }: LimiterOptions) {
 
   function state(limit: Limit, { used, resetMs, shared }: Count) {
     const quota = shared ? limit.quota : Math.ceil(limit.quota / replicas)
-    return { limit, used, quota, remaining: Math.max(0, quota - used), resetMs }
+    return { limit, used, quota, remaining: Math.max(0, quota - used), resetMs, shared }
   }
 
   return { count, refuseKnown }

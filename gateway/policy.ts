@@ -25,6 +25,8 @@ export const routeSchema = z
     features: names.optional(),
     level: z.int().min(0).max(100).optional(),
     limits: z.array(z.enum(['address', 'user'])).min(1),
+    /** What goes upstream although it is a secret between the client and us: our own cookies, the Authorization field. */
+    passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
     /** From the request's head to the answer's head. */
     deadline_seconds: z.number().positive().max(3600).default(30),
     body_bytes: z
@@ -62,11 +64,13 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
     const route = parsed.data
     if (!upstreams.includes(route.upstream))
       throw new Error(`The policy row ${name} goes to ${route.upstream}, which is no upstream`)
-    const atPath = paths.get(route.path) ?? new Map<string, Route>()
+    // A parameter's name tells no two paths apart.
+    const pattern = route.path.replaceAll(/\{[a-z_]+\}/g, ':_')
+    const atPath = paths.get(pattern) ?? new Map<string, Route>()
     if (atPath.has(route.method)) throw new Error(`The policy row ${name} stands twice`)
-    if (!paths.has(route.path)) {
-      paths.set(route.path, atPath)
-      router.add('ALL', route.path.replaceAll(/\{([a-z_]+)\}/g, ':$1'), atPath)
+    if (!paths.has(pattern)) {
+      paths.set(pattern, atPath)
+      router.add('ALL', pattern, atPath)
     }
     atPath.set(route.method, route)
     if (route.method === 'GET') atPath.set('HEAD', route)

@@ -1,6 +1,7 @@
 import { Problem } from '../shared/errors.ts'
-import { assertionHeader, isInternalHeader, requestIdHeader } from '../shared/headers.ts'
+import { assertionHeader, isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/headers.ts'
 import type { Decision } from './decision.ts'
+import type { Route } from './policy.ts'
 import { type Transport, TransportError } from './ports.ts'
 
 /** These belong to one connection (RFC 9110, section 7.6.1) and end here, both ways. */
@@ -18,9 +19,6 @@ const hopByHop = new Set([
 
 /** What a client says of its own way here; rebuilt from what we saw. */
 const rebuilt = new Set(['host', 'forwarded', 'x-real-ip', 'via', 'expect', requestIdHeader])
-
-/** The user's token and cookies are for the gateway: an upstream that never has them cannot lose them. */
-const ours = new Set(['authorization', 'cookie'])
 
 /** What an upstream says of itself is nobody's business. */
 const revealing = new Set(['server', 'x-powered-by'])
@@ -60,7 +58,12 @@ export function createProxy({ transport, upstreams }: ProxyOptions) {
         signal: request.signal,
         deadlineMs: route.deadline_seconds * 1000,
       })
-      return new Response(answer.body, { status: answer.status, headers: answerHeaders(answer.headers) })
+      // An upstream may have answered what it took for the body's end.
+      if (body?.exceeded()) throw new Error('body over its cap')
+      return new Response(answer.body, {
+        status: answer.status,
+        headers: answerHeaders(answer.headers, route),
+      })
     } catch (error) {
       if (body?.exceeded())
         throw new Problem('body_too_large', { members: { limit_bytes: route.body_bytes } })
@@ -86,18 +89,33 @@ function named(connection: string | null): Set<string> {
   return new Set(connection?.split(',').map((name) => name.trim().toLowerCase()))
 }
 
-function requestHeaders(from: Headers, { assertion }: Decision, client: ClientFacts): Headers {
+/** The cookies of a Cookie field that are not ours, or null where there are none. */
+function foreignCookies(field: string): string | null {
+  const foreign = field.split(';').filter((pair) => !pair.trim().startsWith(ownCookiePrefix))
+  return foreign.length > 0 ? foreign.join(';').trim() : null
+}
+
+/** The user's token and our cookies are for us: an upstream that never has them cannot lose them. */
+function withoutCredentials(name: string, value: string, { passes }: Route): string | null {
+  if (name === 'authorization') return passes.includes('authorization') ? value : null
+  if (name === 'cookie') return passes.includes('cookies') ? value : foreignCookies(value)
+  return value
+}
+
+function requestHeaders(from: Headers, { assertion, route }: Decision, client: ClientFacts): Headers {
   const dropped = named(from.get('connection'))
   const headers = new Headers()
   for (const [name, value] of from) {
+    // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, so both spellings count.
+    const read = name.replaceAll('_', '-')
     const drop =
-      hopByHop.has(name) ||
-      rebuilt.has(name) ||
-      ours.has(name) ||
-      name.startsWith('x-forwarded-') ||
-      isInternalHeader(name) ||
+      hopByHop.has(read) ||
+      rebuilt.has(read) ||
+      read.startsWith('x-forwarded-') ||
+      isInternalHeader(read) ||
       dropped.has(name)
-    if (!drop) headers.append(name, value)
+    const kept = drop ? null : withoutCredentials(read, value, route)
+    if (kept !== null) headers.append(name, kept)
   }
   // Set last: no Connection field of a client's can take these away.
   headers.set(assertionHeader, assertion)
@@ -109,11 +127,19 @@ function requestHeaders(from: Headers, { assertion }: Decision, client: ClientFa
   return headers
 }
 
-function answerHeaders(from: Headers): Headers {
+function answerHeaders(from: Headers, { passes }: Route): Headers {
   const dropped = named(from.get('connection'))
   const headers = new Headers()
   for (const [name, value] of from) {
-    const drop = hopByHop.has(name) || revealing.has(name) || isInternalHeader(name) || dropped.has(name)
+    // Which origins may read an answer is for the gateway to say, whatever an upstream allows.
+    const drop =
+      hopByHop.has(name) ||
+      revealing.has(name) ||
+      isInternalHeader(name) ||
+      name.startsWith('access-control-') ||
+      // Nor may an upstream set a cookie that we would believe.
+      (name === 'set-cookie' && value.startsWith(ownCookiePrefix) && !passes.includes('cookies')) ||
+      dropped.has(name)
     if (!drop) headers.append(name, value)
   }
   headers.append('via', '1.1 gatehouse')

@@ -1,20 +1,32 @@
 import type { RouteRow } from './policy.ts'
 
+/** What anybody may ask of the origin. */
+const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>
+
+/** What somebody signed in may ask of the origin for himself. */
+const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
+
 /** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */
 export const routes: readonly RouteRow[] = [
-  { method: 'POST', path: '/auth/register', upstream: 'origin', who: 'public', limits: ['address'] },
-  { method: 'POST', path: '/auth/login', upstream: 'origin', who: 'public', limits: ['address'] },
-  { method: 'POST', path: '/auth/refresh', upstream: 'origin', who: 'public', limits: ['address'] },
-  { method: 'POST', path: '/auth/logout', upstream: 'origin', who: 'public', limits: ['address'] },
-  { method: 'GET', path: '/.well-known/jwks.json', upstream: 'origin', who: 'public', limits: ['address'] },
-  {
-    method: 'GET',
-    path: '/v1/me',
-    upstream: 'origin',
-    who: 'user',
-    permissions: { all: ['profile.read'] },
-    limits: ['user'],
-  },
+  { method: 'POST', path: '/auth/register', ...open },
+  { method: 'POST', path: '/auth/login', ...open, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/refresh', ...open, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/logout', ...open, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/password/forgot', ...open },
+  { method: 'POST', path: '/auth/password/reset', ...open },
+  { method: 'POST', path: '/auth/email/verify', ...open },
+  { method: 'POST', path: '/auth/password', ...own, passes: ['cookies'] },
+  { method: 'GET', path: '/auth/sessions', ...own },
+  { method: 'DELETE', path: '/auth/sessions', ...own },
+  { method: 'DELETE', path: '/auth/sessions/{id}', ...own },
+
+  { method: 'POST', path: '/oauth/token', ...open, passes: ['authorization'] },
+  { method: 'POST', path: '/oauth/introspect', ...open, passes: ['authorization'] },
+  { method: 'POST', path: '/oauth/revoke', ...open, passes: ['authorization'] },
+  { method: 'GET', path: '/.well-known/jwks.json', ...open },
+  { method: 'GET', path: '/.well-known/oauth-authorization-server', ...open },
+
+  { method: 'GET', path: '/v1/me', ...own, permissions: { all: ['profile.read'] } },
   {
     method: 'GET',
     path: '/v1/reports',

@@ -7,10 +7,12 @@ export interface Target {
 }
 
 /**
- * What servers read in different ways: empty and dot segments, encoded slashes, dots, controls and percent signs, backslashes and
- * path parameters. Refused outright, so that what was matched here is what the upstream will read.
+ * What servers read in different ways: empty and dot segments, encoded slashes, controls, percent signs and overlong bytes (%c0, %c1),
+ * an encoding of what needs none (RFC 3986, section 2.3), backslashes and path parameters. Refused outright, so that what was matched here is
+ * what the upstream will read.
  */
-const ambiguous = /\/\/|[\\;]|%(2f|5c|2e|25|3b|[01][0-9a-f]|7f)|\/\.{1,2}(\/|$)/i
+const ambiguous =
+  /\/\/|[\\;]|%(2[5def]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f]|c[01])|\/\.{1,2}(\/|$)/i
 
 const wellFormed = /^\/(?:[A-Za-z0-9\-._~!$&'()*+,=:@/]|%[0-9A-Fa-f]{2})*$/
 

@@ -1,7 +1,7 @@
-import { decodeProtectedHeader, errors as jose, jwtVerify } from 'jose'
 import { createBoundedMap } from '../shared/bounded-map.ts'
-import { accessTokenType, algorithm, claimsSchema, type Identity, identitySchema } from '../shared/claims.ts'
+import { claimsSchema, type Identity, identitySchema } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
+import { tokenLeewaySeconds, verifyAccessToken } from '../shared/verify-access-token.ts'
 import { type KeySet, KeysUnavailableError } from './key-set.ts'
 import type { Now } from './ports.ts'
 
@@ -20,17 +20,6 @@ export interface VerifiedToken {
   expiresAt: number
 }
 
-/** Clocks of two machines may differ by this much; well below the 60 s that are the most one should allow. */
-const leewaySeconds = 5
-
-/** Ours are around 1 kB; what is longer is not looked at. */
-const longestToken = 8192
-
-/** Three parts in base64url: a JWS in compact form and nothing else. */
-const compactJws = /^[\w-]+\.[\w-]+\.[\w-]+$/
-
-const headerNames = new Set(['alg', 'kid', 'typ'])
-
 /** Verifies access tokens. A token seen before is spared its signature check, never the check of its time. */
 export function createTokenVerifier({
   keys,
@@ -41,37 +30,15 @@ export function createTokenVerifier({
 }: TokenVerifierOptions) {
   const verified = createBoundedMap<string, VerifiedToken>(cacheSize)
 
-  async function findKey(token: string): Promise<CryptoKey> {
-    const header = decodeProtectedHeader(token)
-    // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC 8725, section 3.10.
-    const foreign = Object.keys(header).find((name) => !headerNames.has(name))
-    if (foreign) throw new jose.JWTInvalid(`header ${foreign}`)
-    if (header.alg !== algorithm || typeof header.kid !== 'string' || header.kid.length > 64)
-      throw new jose.JWTInvalid('alg or kid')
-    const key = await keys.find(header.kid)
-    if (!key) throw new jose.JWKSNoMatchingKey()
-    return key
-  }
-
   async function verifyAnew(token: string): Promise<VerifiedToken> {
-    if (token.length > longestToken || !compactJws.test(token))
-      throw new Problem('invalid_token', { cause: 'not a compact JWS' })
     try {
-      const { payload } = await jwtVerify(token, await findKey(token), {
-        algorithms: [algorithm],
-        typ: accessTokenType,
-        issuer,
-        audience,
-        requiredClaims: ['exp', 'iat', 'sub', 'jti'],
-        clockTolerance: leewaySeconds,
-        currentDate: new Date(now()),
-      })
+      const payload = await verifyAccessToken(token, { findKey: keys.find, issuer, audience, now: now() })
       const claims = claimsSchema.parse(payload)
       return { identity: identitySchema.parse(claims), expiresAt: claims.exp }
-    } catch (cause) {
-      throw new Problem(cause instanceof KeysUnavailableError ? 'keys_unavailable' : 'invalid_token', {
-        cause,
-      })
+    } catch (error) {
+      if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
+      // The message alone: jose's error carries the claims, which name a person and are not for the log.
+      throw new Problem('invalid_token', { cause: error instanceof Error ? error.message : error })
     }
   }
 
@@ -83,7 +50,7 @@ export function createTokenVerifier({
       verified.set(token, fresh)
       return fresh
     }
-    if (known.expiresAt + leewaySeconds <= now() / 1000) {
+    if (known.expiresAt + tokenLeewaySeconds <= now() / 1000) {
       verified.delete(token)
       throw new Problem('invalid_token', { cause: 'expired' })
     }

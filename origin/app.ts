@@ -6,23 +6,28 @@ import { Problem, problemResponse } from '../shared/errors.ts'
 import type { OpenAssertion } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import { requestLog } from '../shared/request-log.ts'
-import { createAccountRoutes } from './accounts/routes.ts'
+import { createEmailRoutes, createProfileRoutes } from './accounts/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
-import type { AuthService } from './auth/service.ts'
-import { type OriginEnv, requireGateway } from './caller.ts'
-import { isDatabaseUnavailable, type Sql } from './database.ts'
+import { believeGateway, type OriginEnv, requireGateway } from './caller.ts'
+import { isDatabaseUnavailable } from './database.ts'
 import { createHealthRoutes } from './health/routes.ts'
-import type { KeyRing } from './keys/key-ring.ts'
+import { createOAuthRoutes } from './oauth/routes.ts'
+import { createPasswordRoutes } from './passwords/routes.ts'
+import { createSessionRoutes } from './sessions/routes.ts'
 import { createWellKnownRoutes } from './well-known/routes.ts'
 
+/** What each group of routes is made of. */
 interface OriginOptions {
-  sql: Sql
-  auth: AuthService
-  keys: KeyRing
+  health: Parameters<typeof createHealthRoutes>[0]
+  wellKnown: Parameters<typeof createWellKnownRoutes>[0]
+  oauth: Parameters<typeof createOAuthRoutes>[0]
+  auth: Parameters<typeof createAuthRoutes>[0]
+  sessions: Parameters<typeof createSessionRoutes>[0]
+  passwords: Parameters<typeof createPasswordRoutes>[0]
+  email: Parameters<typeof createEmailRoutes>[0]
+  profile: Parameters<typeof createProfileRoutes>[0]
   openAssertion: OpenAssertion
-  passwordMinLength: number
   log: Log
-  isStopping?: () => boolean
 }
 
 /** No body of ours needs more: the longest is a registration. */
@@ -44,19 +49,32 @@ const capBody = createMiddleware(async function capBody(c, next) {
   }
 })
 
-/** The service that owns the accounts. Answers the gateway; health and public keys to anyone on its network. */
+/** Tokens must not rest in a cache on the way (RFC 6749, section 5.1). */
+const noStore = createMiddleware(async function noStore(c, next) {
+  await next()
+  c.header('cache-control', 'no-store')
+})
+
+/** The service that owns the accounts. Answers the gateway, services by their credentials, and health and public keys to anyone. */
 export function createOrigin(options: OriginOptions) {
-  const { sql, auth, keys, openAssertion, passwordMinLength, log, isStopping = () => false } = options
+  const { openAssertion, log } = options
   const app = new Hono<OriginEnv>()
 
   app.use(requestLog(log))
-  app.route('/', createHealthRoutes({ sql, isStopping }))
-  app.route('/.well-known', createWellKnownRoutes({ keys }))
+  app.route('/', createHealthRoutes(options.health))
+  app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
 
-  app.use(requireGateway(openAssertion))
+  app.use(believeGateway(openAssertion))
+  app.route('/oauth', createOAuthRoutes(options.oauth))
+
+  app.use(requireGateway)
   app.use(capBody)
-  app.route('/auth', createAuthRoutes({ auth, passwordMinLength }))
-  app.route('/v1', createAccountRoutes({ sql }))
+  app.use('/auth/*', noStore)
+  app.route('/auth', createAuthRoutes(options.auth))
+  app.route('/auth', createSessionRoutes(options.sessions))
+  app.route('/auth/password', createPasswordRoutes(options.passwords))
+  app.route('/auth/email', createEmailRoutes(options.email))
+  app.route('/v1', createProfileRoutes(options.profile))
 
   app.notFound(() => {
     throw new Problem('not_found')

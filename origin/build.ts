@@ -1,15 +1,30 @@
 import type { Config } from '../shared/config.ts'
 import { createAssertionOpener } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
+import { createLinkTokens } from './accounts/link-tokens.ts'
 import { createOrigin } from './app.ts'
-import { createAccessTokens } from './auth/access-tokens.ts'
-import { createPasswordHasher } from './auth/passwords.ts'
+import { createDeviceTokens } from './auth/device-tokens.ts'
+import { createLockout } from './auth/lockout.ts'
 import { createAuthService } from './auth/service.ts'
 import type { originVariables } from './config.ts'
 import { closeSeconds, createDatabase } from './database.ts'
 import { createFirstKey, createKeyRing } from './keys/key-ring.ts'
 import { createSealing } from './keys/sealing.ts'
+import { createMailer } from './mail/mailer.ts'
+import { createMessages } from './mail/messages.ts'
+import { createOutbox } from './mail/outbox.ts'
+import { startRelay } from './mail/relay.ts'
+import { createMail } from './mail/service.ts'
 import { requireNewestSchema } from './migrate.ts'
+import { createOAuthService } from './oauth/service.ts'
+import { createPasswordHasher } from './passwords/hasher.ts'
+import { createPasswordPolicy } from './passwords/policy.ts'
+import { createPasswordService } from './passwords/service.ts'
+import { createWorkerPool } from './passwords/worker-pool.ts'
+import { createAccessTokens } from './sessions/access-tokens.ts'
+import { createRefreshCookie } from './sessions/refresh-cookie.ts'
+import { createRefreshTokens } from './sessions/refresh-tokens.ts'
+import { createSessionService } from './sessions/service.ts'
 
 export type OriginConfig = Config<(typeof originVariables)[number]>
 
@@ -32,42 +47,95 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
   })
   await requireNewestSchema(sql)
 
-  const sealing = await createSealing(config.KEY_ENCRYPTION_KEY)
+  const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
   if (config.NODE_ENV !== 'production') await createFirstKey(sql, sealing)
   const keys = await createKeyRing(sql, sealing)
   const keyRefresh = setInterval(() => {
     keys.refresh().catch((error) => log.error({ err: error }, 'signing keys not read'))
   }, keyRefreshSeconds * 1000)
 
-  const passwords = await createPasswordHasher({
+  const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
+  const outbox = createOutbox({ sql, sealing, mailer, log })
+  const relay = startRelay({ deliver: outbox.deliverDue, log })
+  const mail = createMail(createMessages(config.FRONTEND_URL), outbox, relay)
+  const linkTokens = createLinkTokens(mail)
+
+  const pool = createWorkerPool({ threads: config.PASSWORD_HASH_THREADS, queue: config.PASSWORD_HASH_QUEUE })
+  const hasher = await createPasswordHasher({
+    pool,
     digestKey: config.PASSWORD_DIGEST_KEY,
     cost: config.PASSWORD_HASH_COST,
-    threads: config.PASSWORD_HASH_THREADS,
-    queue: config.PASSWORD_HASH_QUEUE,
   })
-  const auth = createAuthService({
+  const passwords = createPasswordPolicy(pool, hasher)
+  const lockout = createLockout({
     sql,
-    passwords,
-    refreshSeconds: config.REFRESH_TOKEN_SECONDS,
-    sessionSeconds: config.SESSION_SECONDS,
+    passwords: hasher,
+    maxTries: config.LOCKOUT_TRIES,
+    windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
+    lockSeconds: config.LOCKOUT_SECONDS,
+    tellOwner: (transaction, email, unlocksAt) =>
+      mail.enqueue(transaction, email, mail.messages.accountLocked({ unlocksAt })),
+  })
+
+  const issuer = config.ISSUER_URL
+  const sessions = createSessionService({
+    sql,
     accessTokens: createAccessTokens({
       keys,
-      issuer: config.ISSUER_URL,
+      issuer,
       audience: config.ACCESS_TOKEN_AUDIENCE,
       lifeSeconds: config.ACCESS_TOKEN_SECONDS,
     }),
+    refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
+    idleSeconds: config.REFRESH_TOKEN_SECONDS,
+    absoluteSeconds: config.SESSION_SECONDS,
+    graceSeconds: config.REFRESH_GRACE_SECONDS,
+    perUser: config.SESSIONS_PER_USER,
   })
-  const app = createOrigin({
+  const refreshCookie = createRefreshCookie({
+    origins: [new URL(issuer).origin, ...config.CORS_ORIGINS],
+    maxAgeSeconds: config.REFRESH_TOKEN_SECONDS,
+  })
+  const deviceTokens = createDeviceTokens(config.DEVICE_COOKIE_KEY)
+  const auth = createAuthService({
+    sql,
+    passwords,
+    lockout,
+    sessions,
+    deviceTokens,
+    linkTokens,
+    mail,
+    requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
+  })
+  const oauth = createOAuthService({
     sql,
     keys,
-    auth,
+    issuer,
+    userAudience: config.ACCESS_TOKEN_AUDIENCE,
+    serviceTokenSeconds: config.SERVICE_TOKEN_SECONDS,
+    refresh: sessions.refresh,
+    logout: (token, client) => sessions.logout(token, { everywhere: false }, client),
+    endSession: (owner, client) => sessions.endOne(owner, 'logout', client),
+  })
+
+  const app = createOrigin({
     log,
-    passwordMinLength: config.PASSWORD_MIN_LENGTH,
     openAssertion: await createAssertionOpener({
       keys: config.ASSERTION_PUBLIC_JWKS.keys,
       audience: 'origin',
     }),
-    ...(isStopping && { isStopping }),
+    health: { sql, isStopping },
+    wellKnown: { keys, issuer },
+    oauth: { oauth, log },
+    auth: { auth, refreshCookie, passwordMinLength: config.PASSWORD_MIN_LENGTH },
+    sessions: { sessions, refreshCookie },
+    passwords: {
+      passwords: createPasswordService({ sql, passwords, lockout, sessions, linkTokens, mail }),
+      deviceTokens,
+      minLength: config.PASSWORD_MIN_LENGTH,
+    },
+    email: { sql, linkTokens },
+    profile: { sql },
   })
 
   return {
@@ -75,7 +143,9 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     sql,
     async close() {
       clearInterval(keyRefresh)
-      await passwords.close()
+      await relay.stop()
+      mailer.close()
+      await pool.close()
       await sql.end({ timeout: closeSeconds })
     },
   }

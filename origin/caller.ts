@@ -16,22 +16,32 @@ export interface OriginEnv {
 }
 
 /**
- * Lets in what the gateway vouches for and nothing else: a user's own token, or a header somebody wrote, is worth nothing here.
+ * Takes from the gateway's assertion who is calling, and from where. A user's own token, or a header somebody wrote, is worth nothing here.
+ *
+ * @throws Problem `untrusted_caller` for an assertion that is not one
  */
-export function requireGateway(open: OpenAssertion) {
-  return createMiddleware<OriginEnv>(async function requireGateway(c, next) {
+export function believeGateway(open: OpenAssertion) {
+  return createMiddleware<OriginEnv>(async function believeGateway(c, next) {
     const sealed = c.req.header(assertionHeader)
-    const assertion = sealed && (await open(sealed))
-    if (!assertion) throw new Problem('untrusted_caller')
-    c.set('user', assertion.user)
-    c.set('client', {
-      ip: c.req.header('x-forwarded-for') ?? null,
-      userAgent: c.req.header('user-agent')?.slice(0, 512) ?? null,
-      requestId: c.get('requestId'),
-    })
+    if (sealed !== undefined) {
+      const assertion = await open(sealed)
+      if (!assertion) throw new Problem('untrusted_caller')
+      c.set('user', assertion.user)
+      c.set('client', {
+        ip: c.req.header('x-forwarded-for') ?? null,
+        userAgent: c.req.header('user-agent')?.slice(0, 512) ?? null,
+        requestId: c.get('requestId'),
+      })
+    }
     await next()
   })
 }
+
+/** Lets in what the gateway vouches for and nothing else. */
+export const requireGateway = createMiddleware<OriginEnv>(async function requireGateway(c, next) {
+  if (!c.get('client')) throw new Problem('untrusted_caller')
+  await next()
+})
 
 /** The signed-in caller. The policy table lets no other in; this holds where the two are joined wrongly. */
 export function requireUser(user: Identity | null): Identity {

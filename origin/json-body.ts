@@ -4,18 +4,19 @@ import type { z } from 'zod'
 import { Problem } from '../shared/errors.ts'
 
 /** A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. */
-export const requireJson = createMiddleware(async function requireJson(c, next) {
+const requireJson = createMiddleware(async function requireJson(c, next) {
   const mediaType = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json') throw new Problem('unsupported_media_type')
   await next()
 })
 
-/** Validates the body; each fault is named by a JSON pointer (RFC 6901) to its field. */
+/** Demands a JSON body and validates it; each fault is named by a JSON pointer (RFC 6901) to its field. */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
-  return zValidator('json', schema, (result) => {
+  const validate = zValidator('json', schema, (result) => {
     if (!result.success)
       throw new Problem('validation_failed', { members: { errors: faults(result.error.issues) } })
   })
+  return [requireJson, validate] as const
 }
 
 interface Issue {

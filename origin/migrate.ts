@@ -43,7 +43,11 @@ export async function migrate(databaseUrl: string): Promise<number[]> {
 
 /** @throws Error where the database's schema is not the one this code was written for */
 export async function requireNewestSchema(sql: Sql): Promise<void> {
-  const newest = Math.max(...(await readdir(folder)).map((name) => Number.parseInt(name, 10)))
+  const newest = Math.max(
+    ...(await readdir(folder))
+      .filter((name) => name.endsWith('.sql'))
+      .map((name) => Number.parseInt(name, 10)),
+  )
   const [table] = await sql<[{ present: boolean }]>`select to_regclass(${schemaTable}) is not null as present`
   const [row] = table.present
     ? await sql<[{ version: string }]>`select max(version) as version from ${sql(schemaTable)}`

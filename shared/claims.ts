@@ -33,5 +33,8 @@ export type Claims = z.infer<typeof claimsSchema>
 /** RFC 9068, section 2.1. */
 export const accessTokenType = 'at+jwt'
 
+/** Whom a service's token is for: the origin itself. A user's is never, so that neither passes for the other. */
+export const serviceAudience = 'origin'
+
 /** Keys and tokens are ES256 alone: one algorithm leaves nothing to confuse (RFC 8725, section 3.1). */
 export const algorithm = 'ES256'

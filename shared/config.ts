@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { serviceAudience } from './claims.ts'
 import { privateJwkSchema, publicJwkSchema } from './keys.ts'
 
 /** Every variable of every service, once. `.env.example` documents each; a test holds the two together. */
@@ -52,7 +53,13 @@ export const variables = {
   DRAIN_SECONDS: seconds(1, 300).default(25),
 
   ISSUER_URL: url('http', 'https').default('http://127.0.0.1:8080'),
-  ACCESS_TOKEN_AUDIENCE: z.string().min(1).default('gatehouse'),
+  ACCESS_TOKEN_AUDIENCE: z
+    .string()
+    .min(1)
+    .refine((audience) => audience !== serviceAudience, {
+      error: `${serviceAudience} is the audience of service tokens`,
+    })
+    .default('gatehouse'),
   CORS_ORIGINS: origins.default([]),
   JWKS_CACHE_SECONDS: seconds(1, 86_400).default(300),
 

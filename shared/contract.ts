@@ -4,20 +4,24 @@ import { z } from 'zod'
 
 const email = z.email().max(254)
 
-/** Counted in code points, as a person would; the upper bound keeps hashing cheap. */
-export function newPassword(minimumLength: number) {
+/** A password that exists: what it had to be was checked when it was set. */
+const password = z.string().min(1).max(1024)
+
+const opaqueToken = z.string().min(1).max(512)
+
+/** Counted in code points of NFC, as a person would; the upper bound keeps hashing cheap. */
+export function newPassword(minLength: number) {
+  const length = (text: string) => [...text.normalize('NFC')].length
   return z
     .string()
-    .refine((password) => [...password].length >= minimumLength, {
-      error: `must have at least ${minimumLength} characters`,
-    })
-    .refine((password) => [...password].length <= 256, { error: 'must have at most 256 characters' })
+    .refine((text) => length(text) >= minLength, { error: `must have at least ${minLength} characters` })
+    .refine((text) => length(text) <= 256, { error: 'must have at most 256 characters' })
 }
 
-export function registerBody(minimumPasswordLength: number) {
+export function registerBody(minPasswordLength: number) {
   return z.strictObject({
     email,
-    password: newPassword(minimumPasswordLength),
+    password: newPassword(minPasswordLength),
     display_name: z
       .string()
       .trim()
@@ -28,16 +32,35 @@ export function registerBody(minimumPasswordLength: number) {
   })
 }
 
+/** `token_delivery` says where the refresh token goes: into the body or, for browsers, into a cookie that no script reads. */
 export const loginBody = z.strictObject({
   email,
-  password: z.string().min(1).max(1024),
+  password,
+  token_delivery: z.enum(['body', 'cookie']).default('body'),
 })
 
-/** RFC 6749, section 6, for the token alone. */
-export const refreshBody = z.strictObject({ refresh_token: z.string().min(1).max(512) })
-export const logoutBody = refreshBody
+/** RFC 6749, section 6, for the token alone; in cookie mode it comes by its cookie. */
+export const refreshBody = z.strictObject({ refresh_token: opaqueToken.optional() })
 
-export interface RegisterAnswer {
+export const logoutBody = z.strictObject({
+  refresh_token: opaqueToken.optional(),
+  everywhere: z.boolean().default(false),
+})
+
+export function changePasswordBody(minPasswordLength: number) {
+  return z.strictObject({ current_password: password, new_password: newPassword(minPasswordLength) })
+}
+
+export const forgotPasswordBody = z.strictObject({ email })
+
+export function resetPasswordBody(minPasswordLength: number) {
+  return z.strictObject({ token: opaqueToken, password: newPassword(minPasswordLength) })
+}
+
+export const verifyEmailBody = z.strictObject({ token: opaqueToken })
+
+/** The same whether or not anything was done: it tells nobody whether an address has an account. */
+export interface AcceptedAnswer {
   status: 'accepted'
 }
 
@@ -60,4 +83,17 @@ export interface MeAnswer {
   plan: string
   features: string[]
   created_at: string
+}
+
+/** Times in RFC 3339. */
+export interface SessionsAnswer {
+  sessions: {
+    id: string
+    current: boolean
+    ip: string | null
+    user_agent: string | null
+    created_at: string
+    last_used_at: string
+    expires_at: string
+  }[]
 }

@@ -5,7 +5,7 @@
  * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
  */
 interface ErrorRow {
-  status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 429 | 431 | 500 | 502 | 503 | 504
+  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -16,6 +16,8 @@ export const errors = {
   bad_request: { status: 400, title: 'The request cannot be read' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
   client_address_unknown: { status: 400, title: 'The request did not come through the expected proxies' },
+
+  link_invalid: { status: 400, title: 'The link is not valid any more' },
 
   token_missing: { status: 401, title: 'An access token is required', challenge: 'Bearer' },
   invalid_token: {
@@ -28,6 +30,8 @@ export const errors = {
   refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
   untrusted_caller: { status: 401, title: 'The caller is not one this service believes' },
 
+  email_unverified: { status: 403, title: 'The email address has to be verified first' },
+  origin_not_allowed: { status: 403, title: 'This page may not use the cookie' },
   permission_required: {
     status: 403,
     title: 'A permission is missing',
@@ -46,7 +50,6 @@ export const errors = {
 
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
-  body_timeout: { status: 408, title: 'The body did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   validation_failed: { status: 422, title: 'The body does not fit its schema' },
@@ -61,7 +64,6 @@ export const errors = {
   keys_unavailable: { status: 503, title: 'Tokens cannot be checked right now', retryAfterSeconds: 2 },
   database_unavailable: { status: 503, title: 'The database cannot be reached', retryAfterSeconds: 2 },
   overloaded: { status: 503, title: 'Too busy right now', retryAfterSeconds: 1 },
-  stopping: { status: 503, title: 'This instance is stopping', retryAfterSeconds: 1 },
   upstream_timeout: { status: 504, title: 'The service behind did not answer in time', retryAfterSeconds: 1 },
 } as const satisfies Record<string, ErrorRow>
 

@@ -2,6 +2,11 @@
 export const assertionHeader = 'gatehouse-assertion'
 export const requestIdHeader = 'x-request-id'
 
+/** Our cookies. The prefix binds them to this host, over TLS, for every path (RFC 6265bis, section 4.1.3.2). */
+export const ownCookiePrefix = '__Host-gatehouse_'
+export const refreshCookie = `${ownCookiePrefix}refresh`
+export const deviceCookie = `${ownCookiePrefix}device`
+
 /** Some servers read `Gatehouse_Assertion` as `Gatehouse-Assertion`, so both spellings count. */
 export function isInternalHeader(name: string): boolean {
   return name.toLowerCase().replaceAll('_', '-').startsWith('gatehouse-')

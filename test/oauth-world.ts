@@ -1,20 +1,10 @@
-import { Hono } from 'hono'
-import { type OriginEnv, requireGateway } from '../origin/caller.ts'
 import { createKeyRing } from '../origin/keys/key-ring.ts'
 import { createSealing } from '../origin/keys/sealing.ts'
 import { createClient } from '../origin/oauth/clients.ts'
-import { authorizationServerMetadata } from '../origin/oauth/metadata.ts'
-import { createOAuthRoutes } from '../origin/oauth/routes.ts'
 import type { Scope } from '../origin/oauth/scopes.ts'
-import { createOAuthService } from '../origin/oauth/service.ts'
-import type { TokenAnswer } from '../shared/contract.ts'
-import { type ErrorCode, Problem, problemResponse } from '../shared/errors.ts'
-import { assertionHeader, requestIdHeader } from '../shared/headers.ts'
-import { createAssertionOpener } from '../shared/identity.ts'
-import { requestLog } from '../shared/request-log.ts'
-import { createCapturedLog } from './captured-log.ts'
+import { requestIdHeader } from '../shared/headers.ts'
 import { roomy } from './roomy.ts'
-import { createWorld, problem } from './world.ts'
+import { createWorld } from './world.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
 
@@ -33,50 +23,9 @@ export type OAuthWorld = Awaited<ReturnType<typeof createOAuthWorld>>
 export async function createOAuthWorld(environment: Record<string, string> = {}) {
   const world = await createWorld({ environment: { ...roomy, ...environment } })
   const { sql, originConfig } = world
-  const keys = await createKeyRing(sql, await createSealing(originConfig.KEY_ENCRYPTION_KEY))
-  const { log, lines } = createCapturedLog('oauth')
+  const keys = await createKeyRing(sql, createSealing(originConfig.KEY_ENCRYPTION_KEY))
   const issuer = originConfig.ISSUER_URL
-
-  const oauth = createOAuthService({
-    sql,
-    keys,
-    issuer,
-    userAudience: originConfig.ACCESS_TOKEN_AUDIENCE,
-    serviceTokenSeconds: originConfig.SERVICE_TOKEN_SECONDS,
-    async refresh(refreshToken) {
-      const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
-      if (!answer.ok) throw new Problem((await problem(answer)).code as ErrorCode)
-      return (await answer.json()) as TokenAnswer
-    },
-    async logout(refreshToken) {
-      await world.post('/auth/logout', { refresh_token: refreshToken })
-    },
-    async endSession({ userId, sessionId }) {
-      await sql`
-        update sessions set ended_at = now(), end_reason = 'logout'
-        where id = ${sessionId} and user_id = ${userId} and ended_at is null`
-    },
-  })
-
-  const app = new Hono<OriginEnv>()
-  const open = await createAssertionOpener({
-    keys: originConfig.ASSERTION_PUBLIC_JWKS.keys,
-    audience: 'origin',
-  })
-  const vouchedFor = requireGateway(open)
-  app.use(requestLog(log))
-  app.get('/.well-known/oauth-authorization-server', (c) => c.json(authorizationServerMetadata(issuer)))
-  app.get('/.well-known/jwks.json', (c) => c.json({ keys: keys.published() }))
-  app.use((c, next) => (c.req.header(assertionHeader) === undefined ? next() : vouchedFor(c, next)))
-  app.route('/oauth', createOAuthRoutes({ oauth, log }))
-  app.onError((error, c) =>
-    problemResponse(
-      error instanceof Problem ? error : new Problem('internal_error', { cause: error }),
-      c.get('requestId'),
-    ),
-  )
-
-  const fetch = (path: string, init?: RequestInit) => app.request(issuer + path, init)
+  const fetch = (path: string, init?: RequestInit) => world.origin.request(issuer + path, init)
 
   /** Posts a form as somebody who writes it by hand would. */
   function postForm(path: string, form: string | Record<string, string>, headers: HeadersInit = {}) {
@@ -92,7 +41,7 @@ export async function createOAuthWorld(environment: Record<string, string> = {})
     world,
     keys,
     issuer,
-    lines,
+    lines: world.logs.origin,
     fetch,
     postForm,
 

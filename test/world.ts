@@ -131,6 +131,7 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
     gatewayConfig,
     sql: origin.sql,
     /** Straight to the origin, around the gateway. */
+    origin: origin.app,
     originFetch: (path: string, init?: RequestInit) => origin.app.request(bases.origin + path, init),
     upstreams,
     forwarded,

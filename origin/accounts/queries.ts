@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Queryable, Sql } from '../database.ts'
 
 export interface Profile {
   id: string
@@ -15,4 +15,10 @@ export async function selectProfile(sql: Sql, userId: string): Promise<Profile |
     from user_accounts
     where id = ${userId}`
   return row
+}
+
+export async function updateEmailVerified(sql: Queryable, userId: string): Promise<void> {
+  await sql`
+    update user_accounts set email_verified_at = now()
+    where id = ${userId} and email_verified_at is null`
 }

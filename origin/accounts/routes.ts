@@ -1,11 +1,14 @@
 import { Hono } from 'hono'
-import type { MeAnswer } from '../../shared/contract.ts'
+import { type MeAnswer, verifyEmailBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
+import { jsonBody } from '../json-body.ts'
+import type { LinkTokens } from './link-tokens.ts'
 import { selectProfile } from './queries.ts'
+import { verifyEmail } from './verification.ts'
 
-export function createAccountRoutes({ sql }: { sql: Sql }) {
+export function createProfileRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
 
   /** The profile from the database, the rights from the token: what the caller may do now is what the gateway goes by. */
@@ -25,6 +28,17 @@ export function createAccountRoutes({ sql }: { sql: Sql }) {
       features,
       created_at: profile.createdAt.toISOString(),
     } satisfies MeAnswer)
+  })
+
+  return routes
+}
+
+export function createEmailRoutes(options: { sql: Sql; linkTokens: LinkTokens }) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.post('/verify', ...jsonBody(verifyEmailBody), async (c) => {
+    await verifyEmail(options, c.req.valid('json').token, c.get('client'))
+    return c.body(null, 204)
   })
 
   return routes

@@ -1,14 +1,25 @@
-import type { Credentials, LoginOutcome } from './queries.ts'
+import type { Claim } from './lockout-queries.ts'
+
+export type LoginOutcome =
+  | 'succeeded'
+  | 'unknown_account'
+  | 'account_locked'
+  | 'wrong_password'
+  | 'account_disabled'
+  | 'email_unverified'
 
 interface LoginFacts {
-  account: Credentials | undefined
+  account: Claim | undefined
   passwordMatches: boolean
+  requireVerifiedEmail: boolean
 }
 
 /** The subscription has no say here: it narrows the features, never the login. */
-export function judgeLogin({ account, passwordMatches }: LoginFacts): LoginOutcome {
+export function judgeLogin({ account, passwordMatches, requireVerifiedEmail }: LoginFacts): LoginOutcome {
   if (!account) return 'unknown_account'
+  if (!account.claimed) return 'account_locked'
   if (!passwordMatches) return 'wrong_password'
   if (account.status === 'disabled') return 'account_disabled'
+  if (requireVerifiedEmail && !account.emailVerified) return 'email_unverified'
   return 'succeeded'
 }

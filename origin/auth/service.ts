@@ -1,33 +1,29 @@
 import type { TokenAnswer } from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
+import type { LinkTokens } from '../accounts/link-tokens.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
-import type { Queryable, Sql } from '../database.ts'
+import type { Sql } from '../database.ts'
 import { selectEntitlements } from '../entitlements/queries.ts'
-import type { AccessTokens } from './access-tokens.ts'
-import type { PasswordHasher } from './passwords.ts'
-import {
-  type ChainLink,
-  endSessionOfToken,
-  insertAccount,
-  insertLoginAttempt,
-  insertRefreshToken,
-  insertSession,
-  insertSubscription,
-  selectCredentials,
-  spendRefreshToken,
-} from './queries.ts'
-import { hashRefreshToken, newRefreshToken } from './refresh-tokens.ts'
+import type { Mail } from '../mail/service.ts'
+import type { PasswordPolicy } from '../passwords/policy.ts'
+import { replaceHash } from '../passwords/queries.ts'
+import type { SessionService } from '../sessions/service.ts'
+import type { Device, DeviceTokens } from './device-tokens.ts'
+import type { Lockout } from './lockout.ts'
+import { strangers } from './lockout-queries.ts'
+import { insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
 import { judgeLogin } from './rules.ts'
 
 interface AuthOptions {
   sql: Sql
-  passwords: Pick<PasswordHasher, 'hash' | 'matches'>
-  accessTokens: AccessTokens
-  /** Idle limit of a refresh token. */
-  refreshSeconds: number
-  /** Absolute limit of a session. */
-  sessionSeconds: number
+  passwords: PasswordPolicy
+  lockout: Lockout
+  sessions: SessionService
+  deviceTokens: DeviceTokens
+  linkTokens: LinkTokens
+  mail: Mail
+  requireVerifiedEmail: boolean
 }
 
 interface Registration {
@@ -36,68 +32,84 @@ interface Registration {
   displayName: string | null
 }
 
+interface Login {
+  email: string
+  password: string
+  /** The device cookie that came along. */
+  deviceToken: string | undefined
+}
+
+export interface LoggedIn {
+  tokens: TokenAnswer
+  /** For the device cookie: from now on this device is known. */
+  deviceToken: string
+}
+
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(options: AuthOptions) {
-  const { sql, passwords, accessTokens, refreshSeconds, sessionSeconds } = options
-
-  /** The next link of a session's chain, with an access token made of what the account may do at this moment. */
-  async function issueTokens(transaction: Queryable, { userId, sessionId }: ChainLink, client: Client) {
-    const entitlements = await selectEntitlements(transaction, userId)
-    if (!entitlements)
-      throw new Problem('invalid_credentials', { cause: 'account gone while tokens were made' })
-    const refreshToken = newRefreshToken()
-    await insertRefreshToken(transaction, {
-      userId,
-      sessionId,
-      hash: hashRefreshToken(refreshToken),
-      lifeSeconds: refreshSeconds,
-      client,
-    })
-    return {
-      access_token: await accessTokens.sign({ userId, sessionId, ...entitlements }),
-      token_type: 'Bearer',
-      expires_in: accessTokens.lifeSeconds,
-      refresh_token: refreshToken,
-    } satisfies TokenAnswer
-  }
+  const { sql, passwords, lockout, sessions, deviceTokens, linkTokens, mail, requireVerifiedEmail } = options
 
   return {
-    /** Account, role, subscription and audit row, or nothing. A taken address takes as long and answers the same. */
+    /**
+     * Account, role, subscription, audit row and mail, or nothing. A taken address takes as long and answers the same; its owner is
+     * told by mail.
+     *
+     * @throws Problem `validation_failed` for a password that is easy to guess; `overloaded`
+     */
     async register({ email, password, displayName }: Registration, client: Client): Promise<void> {
-      const passwordHash = await passwords.hash(password)
+      const passwordHash = await passwords.hashNew(password, { email, field: '/password' })
       await sql.begin(async (transaction) => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
-        if (userId) await insertSubscription(transaction, userId, 'free')
         await insertAuditRow(transaction, {
           action: userId ? 'account.registered' : 'account.registration_refused',
           actorId: userId ?? null,
           userId: userId ?? null,
           client,
         })
+        if (!userId) {
+          await mail.enqueue(transaction, email, mail.messages.addressTaken())
+          return
+        }
+        await insertSubscription(transaction, userId, 'free')
+        await linkTokens.sendVerification(transaction, { userId, email })
       })
+      mail.nudge()
     },
 
-    /** @throws Problem `invalid_credentials`, the same for unknown, wrong and disabled; `overloaded` */
-    async login(email: string, password: string, client: Client): Promise<TokenAnswer> {
-      const account = await selectCredentials(sql, email)
-      const passwordMatches = await passwords.matches(password, account?.passwordHash)
-      const outcome = judgeLogin({ account, passwordMatches })
+    /**
+     * @throws Problem `invalid_credentials`, the same for unknown, wrong, locked and disabled; `email_unverified` for one who knows the
+     * password; `overloaded`
+     */
+    async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
+      const device = await deviceTokens.read(deviceToken)
+      const { account, passwordMatches } = await lockout.evaluate(email, password, device)
+      const outcome = judgeLogin({ account, passwordMatches, requireVerifiedEmail })
+      const rehashed = passwordMatches && account && (await passwords.rehash(password, account.passwordHash))
 
-      const answer = await sql.begin(async (transaction) => {
+      const opened = await sql.begin(async (transaction) => {
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, client })
         if (outcome !== 'succeeded' || !account) {
+          const details = { reason: outcome }
+          const userId = account?.id ?? null
           await insertAuditRow(transaction, {
             action: 'login.failed',
             actorId: null,
-            userId: account?.id ?? null,
+            userId,
             client,
-            details: { reason: outcome },
+            details,
           })
+          if (account && outcome === 'wrong_password') await lockout.fail(transaction, account, client)
+          if (account && passwordMatches) await lockout.succeed(transaction, account)
+          if (account && outcome === 'email_unverified') {
+            await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
+          }
           return undefined
         }
+        await lockout.succeed(transaction, account)
         const userId = account.id
-        const sessionId = await insertSession(transaction, { userId, lifeSeconds: sessionSeconds, client })
+        if (rehashed) await replaceHash(transaction, userId, { from: account.passwordHash, to: rehashed })
+        const { sessionId, refreshToken } = await sessions.open(transaction, userId, client)
         await insertAuditRow(transaction, {
           action: 'login.succeeded',
           actorId: userId,
@@ -105,53 +117,30 @@ export function createAuthService(options: AuthOptions) {
           sessionId,
           client,
         })
-        return issueTokens(transaction, { userId, sessionId }, client)
-      })
-      if (!answer) throw new Problem('invalid_credentials', { cause: outcome })
-      return answer
-    },
-
-    /**
-     * Rotates: the presented token is spent, its successor returned. A token that was spent before ends its session.
-     *
-     * @throws Problem `refresh_reused`, `refresh_invalid`
-     */
-    async refresh(refreshToken: string, client: Client): Promise<TokenAnswer> {
-      const hash = hashRefreshToken(refreshToken)
-      const rotated = await sql.begin(async (transaction) => {
-        const link = await spendRefreshToken(transaction, hash)
-        return link && issueTokens(transaction, link, client)
-      })
-      if (rotated) return rotated
-
-      const ended = await sql.begin(async (transaction) => {
-        const chain = await endSessionOfToken(transaction, hash, 'refresh_reused')
-        if (chain) {
-          await insertAuditRow(transaction, {
-            action: 'session.refresh_reused',
-            actorId: null,
-            ...chain,
-            client,
-          })
-        }
-        return chain
-      })
-      throw new Problem(ended ? 'refresh_reused' : 'refresh_invalid')
-    },
-
-    /** Ends the token's session. An unknown token is no error: what the caller wants is already so (RFC 7009, 2.2). */
-    async logout(refreshToken: string, client: Client): Promise<void> {
-      await sql.begin(async (transaction) => {
-        const chain = await endSessionOfToken(transaction, hashRefreshToken(refreshToken), 'logout')
-        if (chain) {
-          await insertAuditRow(transaction, {
-            action: 'session.ended',
-            actorId: chain.userId,
-            ...chain,
-            client,
-          })
+        const entitlements = await selectEntitlements(transaction, userId)
+        if (!entitlements)
+          throw new Problem('invalid_credentials', { cause: 'the account went away while it logged in' })
+        return {
+          bearer: { userId, sessionId, ...entitlements },
+          refreshToken,
+          deviceId: knownDevice(account.deviceId),
         }
       })
+
+      if (!opened) {
+        mail.nudge()
+        throw new Problem(outcome === 'email_unverified' ? 'email_unverified' : 'invalid_credentials', {
+          cause: outcome,
+        })
+      }
+      const { bearer, refreshToken, deviceId } = opened
+      return {
+        tokens: await sessions.answer(bearer, refreshToken),
+        deviceToken: await deviceTokens.sign(bearer.userId, deviceId),
+      }
     },
   }
 }
+
+/** A stranger that got in becomes a device of its own. */
+const knownDevice = (deviceId: Device['id']) => (deviceId === strangers ? crypto.randomUUID() : deviceId)

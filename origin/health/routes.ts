@@ -5,10 +5,10 @@ import type { Sql } from '../database.ts'
 
 interface HealthRoutesOptions {
   sql: Sql
-  isStopping: () => boolean
+  isStopping?: (() => boolean) | undefined
 }
 
-export function createHealthRoutes({ sql, isStopping }: HealthRoutesOptions) {
+export function createHealthRoutes({ sql, isStopping = () => false }: HealthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   const checks = async () => ({

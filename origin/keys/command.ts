@@ -21,7 +21,7 @@ const sql = createDatabase({
 
 switch (process.argv[2]) {
   case 'create': {
-    const kid = await createFirstKey(sql, await createSealing(config.KEY_ENCRYPTION_KEY))
+    const kid = await createFirstKey(sql, createSealing(config.KEY_ENCRYPTION_KEY))
     process.stdout.write(kid ? `Made the signing key ${kid}.\n` : 'There is a signing key already.\n')
     break
   }

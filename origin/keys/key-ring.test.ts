@@ -20,7 +20,7 @@ beforeAll(async () => {
     statementSeconds: 5,
     log,
   })
-  sealing = await createSealing(new Uint8Array(randomBytes(32)))
+  sealing = createSealing(new Uint8Array(randomBytes(32)))
 })
 beforeEach(() => sql`truncate signing_keys`)
 afterAll(async () => {
@@ -51,7 +51,7 @@ describe('the first signing key', () => {
     const [row] = await sql<[{ kid: string; sealed: Buffer; public_jwk: object }]>`
       select kid, sealed_private_jwk as sealed, public_jwk from signing_keys`
     expect(row.public_jwk).not.toHaveProperty('d')
-    const { d } = JSON.parse(await sealing.open(row.kid, row.sealed))
+    const { d } = JSON.parse(sealing.open(row.kid, row.sealed))
     expect(d).toMatch(/^[\w-]{43}$/)
     const [whole] = await sql`select signing_keys::text as text from signing_keys`
     expect(whole?.text).not.toContain(d)
@@ -68,7 +68,7 @@ describe('the key ring', () => {
 
   test('names the variable where KEY_ENCRYPTION_KEY is another one', async () => {
     await createFirstKey(sql, sealing)
-    const other = await createSealing(new Uint8Array(randomBytes(32)))
+    const other = createSealing(new Uint8Array(randomBytes(32)))
     await expect(createKeyRing(sql, other)).rejects.toThrow(
       'KEY_ENCRYPTION_KEY does not open the signing key in the database',
     )

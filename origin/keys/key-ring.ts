@@ -7,7 +7,7 @@ import {
   type SigningKey,
 } from '../../shared/keys.ts'
 import type { Sql } from '../database.ts'
-import { insertFirstSigningKey, selectKeys } from './queries.ts'
+import { insertFirstSigningKey, type StoredKey, selectKeys } from './queries.ts'
 import type { Sealing } from './sealing.ts'
 
 export interface KeyRing {
@@ -24,13 +24,19 @@ export interface KeyRing {
  * @throws Error where there is no signing key, or KEY_ENCRYPTION_KEY is not the one it was sealed with
  */
 export async function createKeyRing(sql: Sql, sealing: Sealing): Promise<KeyRing> {
+  function open({ kid, sealedPrivateJwk }: StoredKey): string {
+    try {
+      return sealing.open(kid, sealedPrivateJwk)
+    } catch (cause) {
+      throw new Error('KEY_ENCRYPTION_KEY does not open the signing key in the database', { cause })
+    }
+  }
+
   async function read() {
     const keys = await selectKeys(sql)
     const signing = keys.find(({ state }) => state === 'signing')
     if (!signing) throw new Error('There is no signing key: make one with npm run keys -- create')
-    const opened = await sealing.open(signing.kid, signing.sealedPrivateJwk).catch((cause) => {
-      throw new Error('KEY_ENCRYPTION_KEY does not open the signing key in the database', { cause })
-    })
+    const opened = open(signing)
     return {
       signing: await importKey(privateJwkSchema.parse(JSON.parse(opened))),
       published: keys.map(({ publicJwk }) => publicJwkSchema.parse(publicJwk)),
@@ -54,7 +60,7 @@ export async function createKeyRing(sql: Sql, sealing: Sealing): Promise<KeyRing
  */
 export async function createFirstKey(sql: Sql, sealing: Sealing): Promise<string | undefined> {
   const { publicJwk, privateJwk } = await generateKey()
-  const sealedPrivateJwk = await sealing.seal(publicJwk.kid, JSON.stringify(privateJwk))
+  const sealedPrivateJwk = sealing.seal(publicJwk.kid, JSON.stringify(privateJwk))
   const first = await insertFirstSigningKey(sql, { kid: publicJwk.kid, publicJwk, sealedPrivateJwk })
   return first ? publicJwk.kid : undefined
 }

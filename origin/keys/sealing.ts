@@ -1,38 +1,35 @@
-/** AES-256-GCM: a nonce of 12 random bytes, then the ciphertext with its tag. */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+
+const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
+const tagBytes = 16
 
 /**
- * Seals secrets with KEY_ENCRYPTION_KEY so that a copy of the database alone signs nothing.
+ * Seals secrets with KEY_ENCRYPTION_KEY (AES-256-GCM: nonce, ciphertext, tag), so that a copy of the database alone is worth nothing.
+ * Synchronous, as it stands inside transactions, which wait for the database alone.
  *
- * @param keyBytes 32 bytes
+ * @param key 32 bytes
  */
-export async function createSealing(keyBytes: Uint8Array<ArrayBuffer>) {
-  const key = await crypto.subtle.importKey('raw', keyBytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
-  /** The name is authenticated with the content: a sealed value moved to another row does not open. */
-  const cipher = (iv: Uint8Array<ArrayBuffer>, name: string) => ({
-    name: 'AES-GCM',
-    iv,
-    additionalData: new TextEncoder().encode(name),
-  })
-
+export function createSealing(key: Uint8Array) {
   return {
-    async seal(name: string, secret: string): Promise<Uint8Array> {
-      const nonce = crypto.getRandomValues(new Uint8Array(nonceBytes))
-      const sealed = await crypto.subtle.encrypt(cipher(nonce, name), key, new TextEncoder().encode(secret))
-      return new Uint8Array([...nonce, ...new Uint8Array(sealed)])
+    /** The name is authenticated with the content: a sealed value moved to another row does not open. */
+    seal(name: string, secret: string): Uint8Array {
+      const nonce = randomBytes(nonceBytes)
+      const cipher = createCipheriv(algorithm, key, nonce).setAAD(Buffer.from(name))
+      return Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()])
     },
 
-    /** @throws DOMException where the key is another one, or a byte was changed */
-    async open(name: string, sealed: Uint8Array): Promise<string> {
-      const bytes = new Uint8Array(sealed)
-      const opened = await crypto.subtle.decrypt(
-        cipher(bytes.slice(0, nonceBytes), name),
-        key,
-        bytes.slice(nonceBytes),
+    /** @throws Error where the key or the name is another one, or a byte was changed */
+    open(name: string, sealed: Uint8Array): string {
+      const nonce = sealed.subarray(0, nonceBytes)
+      const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes })
+        .setAAD(Buffer.from(name))
+        .setAuthTag(sealed.subarray(-tagBytes))
+      return (
+        decipher.update(sealed.subarray(nonceBytes, -tagBytes), undefined, 'utf8') + decipher.final('utf8')
       )
-      return new TextDecoder().decode(opened)
     },
   }
 }
 
-export type Sealing = Awaited<ReturnType<typeof createSealing>>
+export type Sealing = ReturnType<typeof createSealing>

@@ -21,7 +21,7 @@ let sealing: Sealing
 beforeAll(async () => {
   database = await createTestDatabase()
   sql = connect()
-  sealing = await createSealing(crypto.getRandomValues(new Uint8Array(32)))
+  sealing = createSealing(crypto.getRandomValues(new Uint8Array(32)))
 })
 afterAll(async () => {
   await sql.end({ timeout: closeSeconds })
@@ -144,7 +144,7 @@ describe('a mail', () => {
     await server.close()
     await sql`
       insert into mail_outbox (recipient, subject, sealed_body)
-      select ${to}, 'x', ${await sealing.seal(`mail_outbox:${to}`, 'x')} from generate_series(1, 200)`
+      select ${to}, 'x', ${sealing.seal(`mail_outbox:${to}`, 'x')} from generate_series(1, 200)`
     await outbox.deliverDue()
     expect((await rows()).filter(({ attempts }) => attempts > 0)).toHaveLength(5)
   })
@@ -307,8 +307,8 @@ describe('what lies in the table', () => {
     await enqueue()
     const [row] = await sql<[{ sealed_body: Buffer }]>`select sealed_body from mail_outbox`
     for (const name of ['', 'mail_outbox', to, `signing_keys:${to}`])
-      await expect(sealing.open(name, row.sealed_body)).rejects.toThrow()
-    expect(await sealing.open(`mail_outbox:${to}`, row.sealed_body)).toBe(message.text)
+      expect(() => sealing.open(name, row.sealed_body)).toThrow()
+    expect(sealing.open(`mail_outbox:${to}`, row.sealed_body)).toBe(message.text)
   })
 })
 

@@ -38,10 +38,16 @@ export type Outbox = ReturnType<typeof createOutbox>
  * works once; the other order would lose mails instead.
  */
 export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
-  async function trySending({ recipient, subject, sealedBody }: ClaimedMail): Promise<void> {
-    const text = await sealing.open(bodyName(recipient), sealedBody).catch((cause) => {
+  function openBody(recipient: string, sealedBody: Uint8Array): string {
+    try {
+      return sealing.open(bodyName(recipient), sealedBody)
+    } catch (cause) {
       throw new MailError('the sealed body does not open', { cause })
-    })
+    }
+  }
+
+  async function trySending({ recipient, subject, sealedBody }: ClaimedMail): Promise<void> {
+    const text = openBody(recipient, sealedBody)
     // Sealing draws a nonce for each mail, so a digest of it is an id that repeats only with the mail itself.
     const id = createHash('sha256').update(sealedBody).digest('hex').slice(0, 32)
     await mailer.send({ to: recipient, subject, text, id })
@@ -92,7 +98,7 @@ export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
       await insertMail(transaction, {
         recipient: to,
         subject: message.subject,
-        sealedBody: await sealing.seal(bodyName(to), message.text),
+        sealedBody: sealing.seal(bodyName(to), message.text),
       })
     },
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import { Agent, errors } from 'undici'
+import { Agent } from 'undici'
 import { type Transport, TransportError } from '../../ports.ts'
 
 interface TransportOptions {
@@ -29,6 +29,9 @@ export function createTransport(options: TransportOptions = {}): {
   })
 
   const transport: Transport = async ({ origin, target, method, headers, body, signal, deadlineMs }) => {
+    // A timer of our own: the pool's is coarse, and begins only when the whole request is sent.
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
       const answer = await agent.request({
         origin,
@@ -36,8 +39,8 @@ export function createTransport(options: TransportOptions = {}): {
         method: method as 'GET',
         headers: [...headers].flat(),
         body: body && Readable.fromWeb(body as NodeReadableStream<Uint8Array>),
-        signal,
-        headersTimeout: deadlineMs,
+        signal: AbortSignal.any([signal, deadline.signal]),
+        headersTimeout: 0,
         responseHeaders: 'raw',
       })
       const raw = answer.headers as unknown as (string | Buffer)[]
@@ -52,16 +55,16 @@ export function createTransport(options: TransportOptions = {}): {
       )
     } catch (error) {
       throw new TransportError(
-        signal.aborted ? 'client_left' : isTimeout(error) ? 'timeout' : 'unreachable',
+        signal.aborted ? 'client_left' : deadline.signal.aborted ? 'timeout' : 'unreachable',
         error,
       )
+    } finally {
+      clearTimeout(timer)
     }
   }
 
   return { transport, close: () => agent.close() }
 }
-
-const isTimeout = (error: unknown) => error instanceof errors.HeadersTimeoutError
 
 const hasBody = (method: string, status: number) =>
   method !== 'HEAD' && status !== 204 && status !== 205 && status !== 304

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Problem } from '../../shared/errors.ts'
-import { createPasswordHasher, type PasswordHasher } from './passwords.ts'
+import { createPasswordHasher, type PasswordHasher } from './hasher.ts'
+import { createWorkerPool, type WorkerPool } from './worker-pool.ts'
 
-const options = { digestKey: randomBytes(32), cost: 10, threads: 1, queue: 2 }
+const options = { digestKey: randomBytes(32), cost: 10 }
 
 describe('the password hasher', () => {
+  let pool: WorkerPool
   let hasher: PasswordHasher
   beforeAll(async () => {
-    hasher = await createPasswordHasher(options)
+    pool = createWorkerPool({ threads: 1, queue: 2 })
+    hasher = await createPasswordHasher({ pool, ...options })
   })
-  afterAll(() => hasher.close())
+  afterAll(() => pool.close())
 
   test('is false for an account that does not exist, whatever the password', async () => {
     expect(await hasher.matches('correct horse battery', undefined)).toBe(false)
@@ -28,9 +31,8 @@ describe('the password hasher', () => {
 
   test('does not match under another digest key', async () => {
     const hash = await hasher.hash('correct horse battery')
-    const other = await createPasswordHasher({ ...options, digestKey: randomBytes(32) })
+    const other = await createPasswordHasher({ pool, ...options, digestKey: randomBytes(32) })
     expect(await other.matches('correct horse battery', hash)).toBe(false)
-    await other.close()
   })
 
   // A flood of logins is shed, so that it cannot queue up minutes of work for those who come after it.

@@ -1,7 +1,8 @@
 import { SignJWT } from 'jose'
 import { accessTokenType, algorithm } from '../../shared/claims.ts'
-import type { Entitlements } from '../entitlements/queries.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
+import { frontendClient } from '../oauth/client-id.ts'
+import type { Bearer } from './queries.ts'
 
 interface AccessTokenOptions {
   keys: Pick<KeyRing, 'signing'>
@@ -10,14 +11,6 @@ interface AccessTokenOptions {
   lifeSeconds: number
 }
 
-interface Bearer extends Entitlements {
-  userId: string
-  sessionId: string
-}
-
-/** The one client there is: the product's own frontends (RFC 9068 requires the claim). */
-const clientId = 'frontend'
-
 /** Makes access tokens (RFC 9068) that carry all a request needs. */
 export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: AccessTokenOptions) {
   return {
@@ -25,7 +18,7 @@ export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: Acce
 
     async sign({ userId, sessionId, ...entitlements }: Bearer): Promise<string> {
       const { kid, key } = keys.signing()
-      return new SignJWT({ ...entitlements, sid: sessionId, client_id: clientId })
+      return new SignJWT({ ...entitlements, sid: sessionId, client_id: frontendClient })
         .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
         .setIssuer(issuer)
         .setAudience(audience)

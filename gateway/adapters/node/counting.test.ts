@@ -1,0 +1,153 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { createCapturedLog } from '../../../test/captured-log.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../../test/servers/redis.ts'
+import { createStand } from '../../../test/stand.ts'
+import { parseList } from '../../../test/structured-fields.ts'
+import { createCounting } from './counting.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** A gateway that shares its limits with three others, on a Redis that this test may harm. */
+async function startWithRedis(quota = 100) {
+  const redis = await startPrivateRedis()
+  closers.push(redis.stop)
+  const { log, lines } = createCapturedLog('gateway')
+  const counting = createCounting({ redisUrl: redis.url, keyPrefix: 'test:', now: Date.now, log })
+  closers.push(counting.close)
+  const stand = await createStand({
+    counter: counting.counter,
+    limiterHealth: counting.health,
+    environment: { GATEWAY_REPLICAS: '4', LIMIT_ADDRESS_REQUESTS: String(quota) },
+  })
+  const gateway = { redis, stand, lines }
+  await untilCounted(gateway, quota)
+  return gateway
+}
+
+type Gateway = { redis: PrivateRedis; stand: Awaited<ReturnType<typeof createStand>>; lines: unknown[] }
+
+let callers = 0
+const newAddress = () => `10.0.${callers >> 8}.${callers++ & 255}`
+
+/** One request: its status, the limit it was held against, and how long it took. */
+async function measure({ stand }: Gateway, address = newAddress()) {
+  const startedAt = performance.now()
+  const answer = await stand.call('/open', { address })
+  const [policy] = parseList(answer.headers.get('ratelimit-policy'))
+  return { status: answer.status, quota: policy?.parameters.q, durationMs: performance.now() - startedAt }
+}
+
+/** Waits until requests are held against this limit: the whole of it in Redis, a quarter of it without. */
+async function untilCounted(gateway: Gateway, quota: number) {
+  await expect.poll(async () => (await measure(gateway)).quota, { timeout: 5000, interval: 25 }).toBe(quota)
+}
+
+const limiterOf = async ({ stand }: Gateway) => {
+  const health = (await (await stand.call('/health')).json()) as Record<string, unknown>
+  const { limiter } = health.checks as { limiter: { status: string; detail: string } }
+  return { status: health.status, limiter: limiter.status, detail: limiter.detail }
+}
+
+/** Every request of an outage goes on within the cap of 50 ms and what this machine adds. */
+async function expectQuickAnswers(gateway: Gateway) {
+  const durations: number[] = []
+  for (let i = 0; i < 10; i++) {
+    const { status, durationMs } = await measure(gateway)
+    expect(status).toBe(200)
+    durations.push(durationMs)
+  }
+  expect(durations.toSorted((a, b) => a - b)[5]).toBeLessThan(100)
+  const crowd = await Promise.all(Array.from({ length: 50 }, () => measure(gateway)))
+  expect(Math.max(...durations, ...crowd.map(({ durationMs }) => durationMs))).toBeLessThan(1000)
+}
+
+describe('Redis killed', () => {
+  test("200: requests go on at once, against this gateway's share; health warns and stays 200", async () => {
+    const gateway = await startWithRedis()
+    expect(await limiterOf(gateway)).toEqual({ status: 'pass', limiter: 'pass', detail: 'redis' })
+    await gateway.redis.kill()
+    await expectQuickAnswers(gateway)
+    expect((await measure(gateway)).quota).toBe(25)
+    expect(await limiterOf(gateway)).toMatchObject({ status: 'warn', limiter: 'warn' })
+    expect((await gateway.stand.call('/ready')).status).toBe(200)
+  })
+
+  test('429: the share is a limit too, never open', async () => {
+    const gateway = await startWithRedis(8)
+    await gateway.redis.kill()
+    const statuses: number[] = []
+    for (let i = 0; i < 4; i++) statuses.push((await measure(gateway, '203.0.113.1')).status)
+    expect(statuses).toEqual([200, 200, 429, 429])
+  })
+
+  test('counts come back to Redis when it is back, with a line in the log for each change', async () => {
+    const gateway = await startWithRedis()
+    await gateway.redis.kill()
+    await untilCounted(gateway, 25)
+    await gateway.redis.restart()
+    await untilCounted(gateway, 100)
+    expect((await limiterOf(gateway)).limiter).toBe('pass')
+    const messages = gateway.lines.map((line) => (line as { msg: string }).msg)
+    expect(messages).toContain('limits count locally')
+    expect(messages).toContain('limits count in Redis again')
+  })
+
+  test('200: who was over the share without Redis is not refused when it is back', async () => {
+    const gateway = await startWithRedis(8)
+    await gateway.redis.kill()
+    for (let i = 0; i < 3; i++) await measure(gateway, '203.0.113.2')
+    expect((await measure(gateway, '203.0.113.2')).status).toBe(429)
+    await gateway.redis.restart()
+    await untilCounted(gateway, 8)
+    expect((await measure(gateway, '203.0.113.2')).status).toBe(200)
+  })
+})
+
+describe('Redis paused: connections stay open and nothing answers', () => {
+  test('200: one wait of 50 ms, then requests go on at once', async () => {
+    const gateway = await startWithRedis()
+    gateway.redis.pause()
+    const first = await measure(gateway)
+    expect(first).toMatchObject({ status: 200, quota: 25 })
+    expect(first.durationMs).toBeGreaterThanOrEqual(45)
+    expect(first.durationMs).toBeLessThan(500)
+    // The breaker: the next ones do not pay for finding it out again.
+    const next = [await measure(gateway), await measure(gateway), await measure(gateway)]
+    expect(Math.min(...next.map(({ durationMs }) => durationMs))).toBeLessThan(40)
+    await expectQuickAnswers(gateway)
+    expect(await limiterOf(gateway)).toMatchObject({ status: 'warn', limiter: 'warn' })
+  })
+
+  test('counts come back to Redis when it goes on', async () => {
+    const gateway = await startWithRedis()
+    gateway.redis.pause()
+    await untilCounted(gateway, 25)
+    gateway.redis.resume()
+    await untilCounted(gateway, 100)
+    expect((await limiterOf(gateway)).limiter).toBe('pass')
+  })
+})
+
+describe('Redis that was never there', () => {
+  test('200: the gateway starts and counts its share', async () => {
+    const redis = await startPrivateRedis()
+    await redis.stop()
+    const { log } = createCapturedLog('gateway')
+    const counting = createCounting({ redisUrl: redis.url, keyPrefix: 'x:', now: Date.now, log })
+    closers.push(counting.close)
+    const count = await counting.counter.add('key', 60)
+    expect(count).toMatchObject({ used: 1, shared: false })
+    expect(await counting.health()).toMatchObject({ status: 'warn' })
+  })
+
+  test('without REDIS_URL it counts in memory as the only gateway, and says so', async () => {
+    const { log, lines } = createCapturedLog('gateway')
+    const counting = createCounting({ redisUrl: undefined, keyPrefix: 'x:', now: Date.now, log })
+    expect(await counting.counter.add('key', 60)).toMatchObject({ used: 1, shared: true })
+    expect(await counting.health()).toEqual({ status: 'pass', detail: 'memory' })
+    expect(lines[0]?.msg).toContain('no REDIS_URL')
+  })
+})

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { generateSecrets, type Secrets } from '../../../dev/secrets.ts'
+import { createIssuer } from '../../../test/issuer.ts'
+import { findFreePort } from '../../../test/servers/free-port.ts'
+import { ask, closeSockets, listen } from '../../../test/sockets.ts'
+
+const main = fileURLToPath(new URL('main.ts', import.meta.url))
+
+let secrets: Secrets
+let folder: string
+const children: ChildProcess[] = []
+
+beforeEach(async () => {
+  secrets = await generateSecrets()
+  folder = await mkdtemp(join(tmpdir(), 'gatehouse-main-'))
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  await closeSockets()
+  await rm(folder, { recursive: true })
+})
+
+/** Starts the gateway as a deployment does, with this environment and nothing else. */
+function start(environment: Record<string, string>) {
+  const child = spawn(process.execPath, [main], {
+    cwd: folder,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  children.push(child)
+  return { child, output: text(child.stdout), complaints: text(child.stderr), exit: once(child, 'exit') }
+}
+
+const own = () => ({ ASSERTION_PRIVATE_JWK: secrets.ASSERTION_PRIVATE_JWK })
+
+describe('a configuration that cannot be used ends the process with 78 and the reason', () => {
+  async function complaintsOf(environment: Record<string, string>) {
+    const { exit, complaints } = start(environment)
+    expect((await exit)[0]).toBe(78)
+    return complaints
+  }
+
+  test('missing', async () => {
+    expect(await complaintsOf({})).toContain('ASSERTION_PRIVATE_JWK is missing')
+  })
+
+  test('malformed, without repeating the value', async () => {
+    const complaints = await complaintsOf({ ASSERTION_PRIVATE_JWK: '{"kty":"EC","d":"S3cr3t-V4lue"}' })
+    expect(complaints).toContain('ASSERTION_PRIVATE_JWK: ')
+    expect(complaints).not.toContain('S3cr3t-V4lue')
+  })
+
+  test('an unknown name in .env', async () => {
+    await writeFile(join(folder, '.env'), 'REDIS_ULR=redis://127.0.0.1\n')
+    expect(await complaintsOf(own())).toContain('REDIS_ULR is not a variable of Gatehouse')
+  })
+
+  test('production without Redis', async () => {
+    expect(await complaintsOf({ ...own(), NODE_ENV: 'production' })).toContain('REDIS_URL is missing')
+  })
+})
+
+test('the environment wins over .env, which wins over the default', async () => {
+  await writeFile(join(folder, '.env'), 'GATEWAY_PORT=1\nLOG_LEVEL=loud\n')
+  const { exit, complaints } = start({ ...own(), GATEWAY_PORT: 'x', LOG_LEVEL: 'info' })
+  await exit
+  expect(await complaints).toContain('GATEWAY_PORT: ')
+  expect(await complaints).not.toContain('LOG_LEVEL')
+})
+
+test('SIGTERM: nobody new is let in, the last answer is finished, then exit 0; nothing but JSON lines was printed', async () => {
+  const issuer = await createIssuer()
+  const mayAnswer = Promise.withResolvers<void>()
+  let asked = 0
+  const originPort = await listen(
+    createServer(async (request, response) => {
+      if (request.url === '/.well-known/jwks.json' && ++asked > 1) await mayAnswer.promise
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(issuer.jwks))
+    }),
+  )
+  const port = await findFreePort()
+  const { child, exit, output } = start({
+    ...own(),
+    GATEWAY_PORT: String(port),
+    ORIGIN_URL: `http://127.0.0.1:${originPort}`,
+  })
+  await expect
+    .poll(
+      () =>
+        ask(port, { path: '/ready' }).then(
+          ({ statusCode }) => statusCode,
+          () => 0,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(200)
+
+  const slow = ask(port, { path: '/.well-known/jwks.json' })
+  await expect.poll(() => asked).toBe(2)
+  child.kill('SIGTERM')
+  // Nobody new is let in, and whoever is in gets an answer.
+  await expect
+    .poll(() =>
+      ask(port, { path: '/live' }).then(
+        () => 'open',
+        () => 'closed',
+      ),
+    )
+    .toBe('closed')
+  mayAnswer.resolve()
+  expect((await slow).statusCode).toBe(200)
+  expect((await exit)[0]).toBe(0)
+  const messages = (await output)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).msg)
+  expect(messages).toEqual(expect.arrayContaining(['listening', 'stopping', 'stopped']))
+})

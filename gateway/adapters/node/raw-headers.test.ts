@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { bodyOf, closeSockets, exchange, startPair, statusOf } from '../../../test/sockets.ts'
+
+/** The headers that the upstream got, as they stood on the wire. */
+let received: string[][] = []
+let pair: Awaited<ReturnType<typeof startPair>>
+
+beforeAll(async () => {
+  pair = await startPair((request, response) => {
+    const { rawHeaders } = request
+    received = rawHeaders.flatMap((name, i) => (i % 2 ? [] : [[name.toLowerCase(), rawHeaders[i + 1] ?? '']]))
+    response.setHeader('Connection', 'X-Hop')
+    response.setHeader('X-Hop', 'hop')
+    response.end('ok')
+  })
+})
+beforeEach(() => {
+  received = []
+})
+afterAll(closeSockets)
+
+const get = (path: string, ...headers: string[]) =>
+  exchange(
+    pair.port,
+    [`GET ${path} HTTP/1.1`, 'Host: x', 'Connection: close', ...headers, '', ''].join('\r\n'),
+  )
+
+test('identity headers doubled, in any case and with underscores: the upstream has exactly ours', async () => {
+  await get(
+    '/open',
+    'Gatehouse-Assertion: a',
+    'GATEHOUSE-ASSERTION: b',
+    'Gatehouse_Assertion: c',
+    'gatehouse-user: d',
+  )
+  const ours = received.filter(([name]) => /^gatehouse/.test(name ?? ''))
+  expect(ours).toHaveLength(1)
+  expect(ours[0]?.[1]).toMatch(/^ey/)
+})
+
+test("X-Forwarded-For doubled and with underscores: the upstream has the socket's address alone", async () => {
+  await get(
+    '/open',
+    'X-Forwarded-For: 6.6.6.6',
+    'x-forwarded-for: 7.7.7.7',
+    'X_Forwarded_For: 8.8.8.8',
+    'Forwarded: for=9.9.9.9',
+  )
+  expect(received.filter(([name]) => /forwarded.?for|^forwarded$/.test(name ?? ''))).toEqual([
+    ['x-forwarded-for', '127.0.0.1'],
+  ])
+})
+
+// Node keeps the first of two, a loop over raw headers the last: whoever checks one and forwards the other is lost.
+test('401 invalid_token: Authorization twice, a good token first or last', async () => {
+  const good = `Authorization: Bearer ${await pair.issuer.sign()}`
+  expect(statusOf(await get('/closed', good))).toBe(200)
+  for (const pairOfHeaders of [
+    [good, 'Authorization: Bearer x.y.z'],
+    ['authorization: Bearer x.y.z', good],
+    [good, good],
+  ]) {
+    const answer = await get('/closed', ...pairOfHeaders)
+    expect(statusOf(answer)).toBe(401)
+    expect(JSON.parse(bodyOf(answer)).code).toBe('invalid_token')
+  }
+})
+
+test("a header that Connection names ends at the gateway, both ways; the Host is the upstream's own", async () => {
+  const answer = await get('/open', 'Connection: X-Secret', 'X-Secret: s', 'X-Kept: k')
+  const names = received.map(([name]) => name)
+  expect(names).toContain('x-kept')
+  expect(names).not.toContain('x-secret')
+  expect(received.filter(([name]) => name === 'host')).toEqual([['host', `127.0.0.1:${pair.upstreamPort}`]])
+  expect(answer).not.toMatch(/x-hop/i)
+})
+
+test('a GET with a body is passed on without it, and nothing of it is read as a second request', async () => {
+  const smuggled = 'GET /closed HTTP/1.1\r\nHost: x\r\n\r\n'
+  const answer = await exchange(
+    pair.port,
+    `GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
+  )
+  expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+  expect(statusOf(answer)).toBe(200)
+})
+
+// Two readings of where a message ends are two requests to one of the servers (RFC 9112, section 11.2).
+test.each([
+  ['Content-Length and Transfer-Encoding', 'Content-Length: 4\r\nTransfer-Encoding: chunked'],
+  ['two different Content-Lengths', 'Content-Length: 4\r\nContent-Length: 5'],
+  ['chunked that is not last', 'Transfer-Encoding: chunked, identity'],
+  ['a space before the colon', 'Transfer-Encoding : chunked'],
+  ['a folded line', 'X-Folded: a\r\n b'],
+  ['a bare line feed', 'X-A: a\nX-B: b'],
+])('400 and close: %s', async (_name, headers) => {
+  const answer = await exchange(pair.port, `POST /open HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n0\r\n\r\n`)
+  expect(statusOf(answer)).toBe(400)
+  expect(received).toEqual([])
+})

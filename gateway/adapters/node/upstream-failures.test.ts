@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { findFreePort } from '../../../test/servers/free-port.ts'
+import {
+  ask,
+  closeSockets,
+  exchange,
+  listen,
+  openSocket,
+  startGateway,
+  startPair,
+  statusOf,
+} from '../../../test/sockets.ts'
+import { openRow, postRow } from '../../../test/stand.ts'
+
+// @hono/node-server prints what cut a body short; the tests mean to cut it.
+beforeEach(() => {
+  vi.spyOn(console, 'error').mockImplementation(() => {})
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await closeSockets()
+})
+
+/** An upstream below HTTP: it does to a connection what the test says, once it has a request's head. */
+async function startRawUpstream(onRequest: (socket: Socket, count: number) => void) {
+  let count = 0
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (data) => {
+      if (/^(GET|POST) /.test(String(data))) onRequest(socket, ++count)
+    })
+  })
+  const upstreamPort = await listen(server)
+  return { upstreamPort, count: () => count }
+}
+
+async function problemOf(port: number, options: Parameters<typeof ask>[1] = {}) {
+  const answer = await ask(port, options)
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    body: (await json(answer)) as Record<string, unknown>,
+  }
+}
+
+describe('an upstream that cannot be asked', () => {
+  test('502 upstream_unreachable: refuses the connection; with Retry-After', async () => {
+    const { port } = await startGateway({ upstreamPort: await findFreePort() })
+    const { status, headers, body } = await problemOf(port)
+    expect(status).toBe(502)
+    expect(headers['retry-after']).toBe('1')
+    expect(headers['content-type']).toBe('application/problem+json')
+    expect(body).toMatchObject({ status: 502, code: 'upstream_unreachable' })
+    // Where the upstream stands is nobody's business.
+    expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN/)
+  })
+
+  test('502 upstream_unreachable: closes or resets before it answers, or answers what is no HTTP', async () => {
+    for (const act of [
+      (socket: Socket) => socket.end(),
+      (socket: Socket) => socket.resetAndDestroy(),
+      (socket: Socket) => socket.end('SSH-2.0-OpenSSH\r\n'),
+      (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n'),
+    ]) {
+      const { upstreamPort } = await startRawUpstream(act)
+      const { port } = await startGateway({ upstreamPort })
+      expect((await problemOf(port)).body).toMatchObject({ status: 502, code: 'upstream_unreachable' })
+    }
+  })
+
+  // The first may have been acted on although its answer was lost: sent again it would be a second order.
+  test('502: a POST is sent once, even where the upstream resets the connection', async () => {
+    const { upstreamPort, count } = await startRawUpstream((socket) => socket.resetAndDestroy())
+    const { port } = await startGateway({ upstreamPort })
+    expect((await problemOf(port, { method: 'POST', body: 'order' })).status).toBe(502)
+    expect(count()).toBe(1)
+  })
+
+  test('502: a POST is sent once, even on a kept connection that closes under it', async () => {
+    const { upstreamPort, count } = await startRawUpstream((socket, count) =>
+      count === 1 ? socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n') : socket.destroy(),
+    )
+    const { port } = await startGateway({ upstreamPort })
+    expect((await ask(port, { method: 'POST', body: 'one' })).statusCode).toBe(200)
+    expect((await problemOf(port, { method: 'POST', body: 'two' })).status).toBe(502)
+    expect(count()).toBe(2)
+  })
+
+  test('200 again as soon as it stands', async () => {
+    const upstreamPort = await findFreePort()
+    const { port } = await startGateway({ upstreamPort })
+    expect((await problemOf(port)).status).toBe(502)
+    const upstream = createServer((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nx')),
+    )
+    upstream.listen(upstreamPort, '127.0.0.1')
+    await once(upstream, 'listening')
+    expect((await ask(port)).statusCode).toBe(200)
+    upstream.close()
+  })
+})
+
+describe('an upstream that is silent', () => {
+  test("504 upstream_timeout: at the row's deadline; with Retry-After", async () => {
+    const { upstreamPort } = await startRawUpstream(() => {})
+    const { port } = await startGateway({ upstreamPort, policy: [{ ...openRow, deadline_seconds: 0.2 }] })
+    const startedAt = performance.now()
+    const { status, headers, body } = await problemOf(port)
+    const durationMs = performance.now() - startedAt
+    expect(status).toBe(504)
+    expect(headers['retry-after']).toBe('1')
+    expect(body).toMatchObject({ status: 504, code: 'upstream_timeout' })
+    expect(durationMs).toBeGreaterThanOrEqual(190)
+    expect(durationMs).toBeLessThan(600)
+  })
+
+  test('504 upstream_timeout: also where the request was never sent whole', async () => {
+    const { upstreamPort } = await startRawUpstream(() => {})
+    const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })
+    const socket = await openSocket(port)
+    socket.write('POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
+    const [answer] = await once(socket, 'data')
+    expect(statusOf(String(answer))).toBe(504)
+  })
+
+  test('504: a POST is not sent again after its deadline', async () => {
+    const { upstreamPort, count } = await startRawUpstream(() => {})
+    const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })
+    expect((await problemOf(port, { method: 'POST', body: 'order' })).status).toBe(504)
+    expect(count()).toBe(1)
+  })
+
+  test('200: one deadline does not hold for another row', async () => {
+    const { port } = await startPair((_request, response) => setTimeout(() => response.end(), 150), {
+      policy: [
+        { ...openRow, deadline_seconds: 0.1 },
+        { ...openRow, path: '/patient' },
+      ],
+    })
+    expect((await ask(port)).statusCode).toBe(504)
+    expect((await ask(port, { path: '/patient' })).statusCode).toBe(200)
+  })
+})
+
+describe('an upstream that is cut in the middle of its body', () => {
+  const halves = {
+    'of a stated length': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf',
+    'in chunks': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n',
+  }
+  const cuts = {
+    closed: (socket: Socket, half: string) => socket.write(half, () => socket.end()),
+    reset: (socket: Socket, half: string) => socket.write(half, () => socket.resetAndDestroy()),
+    'closed in the same packet': (socket: Socket, half: string) => socket.end(half),
+  }
+
+  // A clean end would have the client take half an answer for a whole one, and a cache keep it.
+  for (const [form, half] of Object.entries(halves))
+    for (const [how, cut] of Object.entries(cuts))
+      test(`the client sees an abort, not a clean end: ${form}, ${how}`, async () => {
+        const { upstreamPort } = await startRawUpstream((socket) => cut(socket, half))
+        const { port } = await startGateway({ upstreamPort })
+        const wire = await exchange(port, 'GET /open HTTP/1.1\r\nHost: x\r\n\r\n')
+        expect(wire).not.toContain('\r\n0\r\n')
+        expect(wire).not.toMatch(/Error|ECONN|closed/)
+
+        const asked = request({ port, host: '127.0.0.1', path: '/open', agent: false }).end()
+        const outcome = await new Promise((resolve) => {
+          asked.on('error', () => resolve('aborted'))
+          asked.on('response', (answer) => {
+            answer.on('error', () => resolve('aborted')).on('end', () => resolve('ended cleanly'))
+            answer.resume()
+          })
+        })
+        expect(outcome).toBe('aborted')
+      })
+
+  test('so does one that falls silent', async () => {
+    const { upstreamPort } = await startRawUpstream((socket) => socket.write(halves['in chunks']))
+    const { port } = await startGateway({ upstreamPort, bodyIdleMs: 100 })
+    const answer = await ask(port)
+    await expect(answer.resume().toArray()).rejects.toThrow()
+  })
+})
+
+describe('a client that leaves', () => {
+  test('cancels the request while the upstream is silent', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    let asked = false
+    const { port } = await startPair((_request, response) => {
+      asked = true
+      response.on('close', resolve)
+    })
+    const socket = await openSocket(port)
+    socket.write('GET /open HTTP/1.1\r\nHost: x\r\n\r\n')
+    await expect.poll(() => asked).toBe(true)
+    socket.destroy()
+    await closed
+  })
+
+  test('cancels the answer while it streams', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    const { port } = await startPair((_request, response) => {
+      response.write('first')
+      response.on('close', resolve)
+    })
+    const answer = await ask(port)
+    await once(answer, 'data')
+    answer.destroy()
+    await closed
+  })
+})
+
+test('an upstream that dies does not take the next request with it', async () => {
+  const { upstreamPort } = await startRawUpstream((socket, count) =>
+    count === 1 ? socket.resetAndDestroy() : socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+  )
+  const { port } = await startGateway({ upstreamPort })
+  expect((await problemOf(port)).status).toBe(502)
+  expect(statusOf(await exchange(port, 'GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))).toBe(
+    200,
+  )
+})

@@ -1,0 +1,74 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { redisForFile } from '../../test/servers/test-redis.ts'
+import { createStand } from '../../test/stand.ts'
+import { parseList } from '../../test/structured-fields.ts'
+import { connectRedis, createRedisCounter } from './redis.ts'
+
+const connections: { disconnect(): void }[] = []
+afterEach(() => {
+  for (const redis of connections.splice(0)) redis.disconnect()
+})
+
+/** One gateway's connection, ready. */
+async function connect(url: string) {
+  const redis = connectRedis(url, createCapturedLog('gateway').log)
+  connections.push(redis)
+  await new Promise((resolve) => redis.once('ready', resolve))
+  return redis
+}
+
+async function startGateways(count: number, limit: number) {
+  const url = await redisForFile()
+  return Promise.all(
+    Array.from({ length: count }, async () =>
+      createStand({
+        counter: createRedisCounter(await connect(url), 'gatehouse:'),
+        environment: { LIMIT_ADDRESS_REQUESTS: String(limit), GATEWAY_REPLICAS: String(count) },
+      }),
+    ),
+  )
+}
+
+describe('limits on a real Redis', () => {
+  test('two gateways share one count, and each allows the whole limit', async () => {
+    const [one, other] = await startGateways(2, 4)
+    const statuses: number[] = []
+    for (const stand of [one, other, one, one, other, one])
+      statuses.push((await stand?.call('/open'))?.status ?? 0)
+    expect(statuses).toEqual([200, 200, 200, 200, 429, 429])
+  })
+
+  test('what is left is told from the shared count', async () => {
+    const [one, other] = await startGateways(2, 10)
+    await one?.call('/open')
+    const answer = await other?.call('/open')
+    expect(parseList(answer?.headers.get('ratelimit') ?? null)[0]?.parameters).toEqual({ r: 8, t: 900 })
+  })
+
+  test('exactly the limit passes of 120 requests at once through three gateways', async () => {
+    const stands = await startGateways(3, 50)
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, (_, index) => stands[index % 3]?.call('/open')),
+    )
+    expect(answers.filter((answer) => answer?.status === 200)).toHaveLength(50)
+    expect(answers.filter((answer) => answer?.status === 429)).toHaveLength(70)
+  })
+
+  test('keys carry the prefix and end with their window, so that Redis forgets them', async () => {
+    const redis = await connect(await redisForFile())
+    await createRedisCounter(redis, 'shop:').add('address:203.0.113.7', 60)
+    const [key = ''] = await redis.keys('*')
+    expect(key).toMatch(/^shop:/)
+    expect(await redis.ttl(key)).toBeGreaterThan(55)
+    expect(await redis.ttl(key)).toBeLessThanOrEqual(60)
+  })
+
+  test('one window does not count for another of the same key', async () => {
+    const redis = await connect(await redisForFile())
+    const counter = createRedisCounter(redis, 'x:')
+    await counter.add('key', 60)
+    expect((await counter.add('key', 60)).used).toBe(2)
+    expect((await counter.add('key', 3600)).used).toBe(1)
+  })
+})

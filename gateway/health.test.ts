@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createStand } from '../test/stand.ts'
+import { createWorld, type World } from '../test/world.ts'
+import type { RouteRow } from './policy.ts'
+
+interface Health {
+  status: string
+  checks: Record<string, { status: string; detail?: string }>
+}
+
+async function ask(stand: { call(path: string): Promise<Response> }, path: string) {
+  const answer = await stand.call(path)
+  expect(answer.headers.get('content-type')).toBe('application/health+json')
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  return { status: answer.status, body: (await answer.json()) as Health }
+}
+
+const statusesOf = ({ body }: { body: Health }) =>
+  Object.fromEntries(Object.entries(body.checks).map(([name, { status }]) => [name, status]))
+
+describe('GET /live', () => {
+  test('200: the process answers, whatever is behind it', async () => {
+    const stand = await createStand({
+      isStopping: () => true,
+      keys: () => {
+        throw new Error('down')
+      },
+    })
+    expect(await ask(stand, '/live')).toEqual({ status: 200, body: { status: 'pass', checks: {} } })
+  })
+})
+
+describe.each(['/ready', '/health'])('GET %s', (path) => {
+  test('200 pass: each part was asked', async () => {
+    const answer = await ask(await createStand(), path)
+    expect(answer.status).toBe(200)
+    expect(answer.body.status).toBe('pass')
+    expect(statusesOf(answer)).toEqual({ instance: 'pass', key_set: 'pass', origin: 'pass', limiter: 'pass' })
+  })
+
+  test('503 fail: stopping, so that a load balancer sends nothing more', async () => {
+    const answer = await ask(await createStand({ isStopping: () => true }), path)
+    expect(answer.status).toBe(503)
+    expect(answer.body.checks.instance).toMatchObject({ status: 'fail', detail: 'stopping' })
+  })
+
+  test('503 fail: no key set, so no token can be checked', async () => {
+    const stand = await createStand({
+      keys: () => {
+        throw new Error('down')
+      },
+    })
+    const answer = await ask(stand, path)
+    expect(answer.status).toBe(503)
+    expect(statusesOf(answer)).toMatchObject({ key_set: 'fail', origin: 'pass' })
+  })
+
+  test('200 warn: limits count locally', async () => {
+    const answer = await ask(await createStand({ limiterHealth: async () => ({ status: 'warn' }) }), path)
+    expect(answer.status).toBe(200)
+    expect(answer.body.status).toBe('warn')
+  })
+
+  test('is not counted, and needs no token', async () => {
+    const stand = await createStand({ environment: { LIMIT_ADDRESS_REQUESTS: '1' } })
+    for (let i = 0; i < 5; i++) expect((await ask(stand, path)).status).toBe(200)
+    expect((await stand.call('/open')).status).toBe(200)
+  })
+})
+
+test('no row of the policy table can take the place of a health answer', async () => {
+  const row: RouteRow = {
+    method: 'GET',
+    path: '/ready',
+    upstream: 'reports',
+    who: 'public',
+    limits: ['address'],
+  }
+  const stand = await createStand({ policy: [row] })
+  await ask(stand, '/ready')
+  expect(stand.forwarded).toHaveLength(0)
+})
+
+describe('with a real origin', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await createWorld()
+  })
+  afterAll(() => world.close())
+
+  test('503 fail: the origin is gone, without a name or an address of it; 200 when it is back', async () => {
+    expect((await ask(world, '/ready')).status).toBe(200)
+    const { ORIGIN_URL } = world.gatewayConfig
+    const origin = world.upstreams.get(ORIGIN_URL)
+    world.upstreams.delete(ORIGIN_URL)
+    const answer = await ask(world, '/ready')
+    expect(answer.status).toBe(503)
+    expect(statusesOf(answer)).toMatchObject({ instance: 'pass', key_set: 'pass', origin: 'fail' })
+    expect(JSON.stringify(answer.body)).not.toContain(ORIGIN_URL)
+    if (origin) world.upstreams.set(ORIGIN_URL, origin)
+    expect((await ask(world, '/ready')).status).toBe(200)
+  })
+
+  test('503 fail: the origin answers, but its database does not', async () => {
+    await world.sql.end()
+    const answer = await ask(world, '/ready')
+    expect(answer.status).toBe(503)
+    expect(statusesOf(answer)).toMatchObject({ origin: 'fail' })
+  })
+})

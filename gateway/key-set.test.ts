@@ -1,0 +1,208 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { createCapturedLog } from '../test/captured-log.ts'
+import { createClock } from '../test/clock.ts'
+import { createIssuer } from '../test/issuer.ts'
+import { createStand } from '../test/stand.ts'
+import { bearer, problem } from '../test/world.ts'
+import { createKeySet, KeysUnavailableError } from './key-set.ts'
+
+const one = await createIssuer()
+const other = await createIssuer()
+const oneKid = one.publicJwk.kid
+const otherKid = other.publicJwk.kid
+
+let clock: ReturnType<typeof createClock>
+let reads: number
+/** What the origin answers; an Error where it cannot be asked. */
+let answer: unknown
+
+beforeEach(() => {
+  clock = createClock()
+  reads = 0
+  answer = one.jwks
+})
+
+function openKeySet() {
+  return createKeySet({
+    now: clock.now,
+    log: createCapturedLog('gateway').log,
+    freshSeconds: 300,
+    staleSeconds: 3600,
+    cooldownSeconds: 10,
+    async fetchKeys() {
+      reads++
+      await Promise.resolve()
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+  })
+}
+
+describe('reading', () => {
+  test('one read serves a hundred callers at once', async () => {
+    const keys = openKeySet()
+    const found = await Promise.all(Array.from({ length: 100 }, () => keys.find(oneKid)))
+    expect(found.every((key) => key === found[0] && key !== undefined)).toBe(true)
+    expect(reads).toBe(1)
+  })
+
+  test('a set is read again when it is old, while the old one still answers', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(299)
+    await keys.find(oneKid)
+    expect(reads).toBe(1)
+    clock.advance(1)
+    expect(await keys.find(oneKid)).toBeDefined()
+    expect(reads).toBe(2)
+  })
+
+  test('a key that is new at the origin is found at once', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(10)
+    answer = { keys: [one.publicJwk, other.publicJwk] }
+    expect(await keys.find(otherKid)).toBeDefined()
+    expect(reads).toBe(2)
+  })
+
+  test('a key that is gone at the origin is gone here with the next read', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(300)
+    answer = other.jwks
+    await keys.refresh()
+    expect(await keys.find(oneKid)).toBeUndefined()
+  })
+})
+
+describe('the cooldown', () => {
+  // Each token with a made-up kid would otherwise be a request to the origin.
+  test('a thousand unknown kids cost one read in its time', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(11)
+    for (let i = 0; i < 1000; i++) expect(await keys.find(`made-up-${i}`)).toBeUndefined()
+    expect(reads).toBe(2)
+  })
+
+  test('an origin that cannot be asked is asked once in its time', async () => {
+    const keys = openKeySet()
+    answer = new Error('down')
+    for (let i = 0; i < 50; i++) await expect(keys.find(oneKid)).rejects.toThrow(KeysUnavailableError)
+    expect(reads).toBe(1)
+    clock.advance(10)
+    answer = one.jwks
+    expect(await keys.find(oneKid)).toBeDefined()
+    expect(reads).toBe(2)
+  })
+})
+
+describe('while the origin is down', () => {
+  test('the last set verifies up to its stated age and no longer', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    answer = new Error('down')
+    clock.advance(3599)
+    expect(await keys.find(oneKid)).toBeDefined()
+    expect(keys.isUsable()).toBe(true)
+    clock.advance(11)
+    expect(keys.isUsable()).toBe(false)
+    await expect(keys.find(oneKid)).rejects.toThrow(KeysUnavailableError)
+  })
+
+  test('an unknown kid is unknown, not a failure', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    answer = new Error('down')
+    clock.advance(11)
+    expect(await keys.find('made-up')).toBeUndefined()
+  })
+})
+
+describe('what the origin answers', () => {
+  test('a document that is no key set leaves the last one in place', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    for (const wrong of [{}, { keys: {} }, [], null, 'x', { keys: [] }, { keys: [{ kty: 'RSA' }] }]) {
+      answer = wrong
+      clock.advance(300)
+      await keys.refresh()
+      expect(await keys.find(oneKid)).toBeDefined()
+    }
+  })
+
+  // RFC 7517, section 5: what one cannot use, one ignores; a new kind of key must not take the others down.
+  test('keys of other kinds, and one that is no point of the curve, do not spoil the rest', async () => {
+    const odd = [
+      null,
+      {},
+      { kty: 'RSA', kid: 'rsa', n: 'x', e: 'AQAB' },
+      { kty: 'oct', kid: 'k', k: 'c2VjcmV0' },
+    ]
+    const offCurve = { ...other.publicJwk, y: other.publicJwk.x }
+    answer = { keys: [...odd, offCurve, one.publicJwk] }
+    const keys = openKeySet()
+    expect(await keys.find(oneKid)).toBeDefined()
+    expect(await keys.find(otherKid)).toBeUndefined()
+  })
+})
+
+describe('over HTTP', () => {
+  test('503 keys_unavailable: no key set was ever read; with Retry-After, never a false 401', async () => {
+    const stand = await createStand({
+      keys: () => {
+        throw new Error('down')
+      },
+    })
+    const answer = await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+    expect((await problem(answer)).code).toBe('keys_unavailable')
+    expect((await stand.call('/open')).status).toBe(200)
+  })
+
+  test('503 keys_unavailable: the set is past its age; it recovers by itself', async () => {
+    let down = false
+    const stand = await createStand({
+      now: clock.now,
+      keys: (jwks) => {
+        if (down) throw new Error('down')
+        return jwks
+      },
+    })
+    down = true
+    clock.advance(86_399)
+    expect((await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })).status).toBe(200)
+    clock.advance(11)
+    const token = await stand.issuer.sign()
+    expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(503)
+    down = false
+    clock.advance(10)
+    expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(200)
+  })
+
+  test('401 invalid_token: a thousand tokens with random kids, and at most one read of the key set', async () => {
+    const stand = await createStand({ now: clock.now, environment: { LIMIT_ADDRESS_REQUESTS: '1000000' } })
+    const before = stand.keyReads()
+    clock.advance(11)
+    const tokens = await Promise.all(
+      Array.from({ length: 1000 }, () => stand.issuer.sign({}, { kid: crypto.randomUUID() })),
+    )
+    const answers = await Promise.all(
+      tokens.map((token) => stand.call('/closed', { headers: bearer(token) })),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]))
+    expect(stand.keyReads() - before).toBe(1)
+  })
+
+  test('200: a token of a key published after the start', async () => {
+    const next = await createIssuer(clock.now)
+    let published: unknown
+    const stand = await createStand({ now: clock.now, keys: (jwks) => published ?? jwks })
+    published = { keys: [stand.issuer.publicJwk, next.publicJwk] }
+    clock.advance(11)
+    for (const issuer of [stand.issuer, next])
+      expect((await stand.call('/closed', { headers: bearer(await issuer.sign()) })).status).toBe(200)
+  })
+})

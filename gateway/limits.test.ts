@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'vitest'
+import { createClock } from '../test/clock.ts'
+import { createStand, openRow } from '../test/stand.ts'
+import { parseList } from '../test/structured-fields.ts'
+import { bearer, problem } from '../test/world.ts'
+import { createMemoryCounter } from './adapters/memory.ts'
+import { createLimiter } from './limits.ts'
+import type { RouteRow } from './policy.ts'
+import type { Counter } from './ports.ts'
+
+const limits = (requests: number, seconds = 60) => ({
+  LIMIT_ADDRESS_REQUESTS: String(requests),
+  LIMIT_ADDRESS_SECONDS: String(seconds),
+  LIMIT_USER_SECONDS: String(seconds),
+})
+
+describe('anonymous requests', () => {
+  test('200 with what is left, as structured fields; every policy has its limit', async () => {
+    const stand = await createStand({ environment: limits(3) })
+    for (const left of [2, 1, 0]) {
+      const { headers, status } = await stand.call('/open')
+      expect(status).toBe(200)
+      expect(parseList(headers.get('ratelimit-policy'))).toEqual([
+        { value: 'address', parameters: { q: 3, w: 60 } },
+      ])
+      expect(parseList(headers.get('ratelimit'))).toEqual([
+        { value: 'address', parameters: { r: left, t: 60 } },
+      ])
+    }
+  })
+
+  test('429 rate_limited: one more, with Retry-After that agrees with t, and the policies violated', async () => {
+    const stand = await createStand({ environment: limits(1) })
+    await stand.call('/open')
+    // The first is refused by the count, the second by memory of it.
+    for (let i = 0; i < 2; i++) {
+      const answer = await stand.call('/open')
+      expect(answer.status).toBe(429)
+      const [policy] = parseList(answer.headers.get('ratelimit-policy'))
+      const [limit] = parseList(answer.headers.get('ratelimit'))
+      expect(policy).toEqual({ value: 'address', parameters: { q: 1, w: 60 } })
+      expect(limit?.parameters.r).toBe(0)
+      expect(answer.headers.get('retry-after')).toBe(String(limit?.parameters.t))
+      expect(await problem(answer)).toMatchObject({
+        type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+        status: 429,
+        code: 'rate_limited',
+        'violated-policies': ['address'],
+      })
+    }
+    expect(stand.forwarded).toHaveLength(1)
+  })
+
+  test('200: another address has a count of its own', async () => {
+    const stand = await createStand({ environment: limits(1) })
+    expect((await stand.call('/open', { address: '203.0.113.1' })).status).toBe(200)
+    expect((await stand.call('/open', { address: '203.0.113.2' })).status).toBe(200)
+    expect((await stand.call('/open', { address: '203.0.113.1' })).status).toBe(429)
+  })
+
+  test('200: the window ends, and the count begins anew', async () => {
+    const stand = await createStand({ environment: limits(1, 1) })
+    expect((await stand.call('/open')).status).toBe(200)
+    const refused = await stand.call('/open')
+    expect(refused.status).toBe(429)
+    const waitMs = Number(refused.headers.get('retry-after')) * 1000
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    expect((await stand.call('/open')).status).toBe(200)
+  })
+
+  test('exactly the limit passes of a hundred requests at once', async () => {
+    const stand = await createStand({ environment: limits(40) })
+    const answers = await Promise.all(Array.from({ length: 100 }, () => stand.call('/open')))
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(40)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(60)
+  })
+})
+
+describe('users', () => {
+  test('429 rate_limited: the quota is that of the token, whatever the address', async () => {
+    const stand = await createStand({ environment: limits(1) })
+    const headers = bearer(await stand.issuer.sign({ quota: 2 }))
+    for (const left of [1, 0]) {
+      const answer = await stand.call('/closed', { headers, address: `203.0.113.${left}` })
+      expect(answer.status).toBe(200)
+      expect(parseList(answer.headers.get('ratelimit'))[0]).toMatchObject({
+        value: 'user',
+        parameters: { r: left },
+      })
+    }
+    const refused = await stand.call('/closed', { headers, address: '203.0.113.9' })
+    expect(refused.status).toBe(429)
+    expect((await problem(refused))['violated-policies']).toEqual(['user'])
+  })
+
+  test('200: another user of the same address has a quota of his own; two tokens of one user share it', async () => {
+    const stand = await createStand({ environment: limits(1) })
+    const sub = crypto.randomUUID()
+    const call = async (claims: Record<string, unknown>) =>
+      (await stand.call('/closed', { headers: bearer(await stand.issuer.sign({ quota: 1, ...claims })) }))
+        .status
+    expect(await call({ sub })).toBe(200)
+    expect(await call({})).toBe(200)
+    expect(await call({ sub })).toBe(429)
+  })
+
+  test('a row may name two limits: each counts, and the answer tells both', async () => {
+    const both: RouteRow = { ...openRow, path: '/both', who: 'user', limits: ['address', 'user'] }
+    const stand = await createStand({ policy: [both], environment: limits(2) })
+    const headers = bearer(await stand.issuer.sign({ quota: 5 }))
+    const answer = await stand.call('/both', { headers })
+    expect(
+      parseList(answer.headers.get('ratelimit')).map(({ value, parameters: { r } }) => [value, r]),
+    ).toEqual([
+      ['address', 1],
+      ['user', 4],
+    ])
+    await stand.call('/both', { headers })
+    const refused = await stand.call('/both', { headers })
+    expect(refused.status).toBe(429)
+    expect((await problem(refused))['violated-policies']).toEqual(['address'])
+  })
+})
+
+describe('failed authentications', () => {
+  test('429 rate_limited: wrong tokens and missing ones count against the address', async () => {
+    const stand = await createStand({ environment: limits(3) })
+    const statuses: number[] = []
+    for (const headers of [{}, bearer('x.y.z'), { authorization: 'Basic x' }, bearer('x.y.z')])
+      statuses.push((await stand.call('/closed', { headers })).status)
+    expect(statuses).toEqual([401, 401, 401, 429])
+  })
+
+  test('200: a good token does not count against the address', async () => {
+    const stand = await createStand({ environment: limits(1) })
+    const headers = bearer(await stand.issuer.sign())
+    for (let i = 0; i < 5; i++) expect((await stand.call('/closed', { headers })).status).toBe(200)
+    expect((await stand.call('/open')).status).toBe(200)
+  })
+
+  // A signature check costs a hundred times what a refusal does: that is what a flood of forged tokens would buy.
+  test('429 rate_limited: an address over its limit is refused before its token is looked at', async () => {
+    const clock = createClock()
+    const stand = await createStand({ environment: limits(1), now: clock.now })
+    await stand.call('/open')
+    await stand.call('/open')
+    clock.advance(11)
+    const reads = stand.keyReads()
+    const unknownKey = await stand.issuer.sign({}, { kid: 'unknown' })
+    expect((await stand.call('/closed', { headers: bearer(unknownKey) })).status).toBe(429)
+    expect(stand.keyReads()).toBe(reads)
+    clock.advance(60)
+    expect((await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })).status).toBe(200)
+  })
+})
+
+describe('a counter that is not shared', () => {
+  const limit = { name: 'address', key: 'x', quota: 10, windowSeconds: 60 } as const
+  /** A counter as it is while Redis is away, or back. */
+  const counting = (state: { shared: boolean; used: number }): Counter => ({
+    add: async () => ({ used: ++state.used, resetMs: 60_000, shared: state.shared }),
+  })
+
+  test('allows each of n gateways its n-th of the limit, rounded up, and says so', async () => {
+    const limiter = createLimiter({
+      counter: createMemoryCounter({ shared: false }),
+      now: Date.now,
+      replicas: 4,
+    })
+    for (let i = 0; i < 3; i++) {
+      const fields = await limiter.count([limit])
+      expect(fields['ratelimit-policy']).toBe('"address";q=3;w=60')
+    }
+    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+  })
+
+  // Else a caller over his share in a second without Redis would be refused to the window's end, an hour for a user.
+  test('refuses no longer than it is asked: what is over its share is counted anew where Redis is back', async () => {
+    const state = { shared: false, used: 10 }
+    const limiter = createLimiter({ counter: counting(state), now: Date.now, replicas: 2 })
+    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+    state.shared = true
+    state.used = 1
+    await limiter.count([limit])
+    limiter.refuseKnown(limit)
+  })
+
+  test('refuses what the shared counter refused without asking it again', async () => {
+    const state = { shared: true, used: 10 }
+    const clock = createClock()
+    const limiter = createLimiter({ counter: counting(state), now: clock.now, replicas: 1 })
+    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+    expect(() => limiter.refuseKnown(limit)).toThrow('rate_limited')
+    expect(state.used).toBe(11)
+    clock.advance(60)
+    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+    expect(state.used).toBe(12)
+  })
+})

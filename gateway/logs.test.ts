@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createStand } from '../test/stand.ts'
+import { bearer, createWorld, type World } from '../test/world.ts'
+import { TransportError } from './ports.ts'
+
+describe('on both sides of the proxy', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await createWorld()
+  })
+  afterAll(() => world.close())
+
+  test('a request has one id in the logs of gateway and origin', async () => {
+    const { tokens } = await world.signUp('ada@example.com')
+    const id = 'one-request-seen-twice'
+    await world.call('/v1/me', { headers: { ...bearer(tokens.access_token), 'x-request-id': id } })
+    for (const lines of [world.logs.gateway, world.logs.origin]) {
+      const [line] = lines.filter(({ request_id }) => request_id === id)
+      expect(line).toMatchObject({ msg: 'request', method: 'GET', path: '/v1/me', status: 200 })
+      expect(line?.duration_ms).toBeTypeOf('number')
+    }
+  })
+
+  test('nothing of what signs in, out and through is in any of them', async () => {
+    const password = 'correct horse battery'
+    const { tokens } = await world.signUp('grace@example.com', password)
+    await world.call('/v1/me?access_token=in-the-query', {
+      headers: { ...bearer(tokens.access_token), cookie: 'session=in-the-cookie' },
+    })
+    await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    await world.post('/auth/login', { email: 'grace@example.com', password: 'a wrong password' })
+    const assertion = world.forwarded.at(-1)?.headers.get('gatehouse-assertion') ?? ''
+    const written = JSON.stringify(world.logs)
+    for (const secret of [
+      password,
+      'a wrong password',
+      tokens.access_token,
+      tokens.refresh_token,
+      assertion,
+      'in-the-query',
+      'in-the-cookie',
+    ]) {
+      expect(secret.length).toBeGreaterThan(5)
+      expect(written).not.toContain(secret)
+    }
+  })
+})
+
+describe('a refusal', () => {
+  test('is logged with its code and the reason that the client is not told', async () => {
+    const stand = await createStand()
+    await stand.call('/closed', { headers: { ...bearer('x.y.z'), 'x-request-id': 'a-refused-one' } })
+    expect(stand.lines).toContainEqual(
+      expect.objectContaining({ msg: 'request refused', request_id: 'a-refused-one', code: 'invalid_token' }),
+    )
+  })
+
+  // The signature may be good: an expired token was a person's, and its claims name the person.
+  test('shows neither the token nor its claims', async () => {
+    const stand = await createStand()
+    const email = 'somebody@example.com'
+    const now = Math.floor(Date.now() / 1000)
+    for (const claims of [
+      { exp: now - 60 },
+      { nbf: now + 60 },
+      { iss: 'http://evil.example' },
+      { aud: 'another' },
+      { level: 'high' },
+    ]) {
+      const token = await stand.issuer.sign({ email, ...claims })
+      expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(401)
+      expect(JSON.stringify(stand.lines)).not.toContain(token.split('.')[2])
+    }
+    expect(stand.lines.filter(({ code }) => code === 'invalid_token')).toHaveLength(5)
+    expect(JSON.stringify(stand.lines)).not.toContain(email)
+  })
+
+  test('of our own making is an error with its cause; the path has no query', async () => {
+    const stand = await createStand({
+      upstream: () => {
+        throw new TransportError('unreachable', new Error('connect ECONNREFUSED'))
+      },
+    })
+    await stand.call('/open?token=secret-of-the-query')
+    const line = stand.lines.find(({ msg }) => msg === 'request failed')
+    expect(line).toMatchObject({
+      level: 'error',
+      code: 'upstream_unreachable',
+      err: { message: 'connect ECONNREFUSED' },
+    })
+    expect(JSON.stringify(stand.lines)).not.toContain('secret-of-the-query')
+  })
+})
+
+test('CR and LF in a header or a path do not make a second line', async () => {
+  const stand = await createStand()
+  await stand.call('/nowhere/%0d%0a{"level":"error"}', { headers: { 'user-agent': 'x' } })
+  expect(stand.lines.filter(({ msg }) => msg === 'request')).toHaveLength(1)
+})

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest'
+import { createStand } from '../../test/stand.ts'
+
+const allowed = 'https://app.example.com'
+const environment = { CORS_ORIGINS: `${allowed}, http://localhost:5173` }
+
+const preflight = (origin: string) => ({
+  method: 'OPTIONS',
+  headers: {
+    origin,
+    'access-control-request-method': 'GET',
+    'access-control-request-headers': 'authorization',
+  },
+})
+
+// Each of these is what a pattern or a comparison of parts would let through.
+const others = [
+  'null',
+  'https://app.example.com.evil.example',
+  'https://evil-app.example.com',
+  'https://sub.app.example.com',
+  'https://example.com',
+  'https://app.example.com:8443',
+  'https://app.example.com:443',
+  'http://app.example.com',
+  'https://APP.example.com',
+  'https://app.example.com/',
+  'https://appxexample.com',
+  'http://localhost:5174',
+  'http://localhost',
+  '',
+]
+
+describe('an allowed origin', () => {
+  test('reads answers, errors too, with credentials; Vary says why', async () => {
+    const stand = await createStand({ environment })
+    for (const [path, status] of [
+      ['/open', 200],
+      ['/closed', 401],
+      ['/nowhere', 404],
+    ] as const) {
+      const answer = await stand.call(path, { headers: { origin: allowed } })
+      expect(answer.status).toBe(status)
+      expect(answer.headers.get('access-control-allow-origin')).toBe(allowed)
+      expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+      expect(answer.headers.get('access-control-expose-headers')).toMatch(/RateLimit/)
+      expect(answer.headers.get('vary')).toContain('Origin')
+    }
+  })
+
+  test('204: a preflight, without a token, an upstream or a count', async () => {
+    const stand = await createStand({ environment: { ...environment, LIMIT_ADDRESS_REQUESTS: '1' } })
+    for (let i = 0; i < 3; i++) {
+      const answer = await stand.call('/closed', preflight(allowed))
+      expect(answer.status).toBe(204)
+      expect(answer.headers.get('access-control-allow-origin')).toBe(allowed)
+      expect(answer.headers.get('access-control-allow-methods')).toContain('PATCH')
+      expect(answer.headers.get('access-control-allow-headers')).toContain('Authorization')
+      expect(answer.headers.get('access-control-max-age')).toBe('600')
+      expect(answer.headers.get('vary')).toContain('Origin')
+    }
+    expect(stand.forwarded).toHaveLength(0)
+    expect((await stand.call('/open')).status).toBe(200)
+  })
+})
+
+describe('any other origin', () => {
+  test.each(others)('gets no permission: %s', async (origin) => {
+    const stand = await createStand({ environment })
+    for (const init of [{ headers: { origin } }, preflight(origin)]) {
+      const { headers } = await stand.call('/open', init)
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+      expect(headers.get('vary')).toContain('Origin')
+    }
+  })
+
+  test('gets none where no origin is configured', async () => {
+    const stand = await createStand()
+    const answer = await stand.call('/open', { headers: { origin: allowed } })
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull()
+  })
+
+  // Frameworks that echo the Origin are common; with our Allow-Credentials beside it, any page could read any user's answers.
+  test('gets none from an upstream that is more generous than we are', async () => {
+    for (const generous of ['https://evil.example', '*']) {
+      const stand = await createStand({
+        environment,
+        upstream: () =>
+          new Response('x', {
+            headers: { 'access-control-allow-origin': generous, 'access-control-expose-headers': '*' },
+          }),
+      })
+      const { headers } = await stand.call('/open', { headers: { origin: 'https://evil.example' } })
+      expect(headers.get('access-control-allow-origin')).toBeNull()
+      expect(headers.get('access-control-expose-headers')).not.toBe('*')
+    }
+  })
+})
+
+test('Vary of the upstream stays', async () => {
+  const stand = await createStand({
+    environment,
+    upstream: () => new Response('x', { headers: { vary: 'Accept-Encoding' } }),
+  })
+  const { headers } = await stand.call('/open', { headers: { origin: allowed } })
+  expect(headers.get('vary')).toBe('Accept-Encoding, Origin')
+})

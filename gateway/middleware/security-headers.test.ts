@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { createStand, openRow } from '../../test/stand.ts'
+import { bearer } from '../../test/world.ts'
+import { TransportError } from '../ports.ts'
+
+/** The set as it is promised, written out once more, so that none is lost by an edit over there. */
+const promised = {
+  'content-security-policy':
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-frame-options': 'DENY',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0',
+}
+
+const stand = await createStand({
+  environment: { LIMIT_ADDRESS_REQUESTS: '3', CORS_ORIGINS: 'https://app.example.com' },
+  policy: ['/open', '/closed', '/limited', '/broken', '/refused', '/slow', '/lax'].map((path) =>
+    path === '/closed'
+      ? { ...openRow, path, who: 'user', limits: ['user'], permissions: { all: ['users.read'] } }
+      : { ...openRow, path },
+  ),
+  upstream({ target }) {
+    if (target === '/refused') throw new TransportError('unreachable', new Error('refused'))
+    if (target === '/slow') throw new TransportError('timeout', new Error('silent'))
+    if (target === '/broken') throw new Error('a fault of our own')
+    if (target === '/lax')
+      return new Response('x', {
+        headers: { 'x-frame-options': 'ALLOWALL', 'content-security-policy': '*', 'x-xss-protection': '1' },
+      })
+    return new Response('x')
+  },
+})
+const token = await stand.issuer.sign()
+
+const preflight = {
+  method: 'OPTIONS',
+  headers: { origin: 'https://app.example.com', 'access-control-request-method': 'GET' },
+}
+let callers = 0
+const address = () => `203.0.113.${++callers}`
+
+test.each<[number, string, RequestInit & { address?: string }]>([
+  [200, '/open', {}],
+  [200, '/open', { method: 'HEAD' }],
+  [200, '/lax', {}],
+  [200, '/live', {}],
+  [200, '/ready', {}],
+  [204, '/open', preflight],
+  [204, '/nowhere', preflight],
+  [400, '/a%2fb', {}],
+  [401, '/closed', {}],
+  [401, '/closed', { headers: bearer('x.y.z') }],
+  [403, '/closed', { headers: bearer(token) }],
+  [404, '/nowhere', {}],
+  [405, '/open', { method: 'POST' }],
+  [500, '/broken', {}],
+  [502, '/refused', {}],
+  [504, '/slow', {}],
+])('%i %s has the whole set, over whatever an upstream says', async (status, path, init) => {
+  const answer = await stand.call(path, { address: address(), ...init })
+  expect(answer.status).toBe(status)
+  expect(Object.fromEntries(answer.headers)).toMatchObject(promised)
+})
+
+test('429 has the whole set', async () => {
+  const caller = address()
+  for (let i = 0; i < 3; i++) await stand.call('/limited', { address: caller })
+  const answer = await stand.call('/limited', { address: caller })
+  expect(answer.status).toBe(429)
+  expect(Object.fromEntries(answer.headers)).toMatchObject(promised)
+})

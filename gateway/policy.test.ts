@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest'
+import { closedRow, createStand, openRow } from '../test/stand.ts'
+import { problem } from '../test/world.ts'
+import { compilePolicy, type RouteRow } from './policy.ts'
+
+const upstreams = ['origin', 'reports']
+const compile = (...rows: unknown[]) => compilePolicy(rows as RouteRow[], upstreams)
+
+describe('the policy table, over HTTP', () => {
+  test('404 not_found: a path without a row never reaches an upstream, whoever asks', async () => {
+    const stand = await createStand()
+    const authorization = `Bearer ${await stand.issuer.sign()}`
+    for (const path of ['/', '/admin', '/internal/users', '/open/', '/open/more', '/OPEN', '/openx']) {
+      const answer = await stand.call(path, { headers: { authorization } })
+      expect({ path, status: answer.status, code: (await problem(answer)).code }).toEqual({
+        path,
+        status: 404,
+        code: 'not_found',
+      })
+    }
+    expect(stand.forwarded).toHaveLength(0)
+  })
+
+  test('405 method_not_allowed: another method of a known path, with Allow, and the upstream sees nothing', async () => {
+    const stand = await createStand({ policy: [openRow, closedRow] })
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
+      const answer = await stand.call('/open', { method })
+      expect(answer.status).toBe(405)
+      expect((await problem(answer)).code).toBe('method_not_allowed')
+      expect(answer.headers.get('allow')).toBe('GET, HEAD')
+    }
+    expect(stand.forwarded).toHaveLength(0)
+  })
+
+  test('HEAD is allowed where GET is, under the same row, and stays a HEAD', async () => {
+    const stand = await createStand()
+    expect((await stand.call('/open', { method: 'HEAD' })).status).toBe(200)
+    expect(stand.last().method).toBe('HEAD')
+    expect((await stand.call('/closed', { method: 'HEAD' })).status).toBe(401)
+    expect(stand.forwarded).toHaveLength(1)
+  })
+
+  test('405 method_not_allowed: HEAD where there is no GET', async () => {
+    const stand = await createStand({ policy: [{ ...openRow, method: 'POST' }] })
+    const answer = await stand.call('/open', { method: 'HEAD' })
+    expect(answer.status).toBe(405)
+    expect(answer.headers.get('allow')).toBe('POST')
+  })
+
+  test('a row sends its path to its own upstream', async () => {
+    const stand = await createStand()
+    await stand.call('/open?page=2')
+    expect(stand.last()).toMatchObject({ origin: stand.config.REPORTS_URL, target: '/open?page=2' })
+  })
+})
+
+describe('a path parameter', () => {
+  const policy = compile({ ...openRow, path: '/users/{id}/notes' })
+  const matches = (path: string) => policy.match('GET', path).path
+
+  test('matches one segment, whatever it says', () => {
+    for (const id of ['7', 'a.b', 'me', '%C3%A9', '{id}', ':id', '*'])
+      expect(matches(`/users/${id}/notes`)).toBe('/users/{id}/notes')
+  })
+
+  test('404 not_found: no segment, an empty one, or two', () => {
+    for (const path of ['/users/notes', '/users//notes', '/users/1/2/notes', '/users/1/notes/', '/users/1'])
+      expect(() => matches(path)).toThrow('not_found')
+  })
+
+  test('may have a name of its own in each row of one path', () => {
+    const named = compile(
+      { ...openRow, path: '/users/{id}' },
+      { ...openRow, method: 'POST', path: '/users/{user}' },
+    )
+    expect(named.match('POST', '/users/7').method).toBe('POST')
+  })
+
+  test('may stand twice in a path under one name', () => {
+    const twice = compile({ ...openRow, path: '/a/{id}/b/{id}' })
+    expect(twice.match('GET', '/a/1/b/2').path).toBe('/a/{id}/b/{id}')
+  })
+})
+
+describe('a table that cannot be used is refused at start, naming the row', () => {
+  const refused = (row: Record<string, unknown>) => () => compile({ ...openRow, ...row })
+
+  test('a path that could be read in two ways', () => {
+    for (const path of [
+      'open',
+      '/open/',
+      '//open',
+      '/a b',
+      '/a%2fb',
+      '/a?b',
+      '/*',
+      '/:id',
+      '/{Id}',
+      '/{a}b',
+      '',
+    ])
+      expect(refused({ path })).toThrow(`The policy row GET ${path} is not usable`)
+  })
+
+  test('an unknown method, caller or limit', () => {
+    expect(refused({ method: 'HEAD' })).toThrow('The policy row HEAD /open is not usable')
+    expect(refused({ method: 'get' })).toThrow('The policy row get /open is not usable')
+    expect(refused({ who: 'everyone' })).toThrow('The policy row GET /open is not usable')
+    expect(refused({ limits: ['nobody'] })).toThrow('The policy row GET /open is not usable')
+  })
+
+  // A slip of the pen in a member's name must not leave a route unprotected.
+  test('a member that it does not know', () => {
+    expect(refused({ permission: 'users.read' })).toThrow('permission')
+    expect(refused({ who: 'user', permissions: { every: ['users.read'] } })).toThrow('every')
+  })
+
+  test('no limit at all', () => {
+    expect(refused({ limits: [] })).toThrow('The policy row GET /open is not usable')
+  })
+
+  test('rights asked of the public, which has none', () => {
+    for (const rights of [{ permissions: { all: ['a'] } }, { features: ['a'] }, { level: 10 }])
+      expect(refused(rights)).toThrow('asks for rights, so it must be for users')
+    expect(refused({ limits: ['user'] })).toThrow('has a limit for users, so it must be for users')
+  })
+
+  test('rights that name nothing', () => {
+    expect(refused({ who: 'user', permissions: { all: [] } })).toThrow(
+      'The policy row GET /open is not usable',
+    )
+    expect(refused({ who: 'user', features: [] })).toThrow('The policy row GET /open is not usable')
+  })
+
+  test('an upstream that does not exist', () => {
+    expect(refused({ upstream: 'billing' })).toThrow(
+      'The policy row GET /open goes to billing, which is no upstream',
+    )
+  })
+
+  test('a row that stands twice, also under another name of its parameter', () => {
+    expect(() => compile(openRow, closedRow, openRow)).toThrow('The policy row GET /open stands twice')
+    expect(() => compile({ ...openRow, path: '/a/{id}' }, { ...closedRow, path: '/a/{name}' })).toThrow(
+      'The policy row GET /a/{name} stands twice',
+    )
+  })
+})
+
+test('the table that ships compiles', async () => {
+  const { routes } = await import('./routes.ts')
+  expect(() => compilePolicy(routes, upstreams)).not.toThrow()
+})

@@ -1,0 +1,285 @@
+import { describe, expect, test } from 'vitest'
+import { closedRow, createStand, openRow, postRow } from '../test/stand.ts'
+import { bearer } from '../test/world.ts'
+
+const answering = (headers: [string, string][]) =>
+  createStand({ upstream: () => new Response('x', { headers }) })
+
+describe('what an upstream is told', () => {
+  // An upstream that trusts a header would believe whoever wrote it.
+  test('headers of ours that a client writes never arrive, in any case, doubled or with underscores', async () => {
+    const stand = await createStand()
+    const names = [
+      'gatehouse-assertion',
+      'GATEHOUSE-ASSERTION',
+      'Gatehouse_Assertion',
+      'gatehouse_assertion',
+      'Gatehouse-User',
+      'gatehouse_user',
+      'GateHouse-_x',
+    ]
+    const headers = new Headers()
+    for (const name of [...names, ...names]) headers.append(name, 'forged')
+    await stand.call('/open', { headers })
+    const seen = [...stand.last().headers].filter(([name]) => /^gatehouse/i.test(name))
+    expect(seen.map(([name]) => name)).toEqual(['gatehouse-assertion'])
+    expect(seen[0]?.[1]).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]+$/)
+    expect(JSON.stringify([...stand.last().headers])).not.toContain('forged')
+  })
+
+  test('the token and our cookies stay at the gateway, other cookies go along', async () => {
+    const stand = await createStand()
+    const token = await stand.issuer.sign()
+    const cookie = 'theme=dark; __Host-gatehouse_refresh=secret;__Host-gatehouse_device=secret; lang=en'
+    await stand.call('/closed', { headers: { ...bearer(token), cookie } })
+    expect(stand.last().headers.has('authorization')).toBe(false)
+    expect(stand.last().headers.get('cookie')).toBe('theme=dark; lang=en')
+    await stand.call('/closed', { headers: { ...bearer(token), cookie: '__Host-gatehouse_refresh=secret' } })
+    expect(stand.last().headers.has('cookie')).toBe(false)
+    expect(JSON.stringify([...stand.last().headers])).not.toContain(token)
+  })
+
+  test('a row that passes cookies or the Authorization field passes these alone', async () => {
+    const stand = await createStand({
+      policy: [
+        { ...openRow, passes: ['cookies'] },
+        { ...postRow, passes: ['authorization'] },
+      ],
+    })
+    const headers = { cookie: '__Host-gatehouse_refresh=secret', authorization: 'Basic eDp5' }
+    await stand.call('/open', { headers })
+    expect(stand.last().headers.get('cookie')).toBe('__Host-gatehouse_refresh=secret')
+    expect(stand.last().headers.has('authorization')).toBe(false)
+    await stand.call('/open', { method: 'POST', headers })
+    expect(stand.last().headers.has('cookie')).toBe(false)
+    expect(stand.last().headers.get('authorization')).toBe('Basic eDp5')
+  })
+
+  // Whoever can set our cookies chooses the session that a browser goes on with.
+  test('an upstream sets no cookie of ours unless its row passes them', async () => {
+    const cookies: [string, string][] = [
+      ['set-cookie', '__Host-gatehouse_refresh=planted; Path=/; Secure'],
+      ['set-cookie', 'theme=dark'],
+    ]
+    const closed = await answering(cookies)
+    expect((await closed.call('/open')).headers.getSetCookie()).toEqual(['theme=dark'])
+    const open = await createStand({
+      upstream: () => new Response('x', { headers: cookies }),
+      policy: [{ ...openRow, passes: ['cookies'] }],
+    })
+    expect((await open.call('/open')).headers.getSetCookie()).toHaveLength(2)
+  })
+
+  test('where a request came from is what we saw, not what it says', async () => {
+    const stand = await createStand()
+    await stand.call('/open', {
+      address: '203.0.113.7',
+      headers: {
+        'x-forwarded-for': '6.6.6.6',
+        'x-forwarded-host': 'evil.example',
+        'x-forwarded-proto': 'https',
+        'x-forwarded-port': '1',
+        'x-forwarded-prefix': '/admin',
+        'x-forwarded-user': 'root',
+        'x-real-ip': '6.6.6.6',
+        forwarded: 'for=6.6.6.6',
+        via: '1.1 evil',
+        x_forwarded_for: '6.6.6.6',
+        'X-Forwarded_For': '6.6.6.6',
+        X_Real_IP: '6.6.6.6',
+        x_request_id: 'evil-request-id',
+      },
+    })
+    const seen = Object.fromEntries(stand.last().headers)
+    expect(seen).toEqual({
+      'gatehouse-assertion': expect.any(String),
+      'x-forwarded-for': '203.0.113.7',
+      'x-forwarded-host': 'gateway.test',
+      'x-forwarded-proto': 'http',
+      'x-request-id': expect.stringMatching(/^[0-9a-f-]{36}$/),
+      via: '1.1 gatehouse',
+    })
+  })
+
+  test('what belongs to the connection ends here, and what Connection names', async () => {
+    const stand = await createStand()
+    const headers = {
+      connection: 'close, X-Secret , keep-alive',
+      'x-secret': 'a',
+      'keep-alive': 'timeout=5',
+      'proxy-authorization': 'Basic x',
+      'proxy-connection': 'keep-alive',
+      te: 'trailers',
+      trailer: 'x-sum',
+      upgrade: 'h2c',
+      expect: '100-continue',
+      'x-kept': 'b',
+    }
+    await stand.call('/open', { headers })
+    const names = [...stand.last().headers.keys()]
+    expect(names).toContain('x-kept')
+    for (const name of Object.keys(headers).filter((name) => name !== 'x-kept'))
+      expect(names).not.toContain(name)
+  })
+
+  // Connection: gatehouse-assertion would have a naive proxy strip the very header that the upstream decides by.
+  test('Connection cannot take our own headers away', async () => {
+    const stand = await createStand()
+    await stand.call('/open', {
+      headers: { connection: 'gatehouse-assertion, x-forwarded-for, x-request-id, via' },
+    })
+    for (const name of ['gatehouse-assertion', 'x-forwarded-for', 'x-request-id', 'via'])
+      expect(stand.last().headers.has(name)).toBe(true)
+  })
+
+  test('everything else arrives as it was sent', async () => {
+    const stand = await createStand()
+    const headers = {
+      accept: 'text/csv',
+      'accept-encoding': 'br',
+      'if-none-match': '"1"',
+      range: 'bytes=0-1',
+      'x-own_header': 'a, b',
+    }
+    await stand.call('/open?a=1&a=2', { headers })
+    expect(Object.fromEntries(stand.last().headers)).toMatchObject(headers)
+    expect(stand.last().target).toBe('/open?a=1&a=2')
+  })
+})
+
+describe('what a client is told', () => {
+  test('nothing of the upstream itself', async () => {
+    const stand = await answering([
+      ['server', 'nginx/1.0'],
+      ['x-powered-by', 'PHP/5'],
+      ['gatehouse-internal', 'x'],
+      ['Gatehouse_Node', 'x'],
+    ])
+    const { headers } = await stand.call('/open')
+    for (const name of ['server', 'x-powered-by', 'gatehouse-internal', 'gatehouse_node'])
+      expect(headers.has(name)).toBe(false)
+  })
+
+  test("nothing that belongs to the connection, or that the upstream's Connection names, but never less of ours", async () => {
+    const stand = await answering([
+      ['connection', 'x-hop, strict-transport-security, ratelimit, x-request-id'],
+      ['x-hop', 'a'],
+      ['keep-alive', 'timeout=5'],
+      ['proxy-authenticate', 'Basic'],
+      ['trailer', 'x-sum'],
+      ['upgrade', 'h2c'],
+      ['x-kept', 'b'],
+    ])
+    const { headers } = await stand.call('/open')
+    for (const name of ['connection', 'x-hop', 'keep-alive', 'proxy-authenticate', 'trailer', 'upgrade'])
+      expect(headers.has(name)).toBe(false)
+    for (const name of ['x-kept', 'strict-transport-security', 'ratelimit', 'x-request-id'])
+      expect(headers.has(name)).toBe(true)
+  })
+
+  test('Via, after what stood there', async () => {
+    expect((await (await answering([])).call('/open')).headers.get('via')).toBe('1.1 gatehouse')
+    expect((await (await answering([['via', '1.1 cache']])).call('/open')).headers.get('via')).toBe(
+      '1.1 cache, 1.1 gatehouse',
+    )
+  })
+
+  test('each cookie that an upstream sets, apart', async () => {
+    const stand = await answering([
+      ['set-cookie', 'a=1; Path=/'],
+      ['set-cookie', 'b=2, 3'],
+    ])
+    expect((await stand.call('/open')).headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2, 3'])
+  })
+
+  test('status, redirects and headers as the upstream has them, followed by nobody', async () => {
+    const stand = await createStand({
+      upstream: () =>
+        new Response(null, { status: 302, headers: { location: 'http://10.0.0.1/x', etag: '"1"' } }),
+    })
+    const answer = await stand.call('/open')
+    expect(answer.status).toBe(302)
+    expect(answer.headers.get('location')).toBe('http://10.0.0.1/x')
+    expect(answer.headers.get('etag')).toBe('"1"')
+  })
+
+  // What a shared cache keeps of one user's answer, it gives to the next.
+  test('no cache keeps an answer to a user unless the upstream says so', async () => {
+    let cacheControl: string | undefined
+    const stand = await createStand({
+      policy: [openRow, closedRow],
+      upstream: () => new Response('x', { headers: cacheControl ? { 'cache-control': cacheControl } : {} }),
+    })
+    const headers = bearer(await stand.issuer.sign())
+    expect((await stand.call('/closed', { headers })).headers.get('cache-control')).toBe('private, no-store')
+    expect((await stand.call('/open')).headers.get('cache-control')).toBeNull()
+    cacheControl = 'max-age=60'
+    expect((await stand.call('/closed', { headers })).headers.get('cache-control')).toBe('max-age=60')
+  })
+})
+
+describe('the request id', () => {
+  test('of the client goes through and comes back', async () => {
+    const stand = await createStand()
+    const id = 'client-id_0.1'
+    const answer = await stand.call('/open', { headers: { 'x-request-id': id } })
+    expect(stand.last().headers.get('x-request-id')).toBe(id)
+    expect(answer.headers.get('x-request-id')).toBe(id)
+  })
+
+  test('that could harm a log, is too short, too long or doubled is replaced', async () => {
+    const stand = await createStand()
+    for (const id of [
+      'short',
+      'x'.repeat(129),
+      'with space in it',
+      'id"with"quotes',
+      'one-good-id, another-good-id',
+      'späte-bytes',
+    ]) {
+      const answer = await stand.call('/open', { headers: { 'x-request-id': id } })
+      const replaced = answer.headers.get('x-request-id')
+      expect(replaced).toMatch(/^[0-9a-f-]{36}$/)
+      expect(stand.last().headers.get('x-request-id')).toBe(replaced)
+    }
+  })
+
+  test('of the gateway wins over one that the upstream answers with', async () => {
+    const stand = await answering([['x-request-id', 'of-the-upstream']])
+    expect(
+      (await stand.call('/open', { headers: { 'x-request-id': 'of-the-client' } })).headers.get(
+        'x-request-id',
+      ),
+    ).toBe('of-the-client')
+  })
+})
+
+describe('the body cap', () => {
+  const policy = [{ ...postRow, body_bytes: 10 }]
+
+  test('413 body_too_large: Content-Length over the cap, and the upstream sees nothing', async () => {
+    const stand = await createStand({ policy })
+    const answer = await stand.call('/open', {
+      method: 'POST',
+      body: 'x'.repeat(11),
+      headers: { 'content-length': '11' },
+    })
+    expect(answer.status).toBe(413)
+    expect(await answer.json()).toMatchObject({ code: 'body_too_large', limit_bytes: 10 })
+    expect(stand.forwarded).toHaveLength(0)
+  })
+
+  test('200: a body of exactly the cap, said or not', async () => {
+    const received: string[] = []
+    const stand = await createStand({
+      policy,
+      upstream: async ({ body }) => {
+        received.push(await new Response(body).text())
+        return new Response('ok')
+      },
+    })
+    for (const headers of [{ 'content-length': '10' }, {}])
+      expect((await stand.call('/open', { method: 'POST', body: '0123456789', headers })).status).toBe(200)
+    expect(received).toEqual(['0123456789', '0123456789'])
+  })
+})

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bearer, createWorld, problem, type World } from '../test/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+/** Registers, gives role and plan in the database, and logs in. */
+async function accountWith(email: string, role: string, plan: string | null) {
+  const { password } = await world.signUp(email)
+  await world.sql`
+    update user_accounts set role_id = (select id from roles where name = ${role}) where email = ${email}`
+  if (plan) {
+    await world.sql`
+      update user_subscriptions set plan_id = (select id from subscription_plans where name = ${plan})
+      where user_id = (select id from user_accounts where email = ${email})`
+  }
+  return world.login(email, password)
+}
+
+describe('GET /v1/reports', () => {
+  test('401 token_missing: nobody', async () => {
+    const answer = await world.call('/v1/reports')
+    expect(answer.status).toBe(401)
+    expect((await problem(answer)).code).toBe('token_missing')
+  })
+
+  test('403 feature_required: an ordinary account on the free plan', async () => {
+    const tokens = await accountWith('free@example.com', 'user', null)
+    const answer = await world.call('/v1/reports', { headers: bearer(tokens.access_token) })
+    expect(answer.status).toBe(403)
+    expect(await problem(answer)).toMatchObject({
+      code: 'feature_required',
+      required_feature: 'premium_dashboard',
+      current_plan: 'free',
+    })
+    expect(world.logs.reports).toHaveLength(0)
+  })
+
+  test('403 permission_required: a guest, whatever the plan', async () => {
+    const tokens = await accountWith('guest@example.com', 'guest', 'pro')
+    const answer = await world.call('/v1/reports', { headers: bearer(tokens.access_token) })
+    expect(answer.status).toBe(403)
+    expect(await problem(answer)).toMatchObject({
+      code: 'permission_required',
+      required_permissions: { all: ['dashboard.read'] },
+    })
+  })
+
+  test('200: a subscriber on pro, whom the demo upstream names from the assertion alone', async () => {
+    const tokens = await accountWith('pro@example.com', 'subscriber', 'pro')
+    const answer = await world.call('/v1/reports', { headers: bearer(tokens.access_token) })
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ prepared_for: 'pro@example.com', plan: 'pro' })
+    expect(world.forwarded.at(-1)?.headers.has('authorization')).toBe(false)
+  })
+
+  test('401 untrusted_caller: the demo upstream itself believes no user token and no header', async () => {
+    const tokens = await accountWith('direct@example.com', 'subscriber', 'pro')
+    const reports = world.upstreams.get(world.gatewayConfig.REPORTS_URL)
+    for (const assertion of [tokens.access_token, 'pro@example.com', ''])
+      expect(
+        (
+          await reports?.(
+            new Request('http://reports.test/v1/reports', { headers: { 'gatehouse-assertion': assertion } }),
+          )
+        )?.status,
+      ).toBe(401)
+  })
+})

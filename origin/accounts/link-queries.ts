@@ -1,0 +1,64 @@
+import type { Queryable } from '../database.ts'
+
+export type LinkKind = 'email_verification' | 'password_reset'
+
+export interface LinkOwner {
+  userId: string
+  email: string
+}
+
+interface NewLinkToken {
+  kind: LinkKind
+  userId: string
+  hash: Uint8Array
+  lifeSeconds: number
+  /** Live ones of this kind, beyond which there is none more. */
+  liveLinks: number
+}
+
+/** @returns whether it was stored */
+export async function insertLinkToken(sql: Queryable, token: NewLinkToken): Promise<boolean> {
+  const rows = await sql`
+    insert into tokens (kind, user_id, token_hash, expires_at)
+    select ${token.kind}, ${token.userId}, ${token.hash}, now() + make_interval(secs => ${token.lifeSeconds})
+    where ${token.liveLinks} > (
+      select count(*) from tokens
+      where user_id = ${token.userId} and kind = ${token.kind} and spent_at is null and expires_at > now()
+    )
+    returning id`
+  return rows.length === 1
+}
+
+/** @returns whose live link it is */
+export async function selectLinkOwner(
+  sql: Queryable,
+  kind: LinkKind,
+  hash: Uint8Array,
+): Promise<LinkOwner | undefined> {
+  const [row] = await sql<[LinkOwner?]>`
+    select account.id as "userId", account.email
+    from tokens join user_accounts account on account.id = tokens.user_id
+    where token_hash = ${hash} and kind = ${kind} and spent_at is null and expires_at > now()
+      and account.status = 'active'`
+  return row
+}
+
+/** The guard settles a race: a link is good for one of those who open it. */
+export async function spendLinkToken(
+  sql: Queryable,
+  kind: LinkKind,
+  hash: Uint8Array,
+): Promise<string | undefined> {
+  const [row] = await sql<[{ userId: string }?]>`
+    update tokens set spent_at = now()
+    where token_hash = ${hash} and kind = ${kind} and spent_at is null and expires_at > now()
+    returning user_id as "userId"`
+  return row?.userId
+}
+
+/** A new password makes all links to choose one void. */
+export async function spendLinkTokens(sql: Queryable, kind: LinkKind, userId: string): Promise<void> {
+  await sql`
+    update tokens set spent_at = now()
+    where user_id = ${userId} and kind = ${kind} and spent_at is null`
+}

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import type { Queryable } from '../database.ts'
+import type { Mail } from '../mail/service.ts'
+import { hashToken } from '../sessions/refresh-tokens.ts'
+import {
+  insertLinkToken,
+  type LinkKind,
+  type LinkOwner,
+  selectLinkOwner,
+  spendLinkToken,
+} from './link-queries.ts'
+
+/** How long a link in a mail works. */
+const lifeSeconds: Record<LinkKind, number> = {
+  email_verification: 86_400,
+  password_reset: 30 * 60,
+}
+
+/** Live links of one kind an account may have: somebody who asks again and again fills no mailbox. */
+const liveLinks = 3
+
+export type LinkTokens = ReturnType<typeof createLinkTokens>
+
+/** The secrets in mailed links: 256 random bits, stored as SHA-256, good once. */
+export function createLinkTokens(mail: Mail) {
+  async function issue(transaction: Queryable, kind: LinkKind, userId: string): Promise<string | undefined> {
+    const token = randomBytes(32).toString('base64url')
+    const issued = await insertLinkToken(transaction, {
+      kind,
+      userId,
+      hash: hashToken(token),
+      lifeSeconds: lifeSeconds[kind],
+      liveLinks,
+    })
+    return issued ? token : undefined
+  }
+
+  return {
+    async sendVerification(transaction: Queryable, { userId, email }: LinkOwner): Promise<void> {
+      const token = await issue(transaction, 'email_verification', userId)
+      if (token) await mail.enqueue(transaction, email, mail.messages.verifyAddress({ token }))
+    },
+
+    async sendReset(transaction: Queryable, { userId, email }: LinkOwner): Promise<void> {
+      const token = await issue(transaction, 'password_reset', userId)
+      const lifeMinutes = lifeSeconds.password_reset / 60
+      if (token) await mail.enqueue(transaction, email, mail.messages.resetPassword({ token, lifeMinutes }))
+    },
+
+    /** @returns whose link it is, still good; undefined where it is unknown, spent or too old */
+    owner: (sql: Queryable, kind: LinkKind, token: string) => selectLinkOwner(sql, kind, hashToken(token)),
+
+    /** @returns whose link it was, spent now; undefined where it is unknown, spent or too old */
+    spend: (transaction: Queryable, kind: LinkKind, token: string) =>
+      spendLinkToken(transaction, kind, hashToken(token)),
+  }
+}

@@ -1,0 +1,19 @@
+import type { Queryable } from '../database.ts'
+import type { Message, Messages } from './messages.ts'
+import type { Outbox } from './outbox.ts'
+import type { Relay } from './relay.ts'
+
+/** What the services need of mail: write it inside the transaction of its cause, nudge after the commit. */
+export interface Mail {
+  messages: Messages
+  enqueue: (transaction: Queryable, to: string, message: Message) => Promise<void>
+  nudge: () => void
+}
+
+export function createMail(messages: Messages, outbox: Outbox, relay: Pick<Relay, 'nudge'>): Mail {
+  return {
+    messages,
+    enqueue: (transaction, to, message) => outbox.enqueue(transaction, { to, message }),
+    nudge: relay.nudge,
+  }
+}

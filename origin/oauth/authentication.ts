@@ -1,0 +1,67 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { frontendClient, isClientId } from './client-id.ts'
+import { secretMatches } from './client-secret.ts'
+import type { Credentials } from './credentials.ts'
+import { OAuthError } from './errors.ts'
+import { selectClient } from './queries.ts'
+import { type ClientOutcome, judgeClient } from './rules.ts'
+
+/** Who calls an endpoint under /oauth. */
+export type OAuthCaller = { kind: 'frontend'; id: string } | { kind: 'service'; id: string; scopes: string[] }
+
+type FailureReason =
+  | Extract<ClientOutcome, { kind: 'refused' }>['reason']
+  | 'secret_missing'
+  | 'unreadable_credentials'
+
+/** No client has this name. Asked for in place of one that Postgres might not take. */
+const nobody = ''
+
+/** Client authentication (RFC 6749, section 2.3). Unknown, wrong and disabled answer alike and take the same work. */
+export function createClientAuthentication({ sql }: { sql: Sql }) {
+  async function refuse(
+    reason: FailureReason,
+    { clientId, challenge }: { clientId?: string; challenge: boolean },
+    client: Client,
+  ): Promise<never> {
+    await insertAuditRow(sql, {
+      action: 'client.authentication_failed',
+      actorId: null,
+      userId: null,
+      client,
+      details: { reason, ...(clientId !== undefined && isClientId(clientId) && { client_id: clientId }) },
+    })
+    throw new OAuthError('invalid_client', { challenge, cause: reason })
+  }
+
+  /** @throws OAuthError `invalid_client`, `credentials_repeated` */
+  return async function authenticateClient(credentials: Credentials, client: Client): Promise<OAuthCaller> {
+    switch (credentials.kind) {
+      case 'none':
+        // RFC 9110, section 15.5.2: a 401 says how to authenticate.
+        throw new OAuthError('invalid_client', { challenge: true, cause: 'no credentials' })
+      case 'repeated':
+        throw new OAuthError('credentials_repeated')
+      case 'unreadable':
+        return refuse('unreadable_credentials', { challenge: credentials.inHeader }, client)
+      case 'public': {
+        const { clientId } = credentials
+        if (clientId === frontendClient) return { kind: 'frontend', id: clientId }
+        return refuse('secret_missing', { clientId, challenge: false }, client)
+      }
+      case 'secret': {
+        const { clientId, secret, inHeader } = credentials
+        const stored = await selectClient(sql, isClientId(clientId) ? clientId : nobody)
+        const outcome = judgeClient({
+          client: stored,
+          secretMatches: secretMatches(secret, stored?.secretHash),
+        })
+        if (outcome.kind === 'refused')
+          return refuse(outcome.reason, { clientId, challenge: inHeader }, client)
+        return { kind: 'service', id: outcome.client.id, scopes: outcome.client.scopes }
+      }
+    }
+  }
+}

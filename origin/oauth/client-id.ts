@@ -1,0 +1,19 @@
+/** The product's own frontends: a public client (RFC 6749, section 2.1), as its users' tokens name it. It has no row and no secret. */
+export const frontendClient = 'frontend'
+
+/** As the table checks it. */
+const grammar = /^[a-z][a-z0-9-]{2,62}$/
+
+const accountId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Whether a text can be asked for and written down: a name somebody made up may hold what Postgres does not take. */
+export function isClientId(text: string): boolean {
+  return grammar.test(text)
+}
+
+/** What a new client may be called. */
+export function judgeClientId(id: string): 'usable' | 'malformed' | 'reserved' {
+  if (!isClientId(id)) return 'malformed'
+  // RFC 9068, section 5: the `sub` of a client must not be one that an account could have.
+  return id === frontendClient || accountId.test(id) ? 'reserved' : 'usable'
+}

@@ -1,0 +1,64 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { hashClientSecret, newClientSecret } from './client-secret.ts'
+import { insertClient, updateClientDisabled, updateClientSecret } from './queries.ts'
+import type { Scope } from './scopes.ts'
+
+/** Each change to a client leaves an audit row in the same transaction, with who asked for it in `by`. */
+
+/** @returns its secret, which is nowhere else; undefined where the name is taken */
+export function createClient(
+  sql: Sql,
+  { id, scopes }: { id: string; scopes: Scope[] },
+  by: Client,
+): Promise<string | undefined> {
+  const secret = newClientSecret()
+  return sql.begin(async (transaction) => {
+    const made = await insertClient(transaction, { id, scopes, secretHash: hashClientSecret(secret) })
+    if (!made) return undefined
+    await insertAuditRow(transaction, {
+      action: 'client.created',
+      actorId: null,
+      userId: null,
+      client: by,
+      details: { client_id: id, scope: scopes.join(' ') },
+    })
+    return secret
+  })
+}
+
+/**
+ * The old secret is worth nothing from now on; tokens got with it live out their few minutes.
+ *
+ * @returns the new secret; undefined where there is no such client, or it is disabled
+ */
+export function rotateClientSecret(sql: Sql, id: string, by: Client): Promise<string | undefined> {
+  const secret = newClientSecret()
+  return sql.begin(async (transaction) => {
+    if (!(await updateClientSecret(transaction, id, hashClientSecret(secret)))) return undefined
+    await insertAuditRow(transaction, {
+      action: 'client.secret_rotated',
+      actorId: null,
+      userId: null,
+      client: by,
+      details: { client_id: id },
+    })
+    return secret
+  })
+}
+
+/** @returns false where there is no such client, or it was disabled before */
+export function disableClient(sql: Sql, id: string, by: Client): Promise<boolean> {
+  return sql.begin(async (transaction) => {
+    if (!(await updateClientDisabled(transaction, id))) return false
+    await insertAuditRow(transaction, {
+      action: 'client.disabled',
+      actorId: null,
+      userId: null,
+      client: by,
+      details: { client_id: id },
+    })
+    return true
+  })
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import { readOrder, UsageError } from './command-line.ts'
+
+describe('a command line', () => {
+  test('names what to do, each scope once', () => {
+    expect(readOrder(['create', 'billing', '--scope', 'users.read', '--scope=users.read'])).toEqual({
+      kind: 'create',
+      id: 'billing',
+      scopes: ['users.read'],
+    })
+    expect(readOrder(['rotate', 'billing'])).toEqual({ kind: 'rotate', id: 'billing' })
+    expect(readOrder(['disable', 'billing'])).toEqual({ kind: 'disable', id: 'billing' })
+    expect(readOrder(['list'])).toEqual({ kind: 'list' })
+  })
+
+  test.each([
+    ['a name for list', ['list', 'billing'], 'list takes no name'],
+    ['nothing at all', [], 'say what to do'],
+    ['an unknown word', ['remove', 'billing'], 'there is no remove'],
+    ['no name', ['create', '--scope', 'users.read'], 'NAME is missing'],
+    ['no scope', ['create', 'shipping'], 'a client needs at least one --scope'],
+    ['an unknown scope', ['create', 'shipping', '--scope', 'admin'], 'there is no scope admin'],
+    [
+      'a scope of Object.prototype',
+      ['create', 'shipping', '--scope', 'toString'],
+      'there is no scope toString',
+    ],
+    ['an unknown option', ['create', 'shipping', '--scopes', 'users.read'], '--scopes'],
+    ['two names', ['rotate', 'shipping', 'billing'], 'too many words: billing'],
+    [
+      'a scope where none belongs',
+      ['rotate', 'billing', '--scope', 'users.read'],
+      '--scope belongs to create',
+    ],
+    ['a name in capitals', ['create', 'Shipping', '--scope', 'users.read'], 'NAME is 3 to 63'],
+    ['a name of two letters', ['create', 'ab', '--scope', 'users.read'], 'NAME is 3 to 63'],
+    // The frontend is public: with a row it would have a secret as well.
+    ["the frontend's name", ['create', 'frontend', '--scope', 'users.read'], 'frontend cannot be'],
+    // RFC 9068, section 5: a client that could be taken for an account by its `sub`.
+    [
+      'a name like an account id',
+      ['create', 'a7f6bd1c-83c8-4a5e-9a3b-0c1d2e3f4a5b', '--scope', 'users.read'],
+      'cannot be the name',
+    ],
+  ])('is refused with the reason: %s', (_, args, reason) => {
+    expect(() => readOrder(args)).toThrow(UsageError)
+    expect(() => readOrder(args)).toThrow(reason)
+  })
+})

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import postgres, { type Sql } from 'postgres'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../test/servers/test-database.ts'
+
+let database: TestDatabase
+let sql: Sql
+beforeAll(async () => {
+  database = await createTestDatabase()
+  sql = postgres(database.url, { max: 1 })
+})
+afterAll(async () => {
+  await sql.end()
+  await database.drop()
+})
+
+const command = fileURLToPath(new URL('./command.ts', import.meta.url))
+
+/** `npm run clients -- ...` in a process of its own. */
+function clients(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const env = { PATH: process.env.PATH ?? '', DATABASE_URL: database.url }
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command, ...args], { env, cwd: tmpdir() }, (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out, err }),
+    )
+  })
+}
+
+const secretIn = (out: string) => /^client_secret: ([\w-]{43})$/m.exec(out)?.[1] ?? ''
+const hashOf = (secret: string) => createHash('sha256').update(secret).digest()
+
+describe('npm run clients', () => {
+  test('0: create shows the secret once, stores its hash alone, and leaves an audit row', async () => {
+    const made = await clients('create', 'billing', '--scope', 'users.read', '--scope', 'entitlements.read')
+    expect(made).toMatchObject({ code: 0, out: expect.stringContaining('client_id: billing\n') })
+    const [row] = await sql`select *, oauth_clients::text as everything from oauth_clients`
+    expect(row?.scopes).toEqual(['users.read', 'entitlements.read'])
+    expect(row?.secret_hash).toEqual(hashOf(secretIn(made.out)))
+    expect(row?.everything).not.toContain(secretIn(made.out))
+    const audit =
+      await sql`select action, details, user_agent, audit_logs::text as everything from audit_logs`
+    expect(audit).toMatchObject([
+      {
+        action: 'client.created',
+        details: { client_id: 'billing', scope: 'users.read entitlements.read' },
+        user_agent: 'npm run clients',
+      },
+    ])
+    expect(JSON.stringify(audit)).not.toContain(secretIn(made.out))
+  })
+
+  test('1: create with a taken name changes nothing', async () => {
+    const before = await sql`select * from oauth_clients`
+    expect(await clients('create', 'billing', '--scope', 'users.read')).toMatchObject({
+      code: 1,
+      out: '',
+      err: 'There is a client billing already.\n',
+    })
+    expect(await sql`select * from oauth_clients`).toEqual(before)
+  })
+
+  test('0: rotate gives a new secret in place of the old', async () => {
+    const { code, out } = await clients('rotate', 'billing')
+    expect(code).toBe(0)
+    const [row] = await sql`select secret_hash from oauth_clients where id = 'billing'`
+    expect(row?.secret_hash).toEqual(hashOf(secretIn(out)))
+  })
+
+  test('0: disable, then list shows it; 1: to disable or rotate it again', async () => {
+    expect((await clients('disable', 'billing')).code).toBe(0)
+    const { out } = await clients('list')
+    expect(out).toMatch(/^billing {2}disabled \S+ {2}made \S+ {2}users\.read entitlements\.read\n$/)
+    expect((await clients('disable', 'billing')).code).toBe(1)
+    expect((await clients('rotate', 'billing')).code).toBe(1)
+    expect((await sql`select action from audit_logs order by id`).map(({ action }) => action)).toEqual([
+      'client.created',
+      'client.secret_rotated',
+      'client.disabled',
+    ])
+  })
+
+  test('64: the reason and the usage, and nothing done', async () => {
+    const { code, out, err } = await clients('create', 'shipping', '--scope', 'admin')
+    expect({ code, out }).toEqual({ code: 64, out: '' })
+    expect(err).toContain('there is no scope admin')
+    expect(err).toContain('npm run clients -- create NAME --scope SCOPE')
+  })
+})

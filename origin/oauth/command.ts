@@ -1,0 +1,71 @@
+import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { closeSeconds, createDatabase } from '../database.ts'
+import { createClient, disableClient, rotateClientSecret } from './clients.ts'
+import { type Order, readOrder, UsageError, usage } from './command-line.ts'
+import { selectClients } from './queries.ts'
+
+/** EX_USAGE of sysexits.h. */
+const usageExitCode = 64
+
+/** What was asked for is well said, but cannot be done. */
+class RefusedError extends Error {}
+
+async function carryOut(order: Order): Promise<void> {
+  const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
+  const sql = createDatabase({
+    url: config.DATABASE_URL,
+    poolMax: 1,
+    idleSeconds: 5,
+    connectSeconds: 10,
+    statementSeconds: 30,
+    log: createLog('clients', config.LOG_LEVEL),
+  })
+  const operator = { ip: null, userAgent: 'npm run clients', requestId: crypto.randomUUID() }
+  try {
+    switch (order.kind) {
+      case 'create': {
+        const secret = await createClient(sql, order, operator)
+        if (secret === undefined) throw new RefusedError(`There is a client ${order.id} already.`)
+        return showSecret(order.id, secret)
+      }
+      case 'rotate': {
+        const secret = await rotateClientSecret(sql, order.id, operator)
+        if (secret === undefined) throw new RefusedError(`There is no client ${order.id}, or it is disabled.`)
+        return showSecret(order.id, secret)
+      }
+      case 'disable':
+        if (!(await disableClient(sql, order.id, operator)))
+          throw new RefusedError(`There is no client ${order.id}, or it was disabled before.`)
+        process.stdout.write(`Disabled ${order.id}. Its last tokens end within SERVICE_TOKEN_SECONDS.\n`)
+        return
+      case 'list':
+        for (const { id, scopes, createdAt, disabledAt } of await selectClients(sql)) {
+          const state = disabledAt ? `disabled ${disabledAt.toISOString()}` : 'active'
+          process.stdout.write(`${id}  ${state}  made ${createdAt.toISOString()}  ${scopes.join(' ')}\n`)
+        }
+    }
+  } finally {
+    await sql.end({ timeout: closeSeconds })
+  }
+}
+
+/** The secret alone goes to standard output with its name, what is for a person to read beside it. */
+function showSecret(id: string, secret: string): void {
+  process.stdout.write(`client_id: ${id}\nclient_secret: ${secret}\n`)
+  process.stderr.write('Keep the secret now: only its hash is stored.\n')
+}
+
+try {
+  await carryOut(readOrder(process.argv.slice(2)))
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\n\n${usage}`)
+    process.exitCode = usageExitCode
+  } else if (error instanceof RefusedError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+  } else {
+    throw error
+  }
+}

@@ -1,0 +1,100 @@
+import { errors } from '../../shared/errors.ts'
+
+/**
+ * The closed list of refusals under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC 6750 names it, for clients that know
+ * no more than those; our own code beside it says which of the cases it was. The statuses are those RFCs', so a spent refresh
+ * token is 400 here and 401 at /auth/refresh.
+ *
+ * `description` has no quote, no backslash and nothing of the request in it: section 5.2 allows only %x20-21 / %x23-5B / %x5D-7E.
+ */
+interface OAuthErrorRow {
+  status: 400 | 401 | 403 | 413 | 415
+  error: string
+  description: string
+}
+
+export const oauthErrors = {
+  form_malformed: { status: 400, error: 'invalid_request', description: 'The body is not a form' },
+  parameter_missing: { status: 400, error: 'invalid_request', description: 'A parameter is missing' },
+  parameter_repeated: { status: 400, error: 'invalid_request', description: 'A parameter came twice' },
+  credentials_repeated: {
+    status: 400,
+    error: 'invalid_request',
+    description: 'A client authenticates in one way a request',
+  },
+  body_too_large: { status: 413, error: 'invalid_request', description: errors.body_too_large.title },
+  unsupported_media_type: {
+    status: 415,
+    error: 'invalid_request',
+    description: 'The body must be application/x-www-form-urlencoded',
+  },
+
+  invalid_client: { status: 401, error: 'invalid_client', description: 'The client is not authenticated' },
+  unauthorized_client: {
+    status: 400,
+    error: 'unauthorized_client',
+    description: 'This client may not use this grant',
+  },
+  insufficient_scope: { status: 403, error: 'insufficient_scope', description: 'A scope is missing' },
+  invalid_scope: {
+    status: 400,
+    error: 'invalid_scope',
+    description: 'A scope is unknown or was not granted to this client',
+  },
+
+  unsupported_grant_type: {
+    status: 400,
+    error: 'unsupported_grant_type',
+    description: 'There is no such grant here',
+  },
+  refresh_invalid: { status: 400, error: 'invalid_grant', description: errors.refresh_invalid.title },
+  refresh_reused: { status: 400, error: 'invalid_grant', description: errors.refresh_reused.title },
+  token_of_another_client: {
+    status: 400,
+    error: 'invalid_grant',
+    description: 'The token was issued to another client',
+  },
+  unsupported_token_type: {
+    status: 400,
+    error: 'unsupported_token_type',
+    description: 'A token of this type ends by itself alone',
+  },
+} as const satisfies Record<string, OAuthErrorRow>
+
+export type OAuthErrorCode = keyof typeof oauthErrors
+
+interface OAuthErrorOptions {
+  /** RFC 6749, section 5.2: told to whoever tried to authenticate by the Authorization header. */
+  challenge?: boolean
+  /** Told to the log alone. */
+  cause?: unknown
+}
+
+/** A refusal on its way out, as Problem is elsewhere. */
+export class OAuthError extends Error {
+  readonly code: OAuthErrorCode
+  readonly challenge: boolean
+
+  constructor(code: OAuthErrorCode, { challenge = false, cause }: OAuthErrorOptions = {}) {
+    super(code, { cause })
+    this.name = 'OAuthError'
+    this.code = code
+    this.challenge = challenge
+  }
+}
+
+const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
+
+/** The one place that makes an error body under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has. */
+export function oauthErrorResponse({ code, challenge }: OAuthError, requestId: string): Response {
+  const { status, error, description } = oauthErrors[code]
+  const body = { error, error_description: description, status, code, request_id: requestId }
+  return Response.json(body, {
+    status,
+    headers: {
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+      ...(challenge && { 'www-authenticate': basicChallenge }),
+    },
+  })
+}

@@ -1,0 +1,37 @@
+/** RFC 7662, section 2.2; times in seconds since 1970. */
+export type IntrospectionAnswer = { active: false } | LiveToken
+
+interface LiveToken {
+  active: true
+  iss: string
+  sub: string
+  client_id: string
+  exp: number
+  iat: number
+  token_type?: 'Bearer'
+  aud?: string
+  jti?: string
+  scope?: string
+  username?: string
+}
+
+/** All that is told of a token that is none, or not any more: which of the two is nobody's business. */
+export const inactive: IntrospectionAnswer = { active: false }
+
+type Registered = 'iss' | 'sub' | 'client_id' | 'exp' | 'iat' | 'aud' | 'jti'
+
+/** Picks the standard members: a token says more of its bearer than its validity. */
+export function liveAccessToken(
+  { iss, sub, client_id, exp, iat, aud, jti }: Required<Pick<LiveToken, Registered>>,
+  more: Pick<LiveToken, 'scope' | 'username'>,
+): IntrospectionAnswer {
+  return { active: true, token_type: 'Bearer', iss, sub, client_id, exp, iat, aud, jti, ...more }
+}
+
+/** `token_type` is one of an access token (RFC 6749, section 5.1), so there is none here. */
+export function liveRefreshToken(
+  { userId, issuedAt, expiresAt }: { userId: string; issuedAt: number; expiresAt: number },
+  { issuer, clientId }: { issuer: string; clientId: string },
+): IntrospectionAnswer {
+  return { active: true, iss: issuer, sub: userId, client_id: clientId, exp: expiresAt, iat: issuedAt }
+}

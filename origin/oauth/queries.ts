@@ -1,0 +1,119 @@
+import type { Claims } from '../../shared/claims.ts'
+import type { Queryable } from '../database.ts'
+
+export interface OAuthClient {
+  id: string
+  secretHash: Uint8Array
+  scopes: string[]
+  disabled: boolean
+}
+
+export async function selectClient(sql: Queryable, id: string): Promise<OAuthClient | undefined> {
+  const [row] = await sql<[OAuthClient?]>`
+    select id, secret_hash as "secretHash", scopes, disabled_at is not null as disabled
+    from oauth_clients
+    where id = ${id}`
+  return row
+}
+
+interface ListedClient {
+  id: string
+  scopes: string[]
+  createdAt: Date
+  disabledAt: Date | null
+}
+
+export async function selectClients(sql: Queryable): Promise<ListedClient[]> {
+  return sql<ListedClient[]>`
+    select id, scopes, created_at as "createdAt", disabled_at as "disabledAt"
+    from oauth_clients
+    order by id`
+}
+
+/** @returns whether it is there now; false where the name is taken */
+export async function insertClient(
+  sql: Queryable,
+  client: Pick<OAuthClient, 'id' | 'secretHash' | 'scopes'>,
+): Promise<boolean> {
+  const rows = await sql`
+    insert into oauth_clients (id, secret_hash, scopes)
+    values (${client.id}, ${client.secretHash}, ${client.scopes})
+    on conflict (id) do nothing
+    returning id`
+  return rows.length === 1
+}
+
+/** @returns false where there is no such client, or it is disabled */
+export async function updateClientSecret(
+  sql: Queryable,
+  id: string,
+  secretHash: Uint8Array,
+): Promise<boolean> {
+  const rows = await sql`
+    update oauth_clients set secret_hash = ${secretHash}
+    where id = ${id} and disabled_at is null
+    returning id`
+  return rows.length === 1
+}
+
+/** @returns false where there is no such client, or it was disabled before */
+export async function updateClientDisabled(sql: Queryable, id: string): Promise<boolean> {
+  const rows = await sql`
+    update oauth_clients set disabled_at = now()
+    where id = ${id} and disabled_at is null
+    returning id`
+  return rows.length === 1
+}
+
+/**
+ * Whether a user's token is as good now as its signature says: its session and account live, and nothing it was made from changed
+ * since. The epochs are compared as the gateways compare them.
+ */
+export async function selectIsTokenLive(
+  sql: Queryable,
+  { sub, sid, role, plan, epoch }: Pick<Claims, 'sub' | 'sid' | 'role' | 'plan' | 'epoch'>,
+): Promise<boolean> {
+  const rows = await sql`
+    select from sessions session
+    join user_accounts account on account.id = session.user_id
+    join roles role on role.name = ${role}
+    join subscription_plans plan on plan.name = ${plan}
+    where session.id = ${sid} and session.user_id = ${sub}
+      and session.ended_at is null and session.expires_at > now()
+      and account.status = 'active'
+      and account.epoch <= ${epoch.user} and role.epoch <= ${epoch.role} and plan.epoch <= ${epoch.plan}`
+  return rows.length === 1
+}
+
+interface LiveRefreshToken {
+  userId: string
+  /** Seconds since 1970. */
+  issuedAt: number
+  /** Seconds since 1970. */
+  expiresAt: number
+}
+
+/** @returns undefined where it is unknown, spent or expired, its session ended or its account disabled */
+export async function selectLiveRefreshToken(
+  sql: Queryable,
+  hash: Uint8Array,
+): Promise<LiveRefreshToken | undefined> {
+  const [row] = await sql<[LiveRefreshToken?]>`
+    select token.user_id as "userId",
+      floor(extract(epoch from token.created_at))::float8 as "issuedAt",
+      floor(extract(epoch from token.expires_at))::float8 as "expiresAt"
+    from tokens token
+    join sessions session on session.id = token.session_id
+    join user_accounts account on account.id = token.user_id
+    where token.token_hash = ${hash} and token.kind = 'refresh'
+      and token.spent_at is null and token.expires_at > now()
+      and session.ended_at is null and session.expires_at > now()
+      and account.status = 'active'`
+  return row
+}
+
+/** Live or not. */
+export async function selectIsRefreshToken(sql: Queryable, hash: Uint8Array): Promise<boolean> {
+  const rows = await sql`select from tokens where token_hash = ${hash} and kind = 'refresh'`
+  return rows.length === 1
+}

@@ -1,0 +1,101 @@
+import { type Context, Hono } from 'hono'
+import type { Log } from '../../shared/log.ts'
+import type { Client, OriginEnv } from '../caller.ts'
+import type { OAuthCaller } from './authentication.ts'
+import { readCredentials } from './credentials.ts'
+import { OAuthError, oauthErrorResponse } from './errors.ts'
+import { type Form, readForm } from './form.ts'
+import type { OAuthService } from './service.ts'
+
+interface OAuthRoutesOptions {
+  oauth: OAuthService
+  log: Log
+}
+
+/** What a request brings, read and checked the same way at each endpoint. */
+interface OAuthRequest {
+  form: Form
+  caller: OAuthCaller
+  client: Client
+}
+
+type Grant = (request: OAuthRequest) => Promise<object>
+
+/**
+ * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A request is believed by the client
+ * credentials in it, so that no assertion is needed.
+ */
+export function createOAuthRoutes({ oauth, log }: OAuthRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  async function read(c: Context<OriginEnv>): Promise<OAuthRequest> {
+    const form = await readForm(c)
+    const client = clientOf(c)
+    const credentials = readCredentials(c.req.header('authorization'), form)
+    return { form, client, caller: await oauth.authenticate(credentials, client) }
+  }
+
+  const grants = new Map<string, Grant>([
+    [
+      'client_credentials',
+      ({ form, caller, client }) => oauth.issueServiceToken(caller, form.get('scope'), client),
+    ],
+    [
+      'refresh_token',
+      ({ form, caller, client }) =>
+        oauth.refresh(
+          caller,
+          { refreshToken: requireParameter(form, 'refresh_token'), scope: form.get('scope') },
+          client,
+        ),
+    ],
+  ])
+
+  /** Tokens must not rest in a cache on the way: RFC 6749, section 5.1, which names both headers. */
+  routes.use(async function noStore(c, next) {
+    await next()
+    c.header('cache-control', 'no-store')
+    c.header('pragma', 'no-cache')
+  })
+
+  routes.post('/token', async (c) => {
+    const request = await read(c)
+    const grant = grants.get(requireParameter(request.form, 'grant_type'))
+    if (!grant) throw new OAuthError('unsupported_grant_type')
+    return c.json(await grant(request))
+  })
+
+  routes.post('/introspect', async (c) => {
+    const { form, caller, client } = await read(c)
+    return c.json(await oauth.introspect(caller, requireParameter(form, 'token'), client))
+  })
+
+  routes.post('/revoke', async (c) => {
+    const { form, caller, client } = await read(c)
+    await oauth.revoke(caller, requireParameter(form, 'token'), client)
+    return c.body(null, 200)
+  })
+
+  /** A refusal in the form that OAuth clients read. What is no refusal of ours is for the app to answer. */
+  routes.onError((error, c) => {
+    if (!(error instanceof OAuthError)) throw error
+    log.info({ request_id: c.get('requestId'), code: error.code, reason: error.cause }, 'request refused')
+    return oauthErrorResponse(error, c.get('requestId'))
+  })
+
+  return routes
+}
+
+/** As the gateway says. Who comes without it is a service of ours, whose own address no header is believed for. */
+function clientOf(c: Context<OriginEnv>): Client {
+  const vouchedFor: Client | undefined = c.get('client')
+  if (vouchedFor) return vouchedFor
+  const userAgent = c.req.header('user-agent')?.slice(0, 512) ?? null
+  return { ip: null, userAgent, requestId: c.get('requestId') }
+}
+
+function requireParameter(form: Form, name: string): string {
+  const value = form.get(name)
+  if (value === undefined) throw new OAuthError('parameter_missing', { cause: name })
+  return value
+}

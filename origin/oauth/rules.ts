@@ -1,0 +1,40 @@
+import type { OAuthClient } from './queries.ts'
+import { isScope, parseScopes, type Scope } from './scopes.ts'
+
+export type ClientOutcome =
+  | { kind: 'authenticated'; client: OAuthClient }
+  | { kind: 'refused'; reason: 'unknown_client' | 'wrong_secret' | 'client_disabled' }
+
+interface ClientFacts {
+  client: OAuthClient | undefined
+  secretMatches: boolean
+}
+
+/** The reason is for the audit row alone: to the caller the three are one. */
+export function judgeClient({ client, secretMatches }: ClientFacts): ClientOutcome {
+  if (!client) return { kind: 'refused', reason: 'unknown_client' }
+  if (!secretMatches) return { kind: 'refused', reason: 'wrong_secret' }
+  if (client.disabled) return { kind: 'refused', reason: 'client_disabled' }
+  return { kind: 'authenticated', client }
+}
+
+export type ScopeOutcome =
+  | { kind: 'granted'; scopes: Scope[] }
+  | { kind: 'malformed' }
+  | { kind: 'not_granted' }
+
+/**
+ * The scopes of a token: all that the client has where it asks for none in particular, never more than that.
+ *
+ * @param requested the `scope` parameter as it came
+ */
+export function narrowScopes(granted: readonly string[], requested: string | undefined): ScopeOutcome {
+  // A scope that left our list since it was granted is none any more.
+  const has = granted.filter(isScope)
+  if (requested === undefined)
+    return has.length > 0 ? { kind: 'granted', scopes: has } : { kind: 'not_granted' }
+  const names = parseScopes(requested)
+  if (!names) return { kind: 'malformed' }
+  if (!names.every((name) => has.some((scope) => scope === name))) return { kind: 'not_granted' }
+  return { kind: 'granted', scopes: has.filter((scope) => names.includes(scope)) }
+}

@@ -1,0 +1,124 @@
+import { type JWTPayload, errors as jose, SignJWT } from 'jose'
+import { z } from 'zod'
+import { createBoundedMap } from '../../shared/bounded-map.ts'
+import { accessTokenType, algorithm, serviceAudience } from '../../shared/claims.ts'
+import type { PublicJwk } from '../../shared/keys.ts'
+import { tokenLeewaySeconds, verifyAccessToken } from '../../shared/verify-access-token.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import { isScope, type Scope } from './scopes.ts'
+import { createKeyFinder } from './token-keys.ts'
+
+/** Times in seconds since 1970. */
+const serviceClaimsSchema = z
+  .object({
+    iss: z.string(),
+    aud: z.string(),
+    sub: z.string(),
+    client_id: z.string(),
+    jti: z.string(),
+    scope: z.string(),
+    iat: z.number(),
+    exp: z.number(),
+  })
+  // RFC 9068, section 2.2: where no user is involved, `sub` is the client.
+  .refine(({ sub, client_id }) => sub === client_id)
+
+export type ServiceClaims = z.infer<typeof serviceClaimsSchema>
+
+/** @returns undefined for the claims of any other token */
+export function readServiceClaims(payload: JWTPayload): ServiceClaims | undefined {
+  return serviceClaimsSchema.safeParse(payload).data
+}
+
+interface SignerOptions {
+  keys: Pick<KeyRing, 'signing'>
+  issuer: string
+  lifeSeconds: number
+}
+
+export interface Service {
+  clientId: string
+  scopes: readonly Scope[]
+}
+
+export function createServiceTokenSigner({ keys, issuer, lifeSeconds }: SignerOptions) {
+  return async function signServiceToken({ clientId, scopes }: Service): Promise<string> {
+    const { kid, key } = keys.signing()
+    return new SignJWT({ client_id: clientId, scope: scopes.join(' ') })
+      .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
+      .setIssuer(issuer)
+      .setAudience(serviceAudience)
+      .setSubject(clientId)
+      .setJti(crypto.randomUUID())
+      .setIssuedAt()
+      .setExpirationTime(`${lifeSeconds}s`)
+      .sign(key)
+  }
+}
+
+interface VerifierOptions {
+  /** The keys that verify at this moment. */
+  publicKeys: () => readonly PublicJwk[]
+  issuer: string
+  audience: string
+  /** Milliseconds since 1970. */
+  now?: () => number
+  /** Verified tokens remembered per generation, two of which are held. */
+  cacheSize?: number
+}
+
+interface Verified {
+  service: Service
+  kid: string
+  /** Seconds since 1970. */
+  expiresAt: number
+}
+
+/**
+ * Verifies what a service presents to the origin. A token seen before is spared its signature check, never the check of its time or
+ * that its key still counts. The database is not asked: a client that was disabled keeps what it has for SERVICE_TOKEN_SECONDS.
+ *
+ * @returns a function that answers undefined for anything but a live service token for this audience
+ */
+export function createServiceTokenVerifier(options: VerifierOptions) {
+  const { publicKeys, issuer, audience, now = Date.now, cacheSize = 1000 } = options
+  const verified = createBoundedMap<string, Verified>(cacheSize)
+  const findKey = createKeyFinder(publicKeys)
+
+  async function verifyAnew(token: string): Promise<Verified | undefined> {
+    let kid = ''
+    try {
+      const payload = await verifyAccessToken(token, {
+        findKey: (id) => {
+          kid = id
+          return findKey(id)
+        },
+        issuer,
+        audience,
+        now: now(),
+      })
+      const claims = readServiceClaims(payload)
+      if (!claims) return undefined
+      const scopes = claims.scope.split(' ').filter(isScope)
+      return { service: { clientId: claims.client_id, scopes }, kid, expiresAt: claims.exp }
+    } catch (error) {
+      if (error instanceof jose.JOSEError) return undefined
+      throw error
+    }
+  }
+
+  return async function verifyServiceToken(token: string): Promise<Service | undefined> {
+    const known = verified.get(token)
+    if (!known) {
+      const fresh = await verifyAnew(token)
+      if (fresh) verified.set(token, fresh)
+      return fresh?.service
+    }
+    const counts = publicKeys().some(({ kid }) => kid === known.kid)
+    if (counts && known.expiresAt + tokenLeewaySeconds > now() / 1000) return known.service
+    verified.delete(token)
+    return undefined
+  }
+}
+
+export type VerifyServiceToken = ReturnType<typeof createServiceTokenVerifier>

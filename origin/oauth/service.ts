@@ -1,0 +1,182 @@
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import { hashToken } from '../sessions/refresh-tokens.ts'
+import { createClientAuthentication, type OAuthCaller } from './authentication.ts'
+import { frontendClient } from './client-id.ts'
+import { OAuthError } from './errors.ts'
+import { type IntrospectionAnswer, inactive, liveAccessToken, liveRefreshToken } from './introspection.ts'
+import { selectClient, selectIsRefreshToken, selectIsTokenLive, selectLiveRefreshToken } from './queries.ts'
+import { narrowScopes } from './rules.ts'
+import type { Scope } from './scopes.ts'
+import { createServiceTokenSigner } from './service-token.ts'
+import { createTokenReader } from './token-reader.ts'
+
+interface OAuthOptions {
+  sql: Sql
+  keys: Pick<KeyRing, 'signing' | 'published'>
+  issuer: string
+  /** The audience of users' access tokens. */
+  userAudience: string
+  /** Life of a service's token. */
+  serviceTokenSeconds: number
+  /** Rotates a refresh token; throws Problem `refresh_invalid`, `refresh_reused`. */
+  refresh: (refreshToken: string, client: Client) => Promise<TokenAnswer>
+  /** Ends the session of a refresh token. Does nothing where there is none. */
+  logout: (refreshToken: string, client: Client) => Promise<void>
+  /** Ends a session, with audit and revocation; throws Problem `not_found` where it has ended. */
+  endSession: (session: { userId: string; sessionId: string }, client: Client) => Promise<void>
+  /** Milliseconds since 1970. */
+  now?: () => number
+}
+
+/** RFC 6749, section 5.1; `expires_in` in seconds, `scope` always there. */
+export interface ServiceTokenAnswer {
+  access_token: string
+  token_type: 'Bearer'
+  expires_in: number
+  scope: string
+}
+
+export type OAuthService = ReturnType<typeof createOAuthService>
+
+export function createOAuthService(options: OAuthOptions) {
+  const { sql, keys, issuer, userAudience, serviceTokenSeconds, now = Date.now } = options
+  const signServiceToken = createServiceTokenSigner({ keys, issuer, lifeSeconds: serviceTokenSeconds })
+  const readToken = createTokenReader({ publicKeys: keys.published, issuer, userAudience, now })
+
+  function record(action: AuditAction, details: Record<string, string>, client: Client): Promise<void> {
+    return insertAuditRow(sql, { action, actorId: null, userId: null, client, details })
+  }
+
+  /** A session that has ended is no error: what the caller wants is already so (RFC 7009, section 2.2). */
+  async function endSession(session: { userId: string; sessionId: string }, client: Client): Promise<void> {
+    try {
+      await options.endSession(session, client)
+    } catch (error) {
+      if (!(error instanceof Problem && error.code === 'not_found')) throw error
+    }
+  }
+
+  return {
+    authenticate: createClientAuthentication({ sql }),
+
+    /**
+     * The client_credentials grant (RFC 6749, section 4.4). A client that is disabled between its authentication and here gets one last
+     * token, which is why those live for minutes.
+     *
+     * @throws OAuthError `unauthorized_client`, `invalid_scope`
+     */
+    async issueServiceToken(
+      caller: OAuthCaller,
+      scope: string | undefined,
+      client: Client,
+    ): Promise<ServiceTokenAnswer> {
+      // RFC 6749, section 4.4: this grant is for confidential clients alone.
+      if (caller.kind !== 'service') throw new OAuthError('unauthorized_client')
+      const outcome = narrowScopes(caller.scopes, scope)
+      if (outcome.kind === 'malformed') throw new OAuthError('invalid_scope', { cause: 'malformed' })
+      if (outcome.kind === 'not_granted') {
+        await record('client.denied', { client_id: caller.id, reason: 'scope_not_granted' }, client)
+        throw new OAuthError('invalid_scope', { cause: 'not granted' })
+      }
+      const granted = outcome.scopes.join(' ')
+      await record('client.token_issued', { client_id: caller.id, scope: granted }, client)
+      return {
+        access_token: await signServiceToken({ clientId: caller.id, scopes: outcome.scopes }),
+        token_type: 'Bearer',
+        expires_in: serviceTokenSeconds,
+        scope: granted,
+      }
+    },
+
+    /**
+     * The refresh_token grant (RFC 6749, section 6), for the frontend: services get no refresh token.
+     *
+     * @throws OAuthError `unauthorized_client`, `invalid_scope`, `refresh_invalid`, `refresh_reused`
+     */
+    async refresh(
+      caller: OAuthCaller,
+      { refreshToken, scope }: { refreshToken: string; scope: string | undefined },
+      client: Client,
+    ): Promise<TokenAnswer> {
+      if (caller.kind !== 'frontend') throw new OAuthError('unauthorized_client')
+      // A user's token has permissions and no scopes, so that whatever is asked for was not granted before.
+      if (scope !== undefined) throw new OAuthError('invalid_scope')
+      try {
+        return await options.refresh(refreshToken, client)
+      } catch (cause) {
+        if (cause instanceof Problem && (cause.code === 'refresh_invalid' || cause.code === 'refresh_reused'))
+          throw new OAuthError(cause.code, { cause: cause.cause })
+        throw cause
+      }
+    },
+
+    /**
+     * Whether a token is live (RFC 7662): its signature and time, and what the database knows at this moment.
+     *
+     * @throws OAuthError `invalid_client`, `insufficient_scope`
+     */
+    async introspect(caller: OAuthCaller, token: string, client: Client): Promise<IntrospectionAnswer> {
+      // RFC 7662, section 2.1: the endpoint requires authorization, and a name alone proves nothing.
+      if (caller.kind !== 'service') throw new OAuthError('invalid_client', { cause: 'public client' })
+      const needed: Scope = 'tokens.introspect'
+      if (!caller.scopes.includes(needed)) {
+        await record(
+          'client.denied',
+          { client_id: caller.id, reason: 'scope_missing', scope: needed },
+          client,
+        )
+        throw new OAuthError('insufficient_scope')
+      }
+      const read = await readToken(token)
+      switch (read.kind) {
+        case 'user': {
+          const live = await selectIsTokenLive(sql, read.claims)
+          return live ? liveAccessToken(read.claims, { username: read.claims.email }) : inactive
+        }
+        case 'service': {
+          const known = await selectClient(sql, read.claims.client_id)
+          return known && !known.disabled
+            ? liveAccessToken(read.claims, { scope: read.claims.scope })
+            : inactive
+        }
+        case 'opaque': {
+          const known = await selectLiveRefreshToken(sql, hashToken(token))
+          return known ? liveRefreshToken(known, { issuer, clientId: frontendClient }) : inactive
+        }
+      }
+    },
+
+    /**
+     * Revokes a token (RFC 7009). Section 2 wants refresh tokens and would like access tokens; section 2.1 lets an access token take its
+     * grant along. A user's access token ends the session that it names: gateways are told of sessions, not of single tokens. A
+     * service's token is known to nobody but its bearer and ends by itself within minutes, so section 2.2.1 has the answer for it.
+     *
+     * @throws OAuthError `token_of_another_client`, `unsupported_token_type`
+     */
+    async revoke(caller: OAuthCaller, token: string, client: Client): Promise<void> {
+      const read = await readToken(token)
+      switch (read.kind) {
+        case 'user': {
+          requireOwner(caller, read.claims.client_id)
+          return endSession({ userId: read.claims.sub, sessionId: read.claims.sid }, client)
+        }
+        case 'service':
+          requireOwner(caller, read.claims.client_id)
+          throw new OAuthError('unsupported_token_type')
+        case 'opaque':
+          if (caller.kind === 'frontend') return options.logout(token, client)
+          if (await selectIsRefreshToken(sql, hashToken(token))) requireOwner(caller, frontendClient)
+      }
+    },
+  }
+}
+
+/** RFC 7009, section 2.1: a token is revoked by the client that it was issued to, and by no other. */
+function requireOwner(caller: OAuthCaller, clientId: string): void {
+  if (caller.id !== clientId) throw new OAuthError('token_of_another_client')
+}

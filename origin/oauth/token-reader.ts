@@ -1,0 +1,48 @@
+import { type JWTPayload, errors as jose } from 'jose'
+import { type Claims, claimsSchema, serviceAudience } from '../../shared/claims.ts'
+import type { PublicJwk } from '../../shared/keys.ts'
+import { verifyAccessToken } from '../../shared/verify-access-token.ts'
+import { readServiceClaims, type ServiceClaims } from './service-token.ts'
+import { createKeyFinder } from './token-keys.ts'
+
+/** What a text is that somebody calls a token. Live by signature and time; whether it was revoked is for the database to say. */
+export type ReadToken =
+  | { kind: 'user'; claims: Claims }
+  | { kind: 'service'; claims: ServiceClaims }
+  /** Perhaps a refresh token, perhaps nothing. */
+  | { kind: 'opaque' }
+
+interface TokenReaderOptions {
+  publicKeys: () => readonly PublicJwk[]
+  issuer: string
+  userAudience: string
+  /** Milliseconds since 1970. */
+  now: () => number
+}
+
+export function createTokenReader({ publicKeys, issuer, userAudience, now }: TokenReaderOptions) {
+  const findKey = createKeyFinder(publicKeys)
+
+  async function verify(token: string): Promise<JWTPayload | undefined> {
+    const audience = [userAudience, serviceAudience]
+    try {
+      return await verifyAccessToken(token, { findKey, issuer, audience, now: now() })
+    } catch (error) {
+      if (error instanceof jose.JOSEError) return undefined
+      throw error
+    }
+  }
+
+  return async function readToken(token: string): Promise<ReadToken> {
+    const payload = await verify(token)
+    if (payload?.aud === userAudience) {
+      const { data } = claimsSchema.safeParse(payload)
+      if (data) return { kind: 'user', claims: data }
+    }
+    if (payload?.aud === serviceAudience) {
+      const claims = readServiceClaims(payload)
+      if (claims) return { kind: 'service', claims }
+    }
+    return { kind: 'opaque' }
+  }
+}

@@ -1,0 +1,43 @@
+import { createHmac } from 'node:crypto'
+import bcrypt from 'bcryptjs'
+import type * as worker from './hash-worker.ts'
+import type { WorkerPool } from './worker-pool.ts'
+
+interface PasswordHasherOptions {
+  pool: WorkerPool
+  /** 32 bytes. */
+  digestKey: Uint8Array
+  /** bcrypt's log2 of rounds. */
+  cost: number
+}
+
+export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
+
+/** `hash` and `matches` throw Problem `overloaded` where the pool's queue is full. */
+export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHasherOptions) {
+  const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
+
+  /**
+   * bcrypt reads 72 bytes and stops at a zero byte; a keyed digest first lets every byte of a long password count, and makes
+   * a stolen table useless without the key. NFC, so that one password typed on two keyboards is one password (SP 800-63B-4).
+   */
+  function digest(password: string): string {
+    return createHmac('sha256', digestKey).update(password.normalize('NFC')).digest('base64')
+  }
+
+  /** What an unknown account's password is compared with, so that it takes as long as a known one's. */
+  const nobodysHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
+
+  return {
+    hash: (password: string) => run('hash', { digest: digest(password), cost }),
+
+    /** @param storedHash undefined where there is none to match: takes the same time and is false */
+    async matches(password: string, storedHash: string | undefined): Promise<boolean> {
+      const same = await run('compare', { digest: digest(password), stored: storedHash ?? nobodysHash })
+      return same && storedHash !== undefined
+    },
+
+    /** Whether a stored hash was made at a lower cost than today's. */
+    isOutdated: (storedHash: string) => bcrypt.getRounds(storedHash) < cost,
+  }
+}

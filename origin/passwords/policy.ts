@@ -1,0 +1,45 @@
+import { Problem } from '../../shared/errors.ts'
+import type { PasswordHasher } from './hasher.ts'
+import { whyNamesItself } from './rules.ts'
+import type * as worker from './strength-worker.ts'
+import type { WorkerPool } from './worker-pool.ts'
+
+interface NewPasswordFacts {
+  email: string
+  /** JSON pointer of the field that a refusal names. */
+  field: string
+}
+
+export interface PasswordPolicy {
+  /** @throws Problem `validation_failed` with the reason; `overloaded` */
+  hashNew: (password: string, facts: NewPasswordFacts) => Promise<string>
+  /**
+   * A new hash of a password that is right, where its stored one was made at a lower cost than today's.
+   *
+   * @returns undefined where it was not, or nobody has time for it now: the next login will do
+   */
+  rehash: (password: string, storedHash: string) => Promise<string | undefined>
+}
+
+/** What a new password must be beyond its length: not easily guessed, and no composition rules (SP 800-63B-4, 3.1.1.2). */
+export function createPasswordPolicy(pool: WorkerPool, hasher: PasswordHasher): PasswordPolicy {
+  const run = pool.from<typeof worker>(new URL('./strength-worker.ts', import.meta.url))
+
+  return {
+    async hashNew(password, { email, field }) {
+      const reason = whyNamesItself(password, email) ?? (await run('whyWeak', password))
+      if (reason) {
+        throw new Problem('validation_failed', { members: { errors: [{ pointer: field, detail: reason }] } })
+      }
+      return hasher.hash(password)
+    },
+
+    async rehash(password, storedHash) {
+      if (!hasher.isOutdated(storedHash)) return undefined
+      return hasher.hash(password).catch((error) => {
+        if (error instanceof Problem && error.code === 'overloaded') return undefined
+        throw error
+      })
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import { Problem } from '../../shared/errors.ts'
+import { spendLinkTokens } from '../accounts/link-queries.ts'
+import type { LinkTokens } from '../accounts/link-tokens.ts'
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Lockout } from '../auth/lockout.ts'
+import { clearCounters } from '../auth/lockout-queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import type { Mail } from '../mail/service.ts'
+import type { SessionOwner } from '../sessions/queries.ts'
+import type { SessionService } from '../sessions/service.ts'
+import type { PasswordPolicy } from './policy.ts'
+import { selectActiveAccount, updatePassword } from './queries.ts'
+
+interface PasswordOptions {
+  sql: Sql
+  passwords: PasswordPolicy
+  lockout: Lockout
+  sessions: SessionService
+  linkTokens: LinkTokens
+  mail: Mail
+}
+
+interface Change {
+  email: string
+  currentPassword: string
+  newPassword: string
+}
+
+export type PasswordService = ReturnType<typeof createPasswordService>
+
+export function createPasswordService({
+  sql,
+  passwords,
+  lockout,
+  sessions,
+  linkTokens,
+  mail,
+}: PasswordOptions) {
+  return {
+    /**
+     * Changes the password of somebody signed in and ends their other sessions. Tries count against the session, so that a stolen
+     * access token cannot try on and locks nobody else out.
+     *
+     * @throws Problem `validation_failed` naming the field, the same for wrong and locked; `overloaded`
+     */
+    async change(
+      { userId, sessionId }: SessionOwner,
+      { email, currentPassword, newPassword }: Change,
+      client: Client,
+    ) {
+      const device = { id: sessionId, userId, issuedAt: Math.floor(Date.now() / 1000) }
+      const { account, passwordMatches } = await lockout.evaluate(email, currentPassword, device)
+      if (!account || !passwordMatches) {
+        await sql.begin(async (transaction) => {
+          const details = { reason: 'wrong_password' }
+          await insertAuditRow(transaction, {
+            action: 'password.change_refused',
+            actorId: userId,
+            userId,
+            sessionId,
+            client,
+            details,
+          })
+          if (account?.claimed) await lockout.fail(transaction, account, client)
+        })
+        mail.nudge()
+        throw new Problem('validation_failed', {
+          members: { errors: [{ pointer: '/current_password', detail: 'is wrong' }] },
+        })
+      }
+      const passwordHash = await passwords.hashNew(newPassword, { email, field: '/new_password' })
+      await sql.begin(async (transaction) => {
+        await lockout.succeed(transaction, account)
+        await updatePassword(transaction, userId, passwordHash)
+        await spendLinkTokens(transaction, 'password_reset', userId)
+        await sessions.endMany(transaction, userId, sessionId, 'password_changed', client)
+        await insertAuditRow(transaction, {
+          action: 'password.changed',
+          actorId: userId,
+          userId,
+          sessionId,
+          client,
+        })
+        await mail.enqueue(transaction, account.email, mail.messages.passwordChanged())
+      })
+      mail.nudge()
+    },
+
+    /** Mails a link where there is an account. Answers nothing either way, so there is nothing to tell them apart by. */
+    async forgot(email: string, client: Client): Promise<void> {
+      await sql.begin(async (transaction) => {
+        const account = await selectActiveAccount(transaction, email)
+        await insertAuditRow(transaction, {
+          action: 'password.reset_requested',
+          actorId: null,
+          userId: account?.userId ?? null,
+          client,
+        })
+        if (account) await linkTokens.sendReset(transaction, account)
+      })
+      mail.nudge()
+    },
+
+    /**
+     * Sets a new password by a mailed link: ends all sessions, unlocks the account, and proves the address.
+     *
+     * @throws Problem `link_invalid`; `validation_failed` for a weak password, which leaves the link good; `overloaded`
+     */
+    async reset(token: string, newPassword: string, client: Client): Promise<void> {
+      const owner = await linkTokens.owner(sql, 'password_reset', token)
+      if (!owner) throw new Problem('link_invalid')
+      const passwordHash = await passwords.hashNew(newPassword, { email: owner.email, field: '/password' })
+      const done = await sql.begin(async (transaction) => {
+        const userId = await linkTokens.spend(transaction, 'password_reset', token)
+        if (!userId) return false
+        await updatePassword(transaction, userId, passwordHash)
+        await spendLinkTokens(transaction, 'password_reset', userId)
+        await clearCounters(transaction, userId)
+        await sessions.endMany(transaction, userId, undefined, 'password_reset', client)
+        await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, client })
+        await mail.enqueue(transaction, owner.email, mail.messages.passwordChanged())
+        return true
+      })
+      if (!done) throw new Problem('link_invalid')
+      mail.nudge()
+    },
+  }
+}

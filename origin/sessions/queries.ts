@@ -1,0 +1,205 @@
+import type { Client } from '../caller.ts'
+import type { Queryable } from '../database.ts'
+import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
+
+/** A session, and whose it is. */
+export interface SessionOwner {
+  userId: string
+  sessionId: string
+}
+
+export interface Bearer extends SessionOwner, Entitlements {}
+
+export type SessionEnd =
+  | 'logout'
+  | 'logout_everywhere'
+  | 'ended_by_user'
+  | 'refresh_reused'
+  | 'session_limit'
+  | 'password_changed'
+  | 'password_reset'
+
+interface NewSession {
+  userId: string
+  /** Absolute limit: no refresh prolongs it. */
+  lifeSeconds: number
+  client: Client
+}
+
+export async function insertSession(sql: Queryable, session: NewSession): Promise<string> {
+  const [row] = await sql<[{ id: string }]>`
+    insert into sessions (user_id, ip, user_agent, expires_at)
+    values (${session.userId}, ${session.client.ip}, ${session.client.userAgent},
+      now() + make_interval(secs => ${session.lifeSeconds}))
+    returning id`
+  return row.id
+}
+
+interface NewRefreshToken {
+  hash: Uint8Array
+  /** Idle limit: the chain ends where nobody refreshes for this long. The session's own end comes no later for it. */
+  lifeSeconds: number
+  client: Client
+}
+
+export async function insertRefreshToken(
+  sql: Queryable,
+  sessionId: string,
+  token: NewRefreshToken,
+): Promise<void> {
+  await sql`
+    insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
+    select 'refresh', user_id, id, ${token.hash}, ${token.client.ip}, ${token.client.userAgent},
+      least(now() + make_interval(secs => ${token.lifeSeconds}), expires_at)
+    from sessions where id = ${sessionId}`
+}
+
+/**
+ * Spends a live token of a live session, stores its successor and reads what the account may do, in one round trip. The
+ * `spent_at is null` settles a race: of many that present one token, one spends it.
+ *
+ * @returns undefined where the token is unknown, spent or expired, its session ended or its account disabled
+ */
+export async function rotateRefreshToken(
+  sql: Queryable,
+  hash: Uint8Array,
+  successor: NewRefreshToken,
+): Promise<Bearer | undefined> {
+  const [row] = await sql<[Bearer?]>`
+    with spent as (
+      update tokens set spent_at = now()
+      from sessions session join user_accounts account on account.id = session.user_id
+      where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
+        and tokens.spent_at is null and tokens.expires_at > now()
+        and session.id = tokens.session_id and session.ended_at is null and session.expires_at > now()
+        and account.status = 'active'
+      returning tokens.session_id
+    ),
+    live as (
+      update sessions set last_used_at = now()
+      from spent
+      where sessions.id = spent.session_id and ended_at is null
+      returning sessions.id, sessions.user_id, sessions.expires_at
+    ),
+    successor as (
+      insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
+      select 'refresh', user_id, id, ${successor.hash}, ${successor.client.ip}, ${successor.client.userAgent},
+        least(now() + make_interval(secs => ${successor.lifeSeconds}), expires_at)
+      from live
+    )
+    select live.user_id as "userId", live.id as "sessionId", ${entitlementColumns(sql)}
+    from live join user_accounts account on account.id = live.user_id ${entitlementTables(sql)}`
+  return row
+}
+
+/**
+ * The bearer of a token spent so lately that its replay is a retry, not a theft.
+ *
+ * @returns undefined where the token is none of these, or its successor is not the one this key derives
+ */
+export async function selectReplay(
+  sql: Queryable,
+  {
+    hash,
+    successorHash,
+    graceSeconds,
+  }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number },
+): Promise<Bearer | undefined> {
+  const [row] = await sql<[Bearer?]>`
+    select account.id as "userId", session.id as "sessionId", ${entitlementColumns(sql)}
+    from tokens
+    join sessions session on session.id = tokens.session_id
+    join user_accounts account on account.id = session.user_id ${entitlementTables(sql)}
+    where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
+      and tokens.spent_at > now() - make_interval(secs => ${graceSeconds})
+      and session.ended_at is null and session.expires_at > now()
+      and account.status = 'active'
+      and exists (select from tokens successor
+        where successor.token_hash = ${successorHash} and successor.session_id = session.id)`
+  return row
+}
+
+/** The owner of a refresh token whose session lives, whatever became of the token. */
+export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<SessionOwner | undefined> {
+  const [row] = await sql<[SessionOwner?]>`
+    select session.user_id as "userId", session.id as "sessionId"
+    from tokens join sessions session on session.id = tokens.session_id
+    where tokens.token_hash = ${hash} and tokens.kind = 'refresh' and session.ended_at is null`
+  return row
+}
+
+/** As `selectOwner`, for a token that was spent longer ago than the grace window. */
+export async function selectReusedOwner(
+  sql: Queryable,
+  hash: Uint8Array,
+  graceSeconds: number,
+): Promise<SessionOwner | undefined> {
+  const [row] = await sql<[SessionOwner?]>`
+    select session.user_id as "userId", session.id as "sessionId"
+    from tokens join sessions session on session.id = tokens.session_id
+    where tokens.token_hash = ${hash} and tokens.kind = 'refresh' and session.ended_at is null
+      and tokens.spent_at <= now() - make_interval(secs => ${graceSeconds})`
+  return row
+}
+
+interface SessionsToEnd {
+  userId: string
+  /** This one alone. */
+  only?: string
+  /** All but this one. */
+  except?: string
+}
+
+/**
+ * Ends live sessions and tells the gateways, in one statement: there is no end without its revocation (I3).
+ *
+ * @returns the ids of those that ended now
+ */
+export async function endSessions(
+  sql: Queryable,
+  { userId, only, except }: SessionsToEnd,
+  reason: SessionEnd,
+): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    with ended as (
+      update sessions set ended_at = now(), end_reason = ${reason}
+      where user_id = ${userId} and ended_at is null
+        and (${only ?? null}::uuid is null or id = ${only ?? null})
+        and (${except ?? null}::uuid is null or id <> ${except ?? null})
+      returning id
+    ),
+    told as (insert into revocations (scope, subject) select 'session', id from ended)
+    select id from ended`
+  return rows.map(({ id }) => id)
+}
+
+/** Sessions beyond the newest `keep`, by when they were last used. */
+export async function selectSurplusSessions(sql: Queryable, userId: string, keep: number): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from sessions
+    where user_id = ${userId} and ended_at is null and expires_at > now()
+    order by last_used_at desc, created_at desc
+    offset ${keep}`
+  return rows.map(({ id }) => id)
+}
+
+export interface SessionRow {
+  id: string
+  ip: string | null
+  userAgent: string | null
+  createdAt: Date
+  lastUsedAt: Date
+  expiresAt: Date
+}
+
+/** Live ones, the one used last first. A session whose last token idled out is not live any more. */
+export async function selectLiveSessions(sql: Queryable, userId: string): Promise<SessionRow[]> {
+  return sql<SessionRow[]>`
+    select id, host(ip) as ip, user_agent as "userAgent", created_at as "createdAt", last_used_at as "lastUsedAt",
+      expires_at as "expiresAt"
+    from sessions
+    where user_id = ${userId} and ended_at is null and expires_at > now()
+      and exists (select from tokens
+        where tokens.session_id = sessions.id and tokens.spent_at is null and tokens.expires_at > now())
+    order by last_used_at desc`
+}

@@ -1,0 +1,22 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+
+/**
+ * Refresh tokens: 256 bits, opaque to everybody. The first of a session is random; each next one is derived from the one before
+ * with a key that only the origin has. So a replay inside the grace window is answered with the same successor, and no
+ * secret has to be stored for it.
+ *
+ * @param key 32 bytes
+ */
+export function createRefreshTokens(key: Uint8Array) {
+  return {
+    first: () => randomBytes(32).toString('base64url'),
+    successorOf: (token: string) => createHmac('sha256', key).update(token).digest('base64url'),
+  }
+}
+
+export type RefreshTokens = ReturnType<typeof createRefreshTokens>
+
+/** What is stored of a token handed out. It is random through and through, so a fast digest is as good as a slow one. */
+export function hashToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}

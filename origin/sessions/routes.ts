@@ -1,0 +1,88 @@
+import { type Context, Hono } from 'hono'
+import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { type OriginEnv, requireUser } from '../caller.ts'
+import { jsonBody } from '../json-body.ts'
+import type { RefreshCookie } from './refresh-cookie.ts'
+import type { SessionService } from './service.ts'
+
+interface SessionRoutesOptions {
+  sessions: SessionService
+  refreshCookie: RefreshCookie
+}
+
+export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  /** The token of the body or, in cookie mode, of the cookie. */
+  function presented(c: Context, inBody: string | undefined): { token: string; mode: 'body' | 'cookie' } {
+    if (inBody !== undefined) return { token: inBody, mode: 'body' }
+    const inCookie = refreshCookie.read(c)
+    if (inCookie !== undefined) return { token: inCookie, mode: 'cookie' }
+    throw new Problem('validation_failed', {
+      members: {
+        errors: [{ pointer: '/refresh_token', detail: 'is missing, and there is no cookie either' }],
+      },
+    })
+  }
+
+  routes.post('/refresh', ...jsonBody(refreshBody), async (c) => {
+    const { token, mode } = presented(c, c.req.valid('json').refresh_token)
+    return tokenAnswer(c, await sessions.refresh(token, c.get('client')), mode, refreshCookie)
+  })
+
+  routes.post('/logout', ...jsonBody(logoutBody), async (c) => {
+    const { refresh_token: inBody, everywhere } = c.req.valid('json')
+    const { token, mode } = presented(c, inBody)
+    await sessions.logout(token, { everywhere }, c.get('client'))
+    if (mode === 'cookie') refreshCookie.clear(c)
+    return c.body(null, 204)
+  })
+
+  routes.get('/sessions', async (c) => {
+    const { sub, sid } = requireUser(c.get('user'))
+    const live = await sessions.list(sub)
+    return c.json({
+      sessions: live.map(({ id, ip, userAgent, createdAt, lastUsedAt, expiresAt }) => ({
+        id,
+        current: id === sid,
+        ip,
+        user_agent: userAgent,
+        created_at: createdAt.toISOString(),
+        last_used_at: lastUsedAt.toISOString(),
+        expires_at: expiresAt.toISOString(),
+      })),
+    } satisfies SessionsAnswer)
+  })
+
+  routes.delete('/sessions/:id', async (c) => {
+    const { sub } = requireUser(c.get('user'))
+    const sessionId = c.req.param('id')
+    if (!uuid.test(sessionId)) throw new Problem('not_found')
+    await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('client'))
+    return c.body(null, 204)
+  })
+
+  routes.delete('/sessions', async (c) => {
+    const { sub, sid } = requireUser(c.get('user'))
+    await sessions.endOthers({ userId: sub, sessionId: sid }, c.get('client'))
+    return c.body(null, 204)
+  })
+
+  return routes
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** RFC 6749's answer or, in cookie mode, the same with the refresh token in its cookie alone. */
+export function tokenAnswer(
+  c: Context,
+  tokens: TokenAnswer,
+  mode: 'body' | 'cookie',
+  refreshCookie: RefreshCookie,
+) {
+  if (mode === 'body') return c.json(tokens)
+  const { refresh_token: refreshToken, ...rest } = tokens
+  refreshCookie.set(c, refreshToken)
+  return c.json(rest)
+}

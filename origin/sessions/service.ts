@@ -1,0 +1,148 @@
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql, Transaction } from '../database.ts'
+import type { AccessTokens } from './access-tokens.ts'
+import {
+  type Bearer,
+  endSessions,
+  insertRefreshToken,
+  insertSession,
+  rotateRefreshToken,
+  type SessionEnd,
+  type SessionOwner,
+  selectLiveSessions,
+  selectOwner,
+  selectReplay,
+  selectReusedOwner,
+  selectSurplusSessions,
+} from './queries.ts'
+import { hashToken, type RefreshTokens } from './refresh-tokens.ts'
+
+interface SessionOptions {
+  sql: Sql
+  accessTokens: AccessTokens
+  refreshTokens: RefreshTokens
+  /** A session ends when nobody refreshes for this long ... */
+  idleSeconds: number
+  /** ... or at this age. */
+  absoluteSeconds: number
+  /** How long a spent token still answers its successor; 0 turns that off. */
+  graceSeconds: number
+  /** Sessions one account may have. */
+  perUser: number
+}
+
+export type SessionService = ReturnType<typeof createSessionService>
+
+/** A session owns a chain of refresh tokens, of which one is live. */
+export function createSessionService(options: SessionOptions) {
+  const { sql, accessTokens, refreshTokens, idleSeconds, absoluteSeconds, graceSeconds, perUser } = options
+
+  async function answer(bearer: Bearer, refreshToken: string): Promise<TokenAnswer> {
+    return {
+      access_token: await accessTokens.sign(bearer),
+      token_type: 'Bearer',
+      expires_in: accessTokens.lifeSeconds,
+      refresh_token: refreshToken,
+    }
+  }
+
+  /** Ends one session where it still lives, with its revocation and its audit row. */
+  async function end(transaction: Transaction, owner: SessionOwner, reason: SessionEnd, client: Client) {
+    const [ended] = await endSessions(transaction, { userId: owner.userId, only: owner.sessionId }, reason)
+    if (!ended) return false
+    const action = reason === 'refresh_reused' ? 'session.refresh_reused' : 'session.ended'
+    const actorId = reason === 'refresh_reused' ? null : owner.userId
+    await insertAuditRow(transaction, { action, actorId, ...owner, client, details: { reason } })
+    return true
+  }
+
+  async function endMany(
+    transaction: Transaction,
+    userId: string,
+    except: string | undefined,
+    reason: SessionEnd,
+    client: Client,
+  ) {
+    const ended = await endSessions(transaction, { userId, ...(except && { except }) }, reason)
+    if (ended.length === 0) return
+    const details = { reason, count: ended.length }
+    await insertAuditRow(transaction, { action: 'session.ended', actorId: userId, userId, client, details })
+  }
+
+  return {
+    endMany,
+
+    /**
+     * Opens a session inside a login's transaction. Where that is one too many, the one used longest ago ends.
+     *
+     * The race we accept: two logins at once may leave one session too many until the next.
+     */
+    async open(transaction: Transaction, userId: string, client: Client) {
+      const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, client })
+      const refreshToken = refreshTokens.first()
+      await insertRefreshToken(transaction, sessionId, {
+        hash: hashToken(refreshToken),
+        lifeSeconds: idleSeconds,
+        client,
+      })
+      for (const surplus of await selectSurplusSessions(transaction, userId, perUser)) {
+        await end(transaction, { userId, sessionId: surplus }, 'session_limit', client)
+      }
+      return { sessionId, refreshToken }
+    },
+
+    answer,
+
+    /**
+     * Rotates: the presented token is spent and its successor returned. A token spent within the grace window is answered with
+     * the same successor; one spent before that ends its session.
+     *
+     * @throws Problem `refresh_reused`, `refresh_invalid`
+     */
+    async refresh(refreshToken: string, client: Client): Promise<TokenAnswer> {
+      const hash = hashToken(refreshToken)
+      const successor = refreshTokens.successorOf(refreshToken)
+      const successorHash = hashToken(successor)
+      const bearer =
+        (await rotateRefreshToken(sql, hash, { hash: successorHash, lifeSeconds: idleSeconds, client })) ??
+        (await selectReplay(sql, { hash, successorHash, graceSeconds }))
+      if (bearer) return answer(bearer, successor)
+
+      const reused = await sql.begin(async (transaction) => {
+        const owner = await selectReusedOwner(transaction, hash, graceSeconds)
+        return owner !== undefined && end(transaction, owner, 'refresh_reused', client)
+      })
+      throw new Problem(reused ? 'refresh_reused' : 'refresh_invalid')
+    },
+
+    /** Ends the token's session. An unknown token is no error: what the caller wants is already so (RFC 7009, 2.2). */
+    async logout(
+      refreshToken: string,
+      { everywhere }: { everywhere: boolean },
+      client: Client,
+    ): Promise<void> {
+      await sql.begin(async (transaction) => {
+        const owner = await selectOwner(transaction, hashToken(refreshToken))
+        if (!owner) return
+        if (everywhere) await endMany(transaction, owner.userId, undefined, 'logout_everywhere', client)
+        else await end(transaction, owner, 'logout', client)
+      })
+    },
+
+    list: (userId: string) => selectLiveSessions(sql, userId),
+
+    /** @throws Problem `not_found` where it is not a live session of this user's: somebody else's does not exist for them */
+    async endOne(owner: SessionOwner, reason: 'ended_by_user' | 'logout', client: Client): Promise<void> {
+      const ended = await sql.begin((transaction) => end(transaction, owner, reason, client))
+      if (!ended) throw new Problem('not_found')
+    },
+
+    /** Ends all of a user's sessions but the one that asks. */
+    async endOthers({ userId, sessionId }: SessionOwner, client: Client): Promise<void> {
+      await sql.begin((transaction) => endMany(transaction, userId, sessionId, 'ended_by_user', client))
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
+import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { createAdaptorServer } from '@hono/node-server'
+import { createTransport } from '../gateway/adapters/node/transport.ts'
+import { createStand, type StandOptions } from './stand.ts'
+
+const closers: (() => Promise<unknown> | unknown)[] = []
+
+/** Ends all that the functions of this file have started; for `afterEach` or `afterAll`. */
+export async function closeSockets(): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close()
+}
+
+/** Listens on a free port of 127.0.0.1. */
+export async function listen(server: NetServer): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closers.push(() => {
+    if ('closeAllConnections' in server) (server as Server).closeAllConnections()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
+  /** The port of the demo upstream. */
+  upstreamPort: number
+  /** The longest silence inside an upstream's body. */
+  bodyIdleMs?: number
+}
+
+/** A gateway on a socket of its own, with the real transport to an upstream on another. */
+export async function startGateway({ upstreamPort, bodyIdleMs, ...options }: SocketStandOptions) {
+  const { transport, close } = createTransport({ ...(bodyIdleMs && { bodyIdleMs }) })
+  const stand = await createStand({
+    ...options,
+    environment: { REPORTS_URL: `http://127.0.0.1:${upstreamPort}`, ...options.environment },
+    upstream: transport,
+  })
+  const server = createAdaptorServer({
+    fetch: stand.app.fetch as unknown as (request: Request) => Promise<Response>,
+    overrideGlobalObjects: false,
+  }) as Server
+  const port = await listen(server)
+  closers.push(close)
+  return { ...stand, port, server }
+}
+
+/** An upstream on Node's own server, and a gateway before it. */
+export async function startPair(
+  listener: RequestListener,
+  options: Omit<SocketStandOptions, 'upstreamPort'> = {},
+) {
+  const upstream = createServer(listener)
+  const upstreamPort = await listen(upstream)
+  return { ...(await startGateway({ ...options, upstreamPort })), upstream, upstreamPort }
+}
+
+/** Writes bytes as they are and gives back all that comes until the other end closes. */
+export async function exchange(port: number, bytes: string | Buffer): Promise<string> {
+  const socket = await openSocket(port)
+  socket.write(bytes)
+  return text(socket)
+}
+
+/** A connection of a client that tidies nothing up. */
+export async function openSocket(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  closers.push(() => socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+interface AskOptions {
+  method?: string
+  path?: string
+  headers?: Record<string, string | string[]>
+  body?: string | Buffer
+}
+
+/** Asks over Node's own client, which decodes nothing; resolves with the answer's head. */
+export async function ask(port: number, { path = '/open', body, ...options }: AskOptions = {}) {
+  const asked = request({ port, host: '127.0.0.1', path, agent: false, ...options })
+  asked.on('error', () => {})
+  asked.end(body)
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  return answer
+}
+
+/** The status of an answer as it stands on the wire. */
+export const statusOf = (answer: string) => Number(answer.slice(9, 12))
+
+/** The body of an answer as it stands on the wire. */
+export const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n') + 4)

@@ -1,0 +1,105 @@
+import type { HttpBindings } from '@hono/node-server'
+import { generateSecrets } from '../dev/secrets.ts'
+import { createMemoryCounter } from '../gateway/adapters/memory.ts'
+import { buildGateway, type GatewayPorts } from '../gateway/build.ts'
+import { gatewayVariables } from '../gateway/config.ts'
+import type { RouteRow } from '../gateway/policy.ts'
+import type { Transport, UpstreamRequest } from '../gateway/ports.ts'
+import { readConfig } from '../shared/config.ts'
+import { createCapturedLog } from './captured-log.ts'
+import { createIssuer } from './issuer.ts'
+
+/** Where a caller sits, or the socket itself. */
+export type StandBindings = { address: string | undefined } & Partial<HttpBindings>
+
+export interface StandOptions extends Partial<Omit<GatewayPorts<StandBindings>, 'policy'>> {
+  /** Variables over the defaults. */
+  environment?: Record<string, string>
+  policy?: readonly RouteRow[]
+  /** What the demo upstream answers. */
+  upstream?: (request: UpstreamRequest) => Response | Promise<Response>
+  /** What the origin answers when asked for its key set, by default that of the stand's issuer; throws where it is down. */
+  keys?: (jwks: unknown) => unknown
+}
+
+export const openRow: RouteRow = {
+  method: 'GET',
+  path: '/open',
+  upstream: 'reports',
+  who: 'public',
+  limits: ['address'],
+}
+export const postRow: RouteRow = { ...openRow, method: 'POST' }
+export const closedRow: RouteRow = { ...openRow, path: '/closed', who: 'user', limits: ['user'] }
+
+/**
+ * A gateway alone, before upstreams that answer whatever a test wants and an issuer that signs whatever it wants. For what a
+ * request meets behind the gateway, see the world.
+ */
+export async function createStand({
+  environment = {},
+  now = Date.now,
+  upstream = () => Response.json({ answered: true }),
+  keys = (jwks) => jwks,
+  ...ports
+}: StandOptions = {}) {
+  const issuer = await createIssuer(now)
+  const secrets = await generateSecrets()
+  const config = readConfig(gatewayVariables, { ...secrets, ...environment })
+  const { log, lines } = createCapturedLog('gateway')
+
+  /** What went to the demo upstream. */
+  const forwarded: UpstreamRequest[] = []
+  let keyReads = 0
+
+  const transport: Transport = async (request) => {
+    if (request.origin === config.ORIGIN_URL && request.target === '/.well-known/jwks.json') {
+      keyReads++
+      return Response.json(await keys(issuer.jwks))
+    }
+    if (request.origin === config.ORIGIN_URL && request.target === '/ready')
+      return Response.json({ status: 'pass' })
+    forwarded.push(request)
+    return upstream(request)
+  }
+
+  const app = await buildGateway<StandBindings>(config, {
+    transport,
+    counter: createMemoryCounter({ shared: true }),
+    limiterHealth: async () => ({ status: 'pass' }),
+    peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
+    log,
+    policy: [openRow, postRow, closedRow],
+    ...ports,
+    now,
+  })
+
+  /** Calls the gateway as a client at `address` would. */
+  async function call(
+    target: string,
+    { address = '203.0.113.7', ...init }: RequestInit & { address?: string | undefined } = {},
+  ): Promise<Response> {
+    const request = new Request(`http://gateway.test${target}`, { duplex: 'half', ...init } as RequestInit)
+    return app.fetch(request, { address })
+  }
+
+  return {
+    app,
+    call,
+    issuer,
+    config,
+    secrets,
+    forwarded,
+    lines,
+    /** How often the origin was asked for its key set. */
+    keyReads: () => keyReads,
+    /** The request that reached the demo upstream last. */
+    last(): UpstreamRequest {
+      const request = forwarded.at(-1)
+      if (!request) throw new Error('nothing reached the upstream')
+      return request
+    },
+  }
+}
+
+export type Stand = Awaited<ReturnType<typeof createStand>>
