@@ -76,6 +76,20 @@ describe('a path parameter', () => {
     expect(named.match('POST', '/users/7').method).toBe('POST')
   })
 
+  // A public row with a parameter would open the protected one that it shadows.
+  test('gives way to a literal segment, in whatever order the rows stand', () => {
+    const rows = [
+      { ...openRow, path: '/{any}/{thing}' },
+      { ...openRow, path: '/users/{id}' },
+      { ...openRow, path: '/users/me' },
+    ]
+    for (const table of [rows, rows.toReversed()]) {
+      const { match } = compile(...table)
+      const paths = ['/users/me', '/users/7', '/a/b'].map((path) => match('GET', path).path)
+      expect(paths).toEqual(['/users/me', '/users/{id}', '/{any}/{thing}'])
+    }
+  })
+
   test('may stand twice in a path under one name', () => {
     const twice = compile({ ...openRow, path: '/a/{id}/b/{id}' })
     expect(twice.match('GET', '/a/1/b/2').path).toBe('/a/{id}/b/{id}')

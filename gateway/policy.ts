@@ -68,12 +68,16 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
     const pattern = route.path.replaceAll(/\{[a-z_]+\}/g, ':_')
     const atPath = paths.get(pattern) ?? new Map<string, Route>()
     if (atPath.has(route.method)) throw new Error(`The policy row ${name} stands twice`)
-    if (!paths.has(pattern)) {
-      paths.set(pattern, atPath)
-      router.add('ALL', pattern, atPath)
-    }
+    paths.set(pattern, atPath)
     atPath.set(route.method, route)
     if (route.method === 'GET') atPath.set('HEAD', route)
+  }
+  // The router takes the first that fits: a literal segment wins over a parameter, in whatever order the rows stand.
+  const literalsFirst = (pattern: string) => pattern.replaceAll(':_', '\uffff')
+  for (const [pattern, atPath] of [...paths].sort(([a], [b]) =>
+    literalsFirst(a) < literalsFirst(b) ? -1 : 1,
+  )) {
+    router.add('ALL', pattern, atPath)
   }
 
   return {

@@ -133,13 +133,13 @@ describe('a failure tells by codes alone what happened, and whether it is for go
 })
 
 describe('without SMTP_URL', () => {
-  test('the log says so once, and then shows each mail with its link, at info', async () => {
+  test('the log says so once, and then shows each mail with its link, at warn', async () => {
     const captured = createCapturedLog('mail')
     const other = createMailer({ smtpUrl: undefined, from, log: captured.log })
     await other.send(mail)
     expect(captured.lines).toMatchObject([
       { level: 'warn', msg: expect.stringContaining('SMTP_URL is not set') },
-      { level: 'info', to: mail.to, subject: mail.subject, text: mail.text, msg: 'mail' },
+      { level: 'warn', to: mail.to, subject: mail.subject, text: mail.text, msg: 'mail' },
     ])
   })
 })

@@ -54,10 +54,10 @@ export function createMailer({ smtpUrl, ...options }: MailerOptions): Mailer {
 
 /** What development has instead of a mail server: the mail, link and all, is read from the log. */
 function createLogMailer({ log }: Pick<MailerOptions, 'log'>): Mailer {
-  log.warn({}, 'SMTP_URL is not set: mails are written to this log, at level info')
+  log.warn({}, 'SMTP_URL is not set: mails are written to this log')
   return {
     async send({ to, subject, text }) {
-      log.info({ to, subject, text }, 'mail')
+      log.warn({ to, subject, text }, 'mail')
     },
     close() {},
   }
