@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 interface ServiceOptions {
   name: string
@@ -17,11 +17,12 @@ const startTimeoutMs = 30_000
 const pollMs = 50
 
 /**
- * Runs a service as a process of its own, as production does, and waits until it listens.
+ * Runs a service as a process of its own, as production does.
  *
- * @throws Error where it ends or does not listen in time; it has said why on its own output
+ * `listening` rejects where it ends before, or does not listen in time; it has said why on its own output. `stop` may be called at any
+ * time.
  */
-export async function startService({ name, entry, environment, liveUrl, onUnexpectedEnd }: ServiceOptions) {
+export function startService({ name, entry, environment, liveUrl, onUnexpectedEnd }: ServiceOptions) {
   // In a group of its own: a Ctrl-C reaches us alone, so that we stop gateway, origin and database in this order.
   const child = spawn(process.execPath, [entry], {
     env: environment,
@@ -29,24 +30,24 @@ export async function startService({ name, entry, environment, liveUrl, onUnexpe
     detached: true,
   })
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   let stopping = false
-  let listening = false
-  ended.then(([code, signal]) => {
-    if (listening && !stopping) onUnexpectedEnd(signal ?? `exit code ${code}`)
-  })
 
-  const deadline = performance.now() + startTimeoutMs
-  while (!(await answers(liveUrl))) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${name} did not start.`)
-    if (performance.now() > deadline) {
-      child.kill('SIGKILL')
-      throw new Error(`${name} did not listen within ${startTimeoutMs / 1000} s.`)
+  async function untilListening() {
+    const deadline = performance.now() + startTimeoutMs
+    while (!(await answers(liveUrl))) {
+      if (hasEnded()) throw new Error(`${name} did not start.`)
+      if (performance.now() > deadline)
+        throw new Error(`${name} did not listen within ${startTimeoutMs / 1000} s.`)
+      await sleep(pollMs)
     }
-    await new Promise((resolve) => setTimeout(resolve, pollMs))
+    ended.then(([code, signal]) => {
+      if (!stopping) onUnexpectedEnd(signal ?? `exit code ${code}`)
+    })
   }
-  listening = true
 
   return {
+    listening: untilListening(),
     async stop() {
       stopping = true
       child.kill('SIGTERM')
@@ -60,17 +61,4 @@ async function answers(url: string): Promise<boolean> {
     ({ ok }) => ok,
     () => false,
   )
-}
-
-/** @throws Error where something listens there already */
-export async function requireFreePort(host: string, port: number): Promise<void> {
-  const server = createServer()
-  try {
-    server.listen(port, host)
-    await once(server, 'listening')
-  } catch (error) {
-    throw new Error(`Port ${port} on ${host} is not free (${(error as NodeJS.ErrnoException).code}).`)
-  }
-  server.close()
-  await once(server, 'close')
 }

@@ -9,7 +9,8 @@ import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { ConfigError, readConfig } from '../shared/config.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
 import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
-import { requireFreePort, startService } from './service.ts'
+import { requireFreePort } from './free-port.ts'
+import { startService } from './service.ts'
 import { readState } from './state.ts'
 
 /**
@@ -25,16 +26,25 @@ const { folder } = parseArgs({
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const step = (line: string) => say(`  ${line}`)
 
-/** Stopped in reverse order of their start. */
+/** What runs or is about to. */
 const running: { stop: () => Promise<void> }[] = []
 
 let stopping = false
+
+/** Stops in reverse order of the start; what fails to stop keeps nothing else running. */
 async function stop(exitCode: number) {
   if (stopping) return
   stopping = true
-  for (const part of running.reverse()) await part.stop()
+  for (let part = running.pop(); part; part = running.pop()) {
+    await part.stop().catch((error) => complain(error))
+  }
   process.exit(exitCode)
 }
+
+function complain(error: unknown) {
+  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`)
+}
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     say('\nStopping.')
@@ -45,7 +55,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 try {
   await start()
 } catch (error) {
-  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`)
+  if (!stopping) complain(error)
   await stop(error instanceof ConfigError ? 78 : 1)
 }
 
@@ -61,7 +71,8 @@ async function start() {
   const state = await readState(folder)
   const environment: NodeJS.ProcessEnv = { LOG_LEVEL: 'warn', ...state.secrets, ...given }
 
-  if (!environment.DATABASE_URL) {
+  const isEmbedded = !environment.DATABASE_URL
+  if (isEmbedded) {
     step('Postgres: embedded (the first start takes some seconds) ...')
     const database = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') })
     running.push(database)
@@ -84,17 +95,20 @@ async function start() {
   )
   const url = (port: number) => `http://${config.HOST}:${port}`
   environment.ORIGIN_URL ??= url(config.ORIGIN_PORT)
-  environment.REPORTS_URL ??= url(config.REPORTS_PORT)
+  environment.UPSTREAMS ??= JSON.stringify({ reports: url(config.REPORTS_PORT) })
   environment.ISSUER_URL ??= url(config.GATEWAY_PORT)
   for (const port of [config.GATEWAY_PORT, config.ORIGIN_PORT, config.REPORTS_PORT]) {
     await requireFreePort(config.HOST, port)
   }
 
   const applied = await migrate(config.DATABASE_URL)
+  const { hostname, pathname } = new URL(config.DATABASE_URL)
   step(
-    `Postgres: ${applied.length > 0 ? `applied migrations ${applied.join(', ')}` : 'schema is the newest'}`,
+    `Postgres: ${isEmbedded ? '' : `${hostname}${pathname}, `}${applied.length > 0 ? `applied migrations ${applied.join(', ')}` : 'schema is the newest'}`,
   )
-  await addDemoAccounts(config, state.demoPassword)
+  // A database that somebody else made may be anybody's: no account of ours has a place in it.
+  const hasDemoAccounts = isEmbedded || applied.includes(1)
+  if (hasDemoAccounts) await addDemoAccounts(config, state.demoPassword)
   step(`Limits: counted in ${config.REDIS_URL ? 'Redis' : 'memory, as there is no REDIS_URL'}`)
 
   for (const [name, entry, port] of [
@@ -102,18 +116,20 @@ async function start() {
     ['reports', 'examples/reports/main.ts', config.REPORTS_PORT],
     ['gateway', 'gateway/adapters/node/main.ts', config.GATEWAY_PORT],
   ] as const) {
+    if (stopping) return
     step(`${name}: starting ...`)
-    const service = await startService({
+    const service = startService({
       name,
       entry: join(root, entry),
       environment,
       liveUrl: `${url(port)}/live`,
       onUnexpectedEnd: (how) =>
-        say(`\n${name} ended (${how}). The others go on without it; Ctrl-C and npm start bring it back.`),
+        say(`\n${name} ended (${how}). The others keep running; Ctrl-C and npm start restart it.`),
     })
     running.push(service)
+    await service.listening
   }
-  welcome(url(config.GATEWAY_PORT), url(config.ORIGIN_PORT), state.demoPassword)
+  welcome(url(config.GATEWAY_PORT), url(config.ORIGIN_PORT), hasDemoAccounts ? state.demoPassword : undefined)
 }
 
 async function addDemoAccounts(
@@ -140,16 +156,11 @@ async function addDemoAccounts(
   await sql.end()
 }
 
-function welcome(gateway: string, origin: string, password: string) {
+function demoLines(gateway: string, password: string) {
   const accounts = demoAccounts.map(
     ({ email, role, plan }) => `    ${email.padEnd(24)} ${role.padEnd(12)} ${plan}`,
   )
-  say(`
-Gatehouse is up.
-
-  Gateway  ${gateway}   what frontends call
-  Origin   ${origin}   believes the gateway alone
-
+  return `
   Demo accounts, all with the password ${password}
     ${'email'.padEnd(24)} ${'role'.padEnd(12)} plan
 ${accounts.join('\n')}
@@ -158,6 +169,22 @@ ${accounts.join('\n')}
 
     curl -s ${gateway}/auth/login -H 'content-type: application/json' \\
       -d '{"email":"subscriber@example.com","password":"${password}"}'
+`
+}
 
+/** @param demoPassword undefined where there are no demo accounts: then a registration is the first thing to try */
+function welcome(gateway: string, origin: string, demoPassword: string | undefined) {
+  const register = `
+  Try first:
+
+    curl -s ${gateway}/auth/register -H 'content-type: application/json' \\
+      -d '{"email":"ada@example.org","password":"correct horse battery"}'
+`
+  say(`
+Gatehouse is up.
+
+  Gateway  ${gateway}   what frontends call
+  Origin   ${origin}   believes the gateway alone
+${demoPassword ? demoLines(gateway, demoPassword) : register}
 Ctrl-C stops it; the data stays in ${folder}.`)
 }

@@ -1,11 +1,11 @@
 import { type Context, Hono } from 'hono'
 import { Problem, problemResponse } from '../shared/errors.ts'
-import { check, type HealthCheck, healthResponse } from '../shared/health.ts'
+import { healthResponse } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { type RequestLogEnv, requestLog } from '../shared/request-log.ts'
 import { clientAddress } from './client-address.ts'
 import type { Decide } from './decision.ts'
-import type { KeySet } from './key-set.ts'
+import type { CheckHealth } from './health.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { addSecurityHeaders } from './middleware/security-headers.ts'
 import type { createProxy } from './proxy.ts'
@@ -13,40 +13,27 @@ import type { createProxy } from './proxy.ts'
 export interface GatewayOptions<Bindings> {
   decide: Decide
   forward: ReturnType<typeof createProxy>
-  keys: Pick<KeySet, 'isUsable' | 'refresh'>
-  /** Asks the origin whether it lives. */
-  askOrigin: () => Promise<unknown>
-  /** How the limits count at this moment. */
-  limiterHealth: () => Promise<HealthCheck>
+  checkHealth: CheckHealth
   /** The other end of the socket, as the runtime knows it. */
   peerAddress: (bindings: Bindings) => string | undefined
   trustedHops: number
   corsOrigins: readonly string[]
   log: Log
-  isStopping?: () => boolean
 }
 
 /** The gateway: its own three answers, and for everything else the policy table and the proxy. */
 export function createGateway<Bindings extends object>(options: GatewayOptions<Bindings>) {
-  const { decide, forward, keys, peerAddress, trustedHops, log, isStopping = () => false } = options
+  const { decide, forward, checkHealth, peerAddress, trustedHops, log } = options
   type Env = RequestLogEnv & { Bindings: Bindings }
   const app = new Hono<Env>()
-
-  async function checks() {
-    await keys.refresh()
-    const instance: HealthCheck = isStopping() ? { status: 'fail', detail: 'stopping' } : { status: 'pass' }
-    const keySet: HealthCheck = { status: keys.isUsable() ? 'pass' : 'fail' }
-    const [origin, limiter] = await Promise.all([check(options.askOrigin), options.limiterHealth()])
-    return { instance, key_set: keySet, origin, limiter }
-  }
 
   app.use(requestLog(log))
   app.use(addSecurityHeaders())
   app.use(allowOrigins(options.corsOrigins))
 
   app.get('/live', () => healthResponse({}))
-  app.get('/ready', async () => healthResponse(await checks()))
-  app.get('/health', async () => healthResponse(await checks()))
+  app.get('/ready', async () => healthResponse(await checkHealth()))
+  app.get('/health', async () => healthResponse(await checkHealth()))
 
   app.all('*', async function proxy(c) {
     const { method, headers } = c.req.raw
@@ -65,7 +52,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     const answer = await forward(c.req.raw, decision, {
       address,
       requestId: c.get('requestId'),
-      scheme: url.protocol.slice(0, -1),
+      scheme: schemeOf(headers.get('x-forwarded-proto'), url, trustedHops),
       host: url.host,
     })
     for (const [name, value] of Object.entries(decision.limitFields)) answer.headers.set(name, value)
@@ -83,6 +70,12 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     return problemResponse(problem, c.get('requestId'))
   })
   return app
+}
+
+/** Behind proxies of ours TLS ends before us: they say what the client spoke. */
+function schemeOf(forwardedProto: string | null, url: URL, trustedHops: number): string {
+  const said = trustedHops > 0 && forwardedProto?.split(',').at(-1)?.trim()
+  return said === 'https' || said === 'http' ? said : url.protocol.slice(0, -1)
 }
 
 /** Path and query as the URL has them; Hono's own `path` is decoded in part. */

@@ -6,6 +6,7 @@ import { createGateway } from './app.ts'
 import { createAssertions } from './assertions.ts'
 import type { gatewayVariables } from './config.ts'
 import { createDecide } from './decision.ts'
+import { createHealth } from './health.ts'
 import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
 import { compilePolicy, type RouteRow } from './policy.ts'
@@ -24,8 +25,7 @@ export interface GatewayPorts<Bindings> {
   peerAddress: (bindings: Bindings) => string | undefined
   now: Now
   log: Log
-  isStopping?: () => boolean
-  policy?: readonly RouteRow[]
+  isStopping?: (() => boolean) | undefined
 }
 
 /** How long the origin may take to answer the gateway's own questions. */
@@ -35,52 +35,60 @@ const ownQuestionMs = 3000
 export async function buildGateway<Bindings extends object>(
   config: GatewayConfig,
   ports: GatewayPorts<Bindings>,
+  rows: readonly RouteRow[] = routes,
 ) {
   const { transport, now, log } = ports
-  const upstreams = { origin: config.ORIGIN_URL, reports: config.REPORTS_URL }
+  const upstreams = { ...config.UPSTREAMS, origin: config.ORIGIN_URL }
 
-  async function askOrigin(target: string): Promise<Response> {
+  /** @returns the body of a 200 */
+  async function askOrigin(target: string): Promise<string> {
     const answer = await transport({
       origin: config.ORIGIN_URL,
       target,
       method: 'GET',
       headers: new Headers(),
       body: null,
-      signal: AbortSignal.timeout(ownQuestionMs),
+      signal: new AbortController().signal,
       deadlineMs: ownQuestionMs,
     })
     const body = await answer.text()
     if (!answer.ok) throw new Error(`the origin answered ${answer.status} to ${target}`)
-    return new Response(body)
+    return body
   }
 
   const keys = createKeySet({
-    fetchKeys: async () => (await askOrigin('/.well-known/jwks.json')).json(),
+    fetchKeys: async () => JSON.parse(await askOrigin('/.well-known/jwks.json')),
     freshSeconds: config.JWKS_CACHE_SECONDS,
     now,
     log,
   })
   const app = createGateway<Bindings>({
     decide: createDecide({
-      policy: compilePolicy(ports.policy ?? routes, Object.keys(upstreams)),
-      verifyToken: createTokenVerifier({
+      policy: compilePolicy(rows, Object.keys(upstreams)),
+      tokens: createTokenVerifier({
         keys,
         issuer: config.ISSUER_URL,
         audience: config.ACCESS_TOKEN_AUDIENCE,
+        recheckSeconds: config.JWKS_CACHE_SECONDS,
         now,
       }),
       limiter: createLimiter({ counter: ports.counter, now, replicas: config.GATEWAY_REPLICAS }),
       assertionFor: createAssertions({ key: await importKey(config.ASSERTION_PRIVATE_JWK), now }),
       addressQuota: config.LIMIT_ADDRESS_REQUESTS,
       addressWindowSeconds: config.LIMIT_ADDRESS_SECONDS,
-      userWindowSeconds: config.LIMIT_USER_SECONDS,
     }),
     forward: createProxy({ transport, upstreams }),
-    keys,
-    askOrigin: () => askOrigin('/ready'),
+    checkHealth: createHealth({
+      keys,
+      askOrigin: () => askOrigin('/ready'),
+      limiterHealth: ports.limiterHealth,
+      isStopping: ports.isStopping ?? (() => false),
+      now,
+    }),
     trustedHops: config.TRUSTED_PROXY_HOPS,
     corsOrigins: config.CORS_ORIGINS,
-    ...ports,
+    peerAddress: ports.peerAddress,
+    log,
   })
   await keys.refresh()
   return app

@@ -1,14 +1,18 @@
 import { expect, test } from 'vitest'
-import { ConfigError } from '../shared/config.ts'
-import { requireRedisInProduction } from './config.ts'
+import { generateSecrets } from '../dev/secrets.ts'
+import { readConfig } from '../shared/config.ts'
+import { gatewayVariables } from './config.ts'
 
-test('production without REDIS_URL is refused: each gateway would count alone', () => {
-  expect(() => requireRedisInProduction({ NODE_ENV: 'production', REDIS_URL: undefined })).toThrow(
-    ConfigError,
+const secrets = await generateSecrets()
+
+test('production takes no stand-in: without Redis each gateway would count alone, and nobody knows our address', () => {
+  expect(() => readConfig(gatewayVariables, { ...secrets, NODE_ENV: 'production' })).toThrow(
+    /ISSUER_URL is missing[\s\S]*REDIS_URL is missing/,
   )
 })
 
-test('production with one starts, and so does development without', () => {
-  expect(() => requireRedisInProduction({ NODE_ENV: 'production', REDIS_URL: 'redis://redis' })).not.toThrow()
-  expect(() => requireRedisInProduction({ NODE_ENV: 'development', REDIS_URL: undefined })).not.toThrow()
+test('production with them starts, and so does development without', () => {
+  const given = { ISSUER_URL: 'https://api.example.com', REDIS_URL: 'redis://redis' }
+  expect(readConfig(gatewayVariables, { ...secrets, ...given, NODE_ENV: 'production' })).toMatchObject(given)
+  expect(readConfig(gatewayVariables, secrets).REDIS_URL).toBeUndefined()
 })

@@ -1,5 +1,3 @@
-import { ConfigError } from '../shared/config.ts'
-
 export const gatewayVariables = [
   'NODE_ENV',
   'HOST',
@@ -11,7 +9,7 @@ export const gatewayVariables = [
   'GATEWAY_PORT',
   'GATEWAY_REPLICAS',
   'ORIGIN_URL',
-  'REPORTS_URL',
+  'UPSTREAMS',
   'REDIS_URL',
   'REDIS_KEY_PREFIX',
   'ASSERTION_PRIVATE_JWK',
@@ -19,12 +17,4 @@ export const gatewayVariables = [
   'TRUSTED_PROXY_HOPS',
   'LIMIT_ADDRESS_REQUESTS',
   'LIMIT_ADDRESS_SECONDS',
-  'LIMIT_USER_SECONDS',
 ] as const
-
-/** @throws ConfigError where several gateways would count apart without anyone having said so */
-export function requireRedisInProduction(config: { NODE_ENV: string; REDIS_URL: string | undefined }): void {
-  if (config.NODE_ENV === 'production' && !config.REDIS_URL) {
-    throw new ConfigError(['REDIS_URL is missing: in production the gateways count together'])
-  }
-}

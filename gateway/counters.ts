@@ -1,5 +1,12 @@
 import type { Log } from '../shared/log.ts'
+import { within } from '../shared/within.ts'
 import type { Count, Counter, Now } from './ports.ts'
+
+/** The most that counting may add to a request. */
+const timeoutMs = 50
+
+/** How long the shared counter is left alone after it failed, so that not every request pays for finding out. */
+const pauseMs = 1000
 
 interface FallbackOptions {
   /** The counter that all gateways share. */
@@ -8,10 +15,6 @@ interface FallbackOptions {
   local: Counter
   now: Now
   log: Log
-  /** The most that counting may add to a request. */
-  timeoutMs?: number
-  /** How long the shared counter is left alone after it failed, so that not every request pays for finding out. */
-  pauseMs?: number
 }
 
 /**
@@ -19,14 +22,7 @@ interface FallbackOptions {
  *
  * The race we accept: a window begun on one counter does not carry over to the other, so an outage allows each key up to one more quota.
  */
-export function createFallbackCounter({
-  shared,
-  local,
-  now,
-  log,
-  timeoutMs = 50,
-  pauseMs = 1000,
-}: FallbackOptions) {
+export function createFallbackCounter({ shared, local, now, log }: FallbackOptions): Counter {
   let pausedUntil = 0
 
   function pause(error: unknown) {
@@ -51,17 +47,5 @@ export function createFallbackCounter({
     }
   }
 
-  return { add, isShared: () => pausedUntil === 0 }
-}
-
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
+  return { add }
 }

@@ -5,12 +5,12 @@ import { requireRights } from './guards.ts'
 import type { Limit, Limiter } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
 import { readTarget } from './target.ts'
-import type { VerifiedToken, VerifyToken } from './tokens.ts'
+import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 
 /** All that a decision looks at: a request's head, never its body. */
 export interface RequestHead {
   method: string
-  /** Path and query as they stand in the request line. */
+  /** Path and query as the runtime has them: Node's and the edge's have resolved dot segments by then. */
   target: string
   /** All values of a header joined by commas, or null. */
   header(name: string): string | null
@@ -30,23 +30,25 @@ export interface Decision {
 
 interface DecideOptions {
   policy: Policy
-  verifyToken: VerifyToken
+  tokens: TokenVerifier
   limiter: Limiter
   assertionFor: AssertionFor
   addressQuota: number
   addressWindowSeconds: number
-  userWindowSeconds: number
 }
+
+/** The unit of the quota in the token. */
+const quotaWindowSeconds = 3600
 
 /** RFC 6750, section 2.1; the scheme's name is case-insensitive. */
 const bearer = /^bearer +([^ ,]+)$/i
 
 /**
- * Decides what becomes of a request: path, row, caller, rights, limits, size, in this order, so that what is cheap to refuse is
- * refused first.
+ * Decides what becomes of a request: path, row, caller, limits, rights, size. Limits come before rights, so that trying doors is
+ * counted too.
  */
 export function createDecide(options: DecideOptions) {
-  const { policy, verifyToken, limiter, assertionFor } = options
+  const { policy, tokens, limiter, assertionFor } = options
 
   const addressLimit = (address: string): Limit => ({
     name: 'address',
@@ -60,19 +62,28 @@ export function createDecide(options: DecideOptions) {
     name: 'user',
     key: identity.sub,
     quota: identity.quota,
-    windowSeconds: options.userWindowSeconds,
+    windowSeconds: quotaWindowSeconds,
   })
 
-  /** Who is calling. A failed try counts against the address, and an address over its limit is not worth a signature check. */
+  function credential(authorization: string | null): string {
+    if (authorization === null) throw new Problem('token_missing')
+    const token = bearer.exec(authorization)?.[1]
+    if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
+    return token
+  }
+
+  /**
+   * Who is calling. A failed try counts against the address, and an address over its limit is not worth a signature check; who was
+   * verified before does not suffer for what others do from there.
+   */
   async function authenticate(head: RequestHead): Promise<VerifiedToken> {
     const limit = addressLimit(head.address)
-    limiter.refuseKnown(limit)
     try {
-      const authorization = head.header('authorization')
-      if (authorization === null) throw new Problem('token_missing')
-      const token = bearer.exec(authorization)?.[1]
-      if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
-      return await verifyToken(token)
+      const token = credential(head.header('authorization'))
+      const known = tokens.known(token)
+      if (known) return known
+      limiter.refuseKnown(limit)
+      return await tokens.verify(token)
     } catch (error) {
       if (error instanceof Problem && error.status === 401) await limiter.count([limit])
       throw error

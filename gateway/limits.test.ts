@@ -11,7 +11,6 @@ import type { Counter } from './ports.ts'
 const limits = (requests: number, seconds = 60) => ({
   LIMIT_ADDRESS_REQUESTS: String(requests),
   LIMIT_ADDRESS_SECONDS: String(seconds),
-  LIMIT_USER_SECONDS: String(seconds),
 })
 
 describe('anonymous requests', () => {
@@ -120,6 +119,17 @@ describe('users', () => {
     expect(refused.status).toBe(429)
     expect((await problem(refused))['violated-policies']).toEqual(['address'])
   })
+})
+
+// A refusal that outlives the plan it came from would punish whoever has just paid.
+test('200: a user over the quota who changes to a larger plan goes on at once', async () => {
+  const stand = await createStand()
+  const sub = crypto.randomUUID()
+  const call = async (quota: number) =>
+    (await stand.call('/closed', { headers: bearer(await stand.issuer.sign({ sub, quota })) })).status
+  expect(await call(1)).toBe(200)
+  expect(await call(1)).toBe(429)
+  expect(await call(10)).toBe(200)
 })
 
 describe('failed authentications', () => {

@@ -24,15 +24,16 @@ const refusedKeys = 10_000
 
 /** Counts requests against their limits and words the answer's fields (draft-ietf-httpapi-ratelimit-headers). */
 export function createLimiter({ counter, now, replicas }: LimiterOptions) {
-  /** Milliseconds since 1970 until which a key is over its limit. */
-  const refusedUntil = createBoundedMap<string, number>(refusedKeys)
+  /** Keys over their limit: until when, in milliseconds since 1970, and at which quota. */
+  const refused = createBoundedMap<string, { untilMs: number; quota: number }>(refusedKeys)
   const id = ({ name, key }: Limit) => `${name}:${key}`
 
   /** @throws Problem `rate_limited` where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
-    const until = refusedUntil.get(id(limit)) ?? 0
-    if (until <= now()) return
-    const resetMs = until - now()
+    const known = refused.get(id(limit))
+    // A higher quota than the one that was used up: the plan has changed since.
+    if (!known || known.untilMs <= now() || known.quota < limit.quota) return
+    const resetMs = known.untilMs - now()
     throw tooMany([limit], fields([{ limit, quota: limit.quota, remaining: 0, resetMs }]), resetMs)
   }
 
@@ -50,7 +51,9 @@ export function createLimiter({ counter, now, replicas }: LimiterOptions) {
     const over = states.filter(({ used, quota }) => used > quota)
     if (over.length === 0) return fields(states)
     // What a gateway counts alone holds only until the shared counter is back, so it is not remembered.
-    for (const { limit, resetMs, shared } of over) if (shared) refusedUntil.set(id(limit), now() + resetMs)
+    for (const { limit, resetMs, shared } of over) {
+      if (shared) refused.set(id(limit), { untilMs: now() + resetMs, quota: limit.quota })
+    }
     throw tooMany(
       over.map(({ limit }) => limit),
       fields(states),

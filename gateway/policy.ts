@@ -21,7 +21,10 @@ export const routeSchema = z
     path: z.string().regex(pathPattern),
     upstream: z.string().min(1),
     who: z.enum(['public', 'user']),
-    permissions: z.strictObject({ any: names.optional(), all: names.optional() }).optional(),
+    permissions: z
+      .strictObject({ any: names.optional(), all: names.optional() })
+      .refine(({ any, all }) => any || all, { error: 'names no permission' })
+      .optional(),
     features: names.optional(),
     level: z.int().min(0).max(100).optional(),
     limits: z.array(z.enum(['address', 'user'])).min(1),
@@ -35,9 +38,12 @@ export const routeSchema = z
       .max(1024 ** 3)
       .default(64 * 1024),
   })
-  .refine((route) => route.who === 'user' || !(route.permissions || route.features || route.level), {
-    error: 'asks for rights, so it must be for users',
-  })
+  .refine(
+    (route) => route.who === 'user' || !(route.permissions || route.features || route.level !== undefined),
+    {
+      error: 'asks for rights, so it must be for users',
+    },
+  )
   .refine((route) => route.who === 'user' || !route.limits.includes('user'), {
     error: 'has a limit for users, so it must be for users',
   })

@@ -70,6 +70,20 @@ describe('what an upstream is told', () => {
     expect((await open.call('/open')).headers.getSetCookie()).toHaveLength(2)
   })
 
+  // A framework that honours one of these would serve another method or path than the row that let the request in.
+  test('headers that reroute inside the upstream never arrive', async () => {
+    const stand = await createStand()
+    const names = [
+      'X-HTTP-Method-Override',
+      'X-Method-Override',
+      'X_HTTP_Method',
+      'X-Original-URL',
+      'X-Rewrite-URL',
+    ]
+    await stand.call('/open', { headers: Object.fromEntries(names.map((name) => [name, '/admin'])) })
+    expect([...stand.last().headers.values()]).not.toContain('/admin')
+  })
+
   test('where a request came from is what we saw, not what it says', async () => {
     const stand = await createStand()
     await stand.call('/open', {

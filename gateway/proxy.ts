@@ -18,7 +18,27 @@ const hopByHop = new Set([
 ])
 
 /** What a client says of its own way here; rebuilt from what we saw. */
-const rebuilt = new Set(['host', 'forwarded', 'x-real-ip', 'via', 'expect', requestIdHeader])
+const rebuilt = new Set([
+  'host',
+  'forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'via',
+  'expect',
+  requestIdHeader,
+])
+
+/** What some frameworks take for another method or path than the one that was matched here. */
+const rerouting = new Set([
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+])
 
 /** What an upstream says of itself is nobody's business. */
 const revealing = new Set(['server', 'x-powered-by'])
@@ -79,8 +99,7 @@ function toProblem(error: TransportError): Problem {
     case 'timeout':
       return new Problem('upstream_timeout', { cause: error.cause })
     case 'client_left':
-      // Nobody reads this answer; the log line should still tell it from a failure of ours.
-      return new Problem('bad_request', { cause: 'the client left' })
+      return new Problem('client_closed_request')
   }
 }
 
@@ -111,6 +130,7 @@ function requestHeaders(from: Headers, { assertion, route }: Decision, client: C
     const drop =
       hopByHop.has(read) ||
       rebuilt.has(read) ||
+      rerouting.has(read) ||
       read.startsWith('x-forwarded-') ||
       isInternalHeader(read) ||
       dropped.has(name)

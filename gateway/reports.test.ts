@@ -59,7 +59,7 @@ describe('GET /v1/reports', () => {
 
   test('401 untrusted_caller: the demo upstream itself believes no user token and no header', async () => {
     const tokens = await accountWith('direct@example.com', 'subscriber', 'pro')
-    const reports = world.upstreams.get(world.gatewayConfig.REPORTS_URL)
+    const reports = world.upstreams.get('http://127.0.0.1:8082')
     for (const assertion of [tokens.access_token, 'pro@example.com', ''])
       expect(
         (

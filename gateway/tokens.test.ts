@@ -226,6 +226,24 @@ describe('time', () => {
     }
   })
 
+  // A thief of a signing key chooses the exp himself, and keeps his token warm.
+  test('401 invalid_token: a token seen before outlives the withdrawal of its key by one recheck at the most', async () => {
+    let published: unknown
+    const leaked = await createStand({
+      now: clock.now,
+      environment: { JWKS_CACHE_SECONDS: '60' },
+      keys: (jwks) => published ?? jwks,
+    })
+    const other = await createIssuer()
+    const token = await leaked.issuer.sign({ exp: clock.seconds + 10 * 365 * 86_400 })
+    const status = async () => (await leaked.call('/closed', { headers: bearer(token) })).status
+    expect(await status()).toBe(200)
+    published = other.jwks
+    clock.advance(60)
+    await leaked.call('/ready')
+    expect(await status()).toBe(401)
+  })
+
   test('401 invalid_token: a token seen before does not outlive its exp', async () => {
     const token = await stand.issuer.sign({ exp: clock.seconds + 60 })
     await expectAccepted(token)

@@ -1,3 +1,5 @@
+import { errors as jose } from 'jose'
+import { z } from 'zod'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import { claimsSchema, type Identity, identitySchema } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
@@ -9,9 +11,9 @@ interface TokenVerifierOptions {
   keys: Pick<KeySet, 'find'>
   issuer: string
   audience: string
+  /** How long a signature once checked is believed: a key that was withdrawn stops counting after this. */
+  recheckSeconds: number
   now: Now
-  /** Verified tokens remembered per generation, two of which are held. */
-  cacheSize?: number
 }
 
 export interface VerifiedToken {
@@ -20,42 +22,47 @@ export interface VerifiedToken {
   expiresAt: number
 }
 
-/** Verifies access tokens. A token seen before is spared its signature check, never the check of its time. */
-export function createTokenVerifier({
-  keys,
-  issuer,
-  audience,
-  now,
-  cacheSize = 50_000,
-}: TokenVerifierOptions) {
-  const verified = createBoundedMap<string, VerifiedToken>(cacheSize)
+interface Remembered extends VerifiedToken {
+  /** Seconds since 1970. */
+  believedUntil: number
+}
 
-  async function verifyAnew(token: string): Promise<VerifiedToken> {
+/** Tokens remembered per generation, two of which are held: at about 1 kB each some 100 MB at the most. */
+const remembered = 50_000
+
+/** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
+export function createTokenVerifier({ keys, issuer, audience, recheckSeconds, now }: TokenVerifierOptions) {
+  const verified = createBoundedMap<string, Remembered>(remembered)
+
+  async function verifyAnew(token: string): Promise<Remembered> {
     try {
       const payload = await verifyAccessToken(token, { findKey: keys.find, issuer, audience, now: now() })
       const claims = claimsSchema.parse(payload)
-      return { identity: identitySchema.parse(claims), expiresAt: claims.exp }
+      const believedUntil = Math.min(claims.exp + tokenLeewaySeconds, now() / 1000 + recheckSeconds)
+      return { identity: identitySchema.parse(claims), expiresAt: claims.exp, believedUntil }
     } catch (error) {
       if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
       // The message alone: jose's error carries the claims, which name a person and are not for the log.
-      throw new Problem('invalid_token', { cause: error instanceof Error ? error.message : error })
+      if (error instanceof jose.JOSEError || error instanceof z.ZodError)
+        throw new Problem('invalid_token', { cause: error.message })
+      throw error
     }
   }
 
-  /** @throws Problem `invalid_token`, `keys_unavailable` */
-  return async function verifyToken(token: string): Promise<VerifiedToken> {
-    const known = verified.get(token)
-    if (!known) {
+  return {
+    /** A token seen lately that still holds; undefined for one that has to be verified. */
+    known(token: string): VerifiedToken | undefined {
+      const seen = verified.get(token)
+      return seen && seen.believedUntil > now() / 1000 ? seen : undefined
+    },
+
+    /** @throws Problem `invalid_token`, `keys_unavailable` */
+    async verify(token: string): Promise<VerifiedToken> {
       const fresh = await verifyAnew(token)
       verified.set(token, fresh)
       return fresh
-    }
-    if (known.expiresAt + tokenLeewaySeconds <= now() / 1000) {
-      verified.delete(token)
-      throw new Problem('invalid_token', { cause: 'expired' })
-    }
-    return known
+    },
   }
 }
 
-export type VerifyToken = ReturnType<typeof createTokenVerifier>
+export type TokenVerifier = ReturnType<typeof createTokenVerifier>

@@ -16,6 +16,15 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
+/** What production takes no stand-in for. */
+const production = {
+  NODE_ENV: 'production',
+  ISSUER_URL: 'https://api.example.com',
+  FRONTEND_URL: 'https://app.example.com',
+  SMTP_URL: 'smtp://127.0.0.1:25',
+  MAIL_FROM: 'no-reply@example.com',
+}
+
 /** Starts an origin on the database, as its main does. */
 function start(environment: Record<string, string> = {}) {
   const config = readConfig(originVariables, {
@@ -30,7 +39,7 @@ function start(environment: Record<string, string> = {}) {
 describe('the origin', () => {
   // A key made silently would be another on each replica, and all tokens of the last one worthless.
   test('refuses to start in production without a signing key, and makes none', async () => {
-    await expect(start({ NODE_ENV: 'production' })).rejects.toThrow('There is no signing key')
+    await expect(start(production)).rejects.toThrow('There is no signing key')
     const sql = postgres(database.url, { max: 1 })
     expect(await sql`select from signing_keys`).toHaveLength(0)
     await sql.end()
@@ -38,7 +47,7 @@ describe('the origin', () => {
 
   test('starts in production with the key that is there, whoever made it', async () => {
     await (await start()).close()
-    const origin = await start({ NODE_ENV: 'production' })
+    const origin = await start(production)
     expect((await origin.app.request('/ready')).status).toBe(200)
     await origin.close()
   })

@@ -8,8 +8,12 @@ import { createLockout } from './auth/lockout.ts'
 import { createAuthService } from './auth/service.ts'
 import type { originVariables } from './config.ts'
 import { closeSeconds, createDatabase } from './database.ts'
-import { createFirstKey, createKeyRing } from './keys/key-ring.ts'
+import { createFirstKey } from './keys/first-key.ts'
+import { createKeyRing } from './keys/key-ring.ts'
+import { keyWaits } from './keys/rules.ts'
 import { createSealing } from './keys/sealing.ts'
+import { createKeyService } from './keys/service.ts'
+import { startKeyUpkeep } from './keys/upkeep.ts'
 import { createMailer } from './mail/mailer.ts'
 import { createMessages } from './mail/messages.ts'
 import { createOutbox } from './mail/outbox.ts'
@@ -27,9 +31,6 @@ import { createRefreshTokens } from './sessions/refresh-tokens.ts'
 import { createSessionService } from './sessions/service.ts'
 
 export type OriginConfig = Config<(typeof originVariables)[number]>
-
-/** How soon a replica follows a rotation; far below the time a published key waits before it signs. */
-const keyRefreshSeconds = 30
 
 /**
  * Puts the origin's parts together.
@@ -50,9 +51,8 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
   const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
   if (config.NODE_ENV !== 'production') await createFirstKey(sql, sealing)
   const keys = await createKeyRing(sql, sealing)
-  const keyRefresh = setInterval(() => {
-    keys.refresh().catch((error) => log.error({ err: error }, 'signing keys not read'))
-  }, keyRefreshSeconds * 1000)
+  const keyService = createKeyService({ sql, sealing, waits: keyWaits(config) })
+  const keyUpkeep = startKeyUpkeep({ takeStep: keyService.takeStep, ring: keys, log })
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
   const outbox = createOutbox({ sql, sealing, mailer, log })
@@ -142,7 +142,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     app,
     sql,
     async close() {
-      clearInterval(keyRefresh)
+      await keyUpkeep.stop()
       await relay.stop()
       mailer.close()
       await pool.close()

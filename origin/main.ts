@@ -3,9 +3,8 @@ import { createLog } from '../shared/node/log.ts'
 import { serveUntilStopped } from '../shared/node/serve.ts'
 import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
-import { requireMailInProduction } from './mail/config.ts'
 
-const config = configFromEnvironment(originVariables, requireMailInProduction)
+const config = configFromEnvironment(originVariables)
 const log = createLog('origin', config.LOG_LEVEL)
 
 let stopping = false

@@ -13,6 +13,14 @@ const url = (...schemes: string[]) =>
 const seconds = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
 
+/** Where a service stands: paths come from the requests. */
+const base = url('http', 'https').refine(
+  (text) => !URL.canParse(text) || (new URL(text).pathname === '/' && !text.includes('?')),
+  {
+    error: 'must be a URL without a path',
+  },
+)
+
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 const list = z.string().transform((text) =>
@@ -65,15 +73,16 @@ export const variables = {
 
   GATEWAY_PORT: port.default(8080),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
-  ORIGIN_URL: url('http', 'https').default('http://127.0.0.1:8081'),
-  REPORTS_URL: url('http', 'https').default('http://127.0.0.1:8082'),
+  ORIGIN_URL: base.default('http://127.0.0.1:8081'),
+  UPSTREAMS: json
+    .pipe(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), base))
+    .default({ reports: 'http://127.0.0.1:8082' }),
   REDIS_URL: url('redis', 'rediss').optional(),
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
-  LIMIT_USER_SECONDS: seconds(1, 86_400).default(3600),
 
   ORIGIN_PORT: port.default(8081),
   DATABASE_URL: url('postgres', 'postgresql'),
@@ -126,11 +135,13 @@ export class ConfigError extends Error {
 
 type Environment = Record<string, string | undefined>
 
-/** Prefixes no other program uses: a variable under one that we do not know is a slip of the pen. */
+/** Prefixes that are ours as a rule: a variable under one that we do not know is taken for a typo. */
 const ownPrefixes = [
   'GATEWAY_',
   'ORIGIN_',
-  'REPORTS_',
+  'REPORTS_PORT',
+  'UPSTREAMS',
+  'REQUIRE_VERIFIED_',
   'ASSERTION_',
   'ACCESS_TOKEN_',
   'REFRESH_TOKEN_',
@@ -148,6 +159,18 @@ const ownPrefixes = [
   'KEY_ENCRYPTION_',
 ]
 
+/** What Kubernetes adds for a Service called gateway or origin. */
+const serviceLink = /_SERVICE_(HOST|PORT)|_PORT_\d+_/
+
+/** What development has a stand-in for, and production must not run on. */
+const requiredInProduction: readonly VariableName[] = [
+  'ISSUER_URL',
+  'REDIS_URL',
+  'SMTP_URL',
+  'MAIL_FROM',
+  'FRONTEND_URL',
+]
+
 /**
  * Reads the named variables, once.
  *
@@ -163,13 +186,19 @@ export function readConfig<Name extends VariableName>(
   const config: Record<string, unknown> = {}
   for (const name of names) {
     const text = environment[name] === '' ? undefined : environment[name]
+    if (text === undefined && environment.NODE_ENV === 'production' && requiredInProduction.includes(name)) {
+      reasons.push(`${name} is missing: production takes no stand-in for it`)
+      continue
+    }
     const result = variables[name].safeParse(text)
     if (result.success) config[name] = result.data
     else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
     else for (const issue of result.error.issues) reasons.push(`${name}: ${issue.message}`)
   }
   for (const name of Object.keys(environment)) {
-    const ours = fileNames.includes(name) || ownPrefixes.some((prefix) => name.startsWith(prefix))
+    const ours =
+      fileNames.includes(name) ||
+      (ownPrefixes.some((prefix) => name.startsWith(prefix)) && !serviceLink.test(name))
     if (ours && !(name in variables)) reasons.push(`${name} is not a variable of Gatehouse`)
   }
   if (reasons.length > 0) throw new ConfigError(reasons)

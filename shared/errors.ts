@@ -5,7 +5,7 @@
  * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
  */
 interface ErrorRow {
-  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 500 | 502 | 503 | 504
+  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 499 | 500 | 502 | 503 | 504
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -17,7 +17,7 @@ export const errors = {
   malformed_json: { status: 400, title: 'The body is not JSON' },
   client_address_unknown: { status: 400, title: 'The request did not come through the expected proxies' },
 
-  link_invalid: { status: 400, title: 'The link is not valid any more' },
+  link_invalid: { status: 400, title: 'The link is no longer valid' },
 
   token_missing: { status: 401, title: 'An access token is required', challenge: 'Bearer' },
   invalid_token: {
@@ -28,7 +28,7 @@ export const errors = {
   invalid_credentials: { status: 401, title: 'The email or the password is wrong' },
   refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
   refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
-  untrusted_caller: { status: 401, title: 'The caller is not one this service believes' },
+  untrusted_caller: { status: 401, title: 'The caller is not trusted by this service' },
 
   email_unverified: { status: 403, title: 'The email address has to be verified first' },
   origin_not_allowed: { status: 403, title: 'This page may not use the cookie' },
@@ -59,12 +59,23 @@ export const errors = {
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
   },
 
+  /** Nobody reads it; the log tells it from a failure of ours. */
+  client_closed_request: { status: 499, title: 'The client left' },
+
   internal_error: { status: 500, title: 'Something went wrong on our side' },
-  upstream_unreachable: { status: 502, title: 'The service behind cannot be reached', retryAfterSeconds: 1 },
+  upstream_unreachable: {
+    status: 502,
+    title: 'The upstream service cannot be reached',
+    retryAfterSeconds: 1,
+  },
   keys_unavailable: { status: 503, title: 'Tokens cannot be checked right now', retryAfterSeconds: 2 },
   database_unavailable: { status: 503, title: 'The database cannot be reached', retryAfterSeconds: 2 },
   overloaded: { status: 503, title: 'Too busy right now', retryAfterSeconds: 1 },
-  upstream_timeout: { status: 504, title: 'The service behind did not answer in time', retryAfterSeconds: 1 },
+  upstream_timeout: {
+    status: 504,
+    title: 'The upstream service did not answer in time',
+    retryAfterSeconds: 1,
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errors

@@ -1,3 +1,5 @@
+import { within } from './within.ts'
+
 /** Health answers in the form of draft-inadarei-api-health-check: `warn` serves, but not as it should. */
 export type HealthStatus = 'pass' | 'warn' | 'fail'
 
@@ -27,19 +29,13 @@ export function healthResponse(
 /** Really asks, and gives up after `timeoutMs`: a check that hangs is a check that failed. */
 export async function check(ask: () => Promise<unknown>, timeoutMs = 1000): Promise<HealthCheck> {
   const startedAt = performance.now()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
-  })
   const timeMs = () => Math.round(performance.now() - startedAt)
   try {
-    await Promise.race([ask(), timeout])
+    await within(timeoutMs, ask())
     return { status: 'pass', time_ms: timeMs() }
   } catch (error) {
     // The error's own text may name hosts and users, and goes no further than this process.
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unavailable'
     return { status: 'fail', time_ms: timeMs(), detail: code }
-  } finally {
-    clearTimeout(timer)
   }
 }

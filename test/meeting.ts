@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { vi } from 'vitest'
 import type { World } from './world.ts'
 
 interface Meeting<T> {
@@ -32,4 +33,14 @@ export async function meet<T>(world: World, { at, requests, waiting, met }: Meet
   } finally {
     await blocker.end({ timeout: 1 })
   }
+}
+
+/** Resolves when a request waits for a lock, so that the next one comes after it. */
+export async function untilOneWaits({ sql }: World): Promise<void> {
+  const look = async () => {
+    const [row] = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    if (!row) throw new Error('nothing waits for a lock')
+  }
+  await vi.waitFor(look, { interval: 5, timeout: 10_000 })
 }

@@ -36,7 +36,10 @@ export async function startGateway({ upstreamPort, bodyIdleMs, ...options }: Soc
   const { transport, close } = createTransport({ ...(bodyIdleMs && { bodyIdleMs }) })
   const stand = await createStand({
     ...options,
-    environment: { REPORTS_URL: `http://127.0.0.1:${upstreamPort}`, ...options.environment },
+    environment: {
+      UPSTREAMS: JSON.stringify({ reports: `http://127.0.0.1:${upstreamPort}` }),
+      ...options.environment,
+    },
     upstream: transport,
   })
   const server = createAdaptorServer({

@@ -12,7 +12,7 @@ import { createIssuer } from './issuer.ts'
 /** Where a caller sits, or the socket itself. */
 export type StandBindings = { address: string | undefined } & Partial<HttpBindings>
 
-export interface StandOptions extends Partial<Omit<GatewayPorts<StandBindings>, 'policy'>> {
+export interface StandOptions extends Partial<GatewayPorts<StandBindings>> {
   /** Variables over the defaults. */
   environment?: Record<string, string>
   policy?: readonly RouteRow[]
@@ -41,6 +41,7 @@ export async function createStand({
   now = Date.now,
   upstream = () => Response.json({ answered: true }),
   keys = (jwks) => jwks,
+  policy = [openRow, postRow, closedRow],
   ...ports
 }: StandOptions = {}) {
   const issuer = await createIssuer(now)
@@ -63,16 +64,16 @@ export async function createStand({
     return upstream(request)
   }
 
-  const app = await buildGateway<StandBindings>(config, {
+  const standPorts: GatewayPorts<StandBindings> = {
     transport,
     counter: createMemoryCounter({ shared: true }),
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
     log,
-    policy: [openRow, postRow, closedRow],
     ...ports,
     now,
-  })
+  }
+  const app = await buildGateway(config, standPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
   async function call(

@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
-import { generateSecrets } from '../dev/secrets.ts'
+import { vi } from 'vitest'
+import { generateSecrets, type Secrets } from '../dev/secrets.ts'
 import { createReports } from '../examples/reports/app.ts'
 import { createMemoryCounter } from '../gateway/adapters/memory.ts'
 import { buildGateway, type GatewayPorts } from '../gateway/build.ts'
@@ -21,6 +22,21 @@ interface WorldOptions {
   now?: () => number
   policy?: readonly RouteRow[]
   counter?: GatewayPorts<object>['counter']
+  /** What another world left, as a restart of everything finds it. Whoever made the database drops it. */
+  remains?: Remains
+}
+
+/** What outlives the processes. */
+interface Remains {
+  secrets: Secrets
+  databaseUrl: string
+}
+
+/** A mail as it was written to the log, where there is no mail server. */
+interface LoggedMail {
+  to: string
+  subject: string
+  text: string
 }
 
 /** Where a caller sits: what the runtime would know of the socket. */
@@ -31,9 +47,15 @@ interface Bindings {
 export type World = Awaited<ReturnType<typeof createWorld>>
 
 /** Gateway, origin and demo upstream on a real Postgres of their own, joined by an injected fetch instead of sockets. */
-export async function createWorld({ environment = {}, now = Date.now, policy, counter }: WorldOptions = {}) {
-  const database = await createTestDatabase()
-  const secrets = await generateSecrets()
+export async function createWorld({
+  environment = {},
+  now = Date.now,
+  policy,
+  counter,
+  remains,
+}: WorldOptions = {}) {
+  const database = remains ? { url: remains.databaseUrl, drop: async () => {} } : await createTestDatabase()
+  const secrets = remains?.secrets ?? (await generateSecrets())
   const variables = {
     ...secrets,
     DATABASE_URL: database.url,
@@ -43,6 +65,7 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
   }
   const originConfig = readConfig(originVariables, variables)
   const gatewayConfig = readConfig(gatewayVariables, variables)
+  const reportsUrl = 'http://127.0.0.1:8082'
   const originLog = createCapturedLog('origin')
   const gatewayLog = createCapturedLog('gateway')
   const reportsLog = createCapturedLog('reports')
@@ -60,7 +83,7 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
   const forwarded: Request[] = []
   const upstreams = new Map<string, (request: Request) => Response | Promise<Response>>([
     [gatewayConfig.ORIGIN_URL, origin.app.fetch],
-    [gatewayConfig.REPORTS_URL, reports.fetch],
+    [reportsUrl, reports.fetch],
   ])
   const transport: Transport = async ({ origin, target, method, headers, body, signal }) => {
     const upstream = upstreams.get(origin)
@@ -76,15 +99,15 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
     return upstream(request)
   }
 
-  const gateway = await buildGateway<Bindings & Partial<HttpBindings>>(gatewayConfig, {
+  const ports: GatewayPorts<Bindings & Partial<HttpBindings>> = {
     transport,
     counter: counter ?? createMemoryCounter({ shared: true }),
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address }) => address,
     now,
     log: gatewayLog.log,
-    ...(policy && { policy }),
-  })
+  }
+  const gateway = await buildGateway(gatewayConfig, ports, policy)
 
   const bases = { gateway: 'http://gateway.test', origin: gatewayConfig.ORIGIN_URL }
 
@@ -121,11 +144,33 @@ export async function createWorld({ environment = {}, now = Date.now, policy, co
     return { email, password, tokens: await login(email, password) }
   }
 
+  /** Every mail to an address up to now, oldest first: waits until none is on its way. */
+  async function mails(to: string): Promise<LoggedMail[]> {
+    const nonePending = async () => {
+      const [row] = await origin.sql`select from mail_outbox`
+      if (row) throw new Error('mail is on its way')
+    }
+    await vi.waitFor(nonePending, { interval: 5, timeout: 5000 })
+    const logged = originLog.lines.filter(({ msg }) => msg === 'mail') as unknown as LoggedMail[]
+    return logged.filter((mail) => mail.to === to).map(({ subject, text }) => ({ to, subject, text }))
+  }
+
+  /** The token of the link that was mailed to an address last. */
+  async function mailedToken(to: string): Promise<string> {
+    const links = (await mails(to)).map(({ text }) => /#token=([\w-]+)/.exec(text)?.[1])
+    const token = links.filter((link) => link !== undefined).at(-1)
+    if (!token) throw new Error(`no link was mailed to ${to}`)
+    return token
+  }
+
   return {
     call,
     post,
     login,
     signUp,
+    mails,
+    mailedToken,
+    remains: { secrets, databaseUrl: database.url },
     secrets,
     originConfig,
     gatewayConfig,

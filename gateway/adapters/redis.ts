@@ -16,14 +16,15 @@ export function connectRedis(url: string, log: Log): Redis {
     connectTimeout: 1000,
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
   })
-  let wasReady = false
+  let state: 'unknown' | 'up' | 'down' = 'unknown'
   redis.on('ready', () => {
-    wasReady = true
+    state = 'up'
     log.info({}, 'redis connected')
   })
   redis.on('error', (error: Error) => {
-    if (wasReady) log.warn({ err: error }, 'redis lost')
-    wasReady = false
+    // Each attempt to connect again fails alike: the first says it all.
+    if (state !== 'down') log.warn({ err: error }, state === 'up' ? 'redis lost' : 'redis not reached')
+    state = 'down'
   })
   return redis
 }

@@ -22,6 +22,12 @@ export type AuditAction =
   | 'client.authentication_failed'
   | 'client.denied'
   | 'client.token_issued'
+  | 'key.published'
+  | 'key.signing'
+  | 'key.retiring'
+  | 'key.gone'
+  | 'key.revoked'
+  | 'key.resealed'
 
 interface AuditEvent {
   action: AuditAction

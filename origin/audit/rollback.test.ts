@@ -1,19 +1,26 @@
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
 import { roomy } from '../../test/roomy.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
 
 const password = 'correct horse battery'
 
 let world: World
 let spent: TokenAnswer
 let live: TokenAnswer
+let resetToken: string
+let verifyToken: string
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
   spent = (await world.signUp('ada@example.com', password)).tokens
   live = (await (
     await world.post('/auth/refresh', { refresh_token: spent.refresh_token })
   ).json()) as TokenAnswer
+  await world.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
+  verifyToken = await world.mailedToken('ada@example.com')
+  await world.post('/auth/password/forgot', { email: 'ada@example.com' })
+  resetToken = await world.mailedToken('ada@example.com')
   await world.sql`
     create function refuse_audit() returns trigger language plpgsql as $$
     begin raise exception 'the audit log is full of secrets'; end $$`
@@ -24,9 +31,21 @@ afterAll(() => world.close())
 
 /** Every row that a request could have changed. */
 async function everything() {
-  const tables = ['user_accounts', 'user_subscriptions', 'login_attempts', 'sessions', 'tokens', 'audit_logs']
+  const tables = [
+    'user_accounts',
+    'user_subscriptions',
+    'login_attempts',
+    'sessions',
+    'tokens',
+    'audit_logs',
+    'revocations',
+    'mail_outbox',
+  ]
   const rows = tables.map((table) => world.sql`select * from ${world.sql(table)} order by id`)
-  return Promise.all(rows)
+  return Promise.all([
+    ...rows,
+    world.sql`select user_id, device_id from login_counters where locked_at is not null`,
+  ])
 }
 
 let before: unknown
@@ -63,4 +82,61 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
   test('POST /auth/logout ends no session', async () => {
     await expectNothingDone(await world.post('/auth/logout', { refresh_token: live.refresh_token }))
   })
+
+  test('POST /auth/logout everywhere ends no session', async () => {
+    const body = { refresh_token: live.refresh_token, everywhere: true }
+    await expectNothingDone(await world.post('/auth/logout', body))
+  })
+
+  test('DELETE /auth/sessions/{id} ends no session', async () => {
+    const { sid } = decodeJwt(live.access_token)
+    await expectNothingDone(await remove(`/auth/sessions/${sid}`))
+  })
+
+  test('DELETE /auth/sessions ends no session', async () => {
+    await world.sql`
+      insert into sessions (user_id, expires_at) select id, now() + interval '1 day' from user_accounts`
+    before = await everything()
+    await expectNothingDone(await remove('/auth/sessions'))
+  })
+
+  // The tries stay counted, else whoever can break the trail could guess without end; the lock itself, and its mail, are undone.
+  test('POST /auth/login does not lock with the fifth wrong password', async () => {
+    for (let tries = 0; tries < 5; tries++) {
+      await expectNothingDone(
+        await world.post('/auth/login', { email: 'ada@example.com', password: 'wrong' }),
+      )
+    }
+    await world.sql`truncate login_counters`
+  })
+
+  test('POST /auth/password changes no password', async () => {
+    await expectNothingDone(await change(password))
+  })
+
+  test('POST /auth/password with a wrong current one', async () => {
+    await expectNothingDone(await change('wrong'))
+  })
+
+  test('POST /auth/password/forgot makes no link and no mail', async () => {
+    await expectNothingDone(await world.post('/auth/password/forgot', { email: 'ada@example.com' }))
+  })
+
+  test('POST /auth/password/reset changes no password, and the link stays good', async () => {
+    const body = { token: resetToken, password: 'tundra vowel kiosk' }
+    await expectNothingDone(await world.post('/auth/password/reset', body))
+  })
+
+  test('POST /auth/email/verify verifies nothing, and the link stays good', async () => {
+    await expectNothingDone(await world.post('/auth/email/verify', { token: verifyToken }))
+  })
 })
+
+const remove = (path: string) => world.call(path, { method: 'DELETE', headers: bearer(live.access_token) })
+
+const change = (currentPassword: string) =>
+  world.post(
+    '/auth/password',
+    { current_password: currentPassword, new_password: 'tundra vowel kiosk' },
+    { headers: bearer(live.access_token) },
+  )

@@ -8,24 +8,24 @@ const type = 'gatehouse-device+jwt'
 /** Long enough that somebody who signs in now and then stays known. */
 export const deviceLifeSeconds = 180 * 86_400
 
-const payloadSchema = z.object({ sub: z.uuid(), jti: z.uuid(), iat: z.number() })
+const payloadSchema = z.object({ sub: z.uuid(), jti: z.uuid(), password_version: z.string() })
 
 /** A device that its owner signed in on before: its tries at the password are counted apart from everybody else's. */
 export interface Device {
   id: string
   userId: string
-  /** Seconds since 1970. A password changed later makes the device a stranger again. */
-  issuedAt: number
+  /** The password it signed in with; another one makes it a stranger again. */
+  passwordVersion: string
 }
 
 /** @param key 32 bytes */
 export function createDeviceTokens(key: Uint8Array) {
   return {
-    sign: (userId: string, deviceId: string): Promise<string> =>
-      new SignJWT()
+    sign: ({ id, userId, passwordVersion }: Device): Promise<string> =>
+      new SignJWT({ password_version: passwordVersion })
         .setProtectedHeader({ alg: algorithm, typ: type })
         .setSubject(userId)
-        .setJti(deviceId)
+        .setJti(id)
         .setIssuedAt()
         .setExpirationTime(`${deviceLifeSeconds}s`)
         .sign(key),
@@ -38,7 +38,8 @@ export function createDeviceTokens(key: Uint8Array) {
       )
       const payload = payloadSchema.safeParse(verified?.payload)
       if (!payload.success) return undefined
-      return { id: payload.data.jti, userId: payload.data.sub, issuedAt: payload.data.iat }
+      const { jti, sub, password_version: passwordVersion } = payload.data
+      return { id: jti, userId: sub, passwordVersion }
     },
   }
 }

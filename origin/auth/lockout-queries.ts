@@ -1,5 +1,5 @@
 import type { Queryable } from '../database.ts'
-import type { Device } from './device-tokens.ts'
+import { passwordVersion } from '../passwords/queries.ts'
 
 /** Whose tries are counted together: one known device's, or all strangers' to an account. */
 export interface Counter {
@@ -14,6 +14,7 @@ export interface Credentials {
   id: string
   email: string
   passwordHash: string
+  passwordVersion: string
   status: 'active' | 'disabled'
   emailVerified: boolean
 }
@@ -24,9 +25,20 @@ export interface Claim extends Credentials {
   claimed: boolean
 }
 
+/** Whose password is tried: somebody's who says an address, or that of somebody signed in. */
+export type Whose = { email: string } | { userId: string }
+
+/** A counter apart from that of the strangers: a known device's, or a session's. */
+export interface OwnCounter {
+  id: string
+  userId: string
+  /** Where it is set: theirs only while the account has this password. */
+  passwordVersion?: string
+}
+
 interface ClaimOptions {
-  email: string
-  device: Device | undefined
+  whose: Whose
+  own: OwnCounter | undefined
   maxTries: number
   windowSeconds: number
 }
@@ -38,17 +50,17 @@ interface ClaimOptions {
  * The race we accept: logins of strangers under way count as tries, so more than the limit at once are refused although right.
  */
 export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim | undefined> {
-  const { email, device, maxTries, windowSeconds } = options
+  const { whose, own, maxTries, windowSeconds } = options
   const [row] = await sql<[Claim?]>`
     with account as (
-      select id, email, password_hash, status, email_verified_at,
+      select id, email, password_hash, ${passwordVersion(sql)} as password_version, status, email_verified_at,
         case
-          when id = ${device?.userId ?? null} and date_trunc('second', password_changed_at) <= to_timestamp(${device?.issuedAt ?? 0})
-          then ${device?.id ?? strangers}::uuid
+          when id = ${own?.userId ?? null} and ${passwordVersion(sql)} = coalesce(${own?.passwordVersion ?? null}, ${passwordVersion(sql)})
+          then ${own?.id ?? strangers}::uuid
           else ${strangers}::uuid
         end as device_id
       from user_accounts
-      where lower(email) = lower(${email})
+      where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`lower(email) = lower(${whose.email})`}
     ),
     claimed as (
       insert into login_counters as counter (user_id, device_id, tries, window_ends_at)
@@ -60,22 +72,34 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
       where counter.window_ends_at <= now() or counter.tries < ${maxTries}
       returning user_id
     )
-    select id, email, password_hash as "passwordHash", status, email_verified_at is not null as "emailVerified",
+    select id, email, password_hash as "passwordHash", password_version as "passwordVersion", status, email_verified_at is not null as "emailVerified",
       device_id as "deviceId", exists (select from claimed) as claimed
     from account`
   return row
 }
 
-/** Gives a claim back that was never evaluated. */
+/**
+ * Holds the account until the transaction ends, if its password is still the one that was evaluated. Without it a login with the old
+ * password could open its session just after a change had ended them all.
+ */
+export async function holdPassword(
+  sql: Queryable,
+  { id, passwordVersion: evaluated }: Claim,
+): Promise<boolean> {
+  const rows = await sql`
+    select from user_accounts where id = ${id} and ${passwordVersion(sql)} = ${evaluated}
+    for no key update`
+  return rows.length === 1
+}
+
+/** Gives a claim back that was never evaluated. Of several at once none is lost: MERGE looks again at a row it had to wait for. */
 export async function releaseTry(sql: Queryable, { userId, deviceId }: Counter): Promise<void> {
   await sql`
-    with released as (
-      update login_counters set tries = tries - 1
-      where user_id = ${userId} and device_id = ${deviceId} and tries > 1
-      returning user_id
-    )
-    delete from login_counters
-    where user_id = ${userId} and device_id = ${deviceId} and tries = 1 and not exists (select from released)`
+    merge into login_counters counter
+    using (select ${userId}::uuid as user_id, ${deviceId}::uuid as device_id) claim
+    on counter.user_id = claim.user_id and counter.device_id = claim.device_id
+    when matched and counter.tries = 1 then delete
+    when matched then update set tries = counter.tries - 1`
 }
 
 /**

@@ -3,15 +3,16 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../database.ts'
 import type { PasswordHasher } from '../passwords/hasher.ts'
-import type { Device } from './device-tokens.ts'
 import {
   type Claim,
   type Counter,
   claimTry,
   clearCounter,
   lockWhenUsedUp,
+  type OwnCounter,
   releaseTry,
   strangers,
+  type Whose,
 } from './lockout-queries.ts'
 
 interface LockoutOptions {
@@ -40,17 +41,17 @@ export function createLockout({
 }: LockoutOptions) {
   return {
     /**
-     * Evaluates one try. Unknown, locked and wrong take the same time: each hashes once.
+     * Evaluates one try. Unknown, locked and wrong take the same time: each hashes once. A right one clears its counter here, not in
+     * the transaction that follows: trouble there must not lock its owner out.
      *
      * @throws Problem `overloaded`; such a try does not count
      */
-    async evaluate(email: string, password: string, device: Device | undefined) {
-      const account = await claimTry(sql, { email, device, maxTries, windowSeconds })
+    async evaluate(whose: Whose, password: string, own: OwnCounter | undefined) {
+      const account = await claimTry(sql, { whose, own, maxTries, windowSeconds })
+      const storedHash = account?.claimed ? account.passwordHash : undefined
       try {
-        const passwordMatches = await passwords.matches(
-          password,
-          account?.claimed ? account.passwordHash : undefined,
-        )
+        const passwordMatches = await passwords.matches(password, storedHash)
+        if (account && passwordMatches) await clearCounter(sql, counterOf(account))
         return { account, passwordMatches }
       } catch (error) {
         if (account?.claimed && error instanceof Problem) await releaseTry(sql, counterOf(account))
@@ -71,8 +72,6 @@ export function createLockout({
       })
       if (account.deviceId === strangers) await tellOwner(transaction, account.email, until)
     },
-
-    succeed: (transaction: Transaction, account: Claim) => clearCounter(transaction, counterOf(account)),
   }
 }
 

@@ -11,7 +11,7 @@ import { replaceHash } from '../passwords/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
 import type { Device, DeviceTokens } from './device-tokens.ts'
 import type { Lockout } from './lockout.ts'
-import { strangers } from './lockout-queries.ts'
+import { holdPassword, strangers } from './lockout-queries.ts'
 import { insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
 import { judgeLogin } from './rules.ts'
 
@@ -82,12 +82,16 @@ export function createAuthService(options: AuthOptions) {
      * password; `overloaded`
      */
     async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
-      const device = await deviceTokens.read(deviceToken)
-      const { account, passwordMatches } = await lockout.evaluate(email, password, device)
-      const outcome = judgeLogin({ account, passwordMatches, requireVerifiedEmail })
+      const known = await deviceTokens.read(deviceToken)
+      const { account, passwordMatches } = await lockout.evaluate({ email }, password, known)
       const rehashed = passwordMatches && account && (await passwords.rehash(password, account.passwordHash))
 
-      const opened = await sql.begin(async (transaction) => {
+      const { outcome, opened } = await sql.begin(async (transaction) => {
+        const stillMatches =
+          passwordMatches && account !== undefined && (await holdPassword(transaction, account))
+        const outcome = judgeLogin({ account, passwordMatches: stillMatches, requireVerifiedEmail })
+        if (account && stillMatches && rehashed)
+          await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, client })
         if (outcome !== 'succeeded' || !account) {
           const details = { reason: outcome }
@@ -100,15 +104,12 @@ export function createAuthService(options: AuthOptions) {
             details,
           })
           if (account && outcome === 'wrong_password') await lockout.fail(transaction, account, client)
-          if (account && passwordMatches) await lockout.succeed(transaction, account)
           if (account && outcome === 'email_unverified') {
             await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }
-          return undefined
+          return { outcome, opened: undefined }
         }
-        await lockout.succeed(transaction, account)
         const userId = account.id
-        if (rehashed) await replaceHash(transaction, userId, { from: account.passwordHash, to: rehashed })
         const { sessionId, refreshToken } = await sessions.open(transaction, userId, client)
         await insertAuditRow(transaction, {
           action: 'login.succeeded',
@@ -120,10 +121,14 @@ export function createAuthService(options: AuthOptions) {
         const entitlements = await selectEntitlements(transaction, userId)
         if (!entitlements)
           throw new Problem('invalid_credentials', { cause: 'the account went away while it logged in' })
+        const device = {
+          id: knownDevice(account.deviceId),
+          userId,
+          passwordVersion: account.passwordVersion,
+        }
         return {
-          bearer: { userId, sessionId, ...entitlements },
-          refreshToken,
-          deviceId: knownDevice(account.deviceId),
+          outcome,
+          opened: { bearer: { userId, sessionId, ...entitlements }, refreshToken, device },
         }
       })
 
@@ -133,10 +138,10 @@ export function createAuthService(options: AuthOptions) {
           cause: outcome,
         })
       }
-      const { bearer, refreshToken, deviceId } = opened
+      const { bearer, refreshToken } = opened
       return {
         tokens: await sessions.answer(bearer, refreshToken),
-        deviceToken: await deviceTokens.sign(bearer.userId, deviceId),
+        deviceToken: await deviceTokens.sign(opened.device),
       }
     },
   }

@@ -1,35 +1,120 @@
+import { ConfigError, variables } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { closeSeconds, createDatabase } from '../database.ts'
-import { createFirstKey } from './key-ring.ts'
+import { type Order, readOrder, UsageError, usage } from './command-line.ts'
+import { createFirstKey } from './first-key.ts'
+import { describeKeys } from './listing.ts'
 import { selectKeys } from './queries.ts'
-import { createSealing } from './sealing.ts'
+import { reseal } from './reseal.ts'
+import { keyUpkeepSeconds, keyWaits } from './rules.ts'
+import { createSealing, type Sealing } from './sealing.ts'
+import { createKeyService } from './service.ts'
+import { SealedKeyError } from './stored-key.ts'
 
-const usage = `npm run keys -- create   make the first signing key
-npm run keys -- list     show the keys
-`
+/** EX_USAGE of sysexits.h. */
+const usageExitCode = 64
 
-const config = configFromEnvironment(['DATABASE_URL', 'KEY_ENCRYPTION_KEY', 'LOG_LEVEL'])
-const sql = createDatabase({
-  url: config.DATABASE_URL,
-  poolMax: 1,
-  idleSeconds: 5,
-  connectSeconds: 10,
-  statementSeconds: 30,
-  log: createLog('keys', config.LOG_LEVEL),
-})
+/** What was asked for is well said, but cannot be done. */
+class RefusedError extends Error {}
 
-switch (process.argv[2]) {
-  case 'create': {
-    const kid = await createFirstKey(sql, createSealing(config.KEY_ENCRYPTION_KEY))
-    process.stdout.write(kid ? `Made the signing key ${kid}.\n` : 'There is a signing key already.\n')
-    break
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+/** The waits come from the same variables as the origins', which make the steps: `list` tells the truth where these agree. */
+async function carryOut(order: Order): Promise<void> {
+  const oldSealing = order.kind === 'reseal' ? sealingFromOldKey() : undefined
+  const config = configFromEnvironment(
+    [
+      'DATABASE_URL',
+      'LOG_LEVEL',
+      'KEY_ENCRYPTION_KEY',
+      'JWKS_CACHE_SECONDS',
+      'ACCESS_TOKEN_SECONDS',
+      'SERVICE_TOKEN_SECONDS',
+      'SIGNING_KEY_DAYS',
+    ],
+    function requireOldKey() {
+      if (order.kind === 'reseal' && !oldSealing)
+        throw new ConfigError(['OLD_KEY_ENCRYPTION_KEY must be the former KEY_ENCRYPTION_KEY'])
+    },
+  )
+  const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
+  const waits = keyWaits(config)
+  const sql = createDatabase({
+    url: config.DATABASE_URL,
+    poolMax: 1,
+    idleSeconds: 5,
+    connectSeconds: 10,
+    statementSeconds: 30,
+    log: createLog('keys', config.LOG_LEVEL),
+  })
+  const service = createKeyService({ sql, sealing, waits })
+  const operator = { ip: null, userAgent: 'npm run keys', requestId: crypto.randomUUID() }
+  try {
+    switch (order.kind) {
+      case 'create': {
+        const kid = await createFirstKey(sql, sealing, operator)
+        return void say(kid ? `Made the signing key ${kid}.` : 'There is a signing key already.')
+      }
+      case 'list': {
+        for (const line of describeKeys(await selectKeys(sql), waits)) say(line)
+        return
+      }
+      case 'rotate': {
+        const kid = await service.publishSuccessor(operator)
+        if (!kid) throw new RefusedError('A successor is published already, or no key signs: see list.')
+        return void say(`Published ${kid}. It signs in ${waits.published} s, by the origins' upkeep.`)
+      }
+      case 'revoke': {
+        const { kid, evenInUse } = order
+        const outcome = await service.revoke(kid, { evenInUse }, operator)
+        switch (outcome.kind) {
+          case 'unknown':
+            throw new RefusedError(`There is no key ${kid}.`)
+          case 'in_use':
+            throw new RefusedError(
+              `${kid} is ${outcome.state}: without it every token that it signed is refused. Add --now to revoke it all the same.`,
+            )
+          case 'revoked':
+            say(`Revoked ${kid}, which was ${outcome.state}.`)
+            if (outcome.signing) say(`${outcome.signing} signs now.`)
+            if (outcome.state !== 'published')
+              say(
+                `Origins follow within ${keyUpkeepSeconds} s, gateways within ${2 * config.JWKS_CACHE_SECONDS} s of that. ` +
+                  'After a leak restart the origins, then the gateways: docs/runbooks/keys.md.',
+              )
+            return
+        }
+        return
+      }
+      case 'reseal': {
+        const from = oldSealing ?? sealing
+        const { resealed, kept, lost } = await reseal(sql, { from, to: sealing }, operator)
+        say(`Resealed ${resealed}, found ${kept} under KEY_ENCRYPTION_KEY already.`)
+        if (lost > 0) say(`${lost} mails open under neither key and will not be sent.`)
+      }
+    }
+  } finally {
+    await sql.end({ timeout: closeSeconds })
   }
-  case 'list':
-    for (const { kid, state } of await selectKeys(sql)) process.stdout.write(`${kid}  ${state}\n`)
-    break
-  default:
-    process.stderr.write(usage)
-    process.exitCode = 64
 }
-await sql.end({ timeout: closeSeconds })
+
+/** Read here and nowhere else: no service needs it, so it is no variable of theirs. */
+function sealingFromOldKey(): Sealing | undefined {
+  const { data } = variables.KEY_ENCRYPTION_KEY.safeParse(process.env.OLD_KEY_ENCRYPTION_KEY)
+  return data && createSealing(data)
+}
+
+try {
+  await carryOut(readOrder(process.argv.slice(2)))
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`${error.message}\n\n${usage}`)
+    process.exitCode = usageExitCode
+  } else if (error instanceof RefusedError || error instanceof SealedKeyError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+  } else {
+    throw error
+  }
+}

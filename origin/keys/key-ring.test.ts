@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/servers/test-database.ts'
 import { closeSeconds, createDatabase, type Sql } from '../database.ts'
-import { createFirstKey, createKeyRing } from './key-ring.ts'
+import { createFirstKey } from './first-key.ts'
+import { createKeyRing } from './key-ring.ts'
 import { createSealing, type Sealing } from './sealing.ts'
 
 let database: TestDatabase

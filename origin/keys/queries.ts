@@ -1,28 +1,131 @@
 import type { PublicJwk } from '../../shared/keys.ts'
-import type { Sql } from '../database.ts'
+import type { Queryable } from '../database.ts'
+import type { KeyState } from './rules.ts'
 
-export type KeyState = 'published' | 'signing' | 'retiring'
-
-export interface StoredKey {
+export interface NewKey {
   kid: string
-  state: KeyState
   publicJwk: PublicJwk
   sealedPrivateJwk: Uint8Array
 }
 
-export async function selectKeys(sql: Sql): Promise<StoredKey[]> {
+export interface StoredKey extends NewKey {
+  state: KeyState
+  stateSince: Date
+}
+
+export async function selectKeys(sql: Queryable): Promise<StoredKey[]> {
   return sql<StoredKey[]>`
-    select kid, state, public_jwk as "publicJwk", sealed_private_jwk as "sealedPrivateJwk"
+    select kid, state, state_since as "stateSince", public_jwk as "publicJwk", sealed_private_jwk as "sealedPrivateJwk"
     from signing_keys
     order by created_at`
 }
 
+export async function selectNow(sql: Queryable): Promise<Date> {
+  const [row] = await sql<[{ now: Date }]>`select now()`
+  return row.now
+}
+
 /** @returns whether it became the signing key; false where another replica's key came first */
-export async function insertFirstSigningKey(sql: Sql, key: Omit<StoredKey, 'state'>): Promise<boolean> {
-  const rows = await sql`
+export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promise<boolean> {
+  const { count } = await sql`
     insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
     values (${key.kid}, 'signing', ${sql.json(key.publicJwk)}, ${key.sealedPrivateJwk})
-    on conflict (state) where state = 'signing' do nothing
+    on conflict (state) where state = 'signing' do nothing`
+  return count === 1
+}
+
+/**
+ * Holds on to the key that has signed for `forSeconds` until the transaction ends: who comes meanwhile waits here, and sees in his next
+ * statement what became of it.
+ *
+ * @returns false where there is none
+ */
+export async function lockSigningKey(sql: Queryable, forSeconds: number): Promise<boolean> {
+  const { count } = await sql`
+    select from signing_keys
+    where state = 'signing' and state_since <= now() - make_interval(secs => ${forSeconds})
+    for update`
+  return count === 1
+}
+
+/** Call it with the signing key locked. @returns false where a key is published already */
+export async function insertPublishedKey(sql: Queryable, key: NewKey): Promise<boolean> {
+  const { count } = await sql`
+    insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
+    select ${key.kid}, 'published', ${sql.json(key.publicJwk)}::jsonb, ${key.sealedPrivateJwk}::bytea
+    where not exists (select from signing_keys where state = 'published')`
+  return count === 1
+}
+
+/** @returns the kid that retires now; undefined where `successor` has not been published for `waitSeconds` */
+export async function retireSigningKey(
+  sql: Queryable,
+  { successor, waitSeconds }: { successor: string; waitSeconds: number },
+): Promise<string | undefined> {
+  const [row] = await sql<{ kid: string }[]>`
+    update signing_keys set state = 'retiring', state_since = now()
+    where state = 'signing' and exists (
+      select from signing_keys
+      where kid = ${successor} and state = 'published' and state_since <= now() - make_interval(secs => ${waitSeconds})
+    )
     returning kid`
-  return rows.length === 1
+  return row?.kid
+}
+
+/**
+ * @param kid the key that may sign; without it, the published one, of which there is at most one
+ * @returns the kid that signs now; undefined where there is none
+ */
+export async function promotePublishedKey(sql: Queryable, kid?: string): Promise<string | undefined> {
+  const [row] = await sql<{ kid: string }[]>`
+    update signing_keys set state = 'signing', state_since = now()
+    where state = 'published' and kid = coalesce(${kid ?? null}, kid)
+    returning kid`
+  return row?.kid
+}
+
+/** @returns false where it has not been retiring for `waitSeconds`, or is gone */
+export async function deleteRetiredKey(
+  sql: Queryable,
+  { kid, waitSeconds }: { kid: string; waitSeconds: number },
+): Promise<boolean> {
+  const { count } = await sql`
+    delete from signing_keys
+    where kid = ${kid} and state = 'retiring' and state_since <= now() - make_interval(secs => ${waitSeconds})`
+  return count === 1
+}
+
+/** @returns the state it was in; undefined where no key of this id is in one of `states` */
+export async function deleteKey(
+  sql: Queryable,
+  kid: string,
+  states: readonly KeyState[],
+): Promise<KeyState | undefined> {
+  const [row] = await sql<{ state: KeyState }[]>`
+    delete from signing_keys where kid = ${kid} and state in ${sql([...states])} returning state`
+  return row?.state
+}
+
+/** A value under KEY_ENCRYPTION_KEY, and the name it is sealed under. */
+export interface SealedRow {
+  table: 'signing_keys' | 'mail_outbox'
+  id: string
+  name: string
+  sealed: Uint8Array
+}
+
+/** Every one there is, held on to until the transaction ends. */
+export async function lockSealedRows(sql: Queryable): Promise<SealedRow[]> {
+  const keys = await sql<SealedRow[]>`
+    select 'signing_keys' as table, kid as id, kid as name, sealed_private_jwk as sealed from signing_keys for update`
+  const mails = await sql<SealedRow[]>`
+    select 'mail_outbox' as table, id::text, 'mail_outbox:' || recipient as name, sealed_body as sealed
+    from mail_outbox for update`
+  return [...keys, ...mails]
+}
+
+export async function updateSealed(sql: Queryable, { table, id, sealed }: SealedRow): Promise<void> {
+  if (table === 'signing_keys')
+    await sql`update signing_keys set sealed_private_jwk = ${sealed} where kid = ${id}`
+  else await sql`update mail_outbox set sealed_body = ${sealed} where id = ${id}`
 }

@@ -24,9 +24,11 @@ export function createPasswordRoutes({ passwords, deviceTokens, minLength }: Pas
     const { sub, sid, email } = requireUser(c.get('user'))
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }
-    await passwords.change(owner, { email, currentPassword, newPassword }, c.get('client'))
+    const change = { email, currentPassword, newPassword }
+    const passwordVersion = await passwords.change(owner, change, c.get('client'))
     // The change made every known device a stranger; this one has just proven itself.
-    setDeviceCookie(c, await deviceTokens.sign(sub, crypto.randomUUID()))
+    const device = { id: crypto.randomUUID(), userId: sub, passwordVersion }
+    setDeviceCookie(c, await deviceTokens.sign(device))
     return c.body(null, 204)
   })
 

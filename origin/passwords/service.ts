@@ -1,9 +1,10 @@
 import { Problem } from '../../shared/errors.ts'
 import { spendLinkTokens } from '../accounts/link-queries.ts'
 import type { LinkTokens } from '../accounts/link-tokens.ts'
+import { updateEmailVerified } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Lockout } from '../auth/lockout.ts'
-import { clearCounters } from '../auth/lockout-queries.ts'
+import { clearCounters, holdPassword } from '../auth/lockout-queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import type { Mail } from '../mail/service.ts'
@@ -42,17 +43,20 @@ export function createPasswordService({
      * Changes the password of somebody signed in and ends their other sessions. Tries count against the session, so that a stolen
      * access token cannot try on and locks nobody else out.
      *
+     * @returns the new password's version
      * @throws Problem `validation_failed` naming the field, the same for wrong and locked; `overloaded`
      */
     async change(
       { userId, sessionId }: SessionOwner,
       { email, currentPassword, newPassword }: Change,
       client: Client,
-    ) {
-      const device = { id: sessionId, userId, issuedAt: Math.floor(Date.now() / 1000) }
-      const { account, passwordMatches } = await lockout.evaluate(email, currentPassword, device)
-      if (!account || !passwordMatches) {
-        await sql.begin(async (transaction) => {
+    ): Promise<string> {
+      const own = { id: sessionId, userId }
+      const { account, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, own)
+      const passwordHash =
+        passwordMatches && (await passwords.hashNew(newPassword, { email, field: '/new_password' }))
+      const passwordVersion = await sql.begin(async (transaction) => {
+        if (!account || !passwordHash || !(await holdPassword(transaction, account))) {
           const details = { reason: 'wrong_password' }
           await insertAuditRow(transaction, {
             action: 'password.change_refused',
@@ -63,16 +67,9 @@ export function createPasswordService({
             details,
           })
           if (account?.claimed) await lockout.fail(transaction, account, client)
-        })
-        mail.nudge()
-        throw new Problem('validation_failed', {
-          members: { errors: [{ pointer: '/current_password', detail: 'is wrong' }] },
-        })
-      }
-      const passwordHash = await passwords.hashNew(newPassword, { email, field: '/new_password' })
-      await sql.begin(async (transaction) => {
-        await lockout.succeed(transaction, account)
-        await updatePassword(transaction, userId, passwordHash)
+          return undefined
+        }
+        const version = await updatePassword(transaction, userId, passwordHash)
         await spendLinkTokens(transaction, 'password_reset', userId)
         await sessions.endMany(transaction, userId, sessionId, 'password_changed', client)
         await insertAuditRow(transaction, {
@@ -83,8 +80,15 @@ export function createPasswordService({
           client,
         })
         await mail.enqueue(transaction, account.email, mail.messages.passwordChanged())
+        return version
       })
+      if (passwordVersion === undefined) {
+        throw new Problem('validation_failed', {
+          members: { errors: [{ pointer: '/current_password', detail: 'is wrong' }] },
+        })
+      }
       mail.nudge()
+      return passwordVersion
     },
 
     /** Mails a link where there is an account. Answers nothing either way, so there is nothing to tell them apart by. */
@@ -111,18 +115,18 @@ export function createPasswordService({
       const owner = await linkTokens.owner(sql, 'password_reset', token)
       if (!owner) throw new Problem('link_invalid')
       const passwordHash = await passwords.hashNew(newPassword, { email: owner.email, field: '/password' })
-      const done = await sql.begin(async (transaction) => {
-        const userId = await linkTokens.spend(transaction, 'password_reset', token)
-        if (!userId) return false
+      const { userId } = owner
+      await sql.begin(async (transaction) => {
+        // The account's row first: two links of one account would wait for each other the other way round.
         await updatePassword(transaction, userId, passwordHash)
+        if (!(await linkTokens.spend(transaction, 'password_reset', token))) throw new Problem('link_invalid')
         await spendLinkTokens(transaction, 'password_reset', userId)
         await clearCounters(transaction, userId)
         await sessions.endMany(transaction, userId, undefined, 'password_reset', client)
+        await updateEmailVerified(transaction, userId)
         await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, client })
         await mail.enqueue(transaction, owner.email, mail.messages.passwordChanged())
-        return true
       })
-      if (!done) throw new Problem('link_invalid')
       mail.nudge()
     },
   }

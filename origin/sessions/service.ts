@@ -76,9 +76,8 @@ export function createSessionService(options: SessionOptions) {
     endMany,
 
     /**
-     * Opens a session inside a login's transaction. Where that is one too many, the one used longest ago ends.
-     *
-     * The race we accept: two logins at once may leave one session too many until the next.
+     * Opens a session inside a login's transaction. Where that is one too many, the one used longest ago ends; logins of one account
+     * hold its row, so that none overlooks another's.
      */
     async open(transaction: Transaction, userId: string, client: Client) {
       const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, client })

@@ -3,11 +3,11 @@ import { configFromEnvironment } from '../../../shared/node/environment.ts'
 import { createLog } from '../../../shared/node/log.ts'
 import { serveUntilStopped } from '../../../shared/node/serve.ts'
 import { buildGateway } from '../../build.ts'
-import { gatewayVariables, requireRedisInProduction } from '../../config.ts'
+import { gatewayVariables } from '../../config.ts'
 import { createCounting } from './counting.ts'
 import { createTransport } from './transport.ts'
 
-const config = configFromEnvironment(gatewayVariables, requireRedisInProduction)
+const config = configFromEnvironment(gatewayVariables)
 const log = createLog('gateway', config.LOG_LEVEL)
 const now = Date.now
 const counting = createCounting({ redisUrl: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, now, log })

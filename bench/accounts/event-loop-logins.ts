@@ -1,0 +1,98 @@
+import { createHmac } from 'node:crypto'
+import bcrypt from 'bcryptjs'
+import { Hono } from 'hono'
+import { createLinkTokens } from '../../origin/accounts/link-tokens.ts'
+import { createDeviceTokens } from '../../origin/auth/device-tokens.ts'
+import { createLockout } from '../../origin/auth/lockout.ts'
+import { createAuthRoutes } from '../../origin/auth/routes.ts'
+import { createAuthService } from '../../origin/auth/service.ts'
+import type { OriginConfig } from '../../origin/build.ts'
+import { believeGateway, type OriginEnv, requireGateway } from '../../origin/caller.ts'
+import type { Sql } from '../../origin/database.ts'
+import { createMessages } from '../../origin/mail/messages.ts'
+import type { Mail } from '../../origin/mail/service.ts'
+import type { PasswordHasher } from '../../origin/passwords/hasher.ts'
+import { createAccessTokens } from '../../origin/sessions/access-tokens.ts'
+import { createRefreshCookie } from '../../origin/sessions/refresh-cookie.ts'
+import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
+import { createSessionService } from '../../origin/sessions/service.ts'
+import { Problem, problemResponse } from '../../shared/errors.ts'
+import { createAssertionOpener } from '../../shared/identity.ts'
+import type { Log } from '../../shared/log.ts'
+import { requestLog } from '../../shared/request-log.ts'
+import { createOneKey } from './one-key.ts'
+
+/**
+ * The origin's login without its pool: hashed on the event loop by bcryptjs's own promises, which give way every 100 ms. That is what
+ * its manual shows, and kinder to other requests than the synchronous form.
+ */
+export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: Log) {
+  const hasher = await createEventLoopHasher(config.PASSWORD_DIGEST_KEY, config.PASSWORD_HASH_COST)
+  const mail = mailNobody(config.FRONTEND_URL)
+  const auth = createAuthService({
+    sql,
+    passwords: {
+      hashNew: (password) => hasher.hash(password),
+      rehash: async () => undefined,
+    },
+    lockout: createLockout({
+      sql,
+      passwords: hasher,
+      maxTries: config.LOCKOUT_TRIES,
+      windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
+      lockSeconds: config.LOCKOUT_SECONDS,
+      tellOwner: async () => {},
+    }),
+    sessions: createSessionService({
+      sql,
+      accessTokens: createAccessTokens({
+        keys: await createOneKey(),
+        issuer: config.ISSUER_URL,
+        audience: config.ACCESS_TOKEN_AUDIENCE,
+        lifeSeconds: config.ACCESS_TOKEN_SECONDS,
+      }),
+      refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
+      idleSeconds: config.REFRESH_TOKEN_SECONDS,
+      absoluteSeconds: config.SESSION_SECONDS,
+      graceSeconds: config.REFRESH_GRACE_SECONDS,
+      perUser: config.SESSIONS_PER_USER,
+    }),
+    deviceTokens: createDeviceTokens(config.DEVICE_COOKIE_KEY),
+    linkTokens: createLinkTokens(mail),
+    mail,
+    requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
+  })
+  const openAssertion = await createAssertionOpener({
+    keys: config.ASSERTION_PUBLIC_JWKS.keys,
+    audience: 'origin',
+  })
+  const refreshCookie = createRefreshCookie({ origins: [], maxAgeSeconds: config.REFRESH_TOKEN_SECONDS })
+
+  const app = new Hono<OriginEnv>()
+  app.use(requestLog(log), believeGateway(openAssertion), requireGateway)
+  app.route('/auth', createAuthRoutes({ auth, refreshCookie, passwordMinLength: config.PASSWORD_MIN_LENGTH }))
+  app.onError((error, c) => {
+    const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
+    return problemResponse(problem, c.get('requestId'))
+  })
+  return app
+}
+
+async function createEventLoopHasher(digestKey: Uint8Array, cost: number): Promise<PasswordHasher> {
+  const digest = (password: string) =>
+    createHmac('sha256', digestKey).update(password.normalize('NFC')).digest('base64')
+  const nobodysHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
+  return {
+    hash: (password) => bcrypt.hash(digest(password), cost),
+    async matches(password, storedHash) {
+      const same = await bcrypt.compare(digest(password), storedHash ?? nobodysHash)
+      return same && storedHash !== undefined
+    },
+    isOutdated: () => false,
+  }
+}
+
+/** Nobody registers or is locked out in a bench. */
+function mailNobody(frontendUrl: string): Mail {
+  return { messages: createMessages(frontendUrl), enqueue: async () => {}, nudge: () => {} }
+}

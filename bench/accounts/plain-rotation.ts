@@ -1,0 +1,39 @@
+import type { Sql } from '../../origin/database.ts'
+import { selectEntitlements } from '../../origin/entitlements/queries.ts'
+import { type Bearer, insertRefreshToken, type SessionOwner } from '../../origin/sessions/queries.ts'
+
+type Successor = Parameters<typeof insertRefreshToken>[2]
+
+/**
+ * Rotation as one would first write it: a transaction, its statements one after another. The same checks, and the same rows
+ * afterwards, as `rotateRefreshToken`.
+ *
+ * @param touchSession false leaves `last_used_at` as it is: a statement less, and less done
+ */
+export async function rotatePlainly(
+  sql: Sql,
+  hash: Uint8Array,
+  successor: Successor,
+  { touchSession }: { touchSession: boolean },
+): Promise<Bearer | undefined> {
+  const bearer = await sql.begin(async (transaction) => {
+    const [token] = await transaction<[(SessionOwner & { id: string })?]>`
+      select tokens.id, session.id as "sessionId", session.user_id as "userId"
+      from tokens
+      join sessions session on session.id = tokens.session_id
+      join user_accounts account on account.id = session.user_id
+      where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
+        and tokens.spent_at is null and tokens.expires_at > now()
+        and session.ended_at is null and session.expires_at > now()
+        and account.status = 'active'
+      for update of tokens`
+    if (!token) return undefined
+    const { id, sessionId, userId } = token
+    await transaction`update tokens set spent_at = now() where id = ${id}`
+    if (touchSession) await transaction`update sessions set last_used_at = now() where id = ${sessionId}`
+    await insertRefreshToken(transaction, sessionId, successor)
+    const entitlements = await selectEntitlements(transaction, userId)
+    return entitlements && { userId, sessionId, ...entitlements }
+  })
+  return bearer as Bearer | undefined
+}

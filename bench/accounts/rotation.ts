@@ -1,0 +1,134 @@
+import { originVariables } from '../../origin/config.ts'
+import type { Sql } from '../../origin/database.ts'
+import { createAccessTokens } from '../../origin/sessions/access-tokens.ts'
+import { rotateRefreshToken } from '../../origin/sessions/queries.ts'
+import { createRefreshTokens, hashToken } from '../../origin/sessions/refresh-tokens.ts'
+import { createSessionService } from '../../origin/sessions/service.ts'
+import { readConfig } from '../../shared/config.ts'
+import { closedLoop } from '../common/load.ts'
+import { familyProcessorMs, ownProcessorMs } from '../common/processor-time.ts'
+import { figure, spread } from '../common/report.ts'
+import { median } from '../common/statistics.ts'
+import { createOneKey } from './one-key.ts'
+import type { BenchPart } from './part.ts'
+import { rotatePlainly } from './plain-rotation.ts'
+import { addAccounts, addSessions, client, openDatabase } from './seed.ts'
+
+const clientCounts = [1, 8, 32]
+const sizes = {
+  short: { sessions: 5000, rounds: 3, roundMs: 500 },
+  full: { sessions: 50_000, rounds: 9, roundMs: 3000 },
+}
+
+/** A round never does more, so that a machine of any speed writes a bounded number of rows. */
+const maxRotations = 100_000
+
+/** Spends a token and stores its successor; undefined where that did not happen. */
+type Rotate = (token: string, successor: string) => Promise<unknown>
+
+/**
+ * Refresh rotation in this process, which is then the origin: there is no HTTP in it, and of the loop that drives it a few
+ * microseconds.
+ */
+export const rotationBench: BenchPart = async ({ server, secrets, isFull, report }) => {
+  const { sessions, rounds, roundMs } = isFull ? sizes.full : sizes.short
+  const url = await server.createDatabase('bench_rotation')
+  const sql = await openDatabase(url)
+  const config = readConfig(originVariables, { ...secrets, DATABASE_URL: url })
+  const refreshTokens = createRefreshTokens(config.REFRESH_TOKEN_KEY)
+  const variants = await createVariants(sql, config)
+
+  const userIds = await addAccounts(sql, { prefix: 'r', count: sessions, passwordHash: 'none' })
+  const live = userIds.map(() => refreshTokens.first())
+  await addSessions(sql, userIds, live)
+
+  let turn = 0
+  /** Each takes the session whose turn it is: far more of them than clients, so that no two meet at one. */
+  async function rotateNext(rotate: Rotate) {
+    const session = turn++ % sessions
+    const token = live[session] as string
+    const successor = refreshTokens.successorOf(token)
+    if (!(await rotate(token, successor))) throw new Error('A rotation was refused: the bench is wrong.')
+    live[session] = successor
+  }
+
+  const measured = new Map<string, Record<'perSecond' | 'originMs' | 'postgresMs', number>[]>()
+  for (const clients of clientCounts) {
+    for (let round = 0; round <= rounds; round++) {
+      for (const [variant, rotate] of Object.entries(variants)) {
+        const before = { origin: ownProcessorMs(), postgres: familyProcessorMs(server.pid) }
+        const { done, elapsedMs } = await closedLoop({ clients, count: maxRotations, maxMs: roundMs }, () =>
+          rotateNext(rotate),
+        )
+        const row = {
+          perSecond: (done * 1000) / elapsedMs,
+          originMs: (ownProcessorMs() - before.origin) / done,
+          postgresMs: (familyProcessorMs(server.pid) - before.postgres) / done,
+        }
+        // The first round opens connections and prepares statements.
+        if (round === 0) continue
+        report.raw({ part: 'rotation', variant, clients, round, done, elapsedMs, ...row })
+        measured.set(`${variant} ${clients}`, [...(measured.get(`${variant} ${clients}`) ?? []), row])
+      }
+    }
+  }
+  await sql.end()
+
+  report.heading('Refresh rotation')
+  report.text(
+    `Medians of ${rounds} interleaved rounds of ${roundMs} ms over ${sessions} sessions (lowest-highest); processor time of ` +
+      'this process and of the whole server, microseconds a rotation.\n',
+  )
+  report.table([
+    ['form', 'clients', 'rotations/s', 'origin µs', 'Postgres µs', 'both µs'],
+    ...clientCounts.flatMap((clients) =>
+      Object.keys(variants).map((variant) => {
+        const rows = measured.get(`${variant} ${clients}`) ?? []
+        const rates = rows.map(({ perSecond }) => perSecond)
+        const originUs = median(rows.map(({ originMs }) => originMs * 1000))
+        const postgresUs = median(rows.map(({ postgresMs }) => postgresMs * 1000))
+        return [
+          variant,
+          clients,
+          spread(Math.min(...rates), median(rates), Math.max(...rates)),
+          figure(originUs),
+          figure(postgresUs),
+          figure(originUs + postgresUs),
+        ]
+      }),
+    ),
+  ])
+}
+
+async function createVariants(
+  sql: Sql,
+  config: ReturnType<typeof readConfig<(typeof originVariables)[number]>>,
+): Promise<Record<string, Rotate>> {
+  const idleSeconds = config.REFRESH_TOKEN_SECONDS
+  const { refresh } = createSessionService({
+    sql,
+    accessTokens: createAccessTokens({
+      keys: await createOneKey(),
+      issuer: config.ISSUER_URL,
+      audience: config.ACCESS_TOKEN_AUDIENCE,
+      lifeSeconds: config.ACCESS_TOKEN_SECONDS,
+    }),
+    refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
+    idleSeconds,
+    absoluteSeconds: config.SESSION_SECONDS,
+    graceSeconds: config.REFRESH_GRACE_SECONDS,
+    perUser: config.SESSIONS_PER_USER,
+  })
+  const stored = (token: string) => ({ hash: hashToken(token), lifeSeconds: idleSeconds, client })
+
+  return {
+    'one statement (ours)': (token, successor) =>
+      rotateRefreshToken(sql, hashToken(token), stored(successor)),
+    'plain: BEGIN, 5 statements, COMMIT': (token, successor) =>
+      rotatePlainly(sql, hashToken(token), stored(successor), { touchSession: true }),
+    'plain without last_used_at: 4 statements': (token, successor) =>
+      rotatePlainly(sql, hashToken(token), stored(successor), { touchSession: false }),
+    'ours as a service, with signing': async (token, successor) =>
+      (await refresh(token, client)).refresh_token === successor,
+  }
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { generateSecrets } from '../../dev/secrets.ts'
+import { startDurablePostgres } from '../common/durable-postgres.ts'
+import { machineFacts } from '../common/machine.ts'
+import { createReport } from '../common/report.ts'
+import { loginTimingBench } from './login-timing.ts'
+import { loginsBench } from './logins.ts'
+import { meUnderFloodBench } from './me-under-flood.ts'
+import type { BenchPart } from './part.ts'
+import { rotationBench } from './rotation.ts'
+import { openDatabase } from './seed.ts'
+
+/**
+ * `npm run bench:accounts`: how fast the origin's accounts are, on a PostgreSQL of its own. `--full` for long rounds, `--only NAME` for
+ * one part (repeatable), `--out FILE` for where the raw rows go.
+ */
+
+const parts: Record<string, BenchPart> = {
+  rotation: rotationBench,
+  logins: loginsBench,
+  'me-under-flood': meUnderFloodBench,
+  'login-timing': loginTimingBench,
+}
+
+const { full, only, out } = parseArgs({
+  options: {
+    full: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: Object.keys(parts) },
+    out: { type: 'string', default: join(import.meta.dirname, 'results', `${Date.now()}.jsonl`) },
+  },
+}).values
+const unknown = only.filter((name) => !(name in parts))
+if (unknown.length > 0) throw new Error(`There is no part ${unknown}; there are ${Object.keys(parts)}.`)
+
+/** Whatever hangs, the bench does not: the guards of the servers see us go, and end them. */
+const limitMs = (full ? 60 : 8) * 60_000
+setTimeout(() => {
+  process.stderr.write(`The bench took longer than ${limitMs / 60_000} minutes.\n`)
+  process.exit(1)
+}, limitMs).unref()
+
+const startedAt = performance.now()
+const server = await startDurablePostgres()
+try {
+  const report = createReport(out)
+  const sql = await openDatabase(await server.createDatabase('bench_facts'))
+  const facts = await machineFacts(sql)
+  await sql.end()
+  const command = ['node bench/accounts/run.ts', ...process.argv.slice(2)].join(' ')
+  report.raw({ part: 'facts', command, at: new Date().toISOString(), ...facts })
+  report.text(`# Accounts: ${command}\n`)
+  report.table([['fact', 'value'], ...Object.entries(facts)])
+
+  const secrets = await generateSecrets()
+  for (const name of only) await parts[name]?.({ server, secrets, isFull: full, report })
+  report.text(`\n${Math.round((performance.now() - startedAt) / 1000)} s; raw rows in ${out}`)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  process.exitCode = 1
+} finally {
+  await server.stop()
+}
+// What a part that failed left open keeps nothing alive.
+process.exit()

@@ -1,0 +1,131 @@
+import { fileURLToPath } from 'node:url'
+import { Agent, request } from 'undici'
+import type { Secrets } from '../../dev/secrets.ts'
+import type { Identity } from '../../shared/claims.ts'
+import { assertionHeader } from '../../shared/headers.ts'
+import { assertionLifeSeconds, sealAssertion } from '../../shared/identity.ts'
+import { importKey, privateJwkSchema } from '../../shared/keys.ts'
+import { startChildServer } from '../../test/servers/child-server.ts'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../test/servers/temporary-folder.ts'
+import { password } from './seed.ts'
+
+interface StartOptions {
+  databaseUrl: string
+  secrets: Secrets
+  /** bcrypt's log2 of rounds. */
+  cost: number
+  threads: number
+  hashing?: 'pool' | 'event-loop'
+}
+
+export interface Answer {
+  status: number
+  retryAfter: string | undefined
+  ms: number
+}
+
+export type BenchOrigin = Awaited<ReturnType<typeof startOrigin>>
+
+const entry = fileURLToPath(new URL('./origin-process.ts', import.meta.url))
+
+/** Before the origin stops to believe an assertion, with room for a long answer. */
+const resealMs = (assertionLifeSeconds * 1000) / 2
+
+/** The origin as a process of its own on a loopback port, for as long as the work takes, and what a gateway would call it by. */
+export async function withOrigin<Result>(
+  options: StartOptions,
+  work: (origin: BenchOrigin) => Promise<Result>,
+): Promise<Result> {
+  const origin = await startOrigin(options)
+  try {
+    return await work(origin)
+  } finally {
+    await origin.kill()
+  }
+}
+
+async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'pool' }: StartOptions) {
+  const folder = await createTemporaryFolder('origin')
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  const child = await startChildServer({
+    command: process.execPath,
+    args: [entry, '--cost', `${cost}`, '--hashing', hashing],
+    folder,
+    env: {
+      ...secrets,
+      PATH: process.env.PATH,
+      NODE_ENV: 'test',
+      DATABASE_URL: databaseUrl,
+      ORIGIN_PORT: `${port}`,
+      PASSWORD_HASH_THREADS: `${threads}`,
+    },
+    endSignal: 'SIGTERM',
+    ping: async () => {
+      if (!(await fetch(`${url}/live`)).ok) throw new Error('not live')
+    },
+  })
+  // As many connections as there are requests: none waits here for another's answer.
+  const agent = new Agent({ connections: null, headersTimeout: 0, bodyTimeout: 0 })
+  const key = await importKey(privateJwkSchema.parse(JSON.parse(secrets.ASSERTION_PRIVATE_JWK)))
+
+  /** One assertion for many requests, as the gateway does it. */
+  function createSeal(user: Identity | null) {
+    let sealed: Promise<string> | undefined
+    let sealedAt = 0
+    return function seal(): Promise<string> {
+      if (!sealed || performance.now() - sealedAt > resealMs) {
+        const nowSeconds = Math.floor(Date.now() / 1000)
+        const expiresAtSeconds = nowSeconds + assertionLifeSeconds
+        sealed = sealAssertion(user, { key, audience: 'origin', nowSeconds, expiresAtSeconds })
+        sealedAt = performance.now()
+      }
+      return sealed
+    }
+  }
+  const sealNobody = createSeal(null)
+
+  async function ask(path: string, sealed: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
+    const startedAt = performance.now()
+    const answer = await request(url + path, {
+      dispatcher: agent,
+      method: body ? 'POST' : 'GET',
+      headers: {
+        [assertionHeader]: sealed,
+        'x-forwarded-for': '203.0.113.7',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    })
+    await answer.body.dump()
+    return {
+      status: answer.statusCode,
+      retryAfter: answer.headers['retry-after']?.toString(),
+      ms: performance.now() - startedAt,
+    }
+  }
+
+  return {
+    pid: child.pid,
+
+    /** @param given by default the right one */
+    login: async (email: string, given = password, signal?: AbortSignal) =>
+      ask('/auth/login', await sealNobody(), { email, password: given }, signal),
+
+    /** @returns a function that asks for one user's profile */
+    createMe(user: Identity) {
+      const seal = createSeal(user)
+      return async (signal?: AbortSignal) => ask('/v1/me', await seal(), undefined, signal)
+    },
+
+    /** At once: a flooded event loop would take minutes to drain, and nobody waits for its answers any more. */
+    async kill() {
+      child.signal('SIGKILL')
+      await child.end()
+      await agent.destroy()
+      await removeFolder(folder)
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import postgres from 'postgres'
+import { startChildServer } from '../../test/servers/child-server.ts'
+import { databaseUrl } from '../../test/servers/database-url.ts'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { startPostgres } from '../../test/servers/postgres.ts'
+import { sleep } from './load.ts'
+
+export interface DurablePostgres {
+  /** Of the postmaster, whose children all other processes of the server are. */
+  pid: number
+  /** Makes an empty database. */
+  createDatabase(name: string): Promise<string>
+  stop(): Promise<void>
+}
+
+const exitTimeoutMs = 10_000
+const exitPollMs = 20
+
+/**
+ * A PostgreSQL server of our own with the settings a server has by default, above all `fsync`, without which a commit costs next to
+ * nothing. The tests' server has it off on its command line, which no ALTER SYSTEM overrides: so its cluster is
+ * started once more without. Linux alone, as are the processor times that are read of it.
+ *
+ * @throws Error where TEST_DATABASE_URL names a server that is not ours to restart
+ */
+export async function startDurablePostgres(): Promise<DurablePostgres> {
+  if (process.env.TEST_DATABASE_URL)
+    throw new Error('The bench reads processor times of its own PostgreSQL server: unset TEST_DATABASE_URL.')
+  const forTests = await startPostgres()
+  try {
+    const dataDir = await ask(forTests.url, "select current_setting('data_directory') as answer")
+    const firstPid = Number.parseInt(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
+    const command = readlinkSync(`/proc/${firstPid}/exe`)
+    await endProcess(firstPid)
+
+    const port = await findFreePort()
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+    const { uid, gid } = statSync(dataDir)
+    const server = await startChildServer({
+      command,
+      args: ['-D', dataDir, '-p', `${port}`, '-c', 'listen_addresses=127.0.0.1', '-k', ''],
+      folder: dirname(dataDir),
+      user: process.getuid?.() === 0 ? { uid, gid } : undefined,
+      endSignal: 'SIGINT',
+      ping: async () => void (await ask(url, 'select 1 as answer')),
+    })
+    return {
+      pid: server.pid,
+      async createDatabase(name) {
+        await ask(url, `create database ${name}`)
+        return databaseUrl(url, name)
+      },
+      async stop() {
+        await server.end()
+        await forTests.stop()
+      },
+    }
+  } catch (error) {
+    await forTests.stop()
+    throw error
+  }
+}
+
+async function ask(url: string, statement: string): Promise<string> {
+  const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} })
+  try {
+    const [row] = await sql.unsafe(statement)
+    return row?.answer
+  } finally {
+    await sql.end()
+  }
+}
+
+/** Gone is a child of ours when Node has taken its exit status: until then it keeps its number. */
+async function endProcess(pid: number): Promise<void> {
+  process.kill(pid, 'SIGINT')
+  const deadline = performance.now() + exitTimeoutMs
+  while (isAlive(pid)) {
+    if (performance.now() > deadline) throw new Error(`PostgreSQL ${pid} does not end.`)
+    await sleep(exitPollMs)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

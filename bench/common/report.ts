@@ -1,0 +1,39 @@
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+type Cell = string | number
+
+export interface Report {
+  heading: (text: string) => void
+  text: (text: string) => void
+  /** The first row names the columns. */
+  table: (rows: readonly (readonly Cell[])[]) => void
+  /** What a table was made from, one line of JSON. */
+  raw: (row: Record<string, unknown>) => void
+}
+
+/** Markdown to standard output, raw rows to a file of JSON lines. */
+export function createReport(rawFile: string): Report {
+  mkdirSync(dirname(rawFile), { recursive: true })
+  const say = (text: string) => process.stdout.write(`${text}\n`)
+  const line = (cells: readonly Cell[]) => `| ${cells.join(' | ')} |`
+  return {
+    heading: (text) => void say(`\n## ${text}\n`),
+    text: (text) => void say(text),
+    table([head = [], ...rows]) {
+      say([line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n'))
+    },
+    raw: (row) => appendFileSync(rawFile, `${JSON.stringify(row)}\n`),
+  }
+}
+
+/** Three figures that count, and no more: the machine is noisier than that. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '-'
+  const magnitude = Math.abs(value)
+  return value.toFixed(magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : 3)
+}
+
+/** Median and range of some rounds. */
+export const spread = (low: number, middle: number, high: number) =>
+  `${figure(middle)} (${figure(low)}-${figure(high)})`

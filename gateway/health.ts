@@ -1,0 +1,42 @@
+import { check, type HealthCheck } from '../shared/health.ts'
+import type { KeySet } from './key-set.ts'
+import type { Now } from './ports.ts'
+
+interface HealthOptions {
+  keys: Pick<KeySet, 'isUsable' | 'refresh'>
+  /** Asks the origin whether it is ready. */
+  askOrigin: () => Promise<unknown>
+  /** How the limits count at this moment. */
+  limiterHealth: () => Promise<HealthCheck>
+  isStopping: () => boolean
+  now: Now
+}
+
+/** Anybody may ask, so the parts are asked at most this often, however many do. */
+const reuseMs = 1000
+
+/** How the gateway and what stands behind it are doing, in words that are fit for the public. */
+export function createHealth({ keys, askOrigin, limiterHealth, isStopping, now }: HealthOptions) {
+  let askedAt = Number.NEGATIVE_INFINITY
+  let asked: Promise<Record<string, HealthCheck>> | undefined
+
+  async function askParts() {
+    await keys.refresh()
+    const [origin, limiter] = await Promise.all([check(askOrigin), limiterHealth()])
+    return {
+      key_set: { status: keys.isUsable() ? 'pass' : 'fail' } as const,
+      origin: { status: origin.status },
+      limiter,
+    }
+  }
+
+  return async function checkHealth(): Promise<Record<string, HealthCheck>> {
+    if (!asked || now() - askedAt >= reuseMs) {
+      askedAt = now()
+      asked = askParts()
+    }
+    return { instance: { status: isStopping() ? 'fail' : 'pass' }, ...(await asked) }
+  }
+}
+
+export type CheckHealth = ReturnType<typeof createHealth>

@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+})
+afterAll(() => world.close())
+
+let accounts = 0
+async function register(into = world) {
+  accounts += 1
+  const email = `person${accounts}@example.com`
+  expect((await into.post('/auth/register', { email, password })).status).toBe(202)
+  return { email, token: await into.mailedToken(email) }
+}
+
+const verify = (token: string, into = world) => into.post('/auth/email/verify', { token })
+
+async function expectInvalid(answer: Response) {
+  expect(answer.status).toBe(400)
+  expect((await problem(answer)).code).toBe('link_invalid')
+}
+
+const isVerified = async (email: string) =>
+  (await world.sql`select from user_accounts where email = ${email} and email_verified_at is not null`)
+    .length === 1
+
+describe('POST /auth/register', () => {
+  test('mails a link, of which only the SHA-256 is stored, for a day', async () => {
+    const { token } = await register()
+    expect(
+      await world.sql`
+      select kind, extract(epoch from expires_at - created_at)::int as life_seconds from tokens
+      where token_hash = ${createHash('sha256').update(token).digest()}`,
+    ).toEqual([{ kind: 'email_verification', life_seconds: 86_400 }])
+  })
+
+  test('tells the owner of a taken address, and mails no link', async () => {
+    const { email } = await register()
+    await world.post('/auth/register', { email: email.toUpperCase(), password })
+    const told = await world.mails(email.toUpperCase())
+    expect(told.map(({ subject }) => subject)).toEqual([expect.stringContaining('have an account')])
+    expect(told[0]?.text).not.toContain('#token=')
+  })
+})
+
+describe('POST /auth/email/verify', () => {
+  test('204: the address is verified, with an audit row, and the profile says so', async () => {
+    const { email, token } = await register()
+    const { access_token } = await world.login(email, password)
+    expect((await verify(token)).status).toBe(204)
+    const me = await world.call('/v1/me', { headers: bearer(access_token) })
+    expect(await me.json()).toMatchObject({ email, email_verified: true })
+    expect(
+      await world.sql`
+      select action, audit_logs.xmin = account.xmin as one_commit
+      from audit_logs join user_accounts account on account.id = user_id
+      where email = ${email} and action = 'account.email_verified'`,
+    ).toEqual([{ action: 'account.email_verified', one_commit: true }])
+  })
+
+  test('400 link_invalid: a second time', async () => {
+    const { token } = await register()
+    await verify(token)
+    await expectInvalid(await verify(token))
+  })
+
+  test('204: of ten at once with one link one wins', async () => {
+    const { token } = await register()
+    const answers = await Promise.all(Array.from({ length: 10 }, () => verify(token)))
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, ...Array(9).fill(400)])
+  })
+
+  test('400 link_invalid: one that expired', async () => {
+    const { email, token } = await register()
+    await world.sql`update tokens set expires_at = now()`
+    await expectInvalid(await verify(token))
+    expect(await isVerified(email)).toBe(false)
+  })
+
+  // A link mailed for one purpose must not serve another.
+  test('400 link_invalid: a reset link verifies nothing this way, and a verification link resets nothing', async () => {
+    const { email, token } = await register()
+    await expectInvalid(await world.post('/auth/password/reset', { token, password: 'tundra vowel kiosk' }))
+    await world.post('/auth/password/forgot', { email })
+    await expectInvalid(await verify(await world.mailedToken(email)))
+    expect(await isVerified(email)).toBe(false)
+  })
+
+  test('400 link_invalid: one that was never mailed', async () => {
+    await expectInvalid(await verify('A'.repeat(43)))
+  })
+})
+
+describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
+  let strict: World
+  beforeAll(async () => {
+    strict = await createWorld({
+      environment: { ...roomy, REQUIRE_VERIFIED_EMAIL: 'true' },
+      remains: world.remains,
+    })
+  })
+  afterAll(() => strict.close())
+
+  const login = (email: string, attempt = password) =>
+    strict.post('/auth/login', { email, password: attempt })
+
+  const reasons = async (email: string) =>
+    (await world.sql`select reason from login_attempts where email = ${email}`).map(({ reason }) => reason)
+
+  test('403 email_unverified: who knows the password is mailed a new link, which lets him in', async () => {
+    const { email, token: first } = await register(strict)
+    const answer = await login(email)
+    expect(answer.status).toBe(403)
+    expect((await problem(answer)).code).toBe('email_unverified')
+    expect(answer.headers.getSetCookie()).toEqual([])
+    expect(await reasons(email)).toEqual(['email_unverified'])
+    expect(
+      await world.sql`select from sessions join user_accounts account on account.id = user_id
+      where email = ${email}`,
+    ).toHaveLength(0)
+    const second = await strict.mailedToken(email)
+    expect(second).not.toBe(first)
+    expect((await verify(second, strict)).status).toBe(204)
+    expect((await login(email)).status).toBe(200)
+  })
+
+  // Else whoever tries addresses learns which of them have an account.
+  test('401 invalid_credentials: who does not know it hears nothing of that, and nobody is mailed', async () => {
+    const { email } = await register(strict)
+    const answer = await login(email, 'wrong')
+    expect(answer.status).toBe(401)
+    expect((await problem(answer)).code).toBe('invalid_credentials')
+    expect(await strict.mails(email)).toHaveLength(1)
+  })
+
+  test('403 email_unverified: again and again, mails no more than three live links and locks nobody', async () => {
+    const { email } = await register(strict)
+    for (let tries = 0; tries < 7; tries++) expect((await login(email)).status).toBe(403)
+    expect(await strict.mails(email)).toHaveLength(3)
+  })
+
+  test('200: after a reset, as its link proves the address too', async () => {
+    const { email } = await register(strict)
+    await strict.post('/auth/password/forgot', { email })
+    const token = await strict.mailedToken(email)
+    const nextPassword = 'tundra vowel kiosk'
+    expect((await strict.post('/auth/password/reset', { token, password: nextPassword })).status).toBe(204)
+    expect((await login(email, nextPassword)).status).toBe(200)
+  })
+})

@@ -1,0 +1,189 @@
+import { SignJWT } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { deviceCookie } from '../../shared/headers.ts'
+import { setCookieOf } from '../../test/cookies.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, type World } from '../../test/world.ts'
+
+const email = 'ada@example.com'
+const password = 'correct horse battery'
+
+let world: World
+let userId: string
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  for (const address of [email, 'eve@example.com'])
+    await world.post('/auth/register', { email: address, password })
+  // Of one moment, so that no device is a stranger merely because the other account's password is of another.
+  await world.sql`update user_accounts set password_changed_at = now()`
+  const [account] = await world.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
+  userId = account.id
+})
+beforeEach(() => world.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
+afterAll(() => world.close())
+
+interface Try {
+  device?: string | undefined
+  attempt?: string
+  address?: string
+}
+
+const login = ({ device, attempt = password, address = email }: Try = {}) =>
+  world.post(
+    '/auth/login',
+    { email: address, password: attempt },
+    { headers: { ...(device !== undefined && { cookie: `${deviceCookie}=${device}` }) } },
+  )
+
+const statusOf = async (tried: Try) => (await login(tried)).status
+
+/** Signs in as a stranger and becomes a known device. */
+async function knownDevice(address = email): Promise<string> {
+  const device = setCookieOf(await login({ address }), deviceCookie)?.value
+  if (!device) throw new Error('no device cookie was set')
+  return device
+}
+
+async function lockStrangersOut() {
+  for (let tries = 0; tries < 5; tries++) expect(await statusOf({ attempt: 'wrong' })).toBe(401)
+}
+
+const counters = () =>
+  world.sql`select device_id, tries, locked_at is not null as locked from login_counters order by tries`
+
+const payloadOf = (device: string) =>
+  JSON.parse(Buffer.from(device.split('.')[1] ?? '', 'base64url').toString())
+
+describe('the device cookie', () => {
+  test('is set at login, for 180 days, where no script and no other site gets it', async () => {
+    expect(setCookieOf(await login(), deviceCookie)).toEqual({
+      value: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      attributes: ['HttpOnly', 'Max-Age=15552000', 'Path=/', 'SameSite=Strict', 'Secure'],
+    })
+    expect(deviceCookie).toMatch(/^__Host-/)
+  })
+
+  test('is not set where the login is refused', async () => {
+    const answer = await login({ attempt: 'wrong' })
+    expect(answer.headers.getSetCookie()).toEqual([])
+  })
+
+  test('names the same device at its next login', async () => {
+    const device = await knownDevice()
+    const next = setCookieOf(await login({ device }), deviceCookie)?.value ?? ''
+    expect(payloadOf(next).jti).toBe(payloadOf(device).jti)
+  })
+})
+
+describe('while strangers are locked out', () => {
+  // An attacker who guesses on purpose wants the owner locked out: he gets strangers locked out, himself among them.
+  test('200: the owner’s known device logs in, and its live session refreshes and reads', async () => {
+    const signedIn = await login()
+    const device = setCookieOf(signedIn, deviceCookie)?.value
+    const tokens = (await signedIn.json()) as { access_token: string; refresh_token: string }
+    await lockStrangersOut()
+    expect(await statusOf({})).toBe(401)
+    expect(await statusOf({ device })).toBe(200)
+    const { access_token, refresh_token } = tokens
+    expect((await world.post('/auth/refresh', { refresh_token })).status).toBe(200)
+    expect((await world.call('/v1/me', { headers: bearer(access_token) })).status).toBe(200)
+  })
+
+  test('its login clears its own counter and not that of the strangers', async () => {
+    const device = await knownDevice()
+    await lockStrangersOut()
+    await login({ device, attempt: 'wrong' })
+    expect(await counters()).toMatchObject([{ tries: 1 }, { tries: 5, locked: true }])
+    expect(await statusOf({ device })).toBe(200)
+    expect(await counters()).toMatchObject([{ device_id: expect.stringMatching(/^[0-]{36}$/), locked: true }])
+    expect(await statusOf({})).toBe(401)
+  })
+
+  const strangers: [string, (good: string) => Promise<string> | string][] = [
+    ['of another account', () => knownDevice('eve@example.com')],
+    ['with another account written into it', (good) => swapPayload(good, { sub: crypto.randomUUID() })],
+    ['with another device written into it', (good) => swapPayload(good, { jti: crypto.randomUUID() })],
+    ['with its signature cut off', (good) => `${good.slice(0, good.lastIndexOf('.'))}.`],
+    ['that says it needs no signature', unsigned],
+    ['under another key', (good) => signed(payloadOf(good), { key: new Uint8Array(32) })],
+    [
+      'that is past its life',
+      (good) => signed({ ...payloadOf(good), exp: Math.floor(Date.now() / 1000) - 1 }),
+    ],
+    ['of another type', (good) => signed(payloadOf(good), { typ: 'at+jwt' })],
+    ['without a device', (good) => signed({ ...payloadOf(good), jti: undefined })],
+    ['that is an access token', async () => (await world.login('eve@example.com', password)).access_token],
+    ['that is nothing of the kind', () => 'x'],
+    ['that is empty', () => ''],
+  ]
+
+  test.each(strangers)('401: a device cookie %s is a stranger’s', async (_, make) => {
+    const good = await knownDevice()
+    const device = await make(good)
+    await lockStrangersOut()
+    expect(await statusOf({ device })).toBe(401)
+    expect(await statusOf({ device: good })).toBe(200)
+  })
+
+  function swapPayload(good: string, change: object): string {
+    const [header, , signature] = good.split('.')
+    const payload = Buffer.from(JSON.stringify({ ...payloadOf(good), ...change })).toString('base64url')
+    return [header, payload, signature].join('.')
+  }
+
+  function unsigned(good: string): string {
+    const header = Buffer.from('{"alg":"none","typ":"gatehouse-device+jwt"}').toString('base64url')
+    return `${header}.${good.split('.')[1]}.`
+  }
+
+  /** As the origin signs, but for what is said. */
+  function signed(payload: object, { key, typ }: { key?: Uint8Array; typ?: string } = {}): Promise<string> {
+    return new SignJWT({ ...payload })
+      .setProtectedHeader({ alg: 'HS256', typ: typ ?? 'gatehouse-device+jwt' })
+      .sign(key ?? world.originConfig.DEVICE_COOKIE_KEY)
+  }
+
+  test('the origin’s own signature over the same payload is believed: the strangers above fail for their own reason', async () => {
+    const device = await signed(payloadOf(await knownDevice()))
+    await lockStrangersOut()
+    expect(await statusOf({ device })).toBe(200)
+  })
+})
+
+describe('a known device', () => {
+  test('401: has five tries of its own, which lock nobody else, and nobody is mailed', async () => {
+    const mailsBefore = (await world.mails(email)).length
+    const device = await knownDevice()
+    const other = await knownDevice()
+    for (let tries = 0; tries < 5; tries++) await login({ device, attempt: 'wrong' })
+    expect(await statusOf({ device })).toBe(401)
+    expect(await counters()).toEqual([{ device_id: payloadOf(device).jti, tries: 5, locked: true }])
+    expect(await statusOf({ device: other })).toBe(200)
+    expect(await statusOf({})).toBe(200)
+    expect(
+      await world.sql`select user_id, details ->> 'known_device' as known from audit_logs
+      where action = 'account.locked'`,
+    ).toEqual([{ user_id: userId, known: 'true' }])
+    expect(await world.mails(email)).toHaveLength(mailsBefore)
+  })
+
+  // Whoever changes the password because somebody had it wants that somebody's device to be a stranger, at once.
+  test('401: from before a password change is a stranger, although both are of the same second', async () => {
+    const device = await knownDevice()
+    await world.sql`update user_accounts set password_changed_at = password_changed_at + interval '1 microsecond'`
+    await lockStrangersOut()
+    expect(await statusOf({ device })).toBe(401)
+  })
+
+  test('200: outlives a restart of everything', async () => {
+    const device = await knownDevice()
+    await lockStrangersOut()
+    const after = await createWorld({ environment: roomy, remains: world.remains })
+    try {
+      const headers = { cookie: `${deviceCookie}=${device}` }
+      expect((await after.post('/auth/login', { email, password }, { headers })).status).toBe(200)
+    } finally {
+      await after.close()
+    }
+  })
+})

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, type World } from '../../test/world.ts'
+import { createPasswordHasher } from '../passwords/hasher.ts'
+import { createWorkerPool, type WorkerPool } from '../passwords/worker-pool.ts'
+import { createLockout, type Lockout } from './lockout.ts'
+
+const email = 'ada@example.com'
+const password = 'correct horse battery'
+
+let world: World
+let pool: WorkerPool
+let lockout: Lockout
+let hashed = 0
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  await world.post('/auth/register', { email, password })
+  pool = createWorkerPool({ threads: 2, queue: 1 })
+  const { PASSWORD_DIGEST_KEY: digestKey, PASSWORD_HASH_COST: cost } = world.originConfig
+  const hasher = await createPasswordHasher({ pool, digestKey, cost })
+  lockout = createLockout({
+    sql: world.sql,
+    passwords: {
+      matches(...tried) {
+        hashed += 1
+        return hasher.matches(...tried)
+      },
+    },
+    maxTries: 5,
+    windowSeconds: 900,
+    lockSeconds: 900,
+    tellOwner: async () => {},
+  })
+})
+afterAll(async () => {
+  await pool.close()
+  await world.close()
+})
+
+async function evaluate(address: string, attempt: string) {
+  hashed = 0
+  const { account, passwordMatches } = await lockout.evaluate({ email: address }, attempt, undefined)
+  return { claimed: account?.claimed, passwordMatches, hashed }
+}
+
+// A path that hashes less answers sooner, and so says whether there is an account, and whether it is locked.
+test('unknown, wrong, right and locked hash exactly once each', async () => {
+  expect(await evaluate('nobody@example.com', password)).toEqual({
+    claimed: undefined,
+    passwordMatches: false,
+    hashed: 1,
+  })
+  expect(await evaluate(email, password)).toEqual({ claimed: true, passwordMatches: true, hashed: 1 })
+  for (let tries = 1; tries <= 5; tries++)
+    expect(await evaluate(email, 'wrong')).toEqual({ claimed: true, passwordMatches: false, hashed: 1 })
+  expect(await evaluate(email, 'wrong')).toEqual({ claimed: false, passwordMatches: false, hashed: 1 })
+  expect(await evaluate(email, password)).toEqual({ claimed: false, passwordMatches: false, hashed: 1 })
+})
+
+// Under a flood most tries are shed unseen: were they counted, the flood would lock everybody out.
+test('503 overloaded: of twenty at once only those that were evaluated count', async () => {
+  await world.sql`truncate login_counters`
+  const tries = await Promise.allSettled(Array.from({ length: 20 }, () => evaluate(email, 'wrong')))
+  const shed = tries.filter((tried) => tried.status === 'rejected')
+  expect(shed.length).toBeGreaterThan(0)
+  for (const { reason } of shed) expect(reason).toMatchObject({ code: 'overloaded', status: 503 })
+  const evaluated = tries.filter((tried) => tried.status === 'fulfilled' && tried.value.claimed).length
+  const [row] = await world.sql`select tries from login_counters`
+  expect(row?.tries ?? 0).toBe(evaluated)
+})
+
+test('503 overloaded: many that are shed at once leave no try used up', async () => {
+  await world.sql`truncate login_counters`
+  for (let round = 0; round < 10; round++) {
+    const busy = Array.from({ length: 3 }, () => evaluate('nobody@example.com', password))
+    const shed = Array.from({ length: 5 }, () => evaluate(email, password))
+    await Promise.allSettled([...busy, ...shed])
+  }
+  expect(await world.sql`select from login_counters`).toHaveLength(0)
+})

@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { meet } from '../../test/meeting.ts'
+import { postOrigin, sameToAReader } from '../../test/origin-call.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, type World } from '../../test/world.ts'
+
+const email = 'ada@example.com'
+const password = 'correct horse battery'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  await world.post('/auth/register', { email, password })
+})
+beforeEach(() => world.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
+afterAll(() => world.close())
+
+const tryWith = async (attempt: string) =>
+  (await world.post('/auth/login', { email, password: attempt })).status
+
+async function failTimes(times: number) {
+  for (let index = 0; index < times; index++) expect(await tryWith('wrong')).toBe(401)
+}
+
+const attempts = async () =>
+  (await world.sql`select coalesce(reason, 'succeeded') as outcome from login_attempts order by id`).map(
+    ({ outcome }) => outcome,
+  )
+
+/** The seconds are rounded to tens, as a test takes some itself. */
+const counters = () =>
+  world.sql`
+    select device_id, tries, locked_at is not null as locked,
+      10 * round(extract(epoch from window_ends_at - now()) / 10)::int as ends_in_seconds
+    from login_counters`
+
+const locks = () => world.sql`select user_id, details from audit_logs where action = 'account.locked'`
+
+const lockMails = async () => (await world.mails(email)).filter(({ subject }) => subject.includes('locked'))
+
+/** Whatever time has to pass has passed. */
+const passTime = () => world.sql`update login_counters set window_ends_at = now()`
+
+describe('POST /auth/login, lockout', () => {
+  test('401: the sixth try is refused although it is right, and each try is a row that says why', async () => {
+    await failTimes(5)
+    expect(await tryWith(password)).toBe(401)
+    expect(await attempts()).toEqual([...Array(5).fill('wrong_password'), 'account_locked'])
+    expect(await world.sql`select from sessions`).toHaveLength(0)
+  })
+
+  test('200: the fifth, where four were wrong; afterwards all five are left again', async () => {
+    await failTimes(4)
+    expect(await tryWith(password)).toBe(200)
+    expect(await counters()).toEqual([])
+    await failTimes(4)
+    expect(await tryWith(password)).toBe(200)
+  })
+
+  // Whoever tries addresses learns from no answer which have an account, and which he has locked.
+  test('401 invalid_credentials: locked, wrong and unknown give the same status, headers and body', async () => {
+    const answer = async (body: object) => sameToAReader(await postOrigin(world, '/auth/login', body))
+    const wrong = await answer({ email, password: 'wrong' })
+    const unknown = await answer({ email: 'nobody@example.com', password })
+    await failTimes(4)
+    const lockedWrong = await answer({ email, password: 'wrong' })
+    const lockedRight = await answer({ email, password })
+    expect(await attempts()).toContain('account_locked')
+    expect(wrong).toMatchObject({ status: 401, body: { code: 'invalid_credentials' } })
+    for (const other of [unknown, lockedWrong, lockedRight]) expect(other).toEqual(wrong)
+  })
+
+  test('the fifth failure locks for 15 minutes: counter and audit row in one commit, and one mail', async () => {
+    const mailsBefore = (await lockMails()).length
+    await failTimes(7)
+    expect(await counters()).toEqual([
+      { device_id: expect.stringMatching(/^[0-]{36}$/), tries: 5, locked: true, ends_in_seconds: 900 },
+    ])
+    const [lock] = await world.sql`
+      select audit_logs.details, audit_logs.user_id, user_accounts.id,
+        audit_logs.xmin = login_counters.xmin as one_commit,
+        (details ->> 'until')::timestamptz - window_ends_at < interval '1 millisecond' as until_end
+      from audit_logs, login_counters, user_accounts where action = 'account.locked'`
+    expect(lock).toMatchObject({ one_commit: true, until_end: true, details: { known_device: false } })
+    expect(lock?.user_id).toBe(lock?.id)
+    expect(await locks()).toHaveLength(1)
+    const mails = await lockMails()
+    expect(mails).toHaveLength(mailsBefore + 1)
+    expect(mails.at(-1)?.text).toContain('forgot password')
+  })
+
+  // The attack that counting afterwards would let through: fifty tries that are all under way before the first is counted.
+  test('of fifty wrong at once five are evaluated, and there is one audit row and one mail', async () => {
+    const mailsBefore = (await lockMails()).length
+    const answers = await meet(world, {
+      at: 'lock table login_counters in exclusive mode',
+      requests: () => Array.from({ length: 50 }, (_, index) => tryWith(`wrong ${index}`)),
+      waiting: 10,
+    })
+    expect(new Set(answers)).toEqual(new Set([401]))
+    expect((await attempts()).sort()).toEqual([
+      ...Array(45).fill('account_locked'),
+      ...Array(5).fill('wrong_password'),
+    ])
+    expect(await counters()).toMatchObject([{ tries: 5, locked: true }])
+    expect(await locks()).toHaveLength(1)
+    expect(await lockMails()).toHaveLength(mailsBefore + 1)
+  })
+
+  test('401: the right password as the last of fifty at once', async () => {
+    const answers = await Promise.all([
+      ...Array.from({ length: 49 }, (_, index) => tryWith(`wrong ${index}`)),
+      tryWith(password),
+    ])
+    expect(answers.at(-1)).toBe(401)
+    expect((await attempts()).filter((outcome) => outcome === 'wrong_password')).toHaveLength(5)
+  })
+
+  test('200: once its time has passed; then five tries are left again', async () => {
+    await failTimes(5)
+    await passTime()
+    expect(await tryWith(password)).toBe(200)
+    await failTimes(5)
+    await passTime()
+    await failTimes(4)
+    expect(await counters()).toMatchObject([{ tries: 4, locked: false, ends_in_seconds: 900 }])
+    expect(await tryWith(password)).toBe(200)
+  })
+
+  test('a second lock, after the first has ended, is told again', async () => {
+    const mailsBefore = (await lockMails()).length
+    await failTimes(5)
+    await passTime()
+    await failTimes(5)
+    expect(await locks()).toHaveLength(2)
+    expect(await lockMails()).toHaveLength(mailsBefore + 2)
+  })
+
+  test('failures that are fifteen minutes old do not count any more', async () => {
+    await failTimes(4)
+    await passTime()
+    await failTimes(4)
+    expect(await tryWith(password)).toBe(200)
+  })
+
+  test('tries against a locked account do not make its lock longer', async () => {
+    await failTimes(5)
+    await world.sql`update login_counters set window_ends_at = now() + interval '1 minute'`
+    const before = await world.sql`select * from login_counters`
+    await failTimes(3)
+    expect(await world.sql`select * from login_counters`).toEqual(before)
+  })
+
+  test('an account has its own counter, in any letter case of its address', async () => {
+    await world.post('/auth/register', { email: 'bob@example.com', password })
+    const cases = [
+      'ada@example.com',
+      'ADA@example.com',
+      'Ada@Example.com',
+      'adA@example.com',
+      'ada@EXAMPLE.COM',
+    ]
+    for (const address of cases) await world.post('/auth/login', { email: address, password: 'wrong' })
+    expect(await tryWith(password)).toBe(401)
+    expect((await world.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
+  })
+
+  test('an address without an account is counted for nobody', async () => {
+    for (let index = 0; index < 6; index++)
+      await world.post('/auth/login', { email: 'nobody@example.com', password: 'wrong' })
+    expect(await counters()).toEqual([])
+    expect(await attempts()).toEqual(Array(6).fill('unknown_account'))
+  })
+
+  // The lock lives in Postgres: killing the origin is no way around it (I1).
+  test('401: it outlives a restart', async () => {
+    await failTimes(5)
+    const after = await createWorld({ environment: roomy, remains: world.remains })
+    try {
+      expect((await after.post('/auth/login', { email, password })).status).toBe(401)
+    } finally {
+      await after.close()
+    }
+  })
+
+  test('limit, window and lock are configurable', async () => {
+    const environment = {
+      ...roomy,
+      LOCKOUT_TRIES: '2',
+      LOCKOUT_WINDOW_SECONDS: '60',
+      LOCKOUT_SECONDS: '120',
+    }
+    const other = await createWorld({ environment, remains: world.remains })
+    try {
+      await other.post('/auth/login', { email, password: 'wrong' })
+      expect(await counters()).toMatchObject([{ tries: 1, locked: false, ends_in_seconds: 60 }])
+      await other.post('/auth/login', { email, password: 'wrong' })
+      expect(await counters()).toMatchObject([{ tries: 2, locked: true, ends_in_seconds: 120 }])
+      expect((await other.post('/auth/login', { email, password })).status).toBe(401)
+    } finally {
+      await other.close()
+    }
+  })
+})

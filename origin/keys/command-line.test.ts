@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest'
+import { readOrder, UsageError } from './command-line.ts'
+
+const kid = '-_2XzAq0lNP3JcvI2c7K4sS9c6W0a8n1xQeYzD5uBtE'
+
+describe('a command line', () => {
+  test('names what to do, and which key, also one that begins with a hyphen', () => {
+    expect(readOrder(['list'])).toEqual({ kind: 'list' })
+    expect(readOrder(['rotate'])).toEqual({ kind: 'rotate' })
+    expect(readOrder(['revoke', kid])).toEqual({ kind: 'revoke', kid, evenInUse: false })
+    expect(readOrder(['revoke', '--now', kid])).toEqual({ kind: 'revoke', kid, evenInUse: true })
+  })
+
+  test.each([
+    ['nothing at all', [], 'say what to do'],
+    ['an unknown word', ['remove', kid], 'there is no remove'],
+    ['no key', ['revoke', '--now'], 'KID is missing'],
+    ['what is no key', ['revoke', 'key-1'], 'key-1 is no KID'],
+    ['a key where none belongs', ['rotate', kid], 'rotate takes no KID'],
+    ['--now where it does not belong', ['rotate', '--now'], '--now belongs to revoke'],
+    ['an unknown option', ['revoke', kid, '--force'], 'there is no option --force'],
+    ['two keys', ['revoke', kid, kid], 'too many words'],
+  ])('is refused with the reason: %s', (_, args, reason) => {
+    expect(() => readOrder(args)).toThrow(UsageError)
+    expect(() => readOrder(args)).toThrow(reason)
+  })
+})

@@ -1,0 +1,42 @@
+export const usage = `npm run keys -- create             make the first signing key
+npm run keys -- list               show the keys, and when each makes its next step
+npm run keys -- rotate             publish a successor; origins make the later steps by themselves
+npm run keys -- revoke KID         delete a published key
+npm run keys -- revoke KID --now   delete any key: every token it signed is refused, and another key signs at once
+npm run keys -- reseal             put all under KEY_ENCRYPTION_KEY that OLD_KEY_ENCRYPTION_KEY sealed
+`
+
+/** What was asked for makes no sense; the message says why. */
+export class UsageError extends Error {}
+
+export type Order =
+  | { kind: 'create' | 'list' | 'rotate' | 'reseal' }
+  | { kind: 'revoke'; kid: string; evenInUse: boolean }
+
+/** A kid is a SHA-256 in base64url (RFC 7638), so one in 64 begins with a hyphen, which parsers of options stumble over. */
+const kidShape = /^[\w-]{43}$/
+
+/** @throws UsageError */
+export function readOrder(args: string[]): Order {
+  const options = args.filter((word) => word.startsWith('-') && !kidShape.test(word))
+  const [kind, kid, ...more] = args.filter((word) => !options.includes(word))
+  const unknown = options.find((option) => option !== '--now')
+  if (unknown !== undefined) throw new UsageError(`there is no option ${unknown}`)
+  if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)
+  const evenInUse = options.length > 0
+  if (evenInUse && kind !== 'revoke') throw new UsageError('--now belongs to revoke')
+  switch (kind) {
+    case 'create':
+    case 'list':
+    case 'rotate':
+    case 'reseal':
+      if (kid !== undefined) throw new UsageError(`${kind} takes no KID`)
+      return { kind }
+    case 'revoke':
+      if (kid === undefined) throw new UsageError('KID is missing: npm run keys -- list shows them')
+      if (!kidShape.test(kid)) throw new UsageError(`${kid} is no KID, which has 43 characters`)
+      return { kind, kid, evenInUse }
+    default:
+      throw new UsageError(kind === undefined ? 'say what to do' : `there is no ${kind}`)
+  }
+}

@@ -1,0 +1,29 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { insertFirstSigningKey } from './queries.ts'
+import type { Sealing } from './sealing.ts'
+import { newKey } from './stored-key.ts'
+
+/**
+ * Makes the very first key, which signs at once; later ones come by rotation.
+ *
+ * @param by whom the audit row names; without it there is none, as where development makes itself a key
+ * @returns its kid, or undefined where there was one already
+ */
+export async function createFirstKey(sql: Sql, sealing: Sealing, by?: Client): Promise<string | undefined> {
+  const key = await newKey(sealing)
+  return sql.begin(async (transaction) => {
+    if (!(await insertFirstSigningKey(transaction, key))) return undefined
+    const details = { kid: key.kid, reason: 'first' }
+    if (by)
+      await insertAuditRow(transaction, {
+        action: 'key.signing',
+        actorId: null,
+        userId: null,
+        client: by,
+        details,
+      })
+    return key.kid
+  })
+}

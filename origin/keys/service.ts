@@ -1,0 +1,170 @@
+import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql, Transaction } from '../database.ts'
+import {
+  deleteKey,
+  deleteRetiredKey,
+  insertFirstSigningKey,
+  insertPublishedKey,
+  lockSigningKey,
+  promotePublishedKey,
+  retireSigningKey,
+  type StoredKey,
+  selectKeys,
+  selectNow,
+} from './queries.ts'
+import { type KeyState, type KeyWaits, nextStep } from './rules.ts'
+import type { Sealing } from './sealing.ts'
+import { newKey, openKey } from './stored-key.ts'
+
+interface KeyServiceOptions {
+  sql: Sql
+  sealing: Sealing
+  waits: KeyWaits
+}
+
+/** What happened to a key; each is an audit row in the transaction of its cause. */
+export interface KeyEvent {
+  action: Extract<AuditAction, `key.${string}`>
+  kid: string
+  /** Why, where it was not simply time. */
+  reason?: string
+}
+
+export type Revocation =
+  /** `signing` is the key that took over, where it was the one that signed. */
+  | { kind: 'revoked'; state: KeyState; signing: string | undefined }
+  /** It has signed tokens that live, and `evenInUse` was not said. */
+  | { kind: 'in_use'; state: KeyState }
+  | { kind: 'unknown' }
+
+export type KeyService = ReturnType<typeof createKeyService>
+
+/** Another replica's step, or a revocation, came in between: what this one began is rolled back. */
+class OvertakenError extends Error {}
+
+/**
+ * Moves keys from state to state. Each step is guarded in its WHERE by the state and by the time in it, and touches the signing key's row
+ * first, so that any number of replicas and commands make each step once: who comes second waits for that row, and finds nothing left to do.
+ * One key signs at any time, which a unique index holds, and two would have to change in one commit for it to be none.
+ */
+export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
+  async function record(transaction: Transaction, by: Client, ...events: KeyEvent[]): Promise<KeyEvent[]> {
+    for (const { action, ...details } of events)
+      await insertAuditRow(transaction, { action, actorId: null, userId: null, client: by, details })
+    return events
+  }
+
+  /** Who does not open what signs now must not seal what signs next: no origin could open it. */
+  function requireOpens(key: StoredKey | undefined): void {
+    if (key) openKey(sealing, key)
+  }
+
+  async function publish(keys: StoredKey[], forSeconds: number, by: Client): Promise<KeyEvent[]> {
+    requireOpens(keys.find(({ state }) => state === 'signing'))
+    const key = await newKey(sealing)
+    return sql.begin(async (transaction) => {
+      if (!(await lockSigningKey(transaction, forSeconds))) return []
+      if (!(await insertPublishedKey(transaction, key))) return []
+      return record(transaction, by, { action: 'key.published', kid: key.kid })
+    })
+  }
+
+  async function sign(keys: StoredKey[], successor: string, by: Client): Promise<KeyEvent[]> {
+    requireOpens(keys.find(({ kid }) => kid === successor))
+    try {
+      return await sql.begin(async (transaction) => {
+        const retired = await retireSigningKey(transaction, { successor, waitSeconds: waits.published })
+        if (!retired) return []
+        if (!(await promotePublishedKey(transaction, successor))) throw new OvertakenError()
+        return record(
+          transaction,
+          by,
+          { action: 'key.retiring', kid: retired },
+          { action: 'key.signing', kid: successor },
+        )
+      })
+    } catch (error) {
+      if (error instanceof OvertakenError) return []
+      throw error
+    }
+  }
+
+  function remove(kid: string, by: Client): Promise<KeyEvent[]> {
+    return sql.begin(async (transaction) => {
+      if (!(await deleteRetiredKey(transaction, { kid, waitSeconds: waits.retiring }))) return []
+      return record(transaction, by, { action: 'key.gone', kid })
+    })
+  }
+
+  return {
+    /**
+     * Makes the step that is due, if one is.
+     *
+     * @returns what happened; nothing where nothing was due, or another replica was first
+     * @throws SealedKeyError where KEY_ENCRYPTION_KEY is not the one of the key concerned
+     */
+    async takeStep(by: Client): Promise<KeyEvent[]> {
+      const keys = await selectKeys(sql)
+      const step = nextStep(keys, await selectNow(sql), waits)
+      switch (step.kind) {
+        case 'wait':
+          return []
+        case 'publish':
+          return publish(keys, waits.signing, by)
+        case 'sign':
+          return sign(keys, step.kid, by)
+        case 'remove':
+          return remove(step.kid, by)
+      }
+    },
+
+    /**
+     * Begins a rotation whatever the signing key's age.
+     *
+     * @returns the successor's kid; undefined where one is published already, or no key signs
+     * @throws SealedKeyError
+     */
+    async publishSuccessor(by: Client): Promise<string | undefined> {
+      const [event] = await publish(await selectKeys(sql), 0, by)
+      return event?.kid
+    },
+
+    /**
+     * Deletes a key at once. Where it was the one that signs, the published key signs from this commit on, or a new one where none is.
+     *
+     * Its tokens end thus: origins follow within `keyUpkeepSeconds`, and a gateway reads the key set again within
+     * JWKS_CACHE_SECONDS of that, from when on it refuses a token it has not seen. One that it verified before is believed for another
+     * JWKS_CACHE_SECONDS at the most. Longer lives the first token after a pause with no requests, and every token while the gateway
+     * cannot read the origin's key set (a day). So after a leak origins are restarted, then gateways: docs/runbooks/keys.md.
+     *
+     * Meanwhile new tokens may be answered 401: for `keyUpkeepSeconds` replicas sign with the old key or show a key set without the
+     * new one, and a gateway that met an unknown key pauses 10 s before it reads again.
+     *
+     * @param evenInUse also a key that signed tokens which live
+     * @throws SealedKeyError, before anything is changed
+     */
+    async revoke(kid: string, { evenInUse }: { evenInUse: boolean }, by: Client): Promise<Revocation> {
+      const keys = await selectKeys(sql)
+      for (const key of keys) if (key.state !== 'retiring') requireOpens(key)
+      const spare = await newKey(sealing)
+      const states: KeyState[] = evenInUse ? ['published', 'signing', 'retiring'] : ['published']
+
+      const revoked = await sql.begin(async (transaction): Promise<Revocation | undefined> => {
+        const state = await deleteKey(transaction, kid, states)
+        if (!state) return undefined
+        await record(transaction, by, { action: 'key.revoked', kid, reason: `was ${state}` })
+        if (state !== 'signing') return { kind: 'revoked', state, signing: undefined }
+        const promoted = await promotePublishedKey(transaction)
+        const signing =
+          promoted ?? ((await insertFirstSigningKey(transaction, spare)) ? spare.kid : undefined)
+        if (signing)
+          await record(transaction, by, { action: 'key.signing', kid: signing, reason: 'revocation' })
+        return { kind: 'revoked', state, signing }
+      })
+      if (revoked) return revoked
+      const found = keys.find((key) => key.kid === kid)
+      return found && !evenInUse ? { kind: 'in_use', state: found.state } : { kind: 'unknown' }
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { createTestDatabase } from '../../test/servers/test-database.ts'
+import { closeSeconds, createDatabase } from '../database.ts'
+import type { KeyState, KeyWaits } from './rules.ts'
+import { createSealing, type Sealing } from './sealing.ts'
+import { createKeyService } from './service.ts'
+
+export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
+export const waits: KeyWaits = { published: 720, signing: 7_776_000, retiring: 1025 }
+
+export type KeyDatabase = Awaited<ReturnType<typeof openKeyDatabase>>
+
+/** A database of its own with the keys in it, whose time moves when a test says so. */
+export async function openKeyDatabase() {
+  const database = await createTestDatabase()
+  const sql = createDatabase({
+    url: database.url,
+    poolMax: 10,
+    idleSeconds: 5,
+    connectSeconds: 5,
+    statementSeconds: 5,
+    log: createCapturedLog('keys').log,
+  })
+  const keyEncryptionKey = randomBytes(32)
+  const sealing = createSealing(keyEncryptionKey)
+  const serviceWith = (other: Sealing) => createKeyService({ sql, sealing: other, waits })
+
+  return {
+    url: database.url,
+    sql,
+    sealing,
+    keyEncryptionKey: keyEncryptionKey.toString('base64'),
+    /** As another replica would have it. */
+    serviceWith,
+    service: serviceWith(sealing),
+    clear: () => sql`truncate signing_keys, audit_logs, mail_outbox`,
+    /** Lets time go by for every key. */
+    pass: (seconds: number) =>
+      sql`update signing_keys set state_since = state_since - make_interval(secs => ${seconds})`,
+    async states(): Promise<Record<string, KeyState>> {
+      const rows = await sql<{ kid: string; state: KeyState }[]>`select kid, state from signing_keys`
+      return Object.fromEntries(rows.map(({ kid, state }) => [kid, state]))
+    },
+    async audit(): Promise<string[]> {
+      const rows = await sql`select action, details->>'kid' as kid from audit_logs order by id`
+      return rows.map(({ action, kid }) => `${action} ${kid}`)
+    },
+    async close() {
+      await sql.end({ timeout: closeSeconds })
+      await database.drop()
+    },
+  }
+}

@@ -1,0 +1,170 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { deviceCookie } from '../../shared/headers.ts'
+import { setCookieOf } from '../../test/cookies.ts'
+import { meet, untilOneWaits } from '../../test/meeting.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+
+// In the letter case of its owner: the token has the same, and the lookup must not care.
+const email = 'Ada@Example.com'
+const password = 'correct horse battery'
+const nextPassword = 'tundra vowel kiosk'
+
+let world: World
+let tokens: TokenAnswer
+let hash: string
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  await world.signUp(email, password)
+  const [row] = await world.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
+  hash = row.password_hash
+})
+afterAll(() => world.close())
+
+beforeEach(async () => {
+  await world.sql`update user_accounts set password_hash = ${hash}`
+  await world.sql`truncate login_counters, sessions cascade`
+  tokens = await world.login(email, password)
+  await world.sql`truncate audit_logs, revocations`
+})
+
+const change = (currentPassword: string, newPassword = nextPassword, { access_token } = tokens) =>
+  world.post(
+    '/auth/password',
+    { current_password: currentPassword, new_password: newPassword },
+    { headers: { ...bearer(access_token), 'x-request-id': 'change-0001' } },
+  )
+
+const loginStatus = async (attempt: string) =>
+  (await world.post('/auth/login', { email, password: attempt })).status
+
+const refreshStatus = async ({ refresh_token }: TokenAnswer) =>
+  (await world.post('/auth/refresh', { refresh_token })).status
+
+async function expectRefused(answer: Response) {
+  expect(answer.status).toBe(422)
+  expect((await problem(answer)).errors).toEqual([{ pointer: '/current_password', detail: 'is wrong' }])
+}
+
+const changedMails = async () =>
+  (await world.mails(email)).filter(({ subject }) => subject.includes('changed'))
+
+describe('POST /auth/password', () => {
+  test('204: the new password works and the old one does not; its owner is told by mail', async () => {
+    const mailsBefore = (await changedMails()).length
+    expect((await change(password)).status).toBe(204)
+    expect(await loginStatus(nextPassword)).toBe(200)
+    expect(await loginStatus(password)).toBe(401)
+    expect(await changedMails()).toHaveLength(mailsBefore + 1)
+  })
+
+  test('204: all other sessions end, with revocation and audit row, and this one goes on', async () => {
+    const other = await world.login(email, password)
+    await world.sql`truncate audit_logs`
+    expect((await change(password)).status).toBe(204)
+    expect(await refreshStatus(other)).toBe(401)
+    expect(await refreshStatus(tokens)).toBe(200)
+    const { sub, sid } = decodeJwt(tokens.access_token)
+    expect(await world.sql`select subject from revocations`).toEqual([
+      { subject: decodeJwt(other.access_token).sid },
+    ])
+    const by = { actor_id: sub, user_id: sub, request_id: 'change-0001' }
+    expect(
+      await world.sql`
+      select action, actor_id, user_id, session_id, request_id, details from audit_logs order by id`,
+    ).toEqual([
+      { ...by, action: 'session.ended', session_id: null, details: { reason: 'password_changed', count: 1 } },
+      { ...by, action: 'password.changed', session_id: sid, details: {} },
+    ])
+  })
+
+  test('204: the device that changed it stays known, all others become strangers', async () => {
+    const other = await world.post('/auth/login', { email, password })
+    const otherDevice = setCookieOf(other, deviceCookie)?.value
+    const device = setCookieOf(await change(password), deviceCookie)?.value
+    for (let tries = 0; tries < 5; tries++) await loginStatus('wrong')
+    const loginFrom = async (cookie: string | undefined) => {
+      const headers = { cookie: `${deviceCookie}=${cookie}` }
+      return (await world.post('/auth/login', { email, password: nextPassword }, { headers })).status
+    }
+    expect(await loginFrom(otherDevice)).toBe(401)
+    expect(await loginFrom(device)).toBe(200)
+  })
+
+  // A laptop left open: who sits down at it has a session, and must not make the account his own.
+  test('422: without the current password nothing changes, and an audit row says so', async () => {
+    await expectRefused(await change('wrong'))
+    expect(await loginStatus(password)).toBe(200)
+    const { sub, sid } = decodeJwt(tokens.access_token)
+    expect(
+      await world.sql`
+      select actor_id, user_id, session_id, request_id from audit_logs where action = 'password.change_refused'`,
+    ).toEqual([{ actor_id: sub, user_id: sub, session_id: sid, request_id: 'change-0001' }])
+  })
+
+  test('422: the sixth try of a session is refused although it is right; the owner logs in all the same', async () => {
+    const mailsBefore = (await world.mails(email)).length
+    for (let tries = 0; tries < 5; tries++) await expectRefused(await change('wrong'))
+    await expectRefused(await change(password))
+    expect(await world.sql`select device_id, locked_at is not null as locked from login_counters`).toEqual([
+      { device_id: decodeJwt(tokens.access_token).sid, locked: true },
+    ])
+    const other = await world.login(email, password)
+    expect(await world.mails(email)).toHaveLength(mailsBefore)
+    expect((await change(password, nextPassword, other)).status).toBe(204)
+  })
+
+  test('204: while strangers are locked out', async () => {
+    for (let tries = 0; tries < 5; tries++) await loginStatus('wrong')
+    expect((await change(password)).status).toBe(204)
+  })
+
+  test('422: a new password that is too weak, too short or names its owner, with the reason; it uses up no try', async () => {
+    for (const weak of [
+      'passwordpassword',
+      'short',
+      'ada@example.com is me',
+      'gatehouse at noon',
+      'a'.repeat(20),
+      'qwertyuiopasdf',
+      '123456789012',
+    ]) {
+      const answer = await change(password, weak)
+      expect(answer.status, weak).toBe(422)
+      expect((await problem(answer)).errors?.map(({ pointer }) => pointer)).toEqual(['/new_password'])
+    }
+    expect((await change(password)).status).toBe(204)
+  })
+
+  test('401 token_missing: without a token', async () => {
+    const body = { current_password: password, new_password: nextPassword }
+    const answer = await world.post('/auth/password', body)
+    expect(answer.status).toBe(401)
+    expect((await problem(answer)).code).toBe('token_missing')
+  })
+
+  // The thief logs in with the old password while its owner changes it: his session must not outlive the change that ends all.
+  test('401: a login that was evaluated before the change and comes to its session after it', async () => {
+    const [changed, loggedIn] = await raceWithChange(() => world.post('/auth/login', { email, password }))
+    expect(changed?.status).toBe(204)
+    expect(loggedIn?.status).toBe(401)
+    expect(await world.sql`select from sessions where ended_at is null`).toHaveLength(1)
+  })
+
+  test('422: of two changes at once that both know the old password, one wins', async () => {
+    const thief = await world.login(email, password)
+    const [changed, late] = await raceWithChange(() => change(password, 'zebra vowel tunes', thief))
+    expect([changed?.status, late?.status]).toEqual([204, 422])
+  })
+
+  /** Both have evaluated the old password, and wait for the account's row, the change first. */
+  function raceWithChange(other: () => Promise<Response>) {
+    return meet(world, {
+      at: 'select from user_accounts for no key update',
+      requests: () => [change(password), untilOneWaits(world).then(other)],
+      waiting: 2,
+    })
+  }
+})

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let before: World
+let after: World
+beforeAll(async () => {
+  before = await createWorld({ environment: roomy })
+  await before.signUp('ada@example.com', password)
+  after = await createWorld({ environment: roomy, remains: before.remains })
+})
+afterAll(async () => {
+  await after.close()
+  await before.close()
+})
+
+/** A session, refreshed once before the restart. */
+async function rotatedOnce() {
+  const { refresh_token: spent } = await before.login('ada@example.com', password)
+  return { spent, live: await successorIn(before, spent) }
+}
+
+async function successorIn(world: World, refreshToken: string): Promise<string> {
+  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  expect(answer.status).toBe(200)
+  return ((await answer.json()) as TokenAnswer).refresh_token
+}
+
+async function codeIn(world: World, refreshToken: string) {
+  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  return answer.status === 200 ? 200 : (await problem(answer)).code
+}
+
+const passGrace = () =>
+  before.sql`update tokens set spent_at = spent_at - interval '11 seconds' where spent_at is not null`
+
+const liveSessions = async () => (await before.sql`select from sessions where ended_at is null`).length
+
+describe('POST /auth/refresh after a restart of everything', () => {
+  test('401 refresh_reused: a token spent before it ends the session', async () => {
+    const { spent, live } = await rotatedOnce()
+    await passGrace()
+    expect(await codeIn(after, spent)).toBe('refresh_reused')
+    expect(await codeIn(after, live)).toBe('refresh_invalid')
+  })
+
+  test('200: a replay inside the grace window gets the successor that was given before it', async () => {
+    const { spent, live } = await rotatedOnce()
+    expect(await successorIn(after, spent)).toBe(live)
+    await successorIn(after, live)
+  })
+
+  test('401 refresh_invalid: what was logged out before it stays so', async () => {
+    const { live } = await rotatedOnce()
+    await before.post('/auth/logout', { refresh_token: live })
+    expect(await codeIn(after, live)).toBe('refresh_invalid')
+  })
+})
+
+// The key is rotated, or one replica has another: sessions go on, only retries across the change cannot be answered.
+describe('POST /auth/refresh with another REFRESH_TOKEN_KEY', () => {
+  let rekeyed: World
+  beforeAll(async () => {
+    const REFRESH_TOKEN_KEY = randomBytes(32).toString('base64')
+    rekeyed = await createWorld({ environment: { ...roomy, REFRESH_TOKEN_KEY }, remains: before.remains })
+  })
+  afterAll(() => rekeyed.close())
+
+  test('200: a live token goes on', async () => {
+    const { live } = await rotatedOnce()
+    await successorIn(rekeyed, live)
+  })
+
+  test('401 refresh_invalid: a replay inside the grace window is refused, and ends nothing', async () => {
+    const { spent, live } = await rotatedOnce()
+    const sessions = await liveSessions()
+    expect(await codeIn(rekeyed, spent)).toBe('refresh_invalid')
+    expect(await liveSessions()).toBe(sessions)
+    await successorIn(rekeyed, live)
+  })
+
+  test('401 refresh_reused: outside the window reuse is still reuse', async () => {
+    const { spent } = await rotatedOnce()
+    await passGrace()
+    expect(await codeIn(rekeyed, spent)).toBe('refresh_reused')
+  })
+})

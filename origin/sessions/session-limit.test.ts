@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { meet } from '../../test/meeting.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+beforeAll(async () => {
+  const environment = { ...roomy, SESSIONS_PER_USER: '3', LOCKOUT_TRIES: '100' }
+  world = await createWorld({ environment })
+  await world.signUp('ada@example.com', password)
+})
+beforeEach(() => world.sql`truncate sessions, audit_logs, revocations cascade`)
+afterAll(() => world.close())
+
+const login = () => world.login('ada@example.com', password)
+
+async function refresh({ refresh_token }: TokenAnswer) {
+  const answer = await world.post('/auth/refresh', { refresh_token })
+  return { status: answer.status, tokens: (await answer.json()) as TokenAnswer }
+}
+
+const live = async () => (await world.sql`select from sessions where ended_at is null`).length
+
+describe('POST /auth/login beyond SESSIONS_PER_USER', () => {
+  test('200: the session used longest ago ends, with revocation and audit row', async () => {
+    const oldest = await login()
+    const unused = await login()
+    const third = await login()
+    const { tokens: used } = await refresh(oldest)
+    const fourth = await login()
+    expect(await live()).toBe(3)
+    expect((await refresh(unused)).status).toBe(401)
+    for (const kept of [used, third, fourth]) expect((await refresh(kept)).status).toBe(200)
+    const [ended] = await world.sql`select id, user_id from sessions where end_reason = 'session_limit'`
+    expect(await world.sql`select subject from revocations`).toEqual([{ subject: ended?.id }])
+    expect(
+      await world.sql`
+      select session_id, user_id, details from audit_logs where action = 'session.ended'`,
+    ).toEqual([{ session_id: ended?.id, user_id: ended?.user_id, details: { reason: 'session_limit' } }])
+  })
+
+  // Each of them would see only the sessions of before, and none would end another's.
+  test('200: ten logins at once leave no session too many', async () => {
+    const answers = await meet(world, {
+      at: 'lock table sessions in exclusive mode',
+      requests: () => Array.from({ length: 10 }, login),
+      waiting: 10,
+    })
+    expect(answers).toHaveLength(10)
+    expect(await live()).toBe(3)
+  })
+})
