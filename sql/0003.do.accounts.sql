@@ -2,16 +2,17 @@
 
 alter table user_accounts add column password_changed_at timestamptz not null default now();
 
--- Tries at a password, counted before they are evaluated. Strangers share the account's row (the zero device); a device that signed
--- in before has its own. A row is locked while its window lasts and its tries are used up.
+-- Tries at a password, counted before they are evaluated, by the digest of the address that was said: an address without an account
+-- is counted like any other, so that nobody learns from the cost of a try whether there is one. Strangers share the row of the zero
+-- device; a device that signed in before has its own. A row is locked while its window lasts and its tries are used up.
 
 create table login_counters (
-  user_id uuid not null references user_accounts on delete cascade,
+  address_hash bytea not null check (octet_length(address_hash) = 32),
   device_id uuid not null,
   tries integer not null check (tries > 0),
   window_ends_at timestamptz not null,
   locked_at timestamptz,
-  primary key (user_id, device_id)
+  primary key (address_hash, device_id)
 );
 
 create index login_counters_window_ends_at on login_counters (window_ends_at);

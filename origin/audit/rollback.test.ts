@@ -44,7 +44,7 @@ async function everything() {
   const rows = tables.map((table) => world.sql`select * from ${world.sql(table)} order by id`)
   return Promise.all([
     ...rows,
-    world.sql`select user_id, device_id from login_counters where locked_at is not null`,
+    world.sql`select address_hash, device_id from login_counters where locked_at is not null`,
   ])
 }
 

@@ -1,9 +1,10 @@
 import type { Queryable } from '../database.ts'
 import { passwordVersion } from '../passwords/queries.ts'
 
-/** Whose tries are counted together: one known device's, or all strangers' to an account. */
+/** Whose tries are counted together: one known device's, or all strangers' to an address. */
 export interface Counter {
-  userId: string
+  /** SHA-256 of the address: what has no account is counted like what has one, so that neither shows by its cost. */
+  addressHash: Uint8Array
   deviceId: string
 }
 
@@ -19,10 +20,10 @@ export interface Credentials {
   emailVerified: boolean
 }
 
-export interface Claim extends Credentials {
-  deviceId: string
+export interface Claim extends Counter {
   /** False where the counter is locked: this try must not be evaluated. */
   claimed: boolean
+  account: Credentials | null
 }
 
 /** Whose password is tried: somebody's who says an address, or that of somebody signed in. */
@@ -43,15 +44,19 @@ interface ClaimOptions {
   windowSeconds: number
 }
 
+const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
+  sql`sha256(convert_to(lower(${address}), 'UTF8'))`
+
 /**
  * Counts a try before it is evaluated, in the statement that finds the account: of fifty at once, as many get a claim as tries are
- * left. An unknown address costs the same one round trip.
+ * left. Tries are forgotten when none came for the length of the window. An unknown address costs the same statement and the same write.
  *
  * The race we accept: logins of strangers under way count as tries, so more than the limit at once are refused although right.
  */
-export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim | undefined> {
+export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim> {
   const { whose, own, maxTries, windowSeconds } = options
-  const [row] = await sql<[Claim?]>`
+  const given = 'email' in whose ? whose.email : null
+  const [row] = await sql<[Claim]>`
     with account as (
       select id, email, password_hash, ${passwordVersion(sql)} as password_version, status, email_verified_at,
         case
@@ -60,21 +65,33 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
           else ${strangers}::uuid
         end as device_id
       from user_accounts
-      where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`lower(email) = lower(${whose.email})`}
+      where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`lower(email) = lower(${given})`}
+    ),
+    subject as (
+      select ${hashOf(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
+        coalesce((select device_id from account), ${strangers}::uuid) as device_id
     ),
     claimed as (
-      insert into login_counters as counter (user_id, device_id, tries, window_ends_at)
-      select id, device_id, 1, now() + make_interval(secs => ${windowSeconds}) from account
-      on conflict (user_id, device_id) do update set
+      insert into login_counters as counter (address_hash, device_id, tries, window_ends_at)
+      select address_hash, device_id, 1, now() + make_interval(secs => ${windowSeconds}) from subject
+      on conflict (address_hash, device_id) do update set
         tries = case when counter.window_ends_at <= now() then 1 else counter.tries + 1 end,
         locked_at = case when counter.window_ends_at <= now() then null else counter.locked_at end,
-        window_ends_at = case when counter.window_ends_at <= now() then excluded.window_ends_at else counter.window_ends_at end
+        window_ends_at = excluded.window_ends_at
       where counter.window_ends_at <= now() or counter.tries < ${maxTries}
-      returning user_id
+      returning address_hash
     )
-    select id, email, password_hash as "passwordHash", password_version as "passwordVersion", status, email_verified_at is not null as "emailVerified",
-      device_id as "deviceId", exists (select from claimed) as claimed
-    from account`
+    select subject.address_hash as "addressHash", subject.device_id as "deviceId",
+      exists (select from claimed) as claimed,
+      case when account.id is not null then json_build_object(
+        'id', account.id,
+        'email', account.email,
+        'passwordHash', account.password_hash,
+        'passwordVersion', account.password_version,
+        'status', account.status,
+        'emailVerified', account.email_verified_at is not null
+      ) end as account
+    from subject left join account on true`
   return row
 }
 
@@ -84,7 +101,7 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
  */
 export async function holdPassword(
   sql: Queryable,
-  { id, passwordVersion: evaluated }: Claim,
+  { id, passwordVersion: evaluated }: Credentials,
 ): Promise<boolean> {
   const rows = await sql`
     select from user_accounts where id = ${id} and ${passwordVersion(sql)} = ${evaluated}
@@ -93,11 +110,11 @@ export async function holdPassword(
 }
 
 /** Gives a claim back that was never evaluated. Of several at once none is lost: MERGE looks again at a row it had to wait for. */
-export async function releaseTry(sql: Queryable, { userId, deviceId }: Counter): Promise<void> {
+export async function releaseTry(sql: Queryable, { addressHash, deviceId }: Counter): Promise<void> {
   await sql`
     merge into login_counters counter
-    using (select ${userId}::uuid as user_id, ${deviceId}::uuid as device_id) claim
-    on counter.user_id = claim.user_id and counter.device_id = claim.device_id
+    using (select ${addressHash}::bytea as address_hash, ${deviceId}::uuid as device_id) claim
+    on counter.address_hash = claim.address_hash and counter.device_id = claim.device_id
     when matched and counter.tries = 1 then delete
     when matched then update set tries = counter.tries - 1`
 }
@@ -109,23 +126,24 @@ export async function releaseTry(sql: Queryable, { userId, deviceId }: Counter):
  */
 export async function lockWhenUsedUp(
   sql: Queryable,
-  { userId, deviceId }: Counter,
+  { addressHash, deviceId }: Counter,
   { maxTries, lockSeconds }: { maxTries: number; lockSeconds: number },
 ): Promise<Date | undefined> {
   const [row] = await sql<[{ until: Date }?]>`
     update login_counters set locked_at = now(), window_ends_at = now() + make_interval(secs => ${lockSeconds})
-    where user_id = ${userId} and device_id = ${deviceId} and tries >= ${maxTries} and locked_at is null
+    where address_hash = ${addressHash} and device_id = ${deviceId} and tries >= ${maxTries} and locked_at is null
     returning window_ends_at as until`
   return row?.until
 }
 
 /** Forgets the tries of one counter: its owner got in. */
-export async function clearCounter(sql: Queryable, { userId, deviceId }: Counter): Promise<void> {
-  await sql`delete from login_counters where user_id = ${userId} and device_id = ${deviceId}`
+export async function clearCounter(sql: Queryable, { addressHash, deviceId }: Counter): Promise<void> {
+  await sql`delete from login_counters where address_hash = ${addressHash} and device_id = ${deviceId}`
 }
 
-/** Unlocks an account for everybody. @returns whether anything was counted */
-export async function clearCounters(sql: Queryable, userId: string): Promise<boolean> {
-  const rows = await sql`delete from login_counters where user_id = ${userId} returning user_id`
+/** Unlocks an address for everybody. @returns whether anything was counted */
+export async function clearCounters(sql: Queryable, email: string): Promise<boolean> {
+  const rows = await sql`
+    delete from login_counters where address_hash = ${hashOf(sql, sql`${email}`)} returning device_id`
   return rows.length > 0
 }

@@ -5,7 +5,6 @@ import type { Sql, Transaction } from '../database.ts'
 import type { PasswordHasher } from '../passwords/hasher.ts'
 import {
   type Claim,
-  type Counter,
   claimTry,
   clearCounter,
   lockWhenUsedUp,
@@ -41,38 +40,37 @@ export function createLockout({
 }: LockoutOptions) {
   return {
     /**
-     * Evaluates one try. Unknown, locked and wrong take the same time: each hashes once. A right one clears its counter here, not in
+     * Evaluates one try. Unknown, locked and wrong cost the same: each is counted and hashes once. A right one clears its counter here, not in
      * the transaction that follows: trouble there must not lock its owner out.
      *
      * @throws Problem `overloaded`; such a try does not count
      */
     async evaluate(whose: Whose, password: string, own: OwnCounter | undefined) {
-      const account = await claimTry(sql, { whose, own, maxTries, windowSeconds })
-      const storedHash = account?.claimed ? account.passwordHash : undefined
+      const claim = await claimTry(sql, { whose, own, maxTries, windowSeconds })
+      const storedHash = claim.claimed ? claim.account?.passwordHash : undefined
       try {
         const passwordMatches = await passwords.matches(password, storedHash)
-        if (account && passwordMatches) await clearCounter(sql, counterOf(account))
-        return { account, passwordMatches }
+        if (passwordMatches) await clearCounter(sql, claim)
+        return { claim, passwordMatches }
       } catch (error) {
-        if (account?.claimed && error instanceof Problem) await releaseTry(sql, counterOf(account))
+        if (claim.claimed && error instanceof Problem) await releaseTry(sql, claim)
         throw error
       }
     },
 
     /** Locks where this failure was the last one allowed. The owner is told, once, where strangers are locked out. */
-    async fail(transaction: Transaction, account: Claim, client: Client): Promise<void> {
-      const until = await lockWhenUsedUp(transaction, counterOf(account), { maxTries, lockSeconds })
-      if (!until) return
+    async fail(transaction: Transaction, claim: Claim, client: Client): Promise<void> {
+      const until = await lockWhenUsedUp(transaction, claim, { maxTries, lockSeconds })
+      const { account, deviceId } = claim
+      if (!until || !account) return
       await insertAuditRow(transaction, {
         action: 'account.locked',
         actorId: null,
         userId: account.id,
         client,
-        details: { until: until.toISOString(), known_device: account.deviceId !== strangers },
+        details: { until: until.toISOString(), known_device: deviceId !== strangers },
       })
-      if (account.deviceId === strangers) await tellOwner(transaction, account.email, until)
+      if (deviceId === strangers) await tellOwner(transaction, account.email, until)
     },
   }
 }
-
-const counterOf = ({ id, deviceId }: Claim): Counter => ({ userId: id, deviceId })

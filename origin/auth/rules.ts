@@ -9,15 +9,16 @@ export type LoginOutcome =
   | 'email_unverified'
 
 interface LoginFacts {
-  account: Claim | undefined
+  claim: Pick<Claim, 'account' | 'claimed'>
   passwordMatches: boolean
   requireVerifiedEmail: boolean
 }
 
 /** The subscription has no say here: it narrows the features, never the login. */
-export function judgeLogin({ account, passwordMatches, requireVerifiedEmail }: LoginFacts): LoginOutcome {
+export function judgeLogin({ claim, passwordMatches, requireVerifiedEmail }: LoginFacts): LoginOutcome {
+  const { account, claimed } = claim
   if (!account) return 'unknown_account'
-  if (!account.claimed) return 'account_locked'
+  if (!claimed) return 'account_locked'
   if (!passwordMatches) return 'wrong_password'
   if (account.status === 'disabled') return 'account_disabled'
   if (requireVerifiedEmail && !account.emailVerified) return 'email_unverified'

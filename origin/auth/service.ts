@@ -83,13 +83,13 @@ export function createAuthService(options: AuthOptions) {
      */
     async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
       const known = await deviceTokens.read(deviceToken)
-      const { account, passwordMatches } = await lockout.evaluate({ email }, password, known)
+      const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known)
+      const { account } = claim
       const rehashed = passwordMatches && account && (await passwords.rehash(password, account.passwordHash))
 
       const { outcome, opened } = await sql.begin(async (transaction) => {
-        const stillMatches =
-          passwordMatches && account !== undefined && (await holdPassword(transaction, account))
-        const outcome = judgeLogin({ account, passwordMatches: stillMatches, requireVerifiedEmail })
+        const stillMatches = passwordMatches && account !== null && (await holdPassword(transaction, account))
+        const outcome = judgeLogin({ claim, passwordMatches: stillMatches, requireVerifiedEmail })
         if (account && stillMatches && rehashed)
           await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, client })
@@ -103,7 +103,7 @@ export function createAuthService(options: AuthOptions) {
             client,
             details,
           })
-          if (account && outcome === 'wrong_password') await lockout.fail(transaction, account, client)
+          if (!stillMatches) await lockout.fail(transaction, claim, client)
           if (account && outcome === 'email_unverified') {
             await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }
@@ -122,7 +122,7 @@ export function createAuthService(options: AuthOptions) {
         if (!entitlements)
           throw new Problem('invalid_credentials', { cause: 'the account went away while it logged in' })
         const device = {
-          id: knownDevice(account.deviceId),
+          id: knownDevice(claim.deviceId),
           userId,
           passwordVersion: account.passwordVersion,
         }

@@ -52,7 +52,8 @@ export function createPasswordService({
       client: Client,
     ): Promise<string> {
       const own = { id: sessionId, userId }
-      const { account, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, own)
+      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, own)
+      const { account } = claim
       const passwordHash =
         passwordMatches && (await passwords.hashNew(newPassword, { email, field: '/new_password' }))
       const passwordVersion = await sql.begin(async (transaction) => {
@@ -66,7 +67,7 @@ export function createPasswordService({
             client,
             details,
           })
-          if (account?.claimed) await lockout.fail(transaction, account, client)
+          await lockout.fail(transaction, claim, client)
           return undefined
         }
         const version = await updatePassword(transaction, userId, passwordHash)
@@ -121,7 +122,7 @@ export function createPasswordService({
         await updatePassword(transaction, userId, passwordHash)
         if (!(await linkTokens.spend(transaction, 'password_reset', token))) throw new Problem('link_invalid')
         await spendLinkTokens(transaction, 'password_reset', userId)
-        await clearCounters(transaction, userId)
+        await clearCounters(transaction, owner.email)
         await sessions.endMany(transaction, userId, undefined, 'password_reset', client)
         await updateEmailVerified(transaction, userId)
         await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, client })
