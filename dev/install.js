@@ -40,7 +40,7 @@ function readPackages(lockFile) {
 function install() {
   process.stdout.write('Installing the packages of package-lock.json into node_modules ...\n')
   const startedAtMs = Date.now()
-  // Above "error", npm tells that packages want a newer Node than the host's: they get the pinned one.
+  // At a lower level npm warns that some packages want a newer Node than the host's: they get the pinned one.
   const { status, signal, error } = runNpm([
     'ci',
     '--include=dev',

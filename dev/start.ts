@@ -2,16 +2,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, parseEnv } from 'node:util'
-import { createDatabase } from '../origin/database.ts'
+import { createCommandDatabase } from '../origin/database.ts'
 import { migrate } from '../origin/migrate.ts'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { ConfigError, readConfig } from '../shared/config.ts'
-import { demoAccounts, seedDemoAccounts } from './demo.ts'
+import { createLog } from '../shared/node/log.ts'
+import { seedDemoAccounts } from './demo.ts'
 import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { requireFreePort } from './free-port.ts'
 import { startService } from './service.ts'
-import { readState } from './state.ts'
+import { readState, writeCommandEnvironment } from './state.ts'
+import { welcome } from './welcome.ts'
 
 /**
  * `npm start`: the whole of Gatehouse on one machine, to look at and to develop against.
@@ -101,6 +103,10 @@ async function start() {
     await requireFreePort(config.HOST, port)
   }
 
+  const commandFile = await writeCommandEnvironment(folder, environment, [
+    'DATABASE_URL',
+    ...Object.keys(state.secrets),
+  ])
   const applied = await migrate(config.DATABASE_URL)
   const { hostname, pathname } = new URL(config.DATABASE_URL)
   step(
@@ -129,21 +135,22 @@ async function start() {
     running.push(service)
     await service.listening
   }
-  welcome(url(config.GATEWAY_PORT), url(config.ORIGIN_PORT), hasDemoAccounts ? state.demoPassword : undefined)
+  say(
+    welcome({
+      gateway: url(config.GATEWAY_PORT),
+      origin: url(config.ORIGIN_PORT),
+      demoPassword: hasDemoAccounts ? state.demoPassword : undefined,
+      commandFile,
+      folder,
+    }),
+  )
 }
 
 async function addDemoAccounts(
   config: { DATABASE_URL: string; PASSWORD_DIGEST_KEY: Uint8Array; PASSWORD_HASH_COST: number },
   password: string,
 ) {
-  const sql = createDatabase({
-    url: config.DATABASE_URL,
-    poolMax: 1,
-    idleSeconds: 5,
-    connectSeconds: 10,
-    statementSeconds: 30,
-    log: { debug() {}, info() {}, warn() {}, error() {} },
-  })
+  const sql = createCommandDatabase(config.DATABASE_URL, createLog('start', 'warn'))
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
@@ -154,37 +161,4 @@ async function addDemoAccounts(
   step(`Demo accounts: ${added.length > 0 ? `added ${added.length}` : 'there already'}`)
   await pool.close()
   await sql.end()
-}
-
-function demoLines(gateway: string, password: string) {
-  const accounts = demoAccounts.map(
-    ({ email, role, plan }) => `    ${email.padEnd(24)} ${role.padEnd(12)} ${plan}`,
-  )
-  return `
-  Demo accounts, all with the password ${password}
-    ${'email'.padEnd(24)} ${'role'.padEnd(12)} plan
-${accounts.join('\n')}
-
-  Try first:
-
-    curl -s ${gateway}/auth/login -H 'content-type: application/json' \\
-      -d '{"email":"subscriber@example.com","password":"${password}"}'
-`
-}
-
-/** @param demoPassword undefined where there are no demo accounts: then a registration is the first thing to try */
-function welcome(gateway: string, origin: string, demoPassword: string | undefined) {
-  const register = `
-  Try first:
-
-    curl -s ${gateway}/auth/register -H 'content-type: application/json' \\
-      -d '{"email":"ada@example.org","password":"correct horse battery"}'
-`
-  say(`
-Gatehouse is up.
-
-  Gateway  ${gateway}   what frontends call
-  Origin   ${origin}   believes the gateway alone
-${demoPassword ? demoLines(gateway, demoPassword) : register}
-Ctrl-C stops it; the data stays in ${folder}.`)
 }

@@ -30,3 +30,18 @@ export async function readState(folder: string): Promise<State> {
   await rename(`${file}.new`, file)
   return state
 }
+
+/**
+ * Writes what the commands (keys, clients) need to work on this start's database, readable by its owner alone.
+ *
+ * @returns the file, for `node --env-file`
+ */
+export async function writeCommandEnvironment(
+  folder: string,
+  environment: NodeJS.ProcessEnv,
+  names: readonly string[],
+): Promise<string> {
+  const file = join(folder, 'env')
+  await writeFile(file, names.map((name) => `${name}='${environment[name]}'\n`).join(''), { mode: 0o600 })
+  return file
+}

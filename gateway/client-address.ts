@@ -25,7 +25,7 @@ export function clientAddress({ peer, forwardedFor, trustedHops }: AddressFacts)
   return ipaddr.process(claimed.replace(/%.*/, '')).toString()
 }
 
-/** What counts as one caller: an IPv4 address, or the /64 that an IPv6 customer has to himself. */
+/** What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer. */
 export function addressKey(address: string): string {
   const parsed = ipaddr.parse(address)
   if (parsed.kind() === 'ipv4') return address

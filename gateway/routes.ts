@@ -3,7 +3,7 @@ import type { RouteRow } from './policy.ts'
 /** What anybody may ask of the origin. */
 const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>
 
-/** What somebody signed in may ask of the origin for himself. */
+/** What somebody signed in may ask of the origin on their own behalf. */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
 
 /** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */

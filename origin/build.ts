@@ -123,6 +123,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     openAssertion: await createAssertionOpener({
       keys: config.ASSERTION_PUBLIC_JWKS.keys,
       audience: 'origin',
+      onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
     }),
     health: { sql, isStopping },
     wellKnown: { keys, issuer },

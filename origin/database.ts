@@ -34,6 +34,11 @@ export function createDatabase(options: DatabaseOptions): Sql {
   return surviveLostConnections(sql)
 }
 
+/** One connection with the usual limits, for a command that a person runs. */
+export function createCommandDatabase(url: string, log: Log): Sql {
+  return createDatabase({ url, poolMax: 1, idleSeconds: 5, connectSeconds: 10, statementSeconds: 30, log })
+}
+
 /** Postgres error classes that say "not now", not "wrong": connection, resources, operator, system, read-only. */
 const unavailableStates = /^(08|53|57|58)|^25006$|^40001$|^40P01$/
 

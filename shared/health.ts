@@ -34,7 +34,7 @@ export async function check(ask: () => Promise<unknown>, timeoutMs = 1000): Prom
     await within(timeoutMs, ask())
     return { status: 'pass', time_ms: timeMs() }
   } catch (error) {
-    // The error's own text may name hosts and users, and goes no further than this process.
+    // The error's own text may name hosts and users, and goes no further than here.
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unavailable'
     return { status: 'fail', time_ms: timeMs(), detail: code }
   }

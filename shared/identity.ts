@@ -1,4 +1,4 @@
-import { jwtVerify, SignJWT } from 'jose'
+import { errors as jose, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { createBoundedMap } from './bounded-map.ts'
 import { algorithm, type Identity, identitySchema } from './claims.ts'
@@ -45,24 +45,27 @@ export interface Assertion {
 /** Opens an assertion; undefined for anything that is not one of the gateway's, for us, and still alive. */
 export type OpenAssertion = (sealed: string) => Promise<Assertion | undefined>
 
+/** The gateway sends one assertion many times: so many answers are kept per generation, so that a signature is checked once. */
+const remembered = 20_000
+
 interface OpenerOptions {
   keys: readonly PublicJwk[]
   audience: string
   /** Milliseconds since 1970. */
   now?: () => number
-  /** The gateway sends one assertion many times: its answer is kept for its life, so a signature is checked once. */
-  cacheSize?: number
+  /** Told why, in a word that holds nothing of the assertion. */
+  onRefused?: (reason: string) => void
 }
 
 export async function createAssertionOpener({
   keys,
   audience,
+  onRefused = () => {},
   now = Date.now,
-  cacheSize = 20_000,
 }: OpenerOptions): Promise<OpenAssertion> {
   const imported = new Map<string, CryptoKey>()
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
-  const opened = createBoundedMap<string, Assertion & { exp: number }>(cacheSize)
+  const opened = createBoundedMap<string, Assertion & { exp: number }>(remembered)
 
   return async function openAssertion(sealed) {
     const known = opened.get(sealed)
@@ -72,7 +75,7 @@ export async function createAssertionOpener({
         sealed,
         ({ kid = '' }) => {
           const key = imported.get(kid)
-          if (!key) throw new Error('unknown assertion key')
+          if (!key) throw new jose.JWKSNoMatchingKey()
           return key
         },
         {
@@ -90,8 +93,10 @@ export async function createAssertionOpener({
       const assertion = { user, exp: Math.min(exp, iat + assertionLifeSeconds) }
       opened.set(sealed, assertion)
       return assertion
-    } catch {
-      // Every failure is the same refusal: the caller learns nothing of which check it failed.
+    } catch (error) {
+      if (!(error instanceof jose.JOSEError || error instanceof z.ZodError)) throw error
+      // The log is told which check failed, as that tells a wrong key or clock from an attack. The caller is not.
+      onRefused(error instanceof z.ZodError ? 'payload' : error.code)
       return undefined
     }
   }

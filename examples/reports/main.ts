@@ -15,6 +15,7 @@ const log = createLog('reports', config.LOG_LEVEL)
 const openAssertion = await createAssertionOpener({
   keys: config.ASSERTION_PUBLIC_JWKS.keys,
   audience: 'reports',
+  onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
 })
 const app = createReports({ openAssertion, log })
 

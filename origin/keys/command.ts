@@ -1,7 +1,7 @@
 import { ConfigError, variables } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { closeSeconds, createDatabase } from '../database.ts'
+import { closeSeconds, createCommandDatabase } from '../database.ts'
 import { type Order, readOrder, UsageError, usage } from './command-line.ts'
 import { createFirstKey } from './first-key.ts'
 import { describeKeys } from './listing.ts'
@@ -40,14 +40,7 @@ async function carryOut(order: Order): Promise<void> {
   )
   const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
   const waits = keyWaits(config)
-  const sql = createDatabase({
-    url: config.DATABASE_URL,
-    poolMax: 1,
-    idleSeconds: 5,
-    connectSeconds: 10,
-    statementSeconds: 30,
-    log: createLog('keys', config.LOG_LEVEL),
-  })
+  const sql = createCommandDatabase(config.DATABASE_URL, createLog('keys', config.LOG_LEVEL))
   const service = createKeyService({ sql, sealing, waits })
   const operator = { ip: null, userAgent: 'npm run keys', requestId: crypto.randomUUID() }
   try {

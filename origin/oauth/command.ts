@@ -1,6 +1,6 @@
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { closeSeconds, createDatabase } from '../database.ts'
+import { closeSeconds, createCommandDatabase } from '../database.ts'
 import { createClient, disableClient, rotateClientSecret } from './clients.ts'
 import { type Order, readOrder, UsageError, usage } from './command-line.ts'
 import { selectClients } from './queries.ts'
@@ -13,14 +13,7 @@ class RefusedError extends Error {}
 
 async function carryOut(order: Order): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
-  const sql = createDatabase({
-    url: config.DATABASE_URL,
-    poolMax: 1,
-    idleSeconds: 5,
-    connectSeconds: 10,
-    statementSeconds: 30,
-    log: createLog('clients', config.LOG_LEVEL),
-  })
+  const sql = createCommandDatabase(config.DATABASE_URL, createLog('clients', config.LOG_LEVEL))
   const operator = { ip: null, userAgent: 'npm run clients', requestId: crypto.randomUUID() }
   try {
     switch (order.kind) {
