@@ -27,6 +27,7 @@ export const routes: readonly RouteRow[] = [
   { method: 'GET', path: '/.well-known/oauth-authorization-server', ...open },
 
   { method: 'GET', path: '/v1/me', ...own, permissions: { all: ['profile.read'] } },
+  { method: 'POST', path: '/admin/users/{id}/unlock', ...own, permissions: { all: ['users.manage'] } },
   {
     method: 'GET',
     path: '/v1/reports',

@@ -7,6 +7,7 @@ import type { OpenAssertion } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import { requestLog } from '../shared/request-log.ts'
 import { createEmailRoutes, createProfileRoutes } from './accounts/routes.ts'
+import { createAdminRoutes } from './admin/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { believeGateway, type OriginEnv, requireGateway } from './caller.ts'
 import { isDatabaseUnavailable } from './database.ts'
@@ -26,6 +27,7 @@ interface OriginOptions {
   passwords: Parameters<typeof createPasswordRoutes>[0]
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
+  admin: Parameters<typeof createAdminRoutes>[0]
   openAssertion: OpenAssertion
   log: Log
 }
@@ -75,6 +77,7 @@ export function createOrigin(options: OriginOptions) {
   app.route('/auth/password', createPasswordRoutes(options.passwords))
   app.route('/auth/email', createEmailRoutes(options.email))
   app.route('/v1', createProfileRoutes(options.profile))
+  app.route('/admin', createAdminRoutes(options.admin))
 
   app.notFound(() => {
     throw new Problem('not_found')

@@ -137,6 +137,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     },
     email: { sql, linkTokens },
     profile: { sql },
+    admin: { lockout },
   })
 
   return {

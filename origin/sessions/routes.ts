@@ -3,6 +3,7 @@ import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import { jsonBody } from '../json-body.ts'
+import { requireUuid } from '../path-parameters.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 import type { SessionService } from './service.ts'
 
@@ -57,8 +58,7 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
 
   routes.delete('/sessions/:id', async (c) => {
     const { sub } = requireUser(c.get('user'))
-    const sessionId = c.req.param('id')
-    if (!uuid.test(sessionId)) throw new Problem('not_found')
+    const sessionId = requireUuid(c.req.param('id'))
     await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('client'))
     return c.body(null, 204)
   })
@@ -71,8 +71,6 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
 
   return routes
 }
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** RFC 6749's answer or, in cookie mode, the same with the refresh token in its cookie alone. */
 export function tokenAnswer(

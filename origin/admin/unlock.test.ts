@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+const email = 'ada@example.com'
+
+let world: World
+let adminToken: string
+let userId: string
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  await world.signUp(email, password)
+  await world.signUp('boss@example.com', password)
+  await world.sql`
+    update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'boss@example.com'`
+  adminToken = (await world.login('boss@example.com', password)).access_token
+  const [row] = await world.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
+  userId = row.id
+})
+afterAll(() => world.close())
+beforeEach(() => world.sql`truncate audit_logs`)
+
+const unlock = (id: string, token: string) =>
+  world.call(`/admin/users/${id}/unlock`, { method: 'POST', headers: bearer(token) })
+
+const tryWith = async (attempt: string) =>
+  (await world.post('/auth/login', { email, password: attempt })).status
+
+async function lock() {
+  for (let tries = 0; tries < 5; tries++) await tryWith('wrong')
+  expect(await tryWith(password)).toBe(401)
+}
+
+describe('POST /admin/users/{id}/unlock', () => {
+  test('204: the locked account logs in at once, and the audit says who unlocked it', async () => {
+    await lock()
+    expect((await unlock(userId, adminToken)).status).toBe(204)
+    expect(await tryWith(password)).toBe(200)
+    const rows =
+      await world.sql`select actor_id, user_id, details from audit_logs where action = 'account.unlocked'`
+    expect(rows).toMatchObject([{ user_id: userId, details: { was_counted: true } }])
+    expect(rows[0]?.actor_id).not.toBe(userId)
+  })
+
+  test('403 permission_required: not for those it locks out, and nothing is unlocked', async () => {
+    const { access_token: own } = await world.login(email, password)
+    await lock()
+    const answer = await unlock(userId, own)
+    expect(answer.status).toBe(403)
+    expect((await problem(answer)).code).toBe('permission_required')
+    expect(await tryWith(password)).toBe(401)
+    await unlock(userId, adminToken)
+  })
+
+  test('404 not_found: nobody has this id, or it is none', async () => {
+    for (const id of [crypto.randomUUID(), 'ada', '1']) {
+      const answer = await unlock(id, adminToken)
+      expect(answer.status).toBe(404)
+      expect((await problem(answer)).code).toBe('not_found')
+    }
+    expect(await world.sql`select from audit_logs where action = 'account.unlocked'`).toHaveLength(0)
+  })
+})
