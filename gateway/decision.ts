@@ -4,6 +4,7 @@ import { addressKey } from './client-address.ts'
 import { requireRights } from './guards.ts'
 import type { Limit, Limiter } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
+import { tooLarge } from './request-body.ts'
 import { readTarget } from './target.ts'
 import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 
@@ -102,8 +103,7 @@ export function createDecide(options: DecideOptions) {
     )
     if (caller) requireRights(route, caller.identity)
     const length = Number(head.header('content-length') ?? 0)
-    if (!(length <= route.body_bytes))
-      throw new Problem('body_too_large', { members: { limit_bytes: route.body_bytes } })
+    if (!(length <= route.body_bytes)) throw tooLarge(route.body_bytes)
     return {
       route,
       target: path + query,

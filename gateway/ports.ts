@@ -25,7 +25,7 @@ export interface UpstreamRequest {
   target: string
   method: string
   headers: Headers
-  body: ReadableStream<Uint8Array> | null
+  body: ReadableStream<Uint8Array> | Uint8Array | null
   /** Aborted when the client leaves. */
   signal: AbortSignal
   /** Time for the answer's head. */

@@ -288,7 +288,7 @@ describe('the body cap', () => {
     const stand = await createStand({
       policy,
       upstream: async ({ body }) => {
-        received.push(await new Response(body).text())
+        received.push(await new Response(body as BodyInit).text())
         return new Response('ok')
       },
     })

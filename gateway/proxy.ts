@@ -3,6 +3,7 @@ import { assertionHeader, isInternalHeader, ownCookiePrefix, requestIdHeader } f
 import type { Decision } from './decision.ts'
 import type { Route } from './policy.ts'
 import { type Transport, TransportError } from './ports.ts'
+import { readRequestBody, tooLarge } from './request-body.ts'
 
 /** These belong to one connection (RFC 9110, section 7.6.1) and end here, both ways. */
 const hopByHop = new Set([
@@ -58,7 +59,7 @@ interface ProxyOptions {
 }
 
 export function createProxy({ transport, upstreams }: ProxyOptions) {
-  /** @throws Problem `upstream_unreachable`, `upstream_timeout`, `body_too_large` */
+  /** @throws Problem `upstream_unreachable`, `upstream_timeout`, and what `readRequestBody` does */
   return async function forward(
     request: Request,
     decision: Decision,
@@ -67,26 +68,25 @@ export function createProxy({ transport, upstreams }: ProxyOptions) {
     const { route, target } = decision
     const origin = upstreams[route.upstream]
     if (!origin) throw new Error(`no upstream ${route.upstream}`)
-    const body = cappedBody(request, route.body_bytes)
+    const { body, exceeded } = await readRequestBody(request, route)
     try {
       const answer = await transport({
         origin,
         target,
         method: request.method,
         headers: requestHeaders(request.headers, decision, client),
-        body: body?.stream ?? null,
+        body,
         signal: request.signal,
         deadlineMs: route.deadline_seconds * 1000,
       })
       // An upstream may have answered what it took for the body's end.
-      if (body?.exceeded()) throw new Error('body over its cap')
+      if (exceeded()) throw tooLarge(route.body_bytes)
       return new Response(answer.body, {
         status: answer.status,
         headers: answerHeaders(answer.headers, route),
       })
     } catch (error) {
-      if (body?.exceeded())
-        throw new Problem('body_too_large', { members: { limit_bytes: route.body_bytes } })
+      if (exceeded()) throw tooLarge(route.body_bytes)
       throw error instanceof TransportError ? toProblem(error) : error
     }
   }
@@ -164,20 +164,4 @@ function answerHeaders(from: Headers, { passes }: Route): Headers {
   }
   headers.append('via', '1.1 gatehouse')
   return headers
-}
-
-/** A body that fails once it is longer than its cap, whatever its length was said to be; null where there is none. */
-function cappedBody(request: Request, capBytes: number) {
-  if (!request.body || request.headers.get('content-length') === '0') return null
-  let seenBytes = 0
-  const stream = request.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        seenBytes += chunk.byteLength
-        if (seenBytes > capBytes) controller.error(new Error('body over its cap'))
-        else controller.enqueue(chunk)
-      },
-    }),
-  )
-  return { stream, exceeded: () => seenBytes > capBytes }
 }

@@ -13,7 +13,7 @@ export const routes: readonly RouteRow[] = [
   { method: 'POST', path: '/auth/refresh', ...open, passes: ['cookies'] },
   { method: 'POST', path: '/auth/logout', ...open, passes: ['cookies'] },
   { method: 'POST', path: '/auth/password/forgot', ...open },
-  { method: 'POST', path: '/auth/password/reset', ...open },
+  { method: 'POST', path: '/auth/password/reset', ...open, passes: ['cookies'] },
   { method: 'POST', path: '/auth/email/verify', ...open },
   { method: 'POST', path: '/auth/password', ...own, passes: ['cookies'] },
   { method: 'GET', path: '/auth/sessions', ...own },

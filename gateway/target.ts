@@ -12,7 +12,7 @@ export interface Target {
  * what the upstream will read.
  */
 const ambiguous =
-  /\/\/|[\\;]|%(2[5def]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f]|c[01])|\/\.{1,2}(\/|$)/i
+  /\/\/|[\\;]|%(2[5def]|3[0-9b]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f]|c[01]|e0%[89]|ed%[ab]|f0%8|f[5-9a-f])|\/\.{1,2}(\/|$)/i
 
 const wellFormed = /^\/(?:[A-Za-z0-9\-._~!$&'()*+,=:@/]|%[0-9A-Fa-f]{2})*$/
 

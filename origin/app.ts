@@ -84,14 +84,12 @@ export function createOrigin(options: OriginOptions) {
   })
   app.onError((error, c) => {
     const problem = toProblem(error)
-    if (problem.status >= 500) {
-      log.error({ request_id: c.get('requestId'), code: problem.code, err: error }, 'request failed')
-    } else if (problem.cause !== undefined) {
-      log.info(
-        { request_id: c.get('requestId'), code: problem.code, reason: problem.cause },
-        'request refused',
-      )
-    }
+    const { code, cause } = problem
+    const fields = { request_id: c.get('requestId'), code }
+    if (code === 'overloaded') log.warn(fields, 'request shed')
+    else if (problem.status >= 500) log.error({ ...fields, err: error }, 'request failed')
+    else if (cause instanceof Error) log.info({ ...fields, err: cause }, 'request refused')
+    else if (cause !== undefined) log.info({ ...fields, reason: cause }, 'request refused')
     return problemResponse(problem, c.get('requestId'))
   })
   return app

@@ -4,8 +4,11 @@ import { z } from 'zod'
 
 const email = z.email().max(254)
 
+/** In UTF-16 units. Longer ones are not even normalized: NFC takes time that grows with the square of a run of accents. */
+const longestPassword = 1024
+
 /** A password that exists: what it had to be was checked when it was set. */
-const password = z.string().min(1).max(1024)
+const password = z.string().min(1).max(longestPassword)
 
 const opaqueToken = z.string().min(1).max(512)
 
@@ -14,9 +17,13 @@ export function newPassword(minLength: number) {
   const length = (text: string) => [...text.normalize('NFC')].length
   return z
     .string()
+    .max(longestPassword, { abort: true })
     .refine((text) => length(text) >= minLength, { error: `must have at least ${minLength} characters` })
     .refine((text) => length(text) <= 256, { error: 'must have at most 256 characters' })
 }
+
+/** No controls, no line breaks, no half characters, and nothing that turns the direction of the text around it. */
+const displayable = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u
 
 export function registerBody(minPasswordLength: number) {
   return z.strictObject({
@@ -27,7 +34,7 @@ export function registerBody(minPasswordLength: number) {
       .trim()
       .min(1)
       .max(80)
-      .regex(/^\P{Cc}*$/u, { error: 'must not contain control characters' })
+      .regex(displayable, { error: 'must not contain control characters' })
       .optional(),
   })
 }

@@ -5,7 +5,7 @@
  * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
  */
 interface ErrorRow {
-  status: 400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 | 429 | 499 | 500 | 502 | 503 | 504
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 429 | 499 | 500 | 502 | 503 | 504
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -50,6 +50,7 @@ export const errors = {
 
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  body_timeout: { status: 408, title: 'The body did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   validation_failed: { status: 422, title: 'The body does not fit its schema' },

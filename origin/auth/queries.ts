@@ -20,6 +20,25 @@ export async function insertAccount(sql: Queryable, account: NewAccount): Promis
   return row?.id
 }
 
+/**
+ * The owner of a taken address, held until the transaction ends; undefined where he was told within a day that somebody tried to register
+ * with it: whoever tries again and again fills no mailbox.
+ */
+export async function holdUntoldOwner(
+  sql: Queryable,
+  email: string,
+): Promise<{ userId: string; email: string } | undefined> {
+  const [account] = await sql<[{ userId: string; email: string }?]>`
+    select id as "userId", email from user_accounts where lower(email) = lower(${email})
+    for no key update`
+  if (!account) return undefined
+  const told = await sql`
+    select from audit_logs
+    where user_id = ${account.userId} and action = 'account.registration_refused' and created_at > now() - interval '1 day'
+    limit 1`
+  return told.length === 0 ? account : undefined
+}
+
 /** A subscription without an end. */
 export async function insertSubscription(sql: Queryable, userId: string, plan: string): Promise<void> {
   await sql`

@@ -12,7 +12,7 @@ import type { SessionService } from '../sessions/service.ts'
 import type { Device, DeviceTokens } from './device-tokens.ts'
 import type { Lockout } from './lockout.ts'
 import { holdPassword, strangers } from './lockout-queries.ts'
-import { insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
+import { holdUntoldOwner, insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
 import { judgeLogin } from './rules.ts'
 
 interface AuthOptions {
@@ -61,16 +61,20 @@ export function createAuthService(options: AuthOptions) {
       const passwordHash = await passwords.hashNew(password, { email, field: '/password' })
       await sql.begin(async (transaction) => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
-        await insertAuditRow(transaction, {
-          action: userId ? 'account.registered' : 'account.registration_refused',
-          actorId: userId ?? null,
-          userId: userId ?? null,
-          client,
-        })
         if (!userId) {
-          await mail.enqueue(transaction, email, mail.messages.addressTaken())
+          const owner = await holdUntoldOwner(transaction, email)
+          if (owner) await mail.enqueue(transaction, owner.email, mail.messages.addressTaken())
+          const details = { owner_told: owner !== undefined }
+          await insertAuditRow(transaction, {
+            action: 'account.registration_refused',
+            actorId: null,
+            userId: owner?.userId ?? null,
+            client,
+            details,
+          })
           return
         }
+        await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, client })
         await insertSubscription(transaction, userId, 'free')
         await linkTokens.sendVerification(transaction, { userId, email })
       })

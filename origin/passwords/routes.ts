@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import {
   type AcceptedAnswer,
   changePasswordBody,
@@ -20,15 +20,18 @@ interface PasswordRoutesOptions {
 export function createPasswordRoutes({ passwords, deviceTokens, minLength }: PasswordRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
+  /** A new password makes every known device a stranger; this one has just proven itself. */
+  async function remember(c: Context, owner: { userId: string; passwordVersion: string }) {
+    setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), ...owner }))
+  }
+
   routes.post('/', ...jsonBody(changePasswordBody(minLength)), async (c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }
     const change = { email, currentPassword, newPassword }
     const passwordVersion = await passwords.change(owner, change, c.get('client'))
-    // The change made every known device a stranger; this one has just proven itself.
-    const device = { id: crypto.randomUUID(), userId: sub, passwordVersion }
-    setDeviceCookie(c, await deviceTokens.sign(device))
+    await remember(c, { userId: sub, passwordVersion })
     return c.body(null, 204)
   })
 
@@ -39,7 +42,8 @@ export function createPasswordRoutes({ passwords, deviceTokens, minLength }: Pas
 
   routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {
     const { token, password } = c.req.valid('json')
-    await passwords.reset(token, password, c.get('client'))
+    const owner = await passwords.reset(token, password, c.get('client'))
+    await remember(c, owner)
     return c.body(null, 204)
   })
 

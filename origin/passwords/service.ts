@@ -110,16 +110,17 @@ export function createPasswordService({
     /**
      * Sets a new password by a mailed link: ends all sessions, unlocks the account, and proves the address.
      *
+     * @returns what makes the device that did it a known one
      * @throws Problem `link_invalid`; `validation_failed` for a weak password, which leaves the link good; `overloaded`
      */
-    async reset(token: string, newPassword: string, client: Client): Promise<void> {
+    async reset(token: string, newPassword: string, client: Client) {
       const owner = await linkTokens.owner(sql, 'password_reset', token)
       if (!owner) throw new Problem('link_invalid')
       const passwordHash = await passwords.hashNew(newPassword, { email: owner.email, field: '/password' })
       const { userId } = owner
-      await sql.begin(async (transaction) => {
+      const passwordVersion = await sql.begin(async (transaction) => {
         // The account's row first: two links of one account would wait for each other the other way round.
-        await updatePassword(transaction, userId, passwordHash)
+        const version = await updatePassword(transaction, userId, passwordHash)
         if (!(await linkTokens.spend(transaction, 'password_reset', token))) throw new Problem('link_invalid')
         await spendLinkTokens(transaction, 'password_reset', userId)
         await clearCounters(transaction, owner.email)
@@ -127,8 +128,10 @@ export function createPasswordService({
         await updateEmailVerified(transaction, userId)
         await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, client })
         await mail.enqueue(transaction, owner.email, mail.messages.passwordChanged())
+        return version
       })
       mail.nudge()
+      return { userId, passwordVersion }
     },
   }
 }

@@ -2,6 +2,12 @@ import type { Server } from 'node:http'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { Log } from '../log.ts'
 
+/** A head fits into a few packets: who takes longer holds sockets open. */
+const headersSeconds = 15
+
+/** The longest a whole request may take to arrive. */
+const requestSeconds = 60
+
 interface ServeOptions {
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
   hostname: string
@@ -17,16 +23,24 @@ interface ServeOptions {
   onStopped: () => Promise<void>
 }
 
+/** The server that every service of ours runs on, not listening yet. */
+export function createHttpServer({
+  fetch,
+  keepAliveSeconds,
+}: Pick<ServeOptions, 'fetch' | 'keepAliveSeconds'>): Server {
+  const server = createAdaptorServer({
+    fetch: fetch as (request: Request) => Response | Promise<Response>,
+  }) as Server
+  server.keepAliveTimeout = keepAliveSeconds * 1000
+  server.headersTimeout = headersSeconds * 1000
+  server.requestTimeout = requestSeconds * 1000
+  return server
+}
+
 /** Listens until SIGTERM or SIGINT, then drains and exits 0. */
 export async function serveUntilStopped(options: ServeOptions): Promise<void> {
   const { log, hostname, port } = options
-  const server = createAdaptorServer({
-    fetch: options.fetch as (request: Request) => Response | Promise<Response>,
-    overrideGlobalObjects: false,
-  }) as Server
-  server.keepAliveTimeout = options.keepAliveSeconds * 1000
-  server.headersTimeout = 15_000
-  server.requestTimeout = 60_000
+  const server = createHttpServer(options)
 
   let stopping = false
   async function stop(signal: string) {

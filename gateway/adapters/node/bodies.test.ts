@@ -8,6 +8,10 @@ import { postRow } from '../../../test/stand.ts'
 
 afterEach(closeSockets)
 
+/** Above the cap up to which a body is gathered before the upstream is asked. */
+const streamedBytes = 1024 ** 2
+const streaming = { policy: [{ ...postRow, body_bytes: streamedBytes }] }
+
 describe('request bodies', () => {
   /** An upstream that acts only on a body that it has to its end. */
   async function startReceiver(bodyBytes: number) {
@@ -64,7 +68,7 @@ describe('request bodies', () => {
   })
 
   test('a client that leaves in the middle of its body leaves the upstream nothing to act on', async () => {
-    const { port, acted, asked } = await startReceiver(1000)
+    const { port, acted, asked } = await startReceiver(streamedBytes)
     const asking = request({ port, host: '127.0.0.1', method: 'POST', path: '/open', agent: false })
     asking.on('error', () => {})
     asking.write('half of it')
@@ -79,7 +83,7 @@ describe('request bodies', () => {
     const { port } = await startPair((incoming, response) => {
       incoming.once('data', (chunk) => firstChunk.resolve(String(chunk)))
       incoming.on('end', () => response.end())
-    })
+    }, streaming)
     const asking = request({ port, host: '127.0.0.1', method: 'POST', path: '/open', agent: false })
     asking.write('first')
     expect(await firstChunk.promise).toBe('first')

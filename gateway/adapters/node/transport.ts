@@ -38,7 +38,8 @@ export function createTransport(options: TransportOptions = {}): {
         path: target,
         method: method as 'GET',
         headers: [...headers].flat(),
-        body: body && Readable.fromWeb(body as NodeReadableStream<Uint8Array>),
+        body:
+          body instanceof ReadableStream ? Readable.fromWeb(body as NodeReadableStream<Uint8Array>) : body,
         signal: AbortSignal.any([signal, deadline.signal]),
         headersTimeout: 0,
         responseHeaders: 'raw',

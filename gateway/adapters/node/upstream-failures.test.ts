@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
-import { json } from 'node:stream/consumers'
+import { json, text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { findFreePort } from '../../../test/servers/free-port.ts'
 import {
@@ -120,11 +120,24 @@ describe('an upstream that is silent', () => {
 
   test('504 upstream_timeout: also where the request was never sent whole', async () => {
     const { upstreamPort } = await startRawUpstream(() => {})
-    const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })
+    const policy = [{ ...postRow, deadline_seconds: 0.1, body_bytes: 1024 ** 2 }]
+    const { port } = await startGateway({ upstreamPort, policy })
     const socket = await openSocket(port)
     socket.write('POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
     const [answer] = await once(socket, 'data')
     expect(statusOf(String(answer))).toBe(504)
+  })
+
+  // Whoever sends a length and no body would else hold one of the upstream's connections for as long as he likes.
+  test('408 body_timeout: a small body that does not come, before the upstream is asked', async () => {
+    const { upstreamPort, count } = await startRawUpstream(() => {})
+    const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })
+    const socket = await openSocket(port)
+    socket.write('POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
+    const answer = await text(socket)
+    expect(statusOf(answer)).toBe(408)
+    expect(answer).toContain('"code":"body_timeout"')
+    expect(count()).toBe(0)
   })
 
   test('504: a POST is not sent again after its deadline', async () => {

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { assertionHeader } from '../shared/headers.ts'
+import { createHttpServer } from '../shared/node/serve.ts'
+import { sealedBy } from '../test/origin-call.ts'
+import { roomy } from '../test/roomy.ts'
+import { createWorld, type World } from '../test/world.ts'
+
+/** What an injected fetch does not show: a request as Node's server makes it, behind the very server that runs. */
+
+const account = { email: 'ada@example.com', password: 'correct horse battery' }
+
+let world: World
+let server: ReturnType<typeof createHttpServer>
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  server = createHttpServer({ fetch: world.origin.fetch, keepAliveSeconds: 5 })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await world.signUp(account.email, account.password)
+})
+afterAll(async () => {
+  server.closeAllConnections()
+  server.close()
+  await world.close()
+})
+
+async function send(method: string, path: string, headers: Record<string, string>, chunks: string[] = []) {
+  const { port } = server.address() as AddressInfo
+  const sent = request({ port, method, path, headers })
+  for (const chunk of chunks) sent.write(chunk)
+  sent.end()
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+  return { status: answer.statusCode, body: await text(answer) }
+}
+
+test('200: a chunked body arrives whole', async () => {
+  const headers = { [assertionHeader]: await sealedBy(world), 'content-type': 'application/json' }
+  const body = JSON.stringify(account)
+  const answer = await send('POST', '/auth/login', headers, [body.slice(0, 9), body.slice(9)])
+  expect(answer.status).toBe(200)
+})
+
+test('204: a DELETE without a body, and with an empty one', async () => {
+  const { access_token } = await world.login(account.email, account.password)
+  const me = await world.call('/v1/me', { headers: { authorization: `Bearer ${access_token}` } })
+  expect(me.status).toBe(200)
+  const assertion = world.forwarded.at(-1)?.headers.get(assertionHeader) ?? ''
+  for (const headers of [{}, { 'content-length': '0' }]) {
+    const answer = await send('DELETE', '/auth/sessions', { [assertionHeader]: assertion, ...headers })
+    expect(answer.status).toBe(204)
+  }
+})
+
+test('413 body_too_large: chunked beyond the cap', async () => {
+  const headers = { [assertionHeader]: await sealedBy(world), 'content-type': 'application/json' }
+  const answer = await send('POST', '/auth/login', headers, Array(8).fill('x'.repeat(16_000)))
+  expect(answer.status).toBe(413)
+})
