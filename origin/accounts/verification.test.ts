@@ -43,9 +43,27 @@ describe('POST /auth/register', () => {
   test('tells the owner of a taken address, and mails no link', async () => {
     const { email } = await register()
     await world.post('/auth/register', { email: email.toUpperCase(), password })
-    const told = await world.mails(email.toUpperCase())
+    const told = (await world.mails(email)).slice(-1)
     expect(told.map(({ subject }) => subject)).toEqual([expect.stringContaining('have an account')])
     expect(told[0]?.text).not.toContain('#token=')
+  })
+
+  // Whoever knows an address could else fill its mailbox.
+  test('tells the owner once a day, however often somebody tries', async () => {
+    const { email } = await register()
+    const before = (await world.mails(email)).length
+    await Promise.all(Array.from({ length: 20 }, () => world.post('/auth/register', { email, password })))
+    const told = async () =>
+      (
+        await world.sql`
+      select from audit_logs where details ->> 'owner_told' = 'true' and user_id = (
+        select id from user_accounts where email = ${email})`
+      ).length
+    expect(await told()).toBe(1)
+    expect(await world.mails(email)).toHaveLength(before + 1)
+    await world.sql`update audit_logs set created_at = created_at - interval '1 day'`
+    await world.post('/auth/register', { email, password })
+    expect(await told()).toBe(2)
   })
 })
 

@@ -83,7 +83,7 @@ describe('POST /auth/register', () => {
     expect(count).toBe(1)
     const refused = await world.sql`
       select actor_id, user_id from audit_logs where action = 'account.registration_refused'`
-    expect(refused).toEqual([{ actor_id: null, user_id: null }])
+    expect(refused).toEqual([{ actor_id: null, user_id: before[0]?.id }])
     expect((await world.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
   })
 
@@ -145,9 +145,28 @@ describe('POST /auth/register', () => {
     expect(await accountsOf('dave@example.com')).toHaveLength(0)
   })
 
-  test('202: a half surrogate in a display name, which is no character, breaks nothing', async () => {
-    const answer = await register({ email: 'half@example.com', display_name: 'Half \ud83d' })
-    expect(answer.status).toBe(202)
-    expect((await accountsOf('half@example.com'))[0]?.display_name).toBe('Half \ufffd')
+  // A name is shown beside other text: it must not turn that around, break its line or be no text at all.
+  test('422 validation_failed: a display name with half characters, line breaks or turned direction', async () => {
+    for (const name of ['Half \ud83d', 'a\u2028b', 'a\u202eb', 'a\u2066b', 'a\u0007b']) {
+      const answer = await register({ email: 'half@example.com', display_name: name })
+      expect(answer.status).toBe(422)
+      expect((await problem(answer)).errors?.map(({ pointer }) => pointer)).toEqual(['/display_name'])
+    }
+    expect(await accountsOf('half@example.com')).toHaveLength(0)
+  })
+
+  test('202: a display name in any script, joiners and emoji included', async () => {
+    const name = 'می\u200cخواهم 👩\u200d🚀 Ada'
+    expect((await register({ email: 'joined@example.com', display_name: name })).status).toBe(202)
+    expect((await accountsOf('joined@example.com'))[0]?.display_name).toBe(name)
+  })
+
+  // NFC takes time that grows with the square of a run of accents: one such request stopped the event loop for seconds.
+  test('422 validation_failed: a password of 30,000 accents, at once', async () => {
+    const accents = '\u0301'.repeat(15_000) + '\u0316'.repeat(15_000)
+    const usage = process.cpuUsage()
+    const answer = await register({ email: 'accents@example.com', password: `a${accents}` })
+    expect(answer.status).toBe(422)
+    expect(process.cpuUsage(usage).user / 1000).toBeLessThan(500)
   })
 })
