@@ -4,7 +4,7 @@
  *
  * Runs on the host's Node, whose version we do not choose: plain JavaScript, nothing but Node's own modules.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const pinnedNode = join(root, 'node_modules', '.bin', 'node')
 const minimumNodeMajor = 24
 
-if (!isInstalled()) install()
+if (!isInstalled()) await install()
 if (!existsSync(pinnedNode)) requireHostNode()
 
 /**
@@ -37,11 +37,11 @@ function readPackages(lockFile) {
   return JSON.parse(readFileSync(lockFile, 'utf8')).packages
 }
 
-function install() {
+async function install() {
   process.stdout.write('Installing the packages of package-lock.json into node_modules ...\n')
   const startedAtMs = Date.now()
   // At a lower level npm warns that some packages want a newer Node than the host's: they get the pinned one.
-  const { status, signal, error } = runNpm([
+  const { status, signal, error } = await runNpm([
     'ci',
     '--include=dev',
     '--include=optional',
@@ -65,9 +65,16 @@ function install() {
 function runNpm(args) {
   const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
   const options = { cwd: root, stdio: /** @type {const} */ ('inherit') }
-  return basename(npm) === 'npm-cli.js'
-    ? spawnSync(node, [npm, ...args], options)
-    : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' })
+  const child =
+    basename(npm) === 'npm-cli.js'
+      ? spawn(node, [npm, ...args], options)
+      : spawn('npm', args, { ...options, shell: process.platform === 'win32' })
+  // npm lets an interrupted install go on for a while. What it leaves half done, the next start does anew.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill('SIGKILL'))
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ status: null, signal: null, error }))
+    child.once('exit', (status, signal) => resolve({ status, signal }))
+  })
 }
 
 /** A system with another C library (Alpine) gets the package, but cannot run it: its own Node must be found instead. */

@@ -103,10 +103,7 @@ async function start() {
     await requireFreePort(config.HOST, port)
   }
 
-  const commandFile = await writeCommandEnvironment(folder, environment, [
-    'DATABASE_URL',
-    ...Object.keys(state.secrets),
-  ])
+  await writeCommandEnvironment(folder, environment, ['DATABASE_URL', ...Object.keys(state.secrets)])
   const applied = await migrate(config.DATABASE_URL)
   const { hostname, pathname } = new URL(config.DATABASE_URL)
   step(
@@ -140,7 +137,6 @@ async function start() {
       gateway: url(config.GATEWAY_PORT),
       origin: url(config.ORIGIN_PORT),
       demoPassword: hasDemoAccounts ? state.demoPassword : undefined,
-      commandFile,
       folder,
     }),
   )

@@ -32,16 +32,15 @@ export async function readState(folder: string): Promise<State> {
 }
 
 /**
- * Writes what the commands (keys, clients) need to work on this start's database, readable by its owner alone.
- *
- * @returns the file, for `node --env-file`
+ * Writes what the commands (keys, clients) need to work on this start's database, readable by its owner alone. Their npm
+ * scripts read it where it is.
  */
 export async function writeCommandEnvironment(
   folder: string,
   environment: NodeJS.ProcessEnv,
   names: readonly string[],
-): Promise<string> {
-  const file = join(folder, 'env')
-  await writeFile(file, names.map((name) => `${name}='${environment[name]}'\n`).join(''), { mode: 0o600 })
-  return file
+): Promise<void> {
+  await writeFile(join(folder, 'env'), names.map((name) => `${name}='${environment[name]}'\n`).join(''), {
+    mode: 0o600,
+  })
 }

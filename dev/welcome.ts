@@ -6,13 +6,11 @@ interface WelcomeFacts {
   origin: string
   /** undefined where there are no demo accounts: then a registration is the first thing to try. */
   demoPassword: string | undefined
-  /** The file that gives commands this start's database and secrets. */
-  commandFile: string
   folder: string
 }
 
 /** What `npm start` says when everything runs. */
-export function welcome({ gateway, origin, demoPassword, commandFile, folder }: WelcomeFacts): string {
+export function welcome({ gateway, origin, demoPassword, folder }: WelcomeFacts): string {
   return `
 Gatehouse is up.
 
@@ -23,9 +21,9 @@ ${demoPassword ? accounts(demoPassword) : ''}
 
     ${demoPassword ? login(gateway, demoPassword) : register(gateway)}
 
-  Commands work on this database with its secrets, for example:
+  npm run keys and npm run clients work on this database too, for example:
 
-    npx node --env-file=${commandFile} origin/keys/command.ts list
+    npm run keys -- list
 
 Ctrl-C stops it; the data stays in ${folder}.`
 }

@@ -16,3 +16,8 @@ test('production with them starts, and so does development without', () => {
   expect(readConfig(gatewayVariables, { ...secrets, ...given, NODE_ENV: 'production' })).toMatchObject(given)
   expect(readConfig(gatewayVariables, secrets).REDIS_URL).toBeUndefined()
 })
+
+test('production refuses addresses that browsers would reach without TLS', () => {
+  const given = { ISSUER_URL: 'http://api.example.com', REDIS_URL: 'redis://redis', NODE_ENV: 'production' }
+  expect(() => readConfig(gatewayVariables, { ...secrets, ...given })).toThrow('ISSUER_URL must be https')
+})

@@ -58,6 +58,14 @@ describe('the origin', () => {
     await expect(start({ KEY_ENCRYPTION_KEY })).rejects.toThrow('KEY_ENCRYPTION_KEY does not open')
   })
 
+  // One secret for two purposes lets what leaks of the one break the other.
+  test('refuses one secret for two purposes', () => {
+    const { REFRESH_TOKEN_KEY } = secrets
+    expect(() => start({ DEVICE_COOKIE_KEY: REFRESH_TOKEN_KEY ?? '' })).toThrow(
+      'REFRESH_TOKEN_KEY and DEVICE_COOKIE_KEY must differ',
+    )
+  })
+
   test('refuses to start on a database without our schema', async () => {
     await expect(start({ DATABASE_URL: inject('postgresUrl') })).rejects.toThrow(
       /schema version 0, this code needs \d+: run npm run migrate/,

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
 import { configFromEnvironment } from '../shared/node/environment.ts'
-import { closeSeconds, type Sql } from './database.ts'
+import { closeSeconds, isDatabaseUnavailable, type Sql, unavailableExitCode } from './database.ts'
 import { surviveLostConnections } from './transactions.ts'
 
 const folder = new URL('../sql/', import.meta.url)
@@ -61,7 +61,11 @@ export async function requireNewestSchema(sql: Sql): Promise<void> {
 
 if (import.meta.main) {
   const { DATABASE_URL } = configFromEnvironment(['DATABASE_URL'])
-  const applied = await migrate(DATABASE_URL)
+  const applied = await migrate(DATABASE_URL).catch((error) => {
+    if (!isDatabaseUnavailable(error)) throw error
+    process.stderr.write(`The database at DATABASE_URL cannot be reached: ${error}\n`)
+    process.exit(unavailableExitCode)
+  })
   process.stdout.write(
     applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'The schema is already the newest.\n',
   )

@@ -142,6 +142,10 @@ const ownPrefixes = [
   'REPORTS_PORT',
   'UPSTREAMS',
   'REQUIRE_VERIFIED_',
+  'ISSUER_',
+  'REDIS_UR',
+  'FRONTEND_',
+  'MAIL_',
   'ASSERTION_',
   'ACCESS_TOKEN_',
   'REFRESH_TOKEN_',
@@ -158,6 +162,20 @@ const ownPrefixes = [
   'CORS_',
   'KEY_ENCRYPTION_',
 ]
+
+/** Browsers are sent here with secrets in hand. */
+const browserFacing: readonly VariableName[] = ['ISSUER_URL', 'FRONTEND_URL']
+
+const secretNames: readonly VariableName[] = [
+  'KEY_ENCRYPTION_KEY',
+  'PASSWORD_DIGEST_KEY',
+  'REFRESH_TOKEN_KEY',
+  'DEVICE_COOKIE_KEY',
+]
+
+function pairs<T>(items: readonly T[]): [T, T][] {
+  return items.flatMap((first, index) => items.slice(index + 1).map((second): [T, T] => [first, second]))
+}
 
 /** What Kubernetes adds for a Service called gateway or origin. */
 const serviceLink = /_SERVICE_(HOST|PORT)|_PORT_\d+_/
@@ -194,6 +212,15 @@ export function readConfig<Name extends VariableName>(
     if (result.success) config[name] = result.data
     else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
     else for (const issue of result.error.issues) reasons.push(`${name}: ${issue.message}`)
+  }
+  if (environment.NODE_ENV === 'production') {
+    for (const name of names.filter((name) => browserFacing.includes(name))) {
+      if (environment[name]?.startsWith('http:')) reasons.push(`${name} must be https in production`)
+    }
+  }
+  for (const [first, second] of pairs(names.filter((name) => secretNames.includes(name)))) {
+    if (environment[first] && environment[first] === environment[second])
+      reasons.push(`${first} and ${second} must differ: each secret is for one purpose`)
   }
   for (const name of Object.keys(environment)) {
     const ours =

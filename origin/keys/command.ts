@@ -1,7 +1,12 @@
 import { ConfigError, variables } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { closeSeconds, createCommandDatabase } from '../database.ts'
+import {
+  closeSeconds,
+  createCommandDatabase,
+  isDatabaseUnavailable,
+  unavailableExitCode,
+} from '../database.ts'
 import { type Order, readOrder, UsageError, usage } from './command-line.ts'
 import { createFirstKey } from './first-key.ts'
 import { describeKeys } from './listing.ts'
@@ -107,6 +112,9 @@ try {
   } else if (error instanceof RefusedError || error instanceof SealedKeyError) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1
+  } else if (isDatabaseUnavailable(error)) {
+    process.stderr.write(`The database at DATABASE_URL cannot be reached: ${error}\n`)
+    process.exitCode = unavailableExitCode
   } else {
     throw error
   }

@@ -1,6 +1,11 @@
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { closeSeconds, createCommandDatabase } from '../database.ts'
+import {
+  closeSeconds,
+  createCommandDatabase,
+  isDatabaseUnavailable,
+  unavailableExitCode,
+} from '../database.ts'
 import { createClient, disableClient, rotateClientSecret } from './clients.ts'
 import { type Order, readOrder, UsageError, usage } from './command-line.ts'
 import { selectClients } from './queries.ts'
@@ -58,6 +63,9 @@ try {
   } else if (error instanceof RefusedError) {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1
+  } else if (isDatabaseUnavailable(error)) {
+    process.stderr.write(`The database at DATABASE_URL cannot be reached: ${error}\n`)
+    process.exitCode = unavailableExitCode
   } else {
     throw error
   }
