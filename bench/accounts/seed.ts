@@ -82,6 +82,7 @@ export async function addSessions(sql: Sql, userIds: string[], refreshTokens: st
 /** Locks accounts for strangers, as the last wrong try does. */
 export async function lockAccounts(sql: Sql, userIds: string[]): Promise<void> {
   await sql`
-    insert into login_counters (user_id, device_id, tries, window_ends_at, locked_at)
-    select id, '00000000-0000-0000-0000-000000000000', 5, now() + interval '1 day', now() from unnest(${userIds}::uuid[]) as id`
+    insert into login_counters (address_hash, device_id, tries, window_ends_at, locked_at)
+    select sha256(convert_to(lower(email), 'UTF8')), '00000000-0000-0000-0000-000000000000', 5, now() + interval '1 day', now()
+    from user_accounts where id = any(${userIds}::uuid[])`
 }
