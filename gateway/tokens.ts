@@ -1,9 +1,9 @@
 import { errors as jose } from 'jose'
 import { z } from 'zod'
 import { createBoundedMap } from '../shared/bounded-map.ts'
-import { claimsSchema, type Identity, identitySchema } from '../shared/claims.ts'
+import { claimsSchema, clockLeewaySeconds, type Identity, identitySchema } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
-import { tokenLeewaySeconds, verifyAccessToken } from '../shared/verify-access-token.ts'
+import { verifyAccessToken } from '../shared/verify-access-token.ts'
 import { type KeySet, KeysUnavailableError } from './key-set.ts'
 import type { Now } from './ports.ts'
 
@@ -38,7 +38,7 @@ export function createTokenVerifier({ keys, issuer, audience, recheckSeconds, no
     try {
       const payload = await verifyAccessToken(token, { findKey: keys.find, issuer, audience, now: now() })
       const claims = claimsSchema.parse(payload)
-      const believedUntil = Math.min(claims.exp + tokenLeewaySeconds, now() / 1000 + recheckSeconds)
+      const believedUntil = Math.min(claims.exp + clockLeewaySeconds, now() / 1000 + recheckSeconds)
       return { identity: identitySchema.parse(claims), expiresAt: claims.exp, believedUntil }
     } catch (error) {
       if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })

@@ -34,9 +34,6 @@ export function createDatabase(options: DatabaseOptions): Sql {
   return surviveLostConnections(sql)
 }
 
-/** EX_UNAVAILABLE of sysexits.h, for a command whose database cannot be reached. */
-export const unavailableExitCode = 69
-
 /** One connection with the usual limits, for a command that a person runs. */
 export function createCommandDatabase(url: string, log: Log): Sql {
   return createDatabase({ url, poolMax: 1, idleSeconds: 5, connectSeconds: 10, statementSeconds: 30, log })

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
 import { configFromEnvironment } from '../shared/node/environment.ts'
-import { closeSeconds, isDatabaseUnavailable, type Sql, unavailableExitCode } from './database.ts'
+import { runCommand } from './command.ts'
+import { closeSeconds, type Sql } from './database.ts'
 import { surviveLostConnections } from './transactions.ts'
 
 const folder = new URL('../sql/', import.meta.url)
@@ -60,13 +61,10 @@ export async function requireNewestSchema(sql: Sql): Promise<void> {
 }
 
 if (import.meta.main) {
-  const { DATABASE_URL } = configFromEnvironment(['DATABASE_URL'])
-  const applied = await migrate(DATABASE_URL).catch((error) => {
-    if (!isDatabaseUnavailable(error)) throw error
-    process.stderr.write(`The database at DATABASE_URL cannot be reached: ${error}\n`)
-    process.exit(unavailableExitCode)
+  await runCommand(async () => {
+    const applied = await migrate(configFromEnvironment(['DATABASE_URL']).DATABASE_URL)
+    process.stdout.write(
+      applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'The schema is already the newest.\n',
+    )
   })
-  process.stdout.write(
-    applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'The schema is already the newest.\n',
-  )
 }

@@ -34,5 +34,3 @@ export function createBoundedMap<K, V>(generationSize: number) {
     },
   }
 }
-
-export type BoundedMap<K, V> = ReturnType<typeof createBoundedMap<K, V>>

@@ -36,5 +36,8 @@ export const accessTokenType = 'at+jwt'
 /** Whom a service's token is for: the origin itself. A user's is never, so that neither passes for the other. */
 export const serviceAudience = 'origin'
 
+/** Clocks of two machines may differ by this much; well below the 60 s that are the most one should allow. */
+export const clockLeewaySeconds = 5
+
 /** Keys and tokens are ES256 alone: one algorithm leaves nothing to confuse (RFC 8725, section 3.1). */
 export const algorithm = 'ES256'

@@ -1,7 +1,7 @@
 import { errors as jose, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { createBoundedMap } from './bounded-map.ts'
-import { algorithm, type Identity, identitySchema } from './claims.ts'
+import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
 import { importKey, type PublicJwk, type SigningKey } from './keys.ts'
 
 /**
@@ -11,9 +11,6 @@ import { importKey, type PublicJwk, type SigningKey } from './keys.ts'
 export const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
 const assertionType = 'gatehouse-assertion+jwt'
-
-/** Clocks of two machines may differ by this much. */
-const leewaySeconds = 5
 
 const assertionSchema = z.object({ user: identitySchema.nullable(), iat: z.number(), exp: z.number() })
 
@@ -69,7 +66,7 @@ export async function createAssertionOpener({
 
   return async function openAssertion(sealed) {
     const known = opened.get(sealed)
-    if (known) return known.exp + leewaySeconds > now() / 1000 ? known : undefined
+    if (known) return known.exp + clockLeewaySeconds > now() / 1000 ? known : undefined
     try {
       const { payload } = await jwtVerify(
         sealed,
@@ -85,7 +82,7 @@ export async function createAssertionOpener({
           audience,
           requiredClaims: ['exp', 'iat'],
           maxTokenAge: assertionLifeSeconds,
-          clockTolerance: leewaySeconds,
+          clockTolerance: clockLeewaySeconds,
           currentDate: new Date(now()),
         },
       )

@@ -1,8 +1,5 @@
 import { decodeProtectedHeader, type JWTPayload, errors as jose, jwtVerify } from 'jose'
-import { accessTokenType, algorithm } from './claims.ts'
-
-/** Clocks of two machines may differ by this much; well below the 60 s that are the most one should allow. */
-export const tokenLeewaySeconds = 5
+import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 
 /** Ours are around 1 kB; what is longer is not looked at. */
 const longestToken = 8192
@@ -37,7 +34,7 @@ export async function verifyAccessToken(token: string, expected: Expectations): 
     issuer: expected.issuer,
     audience: expected.audience,
     requiredClaims: ['exp', 'iat', 'sub', 'jti'],
-    clockTolerance: tokenLeewaySeconds,
+    clockTolerance: clockLeewaySeconds,
     currentDate: new Date(expected.now),
   })
   return payload

@@ -1,8 +1,8 @@
 import { createDatabase, type Sql } from '../../origin/database.ts'
 import { migrate } from '../../origin/migrate.ts'
+import { hashToken } from '../../origin/opaque-token.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
-import { hashToken } from '../../origin/sessions/refresh-tokens.ts'
 import type { Log } from '../../shared/log.ts'
 
 export const password = 'correct horse battery'

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import type { Queryable } from '../database.ts'
 import type { Mail } from '../mail/service.ts'
-import { hashToken } from '../sessions/refresh-tokens.ts'
+import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import {
   insertLinkToken,
   type LinkKind,
@@ -24,7 +23,7 @@ export type LinkTokens = ReturnType<typeof createLinkTokens>
 /** The secrets in mailed links: 256 random bits, stored as SHA-256, good once. */
 export function createLinkTokens(mail: Mail) {
   async function issue(transaction: Queryable, kind: LinkKind, userId: string): Promise<string | undefined> {
-    const token = randomBytes(32).toString('base64url')
+    const token = newOpaqueToken()
     const issued = await insertLinkToken(transaction, {
       kind,
       userId,

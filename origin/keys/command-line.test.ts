@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readOrder, UsageError } from './command-line.ts'
+import { UsageError } from '../command.ts'
+import { readOrder } from './command-line.ts'
 
 const kid = '-_2XzAq0lNP3JcvI2c7K4sS9c6W0a8n1xQeYzD5uBtE'
 

@@ -1,3 +1,4 @@
+import { UsageError } from '../command.ts'
 export const usage = `npm run keys -- create             make the first signing key
 npm run keys -- list               show the keys, and when each makes its next step
 npm run keys -- rotate             publish a successor; origins make the later steps by themselves
@@ -5,9 +6,6 @@ npm run keys -- revoke KID         delete a published key
 npm run keys -- revoke KID --now   delete any key: every token it signed is refused, and another key signs at once
 npm run keys -- reseal             put all under KEY_ENCRYPTION_KEY that OLD_KEY_ENCRYPTION_KEY sealed
 `
-
-/** What was asked for makes no sense; the message says why. */
-export class UsageError extends Error {}
 
 export type Order =
   | { kind: 'create' | 'list' | 'rotate' | 'reseal' }

@@ -1,13 +1,9 @@
 import { ConfigError, variables } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import {
-  closeSeconds,
-  createCommandDatabase,
-  isDatabaseUnavailable,
-  unavailableExitCode,
-} from '../database.ts'
-import { type Order, readOrder, UsageError, usage } from './command-line.ts'
+import { RefusedError, runCommand } from '../command.ts'
+import { closeSeconds, createCommandDatabase } from '../database.ts'
+import { type Order, readOrder, usage } from './command-line.ts'
 import { createFirstKey } from './first-key.ts'
 import { describeKeys } from './listing.ts'
 import { selectKeys } from './queries.ts'
@@ -16,12 +12,6 @@ import { keyUpkeepSeconds, keyWaits } from './rules.ts'
 import { createSealing, type Sealing } from './sealing.ts'
 import { createKeyService } from './service.ts'
 import { SealedKeyError } from './stored-key.ts'
-
-/** EX_USAGE of sysexits.h. */
-const usageExitCode = 64
-
-/** What was asked for is well said, but cannot be done. */
-class RefusedError extends Error {}
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -103,19 +93,7 @@ function sealingFromOldKey(): Sealing | undefined {
   return data && createSealing(data)
 }
 
-try {
-  await carryOut(readOrder(process.argv.slice(2)))
-} catch (error) {
-  if (error instanceof UsageError) {
-    process.stderr.write(`${error.message}\n\n${usage}`)
-    process.exitCode = usageExitCode
-  } else if (error instanceof RefusedError || error instanceof SealedKeyError) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 1
-  } else if (isDatabaseUnavailable(error)) {
-    process.stderr.write(`The database at DATABASE_URL cannot be reached: ${error}\n`)
-    process.exitCode = unavailableExitCode
-  } else {
-    throw error
-  }
-}
+await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), {
+  usage,
+  refusals: [SealedKeyError],
+})

@@ -1,4 +1,4 @@
-import { tokenLeewaySeconds } from '../../shared/verify-access-token.ts'
+import { clockLeewaySeconds } from '../../shared/claims.ts'
 
 /**
  * A signing key's life: published (it verifies, and does not sign yet), signing, retiring (it verifies what it signed), gone. Gone is no
@@ -47,7 +47,7 @@ export function keyWaits(config: KeyWaitsConfig): KeyWaits {
   return {
     published: caches + ringLagSeconds,
     signing: config.SIGNING_KEY_DAYS * 86_400,
-    retiring: Math.max(caches, longestToken + tokenLeewaySeconds) + ringLagSeconds,
+    retiring: Math.max(caches, longestToken + clockLeewaySeconds) + ringLagSeconds,
   }
 }
 

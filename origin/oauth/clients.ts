@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'
-import { hashClientSecret, newClientSecret } from './client-secret.ts'
+import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import { insertClient, updateClientDisabled, updateClientSecret } from './queries.ts'
 import type { Scope } from './scopes.ts'
 
@@ -13,9 +13,9 @@ export function createClient(
   { id, scopes }: { id: string; scopes: Scope[] },
   by: Client,
 ): Promise<string | undefined> {
-  const secret = newClientSecret()
+  const secret = newOpaqueToken()
   return sql.begin(async (transaction) => {
-    const made = await insertClient(transaction, { id, scopes, secretHash: hashClientSecret(secret) })
+    const made = await insertClient(transaction, { id, scopes, secretHash: hashToken(secret) })
     if (!made) return undefined
     await insertAuditRow(transaction, {
       action: 'client.created',
@@ -34,9 +34,9 @@ export function createClient(
  * @returns the new secret; undefined where there is no such client, or it is disabled
  */
 export function rotateClientSecret(sql: Sql, id: string, by: Client): Promise<string | undefined> {
-  const secret = newClientSecret()
+  const secret = newOpaqueToken()
   return sql.begin(async (transaction) => {
-    if (!(await updateClientSecret(transaction, id, hashClientSecret(secret)))) return undefined
+    if (!(await updateClientSecret(transaction, id, hashToken(secret)))) return undefined
     await insertAuditRow(transaction, {
       action: 'client.secret_rotated',
       actorId: null,

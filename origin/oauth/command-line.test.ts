@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readOrder, UsageError } from './command-line.ts'
+import { UsageError } from '../command.ts'
+import { readOrder } from './command-line.ts'
 
 describe('a command line', () => {
   test('names what to do, each scope once', () => {

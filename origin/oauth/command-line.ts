@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { UsageError } from '../command.ts'
 import { judgeClientId } from './client-id.ts'
 import { isScope, type Scope, scopes } from './scopes.ts'
 
@@ -12,9 +13,6 @@ ${Object.entries(scopes)
   .map(([name, meaning]) => `  ${name.padEnd(22)}${meaning}`)
   .join('\n')}
 `
-
-/** What was asked for makes no sense; the message says why. */
-export class UsageError extends Error {}
 
 export type Order =
   | { kind: 'create'; id: string; scopes: Scope[] }

@@ -1,20 +1,10 @@
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import {
-  closeSeconds,
-  createCommandDatabase,
-  isDatabaseUnavailable,
-  unavailableExitCode,
-} from '../database.ts'
+import { RefusedError, runCommand } from '../command.ts'
+import { closeSeconds, createCommandDatabase } from '../database.ts'
 import { createClient, disableClient, rotateClientSecret } from './clients.ts'
-import { type Order, readOrder, UsageError, usage } from './command-line.ts'
+import { type Order, readOrder, usage } from './command-line.ts'
 import { selectClients } from './queries.ts'
-
-/** EX_USAGE of sysexits.h. */
-const usageExitCode = 64
-
-/** What was asked for is well said, but cannot be done. */
-class RefusedError extends Error {}
 
 async function carryOut(order: Order): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
@@ -54,19 +44,4 @@ function showSecret(id: string, secret: string): void {
   process.stderr.write('Keep the secret now: only its hash is stored.\n')
 }
 
-try {
-  await carryOut(readOrder(process.argv.slice(2)))
-} catch (error) {
-  if (error instanceof UsageError) {
-    process.stderr.write(`${error.message}\n\n${usage}`)
-    process.exitCode = usageExitCode
-  } else if (error instanceof RefusedError) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 1
-  } else if (isDatabaseUnavailable(error)) {
-    process.stderr.write(`The database at DATABASE_URL cannot be reached: ${error}\n`)
-    process.exitCode = unavailableExitCode
-  } else {
-    throw error
-  }
-}
+await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), { usage })

@@ -1,9 +1,9 @@
 import { type JWTPayload, errors as jose, SignJWT } from 'jose'
 import { z } from 'zod'
 import { createBoundedMap } from '../../shared/bounded-map.ts'
-import { accessTokenType, algorithm, serviceAudience } from '../../shared/claims.ts'
+import { accessTokenType, algorithm, clockLeewaySeconds, serviceAudience } from '../../shared/claims.ts'
 import type { PublicJwk } from '../../shared/keys.ts'
-import { tokenLeewaySeconds, verifyAccessToken } from '../../shared/verify-access-token.ts'
+import { verifyAccessToken } from '../../shared/verify-access-token.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { isScope, type Scope } from './scopes.ts'
 import { createKeyFinder } from './token-keys.ts'
@@ -115,7 +115,7 @@ export function createServiceTokenVerifier(options: VerifierOptions) {
       return fresh?.service
     }
     const counts = publicKeys().some(({ kid }) => kid === known.kid)
-    if (counts && known.expiresAt + tokenLeewaySeconds > now() / 1000) return known.service
+    if (counts && known.expiresAt + clockLeewaySeconds > now() / 1000) return known.service
     verified.delete(token)
     return undefined
   }

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { Problem } from '../../shared/errors.ts'
 import { refreshCookie } from '../../shared/headers.ts'
+import { hostCookieAttributes } from '../host-cookie.ts'
 
 interface CookieOptions {
   /** Origins whose pages may use the cookie, exact. */
@@ -16,8 +17,6 @@ interface CookieOptions {
  */
 export function createRefreshCookie({ origins, maxAgeSeconds }: CookieOptions) {
   const allowed = new Set(origins)
-  /** What the `__Host-` prefix demands (RFC 6265bis, section 4.1.3.2), and no script. */
-  const attributes = { path: '/', secure: true, httpOnly: true, sameSite: 'Strict' } as const
 
   return {
     /** @throws Problem `origin_not_allowed` where there is a cookie and a page that may not use it sent it */
@@ -29,9 +28,9 @@ export function createRefreshCookie({ origins, maxAgeSeconds }: CookieOptions) {
     },
 
     set: (c: Context, token: string) =>
-      setCookie(c, refreshCookie, token, { ...attributes, maxAge: maxAgeSeconds }),
+      setCookie(c, refreshCookie, token, { ...hostCookieAttributes, maxAge: maxAgeSeconds }),
 
-    clear: (c: Context) => void deleteCookie(c, refreshCookie, attributes),
+    clear: (c: Context) => void deleteCookie(c, refreshCookie, hostCookieAttributes),
   }
 }
 

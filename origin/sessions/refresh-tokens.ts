@@ -1,4 +1,5 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { newOpaqueToken } from '../opaque-token.ts'
 
 /**
  * Refresh tokens: 256 bits, opaque to everybody. The first of a session is random; each next one is derived from the one before
@@ -9,14 +10,9 @@ import { createHash, createHmac, randomBytes } from 'node:crypto'
  */
 export function createRefreshTokens(key: Uint8Array) {
   return {
-    first: () => randomBytes(32).toString('base64url'),
+    first: newOpaqueToken,
     successorOf: (token: string) => createHmac('sha256', key).update(token).digest('base64url'),
   }
 }
 
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>
-
-/** What is stored of a token handed out. It is random through and through, so a fast digest is as good as a slow one. */
-export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
-}

@@ -3,6 +3,7 @@ import { Problem } from '../../shared/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../database.ts'
+import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {
   type Bearer,
@@ -18,7 +19,7 @@ import {
   selectReusedOwner,
   selectSurplusSessions,
 } from './queries.ts'
-import { hashToken, type RefreshTokens } from './refresh-tokens.ts'
+import type { RefreshTokens } from './refresh-tokens.ts'
 
 interface SessionOptions {
   sql: Sql

@@ -1,0 +1,40 @@
+import { isDatabaseUnavailable } from './database.ts'
+
+/** Exit codes of sysexits.h; a refusal is 1. */
+const usageExitCode = 64
+const unavailableExitCode = 69
+
+/** What was asked for makes no sense; the message says why. */
+export class UsageError extends Error {}
+
+/** What was asked for is well said, but cannot be done. */
+export class RefusedError extends Error {}
+
+interface CommandOptions {
+  usage?: string
+  /** Errors of the work whose message says all that a person needs. */
+  refusals?: readonly (new (
+    ...given: never[]
+  ) => Error)[]
+}
+
+/** Carries out what a person asked for on the command line, and ends with a sentence and an exit code where that fails. */
+export async function runCommand(
+  work: () => Promise<void>,
+  { usage = '', refusals = [] }: CommandOptions = {},
+) {
+  const fail = (message: string, exitCode: number) => {
+    process.stderr.write(`${message}\n`)
+    process.exitCode = exitCode
+  }
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof UsageError) fail(`${error.message}\n\n${usage.trimEnd()}`, usageExitCode)
+    else if ([RefusedError, ...refusals].some((Refusal) => error instanceof Refusal))
+      fail((error as Error).message, 1)
+    else if (isDatabaseUnavailable(error)) {
+      fail(`The database at DATABASE_URL cannot be reached: ${error}`, unavailableExitCode)
+    } else throw error
+  }
+}
