@@ -9,6 +9,7 @@ import { createDecide } from './decision.ts'
 import { createHealth } from './health.ts'
 import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
+import { createOriginClient } from './origin-client.ts'
 import { compilePolicy, type RouteRow } from './policy.ts'
 import type { Counter, Now, Transport } from './ports.ts'
 import { createProxy } from './proxy.ts'
@@ -28,9 +29,6 @@ export interface GatewayPorts<Bindings> {
   isStopping?: (() => boolean) | undefined
 }
 
-/** How long the origin may take to answer the gateway's own questions. */
-const ownQuestionMs = 3000
-
 /** Puts the gateway's parts together, the same on every runtime. */
 export async function buildGateway<Bindings extends object>(
   config: GatewayConfig,
@@ -40,24 +38,11 @@ export async function buildGateway<Bindings extends object>(
   const { transport, now, log } = ports
   const upstreams = { ...config.UPSTREAMS, origin: config.ORIGIN_URL }
 
-  /** @returns the body of a 200 */
-  async function askOrigin(target: string): Promise<string> {
-    const answer = await transport({
-      origin: config.ORIGIN_URL,
-      target,
-      method: 'GET',
-      headers: new Headers(),
-      body: null,
-      signal: new AbortController().signal,
-      deadlineMs: ownQuestionMs,
-    })
-    const body = await answer.text()
-    if (!answer.ok) throw new Error(`the origin answered ${answer.status} to ${target}`)
-    return body
-  }
+  const key = await importKey(config.ASSERTION_PRIVATE_JWK)
+  const origin = createOriginClient({ transport, originUrl: config.ORIGIN_URL, key, now })
 
   const keys = createKeySet({
-    fetchKeys: async () => JSON.parse(await askOrigin('/.well-known/jwks.json')),
+    fetchKeys: async () => JSON.parse(await origin.get('/.well-known/jwks.json')),
     freshSeconds: config.JWKS_CACHE_SECONDS,
     now,
     log,
@@ -73,14 +58,14 @@ export async function buildGateway<Bindings extends object>(
         now,
       }),
       limiter: createLimiter({ counter: ports.counter, now, replicas: config.GATEWAY_REPLICAS }),
-      assertionFor: createAssertions({ key: await importKey(config.ASSERTION_PRIVATE_JWK), now }),
+      assertionFor: createAssertions({ key, now }),
       addressQuota: config.LIMIT_ADDRESS_REQUESTS,
       addressWindowSeconds: config.LIMIT_ADDRESS_SECONDS,
     }),
     forward: createProxy({ transport, upstreams }),
     checkHealth: createHealth({
       keys,
-      askOrigin: () => askOrigin('/ready'),
+      askOrigin: () => origin.get('/ready'),
       limiterHealth: ports.limiterHealth,
       isStopping: ports.isStopping ?? (() => false),
       now,

@@ -15,6 +15,7 @@ export const gatewayVariables = [
   'ASSERTION_PRIVATE_JWK',
   'CORS_ORIGINS',
   'TRUSTED_PROXY_HOPS',
+  'UPGRADE_URL',
   'LIMIT_ADDRESS_REQUESTS',
   'LIMIT_ADDRESS_SECONDS',
 ] as const

@@ -12,6 +12,8 @@ import { createAuthRoutes } from './auth/routes.ts'
 import { believeGateway, type OriginEnv, requireGateway } from './caller.ts'
 import { isDatabaseUnavailable } from './database.ts'
 import { createHealthRoutes } from './health/routes.ts'
+import { createGatewayRoutes } from './internal/gateway-routes.ts'
+import { createInternalRoutes } from './internal/routes.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createSessionRoutes } from './sessions/routes.ts'
@@ -28,6 +30,8 @@ interface OriginOptions {
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
   admin: Parameters<typeof createAdminRoutes>[0]
+  gateways: Parameters<typeof createGatewayRoutes>[0]
+  internal: Parameters<typeof createInternalRoutes>[0]
   openAssertion: OpenAssertion
   log: Log
 }
@@ -65,6 +69,10 @@ export function createOrigin(options: OriginOptions) {
   app.use(requestLog(log))
   app.route('/', createHealthRoutes(options.health))
   app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
+
+  app.use('/internal/*', capBody)
+  app.route('/internal/gateway', createGatewayRoutes(options.gateways))
+  app.route('/internal', createInternalRoutes(options.internal))
 
   app.use(believeGateway(openAssertion))
   app.route('/oauth', createOAuthRoutes(options.oauth))

@@ -21,6 +21,8 @@ const production = {
   NODE_ENV: 'production',
   ISSUER_URL: 'https://api.example.com',
   FRONTEND_URL: 'https://app.example.com',
+  UPGRADE_URL: 'https://app.example.com/upgrade',
+  REDIS_URL: 'redis://127.0.0.1:6379',
   SMTP_URL: 'smtp://127.0.0.1:25',
   MAIL_FROM: 'no-reply@example.com',
 }

@@ -1,5 +1,6 @@
+import { serviceAudience } from '../shared/claims.ts'
 import type { Config } from '../shared/config.ts'
-import { createAssertionOpener } from '../shared/identity.ts'
+import { createAssertionOpener, gatewayAudience } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import { createLinkTokens } from './accounts/link-tokens.ts'
 import { createOrigin } from './app.ts'
@@ -21,6 +22,7 @@ import { startRelay } from './mail/relay.ts'
 import { createMail } from './mail/service.ts'
 import { requireNewestSchema } from './migrate.ts'
 import { createOAuthService } from './oauth/service.ts'
+import { createServiceTokenVerifier } from './oauth/service-token.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
 import { createPasswordPolicy } from './passwords/policy.ts'
 import { createPasswordService } from './passwords/service.ts'
@@ -118,10 +120,21 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     endSession: (owner, client) => sessions.endOne(owner, 'logout', client),
   })
 
+  const assertionKeys = config.ASSERTION_PUBLIC_JWKS.keys
   const app = createOrigin({
     log,
+    gateways: {
+      openGatewayAssertion: await createAssertionOpener({ keys: assertionKeys, audience: gatewayAudience }),
+    },
+    internal: {
+      verifyServiceToken: createServiceTokenVerifier({
+        publicKeys: keys.published,
+        issuer,
+        audience: serviceAudience,
+      }),
+    },
     openAssertion: await createAssertionOpener({
-      keys: config.ASSERTION_PUBLIC_JWKS.keys,
+      keys: assertionKeys,
       audience: 'origin',
       onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
     }),

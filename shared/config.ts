@@ -81,6 +81,7 @@ export const variables = {
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
+  UPGRADE_URL: url('http', 'https').default('http://127.0.0.1:3000/upgrade'),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
 
@@ -108,6 +109,9 @@ export const variables = {
   LOCKOUT_WINDOW_SECONDS: seconds(1, 86_400).default(900),
   LOCKOUT_SECONDS: seconds(1, 86_400).default(900),
   REQUIRE_VERIFIED_EMAIL: flag.default(false),
+  AUDIT_LOG_DAYS: count(1, 3650).default(365),
+  LOGIN_ATTEMPT_DAYS: count(1, 3650).default(90),
+  RATE_LIMIT_LOG_DAYS: count(1, 3650).default(30),
   SIGNING_KEY_DAYS: count(1, 3650).default(90),
   SERVICE_TOKEN_SECONDS: seconds(60, 3600).default(300),
 
@@ -145,6 +149,10 @@ const ownPrefixes = [
   'ISSUER_',
   'REDIS_UR',
   'FRONTEND_',
+  'UPGRADE_',
+  'AUDIT_LOG_',
+  'LOGIN_ATTEMPT_',
+  'RATE_LIMIT_LOG_',
   'MAIL_',
   'ASSERTION_',
   'ACCESS_TOKEN_',
@@ -164,7 +172,7 @@ const ownPrefixes = [
 ]
 
 /** Browsers are sent here with secrets in hand. */
-const browserFacing: readonly VariableName[] = ['ISSUER_URL', 'FRONTEND_URL']
+const browserFacing: readonly VariableName[] = ['ISSUER_URL', 'FRONTEND_URL', 'UPGRADE_URL']
 
 const secretNames: readonly VariableName[] = [
   'KEY_ENCRYPTION_KEY',
@@ -187,6 +195,7 @@ const requiredInProduction: readonly VariableName[] = [
   'SMTP_URL',
   'MAIL_FROM',
   'FRONTEND_URL',
+  'UPGRADE_URL',
 ]
 
 /**

@@ -5,7 +5,7 @@
  * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
  */
 interface ErrorRow {
-  status: 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 422 | 429 | 499 | 500 | 502 | 503 | 504
+  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 499 | 500 | 502 | 503 | 504
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -17,12 +17,23 @@ export const errors = {
   malformed_json: { status: 400, title: 'The body is not JSON' },
   client_address_unknown: { status: 400, title: 'The request did not come through the expected proxies' },
 
+  query_invalid: { status: 400, title: 'The query does not fit its schema' },
   link_invalid: { status: 400, title: 'The link is no longer valid' },
 
   token_missing: { status: 401, title: 'An access token is required', challenge: 'Bearer' },
   invalid_token: {
     status: 401,
     title: 'The access token is not valid',
+    challenge: 'Bearer error="invalid_token"',
+  },
+  claims_stale: {
+    status: 401,
+    title: 'What the token says has changed: refresh it and try again',
+    challenge: 'Bearer error="invalid_token"',
+  },
+  session_ended: {
+    status: 401,
+    title: 'The session has ended',
     challenge: 'Bearer error="invalid_token"',
   },
   invalid_credentials: { status: 401, title: 'The email or the password is wrong' },
@@ -42,6 +53,12 @@ export const errors = {
     title: 'A higher role is required',
     challenge: 'Bearer error="insufficient_scope"',
   },
+  scope_required: {
+    status: 403,
+    title: 'The token lacks a scope',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+  escalation_refused: { status: 403, title: 'This would reach beyond your own role' },
   feature_required: {
     status: 403,
     title: 'The plan does not include this feature',
@@ -50,6 +67,8 @@ export const errors = {
 
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  event_conflict: { status: 409, title: 'Another event came under this id before' },
+  event_outdated: { status: 409, title: 'A later event was applied before' },
   body_timeout: { status: 408, title: 'The body did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },

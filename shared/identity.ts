@@ -10,6 +10,10 @@ import { importKey, type PublicJwk, type SigningKey } from './keys.ts'
  */
 export const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
+
+/** Whom the gateway's own questions to the origin are for: apart from `origin`, so that no proxied request can ask them. */
+export const gatewayAudience = 'origin-gateway'
+
 const assertionType = 'gatehouse-assertion+jwt'
 
 const assertionSchema = z.object({ user: identitySchema.nullable(), iat: z.number(), exp: z.number() })

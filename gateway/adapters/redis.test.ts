@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { redisForFile } from '../../test/servers/test-redis.ts'
 import { createStand } from '../../test/stand.ts'
 import { parseList } from '../../test/structured-fields.ts'
-import { connectRedis, createRedisCounter } from './redis.ts'
+import { createRedisCounter } from './redis.ts'
 
 const connections: { disconnect(): void }[] = []
 afterEach(() => {

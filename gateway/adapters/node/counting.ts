@@ -1,9 +1,10 @@
 import { check, type HealthCheck } from '../../../shared/health.ts'
 import type { Log } from '../../../shared/log.ts'
+import { connectRedis } from '../../../shared/node/redis.ts'
 import { createFallbackCounter } from '../../counters.ts'
 import type { Counter, Now } from '../../ports.ts'
 import { createMemoryCounter } from '../memory.ts'
-import { connectRedis, createRedisCounter } from '../redis.ts'
+import { createRedisCounter } from '../redis.ts'
 
 interface CountingOptions {
   /** Without one the gateway counts in its own memory, and says so. */

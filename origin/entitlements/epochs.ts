@@ -1,0 +1,38 @@
+import type { Queryable } from '../database.ts'
+
+/**
+ * Raises the epoch of what a change touches and tells the gateways, in one statement of the change's own transaction (I3): every token
+ * made from an older epoch is stale at once. A role or a plan is one row and one entry, however many accounts have it.
+ *
+ * Each returns the new epoch, undefined where there is no such row.
+ */
+
+export async function raiseUserEpoch(sql: Queryable, userId: string): Promise<number | undefined> {
+  const [row] = await sql<[{ epoch: number }?]>`
+    with raised as (
+      update user_accounts set epoch = epoch + 1 where id = ${userId} returning id, epoch
+    ),
+    told as (insert into revocations (scope, subject, epoch) select 'user', id, epoch from raised)
+    select epoch from raised`
+  return row?.epoch
+}
+
+export async function raiseRoleEpoch(sql: Queryable, role: string): Promise<number | undefined> {
+  const [row] = await sql<[{ epoch: number }?]>`
+    with raised as (
+      update roles set epoch = epoch + 1 where name = ${role} returning name, epoch
+    ),
+    told as (insert into revocations (scope, subject, epoch) select 'role', name, epoch from raised)
+    select epoch from raised`
+  return row?.epoch
+}
+
+export async function raisePlanEpoch(sql: Queryable, plan: string): Promise<number | undefined> {
+  const [row] = await sql<[{ epoch: number }?]>`
+    with raised as (
+      update subscription_plans set epoch = epoch + 1 where name = ${plan} returning name, epoch
+    ),
+    told as (insert into revocations (scope, subject, epoch) select 'plan', name, epoch from raised)
+    select epoch from raised`
+  return row?.epoch
+}

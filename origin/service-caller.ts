@@ -1,0 +1,43 @@
+import { createMiddleware } from 'hono/factory'
+import { Problem } from '../shared/errors.ts'
+import type { OriginEnv } from './caller.ts'
+import type { Scope } from './oauth/scopes.ts'
+import type { Service, VerifyServiceToken } from './oauth/service-token.ts'
+
+export interface ServiceEnv extends OriginEnv {
+  Variables: OriginEnv['Variables'] & { service: Service }
+}
+
+const bearer = /^bearer +([^ ,]+)$/i
+
+/**
+ * Lets in services of ours by their own token (client credentials at /oauth/token). A user's token, an assertion of the gateway's or a
+ * header that somebody wrote is worth nothing here.
+ *
+ * @throws Problem `token_missing`, `invalid_token`
+ */
+export function requireService(verify: VerifyServiceToken) {
+  return createMiddleware<ServiceEnv>(async function requireService(c, next) {
+    const authorization = c.req.header('authorization')
+    if (authorization === undefined) throw new Problem('token_missing')
+    const token = bearer.exec(authorization)?.[1]
+    const service = token && (await verify(token))
+    if (!service) throw new Problem('invalid_token')
+    c.set('service', service)
+    c.set('client', {
+      ip: null,
+      userAgent: c.req.header('user-agent')?.slice(0, 512) ?? null,
+      requestId: c.get('requestId'),
+    })
+    await next()
+  })
+}
+
+/** @throws Problem `scope_required` */
+export function requireScope(scope: Scope) {
+  return createMiddleware<ServiceEnv>(async function requireScope(c, next) {
+    if (!c.get('service').scopes.includes(scope))
+      throw new Problem('scope_required', { members: { required_scope: scope } })
+    await next()
+  })
+}
