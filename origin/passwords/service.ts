@@ -11,7 +11,8 @@ import type { Mail } from '../mail/service.ts'
 import type { SessionOwner } from '../sessions/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
 import type { PasswordPolicy } from './policy.ts'
-import { selectActiveAccount, updatePassword } from './queries.ts'
+import { updatePassword } from './queries.ts'
+import { insertResetRequest } from './reset-requests.ts'
 
 interface PasswordOptions {
   sql: Sql
@@ -92,18 +93,9 @@ export function createPasswordService({
       return passwordVersion
     },
 
-    /** Mails a link where there is an account. Answers nothing either way, so there is nothing to tell them apart by. */
+    /** Asks for a link; whether there is an account to mail it to is looked up later, so that the time tells nobody. */
     async forgot(email: string, client: Client): Promise<void> {
-      await sql.begin(async (transaction) => {
-        const account = await selectActiveAccount(transaction, email)
-        await insertAuditRow(transaction, {
-          action: 'password.reset_requested',
-          actorId: null,
-          userId: account?.userId ?? null,
-          client,
-        })
-        if (account) await linkTokens.sendReset(transaction, account)
-      })
+      await insertResetRequest(sql, { email, client })
       mail.nudge()
     },
 
