@@ -25,6 +25,7 @@ import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/service-token.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
 import { createPasswordPolicy } from './passwords/policy.ts'
+import { answerResetRequests } from './passwords/reset-requests.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool } from './passwords/worker-pool.ts'
 import { createAccessTokens } from './sessions/access-tokens.ts'
@@ -58,9 +59,15 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
   const outbox = createOutbox({ sql, sealing, mailer, log })
-  const relay = startRelay({ deliver: outbox.deliverDue, log })
-  const mail = createMail(createMessages(config.FRONTEND_URL), outbox, relay)
+  const mail = createMail(createMessages(config.FRONTEND_URL), outbox, { nudge: () => relay.nudge() })
   const linkTokens = createLinkTokens(mail)
+  const relay = startRelay({
+    async deliver(signal) {
+      await answerResetRequests({ sql, linkTokens }, signal)
+      await outbox.deliverDue(signal)
+    },
+    log,
+  })
 
   const pool = createWorkerPool({ threads: config.PASSWORD_HASH_THREADS, queue: config.PASSWORD_HASH_QUEUE })
   const hasher = await createPasswordHasher({
