@@ -2,17 +2,24 @@ import type { Config } from '../shared/config.ts'
 import type { HealthCheck } from '../shared/health.ts'
 import { importKey } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
+import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.ts'
 import { createGateway } from './app.ts'
 import { createAssertions } from './assertions.ts'
 import type { gatewayVariables } from './config.ts'
 import { createDecide } from './decision.ts'
+import { createRequireRights } from './guards.ts'
 import { createHealth } from './health.ts'
 import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
 import { createOriginClient } from './origin-client.ts'
-import { compilePolicy, type RouteRow } from './policy.ts'
-import type { Counter, Now, Transport } from './ports.ts'
+import { createPlans } from './plans.ts'
+import type { RouteRow } from './policy.ts'
+import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
+import type { Counter, Now, RevocationStream, Transport } from './ports.ts'
 import { createProxy } from './proxy.ts'
+import { createRefusalLog } from './refusal-log.ts'
+import { createRevocationFollower } from './revocation-follower.ts'
+import { createRevocations } from './revocations.ts'
 import { routes } from './routes.ts'
 import { createTokenVerifier } from './tokens.ts'
 
@@ -27,6 +34,17 @@ export interface GatewayPorts<Bindings> {
   now: Now
   log: Log
   isStopping?: (() => boolean) | undefined
+  /** News of revocations; without it the origin's feed is read more often. */
+  revocationStream?: RevocationStream | undefined
+  /** Milliseconds between two looks at what is due of revocations; null where only `hear` looks. */
+  revocationTickMs?: number | null | undefined
+  /** Rows that come to those in code. */
+  policyFile?: PolicyFile | undefined
+}
+
+/** Where each upstream stands, by the name that rows go by. */
+export function upstreamsOf({ UPSTREAMS, ORIGIN_URL }: Pick<GatewayConfig, 'UPSTREAMS' | 'ORIGIN_URL'>) {
+  return { ...UPSTREAMS, origin: ORIGIN_URL }
 }
 
 /** Puts the gateway's parts together, the same on every runtime. */
@@ -36,7 +54,7 @@ export async function buildGateway<Bindings extends object>(
   rows: readonly RouteRow[] = routes,
 ) {
   const { transport, now, log } = ports
-  const upstreams = { ...config.UPSTREAMS, origin: config.ORIGIN_URL }
+  const upstreams = upstreamsOf(config)
 
   const key = await importKey(config.ASSERTION_PRIVATE_JWK)
   const origin = createOriginClient({ transport, originUrl: config.ORIGIN_URL, key, now })
@@ -47,9 +65,32 @@ export async function buildGateway<Bindings extends object>(
     now,
     log,
   })
+  const plans = createPlans({
+    fetchPlans: async () => JSON.parse(await origin.get('/internal/gateway/plans')),
+    now,
+    log,
+  })
+  const revocations = createRevocations({ now })
+  const follower = createRevocationFollower({
+    revocations,
+    readFeed: async (after) => {
+      const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
+      return revocationFeedSchema.parse(JSON.parse(await origin.get(revocationFeedPath + query)))
+    },
+    stream: ports.revocationStream,
+    tickMs: ports.revocationTickMs,
+    now,
+    log,
+  })
+  const refusalLog = createRefusalLog({
+    post: (batch) => origin.post('/internal/gateway/refusals', batch),
+    log,
+  })
+  const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
+  const policy = createReplaceablePolicy(compile(ports.policyFile))
   const app = createGateway<Bindings>({
     decide: createDecide({
-      policy: compilePolicy(rows, Object.keys(upstreams)),
+      policy,
       tokens: createTokenVerifier({
         keys,
         issuer: config.ISSUER_URL,
@@ -57,7 +98,10 @@ export async function buildGateway<Bindings extends object>(
         recheckSeconds: config.JWKS_CACHE_SECONDS,
         now,
       }),
+      revocations,
       limiter: createLimiter({ counter: ports.counter, now, replicas: config.GATEWAY_REPLICAS }),
+      noteRefusal: refusalLog.note,
+      requireRights: createRequireRights({ plans, upgradePage: config.UPGRADE_URL }),
       assertionFor: createAssertions({ key, now }),
       addressQuota: config.LIMIT_ADDRESS_REQUESTS,
       addressWindowSeconds: config.LIMIT_ADDRESS_SECONDS,
@@ -67,6 +111,7 @@ export async function buildGateway<Bindings extends object>(
       keys,
       askOrigin: () => origin.get('/ready'),
       limiterHealth: ports.limiterHealth,
+      revocationHealth: follower.health,
       isStopping: ports.isStopping ?? (() => false),
       now,
     }),
@@ -75,6 +120,23 @@ export async function buildGateway<Bindings extends object>(
     peerAddress: ports.peerAddress,
     log,
   })
-  await keys.refresh()
-  return app
+  await Promise.all([keys.refresh(), plans.refresh(), follower.start()])
+  return {
+    app,
+    /** @throws PolicyFileError where the file cannot be used; the policy of before stays */
+    usePolicyFile(file: PolicyFile) {
+      policy.replace(compile(file))
+    },
+    /** Resolves when revocations that were committed before the call are known here. */
+    hearRevocations: follower.hear,
+    /** How fresh what is known of revocations is. */
+    revocationState: follower.state,
+    /** Tells the origin now which requests were refused, instead of in a while. */
+    tellRefusals: refusalLog.flush,
+    /** Ends what runs beside the requests. */
+    async close() {
+      await follower.stop()
+      await refusalLog.close()
+    },
+  }
 }

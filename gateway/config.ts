@@ -7,6 +7,7 @@ export const gatewayVariables = [
   'ACCESS_TOKEN_AUDIENCE',
   'JWKS_CACHE_SECONDS',
   'GATEWAY_PORT',
+  'POLICY_FILE',
   'GATEWAY_REPLICAS',
   'ORIGIN_URL',
   'UPSTREAMS',

@@ -1,10 +1,12 @@
 import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
 import { addressKey } from './client-address.ts'
-import { requireRights } from './guards.ts'
-import type { Limit, Limiter } from './limits.ts'
+import type { RequireRights } from './guards.ts'
+import { type Limit, type Limiter, RateLimited } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
+import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
+import type { Revocations } from './revocations.ts'
 import { readTarget } from './target.ts'
 import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 
@@ -32,7 +34,10 @@ export interface Decision {
 interface DecideOptions {
   policy: Policy
   tokens: TokenVerifier
+  revocations: Pick<Revocations, 'isLoaded' | 'judge'>
   limiter: Limiter
+  noteRefusal: RefusalLog['note']
+  requireRights: RequireRights
   assertionFor: AssertionFor
   addressQuota: number
   addressWindowSeconds: number
@@ -49,7 +54,7 @@ const bearer = /^bearer +([^ ,]+)$/i
  * counted too.
  */
 export function createDecide(options: DecideOptions) {
-  const { policy, tokens, limiter, assertionFor } = options
+  const { policy, tokens, revocations, limiter, noteRefusal, requireRights, assertionFor } = options
 
   const addressLimit = (address: string): Limit => ({
     name: 'address',
@@ -91,11 +96,19 @@ export function createDecide(options: DecideOptions) {
     }
   }
 
-  /** @throws Problem with the refusal */
-  return async function decide(head: RequestHead): Promise<Decision> {
-    const { path, query } = readTarget(head.target)
-    const route = policy.match(head.method, path)
+  /**
+   * Holds a verified token against what was revoked since, at every request and before anything is counted: whoever comes with one is
+   * a client that has not heard yet, so it counts as no failed try of the address; and a stolen one must not use up its owner's quota.
+   */
+  function refuseRevoked({ identity }: VerifiedToken): void {
+    if (!revocations.isLoaded()) throw new Problem('revocations_unavailable')
+    const verdict = revocations.judge(identity)
+    if (verdict !== 'good') throw new Problem(verdict)
+  }
+
+  async function admit(head: RequestHead, route: Route, target: string): Promise<Decision> {
     const caller = route.who === 'user' ? await authenticate(head) : null
+    if (caller) refuseRevoked(caller)
     const limitFields = await limiter.count(
       route.limits.map((name) =>
         name === 'user' && caller ? userLimit(caller) : addressLimit(head.address),
@@ -106,10 +119,23 @@ export function createDecide(options: DecideOptions) {
     if (!(length <= route.body_bytes)) throw tooLarge(route.body_bytes)
     return {
       route,
-      target: path + query,
+      target,
       caller,
       limitFields,
       assertion: await assertionFor(caller, route.upstream),
+    }
+  }
+
+  /** @throws Problem with the refusal */
+  return async function decide(head: RequestHead): Promise<Decision> {
+    const { path, query } = readTarget(head.target)
+    const route = policy.match(head.method, path)
+    try {
+      return await admit(head, route, path + query)
+    } catch (error) {
+      if (error instanceof RateLimited)
+        noteRefusal({ limits: error.over, method: head.method, route: route.path })
+      throw error
     }
   }
 }

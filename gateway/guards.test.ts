@@ -2,12 +2,24 @@ import { describe, expect, test } from 'vitest'
 import { closedRow, createStand } from '../test/stand.ts'
 import { bearer, problem } from '../test/world.ts'
 
+const plans = {
+  plans: [
+    { name: 'free', rank: 0, features: [] },
+    { name: 'pro', rank: 2, features: ['webhooks'] },
+    { name: 'enterprise', rank: 4, features: ['webhooks', 'single_sign_on'] },
+    { name: 'business', rank: 3, features: ['webhooks', 'single_sign_on'] },
+  ],
+}
+
 const stand = await createStand({
+  plans: () => plans,
+  environment: { UPGRADE_URL: 'https://app.example.com/upgrade?from=api#plans' },
   policy: [
     { ...closedRow, path: '/all', permissions: { all: ['users.read', 'users.manage'] } },
     { ...closedRow, path: '/any', permissions: { any: ['audit.read', 'system.manage'] } },
     { ...closedRow, path: '/level', level: 90 },
     { ...closedRow, path: '/features', features: ['webhooks', 'single_sign_on'] },
+    { ...closedRow, path: '/nowhere', features: ['webhooks', 'teleport'] },
     {
       ...closedRow,
       path: '/everything',
@@ -78,6 +90,41 @@ describe('features', () => {
       status: 403,
       challenge: insufficientScope,
       body: { code: 'feature_required', required_feature: 'single_sign_on', current_plan: 'pro' },
+    })
+  })
+
+  test('403 feature_required: names the cheapest plan that has all of them, and where to book it', async () => {
+    expect((await call('/features', { features: [], plan: 'free' })).body).toMatchObject({
+      required_feature: 'webhooks',
+      current_plan: 'free',
+      minimum_plan: 'business',
+      upgrade_url: 'https://app.example.com/upgrade?from=api&plan=business#plans',
+    })
+  })
+
+  test('403 feature_required: minimum_plan is null where no plan has all of them', async () => {
+    expect((await call('/nowhere', { features: ['webhooks'] })).body).toMatchObject({
+      required_feature: 'teleport',
+      minimum_plan: null,
+      upgrade_url: 'https://app.example.com/upgrade?from=api#plans',
+    })
+  })
+
+  test('403 feature_required: without a catalogue it lacks minimum_plan alone', async () => {
+    const unknowing = await createStand({
+      policy: [{ ...closedRow, features: ['webhooks'] }],
+      plans() {
+        throw new Error('down')
+      },
+    })
+    const answer = await unknowing.call('/closed', { headers: bearer(await unknowing.issuer.sign()) })
+    const { type, title, request_id, ...body } = await problem(answer)
+    expect(body).toEqual({
+      status: 403,
+      code: 'feature_required',
+      required_feature: 'webhooks',
+      current_plan: 'free',
+      upgrade_url: 'http://127.0.0.1:3000/upgrade',
     })
   })
 

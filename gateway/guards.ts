@@ -1,28 +1,29 @@
 import type { Identity } from '../shared/claims.ts'
-import { Problem } from '../shared/errors.ts'
-import type { Route } from './policy.ts'
+import { judgeRights, type Rights, rightsProblem } from '../shared/rights.ts'
+import { upgradeUrl } from '../shared/upgrade-url.ts'
+import type { Plans } from './plans.ts'
 
-/**
- * Holds a caller against a row, from the token alone.
- *
- * @throws Problem `permission_required`, `level_required`, `feature_required`
- */
-export function requireRights(route: Route, identity: Identity): void {
-  const { permissions: { any, all } = {}, level, features } = route
-  const has = (permission: string) => identity.permissions.includes(permission)
-  if (all && !all.every(has)) {
-    throw new Problem('permission_required', { members: { required_permissions: { all } } })
+interface GuardsOptions {
+  plans: Pick<Plans, 'cheapestWith'>
+  /** Where a plan is bought. */
+  upgradePage: string
+}
+
+/** Holds callers against what a row asks for, and tells those whose plan lacks a feature which one has it. */
+export function createRequireRights({ plans, upgradePage }: GuardsOptions) {
+  function offer(features: readonly string[]) {
+    const plan = plans.cheapestWith(features)
+    return {
+      ...(plan !== undefined && { minimum_plan: plan }),
+      upgrade_url: upgradeUrl(upgradePage, plan),
+    }
   }
-  if (any && !any.some(has)) {
-    throw new Problem('permission_required', { members: { required_permissions: { any } } })
-  }
-  if (level !== undefined && identity.level < level) {
-    throw new Problem('level_required', { members: { required_level: level } })
-  }
-  const lacking = features?.find((feature) => !identity.features.includes(feature))
-  if (lacking) {
-    throw new Problem('feature_required', {
-      members: { required_feature: lacking, current_plan: identity.plan },
-    })
+
+  /** @throws Problem `permission_required`, `level_required`, `feature_required` */
+  return function requireRights(rights: Rights, identity: Identity): void {
+    const problem = rightsProblem(judgeRights(rights, identity), offer)
+    if (problem) throw problem
   }
 }
+
+export type RequireRights = ReturnType<typeof createRequireRights>

@@ -37,7 +37,13 @@ describe.each(['/ready', '/health'])('GET %s', (path) => {
     const answer = await ask(await createStand(), path)
     expect(answer.status).toBe(200)
     expect(answer.body.status).toBe('pass')
-    expect(statusesOf(answer)).toEqual({ instance: 'pass', key_set: 'pass', origin: 'pass', limiter: 'pass' })
+    expect(statusesOf(answer)).toEqual({
+      instance: 'pass',
+      key_set: 'pass',
+      origin: 'pass',
+      limiter: 'pass',
+      revocations: 'pass',
+    })
   })
 
   test('503 fail: stopping, so that a load balancer sends nothing more', async () => {
@@ -80,6 +86,7 @@ test('a hundred at once, and those within a second, ask the origin once', async 
       asked++
     },
     limiterHealth: async () => ({ status: 'pass' }),
+    revocationHealth: () => ({ status: 'pass' }),
     isStopping: () => false,
     now: clock.now,
   })

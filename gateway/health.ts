@@ -8,6 +8,8 @@ interface HealthOptions {
   askOrigin: () => Promise<unknown>
   /** How the limits count at this moment. */
   limiterHealth: () => Promise<HealthCheck>
+  /** How fresh what is known of revocations is. */
+  revocationHealth: () => HealthCheck
   isStopping: () => boolean
   now: Now
 }
@@ -16,7 +18,8 @@ interface HealthOptions {
 const reuseMs = 1000
 
 /** How the gateway and what stands behind it are doing, in words that are fit for the public. */
-export function createHealth({ keys, askOrigin, limiterHealth, isStopping, now }: HealthOptions) {
+export function createHealth(options: HealthOptions) {
+  const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, now } = options
   let askedAt = Number.NEGATIVE_INFINITY
   let asked: Promise<Record<string, HealthCheck>> | undefined
 
@@ -27,6 +30,7 @@ export function createHealth({ keys, askOrigin, limiterHealth, isStopping, now }
       key_set: { status: keys.isUsable() ? 'pass' : 'fail' } as const,
       origin: { status: origin.status },
       limiter,
+      revocations: revocationHealth(),
     }
   }
 

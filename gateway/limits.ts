@@ -12,6 +12,16 @@ export interface Limit {
   windowSeconds: number
 }
 
+/** The refusal of a request that is over its limits, for the log of them. */
+export class RateLimited extends Problem {
+  readonly over: readonly Limit[]
+
+  constructor(over: readonly Limit[], headers: Record<string, string>) {
+    super('rate_limited', { members: { 'violated-policies': over.map(({ name }) => name) }, headers })
+    this.over = over
+  }
+}
+
 interface LimiterOptions {
   counter: Counter
   now: Now
@@ -28,7 +38,7 @@ export function createLimiter({ counter, now, replicas }: LimiterOptions) {
   const refused = createBoundedMap<string, { untilMs: number; quota: number }>(refusedKeys)
   const id = ({ name, key }: Limit) => `${name}:${key}`
 
-  /** @throws Problem `rate_limited` where a key is known to be over its limit; asks no store */
+  /** @throws RateLimited where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
     const known = refused.get(id(limit))
     // A higher quota than the one that was used up: the plan has changed since.
@@ -41,7 +51,7 @@ export function createLimiter({ counter, now, replicas }: LimiterOptions) {
    * Counts one request against all its limits at once.
    *
    * @returns the RateLimit fields of the answer
-   * @throws Problem `rate_limited` naming the limits that are over
+   * @throws RateLimited naming the limits that are over
    */
   async function count(limits: readonly Limit[]): Promise<Record<string, string>> {
     for (const limit of limits) refuseKnown(limit)
@@ -91,9 +101,6 @@ function fields(states: readonly LimitState[]): Record<string, string> {
   }
 }
 
-function tooMany(over: readonly Limit[], headers: Record<string, string>, resetMs: number): Problem {
-  return new Problem('rate_limited', {
-    members: { 'violated-policies': over.map(({ name }) => name) },
-    headers: { ...headers, 'retry-after': String(inSeconds(resetMs)) },
-  })
+function tooMany(over: readonly Limit[], headers: Record<string, string>, resetMs: number): RateLimited {
+  return new RateLimited(over, { ...headers, 'retry-after': String(inSeconds(resetMs)) })
 }

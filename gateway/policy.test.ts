@@ -54,6 +54,17 @@ describe('the policy table, over HTTP', () => {
   })
 })
 
+describe('a row is refused', () => {
+  test.each(['/internal/users', '/internal', '/{anything}/users', '/internal/gateway/revocations'])(
+    'that would open what the origin keeps for services and gateways: %s',
+    (path) => {
+      expect(() => compile({ ...openRow, upstream: 'origin', path })).toThrow(
+        'keeps for services and gateways',
+      )
+    },
+  )
+})
+
 describe('a path parameter', () => {
   const policy = compile({ ...openRow, path: '/users/{id}/notes' })
   const matches = (path: string) => policy.match('GET', path).path

@@ -3,13 +3,12 @@ import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { Problem } from '../shared/errors.ts'
+import { rightsShape } from '../shared/rights.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** Literal segments and `{parameters}`, nothing a router could read in two ways. */
 const pathPattern = /^(\/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$/
-
-const names = z.array(z.string().min(1)).min(1)
 
 /**
  * A row of the policy table: one method of one path, where it goes, who may, and what it may cost. A row that `user` may use can ask
@@ -21,12 +20,7 @@ export const routeSchema = z
     path: z.string().regex(pathPattern),
     upstream: z.string().min(1),
     who: z.enum(['public', 'user']),
-    permissions: z
-      .strictObject({ any: names.optional(), all: names.optional() })
-      .refine(({ any, all }) => any || all, { error: 'names no permission' })
-      .optional(),
-    features: names.optional(),
-    level: z.int().min(0).max(100).optional(),
+    ...rightsShape,
     limits: z.array(z.enum(['address', 'user'])).min(1),
     /** What goes upstream although it is a secret between the client and us: our own cookies, the Authorization field. */
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
@@ -57,23 +51,39 @@ export interface Policy {
   match(method: string, path: string): Route
 }
 
-/** @throws Error naming the row and the reason where the table cannot be used */
+/** The origin's internal API has no place behind a gateway, not even by a parameter that happens to say so. */
+const reachesInternal = /^\/(internal|\{[a-z_]+\})(\/|$)/
+
+/** A row that cannot be used, and why. */
+export class PolicyRowError extends Error {
+  /** Of the row, counted from 0. */
+  readonly index: number
+
+  constructor(index: number, row: RouteRow, reason: string) {
+    super(`The policy row ${row.method} ${row.path} ${reason}`)
+    this.name = 'PolicyRowError'
+    this.index = index
+  }
+}
+
+/** @throws PolicyRowError where the table cannot be used */
 export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly string[]): Policy {
   const router = new SmartRouter<Map<string, Route>>({ routers: [new RegExpRouter(), new TrieRouter()] })
   const paths = new Map<string, Map<string, Route>>()
 
-  for (const row of rows) {
-    const name = `${row.method} ${row.path}`
+  for (const [index, row] of rows.entries()) {
     const parsed = routeSchema.safeParse(row)
     if (!parsed.success)
-      throw new Error(`The policy row ${name} is not usable: ${z.prettifyError(parsed.error)}`)
+      throw new PolicyRowError(index, row, `is not usable: ${z.prettifyError(parsed.error)}`)
     const route = parsed.data
     if (!upstreams.includes(route.upstream))
-      throw new Error(`The policy row ${name} goes to ${route.upstream}, which is no upstream`)
+      throw new PolicyRowError(index, row, `goes to ${route.upstream}, which is no upstream`)
+    if (route.upstream === 'origin' && reachesInternal.test(route.path))
+      throw new PolicyRowError(index, row, 'opens what the origin keeps for services and gateways')
     // A parameter's name tells no two paths apart.
     const pattern = route.path.replaceAll(/\{[a-z_]+\}/g, ':_')
     const atPath = paths.get(pattern) ?? new Map<string, Route>()
-    if (atPath.has(route.method)) throw new Error(`The policy row ${name} stands twice`)
+    if (atPath.has(route.method)) throw new PolicyRowError(index, row, 'stands twice')
     paths.set(pattern, atPath)
     atPath.set(route.method, route)
     if (route.method === 'GET') atPath.set('HEAD', route)

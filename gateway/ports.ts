@@ -1,3 +1,5 @@
+import type { Revocation } from '../shared/revocation.ts'
+
 /** What the gateway needs of the runtime it stands on. Each adapter hands these in; the core never asks where it runs. */
 
 /** Milliseconds since 1970. */
@@ -16,6 +18,16 @@ export interface Count {
 export interface Counter {
   /** @throws Error where the store cannot be asked */
   add(key: string, windowSeconds: number): Promise<Count>
+}
+
+/** The news of revocations, in the order they were published in. Each method throws an Error where the store cannot be asked. */
+export interface RevocationStream {
+  /** Where the stream ends at this moment. */
+  position(): Promise<string>
+  /** What came after a position, as soon as there is something; after a while nothing, so that a lost store is noticed. */
+  read(from: string): Promise<{ entries: Revocation[]; position: string }>
+  /** A read that waits fails. */
+  close(): void
 }
 
 export interface UpstreamRequest {

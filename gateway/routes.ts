@@ -6,6 +6,12 @@ const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfie
 /** What somebody signed in may ask of the origin on their own behalf. */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
 
+const readsTrail = { permissions: { all: ['audit.read'] } } satisfies Partial<RouteRow>
+
+const managesSubscriptions = {
+  permissions: { all: ['subscriptions.manage'] },
+} satisfies Partial<RouteRow>
+
 /** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */
 export const routes: readonly RouteRow[] = [
   { method: 'POST', path: '/auth/register', ...open },
@@ -27,7 +33,22 @@ export const routes: readonly RouteRow[] = [
   { method: 'GET', path: '/.well-known/oauth-authorization-server', ...open },
 
   { method: 'GET', path: '/v1/me', ...own, permissions: { all: ['profile.read'] } },
+  { method: 'GET', path: '/v1/plans', ...open },
+  { method: 'GET', path: '/v1/subscription', ...own, permissions: { all: ['profile.read'] } },
+
   { method: 'POST', path: '/admin/users/{id}/unlock', ...own, permissions: { all: ['users.manage'] } },
+  { method: 'GET', path: '/admin/audit-logs', ...own, ...readsTrail },
+  { method: 'GET', path: '/admin/login-attempts', ...own, ...readsTrail },
+  { method: 'GET', path: '/admin/rate-limit-logs', ...own, ...readsTrail },
+  { method: 'GET', path: '/admin/upkeep-runs', ...own, permissions: { all: ['system.manage'] } },
+  { method: 'POST', path: '/admin/upkeep/{job}/runs', ...own, permissions: { all: ['system.manage'] } },
+  { method: 'PUT', path: '/admin/users/{id}/subscription', ...own, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/subscriptions', ...own, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/features', ...own, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/plans', ...own, ...managesSubscriptions },
+  { method: 'PATCH', path: '/admin/plans/{name}', ...own, ...managesSubscriptions },
+  { method: 'PUT', path: '/admin/plans/{name}/features', ...own, ...managesSubscriptions },
+
   {
     method: 'GET',
     path: '/v1/reports',

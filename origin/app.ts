@@ -16,7 +16,13 @@ import { createGatewayRoutes } from './internal/gateway-routes.ts'
 import { createInternalRoutes } from './internal/routes.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
+import { createPlanAdminRoutes } from './plans/admin-routes.ts'
+import { createPlanRoutes } from './plans/routes.ts'
 import { createSessionRoutes } from './sessions/routes.ts'
+import { createSubscriptionAdminRoutes } from './subscriptions/admin-routes.ts'
+import { createSubscriptionRoutes } from './subscriptions/routes.ts'
+import { createTrailRoutes } from './trail/routes.ts'
+import { createUpkeepRoutes } from './upkeep/routes.ts'
 import { createWellKnownRoutes } from './well-known/routes.ts'
 
 /** What each group of routes is made of. */
@@ -30,32 +36,41 @@ interface OriginOptions {
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
   admin: Parameters<typeof createAdminRoutes>[0]
+  upkeep: Parameters<typeof createUpkeepRoutes>[0]
+  trail: Parameters<typeof createTrailRoutes>[0]
+  plans: Parameters<typeof createPlanAdminRoutes>[0]
+  subscriptions: Parameters<typeof createSubscriptionAdminRoutes>[0] &
+    Parameters<typeof createSubscriptionRoutes>[0]
   gateways: Parameters<typeof createGatewayRoutes>[0]
   internal: Parameters<typeof createInternalRoutes>[0]
   openAssertion: OpenAssertion
   log: Log
 }
 
-/** No body of ours needs more: the longest is a registration. */
+/** No body of a person or a service needs more: the longest is a list of a thousand ids. */
 const bodyBytes = 64 * 1024
 
-const limitBody = bodyLimit({
-  maxSize: bodyBytes,
-  onError: () => {
-    throw new Problem('body_too_large')
-  },
-})
+/** A gateway's longest is a thousand refusals. */
+const gatewayBodyBytes = 1024 * 1024
 
 /** A body that breaks off is its sender's doing, not a failure of ours. */
-const capBody = createMiddleware(async function capBody(c, next) {
-  try {
-    return await limitBody(c, next)
-  } catch (cause) {
-    throw cause instanceof Problem ? cause : new Problem('bad_request', { cause })
-  }
-})
+function capBody(maxSize: number) {
+  const limitBody = bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new Problem('body_too_large')
+    },
+  })
+  return createMiddleware(async function capBody(c, next) {
+    try {
+      return await limitBody(c, next)
+    } catch (cause) {
+      throw cause instanceof Problem ? cause : new Problem('bad_request', { cause })
+    }
+  })
+}
 
-/** Tokens must not rest in a cache on the way (RFC 6749, section 5.1). */
+/** Tokens (RFC 6749, section 5.1) and what services are told of people must not rest in a cache on the way. */
 const noStore = createMiddleware(async function noStore(c, next) {
   await next()
   c.header('cache-control', 'no-store')
@@ -70,22 +85,30 @@ export function createOrigin(options: OriginOptions) {
   app.route('/', createHealthRoutes(options.health))
   app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
 
-  app.use('/internal/*', capBody)
+  app.use('/internal/*', noStore)
+  app.use('/internal/gateway/*', capBody(gatewayBodyBytes))
   app.route('/internal/gateway', createGatewayRoutes(options.gateways))
+  app.use('/internal/*', capBody(bodyBytes))
   app.route('/internal', createInternalRoutes(options.internal))
 
   app.use(believeGateway(openAssertion))
   app.route('/oauth', createOAuthRoutes(options.oauth))
 
   app.use(requireGateway)
-  app.use(capBody)
+  app.use(capBody(bodyBytes))
   app.use('/auth/*', noStore)
   app.route('/auth', createAuthRoutes(options.auth))
   app.route('/auth', createSessionRoutes(options.sessions))
   app.route('/auth/password', createPasswordRoutes(options.passwords))
   app.route('/auth/email', createEmailRoutes(options.email))
   app.route('/v1', createProfileRoutes(options.profile))
+  app.route('/v1', createPlanRoutes(options.plans))
+  app.route('/v1', createSubscriptionRoutes(options.subscriptions))
   app.route('/admin', createAdminRoutes(options.admin))
+  app.route('/admin', createUpkeepRoutes(options.upkeep))
+  app.route('/admin', createTrailRoutes(options.trail))
+  app.route('/admin', createPlanAdminRoutes(options.plans))
+  app.route('/admin', createSubscriptionAdminRoutes(options.subscriptions))
 
   app.notFound(() => {
     throw new Problem('not_found')

@@ -28,10 +28,20 @@ import { createPasswordPolicy } from './passwords/policy.ts'
 import { answerResetRequests } from './passwords/reset-requests.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool } from './passwords/worker-pool.ts'
+import { createPlanService } from './plans/service.ts'
+import { selectRevocations } from './revocations/queries.ts'
+import { revocationLifeSeconds } from './revocations/rules.ts'
+import { startRevocations } from './revocations/service.ts'
 import { createAccessTokens } from './sessions/access-tokens.ts'
 import { createRefreshCookie } from './sessions/refresh-cookie.ts'
 import { createRefreshTokens } from './sessions/refresh-tokens.ts'
 import { createSessionService } from './sessions/service.ts'
+import { createBilling } from './subscriptions/billing.ts'
+import { createSubscriptionService } from './subscriptions/service.ts'
+import { upkeepJobs } from './upkeep/jobs.ts'
+import { createUpkeepRunner, runSeconds } from './upkeep/runner.ts'
+import { startUpkeepScheduler } from './upkeep/scheduler.ts'
+import { createUpkeepService } from './upkeep/service.ts'
 
 export type OriginConfig = Config<(typeof originVariables)[number]>
 
@@ -41,14 +51,16 @@ export type OriginConfig = Config<(typeof originVariables)[number]>
  * @throws Error where the schema is not the one this code knows, or there is no signing key in production
  */
 export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: () => boolean) {
-  const sql = createDatabase({
-    url: config.DATABASE_URL,
-    poolMax: config.DATABASE_POOL_MAX,
-    idleSeconds: config.DATABASE_IDLE_SECONDS,
-    connectSeconds: config.DATABASE_CONNECT_SECONDS,
-    statementSeconds: config.DATABASE_STATEMENT_SECONDS,
-    log,
-  })
+  const connect = (poolMax: number, statementSeconds: number) =>
+    createDatabase({
+      url: config.DATABASE_URL,
+      poolMax,
+      idleSeconds: config.DATABASE_IDLE_SECONDS,
+      connectSeconds: config.DATABASE_CONNECT_SECONDS,
+      statementSeconds,
+      log,
+    })
+  const sql = connect(config.DATABASE_POOL_MAX, config.DATABASE_STATEMENT_SECONDS)
   await requireNewestSchema(sql)
 
   const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
@@ -127,13 +139,33 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     endSession: (owner, client) => sessions.endOne(owner, 'logout', client),
   })
 
+  const lifeSeconds = revocationLifeSeconds(config.ACCESS_TOKEN_SECONDS)
+  const revocations = startRevocations({
+    sql,
+    redisUrl: config.REDIS_URL,
+    keyPrefix: config.REDIS_KEY_PREFIX,
+    lifeSeconds,
+    log,
+  })
+
+  const jobs = upkeepJobs(config)
+  // A pool of one says that the database takes one connection, as the embedded one does: upkeep has to share it.
+  const upkeepSql = config.DATABASE_POOL_MAX > 1 ? connect(1, runSeconds) : sql
+  const runner = createUpkeepRunner({ sql: upkeepSql, log })
+  const upkeepScheduler = await startUpkeepScheduler({ sql, jobs, runner, log })
+
   const assertionKeys = config.ASSERTION_PUBLIC_JWKS.keys
   const app = createOrigin({
     log,
     gateways: {
+      plans: { sql },
+      refusals: { sql, log },
       openGatewayAssertion: await createAssertionOpener({ keys: assertionKeys, audience: gatewayAudience }),
+      readRevocations: (after) => selectRevocations(sql, after, lifeSeconds),
     },
     internal: {
+      sql,
+      billing: { billing: createBilling({ sql }) },
       verifyServiceToken: createServiceTokenVerifier({
         publicKeys: keys.published,
         issuer,
@@ -158,16 +190,28 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     email: { sql, linkTokens },
     profile: { sql },
     admin: { lockout },
+    trail: { sql },
+    upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
+    plans: { sql, plans: createPlanService({ sql }) },
+    subscriptions: {
+      sql,
+      subscriptions: createSubscriptionService({ sql }),
+      upgradePage: config.UPGRADE_URL,
+    },
   })
 
   return {
     app,
     sql,
     async close() {
+      upkeepScheduler.stop()
       await keyUpkeep.stop()
       await relay.stop()
+      await revocations.stop()
       mailer.close()
       await pool.close()
+      await runner.stop(closeSeconds)
+      await upkeepSql.end({ timeout: closeSeconds })
       await sql.end({ timeout: closeSeconds })
     },
   }

@@ -72,6 +72,7 @@ export const variables = {
   JWKS_CACHE_SECONDS: seconds(1, 86_400).default(300),
 
   GATEWAY_PORT: port.default(8080),
+  POLICY_FILE: z.string().min(1).optional(),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
   UPSTREAMS: json
@@ -150,6 +151,7 @@ const ownPrefixes = [
   'REDIS_UR',
   'FRONTEND_',
   'UPGRADE_',
+  'POLICY_',
   'AUDIT_LOG_',
   'LOGIN_ATTEMPT_',
   'RATE_LIMIT_LOG_',

@@ -66,6 +66,205 @@ export function resetPasswordBody(minPasswordLength: number) {
 
 export const verifyEmailBody = z.strictObject({ token: opaqueToken })
 
+const planName = z.string().regex(/^[a-z][a-z_]{1,39}$/, { error: 'is not the name of a plan' })
+
+/** RFC 3339, within what the database can hold. */
+const time = z.iso
+  .datetime({ offset: true, abort: true })
+  .transform((text) => new Date(text))
+  .refine((at) => at >= new Date('1970-01-01') && at < new Date('9999-01-01'), {
+    error: 'is out of range',
+    abort: true,
+  })
+
+const featureName = z.string().regex(/^[a-z][a-z_]{1,39}$/, { error: 'is not the name of a feature' })
+
+export const changePlanBody = z
+  .strictObject({
+    title: z.string().trim().min(1).max(80).regex(displayable).optional(),
+    price_cents_per_month: z.int().min(0).max(100_000_000).optional(),
+    api_quota_per_hour: z.int().min(1).max(1_000_000_000).optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, { error: 'changes nothing' })
+
+export const planFeaturesBody = z.strictObject({ features: z.array(featureName).max(200) })
+
+export const changeSubscriptionBody = z.strictObject({
+  plan: planName,
+  period_ends_at: time.nullable().default(null),
+})
+
+/** What a billing service tells: the subscription as it is from this event on. The period starts with the event unless it says otherwise. */
+export const billingEventBody = z
+  .strictObject({
+    event_id: z.string().min(1).max(200).regex(displayable),
+    occurred_at: time,
+    plan: planName,
+    status: z.enum(['active', 'past_due', 'canceled']),
+    period_starts_at: time.optional(),
+    period_ends_at: time.nullable(),
+    cancel_at_period_end: z.boolean().default(false),
+  })
+  .refine(
+    ({ occurred_at, period_starts_at = occurred_at, period_ends_at }) =>
+      period_ends_at === null || period_ends_at > period_starts_at,
+    {
+      path: ['period_ends_at'],
+      error: 'must be after period_starts_at, which without a value is occurred_at',
+    },
+  )
+  .refine((event) => !event.cancel_at_period_end || event.period_ends_at !== null, {
+    path: ['period_ends_at'],
+    error: 'must be known for a subscription that is canceled at its end',
+  })
+
+/** What gateways know of plans; `rank` orders them from the cheapest up. */
+export const planCatalogue = z.object({
+  plans: z.array(z.object({ name: z.string(), rank: z.number(), features: z.array(z.string()) })),
+})
+
+export type PlanCatalogue = z.output<typeof planCatalogue>
+
+export interface PlanAnswer {
+  name: string
+  title: string
+  price_cents_per_month: number
+  currency: string
+  api_quota_per_hour: number
+  features: string[]
+}
+
+/** From the cheapest up. */
+export interface PlansAnswer {
+  plans: PlanAnswer[]
+}
+
+/**
+ * `plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is past due, canceled or lapsed. An upgrade
+ * names what it adds to the features one has now.
+ */
+export interface SubscriptionAnswer {
+  plan: string
+  booked_plan: string | null
+  status: 'active' | 'past_due' | 'canceled' | 'lapsed' | 'none'
+  period_ends_at: string | null
+  cancels_at_period_end: boolean
+  features: string[]
+  upgrades: (PlanAnswer & { adds_features: string[]; upgrade_url: string })[]
+}
+
+/** A billing event as it was applied; the same for each time that it comes. */
+export interface BillingEventAnswer {
+  event_id: string
+  user_id: string
+  plan: string
+  status: 'active' | 'past_due' | 'canceled'
+  period_starts_at: string
+  period_ends_at: string | null
+  cancel_at_period_end: boolean
+}
+
+/**
+ * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep. Methods and routes are as the policy
+ * table has them.
+ */
+export const refusalsBody = z.strictObject({
+  dropped: z.int().min(0),
+  refusals: z
+    .array(
+      z.strictObject({
+        class: z.string().regex(/^[a-z_]{1,40}$/),
+        key: z.string().min(1).max(200).regex(displayable),
+        method: z.string().regex(/^[A-Z]{1,20}$/),
+        route: z.string().min(1).max(200).regex(displayable),
+        count: z.int().min(1).max(2_147_483_647),
+      }),
+    )
+    .max(1000),
+})
+
+export type RefusalsBody = z.output<typeof refusalsBody>
+
+/** Ids may come twice and in any letter case. */
+export const entitlementsBody = z.strictObject({
+  user_ids: z.array(z.guid().toLowerCase()).max(1000),
+})
+
+/** One security event. `user_id` is the account it concerns, `actor_id` the account that did it. Times have microseconds. */
+export interface AuditLogItem {
+  id: string
+  action: string
+  actor_id: string | null
+  user_id: string | null
+  session_id: string | null
+  ip: string | null
+  user_agent: string | null
+  request_id: string | null
+  details: Record<string, unknown>
+  created_at: string
+}
+
+/** `user_id` is null where the address has no account. */
+export interface LoginAttemptItem {
+  id: string
+  email: string
+  user_id: string | null
+  ip: string | null
+  user_agent: string | null
+  outcome: 'succeeded' | 'failed'
+  reason: string | null
+  created_at: string
+}
+
+/** Requests that one limit refused within some seconds before `created_at`. */
+export interface RateLimitLogItem {
+  id: string
+  class: string
+  key: string
+  method: string
+  route: string
+  count: number
+  created_at: string
+}
+
+/** For services: an account as it was at `as_of`. */
+export interface InternalUserAnswer {
+  id: string
+  email: string
+  email_verified: boolean
+  display_name: string | null
+  status: 'active' | 'disabled'
+  role: string
+  level: number
+  plan: string
+  created_at: string
+  as_of: string
+}
+
+/** One or none. */
+export interface InternalUsersAnswer {
+  items: InternalUserAnswer[]
+}
+
+/** For services: what an account may do, as it was at `as_of`. Permissions and features of a disabled one are empty. */
+export interface EntitlementsAnswer {
+  user_id: string
+  status: 'active' | 'disabled'
+  role: string
+  level: number
+  permissions: string[]
+  plan: string
+  features: string[]
+  api_quota_per_hour: number
+  as_of: string
+}
+
+/** `missing` are ids of nobody. */
+export interface EntitlementsListAnswer {
+  items: EntitlementsAnswer[]
+  missing: string[]
+}
+
 /** The same whether or not anything was done: it tells nobody whether an address has an account. */
 export interface AcceptedAnswer {
   status: 'accepted'
@@ -103,4 +302,20 @@ export interface SessionsAnswer {
     last_used_at: string
     expires_at: string
   }[]
+}
+
+/** One run of a job of the database's upkeep. Without an outcome it is under way, or broke off; `slot` is when it was due. */
+export interface UpkeepRunAnswer {
+  id: string
+  job: string
+  slot: string
+  started_at: string
+  finished_at: string | null
+  rows: number
+  outcome: 'succeeded' | 'failed' | null
+  sqlstate: string | null
+}
+
+export interface UpkeepRunStartedAnswer {
+  id: string
 }

@@ -69,6 +69,7 @@ export const errors = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   event_conflict: { status: 409, title: 'Another event came under this id before' },
   event_outdated: { status: 409, title: 'A later event was applied before' },
+  upkeep_running: { status: 409, title: 'This job is running already' },
   body_timeout: { status: 408, title: 'The body did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
@@ -89,6 +90,11 @@ export const errors = {
     retryAfterSeconds: 1,
   },
   keys_unavailable: { status: 503, title: 'Tokens cannot be checked right now', retryAfterSeconds: 2 },
+  revocations_unavailable: {
+    status: 503,
+    title: 'It is not known yet which tokens were revoked',
+    retryAfterSeconds: 2,
+  },
   database_unavailable: { status: 503, title: 'The database cannot be reached', retryAfterSeconds: 2 },
   overloaded: { status: 503, title: 'Too busy right now', retryAfterSeconds: 1 },
   upstream_timeout: {

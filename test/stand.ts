@@ -6,6 +6,7 @@ import { gatewayVariables } from '../gateway/config.ts'
 import type { RouteRow } from '../gateway/policy.ts'
 import type { Transport, UpstreamRequest } from '../gateway/ports.ts'
 import { readConfig } from '../shared/config.ts'
+import { revocationFeedPath } from '../shared/revocation.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { createIssuer } from './issuer.ts'
 
@@ -20,6 +21,10 @@ export interface StandOptions extends Partial<GatewayPorts<StandBindings>> {
   upstream?: (request: UpstreamRequest) => Response | Promise<Response>
   /** What the origin answers when asked for its key set, by default that of the stand's issuer; throws where it is down. */
   keys?: (jwks: unknown) => unknown
+  /** What the origin answers when asked for its revocations; throws where it is down. */
+  revocations?: (target: string) => unknown
+  /** What the origin answers when asked for its plans; throws where it is down. */
+  plans?: () => unknown
 }
 
 export const openRow: RouteRow = {
@@ -41,6 +46,8 @@ export async function createStand({
   now = Date.now,
   upstream = () => Response.json({ answered: true }),
   keys = (jwks) => jwks,
+  plans = () => ({ plans: [] }),
+  revocations = () => ({ entries: [], next: '1' }),
   policy = [openRow, postRow, closedRow],
   ...ports
 }: StandOptions = {}) {
@@ -60,6 +67,10 @@ export async function createStand({
     }
     if (request.origin === config.ORIGIN_URL && request.target === '/ready')
       return Response.json({ status: 'pass' })
+    if (request.origin === config.ORIGIN_URL && request.target === '/internal/gateway/plans')
+      return Response.json(await plans())
+    if (request.origin === config.ORIGIN_URL && request.target.startsWith(revocationFeedPath))
+      return Response.json(await revocations(request.target))
     forwarded.push(request)
     return upstream(request)
   }
@@ -70,10 +81,11 @@ export async function createStand({
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
     log,
+    revocationTickMs: null,
     ...ports,
     now,
   }
-  const app = await buildGateway(config, standPorts, policy)
+  const { app, close, hearRevocations, revocationState } = await buildGateway(config, standPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
   async function call(
@@ -86,6 +98,10 @@ export async function createStand({
 
   return {
     app,
+    close,
+    /** Has the gateway read its revocations now: it does not by itself, unless a test sets `revocationTickMs`. */
+    heard: hearRevocations,
+    revocationState,
     call,
     issuer,
     config,

@@ -12,6 +12,7 @@ import { originVariables } from '../origin/config.ts'
 import { readConfig } from '../shared/config.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
 import { createAssertionOpener } from '../shared/identity.ts'
+import { revocationFeedPath } from '../shared/revocation.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { createTestDatabase } from './servers/test-database.ts'
 
@@ -22,6 +23,8 @@ interface WorldOptions {
   now?: () => number
   policy?: readonly RouteRow[]
   counter?: GatewayPorts<object>['counter']
+  /** Ports of the gateway for the news of revocations. Without them it hears when a test says `heard()`, and not by itself. */
+  revocations?: Pick<GatewayPorts<object>, 'revocationStream' | 'revocationTickMs'>
   /** What another world left, as a restart of everything finds it. Whoever made the database drops it. */
   remains?: Remains
 }
@@ -52,6 +55,7 @@ export async function createWorld({
   now = Date.now,
   policy,
   counter,
+  revocations,
   remains,
 }: WorldOptions = {}) {
   const database = remains ? { url: remains.databaseUrl, drop: async () => {} } : await createTestDatabase()
@@ -95,7 +99,7 @@ export async function createWorld({
       signal,
       duplex: 'half',
     } as RequestInit)
-    forwarded.push(request)
+    if (!target.startsWith(revocationFeedPath)) forwarded.push(request)
     return upstream(request)
   }
 
@@ -106,6 +110,8 @@ export async function createWorld({
     peerAddress: ({ address }) => address,
     now,
     log: gatewayLog.log,
+    revocationTickMs: null,
+    ...revocations,
   }
   const gateway = await buildGateway(gatewayConfig, ports, policy)
 
@@ -116,7 +122,7 @@ export async function createWorld({
     path: string,
     { address = '203.0.113.7', ...init }: RequestInit & Partial<Bindings> = {},
   ) {
-    return gateway.fetch(new Request(bases.gateway + path, { duplex: 'half', ...init } as RequestInit), {
+    return gateway.app.fetch(new Request(bases.gateway + path, { duplex: 'half', ...init } as RequestInit), {
       address,
     })
   }
@@ -170,6 +176,11 @@ export async function createWorld({
     signUp,
     mails,
     mailedToken,
+    /** Resolves when the gateway knows what was revoked up to now. */
+    heard: gateway.hearRevocations,
+    /** Resolves when the origin has heard which requests were refused up to now. */
+    refusalsTold: gateway.tellRefusals,
+    revocationState: gateway.revocationState,
     remains: { secrets, databaseUrl: database.url },
     secrets,
     originConfig,
@@ -182,6 +193,7 @@ export async function createWorld({
     forwarded,
     logs: { origin: originLog.lines, gateway: gatewayLog.lines, reports: reportsLog.lines },
     async close() {
+      await gateway.close()
       await origin.close()
       await database.drop()
     },

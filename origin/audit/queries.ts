@@ -1,3 +1,4 @@
+import type { JSONValue } from 'postgres'
 import type { Client } from '../caller.ts'
 import type { Queryable } from '../database.ts'
 
@@ -22,12 +23,16 @@ export type AuditAction =
   | 'client.authentication_failed'
   | 'client.denied'
   | 'client.token_issued'
+  | 'plan.changed'
+  | 'plan.features_changed'
+  | 'subscription.changed'
   | 'key.published'
   | 'key.signing'
   | 'key.retiring'
   | 'key.gone'
   | 'key.revoked'
   | 'key.resealed'
+  | 'upkeep.started'
 
 interface AuditEvent {
   action: AuditAction
@@ -37,7 +42,7 @@ interface AuditEvent {
   userId: string | null
   sessionId?: string
   client: Client
-  details?: Record<string, string | number | boolean>
+  details?: Record<string, JSONValue>
 }
 
 export async function insertAuditRow(sql: Queryable, event: AuditEvent): Promise<void> {

@@ -11,6 +11,8 @@ export interface Entitlements {
   /** API requests an hour. */
   quota: number
   epoch: { user: number; role: number; plan: number }
+  /** How long this holds by itself: until the period that was paid for ends; null where it has no end. */
+  secondsLeft: number | null
 }
 
 /** The columns of `Entitlements`, for a query that joins `entitlementTables` to its `account`. */
@@ -32,7 +34,8 @@ export const entitlementColumns = (sql: Queryable) => sql`
     order by feature.name
   ) as features,
   plan.api_quota_per_hour as quota,
-  json_build_object('user', account.epoch, 'role', role.epoch, 'plan', plan.epoch) as epoch`
+  json_build_object('user', account.epoch, 'role', role.epoch, 'plan', plan.epoch) as epoch,
+  extract(epoch from subscription.period_ends_at - clock_timestamp())::float8 as "secondsLeft"`
 
 /**
  * Base tables alone: a token is never staler than this moment. A subscription that lapsed, was canceled or is missing leaves the

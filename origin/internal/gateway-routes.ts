@@ -1,17 +1,45 @@
+import { zValidator } from '@hono/zod-validator'
 import { Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { z } from 'zod'
 import { Problem } from '../../shared/errors.ts'
 import { assertionHeader } from '../../shared/headers.ts'
 import type { OpenAssertion } from '../../shared/identity.ts'
+import type { RevocationFeed } from '../../shared/revocation.ts'
 import type { OriginEnv } from '../caller.ts'
+import { createPlanCatalogueRoutes } from '../plans/routes.ts'
+import { createRefusalRoutes } from '../refusals/routes.ts'
 
 interface GatewayRoutesOptions {
   /** Opens what the gateway seals for its own questions, which nothing that it passes on carries. */
   openGatewayAssertion: OpenAssertion
+  plans: Parameters<typeof createPlanCatalogueRoutes>[0]
+  refusals: Parameters<typeof createRefusalRoutes>[0]
+  /** @param after null for all */
+  readRevocations: (after: string | null) => Promise<RevocationFeed>
 }
 
+/** A transaction id, which has 64 bits: this many digits always fit. */
+const revocationQuery = zValidator(
+  'query',
+  z.strictObject({
+    after: z
+      .string()
+      .regex(/^\d{1,18}$/)
+      .optional(),
+  }),
+  (result) => {
+    if (!result.success) throw new Problem('query_invalid')
+  },
+)
+
 /** What gateways ask and tell the origin on their own behalf. */
-export function createGatewayRoutes({ openGatewayAssertion }: GatewayRoutesOptions) {
+export function createGatewayRoutes({
+  openGatewayAssertion,
+  plans,
+  refusals,
+  readRevocations,
+}: GatewayRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   routes.use(
@@ -21,6 +49,13 @@ export function createGatewayRoutes({ openGatewayAssertion }: GatewayRoutesOptio
       await next()
     }),
   )
+
+  routes.get('/revocations', revocationQuery, async (c) =>
+    c.json(await readRevocations(c.req.valid('query').after ?? null)),
+  )
+
+  routes.route('/', createPlanCatalogueRoutes(plans))
+  routes.route('/', createRefusalRoutes(refusals))
 
   return routes
 }

@@ -1,14 +1,24 @@
 import { Hono } from 'hono'
+import type { Queryable } from '../database.ts'
 import type { VerifyServiceToken } from '../oauth/service-token.ts'
 import { requireService, type ServiceEnv } from '../service-caller.ts'
+import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
+import { auditDenials } from './denials.ts'
+import { createDirectory } from './directory.ts'
+import { createDirectoryRoutes } from './directory-routes.ts'
 
 interface InternalRoutesOptions {
+  sql: Queryable
   verifyServiceToken: VerifyServiceToken
+  billing: Parameters<typeof createBillingRoutes>[0]
 }
 
 /** For services of ours that call the origin directly, each by its own token; a scope a route. */
-export function createInternalRoutes({ verifyServiceToken }: InternalRoutesOptions) {
+export function createInternalRoutes({ sql, verifyServiceToken, billing }: InternalRoutesOptions) {
   const routes = new Hono<ServiceEnv>()
   routes.use(requireService(verifyServiceToken))
+  routes.use(auditDenials(sql))
+  routes.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
+  routes.route('/', createBillingRoutes(billing))
   return routes
 }

@@ -183,19 +183,6 @@ describe('a mail that the server refuses for good', () => {
     await outbox.deliverDue()
     expect(server.mails).toHaveLength(1)
   })
-
-  test('is forgotten after thirty days, with a line in the log; one that still waits never is', async () => {
-    for (let index = 0; index < 3; index++) await enqueue()
-    await sql`
-      update mail_outbox
-      set next_attempt_at = case id % 3 when 2 then now() else 'infinity' end,
-        created_at = now() - make_interval(days => case id % 3 when 0 then 29 else 31 end)`
-    await outbox.forgetGivenUp()
-    expect(await rows()).toHaveLength(2)
-    expect(lines).toMatchObject([{ level: 'warn', mails: 1 }])
-    await outbox.forgetGivenUp()
-    expect(lines).toHaveLength(1)
-  })
 })
 
 describe('several relays', () => {

@@ -4,22 +4,11 @@ import type { Queryable, Sql } from '../database.ts'
 import type { Sealing } from '../keys/sealing.ts'
 import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'
 import type { Message } from './messages.ts'
-import {
-  type ClaimedMail,
-  claimDueMails,
-  deleteMail,
-  deleteParkedMails,
-  insertMail,
-  parkMail,
-  postponeMail,
-} from './queries.ts'
+import { type ClaimedMail, claimDueMails, deleteMail, insertMail, parkMail, postponeMail } from './queries.ts'
 import { judgeFailure } from './rules.ts'
 
 /** How long a claimed mail is one relay's: four times the mailer's deadline, so that a slow process keeps its claim. */
 const leaseSeconds = 120
-
-/** How long a mail that was given up stays to be looked at: its address is somebody's, and its link long dead. */
-const parkedSeconds = 30 * 86_400
 
 interface OutboxOptions {
   sql: Sql
@@ -68,7 +57,10 @@ export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
     return true
   }
 
-  /** A mail is given up by parking it, not by deleting it: whoever mends the cause makes it due again (see `forgetGivenUp`). */
+  /**
+   * A mail is given up by parking it, not by deleting it: whoever mends the cause makes it due again with
+   * `update mail_outbox set next_attempt_at = now() where id = ...`. Upkeep deletes it after a month.
+   */
   async function settleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
     const lastError = error.message
     const verdict = judgeFailure({ attempts, ageSeconds, refused: error.refused })
@@ -115,15 +107,6 @@ export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
         for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
         if (!outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value)) return
       }
-    },
-
-    /**
-     * Deletes mails that were given up a month ago. Until then one is sent again with
-     * `update mail_outbox set next_attempt_at = now() where id = ...`.
-     */
-    async forgetGivenUp(): Promise<void> {
-      const mails = await deleteParkedMails(sql, parkedSeconds)
-      if (mails > 0) log.warn({ mails }, 'mails that were given up are deleted')
     },
   }
 }

@@ -71,11 +71,3 @@ export async function parkMail(sql: Queryable, { id, attempts, lastError }: Fail
     update mail_outbox set last_error = ${lastError}, next_attempt_at = 'infinity'
     where id = ${id} and attempts = ${attempts}`
 }
-
-/** @returns how many there were */
-export async function deleteParkedMails(sql: Queryable, keepSeconds: number): Promise<number> {
-  const { count } = await sql`
-    delete from mail_outbox
-    where next_attempt_at = 'infinity' and created_at < now() - make_interval(secs => ${keepSeconds})`
-  return count
-}

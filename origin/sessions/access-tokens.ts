@@ -11,22 +11,32 @@ interface AccessTokenOptions {
   lifeSeconds: number
 }
 
+interface SignedToken {
+  token: string
+  /** Seconds. */
+  expiresIn: number
+}
+
 /** Makes access tokens (RFC 9068) that carry all a request needs. */
 export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: AccessTokenOptions) {
   return {
-    lifeSeconds,
-
-    async sign({ userId, sessionId, ...entitlements }: Bearer): Promise<string> {
+    /**
+     * A token never outlives the period that its plan was paid for, so that a subscription's end takes effect at its time and no job has to
+     * notice it. It lives a second at least, as times in it are whole seconds.
+     */
+    async sign({ userId, sessionId, secondsLeft, ...claims }: Bearer): Promise<SignedToken> {
+      const expiresIn = Math.max(1, Math.floor(Math.min(lifeSeconds, secondsLeft ?? lifeSeconds)))
       const { kid, key } = keys.signing()
-      return new SignJWT({ ...entitlements, sid: sessionId, client_id: frontendClient })
+      const token = await new SignJWT({ ...claims, sid: sessionId, client_id: frontendClient })
         .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(userId)
         .setJti(crypto.randomUUID())
         .setIssuedAt()
-        .setExpirationTime(`${lifeSeconds}s`)
+        .setExpirationTime(`${expiresIn}s`)
         .sign(key)
+      return { token, expiresIn }
     },
   }
 }

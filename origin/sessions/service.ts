@@ -42,10 +42,11 @@ export function createSessionService(options: SessionOptions) {
   const { sql, accessTokens, refreshTokens, idleSeconds, absoluteSeconds, graceSeconds, perUser } = options
 
   async function answer(bearer: Bearer, refreshToken: string): Promise<TokenAnswer> {
+    const { token, expiresIn } = await accessTokens.sign(bearer)
     return {
-      access_token: await accessTokens.sign(bearer),
+      access_token: token,
       token_type: 'Bearer',
-      expires_in: accessTokens.lifeSeconds,
+      expires_in: expiresIn,
       refresh_token: refreshToken,
     }
   }

@@ -84,7 +84,8 @@ test('SIGTERM: nobody new is let in, the last answer is finished, then exit 0; n
     createServer(async (request, response) => {
       if (request.url === '/.well-known/jwks.json' && ++asked > 1) await mayAnswer.promise
       response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(issuer.jwks))
+      const isFeed = request.url?.startsWith('/internal/gateway/revocations')
+      response.end(JSON.stringify(isFeed ? { entries: [], next: '1' } : issuer.jwks))
     }),
   )
   const port = await findFreePort()

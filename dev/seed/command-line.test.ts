@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../origin/command.ts'
+import { readOrder } from './command-line.ts'
+
+describe('a command line', () => {
+  test('says how many, and whether other accounts matter', () => {
+    expect(readOrder(['--users', '100000'])).toEqual({ users: 100_000, force: false })
+    expect(readOrder(['--users=1', '--force'])).toEqual({ users: 1, force: true })
+    expect(readOrder(['--users=10000000'])).toEqual({ users: 10_000_000, force: false })
+  })
+
+  test.each([
+    ['no number', [], '--users COUNT is missing'],
+    ['nothing after --users', ['--users'], '--users'],
+    ['none', ['--users', '0'], 'a number from 1'],
+    ['less than none', ['--users=-5'], 'a number from 1'],
+    ['a fraction', ['--users', '1.5'], 'a number from 1'],
+    ['digits and more', ['--users', '100k'], 'a number from 1'],
+    ['an exponent', ['--users', '1e5'], 'a number from 1'],
+    ['too many', ['--users', '10000001'], 'to 10000000'],
+    ['a stray word', ['100000'], '100000'],
+    ['an unknown option', ['--user', '5'], '--user'],
+  ])('is refused with the reason: %s', (_, args, reason) => {
+    expect(() => readOrder(args)).toThrow(UsageError)
+    expect(() => readOrder(args)).toThrow(reason)
+  })
+})

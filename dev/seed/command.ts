@@ -1,0 +1,72 @@
+import { RefusedError, runCommand } from '../../origin/command.ts'
+import { closeSeconds, createDatabase, isDatabaseUnavailable, type Sql } from '../../origin/database.ts'
+import { requireNewestSchema } from '../../origin/migrate.ts'
+import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { demoAccounts } from '../demo.ts'
+import { readOrder, usage } from './command-line.ts'
+import { seedPassword } from './password.ts'
+import { seedDomain, selectForeignAccount } from './queries.ts'
+import { seedUsers } from './seed.ts'
+
+/** A batch of an embedded Postgres, or the views of millions, take longer than a request may. */
+const statementSeconds = 1800
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+async function carryOut({ users, force }: ReturnType<typeof readOrder>): Promise<void> {
+  const config = configFromEnvironment([
+    'NODE_ENV',
+    'LOG_LEVEL',
+    'DATABASE_URL',
+    'DATABASE_CONNECT_SECONDS',
+    'PASSWORD_DIGEST_KEY',
+    'PASSWORD_HASH_COST',
+  ])
+  if (config.NODE_ENV === 'production')
+    throw new RefusedError('Seeded accounts share one password: production gets none.')
+  const sql = createDatabase({
+    url: config.DATABASE_URL,
+    poolMax: 1,
+    idleSeconds: 30,
+    connectSeconds: config.DATABASE_CONNECT_SECONDS,
+    statementSeconds,
+    log: createLog('seed', config.LOG_LEVEL),
+  })
+  try {
+    await requireSchema(sql)
+    if (!force) await requireNoForeignAccount(sql)
+    const startedAt = performance.now()
+    const { password, passwordHash } = await seedPassword({
+      digestKey: config.PASSWORD_DIGEST_KEY,
+      cost: config.PASSWORD_HASH_COST,
+    })
+    const added = await seedUsers(sql, { users, passwordHash, say })
+    say(`Added ${added} accounts in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
+    say(`u1@${seedDomain} to u${users}@${seedDomain} log in with ${password}`)
+  } finally {
+    await sql.end({ timeout: closeSeconds })
+  }
+}
+
+async function requireSchema(sql: Sql): Promise<void> {
+  try {
+    await requireNewestSchema(sql)
+  } catch (error) {
+    if (!(error instanceof Error) || isDatabaseUnavailable(error)) throw error
+    throw new RefusedError(error.message, { cause: error })
+  }
+}
+
+async function requireNoForeignAccount(sql: Sql): Promise<void> {
+  const email = await selectForeignAccount(
+    sql,
+    demoAccounts.map((account) => account.email),
+  )
+  if (email !== undefined)
+    throw new RefusedError(
+      `The database has accounts that are neither seeded nor demo ones, ${email} for one: is it the right one? Then --force.`,
+    )
+}
+
+await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), { usage })

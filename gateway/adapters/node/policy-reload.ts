@@ -1,0 +1,56 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { ConfigError } from '../../../shared/config.ts'
+import type { Log } from '../../../shared/log.ts'
+import { type GatewayConfig, upstreamsOf } from '../../build.ts'
+import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../policy-file.ts'
+import { routes } from '../../routes.ts'
+
+/** How often the file is looked at: a look sees renames, links that turn (a mounted ConfigMap) and network mounts, which a watch misses. */
+const lookMs = 1000
+
+/** @throws Error where the file cannot be read */
+export function readPolicyFile(path: string): PolicyFile {
+  return { name: path, text: readFileSync(path, 'utf8') }
+}
+
+/** @throws ConfigError where POLICY_FILE is set to what cannot be used: no gateway starts on half a policy */
+export function requireUsablePolicyFile(
+  config: Pick<GatewayConfig, 'POLICY_FILE' | 'UPSTREAMS' | 'ORIGIN_URL'>,
+) {
+  if (config.POLICY_FILE === undefined) return
+  try {
+    compilePolicyWithFile(routes, readPolicyFile(config.POLICY_FILE), Object.keys(upstreamsOf(config)))
+  } catch (error) {
+    throw new ConfigError([`POLICY_FILE: ${(error as Error).message}`])
+  }
+}
+
+interface PolicyReloadOptions {
+  path: string
+  /** @throws PolicyFileError where the file is refused; the policy of before stays */
+  apply: (file: PolicyFile) => void
+  log: Log
+}
+
+/** Reads the policy file again when it changes or the process gets SIGHUP. A file that is bad or gone changes nothing. */
+export function startPolicyReload({ path, apply, log }: PolicyReloadOptions): { stop: () => void } {
+  function reload() {
+    try {
+      apply(readPolicyFile(path))
+      log.info({ file: path }, 'policy file applied')
+    } catch (error) {
+      if (error instanceof PolicyFileError) {
+        log.error({ file: path, reasons: error.reasons }, 'policy file refused, the policy of before stays')
+      } else log.error({ file: path, err: error }, 'policy file not read, the policy of before stays')
+    }
+  }
+
+  watchFile(path, { interval: lookMs, persistent: false }, reload)
+  process.on('SIGHUP', reload)
+  return {
+    stop() {
+      unwatchFile(path, reload)
+      process.off('SIGHUP', reload)
+    },
+  }
+}

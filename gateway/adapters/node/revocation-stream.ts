@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import type { Log } from '../../../shared/log.ts'
+import { connectRedis } from '../../../shared/node/redis.ts'
+import { fromStreamFields, revocationStreamKey } from '../../../shared/revocation.ts'
+import { within } from '../../../shared/within.ts'
+import type { RevocationStream } from '../../ports.ts'
+
+interface RevocationStreamOptions {
+  redisUrl: string
+  keyPrefix: string
+  log: Log
+}
+
+/** How long Redis holds a read that has nothing to say. */
+const blockMs = 1000
+
+/** Beyond this a Redis that holds its connections open and says nothing is lost. */
+const graceMs = 1000
+
+/** Entries a read. */
+const batchSize = 1000
+
+/** Before the first entry. */
+const beginning = '0-0'
+
+/** The revocation stream in Redis, on a connection of its own: a read that waits holds up what comes after it. */
+export function createRevocationStream({
+  redisUrl,
+  keyPrefix,
+  log,
+}: RevocationStreamOptions): RevocationStream {
+  const redis = connectRedis(redisUrl, log)
+  const key = revocationStreamKey(keyPrefix)
+
+  /** A connection with an answer outstanding is of no use any more. */
+  async function answered<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+    try {
+      return await within(timeoutMs, answer)
+    } catch (error) {
+      if (redis.status === 'ready') redis.disconnect(true)
+      throw error
+    }
+  }
+
+  return {
+    async position() {
+      if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(graceMs) })
+      const [last] = await answered(graceMs, redis.xrevrange(key, '+', '-', 'COUNT', 1))
+      return last?.[0] ?? beginning
+    },
+
+    async read(from) {
+      const streams = await answered(
+        blockMs + graceMs,
+        redis.xread('COUNT', batchSize, 'BLOCK', blockMs, 'STREAMS', key, from),
+      )
+      const rows = streams?.[0]?.[1] ?? []
+      const entries = rows
+        .map(([, fields]) => fromStreamFields(fields))
+        .filter((entry) => entry !== undefined)
+      if (entries.length < rows.length) log.warn({ key }, 'the stream holds what is no revocation')
+      return { entries, position: rows.at(-1)?.[0] ?? from }
+    },
+
+    close: () => redis.disconnect(),
+  }
+}

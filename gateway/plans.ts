@@ -1,0 +1,65 @@
+import { type PlanCatalogue, planCatalogue } from '../shared/contract.ts'
+import type { Log } from '../shared/log.ts'
+import type { Now } from './ports.ts'
+
+interface PlansOptions {
+  /** Gets the catalogue. */
+  fetchPlans: () => Promise<unknown>
+  now: Now
+  log: Log
+  /** Age from which the catalogue is read again. */
+  freshSeconds?: number
+  /** Pause between two reads, so that an origin that is down costs a bounded number of them. */
+  cooldownSeconds?: number
+}
+
+/**
+ * The origin's plans, cached. Nobody waits for them: they only say which plan to book, so the last known ones do while the origin is
+ * down, and none at all does too.
+ */
+export function createPlans({ fetchPlans, now, log, freshSeconds = 60, cooldownSeconds = 10 }: PlansOptions) {
+  let plans: PlanCatalogue['plans'] | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+  let triedAt = Number.NEGATIVE_INFINITY
+  let reading: Promise<void> | undefined
+
+  const ageSeconds = (moment: number) => (now() - moment) / 1000
+
+  async function read(): Promise<void> {
+    triedAt = now()
+    try {
+      plans = planCatalogue.parse(await fetchPlans()).plans.sort((a, b) => a.rank - b.rank)
+      readAt = now()
+    } catch (error) {
+      log.warn({ err: error }, 'plans not read')
+    }
+  }
+
+  /** Never rejects; one read at a time. */
+  async function refresh(): Promise<void> {
+    if (!reading && (ageSeconds(readAt) < freshSeconds || ageSeconds(triedAt) < cooldownSeconds)) return
+    reading ??= read().finally(() => {
+      reading = undefined
+    })
+    await reading
+  }
+
+  return {
+    /** Reads the catalogue where it is missing or old. */
+    refresh,
+
+    /**
+     * The cheapest plan with all of these features, from what is known at this moment; an old catalogue is read again behind it.
+     *
+     * @returns null where no plan has them, undefined where no plan is known
+     */
+    cheapestWith(features: readonly string[]): string | null | undefined {
+      void refresh()
+      if (!plans) return undefined
+      const cheapest = plans.find((plan) => features.every((feature) => plan.features.includes(feature)))
+      return cheapest?.name ?? null
+    },
+  }
+}
+
+export type Plans = ReturnType<typeof createPlans>

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import {
+  compilePolicyWithFile,
+  createReplaceablePolicy,
+  PolicyFileError,
+  parsePolicyFile,
+  policyFileJsonSchema,
+} from './policy-file.ts'
+import { routes } from './routes.ts'
+
+const upstreams = ['origin', 'reports', 'orders']
+
+const orders = `# Orders, behind the gateway.
+routes:
+  - method: GET
+    path: /v1/orders/{id}
+    upstream: orders
+    who: user
+    limits: [user]
+  - method: POST
+    path: /v1/orders
+    upstream: orders
+    who: user
+    permissions: { all: [orders.write] }
+    features: [api_access]
+    limits: [user]
+`
+
+const compile = (text: string) => compilePolicyWithFile(routes, { name: 'policy.yaml', text }, upstreams)
+
+function reasons(text: string) {
+  try {
+    compile(text)
+  } catch (error) {
+    if (error instanceof PolicyFileError) return error.reasons
+    throw error
+  }
+  throw new Error('the file was taken')
+}
+
+describe('a policy file', () => {
+  test('adds its rows to those in code, defaults filled in', () => {
+    const policy = compile(orders)
+    expect(policy.match('GET', '/v1/orders/7')).toMatchObject({ upstream: 'orders', deadline_seconds: 30 })
+    expect(policy.match('GET', '/v1/me')).toMatchObject({ upstream: 'origin' })
+    expect(() => policy.match('GET', '/v1/orders')).toThrow('method_not_allowed')
+  })
+
+  test('may be JSON', () => {
+    const text = JSON.stringify({ routes: parsePolicyFile(orders, 'policy.yaml').map(({ row }) => row) })
+    expect(compile(text).match('POST', '/v1/orders')).toMatchObject({ features: ['api_access'] })
+  })
+
+  test('its message names the file, the line and the reason', () => {
+    expect(() => compile(orders.replace('GET', 'GIT'))).toThrow(
+      /^policy\.yaml:3: routes\.0\.method: .*expected one of/,
+    )
+  })
+})
+
+describe('a policy file is refused by line and reason', () => {
+  test.each<[string, string, number, RegExp]>([
+    ['that is not YAML', `${orders}  - [`, 15, /collection|sequence/],
+    ['with a key twice', orders.replace('    who: user\n', '    who: user\n    who: public\n'), 7, /unique/],
+    ['with a tag of its own', 'routes:\n  - !!js/function x\n', 2, /tag/],
+    ['whose aliases multiply', bomb(), 1, /alias/i],
+    ['that is empty', '', 1, /expected object/],
+    ['with an unknown field', orders.replace('features:', 'feature:'), 13, /feature/],
+    ['with an unknown field at the top', `${orders}version: 2\n`, 15, /version/],
+    ['with a missing field', orders.replace('    upstream: orders\n', ''), 3, /routes\.0\.upstream/],
+    ['with a wrong value', orders.replace('[user]', '[users]'), 7, /routes\.0\.limits\.0/],
+    ['with a path in two readings', orders.replace('/v1/orders/{id}', '/v1//orders'), 4, /path/],
+    [
+      'that asks the public for rights',
+      orders.replace(
+        'path: /v1/orders\n    upstream: orders\n    who: user',
+        'path: /v1/orders\n    upstream: orders\n    who: public',
+      ),
+      8,
+      /must be for users/,
+    ],
+    ['that goes nowhere', orders.replace('upstream: orders', 'upstream: nowhere'), 3, /no upstream/],
+    [
+      'with a row twice',
+      orders.replace('POST', 'GET').replace('/v1/orders\n', '/v1/orders/{other}\n'),
+      8,
+      /twice/,
+    ],
+    ['with a row that the code has', orders.replace('/v1/orders/{id}', '/v1/me'), 3, /twice/],
+  ])('%s', (_, text, line, reason) => {
+    const found = reasons(text)
+    expect(found.map((each) => each.line)).toContain(line)
+    expect(found.map((each) => each.reason).join('\n')).toMatch(reason)
+  })
+})
+
+function bomb(): string {
+  const names = [...'abcdef']
+  const ten = (name: string) => `[${Array.from({ length: 10 }, () => name).join(', ')}]`
+  return names
+    .map((name, index) => `${name}: &${name} ${ten(index === 0 ? 'x' : `*${names[index - 1]}`)}`)
+    .join('\n')
+}
+
+describe('a replaceable policy', () => {
+  test('decides by the new rows from the next request on', () => {
+    const policy = createReplaceablePolicy(compile(orders))
+    policy.replace(compilePolicyWithFile(routes, undefined, upstreams))
+    expect(() => policy.match('GET', '/v1/orders/7')).toThrow('not_found')
+  })
+})
+
+test('policy.schema.json is what the code holds a file against', () => {
+  const published = readFileSync(new URL('./policy.schema.json', import.meta.url), 'utf8')
+  expect(JSON.parse(published)).toEqual(JSON.parse(JSON.stringify(policyFileJsonSchema())))
+})

@@ -1,0 +1,197 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { RefusalsBody } from '../shared/contract.ts'
+import { createCapturedLog } from '../test/captured-log.ts'
+import { createStand } from '../test/stand.ts'
+import { bearer } from '../test/world.ts'
+import type { Limit, LimitClass } from './limits.ts'
+import { createRefusalLog } from './refusal-log.ts'
+
+const over = (key: string, name: LimitClass = 'address'): Limit[] => [
+  { name, key, quota: 1, windowSeconds: 60 },
+]
+const open = { method: 'GET', route: '/open' }
+
+/** An origin that answers when a test says so. */
+function createLogStand() {
+  const { log, lines } = createCapturedLog('gateway')
+  const batches: RefusalsBody[] = []
+  const answers: PromiseWithResolvers<void>[] = []
+  const refusalLog = createRefusalLog({
+    post: (batch) => {
+      batches.push(batch)
+      const answer = Promise.withResolvers<void>()
+      answers.push(answer)
+      return answer.promise
+    },
+    log,
+  })
+  const warnings = () => lines.map(({ msg, dropped }) => ({ msg, dropped }))
+  return { ...refusalLog, batches, answers, warnings }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('the log of refused requests', () => {
+  test('tells equal refusals as one with their count, ten seconds after the first', async () => {
+    const { note, batches } = createLogStand()
+    for (let i = 0; i < 3; i++) note({ limits: over('203.0.113.7'), ...open })
+    note({ limits: over('203.0.113.7'), method: 'POST', route: '/open' })
+    note({ limits: over('203.0.113.7', 'user'), ...open })
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(batches).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(batches).toEqual([
+      {
+        dropped: 0,
+        refusals: [
+          { class: 'address', key: '203.0.113.7', method: 'GET', route: '/open', count: 3 },
+          { class: 'address', key: '203.0.113.7', method: 'POST', route: '/open', count: 1 },
+          { class: 'user', key: '203.0.113.7', method: 'GET', route: '/open', count: 1 },
+        ],
+      },
+    ])
+  })
+
+  test('posts nothing and runs no timer while nothing is refused', async () => {
+    const { note, batches, answers } = createLogStand()
+    expect(vi.getTimerCount()).toBe(0)
+    note({ limits: over('203.0.113.7'), ...open })
+    await vi.advanceTimersByTimeAsync(10_000)
+    answers[0]?.resolve()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(vi.getTimerCount()).toBe(0)
+    expect(batches).toHaveLength(1)
+  })
+
+  // An attack from many addresses must not fill the memory, neither while it is gathered nor while the origin hangs.
+  test('keeps a thousand at most, beside those on their way, and says how many it dropped', async () => {
+    const { note, batches, answers, warnings } = createLogStand()
+    const attack = () => {
+      for (let i = 0; i < 1500; i++) note({ limits: over(`key-${i}`), ...open })
+    }
+    attack()
+    await vi.advanceTimersByTimeAsync(10_000)
+    attack()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(batches.map(({ refusals }) => refusals.length)).toEqual([1000])
+    answers[0]?.resolve()
+    await vi.advanceTimersByTimeAsync(10_000)
+    answers[1]?.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batches.map(({ dropped, refusals }) => [dropped, refusals.length])).toEqual([
+      [500, 1000],
+      [500, 1000],
+    ])
+    expect(warnings()).toEqual([
+      { msg: 'refusals dropped from the log', dropped: 500 },
+      { msg: 'refusals dropped from the log', dropped: 500 },
+    ])
+  })
+
+  test('counts a known one beyond the thousand', async () => {
+    const { note, batches } = createLogStand()
+    for (let i = 0; i < 1000; i++) note({ limits: over(`key-${i}`), ...open })
+    note({ limits: over('key-0'), ...open })
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(batches[0]).toMatchObject({
+      dropped: 0,
+      refusals: [{ key: 'key-0', count: 2 }, ...Array(999).fill({})],
+    })
+  })
+
+  test('has one post under way, never two', async () => {
+    const { note, flush, batches, answers } = createLogStand()
+    note({ limits: over('a'), ...open })
+    await vi.advanceTimersByTimeAsync(10_000)
+    note({ limits: over('b'), ...open })
+    void flush()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(batches).toHaveLength(1)
+    answers[0]?.resolve()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(batches.map(({ refusals }) => refusals.map(({ key }) => key))).toEqual([['a'], ['b']])
+  })
+
+  test('drops a batch that could not be told, says so, and tells the number with the next', async () => {
+    const { note, batches, answers, warnings } = createLogStand()
+    for (let i = 0; i < 3; i++) note({ limits: over('a'), ...open })
+    await vi.advanceTimersByTimeAsync(10_000)
+    answers[0]?.reject(new Error('the origin answered 503'))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(batches).toHaveLength(1)
+    note({ limits: over('b'), ...open })
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(batches[1]).toMatchObject({ dropped: 3, refusals: [{ key: 'b', count: 1 }] })
+    expect(warnings()).toEqual([
+      { msg: 'refusals dropped from the log: the origin could not be told', dropped: 3 },
+    ])
+  })
+
+  test('tells what is left before it closes, after what is on its way', async () => {
+    const { note, close, batches, answers } = createLogStand()
+    note({ limits: over('a'), ...open })
+    await vi.advanceTimersByTimeAsync(10_000)
+    note({ limits: over('b'), ...open })
+    const closed = close()
+    answers[0]?.resolve()
+    await vi.advanceTimersByTimeAsync(0)
+    answers[1]?.resolve()
+    await closed
+    expect(batches.map(({ refusals }) => refusals.map(({ key }) => key))).toEqual([['a'], ['b']])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('429 rate_limited: the gateway notes', () => {
+  beforeEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** A gateway that allows one request an address, and what it told the origin. */
+  async function createFullStand() {
+    const told: RefusalsBody[] = []
+    const stand = await createStand({
+      environment: { LIMIT_ADDRESS_REQUESTS: '1' },
+      policy: [
+        { method: 'GET', path: '/things/{id}', upstream: 'reports', who: 'public', limits: ['address'] },
+        { method: 'GET', path: '/closed', upstream: 'reports', who: 'user', limits: ['user'] },
+      ],
+      upstream: ({ target, body }) => {
+        if (target !== '/internal/gateway/refusals') return Response.json({})
+        told.push(JSON.parse(new TextDecoder().decode(body as Uint8Array)))
+        return new Response(null, { status: 204 })
+      },
+    })
+    return { ...stand, told }
+  }
+
+  test('the row, not the path, so that no id and no guess fills the log', async () => {
+    const { call, close, told } = await createFullStand()
+    for (let i = 0; i < 5; i++) await call(`/things/${i}?secret=${i}`)
+    await close()
+    expect(told).toEqual([
+      {
+        dropped: 0,
+        refusals: [{ class: 'address', key: '203.0.113.7', method: 'GET', route: '/things/{id}', count: 4 }],
+      },
+    ])
+  })
+
+  test('tries with bad tokens by their address, requests over the quota by their user', async () => {
+    const { call, close, told, issuer } = await createFullStand()
+    const sub = crypto.randomUUID()
+    const headers = bearer(await issuer.sign({ sub, quota: 1 }))
+    for (let i = 0; i < 3; i++) await call('/closed', { headers })
+    for (let i = 0; i < 3; i++) await call('/closed', { headers: bearer('none') })
+    await close()
+    expect(told[0]?.refusals).toEqual([
+      { class: 'user', key: sub, method: 'GET', route: '/closed', count: 2 },
+      { class: 'address', key: '203.0.113.7', method: 'GET', route: '/closed', count: 2 },
+    ])
+  })
+})

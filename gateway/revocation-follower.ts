@@ -1,0 +1,172 @@
+import type { HealthCheck } from '../shared/health.ts'
+import type { Log } from '../shared/log.ts'
+import type { Revocation, RevocationFeed } from '../shared/revocation.ts'
+import { within } from '../shared/within.ts'
+import type { Now, RevocationStream } from './ports.ts'
+import type { Revocations } from './revocations.ts'
+
+interface FollowerOptions {
+  revocations: Pick<Revocations, 'apply' | 'markLoaded' | 'isLoaded'>
+  /** Asks the origin. @param after where the last answer said to go on, undefined for all */
+  readFeed: (after: string | undefined) => Promise<RevocationFeed>
+  /** The news in Redis, where there is one. */
+  stream?: RevocationStream | undefined
+  /** Time between two looks at what is due; null where only `hear` has the feed read. */
+  tickMs?: number | null | undefined
+  now: Now
+  log: Log
+}
+
+/** Reads of the feed without the stream, and the pause before the stream is tried again. */
+const defaultTickMs = 1000
+
+/**
+ * Beside the stream the feed is read at every so-manieth tick. That heals whatever Redis lost, and holds the bound of 5 s where the
+ * origin cannot write what we can read.
+ */
+const healTicks = 4
+
+/** A feed that takes longer is read again rather than waited for. */
+const feedTimeoutMs = 4000
+
+/** Silence of both sources from which readiness warns. */
+const silentMs = 60_000
+
+/** What the follower knows of itself, for readiness and metrics. Times in milliseconds. */
+export interface FollowerState {
+  source: 'stream' | 'feed'
+  /** From the cause of the newest entry to its being known here; undefined before the first one. */
+  lagMs: number | undefined
+  /** Since 1970: when a source answered last. */
+  contactAt: number | undefined
+}
+
+/**
+ * Keeps the revocations up to date. The feed of the origin is the truth, the stream in Redis the news.
+ *
+ * Each time the stream is taken up, its position is taken first and the feed is read after that: what the feed did not have yet comes behind the
+ * position. While there is no stream the feed is read at every tick.
+ */
+export function createRevocationFollower(options: FollowerOptions) {
+  const { revocations, readFeed, stream, tickMs = defaultTickMs, now, log } = options
+  const state: FollowerState = { source: 'feed', lagMs: undefined, contactAt: undefined }
+  const stopping = new AbortController()
+  let cursor: string | undefined
+  let following: Promise<void> | undefined
+  let polling: Promise<void> | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let ticks = 0
+  /** A position was taken, and no read of the feed that began after it has ended well. */
+  let owing = true
+  let feedFails = false
+  let streamFails = false
+
+  function apply(entries: readonly Revocation[]) {
+    state.contactAt = now()
+    const news = revocations.apply(entries)
+    if (!revocations.isLoaded() || news.length === 0) return
+    state.lagMs = Math.max(0, now() - Math.max(...news.map(({ at }) => at)))
+  }
+
+  /** Never rejects. */
+  async function readFeedOnce(): Promise<void> {
+    owing = false
+    try {
+      const { entries, next } = await within(feedTimeoutMs, readFeed(cursor))
+      apply(entries)
+      cursor = next
+      revocations.markLoaded()
+      if (feedFails) log.info({}, 'revocation feed read again')
+      feedFails = false
+      ticks = 0
+    } catch (error) {
+      owing = true
+      if (!feedFails) log.warn({ err: error }, 'revocation feed not read')
+      feedFails = true
+    }
+  }
+
+  /** One read in flight, whoever asks. */
+  async function poll(): Promise<void> {
+    if (stopping.signal.aborted) return
+    polling ??= readFeedOnce().finally(() => {
+      polling = undefined
+    })
+    await polling
+  }
+
+  /** Reads the stream to its end, which is an error. Never rejects. */
+  async function follow(source: RevocationStream): Promise<void> {
+    try {
+      let position = await source.position()
+      owing = true
+      state.source = 'stream'
+      void hear()
+      if (streamFails) log.info({}, 'revocation stream followed again')
+      streamFails = false
+      while (!stopping.signal.aborted) {
+        const read = await source.read(position)
+        apply(read.entries)
+        position = read.position
+      }
+    } catch (error) {
+      state.source = 'feed'
+      if (stopping.signal.aborted) return
+      if (!streamFails) log.warn({ err: error }, 'revocation stream not followed: the feed is read instead')
+      streamFails = true
+    }
+  }
+
+  async function hear(): Promise<void> {
+    await polling
+    await poll()
+  }
+
+  function takeUpStream() {
+    if (!stream || following) return
+    following = follow(stream).finally(() => {
+      following = undefined
+    })
+  }
+
+  function tick() {
+    takeUpStream()
+    ticks++
+    if (owing || state.source === 'feed' || ticks >= healTicks) void poll()
+    schedule()
+  }
+
+  function schedule() {
+    if (tickMs !== null && !stopping.signal.aborted) timer = setTimeout(tick, tickMs)
+  }
+
+  return {
+    state: state as Readonly<FollowerState>,
+
+    /** Resolves when the feed has been tried once. Never rejects: what could not be read shows in `health`. */
+    async start(): Promise<void> {
+      takeUpStream()
+      await poll()
+      schedule()
+    },
+
+    /** Resolves when what was committed before the call is known here, where the origin can be asked. */
+    hear,
+
+    health(): HealthCheck {
+      const detail = state.source
+      if (!revocations.isLoaded()) return { status: 'fail', detail }
+      const silent = state.contactAt === undefined || now() - state.contactAt > silentMs
+      return { status: silent || (stream && detail === 'feed') ? 'warn' : 'pass', detail }
+    },
+
+    async stop(): Promise<void> {
+      stopping.abort()
+      clearTimeout(timer)
+      stream?.close()
+      await Promise.all([polling, following])
+    },
+  }
+}
+
+export type RevocationFollower = ReturnType<typeof createRevocationFollower>

@@ -1,0 +1,93 @@
+import type { Identity } from '../shared/claims.ts'
+import type { Revocation } from '../shared/revocation.ts'
+import type { Now } from './ports.ts'
+
+export type Verdict = 'good' | 'session_ended' | 'claims_stale'
+
+interface Entry {
+  /** Tokens made from a lower epoch are stale; infinite for a session, which has no good tokens any more. */
+  epoch: number
+  /** Milliseconds since 1970. */
+  until: number
+}
+
+type Scope = Revocation['scope']
+type Generation = { untilMs: number } & Record<Scope, Map<string, Entry>>
+
+const createGeneration = (): Generation => ({
+  untilMs: Number.NEGATIVE_INFINITY,
+  session: new Map(),
+  user: new Map(),
+  role: new Map(),
+  plan: new Map(),
+})
+
+/**
+ * The revocations that are in force, in memory, so that judging a token asks nobody and does not wait.
+ *
+ * Two generations: entries come into the new one, and when the last of the old one has run out, it is dropped whole. So an entry is held for
+ * at most twice its life, without a timer for each and without a sweep.
+ */
+export function createRevocations({ now }: { now: Now }) {
+  let young = createGeneration()
+  let old = createGeneration()
+  let loaded = false
+
+  const find = (scope: Scope, subject: string) => young[scope].get(subject) ?? old[scope].get(subject)
+
+  /** @returns whether it says more than what was known */
+  function add({ scope, subject, until, epoch: raised }: Revocation): boolean {
+    const epoch = raised ?? Number.POSITIVE_INFINITY
+    if (until <= now()) return false
+    const known = find(scope, subject)
+    if (known && known.epoch >= epoch && known.until >= until) return false
+    // They may come in any order and more than once: a lower epoch never takes the place of a higher one.
+    const entry = { epoch: Math.max(epoch, known?.epoch ?? 0), until: Math.max(until, known?.until ?? 0) }
+    young[scope].set(subject, entry)
+    young.untilMs = Math.max(young.untilMs, entry.until)
+    return true
+  }
+
+  function isStale(scope: Scope, subject: string, epoch: number): boolean {
+    const entry = find(scope, subject)
+    return entry !== undefined && epoch < entry.epoch && entry.until > now()
+  }
+
+  return {
+    /** @returns those that say more than what was known */
+    apply(entries: readonly Revocation[]): Revocation[] {
+      if (old.untilMs <= now()) {
+        old = young
+        young = createGeneration()
+      }
+      return entries.filter(add)
+    },
+
+    /** Called when all that is in force has been applied once. */
+    markLoaded() {
+      loaded = true
+    },
+
+    /** Before, nobody knows which tokens are good: an ended session must not come back because a gateway starts. */
+    isLoaded: () => loaded,
+
+    judge({ sid, sub, role, plan, epoch }: Identity): Verdict {
+      if (isStale('session', sid, 0)) return 'session_ended'
+      const stale =
+        isStale('user', sub, epoch.user) ||
+        isStale('role', role, epoch.role) ||
+        isStale('plan', plan, epoch.plan)
+      return stale ? 'claims_stale' : 'good'
+    },
+
+    /** Entries held, those that have run out among them. */
+    get size() {
+      return [young, old].reduce(
+        (sum, { session, user, role, plan }) => sum + session.size + user.size + role.size + plan.size,
+        0,
+      )
+    },
+  }
+}
+
+export type Revocations = ReturnType<typeof createRevocations>

@@ -1,0 +1,64 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, type World } from '../../test/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
+})
+afterAll(() => world.close())
+
+async function subscriber(email: string, endsIn: string) {
+  const { tokens } = await world.signUp(email)
+  await world.sql`
+    update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro'),
+      period_started_at = now() - interval '1 day', period_ends_at = now() + ${endsIn}::interval
+    where user_id = ${decodeJwt(tokens.access_token).sub ?? ''}`
+  return tokens
+}
+
+async function refresh(refreshToken: string) {
+  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  expect(answer.status).toBe(200)
+  const tokens = (await answer.json()) as TokenAnswer
+  const claims = decodeJwt(tokens.access_token)
+  return { tokens, claims, life: (claims.exp ?? 0) - (claims.iat ?? 0) }
+}
+
+// No job watches subscriptions: what a token says of a plan ends when what it was made from does.
+describe('an access token', () => {
+  test('lives no longer than the period: 2 s before its end at most 2 s, and then the refresh yields Free', async () => {
+    const { refresh_token } = await subscriber('ada@example.com', '2 seconds')
+    const before = await refresh(refresh_token)
+    expect(before.claims).toMatchObject({ plan: 'pro', quota: 20_000 })
+    expect(before.life).toBeGreaterThanOrEqual(1)
+    expect(before.life).toBeLessThanOrEqual(2)
+    expect(before.tokens.expires_in).toBe(before.life)
+    expect(before.claims).not.toHaveProperty('secondsLeft')
+
+    await new Promise((resolve) => setTimeout(resolve, 2100))
+    const after = await refresh(before.tokens.refresh_token)
+    expect(after.claims).toMatchObject({ plan: 'free', quota: 1000 })
+    expect(after.life).toBe(900)
+  })
+
+  test('lives a second at least', async () => {
+    const { refresh_token } = await subscriber('bob@example.com', '600 milliseconds')
+    expect((await refresh(refresh_token)).life).toBe(1)
+  })
+
+  test('of a login lives no longer either', async () => {
+    await subscriber('cyd@example.com', '100 seconds')
+    const tokens = await world.login('cyd@example.com', 'correct horse battery')
+    expect(tokens.expires_in).toBeGreaterThan(90)
+    expect(tokens.expires_in).toBeLessThanOrEqual(100)
+  })
+
+  test('lives as long as configured where the period ends later, or never', async () => {
+    const { refresh_token } = await subscriber('dan@example.com', '1 day')
+    expect((await refresh(refresh_token)).life).toBe(900)
+    expect((await world.signUp('eve@example.com')).tokens.expires_in).toBe(900)
+  })
+})

@@ -1,0 +1,21 @@
+import { createMiddleware } from 'hono/factory'
+import { Problem } from '../../shared/errors.ts'
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Queryable } from '../database.ts'
+import type { ServiceEnv } from '../service-caller.ts'
+
+/** Leaves an audit row for each service that asked for what its token has no scope for. */
+export function auditDenials(sql: Queryable) {
+  return createMiddleware<ServiceEnv>(async function auditDenials(c, next) {
+    await next()
+    if (!(c.error instanceof Problem) || c.error.code !== 'scope_required') return
+    const { required_scope: scope } = c.error.members
+    await insertAuditRow(sql, {
+      action: 'client.denied',
+      actorId: null,
+      userId: null,
+      client: c.get('client'),
+      details: { client_id: c.get('service').clientId, reason: 'scope_missing', scope: String(scope) },
+    })
+  })
+}

@@ -1,0 +1,110 @@
+import { zValidator } from '@hono/zod-validator'
+import { Hono } from 'hono'
+import { z } from 'zod'
+import {
+  type EntitlementsAnswer,
+  type EntitlementsListAnswer,
+  entitlementsBody,
+  type InternalUserAnswer,
+  type InternalUsersAnswer,
+} from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { jsonBody } from '../json-body.ts'
+import { requireUuid } from '../path-parameters.ts'
+import { requireScope, type ServiceEnv } from '../service-caller.ts'
+import type { Directory } from './directory.ts'
+import type { AccountState } from './directory-queries.ts'
+
+const fresh = z.enum(['true', 'false']).default('false')
+const freshQuery = query({ fresh })
+
+/** Accounts and what they may do, for services. */
+export function createDirectoryRoutes({ directory }: { directory: Directory }) {
+  const routes = new Hono<ServiceEnv>()
+
+  routes.get('/users', requireScope('users.read'), query({ email: z.email().max(254), fresh }), async (c) => {
+    const { email, ...options } = c.req.valid('query')
+    const found = await directory.find({ email }, freshness(options))
+    return c.json({ items: found.map(userAnswer) } satisfies InternalUsersAnswer)
+  })
+
+  routes.get('/users/:id', requireScope('users.read'), freshQuery, async (c) =>
+    c.json(userAnswer(await findOne(c.req.param('id'), c.req.valid('query')))),
+  )
+
+  routes.get('/users/:id/entitlements', requireScope('entitlements.read'), freshQuery, async (c) =>
+    c.json(entitlementsAnswer(await findOne(c.req.param('id'), c.req.valid('query')))),
+  )
+
+  routes.post(
+    '/entitlements',
+    requireScope('entitlements.read'),
+    freshQuery,
+    ...jsonBody(entitlementsBody),
+    async (c) => {
+      const ids = [...new Set(c.req.valid('json').user_ids)]
+      const found = await directory.find({ ids }, freshness(c.req.valid('query')))
+      const byId = new Map(found.map((account) => [account.id, account]))
+      const inOrder = ids.map((id) => byId.get(id)).filter((account) => account !== undefined)
+      return c.json({
+        items: inOrder.map(entitlementsAnswer),
+        missing: ids.filter((id) => !byId.has(id)),
+      } satisfies EntitlementsListAnswer)
+    },
+  )
+
+  /** @throws Problem `not_found` */
+  async function findOne(id: string, options: { fresh: string }): Promise<AccountState> {
+    const [account] = await directory.find({ ids: [requireUuid(id).toLowerCase()] }, freshness(options))
+    if (!account) throw new Problem('not_found')
+    return account
+  }
+
+  return routes
+}
+
+const freshness = (options: { fresh: string }) => ({ fresh: options.fresh === 'true' })
+
+/** @throws Problem `query_invalid` naming each parameter at fault, an unknown one too */
+function query<Shape extends z.ZodRawShape>(shape: Shape) {
+  return zValidator('query', z.strictObject(shape), (result) => {
+    if (result.success) return
+    const errors = result.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ parameter: key, detail: 'is not a parameter of this path' }))
+        : [{ parameter: String(issue.path[0]), detail: issue.message }],
+    )
+    throw new Problem('query_invalid', { members: { errors } })
+  })
+}
+
+function userAnswer(account: AccountState): InternalUserAnswer {
+  return {
+    id: account.id,
+    email: account.email,
+    email_verified: account.emailVerified,
+    display_name: account.displayName,
+    status: account.status,
+    role: account.role,
+    level: account.level,
+    plan: account.plan,
+    created_at: account.createdAt.toISOString(),
+    as_of: account.asOf.toISOString(),
+  }
+}
+
+/** Whoever is disabled may do nothing, whatever their role and plan are. */
+function entitlementsAnswer(account: AccountState): EntitlementsAnswer {
+  const isActive = account.status === 'active'
+  return {
+    user_id: account.id,
+    status: account.status,
+    role: account.role,
+    level: account.level,
+    permissions: isActive ? account.permissions : [],
+    plan: account.plan,
+    features: isActive ? account.features : [],
+    api_quota_per_hour: account.quota,
+    as_of: account.asOf.toISOString(),
+  }
+}

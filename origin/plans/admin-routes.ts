@@ -1,0 +1,82 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { changePlanBody, planFeaturesBody } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { type OriginEnv, requireUser } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { jsonBody } from '../json-body.ts'
+import { listAnswer, listQuery } from '../pagination.ts'
+import { requireRights } from '../rights.ts'
+import { planAnswer } from './answer.ts'
+import { type Plan, selectFeaturePage, selectPlanPage } from './queries.ts'
+import type { PlanOutcome, PlanService } from './service.ts'
+
+interface PlanAdminOptions {
+  sql: Sql
+  plans: PlanService
+}
+
+const byRank = z.tuple([z.int().min(0).max(32_767)])
+const byName = z.tuple([z.string().regex(/^[a-z_]{1,40}$/)])
+
+const managePlans = requireRights({ permissions: { all: ['subscriptions.manage'] } })
+
+export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.get('/plans', managePlans, listQuery({}, byRank), async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const rows = await selectPlanPage(sql, { after: cursor?.[0] ?? -1, limit })
+    return listAnswer(c, rows, { limit, position: ({ rank }) => [rank], item: adminPlanAnswer })
+  })
+
+  routes.get('/features', managePlans, listQuery({}, byName), async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const rows = await selectFeaturePage(sql, { after: cursor?.[0] ?? '', limit })
+    return listAnswer(c, rows, { limit, position: ({ name }) => [name], item: (feature) => feature })
+  })
+
+  routes.patch('/plans/:name', managePlans, ...jsonBody(changePlanBody), async (c) => {
+    const body = c.req.valid('json')
+    const change = {
+      title: body.title,
+      priceCentsPerMonth: body.price_cents_per_month,
+      apiQuotaPerHour: body.api_quota_per_hour,
+    }
+    const { sub } = requireUser(c.get('user'))
+    return c.json(
+      adminPlanAnswer(changedPlan(await plans.change(c.req.param('name'), change, sub, c.get('client')))),
+    )
+  })
+
+  routes.put('/plans/:name/features', managePlans, ...jsonBody(planFeaturesBody), async (c) => {
+    const { features } = c.req.valid('json')
+    const { sub } = requireUser(c.get('user'))
+    return c.json(
+      adminPlanAnswer(
+        changedPlan(await plans.setFeatures(c.req.param('name'), features, sub, c.get('client'))),
+      ),
+    )
+  })
+
+  return routes
+}
+
+const adminPlanAnswer = (plan: Plan) => ({ ...planAnswer(plan), rank: plan.rank })
+
+/** @throws Problem `not_found`, `validation_failed` */
+function changedPlan(result: PlanOutcome): Plan {
+  switch (result.outcome) {
+    case 'changed':
+      return result.plan
+    case 'unknown_plan':
+      throw new Problem('not_found')
+    case 'unknown_features': {
+      const errors = result.positions.map((position) => ({
+        pointer: `/features/${position}`,
+        detail: 'is not the name of a feature',
+      }))
+      throw new Problem('validation_failed', { members: { errors } })
+    }
+  }
+}

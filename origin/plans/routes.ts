@@ -1,0 +1,26 @@
+import { Hono } from 'hono'
+import type { PlanCatalogue, PlansAnswer } from '../../shared/contract.ts'
+import type { OriginEnv } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { planAnswer } from './answer.ts'
+import { selectPlans } from './queries.ts'
+
+/** The price list, for anybody. */
+export function createPlanRoutes({ sql }: { sql: Sql }) {
+  const routes = new Hono<OriginEnv>()
+  routes.get('/plans', async (c) => {
+    const plans = (await selectPlans(sql)).map(planAnswer)
+    return c.json({ plans } satisfies PlansAnswer, 200, { 'cache-control': 'public, max-age=60' })
+  })
+  return routes
+}
+
+/** What gateways keep of it, to say which plan has a feature. */
+export function createPlanCatalogueRoutes({ sql }: { sql: Sql }) {
+  const routes = new Hono<OriginEnv>()
+  routes.get('/plans', async (c) => {
+    const plans = (await selectPlans(sql)).map(({ name, rank, features }) => ({ name, rank, features }))
+    return c.json({ plans } satisfies PlanCatalogue)
+  })
+  return routes
+}

@@ -1,0 +1,85 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql, Transaction } from '../database.ts'
+import { raisePlanEpoch } from '../entitlements/epochs.ts'
+import {
+  holdPlan,
+  type Plan,
+  type PlanChange,
+  replacePlanFeatures,
+  selectFeatureNames,
+  updatePlan,
+} from './queries.ts'
+
+export type PlanOutcome =
+  | { outcome: 'changed'; plan: Plan }
+  | { outcome: 'unknown_plan' }
+  /** Where in the list the names stand that are no features. */
+  | { outcome: 'unknown_features'; positions: number[] }
+
+export type PlanService = ReturnType<typeof createPlanService>
+
+/** Changes of what a plan is. What subscribers' tokens say of it grows stale by one epoch, however many they are. */
+export function createPlanService({ sql }: { sql: Sql }) {
+  async function audit(
+    transaction: Transaction,
+    action: 'plan.changed' | 'plan.features_changed',
+    { actorId, client, before, after }: { actorId: string; client: Client; before: Plan; after: Plan },
+  ) {
+    const details = { plan: before.name, before: described(before), after: described(after) }
+    await insertAuditRow(transaction, { action, actorId, userId: null, client, details })
+  }
+
+  return {
+    async change(name: string, change: PlanChange, actorId: string, client: Client): Promise<PlanOutcome> {
+      return sql.begin(async (transaction) => {
+        const before = await holdPlan(transaction, name)
+        if (!before) return { outcome: 'unknown_plan' }
+        const after = { ...before, ...withoutUndefined(change) }
+        if (sameAs(before, after)) return { outcome: 'changed', plan: before }
+        await updatePlan(transaction, before.id, change)
+        if (before.apiQuotaPerHour !== after.apiQuotaPerHour) await raisePlanEpoch(transaction, name)
+        await audit(transaction, 'plan.changed', { actorId, client, before, after })
+        return { outcome: 'changed', plan: after }
+      })
+    },
+
+    async setFeatures(
+      name: string,
+      features: readonly string[],
+      actorId: string,
+      client: Client,
+    ): Promise<PlanOutcome> {
+      return sql.begin(async (transaction) => {
+        const before = await holdPlan(transaction, name)
+        if (!before) return { outcome: 'unknown_plan' }
+        const known = await selectFeatureNames(transaction, features)
+        const positions = features.flatMap((feature, index) => (known.includes(feature) ? [] : [index]))
+        if (positions.length > 0) return { outcome: 'unknown_features', positions }
+        const after = { ...before, features: known }
+        if (sameAs(before, after)) return { outcome: 'changed', plan: before }
+        await replacePlanFeatures(transaction, before.id, known)
+        await raisePlanEpoch(transaction, name)
+        await audit(transaction, 'plan.features_changed', { actorId, client, before, after })
+        return { outcome: 'changed', plan: after }
+      })
+    },
+  }
+}
+
+/** What can change of a plan. */
+function described({ title, priceCentsPerMonth, apiQuotaPerHour, features }: Plan) {
+  return {
+    title,
+    price_cents_per_month: priceCentsPerMonth,
+    api_quota_per_hour: apiQuotaPerHour,
+    features,
+  }
+}
+
+const sameAs = (one: Plan, other: Plan) => JSON.stringify(described(one)) === JSON.stringify(described(other))
+
+/** Fields that were not sent leave what is there. */
+function withoutUndefined(change: PlanChange): Partial<Plan> {
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+}

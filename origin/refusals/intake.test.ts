@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { RefusalsBody } from '../../shared/contract.ts'
+import { assertionHeader } from '../../shared/headers.ts'
+import { gatewayAudience } from '../../shared/identity.ts'
+import { sealedBy } from '../../test/origin-call.ts'
+import { createWorld, problem, type World } from '../../test/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: { LIMIT_ADDRESS_REQUESTS: '2' } })
+})
+afterAll(() => world.close())
+beforeEach(() => world.sql`truncate rate_limit_logs`)
+
+const path = '/internal/gateway/refusals'
+const refusal = { class: 'address', key: '203.0.113.7', method: 'GET', route: '/v1/plans', count: 3 }
+
+async function post(body: unknown, headers?: Record<string, string>) {
+  return world.originFetch(path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(headers ?? { [assertionHeader]: await sealedBy(world, null, { audience: gatewayAudience }) }),
+    },
+    body: JSON.stringify(body),
+  })
+}
+
+const kept = () => world.sql`
+  select limit_class, limit_key, method, route, refused from rate_limit_logs order by limit_class, limit_key`
+
+describe('POST /internal/gateway/refusals', () => {
+  test('204: what the gateway refused is kept, counted', async () => {
+    const address = '198.51.100.9'
+    for (let i = 0; i < 5; i++) await world.call('/.well-known/jwks.json', { address })
+    expect(await kept()).toEqual([])
+    await world.refusalsTold()
+    expect(await kept()).toEqual([
+      {
+        limit_class: 'address',
+        limit_key: address,
+        method: 'GET',
+        route: '/.well-known/jwks.json',
+        refused: 3,
+      },
+    ])
+  })
+
+  test('204: a batch of a thousand of the longest is kept whole', async () => {
+    const refusals = Array.from({ length: 1000 }, (_, i) => ({
+      class: 'x'.repeat(40),
+      key: String(i).padStart(200, 'é'),
+      method: 'M'.repeat(20),
+      route: `/${'ü'.repeat(199)}`,
+      count: 2_147_483_647,
+    }))
+    expect((await post({ dropped: 0, refusals } satisfies RefusalsBody)).status).toBe(204)
+    expect(await kept()).toHaveLength(1000)
+  })
+
+  test('204: none, only a number that was dropped, which the log then says', async () => {
+    expect((await post({ dropped: 7, refusals: [] })).status).toBe(204)
+    expect(world.logs.origin).toContainEqual(expect.objectContaining({ dropped: 7, level: 'warn' }))
+  })
+
+  test.each<[string, unknown]>([
+    ['another field', { dropped: 0, refusals: [], more: 1 }],
+    ['another field in a refusal', { dropped: 0, refusals: [{ ...refusal, id: 1 }] }],
+    ['a thousand and one', { dropped: 0, refusals: Array(1001).fill(refusal) }],
+    ['a count of nothing', { dropped: 0, refusals: [{ ...refusal, count: 0 }] }],
+    ['a count beyond the column', { dropped: 0, refusals: [{ ...refusal, count: 2 ** 31 }] }],
+    ['a negative number', { dropped: -1, refusals: [] }],
+    ['a NUL, which Postgres cannot hold', { dropped: 0, refusals: [{ ...refusal, key: 'a\0b' }] }],
+    ['too long a key', { dropped: 0, refusals: [{ ...refusal, key: 'x'.repeat(201) }] }],
+  ])('422 validation_failed: %s, and nothing is kept', async (_, body) => {
+    const answer = await post(body)
+    expect(answer.status).toBe(422)
+    expect((await problem(answer)).code).toBe('validation_failed')
+    expect(await kept()).toEqual([])
+  })
+
+  // What the gateway sends along with somebody's request must not let that request speak for the gateway.
+  test('401 untrusted_caller: no assertion, that of a proxied request, or one past its end', async () => {
+    const nowSeconds = Math.floor(Date.now() / 1000) - 3600
+    const past = { audience: gatewayAudience, nowSeconds, expiresAtSeconds: nowSeconds + 300 }
+    for (const headers of [
+      {},
+      { [assertionHeader]: await sealedBy(world) },
+      { [assertionHeader]: await sealedBy(world, null, past) },
+    ]) {
+      const answer = await post({ dropped: 0, refusals: [refusal] }, headers)
+      expect(answer.status).toBe(401)
+      expect((await problem(answer)).code).toBe('untrusted_caller')
+    }
+    expect(await kept()).toEqual([])
+  })
+})

@@ -1,0 +1,15 @@
+import type { RefusalsBody } from '../../shared/contract.ts'
+import type { Queryable } from '../database.ts'
+
+/** Writes a gateway's batch, however long, with one statement. */
+export async function insertRefusals(sql: Queryable, refusals: RefusalsBody['refusals']): Promise<void> {
+  await sql`
+    insert into rate_limit_logs (limit_class, limit_key, method, route, refused)
+    select * from unnest(
+      ${refusals.map((refusal) => refusal.class)}::text[],
+      ${refusals.map(({ key }) => key)}::text[],
+      ${refusals.map(({ method }) => method)}::text[],
+      ${refusals.map(({ route }) => route)}::text[],
+      ${refusals.map(({ count }) => count)}::int[]
+    )`
+}

@@ -1,0 +1,26 @@
+import { Hono } from 'hono'
+import { refusalsBody } from '../../shared/contract.ts'
+import type { Log } from '../../shared/log.ts'
+import type { OriginEnv } from '../caller.ts'
+import type { Queryable } from '../database.ts'
+import { jsonBody } from '../json-body.ts'
+import { insertRefusals } from './queries.ts'
+
+interface RefusalRoutesOptions {
+  sql: Queryable
+  log: Log
+}
+
+/** Takes in what gateways tell of requests that their limits refused. */
+export function createRefusalRoutes({ sql, log }: RefusalRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.post('/refusals', ...jsonBody(refusalsBody), async (c) => {
+    const { dropped, refusals } = c.req.valid('json')
+    if (refusals.length > 0) await insertRefusals(sql, refusals)
+    if (dropped > 0) log.warn({ dropped }, 'the log of refused requests has a gap')
+    return c.body(null, 204)
+  })
+
+  return routes
+}

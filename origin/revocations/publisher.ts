@@ -1,0 +1,68 @@
+import type { Redis } from 'ioredis'
+import { revocationStreamKey, toStreamFields } from '../../shared/revocation.ts'
+import { within } from '../../shared/within.ts'
+import type { Sql } from '../database.ts'
+import { lockUnpublished, markPublished, type UnpublishedRevocation } from './queries.ts'
+
+interface PublisherOptions {
+  sql: Sql
+  redis: Redis
+  keyPrefix: string
+  lifeSeconds: number
+}
+
+/** Rows a transaction. */
+const batchSize = 500
+
+/** Longer than any live entry is of use: a gateway that comes back reads the feed. */
+const keptMs = 2 * 3600 * 1000
+
+/** A Redis that takes longer is treated as lost, so that it does not hold a transaction open. */
+const redisTimeoutMs = 1000
+
+/**
+ * Publishes what was committed to the Redis stream, at least once: rows are marked after Redis has them, in the transaction that locks them, so
+ * that replicas share the work. An entry that comes twice does no harm.
+ */
+export function createPublisher({ sql, redis, keyPrefix, lifeSeconds }: PublisherOptions) {
+  const key = revocationStreamKey(keyPrefix)
+
+  async function append(rows: readonly UnpublishedRevocation[]): Promise<void> {
+    const pipeline = redis.pipeline()
+    for (const row of rows) pipeline.xadd(key, '*', ...toStreamFields(row))
+    pipeline.xtrim(key, 'MINID', '~', Date.now() - keptMs)
+    const results = await within(redisTimeoutMs, pipeline.exec())
+    for (const [error] of results ?? []) if (error) throw error
+  }
+
+  /** @returns how many were published */
+  async function publishBatch(): Promise<number> {
+    let lost = false
+    const publishing = sql.begin(async (transaction) => {
+      const rows = await lockUnpublished(transaction, batchSize, lifeSeconds)
+      if (rows.length === 0) return 0
+      await append(rows)
+      // A statement on a connection that went away while Redis was asked would end the process: see origin/transactions.ts.
+      if (lost) throw new Error('the database connection was lost')
+      await markPublished(
+        transaction,
+        rows.map(({ id }) => id),
+      )
+      return rows.length
+    })
+    publishing.catch(() => {
+      lost = true
+    })
+    return publishing
+  }
+
+  /**
+   * Publishes all there is.
+   *
+   * @throws Error where the database or Redis fails; what it had not published stays for the next time
+   */
+  return async function publishDue(signal: AbortSignal): Promise<void> {
+    if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
+    while (!signal.aborted && (await publishBatch()) === batchSize);
+  }
+}

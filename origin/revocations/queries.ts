@@ -1,0 +1,80 @@
+import type { Revocation, RevocationFeed } from '../../shared/revocation.ts'
+import type { Queryable, Transaction } from '../database.ts'
+
+interface RevocationRow {
+  scope: Revocation['scope']
+  subject: string
+  epoch: number | null
+  at: number
+}
+
+const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSeconds: number): Revocation => ({
+  scope,
+  subject,
+  epoch,
+  at,
+  until: at + lifeSeconds * 1000,
+})
+
+/** Milliseconds since 1970; a double holds them exactly. */
+const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
+
+/**
+ * The live entries of transactions from `after` on, and where to go on.
+ *
+ * A cursor over ids would lose entries: a transaction that took its id earlier may commit later. So the cursor is a transaction id, and the next one is
+ * the snapshot's xmin, below which every transaction is finished: what commits later has an id from there on, and is read then. What had
+ * already committed above it is read twice, which does no harm; a long transaction, in any database of the server, makes that many. Rows and xmin must come from one snapshot, hence one statement.
+ *
+ * A cursor beyond the snapshot's xmax was not given by this database as it is now: it was restored, so all live entries count as new.
+ *
+ * @param after null for all live entries
+ */
+export async function selectRevocations(
+  sql: Queryable,
+  after: string | null,
+  lifeSeconds: number,
+): Promise<RevocationFeed> {
+  const fromCursor = sql`and transaction_id >= case
+    when ${after}::xid8 > pg_snapshot_xmax(pg_current_snapshot()) then '0'::xid8 else ${after}::xid8 end`
+  const [row] = await sql<[{ next: string; entries: RevocationRow[] }]>`
+    select
+      pg_snapshot_xmin(pg_current_snapshot())::text as next,
+      coalesce(
+        (
+          select json_agg(live order by live.id)
+          from (
+            select id, scope, subject, epoch, ${atColumn(sql)}
+            from revocations
+            where created_at > now() - make_interval(secs => ${lifeSeconds}) ${after === null ? sql`` : fromCursor}
+          ) as live
+        ),
+        '[]'
+      ) as entries`
+  return { next: row.next, entries: row.entries.map((entry) => withLife(entry, lifeSeconds)) }
+}
+
+export interface UnpublishedRevocation extends Revocation {
+  id: string
+}
+
+/** The oldest that no stream has yet, locked until they are marked; those that another replica is publishing are left to it. */
+export async function lockUnpublished(
+  transaction: Transaction,
+  limit: number,
+  lifeSeconds: number,
+): Promise<UnpublishedRevocation[]> {
+  const rows = await transaction<(RevocationRow & { id: string })[]>`
+    select id, scope, subject, epoch, ${atColumn(transaction)}
+    from revocations
+    where published_at is null
+    order by id
+    limit ${limit}
+    for update skip locked`
+  return rows.map((row) => ({ id: row.id, ...withLife(row, lifeSeconds) }))
+}
+
+export async function markPublished(transaction: Transaction, ids: string[]): Promise<void> {
+  await transaction`
+    update revocations set published_at = now() where id = any(${ids}::bigint[]) and published_at is null`
+}

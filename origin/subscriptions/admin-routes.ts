@@ -1,0 +1,82 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { changeSubscriptionBody } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { type OriginEnv, requireUser } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { jsonBody } from '../json-body.ts'
+import { listAnswer, listQuery } from '../pagination.ts'
+import { requireUuid } from '../path-parameters.ts'
+import { requireRights } from '../rights.ts'
+import { described } from './change.ts'
+import { type SubscriptionRow, selectSubscriptionPage } from './list-queries.ts'
+import type { Subscription } from './queries.ts'
+import { periodIsOver, unknownPlan } from './refusals.ts'
+import type { BookingOutcome, SubscriptionService } from './service.ts'
+
+interface SubscriptionAdminOptions {
+  sql: Sql
+  subscriptions: SubscriptionService
+}
+
+const filters = {
+  plan: z
+    .string()
+    .regex(/^[a-z_]{1,40}$/, { error: 'is not the name of a plan' })
+    .optional(),
+  status: z.enum(['active', 'past_due', 'canceled']).optional(),
+  user_id: z.uuid().optional(),
+}
+const byId = z.tuple([z.string().regex(/^\d{1,18}$/)])
+
+const manageSubscriptions = requireRights({ permissions: { all: ['subscriptions.manage'] } })
+
+export function createSubscriptionAdminRoutes({ sql, subscriptions }: SubscriptionAdminOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.get('/subscriptions', manageSubscriptions, listQuery(filters, byId), async (c) => {
+    const { limit, cursor, ...filters } = c.req.valid('query')
+    const rows = await selectSubscriptionPage(sql, filters, { before: cursor?.[0], limit })
+    return listAnswer(c, rows, { limit, position: ({ id }) => [id], item: subscriptionItem })
+  })
+
+  routes.put(
+    '/users/:id/subscription',
+    manageSubscriptions,
+    ...jsonBody(changeSubscriptionBody),
+    async (c) => {
+      const { plan, period_ends_at: periodEndsAt } = c.req.valid('json')
+      const userId = requireUuid(c.req.param('id')).toLowerCase()
+      const { sub: actorId } = requireUser(c.get('user'))
+      const result = await subscriptions.book({ userId, plan, periodEndsAt, actorId }, c.get('client'))
+      return c.json({ user_id: userId, ...described(booked(result)) })
+    },
+  )
+
+  return routes
+}
+
+function subscriptionItem(row: SubscriptionRow) {
+  return {
+    id: row.id,
+    user_id: row.userId,
+    email: row.email,
+    ...described(row),
+    ended_at: row.endedAt?.toISOString() ?? null,
+    created_at: row.createdAt.toISOString(),
+  }
+}
+
+/** @throws Problem `not_found`, `validation_failed` */
+function booked(result: BookingOutcome): Subscription {
+  switch (result.outcome) {
+    case 'booked':
+      return result.subscription
+    case 'unknown_user':
+      throw new Problem('not_found')
+    case 'unknown_plan':
+      throw unknownPlan()
+    case 'period_is_over':
+      throw periodIsOver()
+  }
+}

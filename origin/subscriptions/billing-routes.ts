@@ -1,0 +1,56 @@
+import { Hono } from 'hono'
+import { billingEventBody } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { jsonBody } from '../json-body.ts'
+import { requireUuid } from '../path-parameters.ts'
+import { requireScope, type ServiceEnv } from '../service-caller.ts'
+import type { Billing, BillingOutcome } from './billing.ts'
+import { unknownPlan } from './refusals.ts'
+
+/** For a billing service, by its own token. */
+export function createBillingRoutes({ billing }: { billing: Billing }) {
+  const routes = new Hono<ServiceEnv>()
+
+  routes.put(
+    '/users/:id/subscription',
+    requireScope('subscriptions.write'),
+    ...jsonBody(billingEventBody),
+    async (c) => {
+      const event = c.req.valid('json')
+      const result = await billing.apply(
+        {
+          clientId: c.get('service').clientId,
+          eventId: event.event_id,
+          userId: requireUuid(c.req.param('id')).toLowerCase(),
+          occurredAt: event.occurred_at,
+          subscription: {
+            plan: event.plan,
+            status: event.status,
+            periodStartedAt: event.period_starts_at ?? event.occurred_at,
+            periodEndsAt: event.period_ends_at,
+            cancelAtPeriodEnd: event.cancel_at_period_end,
+          },
+        },
+        c.get('client'),
+      )
+      return c.json(applied(result))
+    },
+  )
+
+  return routes
+}
+
+/** @throws Problem `not_found`, `validation_failed`, `event_conflict`, `event_outdated` */
+function applied(result: BillingOutcome) {
+  switch (result.outcome) {
+    case 'applied':
+      return result.answer
+    case 'unknown_user':
+      throw new Problem('not_found')
+    case 'unknown_plan':
+      throw unknownPlan()
+    case 'event_conflict':
+    case 'event_outdated':
+      throw new Problem(result.outcome)
+  }
+}

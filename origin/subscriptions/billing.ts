@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto'
+import type { BillingEventAnswer } from '../../shared/contract.ts'
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { changeSubscription, described } from './change.ts'
+import { claimBillingEvent, selectContentHash } from './event-queries.ts'
+import { holdSubscriber, type Subscription, selectPlanId } from './queries.ts'
+
+interface IncomingEvent {
+  /** Who sent it; ids of events are its own. */
+  clientId: string
+  eventId: string
+  userId: string
+  occurredAt: Date
+  subscription: Subscription
+}
+
+export type BillingOutcome =
+  | { outcome: 'applied'; answer: BillingEventAnswer }
+  | { outcome: 'unknown_user' | 'unknown_plan' | 'event_conflict' | 'event_outdated' }
+
+export type Billing = ReturnType<typeof createBilling>
+
+/** Takes the events of billing services, which send each one until it is answered and in whatever order. */
+export function createBilling({ sql }: { sql: Sql }) {
+  return {
+    /** Applies an event once. One that comes again is told the same, as the answer follows from the event alone. */
+    async apply(event: IncomingEvent, client: Client): Promise<BillingOutcome> {
+      const { clientId, eventId, userId, occurredAt, subscription } = event
+      const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
+      const contentHash = createHash('sha256')
+        .update(JSON.stringify([answer, occurredAt.toISOString()]))
+        .digest()
+      return sql.begin(async (transaction): Promise<BillingOutcome> => {
+        if (!(await holdSubscriber(transaction, userId))) return { outcome: 'unknown_user' }
+        const planId = await selectPlanId(transaction, subscription.plan)
+        if (planId === undefined) return { outcome: 'unknown_plan' }
+
+        const claim = { clientId, eventId, userId, occurredAt, contentHash }
+        if (!(await claimBillingEvent(transaction, claim))) {
+          const first = await selectContentHash(transaction, clientId, eventId)
+          if (!first) return { outcome: 'event_outdated' }
+          return contentHash.equals(first) ? { outcome: 'applied', answer } : { outcome: 'event_conflict' }
+        }
+        const changed = await changeSubscription(transaction, userId, planId, subscription)
+        if (changed) {
+          const details = { client_id: clientId, event_id: eventId, ...changed }
+          await insertAuditRow(transaction, {
+            action: 'subscription.changed',
+            actorId: null,
+            userId,
+            client,
+            details,
+          })
+        }
+        return { outcome: 'applied', answer }
+      })
+    },
+  }
+}

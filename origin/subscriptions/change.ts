@@ -1,0 +1,32 @@
+import type { Transaction } from '../database.ts'
+import { raiseUserEpoch } from '../entitlements/epochs.ts'
+import { replaceSubscription, type Subscription, selectCurrentSubscription } from './queries.ts'
+
+/**
+ * Makes a subscription the current one of an account that the transaction holds; tokens made from the one before are stale at once.
+ *
+ * @returns what was and what is, for the audit row; undefined where it is so already
+ */
+export async function changeSubscription(
+  transaction: Transaction,
+  userId: string,
+  planId: number,
+  next: Subscription,
+) {
+  const current = await selectCurrentSubscription(transaction, userId)
+  if (current && JSON.stringify(described(current)) === JSON.stringify(described(next))) return undefined
+  await replaceSubscription(transaction, userId, planId, next)
+  await raiseUserEpoch(transaction, userId)
+  return { before: current ? described(current) : null, after: described(next) }
+}
+
+/** As JSON has it. */
+export function described(subscription: Subscription) {
+  return {
+    plan: subscription.plan,
+    status: subscription.status,
+    period_starts_at: subscription.periodStartedAt.toISOString(),
+    period_ends_at: subscription.periodEndsAt?.toISOString() ?? null,
+    cancel_at_period_end: subscription.cancelAtPeriodEnd,
+  }
+}

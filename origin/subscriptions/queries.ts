@@ -1,0 +1,58 @@
+import type { Queryable, Transaction } from '../database.ts'
+
+export type SubscriptionStatus = 'active' | 'past_due' | 'canceled'
+
+export interface Subscription {
+  plan: string
+  status: SubscriptionStatus
+  periodStartedAt: Date
+  periodEndsAt: Date | null
+  cancelAtPeriodEnd: boolean
+}
+
+/**
+ * Holds an account until the transaction ends, so that of two changes of its subscription the second sees what the first did.
+ *
+ * @returns the database's time, undefined where there is no such account
+ */
+export async function holdSubscriber(sql: Transaction, userId: string): Promise<Date | undefined> {
+  const [row] = await sql<[{ now: Date }?]>`
+    select clock_timestamp() as now from user_accounts where id = ${userId} for no key update`
+  return row?.now
+}
+
+export async function selectPlanId(sql: Queryable, name: string): Promise<number | undefined> {
+  const [row] = await sql<[{ id: number }?]>`select id from subscription_plans where name = ${name}`
+  return row?.id
+}
+
+/** The one that is current, whether or not it counts. */
+export async function selectCurrentSubscription(
+  sql: Queryable,
+  userId: string,
+): Promise<(Subscription & { lapsed: boolean }) | undefined> {
+  const [row] = await sql<[(Subscription & { lapsed: boolean })?]>`
+    select plan.name as plan, subscription.status, period_started_at as "periodStartedAt",
+      period_ends_at as "periodEndsAt", cancel_at_period_end as "cancelAtPeriodEnd",
+      coalesce(period_ends_at <= now(), false) as lapsed
+    from user_subscriptions subscription join subscription_plans plan on plan.id = subscription.plan_id
+    where user_id = ${userId} and ended_at is null`
+  return row
+}
+
+/** Ends the current one, which stays as history, and begins another. */
+export async function replaceSubscription(
+  sql: Transaction,
+  userId: string,
+  planId: number,
+  next: Subscription,
+): Promise<void> {
+  await sql`
+    update user_subscriptions set ended_at = clock_timestamp() where user_id = ${userId} and ended_at is null`
+  await sql`
+    insert into user_subscriptions (
+      user_id, plan_id, status, period_started_at, period_ends_at, cancel_at_period_end
+    )
+    values (${userId}, ${planId}, ${next.status}, ${next.periodStartedAt}, ${next.periodEndsAt},
+      ${next.cancelAtPeriodEnd})`
+}

@@ -1,0 +1,8 @@
+import { Problem } from '../../shared/errors.ts'
+
+const invalid = (pointer: string, detail: string) =>
+  new Problem('validation_failed', { members: { errors: [{ pointer, detail }] } })
+
+export const unknownPlan = () => invalid('/plan', 'is not the name of a plan')
+
+export const periodIsOver = () => invalid('/period_ends_at', 'must be in the future')

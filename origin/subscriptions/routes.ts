@@ -1,0 +1,48 @@
+import { Hono } from 'hono'
+import type { SubscriptionAnswer } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { upgradeUrl } from '../../shared/upgrade-url.ts'
+import { type OriginEnv, requireUser } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { planAnswer } from '../plans/answer.ts'
+import { selectPlans } from '../plans/queries.ts'
+import { requireRights } from '../rights.ts'
+import { selectCurrentSubscription } from './queries.ts'
+import { subscriptionStatus, upgradesFrom } from './rules.ts'
+
+interface SubscriptionRoutesOptions {
+  sql: Sql
+  /** Where a plan is bought. */
+  upgradePage: string
+}
+
+const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
+
+/** What somebody has booked, from the database: newer than the token may be. */
+export function createSubscriptionRoutes({ sql, upgradePage }: SubscriptionRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.get('/subscription', readProfile, async (c) => {
+    const { sub } = requireUser(c.get('user'))
+    const [booked, plans] = await Promise.all([selectCurrentSubscription(sql, sub), selectPlans(sql)])
+    const status = subscriptionStatus(booked)
+    const counting = status === 'active' ? booked?.plan : undefined
+    const plan = plans.find(({ name, rank }) => (counting ? name === counting : rank === 0))
+    if (!plan) throw new Problem('internal_error', { cause: 'there is no plan of rank 0' })
+    return c.json({
+      plan: plan.name,
+      booked_plan: booked?.plan ?? null,
+      status,
+      period_ends_at: booked?.periodEndsAt?.toISOString() ?? null,
+      cancels_at_period_end: booked?.cancelAtPeriodEnd ?? false,
+      features: plan.features,
+      upgrades: upgradesFrom(plan, plans).map((upgrade) => ({
+        ...planAnswer(upgrade.plan),
+        adds_features: upgrade.adds,
+        upgrade_url: upgradeUrl(upgradePage, upgrade.plan.name),
+      })),
+    } satisfies SubscriptionAnswer)
+  })
+
+  return routes
+}

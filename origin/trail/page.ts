@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import type { Queryable } from '../database.ts'
+
+/**
+ * `created_at` as text with the microseconds that Postgres has and a Date does not: a position cut to milliseconds would skip rows or bring
+ * them twice.
+ */
+export const createdAt = (sql: Queryable) =>
+  sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+
+/** RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to Postgres. */
+export const moment = z.iso
+  .datetime({ error: 'must be a time in UTC, as in 2026-01-31T12:00:00Z' })
+  .max(27)
+  .refine((text) => !text.startsWith('0000'), { error: 'is out of range' })
+
+/** A row's place in a list, newest first. */
+export const trailPosition = z.tuple([moment, z.string().regex(/^\d{1,18}$/)])
+
+export type TrailPosition = z.output<typeof trailPosition>
+
+export interface Page {
+  /** Included. */
+  from?: string | undefined
+  /** Not included. */
+  to?: string | undefined
+  /** The last row of the page before. */
+  cursor?: TrailPosition | undefined
+  limit: number
+}
+
+/**
+ * Ends a list's query after its filters: one row more than the page has, newest first. Moments go in as text, as the driver makes a Date of
+ * what goes in as a timestamptz.
+ */
+export const pageOf = (sql: Queryable, { from, to, cursor, limit }: Page) => sql`
+  ${from ? sql`and created_at >= ${from}::text::timestamptz` : sql``}
+  ${to ? sql`and created_at < ${to}::text::timestamptz` : sql``}
+  ${cursor ? sql`and (created_at, id) < (${cursor[0]}::text::timestamptz, ${cursor[1]}::bigint)` : sql``}
+  order by entry.created_at desc, entry.id desc
+  limit ${limit + 1}`

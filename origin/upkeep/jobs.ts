@@ -1,0 +1,38 @@
+import type { OriginConfig } from '../build.ts'
+
+export const jobNames = [
+  'refresh_views',
+  'make_partitions',
+  'expired_tokens',
+  'rate_limit_logs',
+  'mail_outbox',
+  'login_attempts',
+  'audit_logs',
+  'upkeep_runs',
+] as const
+
+export type JobName = (typeof jobNames)[number]
+
+export interface UpkeepJob {
+  name: JobName
+  /** A cron expression of five fields, in UTC. */
+  cron: string
+  /** null where the job keeps nothing by age, or by fixed ages of its own. */
+  keepDays: number | null
+}
+
+type Ages = Pick<OriginConfig, 'AUDIT_LOG_DAYS' | 'LOGIN_ATTEMPT_DAYS' | 'RATE_LIMIT_LOG_DAYS'>
+
+/** What each one does is in the database: `upkeep_batch` in sql/0006. They keep out of each other's way by some minutes. */
+export function upkeepJobs(ages: Ages): readonly UpkeepJob[] {
+  return [
+    { name: 'refresh_views', cron: '*/5 * * * *', keepDays: null },
+    { name: 'make_partitions', cron: '12 0 * * *', keepDays: null },
+    { name: 'expired_tokens', cron: '12 2 * * *', keepDays: null },
+    { name: 'rate_limit_logs', cron: '22 2 * * *', keepDays: ages.RATE_LIMIT_LOG_DAYS },
+    { name: 'mail_outbox', cron: '32 2 * * *', keepDays: 30 },
+    { name: 'login_attempts', cron: '12 3 * * 0', keepDays: ages.LOGIN_ATTEMPT_DAYS },
+    { name: 'audit_logs', cron: '22 3 * * 0', keepDays: ages.AUDIT_LOG_DAYS },
+    { name: 'upkeep_runs', cron: '32 3 * * 0', keepDays: 90 },
+  ]
+}

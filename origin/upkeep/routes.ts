@@ -1,0 +1,53 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import type { UpkeepRunAnswer, UpkeepRunStartedAnswer } from '../../shared/contract.ts'
+import { type OriginEnv, requireUser } from '../caller.ts'
+import { listAnswer, listQuery } from '../pagination.ts'
+import { jobNames } from './jobs.ts'
+import type { UpkeepRun } from './queries.ts'
+import type { UpkeepService } from './service.ts'
+
+interface UpkeepRoutesOptions {
+  upkeep: UpkeepService
+}
+
+const runsQuery = listQuery(
+  {
+    job: z.enum(jobNames).optional(),
+    outcome: z.enum(['succeeded', 'failed', 'unfinished']).optional(),
+  },
+  z.tuple([z.string().regex(/^\d{1,18}$/)]),
+)
+
+/** For people who run the product; the policy table asks for their permissions. */
+export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.get('/upkeep-runs', runsQuery, async (c) => {
+    const { job, outcome, limit, cursor } = c.req.valid('query')
+    const runs = await upkeep.list({ job, outcome, belowId: cursor?.[0], limit })
+    return listAnswer(c, runs, { limit, position: ({ id }) => [id], item: toAnswer })
+  })
+
+  routes.post('/upkeep/:job/runs', async (c) => {
+    const { sub: actorId } = requireUser(c.get('user'))
+    const id = await upkeep.start(c.req.param('job'), actorId, c.get('client'))
+    return c.json({ id } satisfies UpkeepRunStartedAnswer, 202)
+  })
+
+  return routes
+}
+
+function toAnswer(run: UpkeepRun): UpkeepRunAnswer {
+  return {
+    id: run.id,
+    job: run.job,
+    slot: run.slot.toISOString(),
+    started_at: run.startedAt.toISOString(),
+    finished_at: run.finishedAt?.toISOString() ?? null,
+    rows: run.rows,
+    outcome: run.outcome,
+    // What the database said beside its code names tables and columns, which stays in the table and in the log.
+    sqlstate: run.error?.slice(0, 5) ?? null,
+  }
+}

@@ -1,0 +1,52 @@
+import { Cron } from 'croner'
+import type { Log } from '../../shared/log.ts'
+import type { Sql } from '../database.ts'
+import type { UpkeepJob } from './jobs.ts'
+import { hasPgCron, scheduleByPgCron } from './pg-cron.ts'
+import type { UpkeepRunner } from './runner.ts'
+
+interface SchedulerOptions {
+  sql: Sql
+  jobs: readonly UpkeepJob[]
+  runner: Pick<UpkeepRunner, 'run'>
+  log: Log
+}
+
+const minuteMs = 60_000
+
+/**
+ * Has every job run when it is due: by the database's own scheduler where it has one, else by timers here. Each replica has them, and the
+ * first to claim a slot runs it; so has a replica from before pg_cron was there.
+ */
+export async function startUpkeepScheduler({ sql, jobs, runner, log }: SchedulerOptions) {
+  const timers = (await isLeftToPgCron()) ? [] : jobs.map(startTimer)
+
+  async function isLeftToPgCron(): Promise<boolean> {
+    if (!(await hasPgCron(sql))) return false
+    try {
+      await scheduleByPgCron(sql, jobs)
+      log.info({ jobs: jobs.length }, 'upkeep is left to pg_cron')
+      return true
+    } catch (error) {
+      log.warn({ err: error }, 'pg_cron is there but not ours to use: upkeep runs here')
+      return false
+    }
+  }
+
+  function startTimer(job: UpkeepJob): Cron {
+    return new Cron(job.cron, { timezone: 'UTC', mode: '5-part', protect: true, unref: true }, () =>
+      runner.run(job, slotOf(Date.now())),
+    )
+  }
+
+  return {
+    stop() {
+      for (const timer of timers) timer.stop()
+    },
+  }
+}
+
+/** The minute that a timer went off in, as pg_cron has it. A timer comes late, never early; one late by a minute makes a second run. */
+function slotOf(now: number): Date {
+  return new Date(Math.floor(now / minuteMs) * minuteMs)
+}

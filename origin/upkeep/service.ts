@@ -1,0 +1,63 @@
+import { Problem } from '../../shared/errors.ts'
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import type { UpkeepJob } from './jobs.ts'
+import { claimUpkeepRun, isUpkeepIdle, type RunFilter, selectUpkeepRuns } from './queries.ts'
+import type { UpkeepRunner } from './runner.ts'
+
+interface UpkeepServiceOptions {
+  sql: Sql
+  jobs: readonly UpkeepJob[]
+  runner: Pick<UpkeepRunner, 'run'>
+}
+
+export type UpkeepService = ReturnType<typeof createUpkeepService>
+
+/** Upkeep as people see it: what ran, and one job right now. */
+export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions) {
+  /** Started by hand and not over yet: nobody fills the queue by asking again. */
+  const underWay = new Set<UpkeepJob>()
+
+  return {
+    list: (filter: RunFilter) => selectUpkeepRuns(sql, filter),
+
+    /**
+     * Claims a run and has it done after the answer.
+     *
+     * The race that this accepts: another run of the job that starts between the claim and this one fails this one, and its row says so.
+     *
+     * @returns the run's id
+     * @throws Problem `not_found`, `upkeep_running`
+     */
+    async start(name: string, actorId: string, client: Client): Promise<string> {
+      const job = jobs.find((candidate) => candidate.name === name)
+      if (!job) throw new Problem('not_found')
+      if (underWay.has(job)) throw new Problem('upkeep_running')
+      underWay.add(job)
+      try {
+        const run = await claim(job, actorId, client)
+        void runner.run(job, run.slot, run.id).finally(() => underWay.delete(job))
+        return run.id
+      } catch (error) {
+        underWay.delete(job)
+        throw error
+      }
+    },
+  }
+
+  function claim(job: UpkeepJob, actorId: string, client: Client) {
+    return sql.begin(async (transaction) => {
+      const run = (await isUpkeepIdle(transaction, job.name)) && (await claimUpkeepRun(transaction, job.name))
+      if (!run) throw new Problem('upkeep_running')
+      await insertAuditRow(transaction, {
+        action: 'upkeep.started',
+        actorId,
+        userId: null,
+        client,
+        details: { job: job.name, run_id: run.id },
+      })
+      return run
+    })
+  }
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+
+/** What the origin tells every gateway: which tokens stopped being good before their time, by the feed or by the stream. */
+
+const revocationSchema = z.object({
+  scope: z.enum(['session', 'user', 'role', 'plan']),
+  /** The session's or the user's id, the role's or the plan's name. */
+  subject: z.string().min(1).max(64),
+  /** Tokens made from a lower epoch of the subject are stale; null for a session, which has ended whatever the token says. */
+  epoch: z.int().min(0).nullable(),
+  /** Milliseconds since 1970: from here on no token that this concerns is alive. */
+  until: z.number(),
+  /** Milliseconds since 1970: when the cause began. */
+  at: z.number(),
+})
+
+export type Revocation = z.infer<typeof revocationSchema>
+
+/** Where a gateway reads the feed. */
+export const revocationFeedPath = '/internal/gateway/revocations'
+
+/** `next` is the cursor to go on from. */
+export const revocationFeedSchema = z.object({ entries: z.array(revocationSchema), next: z.string().min(1) })
+
+export type RevocationFeed = z.infer<typeof revocationFeedSchema>
+
+/** The stream in Redis. */
+export const revocationStreamKey = (keyPrefix: string) => `${keyPrefix}revocations`
+
+/** An entry as the fields of a stream's entry: names and values in turn, with no epoch where there is none. */
+export function toStreamFields({ scope, subject, epoch, until, at }: Revocation): string[] {
+  const fields = ['scope', scope, 'subject', subject, 'until', String(until), 'at', String(at)]
+  return epoch === null ? fields : [...fields, 'epoch', String(epoch)]
+}
+
+/** @returns undefined for what is no entry of ours */
+export function fromStreamFields(fields: readonly string[]): Revocation | undefined {
+  const named: Record<string, string> = {}
+  for (let i = 0; i + 1 < fields.length; i += 2) named[fields[i] ?? ''] = fields[i + 1] ?? ''
+  const { scope, subject, until, at, epoch } = named
+  const read = revocationSchema.safeParse({
+    scope,
+    subject,
+    until: Number(until),
+    at: Number(at),
+    epoch: epoch === undefined ? null : Number(epoch),
+  })
+  return read.success ? read.data : undefined
+}

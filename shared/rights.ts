@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import type { Identity } from './claims.ts'
+import { Problem } from './errors.ts'
+
+const names = z.array(z.string().min(1)).min(1)
+
+/** What can be asked of a caller: permissions (any of, all of), features (all of), a level. All that is named must hold. */
+export const rightsShape = {
+  permissions: z
+    .strictObject({ any: names.optional(), all: names.optional() })
+    .refine(({ any, all }) => any || all, { error: 'names no permission' })
+    .optional(),
+  features: names.optional(),
+  level: z.int().min(0).max(100).optional(),
+}
+
+export const rightsSchema = z.strictObject(rightsShape)
+
+export type Rights = z.output<typeof rightsSchema>
+
+export type RightsOutcome =
+  | { outcome: 'granted' }
+  | { outcome: 'lacks_permission'; required: { any: string[] } | { all: string[] } }
+  | { outcome: 'lacks_level'; required: number }
+  /** `lacking` is the first that the plan does not have. */
+  | { outcome: 'lacks_feature'; lacking: string; required: string[]; plan: string }
+
+/** Holds a caller against what is asked, from the claims alone. */
+export function judgeRights(
+  { permissions: { any, all } = {}, level, features = [] }: Rights,
+  identity: Pick<Identity, 'permissions' | 'level' | 'features' | 'plan'>,
+): RightsOutcome {
+  const has = (permission: string) => identity.permissions.includes(permission)
+  if (all && !all.every(has)) return { outcome: 'lacks_permission', required: { all } }
+  if (any && !any.some(has)) return { outcome: 'lacks_permission', required: { any } }
+  if (level !== undefined && identity.level < level) return { outcome: 'lacks_level', required: level }
+  const lacking = features.find((feature) => !identity.features.includes(feature))
+  if (lacking !== undefined)
+    return { outcome: 'lacks_feature', lacking, required: features, plan: identity.plan }
+  return { outcome: 'granted' }
+}
+
+/**
+ * How a refusal is told.
+ *
+ * @param offer what to say of plans that have all of these features, for whoever knows the plans
+ * @returns undefined where nothing is lacking
+ */
+export function rightsProblem(
+  judged: RightsOutcome,
+  offer: (features: readonly string[]) => Record<string, unknown> = () => ({}),
+): Problem | undefined {
+  switch (judged.outcome) {
+    case 'granted':
+      return undefined
+    case 'lacks_permission':
+      return new Problem('permission_required', { members: { required_permissions: judged.required } })
+    case 'lacks_level':
+      return new Problem('level_required', { members: { required_level: judged.required } })
+    case 'lacks_feature':
+      return new Problem('feature_required', {
+        members: {
+          required_feature: judged.lacking,
+          current_plan: judged.plan,
+          ...offer(judged.required),
+        },
+      })
+  }
+}

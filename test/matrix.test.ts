@@ -1,0 +1,134 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { demoAccounts, seedDemoAccounts } from '../dev/demo.ts'
+import { routeSchema } from '../gateway/policy.ts'
+import { routes } from '../gateway/routes.ts'
+import { createPasswordHasher } from '../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
+import { roomy } from './roomy.ts'
+import { createStand, type Stand } from './stand.ts'
+import { bearer, createWorld, problem } from './world.ts'
+
+/**
+ * Who gets through, written down by hand: a row of the policy table that is not here fails, and so does one whose rights were changed without
+ * this page. `anonymous` is a caller without a token; the others are the demo accounts, one a role, with the claims that a real
+ * login gives them: guest and user on Free, subscriber on Pro, admin on Business, superadmin on Enterprise.
+ */
+const anybody = ['anonymous', 'guest', 'user', 'subscriber', 'admin', 'superadmin']
+const signedIn = ['guest', 'user', 'subscriber', 'admin', 'superadmin']
+const admins = ['admin', 'superadmin']
+const superadmin = ['superadmin']
+
+const allowed: Record<string, string[]> = {
+  'POST /auth/register': anybody,
+  'POST /auth/login': anybody,
+  'POST /auth/refresh': anybody,
+  'POST /auth/logout': anybody,
+  'POST /auth/password/forgot': anybody,
+  'POST /auth/password/reset': anybody,
+  'POST /auth/email/verify': anybody,
+  'POST /auth/password': signedIn,
+  'GET /auth/sessions': signedIn,
+  'DELETE /auth/sessions': signedIn,
+  'DELETE /auth/sessions/{id}': signedIn,
+
+  'POST /oauth/token': anybody,
+  'POST /oauth/introspect': anybody,
+  'POST /oauth/revoke': anybody,
+  'GET /.well-known/jwks.json': anybody,
+  'GET /.well-known/oauth-authorization-server': anybody,
+
+  'GET /v1/me': signedIn,
+  'GET /v1/plans': anybody,
+  'GET /v1/subscription': signedIn,
+  // Free does not have premium_dashboard, guest not even dashboard.read.
+  'GET /v1/reports': ['subscriber', 'admin', 'superadmin'],
+
+  'GET /admin/users': admins,
+  'GET /admin/users/{id}': admins,
+  'PUT /admin/users/{id}/role': admins,
+  'POST /admin/users/{id}/lock': admins,
+  'POST /admin/users/{id}/unlock': admins,
+  'GET /admin/users/{id}/sessions': admins,
+  'DELETE /admin/users/{id}/sessions': admins,
+  'DELETE /admin/users/{id}/sessions/{session_id}': admins,
+  'PUT /admin/users/{id}/subscription': admins,
+  'GET /admin/roles': admins,
+  'PUT /admin/roles/{name}/permissions': superadmin,
+  'GET /admin/permissions': admins,
+  'GET /admin/plans': admins,
+  'PATCH /admin/plans/{name}': admins,
+  'PUT /admin/plans/{name}/features': admins,
+  'GET /admin/features': admins,
+  'GET /admin/subscriptions': admins,
+  'GET /admin/audit-logs': admins,
+  'GET /admin/login-attempts': admins,
+  'GET /admin/rate-limit-logs': admins,
+  'GET /admin/upkeep-runs': superadmin,
+  'POST /admin/upkeep/{job}/runs': superadmin,
+}
+
+const password = 'correct horse battery'
+const callers = ['anonymous', ...demoAccounts.map(({ role }) => role)]
+const rows = routes.map((row) => routeSchema.parse(row))
+
+let stand: Stand
+const tokens = new Map<string, string>()
+
+/** Real claims, from a login at a real origin; then a gateway alone, so that no call changes what the next one is told. */
+beforeAll(async () => {
+  const world = await createWorld({ environment: roomy })
+  const pool = createWorkerPool({ threads: 1, queue: 1 })
+  const passwords = await createPasswordHasher({
+    pool,
+    digestKey: world.originConfig.PASSWORD_DIGEST_KEY,
+    cost: world.originConfig.PASSWORD_HASH_COST,
+  })
+  await seedDemoAccounts(world.sql, passwords, password)
+  stand = await createStand({
+    environment: roomy,
+    policy: routes,
+    upstream: () => new Response(null, { status: 204 }),
+  })
+  for (const { email, role } of demoAccounts) {
+    const { access_token } = await world.login(email, password)
+    tokens.set(role, await stand.issuer.sign({ ...decodeJwt(access_token) }))
+  }
+  await pool.close()
+  await world.close()
+})
+afterAll(() => tokens.clear())
+
+async function call(method: string, path: string, caller: string) {
+  const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
+  const token = tokens.get(caller)
+  const before = stand.forwarded.length
+  const answer = await stand.call(target, { method, ...(token && { headers: bearer(token) }) })
+  return { answer, reached: stand.forwarded.length > before }
+}
+
+describe.each(rows.map(({ method, path }) => [`${method} ${path}`, method, path] as const))(
+  '%s',
+  (name, method, path) => {
+    test.each(callers)('%s gets through, or is told what is missing', async (caller) => {
+      const { answer, reached } = await call(method, path, caller)
+      if (allowed[name]?.includes(caller)) {
+        expect({ status: answer.status, reached }).toEqual({ status: 204, reached: true })
+        return
+      }
+      expect(reached).toBe(false)
+      const { code } = await problem(answer)
+      if (caller === 'anonymous')
+        expect({ status: answer.status, code }).toEqual({ status: 401, code: 'token_missing' })
+      else
+        expect({ status: answer.status, code }).toEqual({
+          status: 403,
+          code: expect.stringMatching(/_required$/),
+        })
+    })
+  },
+)
+
+test('the page above names each row of the policy table, and no other', () => {
+  expect(Object.keys(allowed).sort()).toEqual(rows.map(({ method, path }) => `${method} ${path}`).sort())
+})

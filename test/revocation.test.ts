@@ -1,0 +1,287 @@
+import { Redis } from 'ioredis'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createRevocationStream } from '../gateway/adapters/node/revocation-stream.ts'
+import { raisePlanEpoch, raiseRoleEpoch } from '../origin/entitlements/epochs.ts'
+import type { TokenAnswer } from '../shared/contract.ts'
+import { createCapturedLog } from './captured-log.ts'
+import { roomy } from './roomy.ts'
+import { type PrivateRedis, startPrivateRedis } from './servers/redis.ts'
+import { bearer, createWorld, problem, type World } from './world.ts'
+
+/** What is promised: with Redis, and without. */
+const boundMs = { stream: 1000, feed: 5000 }
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** Gateway and origin as they run in production: news by Redis where there is one, and a clock of their own. */
+async function startWorld(redis?: PrivateRedis, remains?: World['remains']) {
+  const { log } = createCapturedLog('gateway')
+  const url = redis?.url
+  const world = await createWorld({
+    environment: { ...roomy, ...(url && { REDIS_URL: url }) },
+    revocations: {
+      revocationTickMs: 1000,
+      revocationStream: url
+        ? createRevocationStream({ redisUrl: url, keyPrefix: 'gatehouse:', log })
+        : undefined,
+    },
+    ...(remains && { remains }),
+  })
+  closers.push(world.close)
+  if (redis) await untilSource(world, 'stream')
+  return world
+}
+
+async function startRedis() {
+  const redis = await startPrivateRedis()
+  closers.push(redis.stop)
+  return redis
+}
+
+async function untilSource(world: World, source: string) {
+  await expect.poll(() => world.revocationState.source, { timeout: 10_000, interval: 10 }).toBe(source)
+}
+
+let people = 0
+const signUp = (world: World) => world.signUp(`person-${people++}@example.com`)
+
+async function outcome(world: World, token: string): Promise<string> {
+  const answer = await world.call('/v1/me', { headers: bearer(token) })
+  return answer.ok ? 'ok' : `${answer.status} ${(await problem(answer)).code}`
+}
+
+async function logout(world: World, { refresh_token }: TokenAnswer) {
+  expect((await world.post('/auth/logout', { refresh_token })).status).toBe(204)
+}
+
+async function refresh(world: World, { refresh_token }: TokenAnswer): Promise<TokenAnswer> {
+  const answer = await world.post('/auth/refresh', { refresh_token })
+  expect(answer.status).toBe(200)
+  return (await answer.json()) as TokenAnswer
+}
+
+/** Milliseconds until every gateway answers so. */
+async function timeUntil(worlds: World[], token: string, expected: string): Promise<number> {
+  const startedAt = performance.now()
+  for (const world of worlds)
+    await expect.poll(() => outcome(world, token), { timeout: 20_000, interval: 10 }).toBe(expected)
+  return performance.now() - startedAt
+}
+
+describe('after a logout every gateway answers 401 session_ended', () => {
+  test('within 1 s with Redis', async () => {
+    const redis = await startRedis()
+    const one = await startWorld(redis)
+    const other = await startWorld(redis, one.remains)
+    for (let i = 0; i < 5; i++) {
+      const { tokens } = await signUp(one)
+      for (const world of [one, other]) expect(await outcome(world, tokens.access_token)).toBe('ok')
+      await logout(one, tokens)
+      expect(await timeUntil([one, other], tokens.access_token, '401 session_ended')).toBeLessThan(
+        boundMs.stream,
+      )
+    }
+    expect(one.revocationState).toMatchObject({ source: 'stream' })
+    expect(one.revocationState.lagMs).toBeLessThan(boundMs.stream)
+  })
+
+  test('within 5 s without', async () => {
+    const one = await startWorld()
+    const other = await startWorld(undefined, one.remains)
+    const { tokens } = await signUp(one)
+    for (const world of [one, other]) expect(await outcome(world, tokens.access_token)).toBe('ok')
+    await logout(one, tokens)
+    expect(await timeUntil([one, other], tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
+  })
+
+  test('within 5 s where gateways hear Redis, but no origin writes to it', async () => {
+    const redis = await startRedis()
+    const silent = await startWorld()
+    const hearing = await startWorld(redis, silent.remains)
+    // For the relays every row looks as if it had been published.
+    await hearing.sql`
+      create function hide() returns trigger language plpgsql as $$
+        begin new.published_at = now(); return new; end $$`
+    await hearing.sql`create trigger hide before insert on revocations for each row execute function hide()`
+    const { tokens } = await signUp(silent)
+    expect(await outcome(hearing, tokens.access_token)).toBe('ok')
+    await logout(silent, tokens)
+    expect(await timeUntil([hearing], tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
+    expect(hearing.revocationState.source).toBe('stream')
+  })
+})
+
+describe('after a change of rights', () => {
+  test.each([
+    ['plan', raisePlanEpoch, 'free'],
+    ['role', raiseRoleEpoch, 'user'],
+  ] as const)(
+    '401 claims_stale for all of a %s by one row, and a refresh goes on',
+    async (_, raise, name) => {
+      const redis = await startRedis()
+      const world = await startWorld(redis)
+      const crowd = [await signUp(world), await signUp(world), await signUp(world)]
+      await world.sql`truncate revocations`
+      await world.sql.begin((transaction) => raise(transaction, name))
+      expect(await world.sql`select from revocations`).toHaveLength(1)
+      for (const { tokens } of crowd) {
+        expect(await timeUntil([world], tokens.access_token, '401 claims_stale')).toBeLessThan(boundMs.stream)
+        const next = await refresh(world, tokens)
+        expect(await outcome(world, next.access_token)).toBe('ok')
+        expect(await outcome(world, tokens.access_token)).toBe('401 claims_stale')
+      }
+    },
+  )
+
+  test('nothing is heard of a change that was rolled back', async () => {
+    const world = await startWorld(await startRedis())
+    const { tokens } = await signUp(world)
+    const undone = world.sql.begin(async (transaction) => {
+      await raisePlanEpoch(transaction, 'free')
+      throw new Error('undone')
+    })
+    await expect(undone).rejects.toThrow('undone')
+    await world.heard()
+    expect(await outcome(world, tokens.access_token)).toBe('ok')
+  })
+})
+
+describe('Redis in trouble: nothing is missed', () => {
+  test('killed: within 5 s, by the feed; back: by the stream again', async () => {
+    const redis = await startRedis()
+    const world = await startWorld(redis)
+    const [before, during, after] = [await signUp(world), await signUp(world), await signUp(world)]
+    await redis.kill()
+    await logout(world, before.tokens)
+    expect(await timeUntil([world], before.tokens.access_token, '401 session_ended')).toBeLessThan(
+      boundMs.feed,
+    )
+    expect(world.revocationState.source).toBe('feed')
+    const health = (await (await world.call('/ready')).json()) as { checks: Record<string, unknown> }
+    expect(health.checks.revocations).toEqual({ status: 'warn', detail: 'feed' })
+
+    await redis.restart()
+    await logout(world, during.tokens)
+    expect(await timeUntil([world], during.tokens.access_token, '401 session_ended')).toBeLessThan(
+      boundMs.feed,
+    )
+    await untilSource(world, 'stream')
+    await untilPublished(world)
+    await logout(world, after.tokens)
+    expect(await timeUntil([world], after.tokens.access_token, '401 session_ended')).toBeLessThan(
+      boundMs.stream,
+    )
+  }, 40_000)
+
+  test('paused: within 5 s, and by the stream again when it goes on', async () => {
+    const redis = await startRedis()
+    const world = await startWorld(redis)
+    const [during, after] = [await signUp(world), await signUp(world)]
+    redis.pause()
+    await logout(world, during.tokens)
+    expect(await timeUntil([world], during.tokens.access_token, '401 session_ended')).toBeLessThan(
+      boundMs.feed,
+    )
+    await untilSource(world, 'feed')
+    redis.resume()
+    await untilSource(world, 'stream')
+    await untilPublished(world)
+    await logout(world, after.tokens)
+    expect(await timeUntil([world], after.tokens.access_token, '401 session_ended')).toBeLessThan(
+      boundMs.stream,
+    )
+  }, 40_000)
+
+  test('emptied while it is followed, and a gateway that starts then knows all', async () => {
+    const redis = await startRedis()
+    const one = await startWorld(redis)
+    const [before, after] = [await signUp(one), await signUp(one)]
+    await logout(one, before.tokens)
+    await timeUntil([one], before.tokens.access_token, '401 session_ended')
+    await emptied(redis)
+    await logout(one, after.tokens)
+    expect(await timeUntil([one], after.tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
+    await emptied(redis)
+    const other = await startWorld(redis, one.remains)
+    for (const { tokens } of [before, after])
+      expect(await outcome(other, tokens.access_token)).toBe('401 session_ended')
+  })
+
+  test('entries that come twice, out of order, or are none of ours', async () => {
+    const redis = await startRedis()
+    const world = await startWorld(redis)
+    const { tokens } = await signUp(world)
+    await world.sql`update subscription_plans set epoch = 5 where name = 'free'`
+    const fresh = await refresh(world, tokens)
+    const client = new Redis(redis.url)
+    closers.push(() => client.disconnect())
+    const at = Date.now()
+    const add = (epoch: number) =>
+      client.xadd(
+        'gatehouse:revocations',
+        '*',
+        ...[
+          'scope',
+          'plan',
+          'subject',
+          'free',
+          'epoch',
+          `${epoch}`,
+          'at',
+          `${at}`,
+          'until',
+          `${at + 960_000}`,
+        ],
+      )
+    await client.xadd('gatehouse:revocations', '*', 'hello', 'world')
+    for (const epoch of [5, 3, 5, 2, 4]) await add(epoch)
+    expect(await timeUntil([world], tokens.access_token, '401 claims_stale')).toBeLessThan(boundMs.stream)
+    expect(await outcome(world, fresh.access_token)).toBe('ok')
+  })
+})
+
+describe('a gateway that starts', () => {
+  // What is published between its first read of the feed and its taking up the stream is in neither, unless it looks again.
+  test('401 session_ended within 1 s of hearing Redis for what came before that and after it had read the feed', async () => {
+    const redis = await startRedis()
+    const one = await startWorld(redis)
+    const { tokens } = await signUp(one)
+    const { log } = createCapturedLog('gateway')
+    const stream = createRevocationStream({ redisUrl: redis.url, keyPrefix: 'gatehouse:', log })
+    const mayBegin = Promise.withResolvers<void>()
+    const other = await createWorld({
+      environment: roomy,
+      remains: one.remains,
+      revocations: {
+        revocationTickMs: 3_600_000,
+        revocationStream: {
+          ...stream,
+          async position() {
+            await mayBegin.promise
+            return stream.position()
+          },
+        },
+      },
+    })
+    closers.push(other.close)
+    await logout(one, tokens)
+    await untilPublished(one)
+    expect(await outcome(other, tokens.access_token)).toBe('ok')
+    mayBegin.resolve()
+    expect(await timeUntil([other], tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.stream)
+  })
+})
+
+async function emptied({ url }: PrivateRedis) {
+  const client = new Redis(url)
+  await client.flushall()
+  client.disconnect()
+}
+
+async function untilPublished({ sql }: World) {
+  const left = async () => (await sql`select from revocations where published_at is null`).length
+  await expect.poll(left, { timeout: 5000 }).toBe(0)
+}

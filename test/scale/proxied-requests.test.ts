@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { roomy } from '../roomy.ts'
+import { bearer, createWorld, type World } from '../world.ts'
+import { countsStatements } from './server-abilities.ts'
+import { createStatementCounts } from './statement-counts.ts'
+
+const password = 'correct horse battery'
+const readers = ['ada', 'alan', 'grace', 'radia'].map((name) => `${name}@example.com`)
+const requests = 200
+
+let world: World
+let counts: ReturnType<typeof createStatementCounts>
+let tokens: string[]
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  counts = createStatementCounts(world.remains.databaseUrl)
+  for (const email of readers) await world.signUp(email, password)
+  await world.sql`update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro')`
+  tokens = await Promise.all(readers.map(async (email) => (await world.login(email, password)).access_token))
+  for (const email of readers) await world.mails(email)
+})
+afterAll(async () => {
+  await counts.close()
+  await world.close()
+})
+
+/** What the origin asks of the database by itself, every few seconds: mail, keys, revocations, upkeep. */
+const isBackground = (statement: string) =>
+  /\b(mail_outbox|reset_requests|signing_keys|revocations|upkeep_runs|run_upkeep)\b/.test(statement)
+
+/** Transactions have one of each around their statements, the background's too; a new connection asks for the types. */
+const isFrame = (statement: string) => /^(begin|commit)$|pg_catalog\.pg_type/.test(statement)
+
+/** Statements that requests caused, each as often as it ran. */
+async function causedBy(work: () => Promise<unknown>): Promise<string[]> {
+  const ran = await counts.during(work)
+  return [...ran]
+    .filter(([statement]) => !isBackground(statement) && !isFrame(statement))
+    .flatMap(([statement, calls]) => Array<string>(calls).fill(statement))
+}
+
+async function answered(status: number, answer: Response | Promise<Response>): Promise<Response> {
+  const { status: given } = await answer
+  expect(given).toBe(status)
+  return answer
+}
+
+const get = (path: string, nth: number) =>
+  answered(200, world.call(path, { headers: bearer(tokens[nth % tokens.length] ?? '') }))
+
+describe.skipIf(!(await countsStatements()))('statements, as PostgreSQL itself counts them', () => {
+  test('200 proxied requests of people signed in cause none at all', async () => {
+    const caused = await causedBy(async () => {
+      for (let nth = 0; nth < requests; nth++) await get('/v1/reports', nth)
+    })
+    expect(caused).toEqual([])
+  })
+
+  test('a proxied request that is refused causes none either', async () => {
+    const caused = await causedBy(async () => {
+      await answered(401, world.call('/v1/reports'))
+      await answered(401, world.call('/v1/reports', { headers: bearer('none') }))
+      await answered(
+        403,
+        world.call('/admin/users/1/unlock', { method: 'POST', headers: bearer(tokens[0] ?? '') }),
+      )
+    })
+    expect(caused).toEqual([])
+  })
+
+  test('GET /v1/me is one, each time: the count sees what there is', async () => {
+    const caused = await causedBy(async () => {
+      for (let nth = 0; nth < requests; nth++) await get('/v1/me', nth)
+    })
+    expect(caused).toHaveLength(requests)
+    expect(new Set(caused).size).toBe(1)
+    expect(caused[0]).toContain('from user_accounts where id = $1')
+  })
+
+  test('a refresh is one', async () => {
+    const { refresh_token: token } = await world.login(readers[0] ?? '', password)
+    const caused = await causedBy(() => answered(200, world.post('/auth/refresh', { refresh_token: token })))
+    expect(caused).toHaveLength(1)
+    expect(caused[0]).toContain('update tokens set spent_at')
+  })
+
+  test('a login is nine, however many accounts there are', async () => {
+    const caused = await causedBy(() => world.login(readers[0] ?? '', password))
+    expect(caused.map((statement) => statement.slice(0, 40))).toHaveLength(9)
+  })
+})
