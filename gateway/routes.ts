@@ -12,6 +12,9 @@ const managesSubscriptions = {
   permissions: { all: ['subscriptions.manage'] },
 } satisfies Partial<RouteRow>
 
+const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<RouteRow>
+const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<RouteRow>
+
 /** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */
 export const routes: readonly RouteRow[] = [
   { method: 'POST', path: '/auth/register', ...open },
@@ -36,7 +39,17 @@ export const routes: readonly RouteRow[] = [
   { method: 'GET', path: '/v1/plans', ...open },
   { method: 'GET', path: '/v1/subscription', ...own, permissions: { all: ['profile.read'] } },
 
-  { method: 'POST', path: '/admin/users/{id}/unlock', ...own, permissions: { all: ['users.manage'] } },
+  { method: 'GET', path: '/admin/users', ...own, ...readsUsers },
+  { method: 'GET', path: '/admin/users/{id}', ...own, ...readsUsers },
+  { method: 'PUT', path: '/admin/users/{id}/role', ...own, ...managesUsers },
+  { method: 'POST', path: '/admin/users/{id}/lock', ...own, ...managesUsers },
+  { method: 'POST', path: '/admin/users/{id}/unlock', ...own, ...managesUsers },
+  { method: 'GET', path: '/admin/users/{id}/sessions', ...own, ...readsUsers },
+  { method: 'DELETE', path: '/admin/users/{id}/sessions', ...own, ...managesUsers },
+  { method: 'DELETE', path: '/admin/users/{id}/sessions/{session_id}', ...own, ...managesUsers },
+  { method: 'GET', path: '/admin/roles', ...own, ...readsUsers },
+  { method: 'GET', path: '/admin/permissions', ...own, ...readsUsers },
+  { method: 'PUT', path: '/admin/roles/{name}/permissions', ...own, permissions: { all: ['roles.manage'] } },
   { method: 'GET', path: '/admin/audit-logs', ...own, ...readsTrail },
   { method: 'GET', path: '/admin/login-attempts', ...own, ...readsTrail },
   { method: 'GET', path: '/admin/rate-limit-logs', ...own, ...readsTrail },

@@ -7,7 +7,8 @@ import type { OpenAssertion } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import { requestLog } from '../shared/request-log.ts'
 import { createEmailRoutes, createProfileRoutes } from './accounts/routes.ts'
-import { createAdminRoutes } from './admin/routes.ts'
+import { createRoleRoutes } from './admin/role-routes.ts'
+import { createUserRoutes } from './admin/user-routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { believeGateway, type OriginEnv, requireGateway } from './caller.ts'
 import { isDatabaseUnavailable } from './database.ts'
@@ -35,7 +36,8 @@ interface OriginOptions {
   passwords: Parameters<typeof createPasswordRoutes>[0]
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
-  admin: Parameters<typeof createAdminRoutes>[0]
+  users: Parameters<typeof createUserRoutes>[0]
+  roles: Parameters<typeof createRoleRoutes>[0]
   upkeep: Parameters<typeof createUpkeepRoutes>[0]
   trail: Parameters<typeof createTrailRoutes>[0]
   plans: Parameters<typeof createPlanAdminRoutes>[0]
@@ -104,7 +106,8 @@ export function createOrigin(options: OriginOptions) {
   app.route('/v1', createProfileRoutes(options.profile))
   app.route('/v1', createPlanRoutes(options.plans))
   app.route('/v1', createSubscriptionRoutes(options.subscriptions))
-  app.route('/admin', createAdminRoutes(options.admin))
+  app.route('/admin/users', createUserRoutes(options.users))
+  app.route('/admin', createRoleRoutes(options.roles))
   app.route('/admin', createUpkeepRoutes(options.upkeep))
   app.route('/admin', createTrailRoutes(options.trail))
   app.route('/admin', createPlanAdminRoutes(options.plans))

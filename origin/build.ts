@@ -3,6 +3,8 @@ import type { Config } from '../shared/config.ts'
 import { createAssertionOpener, gatewayAudience } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import { createLinkTokens } from './accounts/link-tokens.ts'
+import { createRoleService } from './admin/role-service.ts'
+import { createUserService } from './admin/user-service.ts'
 import { createOrigin } from './app.ts'
 import { createDeviceTokens } from './auth/device-tokens.ts'
 import { createLockout } from './auth/lockout.ts'
@@ -189,7 +191,8 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     },
     email: { sql, linkTokens },
     profile: { sql },
-    admin: { lockout },
+    users: { sql, users: createUserService({ sql }) },
+    roles: { sql, roles: createRoleService({ sql }) },
     trail: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
     plans: { sql, plans: createPlanService({ sql }) },

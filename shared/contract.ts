@@ -265,6 +265,15 @@ export interface EntitlementsListAnswer {
   missing: string[]
 }
 
+export const changeRoleBody = z.strictObject({ role: z.string().regex(/^[a-z][a-z_]{1,39}$/) })
+
+/** The reason goes into the audit log alone. */
+export const lockBody = z.strictObject({
+  reason: z.string().trim().min(1).max(500).regex(displayable).optional(),
+})
+
+export const rolePermissionsBody = z.strictObject({ permissions: z.array(z.string().max(80)).max(100) })
+
 /** The same whether or not anything was done: it tells nobody whether an address has an account. */
 export interface AcceptedAnswer {
   status: 'accepted'

@@ -118,8 +118,14 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
     await expectNothingDone(await change('wrong'))
   })
 
-  test('POST /auth/password/forgot makes no link and no mail', async () => {
-    await expectNothingDone(await world.post('/auth/password/forgot', { email: 'ada@example.com' }))
+  test('POST /auth/password/forgot makes no link and no mail, and the request is kept for later', async () => {
+    expect((await world.post('/auth/password/forgot', { email: 'ada@example.com' })).status).toBe(202)
+    await expect
+      .poll(() => world.logs.origin.filter(({ msg }) => msg === 'mail relay failed').length)
+      .toBeGreaterThan(0)
+    expect(await everything()).toEqual(before)
+    expect(await world.sql`select from reset_requests`).toHaveLength(1)
+    await world.sql`delete from reset_requests`
   })
 
   test('POST /auth/password/reset changes no password, and the link stays good', async () => {

@@ -147,8 +147,3 @@ export async function clearCounters(sql: Queryable, email: string): Promise<bool
     delete from login_counters where address_hash = ${hashOf(sql, sql`${email}`)} returning device_id`
   return rows.length > 0
 }
-
-export async function selectEmail(sql: Queryable, userId: string): Promise<string | undefined> {
-  const [row] = await sql<[{ email: string }?]>`select email from user_accounts where id = ${userId}`
-  return row?.email
-}

@@ -7,11 +7,9 @@ import {
   type Claim,
   claimTry,
   clearCounter,
-  clearCounters,
   lockWhenUsedUp,
   type OwnCounter,
   releaseTry,
-  selectEmail,
   strangers,
   type Whose,
 } from './lockout-queries.ts'
@@ -58,23 +56,6 @@ export function createLockout({
         if (claim.claimed && error instanceof Problem) await releaseTry(sql, claim)
         throw error
       }
-    },
-
-    /**
-     * Unlocks an account for strangers and known devices alike, at the word of somebody who may.
-     *
-     * @throws Problem `not_found`
-     */
-    async unlock(userId: string, actorId: string, client: Client): Promise<void> {
-      const unlocked = await sql.begin(async (transaction) => {
-        const email = await selectEmail(transaction, userId)
-        if (email === undefined) return false
-        const wasCounted = await clearCounters(transaction, email)
-        const details = { was_counted: wasCounted }
-        await insertAuditRow(transaction, { action: 'account.unlocked', actorId, userId, client, details })
-        return true
-      })
-      if (!unlocked) throw new Problem('not_found')
     },
 
     /** Locks where this failure was the last one allowed. The owner is told, once, where strangers are locked out. */

@@ -18,6 +18,8 @@ export type SessionEnd =
   | 'session_limit'
   | 'password_changed'
   | 'password_reset'
+  | 'account_locked'
+  | 'ended_by_admin'
 
 interface NewSession {
   userId: string

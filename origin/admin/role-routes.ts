@@ -1,0 +1,69 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { rolePermissionsBody } from '../../shared/contract.ts'
+import { Problem } from '../../shared/errors.ts'
+import { type OriginEnv, requireUser } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { jsonBody } from '../json-body.ts'
+import { listAnswer, listQuery } from '../pagination.ts'
+import { requireRights } from '../rights.ts'
+import { type Role, selectPermissionPage, selectRolePage } from './role-queries.ts'
+import type { RoleOutcome, RoleService } from './role-service.ts'
+
+interface RoleRoutesOptions {
+  sql: Sql
+  roles: RoleService
+}
+
+const byName = listQuery({}, z.tuple([z.string().max(80)]))
+const readUsers = requireRights({ permissions: { all: ['users.read'] } })
+const manageRoles = requireRights({ permissions: { all: ['roles.manage'] } })
+
+/** Roles, and what they may do. */
+export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+  const position = ({ name }: { name: string }) => [name]
+
+  routes.get('/roles', readUsers, byName, async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const rows = await selectRolePage(sql, { after: cursor?.[0] ?? '', limit })
+    return listAnswer(c, rows, { limit, position, item: (role) => role })
+  })
+
+  routes.get('/permissions', readUsers, byName, async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const rows = await selectPermissionPage(sql, { after: cursor?.[0] ?? '', limit })
+    return listAnswer(c, rows, { limit, position, item: (permission) => permission })
+  })
+
+  routes.put('/roles/:name/permissions', manageRoles, ...jsonBody(rolePermissionsBody), async (c) => {
+    const outcome = await roles.setPermissions({
+      role: c.req.param('name'),
+      permissions: c.req.valid('json').permissions,
+      actorId: requireUser(c.get('user')).sub,
+      client: c.get('client'),
+    })
+    return c.json(changedRole(outcome))
+  })
+
+  return routes
+}
+
+/** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
+function changedRole(outcome: RoleOutcome): Role {
+  switch (outcome.kind) {
+    case 'changed':
+      return outcome.role
+    case 'unknown_role':
+      throw new Problem('not_found')
+    case 'unknown_permissions': {
+      const errors = outcome.positions.map((position) => ({
+        pointer: `/permissions/${position}`,
+        detail: 'is not the name of a permission',
+      }))
+      throw new Problem('validation_failed', { members: { errors } })
+    }
+    case 'refused':
+      throw new Problem('escalation_refused', { members: { reason: outcome.reason } })
+  }
+}

@@ -1,0 +1,68 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql } from '../database.ts'
+import { raiseRoleEpoch } from '../entitlements/epochs.ts'
+import {
+  holdRole,
+  type Role,
+  replaceRolePermissions,
+  selectPermissionNames,
+  selectRoleOf,
+} from './role-queries.ts'
+import { judgePermissionsChange, type PermissionsRefusal } from './rules.ts'
+
+export type RoleOutcome =
+  | { kind: 'changed'; role: Role }
+  | { kind: 'unknown_role' }
+  /** Where in the list the names stand that are no permissions. */
+  | { kind: 'unknown_permissions'; positions: number[] }
+  | { kind: 'refused'; reason: PermissionsRefusal }
+
+interface RoleChange {
+  role: string
+  permissions: readonly string[]
+  actorId: string
+  client: Client
+}
+
+export type RoleService = ReturnType<typeof createRoleService>
+
+export function createRoleService({ sql }: { sql: Sql }) {
+  return {
+    /** Sets what a role may do. Tokens of all who have it are stale from the commit on, by one row. */
+    async setPermissions({ role: name, permissions, actorId, client }: RoleChange): Promise<RoleOutcome> {
+      return sql.begin(async (transaction): Promise<RoleOutcome> => {
+        const before = await holdRole(transaction, name)
+        if (!before) return { kind: 'unknown_role' }
+        const wanted = await selectPermissionNames(transaction, permissions)
+        const positions = permissions.flatMap((given, index) => (wanted.includes(given) ? [] : [index]))
+        if (positions.length > 0) return { kind: 'unknown_permissions', positions }
+
+        const actor = (await selectRoleOf(transaction, actorId)) ?? { level: -1, permissions: [] }
+        const changed = difference(before.permissions, wanted)
+        const verdict = judgePermissionsChange(actor, before, changed)
+        const about = { actorId, userId: null, client }
+        if (verdict !== 'allowed') {
+          const details = { attempted: `permissions of ${name}`, reason: verdict }
+          await insertAuditRow(transaction, { action: 'role.change_refused', ...about, details })
+          return { kind: 'refused', reason: verdict }
+        }
+        if (changed.length === 0) return { kind: 'changed', role: before }
+        await replaceRolePermissions(transaction, name, wanted)
+        await raiseRoleEpoch(transaction, name)
+        const details = {
+          role: name,
+          before: { permissions: before.permissions },
+          after: { permissions: wanted },
+        }
+        await insertAuditRow(transaction, { action: 'role.permissions_changed', ...about, details })
+        return { kind: 'changed', role: { ...before, permissions: wanted } }
+      })
+    },
+  }
+}
+
+/** What is in one of them alone. */
+function difference(one: readonly string[], other: readonly string[]): string[] {
+  return [...one.filter((name) => !other.includes(name)), ...other.filter((name) => !one.includes(name))]
+}

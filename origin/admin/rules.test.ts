@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { judgeAuthority, judgePermissionsChange, judgeRoleChange } from './rules.ts'
+
+const levels = { guest: 0, user: 10, subscriber: 50, admin: 90, superadmin: 100 }
+type Role = keyof typeof levels
+const roles = Object.keys(levels) as Role[]
+
+/**
+ * Whom each may act on, and which roles they may give to those: written down by hand. What is not here is refused. A superadmin is above
+ * everybody but another superadmin, whom no rule lets anybody touch.
+ */
+const mayActOn: Record<Role, Role[]> = {
+  guest: [],
+  user: ['guest'],
+  subscriber: ['guest', 'user'],
+  admin: ['guest', 'user', 'subscriber'],
+  superadmin: ['guest', 'user', 'subscriber', 'admin'],
+}
+const mayGive: Record<Role, Role[]> = {
+  guest: [],
+  user: ['guest', 'user'],
+  subscriber: ['guest', 'user', 'subscriber'],
+  admin: ['guest', 'user', 'subscriber'],
+  superadmin: ['guest', 'user', 'subscriber', 'admin', 'superadmin'],
+}
+
+const somebody = (role: Role) => ({ id: `a ${role}`, level: levels[role] })
+const another = (role: Role) => ({ id: `another ${role}`, level: levels[role] })
+
+const cells = roles.flatMap((actor) =>
+  roles.flatMap((target) => roles.map((role): [Role, Role, Role] => [actor, target, role])),
+)
+
+describe('a change of role: every actor, target and new role', () => {
+  test.each(cells)('%s makes %s %s', (actor, target, role) => {
+    const verdict = judgeRoleChange(somebody(actor), another(target), { level: levels[role] })
+    const allowed = mayActOn[actor].includes(target) && mayGive[actor].includes(role)
+    expect(verdict === 'allowed').toBe(allowed)
+    if (!mayActOn[actor].includes(target)) expect(verdict).toBe('target_at_or_above')
+    else if (levels[role] > levels[actor]) expect(verdict).toBe('role_above_own')
+    else if (!allowed) expect(verdict).toBe('superadmin_only')
+  })
+
+  test.each(roles.flatMap((actor) => roles.map((role): [Role, Role] => [actor, role])))(
+    '%s makes themselves %s: own_account',
+    (actor, role) => {
+      const self = somebody(actor)
+      expect(judgeRoleChange(self, self, { level: levels[role] })).toBe('own_account')
+    },
+  )
+})
+
+describe('acting on an account: every actor and target', () => {
+  test.each(roles.flatMap((actor) => roles.map((target): [Role, Role] => [actor, target])))(
+    '%s acts on %s',
+    (actor, target) => {
+      const verdict = judgeAuthority(somebody(actor), another(target))
+      expect(verdict).toBe(mayActOn[actor].includes(target) ? 'allowed' : 'target_at_or_above')
+    },
+  )
+
+  test.each(roles)('%s acts on themselves: own_account', (actor) => {
+    expect(judgeAuthority(somebody(actor), somebody(actor))).toBe('own_account')
+  })
+})
+
+describe('a change of what a role may do', () => {
+  const superadmin = { level: 100, permissions: ['roles.manage', 'users.read'] }
+
+  test('a role below, permissions that one holds: allowed', () => {
+    expect(judgePermissionsChange(superadmin, { level: 90 }, ['users.read'])).toBe('allowed')
+  })
+
+  test('one’s own role, or one above: role_at_or_above', () => {
+    for (const level of [90, 100])
+      expect(judgePermissionsChange({ ...superadmin, level: 90 }, { level }, [])).toBe('role_at_or_above')
+  })
+
+  test('a permission that one lacks: permission_not_held', () => {
+    expect(judgePermissionsChange(superadmin, { level: 10 }, ['users.read', 'audit.read'])).toBe(
+      'permission_not_held',
+    )
+  })
+})

@@ -1,0 +1,134 @@
+import { strangers } from '../auth/lockout-queries.ts'
+import type { Queryable } from '../database.ts'
+import { entitlementTables } from '../entitlements/queries.ts'
+import { createdAt } from '../trail/page.ts'
+
+export type AccountStatus = 'active' | 'disabled'
+
+export interface ListedUser {
+  id: string
+  email: string
+  displayName: string | null
+  role: string
+  status: AccountStatus
+  emailVerified: boolean
+  createdAt: Date
+  /** Where the row stands in the list. */
+  position: string
+}
+
+interface UserFilters {
+  email_prefix?: string | undefined
+  role?: string | undefined
+  status?: AccountStatus | undefined
+  /** The position of the last row of the page before. */
+  after?: string | undefined
+  limit: number
+}
+
+const address = (sql: Queryable) => sql`lower(account.email) collate "C"`
+
+/** Above every character that an address can go on with. */
+const lastCharacter = 1_114_111
+
+/** Accounts by address. The prefix is a range of the order, so that one index serves both and nothing in it is a pattern. */
+export async function selectUserPage(sql: Queryable, filters: UserFilters): Promise<ListedUser[]> {
+  const { email_prefix: prefix = '', role, status, after = '', limit } = filters
+  const roleId = sql`(select id from roles where name = ${role ?? null})`
+  return sql<ListedUser[]>`
+    select account.id, account.email, account.display_name as "displayName", role.name as role, account.status,
+      account.email_verified_at is not null as "emailVerified", account.created_at as "createdAt",
+      lower(account.email) as position
+    from user_accounts account join roles role on role.id = account.role_id
+    where ${address(sql)} > ${after}
+      and ${address(sql)} >= lower(${prefix}) and ${address(sql)} < lower(${prefix}) || chr(${lastCharacter})
+      ${role ? sql`and account.role_id = ${roleId}` : sql``}
+      ${status ? sql`and account.status = ${sql.unsafe(`'${status}'`)}` : sql``}
+    order by ${role ? sql`account.role_id,` : sql``} ${address(sql)}
+    limit ${limit + 1}`
+}
+
+export interface User extends Omit<ListedUser, 'position'> {
+  level: number
+  plan: string
+  /** Until when strangers are locked out, null where they are not. */
+  lockedUntil: Date | null
+}
+
+export async function selectUser(sql: Queryable, userId: string): Promise<User | undefined> {
+  const [row] = await sql<[User?]>`
+    select account.id, account.email, account.display_name as "displayName", role.name as role, role.level,
+      account.status, account.email_verified_at is not null as "emailVerified", account.created_at as "createdAt",
+      plan.name as plan,
+      (select window_ends_at from login_counters
+        where address_hash = sha256(convert_to(lower(account.email), 'UTF8')) and device_id = ${strangers}
+          and locked_at is not null and window_ends_at > now()) as "lockedUntil"
+    from user_accounts account ${entitlementTables(sql)}
+    where account.id = ${userId}`
+  return row
+}
+
+export interface HeldAccount {
+  id: string
+  email: string
+  role: string
+  level: number
+  status: AccountStatus
+}
+
+/** The accounts of a change and of who makes it, held until the transaction ends, always in one order: two such changes never wait for each other. */
+export async function holdAccounts(
+  sql: Queryable,
+  ids: readonly string[],
+): Promise<Map<string, HeldAccount>> {
+  const rows = await sql<HeldAccount[]>`
+    select account.id, account.email, role.name as role, role.level, account.status
+    from user_accounts account join roles role on role.id = account.role_id
+    where account.id = any(${ids as string[]}::uuid[])
+    order by account.id
+    for no key update of account`
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+/** @returns undefined where there is no such role */
+export async function selectRoleLevel(sql: Queryable, role: string): Promise<number | undefined> {
+  const [row] = await sql<[{ level: number }?]>`select level from roles where name = ${role}`
+  return row?.level
+}
+
+export async function updateRole(sql: Queryable, userId: string, role: string): Promise<void> {
+  await sql`
+    update user_accounts set role_id = (select id from roles where name = ${role}) where id = ${userId}`
+}
+
+/** @returns whether it was another before */
+export async function updateStatus(sql: Queryable, userId: string, status: AccountStatus): Promise<boolean> {
+  const { count } = await sql`
+    update user_accounts set status = ${status} where id = ${userId} and status <> ${status}`
+  return count === 1
+}
+
+export interface ListedSession {
+  id: string
+  ip: string | null
+  userAgent: string | null
+  createdAt: string
+  lastUsedAt: Date
+  expiresAt: Date
+}
+
+/** Live ones, the newest first. */
+export async function selectSessionPage(
+  sql: Queryable,
+  userId: string,
+  { after, limit }: { after: readonly [string, string] | undefined; limit: number },
+): Promise<ListedSession[]> {
+  return sql<ListedSession[]>`
+    select id, host(ip) as ip, user_agent as "userAgent", ${createdAt(sql)} as "createdAt",
+      last_used_at as "lastUsedAt", expires_at as "expiresAt"
+    from sessions
+    where user_id = ${userId} and ended_at is null and expires_at > now()
+      ${after ? sql`and (created_at, id) < (${after[0]}::text::timestamptz, ${after[1]}::uuid)` : sql``}
+    order by created_at desc, id desc
+    limit ${limit + 1}`
+}

@@ -1,0 +1,154 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import { clearCounters } from '../auth/lockout-queries.ts'
+import type { Client } from '../caller.ts'
+import type { Sql, Transaction } from '../database.ts'
+import { raiseUserEpoch } from '../entitlements/epochs.ts'
+import { endSessions } from '../sessions/queries.ts'
+import { judgeAuthority, judgeRoleChange, type RoleRefusal } from './rules.ts'
+import { type HeldAccount, holdAccounts, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
+
+/** Who changes whose account, and from where. */
+export interface Change {
+  userId: string
+  actorId: string
+  client: Client
+}
+
+export type ChangeOutcome =
+  | { kind: 'done' }
+  | { kind: 'unknown_user' }
+  | { kind: 'unknown_role' }
+  | { kind: 'unknown_session' }
+  | { kind: 'refused'; reason: RoleRefusal }
+
+const done = { kind: 'done' } as const
+const unknownUser = { kind: 'unknown_user' } as const
+
+export type UserService = ReturnType<typeof createUserService>
+
+/**
+ * What people who run the product do to accounts. Levels are read from the rows that the transaction holds, not from the actor's token: who
+ * was demoted a moment ago changes nothing any more. A refusal is an outcome, not a throw, so that its audit row stays.
+ */
+export function createUserService({ sql }: { sql: Sql }) {
+  /** Holds both rows; an actor who is gone stands below everybody. */
+  async function hold(transaction: Transaction, { userId, actorId }: Change) {
+    const held = await holdAccounts(transaction, [userId, actorId])
+    const target = held.get(userId)
+    const actor = { id: actorId, level: held.get(actorId)?.level ?? -1 }
+    return { actor, target }
+  }
+
+  async function refuse(
+    transaction: Transaction,
+    { userId, actorId, client }: Change,
+    attempted: string,
+    reason: RoleRefusal,
+  ): Promise<ChangeOutcome> {
+    const details = { attempted, reason }
+    await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, client, details })
+    return { kind: 'refused', reason }
+  }
+
+  /** Carries out what takes authority over an account. */
+  async function withAuthority(
+    change: Change,
+    attempted: string,
+    work: (transaction: Transaction, target: HeldAccount) => Promise<ChangeOutcome>,
+  ): Promise<ChangeOutcome> {
+    return sql.begin(async (transaction) => {
+      const { actor, target } = await hold(transaction, change)
+      if (!target) return unknownUser
+      const verdict = judgeAuthority(actor, target)
+      if (verdict !== 'allowed') return refuse(transaction, change, attempted, verdict)
+      return work(transaction, target)
+    })
+  }
+
+  return {
+    async changeRole(change: Change, role: string): Promise<ChangeOutcome> {
+      return sql.begin(async (transaction) => {
+        const { actor, target } = await hold(transaction, change)
+        if (!target) return unknownUser
+        const level = await selectRoleLevel(transaction, role)
+        if (level === undefined) return { kind: 'unknown_role' }
+        const verdict = judgeRoleChange(actor, target, { level })
+        if (verdict !== 'allowed') return refuse(transaction, change, `role ${role}`, verdict)
+        if (target.role === role) return done
+        await setRole(transaction, target, role, { actorId: change.actorId, client: change.client })
+        return done
+      })
+    },
+
+    /** Locks an account until somebody unlocks it, and ends what it has open. */
+    lock: (change: Change, reason: string | null) =>
+      withAuthority(change, 'lock', async (transaction, { id }) => {
+        if (!(await updateStatus(transaction, id, 'disabled'))) return done
+        const ended = await endSessions(transaction, { userId: id }, 'account_locked')
+        await raiseUserEpoch(transaction, id)
+        await insertAuditRow(transaction, {
+          action: 'account.disabled',
+          actorId: change.actorId,
+          userId: id,
+          client: change.client,
+          details: {
+            before: { status: 'active' },
+            after: { status: 'disabled' },
+            reason,
+            sessions_ended: ended.length,
+          },
+        })
+        return done
+      }),
+
+    /** Forgets failed logins, and opens an account that was locked by hand: that alone takes authority over it. */
+    async unlock(change: Change): Promise<ChangeOutcome> {
+      const { userId, actorId, client } = change
+      return sql.begin(async (transaction) => {
+        const { actor, target } = await hold(transaction, change)
+        if (!target) return unknownUser
+        if (target.status === 'disabled') {
+          const verdict = judgeAuthority(actor, target)
+          if (verdict !== 'allowed') return refuse(transaction, change, 'unlock', verdict)
+          await updateStatus(transaction, userId, 'active')
+          await raiseUserEpoch(transaction, userId)
+          const details = { before: { status: 'disabled' }, after: { status: 'active' } }
+          await insertAuditRow(transaction, { action: 'account.enabled', actorId, userId, client, details })
+        }
+        const details = { was_counted: await clearCounters(transaction, target.email) }
+        await insertAuditRow(transaction, { action: 'account.unlocked', actorId, userId, client, details })
+        return done
+      })
+    },
+
+    /** @param only this session; all of them where it is undefined */
+    endSessions: (change: Change, only?: string) =>
+      withAuthority(change, 'end sessions', async (transaction, { id }) => {
+        const ended = await endSessions(transaction, { userId: id, ...(only && { only }) }, 'ended_by_admin')
+        if (only && ended.length === 0) return { kind: 'unknown_session' }
+        if (ended.length === 0) return done
+        await insertAuditRow(transaction, {
+          action: 'session.ended',
+          actorId: change.actorId,
+          userId: id,
+          ...(only && { sessionId: only }),
+          client: change.client,
+          details: { reason: 'ended_by_admin', count: ended.length },
+        })
+        return done
+      }),
+  }
+}
+
+/** Gives an account another role: what its tokens say is stale from the commit on. */
+export async function setRole(
+  transaction: Transaction,
+  { id: userId, role: before }: Pick<HeldAccount, 'id' | 'role'>,
+  after: string,
+  { actorId, client }: { actorId: string | null; client: Client },
+): Promise<void> {
+  await updateRole(transaction, userId, after)
+  await raiseUserEpoch(transaction, userId)
+  const details = { before: { role: before }, after: { role: after } }
+  await insertAuditRow(transaction, { action: 'account.role_changed', actorId, userId, client, details })
+}

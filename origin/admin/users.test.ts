@@ -1,0 +1,363 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { meet } from '../../test/meeting.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+const roles = ['guest', 'user', 'subscriber', 'admin', 'superadmin'] as const
+type Role = (typeof roles)[number]
+
+let world: World
+const ids = {} as Record<Role | 'second', string>
+const tokens = {} as Record<Role, string>
+
+beforeAll(async () => {
+  world = await createWorld({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
+  const { tokens: first } = await world.signUp('user@example.com', password)
+  expect(first.access_token).toBeTruthy()
+  await world.sql`
+    insert into user_accounts (email, password_hash, role_id)
+    select name || '@example.com', (select password_hash from user_accounts limit 1), id from roles where name <> 'user'`
+  await world.sql`
+    insert into user_accounts (email, password_hash, role_id)
+    select 'second@example.com', (select password_hash from user_accounts limit 1), id from roles where name = 'user'`
+  for (const { id, email } of await world.sql<{ id: string; email: string }[]>`
+    select id, email from user_accounts`)
+    ids[email.split('@')[0] as Role] = id
+  for (const role of roles) tokens[role] = (await world.login(`${role}@example.com`, password)).access_token
+})
+afterAll(() => world.close())
+
+beforeEach(async () => {
+  await world.sql`
+    update user_accounts set status = 'active',
+      role_id = (select id from roles where name = replace(split_part(email, '@', 1), 'second', 'user'))`
+  await world.sql`truncate audit_logs, revocations, login_counters`
+})
+
+function send(method: string, path: string, by: Role, body?: unknown) {
+  return world.call(path, {
+    method,
+    headers: { ...bearer(tokens[by]), ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+}
+
+const setRole = (by: Role, target: string, role: string) =>
+  send('PUT', `/admin/users/${target}/role`, by, { role })
+
+const audit = () =>
+  world.sql<{ action: string; actor_id: string; user_id: string; details: Record<string, unknown> }[]>`
+    select action, actor_id, user_id, details from audit_logs order by id`
+
+const epochs = () => world.sql<{ scope: string; subject: string }[]>`
+  select scope, subject from revocations where scope <> 'session' order by id`
+
+interface ListAnswer<Item> {
+  items: Item[]
+  next_cursor: string | null
+}
+
+describe('GET /admin/users', () => {
+  async function list(query: string) {
+    const answer = await send('GET', `/admin/users?${query}`, 'admin')
+    expect(answer.status).toBe(200)
+    return (await answer.json()) as ListAnswer<{ email: string; role: string; status: string }>
+  }
+
+  test('200: by address, page by page, each account once; the Link leads on', async () => {
+    const seen: string[] = []
+    let path: string | undefined = '/admin/users?limit=2'
+    while (path) {
+      const answer = await send('GET', path, 'admin')
+      const page = (await answer.json()) as ListAnswer<{ email: string }>
+      seen.push(...page.items.map(({ email }) => email))
+      path = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1]
+      expect(path === undefined).toBe(page.next_cursor === null)
+    }
+    expect(seen).toEqual([...seen].sort())
+    expect(seen).toHaveLength(6)
+  })
+
+  test('200: a prefix in any letter case, whose % and _ are letters like others', async () => {
+    expect((await list('email_prefix=SU')).items.map(({ email }) => email)).toEqual([
+      'subscriber@example.com',
+      'superadmin@example.com',
+    ])
+    expect((await list('email_prefix=%25')).items).toEqual([])
+    expect((await list('email_prefix=u_er')).items).toEqual([])
+  })
+
+  test('200: by role, by status, by both', async () => {
+    await world.sql`update user_accounts set status = 'disabled' where email = 'second@example.com'`
+    expect((await list('role=user')).items.map(({ email }) => email)).toEqual([
+      'second@example.com',
+      'user@example.com',
+    ])
+    expect((await list('status=disabled')).items).toMatchObject([{ email: 'second@example.com' }])
+    expect((await list('status=active&role=user&limit=1')).items).toMatchObject([
+      { email: 'user@example.com' },
+    ])
+    expect((await list('role=nobody')).items).toEqual([])
+  })
+
+  test('400 query_invalid: a broken cursor, an unknown filter, too long a page, each by its name', async () => {
+    for (const [query, parameter] of [
+      ['cursor=x', 'cursor'],
+      [`cursor=${Buffer.from('[1]').toString('base64url')}`, 'cursor'],
+      ['order=email', 'order'],
+      ['limit=201', 'limit'],
+      ['limit=0', 'limit'],
+      ['status=locked', 'status'],
+    ]) {
+      const answer = await send('GET', `/admin/users?${query}`, 'admin')
+      expect(answer.status).toBe(400)
+      expect(await problem(answer)).toMatchObject({ code: 'query_invalid', errors: [{ parameter }] })
+    }
+  })
+})
+
+describe('GET /admin/users/{id}', () => {
+  test('200: the account, its plan, and until when it is locked', async () => {
+    for (let tries = 0; tries < 5; tries++)
+      await world.post('/auth/login', { email: 'second@example.com', password: 'wrong wrong wrong' })
+    const answer = await send('GET', `/admin/users/${ids.second}`, 'admin')
+    expect(await answer.json()).toEqual({
+      id: ids.second,
+      email: 'second@example.com',
+      display_name: null,
+      role: 'user',
+      level: 10,
+      plan: 'free',
+      status: 'active',
+      email_verified: false,
+      created_at: expect.stringMatching(/Z$/),
+      locked_until: expect.stringMatching(/Z$/),
+    })
+  })
+
+  test('404 not_found: nobody, and what is no id', async () => {
+    for (const id of [crypto.randomUUID(), 'x', '1'])
+      expect((await send('GET', `/admin/users/${id}`, 'admin')).status).toBe(404)
+  })
+})
+
+describe('PUT /admin/users/{id}/role', () => {
+  test('204: audited with before and after, and the epoch rises', async () => {
+    expect((await setRole('admin', ids.second, 'subscriber')).status).toBe(204)
+    expect(await audit()).toEqual([
+      {
+        action: 'account.role_changed',
+        actor_id: ids.admin,
+        user_id: ids.second,
+        details: { before: { role: 'user' }, after: { role: 'subscriber' } },
+      },
+    ])
+    expect(await epochs()).toEqual([{ scope: 'user', subject: ids.second }])
+  })
+
+  test('204: the role that it has already changes nothing', async () => {
+    expect((await setRole('admin', ids.second, 'user')).status).toBe(204)
+    expect(await audit()).toEqual([])
+    expect(await epochs()).toEqual([])
+  })
+
+  test('the demoted are told claims_stale at once, and get the new rights by a refresh', async () => {
+    const session = await world.login('second@example.com', password)
+    await setRole('admin', ids.second, 'guest')
+    await world.heard()
+    const refused = await world.call('/auth/sessions', { headers: bearer(session.access_token) })
+    expect({ status: refused.status, code: (await problem(refused)).code }).toEqual({
+      status: 401,
+      code: 'claims_stale',
+    })
+    const refreshed = await world.post('/auth/refresh', { refresh_token: session.refresh_token })
+    const { access_token } = (await refreshed.json()) as { access_token: string }
+    expect(decodeJwt(access_token)).toMatchObject({ role: 'guest', permissions: ['profile.read'] })
+    expect((await world.call('/auth/sessions', { headers: bearer(access_token) })).status).toBe(200)
+  })
+
+  test.each<[string, Role, Role | 'second', string, string]>([
+    ['oneself', 'superadmin', 'superadmin', 'user', 'own_account'],
+    ['somebody above', 'admin', 'superadmin', 'user', 'target_at_or_above'],
+    ['to admin, by an admin', 'admin', 'second', 'admin', 'superadmin_only'],
+    ['to superadmin, by an admin', 'admin', 'second', 'superadmin', 'role_above_own'],
+  ])('403 escalation_refused: %s; audited, and nothing changed', async (_, by, target, role, reason) => {
+    const answer = await setRole(by, ids[target], role)
+    expect(answer.status).toBe(403)
+    expect(await problem(answer)).toMatchObject({ code: 'escalation_refused', reason })
+    expect(await audit()).toMatchObject([
+      { action: 'account.change_refused', details: { attempted: `role ${role}`, reason } },
+    ])
+    expect(await epochs()).toEqual([])
+  })
+
+  test('204: superadmin makes an admin', async () => {
+    expect((await setRole('superadmin', ids.second, 'admin')).status).toBe(204)
+  })
+
+  test('422 validation_failed: an unknown role; 404 not_found: an unknown account', async () => {
+    expect((await setRole('admin', ids.second, 'emperor')).status).toBe(422)
+    expect((await setRole('admin', crypto.randomUUID(), 'user')).status).toBe(404)
+  })
+
+  // The token still says admin: what counts is the row that the transaction holds.
+  test('403 escalation_refused: an admin who is demoted in the same moment', async () => {
+    const answers = await meet(world, {
+      at: `select from user_accounts where id = '${ids.admin}' for update`,
+      requests: () => [setRole('superadmin', ids.admin, 'guest')],
+      waiting: 1,
+      met: async () => {},
+    })
+    expect(answers.map(({ status }) => status)).toEqual([204])
+    const late = await setRole('admin', ids.second, 'subscriber')
+    expect({ status: late.status, code: (await problem(late)).code }).toEqual({
+      status: 403,
+      code: 'escalation_refused',
+    })
+  })
+
+  test('two who change each other at once both come to an end', async () => {
+    await world.sql`
+      update user_accounts set role_id = (select id from roles where name = 'superadmin') where id = ${ids.admin}`
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, n) =>
+        n % 2 === 0 ? setRole('superadmin', ids.admin, 'user') : setRole('admin', ids.superadmin, 'user'),
+      ),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([403]))
+  })
+})
+
+describe('POST /admin/users/{id}/lock and unlock', () => {
+  test('204: sessions end, no refresh, no login, until it is unlocked', async () => {
+    const session = await world.login('second@example.com', password)
+    const lock = await send('POST', `/admin/users/${ids.second}/lock`, 'admin', { reason: 'fraud' })
+    expect(lock.status).toBe(204)
+    await world.heard()
+    expect((await world.call('/v1/me', { headers: bearer(session.access_token) })).status).toBe(401)
+    const refresh = await world.post('/auth/refresh', { refresh_token: session.refresh_token })
+    expect(refresh.status).toBe(401)
+    const login = () => world.post('/auth/login', { email: 'second@example.com', password })
+    const refused = await login()
+    expect({ status: refused.status, code: (await problem(refused)).code }).toEqual({
+      status: 401,
+      code: 'invalid_credentials',
+    })
+    expect(await audit()).toContainEqual({
+      action: 'account.disabled',
+      actor_id: ids.admin,
+      user_id: ids.second,
+      details: {
+        before: { status: 'active' },
+        after: { status: 'disabled' },
+        reason: 'fraud',
+        sessions_ended: expect.any(Number),
+      },
+    })
+
+    expect((await send('POST', `/admin/users/${ids.second}/unlock`, 'admin')).status).toBe(204)
+    expect((await login()).status).toBe(200)
+    expect((await audit()).map(({ action }) => action)).toContain('account.enabled')
+  })
+
+  test('204: locked twice, one audit row', async () => {
+    for (let time = 0; time < 2; time++)
+      expect((await send('POST', `/admin/users/${ids.second}/lock`, 'admin', {})).status).toBe(204)
+    expect((await audit()).filter(({ action }) => action === 'account.disabled')).toHaveLength(1)
+  })
+
+  test('403 escalation_refused: nobody locks, or opens, somebody at or above their level', async () => {
+    expect((await send('POST', `/admin/users/${ids.superadmin}/lock`, 'admin', {})).status).toBe(403)
+    await world.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
+    expect((await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')).status).toBe(403)
+  })
+})
+
+describe('/admin/users/{id}/sessions', () => {
+  const path = () => `/admin/users/${ids.second}/sessions`
+
+  test('200: live sessions, the newest first, page by page', async () => {
+    await world.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
+    for (let n = 0; n < 3; n++) await world.login('second@example.com', password)
+    const first = (await (await send('GET', `${path()}?limit=2`, 'admin')).json()) as ListAnswer<{
+      id: string
+    }>
+    const second = (await (
+      await send('GET', `${path()}?limit=2&cursor=${first.next_cursor}`, 'admin')
+    ).json()) as ListAnswer<{ id: string }>
+    expect(new Set([...first.items, ...second.items].map(({ id }) => id)).size).toBe(3)
+    expect(second.next_cursor).toBe(null)
+  })
+
+  test('204: ends one, then all; each end is told to the gateways and audited', async () => {
+    for (let n = 0; n < 2; n++) await world.login('second@example.com', password)
+    const { items } = (await (await send('GET', path(), 'admin')).json()) as ListAnswer<{ id: string }>
+    expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(204)
+    expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(404)
+    expect((await send('DELETE', path(), 'admin')).status).toBe(204)
+    const [{ count }] = await world.sql<[{ count: number }]>`
+      select count(*)::int as count from revocations where scope = 'session'`
+    expect(count).toBe(items.length)
+    expect((await audit()).filter(({ action }) => action === 'session.ended')).toHaveLength(2)
+  })
+
+  test('404 not_found: somebody else’s session', async () => {
+    const [other] = await world.sql<[{ id: string }]>`
+      select id from sessions where user_id = ${ids.superadmin} and ended_at is null`
+    expect((await send('DELETE', `${path()}/${other.id}`, 'admin')).status).toBe(404)
+  })
+
+  test('403 escalation_refused: those of somebody above', async () => {
+    expect((await send('DELETE', `/admin/users/${ids.superadmin}/sessions`, 'admin')).status).toBe(403)
+  })
+})
+
+describe('roles and permissions', () => {
+  const put = (by: Role, role: string, permissions: string[]) =>
+    send('PUT', `/admin/roles/${role}/permissions`, by, { permissions })
+
+  test('200: all roles with what they may do, all permissions', async () => {
+    const { items } = (await (await send('GET', '/admin/roles', 'admin')).json()) as ListAnswer<{
+      name: string
+    }>
+    expect(items.map(({ name }) => name)).toEqual([...roles].sort())
+    const permissions = await (await send('GET', '/admin/permissions?limit=5', 'admin')).json()
+    expect((permissions as ListAnswer<unknown>).items).toHaveLength(5)
+  })
+
+  test('200: tokens of all who have the role are stale by one row; then back', async () => {
+    const before = ['dashboard.read', 'profile.read', 'profile.write']
+    expect(await (await put('superadmin', 'user', ['profile.read'])).json()).toMatchObject({
+      permissions: ['profile.read'],
+    })
+    expect(await epochs()).toEqual([{ scope: 'role', subject: 'user' }])
+    expect(await audit()).toMatchObject([
+      {
+        action: 'role.permissions_changed',
+        details: { role: 'user', before: { permissions: before }, after: { permissions: ['profile.read'] } },
+      },
+    ])
+    const { access_token } = await world.login('second@example.com', password)
+    expect(decodeJwt(access_token).permissions).toEqual(['profile.read'])
+    expect((await put('superadmin', 'user', before)).status).toBe(200)
+  })
+
+  test('403 escalation_refused: one’s own role; audited', async () => {
+    const answer = await put('superadmin', 'superadmin', [])
+    expect(await problem(answer)).toMatchObject({ code: 'escalation_refused', reason: 'role_at_or_above' })
+    expect(await audit()).toMatchObject([{ action: 'role.change_refused' }])
+  })
+
+  test('422 validation_failed: what is no permission, by its place', async () => {
+    expect(await problem(await put('superadmin', 'user', ['profile.read', 'fly']))).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ pointer: '/permissions/1' }],
+    })
+  })
+
+  test('403 permission_required: an admin', async () => {
+    expect((await put('admin', 'user', [])).status).toBe(403)
+  })
+})
