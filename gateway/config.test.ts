@@ -12,7 +12,11 @@ test('production takes no stand-in: without Redis each gateway would count alone
 })
 
 test('production with them starts, and so does development without', () => {
-  const given = { ISSUER_URL: 'https://api.example.com', REDIS_URL: 'redis://redis' }
+  const given = {
+    ISSUER_URL: 'https://api.example.com',
+    REDIS_URL: 'redis://redis',
+    UPGRADE_URL: 'https://app.example.com/upgrade',
+  }
   expect(readConfig(gatewayVariables, { ...secrets, ...given, NODE_ENV: 'production' })).toMatchObject(given)
   expect(readConfig(gatewayVariables, secrets).REDIS_URL).toBeUndefined()
 })

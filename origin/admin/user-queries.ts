@@ -90,6 +90,14 @@ export async function holdAccounts(
   return new Map(rows.map((row) => [row.id, row]))
 }
 
+/** In any letter case. */
+export async function selectIdByEmail(sql: Queryable, email: string): Promise<string | undefined> {
+  const [row] = await sql<
+    [{ id: string }?]
+  >`select id from user_accounts where lower(email) = lower(${email})`
+  return row?.id
+}
+
 /** @returns undefined where there is no such role */
 export async function selectRoleLevel(sql: Queryable, role: string): Promise<number | undefined> {
   const [row] = await sql<[{ level: number }?]>`select level from roles where name = ${role}`

@@ -18,6 +18,13 @@ const middleOfTrail = (table: 'audit_logs' | 'login_attempts' | 'rate_limit_logs
   return [row.createdAt, row.id]
 }
 
+const middleOfUsers = async (sql: Sql) => {
+  const [row] = await sql<[{ email: string }]>`
+    select lower(email) as email from user_accounts order by lower(email) collate "C"
+    offset (select count(*) / 2 from user_accounts) limit 1`
+  return [row.email]
+}
+
 const middleOfSubscriptions = async (sql: Sql) => {
   const [row] = await sql<[{ id: string }]>`select (max(id) / 2)::text as id from user_subscriptions`
   return [row.id]
@@ -42,6 +49,12 @@ export function listsOf({ userId, email }: { userId: string; email: string }): r
     { path: '/admin/rate-limit-logs', filters: {}, middle: middleOfTrail('rate_limit_logs') },
     { path: '/admin/rate-limit-logs', filters: { class: 'user' }, middle: middleOfTrail('rate_limit_logs') },
     { path: '/admin/rate-limit-logs', filters: { key: userId } },
+    { path: '/admin/users', filters: {}, middle: middleOfUsers },
+    { path: '/admin/users', filters: { role: 'user' }, middle: middleOfUsers },
+    { path: '/admin/users', filters: { role: 'admin' } },
+    { path: '/admin/users', filters: { status: 'active' }, middle: middleOfUsers },
+    { path: '/admin/users', filters: { status: 'disabled' } },
+    { path: '/admin/users', filters: { email_prefix: 'u99' } },
     { path: '/admin/subscriptions', filters: {}, middle: middleOfSubscriptions },
     { path: '/admin/subscriptions', filters: { plan: 'pro' }, middle: middleOfSubscriptions },
     { path: '/admin/subscriptions', filters: { plan: 'enterprise' }, middle: middleOfSubscriptions },

@@ -1,0 +1,20 @@
+import { UsageError } from '../command.ts'
+
+export const usage = `npm run accounts -- role EMAIL ROLE   give an account a role, whatever it has now
+
+ROLE is guest, user, subscriber, admin, superadmin, or another of the database's.
+`
+
+export interface Order {
+  email: string
+  role: string
+}
+
+/** @throws UsageError */
+export function readOrder([kind, email, role, ...more]: readonly string[]): Order {
+  if (kind !== 'role') throw new UsageError(kind === undefined ? 'say what to do' : `there is no ${kind}`)
+  if (email === undefined) throw new UsageError('EMAIL is missing')
+  if (role === undefined) throw new UsageError('ROLE is missing')
+  if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)
+  return { email, role }
+}

@@ -1,0 +1,35 @@
+import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { RefusedError, runCommand } from '../command.ts'
+import { closeSeconds, createCommandDatabase, type Sql } from '../database.ts'
+import { type Order, readOrder, usage } from './command-line.ts'
+import { holdAccounts, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
+import { setRole } from './user-service.ts'
+
+/** The first superadmin is made here, and one is unmade here: no rule lets anybody do either through the gateway. */
+async function carryOut(order: Order): Promise<void> {
+  const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
+  const sql = createCommandDatabase(config.DATABASE_URL, createLog('accounts', config.LOG_LEVEL))
+  try {
+    const before = await changeRole(sql, order)
+    process.stdout.write(`${order.email} was ${before} and is ${order.role} now.\n`)
+  } finally {
+    await sql.end({ timeout: closeSeconds })
+  }
+}
+
+/** @returns the role of before */
+async function changeRole(sql: Sql, { email, role }: Order): Promise<string> {
+  const client = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
+  return sql.begin(async (transaction) => {
+    const id = await selectIdByEmail(transaction, email)
+    const account = id && (await holdAccounts(transaction, [id])).get(id)
+    if (!account) throw new RefusedError(`There is no account ${email}.`)
+    if ((await selectRoleLevel(transaction, role)) === undefined)
+      throw new RefusedError(`There is no role ${role}.`)
+    if (account.role !== role) await setRole(transaction, account, role, { actorId: null, client })
+    return account.role
+  })
+}
+
+await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), { usage })
