@@ -83,7 +83,7 @@ export function createOrigin(options: OriginOptions) {
   const { openAssertion, log } = options
   const app = new Hono<OriginEnv>()
 
-  app.use(requestLog(log))
+  app.use(requestLog(log, (path) => path.startsWith('/internal/gateway/')))
   app.route('/', createHealthRoutes(options.health))
   app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
 

@@ -10,15 +10,18 @@ export interface RequestLogEnv {
 /**
  * Gives each request its id, in and out, and a log line when it is answered. The path is logged without its query, which may
  * carry what is not for logs.
+ *
+ * @param isRoutine whether a path is asked again and again by our own services, so that its successes are lines for debugging alone
  */
-export function requestLog(log: Log) {
+export function requestLog(log: Log, isRoutine: (path: string) => boolean = () => false) {
   return createMiddleware<RequestLogEnv>(async function requestLog(c, next) {
     const requestId = requestIdFrom(c.req.header(requestIdHeader))
     c.set('requestId', requestId)
     const startedAt = performance.now()
     await next()
     c.res.headers.set(requestIdHeader, requestId)
-    log.info(
+    const level = isRoutine(c.req.path) && c.res.ok ? 'debug' : 'info'
+    log[level](
       {
         request_id: requestId,
         method: c.req.method,
