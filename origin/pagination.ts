@@ -1,10 +1,8 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
+import { type ListAnswer, pageParameters } from '../shared/contract.ts'
 import { Problem } from '../shared/errors.ts'
-
-const defaultPageSize = 50
-const largestPage = 200
 
 /**
  * Validates the query of a list: its filters, `limit` and `cursor`. Pages follow a key, not an offset: a page deep in a list costs what the
@@ -20,18 +18,15 @@ export function listQuery<Filters extends z.ZodRawShape, Position extends z.ZodT
   filters: Filters,
   position: Position,
 ) {
-  const cursor = z
-    .string()
-    .max(1024)
-    .transform((text, context): z.output<Position> => {
-      const read = position.safeParse(decodeCursor(text))
-      if (read.success) return read.data
-      context.addIssue('is not a cursor of this list')
-      return z.NEVER
-    })
+  const cursor = pageParameters.cursor.unwrap().transform((text, context): z.output<Position> => {
+    const read = position.safeParse(decodeCursor(text))
+    if (read.success) return read.data
+    context.addIssue('is not a cursor of this list')
+    return z.NEVER
+  })
   const schema = z.strictObject({
     ...filters,
-    limit: z.coerce.number().int().min(1).max(largestPage).default(defaultPageSize),
+    limit: pageParameters.limit,
     cursor: cursor.optional(),
   })
   return zValidator('query', schema, (result) => {
@@ -67,7 +62,7 @@ export function listAnswer<Row, Item>(
     url.searchParams.set('cursor', next)
     c.header('link', `<${url.pathname}${url.search}>; rel="next"`)
   }
-  return c.json({ items: page.map(item), next_cursor: next })
+  return c.json({ items: page.map(item), next_cursor: next } satisfies ListAnswer<Item>)
 }
 
 function encodeCursor(position: readonly (string | number)[]): string {

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import type { ReportsAnswer } from '../../shared/contract.ts'
 import { Problem, problemResponse } from '../../shared/errors.ts'
 import { assertionHeader } from '../../shared/headers.ts'
 import type { OpenAssertion } from '../../shared/identity.ts'
@@ -31,7 +32,7 @@ export function createReports({ openAssertion, log }: ReportsOptions) {
         { name: 'revenue', unit: 'EUR' },
         ...(features.includes('advanced_analytics') ? [{ name: 'retention', unit: 'percent' }] : []),
       ],
-    })
+    } satisfies ReportsAnswer)
   })
 
   app.notFound(() => {

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { rolePermissionsBody } from '../../shared/contract.ts'
+import { type PermissionItem, type RoleAnswer, rolePermissionsBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
@@ -27,13 +27,13 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
   routes.get('/roles', readUsers, byName, async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectRolePage(sql, { after: cursor?.[0] ?? '', limit })
-    return listAnswer(c, rows, { limit, position, item: (role) => role })
+    return listAnswer(c, rows, { limit, position, item: (role): RoleAnswer => role })
   })
 
   routes.get('/permissions', readUsers, byName, async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectPermissionPage(sql, { after: cursor?.[0] ?? '', limit })
-    return listAnswer(c, rows, { limit, position, item: (permission) => permission })
+    return listAnswer(c, rows, { limit, position, item: (permission): PermissionItem => permission })
   })
 
   routes.put('/roles/:name/permissions', manageRoles, ...jsonBody(rolePermissionsBody), async (c) => {
@@ -43,7 +43,7 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
       actorId: requireUser(c.get('user')).sub,
       client: c.get('client'),
     })
-    return c.json(changedRole(outcome))
+    return c.json(changedRole(outcome) satisfies RoleAnswer)
   })
 
   return routes

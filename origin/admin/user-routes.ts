@@ -1,6 +1,14 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { changeRoleBody, lockBody } from '../../shared/contract.ts'
+import { moment } from '../../shared/contract/fields.ts'
+import {
+  changeRoleBody,
+  lockBody,
+  type SessionItem,
+  type UserAnswer,
+  type UserItem,
+  userFilters,
+} from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
@@ -8,7 +16,6 @@ import { jsonBody } from '../json-body.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
 import { requireUuid } from '../path-parameters.ts'
 import { requireRights } from '../rights.ts'
-import { moment } from '../trail/page.ts'
 import {
   type ListedSession,
   type ListedUser,
@@ -23,16 +30,7 @@ interface UserRoutesOptions {
   users: UserService
 }
 
-const roleName = z.string().regex(/^[a-z][a-z_]{1,39}$/)
-
-const userQuery = listQuery(
-  {
-    email_prefix: z.string().min(1).max(254).optional(),
-    role: roleName.optional(),
-    status: z.enum(['active', 'disabled']).optional(),
-  },
-  z.tuple([z.string().max(254)]),
-)
+const userQuery = listQuery(userFilters, z.tuple([z.string().max(254)]))
 
 const sessionQuery = listQuery({}, z.tuple([moment, z.guid()]))
 
@@ -59,7 +57,8 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
     const user = await selectUser(sql, requireUuid(c.req.param('id')))
     if (!user) throw new Problem('not_found')
     const lockedUntil = user.lockedUntil?.toISOString() ?? null
-    return c.json({ ...userItem(user), level: user.level, plan: user.plan, locked_until: lockedUntil })
+    const { level, plan } = user
+    return c.json({ ...userItem(user), level, plan, locked_until: lockedUntil } satisfies UserAnswer)
   })
 
   routes.put('/:id/role', manageUsers, ...jsonBody(changeRoleBody), async (c) =>
@@ -106,7 +105,7 @@ function answer(c: Context<OriginEnv>, outcome: ChangeOutcome) {
   }
 }
 
-function userItem(user: Omit<ListedUser, 'position'>) {
+function userItem(user: Omit<ListedUser, 'position'>): UserItem {
   return {
     id: user.id,
     email: user.email,
@@ -118,7 +117,7 @@ function userItem(user: Omit<ListedUser, 'position'>) {
   }
 }
 
-function sessionItem(session: ListedSession) {
+function sessionItem(session: ListedSession): SessionItem {
   return {
     id: session.id,
     ip: session.ip,

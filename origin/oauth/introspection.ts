@@ -1,19 +1,4 @@
-/** RFC 7662, section 2.2; times in seconds since 1970. */
-export type IntrospectionAnswer = { active: false } | LiveToken
-
-interface LiveToken {
-  active: true
-  iss: string
-  sub: string
-  client_id: string
-  exp: number
-  iat: number
-  token_type?: 'Bearer'
-  aud?: string
-  jti?: string
-  scope?: string
-  username?: string
-}
+import type { IntrospectionAnswer, LiveToken } from '../../shared/contract.ts'
 
 /** All that is told of a token that is none, or not any more: which of the two is nobody's business. */
 export const inactive: IntrospectionAnswer = { active: false }

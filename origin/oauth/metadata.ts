@@ -1,3 +1,4 @@
+import type { AuthorizationServerAnswer } from '../../shared/contract.ts'
 import { scopeNames } from './scopes.ts'
 
 /**
@@ -6,7 +7,7 @@ import { scopeNames } from './scopes.ts'
  *
  * @param issuer as it stands in every token: section 3.3 has clients compare it to the letter
  */
-export function authorizationServerMetadata(issuer: string) {
+export function authorizationServerMetadata(issuer: string): AuthorizationServerAnswer {
   const base = issuer.replace(/\/$/, '')
   const withSecret = ['client_secret_basic', 'client_secret_post']
   return {
@@ -16,7 +17,7 @@ export function authorizationServerMetadata(issuer: string) {
     revocation_endpoint: `${base}/oauth/revoke`,
     jwks_uri: `${base}/.well-known/jwks.json`,
     scopes_supported: scopeNames,
-    response_types_supported: [] as string[],
+    response_types_supported: [],
     grant_types_supported: ['client_credentials', 'refresh_token'],
     token_endpoint_auth_methods_supported: [...withSecret, 'none'],
     introspection_endpoint_auth_methods_supported: withSecret,

@@ -1,4 +1,4 @@
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { IntrospectionAnswer, ServiceTokenAnswer, TokenAnswer } from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
@@ -8,7 +8,7 @@ import { hashToken } from '../opaque-token.ts'
 import { createClientAuthentication, type OAuthCaller } from './authentication.ts'
 import { frontendClient } from './client-id.ts'
 import { OAuthError } from './errors.ts'
-import { type IntrospectionAnswer, inactive, liveAccessToken, liveRefreshToken } from './introspection.ts'
+import { inactive, liveAccessToken, liveRefreshToken } from './introspection.ts'
 import { selectClient, selectIsRefreshToken, selectIsTokenLive, selectLiveRefreshToken } from './queries.ts'
 import { narrowScopes } from './rules.ts'
 import type { Scope } from './scopes.ts'
@@ -31,14 +31,6 @@ interface OAuthOptions {
   endSession: (session: { userId: string; sessionId: string }, client: Client) => Promise<void>
   /** Milliseconds since 1970. */
   now?: () => number
-}
-
-/** RFC 6749, section 5.1; `expires_in` in seconds, `scope` always there. */
-export interface ServiceTokenAnswer {
-  access_token: string
-  token_type: 'Bearer'
-  expires_in: number
-  scope: string
 }
 
 export type OAuthService = ReturnType<typeof createOAuthService>

@@ -1,6 +1,11 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { changePlanBody, planFeaturesBody } from '../../shared/contract.ts'
+import {
+  type AdminPlanAnswer,
+  changePlanBody,
+  type FeatureItem,
+  planFeaturesBody,
+} from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
@@ -33,7 +38,11 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
   routes.get('/features', managePlans, listQuery({}, byName), async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectFeaturePage(sql, { after: cursor?.[0] ?? '', limit })
-    return listAnswer(c, rows, { limit, position: ({ name }) => [name], item: (feature) => feature })
+    return listAnswer(c, rows, {
+      limit,
+      position: ({ name }) => [name],
+      item: (feature): FeatureItem => feature,
+    })
   })
 
   routes.patch('/plans/:name', managePlans, ...jsonBody(changePlanBody), async (c) => {
@@ -62,7 +71,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
   return routes
 }
 
-const adminPlanAnswer = (plan: Plan) => ({ ...planAnswer(plan), rank: plan.rank })
+const adminPlanAnswer = (plan: Plan): AdminPlanAnswer => ({ ...planAnswer(plan), rank: plan.rank })
 
 /** @throws Problem `not_found`, `validation_failed` */
 function changedPlan(result: PlanOutcome): Plan {

@@ -1,6 +1,11 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { changeSubscriptionBody } from '../../shared/contract.ts'
+import {
+  type BookedSubscriptionAnswer,
+  changeSubscriptionBody,
+  type SubscriptionItem,
+  subscriptionFilters,
+} from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
@@ -19,14 +24,6 @@ interface SubscriptionAdminOptions {
   subscriptions: SubscriptionService
 }
 
-const filters = {
-  plan: z
-    .string()
-    .regex(/^[a-z_]{1,40}$/, { error: 'is not the name of a plan' })
-    .optional(),
-  status: z.enum(['active', 'past_due', 'canceled']).optional(),
-  user_id: z.uuid().optional(),
-}
 const byId = z.tuple([z.string().regex(/^\d{1,18}$/)])
 
 const manageSubscriptions = requireRights({ permissions: { all: ['subscriptions.manage'] } })
@@ -34,7 +31,7 @@ const manageSubscriptions = requireRights({ permissions: { all: ['subscriptions.
 export function createSubscriptionAdminRoutes({ sql, subscriptions }: SubscriptionAdminOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/subscriptions', manageSubscriptions, listQuery(filters, byId), async (c) => {
+  routes.get('/subscriptions', manageSubscriptions, listQuery(subscriptionFilters, byId), async (c) => {
     const { limit, cursor, ...filters } = c.req.valid('query')
     const rows = await selectSubscriptionPage(sql, filters, { before: cursor?.[0], limit })
     return listAnswer(c, rows, { limit, position: ({ id }) => [id], item: subscriptionItem })
@@ -49,14 +46,15 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
       const userId = requireUuid(c.req.param('id')).toLowerCase()
       const { sub: actorId } = requireUser(c.get('user'))
       const result = await subscriptions.book({ userId, plan, periodEndsAt, actorId }, c.get('client'))
-      return c.json({ user_id: userId, ...described(booked(result)) })
+      const answer: BookedSubscriptionAnswer = { user_id: userId, ...described(booked(result)) }
+      return c.json(answer)
     },
   )
 
   return routes
 }
 
-function subscriptionItem(row: SubscriptionRow) {
+function subscriptionItem(row: SubscriptionRow): SubscriptionItem {
   return {
     id: row.id,
     user_id: row.userId,

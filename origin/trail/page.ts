@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { moment } from '../../shared/contract/fields.ts'
 import type { Queryable } from '../database.ts'
 
 /**
@@ -7,12 +8,6 @@ import type { Queryable } from '../database.ts'
  */
 export const createdAt = (sql: Queryable) =>
   sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
-
-/** RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to Postgres. */
-export const moment = z.iso
-  .datetime({ error: 'must be a time in UTC, as in 2026-01-31T12:00:00Z' })
-  .max(27)
-  .refine((text) => !text.startsWith('0000'), { error: 'is out of range' })
 
 /** A row's place in a list, newest first. */
 export const trailPosition = z.tuple([moment, z.string().regex(/^\d{1,18}$/)])

@@ -1,64 +1,19 @@
 import { Hono } from 'hono'
-import { z } from 'zod'
+import { auditLogFilters, loginAttemptFilters, rateLimitLogFilters } from '../../shared/contract.ts'
 import type { OriginEnv } from '../caller.ts'
 import type { Queryable } from '../database.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
 import { requireRights } from '../rights.ts'
-import { moment, type TrailPosition, trailPosition } from './page.ts'
+import { type TrailPosition, trailPosition } from './page.ts'
 import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './queries.ts'
 
 interface TrailRoutesOptions {
   sql: Queryable
 }
 
-const accountId = z.guid().optional()
-const from = moment.optional()
-const to = moment.optional()
-
-const auditLogQuery = listQuery(
-  {
-    user_id: accountId,
-    actor_id: accountId,
-    action: z
-      .string()
-      .max(100)
-      .regex(/^[a-z_]+\.[a-z_]+$/)
-      .optional(),
-    from,
-    to,
-  },
-  trailPosition,
-)
-
-const loginAttemptQuery = listQuery(
-  {
-    email: z.email().max(254).optional(),
-    ip: z.union([z.ipv4(), z.ipv6()], { error: 'is not an address' }).optional(),
-    user_id: accountId,
-    outcome: z.enum(['succeeded', 'failed']).optional(),
-    from,
-    to,
-  },
-  trailPosition,
-)
-
-const rateLimitLogQuery = listQuery(
-  {
-    key: z
-      .string()
-      .min(1)
-      .max(200)
-      .regex(/^\P{Cc}+$/u)
-      .optional(),
-    class: z
-      .string()
-      .regex(/^[a-z_]{1,40}$/)
-      .optional(),
-    from,
-    to,
-  },
-  trailPosition,
-)
+const auditLogQuery = listQuery(auditLogFilters, trailPosition)
+const loginAttemptQuery = listQuery(loginAttemptFilters, trailPosition)
+const rateLimitLogQuery = listQuery(rateLimitLogFilters, trailPosition)
 
 const requireAuditor = requireRights({ permissions: { all: ['audit.read'] } })
 

@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { jobNames } from './jobs.ts'
+import { jobNames } from '../../shared/contract.ts'
 import { jobs, openUpkeepDatabase, type UpkeepDatabase } from './test-upkeep-database.ts'
 
 let db: UpkeepDatabase

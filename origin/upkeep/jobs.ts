@@ -1,15 +1,5 @@
+import type { jobNames } from '../../shared/contract.ts'
 import type { OriginConfig } from '../build.ts'
-
-export const jobNames = [
-  'refresh_views',
-  'make_partitions',
-  'expired_tokens',
-  'rate_limit_logs',
-  'mail_outbox',
-  'login_attempts',
-  'audit_logs',
-  'upkeep_runs',
-] as const
 
 export type JobName = (typeof jobNames)[number]
 

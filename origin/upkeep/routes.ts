@@ -1,9 +1,8 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { UpkeepRunAnswer, UpkeepRunStartedAnswer } from '../../shared/contract.ts'
+import { type UpkeepRunAnswer, type UpkeepRunStartedAnswer, upkeepRunFilters } from '../../shared/contract.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
-import { jobNames } from './jobs.ts'
 import type { UpkeepRun } from './queries.ts'
 import type { UpkeepService } from './service.ts'
 
@@ -11,13 +10,7 @@ interface UpkeepRoutesOptions {
   upkeep: UpkeepService
 }
 
-const runsQuery = listQuery(
-  {
-    job: z.enum(jobNames).optional(),
-    outcome: z.enum(['succeeded', 'failed', 'unfinished']).optional(),
-  },
-  z.tuple([z.string().regex(/^\d{1,18}$/)]),
-)
+const runsQuery = listQuery(upkeepRunFilters, z.tuple([z.string().regex(/^\d{1,18}$/)]))
 
 /** For people who run the product; the policy table asks for their permissions. */
 export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {

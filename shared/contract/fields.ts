@@ -1,0 +1,57 @@
+import { z } from 'zod'
+
+/** Fields that more than one body has. */
+
+export const email = z.email().max(254)
+
+/** In UTF-16 units. Longer ones are not even normalized: NFC takes time that grows with the square of a run of accents. */
+const longestPassword = 1024
+
+/** A password that exists: what it had to be was checked when it was set. */
+export const password = z.string().min(1).max(longestPassword).meta({ format: 'password' })
+
+export const opaqueToken = z.string().min(1).max(512)
+
+/** Counted in code points of NFC, as a person would; the upper bound keeps hashing cheap. */
+export function newPassword(minLength: number) {
+  const maxLength = 256
+  const length = (text: string) => [...text.normalize('NFC')].length
+  return z
+    .string()
+    .max(longestPassword, { abort: true })
+    .refine((text) => length(text) >= minLength, { error: `must have at least ${minLength} characters` })
+    .refine((text) => length(text) <= maxLength, { error: `must have at most ${maxLength} characters` })
+    .meta({ format: 'password', minLength, maxLength })
+}
+
+/** No controls, no line breaks, no half characters, and nothing that turns the direction of the text around it. */
+export const displayable = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u
+
+/** The name of a role, a plan or a feature. */
+const name = /^[a-z][a-z_]{1,39}$/
+
+export const roleName = z.string().regex(name, { error: 'is not the name of a role' })
+export const planName = z.string().regex(name, { error: 'is not the name of a plan' })
+export const featureName = z.string().regex(name, { error: 'is not the name of a feature' })
+
+/** RFC 3339, within what the database can hold. */
+export const time = z.iso
+  .datetime({ offset: true, abort: true })
+  .transform((text) => new Date(text))
+  .refine((at) => at >= new Date('1970-01-01') && at < new Date('9999-01-01'), {
+    error: 'is out of range',
+    abort: true,
+  })
+
+/** RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to Postgres. */
+export const moment = z.iso
+  .datetime({ error: 'must be a time in UTC, as in 2026-01-31T12:00:00Z' })
+  .max(27)
+  .refine((text) => !text.startsWith('0000'), { error: 'is out of range' })
+
+/** A time as answers write it: RFC 3339 in UTC. */
+export const answeredTime = z.iso.datetime()
+
+export const userStatus = z.enum(['active', 'disabled'])
+
+export const bookedStatus = z.enum(['active', 'past_due', 'canceled'])

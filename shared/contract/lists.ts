@@ -1,0 +1,29 @@
+import { z } from 'zod'
+
+const defaultPageSize = 50
+const largestPage = 200
+
+/** How every list is asked for its next page. */
+export const pageParameters = {
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(largestPage)
+    .default(defaultPageSize)
+    .meta({ description: 'How many items a page has.' }),
+  cursor: z
+    .string()
+    .max(1024)
+    .optional()
+    .meta({ description: '`next_cursor` of the page before, with the same filters.' }),
+}
+
+/** One page; `next_cursor` is null on the last one, and otherwise also the `next` of the Link header (RFC 8288). */
+export const listOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item), next_cursor: z.string().nullable() })
+
+export interface ListAnswer<Item> {
+  items: Item[]
+  next_cursor: string | null
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { publicJwkSchema } from '../keys.ts'
+import { tokenAnswer } from './accounts.ts'
+
+/** RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in the form. */
+const clientInForm = { client_id: z.string().optional(), client_secret: z.string().optional() }
+
+export const tokenForm = z.object({
+  grant_type: z.enum(['client_credentials', 'refresh_token']),
+  scope: z.string().optional(),
+  refresh_token: z.string().optional(),
+  ...clientInForm,
+})
+
+/** RFC 7662, section 2.1, and RFC 7009, section 2.1. */
+export const tokenInForm = z.object({
+  token: z.string(),
+  token_type_hint: z.string().optional(),
+  ...clientInForm,
+})
+
+/** RFC 6749, section 5.1; `expires_in` in seconds, `scope` always there. */
+export const serviceTokenAnswer = z
+  .object({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int(),
+    scope: z.string(),
+  })
+  .meta({ id: 'ServiceToken' })
+
+export type ServiceTokenAnswer = z.output<typeof serviceTokenAnswer>
+
+export const oauthTokenAnswer = z.union([serviceTokenAnswer, tokenAnswer])
+
+/** RFC 7662, section 2.2; times in seconds since 1970. */
+const liveToken = z.object({
+  active: z.literal(true),
+  iss: z.string(),
+  sub: z.string(),
+  client_id: z.string(),
+  exp: z.int(),
+  iat: z.int(),
+  token_type: z.literal('Bearer').exactOptional(),
+  aud: z.string().exactOptional(),
+  jti: z.string().exactOptional(),
+  scope: z.string().exactOptional(),
+  username: z.string().exactOptional(),
+})
+
+export type LiveToken = z.output<typeof liveToken>
+
+export const introspectionAnswer = z
+  .discriminatedUnion('active', [z.object({ active: z.literal(false) }), liveToken])
+  .meta({ id: 'Introspection' })
+
+export type IntrospectionAnswer = z.output<typeof introspectionAnswer>
+
+/** A refusal under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has. */
+export const oauthErrorAnswer = z
+  .object({
+    error: z.string(),
+    error_description: z.string(),
+    status: z.int(),
+    code: z.string(),
+    request_id: z.string(),
+  })
+  .meta({ id: 'OAuthError' })
+
+export const jwksAnswer = z.object({ keys: z.array(publicJwkSchema) }).meta({ id: 'Jwks' })
+
+/** RFC 8414. */
+export const authorizationServerAnswer = z
+  .object({
+    issuer: z.url(),
+    token_endpoint: z.url(),
+    introspection_endpoint: z.url(),
+    revocation_endpoint: z.url(),
+    jwks_uri: z.url(),
+    scopes_supported: z.array(z.string()),
+    response_types_supported: z.array(z.string()),
+    grant_types_supported: z.array(z.string()),
+    token_endpoint_auth_methods_supported: z.array(z.string()),
+    introspection_endpoint_auth_methods_supported: z.array(z.string()),
+    revocation_endpoint_auth_methods_supported: z.array(z.string()),
+  })
+  .meta({ id: 'AuthorizationServer' })
+
+export type AuthorizationServerAnswer = z.output<typeof authorizationServerAnswer>

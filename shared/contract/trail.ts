@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { answeredTime, moment } from './fields.ts'
+
+const accountId = z.guid().optional()
+
+/** Included, and not included. */
+const period = { from: moment.optional(), to: moment.optional() }
+
+export const auditLogFilters = {
+  user_id: accountId,
+  actor_id: accountId,
+  action: z
+    .string()
+    .max(100)
+    .regex(/^[a-z_]+\.[a-z_]+$/)
+    .optional(),
+  ...period,
+}
+
+export const loginAttemptFilters = {
+  email: z.email().max(254).optional(),
+  ip: z.union([z.ipv4(), z.ipv6()], { error: 'is not an address' }).optional(),
+  user_id: accountId,
+  outcome: z.enum(['succeeded', 'failed']).optional(),
+  ...period,
+}
+
+export const rateLimitLogFilters = {
+  key: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^\P{Cc}+$/u)
+    .optional(),
+  class: z
+    .string()
+    .regex(/^[a-z_]{1,40}$/)
+    .optional(),
+  ...period,
+}
+
+/** One security event. `user_id` is the account it concerns, `actor_id` the account that did it. Times have microseconds. */
+export const auditLogItem = z
+  .object({
+    id: z.string(),
+    action: z.string(),
+    actor_id: z.uuid().nullable(),
+    user_id: z.uuid().nullable(),
+    session_id: z.uuid().nullable(),
+    ip: z.string().nullable(),
+    user_agent: z.string().nullable(),
+    request_id: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()),
+    created_at: answeredTime,
+  })
+  .meta({ id: 'AuditLog' })
+
+export type AuditLogItem = z.output<typeof auditLogItem>
+
+/** `user_id` is null where the address has no account. */
+export const loginAttemptItem = z
+  .object({
+    id: z.string(),
+    email: z.string(),
+    user_id: z.uuid().nullable(),
+    ip: z.string().nullable(),
+    user_agent: z.string().nullable(),
+    outcome: z.enum(['succeeded', 'failed']),
+    reason: z.string().nullable(),
+    created_at: answeredTime,
+  })
+  .meta({ id: 'LoginAttempt' })
+
+export type LoginAttemptItem = z.output<typeof loginAttemptItem>
+
+/** Requests that one limit refused within some seconds before `created_at`. */
+export const rateLimitLogItem = z
+  .object({
+    id: z.string(),
+    class: z.string(),
+    key: z.string(),
+    method: z.string(),
+    route: z.string(),
+    count: z.int(),
+    created_at: answeredTime,
+  })
+  .meta({ id: 'RateLimitLog' })
+
+export type RateLimitLogItem = z.output<typeof rateLimitLogItem>

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { answeredTime } from './fields.ts'
+
+/** The jobs of the database's upkeep. */
+export const jobNames = [
+  'refresh_views',
+  'make_partitions',
+  'expired_tokens',
+  'rate_limit_logs',
+  'mail_outbox',
+  'login_attempts',
+  'audit_logs',
+  'upkeep_runs',
+] as const
+
+export const upkeepRunFilters = {
+  job: z.enum(jobNames).optional(),
+  outcome: z.enum(['succeeded', 'failed', 'unfinished']).optional(),
+}
+
+/** One run of a job of the database's upkeep. Without an outcome it is under way, or broke off; `slot` is when it was due. */
+export const upkeepRunAnswer = z
+  .object({
+    id: z.string(),
+    job: z.string(),
+    slot: answeredTime,
+    started_at: answeredTime,
+    finished_at: answeredTime.nullable(),
+    rows: z.int(),
+    outcome: z.enum(['succeeded', 'failed']).nullable(),
+    sqlstate: z.string().nullable(),
+  })
+  .meta({ id: 'UpkeepRun' })
+
+export type UpkeepRunAnswer = z.output<typeof upkeepRunAnswer>
+
+export const upkeepRunStartedAnswer = z.object({ id: z.string() }).meta({ id: 'UpkeepRunStarted' })
+
+export type UpkeepRunStartedAnswer = z.output<typeof upkeepRunStartedAnswer>

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { answeredTime, displayable, roleName, userStatus } from './fields.ts'
+
+export const changeRoleBody = z.strictObject({ role: roleName })
+
+/** The reason goes into the audit log alone. */
+export const lockBody = z.strictObject({
+  reason: z.string().trim().min(1).max(500).regex(displayable).optional(),
+})
+
+export const rolePermissionsBody = z.strictObject({ permissions: z.array(z.string().max(80)).max(100) })
+
+export const userFilters = {
+  email_prefix: z
+    .string()
+    .min(1)
+    .max(254)
+    .optional()
+    .meta({ description: 'What the address begins with, in any letter case.' }),
+  role: roleName.optional(),
+  status: userStatus.optional(),
+}
+
+/** An account as people who run the product see it in a list. */
+export const userItem = z
+  .object({
+    id: z.uuid(),
+    email: z.string(),
+    display_name: z.string().nullable(),
+    role: z.string(),
+    status: userStatus,
+    email_verified: z.boolean(),
+    created_at: answeredTime,
+  })
+  .meta({ id: 'UserItem' })
+
+export type UserItem = z.output<typeof userItem>
+
+/** `locked_until` is until when strangers are locked out after failed logins; `status` is what an admin's lock changes. */
+export const userAnswer = z
+  .object({
+    ...userItem.shape,
+    level: z.int(),
+    plan: z.string(),
+    locked_until: answeredTime.nullable(),
+  })
+  .meta({ id: 'User' })
+
+export type UserAnswer = z.output<typeof userAnswer>
+
+export const roleAnswer = z
+  .object({
+    name: z.string(),
+    level: z.int(),
+    description: z.string(),
+    permissions: z.array(z.string()),
+  })
+  .meta({ id: 'Role' })
+
+export type RoleAnswer = z.output<typeof roleAnswer>
+
+export const permissionItem = z
+  .object({ name: z.string(), description: z.string() })
+  .meta({ id: 'Permission' })
+
+export type PermissionItem = z.output<typeof permissionItem>
