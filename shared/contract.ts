@@ -3,10 +3,12 @@
  * by its name. Handlers are checked against what goes out, and the API description is made of both.
  */
 export * from './contract/accounts.ts'
+export * from './contract/health.ts'
 export * from './contract/internal.ts'
 export * from './contract/lists.ts'
 export * from './contract/oauth.ts'
 export * from './contract/plans.ts'
+export * from './contract/problems.ts'
 export * from './contract/reports.ts'
 export * from './contract/trail.ts'
 export * from './contract/upkeep.ts'

@@ -1,14 +1,7 @@
+import type { HealthAnswer, HealthCheck } from './contract/health.ts'
 import { within } from './within.ts'
 
-/** Health answers in the form of draft-inadarei-api-health-check: `warn` serves, but not as it should. */
-export type HealthStatus = 'pass' | 'warn' | 'fail'
-
-export interface HealthCheck {
-  status: HealthStatus
-  /** Milliseconds that the check took. */
-  time_ms?: number
-  detail?: string
-}
+export type { HealthCheck, HealthStatus } from './contract/health.ts'
 
 /** The worst of the checks; `fail` answers 503, so that a load balancer needs to read no body. */
 export function healthResponse(
@@ -17,13 +10,10 @@ export function healthResponse(
 ): Response {
   const statuses = Object.values(checks).map(({ status }) => status)
   const status = statuses.includes('fail') ? 'fail' : statuses.includes('warn') ? 'warn' : 'pass'
-  return Response.json(
-    { status, checks, ...more },
-    {
-      status: status === 'fail' ? 503 : 200,
-      headers: { 'content-type': 'application/health+json', 'cache-control': 'no-store' },
-    },
-  )
+  return Response.json({ ...more, status, checks } satisfies HealthAnswer, {
+    status: status === 'fail' ? 503 : 200,
+    headers: { 'content-type': 'application/health+json', 'cache-control': 'no-store' },
+  })
 }
 
 /** Really asks, and gives up after `timeoutMs`: a check that hangs is a check that failed. */

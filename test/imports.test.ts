@@ -32,7 +32,7 @@ const offenders = (isOffence: (found: Import) => boolean) =>
 const isFrom = (folder: string) => (found: Import) => found.from.startsWith(folder)
 
 /** The packages that run on every runtime the gateway does. */
-const anywhere = /^(hono(\/.*)?|jose|zod|ipaddr\.js|yaml)$/
+const anywhere = /^(hono(\/.*)?|jose|zod|zod-openapi|ipaddr\.js|yaml)$/
 
 const isCore = (file: string) =>
   (file.startsWith('gateway/') && !file.startsWith('gateway/adapters/')) ||

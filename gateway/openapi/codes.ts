@@ -1,0 +1,49 @@
+import type { ErrorCode } from '../../shared/errors.ts'
+import type { Route } from '../policy.ts'
+import type { OperationContract } from './contract.ts'
+
+/** What any request may be told, whatever it asks for. */
+const always: readonly ErrorCode[] = [
+  'bad_request',
+  'client_address_unknown',
+  'rate_limited',
+  'internal_error',
+  'upstream_unreachable',
+  'upstream_timeout',
+]
+
+const ofCallers: readonly ErrorCode[] = [
+  'token_missing',
+  'invalid_token',
+  'claims_stale',
+  'session_ended',
+  'keys_unavailable',
+  'revocations_unavailable',
+]
+
+const ofBodies: readonly ErrorCode[] = ['body_too_large', 'body_timeout']
+
+const ofJson: readonly ErrorCode[] = ['malformed_json', 'unsupported_media_type', 'validation_failed']
+
+/** The refusals of a row that follow from what it asks for; no contract has to name them. */
+export function codesOfRow(route: Route): ErrorCode[] {
+  return [
+    ...always,
+    ...(route.who === 'user' ? ofCallers : []),
+    ...(route.permissions ? (['permission_required'] as const) : []),
+    ...(route.level === undefined ? [] : (['level_required'] as const)),
+    ...(route.features ? (['feature_required'] as const) : []),
+    ...(route.upstream === 'origin' ? (['database_unavailable'] as const) : []),
+    ...(route.path.includes('{') ? (['not_found'] as const) : []),
+  ]
+}
+
+/** Those of what goes in, and those that the contract names. */
+export function codesOfContract({ body, form, query, problems = [] }: OperationContract): ErrorCode[] {
+  return [
+    ...(body ? [...ofJson, ...ofBodies] : []),
+    ...(form ? ofBodies : []),
+    ...(query ? (['query_invalid'] as const) : []),
+    ...problems,
+  ]
+}

@@ -1,0 +1,160 @@
+import { dereference, validate } from '@readme/openapi-parser'
+import { describe, expect, test } from 'vitest'
+import { errors } from '../../shared/errors.ts'
+import type { RouteRow } from '../policy.ts'
+import { routes } from '../routes.ts'
+import { describeApi } from './document.ts'
+
+const fileRow: RouteRow = {
+  method: 'PUT',
+  path: '/v1/orders/{id}',
+  upstream: 'orders',
+  who: 'user',
+  permissions: { any: ['orders.write', 'orders.manage'] },
+  level: 50,
+  limits: ['user', 'address'],
+  deadline_seconds: 5,
+}
+const description = describeApi({ rows: routes, fileRows: [fileRow], version: '1.2.3' })
+/** With what it refers to in place. */
+const whole = (await dereference(structuredClone(description) as never)) as typeof description
+
+function operation(method: string, path: string) {
+  const found = whole.paths?.[path]?.[method.toLowerCase() as 'get']
+  if (!found) throw new Error(`${method} ${path} is not described`)
+  return found
+}
+
+/** Codes by status, as the answer's words name them. */
+const codesOf = (method: string, path: string, status: number): string[] =>
+  [...(operation(method, path).responses?.[status]?.description ?? '').matchAll(/`([a-z_]+)`/g)].map(
+    ([, code]) => String(code),
+  )
+
+describe('the API description', () => {
+  test('is OpenAPI 3.1 to a validator that is not ours', async () => {
+    expect(description.openapi).toMatch(/^3\.1/)
+    const outcome = await validate(structuredClone(description) as never)
+    expect(outcome).toMatchObject({ valid: true })
+  })
+
+  test('has an operation for each row of the policy table, named once', () => {
+    for (const { method, path } of routes) operation(method, path)
+    const ids = routes.map(({ method, path }) => operation(method, path).operationId)
+    expect(new Set(ids).size).toBe(routes.length)
+    expect(ids).not.toContain(undefined)
+  })
+
+  test('is refused for a row without a contract', () => {
+    const row: RouteRow = { ...fileRow, path: '/v1/forgotten' }
+    expect(() => describeApi({ rows: [...routes, row], version: '0' })).toThrow(
+      'PUT /v1/forgotten has no contract',
+    )
+  })
+
+  test('is refused for a contract whose row is gone', () => {
+    const rows = routes.filter(({ path }) => path !== '/v1/plans')
+    expect(() => describeApi({ rows, version: '0' })).toThrow('GET /v1/plans has a contract, but no row')
+  })
+
+  test('tells what a row asks for, in words and for programs', () => {
+    const reports = operation('GET', '/v1/reports')
+    expect(reports.security).toEqual([{ accessToken: [] }])
+    expect(reports).toMatchObject({
+      'x-permissions': { all: ['dashboard.read'] },
+      'x-features': ['premium_dashboard'],
+      'x-limits': ['user'],
+      'x-deadline-seconds': 30,
+      'x-body-bytes': 65_536,
+    })
+    expect(reports.description).toContain('permission `dashboard.read`')
+    expect(reports.description).toContain('feature `premium_dashboard`')
+    expect(codesOf('GET', '/v1/reports', 403)).toEqual(['permission_required', 'feature_required'])
+  })
+
+  test('tells the codes of a body, a query, a path and of what the handler judges', () => {
+    expect(codesOf('PUT', '/admin/users/{id}/role', 403)).toEqual([
+      'permission_required',
+      'escalation_refused',
+    ])
+    expect(codesOf('PUT', '/admin/users/{id}/role', 422)).toEqual(['validation_failed'])
+    expect(codesOf('PUT', '/admin/users/{id}/role', 404)).toEqual(['not_found'])
+    expect(codesOf('GET', '/admin/audit-logs', 400)).toContain('query_invalid')
+    expect(codesOf('GET', '/v1/plans', 401)).toEqual([])
+    expect(codesOf('GET', '/v1/me', 401)).toEqual([
+      'token_missing',
+      'invalid_token',
+      'claims_stale',
+      'session_ended',
+    ])
+  })
+
+  test('names codes of the closed list and no others', () => {
+    const known = Object.keys(errors)
+    for (const { method, path } of routes) {
+      for (const status of Object.keys(operation(method, path).responses ?? {}).filter(
+        (key) => +key >= 400,
+      )) {
+        if (path.startsWith('/oauth/') && +status < 429) continue
+        const codes = codesOf(method, path, +status)
+        expect(codes.length).toBeGreaterThan(0)
+        expect(known).toEqual(expect.arrayContaining(codes))
+      }
+    }
+  })
+
+  test('has the parameters of pages, filters and paths', () => {
+    const parameters = operation('GET', '/admin/users/{id}/sessions').parameters as {
+      name: string
+      in: string
+    }[]
+    expect(parameters.map(({ name, in: place }) => `${place} ${name}`)).toEqual([
+      'path id',
+      'query limit',
+      'query cursor',
+    ])
+    const attempts = operation('GET', '/admin/login-attempts').parameters as { name: string }[]
+    expect(attempts.map(({ name }) => name)).toEqual([
+      'email',
+      'ip',
+      'user_id',
+      'outcome',
+      'from',
+      'to',
+      'limit',
+      'cursor',
+    ])
+  })
+
+  test('has the RateLimit fields on what is counted, and Retry-After on 429', () => {
+    const { responses } = operation('GET', '/v1/me')
+    expect(Object.keys(responses?.[200].headers)).toEqual(['X-Request-Id', 'RateLimit', 'RateLimit-Policy'])
+    expect(Object.keys(responses?.[429].headers)).toContain('Retry-After')
+    expect(Object.keys(operation('GET', '/health').responses?.[200].headers)).toEqual(['X-Request-Id'])
+  })
+
+  test('has a row of a policy file as far as the row goes', () => {
+    const bare = operation('PUT', '/v1/orders/{id}')
+    expect(bare).toMatchObject({
+      tags: ['Services'],
+      'x-permissions': { any: ['orders.write', 'orders.manage'] },
+      'x-level': 50,
+      'x-limits': ['user', 'address'],
+      'x-deadline-seconds': 5,
+    })
+    expect(bare.requestBody).toBeUndefined()
+    expect(codesOf('PUT', '/v1/orders/{id}', 403)).toEqual(['permission_required', 'level_required'])
+    expect(bare.responses?.default).toEqual({ description: 'What the service answers.' })
+  })
+
+  test('says what a body may hold: no field beside those, passwords of a length', () => {
+    const body = operation('POST', '/auth/register').requestBody as {
+      content: Record<string, { schema: object }>
+    }
+    expect(body.content['application/json']?.schema).toMatchObject({
+      additionalProperties: false,
+      required: ['email', 'password'],
+      properties: { password: { format: 'password', minLength: 8, maxLength: 256 } },
+    })
+  })
+})

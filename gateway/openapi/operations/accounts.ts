@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import {
+  acceptedAnswer,
+  changePasswordBody,
+  cookieTokenAnswer,
+  forgotPasswordBody,
+  loginBody,
+  logoutBody,
+  meAnswer,
+  refreshBody,
+  registerBody,
+  resetPasswordBody,
+  sessionsAnswer,
+  tokenAnswer,
+  verifyEmailBody,
+} from '../../../shared/contract.ts'
+import type { OperationContract, Subject } from '../contract.ts'
+import { done, ok } from './answers.ts'
+
+/** The least that an origin may be configured to ask for. */
+const shortestMinimum = 8
+
+const minimum =
+  'A password has at least `PASSWORD_MIN_LENGTH` characters, 12 unless the deployment says otherwise; what is easily guessed, ' +
+  'or contains the address, is refused with the reason.'
+
+const tokens: OperationContract['answers'] = {
+  200: {
+    description: 'The tokens; in cookie mode without the refresh token, which is in its cookie.',
+    schema: z.union([tokenAnswer, cookieTokenAnswer]),
+    headers: ['Set-Cookie'],
+  },
+}
+
+export const signingIn: Subject = {
+  name: 'Signing in',
+  description:
+    'Accounts, tokens and passwords. An access token lives 15 minutes, a refresh token is spent by its use.',
+  operations: {
+    'POST /auth/register': {
+      id: 'register',
+      summary: 'Register an account',
+      description: `The answer is the same whether or not the address was free: its owner gets a mail. ${minimum}`,
+      body: registerBody(shortestMinimum),
+      answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
+      problems: ['overloaded'],
+    },
+    'POST /auth/email/verify': {
+      id: 'verifyEmail',
+      summary: 'Verify an address by the mailed link',
+      body: verifyEmailBody,
+      answers: done('The address is verified.'),
+      problems: ['link_invalid'],
+    },
+    'POST /auth/login': {
+      id: 'login',
+      summary: 'Log in',
+      description:
+        'Unknown, wrong, locked and disabled look alike. With `"token_delivery": "cookie"` the refresh token goes into a cookie that ' +
+        'no script reads.',
+      body: loginBody,
+      answers: tokens,
+      problems: ['invalid_credentials', 'email_unverified', 'overloaded'],
+    },
+    'POST /auth/refresh': {
+      id: 'refresh',
+      summary: 'Spend a refresh token for new tokens',
+      description:
+        'Within 10 seconds the same token gets the same successor: two tabs, a lost reply or a retry break nothing. Later it is a stolen ' +
+        'one, and its session ends.',
+      body: refreshBody,
+      answers: tokens,
+      problems: ['refresh_invalid', 'refresh_reused', 'origin_not_allowed'],
+      credential: 'refreshCookie',
+    },
+    'POST /auth/logout': {
+      id: 'logout',
+      summary: 'End the session, or all of them',
+      body: logoutBody,
+      answers: done('The session has ended.'),
+      problems: ['origin_not_allowed'],
+      credential: 'refreshCookie',
+    },
+    'POST /auth/password': {
+      id: 'changePassword',
+      summary: 'Change the own password',
+      description: `Ends all other sessions. ${minimum}`,
+      body: changePasswordBody(shortestMinimum),
+      answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
+      problems: ['overloaded'],
+    },
+    'POST /auth/password/forgot': {
+      id: 'forgotPassword',
+      summary: 'Ask for a link to set a new password',
+      description: 'The answer is the same whether or not the address has an account.',
+      body: forgotPasswordBody,
+      answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
+    },
+    'POST /auth/password/reset': {
+      id: 'resetPassword',
+      summary: 'Set a new password by the mailed link',
+      description: `Ends all sessions and unlocks the account. ${minimum}`,
+      body: resetPasswordBody(shortestMinimum),
+      answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
+      problems: ['link_invalid', 'overloaded'],
+    },
+  },
+}
+
+export const ownAccount: Subject = {
+  name: 'Own account',
+  description: 'What somebody signed in asks for on their own behalf.',
+  operations: {
+    'GET /v1/me': {
+      id: 'readMe',
+      summary: 'Who am I, and what may I do?',
+      answers: ok('Profile, role, permissions, plan and features.', meAnswer),
+      problems: ['not_found'],
+    },
+    'GET /auth/sessions': {
+      id: 'listOwnSessions',
+      summary: 'My live sessions',
+      answers: ok('The sessions.', sessionsAnswer),
+    },
+    'DELETE /auth/sessions': {
+      id: 'endOtherSessions',
+      summary: 'End all my other sessions',
+      answers: done('They have ended.'),
+    },
+    'DELETE /auth/sessions/{id}': {
+      id: 'endOwnSession',
+      summary: 'End one of my sessions',
+      answers: done('It has ended.'),
+    },
+  },
+}

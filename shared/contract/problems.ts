@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { type ErrorCode, errors } from '../errors.ts'
+
+/** Where in a body, by a JSON pointer (RFC 6901), and what is wrong there. */
+const bodyFaults = z.array(z.object({ pointer: z.string(), detail: z.string() }))
+
+/** What a refusal says beside the members that every refusal has. */
+const members: Partial<Record<ErrorCode, z.ZodRawShape>> = {
+  bad_request: { detail: z.string().exactOptional() },
+  query_invalid: { errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).exactOptional() },
+  validation_failed: { errors: bodyFaults },
+  body_too_large: { limit_bytes: z.int().exactOptional() },
+  rate_limited: { 'violated-policies': z.array(z.string()) },
+  permission_required: {
+    required_permissions: z.union([
+      z.object({ all: z.array(z.string()) }),
+      z.object({ any: z.array(z.string()) }),
+    ]),
+  },
+  level_required: { required_level: z.int() },
+  scope_required: { required_scope: z.string() },
+  feature_required: {
+    required_feature: z.string(),
+    current_plan: z.string(),
+    /** null where no plan has it; missing where the plans are not known at this moment. */
+    minimum_plan: z.string().nullable().exactOptional(),
+    upgrade_url: z.url().exactOptional(),
+  },
+  escalation_refused: { reason: z.string() },
+}
+
+const pascalCase = (code: string) =>
+  code.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+function problemSchema(code: ErrorCode) {
+  const { status, title } = errors[code]
+  return z
+    .object({
+      type: z.string(),
+      title: z.string(),
+      status: z.literal(status),
+      code: z.literal(code),
+      request_id: z.string(),
+      ...members[code],
+    })
+    .meta({ id: `${pascalCase(code)}Problem`, description: title })
+}
+
+const schemas = new Map<ErrorCode, ReturnType<typeof problemSchema>>()
+
+/** problem+json (RFC 9457) of a code, the same schema for each that asks. */
+export function problemAnswer(code: ErrorCode) {
+  const schema = schemas.get(code) ?? problemSchema(code)
+  schemas.set(code, schema)
+  return schema
+}

@@ -1,0 +1,84 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { describeApi } from '../gateway/openapi/document.ts'
+import { routes } from '../gateway/routes.ts'
+
+/** Holds answers against the API description as a client would that was generated from it, only that no member may go unmentioned. */
+export function createDescribed() {
+  const description = closed(describeApi({ rows: routes, version: '0' })) as ReturnType<typeof describeApi>
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  ajv.addSchema({ $id: 'api', ...description })
+
+  /** The operation's answers, by status. */
+  function responsesOf(method: string, path: string): Record<string, { $ref?: string }> {
+    const responses = description.paths?.[path]?.[method.toLowerCase() as 'get']?.responses
+    if (!responses) throw new Error(`${method} ${path} is not described`)
+    return responses
+  }
+
+  return {
+    /**
+     * @param path as the policy table has it
+     * @returns what of the answer is not as described; empty where all is
+     */
+    async faults(method: string, path: string, answer: Response): Promise<string[]> {
+      const described = responsesOf(method, path)[answer.status]
+      if (!described) return [`status ${answer.status}: ${await answer.text()}`]
+      const [, , , sharedName] = described.$ref?.split('/') ?? []
+      const at = sharedName
+        ? ['components', 'responses', sharedName]
+        : ['paths', path, method.toLowerCase(), 'responses', `${answer.status}`]
+      const { headers = {}, content } = nodeAt(description, at)
+      const undescribed = toldHeaders.filter((name) => answer.headers.has(name) && !(name in headers))
+      const missing = promisedHeaders(answer.status).filter(
+        (name) => name in headers && !answer.headers.has(name),
+      )
+      return [
+        ...undescribed.map((name) => `header ${name} is not described`),
+        ...missing.map((name) => `header ${name} is missing`),
+        ...(await bodyFaults(at, content, answer)),
+      ]
+    },
+  }
+
+  async function bodyFaults(
+    at: string[],
+    content: Record<string, unknown> | undefined,
+    answer: Response,
+  ): Promise<string[]> {
+    const text = await answer.text()
+    if (!content) return text === '' ? [] : [`a body that is not described: ${text}`]
+    const mediaType = answer.headers.get('content-type')?.split(';')[0] ?? 'none'
+    if (!content[mediaType]) return [`media type ${mediaType}`]
+    const pointer = [...at, 'content', mediaType, 'schema'].map(escapeForPointer).join('/')
+    const isValid = ajv.compile({ $ref: `api#/${pointer}` })
+    if (isValid(JSON.parse(text))) return []
+    return [`${ajv.errorsText(isValid.errors)} in ${text}`]
+  }
+}
+
+/** Those of an answer that say something about the request; the others are the same on all. */
+const toldHeaders = ['Link', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Set-Cookie', 'WWW-Authenticate']
+
+/** What is always there, where it is described at all. */
+function promisedHeaders(status: number): string[] {
+  const ofLimits = status < 400 || status === 429 ? ['RateLimit', 'RateLimit-Policy'] : []
+  return ['X-Request-Id', 'Retry-After', ...ofLimits]
+}
+
+function nodeAt(root: object, path: readonly string[]) {
+  const step = (node: unknown, key: string) => (node as Record<string, unknown>)[key]
+  return path.reduce(step, root) as { content?: Record<string, unknown>; headers?: Record<string, unknown> }
+}
+
+const escapeForPointer = (key: string) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'))
+
+/** An object schema that lists its members, and says nothing of others, here has no others. */
+function closed(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(closed)
+  if (typeof node !== 'object' || node === null) return node
+  const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, closed(value)]))
+  const isOpenObject = copy.type === 'object' && copy.properties && copy.additionalProperties === undefined
+  return isOpenObject ? { ...copy, additionalProperties: false } : copy
+}
