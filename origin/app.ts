@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
-import { Problem, problemResponse } from '../shared/errors.ts'
+import { type ErrorCode, Problem, problemResponse } from '../shared/errors.ts'
 import type { OpenAssertion } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import { requestLog } from '../shared/request-log.ts'
@@ -15,6 +15,8 @@ import { isDatabaseUnavailable } from './database.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { createGatewayRoutes } from './internal/gateway-routes.ts'
 import { createInternalRoutes } from './internal/routes.ts'
+import type { AnsweredRequest } from './metrics/events.ts'
+import { measureRequests } from './metrics/measure-requests.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
@@ -46,6 +48,9 @@ interface OriginOptions {
   gateways: Parameters<typeof createGatewayRoutes>[0]
   internal: Parameters<typeof createInternalRoutes>[0]
   openAssertion: OpenAssertion
+  onAnswered?: (request: AnsweredRequest) => void
+  /** Told the code of every problem that is answered. */
+  onRefused?: (code: ErrorCode) => void
   log: Log
 }
 
@@ -80,9 +85,10 @@ const noStore = createMiddleware(async function noStore(c, next) {
 
 /** The service that owns the accounts. Answers the gateway, services by their credentials, and health and public keys to anyone. */
 export function createOrigin(options: OriginOptions) {
-  const { openAssertion, log } = options
+  const { openAssertion, onAnswered = () => {}, onRefused = () => {}, log } = options
   const app = new Hono<OriginEnv>()
 
+  app.use(measureRequests(onAnswered))
   app.use(requestLog(log, (path) => path.startsWith('/internal/gateway/')))
   app.route('/', createHealthRoutes(options.health))
   app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
@@ -119,6 +125,7 @@ export function createOrigin(options: OriginOptions) {
   app.onError((error, c) => {
     const problem = toProblem(error)
     const { code, cause } = problem
+    onRefused(code)
     const fields = { request_id: c.get('requestId'), code }
     if (code === 'overloaded') log.warn(fields, 'request shed')
     else if (problem.status >= 500) log.error({ ...fields, err: error }, 'request failed')

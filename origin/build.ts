@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import { serviceAudience } from '../shared/claims.ts'
 import type { Config } from '../shared/config.ts'
 import { createAssertionOpener, gatewayAudience } from '../shared/identity.ts'
@@ -22,6 +23,11 @@ import { createMessages } from './mail/messages.ts'
 import { createOutbox } from './mail/outbox.ts'
 import { startRelay } from './mail/relay.ts'
 import { createMail } from './mail/service.ts'
+import { createEventMetrics } from './metrics/events.ts'
+import { measureQueries } from './metrics/measured-sql.ts'
+import { selectSharedState } from './metrics/queries.ts'
+import { logSlowQueries } from './metrics/slow-queries.ts'
+import { createStateMetrics } from './metrics/state.ts'
 import { requireNewestSchema } from './migrate.ts'
 import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/service-token.ts'
@@ -53,6 +59,8 @@ export type OriginConfig = Config<(typeof originVariables)[number]>
  * @throws Error where the schema is not the one this code knows, or there is no signing key in production
  */
 export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: () => boolean) {
+  const registry = new Registry()
+  const events = createEventMetrics(registry)
   const connect = (poolMax: number, statementSeconds: number) =>
     createDatabase({
       url: config.DATABASE_URL,
@@ -62,7 +70,12 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
       statementSeconds,
       log,
     })
-  const sql = connect(config.DATABASE_POOL_MAX, config.DATABASE_STATEMENT_SECONDS)
+  const pooled = connect(config.DATABASE_POOL_MAX, config.DATABASE_STATEMENT_SECONDS)
+  const logSlow = logSlowQueries(log, config.DATABASE_SLOW_MS)
+  const { sql, load: poolLoad } = measureQueries(pooled, (query) => {
+    events.queryEnded(query)
+    logSlow(query)
+  })
   await requireNewestSchema(sql)
 
   const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
@@ -72,7 +85,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
   const keyUpkeep = startKeyUpkeep({ takeStep: keyService.takeStep, ring: keys, log })
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
-  const outbox = createOutbox({ sql, sealing, mailer, log })
+  const outbox = createOutbox({ sql, sealing, mailer, log, onTry: events.mailTried })
   const mail = createMail(createMessages(config.FRONTEND_URL), outbox, { nudge: () => relay.nudge() })
   const linkTokens = createLinkTokens(mail)
   const relay = startRelay({
@@ -83,7 +96,11 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     log,
   })
 
-  const pool = createWorkerPool({ threads: config.PASSWORD_HASH_THREADS, queue: config.PASSWORD_HASH_QUEUE })
+  const pool = createWorkerPool({
+    threads: config.PASSWORD_HASH_THREADS,
+    queue: config.PASSWORD_HASH_QUEUE,
+    onTask: events.passwordTaskEnded,
+  })
   const hasher = await createPasswordHasher({
     pool,
     digestKey: config.PASSWORD_DIGEST_KEY,
@@ -114,6 +131,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     absoluteSeconds: config.SESSION_SECONDS,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
     perUser: config.SESSIONS_PER_USER,
+    onRefresh: events.refreshEnded,
   })
   const refreshCookie = createRefreshCookie({
     origins: [new URL(issuer).origin, ...config.CORS_ORIGINS],
@@ -129,6 +147,8 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     linkTokens,
     mail,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
+    onRegistration: events.registrationEnded,
+    onLogin: events.loginEnded,
   })
   const oauth = createOAuthService({
     sql,
@@ -147,18 +167,35 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     redisUrl: config.REDIS_URL,
     keyPrefix: config.REDIS_KEY_PREFIX,
     lifeSeconds,
+    onPublished: events.revocationsPublished,
     log,
   })
 
   const jobs = upkeepJobs(config)
   // A pool of one says that the database takes one connection, as the embedded one does: upkeep has to share it.
   const upkeepSql = config.DATABASE_POOL_MAX > 1 ? connect(1, runSeconds) : sql
-  const runner = createUpkeepRunner({ sql: upkeepSql, log })
+  const runner = createUpkeepRunner({ sql: upkeepSql, log, onRun: events.upkeepEnded })
   const upkeepScheduler = await startUpkeepScheduler({ sql, jobs, runner, log })
+
+  const { redis } = revocations
+  createStateMetrics({
+    registry,
+    poolLoad,
+    passwordQueue: () => ({ length: pool.waiting(), limit: config.PASSWORD_HASH_QUEUE }),
+    isRedisUp: redis && (() => redis.status === 'ready'),
+    readShared: () =>
+      selectSharedState(
+        sql,
+        jobs.map(({ name }) => name),
+      ),
+    log,
+  })
 
   const assertionKeys = config.ASSERTION_PUBLIC_JWKS.keys
   const app = createOrigin({
     log,
+    onAnswered: events.requestAnswered,
+    onRefused: events.requestRefused,
     gateways: {
       plans: { sql },
       refusals: { sql, log },
@@ -179,9 +216,9 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
       audience: 'origin',
       onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
     }),
-    health: { sql, isStopping },
+    health: { sql, poolLoad, askRedis: redis && (() => redis.ping()), isStopping },
     wellKnown: { keys, issuer },
-    oauth: { oauth, log },
+    oauth: { oauth, onRefused: events.requestRefused, log },
     auth: { auth, refreshCookie, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
     passwords: {
@@ -206,6 +243,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
   return {
     app,
     sql,
+    registry,
     async close() {
       upkeepScheduler.stop()
       await keyUpkeep.stop()

@@ -1,5 +1,7 @@
 import { configFromEnvironment } from '../shared/node/environment.ts'
 import { createLog } from '../shared/node/log.ts'
+import { serveMetrics } from '../shared/node/metrics-server.ts'
+import { collectProcessMetrics } from '../shared/node/process-metrics.ts'
 import { serveUntilStopped } from '../shared/node/serve.ts'
 import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
@@ -13,6 +15,16 @@ const origin = await buildOrigin(config, log, () => stopping).catch((error: Erro
   process.exit(1)
 })
 
+const { registry } = origin
+collectProcessMetrics(registry, 'origin')
+const metrics = await serveMetrics({
+  hostname: config.METRICS_HOST,
+  port: config.ORIGIN_METRICS_PORT,
+  registry,
+  health: () => origin.app.request('/health'),
+  log,
+})
+
 await serveUntilStopped({
   fetch: origin.app.fetch,
   hostname: config.HOST,
@@ -23,5 +35,8 @@ await serveUntilStopped({
   onStopping: () => {
     stopping = true
   },
-  onStopped: origin.close,
+  onStopped: async () => {
+    await origin.close()
+    await metrics.close()
+  },
 })

@@ -59,6 +59,7 @@ export const variables = {
   HOST: z.string().min(1).default('127.0.0.1'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   DRAIN_SECONDS: seconds(1, 300).default(25),
+  METRICS_HOST: z.string().min(1).default('127.0.0.1'),
 
   ISSUER_URL: url('http', 'https').default('http://127.0.0.1:8080'),
   ACCESS_TOKEN_AUDIENCE: z
@@ -72,6 +73,7 @@ export const variables = {
   JWKS_CACHE_SECONDS: seconds(1, 86_400).default(300),
 
   GATEWAY_PORT: port.default(8080),
+  GATEWAY_METRICS_PORT: port.optional(),
   POLICY_FILE: z.string().min(1).optional(),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
@@ -87,11 +89,13 @@ export const variables = {
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
 
   ORIGIN_PORT: port.default(8081),
+  ORIGIN_METRICS_PORT: port.optional(),
   DATABASE_URL: url('postgres', 'postgresql'),
   DATABASE_POOL_MAX: count(1, 1000).default(50),
   DATABASE_IDLE_SECONDS: seconds(1, 86_400).default(30),
   DATABASE_CONNECT_SECONDS: seconds(1, 300).default(10),
   DATABASE_STATEMENT_SECONDS: seconds(1, 3600).default(30),
+  DATABASE_SLOW_MS: count(1, 3_600_000).default(500),
   ASSERTION_PUBLIC_JWKS: json.pipe(z.object({ keys: z.array(publicJwkSchema).min(1) })),
   KEY_ENCRYPTION_KEY: secret,
   PASSWORD_DIGEST_KEY: secret,
@@ -156,6 +160,7 @@ const ownPrefixes = [
   'LOGIN_ATTEMPT_',
   'RATE_LIMIT_LOG_',
   'MAIL_',
+  'METRICS_',
   'ASSERTION_',
   'ACCESS_TOKEN_',
   'REFRESH_TOKEN_',

@@ -186,6 +186,7 @@ export async function createWorld({
     originConfig,
     gatewayConfig,
     sql: origin.sql,
+    originRegistry: origin.registry,
     /** Straight to the origin, around the gateway. */
     origin: origin.app,
     originFetch: (path: string, init?: RequestInit) => origin.app.request(bases.origin + path, init),

@@ -13,7 +13,7 @@ import type { Device, DeviceTokens } from './device-tokens.ts'
 import type { Lockout } from './lockout.ts'
 import { holdPassword, strangers } from './lockout-queries.ts'
 import { holdUntoldOwner, insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
-import { judgeLogin } from './rules.ts'
+import { judgeLogin, type LoginOutcome } from './rules.ts'
 
 interface AuthOptions {
   sql: Sql
@@ -24,6 +24,9 @@ interface AuthOptions {
   linkTokens: LinkTokens
   mail: Mail
   requireVerifiedEmail: boolean
+  /** Told after the commit, as `onLogin` is. */
+  onRegistration?: (outcome: 'registered' | 'address_taken') => void
+  onLogin?: (outcome: LoginOutcome) => void
 }
 
 interface Registration {
@@ -49,6 +52,7 @@ export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(options: AuthOptions) {
   const { sql, passwords, lockout, sessions, deviceTokens, linkTokens, mail, requireVerifiedEmail } = options
+  const { onRegistration = () => {}, onLogin = () => {} } = options
 
   return {
     /**
@@ -59,7 +63,7 @@ export function createAuthService(options: AuthOptions) {
      */
     async register({ email, password, displayName }: Registration, client: Client): Promise<void> {
       const passwordHash = await passwords.hashNew(password, { email, field: '/password' })
-      await sql.begin(async (transaction) => {
+      const outcome = await sql.begin(async (transaction) => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
         if (!userId) {
           const owner = await holdUntoldOwner(transaction, email)
@@ -72,13 +76,15 @@ export function createAuthService(options: AuthOptions) {
             client,
             details,
           })
-          return
+          return 'address_taken' as const
         }
         await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, client })
         await insertSubscription(transaction, userId, 'free')
         await linkTokens.sendVerification(transaction, { userId, email })
+        return 'registered' as const
       })
       mail.nudge()
+      onRegistration(outcome)
     },
 
     /**
@@ -136,6 +142,7 @@ export function createAuthService(options: AuthOptions) {
         }
       })
 
+      onLogin(outcome)
       if (!opened) {
         mail.nudge()
         throw new Problem(outcome === 'email_unverified' ? 'email_unverified' : 'invalid_credentials', {

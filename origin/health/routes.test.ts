@@ -8,6 +8,8 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+const poolLoad = () => ({ max: 10, inUse: 3, waiting: 2 })
+
 const paths = ['/live', '/ready', '/health'] as const
 
 describe.each(paths)('GET %s', (path) => {
@@ -30,7 +32,7 @@ describe('GET /ready', () => {
   })
 
   test('503: from the moment a stop is asked for, while it lives on', async () => {
-    const routes = createHealthRoutes({ sql: world.sql, isStopping: () => true })
+    const routes = createHealthRoutes({ sql: world.sql, poolLoad, isStopping: () => true })
     const ready = await routes.request('/ready')
     expect(ready.status).toBe(503)
     expect(await ready.json()).toMatchObject({
@@ -44,9 +46,34 @@ describe('GET /ready', () => {
 describe('GET /health', () => {
   test('200: pool, memory in bytes and uptime in seconds', async () => {
     expect(await (await world.originFetch('/health')).json()).toMatchObject({
-      pool: { max: 10 },
-      memory: { rss_bytes: expect.any(Number) },
+      pool: { max: 10, in_use: expect.any(Number), waiting: expect.any(Number) },
+      memory: {
+        rss_bytes: expect.any(Number),
+        heap_used_bytes: expect.any(Number),
+        limit_bytes: expect.any(Number),
+      },
       uptime_seconds: expect.any(Number),
     })
+  })
+
+  test('200: how much of the pool is taken, and who waits for it', async () => {
+    const answer = await createHealthRoutes({ sql: world.sql, poolLoad }).request('/health')
+    expect(await answer.json()).toMatchObject({ pool: { max: 10, in_use: 3, waiting: 2 } })
+  })
+
+  test('200: Redis is asked where there is one, and warns where it does not answer', async () => {
+    const answering = createHealthRoutes({ sql: world.sql, poolLoad, askRedis: async () => 'PONG' })
+    expect(await (await answering.request('/health')).json()).toMatchObject({
+      status: 'pass',
+      checks: { redis: { status: 'pass' } },
+    })
+    const lost = createHealthRoutes({
+      sql: world.sql,
+      poolLoad,
+      askRedis: () => Promise.reject(new Error('Connection is closed.')),
+    })
+    const answer = await lost.request('/health')
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ status: 'warn', checks: { redis: { status: 'warn' } } })
   })
 })

@@ -1,20 +1,32 @@
 import { Hono } from 'hono'
 import { check, healthResponse } from '../../shared/health.ts'
+import { memoryLimitBytes } from '../../shared/node/process-metrics.ts'
 import type { OriginEnv } from '../caller.ts'
 import type { Sql } from '../database.ts'
+import type { PoolLoad } from '../metrics/measured-sql.ts'
 
 interface HealthRoutesOptions {
   sql: Sql
+  poolLoad: () => PoolLoad
+  /** Asks Redis, where revocations are published there. */
+  askRedis?: (() => Promise<unknown>) | undefined
   isStopping?: (() => boolean) | undefined
 }
 
-export function createHealthRoutes({ sql, isStopping = () => false }: HealthRoutesOptions) {
+export function createHealthRoutes(options: HealthRoutesOptions) {
+  const { sql, poolLoad, askRedis, isStopping = () => false } = options
   const routes = new Hono<OriginEnv>()
 
   const checks = async () => ({
     instance: isStopping() ? { status: 'fail' as const, detail: 'stopping' } : { status: 'pass' as const },
     database: await check(() => sql`select 1`),
   })
+
+  /** Without Redis gateways read the feed of revocations: news comes later, so this warns and does not fail. */
+  async function redisCheck(ask: () => Promise<unknown>) {
+    const { status, ...more } = await check(ask)
+    return { ...more, status: status === 'pass' ? ('pass' as const) : ('warn' as const) }
+  }
 
   /** Is the process there? Asks nobody. */
   routes.get('/live', () => healthResponse({}))
@@ -23,13 +35,19 @@ export function createHealthRoutes({ sql, isStopping = () => false }: HealthRout
   routes.get('/ready', async () => healthResponse(await checks()))
 
   /** How is it doing? Bytes and seconds. The origin stands on the inner network, so this may say more. */
-  routes.get('/health', async () =>
-    healthResponse(await checks(), {
-      pool: { max: sql.options.max },
-      memory: { rss_bytes: process.memoryUsage.rss() },
-      uptime_seconds: Math.round(process.uptime()),
-    }),
-  )
+  routes.get('/health', async () => {
+    const [asked, redis] = await Promise.all([checks(), askRedis && redisCheck(askRedis)])
+    const { max, inUse, waiting } = poolLoad()
+    const { rss, heapUsed } = process.memoryUsage()
+    return healthResponse(
+      { ...asked, ...(redis && { redis }) },
+      {
+        pool: { max, in_use: inUse, waiting },
+        memory: { rss_bytes: rss, heap_used_bytes: heapUsed, limit_bytes: memoryLimitBytes() },
+        uptime_seconds: Math.round(process.uptime()),
+      },
+    )
+  })
 
   return routes
 }

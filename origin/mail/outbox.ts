@@ -15,6 +15,8 @@ interface OutboxOptions {
   sealing: Sealing
   mailer: Pick<Mailer, 'send'>
   log: Log
+  /** Told how each try ended. */
+  onTry?: (outcome: 'delivered' | 'postponed' | 'given_up') => void
 }
 
 export type Outbox = ReturnType<typeof createOutbox>
@@ -26,7 +28,7 @@ export type Outbox = ReturnType<typeof createOutbox>
  * the mail and before the row is gone leaves it to be sent once more. The copy has the same Message-ID and the same link, which
  * works once; the other order would lose mails instead.
  */
-export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
+export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: OutboxOptions) {
   function openBody(recipient: string, sealedBody: Uint8Array): string {
     try {
       return sealing.open(bodyName(recipient), sealedBody)
@@ -53,6 +55,7 @@ export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
       return false
     }
     await deleteMail(sql, id)
+    onTry('delivered')
     log.debug({ mail_id: id, attempts, age_seconds: Math.round(ageSeconds) }, 'mail delivered')
     return true
   }
@@ -67,6 +70,7 @@ export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
     switch (verdict.kind) {
       case 'retry':
         await postponeMail(sql, { id, attempts, lastError, waitSeconds: verdict.waitSeconds })
+        onTry('postponed')
         log.warn(
           { mail_id: id, attempts, reason: lastError, retry_seconds: verdict.waitSeconds },
           'mail not delivered',
@@ -74,6 +78,7 @@ export function createOutbox({ sql, sealing, mailer, log }: OutboxOptions) {
         break
       case 'give_up':
         await parkMail(sql, { id, attempts, lastError })
+        onTry('given_up')
         log.error(
           { mail_id: id, recipient_domain: domainOf(recipient), attempts, reason: lastError },
           'mail given up',

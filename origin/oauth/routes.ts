@@ -3,12 +3,14 @@ import type { Log } from '../../shared/log.ts'
 import type { Client, OriginEnv } from '../caller.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'
-import { OAuthError, oauthErrorResponse } from './errors.ts'
+import { OAuthError, type OAuthErrorCode, oauthErrorResponse } from './errors.ts'
 import { type Form, readForm } from './form.ts'
 import type { OAuthService } from './service.ts'
 
 interface OAuthRoutesOptions {
   oauth: OAuthService
+  /** Told the code of every refusal in OAuth's form. */
+  onRefused?: (code: OAuthErrorCode) => void
   log: Log
 }
 
@@ -25,7 +27,7 @@ type Grant = (request: OAuthRequest) => Promise<object>
  * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A request is believed by the client
  * credentials in it, so that no assertion is needed.
  */
-export function createOAuthRoutes({ oauth, log }: OAuthRoutesOptions) {
+export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   async function read(c: Context<OriginEnv>): Promise<OAuthRequest> {
@@ -79,6 +81,7 @@ export function createOAuthRoutes({ oauth, log }: OAuthRoutesOptions) {
   /** A refusal in the form that OAuth clients read. What is no refusal of ours is for the app to answer. */
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
+    onRefused(error.code)
     log.info({ request_id: c.get('requestId'), code: error.code, reason: error.cause }, 'request refused')
     return oauthErrorResponse(error, c.get('requestId'))
   })

@@ -11,6 +11,8 @@ interface WorkerPoolOptions {
   threads: number
   /** Tasks that may wait for a thread; beyond that they are refused. */
   queue: number
+  /** Told of each task; its seconds have the wait for a thread in them. */
+  onTask?: (ended: { task: string; seconds: number; shed: boolean }) => void
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a module's functions take what they take.
@@ -23,7 +25,7 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
  *
  * A flood of logins fills the queue and is shed, instead of being served late and starving everything else.
  */
-export function createWorkerPool({ threads, queue }: WorkerPoolOptions) {
+export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPoolOptions) {
   const pool = new Piscina({ minThreads: 1, maxThreads: threads, maxQueue: queue, idleTimeout: idleMs })
 
   return {
@@ -37,15 +39,22 @@ export function createWorkerPool({ threads, queue }: WorkerPoolOptions) {
         name: Name,
         task: Parameters<Module[Name]>[0],
       ): Promise<ReturnType<Module[Name]>> {
+        const startedAt = performance.now()
+        let shed = false
         try {
           return await pool.run(task, { filename: module.href, name })
         } catch (cause) {
-          if (cause instanceof Error && cause.message === queueFull)
-            throw new Problem('overloaded', { cause })
+          shed = cause instanceof Error && cause.message === queueFull
+          if (shed) throw new Problem('overloaded', { cause })
           throw cause
+        } finally {
+          onTask({ task: name, seconds: (performance.now() - startedAt) / 1000, shed })
         }
       }
     },
+
+    /** Tasks that wait for a thread right now. */
+    waiting: () => pool.queueSize,
 
     close: () => pool.close(),
   }

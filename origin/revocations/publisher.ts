@@ -4,11 +4,13 @@ import { within } from '../../shared/within.ts'
 import type { Sql } from '../database.ts'
 import { lockUnpublished, markPublished, type UnpublishedRevocation } from './queries.ts'
 
-interface PublisherOptions {
+export interface PublisherOptions {
   sql: Sql
   redis: Redis
   keyPrefix: string
   lifeSeconds: number
+  /** Told of those that the stream has now: the seconds since the cause of each, by our clock. */
+  onPublished?: ((lags: readonly number[]) => void) | undefined
 }
 
 /** Rows a transaction. */
@@ -24,7 +26,8 @@ const redisTimeoutMs = 1000
  * Publishes what was committed to the Redis stream, at least once: rows are marked after Redis has them, in the transaction that locks them, so
  * that replicas share the work. An entry that comes twice does no harm.
  */
-export function createPublisher({ sql, redis, keyPrefix, lifeSeconds }: PublisherOptions) {
+export function createPublisher(options: PublisherOptions) {
+  const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
   const key = revocationStreamKey(keyPrefix)
 
   async function append(rows: readonly UnpublishedRevocation[]): Promise<void> {
@@ -48,6 +51,7 @@ export function createPublisher({ sql, redis, keyPrefix, lifeSeconds }: Publishe
         transaction,
         rows.map(({ id }) => id),
       )
+      onPublished(rows.map(({ at }) => Math.max(0, Date.now() - at) / 1000))
       return rows.length
     })
     publishing.catch(() => {

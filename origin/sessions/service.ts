@@ -33,6 +33,8 @@ interface SessionOptions {
   graceSeconds: number
   /** Sessions one account may have. */
   perUser: number
+  /** Told what became of each refresh token that was presented. */
+  onRefresh?: (outcome: 'rotated' | 'replayed' | 'reused' | 'invalid') => void
 }
 
 export type SessionService = ReturnType<typeof createSessionService>
@@ -40,6 +42,7 @@ export type SessionService = ReturnType<typeof createSessionService>
 /** A session owns a chain of refresh tokens, of which one is live. */
 export function createSessionService(options: SessionOptions) {
   const { sql, accessTokens, refreshTokens, idleSeconds, absoluteSeconds, graceSeconds, perUser } = options
+  const { onRefresh = () => {} } = options
 
   async function answer(bearer: Bearer, refreshToken: string): Promise<TokenAnswer> {
     const { token, expiresIn } = await accessTokens.sign(bearer)
@@ -107,15 +110,19 @@ export function createSessionService(options: SessionOptions) {
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
       const successorHash = hashToken(successor)
-      const bearer =
-        (await rotateRefreshToken(sql, hash, { hash: successorHash, lifeSeconds: idleSeconds, client })) ??
-        (await selectReplay(sql, { hash, successorHash, graceSeconds }))
-      if (bearer) return answer(bearer, successor)
+      const next = { hash: successorHash, lifeSeconds: idleSeconds, client }
+      const rotated = await rotateRefreshToken(sql, hash, next)
+      const bearer = rotated ?? (await selectReplay(sql, { hash, successorHash, graceSeconds }))
+      if (bearer) {
+        onRefresh(rotated ? 'rotated' : 'replayed')
+        return answer(bearer, successor)
+      }
 
       const reused = await sql.begin(async (transaction) => {
         const owner = await selectReusedOwner(transaction, hash, graceSeconds)
         return owner !== undefined && end(transaction, owner, 'refresh_reused', client)
       })
+      onRefresh(reused ? 'reused' : 'invalid')
       throw new Problem(reused ? 'refresh_reused' : 'refresh_invalid')
     },
 

@@ -1,6 +1,6 @@
 import type { Log } from '../../shared/log.ts'
 import type { Sql } from '../database.ts'
-import type { UpkeepJob } from './jobs.ts'
+import type { JobName, UpkeepJob } from './jobs.ts'
 import { callRunUpkeep, selectUpkeepRun } from './queries.ts'
 
 /** How long a run may take. What it committed until then stays, and the next slot goes on. */
@@ -10,12 +10,14 @@ interface RunnerOptions {
   /** Of one connection, whose statements may take `runSeconds`. The lock that keeps others from the same job goes with it when it is lost. */
   sql: Sql
   log: Log
+  /** Told how each run ended that was done here. */
+  onRun?: (job: JobName, outcome: 'succeeded' | 'failed' | 'broken_off') => void
 }
 
 export type UpkeepRunner = ReturnType<typeof createUpkeepRunner>
 
 /** Runs jobs one after the other, so that upkeep never takes more than its one connection. */
-export function createUpkeepRunner({ sql, log }: RunnerOptions) {
+export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions) {
   let stopping = false
   let last: Promise<void> = Promise.resolve()
 
@@ -26,6 +28,7 @@ export function createUpkeepRunner({ sql, log }: RunnerOptions) {
     if (id === undefined) return
     const run = await selectUpkeepRun(sql, id)
     const fields = { job: job.name, run_id: id, rows: run?.rows }
+    onRun(job.name, run?.outcome === 'failed' ? 'failed' : 'succeeded')
     if (run?.outcome === 'failed') log.error({ ...fields, reason: run.error }, 'upkeep failed')
     else log.info(fields, 'upkeep done')
   }
@@ -35,6 +38,7 @@ export function createUpkeepRunner({ sql, log }: RunnerOptions) {
     try {
       await runNow(job, slot, runId)
     } catch (error) {
+      onRun(job.name, 'broken_off')
       log.error({ job: job.name, err: error }, 'upkeep broke off')
     }
   }

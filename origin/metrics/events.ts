@@ -1,0 +1,133 @@
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { ErrorCode } from '../../shared/errors.ts'
+import type { LoginOutcome } from '../auth/rules.ts'
+import type { OAuthErrorCode } from '../oauth/errors.ts'
+import type { JobName } from '../upkeep/jobs.ts'
+import type { MeasuredQuery } from './measured-sql.ts'
+
+/** A request that was answered. */
+export interface AnsweredRequest {
+  method: string
+  /** The pattern that matched, never the path: of those there are as many as clients think of. */
+  route: string
+  status: number
+  seconds: number
+}
+
+export type RegistrationOutcome = 'registered' | 'address_taken'
+export type RefreshOutcome = 'rotated' | 'replayed' | 'reused' | 'invalid'
+export type MailOutcome = 'delivered' | 'postponed' | 'given_up'
+export type UpkeepOutcome = 'succeeded' | 'failed' | 'broken_off'
+
+/** A task of the threads that hash and judge passwords. */
+export interface PasswordTask {
+  task: string
+  /** The wait for a thread is part of it. */
+  seconds: number
+  shed: boolean
+}
+
+/** Seconds. The bound that alarms look at, 0.1, is one of them. */
+const requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const queryBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+const passwordBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const lagBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300]
+
+/**
+ * What the origin counts as it happens: one function an event, called where the event has come to stay, which is after its commit. No
+ * label has more values than the code has names for.
+ */
+export function createEventMetrics(registry: Registry) {
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Counter({ name: `gatehouse_origin_${name}`, help, labelNames, registers })
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    ...labelNames: Label[]
+  ) => new Histogram({ name: `gatehouse_origin_${name}`, help, labelNames, buckets, registers })
+
+  const requests = counter('http_requests_total', 'Requests answered.', 'method', 'route', 'status')
+  const requestSeconds = histogram(
+    'http_request_duration_seconds',
+    'From the head of a request to that of its answer.',
+    requestBuckets,
+    'method',
+    'route',
+  )
+  const refusals = counter('refusals_total', 'Requests refused or failed, by problem code.', 'code')
+  const logins = counter('logins_total', 'Logins tried, by how they ended.', 'outcome')
+  const registrations = counter(
+    'registrations_total',
+    'Registrations answered 202, by what they were.',
+    'outcome',
+  )
+  const refreshes = counter('refreshes_total', 'Refresh tokens presented, by what became of them.', 'outcome')
+  const passwordSeconds = histogram(
+    'password_task_duration_seconds',
+    'Hashing and judging a password, the wait for a thread included.',
+    passwordBuckets,
+    'task',
+  )
+  const passwordsShed = counter(
+    'password_tasks_shed_total',
+    'Password tasks refused because the queue was full.',
+  )
+  const queries = counter(
+    'database_queries_total',
+    'Database queries, by their first words: rows of the audit log are insert into audit_logs.',
+    'statement',
+    'outcome',
+  )
+  const querySeconds = histogram(
+    'database_query_duration_seconds',
+    'Database queries, the wait for a connection included.',
+    queryBuckets,
+  )
+  const mails = counter(
+    'mails_total',
+    'Tries to hand a mail to the mail server, by how they ended.',
+    'outcome',
+  )
+  const published = counter('revocations_published_total', 'Revocations published to the stream.')
+  const publishLag = histogram(
+    'revocation_publish_lag_seconds',
+    'From the cause of a revocation to its being in the stream.',
+    lagBuckets,
+  )
+  const upkeepRuns = counter(
+    'upkeep_runs_total',
+    'Upkeep done by this process, by how it ended.',
+    'job',
+    'outcome',
+  )
+
+  return {
+    requestAnswered({ method, route, status, seconds }: AnsweredRequest) {
+      requests.inc({ method, route, status })
+      requestSeconds.observe({ method, route }, seconds)
+    },
+    requestRefused: (code: ErrorCode | OAuthErrorCode) => refusals.inc({ code }),
+    loginEnded: (outcome: LoginOutcome) => logins.inc({ outcome }),
+    registrationEnded: (outcome: RegistrationOutcome) => registrations.inc({ outcome }),
+    refreshEnded: (outcome: RefreshOutcome) => refreshes.inc({ outcome }),
+    passwordTaskEnded({ task, seconds, shed }: PasswordTask) {
+      if (shed) passwordsShed.inc()
+      else passwordSeconds.observe({ task }, seconds)
+    },
+    queryEnded({ statement, seconds, failed }: MeasuredQuery) {
+      queries.inc({ statement, outcome: failed ? 'failed' : 'succeeded' })
+      querySeconds.observe(seconds)
+    },
+    mailTried: (outcome: MailOutcome) => mails.inc({ outcome }),
+    /** @param lags seconds from each one's cause to its being in the stream */
+    revocationsPublished(lags: readonly number[]) {
+      published.inc(lags.length)
+      for (const lag of lags) publishLag.observe(lag)
+    },
+    upkeepEnded: (job: JobName, outcome: UpkeepOutcome) => upkeepRuns.inc({ job, outcome }),
+  }
+}
+
+export type EventMetrics = ReturnType<typeof createEventMetrics>

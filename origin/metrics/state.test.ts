@@ -1,0 +1,96 @@
+import { Registry } from 'prom-client'
+import { describe, expect, test } from 'vitest'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { createClock } from '../../test/clock.ts'
+import { figures } from '../../test/figures.ts'
+import type { SharedState } from './queries.ts'
+import { createStateMetrics } from './state.ts'
+
+const state: SharedState = {
+  lockedAccounts: 3,
+  mails: { waiting: 2, givenUp: 1, oldestAge: 40 },
+  resetRequests: { waiting: 0, oldestAge: 0 },
+  revocations: { unpublished: 4, oldestAge: 2 },
+  keys: [{ state: 'signing', count: 1, age: 86_400 }],
+  upkeep: [
+    { job: 'refresh_views', sinceSuccess: 120 },
+    { job: 'audit_logs', sinceSuccess: null },
+  ],
+}
+
+const { log, lines } = createCapturedLog('origin')
+const isDown = () => lines.some(({ msg }) => msg === 'state for the metrics not read')
+
+function create(readShared: () => Promise<SharedState>, isRedisUp?: () => boolean) {
+  const registry = new Registry()
+  const clock = createClock()
+  createStateMetrics({
+    registry,
+    poolLoad: () => ({ max: 10, inUse: 7, waiting: 1 }),
+    passwordQueue: () => ({ length: 5, limit: 64 }),
+    isRedisUp,
+    readShared,
+    log,
+    now: clock.now,
+  })
+  return { clock, read: () => figures(registry) }
+}
+
+test('the database is asked once in 5 s, however many scrape', async () => {
+  let reads = 0
+  const { clock, read } = create(async () => {
+    reads++
+    return state
+  })
+  await Promise.all([read(), read()])
+  clock.advance(4.9)
+  await read()
+  expect(reads).toBe(1)
+  clock.advance(0.1)
+  await read()
+  expect(reads).toBe(2)
+})
+
+test('each figure stands under its name', async () => {
+  const { value, series } = await create(
+    async () => state,
+    () => false,
+  ).read()
+  const origin = (name: string, labels = {}) => value(`gatehouse_origin_${name}`, labels)
+  expect(origin('database_connections_in_use')).toBe(7)
+  expect(origin('database_waiting')).toBe(1)
+  expect(origin('password_queue_length')).toBe(5)
+  expect(origin('locked_accounts')).toBe(3)
+  expect(origin('mails_waiting')).toBe(2)
+  expect(origin('mails_given_up')).toBe(1)
+  expect(origin('oldest_mail_age_seconds')).toBe(40)
+  expect(origin('redis_up')).toBe(0)
+  expect(origin('oldest_unpublished_revocation_age_seconds')).toBe(2)
+  expect(origin('signing_key_age_seconds', { state: 'signing' })).toBe(86_400)
+  expect(series('gatehouse_origin_upkeep_success_age_seconds')).toEqual([
+    expect.objectContaining({ labels: { job: 'refresh_views' }, value: 120 }),
+  ])
+})
+
+describe('while the database cannot be asked', () => {
+  test('what it knows is unknown, what we know ourselves is there, and the log says why', async () => {
+    let isLost = false
+    const { clock, read } = create(() =>
+      isLost ? Promise.reject(new Error('gone')) : Promise.resolve(state),
+    )
+    await read()
+    isLost = true
+    clock.advance(5)
+    const { value, series } = await read()
+    expect(value('gatehouse_origin_database_up')).toBe(0)
+    expect(value('gatehouse_origin_locked_accounts')).toBeNaN()
+    expect(series('gatehouse_origin_signing_keys')).toEqual([])
+    expect(value('gatehouse_origin_database_connections_max')).toBe(10)
+    expect(isDown()).toBe(true)
+  })
+})
+
+test('without Redis nothing is published, so nothing is said of it', async () => {
+  const { names } = await create(async () => state).read()
+  expect(names.filter((name) => /redis|unpublished/.test(name))).toEqual([])
+})

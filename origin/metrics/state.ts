@@ -1,0 +1,144 @@
+import { Gauge, type Registry } from 'prom-client'
+import type { Log } from '../../shared/log.ts'
+import { within } from '../../shared/within.ts'
+import type { PoolLoad } from './measured-sql.ts'
+import type { SharedState } from './queries.ts'
+
+interface StateOptions {
+  registry: Registry
+  poolLoad: () => PoolLoad
+  passwordQueue: () => { length: number; limit: number }
+  /** Whether Redis answers; undefined where none is configured, and nothing is published. */
+  isRedisUp: (() => boolean) | undefined
+  readShared: () => Promise<SharedState>
+  log: Log
+  now?: () => number
+}
+
+/** However many scrape, and however often, the database is asked once in this time. */
+const reuseMs = 5000
+const readTimeoutMs = 2000
+
+/**
+ * What the origin is asked for at a scrape, and does not keep count of. What comes from the database is the same at every origin: take
+ * the maximum of them, not the sum. While the database cannot be asked it is unknown, NaN, and no old figure stands in for it.
+ */
+export function createStateMetrics(options: StateOptions): void {
+  const { registry, poolLoad, passwordQueue, isRedisUp, readShared, log, now = Date.now } = options
+  const registers = [registry]
+  let readAt = Number.NEGATIVE_INFINITY
+  let read: Promise<SharedState | undefined> | undefined
+
+  function shared(): Promise<SharedState | undefined> {
+    if (!read || now() - readAt >= reuseMs) {
+      readAt = now()
+      read = within(readTimeoutMs, readShared()).catch((error) => {
+        log.warn({ err: error }, 'state for the metrics not read')
+        return undefined
+      })
+    }
+    return read
+  }
+
+  function gauge(name: string, help: string, value: () => number | Promise<number>): void {
+    new Gauge({
+      name: `gatehouse_origin_${name}`,
+      help,
+      registers,
+      async collect() {
+        this.set(await value())
+      },
+    })
+  }
+
+  /** One series for each pair that `values` gives: a label's value and the figure. */
+  function labeled(
+    name: string,
+    help: string,
+    label: string,
+    values: (state: SharedState) => [string, number][],
+  ): void {
+    new Gauge({
+      name: `gatehouse_origin_${name}`,
+      help,
+      labelNames: [label],
+      registers,
+      async collect() {
+        const state = await shared()
+        this.reset()
+        if (state) for (const [value, figure] of values(state)) this.set({ [label]: value }, figure)
+      },
+    })
+  }
+
+  const fromShared = (name: string, help: string, value: (state: SharedState) => number) =>
+    gauge(name, help, async () => {
+      const state = await shared()
+      return state ? value(state) : Number.NaN
+    })
+
+  gauge('database_connections_max', 'Connections that the pool may have.', () => poolLoad().max)
+  gauge('database_connections_in_use', 'Connections of the pool at work.', () => poolLoad().inUse)
+  gauge('database_waiting', 'Queries and transactions that wait for a connection.', () => poolLoad().waiting)
+  gauge('database_up', '1 where the database answered within 2 s.', async () => ((await shared()) ? 1 : 0))
+
+  gauge('password_queue_length', 'Password tasks that wait for a thread.', () => passwordQueue().length)
+  gauge('password_queue_limit', 'Password tasks that may wait; more are shed.', () => passwordQueue().limit)
+
+  fromShared(
+    'locked_accounts',
+    'Addresses that strangers are locked out of, those without an account among them; counted to 10,000.',
+    ({ lockedAccounts }) => lockedAccounts,
+  )
+  fromShared('mails_waiting', 'Mails to be handed over; counted to 10,000.', ({ mails }) => mails.waiting)
+  fromShared(
+    'mails_given_up',
+    'Mails given up, which stay a month; counted to 10,000.',
+    ({ mails }) => mails.givenUp,
+  )
+  fromShared(
+    'oldest_mail_age_seconds',
+    'Age of the oldest mail to be handed over.',
+    ({ mails }) => mails.oldestAge,
+  )
+  fromShared(
+    'reset_requests_waiting',
+    'Requests for a reset link that are not answered yet; counted to 10,000.',
+    ({ resetRequests }) => resetRequests.waiting,
+  )
+  fromShared(
+    'oldest_reset_request_age_seconds',
+    'Age of the oldest request for a reset link that is not answered yet.',
+    ({ resetRequests }) => resetRequests.oldestAge,
+  )
+  labeled('signing_keys', 'Signing keys, by state.', 'state', ({ keys }) =>
+    keys.map(({ state, count }) => [state, count]),
+  )
+  labeled(
+    'signing_key_age_seconds',
+    'How long the oldest signing key of a state has been in it.',
+    'state',
+    ({ keys }) => keys.map(({ state, age }) => [state, age]),
+  )
+  labeled(
+    'upkeep_success_age_seconds',
+    'Since when the last run of a job that succeeded is over, whoever ran it; none for one that never did.',
+    'job',
+    ({ upkeep }) =>
+      upkeep.flatMap(({ job, sinceSuccess }) => (sinceSuccess === null ? [] : [[job, sinceSuccess]])),
+  )
+
+  if (isRedisUp) {
+    gauge('redis_up', '1 where this process is connected to Redis.', () => (isRedisUp() ? 1 : 0))
+    fromShared(
+      'revocations_unpublished',
+      'Revocations that the stream does not have yet; counted to 10,000.',
+      ({ revocations }) => revocations.unpublished,
+    )
+    fromShared(
+      'oldest_unpublished_revocation_age_seconds',
+      'Age of the oldest revocation that the stream does not have yet.',
+      ({ revocations }) => revocations.oldestAge,
+    )
+  }
+}

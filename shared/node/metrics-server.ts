@@ -1,0 +1,90 @@
+import { createServer, type ServerResponse } from 'node:http'
+import type { Registry } from 'prom-client'
+import type { Log } from '../log.ts'
+
+interface MetricsServerOptions {
+  hostname: string
+  /** 0 takes a free one. */
+  port: number
+  registry: Registry
+  /** Answers /health in full, which is not for the public port. */
+  health: () => Response | Promise<Response>
+  log: Log
+}
+
+/** A scrape or a look at the health is one small GET: nothing else has a reason to stay. */
+const requestSeconds = 10
+
+/**
+ * Serves /metrics and /health on a port of their own, which only monitoring reaches: what they say is of use to an attacker.
+ *
+ * @throws Error where the port cannot be had
+ */
+export async function startMetricsServer({ hostname, port, registry, health, log }: MetricsServerOptions) {
+  const pages: Record<string, (answer: ServerResponse) => Promise<void>> = {
+    async '/metrics'(answer) {
+      const text = await registry.metrics()
+      answer.writeHead(200, { 'content-type': registry.contentType }).end(text)
+    },
+    async '/health'(answer) {
+      const { status, headers, body } = await toPlain(await health())
+      answer.writeHead(status, headers).end(body)
+    },
+  }
+
+  const server = createServer((request, answer) => {
+    const path = request.url?.split('?', 1)[0] ?? ''
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined
+    if (!page) return void answer.writeHead(404).end()
+    if (request.method !== 'GET') return void answer.writeHead(405, { allow: 'GET' }).end()
+    page(answer).catch((error) => {
+      log.error({ err: error, path }, 'metrics not served')
+      answer.writeHead(500).end()
+    })
+  })
+  server.requestTimeout = requestSeconds * 1000
+  server.headersTimeout = requestSeconds * 1000
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, hostname, resolve)
+  })
+  const address = server.address() as { port: number }
+  log.info({ hostname, port: address.port }, 'metrics served')
+
+  return {
+    port: address.port,
+    /** A scrape under way is cut: whoever stops has nothing left to tell. */
+    async close(): Promise<void> {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/**
+ * The same for a process: without a port nothing is served, and one that cannot be had ends the process as the public port's does, so that
+ * nobody runs unwatched who believes to be watched.
+ */
+export async function serveMetrics(
+  options: Omit<MetricsServerOptions, 'port'> & { port: number | undefined },
+) {
+  const { hostname, port, log } = options
+  if (port === undefined) {
+    log.info({}, 'metrics are not served: no port is set for them')
+    return { close: async () => {} }
+  }
+  return startMetricsServer({ ...options, port }).catch((error: NodeJS.ErrnoException) => {
+    log.error({ hostname, port, reason: error.code }, `cannot serve metrics on ${hostname}:${port}`)
+    process.exit(1)
+  })
+}
+
+async function toPlain(response: Response) {
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: await response.text(),
+  }
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+/**
+ * What every process tells of itself: processor, memory, garbage collection, the event loop's delay, and which build it is. Once a process:
+ * observers of the runtime are behind it.
+ */
+export function collectProcessMetrics(registry: Registry, service: string): void {
+  collectDefaultMetrics({ register: registry })
+
+  new Gauge({
+    name: 'gatehouse_build_info',
+    help: 'Always 1; the labels say which service and version this is, on which Node.',
+    labelNames: ['service', 'version', 'node'],
+    registers: [registry],
+  }).set({ service, version, node: process.versions.node }, 1)
+
+  new Gauge({
+    name: 'gatehouse_memory_limit_bytes',
+    help: 'Memory this process may have: that of its container, or of the machine where it has none of its own.',
+    registers: [registry],
+  }).set(memoryLimitBytes())
+}
+
+/** A container without a limit reports none, or more than there is. */
+export function memoryLimitBytes(): number {
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
+  return Math.min(constrained, totalmem())
+}
