@@ -1,6 +1,6 @@
 /**
  * Brings node_modules to what package-lock.json says, before `npm start` and `npm test`. So both work on a fresh clone and
- * after a pull, and cost nothing otherwise.
+ * after a pull, and cost nothing otherwise. `node dev/install.js FOLDER` does so for a folder with a lock file of its own.
  *
  * Runs on the host's Node, whose version we do not choose: plain JavaScript, nothing but Node's own modules.
  */
@@ -9,12 +9,13 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const [, , folder = '.'] = process.argv
+const root = join(dirname(dirname(fileURLToPath(import.meta.url))), folder)
 const pinnedNode = join(root, 'node_modules', '.bin', 'node')
 const minimumNodeMajor = 24
 
 if (!isInstalled()) await install()
-if (!existsSync(pinnedNode)) requireHostNode()
+if (folder === '.' && !existsSync(pinnedNode)) requireHostNode()
 
 /**
  * npm keeps what it has installed in node_modules/.package-lock.json, written when all of it is there. So an `npm ci` or
@@ -38,7 +39,9 @@ function readPackages(lockFile) {
 }
 
 async function install() {
-  process.stdout.write('Installing the packages of package-lock.json into node_modules ...\n')
+  process.stdout.write(
+    `Installing the packages of ${join(folder, 'package-lock.json')} into node_modules ...\n`,
+  )
   const startedAtMs = Date.now()
   // At a lower level npm warns that some packages want a newer Node than the host's: they get the pinned one.
   const { status, signal, error } = await runNpm([

@@ -44,18 +44,16 @@ function writeInstalled(packages: Record<string, object>): void {
 }
 
 /** An npm that notes how it was called, and then does what `code` says. */
-function install(code = '') {
+function install(code = '', folder?: string) {
   const npm = write(
     'npm/npm-cli.js',
     `require('fs').writeFileSync('called', process.argv.slice(2).join(' '));${code}`,
   )
   write('npm/package.json', '{ "type": "commonjs" }')
   const env = { ...process.env, npm_execpath: npm, npm_node_execpath: process.execPath }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dev/install.js')], {
-    env,
-    encoding: 'utf8',
-  })
-  const called = join(root, 'called')
+  const command = [join(root, 'dev/install.js'), ...(folder ? [folder] : [])]
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, { env, encoding: 'utf8' })
+  const called = join(root, folder ?? '', 'called')
   return { status, stdout, stderr, npm: existsSync(called) ? readFileSync(called, 'utf8') : undefined }
 }
 
@@ -79,6 +77,14 @@ test('where a package is missing, it installs', () => {
 test('where a package is another version, it installs', () => {
   writeInstalled({ 'node_modules/needed': { integrity: 'sha512-older' } })
   expect(install().npm).toMatch(/^ci /)
+})
+
+test('a folder with a lock file of its own is installed in its place, whatever is missing beside it', () => {
+  write('more/package-lock.json', JSON.stringify({ packages: locked }))
+  const { status, stdout, npm } = install('', 'more')
+  expect(npm).toMatch(/^ci /)
+  expect(stdout).toContain('more/package-lock.json')
+  expect(status).toBe(0)
 })
 
 test('where npm fails, it ends with its code and a sentence', () => {

@@ -5,6 +5,7 @@ export const issuer = 'http://127.0.0.1:8080'
 export const audience = 'gatehouse'
 
 type Parts = Record<string, unknown>
+type KeyPair = Awaited<ReturnType<typeof generateKey>>
 
 /** JSON or text in base64url, as the parts of a token are. */
 export const encodePart = (part: unknown) =>
@@ -14,9 +15,10 @@ export const encodePart = (part: unknown) =>
  * An issuer of access tokens that also signs what a real one never would: any header, any payload.
  *
  * @param now milliseconds since 1970, from which `iat` and `exp` are made
+ * @param keys those of another issuer, where this one is to pass for it
  */
-export async function createIssuer(now: () => number = Date.now) {
-  const { publicJwk, privateJwk } = await generateKey()
+export async function createIssuer(now: () => number = Date.now, keys?: KeyPair) {
+  const { publicJwk, privateJwk } = keys ?? (await generateKey())
   const { key } = await importKey(privateJwk)
 
   function claims(overrides: Partial<Record<keyof Claims, unknown>> & Parts = {}): Parts {

@@ -1,0 +1,63 @@
+import { fileURLToPath } from 'node:url'
+import { startChildServer } from '../servers/child-server.ts'
+import { findFreePort } from '../servers/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../servers/temporary-folder.ts'
+import type { Ground } from './ground.ts'
+import type { Runtime } from './runtimes.ts'
+
+const policyFile = fileURLToPath(new URL('policy.yaml', import.meta.url))
+
+/** Whom pages may call us from, in the suite. */
+export const allowedOrigin = 'https://app.example.com'
+
+/** Requests of one address, in the suite. */
+export const addressQuota = 20
+
+/** How tests come from addresses of their own: they write what a proxy of ours would. */
+const trustedHops = 1
+
+/** Starts the gateway on a runtime, on the same ground as every other, and resolves when it is ready. */
+export async function startGateway(runtime: Runtime, { environment }: Pick<Ground, 'environment'>) {
+  const port = await findFreePort()
+  const { command, args, env } = runtime.start({
+    port,
+    policyFile,
+    environment: {
+      ASSERTION_PRIVATE_JWK: environment.ASSERTION_PRIVATE_JWK,
+      ORIGIN_URL: environment.ORIGIN_URL,
+      REDIS_URL: environment.REDIS_URL,
+      UPSTREAMS: environment.UPSTREAMS,
+      CORS_ORIGINS: allowedOrigin,
+      LIMIT_ADDRESS_REQUESTS: String(addressQuota),
+      TRUSTED_PROXY_HOPS: String(trustedHops),
+      LOG_LEVEL: 'warn',
+    },
+  })
+  const folder = await createTemporaryFolder(runtime.name)
+  try {
+    const server = await startChildServer({
+      command,
+      args,
+      folder,
+      env: { PATH: process.env.PATH, HOME: folder, ...env },
+      endSignal: 'SIGTERM',
+      ping: () => untilReady(port),
+    })
+    return {
+      port,
+      async stop() {
+        await server.end()
+        await removeFolder(folder)
+      },
+    }
+  } catch (error) {
+    await removeFolder(folder)
+    throw error
+  }
+}
+
+async function untilReady(port: number): Promise<void> {
+  const answer = await fetch(`http://127.0.0.1:${port}/ready`)
+  const text = await answer.text()
+  if (!answer.ok) throw new Error(`/ready answered ${answer.status}: ${text}`)
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { seedDemoAccounts } from '../../dev/demo.ts'
+import { generateSecrets } from '../../dev/secrets.ts'
+import { startService } from '../../dev/service.ts'
+import { createCommandDatabase } from '../../origin/database.ts'
+import { insertFirstSigningKey } from '../../origin/keys/queries.ts'
+import { createSealing } from '../../origin/keys/sealing.ts'
+import { migrate } from '../../origin/migrate.ts'
+import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
+import { generateKey } from '../../shared/keys.ts'
+import { createCapturedLog } from '../captured-log.ts'
+import { findFreePort } from '../servers/free-port.ts'
+import { startPostgres } from '../servers/postgres.ts'
+import { startRedis } from '../servers/redis.ts'
+import { startUpstream } from './upstream.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const local = (port: number) => `http://127.0.0.1:${port}`
+
+/** bcrypt at its least: passwords are not what this suite is about. */
+const hashCost = 10
+
+/** The key that the origin signs with. The suite has it too, so that it can sign what an origin never would. */
+type SigningKey = Awaited<ReturnType<typeof generateKey>>
+
+export type Ground = Awaited<ReturnType<typeof startGround>>
+
+/** What every gateway of a run stands on, whatever its runtime: Postgres, Redis, the origin, the demo service, the suite's upstream. */
+export async function startGround() {
+  const running: { stop: () => Promise<unknown> }[] = []
+  async function stop() {
+    for (const part of running.splice(0).reverse()) await part.stop()
+  }
+
+  async function started<T extends { stop: () => Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+    const part = await starting
+    running.push(part)
+    return part
+  }
+
+  try {
+    const [postgres, redis, upstream] = await Promise.all([
+      started(startPostgres()),
+      started(startRedis()),
+      started(startUpstream()),
+    ])
+    const secrets = await generateSecrets()
+    const [originPort, reportsPort] = [await findFreePort(), await findFreePort()]
+    const environment = {
+      ...secrets,
+      LOG_LEVEL: 'warn',
+      DATABASE_URL: postgres.url,
+      DATABASE_POOL_MAX: '10',
+      REDIS_URL: redis.url,
+      PASSWORD_HASH_COST: String(hashCost),
+      ORIGIN_PORT: String(originPort),
+      ORIGIN_URL: local(originPort),
+      REPORTS_PORT: String(reportsPort),
+      UPSTREAMS: JSON.stringify({
+        reports: local(reportsPort),
+        upstream: local(upstream.port),
+        gone: local(await findFreePort()),
+      }),
+    }
+    await migrate(postgres.url)
+    const filled = await fill(environment)
+
+    for (const [name, entry, port] of [
+      ['origin', 'origin/main.ts', originPort],
+      ['reports', 'examples/reports/main.ts', reportsPort],
+    ] as const) {
+      const service = startService({
+        name,
+        entry: join(root, entry),
+        environment,
+        liveUrl: `${local(port)}/live`,
+        onUnexpectedEnd: (how) => process.stderr.write(`${name} ended (${how})\n`),
+      })
+      running.push(service)
+      await service.listening
+    }
+    return { ...filled, environment, upstreamPort: upstream.port, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** The demo accounts and the first signing key. */
+async function fill(environment: {
+  DATABASE_URL: string
+  PASSWORD_DIGEST_KEY: string
+  KEY_ENCRYPTION_KEY: string
+}) {
+  const demoPassword = 'correct horse battery'
+  const sql = createCommandDatabase(environment.DATABASE_URL, createCapturedLog('ground').log)
+  const pool = createWorkerPool({ threads: 1, queue: 1 })
+  try {
+    const signingKey: SigningKey = await generateKey()
+    const { kid } = signingKey.publicJwk
+    const sealing = createSealing(Buffer.from(environment.KEY_ENCRYPTION_KEY, 'base64'))
+    await insertFirstSigningKey(sql, {
+      kid,
+      publicJwk: signingKey.publicJwk,
+      sealedPrivateJwk: sealing.seal(kid, JSON.stringify(signingKey.privateJwk)),
+    })
+    const digestKey = Buffer.from(environment.PASSWORD_DIGEST_KEY, 'base64')
+    const passwords = await createPasswordHasher({ pool, digestKey, cost: hashCost })
+    await seedDemoAccounts(sql, passwords, demoPassword)
+    return { signingKey, demoPassword }
+  } finally {
+    await pool.close()
+    await sql.end()
+  }
+}
