@@ -99,7 +99,7 @@ export function createEventMetrics(registry: Registry) {
   const upkeepRuns = counter(
     'upkeep_runs_total',
     'Upkeep done by this process, by how it ended.',
-    'job',
+    'task',
     'outcome',
   )
 
@@ -126,7 +126,7 @@ export function createEventMetrics(registry: Registry) {
       published.inc(lags.length)
       for (const lag of lags) publishLag.observe(lag)
     },
-    upkeepEnded: (job: JobName, outcome: UpkeepOutcome) => upkeepRuns.inc({ job, outcome }),
+    upkeepEnded: (job: JobName, outcome: UpkeepOutcome) => upkeepRuns.inc({ task: job, outcome }),
   }
 }
 

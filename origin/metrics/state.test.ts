@@ -68,7 +68,7 @@ test('each figure stands under its name', async () => {
   expect(origin('oldest_unpublished_revocation_age_seconds')).toBe(2)
   expect(origin('signing_key_age_seconds', { state: 'signing' })).toBe(86_400)
   expect(series('gatehouse_origin_upkeep_success_age_seconds')).toEqual([
-    expect.objectContaining({ labels: { job: 'refresh_views' }, value: 120 }),
+    expect.objectContaining({ labels: { task: 'refresh_views' }, value: 120 }),
   ])
 })
 

@@ -123,7 +123,7 @@ export function createStateMetrics(options: StateOptions): void {
   labeled(
     'upkeep_success_age_seconds',
     'Since when the last run of a job that succeeded is over, whoever ran it; none for one that never did.',
-    'job',
+    'task',
     ({ upkeep }) =>
       upkeep.flatMap(({ job, sinceSuccess }) => (sinceSuccess === null ? [] : [[job, sinceSuccess]])),
   )

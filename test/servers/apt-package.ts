@@ -1,0 +1,47 @@
+import { globSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { cachedFolder } from './cache-folder.ts'
+import { run } from './run.ts'
+
+/** A package's files, and the environment in which its programs find their libraries. */
+export interface UnpackedPackage {
+  root: string
+  env: NodeJS.ProcessEnv
+}
+
+/**
+ * Has apt-get fetch the packages that an installation would need, and unpacks them into the cache instead. That takes no
+ * root, and leaves the system as it was, without the service that the package's installation starts.
+ */
+export async function unpackAptPackage(name: string): Promise<UnpackedPackage> {
+  const root = await cachedFolder(name, async (target) => {
+    process.stdout.write(`No ${name} found: apt-get fetches it for the tests.\n`)
+    const work = join(target, 'apt')
+    await download(name, work)
+    for (const archive of globSync(join(work, 'archives', '*.deb')))
+      await run('dpkg-deb', ['-x', archive, target])
+    await rm(work, { recursive: true })
+  })
+  const libraries = globSync(join(root, '{usr/,}lib/*-linux-*')).join(delimiter)
+  return { root, env: { ...process.env, LD_LIBRARY_PATH: libraries } }
+}
+
+/** The system's package lists may be missing, or too old for what the archive still has: then we use lists of our own. */
+async function download(name: string, work: string): Promise<void> {
+  await mkdir(join(work, 'archives/partial'), { recursive: true })
+  await mkdir(join(work, 'lists/partial'), { recursive: true })
+  const inOurFolder = [`Dir::Cache=${work}`, 'Debug::NoLocking=true', 'APT::Sandbox::User=root']
+  const install = ['install', '--download-only', '--yes', '--no-install-recommends', name]
+  try {
+    await aptGet(install, inOurFolder)
+  } catch {
+    const ownLists = [...inOurFolder, `Dir::State::Lists=${join(work, 'lists')}`]
+    await aptGet(['update'], ownLists)
+    await aptGet(install, ownLists)
+  }
+}
+
+async function aptGet(args: string[], settings: string[]): Promise<void> {
+  await run('apt-get', [...args, ...settings.flatMap((setting) => ['-o', setting])])
+}
