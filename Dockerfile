@@ -1,0 +1,51 @@
+# One target for each service: docker build --target gateway . (origin, command, reports). Nothing is compiled: Node runs the sources.
+# A tag and no digest, so that each build takes the newest fixes of Debian; Node itself stays at what package.json pins.
+ARG NODE_VERSION=26.10.0
+
+FROM node:${NODE_VERSION}-trixie-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+# The optional packages are the pinned Node, which the image is made of, and one that piscina does without.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+
+# What belongs to root, nobody in the container can change; what it needs to write, it does not need.
+FROM node:${NODE_VERSION}-trixie-slim AS service
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+# A service installs nothing, and what it has not need not be patched.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
+COPY --from=packages /app/node_modules node_modules
+COPY package.json ./
+COPY deploy/healthcheck.ts deploy/
+COPY shared shared
+USER 1000:1000
+
+FROM service AS gateway
+COPY gateway gateway
+ENV GATEWAY_PORT=8080
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "GATEWAY_PORT"]
+CMD ["node", "gateway/adapters/node/main.ts"]
+
+FROM service AS origin
+COPY sql sql
+COPY origin origin
+ENV ORIGIN_PORT=8081
+EXPOSE 8081
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "ORIGIN_PORT"]
+CMD ["node", "origin/main.ts"]
+
+# What people and jobs run once: migrations, keys, clients, accounts, secrets.
+FROM service AS command
+COPY sql sql
+COPY origin origin
+COPY dev/secrets.ts dev/
+ENTRYPOINT ["node"]
+CMD ["origin/migrate.ts"]
+
+FROM service AS reports
+COPY examples/reports examples/reports
+ENV REPORTS_PORT=8082
+EXPOSE 8082
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "REPORTS_PORT"]
+CMD ["node", "examples/reports/main.ts"]

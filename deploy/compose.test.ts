@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { generateSecrets } from '../dev/secrets.ts'
+import { gatewayVariables } from '../gateway/config.ts'
+import { originVariables } from '../origin/config.ts'
+import { readConfig, type VariableName } from '../shared/config.ts'
+import { readComposeFile } from './compose-file.ts'
+import { environmentOf, readDockerfile, stepsOf } from './dockerfile.ts'
+
+const secrets = { ...(await generateSecrets()), POSTGRES_PASSWORD: 'correct-horse' }
+const { services, networks } = readComposeFile('docker-compose.yml', secrets)
+const service = (name: string) => services[name] as (typeof services)[string]
+
+const dockerfile = readDockerfile('Dockerfile')
+const ours = Object.keys(services).filter((name) => service(name).build)
+
+const variablesOf: Record<string, readonly VariableName[]> = {
+  gateway: gatewayVariables,
+  origin: originVariables,
+  reports: ['HOST', 'LOG_LEVEL', 'REPORTS_PORT', 'DRAIN_SECONDS', 'ASSERTION_PUBLIC_JWKS'],
+  migrate: ['NODE_ENV', 'DATABASE_URL'],
+  'first-key': ['NODE_ENV', 'DATABASE_URL', 'KEY_ENCRYPTION_KEY'],
+}
+
+describe('docker-compose.yml', () => {
+  test.each(ours)(
+    'gives %s a configuration that production takes, and nothing that it has no use for',
+    (name) => {
+      const { environment = {}, build } = service(name)
+      const variables = variablesOf[name] ?? []
+      const image = environmentOf(stepsOf(dockerfile, build?.target ?? ''))
+      expect(() =>
+        readConfig(variables, { ...image, ...environment }, Object.keys(environment)),
+      ).not.toThrow()
+      expect(Object.keys(environment).filter((given) => !variables.includes(given as VariableName))).toEqual(
+        [],
+      )
+    },
+  )
+
+  test('demands each secret, and says so', () => {
+    for (const name of Object.keys(secrets))
+      expect(() => readComposeFile('docker-compose.yml', { ...secrets, [name]: undefined })).toThrow(
+        `${name} is not in the env file`,
+      )
+  })
+
+  test('publishes the gateway alone; pages for people are for this machine', () => {
+    const published = Object.keys(services).filter((name) => service(name).ports && !service(name).profiles)
+    expect(published).toEqual(['gateway'])
+    for (const { ports = [] } of Object.values(services))
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/)
+  })
+
+  test('keeps the database from the gateway, and all that is behind it from the world', () => {
+    const onNetwork = (network: string) =>
+      Object.keys(services).filter((name) => service(name).networks.includes(network))
+    expect(onNetwork('data').toSorted()).toEqual(['first-key', 'migrate', 'origin', 'postgres'])
+    expect(onNetwork('edge').filter((name) => !service(name).profiles)).toEqual(['gateway'])
+    expect(networks).toMatchObject({ data: { internal: true }, inner: { internal: true } })
+  })
+
+  test('waits longer for a service to stop than the service lets requests end', () => {
+    const { DRAIN_SECONDS } = readConfig(['DRAIN_SECONDS'], {})
+    for (const name of ours)
+      expect(Number.parseInt(service(name).stop_grace_period ?? '0', 10)).toBeGreaterThan(DRAIN_SECONDS)
+  })
+
+  test('confines every container of ours', () => {
+    for (const name of ours)
+      expect(service(name)).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+      })
+  })
+})

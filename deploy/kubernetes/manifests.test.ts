@@ -1,0 +1,153 @@
+import { globSync, readFileSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { gatewayVariables } from '../../gateway/config.ts'
+import { originVariables } from '../../origin/config.ts'
+import { readConfig, type VariableName } from '../../shared/config.ts'
+import { environmentOf, readDockerfile, stepsOf } from '../dockerfile.ts'
+import { writeSecretFiles } from './secrets.ts'
+
+interface Container {
+  name: string
+  image: string
+  securityContext: unknown
+  lifecycle?: { preStop: { sleep: { seconds: number } } }
+}
+
+interface Resource {
+  kind: string
+  metadata: { name: string }
+  spec: {
+    template: {
+      spec: {
+        terminationGracePeriodSeconds: number
+        securityContext: unknown
+        automountServiceAccountToken: boolean
+        containers: Container[]
+        initContainers?: Container[]
+      }
+    }
+    minReplicas: number
+    maxReplicas: number
+    podSelector: unknown
+    ingress: { from?: unknown[]; ports: unknown[] }[]
+  }
+}
+
+const base = 'deploy/kubernetes/base'
+const overlay = 'deploy/kubernetes/overlays/example'
+
+const resources = globSync(`{${base},${overlay}}/*.yaml`)
+  .filter((path) => !path.endsWith('kustomization.yaml'))
+  .flatMap((path) =>
+    parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJS() as Resource),
+  )
+
+function find(kind: string, name: string): Resource {
+  const found = resources.find((each) => each.kind === kind && each.metadata.name === name)
+  if (!found) throw new Error(`There is no ${kind} ${name}`)
+  return found
+}
+
+const envFile = (...path: string[]) => parseEnv(readFileSync(join(...path), 'utf8'))
+
+const workloads = resources.filter(({ kind }) => kind === 'Deployment' || kind === 'Job')
+const podOf = ({ spec }: Resource) => spec.template.spec
+const containersOf = (workload: Resource) => [
+  ...podOf(workload).containers,
+  ...(podOf(workload).initContainers ?? []),
+]
+
+const variablesOf: Record<string, readonly VariableName[]> = {
+  gateway: gatewayVariables,
+  origin: originVariables,
+  prepare: ['DATABASE_URL', 'KEY_ENCRYPTION_KEY'],
+  reports: ['ASSERTION_PUBLIC_JWKS'],
+}
+
+describe('the Kubernetes manifests', () => {
+  test.each(workloads.map((workload) => [workload.metadata.name, workload] as const))(
+    'run %s as the restricted pod security standard asks, on a file system that it cannot write',
+    (_, workload) => {
+      expect(podOf(workload)).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+      })
+      for (const { securityContext } of containersOf(workload))
+        expect(securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        })
+    },
+  )
+
+  test.each(['gateway', 'origin'])(
+    'give %s more time to stop than its pause and its draining take',
+    (name) => {
+      const pod = podOf(find('Deployment', name))
+      const pause = pod.containers[0]?.lifecycle?.preStop.sleep.seconds ?? 0
+      expect(pause).toBeGreaterThan(0)
+      const { DRAIN_SECONDS } = readConfig(['DRAIN_SECONDS'], envFile(base, `${name}.env`))
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(pause + DRAIN_SECONDS)
+    },
+  )
+
+  test('tell each gateway of as many others as run at least', () => {
+    const { GATEWAY_REPLICAS } = readConfig(['GATEWAY_REPLICAS'], envFile(base, 'gateway.env'))
+    expect(GATEWAY_REPLICAS).toBe(find('HorizontalPodAutoscaler', 'gateway').spec.minReplicas)
+  })
+
+  test('let nobody reach the origin but gateways and who carries the label', () => {
+    expect(find('NetworkPolicy', 'nothing-else').spec).toMatchObject({
+      podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'gatehouse' } },
+      policyTypes: ['Ingress', 'Egress'],
+    })
+    expect(find('NetworkPolicy', 'nothing-else').spec.ingress).toBeUndefined()
+    const [main] = find('NetworkPolicy', 'origin').spec.ingress
+    expect(main?.ports).toEqual([{ port: 'http' }])
+    expect(main?.from).toEqual([
+      { podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } } },
+      { namespaceSelector: {}, podSelector: { matchLabels: { 'gatehouse/internal-service': 'true' } } },
+    ])
+  })
+
+  describe('with secrets of their own', () => {
+    let folder: string
+    const urls = {
+      DATABASE_URL: 'postgres://gatehouse:x@postgres.example.com/gatehouse',
+      REDIS_URL: 'rediss://redis.example.com:6379',
+      SMTP_URL: 'smtps://mail.example.com:465',
+    }
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'gatehouse-secrets-'))
+      await writeSecretFiles(folder, urls)
+    })
+    afterAll(() => rm(folder, { recursive: true }))
+
+    test.each(Object.keys(variablesOf))(
+      'give %s a configuration that production takes, and nothing that it has no use for',
+      (name) => {
+        const files = globSync([`${base}/${name}.env`, `${overlay}/${name}.env`, `${folder}/${name}.env`])
+        const both = name === 'gateway' || name === 'origin' ? envFile(overlay, 'both.env') : {}
+        const given = Object.assign({}, both, ...files.map((file) => envFile(file)))
+        const variables = variablesOf[name] ?? []
+        const image = environmentOf(
+          stepsOf(readDockerfile('Dockerfile'), name === 'prepare' ? 'command' : name),
+        )
+        expect(() => readConfig(variables, { ...image, ...given }, Object.keys(given))).not.toThrow()
+        expect(Object.keys(given).filter((each) => !variables.includes(each as VariableName))).toEqual([])
+      },
+    )
+
+    test('never write over secrets that are there', async () => {
+      const before = await readdir(folder)
+      await expect(writeSecretFiles(folder, urls)).rejects.toThrow(/EEXIST/)
+      expect(await readdir(folder)).toEqual(before)
+    })
+  })
+})
