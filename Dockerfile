@@ -10,7 +10,8 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 # What belongs to root, nobody in the container can change; what it needs to write, it does not need.
 FROM node:${NODE_VERSION}-trixie-slim AS service
-ENV NODE_ENV=production HOST=0.0.0.0
+# Metrics have a port of their own, which is published nowhere.
+ENV NODE_ENV=production HOST=0.0.0.0 METRICS_HOST=0.0.0.0
 WORKDIR /app
 # A service installs nothing, and what it has not need not be patched.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
@@ -22,16 +23,16 @@ USER 1000:1000
 
 FROM service AS gateway
 COPY gateway gateway
-ENV GATEWAY_PORT=8080
-EXPOSE 8080
+ENV GATEWAY_PORT=8080 GATEWAY_METRICS_PORT=9080
+EXPOSE 8080 9080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "GATEWAY_PORT"]
 CMD ["node", "gateway/adapters/node/main.ts"]
 
 FROM service AS origin
 COPY sql sql
 COPY origin origin
-ENV ORIGIN_PORT=8081
-EXPOSE 8081
+ENV ORIGIN_PORT=8081 ORIGIN_METRICS_PORT=9081
+EXPOSE 8081 9081
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "ORIGIN_PORT"]
 CMD ["node", "origin/main.ts"]
 

@@ -108,12 +108,25 @@ describe('the Kubernetes manifests', () => {
       policyTypes: ['Ingress', 'Egress'],
     })
     expect(find('NetworkPolicy', 'nothing-else').spec.ingress).toBeUndefined()
-    const [main] = find('NetworkPolicy', 'origin').spec.ingress
+    const [main, metrics, ...more] = find('NetworkPolicy', 'origin').spec.ingress
     expect(main?.ports).toEqual([{ port: 'http' }])
     expect(main?.from).toEqual([
       { podSelector: { matchLabels: { 'app.kubernetes.io/name': 'gateway' } } },
       { namespaceSelector: {}, podSelector: { matchLabels: { 'gatehouse/internal-service': 'true' } } },
     ])
+    expect(metrics?.ports).toEqual([{ port: 'metrics' }])
+    expect(more).toEqual([])
+  })
+
+  test.each(['gateway', 'origin'])('let monitoring alone read the metrics of %s', (name) => {
+    const rules = find('NetworkPolicy', name).spec.ingress
+    const [metrics, ...more] = rules.filter(({ ports }) => JSON.stringify(ports).includes('metrics'))
+    expect(metrics).toEqual({
+      from: [{ namespaceSelector: { matchLabels: { 'gatehouse/monitoring': 'true' } } }],
+      ports: [{ port: 'metrics' }],
+    })
+    expect(more).toEqual([])
+    for (const { ports } of rules) expect(ports).toHaveLength(1)
   })
 
   describe('with secrets of their own', () => {
