@@ -10,6 +10,8 @@ import { sleep } from './load.ts'
 export interface DurablePostgres {
   /** Of the postmaster, whose children all other processes of the server are. */
   pid: number
+  /** Of the maintenance database. */
+  url: string
   /** Makes an empty database. */
   createDatabase(name: string): Promise<string>
   stop(): Promise<void>
@@ -23,14 +25,16 @@ const exitPollMs = 20
  * nothing. The tests' server has it off on its command line, which no ALTER SYSTEM overrides: so its cluster is
  * started once more without. Linux alone, as are the processor times that are read of it.
  *
+ * @param countsStatements whether its maintenance database has `pg_stat_statements`, where the server has the library; it costs a little
  * @throws Error where TEST_DATABASE_URL names a server that is not ours to restart
  */
-export async function startDurablePostgres(): Promise<DurablePostgres> {
+export async function startDurablePostgres({ countsStatements = false } = {}): Promise<DurablePostgres> {
   if (process.env.TEST_DATABASE_URL)
     throw new Error('The bench reads processor times of its own PostgreSQL server: unset TEST_DATABASE_URL.')
   const forTests = await startPostgres()
   try {
     const dataDir = await ask(forTests.url, "select current_setting('data_directory') as answer")
+    const preloaded = await ask(forTests.url, "select current_setting('shared_preload_libraries') as answer")
     const firstPid = Number.parseInt(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
     const command = readlinkSync(`/proc/${firstPid}/exe`)
     await endProcess(firstPid)
@@ -40,7 +44,10 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
     const { uid, gid } = statSync(dataDir)
     const server = await startChildServer({
       command,
-      args: ['-D', dataDir, '-p', `${port}`, '-c', 'listen_addresses=127.0.0.1', '-k', ''],
+      args: [
+        ...['-D', dataDir, '-p', `${port}`, '-c', 'listen_addresses=127.0.0.1', '-k', ''],
+        ...(countsStatements ? ['-c', `shared_preload_libraries=${preloaded}`] : []),
+      ],
       folder: dirname(dataDir),
       user: process.getuid?.() === 0 ? { uid, gid } : undefined,
       endSignal: 'SIGINT',
@@ -48,6 +55,7 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
     })
     return {
       pid: server.pid,
+      url,
       async createDatabase(name) {
         await ask(url, `create database ${name}`)
         return databaseUrl(url, name)

@@ -1,9 +1,10 @@
 import { check } from 'k6'
-import http from 'k6/http'
+import http, { type Params } from 'k6/http'
+import { gatewayUrl as gateway } from '../client/stand.ts'
+import { type Summary, summarize } from '../client/summary.ts'
 
 /** The main path, a few times over, against a gateway that runs: GATEWAY_URL. Registers accounts of its own. */
 
-const gateway = __ENV.GATEWAY_URL || 'http://127.0.0.1:8080'
 const json = { headers: { 'content-type': 'application/json' } }
 
 export const options = {
@@ -16,7 +17,13 @@ export const options = {
   },
 }
 
-const succeeds = (name, more = {}) => ({ ...more, tags: { name, expected: 'success' } })
+export const handleSummary = (data: Summary) => summarize(data)
+
+const succeeds = (name: string, more: Params = {}): Params => ({
+  ...more,
+  responseType: 'text',
+  tags: { name, expected: 'success' },
+})
 
 export default function mainPath() {
   const account = JSON.stringify({
@@ -36,7 +43,7 @@ export default function mainPath() {
     const me = http.get(`${gateway}/v1/me`, succeeds('me', bearer))
     check(me, {
       'me is the one who logged in': (answer) => answer.json('email') === JSON.parse(account).email,
-      'the quota is told': (answer) => /^"user";r=\d+;t=\d+$/.test(answer.headers.Ratelimit),
+      'the quota is told': (answer) => /^"user";r=\d+;t=\d+$/.test(answer.headers.Ratelimit ?? ''),
     })
   }
 

@@ -1,0 +1,35 @@
+/** What a scenario runs against and how large it is where the command line does not say. */
+export interface Scenario {
+  /** `start`: npm start with its embedded defaults. `stand`: real PostgreSQL and Redis, gateways behind a balancer. */
+  against: 'start' | 'stand'
+  users: number
+  gateways: number
+  /** Requests a second of the frontends; of `ramp`, at its top. */
+  rate: number
+  seconds: number
+  /** Variables of Gatehouse over the stand's own. */
+  environment?: Record<string, string>
+}
+
+const usual = { against: 'stand', users: 10_000, gateways: 2, rate: 100, seconds: 60 } as const
+
+/** Rows before branches: a scenario is a row here and a file of its name in scenarios/. */
+export const scenarios: Record<string, Scenario> = {
+  smoke: { ...usual, against: 'start' },
+  frontend: { ...usual, rate: 200 },
+  ramp: { ...usual, rate: 1500, seconds: 150 },
+  soak: { ...usual, seconds: 600 },
+  // Tabs at once, and guesses a second.
+  'refresh-stampede': { ...usual, users: 1000, rate: 50 },
+  'lockout-attack': { ...usual, users: 1000, rate: 4 },
+  'redis-killed': usual,
+  // A token's life decides how long the old key stays: the shortest there is, and clients that refresh each minute.
+  'key-rotation': {
+    ...usual,
+    users: 1000,
+    seconds: 420,
+    environment: { JWKS_CACHE_SECONDS: '5', ACCESS_TOKEN_SECONDS: '60', SERVICE_TOKEN_SECONDS: '60' },
+  },
+  'plan-downgrade': { ...usual, users: 5000 },
+  'rolling-restart': usual,
+}

@@ -1,0 +1,20 @@
+import { rate, seconds } from '../client/stand.ts'
+import { type Summary, summarize } from '../client/summary.ts'
+import { frontendThresholds, steady } from '../client/traffic.ts'
+import { userCount } from '../client/users.ts'
+
+/** The frontends of a product, each user behind an address of their own, at a rate that does not wait for answers. */
+
+export { frontend } from '../client/traffic.ts'
+
+export const options = {
+  scenarios: { frontends: steady },
+  thresholds: {
+    ...frontendThresholds,
+    'http_req_duration{name:feed}': ['avg<50', 'p(95)<100'],
+    // Users are not asked twice before all have been here.
+    visitors: [`count>=${Math.floor(Math.min(userCount, rate * seconds) * 0.95)}`],
+  },
+}
+
+export const handleSummary = (data: Summary) => summarize(data)

@@ -1,0 +1,34 @@
+import { check, sleep } from 'k6'
+import { gateways, restartGateway, seconds } from '../client/stand.ts'
+import { type Summary, summarize } from '../client/summary.ts'
+import { frontendThresholds, steady } from '../client/traffic.ts'
+
+/** Gateways are replaced one after the other, as a deployment does it, and not one request fails. */
+
+export { frontend } from '../client/traffic.ts'
+
+export const options = {
+  scenarios: {
+    frontends: steady,
+    director: {
+      executor: 'per-vu-iterations',
+      exec: 'director',
+      vus: 1,
+      iterations: 1,
+      maxDuration: `${seconds + 60}s`,
+    },
+  },
+  thresholds: { ...frontendThresholds, frontend_failed: ['rate==0'] },
+}
+
+export const handleSummary = (data: Summary) => summarize(data)
+
+export function director() {
+  const startedAt = Date.now()
+  sleep(seconds / 6)
+  for (let number = 1; number <= gateways; number++) {
+    restartGateway(number)
+    sleep(seconds / 10)
+  }
+  check(null, { 'all were replaced while frontends asked': () => Date.now() - startedAt < seconds * 1000 })
+}

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { findFreePort } from '../../test/servers/free-port.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const upTimeoutMs = 60_000
+const pollMs = 100
+
+/** `npm start` on free ports and with its embedded defaults, in a folder of its own that goes with it. */
+export async function startEmbedded() {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-k6-'))
+  const [gatewayPort, originPort, reportsPort] = [
+    await findFreePort(),
+    await findFreePort(),
+    await findFreePort(),
+  ]
+  const gatehouse = spawn(process.execPath, [join(root, 'dev/start.ts'), '--folder', folder], {
+    cwd: root,
+    env: {
+      ...process.env,
+      // Without a mail server mails go to the log, as warnings.
+      LOG_LEVEL: 'error',
+      // Accounts of a load test belong into no database or Redis of anybody's.
+      DATABASE_URL: '',
+      REDIS_URL: '',
+      GATEWAY_PORT: `${gatewayPort}`,
+      ORIGIN_PORT: `${originPort}`,
+      REPORTS_PORT: `${reportsPort}`,
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const ended = once(gatehouse, 'exit')
+  const gatewayUrl = `http://127.0.0.1:${gatewayPort}`
+
+  async function stop(): Promise<void> {
+    gatehouse.kill('SIGTERM')
+    await ended
+    await rm(folder, { recursive: true })
+  }
+
+  async function untilReady(): Promise<void> {
+    const deadline = performance.now() + upTimeoutMs
+    while (!(await isReady(gatewayUrl))) {
+      if (gatehouse.exitCode !== null || performance.now() > deadline)
+        throw new Error('Gatehouse did not come up.')
+      await sleep(pollMs)
+    }
+  }
+
+  await untilReady().catch(async (error) => {
+    await stop()
+    throw error
+  })
+  return { environment: { GATEWAY_URL: gatewayUrl }, stop }
+}
+
+async function isReady(gatewayUrl: string): Promise<boolean> {
+  return fetch(`${gatewayUrl}/ready`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}

@@ -1,0 +1,192 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import connect from 'postgres'
+import { startDurablePostgres } from '../../bench/common/durable-postgres.ts'
+import { familyProcessorMs, processorMs } from '../../bench/common/processor-time.ts'
+import { generateSecrets } from '../../dev/secrets.ts'
+import { originVariables } from '../../origin/config.ts'
+import { createCommandDatabase } from '../../origin/database.ts'
+import { migrate } from '../../origin/migrate.ts'
+import { readConfig } from '../../shared/config.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { startPrivateRedis } from '../../test/servers/redis.ts'
+import { run } from '../../test/servers/run.ts'
+import { createTemporaryFolder, removeFolder } from '../../test/servers/temporary-folder.ts'
+import { signIn } from './accounts.ts'
+import { startBalancer } from './balancer.ts'
+import { startControl } from './control.ts'
+import { residentBytes } from './memory.ts'
+import { type Service, startService } from './process.ts'
+
+interface StandOptions {
+  /** Seeded accounts, of which about one in a hundred is disabled. */
+  users: number
+  gateways: number
+  /** Variables over the stand's own. */
+  environment?: Record<string, string>
+  /** Told how far it is. */
+  say: (line: string) => void
+}
+
+/** One process of the stand, or PostgreSQL with all of its. */
+export interface Part {
+  name: string
+  processor_ms: number
+  resident_bytes: number
+}
+
+export type Stand = Awaited<ReturnType<typeof startStand>>
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What a product adds to the policy table for its own service. */
+const policy = {
+  routes: [
+    {
+      method: 'GET',
+      path: '/v1/feed',
+      upstream: 'product',
+      who: 'user',
+      permissions: { all: ['dashboard.read'] },
+      limits: ['user'],
+    },
+  ],
+}
+
+/**
+ * Gatehouse as it stands in production, on one machine: PostgreSQL that syncs its log, Redis, an origin, a product's service, and gateways
+ * behind a balancer, each a process of its own, with seeded accounts that are signed in.
+ */
+export async function startStand({ users, gateways: gatewayCount, environment = {}, say }: StandOptions) {
+  const parts: { stop: () => Promise<unknown> }[] = []
+  async function keep<T extends { stop: () => Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+    const part = await starting
+    parts.push(part)
+    return part
+  }
+  async function stop(): Promise<void> {
+    for (let part = parts.pop(); part; part = parts.pop()) await part.stop()
+  }
+
+  try {
+    say('Stand: PostgreSQL and Redis ...')
+    const folder = await createTemporaryFolder('k6')
+    parts.push({ stop: () => removeFolder(folder) })
+    const postgres = await keep(startDurablePostgres({ countsStatements: true }))
+    const redis = await keep(startPrivateRedis())
+    const statements = connect(postgres.url, { max: 1 })
+    parts.push({ stop: () => statements.end() })
+    const databaseUrl = await postgres.createDatabase('gatehouse_k6')
+    await migrate(databaseUrl)
+
+    const [balancerPort, originPort, productPort] = [
+      await findFreePort(),
+      await findFreePort(),
+      await findFreePort(),
+    ]
+    const policyFile = join(folder, 'policy.json')
+    await writeFile(policyFile, JSON.stringify(policy))
+    const variables: Record<string, string> = {
+      ...(await generateSecrets()),
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'warn',
+      PATH: process.env.PATH ?? '',
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redis.url,
+      ORIGIN_PORT: `${originPort}`,
+      ORIGIN_URL: `http://127.0.0.1:${originPort}`,
+      UPSTREAMS: JSON.stringify({
+        product: `http://127.0.0.1:${productPort}`,
+        reports: `http://127.0.0.1:${productPort}`,
+      }),
+      POLICY_FILE: policyFile,
+      ISSUER_URL: `http://127.0.0.1:${balancerPort}`,
+      // The balancer passes bytes on: it is k6 that says whom a request comes from, as the last proxy of ours would.
+      TRUSTED_PROXY_HOPS: '1',
+      GATEWAY_REPLICAS: `${gatewayCount}`,
+      PASSWORD_HASH_COST: '10',
+      ...environment,
+    }
+    const command = (entry: string, ...args: string[]) =>
+      run(process.execPath, [join(root, entry), ...args], { env: variables })
+
+    say(`Stand: ${users} accounts ...`)
+    const seeded = await command('dev/seed/command.ts', '--users', `${users}`)
+    const password = /log in with (\S+)$/m.exec(seeded)?.[1] ?? ''
+    const config = readConfig(originVariables, variables)
+    const sql = createCommandDatabase(databaseUrl, createLog('k6', 'warn'))
+    parts.push({ stop: () => sql.end() })
+    const [admin] = await sql<[{ email: string }]>`
+      select email from user_accounts where status = 'active' order by created_at limit 1`
+    await command('origin/admin/command.ts', 'role', admin.email, 'superadmin')
+    const usersFile = join(folder, 'users')
+    say(`Stand: ${await signIn({ sql, config, users, file: usersFile })} of them signed in ...`)
+
+    const service = (name: string, entry: string, port: number, more: Record<string, string> = {}) =>
+      keep(startService({ name, entry, port, args: [`${port}`], environment: { ...variables, ...more } }))
+    say('Stand: the services ...')
+    const origin = await service('origin', 'origin/main.ts', originPort)
+    const product = await service('product', 'k6/stand/product.ts', productPort)
+    const gateways: Service[] = []
+    for (let number = 1; number <= gatewayCount; number++) {
+      const port = await findFreePort()
+      const name = `gateway ${number}`
+      gateways.push(await service(name, 'gateway/adapters/node/main.ts', port, { GATEWAY_PORT: `${port}` }))
+    }
+    const balancer = await keep(startBalancer(gateways, balancerPort))
+    for (const gateway of gateways) await balancer.untilReady(gateway.name)
+
+    const readParts = (): Part[] => [
+      ...[...gateways, origin, product, { name: 'redis', pid: redis.pid }].map(({ name, pid }) => ({
+        name,
+        processor_ms: processorMs(pid),
+        resident_bytes: residentBytes(pid),
+      })),
+      { name: 'postgres', processor_ms: familyProcessorMs(postgres.pid), resident_bytes: 0 },
+    ]
+
+    async function restartGateway(gateway: Service): Promise<void> {
+      await gateway.restart()
+      await balancer.untilReady(gateway.name)
+    }
+    const control = await keep(
+      startControl({
+        'GET /parts': readParts,
+        'POST /redis/kill': () => redis.kill(),
+        'POST /redis/restart': () => redis.restart(),
+        'POST /keys/rotate': () => command('origin/keys/command.ts', 'rotate'),
+        ...Object.fromEntries(
+          gateways.map((gateway) => [
+            `POST /${gateway.name.replace(' ', '/')}/restart`,
+            () => restartGateway(gateway),
+          ]),
+        ),
+      }),
+    )
+
+    return {
+      /** What a scenario is told, as variables of k6. */
+      environment: {
+        GATEWAY_URL: balancer.url,
+        CONTROL_URL: control.url,
+        USERS_FILE: usersFile,
+        PASSWORD: password,
+        ADMIN_EMAIL: admin.email,
+        GATEWAYS: `${gatewayCount}`,
+      },
+      readParts,
+      /** Statements that PostgreSQL has carried out for anybody. */
+      async countStatements(): Promise<number> {
+        const [row] = await statements<[{ calls: number }]>`
+          select coalesce(sum(calls), 0)::int as calls from pg_stat_statements where toplevel`
+        return row.calls
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
