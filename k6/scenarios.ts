@@ -31,5 +31,6 @@ export const scenarios: Record<string, Scenario> = {
     environment: { JWKS_CACHE_SECONDS: '5', ACCESS_TOKEN_SECONDS: '60', SERVICE_TOKEN_SECONDS: '60' },
   },
   'plan-downgrade': { ...usual, users: 5000 },
-  'rolling-restart': usual,
+  // Each gateway may take DRAIN_SECONDS to leave.
+  'rolling-restart': { ...usual, seconds: 120 },
 }

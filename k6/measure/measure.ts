@@ -1,1 +1,80 @@
-export async function measure(_: unknown) {}
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Kind, kinds } from '../client/mix.ts'
+import type { Order } from '../command-line.ts'
+import { runScript } from '../script.ts'
+import type { Stand } from '../stand/stand.ts'
+import { type Cost, type Costs, costNames, describeCapacity } from './capacity.ts'
+
+interface MeasureOptions {
+  k6: string
+  order: Order
+  stand: Stand
+  reports: string
+  say: (line: string) => void
+}
+
+const idleMs = 20_000
+
+/** All that has been spent so far, in the units of `Cost`. */
+async function readSpent(stand: Stand): Promise<Cost> {
+  const [statements, redisCommands] = [await stand.countStatements(), await stand.countRedisCommands()]
+  const microseconds = (isMeant: (name: string) => boolean) =>
+    stand
+      .readParts()
+      .filter(({ name }) => isMeant(name))
+      .reduce((sum, part) => sum + part.processor_ms * 1000, 0)
+  return {
+    gateway: microseconds((name) => name.startsWith('gateway')),
+    origin: microseconds((name) => name === 'origin'),
+    postgres: microseconds((name) => name === 'postgres'),
+    redis: microseconds((name) => name === 'redis'),
+    statements,
+    redisCommands,
+  }
+}
+
+const combine = (one: Cost, other: Cost, by: (one: number, other: number) => number) =>
+  Object.fromEntries(costNames.map((name) => [name, by(one[name], other[name])])) as unknown as Cost
+
+/** What work spends, and how many seconds it takes. */
+async function spentBy(stand: Stand, work: () => Promise<unknown>) {
+  const before = await readSpent(stand)
+  const startedAt = performance.now()
+  await work()
+  const seconds = (performance.now() - startedAt) / 1000
+  return { spent: combine(await readSpent(stand), before, (after, then) => after - then), seconds }
+}
+
+/** Reads at the whole rate; a refresh writes, and a login is a second of processor time by intention. */
+const rateOf = (kind: Kind, rate: number): number =>
+  ({ feed: rate, me: rate, refresh: Math.ceil(rate / 2), login: 1 })[kind]
+
+/**
+ * Has k6 ask for one kind of request after the other, and divides what each process spent by how many there were, less what it spends on
+ * nothing.
+ */
+export async function measure({ k6, order, stand, reports, say }: MeasureOptions): Promise<void> {
+  // What was just seeded and started has its own work to finish.
+  await sleep(idleMs / 4)
+  const idle = await spentBy(stand, () => sleep(idleMs))
+  const costs: Partial<Costs> = {}
+  for (const kind of kinds) {
+    const report = `measure-${kind}`
+    say(`Measuring ${kind} ...`)
+    const { spent, seconds } = await spentBy(stand, async () => {
+      const scale = { ...order, rate: rateOf(kind, order.rate) }
+      const environment = { ...stand.environment, ONLY: kind }
+      const code = await runScript({ k6, order: scale, environment, reports, report, say })
+      if (code !== 0) throw new Error(`${kind} did not keep its promises, so its cost is no figure`)
+    })
+    const { metrics } = JSON.parse(await readFile(join(reports, `${report}.json`), 'utf8'))
+    const count: number = metrics.frontend_requests.values.count
+    const ofIdle = (part: number) => (part * seconds) / idle.seconds
+    costs[kind] = combine(spent, idle.spent, (all, nothing) => (all - ofIdle(nothing)) / count)
+  }
+  const file = join(reports, 'measure.json')
+  await writeFile(file, JSON.stringify(costs, null, 2))
+  say(`\n${describeCapacity(costs as Costs)}\n\nRaw: ${file}`)
+}

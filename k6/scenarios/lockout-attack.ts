@@ -84,6 +84,10 @@ export function guess() {
 export function stranger() {
   const answer = login({ number: attacker() + 1_000_000, email: victim().email }, password)
   strangersLetIn.add(answer.status === 200 ? 1 : 0)
+  check(answer, {
+    'a stranger is answered 401 even with the right password, or 503': ({ status }) =>
+      [401, 503].includes(status),
+  })
 }
 
 /** Each victim's owner, on the known device, for as long as the attack takes. */

@@ -85,7 +85,7 @@ function asAdmin(token: string, path: string, body: unknown): RefinedResponse<'t
 
 const askAll = (user: User) =>
   http.batch(
-    Array.from({ length: polls }, () => getRequest(user, '/v1/reports', 'reports')),
+    Array.from({ length: polls }, () => getRequest(user, '/v1/insights', 'insights')),
   ) as RefinedResponse<'text'>[]
 
 /** Of a subscriber on a device of their own, whose session no frontend of the others uses. */
@@ -95,7 +95,7 @@ export function downgrade(adminToken: string) {
   const user = { ...visit(number) }
   remember(user, login(user, password))
   check(askAll(user), {
-    'a subscriber reads their reports': (all) => all.every(({ status }) => status === 200),
+    'a subscriber reads their insights': (all) => all.every(({ status }) => status === 200),
   })
   const changed = asAdmin(adminToken, `/admin/users/${user.id}/subscription`, { plan: 'free' })
   const changedAt = Date.now()
@@ -112,7 +112,7 @@ export function downgrade(adminToken: string) {
       all.every((answer) => answer.status === 401 && codeOf(answer) === 'claims_stale'),
   })
   check(refresh(user), { 'the session lives on: it refreshes': ({ status }) => status === 200 })
-  check(getOnce(user, '/v1/reports', 'reports'), {
+  check(getOnce(user, '/v1/insights', 'insights'), {
     '403 feature_required: what the plan has no more, with the plan that has it': (answer) =>
       answer.status === 403 && codeOf(answer) === 'feature_required' && answer.json('minimum_plan') === 'pro',
   })

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
 import connect from 'postgres'
 import { startDurablePostgres } from '../../bench/common/durable-postgres.ts'
 import { familyProcessorMs, processorMs } from '../../bench/common/processor-time.ts'
@@ -42,16 +43,17 @@ export type Stand = Awaited<ReturnType<typeof startStand>>
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What a product adds to the policy table for its own service. */
+const productRow = {
+  method: 'GET',
+  upstream: 'product',
+  who: 'user',
+  permissions: { all: ['dashboard.read'] },
+  limits: ['user'],
+}
 const policy = {
   routes: [
-    {
-      method: 'GET',
-      path: '/v1/feed',
-      upstream: 'product',
-      who: 'user',
-      permissions: { all: ['dashboard.read'] },
-      limits: ['user'],
-    },
+    { ...productRow, path: '/v1/feed' },
+    { ...productRow, path: '/v1/insights', features: ['premium_dashboard'] },
   ],
 }
 
@@ -78,6 +80,10 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
     const redis = await keep(startPrivateRedis())
     const statements = connect(postgres.url, { max: 1 })
     parts.push({ stop: () => statements.end() })
+    const asker = new Redis(redis.url)
+    // A scenario may kill the server; what we ask for afterwards fails by itself.
+    asker.on('error', () => {})
+    parts.push({ stop: async () => asker.disconnect() })
     const databaseUrl = await postgres.createDatabase('gatehouse_k6')
     await migrate(databaseUrl)
 
@@ -182,6 +188,11 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
         const [row] = await statements<[{ calls: number }]>`
           select coalesce(sum(calls), 0)::int as calls from pg_stat_statements where toplevel`
         return row.calls
+      },
+      /** Commands that Redis has carried out for anybody. */
+      async countRedisCommands(): Promise<number> {
+        const [, count = '0'] = /^total_commands_processed:(\d+)/m.exec(await asker.info('stats')) ?? []
+        return Number(count)
       },
       stop,
     }
