@@ -27,6 +27,7 @@ const numbers = ['users', 'rate', 'seconds', 'gateways', 'hash-cost'] as const
 /** @throws UsageError */
 export function readOrder(args: string[]): Order {
   const { values, positionals } = parse(args)
+  if (values.help) throw new UsageError('What load tests there are:')
   const [given = 'smoke', ...more] = positionals
   if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)
   const name = given.replace(/\.[jt]s$/, '')
@@ -67,6 +68,7 @@ function parse(args: string[]) {
         gateways: { type: 'string' },
         'hash-cost': { type: 'string' },
         measure: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
       },
     })
   } catch (cause) {

@@ -26,7 +26,7 @@ await runCommand(
     // A Ctrl-C reaches k6 too, which then ends by itself and leaves the stand to us.
     process.on('SIGINT', () => {})
     try {
-      if (order.measures && 'readParts' in stand) await measure({ k6, order, stand, reports, say })
+      if (order.measures && stand.kind === 'stand') await measure({ k6, order, stand, reports, say })
       else process.exitCode = await runScript({ k6, order, environment: stand.environment, reports, say })
     } finally {
       await stand.stop()

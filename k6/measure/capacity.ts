@@ -7,7 +7,7 @@ export interface Cost {
   postgres: number
   redis: number
   statements: number
-  redisCommands: number
+  roundTrips: number
 }
 
 export type Costs = Record<Kind, Cost>
@@ -18,7 +18,7 @@ export const costNames: readonly (keyof Cost)[] = [
   'postgres',
   'redis',
   'statements',
-  'redisCommands',
+  'roundTrips',
 ]
 
 /** What the product is to stand for (E7). */
@@ -64,7 +64,7 @@ export function capacityOf(costs: Costs) {
     cores,
     dollarsPerMonth: cores * dollarsPerCore,
     statementsPerSecond: average.statements * target.requestsPerSecond,
-    redisCommandsPerSecond: average.redisCommands * target.requestsPerSecond,
+    roundTripsPerSecond: average.roundTrips * target.requestsPerSecond,
     /** Requests a second at which each store that does not scale out is full. */
     limits: {
       redis: 1e6 / average.redis,
@@ -86,7 +86,7 @@ const titles: Record<keyof Cost, string> = {
   postgres: 'PostgreSQL, us',
   redis: 'Redis, us',
   statements: 'SQL statements',
-  redisCommands: 'Redis commands',
+  roundTrips: 'Redis round trips',
 }
 
 /** The tables of k6/README.md. */
@@ -109,7 +109,7 @@ export function describeCapacity(costs: Costs): string {
     row(['gateways', figure(busy.gateway), `${capacity.gateways} processes of one core`]),
     row(['origins', figure(busy.origin), `${capacity.originCores} cores, mostly bcrypt`]),
     row(['PostgreSQL', figure(busy.postgres), `${figure(capacity.statementsPerSecond)} statements/s`]),
-    row(['Redis', figure(busy.redis), `${figure(capacity.redisCommandsPerSecond)} commands/s on one core`]),
+    row(['Redis', figure(busy.redis), `${figure(capacity.roundTripsPerSecond)} round trips/s on one core`]),
     row([
       'all',
       figure(capacity.cores * utilization),

@@ -19,7 +19,7 @@ const idleMs = 20_000
 
 /** All that has been spent so far, in the units of `Cost`. */
 async function readSpent(stand: Stand): Promise<Cost> {
-  const [statements, redisCommands] = [await stand.countStatements(), await stand.countRedisCommands()]
+  const [statements, roundTrips] = [await stand.countStatements(), await stand.countRedisReads()]
   const microseconds = (isMeant: (name: string) => boolean) =>
     stand
       .readParts()
@@ -31,7 +31,7 @@ async function readSpent(stand: Stand): Promise<Cost> {
     postgres: microseconds((name) => name === 'postgres'),
     redis: microseconds((name) => name === 'redis'),
     statements,
-    redisCommands,
+    roundTrips,
   }
 }
 
@@ -56,8 +56,8 @@ const rateOf = (kind: Kind, rate: number): number =>
  * nothing.
  */
 export async function measure({ k6, order, stand, reports, say }: MeasureOptions): Promise<void> {
-  // What was just seeded and started has its own work to finish.
-  await sleep(idleMs / 4)
+  say('Warming up ...')
+  await runScript({ k6, order, environment: stand.environment, reports, report: 'measure-warm-up', say })
   const idle = await spentBy(stand, () => sleep(idleMs))
   const costs: Partial<Costs> = {}
   for (const kind of kinds) {
@@ -72,7 +72,8 @@ export async function measure({ k6, order, stand, reports, say }: MeasureOptions
     const { metrics } = JSON.parse(await readFile(join(reports, `${report}.json`), 'utf8'))
     const count: number = metrics.frontend_requests.values.count
     const ofIdle = (part: number) => (part * seconds) / idle.seconds
-    costs[kind] = combine(spent, idle.spent, (all, nothing) => (all - ofIdle(nothing)) / count)
+    // Less than nothing is the noise of idling.
+    costs[kind] = combine(spent, idle.spent, (all, nothing) => Math.max(0, all - ofIdle(nothing)) / count)
   }
   const file = join(reports, 'measure.json')
   await writeFile(file, JSON.stringify(costs, null, 2))

@@ -7,7 +7,7 @@ export interface Backend {
 }
 
 /** Often enough that a backend that leaves is out well before it closes its door. */
-const probeMs = 250
+const probeMs = 500
 const probeTimeoutMs = 1000
 
 /**

@@ -56,7 +56,7 @@ export async function startEmbedded() {
     await stop()
     throw error
   })
-  return { environment: { GATEWAY_URL: gatewayUrl }, stop }
+  return { kind: 'start' as const, environment: { GATEWAY_URL: gatewayUrl }, stop }
 }
 
 async function isReady(gatewayUrl: string): Promise<boolean> {

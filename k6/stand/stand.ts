@@ -80,10 +80,6 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
     const redis = await keep(startPrivateRedis())
     const statements = connect(postgres.url, { max: 1 })
     parts.push({ stop: () => statements.end() })
-    const asker = new Redis(redis.url)
-    // A scenario may kill the server; what we ask for afterwards fails by itself.
-    asker.on('error', () => {})
-    parts.push({ stop: async () => asker.disconnect() })
     const databaseUrl = await postgres.createDatabase('gatehouse_k6')
     await migrate(databaseUrl)
 
@@ -173,6 +169,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
     )
 
     return {
+      kind: 'stand' as const,
       /** What a scenario is told, as variables of k6. */
       environment: {
         GATEWAY_URL: balancer.url,
@@ -189,10 +186,15 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
           select coalesce(sum(calls), 0)::int as calls from pg_stat_statements where toplevel`
         return row.calls
       },
-      /** Commands that Redis has carried out for anybody. */
-      async countRedisCommands(): Promise<number> {
-        const [, count = '0'] = /^total_commands_processed:(\d+)/m.exec(await asker.info('stats')) ?? []
-        return Number(count)
+      /** Times that Redis has read from a connection: whatever came together, one script or many commands, came in one. */
+      async countRedisReads(): Promise<number> {
+        const asker = new Redis(redis.url)
+        try {
+          const [, count = '0'] = /^total_reads_processed:(\d+)/m.exec(await asker.info('stats')) ?? []
+          return Number(count)
+        } finally {
+          asker.disconnect()
+        }
       },
       stop,
     }

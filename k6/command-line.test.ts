@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { UsageError } from '../origin/command.ts'
+import { readOrder } from './command-line.ts'
+import { scenarios } from './scenarios.ts'
+
+describe('npm run k6', () => {
+  test('without words is the smoke run, and takes a scenario by the name of its file too', () => {
+    expect(readOrder([]).name).toBe('smoke')
+    expect(readOrder(['smoke.js'])).toEqual(readOrder(['smoke']))
+    expect(readOrder(['frontend.ts']).name).toBe('frontend')
+  })
+
+  test('takes the scale of a scenario unless it is told another', () => {
+    expect(readOrder(['frontend'])).toMatchObject(scenarios.frontend ?? {})
+    expect(readOrder(['frontend', '--users', '100000', '--rate', '900', '--seconds', '600'])).toMatchObject({
+      users: 100_000,
+      rate: 900,
+      seconds: 600,
+      gateways: scenarios.frontend?.gateways,
+    })
+  })
+
+  test('keeps the variables of a scenario beside the cost of hashing', () => {
+    expect(readOrder(['key-rotation', '--hash-cost', '11']).environment).toEqual({
+      ...scenarios['key-rotation']?.environment,
+      PASSWORD_HASH_COST: '11',
+    })
+  })
+
+  test('measures logins at the cost they have in production', () => {
+    expect(readOrder(['frontend', '--measure']).environment).toEqual({ PASSWORD_HASH_COST: '12' })
+    expect(readOrder(['frontend', '--measure', '--hash-cost', '10']).environment).toEqual({
+      PASSWORD_HASH_COST: '10',
+    })
+  })
+
+  test.each([
+    [['storm'], 'there is no scenario storm'],
+    [['smoke', 'soak'], 'too many words: soak'],
+    [['soak', '--seconds', '0'], '--seconds takes a number'],
+    [['soak', '--rate', 'many'], '--rate takes a number'],
+    [['soak', '--measure'], '--measure belongs to frontend'],
+    [['soak', '--speed', '3'], '--speed'],
+  ])('refuses %j, and says why', (args, reason) => {
+    expect(() => readOrder(args)).toThrow(UsageError)
+    expect(() => readOrder(args)).toThrow(reason)
+  })
+
+  test('every scenario has its file', () => {
+    for (const name of Object.keys(scenarios))
+      expect({ name, exists: existsSync(join(import.meta.dirname, 'scenarios', `${name}.ts`)) }).toEqual({
+        name,
+        exists: true,
+      })
+  })
+})

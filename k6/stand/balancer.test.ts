@@ -1,0 +1,71 @@
+import { createServer, type Server } from 'node:http'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { type Balancer, startBalancer } from './balancer.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+/** A gateway as a balancer sees one: it says whether it is ready, and its name to everything else. */
+async function startBackend(name: string) {
+  let ready = true
+  const port = await findFreePort()
+  const server: Server = createServer((request, response) => {
+    response.writeHead(request.url !== '/ready' || ready ? 200 : 503).end(name)
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  closing.push(close)
+  return {
+    name,
+    port,
+    close,
+    leave() {
+      ready = false
+    },
+  }
+}
+
+async function start(...names: string[]) {
+  const backends = await Promise.all(names.map(startBackend))
+  const balancer = await startBalancer(backends, await findFreePort())
+  closing.push(balancer.stop)
+  return { backends, balancer }
+}
+
+/** Who answers, each asked on a connection of its own. */
+const ask = async ({ url }: Balancer) => (await fetch(url, { headers: { connection: 'close' } })).text()
+
+const askMany = async (balancer: Balancer) =>
+  new Set(await Promise.all(Array.from({ length: 6 }, () => ask(balancer))))
+
+describe('the balancer', () => {
+  test('gives connections to all that are ready, in turn', async () => {
+    const { balancer } = await start('one', 'two')
+    expect(await askMany(balancer)).toEqual(new Set(['one', 'two']))
+  })
+
+  test('gives none to one that says it is leaving, though it still answers', async () => {
+    const { balancer, backends } = await start('one', 'two')
+    backends[0]?.leave()
+    await vi.waitFor(async () => expect(await askMany(balancer)).toEqual(new Set(['two'])), 5000)
+  })
+
+  test('takes another where one is gone before anybody noticed', async () => {
+    const { balancer, backends } = await start('one', 'two')
+    backends[0]?.close()
+    expect(await askMany(balancer)).toEqual(new Set(['two']))
+  })
+
+  test('closes the connection where there is none', async () => {
+    const { balancer, backends } = await start('one')
+    backends[0]?.close()
+    await expect(ask(balancer)).rejects.toThrow()
+    await expect(ask(balancer)).rejects.toThrow()
+  })
+})
