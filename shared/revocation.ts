@@ -27,6 +27,19 @@ export type RevocationFeed = z.infer<typeof revocationFeedSchema>
 /** The stream in Redis. */
 export const revocationStreamKey = (keyPrefix: string) => `${keyPrefix}revocations`
 
+/**
+ * What is in force in Redis, for gateways that keep nothing between requests: a key for each subject holds the epoch from which its tokens are
+ * good, until the last one of before has run out.
+ */
+export const revocationKey = (keyPrefix: string, { scope, subject }: Pick<Revocation, 'scope' | 'subject'>) =>
+  `${keyPrefix}revoked:${scope}:${subject}`
+
+/** Stands for the epoch of a session that has ended: no token of it is made from one as high. */
+export const endedEpoch = Number.MAX_SAFE_INTEGER
+
+/** The key that says that the others are complete. The origin renews it; without it nobody knows. */
+export const revocationsCompleteKey = (keyPrefix: string) => `${keyPrefix}revoked`
+
 /** An entry as the fields of a stream's entry: names and values in turn, with no epoch where there is none. */
 export function toStreamFields({ scope, subject, epoch, until, at }: Revocation): string[] {
   const fields = ['scope', scope, 'subject', subject, 'until', String(until), 'at', String(at)]

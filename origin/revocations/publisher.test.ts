@@ -168,6 +168,74 @@ describe('publishing', () => {
   })
 })
 
+describe('the keys beside the stream', () => {
+  const everything = async () => {
+    const client = new Redis(redis.url)
+    try {
+      const keys = (await client.keys('shop:revoked*')).sort()
+      return Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await client.get(key)])))
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  test('hold the epoch from which tokens are good, for as long as an older one lives', async () => {
+    const { client, publish } = await createReplica()
+    await insert(1, 7)
+    await sql`insert into revocations (scope, subject) values ('session', 'gone')`
+    await publish()
+    expect(await everything()).toEqual({
+      'shop:revoked': '1',
+      'shop:revoked:session:gone': '9007199254740991',
+      'shop:revoked:user:user-7': '7',
+    })
+    const left = await client.pttl('shop:revoked:user:user-7')
+    expect(left).toBeGreaterThan(900_000)
+    expect(left).toBeLessThanOrEqual(960_000)
+  })
+
+  test('a lower epoch never takes the place of a higher one', async () => {
+    const { publish } = await createReplica()
+    for (const epoch of [5, 4, 6])
+      await sql`insert into revocations (scope, subject, epoch) values ('plan', 'pro', ${epoch})`.then(
+        publish,
+      )
+    await sql`insert into revocations (scope, subject, epoch) values ('plan', 'pro', 3)`
+    await publish()
+    expect((await everything())['shop:revoked:plan:pro']).toBe('6')
+  })
+
+  test('are all written again where Redis lost them, before they count as complete', async () => {
+    const { client, publish } = await createReplica()
+    await insert(700)
+    await publish()
+    await client.flushall()
+    await publish()
+    const keys = await everything()
+    expect(Object.keys(keys)).toHaveLength(701)
+    expect(keys['shop:revoked']).toBe('1')
+  })
+
+  test('stop counting as complete 3 s after the origin was here last', async () => {
+    const { client, publish } = await createReplica()
+    await publish()
+    const left = await client.pttl('shop:revoked')
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThanOrEqual(3000)
+    await client.pexpire('shop:revoked', 1000)
+    await publish()
+    expect(await client.pttl('shop:revoked')).toBeGreaterThan(1000)
+  })
+
+  test('do not count as complete while a row cannot be published', async () => {
+    const { client, publish } = await createReplica()
+    await insert(1)
+    await client.set('shop:revocations', 'in the way of the stream')
+    await expect(publish()).rejects.toThrow('WRONGTYPE')
+    expect(await everything()).not.toHaveProperty('shop:revoked')
+  })
+})
+
 describe('the relay', () => {
   test('publishes within 0.5 s by itself, says once that it cannot and once that it can again', async () => {
     const { publishDue, log, lines } = await createReplica()

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { revocationStreamKey, toStreamFields } from '../../shared/revocation.ts'
 import { within } from '../../shared/within.ts'
 import type { Sql } from '../database.ts'
+import { createLiveKeys, raiseKey } from './live-keys.ts'
 import { lockUnpublished, markPublished, type UnpublishedRevocation } from './queries.ts'
 
 export interface PublisherOptions {
@@ -23,16 +24,20 @@ const keptMs = 2 * 3600 * 1000
 const redisTimeoutMs = 1000
 
 /**
- * Publishes what was committed to the Redis stream, at least once: rows are marked after Redis has them, in the transaction that locks them, so
- * that replicas share the work. An entry that comes twice does no harm.
+ * Publishes what was committed to the Redis stream and to the keys beside it, at least once: rows are marked after Redis has them, in the
+ * transaction that locks them, so that replicas share the work. An entry that comes twice does no harm.
  */
 export function createPublisher(options: PublisherOptions) {
   const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
   const key = revocationStreamKey(keyPrefix)
+  const vouch = createLiveKeys({ sql, redis, keyPrefix, lifeSeconds })
 
   async function append(rows: readonly UnpublishedRevocation[]): Promise<void> {
     const pipeline = redis.pipeline()
-    for (const row of rows) pipeline.xadd(key, '*', ...toStreamFields(row))
+    for (const row of rows) {
+      pipeline.xadd(key, '*', ...toStreamFields(row))
+      raiseKey(pipeline, keyPrefix, row)
+    }
     pipeline.xtrim(key, 'MINID', '~', Date.now() - keptMs)
     const results = await within(redisTimeoutMs, pipeline.exec())
     for (const [error] of results ?? []) if (error) throw error
@@ -68,5 +73,6 @@ export function createPublisher(options: PublisherOptions) {
   return async function publishDue(signal: AbortSignal): Promise<void> {
     if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
     while (!signal.aborted && (await publishBatch()) === batchSize);
+    if (!signal.aborted) await vouch()
   }
 }

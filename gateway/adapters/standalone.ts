@@ -1,0 +1,79 @@
+import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { buildGateway } from '../build.ts'
+import { gatewayVariables } from '../config.ts'
+import type { Transport } from '../ports.ts'
+import { createCounting } from './node/counting.ts'
+import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './node/policy-reload.ts'
+import { createRevocationStream } from './node/revocation-stream.ts'
+
+/** What the server of a runtime knows of a request. */
+export interface Peer {
+  /** The other end of the socket. */
+  address: string | undefined
+}
+
+export interface Server {
+  /** Takes no new request, and resolves when those under way are answered. */
+  drain(): Promise<void>
+}
+
+interface Runtime {
+  /** Listens. @throws Error where it cannot */
+  serve(options: {
+    hostname: string
+    port: number
+    fetch: (request: Request, peer: Peer) => Response | Promise<Response>
+  }): Server
+  transport: Transport
+}
+
+/**
+ * The gateway as a process of its own on a runtime that has Node's modules too, but a server and a fetch that are better than its imitation of
+ * Node's. Listens until SIGTERM or SIGINT, then drains and exits 0.
+ */
+export async function runStandalone({ serve, transport }: Runtime): Promise<void> {
+  const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
+  const log = createLog('gateway', config.LOG_LEVEL)
+  const now = Date.now
+  const {
+    HOST: hostname,
+    GATEWAY_PORT: port,
+    POLICY_FILE: policyFile,
+    REDIS_URL: redisUrl,
+    REDIS_KEY_PREFIX: keyPrefix,
+  } = config
+  const counting = createCounting({ redisUrl, keyPrefix, now, log })
+
+  let stopping = false
+  const gateway = await buildGateway<Peer>(config, {
+    transport,
+    counter: counting.counter,
+    limiterHealth: counting.health,
+    peerAddress: ({ address }) => address,
+    now,
+    log,
+    isStopping: () => stopping,
+    revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
+    policyFile: policyFile ? readPolicyFile(policyFile) : undefined,
+  })
+  const policyReload =
+    policyFile && startPolicyReload({ path: policyFile, apply: gateway.usePolicyFile, log })
+  const server = serve({ hostname, port, fetch: gateway.app.fetch })
+  log.info({ hostname, port }, 'listening')
+
+  async function stop(signal: string) {
+    if (stopping) return
+    stopping = true
+    log.info({ signal }, 'stopping')
+    const cut = setTimeout(() => process.exit(0), config.DRAIN_SECONDS * 1000)
+    await server.drain()
+    clearTimeout(cut)
+    if (policyReload) policyReload.stop()
+    await gateway.close()
+    counting.close()
+    log.info({}, 'stopped')
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal))
+}
