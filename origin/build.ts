@@ -28,7 +28,7 @@ import { measureQueries } from './metrics/measured-sql.ts'
 import { selectSharedState } from './metrics/queries.ts'
 import { logSlowQueries } from './metrics/slow-queries.ts'
 import { createStateMetrics } from './metrics/state.ts'
-import { requireNewestSchema } from './migrate.ts'
+import { requireUsableSchema } from './migrate.ts'
 import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/service-token.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
@@ -76,7 +76,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
     events.queryEnded(query)
     logSlow(query)
   })
-  await requireNewestSchema(sql)
+  await requireUsableSchema(sql)
 
   const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
   if (config.NODE_ENV !== 'production') await createFirstKey(sql, sealing)

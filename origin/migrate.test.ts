@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { databaseUrl } from '../test/servers/database-url.ts'
-import { migrate, requireNewestSchema } from './migrate.ts'
+import { migrate, requireUsableSchema } from './migrate.ts'
 
 let server: Sql
 beforeAll(() => {
@@ -44,7 +47,7 @@ describe('migrate', () => {
     const applied = await migrate(url)
     expect(applied).toEqual(applied.map((_, index) => index + 1))
     expect(applied.length).toBeGreaterThanOrEqual(2)
-    await requireNewestSchema(sql)
+    await requireUsableSchema(sql)
     const before = await everything()
     expect(await migrate(url)).toEqual([])
     expect(await everything()).toEqual(before)
@@ -78,7 +81,7 @@ describe('migrate', () => {
     )
     expect(fewer).toEqual([])
     expect(more?.length).toBeGreaterThanOrEqual(2)
-    await requireNewestSchema(sql)
+    await requireUsableSchema(sql)
   })
 
   // A file that was changed after it was applied: databases would differ from each other, and nobody know.
@@ -103,22 +106,92 @@ describe('migrate', () => {
   })
 })
 
-describe('requireNewestSchema refuses, with what to do,', () => {
+describe('requireUsableSchema refuses, with what to do,', () => {
   const refusal = /schema version .+, this code needs \d+: run npm run migrate/
 
   test('an empty database', async () => {
-    await expect(requireNewestSchema(sql)).rejects.toThrow(refusal)
+    await expect(requireUsableSchema(sql)).rejects.toThrow(refusal)
   })
 
   test('an older schema', async () => {
     await migrate(url)
     await sql`delete from schema_migrations where version = (select max(version) from schema_migrations)`
-    await expect(requireNewestSchema(sql)).rejects.toThrow(refusal)
+    await expect(requireUsableSchema(sql)).rejects.toThrow(refusal)
   })
 
   test('a newer schema, as after a rollback of the code', async () => {
     await migrate(url)
     await sql`insert into schema_migrations (version, name, md5) values (9999, 'future', 'x')`
-    await expect(requireNewestSchema(sql)).rejects.toThrow(/schema version 9999/)
+    await expect(requireUsableSchema(sql)).rejects.toThrow(/schema version 9999/)
+  })
+
+  test('a newer schema of before migrations said what code they leave running', async () => {
+    await migrate(url)
+    await sql`insert into schema_migrations (version, name, md5) values (9999, 'future', 'x')`
+    await sql`alter table schema_migrations drop column code_since`
+    await expect(requireUsableSchema(sql)).rejects.toThrow(/schema version 9999/)
+  })
+})
+
+// Between the migration and the last restart of a rolling release, and after a rollback, code meets a schema newer than itself.
+describe('a newer schema', () => {
+  let newer: string
+  let newest: number
+  beforeEach(async () => {
+    newer = await mkdtemp(join(tmpdir(), 'gatehouse-sql-'))
+    await cp('sql', newer, { recursive: true })
+    newest = Math.max(...(await readdir('sql')).map((name) => Number.parseInt(name, 10)))
+    await migrate(url)
+  })
+  afterEach(() => rm(newer, { recursive: true }))
+
+  const add = (version: number, script: string) =>
+    writeFile(join(newer, `${String(version).padStart(4, '0')}.do.more.sql`), script)
+
+  test('that says it leaves this code running is used, and not touched by the migrations of this code', async () => {
+    await add(newest + 1, `-- Code since schema ${newest}.\nalter table sessions add column nickname text;`)
+    expect(await migrate(url, newer)).toEqual([newest + 1])
+    await requireUsableSchema(sql)
+    expect(await migrate(url)).toEqual([])
+    await requireUsableSchema(sql, newer)
+  })
+
+  test.each([
+    ['that says nothing', () => 'alter table sessions drop column ip;'],
+    [
+      'whose code is younger than this',
+      () => `-- Code since schema ${newest + 1}.\nalter table sessions drop column ip;`,
+    ],
+  ])('%s is refused, by origins and by the migrations of this code', async (_, script) => {
+    await add(newest + 1, script())
+    await migrate(url, newer)
+    const refusal = new RegExp(
+      `version ${newest + 1}, which code since schema ${newest + 1} runs on; this is of ${newest}:`,
+    )
+    await expect(requireUsableSchema(sql)).rejects.toThrow(refusal)
+    await expect(migrate(url)).rejects.toThrow(refusal)
+  })
+
+  test('is as demanding as the most demanding of its migrations', async () => {
+    await add(newest + 1, 'alter table sessions drop column ip;')
+    await add(newest + 2, `-- Code since schema ${newest}.\nalter table sessions add column nickname text;`)
+    await migrate(url, newer)
+    await expect(requireUsableSchema(sql)).rejects.toThrow(`code since schema ${newest + 1} runs on`)
+  })
+
+  // A report that reads for minutes must not make every login wait behind a migration that waits for it.
+  test('is given up, whole, where a table stays in use: it waits for a lock for some seconds only', async () => {
+    await add(
+      newest + 1,
+      'create table unrelated (id integer);\nalter table sessions add column nickname text;',
+    )
+    const reader = await sql.reserve()
+    await reader`begin`
+    await reader`select from sessions`
+    await expect(migrate(url, newer)).rejects.toMatchObject({ code: '55P03' })
+    await reader`rollback`
+    reader.release()
+    expect((await tables()).map(({ name }) => name)).not.toContain('unrelated')
+    expect(await migrate(url, newer)).toEqual([newest + 1])
   })
 })

@@ -1,32 +1,47 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
 import { configFromEnvironment } from '../shared/node/environment.ts'
 import { runCommand } from './command.ts'
-import { closeSeconds, type Sql } from './database.ts'
+import { closeSeconds, type Queryable, type Sql } from './database.ts'
 import { surviveLostConnections } from './transactions.ts'
 
-const folder = new URL('../sql/', import.meta.url)
+/** The schema that this code was written for. */
+const ownFolder = fileURLToPath(new URL('../sql/', import.meta.url))
 const schemaTable = 'schema_migrations'
 
 /** Any number that no other program locks. */
 const migrationLock = '4148305191'
 
+/** Whoever waits for a table's lock holds up all behind them, the origins that run among them: better to fail and be tried again. */
+const lockTimeout = '5s'
+
+/**
+ * What a migration says that leaves older code running: the schema whose code was the first to get along with this one. Without the line
+ * that is its own.
+ */
+const codeSinceLine = /^-- Code since schema (\d+)\.$/m
+
 /**
  * Brings the database to the newest schema, in one transaction: all of it or nothing. Applying it twice changes nothing, two
  * at once wait for each other, and a file that was changed after it was applied is refused by its checksum.
  *
- * @returns the versions applied now, none where the schema was already the newest
+ * @returns the versions applied now, none where the schema was already the newest, or is a newer one that this code runs on
+ * @throws Error where the schema is a newer one that this code does not run on
  */
-export async function migrate(databaseUrl: string): Promise<number[]> {
+export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
+  const migrations = await readMigrations(folder)
   const sql = surviveLostConnections(postgres(databaseUrl, { max: 1, onnotice: () => {} }))
   try {
-    const applied = await sql.begin(async (transaction) => {
+    return await sql.begin(async (transaction) => {
       await transaction`select pg_advisory_xact_lock(${migrationLock})`
+      await transaction`select set_config('lock_timeout', ${lockTimeout}, true)`
+      if (await isNewer(transaction, newestOf(migrations))) return []
       const postgrator = new Postgrator({
         driver: 'pg',
-        migrationPattern: `${fileURLToPath(folder)}*.sql`,
+        migrationPattern: join(folder, '*.sql'),
         schemaTable,
         validateChecksums: true,
         execQuery: async (query) => ({ rows: await transaction.unsafe(query) }),
@@ -34,37 +49,75 @@ export async function migrate(databaseUrl: string): Promise<number[]> {
           await transaction.unsafe(script).simple()
         },
       })
-      return postgrator.migrate()
+      const applied = (await postgrator.migrate()).map(({ version }) => version)
+      await transaction`alter table ${sql(schemaTable)} add column if not exists code_since integer`
+      for (const version of applied)
+        await transaction`
+          update ${sql(schemaTable)} set code_since = ${migrations.get(version) ?? version} where version = ${version}`
+      return applied
     })
-    return applied.map(({ version }) => version)
   } finally {
     await sql.end({ timeout: closeSeconds })
   }
 }
 
-/** @throws Error where the database's schema is not the one this code was written for */
-export async function requireNewestSchema(sql: Sql): Promise<void> {
-  const newest = Math.max(
-    ...(await readdir(folder))
-      .filter((name) => name.endsWith('.sql'))
-      .map((name) => Number.parseInt(name, 10)),
-  )
-  const [table] = await sql<[{ present: boolean }]>`select to_regclass(${schemaTable}) is not null as present`
-  const [row] = table.present
-    ? await sql<[{ version: string }]>`select max(version) as version from ${sql(schemaTable)}`
-    : [{ version: '0' }]
-  if (Number(row.version) !== newest) {
+/** @throws Error where the database's schema is not one that this code runs on */
+export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
+  const newest = newestOf(await readMigrations(folder))
+  if (await isNewer(sql, newest)) return
+  const { version } = await readSchema(sql, newest)
+  if (version !== newest)
     throw new Error(
-      `The database has schema version ${row.version}, this code needs ${newest}: run npm run migrate, or the code that fits`,
+      `The database has schema version ${version}, this code needs ${newest}: run npm run migrate`,
     )
-  }
+}
+
+/**
+ * Is it a newer schema, each of whose migrations says that code as old as this still runs on it? So an origin of before may start again
+ * during a release, or after a rollback.
+ *
+ * @throws Error where it is newer and one of them does not say so
+ */
+async function isNewer(sql: Queryable, newest: number): Promise<boolean> {
+  const { version, codeSince } = await readSchema(sql, newest)
+  if (version <= newest) return false
+  if (codeSince <= newest) return true
+  throw new Error(
+    `The database has schema version ${version}, which code since schema ${codeSince} runs on; this is of ${newest}: run the code that fits`,
+  )
+}
+
+/** Since which schema code runs on each migration, by its version. */
+async function readMigrations(folder: string): Promise<Map<number, number>> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.sql'))
+  const migrations = files.map(async (name): Promise<[number, number]> => {
+    const version = Number.parseInt(name, 10)
+    const [, codeSince] = codeSinceLine.exec(await readFile(join(folder, name), 'utf8')) ?? []
+    return [version, codeSince === undefined ? version : Number(codeSince)]
+  })
+  return new Map(await Promise.all(migrations))
+}
+
+const newestOf = (migrations: Map<number, number>) => Math.max(...migrations.keys())
+
+/** The schema's version, 0 where there is none, and what the migrations after `newest` ask of code. */
+async function readSchema(sql: Queryable, newest: number): Promise<{ version: number; codeSince: number }> {
+  const [table] = await sql<[{ present: boolean }]>`select to_regclass(${schemaTable}) is not null as present`
+  if (!table.present) return { version: 0, codeSince: 0 }
+  // The column is missing where the last migration is older than it.
+  const [row] = await sql<[{ version: number; code_since: number }]>`
+    select
+      coalesce(max(version), 0)::integer as version,
+      coalesce(max(coalesce((to_jsonb(migration) ->> 'code_since')::integer, version)) filter (where version > ${newest}), 0)::integer as code_since
+    from ${sql(schemaTable)} migration`
+  return { version: row.version, codeSince: row.code_since }
 }
 
 if (import.meta.main) {
   await runCommand(async () => {
     const applied = await migrate(configFromEnvironment(['DATABASE_URL']).DATABASE_URL)
     process.stdout.write(
-      applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'The schema is already the newest.\n',
+      applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'There is nothing to apply.\n',
     )
   })
 }

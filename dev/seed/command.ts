@@ -1,6 +1,6 @@
 import { RefusedError, runCommand } from '../../origin/command.ts'
 import { closeSeconds, createDatabase, isDatabaseUnavailable, type Sql } from '../../origin/database.ts'
-import { requireNewestSchema } from '../../origin/migrate.ts'
+import { requireUsableSchema } from '../../origin/migrate.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { demoAccounts } from '../demo.ts'
@@ -51,7 +51,7 @@ async function carryOut({ users, force }: ReturnType<typeof readOrder>): Promise
 
 async function requireSchema(sql: Sql): Promise<void> {
   try {
-    await requireNewestSchema(sql)
+    await requireUsableSchema(sql)
   } catch (error) {
     if (!(error instanceof Error) || isDatabaseUnavailable(error)) throw error
     throw new RefusedError(error.message, { cause: error })
