@@ -41,12 +41,12 @@ export async function holdRole(sql: Queryable, name: string): Promise<Role | und
   return row
 }
 
-/** The role of an account at this moment. */
+/** The role of an account at this moment; undefined where it is gone or locked. */
 export async function selectRoleOf(sql: Queryable, userId: string): Promise<Role | undefined> {
   const [row] = await sql<[Role?]>`
     select role.name, role.level, role.description, ${permissionsOf(sql)} as permissions
     from user_accounts account join roles role on role.id = account.role_id
-    where account.id = ${userId}`
+    where account.id = ${userId} and account.status = 'active'`
   return row
 }
 

@@ -15,7 +15,7 @@ interface RoleRoutesOptions {
   roles: RoleService
 }
 
-const byName = listQuery({}, z.tuple([z.string().max(80)]))
+const byName = listQuery({}, z.tuple([z.string().regex(/^[a-z_.]{1,80}$/)]))
 const readUsers = requireRights({ permissions: { all: ['users.read'] } })
 const manageRoles = requireRights({ permissions: { all: ['roles.manage'] } })
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { moment } from '../../shared/contract/fields.ts'
+import { displayable, moment } from '../../shared/contract/fields.ts'
 import {
   changeRoleBody,
   lockBody,
@@ -30,7 +30,7 @@ interface UserRoutesOptions {
   users: UserService
 }
 
-const userQuery = listQuery(userFilters, z.tuple([z.string().max(254)]))
+const userQuery = listQuery(userFilters, z.tuple([z.string().max(254).regex(displayable)]))
 
 const sessionQuery = listQuery({}, z.tuple([moment, z.guid()]))
 

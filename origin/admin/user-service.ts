@@ -28,15 +28,15 @@ export type UserService = ReturnType<typeof createUserService>
 
 /**
  * What people who run the product do to accounts. Levels are read from the rows that the transaction holds, not from the actor's token: who
- * was demoted a moment ago changes nothing any more. A refusal is an outcome, not a throw, so that its audit row stays.
+ * was demoted or locked a moment ago changes nothing any more. A refusal is an outcome, not a throw, so that its audit row stays.
  */
 export function createUserService({ sql }: { sql: Sql }) {
-  /** Holds both rows; an actor who is gone stands below everybody. */
+  /** Holds both rows; an actor who is gone or locked stands below everybody. */
   async function hold(transaction: Transaction, { userId, actorId }: Change) {
     const held = await holdAccounts(transaction, [userId, actorId])
-    const target = held.get(userId)
-    const actor = { id: actorId, level: held.get(actorId)?.level ?? -1 }
-    return { actor, target }
+    const by = held.get(actorId)
+    const actor = { id: actorId, level: by?.status === 'active' ? by.level : -1 }
+    return { actor, target: held.get(userId) }
   }
 
   async function refuse(
@@ -101,25 +101,22 @@ export function createUserService({ sql }: { sql: Sql }) {
         return done
       }),
 
-    /** Forgets failed logins, and opens an account that was locked by hand: that alone takes authority over it. */
-    async unlock(change: Change): Promise<ChangeOutcome> {
-      const { userId, actorId, client } = change
-      return sql.begin(async (transaction) => {
-        const { actor, target } = await hold(transaction, change)
-        if (!target) return unknownUser
-        if (target.status === 'disabled') {
-          const verdict = judgeAuthority(actor, target)
-          if (verdict !== 'allowed') return refuse(transaction, change, 'unlock', verdict)
-          await updateStatus(transaction, userId, 'active')
+    /**
+     * Forgets failed logins, and opens an account that was locked by hand. The first takes authority too: whoever could have the failures of
+     * somebody above them forgotten could guess at that password for ever.
+     */
+    unlock: (change: Change) =>
+      withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {
+        const by = { actorId: change.actorId, userId, client: change.client }
+        if (await updateStatus(transaction, userId, 'active')) {
           await raiseUserEpoch(transaction, userId)
           const details = { before: { status: 'disabled' }, after: { status: 'active' } }
-          await insertAuditRow(transaction, { action: 'account.enabled', actorId, userId, client, details })
+          await insertAuditRow(transaction, { action: 'account.enabled', ...by, details })
         }
-        const details = { was_counted: await clearCounters(transaction, target.email) }
-        await insertAuditRow(transaction, { action: 'account.unlocked', actorId, userId, client, details })
+        const details = { was_counted: await clearCounters(transaction, email) }
+        await insertAuditRow(transaction, { action: 'account.unlocked', ...by, details })
         return done
-      })
-    },
+      }),
 
     /** @param only this session; all of them where it is undefined */
     endSessions: (change: Change, only?: string) =>

@@ -218,6 +218,25 @@ describe('PUT /admin/users/{id}/role', () => {
     })
   })
 
+  // Until the gateways have heard, a locked admin's token is still let through.
+  test.each<[string, string, (target: string) => string, unknown?]>([
+    ['no role', 'PUT', (target) => `/admin/users/${target}/role`, { role: 'guest' }],
+    ['no lock', 'POST', (target) => `/admin/users/${target}/lock`, {}],
+    ['no end of a session', 'DELETE', (target) => `/admin/users/${target}/sessions`],
+    ['nothing that a role may do', 'PUT', () => '/admin/roles/guest/permissions', { permissions: [] }],
+  ])(
+    '403 escalation_refused: a superadmin who was locked a moment ago changes %s',
+    async (_, method, path, body) => {
+      await world.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
+      const answer = await send(method, path(ids.second), 'superadmin', body)
+      expect({ status: answer.status, code: (await problem(answer)).code }).toEqual({
+        status: 403,
+        code: 'escalation_refused',
+      })
+      expect(await epochs()).toEqual([])
+    },
+  )
+
   test('two who change each other at once both come to an end', async () => {
     await world.sql`
       update user_accounts set role_id = (select id from roles where name = 'superadmin') where id = ${ids.admin}`
@@ -266,6 +285,23 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
     for (let time = 0; time < 2; time++)
       expect((await send('POST', `/admin/users/${ids.second}/lock`, 'admin', {})).status).toBe(204)
     expect((await audit()).filter(({ action }) => action === 'account.disabled')).toHaveLength(1)
+  })
+
+  // An admin who could have the failures of a superadmin forgotten could guess at that password for ever.
+  test('403 escalation_refused: nobody forgets the failed logins of somebody at or above their level', async () => {
+    for (let tries = 0; tries < 5; tries++)
+      await world.post('/auth/login', { email: 'superadmin@example.com', password: 'wrong' })
+    const answer = await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')
+    expect(answer.status).toBe(403)
+    expect(await problem(answer)).toMatchObject({ code: 'escalation_refused', reason: 'target_at_or_above' })
+    const login = await world.post('/auth/login', { email: 'superadmin@example.com', password })
+    expect(login.status).toBe(401)
+    expect(await audit()).toContainEqual({
+      action: 'account.change_refused',
+      actor_id: ids.admin,
+      user_id: ids.superadmin,
+      details: { attempted: 'unlock', reason: 'target_at_or_above' },
+    })
   })
 
   test('403 escalation_refused: nobody locks, or opens, somebody at or above their level', async () => {
@@ -350,10 +386,12 @@ describe('roles and permissions', () => {
     expect(await audit()).toMatchObject([{ action: 'role.change_refused' }])
   })
 
-  test('422 validation_failed: what is no permission, by its place', async () => {
-    expect(await problem(await put('superadmin', 'user', ['profile.read', 'fly']))).toMatchObject({
+  test.each(['sky.fly', 'fly', '\0'])('422 validation_failed: %j, by its place', async (name) => {
+    const answer = await put('superadmin', 'user', ['profile.read', name])
+    expect(answer.status).toBe(422)
+    expect(await problem(answer)).toMatchObject({
       code: 'validation_failed',
-      errors: [{ pointer: '/permissions/1' }],
+      errors: [{ pointer: '/permissions/1', detail: 'is not the name of a permission' }],
     })
   })
 

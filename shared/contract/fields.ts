@@ -34,6 +34,10 @@ export const roleName = z.string().regex(name, { error: 'is not the name of a ro
 export const planName = z.string().regex(name, { error: 'is not the name of a plan' })
 export const featureName = z.string().regex(name, { error: 'is not the name of a feature' })
 
+export const permissionName = z
+  .string()
+  .regex(/^[a-z_]{2,30}\.[a-z_]{2,30}$/, { error: 'is not the name of a permission' })
+
 /** RFC 3339, within what the database can hold. */
 export const time = z.iso
   .datetime({ offset: true, abort: true })

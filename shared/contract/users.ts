@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { answeredTime, displayable, roleName, userStatus } from './fields.ts'
+import { answeredTime, displayable, permissionName, roleName, userStatus } from './fields.ts'
 
 export const changeRoleBody = z.strictObject({ role: roleName })
 
@@ -8,13 +8,14 @@ export const lockBody = z.strictObject({
   reason: z.string().trim().min(1).max(500).regex(displayable).optional(),
 })
 
-export const rolePermissionsBody = z.strictObject({ permissions: z.array(z.string().max(80)).max(100) })
+export const rolePermissionsBody = z.strictObject({ permissions: z.array(permissionName).max(100) })
 
 export const userFilters = {
   email_prefix: z
     .string()
     .min(1)
     .max(254)
+    .regex(displayable, { error: 'is not the beginning of an address' })
     .optional()
     .meta({ description: 'What the address begins with, in any letter case.' }),
   role: roleName.optional(),
