@@ -4,15 +4,18 @@ import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { jsonBody } from '../json-body.ts'
+import { requireRights } from '../rights.ts'
 import type { LinkTokens } from './link-tokens.ts'
 import { selectProfile } from './queries.ts'
 import { verifyEmail } from './verification.ts'
+
+const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
 
 export function createProfileRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
 
   /** The profile from the database, the rights from the token: what the caller may do now is what the gateway goes by. */
-  routes.get('/me', async (c) => {
+  routes.get('/me', readProfile, async (c) => {
     const { sub, role, level, permissions, plan, features } = requireUser(c.get('user'))
     const profile = await selectProfile(sql, sub)
     if (!profile) throw new Problem('not_found')

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type UpkeepRunAnswer, type UpkeepRunStartedAnswer, upkeepRunFilters } from '../../shared/contract.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
+import { requireRights } from '../rights.ts'
 import type { UpkeepRun } from './queries.ts'
 import type { UpkeepService } from './service.ts'
 
@@ -12,17 +13,19 @@ interface UpkeepRoutesOptions {
 
 const runsQuery = listQuery(upkeepRunFilters, z.tuple([z.string().regex(/^\d{1,18}$/)]))
 
-/** For people who run the product; the policy table asks for their permissions. */
+const manageSystem = requireRights({ permissions: { all: ['system.manage'] } })
+
+/** For people who run the product. */
 export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/upkeep-runs', runsQuery, async (c) => {
+  routes.get('/upkeep-runs', manageSystem, runsQuery, async (c) => {
     const { job, outcome, limit, cursor } = c.req.valid('query')
     const runs = await upkeep.list({ job, outcome, belowId: cursor?.[0], limit })
     return listAnswer(c, runs, { limit, position: ({ id }) => [id], item: toAnswer })
   })
 
-  routes.post('/upkeep/:job/runs', async (c) => {
+  routes.post('/upkeep/:job/runs', manageSystem, async (c) => {
     const { sub: actorId } = requireUser(c.get('user'))
     const id = await upkeep.start(c.req.param('job'), actorId, c.get('client'))
     return c.json({ id } satisfies UpkeepRunStartedAnswer, 202)

@@ -1,0 +1,61 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { routeSchema } from '../gateway/policy.ts'
+import { routes } from '../gateway/routes.ts'
+import { type Identity, identitySchema } from '../shared/claims.ts'
+import { assertionHeader } from '../shared/headers.ts'
+import { sealedBy } from './origin-call.ts'
+import { createWorld, problem, type World } from './world.ts'
+
+let world: World
+let superadmin: Identity
+beforeAll(async () => {
+  world = await createWorld()
+  await world.signUp('boss@example.com')
+  await world.sql`update user_accounts set role_id = (select id from roles where name = 'superadmin')`
+  const { access_token: token } = await world.login('boss@example.com', 'correct horse battery')
+  superadmin = identitySchema.parse(decodeJwt(token))
+})
+afterAll(() => world.close())
+
+/** A call that the gateway let through, whoever `user` is. */
+async function pass(method: string, path: string, user: Identity | null) {
+  const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
+  const headers = { [assertionHeader]: await sealedBy(world, user) }
+  return world.originFetch(target, { method, headers })
+}
+
+const atTheOrigin = routes
+  .map((row) => routeSchema.parse(row))
+  .filter(({ upstream }) => upstream === 'origin')
+
+/** The policy table guards the gateway. Where a row of it were wrong, the origin would still ask for what the row asks now. */
+describe.each(atTheOrigin.filter(({ permissions }) => permissions))(
+  '$method $path',
+  ({ method, path, permissions }) => {
+    const required = [...(permissions?.all ?? []), ...(permissions?.any ?? [])]
+
+    test('403 permission_required: whoever has every other permission, at whatever level', async () => {
+      const others = superadmin.permissions.filter((permission) => !required.includes(permission))
+      expect(others).toHaveLength(superadmin.permissions.length - required.length)
+      const answer = await pass(method, path, { ...superadmin, permissions: others })
+      expect(answer.status).toBe(403)
+      expect(await problem(answer)).toMatchObject({
+        code: 'permission_required',
+        required_permissions: { all: required },
+      })
+    })
+
+    test('not 403: whoever has these permissions alone', async () => {
+      const answer = await pass(method, path, { ...superadmin, permissions: required })
+      expect(answer.status).not.toBe(403)
+    })
+  },
+)
+
+describe.each(atTheOrigin.filter(({ who }) => who === 'user'))('$method $path', ({ method, path }) => {
+  test('no success: nobody signed in', async () => {
+    const answer = await pass(method, path, null)
+    expect([401, 415]).toContain(answer.status)
+  })
+})
