@@ -25,7 +25,7 @@ describe('POST /auth/login in a flood', () => {
     const shed = answers.filter(({ status }) => status === 503)
     expect(shed.length).toBeGreaterThan(30)
     for (const answer of shed) {
-      expect(answer.headers.get('retry-after')).toBe('1')
+      expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
       expect((await problem(answer)).code).toBe('overloaded')
     }
     expect(await world.sql`select from login_attempts`).toHaveLength(answers.length - shed.length)

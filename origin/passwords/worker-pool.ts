@@ -7,6 +7,9 @@ const queueFull = 'Task queue is at limit'
 /** A thread keeps the word lists of the strength check; one that was idle this long gives them back. */
 const idleMs = 60_000
 
+/** How long the mean of what tasks took is good for: to read it takes a millisecond, and a flood sheds thousands a second. */
+const meanLifeMs = 5000
+
 interface WorkerPoolOptions {
   threads: number
   /** Tasks that may wait for a thread; beyond that they are refused. */
@@ -27,6 +30,20 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
  */
 export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPoolOptions) {
   const pool = new Piscina({ minThreads: 1, maxThreads: threads, maxQueue: queue, idleTimeout: idleMs })
+  let mean = { taskSeconds: Number.NaN, readAt: Number.NEGATIVE_INFINITY }
+
+  /** What tasks took up to now, without their wait; NaN before the first has ended. */
+  function taskSeconds(): number {
+    const now = performance.now()
+    if (Number.isNaN(mean.taskSeconds) || now - mean.readAt > meanLifeMs)
+      mean = { taskSeconds: pool.histogram.runTime.mean / 1000, readAt: now }
+    return mean.taskSeconds
+  }
+
+  function overloaded(cause: unknown): Problem {
+    const seconds = secondsToDrain({ waiting: pool.queueSize, threads, taskSeconds: taskSeconds() })
+    return new Problem('overloaded', { cause, headers: { 'retry-after': String(seconds) } })
+  }
 
   return {
     /**
@@ -45,7 +62,7 @@ export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPo
           return await pool.run(task, { filename: module.href, name })
         } catch (cause) {
           shed = cause instanceof Error && cause.message === queueFull
-          if (shed) throw new Problem('overloaded', { cause })
+          if (shed) throw overloaded(cause)
           throw cause
         } finally {
           onTask({ task: name, seconds: (performance.now() - startedAt) / 1000, shed })
@@ -58,4 +75,20 @@ export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPo
 
     close: () => pool.close(),
   }
+}
+
+interface Load {
+  /** Tasks in the queue. */
+  waiting: number
+  threads: number
+  taskSeconds: number
+}
+
+/**
+ * How long until what waits now is done, in whole seconds and at least one: whoever comes back sooner finds the queue as full as they left
+ * it, and is turned away again.
+ */
+export function secondsToDrain({ waiting, threads, taskSeconds }: Load): number {
+  const seconds = (waiting / threads + 1) * taskSeconds
+  return Number.isNaN(seconds) ? 1 : Math.max(1, Math.ceil(seconds))
 }

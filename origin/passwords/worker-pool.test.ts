@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest'
+import { Problem } from '../../shared/errors.ts'
+import type * as worker from './hash-worker.ts'
+import { createWorkerPool, secondsToDrain } from './worker-pool.ts'
+
+const task = { digest: 'correct horse battery', cost: 10 }
+
+/** What one task too many is told, where the queue has this many places and the pool knows how long a task takes. */
+async function retryAfter(queue: number): Promise<number> {
+  const pool = createWorkerPool({ threads: 1, queue })
+  const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
+  await run('hash', task)
+  const tasks = await Promise.allSettled(Array.from({ length: queue + 10 }, () => run('hash', task)))
+  await pool.close()
+  const shed = tasks.flatMap((ended) => (ended.status === 'rejected' ? [ended.reason] : []))
+  expect(shed.length).toBeGreaterThan(0)
+  for (const problem of shed) expect(problem).toMatchObject({ code: 'overloaded' })
+  const [first] = shed
+  return first instanceof Problem ? Number(first.headers['retry-after']) : Number.NaN
+}
+
+describe('Retry-After of a task that is shed', () => {
+  test('is longer behind a longer queue', async () => {
+    expect(await retryAfter(40)).toBeGreaterThan(await retryAfter(1))
+  })
+
+  test.each([
+    ['a queue of the default size at the default cost', { waiting: 64, threads: 2, taskSeconds: 0.725 }, 24],
+    ['more threads', { waiting: 64, threads: 8, taskSeconds: 0.725 }, 7],
+    ['a second at least', { waiting: 1, threads: 4, taskSeconds: 0.05 }, 1],
+    ['a second, where no task has ended yet', { waiting: 64, threads: 2, taskSeconds: Number.NaN }, 1],
+  ])('%s', (_, load, seconds) => {
+    expect(secondsToDrain(load)).toBe(seconds)
+  })
+})
