@@ -71,7 +71,12 @@ async function start() {
     ])
   }
   const state = await readState(folder)
-  const environment: NodeJS.ProcessEnv = { LOG_LEVEL: 'warn', ...state.secrets, ...given }
+  const environment: NodeJS.ProcessEnv = {
+    LOG_LEVEL: 'warn',
+    DRAIN_DELAY_SECONDS: '0',
+    ...state.secrets,
+    ...given,
+  }
 
   const isEmbedded = !environment.DATABASE_URL
   if (isEmbedded) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { identitySchema } from '../shared/claims.ts'
 import { createAssertionOpener } from '../shared/identity.ts'
-import { generateKey, importKey } from '../shared/keys.ts'
+import { generateKey, importWebSigner } from '../shared/keys.ts'
 import { createClock } from '../test/clock.ts'
 import { createIssuer } from '../test/issuer.ts'
 import { createStand, openRow } from '../test/stand.ts'
@@ -10,15 +10,19 @@ import { createAssertions } from './assertions.ts'
 
 const clock = createClock()
 const { publicJwk, privateJwk } = await generateKey()
-const key = await importKey(privateJwk)
+const signer = await importWebSigner(privateJwk)
 const issuer = await createIssuer(clock.now)
 
 const openAs = (audience: string) => createAssertionOpener({ keys: [publicJwk], audience, now: clock.now })
-const caller = () => ({ identity: identitySchema.parse(issuer.claims()), expiresAt: clock.seconds + 900 })
+const caller = () => ({
+  identity: identitySchema.parse(issuer.claims()),
+  expiresAt: clock.seconds + 900,
+  assertions: new Map(),
+})
 
 describe('createAssertions', () => {
   test('one for each token and upstream, also when many ask at once', async () => {
-    const assertionFor = createAssertions({ key, now: clock.now })
+    const assertionFor = createAssertions({ signer, now: clock.now })
     const ada = caller()
     const made = await Promise.all(Array.from({ length: 50 }, () => assertionFor(ada, 'reports')))
     expect(new Set(made).size).toBe(1)
@@ -27,7 +31,7 @@ describe('createAssertions', () => {
   })
 
   test('opens for its upstream alone, and says who is calling', async () => {
-    const assertionFor = createAssertions({ key, now: clock.now })
+    const assertionFor = createAssertions({ signer, now: clock.now })
     const ada = caller()
     const sealed = await assertionFor(ada, 'reports')
     expect(await (await openAs('reports'))(sealed)).toMatchObject({ user: ada.identity })
@@ -35,14 +39,14 @@ describe('createAssertions', () => {
   })
 
   test('an anonymous one carries no user, and is not that of another upstream', async () => {
-    const assertionFor = createAssertions({ key, now: clock.now })
+    const assertionFor = createAssertions({ signer, now: clock.now })
     const sealed = await assertionFor(null, 'reports')
     expect(await (await openAs('reports'))(sealed)).toMatchObject({ user: null })
     expect(await (await openAs('origin'))(sealed)).toBeUndefined()
   })
 
   test('is the same for most of its five minutes, and made anew before they end', async () => {
-    const assertionFor = createAssertions({ key, now: clock.now })
+    const assertionFor = createAssertions({ signer, now: clock.now })
     const open = await openAs('reports')
     const ada = caller()
     const first = await assertionFor(ada, 'reports')

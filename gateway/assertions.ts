@@ -1,38 +1,50 @@
-import { createBoundedMap } from '../shared/bounded-map.ts'
+import { andThen, type Eventually } from '../shared/async.ts'
+import type { Identity } from '../shared/claims.ts'
 import { assertionLifeSeconds, sealAssertion } from '../shared/identity.ts'
-import type { SigningKey } from '../shared/keys.ts'
+import type { Signer } from '../shared/keys.ts'
 import type { Now } from './ports.ts'
 import type { VerifiedToken } from './tokens.ts'
 
+export interface SealedAssertion {
+  sealed: Eventually<string>
+  /** Seconds since 1970. */
+  renewAt: number
+}
+
 interface AssertionsOptions {
-  key: SigningKey
+  signer: Signer
   now: Now
-  /** Assertions remembered per generation, two of which are held. */
-  cacheSize?: number
 }
 
 /** One is made anew this long before its end, so that none expires on its way. */
 const renewSeconds = 20
 
 /** Makes the assertion an upstream believes: once per token, upstream and life, not per request. */
-export function createAssertions({ key, now, cacheSize = 50_000 }: AssertionsOptions) {
-  const made = createBoundedMap<string, { sealed: Promise<string>; renewAt: number }>(cacheSize)
+export function createAssertions({ signer, now }: AssertionsOptions) {
+  /** Of those whom nobody asked who they are, by audience. */
+  const anonymous = new Map<string, SealedAssertion>()
+
+  function seal(user: Identity | null, audience: string, nowSeconds: number): SealedAssertion {
+    const expiresAtSeconds = nowSeconds + assertionLifeSeconds
+    const sealed = sealAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
+    return { sealed, renewAt: expiresAtSeconds - renewSeconds }
+  }
 
   /** @param caller null where nobody had to sign in */
-  return function assertionFor(caller: VerifiedToken | null, upstream: string): Promise<string> {
+  return function assertionFor(
+    caller: Pick<VerifiedToken, 'identity' | 'assertions'> | null,
+    audience: string,
+  ): Eventually<string> {
     const nowSeconds = Math.floor(now() / 1000)
-    const id = `${upstream} ${caller?.identity.jti ?? ''}`
-    const known = made.get(id)
+    const made = caller?.assertions ?? anonymous
+    const known = made.get(audience)
     if (known && known.renewAt > nowSeconds) return known.sealed
-    const expiresAtSeconds = nowSeconds + assertionLifeSeconds
-    const sealed = sealAssertion(caller?.identity ?? null, {
-      key,
-      audience: upstream,
-      nowSeconds,
-      expiresAtSeconds,
+    const fresh = seal(caller?.identity ?? null, audience, nowSeconds)
+    made.set(audience, fresh)
+    return andThen(fresh.sealed, (sealed) => {
+      fresh.sealed = sealed
+      return sealed
     })
-    made.set(id, { sealed, renewAt: expiresAtSeconds - renewSeconds })
-    return sealed
   }
 }
 

@@ -1,10 +1,12 @@
 import type { Config } from '../shared/config.ts'
 import type { HealthCheck } from '../shared/health.ts'
-import { importKey } from '../shared/keys.ts'
+import { type ImportSigner, type ImportVerifier, importWebSigner, importWebVerifier } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
 import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.ts'
+import { createAdmission } from './admission.ts'
 import { createGateway } from './app.ts'
 import { createAssertions } from './assertions.ts'
+import { createConcurrency } from './concurrency.ts'
 import type { gatewayVariables } from './config.ts'
 import { createDecide } from './decision.ts'
 import { createRequireRights } from './guards.ts'
@@ -12,10 +14,11 @@ import { createHealth } from './health.ts'
 import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
 import { createOriginClient } from './origin-client.ts'
+import { createPermits } from './permits.ts'
 import { createPlans } from './plans.ts'
 import type { RouteRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
-import type { Counter, Now, RevocationStream, Transport } from './ports.ts'
+import type { Counter, NextTurn, Now, RevocationStream, Transport } from './ports.ts'
 import { createProxy } from './proxy.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { createRevocationFollower } from './revocation-follower.ts'
@@ -29,6 +32,13 @@ export type GatewayConfig = Config<(typeof gatewayVariables)[number]>
 export interface GatewayPorts<Bindings> {
   transport: Transport
   counter: Counter
+  /** By default a microtask; where requests come in one by one within a turn of the event loop, its end. */
+  nextTurn?: NextTurn | undefined
+  /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
+  importVerifier?: ImportVerifier | undefined
+  importSigner?: ImportSigner | undefined
+  /** A digest that no two tokens share, for a runtime that has one at once. */
+  digest?: ((token: string) => string) | undefined
   limiterHealth: () => Promise<HealthCheck>
   peerAddress: (bindings: Bindings) => string | undefined
   now: Now
@@ -47,6 +57,12 @@ export function upstreamsOf({ UPSTREAMS, ORIGIN_URL }: Pick<GatewayConfig, 'UPST
   return { ...UPSTREAMS, origin: ORIGIN_URL }
 }
 
+/** In production the issuer's own name, if nothing else is said; elsewhere whatever a client calls us. */
+function servedHosts({ GATEWAY_HOSTS, NODE_ENV, ISSUER_URL }: GatewayConfig): readonly string[] | undefined {
+  if (GATEWAY_HOSTS) return GATEWAY_HOSTS
+  return NODE_ENV === 'production' ? [new URL(ISSUER_URL).hostname] : undefined
+}
+
 /** Puts the gateway's parts together, the same on every runtime. */
 export async function buildGateway<Bindings extends object>(
   config: GatewayConfig,
@@ -56,11 +72,13 @@ export async function buildGateway<Bindings extends object>(
   const { transport, now, log } = ports
   const upstreams = upstreamsOf(config)
 
-  const key = await importKey(config.ASSERTION_PRIVATE_JWK)
-  const origin = createOriginClient({ transport, originUrl: config.ORIGIN_URL, key, now })
+  const { importVerifier = importWebVerifier, importSigner = importWebSigner } = ports
+  const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
+  const origin = createOriginClient({ transport, originUrl: config.ORIGIN_URL, assertionFor })
 
   const keys = createKeySet({
     fetchKeys: async () => JSON.parse(await origin.get('/.well-known/jwks.json')),
+    importVerifier,
     freshSeconds: config.JWKS_CACHE_SECONDS,
     now,
     log,
@@ -88,7 +106,14 @@ export async function buildGateway<Bindings extends object>(
   })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
   const policy = createReplaceablePolicy(compile(ports.policyFile))
-  const app = createGateway<Bindings>({
+  const permits = createPermits({
+    counter: ports.counter,
+    now,
+    nextTurn: ports.nextTurn ?? queueMicrotask,
+    largestLease: config.LIMIT_LEASE,
+    replicas: config.GATEWAY_REPLICAS,
+  })
+  const admit = createAdmission({
     decide: createDecide({
       policy,
       tokens: createTokenVerifier({
@@ -97,16 +122,29 @@ export async function buildGateway<Bindings extends object>(
         audience: config.ACCESS_TOKEN_AUDIENCE,
         recheckSeconds: config.JWKS_CACHE_SECONDS,
         now,
+        digest: ports.digest,
       }),
       revocations,
-      limiter: createLimiter({ counter: ports.counter, now, replicas: config.GATEWAY_REPLICAS }),
+      limiter: createLimiter({ permits, now }),
       noteRefusal: refusalLog.note,
       requireRights: createRequireRights({ plans, upgradePage: config.UPGRADE_URL }),
-      assertionFor: createAssertions({ key, now }),
-      addressQuota: config.LIMIT_ADDRESS_REQUESTS,
-      addressWindowSeconds: config.LIMIT_ADDRESS_SECONDS,
+      assertionFor,
+      addressLimits: {
+        address: { quota: config.LIMIT_ADDRESS_REQUESTS, windowSeconds: config.LIMIT_ADDRESS_SECONDS },
+        credentials: {
+          quota: config.LIMIT_CREDENTIALS_TRIES,
+          windowSeconds: config.LIMIT_CREDENTIALS_SECONDS,
+        },
+      },
     }),
-    forward: createProxy({ transport, upstreams }),
+    concurrency: createConcurrency(config.UPSTREAM_REQUESTS),
+    upstreams,
+    trustedHops: config.TRUSTED_PROXY_HOPS,
+    hosts: servedHosts(config),
+  })
+  const app = createGateway<Bindings>({
+    admit,
+    forward: createProxy({ transport }),
     checkHealth: createHealth({
       keys,
       askOrigin: () => origin.get('/ready'),
@@ -115,7 +153,6 @@ export async function buildGateway<Bindings extends object>(
       isStopping: ports.isStopping ?? (() => false),
       now,
     }),
-    trustedHops: config.TRUSTED_PROXY_HOPS,
     corsOrigins: config.CORS_ORIGINS,
     peerAddress: ports.peerAddress,
     log,
@@ -123,6 +160,8 @@ export async function buildGateway<Bindings extends object>(
   await Promise.all([keys.refresh(), plans.refresh(), follower.start()])
   return {
     app,
+    /** The decision alone, for a runtime that carries requests in a way of its own. */
+    admit,
     /** @throws PolicyFileError where the file cannot be used; the policy of before stays */
     usePolicyFile(file: PolicyFile) {
       policy.replace(compile(file))

@@ -1,10 +1,11 @@
 import ipaddr from 'ipaddr.js'
+import { createBoundedMap } from '../shared/bounded-map.ts'
 import { Problem } from '../shared/errors.ts'
 
 interface AddressFacts {
   /** The other end of the socket. */
   peer: string | undefined
-  forwardedFor: string | null
+  forwardedFor: string | undefined
   /** Proxies of ours in front of the gateway; each appends the address it saw. */
   trustedHops: number
 }
@@ -18,11 +19,24 @@ interface AddressFacts {
 export function clientAddress({ peer, forwardedFor, trustedHops }: AddressFacts): string {
   const hops = forwardedFor?.split(',') ?? []
   const claimed = trustedHops === 0 ? peer : hops[hops.length - trustedHops]?.trim()
-  if (!claimed || !ipaddr.isValid(claimed)) {
+  const canonical = claimed === undefined ? undefined : canonicalOf(claimed)
+  if (canonical === undefined)
     throw new Problem('client_address_unknown', { cause: `no address at ${trustedHops} trusted hops` })
-  }
+  return canonical
+}
+
+/** Addresses come again and again, and are costly to read. */
+const longestRemembered = 45
+const canonicals = createBoundedMap<string, string>(10_000)
+
+function canonicalOf(text: string): string | undefined {
+  const known = canonicals.get(text)
+  if (known !== undefined) return known
+  if (!ipaddr.isValid(text)) return undefined
   // A zone (fe80::1%eth0) names an interface of this machine, not a part of the caller's address.
-  return ipaddr.process(claimed.replace(/%.*/, '')).toString()
+  const canonical = ipaddr.process(text.replace(/%.*/, '')).toString()
+  if (text.length <= longestRemembered) canonicals.set(text, canonical)
+  return canonical
 }
 
 /** What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer. */

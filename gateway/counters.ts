@@ -1,6 +1,6 @@
 import type { Log } from '../shared/log.ts'
 import { within } from '../shared/within.ts'
-import type { Count, Counter, Now } from './ports.ts'
+import type { Counter, Now, Take, Taken } from './ports.ts'
 
 /** The most that counting may add to a request. */
 const timeoutMs = 50
@@ -13,39 +13,57 @@ interface FallbackOptions {
   shared: Counter
   /** This gateway's own. */
   local: Counter
+  /** Gateways that share the traffic: each allows its part of a quota while nobody can say what the others gave out. */
+  replicas: number
   now: Now
   log: Log
 }
 
 /**
- * The shared counter with the local one behind it: Redis gone or slow never stops a request, and never lifts a limit either.
+ * The shared counter with the local one behind it: Redis gone or slow never stops a request, and never lifts a limit either. After a failure one
+ * call at a time finds out whether it is back.
  *
  * The race we accept: a window begun on one counter does not carry over to the other, so an outage allows each key up to one more quota.
  */
-export function createFallbackCounter({ shared, local, now, log }: FallbackOptions): Counter {
-  let pausedUntil = 0
+export function createFallbackCounter({ shared, local, replicas, now, log }: FallbackOptions) {
+  let failedAt: number | undefined
+  let probing = false
 
-  function pause(error: unknown) {
-    if (pausedUntil === 0) log.warn({ err: error }, 'limits count locally')
-    pausedUntil = now() + pauseMs
+  function fail(error: unknown) {
+    if (failedAt === undefined) log.warn({ err: error }, 'limits count locally')
+    failedAt = now()
   }
 
-  function resume() {
-    if (pausedUntil !== 0) log.info({}, 'limits count in Redis again')
-    pausedUntil = 0
+  function succeed() {
+    if (failedAt !== undefined) log.info({}, 'limits count in Redis again')
+    failedAt = undefined
   }
 
-  async function add(key: string, windowSeconds: number): Promise<Count> {
-    if (pausedUntil > now()) return local.add(key, windowSeconds)
-    try {
-      const count = await within(timeoutMs, shared.add(key, windowSeconds))
-      resume()
-      return count
-    } catch (error) {
-      pause(error)
-      return local.add(key, windowSeconds)
-    }
-  }
+  const isPaused = () => failedAt !== undefined && (probing || now() - failedAt < pauseMs)
 
-  return { add }
+  return {
+    async take(takes: readonly Take[]): Promise<Taken[]> {
+      if (isPaused()) return local.take(takes.map((take) => shareOf(take, replicas)))
+      probing = failedAt !== undefined
+      try {
+        const taken = await within(timeoutMs, shared.take(takes))
+        succeed()
+        return taken
+      } catch (error) {
+        fail(error)
+        return local.take(takes.map((take) => shareOf(take, replicas)))
+      } finally {
+        probing = false
+      }
+    },
+
+    /** Whether limits are counted here alone at this moment. */
+    isLocal: () => failedAt !== undefined,
+  } satisfies Counter & { isLocal: () => boolean }
+}
+
+/** Guessing at a password must not get cheaper by an outage: what is strict gets half of its part, and never less than one try. */
+function shareOf(take: Take, replicas: number): Take {
+  const parts = take.outage === 'strict' ? 2 * replicas : replicas
+  return { ...take, quota: Math.max(1, Math.ceil(take.quota / parts)) }
 }

@@ -1,3 +1,4 @@
+import { andThen, type Eventually } from '../shared/async.ts'
 import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
 import { addressKey } from './client-address.ts'
@@ -6,6 +7,7 @@ import { type Limit, type Limiter, RateLimited } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
+import type { RequestFields } from './request-fields.ts'
 import type { Revocations } from './revocations.ts'
 import { readTarget } from './target.ts'
 import type { TokenVerifier, VerifiedToken } from './tokens.ts'
@@ -13,10 +15,9 @@ import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 /** All that a decision looks at: a request's head, never its body. */
 export interface RequestHead {
   method: string
-  /** Path and query as the runtime has them: Node's and the edge's have resolved dot segments by then. */
+  /** Path and query as the runtime has them: the edge's have resolved dot segments by then. */
   target: string
-  /** All values of a header joined by commas, or null. */
-  header(name: string): string | null
+  fields: Pick<RequestFields, 'authorization' | 'contentLength'>
   /** The client's address. */
   address: string
 }
@@ -27,8 +28,10 @@ export interface Decision {
   caller: VerifiedToken | null
   /** What the upstream will believe. */
   assertion: string
-  /** Fields that the limits add to the answer. */
-  limitFields: Record<string, string>
+  /** Fields that the limits add to the answer, names and values in turn. */
+  limitFields: readonly string[]
+  /** To be told the answer's status where the row has limits that count failures alone. */
+  settle: ((status: number) => void) | undefined
 }
 
 interface DecideOptions {
@@ -39,8 +42,8 @@ interface DecideOptions {
   noteRefusal: RefusalLog['note']
   requireRights: RequireRights
   assertionFor: AssertionFor
-  addressQuota: number
-  addressWindowSeconds: number
+  /** The limits of an address: anonymous requests, and tries to get in that failed. */
+  addressLimits: Record<'address' | 'credentials', { quota: number; windowSeconds: number }>
 }
 
 /** The unit of the quota in the token. */
@@ -49,19 +52,21 @@ const quotaWindowSeconds = 3600
 /** RFC 6750, section 2.1; the scheme's name is case-insensitive. */
 const bearer = /^bearer +([^ ,]+)$/i
 
+/** A secret was tried and was wrong, or nobody stayed to hear. Trouble of ours is not the caller's. */
+const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
+
 /**
- * Decides what becomes of a request: path, row, caller, limits, rights, size. Limits come before rights, so that trying doors is
- * counted too.
+ * Decides what becomes of a request: path, row, caller, size, limits, rights. Limits come before rights, so that trying doors is
+ * counted too. Nothing is waited for where all that it takes is in memory.
  */
 export function createDecide(options: DecideOptions) {
   const { policy, tokens, revocations, limiter, noteRefusal, requireRights, assertionFor } = options
 
-  const addressLimit = (address: string): Limit => ({
-    name: 'address',
-    key: addressKey(address),
-    quota: options.addressQuota,
-    windowSeconds: options.addressWindowSeconds,
-  })
+  const addressLimit = (
+    { address }: RequestHead,
+    name: 'address' | 'credentials',
+    failuresOnly = false,
+  ): Limit => ({ name, key: addressKey(address), failuresOnly, ...options.addressLimits[name] })
 
   /** The quota comes from the token: there is no second place to configure. */
   const userLimit = ({ identity }: VerifiedToken): Limit => ({
@@ -69,31 +74,47 @@ export function createDecide(options: DecideOptions) {
     key: identity.sub,
     quota: identity.quota,
     windowSeconds: quotaWindowSeconds,
+    failuresOnly: false,
   })
 
-  function credential(authorization: string | null): string {
-    if (authorization === null) throw new Problem('token_missing')
+  function limitsOf(head: RequestHead, route: Route, caller: VerifiedToken | null): Limit[] {
+    return route.limits.map((name) => {
+      if (name === 'user' && caller) return userLimit(caller)
+      if (name === 'credentials') return addressLimit(head, name, true)
+      return addressLimit(head, 'address', route.counts === 'failures')
+    })
+  }
+
+  function credential({ authorization }: RequestHead['fields']): string {
+    if (authorization === undefined) throw new Problem('token_missing')
     const token = bearer.exec(authorization)?.[1]
     if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
     return token
   }
 
   /**
-   * Who is calling. A failed try counts against the address, and an address over its limit is not worth a signature check; who was
-   * verified before does not suffer for what others do from there.
+   * Who is calling. An address over its limit is not worth a signature check; who was verified before does not suffer for what others
+   * do from there.
    */
-  async function authenticate(head: RequestHead): Promise<VerifiedToken> {
-    const limit = addressLimit(head.address)
+  function authenticate(head: RequestHead): Eventually<VerifiedToken> {
     try {
-      const token = credential(head.header('authorization'))
+      const token = credential(head.fields)
       const known = tokens.known(token)
       if (known) return known
-      limiter.refuseKnown(limit)
-      return await tokens.verify(token)
+      limiter.refuseKnown(addressLimit(head, 'address'))
+      const verified = tokens.verify(token)
+      return verified instanceof Promise ? verified.catch((error) => countFailure(head, error)) : verified
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) await limiter.count([limit])
-      throw error
+      return countFailure(head, error)
     }
+  }
+
+  /** A failed try counts against the address. */
+  function countFailure(head: RequestHead, error: unknown): Eventually<never> {
+    if (!(error instanceof Problem && error.status === 401)) throw error
+    return andThen(limiter.count([addressLimit(head, 'address')]), () => {
+      throw error
+    })
   }
 
   /**
@@ -106,36 +127,50 @@ export function createDecide(options: DecideOptions) {
     if (verdict !== 'good') throw new Problem(verdict)
   }
 
-  async function admit(head: RequestHead, route: Route, target: string): Promise<Decision> {
-    const caller = route.who === 'user' ? await authenticate(head) : null
-    if (caller) refuseRevoked(caller)
-    const limitFields = await limiter.count(
-      route.limits.map((name) =>
-        name === 'user' && caller ? userLimit(caller) : addressLimit(head.address),
-      ),
-    )
-    if (caller) requireRights(route, caller.identity)
-    const length = Number(head.header('content-length') ?? 0)
-    if (!(length <= route.body_bytes)) throw tooLarge(route.body_bytes)
-    return {
-      route,
-      target,
-      caller,
-      limitFields,
-      assertion: await assertionFor(caller, route.upstream),
+  function refuseOversized({ contentLength = 0 }: RequestHead['fields'], route: Route): void {
+    if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
+  }
+
+  function settling(limits: readonly Limit[]): Decision['settle'] {
+    if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
+    return (status) => {
+      if (!isFailedTry(status)) limiter.giveBack(limits)
     }
   }
 
-  /** @throws Problem with the refusal */
-  return async function decide(head: RequestHead): Promise<Decision> {
+  function admit(head: RequestHead, route: Route, target: string): Eventually<Decision> {
+    return andThen(route.who === 'user' ? authenticate(head) : null, (caller) => {
+      if (caller) refuseRevoked(caller)
+      refuseOversized(head.fields, route)
+      const limits = limitsOf(head, route, caller)
+      return andThen(limiter.count(limits), (limitFields) => {
+        if (caller) requireRights(route, caller.identity)
+        return andThen(assertionFor(caller, route.upstream), (assertion) => ({
+          route,
+          target,
+          caller,
+          assertion,
+          limitFields,
+          settle: settling(limits),
+        }))
+      })
+    })
+  }
+
+  /** @throws Problem with the refusal, at once or later */
+  return function decide(head: RequestHead): Eventually<Decision> {
     const { path, query } = readTarget(head.target)
     const route = policy.match(head.method, path)
-    try {
-      return await admit(head, route, path + query)
-    } catch (error) {
+    const note = (error: unknown): never => {
       if (error instanceof RateLimited)
         noteRefusal({ limits: error.over, method: head.method, route: route.path })
       throw error
+    }
+    try {
+      const decided = admit(head, route, path + query)
+      return decided instanceof Promise ? decided.catch(note) : decided
+    } catch (error) {
+      return note(error)
     }
   }
 }

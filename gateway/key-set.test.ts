@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { importWebVerifier } from '../shared/keys.ts'
 import { createCapturedLog } from '../test/captured-log.ts'
 import { createClock } from '../test/clock.ts'
 import { createIssuer } from '../test/issuer.ts'
@@ -24,6 +25,7 @@ beforeEach(() => {
 
 function openKeySet() {
   return createKeySet({
+    importVerifier: importWebVerifier,
     now: clock.now,
     log: createCapturedLog('gateway').log,
     freshSeconds: 300,

@@ -1,11 +1,14 @@
 import { z } from 'zod'
-import { importKey, publicJwkSchema } from '../shared/keys.ts'
+import type { Eventually } from '../shared/async.ts'
+import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
 import type { Now } from './ports.ts'
 
 interface KeySetOptions {
   /** Gets the JWKS document. */
   fetchKeys: () => Promise<unknown>
+  /** How signatures are checked on this runtime. */
+  importVerifier: ImportVerifier
   now: Now
   log: Log
   /** Age from which the set is read again. */
@@ -27,8 +30,16 @@ const jwksSchema = z.object({ keys: z.array(z.unknown()) })
 
 /** The origin's public keys, cached: one fetch in flight, a cooldown between fetches, and the last good set while they fail. */
 export function createKeySet(options: KeySetOptions) {
-  const { fetchKeys, now, log, freshSeconds = 300, staleSeconds = 86_400, cooldownSeconds = 10 } = options
-  let keys: Map<string, CryptoKey> | undefined
+  const {
+    fetchKeys,
+    importVerifier,
+    now,
+    log,
+    freshSeconds = 300,
+    staleSeconds = 86_400,
+    cooldownSeconds = 10,
+  } = options
+  let keys: Map<string, VerifySignature> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
@@ -39,12 +50,12 @@ export function createKeySet(options: KeySetOptions) {
     triedAt = now()
     try {
       const document = jwksSchema.parse(await fetchKeys())
-      const next = new Map<string, CryptoKey>()
+      const next = new Map<string, VerifySignature>()
       for (const candidate of document.keys) {
         // A key we cannot use is somebody else's business: RFC 7517, section 5, says to ignore it.
         const jwk = publicJwkSchema.safeParse(candidate)
-        const usable = jwk.success && (await importKey(jwk.data).catch(() => undefined))
-        if (usable) next.set(usable.kid, usable.key)
+        const usable = jwk.success && (await importVerifier(jwk.data).catch(() => undefined))
+        if (usable) next.set(jwk.data.kid, usable)
       }
       if (next.size === 0) throw new Error('the key set holds no usable key')
       keys = next
@@ -66,6 +77,12 @@ export function createKeySet(options: KeySetOptions) {
     await reading
   }
 
+  async function findAnew(kid: string): Promise<VerifySignature | undefined> {
+    await readOnce()
+    if (!keys || ageSeconds() >= staleSeconds) throw new KeysUnavailableError()
+    return keys.get(kid)
+  }
+
   return {
     /** Whether tokens can be verified at all. */
     isUsable: () => keys !== undefined && ageSeconds() < staleSeconds,
@@ -79,12 +96,11 @@ export function createKeySet(options: KeySetOptions) {
      * @returns undefined where no key has this id
      * @throws KeysUnavailableError where there is no set to look in
      */
-    async find(kid: string): Promise<CryptoKey | undefined> {
-      if (!keys || ageSeconds() >= staleSeconds) await readOnce()
-      else if (ageSeconds() >= freshSeconds) void readOnce()
-      if (keys && !keys.has(kid)) await readOnce()
-      if (!keys || ageSeconds() >= staleSeconds) throw new KeysUnavailableError()
-      return keys.get(kid)
+    find(kid: string): Eventually<VerifySignature | undefined> {
+      const known = ageSeconds() < staleSeconds ? keys?.get(kid) : undefined
+      if (known === undefined) return findAnew(kid)
+      if (ageSeconds() >= freshSeconds) void readOnce()
+      return known
     },
   }
 }

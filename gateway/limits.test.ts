@@ -3,8 +3,8 @@ import { createClock } from '../test/clock.ts'
 import { createStand, openRow } from '../test/stand.ts'
 import { parseList } from '../test/structured-fields.ts'
 import { bearer, problem } from '../test/world.ts'
-import { createMemoryCounter } from './adapters/memory.ts'
-import { createLimiter } from './limits.ts'
+import { createLimiter, type Limiter } from './limits.ts'
+import { createPermits } from './permits.ts'
 import type { RouteRow } from './policy.ts'
 import type { Counter } from './ports.ts'
 
@@ -165,46 +165,47 @@ describe('failed authentications', () => {
 })
 
 describe('a counter that is not shared', () => {
-  const limit = { name: 'address', key: 'x', quota: 10, windowSeconds: 60 } as const
+  const limit = { name: 'address', key: 'x', quota: 10, windowSeconds: 60, failuresOnly: false } as const
+  const window = { resetMs: 60_000, quota: 10 }
   /** A counter as it is while Redis is away, or back. */
-  const counting = (state: { shared: boolean; used: number }): Counter => ({
-    add: async () => ({ used: ++state.used, resetMs: 60_000, shared: state.shared }),
+  const counting = (state: { shared: boolean; used: number; calls?: number }): Counter => ({
+    async take(takes) {
+      state.calls = (state.calls ?? 0) + 1
+      return takes.map(() => {
+        const granted = state.used < window.quota ? 1 : 0
+        state.used += granted
+        return { ...window, granted, used: state.used, shared: state.shared }
+      })
+    },
   })
-
-  test('allows each of n gateways its n-th of the limit, rounded up, and says so', async () => {
-    const limiter = createLimiter({
-      counter: createMemoryCounter({ shared: false }),
-      now: Date.now,
-      replicas: 4,
+  const limiting = (counter: Counter, now: () => number = Date.now) =>
+    createLimiter({
+      permits: createPermits({ counter, now, nextTurn: queueMicrotask, largestLease: 0, replicas: 1 }),
+      now,
     })
-    for (let i = 0; i < 3; i++) {
-      const fields = await limiter.count([limit])
-      expect(fields['ratelimit-policy']).toBe('"address";q=3;w=60')
-    }
-    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
-  })
+  const count = async (limiter: Limiter) => limiter.count([limit])
 
   // Else a caller over his share in a second without Redis would be refused to the window's end, an hour for a user.
   test('refuses no longer than it is asked: what is over its share is counted anew where Redis is back', async () => {
     const state = { shared: false, used: 10 }
-    const limiter = createLimiter({ counter: counting(state), now: Date.now, replicas: 2 })
-    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+    const limiter = limiting(counting(state))
+    await expect(count(limiter)).rejects.toThrow('rate_limited')
     state.shared = true
     state.used = 1
-    await limiter.count([limit])
+    await count(limiter)
     limiter.refuseKnown(limit)
   })
 
   test('refuses what the shared counter refused without asking it again', async () => {
-    const state = { shared: true, used: 10 }
+    const state = { shared: true, used: 10, calls: 0 }
     const clock = createClock()
-    const limiter = createLimiter({ counter: counting(state), now: clock.now, replicas: 1 })
-    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
-    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
+    const limiter = limiting(counting(state), clock.now)
+    await expect(count(limiter)).rejects.toThrow('rate_limited')
+    await expect(count(limiter)).rejects.toThrow('rate_limited')
     expect(() => limiter.refuseKnown(limit)).toThrow('rate_limited')
-    expect(state.used).toBe(11)
+    expect(state.calls).toBe(1)
     clock.advance(60)
-    await expect(limiter.count([limit])).rejects.toThrow('rate_limited')
-    expect(state.used).toBe(12)
+    await expect(count(limiter)).rejects.toThrow('rate_limited')
+    expect(state.calls).toBe(2)
   })
 })

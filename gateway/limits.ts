@@ -1,8 +1,21 @@
+import { allThen, type Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import { Problem } from '../shared/errors.ts'
-import type { Count, Counter, Now } from './ports.ts'
+import type { Permit, Permits, Wanted } from './permits.ts'
+import type { Now, Take } from './ports.ts'
 
-export type LimitClass = 'address' | 'user'
+/** The classes of limit, and what holds for each while the shared counter is away. */
+const outages = {
+  /** Requests of one address that nobody has signed in for, and tries to authenticate that failed. */
+  address: 'share',
+  /** Requests of one user, by the quota of the plan. */
+  user: 'share',
+  /** Tries of one address to get in by a password, a secret or a mailed link that failed. */
+  credentials: 'strict',
+} as const satisfies Record<string, Take['outage']>
+
+export type LimitClass = keyof typeof outages
+export const limitClasses = Object.keys(outages) as [LimitClass, ...LimitClass[]]
 
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for `key`. */
 export interface Limit {
@@ -10,6 +23,8 @@ export interface Limit {
   key: string
   quota: number
   windowSeconds: number
+  /** Whether a request that succeeds gives back what it took, so that failures alone count. */
+  failuresOnly: boolean
 }
 
 /** The refusal of a request that is over its limits, for the log of them. */
@@ -23,60 +38,85 @@ export class RateLimited extends Problem {
 }
 
 interface LimiterOptions {
-  counter: Counter
+  permits: Permits
   now: Now
-  /** Gateways that share the traffic: a counter that is not shared allows its share of the quota. */
-  replicas: number
 }
 
 /** Keys known to be over their limit, remembered per generation. */
 const refusedKeys = 10_000
 
+/** Where permits may come back, a refusal holds for this long: what was refused in a crowd may pass when the crowd has succeeded. */
+const failuresOnlyRefusedMs = 1000
+
 /** Counts requests against their limits and words the answer's fields (draft-ietf-httpapi-ratelimit-headers). */
-export function createLimiter({ counter, now, replicas }: LimiterOptions) {
-  /** Keys over their limit: until when, in milliseconds since 1970, and at which quota. */
-  const refused = createBoundedMap<string, { untilMs: number; quota: number }>(refusedKeys)
+export function createLimiter({ permits, now }: LimiterOptions) {
+  /** Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at which quota. */
+  const refused = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(refusedKeys)
   const id = ({ name, key }: Limit) => `${name}:${key}`
+
+  const wanted = (limit: Limit): Wanted => ({
+    key: id(limit),
+    quota: limit.quota,
+    windowSeconds: limit.windowSeconds,
+    outage: outages[limit.name],
+  })
 
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
     const known = refused.get(id(limit))
     // A higher quota than the one that was used up: the plan has changed since.
     if (!known || known.untilMs <= now() || known.quota < limit.quota) return
-    const resetMs = known.untilMs - now()
-    throw tooMany([limit], fields([{ limit, quota: limit.quota, remaining: 0, resetMs }]), resetMs)
+    const resetMs = known.resetAt - now()
+    throw tooMany([limit], [{ limit, quota: limit.quota, remaining: 0, resetMs }])
   }
 
-  /**
-   * Counts one request against all its limits at once.
-   *
-   * @returns the RateLimit fields of the answer
-   * @throws RateLimited naming the limits that are over
-   */
-  async function count(limits: readonly Limit[]): Promise<Record<string, string>> {
-    for (const limit of limits) refuseKnown(limit)
-    const states = await Promise.all(
-      limits.map(async (limit) => state(limit, await counter.add(id(limit), limit.windowSeconds))),
-    )
-    const over = states.filter(({ used, quota }) => used > quota)
-    if (over.length === 0) return fields(states)
-    // What a gateway counts alone holds only until the shared counter is back, so it is not remembered.
-    for (const { limit, resetMs, shared } of over) {
-      if (shared) refused.set(id(limit), { untilMs: now() + resetMs, quota: limit.quota })
+  function judge(limits: readonly Limit[], given: readonly Permit[]): string[] {
+    const states = limits.map((limit, index): LimitState => {
+      const { quota, used, resetMs } = given[index] as Permit
+      return { limit, quota, remaining: Math.max(0, quota - used), resetMs }
+    })
+    if (given.every(({ granted }) => granted)) return fields(states)
+    const over: Limit[] = []
+    for (const [index, limit] of limits.entries()) {
+      const { granted, shared, resetMs } = given[index] as Permit
+      if (granted) {
+        if (limit.failuresOnly) permits.giveBack(wanted(limit))
+        continue
+      }
+      over.push(limit)
+      // What a gateway counts alone holds only until the shared counter is back, so it is not remembered.
+      if (shared) remember(limit, resetMs)
     }
-    throw tooMany(
-      over.map(({ limit }) => limit),
-      fields(states),
-      Math.max(...over.map(({ resetMs }) => resetMs)),
-    )
+    throw tooMany(over, states)
   }
 
-  function state(limit: Limit, { used, resetMs, shared }: Count) {
-    const quota = shared ? limit.quota : Math.ceil(limit.quota / replicas)
-    return { limit, used, quota, remaining: Math.max(0, quota - used), resetMs, shared }
+  function remember(limit: Limit, resetMs: number): void {
+    const heldMs = limit.failuresOnly ? Math.min(failuresOnlyRefusedMs, resetMs) : resetMs
+    refused.set(id(limit), { untilMs: now() + heldMs, resetAt: now() + resetMs, quota: limit.quota })
   }
 
-  return { count, refuseKnown }
+  return {
+    refuseKnown,
+
+    /**
+     * Counts one request against all its limits at once.
+     *
+     * @returns the RateLimit fields of the answer, names and values in turn
+     * @throws RateLimited naming the limits that are over
+     */
+    count(limits: readonly Limit[]): Eventually<string[]> {
+      for (const limit of limits) refuseKnown(limit)
+      return allThen(
+        limits.map((limit) => permits.take(wanted(limit))),
+        (given) => judge(limits, given),
+      )
+    },
+
+    /** Gives back what a request took of those limits that count failures alone. */
+    giveBack(limits: readonly Limit[]): void {
+      for (const limit of limits) if (limit.failuresOnly) permits.giveBack(wanted(limit))
+    },
+  }
 }
 
 export type Limiter = ReturnType<typeof createLimiter>
@@ -90,17 +130,25 @@ interface LimitState {
 
 const inSeconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1000))
 
-function fields(states: readonly LimitState[]): Record<string, string> {
-  return {
-    'ratelimit-policy': states
-      .map(({ limit, quota }) => `"${limit.name}";q=${quota};w=${limit.windowSeconds}`)
-      .join(', '),
-    ratelimit: states
-      .map(({ limit, remaining, resetMs }) => `"${limit.name}";r=${remaining};t=${inSeconds(resetMs)}`)
-      .join(', '),
+function fields(states: readonly LimitState[]): string[] {
+  let policies = ''
+  let left = ''
+  for (const { limit, quota, remaining, resetMs } of states) {
+    const separator = policies === '' ? '' : ', '
+    policies += `${separator}"${limit.name}";q=${quota};w=${limit.windowSeconds}`
+    left += `${separator}"${limit.name}";r=${remaining};t=${inSeconds(resetMs)}`
   }
+  return ['ratelimit-policy', policies, 'ratelimit', left]
 }
 
-function tooMany(over: readonly Limit[], headers: Record<string, string>, resetMs: number): RateLimited {
-  return new RateLimited(over, { ...headers, 'retry-after': String(inSeconds(resetMs)) })
+function tooMany(over: readonly Limit[], states: readonly LimitState[]): RateLimited {
+  const [, policies = '', , left = ''] = fields(states)
+  const resetMs = Math.max(
+    ...states.filter(({ limit }) => over.includes(limit)).map((state) => state.resetMs),
+  )
+  return new RateLimited(over, {
+    'ratelimit-policy': policies,
+    ratelimit: left,
+    'retry-after': String(inSeconds(resetMs)),
+  })
 }

@@ -1,40 +1,24 @@
 import { assertionHeader } from '../shared/headers.ts'
-import { assertionLifeSeconds, gatewayAudience, sealAssertion } from '../shared/identity.ts'
-import type { SigningKey } from '../shared/keys.ts'
-import type { Now, Transport } from './ports.ts'
+import { gatewayAudience } from '../shared/identity.ts'
+import type { AssertionFor } from './assertions.ts'
+import type { Transport } from './ports.ts'
 
 interface OriginClientOptions {
   transport: Transport
   originUrl: string
-  key: SigningKey
-  now: Now
+  assertionFor: AssertionFor
 }
 
 /** How long the origin may take to answer the gateway's own questions. */
 const ownQuestionMs = 3000
 
-/** One is made anew this long before its end, so that none expires on its way. */
-const renewSeconds = 20
-
 /**
  * What the gateway asks the origin on its own behalf. It says who it is by an assertion for an audience of its own, which no proxied request
  * ever carries, whatever row the policy table has.
  */
-export function createOriginClient({ transport, originUrl, key, now }: OriginClientOptions) {
-  let assertion: { sealed: Promise<string>; renewAt: number } | undefined
-
-  function ownAssertion(): Promise<string> {
-    const nowSeconds = Math.floor(now() / 1000)
-    if (!assertion || assertion.renewAt <= nowSeconds) {
-      const expiresAtSeconds = nowSeconds + assertionLifeSeconds
-      const sealed = sealAssertion(null, { key, audience: gatewayAudience, nowSeconds, expiresAtSeconds })
-      assertion = { sealed, renewAt: expiresAtSeconds - renewSeconds }
-    }
-    return assertion.sealed
-  }
-
+export function createOriginClient({ transport, originUrl, assertionFor }: OriginClientOptions) {
   async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
-    const headers = new Headers({ [assertionHeader]: await ownAssertion() })
+    const headers = new Headers({ [assertionHeader]: await assertionFor(null, gatewayAudience) })
     if (body !== undefined) headers.set('content-type', 'application/json')
     const answer = await transport({
       origin: originUrl,

@@ -4,6 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { Problem } from '../shared/errors.ts'
 import { rightsShape } from '../shared/rights.ts'
+import { limitClasses } from './limits.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
@@ -21,7 +22,9 @@ export const routeSchema = z
     upstream: z.string().min(1),
     who: z.enum(['public', 'user']),
     ...rightsShape,
-    limits: z.array(z.enum(['address', 'user'])).min(1),
+    limits: z.array(z.enum(limitClasses)).min(1),
+    /** What the limit of the address counts here: every request, or those that fail. */
+    counts: z.enum(['requests', 'failures']).default('requests'),
     /** What goes upstream although it is a secret between the client and us: our own cookies, the Authorization field. */
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
     /** From the request's head to the answer's head. */

@@ -5,19 +5,42 @@ import type { Revocation } from '../shared/revocation.ts'
 /** Milliseconds since 1970. */
 export type Now = () => number
 
-export interface Count {
-  /** Requests counted in this window, this one among them. */
+/** Runs something when what is at hand in this turn of the event loop is done. */
+export type NextTurn = (run: () => void) => void
+
+/** What somebody wants of one window of one key. */
+export interface Take {
+  key: string
+  windowSeconds: number
+  /** Permits in one window. */
+  quota: number
+  /** Permits wanted; negative where they are given back. */
+  permits: number
+  /** What holds while the shared counter is away: this gateway's share of the quota, or less than that. */
+  outage: 'share' | 'strict'
+}
+
+export interface Taken {
+  /** Permits given, from none to those wanted. */
+  granted: number
+  /** Permits given out in this window up to now. */
   used: number
+  /** The quota that they were held against: less than that of the take where the counter is not shared. */
+  quota: number
   /** Milliseconds until the window ends. */
   resetMs: number
   /** Whether all gateways share this counter; a local one sees only its own share of the traffic. */
   shared: boolean
 }
 
-/** Counts in fixed windows that begin with a key's first request. */
+/** Gives permits out in fixed windows that begin with a key's first permit. What was refused uses nothing up. */
 export interface Counter {
-  /** @throws Error where the store cannot be asked */
-  add(key: string, windowSeconds: number): Promise<Count>
+  /**
+   * All at once, in order.
+   *
+   * @throws Error where the store cannot be asked
+   */
+  take(takes: readonly Take[]): Promise<Taken[]>
 }
 
 /** The news of revocations, in the order they were published in. Each method throws an Error where the store cannot be asked. */

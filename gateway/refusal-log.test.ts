@@ -7,7 +7,7 @@ import type { Limit, LimitClass } from './limits.ts'
 import { createRefusalLog } from './refusal-log.ts'
 
 const over = (key: string, name: LimitClass = 'address'): Limit[] => [
-  { name, key, quota: 1, windowSeconds: 60 },
+  { name, key, quota: 1, windowSeconds: 60, failuresOnly: false },
 ]
 const open = { method: 'GET', route: '/open' }
 

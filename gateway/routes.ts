@@ -3,6 +3,12 @@ import type { RouteRow } from './policy.ts'
 /** What anybody may ask of the origin. */
 const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>
 
+/** Where a password, a secret or a mailed link is tried. */
+const tries = { ...open, limits: ['address', 'credentials'] } satisfies Partial<RouteRow>
+
+/** Where a refresh token, which nobody guesses, is spent: an office behind one address may do so as often as it likes. */
+const renews = { ...open, counts: 'failures', passes: ['cookies'] } satisfies Partial<RouteRow>
+
 /** What somebody signed in may ask of the origin on their own behalf. */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
 
@@ -18,20 +24,20 @@ const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partia
 /** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */
 export const routes: readonly RouteRow[] = [
   { method: 'POST', path: '/auth/register', ...open },
-  { method: 'POST', path: '/auth/login', ...open, passes: ['cookies'] },
-  { method: 'POST', path: '/auth/refresh', ...open, passes: ['cookies'] },
-  { method: 'POST', path: '/auth/logout', ...open, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/login', ...tries, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/refresh', ...renews },
+  { method: 'POST', path: '/auth/logout', ...renews },
   { method: 'POST', path: '/auth/password/forgot', ...open },
-  { method: 'POST', path: '/auth/password/reset', ...open, passes: ['cookies'] },
-  { method: 'POST', path: '/auth/email/verify', ...open },
-  { method: 'POST', path: '/auth/password', ...own, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/password/reset', ...tries, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/email/verify', ...tries },
+  { method: 'POST', path: '/auth/password', ...own, limits: ['user', 'credentials'], passes: ['cookies'] },
   { method: 'GET', path: '/auth/sessions', ...own },
   { method: 'DELETE', path: '/auth/sessions', ...own },
   { method: 'DELETE', path: '/auth/sessions/{id}', ...own },
 
-  { method: 'POST', path: '/oauth/token', ...open, passes: ['authorization'] },
-  { method: 'POST', path: '/oauth/introspect', ...open, passes: ['authorization'] },
-  { method: 'POST', path: '/oauth/revoke', ...open, passes: ['authorization'] },
+  { method: 'POST', path: '/oauth/token', ...tries, counts: 'failures', passes: ['authorization'] },
+  { method: 'POST', path: '/oauth/introspect', ...tries, counts: 'failures', passes: ['authorization'] },
+  { method: 'POST', path: '/oauth/revoke', ...tries, counts: 'failures', passes: ['authorization'] },
   { method: 'GET', path: '/.well-known/jwks.json', ...open },
   { method: 'GET', path: '/.well-known/oauth-authorization-server', ...open },
 

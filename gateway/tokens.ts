@@ -1,11 +1,13 @@
-import { errors as jose } from 'jose'
 import { z } from 'zod'
+import type { Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
-import { claimsSchema, clockLeewaySeconds, type Identity, identitySchema } from '../shared/claims.ts'
+import { claimsSchema, clockLeewaySeconds, type Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
-import { verifyAccessToken } from '../shared/verify-access-token.ts'
+import { TokenError, verifyAccessToken } from '../shared/verify-access-token.ts'
+import type { SealedAssertion } from './assertions.ts'
 import { type KeySet, KeysUnavailableError } from './key-set.ts'
 import type { Now } from './ports.ts'
+import { createSharedLists } from './shared-lists.ts'
 
 interface TokenVerifierOptions {
   keys: Pick<KeySet, 'find'>
@@ -14,12 +16,16 @@ interface TokenVerifierOptions {
   /** How long a signature once checked is believed: a key that was withdrawn stops counting after this. */
   recheckSeconds: number
   now: Now
+  /** What a token is remembered by: a digest that no two tokens share takes less memory than the token. */
+  digest?: ((token: string) => string) | undefined
 }
 
 export interface VerifiedToken {
   identity: Identity
   /** Seconds since 1970. */
   expiresAt: number
+  /** What upstreams were told of it, by upstream: kept here to be forgotten together. */
+  assertions: Map<string, SealedAssertion>
 }
 
 interface Remembered extends VerifiedToken {
@@ -27,40 +33,56 @@ interface Remembered extends VerifiedToken {
   believedUntil: number
 }
 
-/** Tokens remembered per generation, two of which are held: at about 1 kB each some 100 MB at the most. */
-const remembered = 50_000
+/** Tokens remembered per generation, two of which are held. */
+const remembered = 100_000
 
 /** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
-export function createTokenVerifier({ keys, issuer, audience, recheckSeconds, now }: TokenVerifierOptions) {
+export function createTokenVerifier(options: TokenVerifierOptions) {
+  const { keys, issuer, audience, recheckSeconds, now, digest = (token) => token } = options
   const verified = createBoundedMap<string, Remembered>(remembered)
+  const shareLists = createSharedLists()
 
-  async function verifyAnew(token: string): Promise<Remembered> {
-    try {
-      const payload = await verifyAccessToken(token, { findKey: keys.find, issuer, audience, now: now() })
-      const claims = claimsSchema.parse(payload)
-      const believedUntil = Math.min(claims.exp + clockLeewaySeconds, now() / 1000 + recheckSeconds)
-      return { identity: identitySchema.parse(claims), expiresAt: claims.exp, believedUntil }
-    } catch (error) {
-      if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
-      // The message alone: jose's error carries the claims, which name a person and are not for the log.
-      if (error instanceof jose.JOSEError || error instanceof z.ZodError)
-        throw new Problem('invalid_token', { cause: error.message })
-      throw error
+  function toRemembered(payload: unknown): Remembered {
+    const { iss, aud, client_id, iat, exp, ...identity } = claimsSchema.parse(payload)
+    return {
+      identity: shareLists(identity),
+      expiresAt: exp,
+      believedUntil: Math.min(exp + clockLeewaySeconds, now() / 1000 + recheckSeconds),
+      assertions: new Map(),
     }
+  }
+
+  function fail(error: unknown): never {
+    if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
+    // The message alone: what zod says of a claim names it, and claims name a person.
+    if (error instanceof TokenError) throw new Problem('invalid_token', { cause: error.message })
+    if (error instanceof z.ZodError) throw new Problem('invalid_token', { cause: 'claims' })
+    throw error
+  }
+
+  function remember(token: string, payload: unknown): Remembered {
+    const fresh = toRemembered(payload)
+    verified.set(digest(token), fresh)
+    return fresh
   }
 
   return {
     /** A token seen lately that still holds; undefined for one that has to be verified. */
     known(token: string): VerifiedToken | undefined {
-      const seen = verified.get(token)
+      const seen = verified.get(digest(token))
       return seen && seen.believedUntil > now() / 1000 ? seen : undefined
     },
 
-    /** @throws Problem `invalid_token`, `keys_unavailable` */
-    async verify(token: string): Promise<VerifiedToken> {
-      const fresh = await verifyAnew(token)
-      verified.set(token, fresh)
-      return fresh
+    /** @throws Problem `invalid_token`, `keys_unavailable`, at once or later */
+    verify(token: string): Eventually<VerifiedToken> {
+      try {
+        const payload = verifyAccessToken(token, { findKey: keys.find, issuer, audience, now: now() })
+        return payload instanceof Promise
+          ? payload.then((payload) => remember(token, payload)).catch(fail)
+          : remember(token, payload)
+      } catch (error) {
+        return fail(error)
+      }
     },
   }
 }

@@ -3,7 +3,7 @@ import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Identity, identitySchema } from '../shared/claims.ts'
 import { assertionHeader } from '../shared/headers.ts'
-import { generateKey, importKey, privateJwkSchema } from '../shared/keys.ts'
+import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../shared/keys.ts'
 import { sealedBy } from '../test/origin-call.ts'
 import { roomy } from '../test/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../test/world.ts'
@@ -125,9 +125,11 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
   })
 
   test("an assertion signed by a stranger's key, under his kid and under the gateway's", async () => {
-    const { key, kid } = await importKey((await generateKey()).privateJwk)
+    const { sign, kid } = await importWebSigner((await generateKey()).privateJwk)
     for (const name of [kid, (await gatewayKey()).kid])
-      await expectUntrusted({ [assertionHeader]: await sealedBy(world, user, { key: { kid: name, key } }) })
+      await expectUntrusted({
+        [assertionHeader]: await sealedBy(world, user, { signer: { kid: name, sign } }),
+      })
   })
 
   test.each(['none', 'None', 'nOnE', 'NONE'])('an assertion without a signature, alg %s', async (alg) => {

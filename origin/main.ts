@@ -2,7 +2,7 @@ import { configFromEnvironment } from '../shared/node/environment.ts'
 import { createLog } from '../shared/node/log.ts'
 import { serveMetrics } from '../shared/node/metrics-server.ts'
 import { collectProcessMetrics } from '../shared/node/process-metrics.ts'
-import { serveUntilStopped } from '../shared/node/serve.ts'
+import { fetchListener, serveUntilStopped } from '../shared/node/serve.ts'
 import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
 
@@ -26,11 +26,12 @@ const metrics = await serveMetrics({
 })
 
 await serveUntilStopped({
-  fetch: origin.app.fetch,
+  listener: fetchListener(origin.app.fetch),
   hostname: config.HOST,
   port: config.ORIGIN_PORT,
   log,
   keepAliveSeconds: 75,
+  drainDelaySeconds: config.DRAIN_DELAY_SECONDS,
   drainSeconds: config.DRAIN_SECONDS,
   onStopping: () => {
     stopping = true

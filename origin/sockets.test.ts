@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assertionHeader } from '../shared/headers.ts'
-import { createHttpServer } from '../shared/node/serve.ts'
+import { createHttpServer, fetchListener } from '../shared/node/serve.ts'
 import { sealedBy } from '../test/origin-call.ts'
 import { roomy } from '../test/roomy.ts'
 import { createWorld, type World } from '../test/world.ts'
@@ -17,7 +17,7 @@ let world: World
 let server: ReturnType<typeof createHttpServer>
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
-  server = createHttpServer({ fetch: world.origin.fetch, keepAliveSeconds: 5 })
+  server = createHttpServer({ listener: fetchListener(world.origin.fetch), keepAliveSeconds: 5 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   await world.signUp(account.email, account.password)

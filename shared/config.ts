@@ -60,6 +60,7 @@ export const variables = {
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   DRAIN_SECONDS: seconds(1, 300).default(25),
   METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+  DRAIN_DELAY_SECONDS: seconds(0, 300).default(5),
 
   ISSUER_URL: url('http', 'https').default('http://127.0.0.1:8080'),
   ACCESS_TOKEN_AUDIENCE: z
@@ -87,6 +88,17 @@ export const variables = {
   UPGRADE_URL: url('http', 'https').default('http://127.0.0.1:3000/upgrade'),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
+  LIMIT_CREDENTIALS_TRIES: count(1, 1_000_000).default(5),
+  LIMIT_CREDENTIALS_SECONDS: seconds(1, 86_400).default(900),
+  LIMIT_LEASE: count(0, 1000).default(0),
+  GATEWAY_HOSTS: list
+    .pipe(
+      z.array(
+        z.string().regex(/^[a-z\d.-]+$|^\[[\da-f:.]+\]$/, { error: 'must be host names in lower case' }),
+      ),
+    )
+    .optional(),
+  UPSTREAM_REQUESTS: count(1, 1_000_000).default(2000),
 
   ORIGIN_PORT: port.default(8081),
   ORIGIN_METRICS_PORT: port.optional(),
@@ -149,7 +161,7 @@ const ownPrefixes = [
   'GATEWAY_',
   'ORIGIN_',
   'REPORTS_PORT',
-  'UPSTREAMS',
+  'UPSTREAM',
   'REQUIRE_VERIFIED_',
   'ISSUER_',
   'REDIS_UR',
@@ -173,6 +185,7 @@ const ownPrefixes = [
   'JWKS_',
   'PASSWORD_',
   'LIMIT_',
+  'DRAIN_',
   'TRUSTED_PROXY_',
   'CORS_',
   'KEY_ENCRYPTION_',

@@ -5,7 +5,27 @@
  * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
  */
 interface ErrorRow {
-  status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 499 | 500 | 502 | 503 | 504
+  status:
+    | 400
+    | 401
+    | 403
+    | 404
+    | 405
+    | 408
+    | 409
+    | 413
+    | 414
+    | 415
+    | 417
+    | 421
+    | 422
+    | 429
+    | 431
+    | 499
+    | 500
+    | 502
+    | 503
+    | 504
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -66,6 +86,11 @@ export const errors = {
   },
 
   not_found: { status: 404, title: 'There is nothing here' },
+  head_timeout: { status: 408, title: 'The request did not arrive in time' },
+  target_too_long: { status: 414, title: 'The URL is too long' },
+  expectation_failed: { status: 417, title: 'What Expect asks for is not offered' },
+  misdirected_request: { status: 421, title: 'This host is not served here' },
+  too_many_fields: { status: 431, title: 'The header fields are too many or too large' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   event_conflict: { status: 409, title: 'Another event came under this id before' },
   event_outdated: { status: 409, title: 'A later event was applied before' },
@@ -131,13 +156,22 @@ export class Problem extends Error {
   }
 }
 
+export interface ProblemAnswer {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
 /** The one place that makes an error body (RFC 9457). */
-export function problemResponse(problem: Problem, requestId: string): Response {
+export function problemAnswer(problem: Problem, requestId: string): ProblemAnswer {
   const row: ErrorRow = errors[problem.code]
-  const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' })
-  if (row.challenge) headers.set('www-authenticate', row.challenge)
-  if (row.retryAfterSeconds) headers.set('retry-after', String(row.retryAfterSeconds))
-  for (const [name, value] of Object.entries(problem.headers)) headers.set(name, value)
+  const headers = {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...(row.challenge && { 'www-authenticate': row.challenge }),
+    ...(row.retryAfterSeconds && { 'retry-after': String(row.retryAfterSeconds) }),
+    ...problem.headers,
+  }
   const body = {
     type: row.type ?? `urn:gatehouse:problem:${problem.code}`,
     title: row.title,
@@ -146,5 +180,10 @@ export function problemResponse(problem: Problem, requestId: string): Response {
     request_id: requestId,
     ...problem.members,
   }
-  return new Response(JSON.stringify(body), { status: row.status, headers })
+  return { status: row.status, headers, body: JSON.stringify(body) }
+}
+
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const { body, ...head } = problemAnswer(problem, requestId)
+  return new Response(body, head)
 }

@@ -4,12 +4,13 @@ import { createClock } from '../test/clock.ts'
 import { createIssuer } from '../test/issuer.ts'
 import { identitySchema } from './claims.ts'
 import { createAssertionOpener, type OpenAssertion, sealAssertion } from './identity.ts'
-import { generateKey, importKey } from './keys.ts'
+import { generateKey, importKey, importWebSigner } from './keys.ts'
 
 const gateway = await generateKey()
 const stranger = await generateKey()
 const gatewayKey = await importKey(gateway.privateJwk)
-const strangerKey = await importKey(stranger.privateJwk)
+const gatewaySigner = await importWebSigner(gateway.privateJwk)
+const strangerSigner = await importWebSigner(stranger.privateJwk)
 const user = identitySchema.parse((await createIssuer()).claims())
 
 let clock: ReturnType<typeof createClock>
@@ -20,9 +21,9 @@ beforeEach(async () => {
   open = await createAssertionOpener({ keys: [gateway.publicJwk], audience: 'origin', now: clock.now })
 })
 
-const seal = ({ key = gatewayKey, audience = 'origin', lifeSeconds = 300, ageSeconds = 0 } = {}) =>
+const seal = ({ signer = gatewaySigner, audience = 'origin', lifeSeconds = 300, ageSeconds = 0 } = {}) =>
   sealAssertion(user, {
-    key,
+    signer,
     audience,
     nowSeconds: clock.seconds - ageSeconds,
     expiresAtSeconds: clock.seconds - ageSeconds + lifeSeconds,
@@ -47,7 +48,7 @@ describe('is opened', () => {
   test('with its user, or without one', async () => {
     expect(await open(await seal())).toMatchObject({ user })
     const anonymous = {
-      key: gatewayKey,
+      signer: gatewaySigner,
       audience: 'origin',
       nowSeconds: clock.seconds,
       expiresAtSeconds: clock.seconds + 300,
@@ -62,7 +63,8 @@ describe('is opened', () => {
       audience: 'origin',
       now: clock.now,
     })
-    for (const key of [gatewayKey, strangerKey]) expect(await both(await seal({ key }))).toBeDefined()
+    for (const signer of [gatewaySigner, strangerSigner])
+      expect(await both(await seal({ signer }))).toBeDefined()
   })
 
   test('up to five seconds after its end, for clocks that differ', async () => {
@@ -101,8 +103,8 @@ describe('is refused', () => {
   })
 
   test('signed by a stranger, under his key id or ours', async () => {
-    expect(await open(await seal({ key: strangerKey }))).toBeUndefined()
-    expect(await open(await seal({ key: { ...strangerKey, kid: gatewayKey.kid } }))).toBeUndefined()
+    expect(await open(await seal({ signer: strangerSigner }))).toBeUndefined()
+    expect(await open(await seal({ signer: { ...strangerSigner, kid: gatewayKey.kid } }))).toBeUndefined()
   })
 
   test('a user token, with the very same key', async () => {

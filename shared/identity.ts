@@ -1,8 +1,9 @@
-import { errors as jose, jwtVerify, SignJWT } from 'jose'
+import { base64url, errors as jose, jwtVerify } from 'jose'
 import { z } from 'zod'
+import { andThen, type Eventually } from './async.ts'
 import { createBoundedMap } from './bounded-map.ts'
 import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
-import { importKey, type PublicJwk, type SigningKey } from './keys.ts'
+import { importKey, type PublicJwk, type Signer } from './keys.ts'
 
 /**
  * The gateway's assertion: who is calling, signed by the gateway for one upstream and a short life.
@@ -18,25 +19,24 @@ const assertionType = 'gatehouse-assertion+jwt'
 
 const assertionSchema = z.object({ user: identitySchema.nullable(), iat: z.number(), exp: z.number() })
 
-/** @param user null for a request that nobody had to sign in for */
-export function sealAssertion(
-  user: Identity | null,
-  { key, audience, nowSeconds, expiresAtSeconds }: SealOptions,
-): Promise<string> {
-  return new SignJWT({ user })
-    .setProtectedHeader({ alg: algorithm, kid: key.kid, typ: assertionType })
-    .setIssuer(assertionIssuer)
-    .setAudience(audience)
-    .setIssuedAt(nowSeconds)
-    .setExpirationTime(expiresAtSeconds)
-    .sign(key.key)
-}
-
 interface SealOptions {
-  key: SigningKey
+  signer: Signer
   audience: string
   nowSeconds: number
   expiresAtSeconds: number
+}
+
+const encodePart = (part: object) => base64url.encode(JSON.stringify(part))
+
+/** @param user null for a request that nobody had to sign in for */
+export function sealAssertion(
+  user: Identity | null,
+  { signer, audience, nowSeconds, expiresAtSeconds }: SealOptions,
+): Eventually<string> {
+  const header = { alg: algorithm, kid: signer.kid, typ: assertionType }
+  const payload = { user, iss: assertionIssuer, aud: audience, iat: nowSeconds, exp: expiresAtSeconds }
+  const signed = `${encodePart(header)}.${encodePart(payload)}`
+  return andThen(signer.sign(signed), (signature) => `${signed}.${signature}`)
 }
 
 export interface Assertion {

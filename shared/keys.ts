@@ -1,5 +1,6 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { base64url, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { z } from 'zod'
+import type { Eventually } from './async.ts'
 import { algorithm } from './claims.ts'
 
 /** A public P-256 key as it stands in a JWKS. Unknown members are dropped, a private `d` with them. */
@@ -23,6 +24,19 @@ export interface SigningKey {
   key: CryptoKey
 }
 
+/** Whether an ES256 signature in base64url is this key's over these ASCII characters. */
+export type VerifySignature = (signed: string, signature: string) => Eventually<boolean>
+
+/** Signs ASCII characters; the signature is in base64url. */
+export interface Signer {
+  kid: string
+  sign: (text: string) => Eventually<string>
+}
+
+/** How a runtime checks signatures and makes them. `shared/node/keys.ts` does it without a turn of the event loop. */
+export type ImportVerifier = (jwk: PublicJwk) => Promise<VerifySignature>
+export type ImportSigner = (jwk: PrivateJwk) => Promise<Signer>
+
 /** A new key pair; `kid` is the key's own thumbprint (RFC 7638), so two keys never share one. */
 export async function generateKey(): Promise<{ publicJwk: PublicJwk; privateJwk: PrivateJwk }> {
   const pair = await generateKeyPair(algorithm, { extractable: true })
@@ -34,4 +48,29 @@ export async function generateKey(): Promise<{ publicJwk: PublicJwk; privateJwk:
 /** @throws TypeError where the point is not on the curve */
 export async function importKey(jwk: PublicJwk | PrivateJwk): Promise<SigningKey> {
   return { kid: jwk.kid, key: (await importJWK(jwk, algorithm)) as CryptoKey }
+}
+
+const ecdsa = { name: 'ECDSA', hash: 'SHA-256' }
+const encoder = new TextEncoder()
+
+/** Over WebCrypto, which every runtime has. */
+export const importWebVerifier: ImportVerifier = async (jwk) => webVerifier((await importKey(jwk)).key)
+
+export const webVerifier =
+  (key: CryptoKey): VerifySignature =>
+  (signed, signature) =>
+    crypto.subtle.verify(
+      ecdsa,
+      key,
+      base64url.decode(signature) as Uint8Array<ArrayBuffer>,
+      encoder.encode(signed),
+    )
+
+export const importWebSigner: ImportSigner = async (jwk) => {
+  const { kid, key } = await importKey(jwk)
+  return {
+    kid,
+    sign: async (text) =>
+      base64url.encode(new Uint8Array(await crypto.subtle.sign(ecdsa, key, encoder.encode(text)))),
+  }
 }

@@ -7,9 +7,29 @@ export interface RequestLogEnv {
   Variables: { requestId: string }
 }
 
+/** A request that was answered. */
+export interface AnsweredRequest {
+  requestId: string
+  method: string
+  /** Without its query, which may carry what is not for logs. */
+  path: string
+  status: number
+  /** As `performance.now()` has it. */
+  startedAt: number
+}
+
+/** One line a request. */
+export function logRequest(
+  log: Log,
+  { requestId, method, path, status, startedAt }: AnsweredRequest,
+  level: 'info' | 'debug' = 'info',
+): void {
+  const durationMs = Math.round((performance.now() - startedAt) * 10) / 10
+  log[level]({ request_id: requestId, method, path, status, duration_ms: durationMs }, 'request')
+}
+
 /**
- * Gives each request its id, in and out, and a log line when it is answered. The path is logged without its query, which may
- * carry what is not for logs.
+ * Gives each request its id, in and out, and a log line when it is answered.
  *
  * @param isRoutine whether a path is asked again and again by our own services, so that its successes are lines for debugging alone
  */
@@ -20,16 +40,8 @@ export function requestLog(log: Log, isRoutine: (path: string) => boolean = () =
     const startedAt = performance.now()
     await next()
     c.res.headers.set(requestIdHeader, requestId)
-    const level = isRoutine(c.req.path) && c.res.ok ? 'debug' : 'info'
-    log[level](
-      {
-        request_id: requestId,
-        method: c.req.method,
-        path: c.req.path,
-        status: c.res.status,
-        duration_ms: Math.round((performance.now() - startedAt) * 10) / 10,
-      },
-      'request',
-    )
+    const { method, path } = c.req
+    const { status, ok } = c.res
+    logRequest(log, { requestId, method, path, status, startedAt }, isRoutine(path) && ok ? 'debug' : 'info')
   })
 }

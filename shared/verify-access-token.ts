@@ -1,5 +1,8 @@
-import { decodeProtectedHeader, type JWTPayload, errors as jose, jwtVerify } from 'jose'
+import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
+import { andThen, type Eventually } from './async.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
+import type { VerifySignature } from './keys.ts'
+import { rememberTexts } from './remember-texts.ts'
 
 /** Ours are around 1 kB; what is longer is not looked at. */
 const longestToken = 8192
@@ -12,7 +15,7 @@ const headerNames = new Set(['alg', 'kid', 'typ'])
 
 interface Expectations {
   /** undefined where no key has this id. */
-  findKey: (kid: string) => Promise<CryptoKey | undefined>
+  findKey: (kid: string) => Eventually<VerifySignature | undefined>
   issuer: string
   /** One of them, where there are several. */
   audience: string | string[]
@@ -20,42 +23,77 @@ interface Expectations {
   now: number
 }
 
+/** Why a text is no access token of ours: a word that holds nothing of it. */
+export class TokenError extends Error {
+  constructor(reason: string) {
+    super(reason)
+    this.name = 'TokenError'
+  }
+}
+
 /**
  * What holds for an access token (RFC 9068) wherever it is presented, be it a user's or a service's. Which of the two it is, and what
  * else it must carry, is for the caller to check.
  *
- * @throws JOSEError for anything but a live token of ours for this audience; whatever `findKey` throws
+ * @throws TokenError for anything but a live token of ours for this audience, at once or later; whatever `findKey` throws
  */
-export async function verifyAccessToken(token: string, expected: Expectations): Promise<JWTPayload> {
-  if (token.length > longestToken || !compactJws.test(token)) throw new jose.JWTInvalid('not a compact JWS')
-  const { payload } = await jwtVerify(token, await findKey(token, expected.findKey), {
-    algorithms: [algorithm],
-    typ: accessTokenType,
-    issuer: expected.issuer,
-    audience: expected.audience,
-    requiredClaims: ['exp', 'iat', 'sub', 'jti'],
-    clockTolerance: clockLeewaySeconds,
-    currentDate: new Date(expected.now),
+export function verifyAccessToken(token: string, expected: Expectations): Eventually<JWTPayload> {
+  if (token.length > longestToken || !compactJws.test(token)) throw new TokenError('not a compact JWS')
+  const headerEnd = token.indexOf('.')
+  const payloadEnd = token.lastIndexOf('.')
+  const kid = keyIdOf(token.slice(0, headerEnd))
+  return andThen(expected.findKey(kid), (verify) => {
+    if (!verify) throw new TokenError('no key has this kid')
+    return andThen(verify(token.slice(0, payloadEnd), token.slice(payloadEnd + 1)), (isGenuine) => {
+      if (!isGenuine) throw new TokenError('signature')
+      return requireClaims(decodeJson(token.slice(headerEnd + 1, payloadEnd)), expected)
+    })
   })
-  return payload
 }
 
-async function findKey(token: string, find: Expectations['findKey']): Promise<CryptoKey> {
-  const header = readHeader(token)
+/** All tokens of a key begin alike. */
+const keyIdOf = rememberTexts(function readKeyId(encodedHeader: string): string {
+  const header = readHeader(encodedHeader)
   // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC 8725, section 3.10.
   const foreign = Object.keys(header).find((name) => !headerNames.has(name))
-  if (foreign) throw new jose.JWTInvalid(`header ${foreign}`)
+  if (foreign !== undefined) throw new TokenError('foreign header')
   if (header.alg !== algorithm || typeof header.kid !== 'string' || header.kid.length > longestKeyId)
-    throw new jose.JWTInvalid('alg or kid')
-  const key = await find(header.kid)
-  if (!key) throw new jose.JWKSNoMatchingKey()
-  return key
-}
+    throw new TokenError('alg or kid')
+  if (header.typ !== accessTokenType) throw new TokenError('typ')
+  return header.kid
+})
 
-function readHeader(token: string) {
+function readHeader(encodedHeader: string) {
   try {
-    return decodeProtectedHeader(token)
-  } catch (cause) {
-    throw new jose.JWTInvalid('header', { cause })
+    return decodeProtectedHeader(`${encodedHeader}..`)
+  } catch {
+    throw new TokenError('header')
   }
 }
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function decodeJson(encoded: string): unknown {
+  try {
+    return JSON.parse(decoder.decode(base64url.decode(encoded)))
+  } catch {
+    throw new TokenError('payload')
+  }
+}
+
+function requireClaims(payload: unknown, { issuer, audience, now }: Expectations): JWTPayload {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
+    throw new TokenError('payload')
+  const { iss, aud, sub, jti, exp, iat, nbf = 0 } = payload as Record<string, unknown>
+  const nowSeconds = now / 1000
+  if (iss !== issuer) throw new TokenError('iss')
+  // RFC 9068 allows several; ours are for one, and a token that others may use too is theirs to replay.
+  if (typeof aud !== 'string' || ![audience].flat().includes(aud)) throw new TokenError('aud')
+  if (typeof sub !== 'string' || typeof jti !== 'string') throw new TokenError('sub or jti')
+  if (!isTime(exp) || !isTime(iat) || !isTime(nbf)) throw new TokenError('exp, iat or nbf')
+  if (exp + clockLeewaySeconds <= nowSeconds) throw new TokenError('expired')
+  if (nbf - clockLeewaySeconds > nowSeconds) throw new TokenError('not valid yet')
+  return payload as JWTPayload
+}
+
+const isTime = (value: unknown): value is number => Number.isFinite(value)

@@ -1,7 +1,7 @@
 import type { Identity } from '../shared/claims.ts'
 import { assertionHeader } from '../shared/headers.ts'
 import { assertionLifeSeconds, sealAssertion } from '../shared/identity.ts'
-import { importKey, privateJwkSchema } from '../shared/keys.ts'
+import { importWebSigner, privateJwkSchema } from '../shared/keys.ts'
 import type { World } from './world.ts'
 
 type SealOptions = Parameters<typeof sealAssertion>[1]
@@ -10,7 +10,7 @@ type SealOptions = Parameters<typeof sealAssertion>[1]
 export async function sealedBy(world: World, user: Identity | null = null, over: Partial<SealOptions> = {}) {
   const nowSeconds = Math.floor(Date.now() / 1000)
   return sealAssertion(user, {
-    key: await importKey(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK))),
+    signer: await importWebSigner(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK))),
     audience: 'origin',
     nowSeconds,
     expiresAtSeconds: nowSeconds + assertionLifeSeconds,

@@ -2,8 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { createAdaptorServer } from '@hono/node-server'
-import { createTransport } from '../gateway/adapters/node/transport.ts'
+import { createListener } from '../gateway/adapters/node/listener.ts'
+import { createUpstreams } from '../gateway/adapters/node/upstreams.ts'
+import { ownPaths } from '../gateway/app.ts'
+import { createCommonFields } from '../gateway/common-fields.ts'
+import { importNodeSigner, importNodeVerifier } from '../shared/node/keys.ts'
+import { createHttpServer, fetchListener } from '../shared/node/serve.ts'
 import { createStand, type StandOptions } from './stand.ts'
 
 const closers: (() => Promise<unknown> | unknown)[] = []
@@ -29,25 +33,41 @@ interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
   upstreamPort: number
   /** The longest silence inside an upstream's body. */
   bodyIdleMs?: number
+  /** Of the server, in seconds. */
+  deadlines?: { headers: number; request: number; check: number }
 }
 
 /** A gateway on a socket of its own, with the real transport to an upstream on another. */
-export async function startGateway({ upstreamPort, bodyIdleMs, ...options }: SocketStandOptions) {
-  const { transport, close } = createTransport({ ...(bodyIdleMs && { bodyIdleMs }) })
+export async function startGateway({ upstreamPort, bodyIdleMs, deadlines, ...options }: SocketStandOptions) {
+  const upstreams = createUpstreams({ ...(bodyIdleMs && { bodyIdleMs }) })
   const stand = await createStand({
     ...options,
     environment: {
       UPSTREAMS: JSON.stringify({ reports: `http://127.0.0.1:${upstreamPort}` }),
       ...options.environment,
     },
-    upstream: transport,
+    nextTurn: setImmediate,
+    importVerifier: importNodeVerifier,
+    importSigner: importNodeSigner,
   })
-  const server = createAdaptorServer({
-    fetch: stand.app.fetch as unknown as (request: Request) => Promise<Response>,
-    overrideGlobalObjects: false,
-  }) as Server
+  const commonFields = createCommonFields(stand.config.CORS_ORIGINS)
+  const server = createHttpServer({
+    listener: createListener({
+      admit: stand.admit,
+      upstreams,
+      ownPaths,
+      answerItself: fetchListener((request, { incoming }) =>
+        stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
+      ),
+      commonFields,
+      log: stand.log,
+    }),
+    keepAliveSeconds: 65,
+    commonFields: (requestId) => commonFields(undefined, requestId),
+    ...(deadlines && { deadlines }),
+  })
   const port = await listen(server)
-  closers.push(close)
+  closers.push(upstreams.close)
   return { ...stand, port, server }
 }
 

@@ -77,7 +77,7 @@ export async function createStand({
 
   const standPorts: GatewayPorts<StandBindings> = {
     transport,
-    counter: createMemoryCounter({ shared: true }),
+    counter: createMemoryCounter({ shared: true, now: Date.now }),
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
     log,
@@ -85,7 +85,11 @@ export async function createStand({
     ...ports,
     now,
   }
-  const { app, close, hearRevocations, revocationState } = await buildGateway(config, standPorts, policy)
+  const { app, admit, close, hearRevocations, revocationState } = await buildGateway(
+    config,
+    standPorts,
+    policy,
+  )
 
   /** Calls the gateway as a client at `address` would. */
   async function call(
@@ -98,6 +102,7 @@ export async function createStand({
 
   return {
     app,
+    admit,
     close,
     /** Has the gateway read its revocations now: it does not by itself, unless a test sets `revocationTickMs`. */
     heard: hearRevocations,
@@ -106,6 +111,7 @@ export async function createStand({
     issuer,
     config,
     secrets,
+    log,
     forwarded,
     lines,
     /** How often the origin was asked for its key set. */

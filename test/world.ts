@@ -105,7 +105,7 @@ export async function createWorld({
 
   const ports: GatewayPorts<Bindings & Partial<HttpBindings>> = {
     transport,
-    counter: counter ?? createMemoryCounter({ shared: true }),
+    counter: counter ?? createMemoryCounter({ shared: true, now: Date.now }),
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address }) => address,
     now,

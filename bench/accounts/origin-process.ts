@@ -3,7 +3,7 @@ import { buildOrigin } from '../../origin/build.ts'
 import { originVariables } from '../../origin/config.ts'
 import { readConfig } from '../../shared/config.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { serveUntilStopped } from '../../shared/node/serve.ts'
+import { fetchListener, serveUntilStopped } from '../../shared/node/serve.ts'
 import { buildEventLoopLogins } from './event-loop-logins.ts'
 
 /**
@@ -25,11 +25,12 @@ async function withoutPool(): Promise<typeof origin.app.fetch> {
 }
 
 await serveUntilStopped({
-  fetch: hashing === 'pool' ? origin.app.fetch : await withoutPool(),
+  listener: fetchListener(hashing === 'pool' ? origin.app.fetch : await withoutPool()),
   hostname: config.HOST,
   port: config.ORIGIN_PORT,
   log,
   keepAliveSeconds: 75,
+  drainDelaySeconds: 0,
   drainSeconds: config.DRAIN_SECONDS,
   onStopping: () => {},
   onStopped: origin.close,

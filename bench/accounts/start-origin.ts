@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import type { Secrets } from '../../dev/secrets.ts'
+import type { Eventually } from '../../shared/async.ts'
 import type { Identity } from '../../shared/claims.ts'
 import { assertionHeader } from '../../shared/headers.ts'
 import { assertionLifeSeconds, sealAssertion } from '../../shared/identity.ts'
-import { importKey, privateJwkSchema } from '../../shared/keys.ts'
+import { privateJwkSchema } from '../../shared/keys.ts'
+import { importNodeSigner } from '../../shared/node/keys.ts'
 import { startChildServer } from '../../test/servers/child-server.ts'
 import { findFreePort } from '../../test/servers/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../../test/servers/temporary-folder.ts'
@@ -68,17 +70,17 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
   })
   // As many connections as there are requests: none waits here for another's answer.
   const agent = new Agent({ connections: null, headersTimeout: 0, bodyTimeout: 0 })
-  const key = await importKey(privateJwkSchema.parse(JSON.parse(secrets.ASSERTION_PRIVATE_JWK)))
+  const signer = await importNodeSigner(privateJwkSchema.parse(JSON.parse(secrets.ASSERTION_PRIVATE_JWK)))
 
   /** One assertion for many requests, as the gateway does it. */
   function createSeal(user: Identity | null) {
-    let sealed: Promise<string> | undefined
+    let sealed: Eventually<string> | undefined
     let sealedAt = 0
-    return function seal(): Promise<string> {
+    return function seal(): Eventually<string> {
       if (!sealed || performance.now() - sealedAt > resealMs) {
         const nowSeconds = Math.floor(Date.now() / 1000)
         const expiresAtSeconds = nowSeconds + assertionLifeSeconds
-        sealed = sealAssertion(user, { key, audience: 'origin', nowSeconds, expiresAtSeconds })
+        sealed = sealAssertion(user, { signer, audience: 'origin', nowSeconds, expiresAtSeconds })
         sealedAt = performance.now()
       }
       return sealed

@@ -1,7 +1,7 @@
 import { createAssertionOpener } from '../../shared/identity.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { serveUntilStopped } from '../../shared/node/serve.ts'
+import { fetchListener, serveUntilStopped } from '../../shared/node/serve.ts'
 import { createReports } from './app.ts'
 
 const config = configFromEnvironment([
@@ -9,6 +9,7 @@ const config = configFromEnvironment([
   'LOG_LEVEL',
   'REPORTS_PORT',
   'DRAIN_SECONDS',
+  'DRAIN_DELAY_SECONDS',
   'ASSERTION_PUBLIC_JWKS',
 ])
 const log = createLog('reports', config.LOG_LEVEL)
@@ -20,11 +21,12 @@ const openAssertion = await createAssertionOpener({
 const app = createReports({ openAssertion, log })
 
 await serveUntilStopped({
-  fetch: app.fetch,
+  listener: fetchListener(app.fetch),
   hostname: config.HOST,
   port: config.REPORTS_PORT,
   log,
   keepAliveSeconds: 75,
+  drainDelaySeconds: config.DRAIN_DELAY_SECONDS,
   drainSeconds: config.DRAIN_SECONDS,
   onStopping: () => {},
   onStopped: async () => {},

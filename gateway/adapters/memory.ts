@@ -1,15 +1,38 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
-import type { Counter } from '../ports.ts'
-import { createWindows } from './windows.ts'
+import { createBoundedMap } from '../../shared/bounded-map.ts'
+import type { Counter, Now, Take, Taken } from '../ports.ts'
+
+interface MemoryCounterOptions {
+  /** true where this process is the only gateway, so that its count is everybody's. */
+  shared: boolean
+  now: Now
+  /** Windows held per generation, two of which are: about 100 bytes each. */
+  windowsHeld?: number
+}
+
+interface Window {
+  used: number
+  /** Milliseconds since 1970. */
+  endsAt: number
+}
 
 /**
- * Fixed windows in this process.
- *
- * @param shared true where this process is the only gateway, so that its count is everybody's
+ * Fixed windows in this process. Under more keys than it holds the windows asked for longest ago are forgotten: that somebody with a
+ * million addresses starts anew is the price of a bounded memory.
  */
-export function createMemoryCounter({ shared }: { shared: boolean }): Counter {
-  return createWindows(
-    (windowSeconds, points) => new RateLimiterMemory({ duration: windowSeconds, points }),
-    shared,
-  )
+export function createMemoryCounter({ shared, now, windowsHeld = 100_000 }: MemoryCounterOptions): Counter {
+  const windows = createBoundedMap<string, Window>(windowsHeld)
+
+  function takeOne({ key, windowSeconds, quota, permits }: Take): Taken {
+    const id = `${windowSeconds}:${key}`
+    const at = now()
+    const known = windows.get(id)
+    const window = known && known.endsAt > at ? known : { used: 0, endsAt: at + windowSeconds * 1000 }
+    const granted =
+      permits < 0 ? Math.max(permits, -window.used) : Math.min(permits, Math.max(0, quota - window.used))
+    window.used += granted
+    if (window !== known && granted > 0) windows.set(id, window)
+    return { granted, used: window.used, quota, resetMs: window.endsAt - at, shared }
+  }
+
+  return { take: async (takes) => takes.map(takeOne) }
 }

@@ -4,6 +4,7 @@ import { createCapturedLog } from '../../test/captured-log.ts'
 import { redisForFile } from '../../test/servers/test-redis.ts'
 import { createStand } from '../../test/stand.ts'
 import { parseList } from '../../test/structured-fields.ts'
+import type { Take } from '../ports.ts'
 import { createRedisCounter } from './redis.ts'
 
 const connections: { disconnect(): void }[] = []
@@ -18,6 +19,15 @@ async function connect(url: string) {
   await new Promise((resolve) => redis.once('ready', resolve))
   return redis
 }
+
+const take = (more: Partial<Take> = {}): Take => ({
+  key: 'key',
+  windowSeconds: 60,
+  quota: 10,
+  permits: 1,
+  outage: 'share',
+  ...more,
+})
 
 async function startGateways(count: number, limit: number) {
   const url = await redisForFile()
@@ -58,7 +68,7 @@ describe('limits on a real Redis', () => {
 
   test('keys carry the prefix and end with their window, so that Redis forgets them', async () => {
     const redis = await connect(await redisForFile())
-    await createRedisCounter(redis, 'shop:').add('address:203.0.113.7', 60)
+    await createRedisCounter(redis, 'shop:').take([take({ key: 'address:203.0.113.7' })])
     const [key = ''] = await redis.keys('*')
     expect(key).toMatch(/^shop:/)
     expect(await redis.ttl(key)).toBeGreaterThan(55)
@@ -68,8 +78,7 @@ describe('limits on a real Redis', () => {
   test('one window does not count for another of the same key', async () => {
     const redis = await connect(await redisForFile())
     const counter = createRedisCounter(redis, 'x:')
-    await counter.add('key', 60)
-    expect((await counter.add('key', 60)).used).toBe(2)
-    expect((await counter.add('key', 3600)).used).toBe(1)
+    const taken = await counter.take([take(), take(), take({ windowSeconds: 3600 })])
+    expect(taken.map(({ used }) => used)).toEqual([1, 2, 1])
   })
 })

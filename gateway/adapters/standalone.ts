@@ -1,4 +1,7 @@
+import { hash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { buildGateway } from '../build.ts'
 import { gatewayVariables } from '../config.ts'
@@ -43,12 +46,22 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     REDIS_URL: redisUrl,
     REDIS_KEY_PREFIX: keyPrefix,
   } = config
-  const counting = createCounting({ redisUrl, keyPrefix, now, log })
+  const counting = createCounting({
+    redisUrl,
+    keyPrefix,
+    replicas: config.GATEWAY_REPLICAS,
+    now,
+    log,
+  })
 
   let stopping = false
   const gateway = await buildGateway<Peer>(config, {
     transport,
     counter: counting.counter,
+    nextTurn: setImmediate,
+    importVerifier: importNodeVerifier,
+    importSigner: importNodeSigner,
+    digest: (token) => hash('sha256', token, 'latin1'),
     limiterHealth: counting.health,
     peerAddress: ({ address }) => address,
     now,
@@ -66,6 +79,7 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     if (stopping) return
     stopping = true
     log.info({ signal }, 'stopping')
+    await sleep(config.DRAIN_DELAY_SECONDS * 1000)
     const cut = setTimeout(() => process.exit(0), config.DRAIN_SECONDS * 1000)
     await server.drain()
     clearTimeout(cut)

@@ -1,7 +1,13 @@
 import { cors } from 'hono/cors'
 
 /** What a frontend may read of an answer beyond the safelisted headers. */
-const exposedHeaders = ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id']
+export const exposedFields = [
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'WWW-Authenticate',
+  'X-Request-Id',
+]
 
 /** CORS by exact origins: no pattern, so no suffix, prefix or other port can slip in, and `null` is never one. */
 export function allowOrigins(origins: readonly string[]) {
@@ -11,7 +17,7 @@ export function allowOrigins(origins: readonly string[]) {
     credentials: true,
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
-    exposeHeaders: exposedHeaders,
+    exposeHeaders: exposedFields,
     maxAge: 600,
   })
 }

@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 
 /** The set for an API: nothing of it is a page, so nothing may be loaded, framed or sniffed. HSTS is one year. */
-const securityHeaders = {
+export const securityHeaders = {
   'content-security-policy':
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'strict-transport-security': 'max-age=31536000; includeSubDomains',

@@ -1,9 +1,9 @@
-import { type JWTPayload, errors as jose, SignJWT } from 'jose'
+import { type JWTPayload, SignJWT } from 'jose'
 import { z } from 'zod'
 import { createBoundedMap } from '../../shared/bounded-map.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds, serviceAudience } from '../../shared/claims.ts'
 import type { PublicJwk } from '../../shared/keys.ts'
-import { verifyAccessToken } from '../../shared/verify-access-token.ts'
+import { TokenError, verifyAccessToken } from '../../shared/verify-access-token.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { isScope, type Scope } from './scopes.ts'
 import { createKeyFinder } from './token-keys.ts'
@@ -102,7 +102,7 @@ export function createServiceTokenVerifier(options: VerifierOptions) {
       const scopes = claims.scope.split(' ').filter(isScope)
       return { service: { clientId: claims.client_id, scopes }, kid, expiresAt: claims.exp }
     } catch (error) {
-      if (error instanceof jose.JOSEError) return undefined
+      if (error instanceof TokenError) return undefined
       throw error
     }
   }

@@ -1,14 +1,14 @@
-import { importKey, type PublicJwk, type SigningKey } from '../../shared/keys.ts'
+import { importWebVerifier, type PublicJwk, type VerifySignature } from '../../shared/keys.ts'
 
 /** Finds a published key by its id, and imports each but once: a ring that was read anew brings new objects. */
 export function createKeyFinder(publicKeys: () => readonly PublicJwk[]) {
-  const imported = new WeakMap<PublicJwk, Promise<SigningKey>>()
+  const imported = new WeakMap<PublicJwk, Promise<VerifySignature>>()
 
-  return async function findKey(kid: string): Promise<CryptoKey | undefined> {
+  return async function findKey(kid: string): Promise<VerifySignature | undefined> {
     const jwk = publicKeys().find((candidate) => candidate.kid === kid)
     if (!jwk) return undefined
-    const importing = imported.get(jwk) ?? importKey(jwk)
+    const importing = imported.get(jwk) ?? importWebVerifier(jwk)
     imported.set(jwk, importing)
-    return (await importing).key
+    return importing
   }
 }

@@ -1,7 +1,7 @@
-import { type JWTPayload, errors as jose } from 'jose'
+import type { JWTPayload } from 'jose'
 import { type Claims, claimsSchema, serviceAudience } from '../../shared/claims.ts'
 import type { PublicJwk } from '../../shared/keys.ts'
-import { verifyAccessToken } from '../../shared/verify-access-token.ts'
+import { TokenError, verifyAccessToken } from '../../shared/verify-access-token.ts'
 import { readServiceClaims, type ServiceClaims } from './service-token.ts'
 import { createKeyFinder } from './token-keys.ts'
 
@@ -28,7 +28,7 @@ export function createTokenReader({ publicKeys, issuer, userAudience, now }: Tok
     try {
       return await verifyAccessToken(token, { findKey, issuer, audience, now: now() })
     } catch (error) {
-      if (error instanceof jose.JOSEError) return undefined
+      if (error instanceof TokenError) return undefined
       throw error
     }
   }

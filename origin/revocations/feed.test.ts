@@ -2,7 +2,7 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { assertionHeader } from '../../shared/headers.ts'
 import { gatewayAudience, sealAssertion } from '../../shared/identity.ts'
-import { importKey } from '../../shared/keys.ts'
+import { importWebSigner } from '../../shared/keys.ts'
 import type { RevocationFeed } from '../../shared/revocation.ts'
 import { createWorld, problem, type World } from '../../test/world.ts'
 
@@ -13,8 +13,8 @@ let headers: Record<string, string>
 
 const seal = async (audience: string) => {
   const nowSeconds = Math.floor(Date.now() / 1000)
-  const key = await importKey(world.gatewayConfig.ASSERTION_PRIVATE_JWK)
-  return sealAssertion(null, { key, audience, nowSeconds, expiresAtSeconds: nowSeconds + 300 })
+  const signer = await importWebSigner(world.gatewayConfig.ASSERTION_PRIVATE_JWK)
+  return sealAssertion(null, { signer, audience, nowSeconds, expiresAtSeconds: nowSeconds + 300 })
 }
 
 beforeAll(async () => {

@@ -1,6 +1,10 @@
-import type { Server } from 'node:http'
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { requestIdFrom } from '../request-id.ts'
 
 /** A head fits into a few packets: who takes longer holds sockets open. */
 const headersSeconds = 15
@@ -8,14 +12,29 @@ const headersSeconds = 15
 /** The longest a whole request may take to arrive. */
 const requestSeconds = 60
 
-interface ServeOptions {
-  fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
+/** How often connections are held against the two above. */
+const checkSeconds = 5
+
+/** A head's most bytes. */
+const headBytes = 16 * 1024
+
+interface ServerOptions {
+  listener: RequestListener
+  /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
+  keepAliveSeconds: number
+  /** Fields of the answers that no listener gives, names and values in turn. */
+  commonFields?: (requestId: string) => readonly string[]
+  /** In seconds; tests have less patience. */
+  deadlines?: { headers: number; request: number; check: number }
+}
+
+interface ServeOptions extends ServerOptions {
   hostname: string
   port: number
   log: Log
-  /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
-  keepAliveSeconds: number
-  /** How long requests under way may take after a stop signal before their sockets are cut. */
+  /** How long requests are still served after a stop signal, while balancers see that readiness is off. */
+  drainDelaySeconds: number
+  /** How long requests under way may take after that before their sockets are cut. */
   drainSeconds: number
   /** Called first on a stop signal: readiness goes off here. */
   onStopping: () => void
@@ -23,17 +42,80 @@ interface ServeOptions {
   onStopped: () => Promise<void>
 }
 
+/** A listener for what takes a Request and gives a Response. */
+export function fetchListener(
+  fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
+): RequestListener {
+  return getRequestListener(fetch as (request: Request) => Response | Promise<Response>)
+}
+
+/** What the parser refuses, as a problem. */
+const parserCodes: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'too_many_fields',
+  ERR_HTTP_REQUEST_TIMEOUT: 'head_timeout',
+}
+
 /** The server that every service of ours runs on, not listening yet. */
 export function createHttpServer({
-  fetch,
+  listener,
   keepAliveSeconds,
-}: Pick<ServeOptions, 'fetch' | 'keepAliveSeconds'>): Server {
-  const server = createAdaptorServer({
-    fetch: fetch as (request: Request) => Response | Promise<Response>,
-  }) as Server
-  server.keepAliveTimeout = keepAliveSeconds * 1000
-  server.headersTimeout = headersSeconds * 1000
-  server.requestTimeout = requestSeconds * 1000
+  commonFields = () => [],
+  deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
+}: ServerOptions): Server {
+  /** Sockets with an answer under way, into which nothing else may be written. */
+  const answering = new WeakSet<Socket>()
+  const server = createServer({
+    keepAliveTimeout: keepAliveSeconds * 1000,
+    headersTimeout: deadlines.headers * 1000,
+    requestTimeout: deadlines.request * 1000,
+    connectionsCheckingInterval: deadlines.check * 1000,
+    maxHeaderSize: headBytes,
+    // A Host that is missing is refused by the listener, in the form of every other refusal.
+    requireHostHeader: false,
+  })
+  // Beyond its count Node would leave fields out without a word.
+  server.maxHeadersCount = 0
+
+  function answerOf(problem: Problem) {
+    const requestId = requestIdFrom(undefined)
+    const { status, headers, body } = problemAnswer(problem, requestId)
+    const length = ['content-length', String(Buffer.byteLength(body)), 'connection', 'close']
+    return {
+      status,
+      body,
+      fields: [...Object.entries(headers).flat(), ...commonFields(requestId), ...length],
+    }
+  }
+
+  function writeProblem(response: ServerResponse, problem: Problem): void {
+    const { status, fields, body } = answerOf(problem)
+    response.writeHead(status, fields as unknown as string[])
+    response.end(body)
+  }
+
+  /** An answer for a connection that has no response to write to, and its last. */
+  function rawProblem(problem: Problem): string {
+    const { status, fields, body } = answerOf(problem)
+    const lines = fields.flatMap((name, i) => (i % 2 ? [] : [`${name}: ${fields[i + 1]}`]))
+    return [`HTTP/1.1 ${status} ${problem.code}`, ...lines, '', body].join('\r\n')
+  }
+
+  server.on('request', (request, response) => {
+    answering.add(request.socket)
+    response.once('close', () => answering.delete(request.socket))
+    listener(request, response)
+  })
+  server.on('checkExpectation', (_request, response) => {
+    writeProblem(response, new Problem('expectation_failed'))
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable || answering.has(socket) || error.code === 'ECONNRESET') socket.destroy()
+    else socket.end(rawProblem(new Problem(parserCodes[error.code ?? ''] ?? 'bad_request')))
+  })
+  server.on('connect', (_request, socket) => {
+    const problem = new Problem('method_not_allowed', { headers: { allow: '' } })
+    socket.end(rawProblem(problem))
+  })
   return server
 }
 
@@ -48,6 +130,9 @@ export async function serveUntilStopped(options: ServeOptions): Promise<void> {
     stopping = true
     log.info({ signal }, 'stopping')
     options.onStopping()
+    // Each connection ends with its next answer, so that its client goes to another instance while this one still serves.
+    server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
+    await sleep(options.drainDelaySeconds * 1000)
     const cut = setTimeout(() => server.closeAllConnections(), options.drainSeconds * 1000)
     await new Promise((resolve) => server.close(resolve))
     clearTimeout(cut)

@@ -31,6 +31,7 @@ export async function startGateway(runtime: Runtime, { environment }: Pick<Groun
       LIMIT_ADDRESS_REQUESTS: String(addressQuota),
       TRUSTED_PROXY_HOPS: String(trustedHops),
       LOG_LEVEL: 'warn',
+      DRAIN_DELAY_SECONDS: '0',
     },
   })
   const folder = await createTemporaryFolder(runtime.name)

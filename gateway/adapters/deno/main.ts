@@ -1,4 +1,5 @@
 import { createTransport } from '../node/transport.ts'
+import { createUpstreams } from '../node/upstreams.ts'
 import { runStandalone } from '../standalone.ts'
 
 /** What we use of Deno's global. */
@@ -10,7 +11,7 @@ declare const Deno: {
 }
 
 // Deno's fetch has no setting to leave an encoded body alone.
-const { transport } = createTransport()
+const transport = createTransport(createUpstreams().dispatcherOf)
 
 await runStandalone({
   transport,

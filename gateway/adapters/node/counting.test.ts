@@ -15,7 +15,13 @@ async function startWithRedis(quota = 100) {
   const redis = await startPrivateRedis()
   closers.push(redis.stop)
   const { log, lines } = createCapturedLog('gateway')
-  const counting = createCounting({ redisUrl: redis.url, keyPrefix: 'test:', now: Date.now, log })
+  const counting = createCounting({
+    redisUrl: redis.url,
+    keyPrefix: 'test:',
+    replicas: 4,
+    now: Date.now,
+    log,
+  })
   closers.push(counting.close)
   const stand = await createStand({
     counter: counting.counter,
@@ -137,22 +143,26 @@ describe('Redis paused: connections stay open and nothing answers', () => {
   })
 })
 
+const one = { key: 'key', windowSeconds: 60, quota: 8, permits: 1, outage: 'share' } as const
+
 describe('Redis that was never there', () => {
   test('200: the gateway starts and counts its share', async () => {
     const redis = await startPrivateRedis()
     await redis.stop()
     const { log } = createCapturedLog('gateway')
-    const counting = createCounting({ redisUrl: redis.url, keyPrefix: 'x:', now: Date.now, log })
+    const counting = createCounting({ redisUrl: redis.url, keyPrefix: 'x:', replicas: 4, now: Date.now, log })
     closers.push(counting.close)
-    const count = await counting.counter.add('key', 60)
-    expect(count).toMatchObject({ used: 1, shared: false })
+    const taken = await counting.counter.take([one])
+    expect(taken).toMatchObject([{ granted: 1, used: 1, quota: 2, shared: false }])
     expect(await counting.health()).toMatchObject({ status: 'warn' })
   })
 
   test('without REDIS_URL it counts in memory as the only gateway, and says so', async () => {
     const { log, lines } = createCapturedLog('gateway')
-    const counting = createCounting({ redisUrl: undefined, keyPrefix: 'x:', now: Date.now, log })
-    expect(await counting.counter.add('key', 60)).toMatchObject({ used: 1, shared: true })
+    const counting = createCounting({ redisUrl: undefined, keyPrefix: 'x:', replicas: 1, now: Date.now, log })
+    expect(await counting.counter.take([one])).toMatchObject([
+      { granted: 1, used: 1, quota: 8, shared: true },
+    ])
     expect(await counting.health()).toEqual({ status: 'pass', detail: 'memory' })
     expect(lines[0]?.msg).toContain('no REDIS_URL')
   })

@@ -10,6 +10,8 @@ interface CountingOptions {
   /** Without one the gateway counts in its own memory, and says so. */
   redisUrl: string | undefined
   keyPrefix: string
+  /** Gateways that share the traffic. */
+  replicas: number
   now: Now
   log: Log
 }
@@ -21,11 +23,11 @@ interface Counting {
 }
 
 /** Where the limits are counted: Redis with this process's memory behind it, or that memory alone. */
-export function createCounting({ redisUrl, keyPrefix, now, log }: CountingOptions): Counting {
+export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: CountingOptions): Counting {
   if (!redisUrl) {
     log.warn({}, 'no REDIS_URL: limits count in memory, for this gateway alone')
     return {
-      counter: createMemoryCounter({ shared: true }),
+      counter: createMemoryCounter({ shared: true, now }),
       health: async () => ({ status: 'pass', detail: 'memory' }),
       close: () => {},
     }
@@ -33,7 +35,8 @@ export function createCounting({ redisUrl, keyPrefix, now, log }: CountingOption
   const redis = connectRedis(redisUrl, log)
   const counter = createFallbackCounter({
     shared: createRedisCounter(redis, keyPrefix),
-    local: createMemoryCounter({ shared: false }),
+    local: createMemoryCounter({ shared: false, now }),
+    replicas,
     now,
     log,
   })

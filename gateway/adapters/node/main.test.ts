@@ -39,7 +39,7 @@ function start(environment: Record<string, string>) {
   return { child, output: text(child.stdout), complaints: text(child.stderr), exit: once(child, 'exit') }
 }
 
-const own = () => ({ ASSERTION_PRIVATE_JWK: secrets.ASSERTION_PRIVATE_JWK })
+const own = () => ({ ASSERTION_PRIVATE_JWK: secrets.ASSERTION_PRIVATE_JWK, DRAIN_DELAY_SECONDS: '0' })
 
 describe('a configuration that cannot be used ends the process with 78 and the reason', () => {
   async function complaintsOf(environment: Record<string, string>) {

@@ -1,29 +1,46 @@
+import { hash } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import { configFromEnvironment } from '../../../shared/node/environment.ts'
+import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import { createLog } from '../../../shared/node/log.ts'
-import { serveUntilStopped } from '../../../shared/node/serve.ts'
+import { fetchListener, serveUntilStopped } from '../../../shared/node/serve.ts'
+import { ownPaths } from '../../app.ts'
 import { buildGateway } from '../../build.ts'
+import { createCommonFields } from '../../common-fields.ts'
 import { gatewayVariables } from '../../config.ts'
 import { createCounting } from './counting.ts'
+import { createListener } from './listener.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 import { createTransport } from './transport.ts'
+import { createUpstreams } from './upstreams.ts'
 
 const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
 const log = createLog('gateway', config.LOG_LEVEL)
 const now = Date.now
 const { POLICY_FILE: policyFile } = config
-const counting = createCounting({ redisUrl: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, now, log })
+const counting = createCounting({
+  redisUrl: config.REDIS_URL,
+  keyPrefix: config.REDIS_KEY_PREFIX,
+  replicas: config.GATEWAY_REPLICAS,
+  now,
+  log,
+})
 const revocationStream =
   config.REDIS_URL === undefined
     ? undefined
     : createRevocationStream({ redisUrl: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, log })
-const { transport, close: closeTransport } = createTransport()
+const upstreams = createUpstreams()
+const commonFields = createCommonFields(config.CORS_ORIGINS)
 
 let stopping = false
 const gateway = await buildGateway<HttpBindings>(config, {
-  transport,
+  transport: createTransport(upstreams.dispatcherOf),
   counter: counting.counter,
+  nextTurn: setImmediate,
+  importVerifier: importNodeVerifier,
+  importSigner: importNodeSigner,
+  digest: (token) => hash('sha256', token, 'latin1'),
   limiterHealth: counting.health,
   peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
   now,
@@ -36,11 +53,20 @@ const gateway = await buildGateway<HttpBindings>(config, {
 const policyReload = policyFile && startPolicyReload({ path: policyFile, apply: gateway.usePolicyFile, log })
 
 await serveUntilStopped({
-  fetch: gateway.app.fetch,
+  listener: createListener({
+    admit: gateway.admit,
+    upstreams,
+    ownPaths,
+    answerItself: fetchListener(gateway.app.fetch),
+    commonFields,
+    log,
+  }),
+  commonFields: (requestId) => commonFields(undefined, requestId),
   hostname: config.HOST,
   port: config.GATEWAY_PORT,
   log,
   keepAliveSeconds: 65,
+  drainDelaySeconds: config.DRAIN_DELAY_SECONDS,
   drainSeconds: config.DRAIN_SECONDS,
   onStopping: () => {
     stopping = true
@@ -48,7 +74,7 @@ await serveUntilStopped({
   onStopped: async () => {
     if (policyReload) policyReload.stop()
     await gateway.close()
-    await closeTransport()
+    await upstreams.close()
     counting.close()
   },
 })

@@ -1,40 +1,16 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import { Agent } from 'undici'
+import type { Dispatcher } from 'undici'
 import { type Transport, TransportError } from '../../ports.ts'
 
-interface TransportOptions {
-  /** Connections kept to each upstream. */
-  connections?: number
-  connectTimeoutMs?: number
-  /** Below the upstream's own idle time, so that a request never meets a closing socket. */
-  keepAliveMs?: number
-  /** The longest silence inside an answer's body. */
-  bodyIdleMs?: number
-}
-
-/** Carries requests over undici's pool: unlike fetch it leaves encoded bodies, redirects and the length of a HEAD alone. */
-export function createTransport(options: TransportOptions = {}): {
-  transport: Transport
-  close: () => Promise<void>
-} {
-  const { connections = 256, connectTimeoutMs = 3000, keepAliveMs = 20_000, bodyIdleMs = 60_000 } = options
-  const agent = new Agent({
-    connections,
-    pipelining: 1,
-    connect: { timeout: connectTimeoutMs },
-    keepAliveTimeout: keepAliveMs,
-    keepAliveMaxTimeout: keepAliveMs,
-    bodyTimeout: bodyIdleMs,
-  })
-
-  const transport: Transport = async ({ origin, target, method, headers, body, signal, deadlineMs }) => {
+/** The pools as a transport, for what is asked in Requests and answered in Responses. */
+export function createTransport(dispatcherOf: (origin: string) => Dispatcher): Transport {
+  return async function transport({ origin, target, method, headers, body, signal, deadlineMs }) {
     // A timer of our own: the pool's is coarse, and begins only when the whole request is sent.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
-      const answer = await agent.request({
-        origin,
+      const answer = await dispatcherOf(origin).request({
         path: target,
         method: method as 'GET',
         headers: [...headers].flat(),
@@ -63,8 +39,6 @@ export function createTransport(options: TransportOptions = {}): {
       clearTimeout(timer)
     }
   }
-
-  return { transport, close: () => agent.close() }
 }
 
 const hasBody = (method: string, status: number) =>

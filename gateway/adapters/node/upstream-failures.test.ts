@@ -227,13 +227,19 @@ describe('a client that leaves', () => {
   })
 })
 
-test('an upstream that dies does not take the next request with it', async () => {
-  const { upstreamPort } = await startRawUpstream((socket, count) =>
+// A connection kept too long may be closed by its upstream just as it is used; reading again changes nothing.
+test('200: a GET whose connection broke before an answer began is asked once more', async () => {
+  const { upstreamPort, count } = await startRawUpstream((socket, count) =>
     count === 1 ? socket.resetAndDestroy() : socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
   )
   const { port } = await startGateway({ upstreamPort })
+  expect((await ask(port)).statusCode).toBe(200)
+  expect(count()).toBe(2)
+})
+
+test('502: and no more than once', async () => {
+  const { upstreamPort, count } = await startRawUpstream((socket) => socket.resetAndDestroy())
+  const { port } = await startGateway({ upstreamPort })
   expect((await problemOf(port)).status).toBe(502)
-  expect(statusOf(await exchange(port, 'GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))).toBe(
-    200,
-  )
+  expect(count()).toBe(2)
 })

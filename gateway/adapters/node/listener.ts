@@ -1,0 +1,102 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { problemAnswer } from '../../../shared/errors.ts'
+import type { Log } from '../../../shared/log.ts'
+import { requestIdFrom } from '../../../shared/request-id.ts'
+import { logRequest } from '../../../shared/request-log.ts'
+import type { Admission, Admit } from '../../admission.ts'
+import type { CommonFields } from '../../common-fields.ts'
+import { logRefusal, toProblem } from '../../refusal.ts'
+import { readFields } from '../../request-fields.ts'
+import { carry } from './carriage.ts'
+import type { Upstreams } from './upstreams.ts'
+
+interface ListenerOptions {
+  admit: Admit
+  upstreams: Upstreams
+  /** Paths that the gateway answers itself, by `answerItself`. */
+  ownPaths: ReadonlySet<string>
+  answerItself: RequestListener
+  commonFields: CommonFields
+  log: Log
+}
+
+/**
+ * The way of a request through Node's own server: decided by the same function as everywhere, carried without a Request or a Response being made of
+ * it. What the gateway answers itself, and preflights, go through the app.
+ */
+export function createListener(options: ListenerOptions): RequestListener {
+  const { admit, upstreams, ownPaths, answerItself, commonFields, log } = options
+
+  return function listener(request: IncomingMessage, response: ServerResponse): void {
+    const { url: target = '/', method = 'GET' } = request
+    const path = pathOf(target)
+    if (method === 'OPTIONS' || ownPaths.has(path)) {
+      answerItself(request, response)
+      return
+    }
+    const startedAt = performance.now()
+    let requestId: string | undefined
+    let origin: string | undefined
+    let admission: Admission | undefined
+
+    const fieldsOfAll = (): readonly string[] => {
+      requestId ??= requestIdFrom(undefined)
+      return commonFields(origin, requestId)
+    }
+
+    function refuse(error: unknown): void {
+      const problem = toProblem(error)
+      const common = fieldsOfAll()
+      logRefusal(log, problem, requestId as string)
+      if (response.closed) return
+      const { status, headers, body } = problemAnswer(problem, requestId as string)
+      const fields = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
+      // What is left of a body that nobody reads would have to be read for the next request.
+      if (!request.complete && !('connection' in headers)) fields.push('connection', 'close')
+      response.writeHead(status, [...fields, ...common] as unknown as string[])
+      response.end(request.method === 'HEAD' ? undefined : body)
+    }
+
+    response.on('close', () => {
+      const status = response.writableFinished ? response.statusCode : 499
+      admission?.ended(status)
+      logRequest(log, { requestId: requestId as string, method, path, status, startedAt })
+    })
+
+    try {
+      const fields = readFields(request.rawHeaders)
+      origin = fields.origin
+      requestId = requestIdFrom(fields.requestId)
+      const admitted = admit({
+        method,
+        target,
+        fields,
+        requestId,
+        peer: request.socket.remoteAddress,
+        scheme: 'http',
+      })
+      const go = (granted: Admission): void => {
+        admission = granted
+        const dispatcher = upstreams.dispatcherOf(granted.origin)
+        carry({
+          request,
+          response,
+          fields,
+          admission: granted,
+          dispatcher,
+          commonFields: fieldsOfAll,
+          refuse,
+        })
+      }
+      if (admitted instanceof Promise) admitted.then(go).catch(refuse)
+      else go(admitted)
+    } catch (error) {
+      refuse(error)
+    }
+  }
+}
+
+function pathOf(target: string): string {
+  const queryAt = target.indexOf('?')
+  return queryAt === -1 ? target : target.slice(0, queryAt)
+}

@@ -1,0 +1,98 @@
+import { andThen, type Eventually } from '../shared/async.ts'
+import { Problem } from '../shared/errors.ts'
+import { clientAddress } from './client-address.ts'
+import type { Concurrency } from './concurrency.ts'
+import type { Decide, Decision } from './decision.ts'
+import { type RequestFields, upstreamFields } from './request-fields.ts'
+
+/** A request's head as a runtime has it. */
+export interface Arrival {
+  method: string
+  /** Path and query. */
+  target: string
+  fields: RequestFields
+  requestId: string
+  /** The other end of the socket. */
+  peer: string | undefined
+  /** What the socket spoke. */
+  scheme: 'http' | 'https'
+}
+
+/** A request that may go on. Whoever carries it says once how it ended. */
+export interface Admission {
+  decision: Decision
+  /** Where the upstream stands: `http://10.0.0.7:8081`. */
+  origin: string
+  /** The fields that go upstream, names and values in turn. */
+  fields: string[]
+  /** @param status of the answer, as the client gets it */
+  ended: (status: number) => void
+}
+
+interface AdmissionOptions {
+  decide: Decide
+  concurrency: Concurrency
+  /** Where each upstream stands, by its name in the policy table. */
+  upstreams: Readonly<Record<string, string>>
+  trustedHops: number
+  /** Host names that are served here; undefined where every one is. */
+  hosts: readonly string[] | undefined
+}
+
+const longestTarget = 8192
+
+/** The name in a Host field, or undefined for what is none: a port behind a colon, IPv6 in brackets. */
+const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i
+
+/** What holds for a request before and after its decision, on every runtime. */
+export function createAdmission({ decide, concurrency, upstreams, trustedHops, hosts }: AdmissionOptions) {
+  const served = hosts && new Set(hosts)
+
+  function requireHost(host: string | undefined): string {
+    const name = host === undefined ? undefined : hostPattern.exec(host)?.[1]
+    if (host === undefined || name === undefined) throw new Problem('bad_request')
+    if (served && !served.has(name.toLowerCase())) throw new Problem('misdirected_request')
+    return host
+  }
+
+  /** Behind proxies of ours TLS ends before us: they say what the client spoke. */
+  function schemeOf({ scheme, fields }: Arrival): string {
+    const said = trustedHops > 0 && fields.forwardedProto?.split(',').at(-1)?.trim()
+    return said === 'https' || said === 'http' ? said : scheme
+  }
+
+  function enter(decision: Decision): Admission['ended'] {
+    const { settle, route } = decision
+    try {
+      concurrency.enter(route.upstream)
+    } catch (error) {
+      settle?.(503)
+      throw error
+    }
+    return function ended(status) {
+      concurrency.leave(route.upstream)
+      settle?.(status)
+    }
+  }
+
+  /** @throws Problem with the refusal, at once or later */
+  return function admit(arrival: Arrival): Eventually<Admission> {
+    const { method, target, fields, requestId, peer } = arrival
+    const host = requireHost(fields.host)
+    if (target.length > longestTarget) throw new Problem('target_too_long')
+    const address = clientAddress({ peer, forwardedFor: fields.forwardedFor, trustedHops })
+    const scheme = schemeOf(arrival)
+    return andThen(decide({ method, target, fields, address }), (decision) => {
+      const origin = upstreams[decision.route.upstream]
+      if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)
+      return {
+        decision,
+        origin,
+        fields: upstreamFields(fields, decision, { address, requestId, scheme, host }),
+        ended: enter(decision),
+      }
+    })
+  }
+}
+
+export type Admit = ReturnType<typeof createAdmission>

@@ -1,0 +1,25 @@
+import { type ErrorCode, Problem } from '../shared/errors.ts'
+import type { Log } from '../shared/log.ts'
+import { TransportError } from './ports.ts'
+
+const transportCodes = {
+  unreachable: 'upstream_unreachable',
+  timeout: 'upstream_timeout',
+  client_left: 'client_closed_request',
+} as const satisfies Record<TransportError['reason'], ErrorCode>
+
+/** What an error is to the client. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof TransportError)
+    return new Problem(transportCodes[error.reason], { cause: error.cause })
+  return new Problem('internal_error', { cause: error })
+}
+
+/** Tells the log what the client is not told. */
+export function logRefusal(log: Log, problem: Problem, requestId: string): void {
+  const fields = { request_id: requestId, code: problem.code, err: problem.cause }
+  if (problem.code === 'overloaded') log.warn(fields, 'request shed')
+  else if (problem.status >= 500) log.error(fields, 'request failed')
+  else if (problem.cause !== undefined) log.info(fields, 'request refused')
+}

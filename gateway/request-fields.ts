@@ -1,0 +1,157 @@
+import { Problem } from '../shared/errors.ts'
+import { assertionHeader, isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/headers.ts'
+import { rememberTexts } from '../shared/remember-texts.ts'
+import type { Decision } from './decision.ts'
+import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
+
+/** What the gateway itself reads of a request's fields. A field that came twice is here with both values, joined by a comma. */
+interface Read {
+  host: string | undefined
+  authorization: string | undefined
+  cookie: string | undefined
+  origin: string | undefined
+  connection: string | undefined
+  requestId: string | undefined
+  forwardedFor: string | undefined
+  forwardedProto: string | undefined
+  /** Bytes; NaN for what is no length. */
+  contentLength: number | undefined
+  transferEncoding: string | undefined
+}
+
+export interface RequestFields extends Read {
+  /** All that may go upstream as it is, names and values in turn. */
+  passed: readonly string[]
+}
+
+/** Read here, and passed on only as what we make of it. */
+const read = {
+  host: 'host',
+  authorization: 'authorization',
+  cookie: 'cookie',
+  connection: 'connection',
+  'content-length': 'contentLengthText',
+  'transfer-encoding': 'transferEncoding',
+  'x-forwarded-for': 'forwardedFor',
+  'x-forwarded-proto': 'forwardedProto',
+  [requestIdHeader]: 'requestId',
+} as const satisfies Record<string, string>
+
+/** What a client says of its own way here; rebuilt from what we saw. */
+const rebuilt = new Set([
+  'forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'via',
+  'expect',
+])
+
+/** What some frameworks take for another method or path than the one that was matched here. */
+const rerouting = new Set([
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+])
+
+/** More fields than any client of ours sends; each costs every server on the way. */
+const mostFields = 200
+
+type Fate = 'passed' | 'dropped' | 'origin' | (typeof read)[keyof typeof read]
+
+function judge(name: string): Fate {
+  const lower = name.toLowerCase()
+  const readAs = read[lower as keyof typeof read]
+  if (readAs !== undefined) return readAs
+  if (lower === 'origin') return 'origin'
+  // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, so both spellings count.
+  const spelled = lower.replaceAll('_', '-')
+  const isDropped =
+    isHopByHop(spelled) ||
+    rebuilt.has(spelled) ||
+    rerouting.has(spelled) ||
+    spelled.startsWith('x-forwarded-') ||
+    isInternalHeader(spelled) ||
+    // Credentials are read under their own names alone, so another spelling of one is nobody's business.
+    (spelled !== lower && spelled in read)
+  return isDropped ? 'dropped' : 'passed'
+}
+
+const fateOf = rememberTexts(judge)
+
+/**
+ * Reads a request's fields in one pass.
+ *
+ * @param raw names and values in turn, as they came
+ * @throws Problem `too_many_fields`, `bad_request` where Host came twice
+ */
+export function readFields(raw: readonly string[]): RequestFields {
+  if (raw.length > 2 * mostFields) throw new Problem('too_many_fields')
+  const found: Partial<Record<Exclude<Fate, 'passed' | 'dropped'>, string>> = {}
+  const passed: string[] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string
+    const value = raw[i + 1] as string
+    const fate = fateOf(name)
+    if (fate === 'passed') passed.push(name, value)
+    else if (fate !== 'dropped') {
+      const before = found[fate]
+      if (before !== undefined && fate === 'host') throw new Problem('bad_request')
+      found[fate] = before === undefined ? value : `${before}${fate === 'cookie' ? '; ' : ', '}${value}`
+      if (fate === 'origin') passed.push(name, value)
+    }
+  }
+  const { contentLengthText, connection } = found
+  return {
+    host: found.host,
+    authorization: found.authorization,
+    cookie: found.cookie,
+    origin: found.origin,
+    connection,
+    requestId: found.requestId,
+    forwardedFor: found.forwardedFor,
+    forwardedProto: found.forwardedProto,
+    transferEncoding: found.transferEncoding,
+    contentLength: contentLengthText === undefined ? undefined : Number(contentLengthText),
+    passed: withoutNamed(passed, connection),
+  }
+}
+
+/** The cookies of a Cookie field that are not ours, or undefined where there are none. */
+function foreignCookies(field: string): string | undefined {
+  const foreign = field.split(';').filter((pair) => !pair.trim().startsWith(ownCookiePrefix))
+  return foreign.length > 0 ? foreign.join(';').trim() : undefined
+}
+
+export interface ClientFacts {
+  address: string
+  requestId: string
+  /** `https` or `http`. */
+  scheme: string
+  host: string
+}
+
+/**
+ * The fields of the request upstream, names and values in turn: what may pass, and who is calling in our words. The user's token and our cookies
+ * are for us: an upstream that never has them cannot lose them.
+ */
+export function upstreamFields(
+  { passed, authorization, cookie }: RequestFields,
+  { route, assertion }: Pick<Decision, 'route' | 'assertion'>,
+  { address, requestId, scheme, host }: ClientFacts,
+): string[] {
+  const fields = [...passed]
+  if (authorization !== undefined && route.passes.includes('authorization'))
+    fields.push('authorization', authorization)
+  const cookies = cookie === undefined || route.passes.includes('cookies') ? cookie : foreignCookies(cookie)
+  if (cookies !== undefined) fields.push('cookie', cookies)
+  // Beyond the reach of any Connection field of a client's.
+  fields.push(assertionHeader, assertion, requestIdHeader, requestId)
+  fields.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
+  fields.push('via', '1.1 gatehouse')
+  return fields
+}

@@ -1,0 +1,21 @@
+import type { Identity } from '../shared/claims.ts'
+
+/** Permissions and features go with roles and plans, so a few lists serve all users; beyond so many each has its own. */
+const mostShared = 1000
+
+/** Lets users with the same permissions and features hold the same lists: a hundred thousand of each would be most of the memory. */
+export function createSharedLists() {
+  const lists = new Map<string, string[]>()
+
+  function share(list: string[]): string[] {
+    const key = list.join('\n')
+    const known = lists.get(key)
+    if (known) return known
+    if (lists.size < mostShared) lists.set(key, list)
+    return list
+  }
+
+  return function shareLists(identity: Identity): Identity {
+    return { ...identity, permissions: share(identity.permissions), features: share(identity.features) }
+  }
+}
