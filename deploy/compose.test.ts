@@ -16,7 +16,14 @@ const ours = Object.keys(services).filter((name) => service(name).build)
 const variablesOf: Record<string, readonly VariableName[]> = {
   gateway: gatewayVariables,
   origin: originVariables,
-  reports: ['HOST', 'LOG_LEVEL', 'REPORTS_PORT', 'DRAIN_SECONDS', 'ASSERTION_PUBLIC_JWKS'],
+  reports: [
+    'HOST',
+    'LOG_LEVEL',
+    'REPORTS_PORT',
+    'DRAIN_SECONDS',
+    'DRAIN_DELAY_SECONDS',
+    'ASSERTION_PUBLIC_JWKS',
+  ],
   migrate: ['NODE_ENV', 'DATABASE_URL'],
   'first-key': ['NODE_ENV', 'DATABASE_URL', 'KEY_ENCRYPTION_KEY'],
 }
