@@ -226,7 +226,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
       deviceTokens,
       minLength: config.PASSWORD_MIN_LENGTH,
     },
-    email: { sql, linkTokens },
+    email: { sql, linkTokens, lockout },
     profile: { sql },
     users: { sql, users: createUserService({ sql }) },
     roles: { sql, roles: createRoleService({ sql }) },

@@ -101,7 +101,8 @@ async function useLinks(): Promise<string[]> {
   const reset = await world.mailedToken('ada@example.com')
   for (const newPassword of ['passwordpassword', lastPassword, lastPassword])
     await world.post('/auth/password/reset', { token: reset, password: newPassword })
-  for (const token of [verification, verification]) await world.post('/auth/email/verify', { token })
+  for (const attempt of [wrongPassword, lastPassword, lastPassword])
+    await world.post('/auth/email/verify', { token: verification, password: attempt })
   expect((await world.sql`select from user_accounts where email_verified_at is not null`).length).toBe(1)
   return [verification, reset]
 }

@@ -84,7 +84,9 @@ describe('answers are as the description has them', () => {
   test('of an account, from its registration to its last logout', async () => {
     const device = { 'user-agent': 'A browser' }
     await ask(202, 'POST', '/auth/register', { json: { email, password, display_name: 'Ada' } })
-    await ask(204, 'POST', '/auth/email/verify', { json: { token: await world.mailedToken(email) } })
+    await ask(204, 'POST', '/auth/email/verify', {
+      json: { token: await world.mailedToken(email), password },
+    })
     const login = await ask(200, 'POST', '/auth/login', { json: { email, password }, headers: device })
     const first = (await login.json()) as TokenAnswer
     tokens.set('ada', first.access_token)
@@ -200,7 +202,7 @@ describe('answers are as the description has them', () => {
     await ask(403, 'PUT', '/admin/users/{id}/role', { as: 'admin', parameters, json: { role: 'user' } })
     await ask(404, 'GET', '/admin/users/{id}', { as: 'admin' })
     await ask(400, 'GET', '/admin/users', { as: 'admin', query: { color: 'red', limit: '0' } })
-    await ask(400, 'POST', '/auth/email/verify', { json: { token: 'spent' } })
+    await ask(400, 'POST', '/auth/email/verify', { json: { token: 'spent', password } })
     await ask(422, 'POST', '/auth/register', { json: bad })
     await ask(422, 'POST', '/auth/register', { json: { email: 'b@example.com', password: 'password1234' } })
     await ask(413, 'POST', '/auth/login', { json: { email, password: 'x'.repeat(70_000) } })

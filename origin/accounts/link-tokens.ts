@@ -49,6 +49,9 @@ export function createLinkTokens(mail: Mail) {
     /** @returns whose link it is, still good; undefined where it is unknown, spent or too old */
     owner: (sql: Queryable, kind: LinkKind, token: string) => selectLinkOwner(sql, kind, hashToken(token)),
 
+    /** Names a counter of tries that belong to this link alone: a UUID without its hyphens. */
+    counterOf: (token: string) => hashToken(token).toString('hex').slice(0, 32),
+
     /** @returns whose link it was, spent now; undefined where it is unknown, spent or too old */
     spend: (transaction: Queryable, kind: LinkKind, token: string) =>
       spendLinkToken(transaction, kind, hashToken(token)),

@@ -5,7 +5,6 @@ import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { jsonBody } from '../json-body.ts'
 import { requireRights } from '../rights.ts'
-import type { LinkTokens } from './link-tokens.ts'
 import { selectProfile } from './queries.ts'
 import { verifyEmail } from './verification.ts'
 
@@ -36,11 +35,11 @@ export function createProfileRoutes({ sql }: { sql: Sql }) {
   return routes
 }
 
-export function createEmailRoutes(options: { sql: Sql; linkTokens: LinkTokens }) {
+export function createEmailRoutes(options: Parameters<typeof verifyEmail>[0]) {
   const routes = new Hono<OriginEnv>()
 
   routes.post('/verify', ...jsonBody(verifyEmailBody), async (c) => {
-    await verifyEmail(options, c.req.valid('json').token, c.get('client'))
+    await verifyEmail(options, c.req.valid('json'), c.get('client'))
     return c.body(null, 204)
   })
 

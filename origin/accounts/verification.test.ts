@@ -19,7 +19,8 @@ async function register(into = world) {
   return { email, token: await into.mailedToken(email) }
 }
 
-const verify = (token: string, into = world) => into.post('/auth/email/verify', { token })
+const verify = (token: string, into = world, attempt = password) =>
+  into.post('/auth/email/verify', { token, password: attempt })
 
 async function expectInvalid(answer: Response) {
   expect(answer.status).toBe(400)
@@ -88,10 +89,10 @@ describe('POST /auth/email/verify', () => {
     await expectInvalid(await verify(token))
   })
 
-  test('204: of ten at once with one link one wins', async () => {
+  test('204: of five at once with one link one wins', async () => {
     const { token } = await register()
-    const answers = await Promise.all(Array.from({ length: 10 }, () => verify(token)))
-    expect(answers.map(({ status }) => status).sort()).toEqual([204, ...Array(9).fill(400)])
+    const answers = await Promise.all(Array.from({ length: 5 }, () => verify(token)))
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, ...Array(4).fill(400)])
   })
 
   test('400 link_invalid: one that expired', async () => {
@@ -112,6 +113,80 @@ describe('POST /auth/email/verify', () => {
 
   test('400 link_invalid: one that was never mailed', async () => {
     await expectInvalid(await verify('A'.repeat(43)))
+  })
+
+  test('400 link_invalid: that of an account that was locked meanwhile', async () => {
+    const { email, token } = await register()
+    await world.sql`update user_accounts set status = 'disabled' where email = ${email}`
+    await expectInvalid(await verify(token))
+    expect(await isVerified(email)).toBe(false)
+  })
+
+  async function expectWrong(answer: Response) {
+    expect(answer.status).toBe(422)
+    expect(await problem(answer)).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ pointer: '/password', detail: 'is wrong' }],
+    })
+  }
+
+  test('422 validation_failed: without the password, or with a wrong one, which is audited and leaves the link good', async () => {
+    const { email, token } = await register()
+    const answer = await world.post('/auth/email/verify', { token })
+    expect(answer.status).toBe(422)
+    await expectWrong(await verify(token, world, 'wrong'))
+    expect(await isVerified(email)).toBe(false)
+    expect(
+      await world.sql`
+      select action, actor_id, details from audit_logs
+      where user_id = (select id from user_accounts where email = ${email}) and action like '%verif%'`,
+    ).toEqual([
+      { action: 'account.verification_refused', actor_id: null, details: { reason: 'wrong_password' } },
+    ])
+    expect((await verify(token)).status).toBe(204)
+  })
+
+  test('422 validation_failed: after five wrong ones the right one too, by this link alone, and no login is locked', async () => {
+    const { email, token } = await register()
+    for (let tries = 0; tries < 5; tries++) await expectWrong(await verify(token, world, 'wrong'))
+    await expectWrong(await verify(token))
+    expect(await isVerified(email)).toBe(false)
+    expect((await world.post('/auth/login', { email, password })).status).toBe(200)
+  })
+})
+
+/**
+ * Somebody registers another's address with a password of their own, signs in, and waits for its owner to make the account worth having
+ * (pre-hijacking: Sudhodanan and Paverd, 2022).
+ */
+describe('an account that somebody else registered with my address', () => {
+  const mine = 'tundra vowel kiosk'
+
+  async function hijack() {
+    const { email, token } = await register()
+    return { email, token, theirs: await world.login(email, password) }
+  }
+
+  test('422 validation_failed: opening its mailed link with a password of my own does not verify it', async () => {
+    const { email, token } = await hijack()
+    expect((await world.post('/auth/register', { email, password: mine })).status).toBe(202)
+    expect((await verify(token, world, mine)).status).toBe(422)
+    expect(await isVerified(email)).toBe(false)
+  })
+
+  test('204: my reset link takes it over, and leaves them neither session, device, password nor link', async () => {
+    const { email, token, theirs } = await hijack()
+    await world.post('/auth/password/forgot', { email })
+    const reset = { token: await world.mailedToken(email), password: mine }
+    expect((await world.post('/auth/password/reset', reset)).status).toBe(204)
+    await world.heard()
+    const refused = await world.call('/v1/me', { headers: bearer(theirs.access_token) })
+    expect((await problem(refused)).code).toBe('session_ended')
+    expect((await world.post('/auth/refresh', { refresh_token: theirs.refresh_token })).status).toBe(401)
+    expect((await world.post('/auth/login', { email, password })).status).toBe(401)
+    expect((await verify(token)).status).toBe(422)
+    expect(await isVerified(email)).toBe(true)
+    await world.login(email, mine)
   })
 })
 

@@ -1,22 +1,64 @@
 import { Problem } from '../../shared/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
+import type { Lockout } from '../auth/lockout.ts'
+import { holdPassword } from '../auth/lockout-queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import type { LinkTokens } from './link-tokens.ts'
 import { updateEmailVerified } from './queries.ts'
 
-/** @throws Problem `link_invalid` */
+interface VerificationOptions {
+  sql: Sql
+  linkTokens: LinkTokens
+  lockout: Lockout
+}
+
+/**
+ * Verifies an address for whoever has both its mail and the account's password. The link alone would let somebody register another's
+ * address, wait until its owner opens the mail, and go on with a password of their own in an account that counts as the owner's. An owner
+ * who did not register has no such password, and takes the account over by a reset link, which leaves the other nothing.
+ *
+ * Tries count against the link, so that they lock nobody out; a wrong one leaves it good.
+ *
+ * @throws Problem `link_invalid`; `validation_failed`, the same for wrong and locked; `overloaded`
+ */
 export async function verifyEmail(
-  { sql, linkTokens }: { sql: Sql; linkTokens: LinkTokens },
-  token: string,
+  { sql, linkTokens, lockout }: VerificationOptions,
+  { token, password }: { token: string; password: string },
   client: Client,
 ): Promise<void> {
-  const verified = await sql.begin(async (transaction) => {
-    const userId = await linkTokens.spend(transaction, 'email_verification', token)
-    if (!userId) return false
+  const owner = await linkTokens.owner(sql, 'email_verification', token)
+  if (!owner) throw new Problem('link_invalid')
+  const { userId } = owner
+  const own = { id: linkTokens.counterOf(token), userId }
+  const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, own)
+  const { account } = claim
+  const about = { userId, client }
+  const outcome = await sql.begin(async (transaction) => {
+    if (!account || !passwordMatches || !(await holdPassword(transaction, account))) {
+      const details = { reason: 'wrong_password' }
+      await insertAuditRow(transaction, {
+        action: 'account.verification_refused',
+        actorId: null,
+        ...about,
+        details,
+      })
+      await lockout.fail(transaction, claim, client)
+      return 'wrong_password'
+    }
+    if (!(await linkTokens.spend(transaction, 'email_verification', token))) return 'link_invalid'
     await updateEmailVerified(transaction, userId)
-    await insertAuditRow(transaction, { action: 'account.email_verified', actorId: userId, userId, client })
-    return true
+    await insertAuditRow(transaction, { action: 'account.email_verified', actorId: userId, ...about })
+    return 'verified'
   })
-  if (!verified) throw new Problem('link_invalid')
+  switch (outcome) {
+    case 'verified':
+      return
+    case 'link_invalid':
+      throw new Problem('link_invalid')
+    case 'wrong_password':
+      throw new Problem('validation_failed', {
+        members: { errors: [{ pointer: '/password', detail: 'is wrong' }] },
+      })
+  }
 }

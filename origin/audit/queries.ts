@@ -7,6 +7,7 @@ export type AuditAction =
   | 'account.registered'
   | 'account.registration_refused'
   | 'account.email_verified'
+  | 'account.verification_refused'
   | 'account.locked'
   | 'account.unlocked'
   | 'account.disabled'

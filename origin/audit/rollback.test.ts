@@ -133,8 +133,12 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
     await expectNothingDone(await world.post('/auth/password/reset', body))
   })
 
+  test('POST /auth/email/verify with a wrong password', async () => {
+    await expectNothingDone(await world.post('/auth/email/verify', { token: verifyToken, password: 'wrong' }))
+  })
+
   test('POST /auth/email/verify verifies nothing, and the link stays good', async () => {
-    await expectNothingDone(await world.post('/auth/email/verify', { token: verifyToken }))
+    await expectNothingDone(await world.post('/auth/email/verify', { token: verifyToken, password }))
   })
 })
 

@@ -25,7 +25,7 @@ export function createMessages(frontendUrl: string) {
       text: paragraphs(
         `Somebody, most likely you, registered at ${product} with this address. To confirm that it is yours, open:`,
         link('verify-email', token),
-        'If it was not you, do nothing.',
+        'You will be asked for the password that you registered with. If it was not you, do nothing: you cannot confirm it by mistake.',
       ),
     }),
 

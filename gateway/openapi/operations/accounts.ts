@@ -47,10 +47,10 @@ export const signingIn: Subject = {
     },
     'POST /auth/email/verify': {
       id: 'verifyEmail',
-      summary: 'Verify an address by the mailed link',
+      summary: 'Verify an address by the mailed link and the password it was registered with',
       body: verifyEmailBody,
       answers: done('The address is verified.'),
-      problems: ['link_invalid'],
+      problems: ['link_invalid', 'overloaded'],
     },
     'POST /auth/login': {
       id: 'login',
