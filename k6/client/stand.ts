@@ -26,4 +26,6 @@ export const killRedis = () => act('POST', '/redis/kill')
 export const restartRedis = () => act('POST', '/redis/restart')
 export const rotateKeys = () => act('POST', '/keys/rotate')
 export const restartGateway = (number: number) => act('POST', `/gateway/${number}/restart`)
+/** What the balancer saw go unanswered. */
+export const countCutRequests = () => Number(act('GET', '/cut-requests'))
 export const readParts = () => act('GET', '/parts') as unknown as Part[]

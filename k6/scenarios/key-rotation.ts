@@ -37,6 +37,7 @@ export const options = {
   },
   thresholds: {
     ...frontendThresholds,
+    'checks{scenario:director}': ['rate==1'],
     frontend_failed: ['rate==0'],
     successor_published_after_s: ['value>=0'],
     successor_signs_after_s: ['value>0'],

@@ -59,6 +59,7 @@ export const options = {
   },
   thresholds: {
     ...frontendThresholds,
+    'checks{scenario:director}': ['rate==1'],
     frontend_failed: ['rate==0'],
     downgrade_heard_ms: [`max<${boundMs}`],
     // Of frontends that the change of a whole plan met; those downgraded one by one are few.

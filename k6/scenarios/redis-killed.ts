@@ -35,6 +35,7 @@ export const options = {
   },
   thresholds: {
     ...frontendThresholds,
+    'checks{scenario:director}': ['rate==1'],
     frontend_failed: ['rate==0'],
     whole_quota_with_redis: ['rate>0.9'],
     session_end_heard_ms: [`max<${boundMs}`],

@@ -1,9 +1,13 @@
 import { check, sleep } from 'k6'
-import { gateways, restartGateway, seconds } from '../client/stand.ts'
+import { Gauge } from 'k6/metrics'
+import { countCutRequests, gateways, restartGateway, seconds } from '../client/stand.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 
 /** Gateways are replaced one after the other, as a deployment does it, and not one request fails. */
+
+/** By the balancer: k6 sends a GET again by itself where its connection goes away. */
+const cut = new Gauge('requests_cut')
 
 export { frontend } from '../client/traffic.ts'
 
@@ -18,7 +22,12 @@ export const options = {
       maxDuration: `${seconds + 60}s`,
     },
   },
-  thresholds: { ...frontendThresholds, frontend_failed: ['rate==0'] },
+  thresholds: {
+    ...frontendThresholds,
+    'checks{scenario:director}': ['rate==1'],
+    frontend_failed: ['rate==0'],
+    requests_cut: ['value==0'],
+  },
 }
 
 export const handleSummary = (data: Summary) => summarize(data)
@@ -30,5 +39,6 @@ export function director() {
     restartGateway(number)
     sleep(seconds / 10)
   }
+  cut.add(countCutRequests())
   check(null, { 'all were replaced while frontends asked': () => Date.now() - startedAt < seconds * 1000 })
 }

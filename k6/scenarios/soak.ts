@@ -32,7 +32,7 @@ export const options = {
   thresholds: {
     ...frontendThresholds,
     'http_req_duration{name:feed}': ['avg<50', 'p(95)<100'],
-    memory_growth: [`value<${mostGrowth}`],
+    memory_growth: ['value>0', `value<${mostGrowth}`],
     gateway_resident_mb: ['max>0'],
   },
 }

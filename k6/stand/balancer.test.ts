@@ -11,8 +11,13 @@ afterEach(async () => {
 /** A gateway as a balancer sees one: it says whether it is ready, and its name to everything else. */
 async function startBackend(name: string) {
   let ready = true
+  let asked = false
   const port = await findFreePort()
   const server: Server = createServer((request, response) => {
+    if (request.url === '/slow') {
+      asked = true
+      return
+    }
     response.writeHead(request.url !== '/ready' || ready ? 200 : 503).end(name)
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
@@ -25,6 +30,8 @@ async function startBackend(name: string) {
     name,
     port,
     close,
+    /** Whether somebody waits for an answer that does not come. */
+    isAsked: () => asked,
     leave() {
       ready = false
     },
@@ -60,6 +67,17 @@ describe('the balancer', () => {
     const { balancer, backends } = await start('one', 'two')
     backends[0]?.close()
     expect(await askMany(balancer)).toEqual(new Set(['two']))
+  })
+
+  test('counts a request that was sent and never answered, and none that was', async () => {
+    const { balancer, backends } = await start('one')
+    expect(await ask(balancer)).toBe('one')
+    expect(balancer.cutRequests()).toBe(0)
+    const asked = fetch(`${balancer.url}/slow`)
+    await vi.waitFor(() => expect(backends[0]?.isAsked()).toBe(true))
+    backends[0]?.close()
+    await expect(asked).rejects.toThrow()
+    expect(balancer.cutRequests()).toBe(1)
   })
 
   test('closes the connection where there is none', async () => {

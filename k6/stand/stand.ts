@@ -156,6 +156,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
     const control = await keep(
       startControl({
         'GET /parts': readParts,
+        'GET /cut-requests': () => balancer.cutRequests(),
         'POST /redis/kill': () => redis.kill(),
         'POST /redis/restart': () => redis.restart(),
         'POST /keys/rotate': () => command('origin/keys/command.ts', 'rotate'),
