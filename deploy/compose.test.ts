@@ -67,9 +67,11 @@ describe('docker-compose.yml', () => {
   })
 
   test('waits longer for a service to stop than the service lets requests end', () => {
-    const { DRAIN_SECONDS } = readConfig(['DRAIN_SECONDS'], {})
+    const { DRAIN_DELAY_SECONDS, DRAIN_SECONDS } = readConfig(['DRAIN_DELAY_SECONDS', 'DRAIN_SECONDS'], {})
     for (const name of ours)
-      expect(Number.parseInt(service(name).stop_grace_period ?? '0', 10)).toBeGreaterThan(DRAIN_SECONDS)
+      expect(Number.parseInt(service(name).stop_grace_period ?? '0', 10)).toBeGreaterThan(
+        DRAIN_DELAY_SECONDS + DRAIN_SECONDS,
+      )
   })
 
   test('confines every container of ours', () => {
