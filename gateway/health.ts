@@ -28,7 +28,8 @@ export function createHealth(options: HealthOptions) {
     const [origin, limiter] = await Promise.all([check(askOrigin), limiterHealth()])
     return {
       key_set: { status: keys.isUsable() ? 'pass' : 'fail' } as const,
-      origin: { status: origin.status },
+      // Without it its own routes answer 503 and all others go on: sending requests elsewhere would help nobody, as no gateway reaches it.
+      origin: { status: origin.status === 'fail' ? 'warn' : 'pass' },
       limiter,
       revocations: revocationHealth(),
     }
