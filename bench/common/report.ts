@@ -12,10 +12,14 @@ export interface Report {
   raw: (row: Record<string, unknown>) => void
 }
 
-/** Markdown to standard output, raw rows to a file of JSON lines. */
+/** Markdown to standard output and to a file beside the raw rows, which are JSON lines. */
 export function createReport(rawFile: string): Report {
   mkdirSync(dirname(rawFile), { recursive: true })
-  const say = (text: string) => process.stdout.write(`${text}\n`)
+  const textFile = rawFile.replace(/\.jsonl$/, '.md')
+  function say(text: string) {
+    process.stdout.write(`${text}\n`)
+    appendFileSync(textFile, `${text}\n`)
+  }
   const line = (cells: readonly Cell[]) => `| ${cells.join(' | ')} |`
   return {
     heading: (text) => void say(`\n## ${text}\n`),

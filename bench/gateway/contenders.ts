@@ -1,0 +1,232 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findProgram } from '../common/find-program.ts'
+
+/** What a contender is told. */
+export interface Setting {
+  /** A folder of this process's own. */
+  folder: string
+  port: number
+  upstreamUrl: string
+  redisUrl: string
+  keyPrefix: string
+  issuer: string
+  audience: string
+  /** What tokens are verified with, in PEM. */
+  publicKey: string
+  addressQuota: number
+  addressSeconds: number
+  /** Gatehouse's own: where its origin stands, and what it signs assertions with. */
+  originUrl: string
+  assertionPrivateJwk: string
+}
+
+export interface Command {
+  command: string
+  args: string[]
+  env?: NodeJS.ProcessEnv
+}
+
+export interface Contender {
+  title: string
+  /** What it does less or other than the rest. */
+  unequal?: string
+  /** `plain` proxies and sets headers; nothing is asked of its callers. */
+  work: 'all' | 'plain'
+  /** Whether it gains from having seen a token. */
+  remembers: boolean
+  counts: 'redis' | 'locally' | 'not at all'
+  /** A program that must be on PATH, and Debian's package of it. */
+  needs?: { program: string; package: string }
+  /** How the upstream learns who calls, where it does. */
+  callerHeader?: string
+  run(setting: Setting): Command
+}
+
+const peers = fileURLToPath(new URL('peers/', import.meta.url))
+const gateway = fileURLToPath(new URL('../../gateway/adapters/node/main.ts', import.meta.url))
+
+const node24 = () => join(peers, 'node_modules', `node-24-linux-${process.arch}`, 'bin', 'node')
+
+/** The row that the policy file adds; the path is the load's. */
+export const path = '/v1/bench'
+const policy = {
+  routes: [
+    {
+      method: 'GET',
+      path,
+      upstream: 'bench',
+      who: 'user',
+      permissions: { all: ['dashboard.read'] },
+      limits: ['user', 'address'],
+    },
+  ],
+}
+
+function gatehouse(node: () => string, variables: Record<string, string> = {}): Contender['run'] {
+  return (setting) => {
+    const policyFile = join(setting.folder, 'policy.json')
+    writeFileSync(policyFile, JSON.stringify(policy))
+    return {
+      command: node(),
+      args: [gateway],
+      env: {
+        NODE_ENV: 'production',
+        LOG_LEVEL: 'warn',
+        GATEWAY_PORT: `${setting.port}`,
+        ORIGIN_URL: setting.originUrl,
+        UPSTREAMS: JSON.stringify({ bench: setting.upstreamUrl, reports: setting.upstreamUrl }),
+        POLICY_FILE: policyFile,
+        REDIS_URL: setting.redisUrl,
+        REDIS_KEY_PREFIX: setting.keyPrefix,
+        ISSUER_URL: setting.issuer,
+        ACCESS_TOKEN_AUDIENCE: setting.audience,
+        ASSERTION_PRIVATE_JWK: setting.assertionPrivateJwk,
+        UPGRADE_URL: 'https://shop.example/upgrade',
+        TRUSTED_PROXY_HOPS: '1',
+        LIMIT_ADDRESS_REQUESTS: `${setting.addressQuota}`,
+        LIMIT_ADDRESS_SECONDS: `${setting.addressSeconds}`,
+        ...variables,
+      },
+    }
+  }
+}
+
+function nodePeer(file: string): Contender['run'] {
+  return (setting) => ({
+    command: process.execPath,
+    args: [join(peers, file)],
+    env: {
+      NODE_ENV: 'production',
+      PORT: `${setting.port}`,
+      UPSTREAM_URL: setting.upstreamUrl,
+      REDIS_URL: setting.redisUrl,
+      KEY_PREFIX: setting.keyPrefix,
+      PUBLIC_KEY: setting.publicKey,
+      ISSUER: setting.issuer,
+      AUDIENCE: setting.audience,
+      ADDRESS_QUOTA: `${setting.addressQuota}`,
+      ADDRESS_SECONDS: `${setting.addressSeconds}`,
+    },
+  })
+}
+
+/** Writes a configuration with its ${NAMES} filled in. @returns its path */
+function fillIn(file: string, setting: Setting, parts: Record<string, string> = {}): string {
+  const publicKeyFile = join(setting.folder, 'public-key.pem')
+  writeFileSync(publicKeyFile, setting.publicKey)
+  const values: Record<string, string | number> = {
+    PORT: setting.port,
+    FOLDER: setting.folder,
+    UPSTREAM_ADDRESS: new URL(setting.upstreamUrl).host,
+    PUBLIC_KEY_FILE: publicKeyFile,
+    ISSUER: setting.issuer,
+    AUDIENCE: setting.audience,
+    ADDRESS_QUOTA: setting.addressQuota,
+    ADDRESS_SECONDS: setting.addressSeconds,
+  }
+  const fill = (text: string): string =>
+    text.replaceAll(/\$\{([A-Z_]+)\}/g, (whole, name) => {
+      const part = parts[name]
+      return part === undefined ? String(values[name] ?? whole) : fill(part.trimEnd())
+    })
+  const filled = join(setting.folder, file)
+  writeFileSync(filled, fill(readFileSync(join(peers, file), 'utf8')))
+  return filled
+}
+
+function haproxy(verification: string): Contender['run'] {
+  return (setting) => {
+    const part = readFileSync(join(peers, verification), 'utf8')
+    const file = fillIn('haproxy.cfg', setting, { VERIFICATION: part })
+    return { command: findProgram('haproxy') ?? 'haproxy', args: ['-db', '-f', file] }
+  }
+}
+
+function nginx(setting: Setting): Command {
+  const file = fillIn('nginx.conf', setting)
+  return { command: findProgram('nginx') ?? 'nginx', args: ['-p', setting.folder, '-c', file] }
+}
+
+const haproxyNeeds = { program: 'haproxy', package: 'haproxy' }
+const inHaproxy =
+  'counts in the memory of one process, which several of them would not share; sends X-User-* headers that an upstream must trust ' +
+  'for where they come from'
+const inNode = 'sends X-User-* headers, which it does not sign'
+
+/** Everything that is measured. A contender is a row. */
+export const contenders: Record<string, Contender> = {
+  gatehouse: {
+    title: 'Gatehouse',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouse(() => process.execPath),
+  },
+  'gatehouse-node-24': {
+    title: 'Gatehouse on Node 24',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouse(node24),
+  },
+  express: {
+    title: 'Express stack',
+    unequal: inNode,
+    work: 'all',
+    remembers: false,
+    counts: 'redis',
+    callerHeader: 'x-user-id',
+    run: nodePeer('express.js'),
+  },
+  'naive-hono': {
+    title: 'Naive Hono',
+    unequal: inNode,
+    work: 'all',
+    remembers: false,
+    counts: 'redis',
+    callerHeader: 'x-user-id',
+    run: nodePeer('naive-hono.js'),
+  },
+  fastify: {
+    title: 'Fastify, tokens cached',
+    unequal: inNode,
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'x-user-id',
+    run: nodePeer('fastify.js'),
+  },
+  haproxy: {
+    title: 'HAProxy, verifying each time',
+    unequal: inHaproxy,
+    work: 'all',
+    remembers: false,
+    counts: 'locally',
+    needs: haproxyNeeds,
+    callerHeader: 'x-user-id',
+    run: haproxy('haproxy-each.cfg'),
+  },
+  'haproxy-cached': {
+    title: 'HAProxy, verdicts cached',
+    unequal: `${inHaproxy}; any made-up token takes a place in its table of verdicts`,
+    work: 'all',
+    remembers: true,
+    counts: 'locally',
+    needs: haproxyNeeds,
+    callerHeader: 'x-user-id',
+    run: haproxy('haproxy-cached.cfg'),
+  },
+  nginx: {
+    title: 'nginx, plain proxy',
+    unequal: 'looks at no token and counts nothing',
+    work: 'plain',
+    remembers: false,
+    counts: 'not at all',
+    needs: { program: 'nginx', package: 'nginx' },
+    run: nginx,
+  },
+}

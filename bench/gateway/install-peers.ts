@@ -1,0 +1,21 @@
+import { statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { run } from '../../test/servers/run.ts'
+
+const folder = join(import.meta.dirname, 'peers')
+
+/** Installs what the peers stand on, as their own lock file says. By the npm that runs us, on the Node that it runs on, where one does. */
+export async function installPeers(): Promise<void> {
+  if (isInstalled()) return
+  process.stdout.write('Installing the peers ...\n')
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
+  if (basename(npm) === 'npm-cli.js') await run(node, [npm, ...args], { cwd: folder })
+  else await run('npm', args, { cwd: folder })
+}
+
+/** npm writes node_modules/.package-lock.json when all is there. */
+function isInstalled(): boolean {
+  const changedAt = (file: string) => statSync(join(folder, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return changedAt('node_modules/.package-lock.json') >= changedAt('package-lock.json')
+}

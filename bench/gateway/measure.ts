@@ -1,0 +1,56 @@
+import { familyProcessorMs, processorMs } from '../common/processor-time.ts'
+import { type LoadResult, load, type Workload } from './load.ts'
+import { readsOf } from './redis-work.ts'
+import type { Stand } from './stand.ts'
+import type { Running } from './start-contender.ts'
+import type { TokenFiles } from './tokens.ts'
+
+/** One load on one contender. Processor time is in microseconds a request, of all processes and threads. */
+export interface Round extends LoadResult {
+  /** Requests that reached the upstream: those cut off at the end of the load had their work done, too. */
+  answered: number
+  us: number
+  redisUs: number
+  /** Of the origin and its PostgreSQL. */
+  originUs: number
+  /** Of Redis, a request. */
+  roundTrips: number
+  perSecond: number
+}
+
+interface MeasureOptions {
+  stand: Stand
+  running: Running
+  tokens: TokenFiles
+  workload: Workload
+  connections: number
+  seconds: number
+  freshFrom?: number
+}
+
+export async function measure({ stand, running, ...options }: MeasureOptions): Promise<Round> {
+  async function read() {
+    return {
+      contender: familyProcessorMs(running.pid),
+      redis: processorMs(stand.redis.pid),
+      origin: processorMs(stand.origin.pid) + familyProcessorMs(stand.postgres.pid),
+      reads: await readsOf(stand.redis.url),
+      answered: (await stand.upstream.seen()).answered,
+    }
+  }
+  const before = await read()
+  const result = await load({ ...options, url: running.url })
+  const after = await read()
+  const answered = after.answered - before.answered
+  const perRequest = (what: 'contender' | 'redis' | 'origin' | 'reads') =>
+    (after[what] - before[what]) / answered
+  return {
+    ...result,
+    answered,
+    us: perRequest('contender') * 1000,
+    redisUs: perRequest('redis') * 1000,
+    originUs: perRequest('origin') * 1000,
+    roundTrips: perRequest('reads'),
+    perSecond: (result.done * 1e6) / result.tookUs,
+  }
+}

@@ -1,0 +1,27 @@
+import type { Report } from '../common/report.ts'
+import type { Contender } from './contenders.ts'
+import type { Stand } from './stand.ts'
+import type { TokenFiles } from './tokens.ts'
+
+export interface BenchOptions {
+  stand: Stand
+  /** Those that are on this machine and proven. */
+  contenders: Record<string, Contender>
+  tokens: TokenFiles
+  /** Users of the larger workload. */
+  users: number
+  /** Long rounds and many of them, for figures to publish. */
+  isFull: boolean
+  report: Report
+  /** Where a picture goes. */
+  folder: string
+}
+
+/** One question about the contenders. */
+export type BenchPart = (options: BenchOptions) => Promise<void>
+
+/** So high that no request of a load meets it, and as high as Gatehouse takes it. */
+export const unreachedAddressQuota = 1_000_000
+
+/** Users who come again and again, so that whatever a contender remembers is at hand. */
+export const hot = { users: 1000, freshOneIn: 0 }

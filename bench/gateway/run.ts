@@ -1,0 +1,99 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { findProgram } from '../common/find-program.ts'
+import { createReport } from '../common/report.ts'
+import { contenders } from './contenders.ts'
+import { leaveContenderCore } from './cores.ts'
+import { costBench } from './cost.ts'
+import { installPeers } from './install-peers.ts'
+import type { BenchPart } from './part.ts'
+import { prove } from './prove.ts'
+import { startStand } from './stand.ts'
+import { writeTokens } from './tokens.ts'
+
+/**
+ * `npm run bench`: the gateway beside its peers. `--full` for long rounds, `--only NAME` for one part, `--with NAME` for one contender (both
+ * repeatable), `--out FOLDER` for where the report, its raw rows and the picture go.
+ */
+
+const parts: Record<string, BenchPart> = {
+  cost: costBench,
+}
+
+const {
+  full,
+  only,
+  out,
+  with: chosen,
+} = parseArgs({
+  options: {
+    full: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: Object.keys(parts) },
+    with: { type: 'string', multiple: true, default: Object.keys(contenders) },
+    out: { type: 'string', default: join(import.meta.dirname, 'results', `${Date.now()}`) },
+  },
+}).values
+for (const [names, known] of [
+  [only, parts],
+  [chosen, contenders],
+] as const) {
+  const unknown = names.filter((name) => !(name in known))
+  if (unknown.length > 0) throw new Error(`There is no ${unknown}; there are ${Object.keys(known)}.`)
+}
+
+/** 100,000 take a minute to be shown to a gateway that has not met them. */
+const users = full ? 100_000 : 20_000
+const freshCount = full ? 100_000 : 40_000
+
+/** Whatever hangs, the bench does not: the guards of the servers see us go, and end them. */
+const limitMs = (full ? 120 : 20) * 60_000
+setTimeout(() => {
+  process.stderr.write(`The bench took longer than ${limitMs / 60_000} minutes.\n`)
+  process.exit(1)
+}, limitMs).unref()
+
+const startedAt = performance.now()
+if (!findProgram('wrk'))
+  throw new Error('The load is sent by wrk, which is not on this machine: apt-get install wrk')
+await leaveContenderCore()
+await installPeers()
+const stand = await startStand()
+try {
+  mkdirSync(out, { recursive: true })
+  const report = createReport(join(out, 'gateway.jsonl'))
+  const command = ['node bench/gateway/run.ts', ...process.argv.slice(2)].join(' ')
+  report.raw({ part: 'facts', command, at: new Date().toISOString(), ...stand.facts })
+  report.text(`# Gateway: ${command}\n`)
+  report.table([['fact', 'value'], ...Object.entries(stand.facts)])
+
+  report.heading('Proven')
+  report.text(
+    '200 with the answer of the upstream and the header set, which is told who calls; 401 without a token and for a changed, an expired and a ' +
+      "foreign one; 429 beyond the claim's quota and beyond the address's limit.\n",
+  )
+  const proven: typeof contenders = {}
+  for (const [name, contender] of Object.entries(contenders)) {
+    if (!chosen.includes(name)) continue
+    const { needs, title, unequal } = contender
+    if (needs && !findProgram(needs.program)) {
+      report.text(`- ${title}: not on this machine (apt-get install ${needs.package})`)
+      continue
+    }
+    await prove(name, contender, stand)
+    proven[name] = contender
+    report.text(`- ${title}${unequal ? `: ${unequal}` : ''}`)
+  }
+
+  const tokens = await writeTokens(stand.folder, stand.issuer, { users, freshCount })
+  for (const name of only)
+    await parts[name]?.({ stand, contenders: proven, tokens, users, isFull: full, report, folder: out })
+  report.text(`\n${Math.round((performance.now() - startedAt) / 1000)} s; raw rows in gateway.jsonl`)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  process.exitCode = 1
+} finally {
+  await stand.stop()
+}
+// What a part that failed left open keeps nothing alive.
+process.exit()

@@ -1,0 +1,122 @@
+import { createPublicKey } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
+import { insertFirstSigningKey } from '../../origin/keys/queries.ts'
+import { createSealing } from '../../origin/keys/sealing.ts'
+import { audience, createIssuer, type Issuer } from '../../test/issuer.ts'
+import { startChildServer } from '../../test/servers/child-server.ts'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../test/servers/redis.ts'
+import { createTemporaryFolder, removeFolder } from '../../test/servers/temporary-folder.ts'
+import { openDatabase } from '../accounts/seed.ts'
+import { type DurablePostgres, startDurablePostgres } from '../common/durable-postgres.ts'
+import { machineFacts } from '../common/machine.ts'
+import { issuerUrl } from './tokens.ts'
+import { startUpstream, type Upstream } from './upstream.ts'
+
+/** What stands around every contender. */
+export interface Stand {
+  issuer: Issuer
+  /** The issuer's public key in PEM. */
+  publicKey: string
+  secrets: Secrets
+  origin: { url: string; pid: number }
+  postgres: DurablePostgres
+  redis: PrivateRedis
+  upstream: Upstream
+  /** For files. */
+  folder: string
+  facts: Record<string, string | number>
+  stop(): Promise<void>
+}
+
+const originMain = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
+
+/** Starts Redis, the upstream, and a real origin on a real PostgreSQL whose signing key we know, so that we sign its users' tokens. */
+export async function startStand(): Promise<Stand> {
+  const stops: (() => Promise<void>)[] = []
+  async function stop() {
+    for (const stopOne of stops.reverse().splice(0)) await stopOne()
+  }
+
+  try {
+    const folder = await createTemporaryFolder('bench')
+    stops.push(() => removeFolder(folder))
+    const redis = await startPrivateRedis()
+    stops.push(() => redis.stop())
+    const upstream = await startUpstream()
+    stops.push(() => upstream.stop())
+    const postgres = await startDurablePostgres()
+    stops.push(() => postgres.stop())
+
+    const secrets = await generateSecrets()
+    const issuer = await createIssuer()
+    const database = await postgres.createDatabase('bench_gateway')
+    const facts = await prepareDatabase(database, secrets, issuer)
+    const origin = await startOrigin(database, secrets, redis.url)
+    stops.push(origin.stop)
+
+    return {
+      issuer,
+      publicKey: createPublicKey({ key: { ...issuer.publicJwk }, format: 'jwk' })
+        .export({ type: 'spki', format: 'pem' })
+        .toString(),
+      secrets,
+      origin,
+      postgres,
+      redis,
+      upstream,
+      folder,
+      facts,
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function prepareDatabase(url: string, secrets: Secrets, { publicJwk, privateJwk }: Issuer) {
+  const sql = await openDatabase(url)
+  try {
+    const sealing = createSealing(Buffer.from(secrets.KEY_ENCRYPTION_KEY, 'base64'))
+    const sealedPrivateJwk = sealing.seal(publicJwk.kid, JSON.stringify(privateJwk))
+    await insertFirstSigningKey(sql, { kid: publicJwk.kid, publicJwk, sealedPrivateJwk })
+    return await machineFacts(sql)
+  } finally {
+    await sql.end()
+  }
+}
+
+async function startOrigin(database: string, secrets: Secrets, redisUrl: string) {
+  const folder = await createTemporaryFolder('origin')
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  const server = await startChildServer({
+    command: process.execPath,
+    args: [originMain],
+    folder,
+    env: {
+      ...secrets,
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'warn',
+      DATABASE_URL: database,
+      REDIS_URL: redisUrl,
+      ORIGIN_PORT: `${port}`,
+      ISSUER_URL: issuerUrl,
+      ACCESS_TOKEN_AUDIENCE: audience,
+    },
+    endSignal: 'SIGTERM',
+    ping: async () => {
+      if (!(await fetch(`${url}/ready`)).ok) throw new Error('not ready')
+    },
+  })
+  return {
+    url,
+    pid: server.pid,
+    async stop() {
+      await server.end()
+      await removeFolder(folder)
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import { audience } from '../../test/issuer.ts'
+import { startChildServer } from '../../test/servers/child-server.ts'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../test/servers/temporary-folder.ts'
+import type { Contender } from './contenders.ts'
+import { contenderCores } from './cores.ts'
+import type { Stand } from './stand.ts'
+import { issuerUrl } from './tokens.ts'
+
+export interface Running {
+  pid: number
+  url: string
+  stop(): Promise<void>
+}
+
+interface StartOptions {
+  /** In Redis, so that no two share a counter. */
+  name: string
+  addressQuota: number
+}
+
+/** The window of the limit of addresses. */
+export const addressSeconds = 900
+
+/** Starts a contender as a process of its own, on the core that is kept for it. */
+export async function startContender(
+  contender: Contender,
+  stand: Stand,
+  { name, addressQuota }: StartOptions,
+): Promise<Running> {
+  const folder = await createTemporaryFolder('contender')
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  const { command, args, env } = contender.run({
+    folder,
+    port,
+    upstreamUrl: stand.upstream.url,
+    redisUrl: stand.redis.url,
+    keyPrefix: `${name}:`,
+    issuer: issuerUrl,
+    audience,
+    publicKey: stand.publicKey,
+    addressQuota,
+    addressSeconds,
+    originUrl: stand.origin.url,
+    assertionPrivateJwk: stand.secrets.ASSERTION_PRIVATE_JWK,
+  })
+  const server = await startChildServer({
+    command: 'taskset',
+    args: ['--cpu-list', contenderCores, command, ...args],
+    folder,
+    env: { PATH: process.env.PATH, ...env },
+    endSignal: 'SIGTERM',
+    // Any answer will do, a refusal too: what it does is proven later.
+    ping: async () => void (await fetch(`${url}/live`)),
+  })
+  return {
+    pid: server.pid,
+    url,
+    async stop() {
+      server.signal('SIGKILL')
+      await server.end()
+      await removeFolder(folder)
+    },
+  }
+}
