@@ -2,6 +2,14 @@
 -- Arguments: path, file of known tokens, how many of them, file of fresh tokens, where in it to begin,
 -- one request in how many is fresh (0: none), and how many requests to send, each known token in turn (0: until time is up, at random).
 
+local ffi = require("ffi")
+ffi.cdef("int getpid(void); int kill(int pid, int signal);")
+
+-- wrk sleeps until its time is up, whatever its threads do; an interrupt ends it in good order.
+local function finish()
+  ffi.C.kill(ffi.C.getpid(), 2)
+end
+
 local threads = {}
 
 function setup(thread)
@@ -45,13 +53,13 @@ end
 function request()
   sent = sent + 1
   if inTurn > 0 then
-    if sent >= inTurn then wrk.thread:stop() end
+    if sent == inTurn then finish() end
     return known[(sent - 1) % users + 1]
   end
   if freshOneIn > 0 and sent % freshOneIn == 0 then
     usedFresh = usedFresh + 1
-    if usedFresh >= #fresh then wrk.thread:stop() end
-    return fresh[usedFresh]
+    if usedFresh == #fresh then finish() end
+    return fresh[math.min(usedFresh, #fresh)]
   end
   return known[math.random(users)]
 end

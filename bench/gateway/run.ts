@@ -6,7 +6,10 @@ import { createReport } from '../common/report.ts'
 import { contenders } from './contenders.ts'
 import { leaveContenderCore } from './cores.ts'
 import { costBench } from './cost.ts'
+import { flatnessBench } from './flatness.ts'
 import { installPeers } from './install-peers.ts'
+import { latencyBench } from './latency.ts'
+import { memoryBench } from './memory.ts'
 import type { BenchPart } from './part.ts'
 import { prove } from './prove.ts'
 import { startStand } from './stand.ts'
@@ -19,6 +22,9 @@ import { writeTokens } from './tokens.ts'
 
 const parts: Record<string, BenchPart> = {
   cost: costBench,
+  latency: latencyBench,
+  memory: memoryBench,
+  flatness: flatnessBench,
 }
 
 const {

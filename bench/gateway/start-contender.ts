@@ -58,9 +58,25 @@ export async function startContender(
     pid: server.pid,
     url,
     async stop() {
-      server.signal('SIGKILL')
       await server.end()
       await removeFolder(folder)
     },
+  }
+}
+
+/** Starts them all, and stops them when the work is done. They stand idle side by side while one of them is at work. */
+export async function withContenders<Result>(
+  contenders: Record<string, Contender>,
+  stand: Stand,
+  addressQuota: number,
+  work: (running: Map<string, Running>) => Promise<Result>,
+): Promise<Result> {
+  const running = new Map<string, Running>()
+  try {
+    for (const [name, contender] of Object.entries(contenders))
+      running.set(name, await startContender(contender, stand, { name, addressQuota }))
+    return await work(running)
+  } finally {
+    for (const one of running.values()) await one.stop()
   }
 }
