@@ -84,6 +84,7 @@ function gatehouse(node: () => string, variables: Record<string, string> = {}): 
         ACCESS_TOKEN_AUDIENCE: setting.audience,
         ASSERTION_PRIVATE_JWK: setting.assertionPrivateJwk,
         UPGRADE_URL: 'https://shop.example/upgrade',
+        GATEWAY_HOSTS: '127.0.0.1',
         TRUSTED_PROXY_HOPS: '1',
         LIMIT_ADDRESS_REQUESTS: `${setting.addressQuota}`,
         LIMIT_ADDRESS_SECONDS: `${setting.addressSeconds}`,
@@ -164,6 +165,14 @@ export const contenders: Record<string, Contender> = {
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
     run: gatehouse(() => process.execPath),
+  },
+  'gatehouse-leases': {
+    title: 'Gatehouse, limits leased',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouse(() => process.execPath, { LIMIT_LEASE: '100' }),
   },
   'gatehouse-node-24': {
     title: 'Gatehouse on Node 24',
