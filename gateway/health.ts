@@ -29,7 +29,7 @@ export function createHealth(options: HealthOptions) {
     return {
       key_set: { status: keys.isUsable() ? 'pass' : 'fail' } as const,
       // Without it its own routes answer 503 and all others go on: sending requests elsewhere would help nobody, as no gateway reaches it.
-      origin: { status: origin.status === 'fail' ? 'warn' : 'pass' },
+      origin: { status: origin.status === 'fail' ? 'warn' : 'pass' } as const,
       limiter,
       revocations: revocationHealth(),
     }
