@@ -1,5 +1,6 @@
 import { andThen, type Eventually } from '../shared/async.ts'
 import { Problem } from '../shared/errors.ts'
+import type { RequestSpan } from '../shared/tracing.ts'
 import { clientAddress } from './client-address.ts'
 import type { Concurrency } from './concurrency.ts'
 import type { Decide, Decision } from './decision.ts'
@@ -16,6 +17,8 @@ export interface Arrival {
   peer: string | undefined
   /** What the socket spoke. */
   scheme: 'http' | 'https'
+  /** The span that the request upstream belongs to, where one of ours is recorded. */
+  onward?: RequestSpan['onward'] | undefined
 }
 
 /** A request that may go on. Whoever carries it says once how it ended. */
@@ -77,7 +80,7 @@ export function createAdmission({ decide, concurrency, upstreams, trustedHops, h
 
   /** @throws Problem with the refusal, at once or later */
   return function admit(arrival: Arrival): Eventually<Admission> {
-    const { method, target, fields, requestId, peer } = arrival
+    const { method, target, fields, requestId, peer, onward } = arrival
     const host = requireHost(fields.host)
     if (target.length > longestTarget) throw new Problem('target_too_long')
     const address = clientAddress({ peer, forwardedFor: fields.forwardedFor, trustedHops })
@@ -88,7 +91,7 @@ export function createAdmission({ decide, concurrency, upstreams, trustedHops, h
       return {
         decision,
         origin,
-        fields: upstreamFields(fields, decision, { address, requestId, scheme, host }),
+        fields: upstreamFields(fields, decision, { address, requestId, scheme, host, onward }),
         ended: enter(decision),
       }
     })

@@ -3,8 +3,10 @@ import { problemResponse } from '../shared/errors.ts'
 import { healthResponse } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { type RequestLogEnv, requestLog } from '../shared/request-log.ts'
+import type { BeginSpan } from '../shared/tracing.ts'
 import type { Admit } from './admission.ts'
 import type { CheckHealth } from './health.ts'
+import type { GatewayMetrics } from './metrics.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { addSecurityHeaders } from './middleware/security-headers.ts'
 import type { createProxy } from './proxy.ts'
@@ -18,6 +20,8 @@ export interface GatewayOptions<Bindings> {
   /** The other end of the socket, as the runtime knows it. */
   peerAddress: (bindings: Bindings) => string | undefined
   corsOrigins: readonly string[]
+  metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
+  beginSpan?: BeginSpan | undefined
   log: Log
 }
 
@@ -26,11 +30,11 @@ export const ownPaths: ReadonlySet<string> = new Set(['/live', '/ready', '/healt
 
 /** The gateway: its own three answers, and for everything else the policy table and the proxy. */
 export function createGateway<Bindings extends object>(options: GatewayOptions<Bindings>) {
-  const { admit, forward, checkHealth, peerAddress, log } = options
+  const { admit, forward, checkHealth, peerAddress, metrics, beginSpan, log } = options
   type Env = RequestLogEnv & { Bindings: Bindings }
   const app = new Hono<Env>()
 
-  app.use(requestLog(log))
+  app.use(requestLog(log, { beginSpan, onAnswered: metrics.requestAnswered }))
   app.use(addSecurityHeaders())
   app.use(allowOrigins(options.corsOrigins))
 
@@ -50,7 +54,9 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
       requestId: c.get('requestId'),
       peer: peerAddress(c.env),
       scheme: url.protocol === 'https:' ? 'https' : 'http',
+      onward: c.get('onward'),
     })
+    c.set('route', admission.decision.route)
     try {
       const answer = await forward(c.req.raw, admission)
       admission.ended(answer.status)
@@ -63,7 +69,9 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
 
   app.onError((error, c) => {
     const problem = toProblem(error)
-    logRefusal(log, problem, c.get('requestId'))
+    metrics.requestRefused(problem.code)
+    if (problem.route) c.set('route', problem.route)
+    logRefusal(log, problem, { requestId: c.get('requestId'), traceId: c.get('traceId') })
     return problemResponse(problem, c.get('requestId'))
   })
   return app

@@ -3,6 +3,7 @@ import type { HealthCheck } from '../shared/health.ts'
 import { type ImportSigner, type ImportVerifier, importWebSigner, importWebVerifier } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
 import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.ts'
+import type { BeginSpan } from '../shared/tracing.ts'
 import { createAdmission } from './admission.ts'
 import { createGateway } from './app.ts'
 import { createAssertions } from './assertions.ts'
@@ -13,6 +14,7 @@ import { createRequireRights } from './guards.ts'
 import { createHealth } from './health.ts'
 import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
+import { createGatewayMetrics } from './metrics.ts'
 import { createOriginClient } from './origin-client.ts'
 import { createPermits } from './permits.ts'
 import { createPlans } from './plans.ts'
@@ -48,6 +50,8 @@ export interface GatewayPorts<Bindings> {
   revocationStream?: RevocationStream | undefined
   /** Milliseconds between two looks at what is due of revocations; null where only `hear` looks. */
   revocationTickMs?: number | null | undefined
+  /** Begins a span for each request, where somebody collects them. */
+  beginSpan?: BeginSpan | undefined
   /** Rows that come to those in code. */
   policyFile?: PolicyFile | undefined
 }
@@ -69,8 +73,9 @@ export async function buildGateway<Bindings extends object>(
   ports: GatewayPorts<Bindings>,
   rows: readonly RouteRow[] = routes,
 ) {
-  const { transport, now, log } = ports
+  const { transport, now, log, beginSpan } = ports
   const upstreams = upstreamsOf(config)
+  const metrics = createGatewayMetrics()
 
   const { importVerifier = importWebVerifier, importSigner = importWebSigner } = ports
   const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
@@ -97,6 +102,7 @@ export async function buildGateway<Bindings extends object>(
     },
     stream: ports.revocationStream,
     tickMs: ports.revocationTickMs,
+    onNews: metrics.revocationsHeard,
     now,
     log,
   })
@@ -113,19 +119,22 @@ export async function buildGateway<Bindings extends object>(
     largestLease: config.LIMIT_LEASE,
     replicas: config.GATEWAY_REPLICAS,
   })
+  const tokens = createTokenVerifier({
+    keys,
+    issuer: config.ISSUER_URL,
+    audience: config.ACCESS_TOKEN_AUDIENCE,
+    recheckSeconds: config.JWKS_CACHE_SECONDS,
+    now,
+    digest: ports.digest,
+    onLookup: metrics.tokenLookedUp,
+  })
+  const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)
   const admit = createAdmission({
     decide: createDecide({
       policy,
-      tokens: createTokenVerifier({
-        keys,
-        issuer: config.ISSUER_URL,
-        audience: config.ACCESS_TOKEN_AUDIENCE,
-        recheckSeconds: config.JWKS_CACHE_SECONDS,
-        now,
-        digest: ports.digest,
-      }),
+      tokens,
       revocations,
-      limiter: createLimiter({ permits, now }),
+      limiter: createLimiter({ permits, now, onDecision: metrics.limitDecided }),
       noteRefusal: refusalLog.note,
       requireRights: createRequireRights({ plans, upgradePage: config.UPGRADE_URL }),
       assertionFor,
@@ -137,22 +146,25 @@ export async function buildGateway<Bindings extends object>(
         },
       },
     }),
-    concurrency: createConcurrency(config.UPSTREAM_REQUESTS),
+    concurrency,
     upstreams,
     trustedHops: config.TRUSTED_PROXY_HOPS,
     hosts: servedHosts(config),
   })
+  const checkHealth = createHealth({
+    keys,
+    askOrigin: () => origin.get('/ready'),
+    limiterHealth: ports.limiterHealth,
+    revocationHealth: follower.health,
+    isStopping: ports.isStopping ?? (() => false),
+    now,
+  })
   const app = createGateway<Bindings>({
     admit,
-    forward: createProxy({ transport }),
-    checkHealth: createHealth({
-      keys,
-      askOrigin: () => origin.get('/ready'),
-      limiterHealth: ports.limiterHealth,
-      revocationHealth: follower.health,
-      isStopping: ports.isStopping ?? (() => false),
-      now,
-    }),
+    forward: createProxy({ transport, onAnswered: metrics.upstreamAnswered }),
+    checkHealth,
+    metrics,
+    beginSpan,
     corsOrigins: config.CORS_ORIGINS,
     peerAddress: ports.peerAddress,
     log,
@@ -162,6 +174,16 @@ export async function buildGateway<Bindings extends object>(
     app,
     /** The decision alone, for a runtime that carries requests in a way of its own. */
     admit,
+    checkHealth,
+    /** What was counted, and how the parts are at this moment. */
+    metrics,
+    watched: {
+      keySetAgeSeconds: keys.ageSeconds,
+      tokensRemembered: () => tokens.size,
+      revocationEntries: () => revocations.size,
+      requestsUnderWay: concurrency.underway,
+      refusalsUntold: refusalLog.untold,
+    },
     /** @throws PolicyFileError where the file cannot be used; the policy of before stays */
     usePolicyFile(file: PolicyFile) {
       policy.replace(compile(file))

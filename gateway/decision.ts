@@ -162,6 +162,7 @@ export function createDecide(options: DecideOptions) {
     const { path, query } = readTarget(head.target)
     const route = policy.match(head.method, path)
     const note = (error: unknown): never => {
+      if (error instanceof Problem) error.route = route
       if (error instanceof RateLimited)
         noteRefusal({ limits: error.over, method: head.method, route: route.path })
       throw error

@@ -84,6 +84,9 @@ export function createKeySet(options: KeySetOptions) {
   }
 
   return {
+    /** Seconds since the set was read; infinite where it never was. */
+    ageSeconds,
+
     /** Whether tokens can be verified at all. */
     isUsable: () => keys !== undefined && ageSeconds() < staleSeconds,
 

@@ -37,9 +37,18 @@ export class RateLimited extends Problem {
   }
 }
 
+/**
+ * How a limit was decided: at the counter that all gateways share, by a permit in hand, at this gateway's own counter; or known to be over, so that
+ * nobody was asked.
+ */
+export const limitModes = ['shared', 'leased', 'local', 'remembered'] as const
+export type LimitMode = (typeof limitModes)[number]
+
 interface LimiterOptions {
   permits: Permits
   now: Now
+  /** Told of each limit that was held against a request. */
+  onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
 }
 
 /** Keys known to be over their limit, remembered per generation. */
@@ -49,7 +58,7 @@ const refusedKeys = 10_000
 const failuresOnlyRefusedMs = 1000
 
 /** Counts requests against their limits and words the answer's fields (draft-ietf-httpapi-ratelimit-headers). */
-export function createLimiter({ permits, now }: LimiterOptions) {
+export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOptions) {
   /** Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at which quota. */
   const refused = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(refusedKeys)
   const id = ({ name, key }: Limit) => `${name}:${key}`
@@ -67,12 +76,14 @@ export function createLimiter({ permits, now }: LimiterOptions) {
     // A higher quota than the one that was used up: the plan has changed since.
     if (!known || known.untilMs <= now() || known.quota < limit.quota) return
     const resetMs = known.resetAt - now()
+    onDecision(limit.name, 'remembered', false)
     throw tooMany([limit], [{ limit, quota: limit.quota, remaining: 0, resetMs }])
   }
 
   function judge(limits: readonly Limit[], given: readonly Permit[]): string[] {
     const states = limits.map((limit, index): LimitState => {
-      const { quota, used, resetMs } = given[index] as Permit
+      const { quota, used, resetMs, granted, shared, leased } = given[index] as Permit
+      onDecision(limit.name, leased ? 'leased' : shared ? 'shared' : 'local', granted)
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs }
     })
     if (given.every(({ granted }) => granted)) return fields(states)

@@ -13,7 +13,11 @@ interface PermitsOptions {
 }
 
 /** One request's permit, or that there was none. */
-export type Permit = Pick<Taken, 'used' | 'quota' | 'resetMs' | 'shared'> & { granted: boolean }
+export type Permit = Pick<Taken, 'used' | 'quota' | 'resetMs' | 'shared'> & {
+  granted: boolean
+  /** Whether it was in hand. */
+  leased: boolean
+}
 
 /** What one request wants: one permit. */
 export type Wanted = Omit<Take, 'permits'>
@@ -70,7 +74,8 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
   function useLease(lease: Lease): Permit {
     lease.permits--
     const { quota, used, permits, resetAt } = lease
-    return { granted: true, quota, used: used - permits, resetMs: resetAt - now(), shared: true }
+    const resetMs = resetAt - now()
+    return { granted: true, quota, used: used - permits, resetMs, shared: true, leased: true }
   }
 
   function schedule(): void {
@@ -104,12 +109,12 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
     { wanted, waiting }: Queue,
     { granted, used, quota, resetMs, shared }: Taken,
   ): void {
+    const rest = { quota, resetMs, shared, leased: false }
     const lease = shared && mayLease(wanted) ? renewLease(id, wanted, { used, resetMs }) : undefined
     for (const [index, { resolve }] of waiting.entries()) {
-      if (index < granted)
-        resolve({ granted: true, used: used - granted + index + 1, quota, resetMs, shared })
+      if (index < granted) resolve({ ...rest, granted: true, used: used - granted + index + 1 })
       else if (lease && lease.permits > 0) resolve(useLease(lease))
-      else resolve({ granted: false, used, quota, resetMs, shared })
+      else resolve({ ...rest, granted: false, used })
     }
     if (lease) lease.permits += Math.max(0, granted - waiting.length)
   }

@@ -7,8 +7,14 @@ import { noBody, readRequestBody, tooLarge, toStream } from './request-body.ts'
 export const toPairs = (fields: readonly string[]): [string, string][] =>
   fields.flatMap((name, i) => (i % 2 ? [] : [[name, fields[i + 1] as string] as [string, string]]))
 
+interface ProxyOptions {
+  transport: Transport
+  /** Told of each answer: the seconds from the request upstream to the head of its answer. */
+  onAnswered?: ((upstream: string, seconds: number) => void) | undefined
+}
+
 /** Carries requests over what the runtime has for web standards: Request in, Response out. */
-export function createProxy({ transport }: { transport: Transport }) {
+export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) {
   /** @throws TransportError, and what `readRequestBody` does */
   return async function forward(
     request: Request,
@@ -18,6 +24,7 @@ export function createProxy({ transport }: { transport: Transport }) {
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
     const { body, exceeded } = hasBody ? await readRequestBody(chunks, route) : noBody
+    const sentAt = performance.now()
     try {
       const answer = await transport({
         origin,
@@ -28,6 +35,7 @@ export function createProxy({ transport }: { transport: Transport }) {
         signal: request.signal,
         deadlineMs: route.deadline_seconds * 1000,
       })
+      onAnswered(route.upstream, (performance.now() - sentAt) / 1000)
       // An upstream may have answered what it took for the body's end.
       if (exceeded()) throw tooLarge(route.body_bytes)
       return new Response(answer.body, {

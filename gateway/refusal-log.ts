@@ -32,6 +32,8 @@ export function createRefusalLog({ post, log }: RefusalLogOptions) {
   let gathered = new Map<string, Refusal>()
   /** Refusals that nobody was told of. */
   let dropped = 0
+  /** The same since the start, those told of as dropped among them. */
+  let untold = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let underway: Promise<void> | undefined
 
@@ -41,7 +43,10 @@ export function createRefusalLog({ post, log }: RefusalLogOptions) {
       const known = gathered.get(id)
       if (known) known.count++
       else if (gathered.size < largestBatch) gathered.set(id, { class: name, key, method, route, count: 1 })
-      else dropped++
+      else {
+        dropped++
+        untold++
+      }
     }
     schedule()
   }
@@ -57,7 +62,9 @@ export function createRefusalLog({ post, log }: RefusalLogOptions) {
       await post(batch)
       if (batch.dropped > 0) log.warn({ dropped: batch.dropped }, 'refusals dropped from the log')
     } catch (err) {
-      dropped += batch.dropped + batch.refusals.reduce((sum, { count }) => sum + count, 0)
+      const lost = batch.refusals.reduce((sum, { count }) => sum + count, 0)
+      dropped += batch.dropped + lost
+      untold += lost
       log.warn({ err, dropped }, 'refusals dropped from the log: the origin could not be told')
     }
   }
@@ -80,6 +87,8 @@ export function createRefusalLog({ post, log }: RefusalLogOptions) {
   return {
     note,
     flush,
+    /** Refusals that nobody was told of, since the start. */
+    untold: () => untold,
     /** Tells what is left. */
     async close(): Promise<void> {
       await underway

@@ -1,5 +1,6 @@
 import { type ErrorCode, Problem } from '../shared/errors.ts'
 import type { Log } from '../shared/log.ts'
+import type { LoggedRequest } from '../shared/request-log.ts'
 import { TransportError } from './ports.ts'
 
 const transportCodes = {
@@ -17,8 +18,8 @@ export function toProblem(error: unknown): Problem {
 }
 
 /** Tells the log what the client is not told. */
-export function logRefusal(log: Log, problem: Problem, requestId: string): void {
-  const fields = { request_id: requestId, code: problem.code, err: problem.cause }
+export function logRefusal(log: Log, problem: Problem, { requestId, traceId }: LoggedRequest): void {
+  const fields = { request_id: requestId, trace_id: traceId, code: problem.code, err: problem.cause }
   if (problem.code === 'overloaded') log.warn(fields, 'request shed')
   else if (problem.status >= 500) log.error(fields, 'request failed')
   else if (problem.cause !== undefined) log.info(fields, 'request refused')

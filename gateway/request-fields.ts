@@ -1,6 +1,8 @@
 import { Problem } from '../shared/errors.ts'
 import { assertionHeader, isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/headers.ts'
 import { rememberTexts } from '../shared/remember-texts.ts'
+import { addTraceFields } from '../shared/trace-context.ts'
+import type { RequestSpan } from '../shared/tracing.ts'
 import type { Decision } from './decision.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
@@ -14,6 +16,9 @@ interface Read {
   requestId: string | undefined
   forwardedFor: string | undefined
   forwardedProto: string | undefined
+  traceparent: string | undefined
+  tracestate: string | undefined
+  baggage: string | undefined
   /** Bytes; NaN for what is no length. */
   contentLength: number | undefined
   transferEncoding: string | undefined
@@ -34,6 +39,9 @@ const read = {
   'transfer-encoding': 'transferEncoding',
   'x-forwarded-for': 'forwardedFor',
   'x-forwarded-proto': 'forwardedProto',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  baggage: 'baggage',
   [requestIdHeader]: 'requestId',
 } as const satisfies Record<string, string>
 
@@ -115,6 +123,9 @@ export function readFields(raw: readonly string[]): RequestFields {
     requestId: found.requestId,
     forwardedFor: found.forwardedFor,
     forwardedProto: found.forwardedProto,
+    traceparent: found.traceparent,
+    tracestate: found.tracestate,
+    baggage: found.baggage,
     transferEncoding: found.transferEncoding,
     contentLength: contentLengthText === undefined ? undefined : Number(contentLengthText),
     passed: withoutNamed(passed, connection),
@@ -133,6 +144,8 @@ export interface ClientFacts {
   /** `https` or `http`. */
   scheme: string
   host: string
+  /** The span that the request upstream belongs to, where one of ours is recorded. */
+  onward?: RequestSpan['onward'] | undefined
 }
 
 /**
@@ -140,10 +153,11 @@ export interface ClientFacts {
  * are for us: an upstream that never has them cannot lose them.
  */
 export function upstreamFields(
-  { passed, authorization, cookie }: RequestFields,
+  given: RequestFields,
   { route, assertion }: Pick<Decision, 'route' | 'assertion'>,
-  { address, requestId, scheme, host }: ClientFacts,
+  { address, requestId, scheme, host, onward }: ClientFacts,
 ): string[] {
+  const { passed, authorization, cookie } = given
   const fields = [...passed]
   if (authorization !== undefined && route.passes.includes('authorization'))
     fields.push('authorization', authorization)
@@ -153,5 +167,6 @@ export function upstreamFields(
   fields.push(assertionHeader, assertion, requestIdHeader, requestId)
   fields.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
   fields.push('via', '1.1 gatehouse')
+  addTraceFields(fields, given, onward)
   return fields
 }

@@ -13,6 +13,8 @@ interface FollowerOptions {
   stream?: RevocationStream | undefined
   /** Time between two looks at what is due; null where only `hear` has the feed read. */
   tickMs?: number | null | undefined
+  /** Told of news: the seconds from the cause of the newest to its being known here. */
+  onNews?: ((seconds: number) => void) | undefined
   now: Now
   log: Log
 }
@@ -48,7 +50,7 @@ export interface FollowerState {
  * position. While there is no stream the feed is read at every tick.
  */
 export function createRevocationFollower(options: FollowerOptions) {
-  const { revocations, readFeed, stream, tickMs = defaultTickMs, now, log } = options
+  const { revocations, readFeed, stream, tickMs = defaultTickMs, onNews = () => {}, now, log } = options
   const state: FollowerState = { source: 'feed', lagMs: undefined, contactAt: undefined }
   const stopping = new AbortController()
   let cursor: string | undefined
@@ -66,6 +68,7 @@ export function createRevocationFollower(options: FollowerOptions) {
     const news = revocations.apply(entries)
     if (!revocations.isLoaded() || news.length === 0) return
     state.lagMs = Math.max(0, now() - Math.max(...news.map(({ at }) => at)))
+    onNews(state.lagMs / 1000)
   }
 
   /** Never rejects. */

@@ -18,6 +18,8 @@ interface TokenVerifierOptions {
   now: Now
   /** What a token is remembered by: a digest that no two tokens share takes less memory than the token. */
   digest?: ((token: string) => string) | undefined
+  /** Told of each token that came, whether it is one seen lately. */
+  onLookup?: ((isKnown: boolean) => void) | undefined
 }
 
 export interface VerifiedToken {
@@ -38,7 +40,15 @@ const remembered = 100_000
 
 /** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
 export function createTokenVerifier(options: TokenVerifierOptions) {
-  const { keys, issuer, audience, recheckSeconds, now, digest = (token) => token } = options
+  const {
+    keys,
+    issuer,
+    audience,
+    recheckSeconds,
+    now,
+    digest = (token) => token,
+    onLookup = () => {},
+  } = options
   const verified = createBoundedMap<string, Remembered>(remembered)
   const shareLists = createSharedLists()
 
@@ -67,10 +77,17 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   }
 
   return {
+    /** Tokens remembered, those that hold no more among them. */
+    get size() {
+      return verified.size
+    },
+
     /** A token seen lately that still holds; undefined for one that has to be verified. */
     known(token: string): VerifiedToken | undefined {
       const seen = verified.get(digest(token))
-      return seen && seen.believedUntil > now() / 1000 ? seen : undefined
+      const known = seen && seen.believedUntil > now() / 1000 ? seen : undefined
+      onLookup(known !== undefined)
+      return known
     },
 
     /** @throws Problem `invalid_token`, `keys_unavailable`, at once or later */

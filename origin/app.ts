@@ -5,7 +5,8 @@ import { HTTPException } from 'hono/http-exception'
 import { type ErrorCode, Problem, problemResponse } from '../shared/errors.ts'
 import type { OpenAssertion } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
-import { requestLog } from '../shared/request-log.ts'
+import { type RequestLogOptions, requestLog } from '../shared/request-log.ts'
+import type { BeginSpan } from '../shared/tracing.ts'
 import { createEmailRoutes, createProfileRoutes } from './accounts/routes.ts'
 import { createRoleRoutes } from './admin/role-routes.ts'
 import { createUserRoutes } from './admin/user-routes.ts'
@@ -15,8 +16,6 @@ import { isDatabaseUnavailable } from './database.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { createGatewayRoutes } from './internal/gateway-routes.ts'
 import { createInternalRoutes } from './internal/routes.ts'
-import type { AnsweredRequest } from './metrics/events.ts'
-import { measureRequests } from './metrics/measure-requests.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
@@ -48,7 +47,8 @@ interface OriginOptions {
   gateways: Parameters<typeof createGatewayRoutes>[0]
   internal: Parameters<typeof createInternalRoutes>[0]
   openAssertion: OpenAssertion
-  onAnswered?: (request: AnsweredRequest) => void
+  onAnswered?: RequestLogOptions['onAnswered']
+  beginSpan?: BeginSpan | undefined
   /** Told the code of every problem that is answered. */
   onRefused?: (code: ErrorCode) => void
   log: Log
@@ -85,11 +85,11 @@ const noStore = createMiddleware(async function noStore(c, next) {
 
 /** The service that owns the accounts. Answers the gateway, services by their credentials, and health and public keys to anyone. */
 export function createOrigin(options: OriginOptions) {
-  const { openAssertion, onAnswered = () => {}, onRefused = () => {}, log } = options
+  const { openAssertion, onAnswered = () => {}, beginSpan, onRefused = () => {}, log } = options
   const app = new Hono<OriginEnv>()
 
-  app.use(measureRequests(onAnswered))
-  app.use(requestLog(log, (path) => path.startsWith('/internal/gateway/')))
+  const isRoutine = (path: string) => path.startsWith('/internal/gateway/')
+  app.use(requestLog(log, { isRoutine, beginSpan, onAnswered }))
   app.route('/', createHealthRoutes(options.health))
   app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
 
@@ -126,7 +126,7 @@ export function createOrigin(options: OriginOptions) {
     const problem = toProblem(error)
     const { code, cause } = problem
     onRefused(code)
-    const fields = { request_id: c.get('requestId'), code }
+    const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code }
     if (code === 'overloaded') log.warn(fields, 'request shed')
     else if (problem.status >= 500) log.error({ ...fields, err: error }, 'request failed')
     else if (cause instanceof Error) log.info({ ...fields, err: cause }, 'request refused')

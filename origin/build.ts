@@ -3,6 +3,7 @@ import { serviceAudience } from '../shared/claims.ts'
 import type { Config } from '../shared/config.ts'
 import { createAssertionOpener, gatewayAudience } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
+import type { BeginSpan } from '../shared/tracing.ts'
 import { createLinkTokens } from './accounts/link-tokens.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
@@ -58,7 +59,11 @@ export type OriginConfig = Config<(typeof originVariables)[number]>
  *
  * @throws Error where the schema is not the one this code knows, or there is no signing key in production
  */
-export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: () => boolean) {
+export async function buildOrigin(
+  config: OriginConfig,
+  log: Log,
+  { isStopping, beginSpan }: { isStopping?: () => boolean; beginSpan?: BeginSpan | undefined } = {},
+) {
   const registry = new Registry()
   const events = createEventMetrics(registry)
   const connect = (poolMax: number, statementSeconds: number) =>
@@ -195,6 +200,7 @@ export async function buildOrigin(config: OriginConfig, log: Log, isStopping?: (
   const app = createOrigin({
     log,
     onAnswered: events.requestAnswered,
+    beginSpan,
     onRefused: events.requestRefused,
     gateways: {
       plans: { sql },

@@ -3,6 +3,7 @@ import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import { assertionHeader } from '../shared/headers.ts'
 import type { OpenAssertion } from '../shared/identity.ts'
+import type { RequestLogEnv } from '../shared/request-log.ts'
 
 /** Where a request came from, as the gateway says; goes into audit rows, sessions and attempts. */
 export interface Client {
@@ -12,7 +13,7 @@ export interface Client {
 }
 
 export interface OriginEnv {
-  Variables: { requestId: string; client: Client; user: Identity | null }
+  Variables: RequestLogEnv['Variables'] & { client: Client; user: Identity | null }
 }
 
 /**

@@ -3,6 +3,7 @@ import { createLog } from '../shared/node/log.ts'
 import { serveMetrics } from '../shared/node/metrics-server.ts'
 import { collectProcessMetrics } from '../shared/node/process-metrics.ts'
 import { fetchListener, serveUntilStopped } from '../shared/node/serve.ts'
+import { loadTracing } from '../shared/node/tracing.ts'
 import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
 
@@ -10,7 +11,11 @@ const config = configFromEnvironment(originVariables)
 const log = createLog('origin', config.LOG_LEVEL)
 
 let stopping = false
-const origin = await buildOrigin(config, log, () => stopping).catch((error: Error) => {
+const tracing = await loadTracing('origin', log)
+const origin = await buildOrigin(config, log, {
+  isStopping: () => stopping,
+  beginSpan: tracing?.beginSpan,
+}).catch((error: Error) => {
   log.error({ err: error }, `cannot start: ${error.message}`)
   process.exit(1)
 })
@@ -39,5 +44,6 @@ await serveUntilStopped({
   onStopped: async () => {
     await origin.close()
     await metrics.close()
+    await tracing?.close()
   },
 })

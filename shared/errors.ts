@@ -145,6 +145,8 @@ export class Problem extends Error {
   readonly status: number
   readonly members: Record<string, unknown>
   readonly headers: Record<string, string>
+  /** The row of the policy table that refused, for those who watch; undefined where none matched. */
+  route: { method: string; path: string } | undefined
 
   constructor(code: ErrorCode, { members = {}, headers = {}, cause }: ProblemOptions = {}) {
     super(code, { cause })

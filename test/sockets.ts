@@ -60,6 +60,8 @@ export async function startGateway({ upstreamPort, bodyIdleMs, deadlines, ...opt
         stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
       ),
       commonFields,
+      metrics: stand.metrics,
+      beginSpan: options.beginSpan,
       log: stand.log,
     }),
     keepAliveSeconds: 65,

@@ -85,7 +85,7 @@ export async function createStand({
     ...ports,
     now,
   }
-  const { app, admit, close, hearRevocations, revocationState } = await buildGateway(
+  const { app, admit, metrics, close, hearRevocations, revocationState } = await buildGateway(
     config,
     standPorts,
     policy,
@@ -103,6 +103,7 @@ export async function createStand({
   return {
     app,
     admit,
+    metrics,
     close,
     /** Has the gateway read its revocations now: it does not by itself, unless a test sets `revocationTickMs`. */
     heard: hearRevocations,

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { check, healthResponse } from '../../shared/health.ts'
-import { memoryLimitBytes } from '../../shared/node/process-metrics.ts'
+import { processState } from '../../shared/node/process-metrics.ts'
 import type { OriginEnv } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import type { PoolLoad } from '../metrics/measured-sql.ts'
@@ -38,14 +38,9 @@ export function createHealthRoutes(options: HealthRoutesOptions) {
   routes.get('/health', async () => {
     const [asked, redis] = await Promise.all([checks(), askRedis && redisCheck(askRedis)])
     const { max, inUse, waiting } = poolLoad()
-    const { rss, heapUsed } = process.memoryUsage()
     return healthResponse(
       { ...asked, ...(redis && { redis }) },
-      {
-        pool: { max, in_use: inUse, waiting },
-        memory: { rss_bytes: rss, heap_used_bytes: heapUsed, limit_bytes: memoryLimitBytes() },
-        uptime_seconds: Math.round(process.uptime()),
-      },
+      { pool: { max, in_use: inUse, waiting }, ...processState() },
     )
   })
 

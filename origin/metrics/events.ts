@@ -1,18 +1,10 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ErrorCode } from '../../shared/errors.ts'
+import type { AnsweringRoute } from '../../shared/request-log.ts'
 import type { LoginOutcome } from '../auth/rules.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
-
-/** A request that was answered. */
-export interface AnsweredRequest {
-  method: string
-  /** The pattern that matched, never the path: of those there are as many as clients think of. */
-  route: string
-  status: number
-  seconds: number
-}
 
 export type RegistrationOutcome = 'registered' | 'address_taken'
 export type RefreshOutcome = 'rotated' | 'replayed' | 'reused' | 'invalid'
@@ -104,9 +96,11 @@ export function createEventMetrics(registry: Registry) {
   )
 
   return {
-    requestAnswered({ method, route, status, seconds }: AnsweredRequest) {
-      requests.inc({ method, route, status })
-      requestSeconds.observe({ method, route }, seconds)
+    /** @param route the pattern that matched; what no route matches is one series, as paths are as many as clients think of */
+    requestAnswered(route: AnsweringRoute | undefined, status: number, seconds: number) {
+      const labels = { method: route?.method ?? 'any', route: route?.path ?? 'none' }
+      requests.inc({ ...labels, status })
+      requestSeconds.observe(labels, seconds)
     },
     requestRefused: (code: ErrorCode | OAuthErrorCode) => refusals.inc({ code }),
     loginEnded: (outcome: LoginOutcome) => logins.inc({ outcome }),

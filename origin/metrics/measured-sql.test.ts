@@ -115,16 +115,21 @@ describe('the load of the pool', () => {
   })
 })
 
-test('a query as slow as the limit is logged, without its values', async () => {
-  await sql`select 1`
-  await sql`select pg_sleep(0.2), ${'a secret'} as text`
-  const logged = lines.filter(({ msg }) => msg === 'slow query')
-  expect(logged).toEqual([
-    expect.objectContaining({
-      level: 'warn',
-      duration_ms: expect.any(Number),
-      failed: false,
-      query: 'select pg_sleep(0.2), ? as text',
-    }),
-  ])
+describe('the log of slow queries', () => {
+  const logged = (text: string) => lines.filter(({ msg, query }) => msg === 'slow query' && query === text)
+
+  test('has a query without its values', async () => {
+    await sql`select pg_sleep(0.2), ${'a secret'} as text`
+    expect(logged('select pg_sleep(0.2), ? as text')).toEqual([
+      expect.objectContaining({ level: 'warn', duration_ms: expect.any(Number), failed: false }),
+    ])
+  })
+
+  test('has those that took as long as the limit, and none that were faster', () => {
+    const logSlow = logSlowQueries(log, 100)
+    for (const seconds of [0.099, 0.1])
+      logSlow({ statement: 'select', seconds, failed: false, text: () => `select ${seconds}` })
+    expect(logged('select 0.099')).toEqual([])
+    expect(logged('select 0.1')).toHaveLength(1)
+  })
 })

@@ -82,7 +82,8 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
     onRefused(error.code)
-    log.info({ request_id: c.get('requestId'), code: error.code, reason: error.cause }, 'request refused')
+    const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code: error.code }
+    log.info({ ...fields, reason: error.cause }, 'request refused')
     return oauthErrorResponse(error, c.get('requestId'))
   })
 

@@ -27,8 +27,17 @@ export function collectProcessMetrics(registry: Registry, service: string): void
   }).set(memoryLimitBytes())
 }
 
+/** How the process is doing, for an answer about its health. Bytes and seconds. */
+export function processState() {
+  const { rss, heapUsed } = process.memoryUsage()
+  return {
+    memory: { rss_bytes: rss, heap_used_bytes: heapUsed, limit_bytes: memoryLimitBytes() },
+    uptime_seconds: Math.round(process.uptime()),
+  }
+}
+
 /** A container without a limit reports none, or more than there is. */
-export function memoryLimitBytes(): number {
+function memoryLimitBytes(): number {
   const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
   return Math.min(constrained, totalmem())
 }

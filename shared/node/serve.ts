@@ -32,6 +32,8 @@ interface ServeOptions extends ServerOptions {
   hostname: string
   port: number
   log: Log
+  /** Told of the server when it listens. */
+  onListening?: (server: Server) => void
   /** How long requests are still served after a stop signal, while balancers see that readiness is off. */
   drainDelaySeconds: number
   /** How long requests under way may take after that before their sockets are cut. */
@@ -149,5 +151,6 @@ export async function serveUntilStopped(options: ServeOptions): Promise<void> {
     log.error({ hostname, port, reason: error.code }, `cannot listen on ${hostname}:${port}`)
     process.exit(1)
   })
+  options.onListening?.(server)
   log.info({ hostname, port }, 'listening')
 }

@@ -14,6 +14,8 @@ export interface CarriageOptions {
   dispatcher: Dispatcher
   /** The fields that every answer has, names and values in turn. */
   commonFields: () => readonly string[]
+  /** Told of the answer: the seconds from the request upstream to the head of it. */
+  onAnswered: (upstream: string, seconds: number) => void
   /** Told once where no answer of an upstream's has begun. */
   refuse: (error: unknown) => void
 }
@@ -46,6 +48,8 @@ class Carriage implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined
   private deadline: ReturnType<typeof setTimeout> | undefined
   private isLate = false
+  /** As `performance.now()` has it. */
+  private sentAt = 0
   private isSecondTry = false
   /** Bytes of the answer's body that are still to come, where its head says so. */
   private expectedBytes = Number.NaN
@@ -67,6 +71,7 @@ class Carriage implements Dispatcher.DispatchHandler {
     const { request, fields, admission, dispatcher } = this.options
     const { body } = this.requestBody
     const length = fields.contentLength
+    this.sentAt = performance.now()
     if (body !== null && length !== undefined && !(body instanceof Uint8Array))
       admission.fields.push('content-length', String(length))
     dispatcher.dispatch(
@@ -101,7 +106,8 @@ class Carriage implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, parsed: ParsedFields): void {
     if (status < 200) return
     clearTimeout(this.deadline)
-    const { response, admission, commonFields } = this.options
+    const { response, admission, commonFields, onAnswered } = this.options
+    onAnswered(admission.decision.route.upstream, (performance.now() - this.sentAt) / 1000)
     const fields = answerFields(toFields(parsed), admission.decision)
     response.writeHead(status, [...fields, ...commonFields()] as unknown as string[])
     this.expectedBytes = Number(parsed['content-length'] ?? Number.NaN)

@@ -1,3 +1,4 @@
+import { createDistribution, type Distribution } from '../../../shared/distribution.ts'
 import { check, type HealthCheck } from '../../../shared/health.ts'
 import type { Log } from '../../../shared/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
@@ -18,8 +19,27 @@ interface CountingOptions {
 
 interface Counting {
   counter: Counter
+  /** What is known of Redis, where there is one. */
+  redis: { isUp: () => boolean; callSeconds: Distribution } | undefined
   health: () => Promise<HealthCheck>
   close: () => void
+}
+
+/** Seconds. A call is given up after 0.05. */
+const callBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1]
+
+/** The same counter, whose calls are timed, well ended or not. */
+function timed(counter: Counter, onCall: (seconds: number) => void): Counter {
+  return {
+    async take(takes) {
+      const startedAt = performance.now()
+      try {
+        return await counter.take(takes)
+      } finally {
+        onCall((performance.now() - startedAt) / 1000)
+      }
+    },
+  }
 }
 
 /** Where the limits are counted: Redis with this process's memory behind it, or that memory alone. */
@@ -28,13 +48,15 @@ export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: Coun
     log.warn({}, 'no REDIS_URL: limits count in memory, for this gateway alone')
     return {
       counter: createMemoryCounter({ shared: true, now }),
+      redis: undefined,
       health: async () => ({ status: 'pass', detail: 'memory' }),
       close: () => {},
     }
   }
   const redis = connectRedis(redisUrl, log)
+  const callSeconds = createDistribution(callBounds)
   const counter = createFallbackCounter({
-    shared: createRedisCounter(redis, keyPrefix),
+    shared: timed(createRedisCounter(redis, keyPrefix), callSeconds.add),
     local: createMemoryCounter({ shared: false, now }),
     replicas,
     now,
@@ -42,6 +64,7 @@ export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: Coun
   })
   return {
     counter,
+    redis: { isUp: () => redis.status === 'ready' && !counter.isLocal(), callSeconds },
     // Limits still hold without Redis, if less exactly: a warning, not a reason to send requests elsewhere.
     async health() {
       const { status, time_ms: timeMs = 0 } = await check(() => redis.ping(), 250)

@@ -2,9 +2,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { problemAnswer } from '../../../shared/errors.ts'
 import type { Log } from '../../../shared/log.ts'
 import { requestIdFrom } from '../../../shared/request-id.ts'
-import { logRequest } from '../../../shared/request-log.ts'
+import { type AnsweringRoute, logRequest } from '../../../shared/request-log.ts'
+import { type BeginSpan, beginTrace, type RequestTrace } from '../../../shared/tracing.ts'
 import type { Admission, Admit } from '../../admission.ts'
 import type { CommonFields } from '../../common-fields.ts'
+import type { GatewayMetrics } from '../../metrics.ts'
 import { logRefusal, toProblem } from '../../refusal.ts'
 import { readFields } from '../../request-fields.ts'
 import { carry } from './carriage.ts'
@@ -17,6 +19,8 @@ interface ListenerOptions {
   ownPaths: ReadonlySet<string>
   answerItself: RequestListener
   commonFields: CommonFields
+  metrics: GatewayMetrics
+  beginSpan?: BeginSpan | undefined
   log: Log
 }
 
@@ -25,7 +29,7 @@ interface ListenerOptions {
  * it. What the gateway answers itself, and preflights, go through the app.
  */
 export function createListener(options: ListenerOptions): RequestListener {
-  const { admit, upstreams, ownPaths, answerItself, commonFields, log } = options
+  const { admit, upstreams, ownPaths, answerItself, commonFields, metrics, beginSpan, log } = options
 
   return function listener(request: IncomingMessage, response: ServerResponse): void {
     const { url: target = '/', method = 'GET' } = request
@@ -38,6 +42,8 @@ export function createListener(options: ListenerOptions): RequestListener {
     let requestId: string | undefined
     let origin: string | undefined
     let admission: Admission | undefined
+    let refusedAt: AnsweringRoute | undefined
+    let trace: RequestTrace | undefined
 
     const fieldsOfAll = (): readonly string[] => {
       requestId ??= requestIdFrom(undefined)
@@ -47,7 +53,9 @@ export function createListener(options: ListenerOptions): RequestListener {
     function refuse(error: unknown): void {
       const problem = toProblem(error)
       const common = fieldsOfAll()
-      logRefusal(log, problem, requestId as string)
+      refusedAt = problem.route
+      metrics.requestRefused(problem.code)
+      logRefusal(log, problem, { requestId: requestId as string, traceId: trace?.traceId })
       if (response.closed) return
       const { status, headers, body } = problemAnswer(problem, requestId as string)
       const fields = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
@@ -60,13 +68,25 @@ export function createListener(options: ListenerOptions): RequestListener {
     response.on('close', () => {
       const status = response.writableFinished ? response.statusCode : 499
       admission?.ended(status)
-      logRequest(log, { requestId: requestId as string, method, path, status, startedAt })
+      const route = admission?.decision.route ?? refusedAt
+      const seconds = logRequest(log, {
+        requestId: requestId as string,
+        traceId: trace?.traceId,
+        method,
+        path,
+        status,
+        startedAt,
+      })
+      metrics.requestAnswered(route, status, seconds)
+      trace?.end?.({ route: route?.path, status })
     })
 
     try {
       const fields = readFields(request.rawHeaders)
       origin = fields.origin
       requestId = requestIdFrom(fields.requestId)
+      const { traceparent, tracestate } = fields
+      trace = beginTrace(beginSpan, { method, requestId, traceparent, tracestate })
       const admitted = admit({
         method,
         target,
@@ -74,6 +94,7 @@ export function createListener(options: ListenerOptions): RequestListener {
         requestId,
         peer: request.socket.remoteAddress,
         scheme: 'http',
+        onward: trace.onward,
       })
       const go = (granted: Admission): void => {
         admission = granted
@@ -85,6 +106,7 @@ export function createListener(options: ListenerOptions): RequestListener {
           admission: granted,
           dispatcher,
           commonFields: fieldsOfAll,
+          onAnswered: metrics.upstreamAnswered,
           refuse,
         })
       }

@@ -1,14 +1,21 @@
 import { hash } from 'node:crypto'
+import { promisify } from 'node:util'
 import type { HttpBindings } from '@hono/node-server'
+import { Registry } from 'prom-client'
+import { healthResponse } from '../../../shared/health.ts'
 import { configFromEnvironment } from '../../../shared/node/environment.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import { createLog } from '../../../shared/node/log.ts'
+import { serveMetrics } from '../../../shared/node/metrics-server.ts'
+import { collectProcessMetrics, processState } from '../../../shared/node/process-metrics.ts'
 import { fetchListener, serveUntilStopped } from '../../../shared/node/serve.ts'
+import { loadTracing } from '../../../shared/node/tracing.ts'
 import { ownPaths } from '../../app.ts'
 import { buildGateway } from '../../build.ts'
 import { createCommonFields } from '../../common-fields.ts'
 import { gatewayVariables } from '../../config.ts'
 import { createCounting } from './counting.ts'
+import { exposeMetrics } from './expose-metrics.ts'
 import { createListener } from './listener.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
 import { createRevocationStream } from './revocation-stream.ts'
@@ -33,7 +40,12 @@ const revocationStream =
 const upstreams = createUpstreams()
 const commonFields = createCommonFields(config.CORS_ORIGINS)
 
+const tracing = await loadTracing('gateway', log)
+const beginSpan = tracing?.beginSpan
+
 let stopping = false
+/** Of clients; none before the server listens. */
+let connections = async () => 0
 const gateway = await buildGateway<HttpBindings>(config, {
   transport: createTransport(upstreams.dispatcherOf),
   counter: counting.counter,
@@ -47,7 +59,28 @@ const gateway = await buildGateway<HttpBindings>(config, {
   log,
   isStopping: () => stopping,
   revocationStream,
+  beginSpan,
   policyFile: policyFile ? readPolicyFile(policyFile) : undefined,
+})
+
+const registry = new Registry()
+collectProcessMetrics(registry, 'gateway')
+exposeMetrics({
+  registry,
+  figures: gateway.metrics.figures,
+  watched: gateway.watched,
+  revocationState: gateway.revocationState,
+  redis: counting.redis,
+  connections: () => connections(),
+  now,
+})
+const metricsServer = await serveMetrics({
+  hostname: config.METRICS_HOST,
+  port: config.GATEWAY_METRICS_PORT,
+  registry,
+  health: async () =>
+    healthResponse(await gateway.checkHealth(), { connections: await connections(), ...processState() }),
+  log,
 })
 
 const policyReload = policyFile && startPolicyReload({ path: policyFile, apply: gateway.usePolicyFile, log })
@@ -59,6 +92,8 @@ await serveUntilStopped({
     ownPaths,
     answerItself: fetchListener(gateway.app.fetch),
     commonFields,
+    metrics: gateway.metrics,
+    beginSpan,
     log,
   }),
   commonFields: (requestId) => commonFields(undefined, requestId),
@@ -68,6 +103,9 @@ await serveUntilStopped({
   keepAliveSeconds: 65,
   drainDelaySeconds: config.DRAIN_DELAY_SECONDS,
   drainSeconds: config.DRAIN_SECONDS,
+  onListening: (server) => {
+    connections = promisify(server.getConnections.bind(server))
+  },
   onStopping: () => {
     stopping = true
   },
@@ -76,5 +114,7 @@ await serveUntilStopped({
     await gateway.close()
     await upstreams.close()
     counting.close()
+    await metricsServer.close()
+    await tracing?.close()
   },
 })

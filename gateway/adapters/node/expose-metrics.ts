@@ -1,0 +1,132 @@
+import type { Registry } from 'prom-client'
+import type { Distribution } from '../../../shared/distribution.ts'
+import { exposeCounter, exposeGauge, exposeHistogram } from '../../../shared/node/exposition.ts'
+import type { GatewayMetrics } from '../../metrics.ts'
+import type { FollowerState } from '../../revocation-follower.ts'
+
+interface ExposeOptions {
+  registry: Registry
+  figures: GatewayMetrics['figures']
+  watched: {
+    keySetAgeSeconds: () => number
+    tokensRemembered: () => number
+    revocationEntries: () => number
+    requestsUnderWay: ReadonlyMap<string, number>
+    refusalsUntold: () => number
+  }
+  revocationState: Readonly<FollowerState>
+  redis: { isUp: () => boolean; callSeconds: Distribution } | undefined
+  connections: () => Promise<number>
+  now: () => number
+}
+
+/** Shows Prometheus what the gateway counts and what its parts say of themselves, at each scrape. */
+export function exposeMetrics(options: ExposeOptions): void {
+  const { registry, figures, watched, revocationState, redis, connections, now } = options
+  const { routes, refusals, limits, tokens, upstreams, revocationLag } = figures
+  const named = <Label extends string>(name: string, help: string, ...labels: Label[]) => ({
+    name: `gatehouse_gateway_${name}`,
+    help,
+    labels,
+  })
+  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
+    exposeGauge(registry, named(name, help), async () => [[{}, await read()]])
+
+  exposeCounter(
+    registry,
+    named('http_requests_total', 'Requests answered.', 'method', 'route', 'status'),
+    () =>
+      [...routes.values()].flatMap(({ method, path: route, statuses }) =>
+        [...statuses].map(([status, count]) => [{ method, route, status }, count] as const),
+      ),
+  )
+  exposeHistogram(
+    registry,
+    named('http_request_duration_seconds', 'From the head of a request to the end of its answer.'),
+    () =>
+      [...routes.values()].map(({ method, path: route, seconds }) => [{ method, route }, seconds] as const),
+  )
+  exposeCounter(
+    registry,
+    named('refusals_total', 'Requests refused or failed, by problem code.', 'code'),
+    () => [...refusals].map(([code, count]) => [{ code }, count] as const),
+  )
+  exposeCounter(
+    registry,
+    named(
+      'limit_decisions_total',
+      'Limits held against requests, by how it was decided.',
+      'class',
+      'mode',
+      'outcome',
+    ),
+    () =>
+      Object.entries(limits).flatMap(([name, modes]) =>
+        Object.entries(modes).flatMap(([mode, { allowed, refused }]) => [
+          [{ class: name, mode, outcome: 'allowed' }, allowed] as const,
+          [{ class: name, mode, outcome: 'refused' }, refused] as const,
+        ]),
+      ),
+  )
+  exposeCounter(
+    registry,
+    named(
+      'token_lookups_total',
+      'Tokens that came: hit where their signature was checked before.',
+      'outcome',
+    ),
+    () => Object.entries(tokens).map(([outcome, count]) => [{ outcome }, count] as const),
+  )
+  gauge('tokens_remembered', 'Tokens whose signature need not be checked again.', watched.tokensRemembered)
+  gauge('key_set_age_seconds', 'Since when the keys of the origin were read.', watched.keySetAgeSeconds)
+
+  exposeHistogram(
+    registry,
+    named('revocation_lag_seconds', 'From the cause of a revocation to its being known here.'),
+    () => [[{}, revocationLag]],
+  )
+  gauge('revocation_contact_age_seconds', 'Since when a source of revocations answered.', () =>
+    revocationState.contactAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : (now() - revocationState.contactAt) / 1000,
+  )
+  exposeGauge(
+    registry,
+    named(
+      'revocation_source',
+      '1 for the source that revocations come from: stream in Redis, or feed.',
+      'source',
+    ),
+    () =>
+      (['stream', 'feed'] as const).map(
+        (source) => [{ source }, revocationState.source === source ? 1 : 0] as const,
+      ),
+  )
+  gauge('revocation_entries', 'Revocations held in memory.', watched.revocationEntries)
+
+  exposeHistogram(
+    registry,
+    named('upstream_duration_seconds', 'From a request upstream to the head of its answer.', 'upstream'),
+    () => [...upstreams].map(([upstream, seconds]) => [{ upstream }, seconds] as const),
+  )
+  exposeGauge(
+    registry,
+    named('requests_under_way', 'Requests that were let in and are not answered in full.', 'upstream'),
+    () => [...watched.requestsUnderWay].map(([upstream, count]) => [{ upstream }, count] as const),
+  )
+  gauge('connections_open', 'Connections of clients.', connections)
+  exposeCounter(
+    registry,
+    named('refusals_untold_total', 'Requests over a limit that are missing in the log of them.'),
+    () => [[{}, watched.refusalsUntold()]],
+  )
+
+  if (redis) {
+    gauge('redis_up', '1 where limits are counted in Redis.', () => (redis.isUp() ? 1 : 0))
+    exposeHistogram(
+      registry,
+      named('redis_call_duration_seconds', 'Calls that count limits in Redis, those that failed among them.'),
+      () => [[{}, redis.callSeconds]],
+    )
+  }
+}

@@ -1,0 +1,112 @@
+import { Registry } from 'prom-client'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createDistribution } from '../../../shared/distribution.ts'
+import { figures } from '../../../test/figures.ts'
+import { ask, closeSockets, startPair } from '../../../test/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../test/stand.ts'
+import { bearer } from '../../../test/world.ts'
+import { exposeMetrics } from './expose-metrics.ts'
+
+type Pair = Awaited<ReturnType<typeof startPair>>
+
+const orderRow = { ...openRow, path: '/orders/{id}' }
+
+let pair: Pair
+let registry: Registry
+let answer: { status: number; delayMs: number }
+beforeEach(async () => {
+  answer = { status: 200, delayMs: 0 }
+  pair = await startPair(
+    (_request, response) => {
+      response.statusCode = answer.status
+      setTimeout(() => response.end('{}'), answer.delayMs)
+    },
+    { policy: [openRow, orderRow, postRow, closedRow], environment: { LIMIT_ADDRESS_REQUESTS: '3' } },
+  )
+  registry = new Registry()
+  exposeMetrics({
+    registry,
+    figures: pair.metrics.figures,
+    watched: {
+      keySetAgeSeconds: () => 12,
+      tokensRemembered: () => 3,
+      revocationEntries: () => 4,
+      requestsUnderWay: new Map([['reports', 2]]),
+      refusalsUntold: () => 5,
+    },
+    revocationState: { source: 'stream', lagMs: 100, contactAt: 1000 },
+    redis: { isUp: () => false, callSeconds: createDistribution([0.01]) },
+    connections: async () => 6,
+    now: () => 3500,
+  })
+})
+afterEach(closeSockets)
+
+async function value(name: string, labels: Record<string, string | number> = {}) {
+  return (await figures(registry)).value(`gatehouse_gateway_${name}`, labels)
+}
+
+describe('a request is counted once, under the pattern of its row', () => {
+  test('with the status of the upstream, and its time', async () => {
+    answer = { status: 418, delayMs: 30 }
+    await ask(pair.port, { path: '/orders/1?secret=1' })
+    await ask(pair.port, { path: '/orders/2' })
+    const row = { method: 'GET', route: '/orders/{id}' }
+    await expect.poll(() => value('http_requests_total', { ...row, status: 418 })).toBe(2)
+    expect(await value('http_requests_total')).toBe(2)
+    expect(await value('http_request_duration_seconds_count', row)).toBe(2)
+    expect(await value('http_request_duration_seconds_sum', row)).toBeGreaterThan(0.05)
+    expect(await value('upstream_duration_seconds_count', { upstream: 'reports' })).toBe(2)
+    expect(await value('upstream_duration_seconds_sum', { upstream: 'reports' })).toBeGreaterThan(0.05)
+  })
+
+  test('where the gateway refused it, with the code', async () => {
+    await ask(pair.port, { path: '/closed' })
+    const refused = { method: 'GET', route: '/closed', status: 401 }
+    await expect.poll(() => value('http_requests_total', refused)).toBe(1)
+    expect(await value('refusals_total', { code: 'token_missing' })).toBe(1)
+  })
+
+  test('where no row matches, under no path', async () => {
+    for (const path of ['/a', '/b?c', '/%2e%2e']) await ask(pair.port, { path })
+    await expect.poll(() => value('http_requests_total', { method: 'any', route: 'none' })).toBe(3)
+  })
+
+  test('where the gateway answers itself', async () => {
+    await ask(pair.port, { path: '/live' })
+    await expect
+      .poll(() => value('http_requests_total', { method: 'GET', route: '/live', status: 200 }))
+      .toBe(1)
+  })
+})
+
+test('limits are counted by class, by how they were decided and by outcome', async () => {
+  for (let requests = 0; requests < 5; requests++) await ask(pair.port, { path: '/open' })
+  const address = { class: 'address' }
+  await expect
+    .poll(() => value('limit_decisions_total', { ...address, mode: 'shared', outcome: 'allowed' }))
+    .toBe(3)
+  expect(await value('limit_decisions_total', { ...address, mode: 'shared', outcome: 'refused' })).toBe(1)
+  expect(await value('limit_decisions_total', { ...address, mode: 'remembered', outcome: 'refused' })).toBe(1)
+  expect(await value('limit_decisions_total', { class: 'user' })).toBe(0)
+})
+
+test('a token is a miss once, and a hit from then on', async () => {
+  const headers = bearer(await pair.issuer.sign())
+  for (let requests = 0; requests < 3; requests++) await ask(pair.port, { path: '/closed', headers })
+  expect(await value('token_lookups_total', { outcome: 'miss' })).toBe(1)
+  expect(await value('token_lookups_total', { outcome: 'hit' })).toBe(2)
+})
+
+test('what the parts say of themselves stands under its name', async () => {
+  expect(await value('key_set_age_seconds')).toBe(12)
+  expect(await value('tokens_remembered')).toBe(3)
+  expect(await value('revocation_entries')).toBe(4)
+  expect(await value('requests_under_way', { upstream: 'reports' })).toBe(2)
+  expect(await value('refusals_untold_total')).toBe(5)
+  expect(await value('connections_open')).toBe(6)
+  expect(await value('redis_up')).toBe(0)
+  expect(await value('revocation_contact_age_seconds')).toBe(2.5)
+  expect(await value('revocation_source', { source: 'stream' })).toBe(1)
+  expect(await value('revocation_source', { source: 'feed' })).toBe(0)
+})

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { TracedAnswer, TracedRequest } from '../../../shared/tracing.ts'
+import { ask, closeSockets, startPair } from '../../../test/sockets.ts'
+import { closedRow, openRow } from '../../../test/stand.ts'
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
+const own = { traceparent: `00-${traceId}-1111111111111111-01`, tracestate: undefined }
+
+type Options = Parameters<typeof startPair>[1]
+
+let seen: Record<string, unknown>[]
+beforeEach(() => {
+  seen = []
+})
+afterEach(closeSockets)
+
+/** A gateway before an upstream whose last request's fields are kept. */
+const start = (options: Options = {}) =>
+  startPair(
+    (request, response) => {
+      seen.push(request.headers)
+      response.end('{}')
+    },
+    { policy: [openRow, closedRow], ...options },
+  )
+
+const lineOf = (lines: Record<string, unknown>[]) => lines.find(({ msg }) => msg === 'request')
+
+describe('where nobody collects spans', () => {
+  test('the trace of the caller goes on as it came, and is in the log', async () => {
+    const { port, lines } = await start()
+    const headers = { traceparent, tracestate: 'vendor=1', baggage: 'tenant=7' }
+    await ask(port, { path: '/open', headers })
+    expect(seen[0]).toMatchObject(headers)
+    await expect.poll(() => lineOf(lines)).toMatchObject({ trace_id: traceId })
+  })
+
+  test('it is in the log of a refusal, too', async () => {
+    const { port, lines } = await start({ environment: {} })
+    await ask(port, { path: '/closed', headers: { traceparent, authorization: 'Bearer x' } })
+    await expect
+      .poll(() => lines.find(({ msg }) => msg === 'request refused'))
+      .toMatchObject({ trace_id: traceId, code: 'invalid_token' })
+  })
+
+  test('what is malformed goes no further, with its state', async () => {
+    const { port, lines } = await start()
+    await ask(port, {
+      path: '/open',
+      headers: { traceparent: 'x', tracestate: 'a=1', baggage: 'x'.repeat(9000) },
+    })
+    for (const name of ['traceparent', 'tracestate', 'baggage']) expect(seen[0]).not.toHaveProperty(name)
+    await expect.poll(() => lineOf(lines)).toBeDefined()
+    expect(lineOf(lines)).not.toHaveProperty('trace_id')
+  })
+
+  test('none is begun', async () => {
+    const { port } = await start()
+    await ask(port, { path: '/open' })
+    expect(seen[0]).not.toHaveProperty('traceparent')
+  })
+})
+
+describe('where spans are collected', () => {
+  test('ours is the parent of what the upstream does, and ends with row and status', async () => {
+    const begun: TracedRequest[] = []
+    const ended: TracedAnswer[] = []
+    const { port, lines } = await start({
+      beginSpan: (request) => {
+        begun.push(request)
+        return { traceId, onward: own, end: (answer) => ended.push(answer) }
+      },
+    })
+    await ask(port, { path: '/open?a=b', headers: { traceparent, 'x-request-id': 'req-00000001' } })
+    expect(seen[0]).toMatchObject({ traceparent: own.traceparent })
+    await expect.poll(() => ended).toEqual([{ route: '/open', status: 200 }])
+    expect(begun).toEqual([{ method: 'GET', requestId: 'req-00000001', traceparent, tracestate: undefined }])
+    expect(lineOf(lines)).toMatchObject({ trace_id: traceId })
+  })
+
+  test('a request that the gateway refuses or answers itself has one as well', async () => {
+    const ended: TracedAnswer[] = []
+    const { port } = await start({
+      beginSpan: () => ({ traceId, onward: own, end: (answer) => ended.push(answer) }),
+    })
+    for (const path of ['/closed', '/nowhere', '/live']) await ask(port, { path })
+    await expect
+      .poll(() => ended)
+      .toEqual([
+        { route: '/closed', status: 401 },
+        { route: undefined, status: 404 },
+        { route: '/live', status: 200 },
+      ])
+  })
+})

@@ -1,0 +1,59 @@
+import { beforeEach, expect, test } from 'vitest'
+import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
+
+let metrics: GatewayMetrics
+beforeEach(() => {
+  metrics = createGatewayMetrics()
+})
+
+const row = { method: 'GET', path: '/v1/orders/{id}' }
+
+test('requests are counted by row and status, and timed', () => {
+  metrics.requestAnswered(row, 200, 0.003)
+  metrics.requestAnswered(row, 200, 7)
+  metrics.requestAnswered(row, 429, 0.001)
+  const [figures] = metrics.figures.routes.values()
+  expect(figures).toMatchObject({ method: 'GET', path: '/v1/orders/{id}' })
+  expect([...(figures?.statuses ?? [])]).toEqual([
+    [200, 2],
+    [429, 1],
+  ])
+  expect(figures?.seconds.sum).toBeCloseTo(7.004)
+})
+
+test('a row that was read again goes on with the figures of before', () => {
+  metrics.requestAnswered(row, 200, 0)
+  metrics.requestAnswered({ ...row }, 200, 0)
+  expect([...metrics.figures.routes.values()].map(({ statuses }) => statuses.get(200))).toEqual([2])
+})
+
+test('what no row matched is one route', () => {
+  metrics.requestAnswered(undefined, 404, 0)
+  metrics.requestAnswered(undefined, 400, 0)
+  expect([...metrics.figures.routes.keys()]).toEqual(['any none'])
+})
+
+test('limits are counted by class, by how they were decided and by what was decided', () => {
+  metrics.limitDecided('user', 'leased', true)
+  metrics.limitDecided('user', 'leased', false)
+  metrics.limitDecided('credentials', 'local', false)
+  const { user, credentials, address } = metrics.figures.limits
+  expect(user.leased).toEqual({ allowed: 1, refused: 1 })
+  expect(credentials.local).toEqual({ allowed: 0, refused: 1 })
+  expect(address.shared).toEqual({ allowed: 0, refused: 0 })
+})
+
+test('refusals, tokens, upstreams and revocations are counted, each for itself', () => {
+  metrics.requestRefused('invalid_token')
+  metrics.requestRefused('invalid_token')
+  metrics.tokenLookedUp(true)
+  metrics.tokenLookedUp(false)
+  metrics.upstreamAnswered('origin', 0.02)
+  metrics.upstreamAnswered('reports', 0.02)
+  metrics.revocationsHeard(0.3)
+  const { refusals, tokens, upstreams, revocationLag } = metrics.figures
+  expect([...refusals]).toEqual([['invalid_token', 2]])
+  expect(tokens).toEqual({ hit: 1, miss: 1 })
+  expect([...upstreams.keys()]).toEqual(['origin', 'reports'])
+  expect(revocationLag.sum).toBe(0.3)
+})

@@ -1,0 +1,105 @@
+import { createDistribution } from '../shared/distribution.ts'
+import type { ErrorCode } from '../shared/errors.ts'
+import type { AnsweringRoute } from '../shared/request-log.ts'
+import { type LimitClass, type LimitMode, limitClasses, limitModes } from './limits.ts'
+
+/** What no row matched is one route: paths are as many as clients think of. */
+const noRoute: AnsweringRoute = { method: 'any', path: 'none' }
+
+/** Seconds. The bound that alarms look at, 0.1, is one of them. */
+const requestBounds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const lagBounds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
+
+function createRouteFigures({ method, path }: AnsweringRoute) {
+  return { method, path, statuses: new Map<number, number>(), seconds: createDistribution(requestBounds) }
+}
+
+type RouteFigures = ReturnType<typeof createRouteFigures>
+
+function createLimitFigures() {
+  const ofClass = () =>
+    Object.fromEntries(limitModes.map((mode) => [mode, { allowed: 0, refused: 0 }])) as Record<
+      LimitMode,
+      { allowed: number; refused: number }
+    >
+  return Object.fromEntries(limitClasses.map((name) => [name, ofClass()])) as Record<
+    LimitClass,
+    ReturnType<typeof ofClass>
+  >
+}
+
+/** One more of a key, in a map of counts. */
+function countIn<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
+
+/**
+ * What the gateway counts of itself, in plain numbers, which an adapter shows in the way its runtime is watched. Each function costs a request a
+ * few additions; no count has more entries than there are rows, codes, classes and upstreams.
+ */
+export function createGatewayMetrics() {
+  const routes = new Map<string, RouteFigures>()
+  /** By the very row, so that a request finds its figures without a name being put together. */
+  const figuresByRow = new WeakMap<AnsweringRoute, RouteFigures>()
+  const refusals = new Map<ErrorCode, number>()
+  const limits = createLimitFigures()
+  const tokens = { hit: 0, miss: 0 }
+  const upstreams = new Map<string, ReturnType<typeof createDistribution>>()
+  const revocationLag = createDistribution(lagBounds)
+
+  /** A row that was read again from a policy file goes on with the figures of before. */
+  function figuresOf(row: AnsweringRoute): RouteFigures {
+    const known = figuresByRow.get(row)
+    if (known) return known
+    const name = `${row.method} ${row.path}`
+    const figures = routes.get(name) ?? createRouteFigures(row)
+    routes.set(name, figures)
+    figuresByRow.set(row, figures)
+    return figures
+  }
+
+  return {
+    /** To be read, by whoever shows them. */
+    figures: { routes, refusals, limits, tokens, upstreams, revocationLag } as const,
+
+    /**
+     * @param row undefined where none matched
+     * @param seconds from the head of the request to the end of the answer
+     */
+    requestAnswered(row: AnsweringRoute = noRoute, status: number, seconds: number): void {
+      const figures = figuresOf(row)
+      countIn(figures.statuses, status)
+      figures.seconds.add(seconds)
+    },
+
+    requestRefused(code: ErrorCode): void {
+      countIn(refusals, code)
+    },
+
+    limitDecided(name: LimitClass, mode: LimitMode, isAllowed: boolean): void {
+      limits[name][mode][isAllowed ? 'allowed' : 'refused']++
+    },
+
+    /** @param isKnown whether its signature was checked before */
+    tokenLookedUp(isKnown: boolean): void {
+      tokens[isKnown ? 'hit' : 'miss']++
+    },
+
+    /** @param seconds from the request upstream to the head of its answer */
+    upstreamAnswered(upstream: string, seconds: number): void {
+      let distribution = upstreams.get(upstream)
+      if (!distribution) {
+        distribution = createDistribution(requestBounds)
+        upstreams.set(upstream, distribution)
+      }
+      distribution.add(seconds)
+    },
+
+    /** @param seconds from the cause of the newest entry to its being known here */
+    revocationsHeard(seconds: number): void {
+      revocationLag.add(seconds)
+    },
+  }
+}
+
+export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>

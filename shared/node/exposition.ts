@@ -1,0 +1,82 @@
+import { Counter, Gauge, type Metric, type Registry } from 'prom-client'
+import type { Distribution } from '../distribution.ts'
+
+/** Shows figures that are kept elsewhere, in plain numbers: they are read at a scrape, so that counting costs a request next to nothing. */
+
+interface Described<Label extends string> {
+  name: string
+  help: string
+  labels?: readonly Label[]
+}
+
+/** A figure, or a distribution, under its labels. */
+type Labeled<Label extends string, Value> = readonly [Record<Label, string | number>, Value]
+
+export function exposeCounter<Label extends string = never>(
+  registry: Registry,
+  { name, help, labels = [] }: Described<Label>,
+  read: () => Iterable<Labeled<Label, number>>,
+): void {
+  new Counter<Label>({
+    name,
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [values, figure] of read()) this.inc(values, figure)
+    },
+  })
+}
+
+/** Series that are read no more are gone. */
+export function exposeGauge<Label extends string = never>(
+  registry: Registry,
+  { name, help, labels = [] }: Described<Label>,
+  read: () => Iterable<Labeled<Label, number>> | Promise<Iterable<Labeled<Label, number>>>,
+): void {
+  new Gauge<Label>({
+    name,
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+    async collect() {
+      const figures = await read()
+      this.reset()
+      for (const [values, figure] of figures) this.set(values, figure)
+    },
+  })
+}
+
+/** prom-client keeps the buckets of its own histograms to itself, so this is a metric beside them. */
+export function exposeHistogram<Label extends string = never>(
+  registry: Registry,
+  { name, help }: Described<Label>,
+  read: () => Iterable<Labeled<Label, Distribution>>,
+): void {
+  const metric = {
+    name,
+    help,
+    async get() {
+      const values = [...read()].flatMap(([labels, distribution]) => seriesOf(name, labels, distribution))
+      return { name, help, type: 'histogram', aggregator: 'sum', values }
+    },
+    reset() {},
+  }
+  registry.registerMetric(metric as unknown as Metric<Label>)
+}
+
+function seriesOf(name: string, labels: Record<string, string | number>, distribution: Distribution) {
+  const { bounds, counts, sum } = distribution
+  let count = 0
+  const buckets = counts.map((inBucket, index) => {
+    count += inBucket
+    const le = bounds[index] ?? '+Inf'
+    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count }
+  })
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ]
+}

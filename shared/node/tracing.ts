@@ -1,0 +1,27 @@
+import type { Log } from '../log.ts'
+import type { BeginSpan } from '../tracing.ts'
+
+interface Tracing {
+  beginSpan: BeginSpan
+  /** Hands over what is left. */
+  close: () => Promise<void>
+}
+
+/** OpenTelemetry's own variables: traces go somewhere, and nobody has turned them off. */
+function isWanted(environment: NodeJS.ProcessEnv): boolean {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = environment
+  if (environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true') return false
+  if (environment.OTEL_TRACES_EXPORTER === 'none') return false
+  return Boolean(OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+}
+
+/**
+ * Export of traces over OTLP, where the standard variables ask for it; otherwise none of its libraries is even loaded.
+ *
+ * @returns undefined where nobody collects traces
+ */
+export async function loadTracing(service: string, log: Log): Promise<Tracing | undefined> {
+  if (!isWanted(process.env)) return undefined
+  const { createTracing } = await import('./otlp-tracing.ts')
+  return createTracing(service, log)
+}
