@@ -43,6 +43,9 @@ async function stop(exitCode: number) {
   process.exit(exitCode)
 }
 
+/** From a service's port to that of its metrics, unless told otherwise. */
+const metricsPortDistance = 1000
+
 function complain(error: unknown) {
   process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`)
 }
@@ -92,6 +95,9 @@ async function start() {
       'GATEWAY_PORT',
       'ORIGIN_PORT',
       'REPORTS_PORT',
+      'METRICS_HOST',
+      'GATEWAY_METRICS_PORT',
+      'ORIGIN_METRICS_PORT',
       'DATABASE_URL',
       'REDIS_URL',
       'PASSWORD_DIGEST_KEY',
@@ -104,9 +110,16 @@ async function start() {
   environment.ORIGIN_URL ??= url(config.ORIGIN_PORT)
   environment.UPSTREAMS ??= JSON.stringify({ reports: url(config.REPORTS_PORT) })
   environment.ISSUER_URL ??= url(config.GATEWAY_PORT)
+  const {
+    GATEWAY_METRICS_PORT: gatewayMetricsPort = config.GATEWAY_PORT + metricsPortDistance,
+    ORIGIN_METRICS_PORT: originMetricsPort = config.ORIGIN_PORT + metricsPortDistance,
+  } = config
+  environment.GATEWAY_METRICS_PORT = String(gatewayMetricsPort)
+  environment.ORIGIN_METRICS_PORT = String(originMetricsPort)
   for (const port of [config.GATEWAY_PORT, config.ORIGIN_PORT, config.REPORTS_PORT]) {
     await requireFreePort(config.HOST, port)
   }
+  for (const port of [gatewayMetricsPort, originMetricsPort]) await requireFreePort(config.METRICS_HOST, port)
 
   await writeCommandEnvironment(folder, environment, ['DATABASE_URL', ...Object.keys(state.secrets)])
   const applied = await migrate(config.DATABASE_URL)
@@ -141,6 +154,9 @@ async function start() {
     welcome({
       gateway: url(config.GATEWAY_PORT),
       origin: url(config.ORIGIN_PORT),
+      metrics: [gatewayMetricsPort, originMetricsPort].map(
+        (port) => `http://${config.METRICS_HOST}:${port}/metrics`,
+      ),
       demoPassword: hasDemoAccounts ? state.demoPassword : undefined,
       folder,
     }),

@@ -4,18 +4,21 @@ interface WelcomeFacts {
   /** Base URLs. */
   gateway: string
   origin: string
+  /** Where monitoring reads. */
+  metrics: string[]
   /** undefined where there are no demo accounts: then a registration is the first thing to try. */
   demoPassword: string | undefined
   folder: string
 }
 
 /** What `npm start` says when everything runs. */
-export function welcome({ gateway, origin, demoPassword, folder }: WelcomeFacts): string {
+export function welcome({ gateway, origin, metrics, demoPassword, folder }: WelcomeFacts): string {
   return `
 Gatehouse is up.
 
   Gateway  ${gateway}   what frontends call
   Origin   ${origin}   trusts the gateway alone
+  Metrics  ${metrics.join('   ')}
 ${demoPassword ? accounts(demoPassword) : ''}
   Try first:
 
