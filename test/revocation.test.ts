@@ -48,8 +48,8 @@ async function untilSource(world: World, source: string) {
 let people = 0
 const signUp = (world: World) => world.signUp(`person-${people++}@example.com`)
 
-async function outcome(world: World, token: string): Promise<string> {
-  const answer = await world.call('/v1/me', { headers: bearer(token) })
+async function outcome(world: World, token: string, path = '/v1/me'): Promise<string> {
+  const answer = await world.call(path, { headers: bearer(token) })
   return answer.ok ? 'ok' : `${answer.status} ${(await problem(answer)).code}`
 }
 
@@ -64,10 +64,10 @@ async function refresh(world: World, { refresh_token }: TokenAnswer): Promise<To
 }
 
 /** Milliseconds until every gateway answers so. */
-async function timeUntil(worlds: World[], token: string, expected: string): Promise<number> {
+async function timeUntil(worlds: World[], token: string, expected: string, path?: string): Promise<number> {
   const startedAt = performance.now()
   for (const world of worlds)
-    await expect.poll(() => outcome(world, token), { timeout: 20_000, interval: 10 }).toBe(expected)
+    await expect.poll(() => outcome(world, token, path), { timeout: 20_000, interval: 10 }).toBe(expected)
   return performance.now() - startedAt
 }
 
@@ -135,6 +135,46 @@ describe('after a change of rights', () => {
       }
     },
   )
+
+  // Nobody waits for a job, a new login or the token's end: the next call after the bound tells what is true now.
+  test('in mid-session: a downgrade, a demotion and a new booking by the admin API are told within 1 s, and the refreshed token has the new rights', async () => {
+    const world = await startWorld(await startRedis())
+    const { tokens: boss } = await world.signUp('boss@example.com')
+    const { tokens } = await world.signUp('ada@example.com')
+    await world.sql`
+      update user_accounts set role_id = (select id from roles where name = 'superadmin') where email = 'boss@example.com'`
+    const { access_token: admin } = await refresh(world, boss)
+    const [ada] = await world.sql<
+      [{ id: string }]
+    >`select id from user_accounts where email = 'ada@example.com'`
+    const change = async (path: string, body: object) => {
+      const answer = await world.call(`/admin/users/${ada.id}/${path}`, {
+        method: 'PUT',
+        headers: { ...bearer(admin), 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      expect(answer.ok).toBe(true)
+    }
+
+    let session = tokens
+    const steps = [
+      ['subscription', { plan: 'pro' }, 'ok'],
+      ['subscription', { plan: 'free' }, '403 feature_required'],
+      ['subscription', { plan: 'enterprise' }, 'ok'],
+      ['role', { role: 'guest' }, '403 permission_required'],
+    ] as const
+    for (const [path, body, expected] of steps) {
+      await change(path, body)
+      const before = session.access_token
+      const elapsed = await timeUntil([world], before, '401 claims_stale', '/v1/reports')
+      expect(elapsed).toBeLessThan(boundMs.stream)
+      session = await refresh(world, session)
+      expect(await outcome(world, session.access_token, '/v1/reports')).toBe(expected)
+      expect(await outcome(world, before, '/v1/reports')).toBe('401 claims_stale')
+    }
+    const live = await world.sql`select from sessions where user_id = ${ada.id} and ended_at is null`
+    expect(live).toHaveLength(1)
+  })
 
   test('nothing is heard of a change that was rolled back', async () => {
     const world = await startWorld(await startRedis())

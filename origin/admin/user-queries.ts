@@ -1,9 +1,7 @@
-import { strangers } from '../auth/lockout-queries.ts'
+import { type AccountStatus, strangers } from '../auth/lockout-queries.ts'
 import type { Queryable } from '../database.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
 import { createdAt } from '../trail/page.ts'
-
-export type AccountStatus = 'active' | 'disabled'
 
 export interface ListedUser {
   id: string

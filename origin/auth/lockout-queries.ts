@@ -11,12 +11,13 @@ export interface Counter {
 /** Strangers share this one. */
 export const strangers = '00000000-0000-0000-0000-000000000000'
 
+export type AccountStatus = 'active' | 'disabled'
+
 export interface Credentials {
   id: string
   email: string
   passwordHash: string
   passwordVersion: string
-  status: 'active' | 'disabled'
   emailVerified: boolean
 }
 
@@ -58,7 +59,7 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
   const given = 'email' in whose ? whose.email : null
   const [row] = await sql<[Claim]>`
     with account as (
-      select id, email, password_hash, ${passwordVersion(sql)} as password_version, status, email_verified_at,
+      select id, email, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
         case
           when id = ${own?.userId ?? null} and ${passwordVersion(sql)} = coalesce(${own?.passwordVersion ?? null}, ${passwordVersion(sql)})
           then ${own?.id ?? strangers}::uuid
@@ -88,7 +89,6 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
         'email', account.email,
         'passwordHash', account.password_hash,
         'passwordVersion', account.password_version,
-        'status', account.status,
         'emailVerified', account.email_verified_at is not null
       ) end as account
     from subject left join account on true`
@@ -98,15 +98,17 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
 /**
  * Holds the account until the transaction ends, if its password is still the one that was evaluated. Without it a login with the old
  * password could open its session just after a change had ended them all.
+ *
+ * @returns the account's status by now; undefined where it has another password
  */
 export async function holdPassword(
   sql: Queryable,
   { id, passwordVersion: evaluated }: Credentials,
-): Promise<boolean> {
-  const rows = await sql`
-    select from user_accounts where id = ${id} and ${passwordVersion(sql)} = ${evaluated}
+): Promise<AccountStatus | undefined> {
+  const [row] = await sql<[{ status: AccountStatus }?]>`
+    select status from user_accounts where id = ${id} and ${passwordVersion(sql)} = ${evaluated}
     for no key update`
-  return rows.length === 1
+  return row?.status
 }
 
 /** Gives a claim back that was never evaluated. Of several at once none is lost: MERGE looks again at a row it had to wait for. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { meet, untilOneWaits } from '../../test/meeting.ts'
 import { postOrigin, sameToAReader } from '../../test/origin-call.ts'
 import { roomy } from '../../test/roomy.ts'
 import { createWorld, problem, type World } from '../../test/world.ts'
@@ -74,6 +75,27 @@ describe('POST /auth/login', () => {
     expect(answers[0]).toMatchObject({ status: 401, body: { code: 'invalid_credentials', status: 401 } })
     expect(await world.sql`select from sessions`).toHaveLength(0)
     expect(await world.sql`select from tokens`).toHaveLength(0)
+  })
+
+  // The password was right and the account open when the login began: what is refused must leave its trail all the same.
+  test('401 invalid_credentials: an account that is locked while its password is hashed; recorded as such', async () => {
+    const lockAccount = async () =>
+      void (await world.sql`update user_accounts set status = 'disabled' where email = 'ada@example.com'`)
+    const statuses = await meet(world, {
+      at: `select from user_accounts where email = 'ada@example.com' for update`,
+      requests: () => [
+        lockAccount().then(() => 0),
+        untilOneWaits(world).then(async () => (await login('ada@example.com')).status),
+      ],
+      waiting: 2,
+    })
+    await world.sql`update user_accounts set status = 'active' where email = 'ada@example.com'`
+    expect(statuses).toEqual([0, 401])
+    expect(await world.sql`select reason from login_attempts`).toEqual([{ reason: 'account_disabled' }])
+    expect(await world.sql`select details from audit_logs where action = 'login.failed'`).toEqual([
+      { details: { reason: 'account_disabled' } },
+    ])
+    expect(await world.sql`select from sessions`).toHaveLength(0)
   })
 
   test('401 invalid_credentials: the password in other letter case, or with a space behind', async () => {

@@ -1,4 +1,4 @@
-import type { Claim } from './lockout-queries.ts'
+import type { AccountStatus, Claim } from './lockout-queries.ts'
 
 export type LoginOutcome =
   | 'succeeded'
@@ -10,17 +10,18 @@ export type LoginOutcome =
 
 interface LoginFacts {
   claim: Pick<Claim, 'account' | 'claimed'>
-  passwordMatches: boolean
+  /** The account's by now, which may have been locked since the claim; undefined where the password is not its own. */
+  status: AccountStatus | undefined
   requireVerifiedEmail: boolean
 }
 
 /** The subscription has no say here: it narrows the features, never the login. */
-export function judgeLogin({ claim, passwordMatches, requireVerifiedEmail }: LoginFacts): LoginOutcome {
+export function judgeLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginOutcome {
   const { account, claimed } = claim
   if (!account) return 'unknown_account'
   if (!claimed) return 'account_locked'
-  if (!passwordMatches) return 'wrong_password'
-  if (account.status === 'disabled') return 'account_disabled'
+  if (!status) return 'wrong_password'
+  if (status === 'disabled') return 'account_disabled'
   if (requireVerifiedEmail && !account.emailVerified) return 'email_unverified'
   return 'succeeded'
 }

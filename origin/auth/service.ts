@@ -98,9 +98,9 @@ export function createAuthService(options: AuthOptions) {
       const rehashed = passwordMatches && account && (await passwords.rehash(password, account.passwordHash))
 
       const { outcome, opened } = await sql.begin(async (transaction) => {
-        const stillMatches = passwordMatches && account !== null && (await holdPassword(transaction, account))
-        const outcome = judgeLogin({ claim, passwordMatches: stillMatches, requireVerifiedEmail })
-        if (account && stillMatches && rehashed)
+        const status = passwordMatches && account ? await holdPassword(transaction, account) : undefined
+        const outcome = judgeLogin({ claim, status, requireVerifiedEmail })
+        if (account && status && rehashed)
           await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, client })
         if (outcome !== 'succeeded' || !account) {
@@ -113,7 +113,7 @@ export function createAuthService(options: AuthOptions) {
             client,
             details,
           })
-          if (!stillMatches) await lockout.fail(transaction, claim, client)
+          if (!status) await lockout.fail(transaction, claim, client)
           if (account && outcome === 'email_unverified') {
             await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }

@@ -66,7 +66,6 @@ export const hotQueries: readonly HotQuery[] = [
         email,
         passwordVersion,
         passwordHash: '',
-        status: 'active',
         emailVerified: true,
       }),
   },

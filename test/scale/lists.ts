@@ -54,11 +54,20 @@ export function listsOf({ userId, email }: { userId: string; email: string }): r
     { path: '/admin/users', filters: { role: 'admin' } },
     { path: '/admin/users', filters: { status: 'active' }, middle: middleOfUsers },
     { path: '/admin/users', filters: { status: 'disabled' } },
+    { path: '/admin/users', filters: { role: 'user', status: 'disabled' } },
+    { path: '/admin/users', filters: { role: 'admin', status: 'disabled' } },
     { path: '/admin/users', filters: { email_prefix: 'u99' } },
+    { path: '/admin/users', filters: { email_prefix: 'u9', status: 'disabled' } },
     { path: '/admin/subscriptions', filters: {}, middle: middleOfSubscriptions },
     { path: '/admin/subscriptions', filters: { plan: 'pro' }, middle: middleOfSubscriptions },
     { path: '/admin/subscriptions', filters: { plan: 'enterprise' }, middle: middleOfSubscriptions },
     { path: '/admin/subscriptions', filters: { status: 'past_due' }, middle: middleOfSubscriptions },
+    {
+      path: '/admin/subscriptions',
+      filters: { plan: 'pro', status: 'past_due' },
+      middle: middleOfSubscriptions,
+    },
+    { path: '/admin/subscriptions', filters: { plan: 'enterprise', status: 'canceled' } },
     { path: '/admin/subscriptions', filters: { user_id: userId } },
   ]
 }

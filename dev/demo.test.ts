@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createPasswordHasher } from '../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
+import { roomy } from '../test/roomy.ts'
+import { bearer, createWorld, type World } from '../test/world.ts'
+import { demoAccounts, seedDemoAccounts } from './demo.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+const tokens = new Map<string, string>()
+
+/** As `npm start` does, then a login of each. */
+beforeAll(async () => {
+  world = await createWorld({ environment: { ...roomy, UPGRADE_URL: 'https://app.example.com/upgrade' } })
+  const pool = createWorkerPool({ threads: 1, queue: 1 })
+  const passwords = await createPasswordHasher({
+    pool,
+    digestKey: world.originConfig.PASSWORD_DIGEST_KEY,
+    cost: world.originConfig.PASSWORD_HASH_COST,
+  })
+  const added = await seedDemoAccounts(world.sql, passwords, password)
+  expect(added).toEqual(demoAccounts.map(({ email }) => email))
+  expect(await seedDemoAccounts(world.sql, passwords, password)).toEqual([])
+  await pool.close()
+  for (const { email, role } of demoAccounts)
+    tokens.set(role, (await world.login(email, password)).access_token)
+})
+afterAll(() => world.close())
+
+async function ask(role: string, path: string) {
+  const answer = await world.call(path, { headers: bearer(tokens.get(role) ?? '') })
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
+
+/** What each role is told, at one path after the other: 200, or the code of the refusal. */
+async function told(role: string) {
+  const paths = ['/v1/me', '/v1/reports', '/admin/users', '/admin/upkeep-runs']
+  const answers = await Promise.all(paths.map((path) => ask(role, path)))
+  return answers.map(({ status, body }) => body.code ?? status)
+}
+
+describe('the demo accounts answer differently', () => {
+  test.each([
+    ['guest', 0, 'free', [200, 'permission_required', 'permission_required', 'permission_required']],
+    ['user', 10, 'free', [200, 'feature_required', 'permission_required', 'permission_required']],
+    ['subscriber', 50, 'pro', [200, 200, 'permission_required', 'permission_required']],
+    ['admin', 90, 'business', [200, 200, 200, 'permission_required']],
+    ['superadmin', 100, 'enterprise', [200, 200, 200, 200]],
+  ])('%s', async (role, level, plan, answers) => {
+    expect(await told(role)).toEqual(answers)
+    expect((await ask(role, '/v1/me')).body).toMatchObject({
+      email: `${role}@example.com`,
+      role,
+      level,
+      plan,
+    })
+    expect((await ask(role, '/v1/subscription')).body).toMatchObject({ plan, status: 'active' })
+  })
+
+  test('no two of them may do the same', async () => {
+    const profiles = await Promise.all(demoAccounts.map(({ role }) => ask(role, '/v1/me')))
+    const rights = profiles.map(({ body }) => JSON.stringify([body.permissions, body.features]))
+    expect(new Set(rights).size).toBe(demoAccounts.length)
+  })
+
+  test('the user on Free is told which plan opens the reports, and where to get it', async () => {
+    expect(await ask('user', '/v1/reports')).toMatchObject({
+      status: 403,
+      body: {
+        code: 'feature_required',
+        required_feature: 'premium_dashboard',
+        current_plan: 'free',
+        minimum_plan: 'pro',
+        upgrade_url: 'https://app.example.com/upgrade?plan=pro',
+      },
+    })
+  })
+
+  test('reports say more to whose plan has more', async () => {
+    expect((await ask('subscriber', '/v1/reports')).body).toMatchObject({ plan: 'pro' })
+    expect((await ask('superadmin', '/v1/reports')).body).toMatchObject({ plan: 'enterprise' })
+  })
+})
