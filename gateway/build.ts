@@ -10,6 +10,7 @@ import { createAssertions } from './assertions.ts'
 import { createConcurrency } from './concurrency.ts'
 import type { gatewayVariables } from './config.ts'
 import { createDecide } from './decision.ts'
+import { createDenialLog } from './denial-log.ts'
 import { createRequireRights } from './guards.ts'
 import { createHealth } from './health.ts'
 import { createKeySet } from './key-set.ts'
@@ -110,6 +111,10 @@ export async function buildGateway<Bindings extends object>(
     post: (batch) => origin.post('/internal/gateway/refusals', batch),
     log,
   })
+  const denialLog = createDenialLog({
+    post: (batch) => origin.post('/internal/gateway/denials', batch),
+    log,
+  })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
   const policy = createReplaceablePolicy(compile(ports.policyFile))
   const permits = createPermits({
@@ -136,7 +141,11 @@ export async function buildGateway<Bindings extends object>(
       revocations,
       limiter: createLimiter({ permits, now, onDecision: metrics.limitDecided }),
       noteRefusal: refusalLog.note,
-      requireRights: createRequireRights({ plans, upgradePage: config.UPGRADE_URL }),
+      requireRights: createRequireRights({
+        plans,
+        upgradePage: config.UPGRADE_URL,
+        onDenied: denialLog.note,
+      }),
       assertionFor,
       addressLimits: {
         address: { quota: config.LIMIT_ADDRESS_REQUESTS, windowSeconds: config.LIMIT_ADDRESS_SECONDS },
@@ -192,12 +201,14 @@ export async function buildGateway<Bindings extends object>(
     hearRevocations: follower.hear,
     /** How fresh what is known of revocations is. */
     revocationState: follower.state,
-    /** Tells the origin now which requests were refused, instead of in a while. */
-    tellRefusals: refusalLog.flush,
+    /** Tells the origin now which requests were refused, by a limit or for want of a right, instead of in a while. */
+    async tellRefusals() {
+      await Promise.all([refusalLog.flush(), denialLog.flush()])
+    },
     /** Ends what runs beside the requests. */
     async close() {
       await follower.stop()
-      await refusalLog.close()
+      await Promise.all([refusalLog.close(), denialLog.close()])
     },
   }
 }

@@ -1,16 +1,30 @@
 import type { Identity } from '../shared/claims.ts'
-import { judgeRights, type Rights, rightsProblem } from '../shared/rights.ts'
+import { judgeRights, rightsProblem } from '../shared/rights.ts'
 import { upgradeUrl } from '../shared/upgrade-url.ts'
 import type { Plans } from './plans.ts'
+import type { Route } from './policy.ts'
+
+/** Somebody signed in who asked for what their role may not do. */
+export interface Denied {
+  identity: Identity
+  code: DenialCode
+  method: string
+  /** Of the row. */
+  path: string
+}
+
+type DenialCode = 'permission_required' | 'level_required'
 
 interface GuardsOptions {
   plans: Pick<Plans, 'cheapestWith'>
   /** Where a plan is bought. */
   upgradePage: string
+  /** A plan that lacks a feature is an offer, not a denial. */
+  onDenied: (denied: Denied) => void
 }
 
 /** Holds callers against what a row asks for, and tells those whose plan lacks a feature which one has it. */
-export function createRequireRights({ plans, upgradePage }: GuardsOptions) {
+export function createRequireRights({ plans, upgradePage, onDenied }: GuardsOptions) {
   function offer(features: readonly string[]) {
     const plan = plans.cheapestWith(features)
     return {
@@ -20,9 +34,13 @@ export function createRequireRights({ plans, upgradePage }: GuardsOptions) {
   }
 
   /** @throws Problem `permission_required`, `level_required`, `feature_required` */
-  return function requireRights(rights: Rights, identity: Identity): void {
-    const problem = rightsProblem(judgeRights(rights, identity), offer)
-    if (problem) throw problem
+  return function requireRights(route: Route, identity: Identity): void {
+    const problem = rightsProblem(judgeRights(route, identity), offer)
+    if (!problem) return
+    const { code } = problem
+    if (code === 'permission_required' || code === 'level_required')
+      onDenied({ identity, code, method: route.method, path: route.path })
+    throw problem
   }
 }
 

@@ -205,6 +205,7 @@ export async function buildOrigin(
     gateways: {
       plans: { sql },
       refusals: { sql, log },
+      denials: { sql, log },
       openGatewayAssertion: await createAssertionOpener({ keys: assertionKeys, audience: gatewayAudience }),
       readRevocations: (after) => selectRevocations(sql, after, lifeSeconds),
     },

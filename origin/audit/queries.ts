@@ -39,6 +39,7 @@ export type AuditAction =
   | 'key.gone'
   | 'key.revoked'
   | 'key.resealed'
+  | 'access.denied'
   | 'upkeep.started'
 
 interface AuditEvent {

@@ -7,6 +7,7 @@ import { assertionHeader } from '../../shared/headers.ts'
 import type { OpenAssertion } from '../../shared/identity.ts'
 import type { RevocationFeed } from '../../shared/revocation.ts'
 import type { OriginEnv } from '../caller.ts'
+import { createDenialRoutes } from '../denials/routes.ts'
 import { createPlanCatalogueRoutes } from '../plans/routes.ts'
 import { createRefusalRoutes } from '../refusals/routes.ts'
 
@@ -15,6 +16,7 @@ interface GatewayRoutesOptions {
   openGatewayAssertion: OpenAssertion
   plans: Parameters<typeof createPlanCatalogueRoutes>[0]
   refusals: Parameters<typeof createRefusalRoutes>[0]
+  denials: Parameters<typeof createDenialRoutes>[0]
   /** @param after null for all */
   readRevocations: (after: string | null) => Promise<RevocationFeed>
 }
@@ -38,6 +40,7 @@ export function createGatewayRoutes({
   openGatewayAssertion,
   plans,
   refusals,
+  denials,
   readRevocations,
 }: GatewayRoutesOptions) {
   const routes = new Hono<OriginEnv>()
@@ -56,6 +59,7 @@ export function createGatewayRoutes({
 
   routes.route('/', createPlanCatalogueRoutes(plans))
   routes.route('/', createRefusalRoutes(refusals))
+  routes.route('/', createDenialRoutes(denials))
 
   return routes
 }

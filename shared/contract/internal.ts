@@ -22,6 +22,25 @@ export const refusalsBody = z.strictObject({
 
 export type RefusalsBody = z.output<typeof refusalsBody>
 
+/** What a gateway tells of people signed in who asked for what their role may not do; else as `refusalsBody`. */
+export const denialsBody = z.strictObject({
+  dropped: z.int().min(0),
+  denials: z
+    .array(
+      z.strictObject({
+        user_id: z.uuid(),
+        session_id: z.uuid(),
+        code: z.enum(['permission_required', 'level_required']),
+        method: z.string().regex(/^[A-Z]{1,20}$/),
+        route: z.string().min(1).max(200).regex(displayable),
+        count: z.int().min(1).max(2_147_483_647),
+      }),
+    )
+    .max(1000),
+})
+
+export type DenialsBody = z.output<typeof denialsBody>
+
 /** Ids may come twice and in any letter case. */
 export const entitlementsBody = z.strictObject({
   user_ids: z.array(z.guid().toLowerCase()).max(1000),

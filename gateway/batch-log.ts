@@ -1,0 +1,95 @@
+import type { Log } from '../shared/log.ts'
+
+/** Gathered at most, and told at most in one post: what an attack from many addresses may cost in memory. */
+const largestBatch = 1000
+
+/** From the first entry of a batch to its post. */
+const flushSeconds = 10
+
+export interface Batch<Entry> {
+  /** Those that could not be kept. */
+  dropped: number
+  entries: Entry[]
+}
+
+interface BatchLogOptions<Entry> {
+  /** What is gathered, in the plural. */
+  of: string
+  /** Tells the origin. Gives up by itself. */
+  post: (batch: Batch<Entry>) => Promise<unknown>
+  log: Log
+}
+
+/**
+ * Gathers what happens to requests, for the origin to keep: equal entries counted as one, told in batches, so that no request waits for a
+ * write or causes one.
+ *
+ * A batch that could not be told is dropped and counted: it may have been kept all the same, and told again it would count twice.
+ */
+export function createBatchLog<Entry extends { count: number }>({ of, post, log }: BatchLogOptions<Entry>) {
+  let gathered = new Map<string, Entry>()
+  /** Entries that nobody was told of. */
+  let dropped = 0
+  /** The same since the start, those told of as dropped among them. */
+  let untold = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let underway: Promise<void> | undefined
+
+  /** @param id the same for entries that count as one */
+  function note(id: string, entry: Entry): void {
+    const known = gathered.get(id)
+    if (known) known.count += entry.count
+    else if (gathered.size < largestBatch) gathered.set(id, entry)
+    else {
+      dropped += entry.count
+      untold += entry.count
+    }
+    schedule()
+  }
+
+  /** One timer or one post, never a second of either. */
+  function schedule(): void {
+    if (timer !== undefined || underway) return
+    timer = setTimeout(() => void flush(), flushSeconds * 1000)
+  }
+
+  async function tell(batch: Batch<Entry>): Promise<void> {
+    try {
+      await post(batch)
+      if (batch.dropped > 0) log.warn({ dropped: batch.dropped }, `${of} dropped from the log`)
+    } catch (err) {
+      const lost = batch.entries.reduce((sum, { count }) => sum + count, 0)
+      dropped += batch.dropped + lost
+      untold += lost
+      log.warn({ err, dropped }, `${of} dropped from the log: the origin could not be told`)
+    }
+  }
+
+  /** Tells what was gathered; a post under way is waited for instead. */
+  async function flush(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
+    if (underway) return underway
+    if (gathered.size === 0) return
+    const batch = { dropped, entries: [...gathered.values()] }
+    gathered = new Map()
+    dropped = 0
+    underway = tell(batch)
+    await underway
+    underway = undefined
+    if (gathered.size > 0) schedule()
+  }
+
+  return {
+    note,
+    flush,
+    /** Entries that nobody was told of, since the start. */
+    untold: () => untold,
+    /** Tells what is left. */
+    async close(): Promise<void> {
+      await underway
+      await flush()
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,110 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { DenialsBody } from '../../shared/contract.ts'
+import { assertionHeader } from '../../shared/headers.ts'
+import { gatewayAudience } from '../../shared/identity.ts'
+import { sealedBy } from '../../test/origin-call.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+
+let world: World
+let token: string
+let ada: { sub: string; sid: string }
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  token = (await world.signUp('ada@example.com')).tokens.access_token
+  ada = decodeJwt(token)
+})
+afterAll(() => world.close())
+beforeEach(() => world.sql`truncate audit_logs`)
+
+const denial = {
+  user_id: '01234567-89ab-4def-8123-456789abcdef',
+  session_id: 'fedcba98-7654-4210-8fed-cba987654321',
+  code: 'permission_required',
+  method: 'GET',
+  route: '/admin/users',
+  count: 3,
+} as const
+
+async function post(body: unknown, headers?: Record<string, string>) {
+  return world.originFetch('/internal/gateway/denials', {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(headers ?? { [assertionHeader]: await sealedBy(world, null, { audience: gatewayAudience }) }),
+    },
+    body: JSON.stringify(body),
+  })
+}
+
+const kept = () => world.sql`
+  select action, actor_id, user_id, session_id, details from audit_logs order by details ->> 'route'`
+
+describe('whoever asks for what their role may not do', () => {
+  test('leaves an audit row of each thing with how often, and no request waits for it', async () => {
+    for (let i = 0; i < 3; i++) await world.call('/admin/users', { headers: bearer(token) })
+    await world.call(`/admin/users/${ada.sub}`, { headers: bearer(token) })
+    expect(await kept()).toEqual([])
+    await world.refusalsTold()
+    const about = { action: 'access.denied', actor_id: ada.sub, user_id: ada.sub, session_id: ada.sid }
+    const details = { code: 'permission_required', method: 'GET' }
+    expect(await kept()).toEqual([
+      { ...about, details: { ...details, route: '/admin/users', count: 3 } },
+      { ...about, details: { ...details, route: '/admin/users/{id}', count: 1 } },
+    ])
+  })
+
+  test('leaves none for a feature that the plan lacks, nor without a token that is one', async () => {
+    expect((await world.call('/v1/reports', { headers: bearer(token) })).status).toBe(403)
+    expect((await world.call('/admin/users')).status).toBe(401)
+    expect((await world.call('/admin/users', { headers: bearer('none') })).status).toBe(401)
+    await world.refusalsTold()
+    expect(await kept()).toEqual([])
+  })
+})
+
+describe('POST /internal/gateway/denials', () => {
+  test('204: a batch of a thousand of the longest is kept whole', async () => {
+    const denials = Array.from({ length: 1000 }, () => ({
+      ...denial,
+      method: 'M'.repeat(20),
+      route: `/${'ü'.repeat(199)}`,
+      count: 2_147_483_647,
+    }))
+    expect((await post({ dropped: 0, denials } satisfies DenialsBody)).status).toBe(204)
+    expect(await kept()).toHaveLength(1000)
+  })
+
+  test('204: what the gateway dropped is said in the log', async () => {
+    expect((await post({ dropped: 7, denials: [denial] } satisfies DenialsBody)).status).toBe(204)
+    expect(world.logs.origin).toContainEqual(
+      expect.objectContaining({ level: 'warn', msg: 'the audit log of denials has a gap', dropped: 7 }),
+    )
+  })
+
+  test('422 validation_failed: more than a thousand, no ids, another reason, and nothing is kept', async () => {
+    const bodies = [
+      { dropped: 0, denials: Array.from({ length: 1001 }, () => denial) },
+      { dropped: 0, denials: [{ ...denial, user_id: 'ada' }] },
+      { dropped: 0, denials: [{ ...denial, code: 'bored' }] },
+      { dropped: 0, denials: [{ ...denial, route: 'a\0b' }] },
+    ]
+    for (const body of bodies) {
+      const answer = await post(body)
+      expect(answer.status).toBe(422)
+      expect((await problem(answer)).code).toBe('validation_failed')
+    }
+    expect(await kept()).toEqual([])
+  })
+
+  test('401 untrusted_caller: anybody but a gateway itself', async () => {
+    const forwarded = { [assertionHeader]: await sealedBy(world) }
+    for (const headers of [{}, bearer(token), forwarded]) {
+      const answer = await post({ dropped: 0, denials: [denial] }, headers)
+      expect(answer.status).toBe(401)
+      expect((await problem(answer)).code).toBe('untrusted_caller')
+    }
+    expect(await kept()).toEqual([])
+  })
+})

@@ -1,0 +1,26 @@
+import { Hono } from 'hono'
+import { denialsBody } from '../../shared/contract.ts'
+import type { Log } from '../../shared/log.ts'
+import type { OriginEnv } from '../caller.ts'
+import type { Queryable } from '../database.ts'
+import { jsonBody } from '../json-body.ts'
+import { insertDenials } from './queries.ts'
+
+interface DenialRoutesOptions {
+  sql: Queryable
+  log: Log
+}
+
+/** Takes in what gateways tell of people who asked for what their role may not do. */
+export function createDenialRoutes({ sql, log }: DenialRoutesOptions) {
+  const routes = new Hono<OriginEnv>()
+
+  routes.post('/denials', ...jsonBody(denialsBody), async (c) => {
+    const { dropped, denials } = c.req.valid('json')
+    if (denials.length > 0) await insertDenials(sql, denials, c.get('requestId'))
+    if (dropped > 0) log.warn({ dropped }, 'the audit log of denials has a gap')
+    return c.body(null, 204)
+  })
+
+  return routes
+}
