@@ -7,6 +7,7 @@ import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
 import { createDescribed } from './described.ts'
 import { basic, operator } from './oauth-world.ts'
+import { roomy } from './roomy.ts'
 import { bearer, createWorld, type World } from './world.ts'
 
 const password = 'correct horse battery'
@@ -21,7 +22,7 @@ const ids = new Map<string, string>()
 const succeeded = new Set<string>()
 
 beforeAll(async () => {
-  world = await createWorld({ environment: { LIMIT_ADDRESS_REQUESTS: `${limit}` } })
+  world = await createWorld({ environment: { ...roomy, LIMIT_ADDRESS_REQUESTS: `${limit}` } })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
