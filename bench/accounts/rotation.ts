@@ -6,10 +6,7 @@ import { rotateRefreshToken } from '../../origin/sessions/queries.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
 import { createSessionService } from '../../origin/sessions/service.ts'
 import { readConfig } from '../../shared/config.ts'
-import { closedLoop } from '../common/load.ts'
-import { familyProcessorMs, ownProcessorMs } from '../common/processor-time.ts'
-import { figure, spread } from '../common/report.ts'
-import { median } from '../common/statistics.ts'
+import { compareForms } from './compare-forms.ts'
 import { createOneKey } from './one-key.ts'
 import type { BenchPart } from './part.ts'
 import { rotatePlainly } from './plain-rotation.ts'
@@ -37,7 +34,7 @@ export const rotationBench: BenchPart = async ({ server, secrets, isFull, report
   const sql = await openDatabase(url)
   const config = readConfig(originVariables, { ...secrets, DATABASE_URL: url })
   const refreshTokens = createRefreshTokens(config.REFRESH_TOKEN_KEY)
-  const variants = await createVariants(sql, config)
+  const forms = await createForms(sql, config)
 
   const userIds = await addAccounts(sql, { prefix: 'r', count: sessions, passwordHash: 'none' })
   const live = userIds.map(() => refreshTokens.first())
@@ -53,55 +50,28 @@ export const rotationBench: BenchPart = async ({ server, secrets, isFull, report
     live[session] = successor
   }
 
-  const measured = new Map<string, Record<'perSecond' | 'originMs' | 'postgresMs', number>[]>()
-  for (const clients of clientCounts) {
-    for (let round = 0; round <= rounds; round++) {
-      for (const [variant, rotate] of Object.entries(variants)) {
-        const before = { origin: ownProcessorMs(), postgres: familyProcessorMs(server.pid) }
-        const { done, elapsedMs } = await closedLoop({ clients, count: maxRotations, maxMs: roundMs }, () =>
-          rotateNext(rotate),
-        )
-        const row = {
-          perSecond: (done * 1000) / elapsedMs,
-          originMs: (ownProcessorMs() - before.origin) / done,
-          postgresMs: (familyProcessorMs(server.pid) - before.postgres) / done,
-        }
-        // The first round opens connections and prepares statements.
-        if (round === 0) continue
-        report.raw({ part: 'rotation', variant, clients, round, done, elapsedMs, ...row })
-        measured.set(`${variant} ${clients}`, [...(measured.get(`${variant} ${clients}`) ?? []), row])
-      }
-    }
-  }
-  await sql.end()
-
   report.heading('Refresh rotation')
   report.text(
     `Medians of ${rounds} interleaved rounds of ${roundMs} ms over ${sessions} sessions (lowest-highest); processor time of ` +
       'this process and of the whole server, microseconds a rotation.\n',
   )
-  report.table([
-    ['form', 'clients', 'rotations/s', 'origin µs', 'Postgres µs', 'both µs'],
-    ...clientCounts.flatMap((clients) =>
-      Object.keys(variants).map((variant) => {
-        const rows = measured.get(`${variant} ${clients}`) ?? []
-        const rates = rows.map(({ perSecond }) => perSecond)
-        const originUs = median(rows.map(({ originMs }) => originMs * 1000))
-        const postgresUs = median(rows.map(({ postgresMs }) => postgresMs * 1000))
-        return [
-          variant,
-          clients,
-          spread(Math.min(...rates), median(rates), Math.max(...rates)),
-          figure(originUs),
-          figure(postgresUs),
-          figure(originUs + postgresUs),
-        ]
-      }),
+  await compareForms({
+    part: 'rotation',
+    forms: Object.fromEntries(
+      Object.entries(forms).map(([name, rotate]) => [name, () => rotateNext(rotate)]),
     ),
-  ])
+    unit: 'rotation',
+    clientCounts,
+    rounds,
+    roundMs,
+    most: maxRotations,
+    postgresPid: server.pid,
+    report,
+  })
+  await sql.end()
 }
 
-async function createVariants(
+async function createForms(
   sql: Sql,
   config: ReturnType<typeof readConfig<(typeof originVariables)[number]>>,
 ): Promise<Record<string, Rotate>> {

@@ -4,10 +4,12 @@ import { generateSecrets } from '../../dev/secrets.ts'
 import { startDurablePostgres } from '../common/durable-postgres.ts'
 import { machineFacts } from '../common/machine.ts'
 import { createReport } from '../common/report.ts'
+import { entitlementsBench } from './entitlements.ts'
 import { loginTimingBench } from './login-timing.ts'
 import { loginsBench } from './logins.ts'
 import { meUnderFloodBench } from './me-under-flood.ts'
 import type { BenchPart } from './part.ts'
+import { poolSizeBench } from './pool-size.ts'
 import { rotationBench } from './rotation.ts'
 import { openDatabase } from './seed.ts'
 
@@ -18,6 +20,8 @@ import { openDatabase } from './seed.ts'
 
 const parts: Record<string, BenchPart> = {
   rotation: rotationBench,
+  entitlements: entitlementsBench,
+  'pool-size': poolSizeBench,
   logins: loginsBench,
   'me-under-flood': meUnderFloodBench,
   'login-timing': loginTimingBench,

@@ -11,12 +11,12 @@ export const client = { ip: '203.0.113.7', userAgent: 'bench', requestId: 'bench
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** The origin's own pool, on a database with the newest schema. */
-export async function openDatabase(url: string): Promise<Sql> {
+/** The origin's own pool, on a database with the newest schema. @param poolMax by default that of the origin */
+export async function openDatabase(url: string, poolMax = 50): Promise<Sql> {
   await migrate(url)
   return createDatabase({
     url,
-    poolMax: 50,
+    poolMax,
     idleSeconds: 30,
     connectSeconds: 10,
     statementSeconds: 30,

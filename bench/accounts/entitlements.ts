@@ -1,0 +1,53 @@
+import { deepStrictEqual } from 'node:assert'
+import { selectEntitlements } from '../../origin/entitlements/queries.ts'
+import { compareForms } from './compare-forms.ts'
+import type { BenchPart } from './part.ts'
+import { selectEntitlementsPlainly } from './plain-entitlements.ts'
+import { addAccounts, openDatabase } from './seed.ts'
+
+const clientCounts = [1, 8, 32]
+const sizes = {
+  short: { accounts: 5000, rounds: 3, roundMs: 500 },
+  full: { accounts: 100_000, rounds: 9, roundMs: 3000 },
+}
+
+/** A round never reads more, so that a machine of any speed takes bounded time. */
+const mostReads = 200_000
+
+/** What an account may do, read at every login and refresh: in one query, and in a query for each thing. */
+export const entitlementsBench: BenchPart = async ({ server, isFull, report }) => {
+  const { accounts, rounds, roundMs } = isFull ? sizes.full : sizes.short
+  const sql = await openDatabase(await server.createDatabase('bench_entitlements'))
+  const userIds = await addAccounts(sql, { prefix: 'e', count: accounts, passwordHash: 'none' })
+  await sql`vacuum analyze`
+
+  const read = { 'one query (ours)': selectEntitlements, 'plain: 6 queries': selectEntitlementsPlainly }
+  const [someone = ''] = userIds
+  deepStrictEqual(await selectEntitlementsPlainly(sql, someone), {
+    ...(await selectEntitlements(sql, someone)),
+  })
+
+  let turn = 0
+  report.heading('Entitlements')
+  report.text(
+    `Medians of ${rounds} interleaved rounds of ${roundMs} ms over ${accounts} accounts (lowest-highest); processor time of ` +
+      'this process and of the whole server, microseconds a read.\n',
+  )
+  await compareForms({
+    part: 'entitlements',
+    forms: Object.fromEntries(
+      Object.entries(read).map(([name, select]) => [
+        name,
+        () => select(sql, userIds[turn++ % accounts] as string),
+      ]),
+    ),
+    unit: 'read',
+    clientCounts,
+    rounds,
+    roundMs,
+    most: mostReads,
+    postgresPid: server.pid,
+    report,
+  })
+  await sql.end()
+}
