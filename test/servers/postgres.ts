@@ -23,6 +23,13 @@ const settings = {
   full_page_writes: 'off',
 }
 
+interface PostgresOptions {
+  /** The folder of the server's programs: then it is one of its own, whatever the environment says. */
+  binaries?: string
+  /** Over those of every test's server. */
+  parameters?: Record<string, string>
+}
+
 /**
  * Starts a PostgreSQL server with an empty cluster, or gives the one of `TEST_DATABASE_URL`. The URL's user may create
  * databases. Where the server has the library, the URL's own database has the view `pg_stat_statements`, which counts
@@ -30,20 +37,24 @@ const settings = {
  *
  * @throws Error with what to install or set where there is no server to start
  */
-export async function startPostgres(): Promise<RunningServer> {
+export async function startPostgres({
+  binaries: own,
+  parameters,
+}: PostgresOptions = {}): Promise<RunningServer> {
   const given = process.env.TEST_DATABASE_URL
-  if (given) return { url: given, stop: async () => {} }
+  if (given && !own) return { url: given, stop: async () => {} }
 
   const user = await findServerUser()
   const folder = await createTemporaryFolder('postgres', user)
   try {
-    const binaries = await readableBinaries(await findPostgresBinaries(), folder, user)
+    const binaries = await readableBinaries(own ?? (await findPostgresBinaries()), folder, user)
     const dataDir = join(folder, 'data')
     await initCluster(binaries, dataDir, user)
-    const countsStatements = hasExtensionLibrary(binaries, statistics)
+    const countsStatements = !own && hasExtensionLibrary(binaries, statistics)
     const { url, server } = await startOnFreePort(binaries, dataDir, user, {
       ...settings,
       ...(countsStatements && { shared_preload_libraries: statistics, [`${statistics}.track`]: 'all' }),
+      ...parameters,
     })
     if (countsStatements) await createExtension(url)
     return {
