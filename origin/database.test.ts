@@ -85,6 +85,14 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
+  test('its disk is full', async () => {
+    const error = await errorOf(
+      sql`do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$`,
+    )
+    expect(error).toMatchObject({ code: '53100' })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
   test('it takes no writes, as after a failover to a replica', async () => {
     const error = await errorOf(
       sql.begin('read only', (transaction) => transaction`delete from user_accounts`),

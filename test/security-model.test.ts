@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const rows = readFileSync('docs/security.md', 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && !line.startsWith('| |'))
+  .map((line) => line.slice(2, -2).split(' | '))
+  .map(([promise = '', , shownBy = '']) => ({ promise, shownBy }))
+
+/** `path` and then its words, each *between asterisks*. */
+const evidence = rows.flatMap(({ promise, shownBy }) =>
+  [...shownBy.matchAll(/`([^`]+\.ts)`((?: \*[^*]+\*,?)+)/g)].flatMap(([, path = '', words = '']) =>
+    [...words.matchAll(/\*([^*]+)\*/g)].map(([, said = '']) => ({ promise, path, said })),
+  ),
+)
+
+const range = (count: number, prefix = '') => Array.from({ length: count }, (_, i) => `${prefix}${i + 1}`)
+
+test('docs/security.md has each item of the bar, and each with what shows it', () => {
+  const promises = rows.map(({ promise }) => promise)
+  expect(promises.filter((promise) => /^I?\d+$/.test(promise))).toEqual([...range(6, 'I'), ...range(76)])
+  for (const { promise, shownBy } of rows)
+    expect({ promise, isShown: evidence.some((each) => each.promise === promise), shownBy }).toMatchObject({
+      isShown: true,
+    })
+})
+
+test('what docs/security.md names exists, with these words', () => {
+  const missing = evidence.filter(
+    ({ path, said }) => !existsSync(path) || !readFileSync(path, 'utf8').includes(said),
+  )
+  expect(missing).toEqual([])
+})
