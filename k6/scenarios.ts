@@ -11,7 +11,7 @@ export interface Scenario {
   environment?: Record<string, string>
 }
 
-const usual = { against: 'stand', users: 10_000, gateways: 2, rate: 100, seconds: 60 } as const
+const usual = { against: 'stand', users: 10_000, gateways: 2, rate: 50, seconds: 60 } as const
 
 /** Rows before branches: a scenario is a row here and a file of its name in scenarios/. */
 export const scenarios: Record<string, Scenario> = {

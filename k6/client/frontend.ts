@@ -42,12 +42,17 @@ const bearer = (user: User) => ({ authorization: `Bearer ${user.accessToken}` })
 export const codeOf = (answer: Answer): unknown =>
   answer.headers['Content-Type']?.startsWith('application/problem+json') ? answer.json('code') : undefined
 
+/** For a batch. */
+export const loginRequest = (user: Pick<User, 'number' | 'email'>, password: string, headers = {}) => ({
+  method: 'POST',
+  url: `${gatewayUrl}/auth/login`,
+  body: JSON.stringify({ email: user.email, password }),
+  params: params(user, 'login', { ...json, ...headers }),
+})
+
 export function login(user: Pick<User, 'number' | 'email'>, password: string, headers = {}): Answer {
-  return http.post(
-    `${gatewayUrl}/auth/login`,
-    JSON.stringify({ email: user.email, password }),
-    params(user, 'login', { ...json, ...headers }),
-  ) as Answer
+  const { url, body, params: given } = loginRequest(user, password, headers)
+  return http.post(url, body, given) as Answer
 }
 
 /** Takes over the tokens of an answer. */

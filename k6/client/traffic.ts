@@ -15,8 +15,8 @@ const serverErrors = new Counter('server_errors')
 /** Requests by class. */
 const requests = new Counter('frontend_requests')
 
-/** Enough for answers of half a second at the full rate; more would only queue. */
-export const frontendVus = Math.max(50, Math.ceil(rate / 2))
+/** Enough for answers of a second at the full rate; more would only queue. */
+export const frontendVus = Math.max(100, rate)
 
 const nextUser = ownUsers(frontendVus)
 
