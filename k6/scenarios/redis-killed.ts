@@ -37,7 +37,8 @@ const abuser = { number: 12_000_001 }
 /** Within which gateways know of a session's end without Redis (docs/revocation.md). */
 const boundMs = 5000
 
-const revokedAfter = new Trend('session_end_heard_ms')
+/** From the logout's answer to when the last request was sent that the session still opened the door for. */
+const letInFor = new Trend('ended_session_let_in_ms')
 
 export const options = {
   scenarios: {
@@ -48,7 +49,7 @@ export const options = {
     ...frontendThresholds,
     'checks{scenario:director}': ['rate==1'],
     frontend_failed: ['rate==0'],
-    session_end_heard_ms: [`max<${boundMs}`],
+    ended_session_let_in_ms: [`max<${boundMs}`],
     // Whoever waits for a Redis that is gone waits for seconds, or a minute.
     'http_req_duration{name:feed}': ['p(99)<3000'],
   },
@@ -116,12 +117,16 @@ function logoutIsHeard(): void {
   check(getOnce(user, '/v1/feed', 'feed'), { 'a new session is let in': ({ status }) => status === 200 })
   postLogout(user)
   const endedAt = Date.now()
+  let lastLetInMs = 0
+  let sentMs = Date.now() - endedAt
   let answer = getOnce(user, '/v1/feed', 'feed')
-  while (answer.status === 200 && Date.now() - endedAt < 2 * boundMs) {
+  while (answer.status === 200 && sentMs < 2 * boundMs) {
+    lastLetInMs = sentMs
     sleep(0.1)
+    sentMs = Date.now() - endedAt
     answer = getOnce(user, '/v1/feed', 'feed')
   }
-  revokedAfter.add(Date.now() - endedAt)
+  letInFor.add(lastLetInMs)
   check(answer, {
     'a session that ended without Redis is refused': (found) => codeOf(found) === 'session_ended',
   })
