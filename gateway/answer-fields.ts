@@ -4,8 +4,8 @@ import type { Decision } from './decision.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 
-/** What an upstream says of itself is nobody's business. */
-const revealing = new Set(['server', 'x-powered-by'])
+/** What an upstream says of itself is nobody's business, nor may it send clients to where we do not stand. */
+const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 
 /** Ours to say, whatever an upstream does. */
 const ours = new Set([...Object.keys(securityHeaders), requestIdHeader, 'ratelimit', 'ratelimit-policy'])

@@ -46,7 +46,10 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
       if (isPaused()) return local.take(takes.map((take) => shareOf(take, replicas)))
       probing = failedAt !== undefined
       try {
-        const taken = await within(timeoutMs, shared.take(takes))
+        const taken = await within(
+          timeoutMs,
+          shared.take(takes.map((take) => (take.shared === false ? nothingOf(take) : take))),
+        )
         succeed()
         return taken
       } catch (error) {
@@ -62,8 +65,12 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
   } satisfies Counter & { isLocal: () => boolean }
 }
 
+/** A permit is given back to the counter that gave it or to none: the other would have one more to give than its limit. */
+const nothingOf = (take: Take): Take => ({ ...take, permits: 0 })
+
 /** Guessing at a password must not get cheaper by an outage: what is strict gets half of its part, and never less than one try. */
 function shareOf(take: Take, replicas: number): Take {
+  if (take.shared) return nothingOf(take)
   const parts = take.outage === 'strict' ? 2 * replicas : replicas
   return { ...take, quota: Math.max(1, Math.ceil(take.quota / parts)) }
 }

@@ -3,7 +3,7 @@ import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
 import { addressKey } from './client-address.ts'
 import type { RequireRights } from './guards.ts'
-import { type Limit, type Limiter, RateLimited } from './limits.ts'
+import { type Counted, type Limit, type Limiter, RateLimited } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
@@ -131,10 +131,10 @@ export function createDecide(options: DecideOptions) {
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
 
-  function settling(limits: readonly Limit[]): Decision['settle'] {
-    if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
-    return (status) => {
-      if (!isFailedTry(status)) limiter.giveBack(limits)
+  function settling(giveBack: Counted['giveBack']): Decision['settle'] {
+    if (!giveBack) return undefined
+    return function settle(status) {
+      if (!isFailedTry(status)) giveBack()
     }
   }
 
@@ -142,8 +142,7 @@ export function createDecide(options: DecideOptions) {
     return andThen(route.who === 'user' ? authenticate(head) : null, (caller) => {
       if (caller) refuseRevoked(caller)
       refuseOversized(head.fields, route)
-      const limits = limitsOf(head, route, caller)
-      return andThen(limiter.count(limits), (limitFields) => {
+      return andThen(limiter.count(limitsOf(head, route, caller)), ({ fields: limitFields, giveBack }) => {
         if (caller) requireRights(route, caller.identity)
         return andThen(assertionFor(caller, route.upstream), (assertion) => ({
           route,
@@ -151,7 +150,7 @@ export function createDecide(options: DecideOptions) {
           caller,
           assertion,
           limitFields,
-          settle: settling(limits),
+          settle: settling(giveBack),
         }))
       })
     })

@@ -44,6 +44,14 @@ export class RateLimited extends Problem {
 export const limitModes = ['shared', 'leased', 'local', 'remembered'] as const
 export type LimitMode = (typeof limitModes)[number]
 
+/** A request that is within its limits. */
+export interface Counted {
+  /** The RateLimit fields of the answer, names and values in turn. */
+  fields: string[]
+  /** Gives back what it took of those limits that count failures alone, where there are any. */
+  giveBack: (() => void) | undefined
+}
+
 interface LimiterOptions {
   permits: Permits
   now: Now
@@ -80,30 +88,40 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
     throw tooMany([limit], [{ limit, quota: limit.quota, remaining: 0, resetMs }])
   }
 
-  function judge(limits: readonly Limit[], given: readonly Permit[]): string[] {
+  function judge(limits: readonly Limit[], given: readonly Permit[]): Counted {
     const states = limits.map((limit, index): LimitState => {
-      const { quota, used, resetMs, granted, shared, leased } = given[index] as Permit
+      const { quota, used, resetAt, granted, shared, leased } = given[index] as Permit
       onDecision(limit.name, leased ? 'leased' : shared ? 'shared' : 'local', granted)
-      return { limit, quota, remaining: Math.max(0, quota - used), resetMs }
+      return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - now() }
     })
-    if (given.every(({ granted }) => granted)) return fields(states)
-    const over: Limit[] = []
-    for (const [index, limit] of limits.entries()) {
-      const { granted, shared, resetMs } = given[index] as Permit
-      if (granted) {
-        if (limit.failuresOnly) permits.giveBack(wanted(limit))
-        continue
+    const giveBack = () => giveBackFailuresOnly(limits, given)
+    if (given.every(({ granted }) => granted))
+      return {
+        fields: fields(states),
+        giveBack: limits.some(({ failuresOnly }) => failuresOnly) ? giveBack : undefined,
       }
-      over.push(limit)
+    giveBack()
+    const over = limits.filter((_, index) => !given[index]?.granted)
+    for (const [index, limit] of limits.entries()) {
+      const { granted, shared, resetAt } = given[index] as Permit
       // What a gateway counts alone holds only until the shared counter is back, so it is not remembered.
-      if (shared) remember(limit, resetMs)
+      if (!granted && shared) remember(limit, resetAt)
     }
     throw tooMany(over, states)
   }
 
-  function remember(limit: Limit, resetMs: number): void {
-    const heldMs = limit.failuresOnly ? Math.min(failuresOnlyRefusedMs, resetMs) : resetMs
-    refused.set(id(limit), { untilMs: now() + heldMs, resetAt: now() + resetMs, quota: limit.quota })
+  function giveBackFailuresOnly(limits: readonly Limit[], given: readonly Permit[]): void {
+    for (const [index, limit] of limits.entries()) {
+      const permit = given[index] as Permit
+      if (!limit.failuresOnly || !permit.granted) continue
+      permits.giveBack(wanted(limit), permit)
+      refused.delete(id(limit))
+    }
+  }
+
+  function remember(limit: Limit, resetAt: number): void {
+    const untilMs = limit.failuresOnly ? Math.min(now() + failuresOnlyRefusedMs, resetAt) : resetAt
+    refused.set(id(limit), { untilMs, resetAt, quota: limit.quota })
   }
 
   return {
@@ -112,20 +130,14 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
     /**
      * Counts one request against all its limits at once.
      *
-     * @returns the RateLimit fields of the answer, names and values in turn
      * @throws RateLimited naming the limits that are over
      */
-    count(limits: readonly Limit[]): Eventually<string[]> {
+    count(limits: readonly Limit[]): Eventually<Counted> {
       for (const limit of limits) refuseKnown(limit)
       return allThen(
         limits.map((limit) => permits.take(wanted(limit))),
         (given) => judge(limits, given),
       )
-    },
-
-    /** Gives back what a request took of those limits that count failures alone. */
-    giveBack(limits: readonly Limit[]): void {
-      for (const limit of limits) if (limit.failuresOnly) permits.giveBack(wanted(limit))
     },
   }
 }

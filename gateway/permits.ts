@@ -13,14 +13,16 @@ interface PermitsOptions {
 }
 
 /** One request's permit, or that there was none. */
-export type Permit = Pick<Taken, 'used' | 'quota' | 'resetMs' | 'shared'> & {
+export type Permit = Pick<Taken, 'used' | 'quota' | 'shared'> & {
   granted: boolean
+  /** Milliseconds since 1970: no later than the window's end. */
+  resetAt: number
   /** Whether it was in hand. */
   leased: boolean
 }
 
 /** What one request wants: one permit. */
-export type Wanted = Omit<Take, 'permits'>
+export type Wanted = Omit<Take, 'permits' | 'shared'>
 
 interface Waiting {
   resolve: (permit: Permit) => void
@@ -31,6 +33,8 @@ interface Waiting {
 interface Queue {
   wanted: Wanted
   waiting: Waiting[]
+  /** The lease that some are taken for beyond those, on their way. */
+  leasing?: Lease | undefined
 }
 
 /** Permits in hand, taken in advance. */
@@ -38,7 +42,8 @@ interface Lease {
   permits: number
   /** Permits to take with the next call, beyond those asked for. */
   size: number
-  quota: number
+  /** Whether a call that takes some is on its way: one at a time, so that a slow counter does not fill the hand. */
+  isAsked: boolean
   used: number
   /** Milliseconds since 1970. */
   resetAt: number
@@ -46,6 +51,9 @@ interface Lease {
 
 /** Leases held per generation, two of which are. */
 const leasesHeld = 50_000
+
+/** What a permit may need on its way back: more than a counter is waited for. */
+const giveBackMs = 100
 
 /** Keys a call: what comes after goes with the next. */
 const largestCall = 500
@@ -63,19 +71,18 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
   let queues = new Map<string, Queue>()
   let givenBack: Take[] = []
 
-  const idOf = ({ key, windowSeconds }: Wanted) => `${windowSeconds}:${key}`
+  /** With the quota: who has changed plans in this moment is held against the new one, whoever else waits. */
+  const idOf = ({ key, windowSeconds, quota }: Wanted) => `${windowSeconds}:${quota}:${key}`
 
-  /** The lease of this window and this plan. */
-  function leaseOf(id: string, { quota }: Wanted): Lease | undefined {
+  function leaseOf(id: string): Lease | undefined {
     const lease = leases.get(id)
-    return lease && lease.quota === quota && lease.resetAt > now() ? lease : undefined
+    return lease && lease.resetAt > now() ? lease : undefined
   }
 
-  function useLease(lease: Lease): Permit {
+  function useLease(lease: Lease, { quota }: Wanted): Permit {
     lease.permits--
-    const { quota, used, permits, resetAt } = lease
-    const resetMs = resetAt - now()
-    return { granted: true, quota, used: used - permits, resetMs, shared: true, leased: true }
+    const { used, permits, resetAt } = lease
+    return { granted: true, quota, used: used - permits, resetAt, shared: true, leased: true }
   }
 
   function schedule(): void {
@@ -89,31 +96,52 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
     const takes = givenBack
     queues = new Map()
     givenBack = []
-    for (const [id, { wanted, waiting }] of asked)
-      takes.push({ ...wanted, permits: waiting.length + (leaseOf(id, wanted)?.size ?? 0) })
+    for (const [id, queue] of asked)
+      takes.push({ ...queue.wanted, permits: queue.waiting.length + permitsToLease(id, queue) })
     if (takes.length === 0) return
     const first = takes.length - asked.length
+    // A window ends at the counter, which was asked later than this: no permit is used beyond its window.
+    const askedAt = now()
     counter.take(takes).then(
       (answers) => {
-        for (const [index, [id, queue]] of asked.entries()) give(id, queue, answers[first + index] as Taken)
+        for (const [index, [id, queue]] of asked.entries())
+          give(id, queue, answers[first + index] as Taken, askedAt)
       },
       (error) => {
-        for (const [, { waiting }] of asked) for (const { reject } of waiting) reject(error)
+        for (const [, queue] of asked) fail(queue, error)
       },
     )
+  }
+
+  /** How many to take in advance: no more than the hand has room for. */
+  function permitsToLease(id: string, queue: Queue): number {
+    const lease = leaseOf(id)
+    if (!lease || lease.isAsked) return 0
+    const permits = Math.min(lease.size, largestLease - lease.permits)
+    if (permits <= 0) return 0
+    lease.isAsked = true
+    queue.leasing = lease
+    return permits
+  }
+
+  function fail({ waiting, leasing }: Queue, error: unknown): void {
+    if (leasing) leasing.isAsked = false
+    for (const { reject } of waiting) reject(error)
   }
 
   /** Gives those who wait what came, in their order; what is over stays in hand. */
   function give(
     id: string,
-    { wanted, waiting }: Queue,
+    { wanted, waiting, leasing }: Queue,
     { granted, used, quota, resetMs, shared }: Taken,
+    askedAt: number,
   ): void {
-    const rest = { quota, resetMs, shared, leased: false }
-    const lease = shared && mayLease(wanted) ? renewLease(id, wanted, { used, resetMs }) : undefined
+    if (leasing) leasing.isAsked = false
+    const rest = { quota, resetAt: askedAt + resetMs, shared, leased: false }
+    const lease = shared && mayLease(wanted) ? renewLease(id, wanted, { ...rest, used }) : undefined
     for (const [index, { resolve }] of waiting.entries()) {
       if (index < granted) resolve({ ...rest, granted: true, used: used - granted + index + 1 })
-      else if (lease && lease.permits > 0) resolve(useLease(lease))
+      else if (lease && lease.permits > 0) resolve(useLease(lease, wanted))
       else resolve({ ...rest, granted: false, used })
     }
     if (lease) lease.permits += Math.max(0, granted - waiting.length)
@@ -121,21 +149,25 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
 
   const mayLease = ({ outage }: Wanted) => largestLease > 0 && outage === 'share'
 
-  function renewLease(id: string, wanted: Wanted, { used, resetMs }: Pick<Taken, 'used' | 'resetMs'>): Lease {
-    const { quota } = wanted
-    const known = leaseOf(id, wanted)
+  function renewLease(
+    id: string,
+    { quota }: Wanted,
+    { used, resetAt }: Pick<Permit, 'used' | 'resetAt'>,
+  ): Lease {
+    const known = leaseOf(id)
     const fairShare = Math.floor((quota - used) / (2 * replicas))
     const size = known ? Math.min(largestLease, Math.max(0, fairShare), Math.max(1, known.size * 2)) : 0
-    const lease = { permits: known?.permits ?? 0, size, quota, used, resetAt: now() + resetMs }
-    leases.set(id, lease)
-    return lease
+    if (known) return Object.assign(known, { size, used, resetAt })
+    const fresh = { permits: 0, size, isAsked: false, used, resetAt }
+    leases.set(id, fresh)
+    return fresh
   }
 
   return {
     take(wanted: Wanted): Eventually<Permit> {
       const id = idOf(wanted)
-      const lease = mayLease(wanted) ? leaseOf(id, wanted) : undefined
-      if (lease && lease.permits > 0) return useLease(lease)
+      const lease = mayLease(wanted) ? leaseOf(id) : undefined
+      if (lease && lease.permits > 0) return useLease(lease, wanted)
       return new Promise((resolve, reject) => {
         const queue = queues.get(id)
         if (queue) queue.waiting.push({ resolve, reject })
@@ -146,9 +178,13 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
       })
     },
 
-    /** Gives a permit back. Nobody waits for that, and one that is lost with its store lapses with its window. */
-    giveBack(wanted: Wanted): void {
-      givenBack.push({ ...wanted, permits: -1 })
+    /**
+     * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with its store, or would come about when the
+     * window ends, lapses with it.
+     */
+    giveBack(wanted: Wanted, { resetAt, shared }: Permit): void {
+      if (resetAt - now() < giveBackMs) return
+      givenBack.push({ ...wanted, permits: -1, shared })
       schedule()
     },
   }

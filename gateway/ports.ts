@@ -16,6 +16,8 @@ export interface Take {
   quota: number
   /** Permits wanted; negative where they are given back. */
   permits: number
+  /** Of permits given back: whether it was the shared counter that gave them. */
+  shared?: boolean
   /** What holds while the shared counter is away: this gateway's share of the quota, or less than that. */
   outage: 'share' | 'strict'
 }

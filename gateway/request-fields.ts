@@ -30,20 +30,20 @@ export interface RequestFields extends Read {
 }
 
 /** Read here, and passed on only as what we make of it. */
-const read = {
-  host: 'host',
-  authorization: 'authorization',
-  cookie: 'cookie',
-  connection: 'connection',
-  'content-length': 'contentLengthText',
-  'transfer-encoding': 'transferEncoding',
-  'x-forwarded-for': 'forwardedFor',
-  'x-forwarded-proto': 'forwardedProto',
-  traceparent: 'traceparent',
-  tracestate: 'tracestate',
-  baggage: 'baggage',
-  [requestIdHeader]: 'requestId',
-} as const satisfies Record<string, string>
+const read: ReadonlyMap<string, keyof Read> = new Map([
+  ['host', 'host'],
+  ['authorization', 'authorization'],
+  ['cookie', 'cookie'],
+  ['connection', 'connection'],
+  ['content-length', 'contentLength'],
+  ['transfer-encoding', 'transferEncoding'],
+  ['x-forwarded-for', 'forwardedFor'],
+  ['x-forwarded-proto', 'forwardedProto'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
+  ['baggage', 'baggage'],
+  [requestIdHeader, 'requestId'],
+])
 
 /** What a client says of its own way here; rebuilt from what we saw. */
 const rebuilt = new Set([
@@ -69,11 +69,11 @@ const rerouting = new Set([
 /** More fields than any client of ours sends; each costs every server on the way. */
 const mostFields = 200
 
-type Fate = 'passed' | 'dropped' | 'origin' | (typeof read)[keyof typeof read]
+type Fate = 'passed' | 'dropped' | keyof Read
 
 function judge(name: string): Fate {
   const lower = name.toLowerCase()
-  const readAs = read[lower as keyof typeof read]
+  const readAs = read.get(lower)
   if (readAs !== undefined) return readAs
   if (lower === 'origin') return 'origin'
   // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, so both spellings count.
@@ -85,7 +85,7 @@ function judge(name: string): Fate {
     spelled.startsWith('x-forwarded-') ||
     isInternalHeader(spelled) ||
     // Credentials are read under their own names alone, so another spelling of one is nobody's business.
-    (spelled !== lower && spelled in read)
+    (spelled !== lower && read.has(spelled))
   return isDropped ? 'dropped' : 'passed'
 }
 
@@ -99,7 +99,7 @@ const fateOf = rememberTexts(judge)
  */
 export function readFields(raw: readonly string[]): RequestFields {
   if (raw.length > 2 * mostFields) throw new Problem('too_many_fields')
-  const found: Partial<Record<Exclude<Fate, 'passed' | 'dropped'>, string>> = {}
+  const found: Partial<Record<keyof Read, string>> = {}
   const passed: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
@@ -113,7 +113,7 @@ export function readFields(raw: readonly string[]): RequestFields {
       if (fate === 'origin') passed.push(name, value)
     }
   }
-  const { contentLengthText, connection } = found
+  const { contentLength, connection } = found
   return {
     host: found.host,
     authorization: found.authorization,
@@ -127,7 +127,7 @@ export function readFields(raw: readonly string[]): RequestFields {
     tracestate: found.tracestate,
     baggage: found.baggage,
     transferEncoding: found.transferEncoding,
-    contentLength: contentLengthText === undefined ? undefined : Number(contentLengthText),
+    contentLength: contentLength === undefined ? undefined : Number(contentLength),
     passed: withoutNamed(passed, connection),
   }
 }

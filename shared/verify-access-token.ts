@@ -85,7 +85,7 @@ function requireClaims(payload: unknown, { issuer, audience, now }: Expectations
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
     throw new TokenError('payload')
   const { iss, aud, sub, jti, exp, iat, nbf = 0 } = payload as Record<string, unknown>
-  const nowSeconds = now / 1000
+  const nowSeconds = Math.floor(now / 1000)
   if (iss !== issuer) throw new TokenError('iss')
   // RFC 9068 allows several; ours are for one, and a token that others may use too is theirs to replay.
   if (typeof aud !== 'string' || ![audience].flat().includes(aud)) throw new TokenError('aud')

@@ -50,6 +50,7 @@ class Carriage implements Dispatcher.DispatchHandler {
   private isLate = false
   /** As `performance.now()` has it. */
   private sentAt = 0
+  private isRefused = false
   private isSecondTry = false
   /** Bytes of the answer's body that are still to come, where its head says so. */
   private expectedBytes = Number.NaN
@@ -74,6 +75,7 @@ class Carriage implements Dispatcher.DispatchHandler {
     this.sentAt = performance.now()
     if (body !== null && length !== undefined && !(body instanceof Uint8Array))
       admission.fields.push('content-length', String(length))
+    this.controller = undefined
     dispatcher.dispatch(
       {
         path: admission.decision.target,
@@ -86,9 +88,12 @@ class Carriage implements Dispatcher.DispatchHandler {
     )
   }
 
+  /** Who still waits for a connection is told now: those that have one may keep it for as long as their answers stream. */
   private readonly beLate = (): void => {
     this.isLate = true
-    this.controller?.abort(new Error('no answer before the deadline'))
+    const error = new Error('no answer before the deadline')
+    if (this.controller) this.controller.abort(error)
+    else this.fail(error)
   }
 
   /** The client's connection closed, after the whole answer or before. */
@@ -100,7 +105,7 @@ class Carriage implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller
     if (this.options.response.closed) controller.abort(new Error('the client left'))
-    else if (this.isLate) this.beLate()
+    else if (this.isLate) controller.abort(new Error('refused before'))
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, parsed: ParsedFields): void {
@@ -134,7 +139,8 @@ class Carriage implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    const { request, response, refuse } = this.options
+    const { request, response } = this.options
+    if (this.isRefused) return
     if (response.headersSent) {
       response.destroy()
       return
@@ -145,9 +151,15 @@ class Carriage implements Dispatcher.DispatchHandler {
       this.dispatch()
       return
     }
+    this.fail(error)
+  }
+
+  private fail(error: Error): void {
+    if (this.isRefused) return
+    this.isRefused = true
     clearTimeout(this.deadline)
-    response.off('close', this.stop)
-    refuse(this.failure(error))
+    this.options.response.off('close', this.stop)
+    this.options.refuse(this.failure(error))
   }
 
   private failure(cause: Error): unknown {

@@ -41,6 +41,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     const startedAt = performance.now()
     let requestId: string | undefined
     let origin: string | undefined
+    let hasBody = true
     let admission: Admission | undefined
     let refusedAt: AnsweringRoute | undefined
     let trace: RequestTrace | undefined
@@ -60,7 +61,7 @@ export function createListener(options: ListenerOptions): RequestListener {
       const { status, headers, body } = problemAnswer(problem, requestId as string)
       const fields = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
       // What is left of a body that nobody reads would have to be read for the next request.
-      if (!request.complete && !('connection' in headers)) fields.push('connection', 'close')
+      if (hasBody && !request.complete && !('connection' in headers)) fields.push('connection', 'close')
       response.writeHead(status, [...fields, ...common] as unknown as string[])
       response.end(request.method === 'HEAD' ? undefined : body)
     }
@@ -84,6 +85,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     try {
       const fields = readFields(request.rawHeaders)
       origin = fields.origin
+      hasBody = fields.transferEncoding !== undefined || fields.contentLength !== undefined
       requestId = requestIdFrom(fields.requestId)
       const { traceparent, tracestate } = fields
       trace = beginTrace(beginSpan, { method, requestId, traceparent, tracestate })
@@ -97,6 +99,10 @@ export function createListener(options: ListenerOptions): RequestListener {
         onward: trace.onward,
       })
       const go = (granted: Admission): void => {
+        if (response.closed) {
+          granted.ended(499)
+          return
+        }
         admission = granted
         const dispatcher = upstreams.dispatcherOf(granted.origin)
         carry({

@@ -4,7 +4,10 @@ interface UpstreamsOptions {
   /** Connections kept to each upstream. */
   connections?: number
   connectTimeoutMs?: number
-  /** Below the upstream's own idle time, so that a request never meets a closing socket. */
+  /**
+   * Below the upstream's own idle time, so that a request never meets a closing socket: most servers keep one for 5 s or longer, and one that says
+   * less in its Keep-Alive field is believed.
+   */
   keepAliveMs?: number
   /** The longest silence inside an answer's body. */
   bodyIdleMs?: number
@@ -20,7 +23,7 @@ export interface Upstreams {
 export function createUpstreams({
   connections = 256,
   connectTimeoutMs = 3000,
-  keepAliveMs = 20_000,
+  keepAliveMs = 4000,
   bodyIdleMs = 60_000,
 }: UpstreamsOptions = {}): Upstreams {
   const pools = new Map<string, Pool>()

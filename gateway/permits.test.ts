@@ -1,0 +1,293 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createClock } from '../test/clock.ts'
+import { createMemoryCounter } from './adapters/memory.ts'
+import { createPermits, type Permit } from './permits.ts'
+import type { Take, Taken } from './ports.ts'
+
+const windowSeconds = 60
+
+interface GroundOptions {
+  quota: number
+  largestLease?: number
+  gateways?: number
+}
+
+/**
+ * Gateways on one counter, each on a connection of its own that keeps their order as Redis does. Nothing happens by itself: when a turn of an event
+ * loop ends, when a call reaches the counter and when its answer comes back is for a test to say.
+ */
+function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) {
+  const clock = createClock()
+  const counter = createMemoryCounter({ shared: true, now: clock.now })
+  const given: { gateway: number; key: string; permit: Permit }[] = []
+  let asked = 0
+  const wanted = (key: string) => ({ key, windowSeconds, quota, outage: 'share' }) as const
+
+  const links = Array.from({ length: gateways }, (_, gateway) => {
+    const sent: { takes: readonly Take[]; answer: (taken: Taken[]) => void }[] = []
+    const answers: (() => void)[] = []
+    const turns: (() => void)[] = []
+    const permits = createPermits({
+      counter: { take: (takes) => new Promise((answer) => sent.push({ takes, answer })) },
+      now: clock.now,
+      nextTurn: (run) => turns.push(run),
+      largestLease,
+      replicas: gateways,
+    })
+    return {
+      calls: () => sent.length,
+      async ask(key: string) {
+        asked++
+        const permit = permits.take(wanted(key))
+        if (permit instanceof Promise) permit.then((permit) => given.push({ gateway, key, permit }))
+        else given.push({ gateway, key, permit })
+      },
+      async return(key: string) {
+        const at = given.findIndex((one) => one.gateway === gateway && one.key === key && one.permit.granted)
+        const [returned] = at === -1 ? [] : given.splice(at, 1)
+        if (!returned) return
+        asked--
+        permits.giveBack(wanted(key), returned.permit)
+      },
+      async turn() {
+        turns.shift()?.()
+      },
+      async reach() {
+        const call = sent.shift()
+        if (!call) return
+        const taken = await counter.take(call.takes)
+        answers.push(() => call.answer(taken))
+      },
+      async answer() {
+        answers.shift()?.()
+        await new Promise(setImmediate)
+      },
+      isIdle: () => sent.length + answers.length + turns.length === 0,
+    }
+  })
+
+  return {
+    clock,
+    links,
+    asked: () => asked,
+    grantedOf: (key: string) => given.filter((one) => one.key === key && one.permit.granted).length,
+    refusedOf: (key: string) => given.filter((one) => one.key === key && !one.permit.granted).length,
+    async settle() {
+      while (!links.every((link) => link.isIdle()))
+        for (const link of links) {
+          await link.turn()
+          await link.reach()
+          await link.answer()
+        }
+    },
+  }
+}
+
+type Act = 'ask' | 'return' | 'turn' | 'reach' | 'answer'
+interface Step {
+  gateway: number
+  act: Act
+  key: string
+  /** How often at once, where it is to ask. */
+  times: number
+}
+
+const stepsOf = (gateways: number, acts: readonly Act[]) =>
+  fc.array(
+    fc.record<Step>({
+      gateway: fc.nat({ max: gateways - 1 }),
+      act: fc.constantFrom(...acts),
+      key: fc.constantFrom('a', 'a', 'a', 'b'),
+      times: fc.integer({ min: 1, max: 15 }),
+    }),
+    { minLength: 10, maxLength: 150 },
+  )
+
+async function play({ links }: ReturnType<typeof createGround>, steps: readonly Step[], after = () => {}) {
+  for (const { gateway, act, key, times } of steps) {
+    for (let i = 0; i < (act === 'ask' ? times : 1); i++) await links[gateway]?.[act](key)
+    after()
+  }
+}
+
+const askedIn = (steps: readonly Step[], key: string) =>
+  steps.filter((step) => step.act === 'ask' && step.key === key).reduce((sum, { times }) => sum + times, 0)
+
+/** Asking is most of what happens. */
+const acts: readonly Act[] = ['ask', 'ask', 'turn', 'turn', 'reach', 'answer']
+
+fc.configureGlobal({ numRuns: 500 })
+
+const quotas = fc.integer({ min: 1, max: 200 })
+const largestLeases = fc.integer({ min: 1, max: 20 })
+
+describe('without leases, whatever the order of events', () => {
+  test('each key is granted its quota to the last permit and not one more', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, stepsOf(3, acts), async (quota, steps) => {
+        const ground = createGround({ quota, gateways: 3 })
+        await play(ground, steps)
+        await ground.settle()
+        for (const key of ['a', 'b']) {
+          expect(ground.grantedOf(key)).toBe(Math.min(quota, askedIn(steps, key)))
+          expect(ground.grantedOf(key) + ground.refusedOf(key)).toBe(askedIn(steps, key))
+        }
+      }),
+    )
+  })
+
+  test('what was given back is granted again, and no more than the quota is out at any time', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, stepsOf(2, [...acts, 'return']), async (quota, steps) => {
+        const ground = createGround({ quota, gateways: 2 })
+        await play(ground, steps, () => expect(ground.grantedOf('a')).toBeLessThanOrEqual(quota))
+        await ground.settle()
+        const out = ground.grantedOf('a')
+        for (let i = 0; i < quota + 1; i++) await ground.links[i % 2]?.ask('a')
+        await ground.settle()
+        expect(ground.grantedOf('a')).toBe(quota)
+        expect(out).toBeLessThanOrEqual(quota)
+      }),
+    )
+  })
+})
+
+describe('with leases, whatever the order of events', () => {
+  test('no key is granted more than its quota, and none refused earlier than the others may have in hand', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, largestLeases, stepsOf(3, acts), async (quota, largestLease, steps) => {
+        const ground = createGround({ quota, largestLease, gateways: 3 })
+        await play(ground, steps)
+        await ground.settle()
+        for (const key of ['a', 'b']) {
+          expect(ground.grantedOf(key)).toBeLessThanOrEqual(quota)
+          if (ground.refusedOf(key) > 0)
+            expect(ground.grantedOf(key)).toBeGreaterThanOrEqual(quota - 2 * largestLease)
+        }
+      }),
+    )
+  })
+
+  test('one gateway alone refuses nobody while permits are left', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, largestLeases, stepsOf(1, acts), async (quota, largestLease, steps) => {
+        const ground = createGround({ quota, largestLease })
+        await play(ground, steps)
+        await ground.settle()
+        expect(ground.grantedOf('a')).toBe(Math.min(quota, askedIn(steps, 'a')))
+      }),
+    )
+  })
+
+  // Each permit in hand is one that another gateway refuses too early.
+  test('the hand holds no more than the largest lease, however slowly the counter answers', async () => {
+    const ground = createGround({ quota: 2000, largestLease: 10, gateways: 2 })
+    const [slow, other] = ground.links
+    for (let i = 0; i < 60; i++) {
+      await slow?.ask('a')
+      await ground.settle()
+    }
+    for (let i = 0; i < 20; i++) {
+      await slow?.ask('a')
+      await slow?.turn()
+    }
+    // Asked while nothing was in hand, sent when an answer has filled it.
+    await slow?.ask('a')
+    await slow?.reach()
+    await slow?.answer()
+    await ground.settle()
+    for (let i = 0; i < 2000; i++) await other?.ask('a')
+    await ground.settle()
+    expect(ground.refusedOf('a')).toBeGreaterThan(0)
+    expect(ground.grantedOf('a')).toBeGreaterThanOrEqual(2000 - 10)
+  })
+
+  // Waiters beyond what a lease had brought were refused by the thousand on one hot key, while a thousand keys looked fine.
+  test('a crowd on one hot key gets its whole quota, also while a lease is on its way', async () => {
+    const ground = createGround({ quota: 5000, largestLease: 50 })
+    const [link] = ground.links
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 100; i++) await link?.ask('a')
+      await link?.turn()
+      if (round % 3 === 0) await link?.reach()
+      if (round % 5 === 0) await link?.answer()
+    }
+    await ground.settle()
+    expect(ground.refusedOf('a')).toBe(0)
+    for (let i = 0; i < 4000; i++) await link?.ask('a')
+    await ground.settle()
+    expect(ground.grantedOf('a')).toBe(5000)
+  })
+
+  test('a busy key asks the counter for a few of its requests alone', async () => {
+    const ground = createGround({ quota: 10_000, largestLease: 50 })
+    const [link] = ground.links
+    let calls = 0
+    for (let i = 0; i < 1000; i++) {
+      await link?.ask('a')
+      await link?.turn()
+      calls += link?.calls() ?? 0
+      await link?.reach()
+      await link?.answer()
+    }
+    expect(ground.grantedOf('a')).toBe(1000)
+    expect(calls).toBeLessThan(30)
+  })
+
+  test('permits in hand end with their window', async () => {
+    const ground = createGround({ quota: 100, largestLease: 10 })
+    const [link] = ground.links
+    const spend = async (times: number) => {
+      for (let i = 0; i < times; i++) {
+        await link?.ask('a')
+        await ground.settle()
+      }
+    }
+    await spend(30)
+    ground.clock.advance(windowSeconds)
+    await spend(100)
+    expect(ground.grantedOf('a')).toBe(130)
+    await spend(1)
+    expect(ground.refusedOf('a')).toBe(1)
+  })
+})
+
+test('all that is wanted in one turn is one call, however many keys and requests', async () => {
+  const ground = createGround({ quota: 100, gateways: 1 })
+  const [link] = ground.links
+  for (let i = 0; i < 50; i++) for (const key of ['a', 'b', 'c']) await link?.ask(key)
+  await link?.turn()
+  expect(link?.calls()).toBe(1)
+})
+
+// A try begun in one window and answered in the next would else add one to what the next allows.
+test('what is given back after its window has ended adds nothing to the next', async () => {
+  const ground = createGround({ quota: 2 })
+  const [link] = ground.links
+  await link?.ask('a')
+  await ground.settle()
+  ground.clock.advance(windowSeconds)
+  await link?.ask('a')
+  await link?.ask('a')
+  await ground.settle()
+  await link?.return('a')
+  await link?.ask('a')
+  await ground.settle()
+  expect(ground.refusedOf('a')).toBe(1)
+})
+
+// Somebody who has changed plans and comes with the old token and the new one at once.
+test('two quotas of one key in one turn: each is held against its own', async () => {
+  const clock = createClock()
+  const permits = createPermits({
+    counter: createMemoryCounter({ shared: true, now: clock.now }),
+    now: clock.now,
+    nextTurn: queueMicrotask,
+    largestLease: 0,
+    replicas: 1,
+  })
+  const wanted = (quota: number) => ({ key: 'user', windowSeconds, quota, outage: 'share' }) as const
+  const taken = await Promise.all([10, 1, 10, 1].map((quota) => permits.take(wanted(quota))))
+  expect(taken.map(({ granted }) => granted)).toEqual([true, false, true, false])
+})
