@@ -47,6 +47,9 @@ const longestTarget = 8192
 /** The name in a Host field, or undefined for what is none: a port behind a colon, IPv6 in brackets. */
 const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i
 
+/** Whether a Host field can be read at all. */
+export const isHost = (host: string): boolean => hostPattern.test(host)
+
 /** What holds for a request before and after its decision, on every runtime. */
 export function createAdmission({ decide, concurrency, upstreams, trustedHops, hosts }: AdmissionOptions) {
   const served = hosts && new Set(hosts)

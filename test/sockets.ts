@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, request, type
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { createListener } from '../gateway/adapters/node/listener.ts'
-import { createUpstreams } from '../gateway/adapters/node/upstreams.ts'
+import { createUpstreams, type UpstreamsOptions } from '../gateway/adapters/node/upstreams.ts'
 import { ownPaths } from '../gateway/app.ts'
 import { createCommonFields } from '../gateway/common-fields.ts'
 import { importNodeSigner, importNodeVerifier } from '../shared/node/keys.ts'
@@ -31,15 +31,15 @@ export async function listen(server: NetServer): Promise<number> {
 interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
   /** The port of the demo upstream. */
   upstreamPort: number
-  /** The longest silence inside an upstream's body. */
-  bodyIdleMs?: number
+  /** Of the connections to upstreams. */
+  pools?: UpstreamsOptions
   /** Of the server, in seconds. */
   deadlines?: { headers: number; request: number; check: number }
 }
 
 /** A gateway on a socket of its own, with the real transport to an upstream on another. */
-export async function startGateway({ upstreamPort, bodyIdleMs, deadlines, ...options }: SocketStandOptions) {
-  const upstreams = createUpstreams({ ...(bodyIdleMs && { bodyIdleMs }) })
+export async function startGateway({ upstreamPort, pools, deadlines, ...options }: SocketStandOptions) {
+  const upstreams = createUpstreams(pools)
   const stand = await createStand({
     ...options,
     environment: {

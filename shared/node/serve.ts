@@ -48,7 +48,10 @@ interface ServeOptions extends ServerOptions {
 export function fetchListener(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
 ): RequestListener {
-  return getRequestListener(fetch as (request: Request) => Response | Promise<Response>)
+  // Who asks by HTTP/1.0, as some balancers do for a service's health, need not name a host.
+  return getRequestListener(fetch as (request: Request) => Response | Promise<Response>, {
+    hostname: 'localhost',
+  })
 }
 
 /** What the parser refuses, as a problem. */
@@ -64,8 +67,8 @@ export function createHttpServer({
   commonFields = () => [],
   deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
 }: ServerOptions): Server {
-  /** Sockets with an answer under way, into which nothing else may be written. */
-  const answering = new WeakSet<Socket>()
+  /** The answer under way on a socket, into which nothing else may be written. */
+  const answering = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
     keepAliveTimeout: keepAliveSeconds * 1000,
     headersTimeout: deadlines.headers * 1000,
@@ -103,7 +106,7 @@ export function createHttpServer({
   }
 
   server.on('request', (request, response) => {
-    answering.add(request.socket)
+    answering.set(request.socket, response)
     response.once('close', () => answering.delete(request.socket))
     listener(request, response)
   })
@@ -111,8 +114,13 @@ export function createHttpServer({
     writeProblem(response, new Problem('expectation_failed'))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (!socket.writable || answering.has(socket) || error.code === 'ECONNRESET') socket.destroy()
-    else socket.end(rawProblem(new Problem(parserCodes[error.code ?? ''] ?? 'bad_request')))
+    const response = answering.get(socket)
+    // The rest of its request may be what cannot be read; what came before it was answered, or will not be.
+    const isFree = !response || !(response.headersSent || response.req.complete)
+    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
+    else if (isFree) socket.end(rawProblem(new Problem(parserCodes[error.code ?? ''] ?? 'bad_request')))
+    else if (response.writableEnded) socket.destroySoon()
+    else socket.destroy()
   })
   server.on('connect', (_request, socket) => {
     const problem = new Problem('method_not_allowed', { headers: { allow: '' } })

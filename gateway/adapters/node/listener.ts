@@ -4,7 +4,7 @@ import type { Log } from '../../../shared/log.ts'
 import { requestIdFrom } from '../../../shared/request-id.ts'
 import { type AnsweringRoute, logRequest } from '../../../shared/request-log.ts'
 import { type BeginSpan, beginTrace, type RequestTrace } from '../../../shared/tracing.ts'
-import type { Admission, Admit } from '../../admission.ts'
+import { type Admission, type Admit, isHost } from '../../admission.ts'
 import type { CommonFields } from '../../common-fields.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
 import { logRefusal, toProblem } from '../../refusal.ts'
@@ -34,7 +34,7 @@ export function createListener(options: ListenerOptions): RequestListener {
   return function listener(request: IncomingMessage, response: ServerResponse): void {
     const { url: target = '/', method = 'GET' } = request
     const path = pathOf(target)
-    if (method === 'OPTIONS' || ownPaths.has(path)) {
+    if ((method === 'OPTIONS' || ownPaths.has(path)) && isReadable(request)) {
       answerItself(request, response)
       return
     }
@@ -122,6 +122,11 @@ export function createListener(options: ListenerOptions): RequestListener {
       refuse(error)
     }
   }
+}
+
+/** What a URL can be made of; all else is refused on the way of every other request. */
+function isReadable({ url = '', headers: { host } }: IncomingMessage): boolean {
+  return url.startsWith('/') && (host === undefined || isHost(host))
 }
 
 function pathOf(target: string): string {

@@ -84,17 +84,3 @@ test('a GET with a body is passed on without it, and nothing of it is read as a 
   expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
   expect(statusOf(answer)).toBe(200)
 })
-
-// Two readings of where a message ends are two requests to one of the servers (RFC 9112, section 11.2).
-test.each([
-  ['Content-Length and Transfer-Encoding', 'Content-Length: 4\r\nTransfer-Encoding: chunked'],
-  ['two different Content-Lengths', 'Content-Length: 4\r\nContent-Length: 5'],
-  ['chunked that is not last', 'Transfer-Encoding: chunked, identity'],
-  ['a space before the colon', 'Transfer-Encoding : chunked'],
-  ['a folded line', 'X-Folded: a\r\n b'],
-  ['a bare line feed', 'X-A: a\nX-B: b'],
-])('400 and close: %s', async (_name, headers) => {
-  const answer = await exchange(pair.port, `POST /open HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n0\r\n\r\n`)
-  expect(statusOf(answer)).toBe(400)
-  expect(received).toEqual([])
-})

@@ -193,7 +193,7 @@ describe('an upstream that is cut in the middle of its body', () => {
 
   test('so does one that falls silent', async () => {
     const { upstreamPort } = await startRawUpstream((socket) => socket.write(halves['in chunks']))
-    const { port } = await startGateway({ upstreamPort, bodyIdleMs: 100 })
+    const { port } = await startGateway({ upstreamPort, pools: { bodyIdleMs: 100 } })
     const answer = await ask(port)
     await expect(answer.resume().toArray()).rejects.toThrow()
   })

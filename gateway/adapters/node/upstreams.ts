@@ -1,6 +1,6 @@
 import { type Dispatcher, Pool } from 'undici'
 
-interface UpstreamsOptions {
+export interface UpstreamsOptions {
   /** Connections kept to each upstream. */
   connections?: number
   connectTimeoutMs?: number
