@@ -21,7 +21,7 @@ export const scenarios: Record<string, Scenario> = {
   soak: { ...usual, seconds: 600 },
   // Tabs at once, and guesses a second.
   'refresh-stampede': { ...usual, users: 1000, rate: 50 },
-  'lockout-attack': { ...usual, users: 1000, rate: 4 },
+  'lockout-attack': { ...usual, users: 1000, rate: 2 },
   'redis-killed': usual,
   // A token's life decides how long the old key stays: the shortest there is, and clients that refresh each minute.
   'key-rotation': {

@@ -1,7 +1,8 @@
 import { check } from 'k6'
 import type { RefinedResponse } from 'k6/http'
 import { Counter, Rate } from 'k6/metrics'
-import { codeOf, get, login, refresh, remember, visit } from './frontend.ts'
+import { complain } from './complaints.ts'
+import { get, login, refresh, remember, visit } from './frontend.ts'
 import { drawKind, type Kind } from './mix.ts'
 import { rate, seconds } from './stand.ts'
 import { ownUsers } from './users.ts'
@@ -77,13 +78,4 @@ export function frontend(): Answer {
   serverErrors.add(answer.status === 0 || answer.status >= 500 ? 1 : 0)
   if (answer.status !== 200) complain(kind, answer)
   return answer
-}
-
-let complaints = 0
-
-/** The first few, so that a run that fails says why without drowning it. */
-function complain(kind: string, answer: Answer): void {
-  if (++complaints > 2) return
-  // biome-ignore lint/suspicious/noConsole: it is k6's log
-  console.warn(`${kind} answered ${answer.status} ${codeOf(answer) ?? answer.error}`)
 }

@@ -19,6 +19,21 @@ async function retryAfter(queue: number): Promise<number> {
   return first instanceof Problem ? Number(first.headers['retry-after']) : Number.NaN
 }
 
+describe('a queue', () => {
+  test('is left to those who come back later where it is slow, long before it is full', async () => {
+    const pool = createWorkerPool({ threads: 1, queue: 1000, longestWaitSeconds: 1 })
+    const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
+    await run('hash', task)
+    const tasks = await Promise.allSettled(Array.from({ length: 100 }, () => run('hash', task)))
+    await pool.close()
+    const shed = tasks.filter(({ status }) => status === 'rejected')
+    expect(shed.length).toBeGreaterThan(0)
+    expect(shed.length).toBeLessThan(100)
+    for (const { reason } of shed as PromiseRejectedResult[])
+      expect(reason).toMatchObject({ code: 'overloaded' })
+  })
+})
+
 describe('Retry-After of a task that is shed', () => {
   test('is longer behind a longer queue', async () => {
     expect(await retryAfter(25)).toBeGreaterThan(await retryAfter(1))

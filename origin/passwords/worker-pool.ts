@@ -14,6 +14,11 @@ interface WorkerPoolOptions {
   threads: number
   /** Tasks that may wait for a thread; beyond that they are refused. */
   queue: number
+  /**
+   * Nor may one wait longer than this, as far as those before it tell: somebody who logs in is gone by then, and the gateway at its 30 s;
+   * hashing for who has gone keeps who comes waiting.
+   */
+  longestWaitSeconds?: number
   /** Told of each task; its seconds have the wait for a thread in them. */
   onTask?: (ended: { task: string; seconds: number; shed: boolean }) => void
 }
@@ -26,9 +31,15 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
 /**
  * Threads for what the event loop has no time for: one bcrypt of cost 12 takes most of a second.
  *
- * A flood of logins fills the queue and is shed, instead of being served late and starving everything else.
+ * A flood of logins fills the queue and is shed, instead of being served late and starving everything else. On a machine that is slow, or
+ * busy with something else, a queue is too long before it is full.
  */
-export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPoolOptions) {
+export function createWorkerPool({
+  threads,
+  queue,
+  longestWaitSeconds = 10,
+  onTask = () => {},
+}: WorkerPoolOptions) {
   const pool = new Piscina({ minThreads: 1, maxThreads: threads, maxQueue: queue, idleTimeout: idleMs })
   let mean = { taskSeconds: Number.NaN, readAt: Number.NEGATIVE_INFINITY }
 
@@ -40,8 +51,10 @@ export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPo
     return mean.taskSeconds
   }
 
+  const drainSeconds = () => secondsToDrain({ waiting: pool.queueSize, threads, taskSeconds: taskSeconds() })
+
   function overloaded(cause: unknown): Problem {
-    const seconds = secondsToDrain({ waiting: pool.queueSize, threads, taskSeconds: taskSeconds() })
+    const seconds = drainSeconds()
     return new Problem('overloaded', { cause, headers: { 'retry-after': String(seconds) } })
   }
 
@@ -49,7 +62,7 @@ export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPo
     /**
      * Binds the pool to a module, each export of which takes one argument.
      *
-     * @returns a function that runs an export by its name; it throws Problem `overloaded` where the queue is full
+     * @returns a function that runs an export by its name; it throws Problem `overloaded` where the queue is full or too slow
      */
     from<Module extends Functions>(module: URL) {
       return async function run<Name extends keyof Module & string>(
@@ -57,13 +70,14 @@ export function createWorkerPool({ threads, queue, onTask = () => {} }: WorkerPo
         task: Parameters<Module[Name]>[0],
       ): Promise<ReturnType<Module[Name]>> {
         const startedAt = performance.now()
-        let shed = false
+        let shed = pool.queueSize > 0 && drainSeconds() > longestWaitSeconds
         try {
+          if (shed) throw overloaded('the queue takes too long')
           return await pool.run(task, { filename: module.href, name })
         } catch (cause) {
-          shed = cause instanceof Error && cause.message === queueFull
-          if (shed) throw overloaded(cause)
-          throw cause
+          if (!(cause instanceof Error && cause.message === queueFull)) throw cause
+          shed = true
+          throw overloaded(cause)
         } finally {
           onTask({ task: name, seconds: (performance.now() - startedAt) / 1000, shed })
         }
