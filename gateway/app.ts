@@ -9,6 +9,7 @@ import type { CheckHealth } from './health.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { addSecurityHeaders } from './middleware/security-headers.ts'
+import { type Pages, pageResponse } from './pages.ts'
 import type { createProxy } from './proxy.ts'
 import { logRefusal, toProblem } from './refusal.ts'
 import { readFields } from './request-fields.ts'
@@ -20,21 +21,29 @@ export interface GatewayOptions<Bindings> {
   /** The other end of the socket, as the runtime knows it. */
   peerAddress: (bindings: Bindings) => string | undefined
   corsOrigins: readonly string[]
+  pages: Pages
   metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
   beginSpan?: BeginSpan | undefined
   log: Log
 }
 
-/** What the gateway answers itself, before the policy table. */
+/** What the gateway answers itself, before the policy table; its pages, where it has some, come to these. */
 export const ownPaths: ReadonlySet<string> = new Set(['/live', '/ready', '/health'])
 
-/** The gateway: its own three answers, and for everything else the policy table and the proxy. */
+/** The gateway: its own three answers, its pages, and for everything else the policy table and the proxy. */
 export function createGateway<Bindings extends object>(options: GatewayOptions<Bindings>) {
-  const { admit, forward, checkHealth, peerAddress, metrics, beginSpan, log } = options
+  const { admit, forward, checkHealth, peerAddress, pages, metrics, beginSpan, log } = options
   type Env = RequestLogEnv & { Bindings: Bindings }
   const app = new Hono<Env>()
 
   app.use(requestLog(log, { beginSpan, onAnswered: metrics.requestAnswered }))
+  // Before the fields of all others, as a page has a content security policy of its own.
+  for (const path of pages.keys()) {
+    app.get(path, (c, next) => {
+      const page = pages.get(path)
+      return page ? pageResponse(page, c.req.header('if-none-match')) : next()
+    })
+  }
   app.use(addSecurityHeaders())
   app.use(allowOrigins(options.corsOrigins))
 

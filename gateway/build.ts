@@ -17,6 +17,7 @@ import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { createOriginClient } from './origin-client.ts'
+import type { Pages } from './pages.ts'
 import { createPermits } from './permits.ts'
 import { createPlans } from './plans.ts'
 import type { RouteRow } from './policy.ts'
@@ -53,6 +54,8 @@ export interface GatewayPorts<Bindings> {
   revocationTickMs?: number | null | undefined
   /** Begins a span for each request, where somebody collects them. */
   beginSpan?: BeginSpan | undefined
+  /** What is answered by ourselves under these paths. */
+  pages?: Pages | undefined
   /** Rows that come to those in code. */
   policyFile?: PolicyFile | undefined
 }
@@ -175,6 +178,7 @@ export async function buildGateway<Bindings extends object>(
     metrics,
     beginSpan,
     corsOrigins: config.CORS_ORIGINS,
+    pages: ports.pages ?? new Map(),
     peerAddress: ports.peerAddress,
     log,
   })

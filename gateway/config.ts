@@ -10,6 +10,7 @@ export const gatewayVariables = [
   'GATEWAY_METRICS_PORT',
   'METRICS_HOST',
   'POLICY_FILE',
+  'GATEWAY_PAGES',
   'GATEWAY_REPLICAS',
   'ORIGIN_URL',
   'UPSTREAMS',

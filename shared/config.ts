@@ -76,6 +76,9 @@ export const variables = {
   GATEWAY_PORT: port.default(8080),
   GATEWAY_METRICS_PORT: port.optional(),
   POLICY_FILE: z.string().min(1).optional(),
+  GATEWAY_PAGES: list
+    .pipe(z.array(z.enum(['docs', 'admin', 'none'], { error: 'must be docs, admin, both, or none' })))
+    .optional(),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
   UPSTREAMS: json

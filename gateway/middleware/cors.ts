@@ -2,6 +2,7 @@ import { cors } from 'hono/cors'
 
 /** What a frontend may read of an answer beyond the safelisted headers. */
 export const exposedFields = [
+  'Link',
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',

@@ -6,9 +6,15 @@ import type { OperationContract } from './contract.ts'
 const always: readonly ErrorCode[] = [
   'bad_request',
   'client_address_unknown',
+  'head_timeout',
+  'target_too_long',
+  'expectation_failed',
+  'misdirected_request',
   'rate_limited',
+  'too_many_fields',
   'internal_error',
   'upstream_unreachable',
+  'overloaded',
   'upstream_timeout',
 ]
 

@@ -103,6 +103,27 @@ describe('the API description', () => {
     }
   })
 
+  test('has every code that a caller of the gateway may meet', () => {
+    // Told to services at the origin, to what is no operation, or to nobody.
+    const elsewhere = [
+      'untrusted_caller',
+      'scope_required',
+      'event_conflict',
+      'event_outdated',
+      'method_not_allowed',
+      'client_closed_request',
+      'level_required',
+    ]
+    const described = routes.flatMap(({ method, path }) =>
+      Object.keys(operation(method, path).responses ?? {}).flatMap((status) =>
+        codesOf(method, path, +status),
+      ),
+    )
+    expect(
+      Object.keys(errors).filter((code) => !elsewhere.includes(code) && !described.includes(code)),
+    ).toEqual([])
+  })
+
   test('has the parameters of pages, filters and paths', () => {
     const parameters = operation('GET', '/admin/users/{id}/sessions').parameters as {
       name: string

@@ -13,26 +13,29 @@ export interface UnpackedPackage {
 /**
  * Has apt-get fetch the packages that an installation would need, and unpacks them into the cache instead. That takes no
  * root, and leaves the system as it was, without the service that the package's installation starts.
+ *
+ * @param more packages that it does not need, and we do
  */
-export async function unpackAptPackage(name: string): Promise<UnpackedPackage> {
+export async function unpackAptPackage(name: string, ...more: string[]): Promise<UnpackedPackage> {
   const root = await cachedFolder(name, async (target) => {
     process.stdout.write(`No ${name} found: apt-get fetches it for the tests.\n`)
     const work = join(target, 'apt')
-    await download(name, work)
+    await download([name, ...more], work)
     for (const archive of globSync(join(work, 'archives', '*.deb')))
       await run('dpkg-deb', ['-x', archive, target])
     await rm(work, { recursive: true })
   })
-  const libraries = globSync(join(root, '{usr/,}lib/*-linux-*')).join(delimiter)
+  // PulseAudio keeps its own one folder deeper.
+  const libraries = globSync(join(root, '{usr/,}lib/*-linux-*{,/pulseaudio}')).join(delimiter)
   return { root, env: { ...process.env, LD_LIBRARY_PATH: libraries } }
 }
 
 /** The system's package lists may be missing, or too old for what the archive still has: then we use lists of our own. */
-async function download(name: string, work: string): Promise<void> {
+async function download(names: readonly string[], work: string): Promise<void> {
   await mkdir(join(work, 'archives/partial'), { recursive: true })
   await mkdir(join(work, 'lists/partial'), { recursive: true })
   const inOurFolder = [`Dir::Cache=${work}`, 'Debug::NoLocking=true', 'APT::Sandbox::User=root']
-  const install = ['install', '--download-only', '--yes', '--no-install-recommends', name]
+  const install = ['install', '--download-only', '--yes', '--no-install-recommends', ...names]
   try {
     await aptGet(install, inOurFolder)
   } catch {

@@ -34,7 +34,7 @@ export async function findProgram(wanted: Wanted): Promise<Program> {
   throw new Error(`no way is known to fetch ${name} on ${process.platform}`)
 }
 
-function findOnPath(names: readonly string[]): Program | undefined {
+export function findOnPath(names: readonly string[]): Program | undefined {
   const command = (process.env.PATH ?? '')
     .split(delimiter)
     .flatMap((folder) => names.map((name) => join(folder, name)))

@@ -17,6 +17,7 @@ import { gatewayVariables } from '../../config.ts'
 import { createCounting } from './counting.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 import { createListener } from './listener.ts'
+import { createPages } from './pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 import { createTransport } from './transport.ts'
@@ -43,6 +44,9 @@ const commonFields = createCommonFields(config.CORS_ORIGINS)
 const tracing = await loadTracing('gateway', log)
 const beginSpan = tracing?.beginSpan
 
+const firstPolicyFile = policyFile ? readPolicyFile(policyFile) : undefined
+const pages = createPages(config, firstPolicyFile)
+
 let stopping = false
 /** Of clients; none before the server listens. */
 let connections = async () => 0
@@ -60,7 +64,8 @@ const gateway = await buildGateway<HttpBindings>(config, {
   isStopping: () => stopping,
   revocationStream,
   beginSpan,
-  policyFile: policyFile ? readPolicyFile(policyFile) : undefined,
+  policyFile: firstPolicyFile,
+  pages: pages.byPath,
 })
 
 const registry = new Registry()
@@ -83,13 +88,22 @@ const metricsServer = await serveMetrics({
   log,
 })
 
-const policyReload = policyFile && startPolicyReload({ path: policyFile, apply: gateway.usePolicyFile, log })
+const policyReload =
+  policyFile &&
+  startPolicyReload({
+    path: policyFile,
+    apply(file) {
+      gateway.usePolicyFile(file)
+      pages.describe(file)
+    },
+    log,
+  })
 
 await serveUntilStopped({
   listener: createListener({
     admit: gateway.admit,
     upstreams,
-    ownPaths,
+    ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
     answerItself: fetchListener(gateway.app.fetch),
     commonFields,
     metrics: gateway.metrics,

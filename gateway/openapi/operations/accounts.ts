@@ -43,14 +43,13 @@ export const signingIn: Subject = {
       description: `The answer is the same whether or not the address was free: its owner gets a mail. ${minimum}`,
       body: registerBody(shortestMinimum),
       answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
-      problems: ['overloaded'],
     },
     'POST /auth/email/verify': {
       id: 'verifyEmail',
       summary: 'Verify an address by the mailed link and the password it was registered with',
       body: verifyEmailBody,
       answers: done('The address is verified.'),
-      problems: ['link_invalid', 'overloaded'],
+      problems: ['link_invalid'],
     },
     'POST /auth/login': {
       id: 'login',
@@ -60,7 +59,7 @@ export const signingIn: Subject = {
         'no script reads.',
       body: loginBody,
       answers: tokens,
-      problems: ['invalid_credentials', 'email_unverified', 'overloaded'],
+      problems: ['invalid_credentials', 'email_unverified'],
     },
     'POST /auth/refresh': {
       id: 'refresh',
@@ -87,7 +86,6 @@ export const signingIn: Subject = {
       description: `Ends all other sessions. ${minimum}`,
       body: changePasswordBody(shortestMinimum),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      problems: ['overloaded'],
     },
     'POST /auth/password/forgot': {
       id: 'forgotPassword',
@@ -102,7 +100,7 @@ export const signingIn: Subject = {
       description: `Ends all sessions and unlocks the account. ${minimum}`,
       body: resetPasswordBody(shortestMinimum),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      problems: ['link_invalid', 'overloaded'],
+      problems: ['link_invalid'],
     },
   },
 }

@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import packageJson from '../../../package.json' with { type: 'json' }
+import type { Config } from '../../../shared/config.ts'
+import { describeApi } from '../../openapi/document.ts'
+import type { Page } from '../../pages.ts'
+import { type PolicyFile, parsePolicyFile } from '../../policy-file.ts'
+import { routes } from '../../routes.ts'
+
+type PageName = 'docs' | 'admin'
+
+/** Nothing inline, nothing from elsewhere. */
+const strict = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+]
+
+const policies: Record<PageName, string> = {
+  // Text becomes markup nowhere on the admin page, and the browser is asked to hold it to that.
+  admin: [...strict, "img-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"].join(
+    '; ',
+  ),
+  // Swagger UI's style sheet has its small pictures in itself, as data: URLs.
+  docs: [...strict, "img-src 'self' data:"].join('; '),
+}
+
+const ownFolder = fileURLToPath(new URL('../../pages/', import.meta.url))
+const swaggerFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+
+const mediaTypes: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+
+/**
+ * The pages that this gateway serves: those that are named, or both while it is developed against.
+ *
+ * @param policyFile whose rows the API description has beside those in code
+ */
+export function createPages(
+  { GATEWAY_PAGES: named, NODE_ENV: environment }: Config<'GATEWAY_PAGES' | 'NODE_ENV'>,
+  policyFile: PolicyFile | undefined,
+) {
+  const served = (['docs', 'admin'] as const).filter((name) =>
+    named ? named.includes(name) : environment !== 'production',
+  )
+  const byPath = new Map<string, Page>()
+  for (const name of served) addFiles(byPath, name)
+
+  /** Describes the API anew, as it is with these rows. */
+  function describe(file: PolicyFile | undefined) {
+    if (!served.includes('docs')) return
+    const fileRows = file ? parsePolicyFile(file.text, file.name).map(({ row }) => row) : []
+    const description = describeApi({ rows: routes, fileRows, version: packageJson.version })
+    byPath.set('/openapi.json', descriptionPage(description))
+  }
+  describe(policyFile)
+
+  return { byPath, describe }
+}
+
+/** A page, and all that it loads. */
+function addFiles(pages: Map<string, Page>, name: PageName) {
+  const add = (path: string, file: string, more: Record<string, string> = {}) =>
+    pages.set(path, createPage(readFileSync(file), { 'content-type': mediaTypeOf(file), ...more }))
+
+  for (const file of globSync(['*.{js,css,svg}', `${name}/*.{js,css}`], { cwd: ownFolder }))
+    add(`/pages/${file}`, join(ownFolder, file))
+  add(`/${name}`, join(ownFolder, name, 'index.html'), { 'content-security-policy': policies[name] })
+  if (name === 'docs') {
+    for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js'])
+      add(`/pages/swagger-ui/${file}`, join(swaggerFolder, file))
+  }
+}
+
+/** The API description, for the docs page and for programs. */
+const descriptionPage = (description: object) =>
+  createPage(Buffer.from(JSON.stringify(description)), { 'content-type': 'application/json' })
+
+/** Kept by browsers and asked for again each time, which costs an answer without a body. */
+function createPage(body: Buffer, headers: Record<string, string>): Page {
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
+  return { body: Uint8Array.from(body), headers: { ...headers, etag, 'cache-control': 'no-cache' } }
+}
+
+function mediaTypeOf(file: string): string {
+  const mediaType = mediaTypes[extname(file)]
+  if (!mediaType) throw new Error(`${file} is no file of a page`)
+  return mediaType
+}

@@ -1,0 +1,163 @@
+/** The frame of the administration: who is signed in, which view is shown, and what is said about it. */
+
+import { byId, element } from '../dom.js'
+import { createSession, Refusal } from '../session.js'
+import { inWords } from '../words.js'
+import { showHealth } from './health.js'
+import { showPlan, showPlans } from './plans.js'
+import { showAttempts, showAudit, showLimits } from './trail.js'
+import { showUser } from './user.js'
+import { showUsers } from './users.js'
+
+/**
+ * What a view gets.
+ *
+ * @typedef {object} Page
+ * @property {import('../session.js').Session['call']} call
+ * @property {string} subject what of the section is shown; empty for all of it
+ * @property {URLSearchParams} filters
+ * @property {(text: string) => void} say
+ * @property {(work: () => Promise<void>) => Promise<void>} attempt does it, and words a refusal
+ * @property {AbortSignal} left aborted when another view takes the place
+ */
+
+/** @type {Record<string, (page: Page) => Promise<HTMLElement>>} */
+const views = {
+  users: (page) => (page.subject ? showUser(page) : showUsers(page)),
+  plans: (page) => (page.subject ? showPlan(page) : showPlans(page)),
+  audit: showAudit,
+  attempts: showAttempts,
+  limits: showLimits,
+  health: showHealth,
+}
+
+const door = byId('door')
+const house = byId('house')
+const signIn = /** @type {HTMLFormElement} */ (byId('sign-in'))
+
+const session = createSession({ onEnded: () => openDoor('Your session has ended: sign in again.') })
+
+let leaving = new AbortController()
+
+/** @param {string} [notice] */
+function openDoor(notice = '') {
+  leaving.abort()
+  house.hidden = true
+  door.hidden = false
+  byId('view').replaceChildren()
+  byId('door-notice').textContent = notice
+  const email = signIn.querySelector('input')
+  email?.focus()
+}
+
+function enter() {
+  const { email = '', role = '' } = session.claims() ?? {}
+  byId('self').replaceChildren(element('span', {}, email), ' ', element('span', { class: 'badge' }, role))
+  door.hidden = true
+  house.hidden = false
+  signIn.reset()
+  show()
+}
+
+signIn.addEventListener('submit', async (event) => {
+  event.preventDefault()
+  const fields = new FormData(signIn)
+  const button = signIn.querySelector('button')
+  if (button) button.disabled = true
+  try {
+    await session.signIn(String(fields.get('email')), String(fields.get('password')))
+    enter()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    byId('door-notice').textContent = inWords(error.problem)
+  } finally {
+    if (button) button.disabled = false
+  }
+})
+
+byId('sign-out').addEventListener('click', () =>
+  attempt(async () => {
+    await session.signOut()
+    openDoor()
+  }),
+)
+
+/** @param {string} text */
+function say(text) {
+  byId('refusal').textContent = ''
+  byId('notice').textContent = text
+}
+
+/** @param {unknown} error */
+function refuse(error) {
+  if (!(error instanceof Refusal)) throw error
+  byId('notice').textContent = ''
+  byId('refusal').textContent = inWords(error.problem)
+}
+
+/** @param {() => Promise<void>} work */
+async function attempt(work) {
+  try {
+    await work()
+  } catch (error) {
+    refuse(error)
+  }
+}
+
+/** Shows what the address's fragment names: `#/users/ID?filter=value`. */
+async function show() {
+  const [path = '', query = ''] = location.hash.slice(2).split('?')
+  const [section = '', subject = ''] = path.split('/')
+  const view = Object.hasOwn(views, section) ? views[section] : undefined
+  if (!view) {
+    location.replace('#/users')
+    return
+  }
+  leaving.abort()
+  leaving = new AbortController()
+  const { signal: left } = leaving
+  say('')
+  for (const link of document.querySelectorAll('nav a')) {
+    if (link.getAttribute('href') === `#/${section}`) link.setAttribute('aria-current', 'page')
+    else link.removeAttribute('aria-current')
+  }
+  const filters = new URLSearchParams(query)
+  await attempt(async () => {
+    try {
+      const shown = await view({
+        call: session.call,
+        subject: decodeURIComponent(subject),
+        filters,
+        say,
+        attempt,
+        left,
+      })
+      if (!left.aborted) present(shown)
+    } catch (error) {
+      // What was refused to a view that nobody waits for any more is nobody's concern.
+      if (left.aborted) return
+      byId('view').replaceChildren()
+      throw error
+    }
+  })
+}
+
+/**
+ * Whoever uses a keyboard or listens goes on at the view's title.
+ *
+ * @param {HTMLElement} shown
+ */
+function present(shown) {
+  byId('view').replaceChildren(shown)
+  const title = shown.querySelector('h1')
+  title?.setAttribute('tabindex', '-1')
+  title?.focus()
+  document.title = `${title?.textContent ?? 'Administration'} · Gatehouse`
+}
+
+addEventListener('hashchange', () => {
+  if (!house.hidden && location.hash.startsWith('#/')) show()
+})
+
+if (await session.resume()) enter()
+else openDoor()

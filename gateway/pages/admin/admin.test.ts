@@ -1,0 +1,413 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type BrowserWorld, createBrowserWorld, password } from '../../../test/browser-world.ts'
+import { roomy } from '../../../test/roomy.ts'
+
+/** Enough for whoever works the pages, little enough to be used up. */
+const addressLimit = 60
+
+let world: BrowserWorld
+beforeAll(async () => {
+  world = await createBrowserWorld({ ...roomy, LIMIT_ADDRESS_REQUESTS: `${addressLimit}` })
+})
+afterAll(() => world.close())
+
+afterEach(async () => {
+  await world.closePages()
+  expect(world.faults.splice(0)).toEqual([])
+})
+
+async function signIn(page: Page, email = 'admin@example.com', arrivesAt = 'Users') {
+  await page.getByLabel('Email').fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { level: 1, name: arrivesAt }).waitFor()
+}
+
+async function openUser(page: Page, email: string) {
+  await page.getByRole('link', { name: 'Users' }).click()
+  await page.getByLabel('Address begins with').fill(email)
+  await page.getByRole('button', { name: 'Show' }).click()
+  await page.getByRole('link', { name: email, exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: email }).waitFor()
+}
+
+/** What takes a round through gateway and origin, on a machine that does other things as well. */
+const patient = { timeout: 15_000, interval: 500 }
+
+const notice = (page: Page) => page.getByRole('status').first()
+const refusal = (page: Page) => page.locator('#refusal')
+const rowsOf = (page: Page) => page.locator('tbody tr')
+
+/** An access token of the superadmin, for what goes on elsewhere meanwhile. */
+async function elsewhere(method: string, path: string, body: unknown) {
+  const post = (target: string, init: object) =>
+    fetch(world.url + target, { headers: { 'content-type': 'application/json' }, ...init })
+  const login = await post('/auth/login', {
+    method: 'POST',
+    body: JSON.stringify({ email: 'superadmin@example.com', password }),
+  })
+  const { access_token: token } = (await login.json()) as { access_token: string }
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+  const answer = await fetch(world.url + path, { method, headers, body: JSON.stringify(body) })
+  expect(answer.ok).toBe(true)
+}
+
+/** A change of rights is known at the gateway within a second: looks at a section again until it is as expected. */
+async function lookUntil(page: Page, section: string, seen: ReturnType<Page['locator']>) {
+  await expect
+    .poll(async () => {
+      await page.getByRole('link', { name: 'Health' }).click()
+      await page.getByRole('link', { name: section }).click()
+      return seen.waitFor({ timeout: 1000 }).then(
+        () => 'seen',
+        () => 'not yet',
+      )
+    }, patient)
+    .toBe('seen')
+}
+
+// Each opens browsers and waits for what people wait for.
+describe('the admin page', { timeout: 90_000 }, () => {
+  test('tells who cannot sign in, in words, and lets nobody in', async () => {
+    const page = await world.openPage('/admin')
+    await page.getByLabel('Email').fill('admin@example.com')
+    await page.getByLabel('Password').fill('wrong')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByRole('alert').getByText('The email or the password is wrong.').waitFor()
+    expect(await page.getByRole('navigation').isVisible()).toBe(false)
+  })
+
+  test('locks an account with a reason, unlocks it, gives it a role; the audit log has it all', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await openUser(page, 'user@example.com')
+
+    await page.getByRole('button', { name: 'Lock', exact: true }).click()
+    await page.getByLabel('Reason').fill('asked for by phone')
+    await page.getByRole('dialog').getByRole('button', { name: 'Lock' }).click()
+    await notice(page).getByText('user@example.com is locked.').waitFor()
+    expect(await page.getByText('Locked', { exact: true }).isVisible()).toBe(true)
+    expect(await statusInDatabase('user@example.com')).toBe('disabled')
+
+    await page.getByRole('button', { name: 'Unlock' }).click()
+    await notice(page).getByText('user@example.com is unlocked.').waitFor()
+    expect(await statusInDatabase('user@example.com')).toBe('active')
+
+    await page.getByLabel('Role').selectOption('subscriber')
+    await page.getByRole('button', { name: 'Change role' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Change role' }).click()
+    await notice(page).getByText('user@example.com is subscriber now.').waitFor()
+
+    await page.getByRole('main').getByRole('link', { name: 'Audit log' }).click()
+    await page.getByRole('heading', { name: 'Audit log' }).waitFor()
+    for (const action of ['account.disabled', 'account.enabled', 'account.role_changed'])
+      expect(await rowsOf(page).filter({ hasText: action }).count()).toBe(1)
+    expect(await rowsOf(page).filter({ hasText: 'account.disabled' }).textContent()).toContain(
+      'asked for by phone',
+    )
+  })
+
+  test('a question that is answered by Cancel or Escape changes nothing', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await openUser(page, 'guest@example.com')
+    await page.getByRole('button', { name: 'Lock', exact: true }).click()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('button', { name: 'Lock', exact: true }).click()
+    await page.keyboard.press('Escape')
+    expect(await page.getByRole('dialog').isVisible()).toBe(false)
+    expect(await statusInDatabase('guest@example.com')).toBe('active')
+  })
+
+  test('what reaches beyond the own role is refused in words', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await openUser(page, 'superadmin@example.com')
+    await page.getByRole('button', { name: 'Lock', exact: true }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Lock' }).click()
+    await refusal(page).getByText('This account is at your own level or above it.').waitFor()
+    expect(await statusInDatabase('superadmin@example.com')).toBe('active')
+  })
+
+  test('works by keyboard alone: in, to an account, lock it, and back out', async () => {
+    const page = await world.openPage('/admin')
+    const { keyboard } = page
+    await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'email')
+    await keyboard.type('admin@example.com')
+    await keyboard.press('Tab')
+    await keyboard.type(password)
+    await keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor()
+
+    await tabTo(page, 'email_prefix')
+    await keyboard.type('guest')
+    await keyboard.press('Enter')
+    await expect.poll(() => rowsOf(page).count()).toBe(1)
+    await tabTo(page, 'guest@example.com')
+    await keyboard.press('Enter')
+    await page.getByRole('heading', { level: 1, name: 'guest@example.com' }).waitFor()
+
+    await tabTo(page, 'Lock')
+    await keyboard.press('Enter')
+    await keyboard.type('by keyboard')
+    await keyboard.press('Enter')
+    await notice(page).getByText('guest@example.com is locked.').waitFor()
+    await tabTo(page, 'Unlock')
+    await keyboard.press('Enter')
+    await notice(page).getByText('guest@example.com is unlocked.').waitFor()
+
+    await tabTo(page, 'Sign out')
+    await keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Administration' }).waitFor()
+  })
+
+  test('ends one session of an account, which cannot refresh any more', async () => {
+    const device = await world.openPage('/admin', { userAgent: 'A lost phone' })
+    await signIn(device, 'admin@example.com')
+    const page = await world.openPage('/admin')
+    await signIn(page, 'superadmin@example.com')
+    await openUser(page, 'admin@example.com')
+    await page.getByRole('button', { name: 'End the session of A lost phone' }).click()
+    await notice(page).getByText('The session has ended.').waitFor()
+
+    // Known at every gateway within a second; the next call of the lost phone after that is its last.
+    await expect
+      .poll(async () => {
+        await device.reload()
+        await device.locator('#door, #house').filter({ visible: true }).waitFor()
+        return device.getByLabel('Password').isVisible()
+      }, patient)
+      .toBe(true)
+  })
+
+  test('goes on after a reload without a token in any storage; sign-out ends the session for good', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await page.reload()
+    await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor()
+    const stored = await page.evaluate(() =>
+      JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+    )
+    expect(stored).toBe('[{"gatehouse-signed-in":"1"},{},""]')
+
+    const [session] = await world.sql`
+      select id from sessions where ended_at is null order by created_at desc limit 1`
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Password').waitFor()
+    const [ended] = await world.sql`select ended_at from sessions where id = ${session?.id}`
+    expect(ended?.ended_at).not.toBeNull()
+    await page.reload()
+    await page.getByLabel('Password').waitFor()
+  })
+
+  test('a change of the own rights is taken in without a word: refreshed, and the same request once more', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    const all = await permissionsOf('admin')
+    await elsewhere('PUT', '/admin/roles/admin/permissions', {
+      permissions: all.filter((permission) => permission !== 'subscriptions.manage'),
+    })
+    await lookUntil(page, 'Plans', refusal(page).getByText('You lack a permission: subscriptions.manage.'))
+    await elsewhere('PUT', '/admin/roles/admin/permissions', { permissions: all })
+    await lookUntil(page, 'Plans', page.getByRole('heading', { level: 1, name: 'Plans' }))
+  })
+
+  test('where the cookie is lost one more sign-in is asked for, and from then on none', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    const all = await permissionsOf('admin')
+    const touch = async () => {
+      await elsewhere('PUT', '/admin/roles/admin/permissions', { permissions: all.slice(1) })
+      await elsewhere('PUT', '/admin/roles/admin/permissions', { permissions: all })
+    }
+    await page.context().clearCookies()
+    await touch()
+    await expect
+      .poll(async () => {
+        if (await page.getByRole('navigation').isHidden()) return page.getByRole('alert').textContent()
+        await page.getByRole('link', { name: 'Users' }).click()
+        await page.getByRole('link', { name: 'Plans' }).click()
+        return undefined
+      }, patient)
+      .toBe('Your session has ended: sign in again.')
+
+    // Back to where it ended.
+    await signIn(page, 'admin@example.com', 'Plans')
+    await page.context().clearCookies()
+    const refreshed = page.waitForResponse((answer) => answer.url().endsWith('/auth/refresh'))
+    await touch()
+    await expect
+      .poll(async () => {
+        await page.getByRole('link', { name: 'Users' }).click()
+        await page.getByRole('link', { name: 'Audit log' }).click()
+        return Promise.race([refreshed.then((answer) => answer.status()), sleep(300)])
+      }, patient)
+      .toBe(200)
+    await page.getByRole('heading', { level: 1, name: 'Audit log' }).waitFor()
+  })
+
+  test('turns the pages of a list on and back', async () => {
+    await world.sql`
+      insert into user_accounts (email, password_hash, role_id)
+      select 'reader' || n || '@example.org', 'x', roles.id from generate_series(1, 60) n, roles where name = 'user'`
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    const first = await rowsOf(page).first().textContent()
+    expect(await rowsOf(page).count()).toBe(50)
+    await page.getByRole('button', { name: 'Next' }).click()
+    await page.getByText('Page 2').waitFor()
+    expect(await rowsOf(page).count()).toBe(15)
+    expect(await page.getByRole('button', { name: 'Next' }).isDisabled()).toBe(true)
+    await page.getByRole('button', { name: 'Previous' }).click()
+    await page.getByText('Page 1').waitFor()
+    expect(await rowsOf(page).first().textContent()).toBe(first)
+  })
+
+  test('changes a plan', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await page.getByRole('link', { name: 'Plans' }).click()
+    await page.getByRole('link', { name: 'Starter' }).click()
+    await page.getByLabel('Requests an hour').fill('6000')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await notice(page).getByText('Starter is saved.').waitFor()
+    await page.getByLabel('Events sent to own servers').check()
+    await page.getByRole('button', { name: 'Save features' }).click()
+    await notice(page).getByText('Starter has 7 features now.').waitFor()
+    const [plan] = await world.sql`select api_quota_per_hour from subscription_plans where name = 'starter'`
+    expect(plan?.api_quota_per_hour).toBe(6000)
+  })
+
+  test('shows login attempts, by outcome', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await page.getByRole('link', { name: 'Login attempts' }).click()
+    await page.getByLabel('Outcome').selectOption('failed')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await expect.poll(() => page.url()).toContain('outcome=failed')
+    await expect
+      .poll(() => rowsOf(page).allTextContents())
+      .toEqual([expect.stringContaining('wrong_password')])
+  })
+
+  test('has no fault that a checker of accessibility finds', async () => {
+    const page = await world.openPage('/admin')
+    expect(await violations(page)).toEqual([])
+    await signIn(page)
+    for (const section of ['Users', 'Plans', 'Audit log', 'Login attempts', 'Refused requests', 'Health']) {
+      await page.getByRole('navigation').getByRole('link', { name: section }).click()
+      await page.getByRole('heading', { level: 1, name: section }).waitFor()
+      expect({ section, violations: await violations(page) }).toEqual({ section, violations: [] })
+    }
+    await openUser(page, 'guest@example.com')
+    expect(await violations(page)).toEqual([])
+  })
+
+  test('runs no script that is put into it, and makes no markup of text', async () => {
+    const page = await world.openPage('/admin')
+    const ran = await page.evaluate(() => {
+      const blocked: string[] = []
+      const attempt = (name: string, intrude: () => void) => {
+        try {
+          intrude()
+        } catch {
+          blocked.push(name)
+        }
+      }
+      attempt('script', () => {
+        const script = document.createElement('script')
+        script.textContent = 'globalThis.intruded = true'
+        document.body.append(script)
+      })
+      attempt('markup', () => {
+        document.body.innerHTML = '<p>markup</p>'
+      })
+      return { blocked, intruded: 'intruded' in globalThis }
+    })
+    expect(ran).toEqual({ blocked: ['script', 'markup'], intruded: false })
+    expect(world.faults.splice(0)).toEqual([
+      expect.stringContaining("requires 'TrustedScript'"),
+      expect.stringContaining("requires 'TrustedHTML'"),
+    ])
+  })
+
+  test('says when Redis is gone, and when it is back', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    await page.getByRole('link', { name: 'Health' }).click()
+    await page.getByRole('status').getByText('Well', { exact: true }).waitFor()
+    await world.redis.kill()
+    await page.getByRole('status').getByText('Less well').waitFor()
+    await world.redis.restart()
+    await page.getByRole('status').getByText('Well', { exact: true }).waitFor()
+  })
+
+  // Last, as it uses up what the others need.
+  test('shows which requests a limit refused, once the gateway has told', async () => {
+    const page = await world.openPage('/admin')
+    await signIn(page)
+    for (let i = 0; i <= addressLimit; i++) await fetch(`${world.url}/v1/plans`)
+    await expect
+      .poll(
+        async () => {
+          await page.getByRole('link', { name: 'Users' }).click()
+          await page.getByRole('link', { name: 'Refused requests' }).click()
+          await page.getByRole('heading', { level: 1, name: 'Refused requests' }).waitFor()
+          return (await rowsOf(page).allTextContents()).join()
+        },
+        { timeout: 40_000, interval: 1000 },
+      )
+      .toContain('GET /v1/plans')
+    // Signing out is a request of the used-up kind; the account's own token ends the session all the same.
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Email').fill('admin@example.com')
+    await page.getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText(/Too many requests: try again in \d+ minutes/).waitFor()
+  })
+})
+
+async function statusInDatabase(email: string): Promise<string> {
+  const [row] = await world.sql<[{ status: string }]>`select status from user_accounts where email = ${email}`
+  return row.status
+}
+
+async function permissionsOf(role: string): Promise<string[]> {
+  const rows = await world.sql<{ name: string }[]>`
+    select permission.name from role_permissions
+    join roles role on role.id = role_permissions.role_id
+    join permissions permission on permission.id = role_permissions.permission_id
+    where role.name = ${role} order by permission.name`
+  return rows.map(({ name }) => name)
+}
+
+/** Presses Tab until the focus is on the control of this name or with this text; a control that no Tab reaches fails. */
+async function tabTo(page: Page, target: string) {
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press('Tab')
+    const focused = await page.evaluate(() => {
+      const { activeElement: at } = document
+      return [at?.getAttribute('name'), at?.textContent?.trim()]
+    })
+    if (focused.includes(target)) return
+  }
+  throw new Error(`no Tab leads to ${target}`)
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe-core finds, by WCAG 2.2 AA and its own good practice. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
+    }
+    const found = await axe.run()
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+  })
+}

@@ -1,0 +1,164 @@
+/** Lists by pages: a form of filters, a table, and the way on, by the Link header of each answer (RFC 8288). */
+
+import { element, fieldsOf } from '../dom.js'
+
+/** @import { Page } from './admin.js' */
+
+/**
+ * @template Item
+ * @typedef {object} Column
+ * @property {string} title
+ * @property {(item: Item) => Node | string | number | null} cell
+ * @property {boolean} [isNumber]
+ */
+
+/**
+ * @template Item
+ * @param {object} options
+ * @param {Page['call']} options.call
+ * @param {Page['attempt']} options.attempt
+ * @param {string} options.url of the first page
+ * @param {string} options.caption
+ * @param {readonly Column<Item>[]} options.columns
+ * @param {string} options.empty what is said of a list without an item
+ * @returns {Promise<HTMLElement>} the list with its first page
+ */
+export async function createList({ call, attempt, url, caption, columns, empty }) {
+  const body = element('tbody')
+  const place = element('span')
+  const back = element(
+    'button',
+    { type: 'button', class: 'small', click: () => attempt(turnBack) },
+    'Previous',
+  )
+  const on = element('button', { type: 'button', class: 'small', click: () => attempt(turnOn) }, 'Next')
+  const nothing = element('p', { class: 'empty' }, empty)
+  const pager = element('div', { class: 'pager' }, place, back, on)
+  const heads = columns.map(({ title, isNumber }) =>
+    element('th', { scope: 'col', class: isNumber ? 'number' : undefined }, title),
+  )
+  const table = element(
+    'table',
+    {},
+    element('caption', {}, caption),
+    element('thead', {}, element('tr', {}, ...heads)),
+    body,
+  )
+
+  /** The pages up to the one that is shown. */
+  const pages = [url]
+  /** @type {string | undefined} */
+  let next
+
+  /** @param {string} pageUrl */
+  async function load(pageUrl) {
+    const answer = await call(pageUrl)
+    const { items } = /** @type {{ items: Item[] }} */ (await answer.json())
+    next = nextLink(answer.headers.get('link'))
+    body.replaceChildren(...items.map(row))
+    table.hidden = items.length === 0
+    nothing.hidden = items.length > 0
+  }
+
+  function tellPlace() {
+    pager.hidden = pages.length === 1 && next === undefined
+    place.textContent = `Page ${pages.length}`
+    back.disabled = pages.length === 1
+    on.disabled = next === undefined
+  }
+
+  async function turnOn() {
+    if (next === undefined) return
+    const turned = next
+    await load(turned)
+    pages.push(turned)
+    tellPlace()
+  }
+
+  async function turnBack() {
+    const turned = pages.at(-2)
+    if (turned === undefined) return
+    await load(turned)
+    pages.pop()
+    tellPlace()
+  }
+
+  /** @param {Item} item */
+  const row = (item) =>
+    element(
+      'tr',
+      {},
+      ...columns.map(({ cell, isNumber }) =>
+        element('td', { class: isNumber ? 'number' : undefined }, cell(item)),
+      ),
+    )
+
+  await load(url)
+  tellPlace()
+  return element('div', { class: 'card' }, element('div', { class: 'table' }, table, nothing), pager)
+}
+
+/** @param {string | null} field */
+function nextLink(field) {
+  return field?.match(/<([^>]+)>;\s*rel="next"/)?.[1]
+}
+
+/**
+ * A form whose fields become the address's filters, so that a filtered list can be kept, sent and gone back to.
+ *
+ * @param {string} section
+ * @param {URLSearchParams} filters
+ * @param {...HTMLElement} fields labels with a named control
+ */
+export function createFilters(section, filters, ...fields) {
+  const form = element(
+    'form',
+    { class: 'row', role: 'search' },
+    ...fields,
+    element('button', { class: 'primary' }, 'Show'),
+  )
+  for (const control of form.querySelectorAll('input, select')) {
+    const named = /** @type {HTMLInputElement | HTMLSelectElement} */ (control)
+    named.value = filters.get(named.name) ?? ''
+  }
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const query = new URLSearchParams(fieldsOf(form)).toString()
+    location.hash = query ? `#/${section}?${query}` : `#/${section}`
+  })
+  return form
+}
+
+/**
+ * @param {string} label
+ * @param {string} name
+ * @param {readonly (readonly [value: string, text: string])[]} options
+ */
+export function choice(label, name, options) {
+  return element(
+    'label',
+    {},
+    label,
+    element('select', { name }, ...options.map(([value, text]) => element('option', { value }, text))),
+  )
+}
+
+/**
+ * @param {string} label
+ * @param {string} name
+ * @param {string} [type]
+ */
+export function text(label, name, type = 'text') {
+  return element(
+    'label',
+    { class: 'wide' },
+    label,
+    element('input', { name, type, autocomplete: 'off', spellcheck: 'false' }),
+  )
+}
+
+/**
+ * @param {string} path
+ * @param {URLSearchParams} filters
+ */
+export const withQuery = (path, filters) => (filters.size > 0 ? `${path}?${filters}` : path)

@@ -1,0 +1,136 @@
+import { element, fieldsOf } from '../dom.js'
+import { createList } from './list.js'
+
+/** @import { Page } from './admin.js' */
+/** @import { AdminPlanAnswer, FeatureItem, ListAnswer } from '../../../shared/contract.ts' */
+
+const count = new Intl.NumberFormat()
+
+/** @param {AdminPlanAnswer} plan */
+function price({ price_cents_per_month: cents, currency }) {
+  return new Intl.NumberFormat(undefined, { style: 'currency', currency }).format(cents / 100)
+}
+
+/** @param {Page} page */
+export async function showPlans({ call, attempt }) {
+  return element(
+    'div',
+    { class: 'stack' },
+    element('h1', {}, 'Plans'),
+    await createList({
+      call,
+      attempt,
+      url: '/admin/plans',
+      caption: 'Plans, from the cheapest up',
+      empty: 'There is no plan.',
+      columns: [
+        {
+          title: 'Plan',
+          cell: (/** @type {AdminPlanAnswer} */ { name, title }) =>
+            element('a', { href: `#/plans/${name}` }, title),
+        },
+        { title: 'Price a month', cell: price, isNumber: true },
+        { title: 'Requests an hour', cell: (plan) => count.format(plan.api_quota_per_hour), isNumber: true },
+        { title: 'Features', cell: ({ features }) => features.length, isNumber: true },
+      ],
+    }),
+  )
+}
+
+/** One plan, to be changed. @param {Page} page */
+export async function showPlan({ call, attempt, say, subject }) {
+  const [plans, features] = await Promise.all([
+    call('/admin/plans?limit=200').then(
+      (answer) => /** @type {Promise<ListAnswer<AdminPlanAnswer>>} */ (answer.json()),
+    ),
+    call('/admin/features?limit=200').then(
+      (answer) => /** @type {Promise<ListAnswer<FeatureItem>>} */ (answer.json()),
+    ),
+  ])
+  const plan = plans.items.find(({ name }) => name === subject)
+  if (!plan) return element('div', { class: 'stack' }, element('h1', {}, 'There is no such plan'))
+  const path = `/admin/plans/${encodeURIComponent(plan.name)}`
+
+  const terms = termsForm(plan)
+  terms.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const { title, price_cents_per_month: cents, api_quota_per_hour: quota } = fieldsOf(terms)
+    attempt(async () => {
+      const body = { title, price_cents_per_month: Number(cents), api_quota_per_hour: Number(quota) }
+      await call(path, { method: 'PATCH', body })
+      say(`${title} is saved.`)
+    })
+  })
+
+  const choices = featuresForm(plan, features.items)
+  choices.addEventListener('submit', (event) => {
+    event.preventDefault()
+    const chosen = new FormData(choices).getAll('feature')
+    attempt(async () => {
+      await call(`${path}/features`, { method: 'PUT', body: { features: chosen } })
+      say(`${plan.title} has ${chosen.length} features now.`)
+    })
+  })
+
+  return element('div', { class: 'stack' }, element('h1', {}, plan.title), terms, choices)
+}
+
+/** @param {AdminPlanAnswer} plan */
+function termsForm(plan) {
+  /** @param {string} label @param {Record<string, string | number | boolean>} attributes */
+  const field = (label, attributes) =>
+    element('label', {}, label, element('input', { required: true, ...attributes }))
+  return element(
+    'form',
+    { class: 'card form' },
+    element(
+      'div',
+      { class: 'row' },
+      field('Title', { name: 'title', value: plan.title, maxlength: 80 }),
+      field(`Price a month, in hundredths of ${plan.currency}`, {
+        name: 'price_cents_per_month',
+        type: 'number',
+        min: 0,
+        value: plan.price_cents_per_month,
+      }),
+      field('Requests an hour', {
+        name: 'api_quota_per_hour',
+        type: 'number',
+        min: 1,
+        value: plan.api_quota_per_hour,
+      }),
+      element('button', { class: 'primary' }, 'Save'),
+    ),
+  )
+}
+
+/** @param {AdminPlanAnswer} plan @param {FeatureItem[]} features */
+function featuresForm(plan, features) {
+  return element(
+    'form',
+    { class: 'card form' },
+    element(
+      'fieldset',
+      {},
+      element('legend', {}, 'Features; a change reaches every subscriber at once'),
+      element(
+        'div',
+        { class: 'choices' },
+        ...features.map(({ name, description }) =>
+          element(
+            'label',
+            { title: name },
+            element('input', {
+              type: 'checkbox',
+              name: 'feature',
+              value: name,
+              checked: plan.features.includes(name),
+            }),
+            description,
+          ),
+        ),
+      ),
+    ),
+    element('div', {}, element('button', { class: 'primary' }, 'Save features')),
+  )
+}

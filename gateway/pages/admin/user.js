@@ -1,0 +1,210 @@
+import { badge, element, moment } from '../dom.js'
+import { ask } from './ask.js'
+import { createList } from './list.js'
+import { statusOf } from './users.js'
+
+/** @import { Page } from './admin.js' */
+/** @import { ListAnswer, RoleAnswer, SessionItem, UserAnswer } from '../../../shared/contract.ts' */
+
+/** One account: what it is, what can be done with it, and where it is signed in. @param {Page} page */
+export async function showUser({ call, attempt, say, subject, left }) {
+  const path = `/admin/users/${encodeURIComponent(subject)}`
+  const view = element('div', { class: 'stack' })
+
+  /** @param {string} [done] */
+  async function load(done = '') {
+    const [user, roles] = await Promise.all([
+      call(path).then((answer) => /** @type {Promise<UserAnswer>} */ (answer.json())),
+      call('/admin/roles?limit=200').then(
+        (answer) => /** @type {Promise<ListAnswer<RoleAnswer>>} */ (answer.json()),
+      ),
+    ])
+    const sessions = await createList({
+      call,
+      attempt,
+      url: `${path}/sessions`,
+      caption: 'Live sessions, the newest first',
+      empty: 'Signed in nowhere.',
+      columns: [
+        { title: 'Device', cell: (/** @type {SessionItem} */ { user_agent: device }) => device ?? 'unknown' },
+        { title: 'Address', cell: ({ ip }) => ip ?? '–' },
+        { title: 'Since', cell: ({ created_at: at }) => moment(at) },
+        { title: 'Last used', cell: ({ last_used_at: at }) => moment(at) },
+        { title: '', cell: endButton },
+      ],
+    })
+    if (left.aborted) return
+    view.replaceChildren(
+      heading(user),
+      element('section', { class: 'card', 'aria-label': 'Account' }, facts(user), actions(user, roles.items)),
+      element(
+        'div',
+        { class: 'row between' },
+        element('h2', {}, 'Sessions'),
+        element(
+          'button',
+          { type: 'button', class: 'small grave', click: () => change(endAll(user)) },
+          'End all sessions',
+        ),
+      ),
+      sessions,
+    )
+    if (done) say(done)
+  }
+
+  /**
+   * Asks where there is something to ask, does it, and shows the account as it is now.
+   *
+   * @param {Change} change
+   */
+  function change({ question, method, to, body, done }) {
+    return attempt(async () => {
+      const answered = question ? await ask(question) : { reason: '' }
+      if (!answered) return
+      const reason = question?.withReason && answered.reason ? { reason: answered.reason } : {}
+      await call(to, { method, ...(body && { body: { ...body, ...reason } }) })
+      await load(done)
+    })
+  }
+
+  /**
+   * @typedef {object} Change
+   * @property {Parameters<typeof ask>[0]} [question]
+   * @property {string} method
+   * @property {string} to
+   * @property {object} [body]
+   * @property {string} done
+   */
+
+  /** @param {UserAnswer} user @returns {Change} */
+  const lock = ({ email }) => ({
+    question: {
+      title: `Lock ${email}?`,
+      text: 'All sessions end at once, and nobody logs in until it is unlocked.',
+      yes: 'Lock',
+      withReason: true,
+    },
+    method: 'POST',
+    to: `${path}/lock`,
+    body: {},
+    done: `${email} is locked.`,
+  })
+
+  /** @param {UserAnswer} user @returns {Change} */
+  const unlock = ({ email }) => ({ method: 'POST', to: `${path}/unlock`, done: `${email} is unlocked.` })
+
+  /** @param {UserAnswer} user @param {string} role @returns {Change} */
+  const giveRole = ({ email, role: before }, role) => ({
+    question: {
+      title: `Make ${email} ${role}?`,
+      text: `The role is ${before} now. What the account may do changes at once, in every open session.`,
+      yes: 'Change role',
+    },
+    method: 'PUT',
+    to: `${path}/role`,
+    body: { role },
+    done: `${email} is ${role} now.`,
+  })
+
+  /** @param {UserAnswer} user @returns {Change} */
+  const endAll = ({ email }) => ({
+    question: {
+      title: `End all sessions of ${email}?`,
+      text: 'Each device has to log in again.',
+      yes: 'End sessions',
+    },
+    method: 'DELETE',
+    to: `${path}/sessions`,
+    done: 'All sessions have ended.',
+  })
+
+  /** @param {SessionItem} session */
+  function endButton({ id, user_agent: device }) {
+    const end = { method: 'DELETE', to: `${path}/sessions/${id}`, done: 'The session has ended.' }
+    const label = `End the session of ${device ?? 'an unknown device'}`
+    return element(
+      'button',
+      { type: 'button', class: 'small', 'aria-label': label, click: () => change(end) },
+      'End',
+    )
+  }
+
+  /** @param {UserAnswer} user @param {RoleAnswer[]} roles */
+  function actions(user, roles) {
+    const byLevel = roles.toSorted((one, other) => one.level - other.level)
+    const select = element(
+      'select',
+      { name: 'role' },
+      ...byLevel.map(({ name }) => element('option', { value: name, selected: name === user.role }, name)),
+    )
+    const form = element(
+      'form',
+      { class: 'row' },
+      element('label', {}, 'Role', select),
+      element('button', {}, 'Change role'),
+    )
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      change(giveRole(user, select.value))
+    })
+    const isLocked = user.status === 'disabled' || user.locked_until !== null
+    return element(
+      'div',
+      { class: 'actions row between' },
+      form,
+      element(
+        'div',
+        { class: 'row' },
+        isLocked
+          ? element(
+              'button',
+              { type: 'button', class: 'primary', click: () => change(unlock(user)) },
+              'Unlock',
+            )
+          : null,
+        user.status === 'active'
+          ? element('button', { type: 'button', class: 'grave', click: () => change(lock(user)) }, 'Lock')
+          : null,
+      ),
+    )
+  }
+
+  await load()
+  return view
+}
+
+/** @param {UserAnswer} user */
+function heading({ id, email }) {
+  return element(
+    'div',
+    { class: 'row between' },
+    element('div', {}, element('h1', {}, email), element('code', { class: 'quiet' }, id)),
+    element(
+      'span',
+      { class: 'row' },
+      element('a', { href: `#/audit?user_id=${id}` }, 'Audit log'),
+      element('a', { href: `#/attempts?user_id=${id}` }, 'Login attempts'),
+    ),
+  )
+}
+
+/** @param {UserAnswer} user */
+function facts(user) {
+  /** @type {[string, Node | string][]} */
+  const pairs = [
+    ['Status', statusOf(user)],
+    ['Name', user.display_name ?? '–'],
+    ['Role', `${user.role} (level ${user.level})`],
+    ['Plan', user.plan],
+    ['Since', moment(user.created_at)],
+  ]
+  if (user.locked_until) {
+    const until = element('span', {}, badge('failed logins', 'warn'), ' until ', moment(user.locked_until))
+    pairs.splice(1, 0, ['Strangers locked out', until])
+  }
+  return element(
+    'dl',
+    { class: 'facts' },
+    ...pairs.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
+  )
+}

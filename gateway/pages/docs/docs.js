@@ -1,0 +1,126 @@
+/** The API description to read and to try: Swagger UI, with whoever is signed in here as the caller. */
+
+import { byId, element } from '../dom.js'
+import { createSession, Refusal } from '../session.js'
+import { inWords } from '../words.js'
+
+/**
+ * As much of Swagger UI as is used here.
+ *
+ * @typedef {{ preauthorizeApiKey: (scheme: string, token: string) => void, authActions: { logout: (schemes: string[]) => void } }} SwaggerUi
+ * @typedef {{ url: string, status: number, headers: Record<string, string>, text: string }} Answer
+ */
+
+/** The security scheme of the description. */
+const scheme = 'accessToken'
+
+const form = /** @type {HTMLFormElement} */ (byId('sign-in'))
+const notice = byId('notice')
+const session = createSession({
+  onEnded: () => {
+    notice.textContent = 'Your session has ended: sign in again.'
+    showCaller()
+  },
+})
+
+const night = matchMedia('(prefers-color-scheme: dark)')
+const followNight = () => document.documentElement.classList.toggle('dark-mode', night.matches)
+night.addEventListener('change', followNight)
+followNight()
+
+const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => SwaggerUi }} */ (
+  /** @type {unknown} */ (globalThis)
+)
+
+/** The description says where it stands, so that nothing outside is asked about it. */
+const ui = SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#reference',
+  deepLinking: true,
+  docExpansion: 'list',
+  defaultModelsExpandDepth: -1,
+  displayRequestDuration: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+  onComplete: start,
+  responseInterceptor: hear,
+})
+
+async function start() {
+  await session.resume()
+  showCaller()
+}
+
+let isAuthorized = false
+
+/** @param {string} token */
+function authorize(token) {
+  ui.preauthorizeApiKey(scheme, token)
+  isAuthorized = true
+}
+
+/** Calls go out as whoever is signed in; the lock beside each operation shows it, and takes any other token. */
+function showCaller() {
+  const token = session.accessToken()
+  const { email = '', role = '' } = session.claims() ?? {}
+  if (token !== undefined) authorize(token)
+  else if (isAuthorized) {
+    ui.authActions.logout([scheme])
+    isAuthorized = false
+  }
+  byId('self').replaceChildren(element('span', {}, email), ' ', element('span', { class: 'badge' }, role))
+  byId('signed-in').hidden = token === undefined
+  form.hidden = token !== undefined
+}
+
+/** @param {() => Promise<void>} work */
+async function attempt(work) {
+  notice.classList.remove('refused')
+  notice.textContent = ''
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    notice.classList.add('refused')
+    notice.textContent = inWords(error.problem)
+  }
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault()
+  const fields = new FormData(form)
+  attempt(async () => {
+    await session.signIn(String(fields.get('email')), String(fields.get('password')))
+    form.reset()
+    showCaller()
+  })
+})
+
+byId('sign-out').addEventListener('click', () =>
+  attempt(async () => {
+    await session.signOut()
+    showCaller()
+  }),
+)
+
+/**
+ * What was tried here has consequences here: a login makes its caller the one of the next call, and a stale token is renewed.
+ *
+ * @param {Answer} answer
+ */
+async function hear(answer) {
+  const { pathname } = new URL(answer.url, location.href)
+  if (answer.status === 200 && /^\/auth\/(login|refresh)$/.test(pathname))
+    authorize(JSON.parse(answer.text).access_token)
+  if (answer.status === 401 && session.accessToken() !== undefined && isStale(answer.text)) {
+    await attempt(async () => {
+      await session.renew()
+      showCaller()
+      notice.textContent = 'The token was no longer good and has been renewed: send the request again.'
+    })
+  }
+  return answer
+}
+
+/** @param {string} text */
+const isStale = (text) => /"code":"(claims_stale|invalid_token)"/.test(text)

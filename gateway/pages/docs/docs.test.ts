@@ -1,0 +1,127 @@
+import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type BrowserWorld, createBrowserWorld, password } from '../../../test/browser-world.ts'
+import { roomy } from '../../../test/roomy.ts'
+import { routes } from '../../routes.ts'
+
+let world: BrowserWorld
+beforeAll(async () => {
+  world = await createBrowserWorld(roomy)
+})
+afterAll(() => world.close())
+
+afterEach(async () => {
+  await world.closePages()
+  expect(world.faults.splice(0)).toEqual([])
+})
+
+const operation = (page: Page, id: string) => page.locator(`.opblock[id$="-${id}"]`)
+
+async function openDocs(): Promise<Page> {
+  const page = await world.openPage('/docs')
+  await operation(page, 'readMe').waitFor()
+  return page
+}
+
+async function signIn(page: Page, email: string) {
+  const header = page.getByRole('banner')
+  await header.getByLabel('Email').fill(email)
+  await header.getByLabel('Password').fill(password)
+  await header.getByRole('button', { name: 'Sign in' }).click()
+  await header.getByText(email).waitFor()
+}
+
+/** Opens an operation and tries it. */
+async function tryOut(page: Page, id: string, body?: string) {
+  const block = operation(page, id)
+  await block.locator('.opblock-summary-control').click()
+  await block.getByRole('button', { name: 'Try it out' }).click()
+  if (body !== undefined) await block.locator('textarea').fill(body)
+  await execute(page, id)
+}
+
+async function execute(page: Page, id: string) {
+  await operation(page, id).getByRole('button', { name: 'Execute' }).click()
+}
+
+const answer = (page: Page, id: string) => operation(page, id).locator('.live-responses-table')
+
+describe('the docs page', { timeout: 90_000 }, () => {
+  test('shows each row of the policy table, and what the gateway answers itself', async () => {
+    const page = await openDocs()
+    const own = ['/live', '/ready', '/health']
+    const shown = await page.locator('.opblock-summary-path').allTextContents()
+    const paths = shown.map((path) => path.replaceAll('\u200b', ''))
+    expect(paths.sort()).toEqual([...routes.map(({ path }) => path), ...own].sort())
+  })
+
+  test('calls as whoever signs in on it, and as nobody after sign-out', async () => {
+    const page = await openDocs()
+    await signIn(page, 'subscriber@example.com')
+
+    await tryOut(page, 'readMe')
+    await answer(page, 'readMe').getByText('"subscriber@example.com"').waitFor()
+
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('banner').getByRole('button', { name: 'Sign in' }).waitFor()
+    await execute(page, 'readMe')
+    await answer(page, 'readMe').getByText('"token_missing"').waitFor()
+  })
+
+  test('takes the token of a login that is tried on it', async () => {
+    const page = await openDocs()
+    await tryOut(page, 'login', JSON.stringify({ email: 'guest@example.com', password }))
+    await answer(page, 'login').getByText('"access_token"').waitFor()
+    await tryOut(page, 'readMe')
+    await answer(page, 'readMe').getByText('"guest@example.com"').waitFor()
+  })
+
+  test('renews a token that is no longer good, and says so', async () => {
+    const page = await openDocs()
+    await signIn(page, 'user@example.com')
+    await tryOut(page, 'readMe')
+    await answer(page, 'readMe').getByText('"user@example.com"').waitFor()
+
+    await changeFreePlan()
+    await expect
+      .poll(
+        async () => {
+          await execute(page, 'readMe')
+          return page.locator('#notice').textContent()
+        },
+        { timeout: 15_000, interval: 500 },
+      )
+      .toContain('has been renewed')
+    await execute(page, 'readMe')
+    await answer(page, 'readMe').getByText('"user@example.com"').waitFor()
+  })
+
+  test('runs no script that is put into it', async () => {
+    const page = await openDocs()
+    const intruded = await page.evaluate(() => {
+      const script = document.createElement('script')
+      script.textContent = 'globalThis.intruded = true'
+      document.body.append(script)
+      return 'intruded' in globalThis
+    })
+    expect(intruded).toBe(false)
+    expect(world.faults.splice(0)).toEqual([expect.stringContaining('Content Security Policy')])
+  })
+})
+
+/** Makes the tokens of everybody on Free stale, as an admin elsewhere does. */
+async function changeFreePlan() {
+  const json = { 'content-type': 'application/json' }
+  const login = await fetch(`${world.url}/auth/login`, {
+    method: 'POST',
+    headers: json,
+    body: JSON.stringify({ email: 'admin@example.com', password }),
+  })
+  const { access_token: token } = (await login.json()) as { access_token: string }
+  const changed = await fetch(`${world.url}/admin/plans/free`, {
+    method: 'PATCH',
+    headers: { ...json, authorization: `Bearer ${token}` },
+    body: JSON.stringify({ api_quota_per_hour: 1100 }),
+  })
+  expect(changed.status).toBe(200)
+}

@@ -1,0 +1,240 @@
+/**
+ * Somebody signed in, as a browser has them: the access token in this module's memory alone, the refresh token in a cookie that no
+ * script reads.
+ */
+
+/**
+ * A refusal as the gateway words it (RFC 9457), and the members of codes that we show.
+ *
+ * @typedef {object} Problem
+ * @property {string} code
+ * @property {string} title
+ * @property {number} status
+ * @property {string} [request_id]
+ * @property {string} [reason]
+ * @property {number} [required_level]
+ * @property {string} [required_feature]
+ * @property {string | null} [minimum_plan]
+ * @property {{ all?: string[], any?: string[] }} [required_permissions]
+ * @property {{ pointer?: string, parameter?: string, detail: string }[]} [errors]
+ * @property {number} [retryAfterSeconds] from the answer's head
+ */
+
+/** What a token says of its bearer. @typedef {{ sid: string, sub: string, email: string, role: string, level: number, permissions: string[] }} Claims */
+
+export class Refusal extends Error {
+  /** @param {Problem} problem */
+  constructor(problem) {
+    super(problem.code)
+    this.name = 'Refusal'
+    this.problem = problem
+  }
+}
+
+/** Says that there may be a session to go on with; the session itself is in the cookie. */
+const hint = 'gatehouse-signed-in'
+
+/** A token that is not good any more, though its session may be: one refresh, then the same request once more. */
+const refreshable = new Set(['claims_stale', 'invalid_token'])
+
+/** No cookie arrived, or not one that this page may use. */
+const cookieless = new Set(['validation_failed', 'origin_not_allowed'])
+
+/**
+ * @param {object} options
+ * @param {() => void} options.onEnded told when a session that was there is over
+ */
+export function createSession({ onEnded }) {
+  /** @type {string | undefined} */
+  let accessToken
+  /**
+   * Only where cookies do not work here, as on a page without TLS in some browsers: then it is held like the access token.
+   *
+   * @type {string | undefined}
+   */
+  let refreshToken
+  /** @type {'cookie' | 'body'} */
+  let delivery = 'cookie'
+  /** @type {Promise<void> | undefined} */
+  let refreshing
+
+  /** @param {{ access_token: string, refresh_token?: string }} tokens */
+  function keep(tokens) {
+    accessToken = tokens.access_token
+    refreshToken = tokens.refresh_token
+    localStorage.setItem(hint, '1')
+  }
+
+  function forget() {
+    accessToken = undefined
+    refreshToken = undefined
+    localStorage.removeItem(hint)
+  }
+
+  /** The token's own field, so that the body is `{}` in cookie mode. */
+  const presented = () => (refreshToken === undefined ? {} : { refresh_token: refreshToken })
+
+  /**
+   * One at a time: whoever comes meanwhile waits for the same. Two tabs that do it at once get the same successor from the origin.
+   *
+   * @returns {Promise<void>}
+   */
+  function refresh() {
+    refreshing ??= post('/auth/refresh', presented())
+      .then(async (answer) => keep(await answer.json()))
+      .finally(() => {
+        refreshing = undefined
+      })
+    return refreshing
+  }
+
+  /** @throws {Refusal} */
+  async function renew() {
+    try {
+      await refresh()
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.problem.status >= 500 || error.problem.status === 429)
+        throw error
+      // The next sign-in keeps the refresh token here, and this does not come again.
+      if (cookieless.has(error.problem.code)) delivery = 'body'
+      forget()
+      onEnded()
+      throw new Refusal({ ...error.problem, code: 'session_ended' })
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @param {{ method?: string, body?: unknown }} [init]
+   * @returns {Promise<Response>}
+   * @throws {Refusal}
+   */
+  async function call(path, init = {}) {
+    try {
+      return await send(path, { ...init, accessToken })
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      if (error.problem.code === 'session_ended') {
+        forget()
+        onEnded()
+      }
+      if (!accessToken || !refreshable.has(error.problem.code)) throw error
+      await renew()
+      return send(path, { ...init, accessToken })
+    }
+  }
+
+  return {
+    call,
+
+    /** A new access token for one that is no longer good; where there is none to be had, the session is over. */
+    renew,
+
+    /**
+     * @param {string} email
+     * @param {string} password
+     */
+    async signIn(email, password) {
+      const answer = await post('/auth/login', { email, password, token_delivery: delivery })
+      keep(await answer.json())
+    },
+
+    /**
+     * Goes on with the session of before a reload, where there is one.
+     *
+     * @returns {Promise<boolean>} whether somebody is signed in
+     */
+    async resume() {
+      if (!localStorage.getItem(hint)) return false
+      try {
+        await refresh()
+        return true
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        forget()
+        return false
+      }
+    },
+
+    async signOut() {
+      try {
+        await post('/auth/logout', presented())
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error
+        await endByToken(accessToken)
+      } finally {
+        forget()
+      }
+    },
+
+    accessToken: () => accessToken,
+
+    /** @returns {Claims | undefined} what to show; what counts is what the gateway says */
+    claims: () => (accessToken === undefined ? undefined : readClaims(accessToken)),
+  }
+}
+
+/** @typedef {ReturnType<typeof createSession>} Session */
+
+/**
+ * Where the cookie does not work the access token still ends its own session.
+ *
+ * @param {string | undefined} accessToken
+ */
+async function endByToken(accessToken) {
+  if (accessToken === undefined) return
+  await send(`/auth/sessions/${readClaims(accessToken).sid}`, { method: 'DELETE', accessToken })
+}
+
+/**
+ * @param {string} path
+ * @param {unknown} body
+ */
+const post = (path, body) => send(path, { method: 'POST', body })
+
+/**
+ * @param {string} path
+ * @param {{ method?: string, body?: unknown, accessToken?: string | undefined }} init
+ * @returns {Promise<Response>}
+ * @throws {Refusal}
+ */
+async function send(path, { method = 'GET', body, accessToken }) {
+  const answer = await fetch(path, {
+    method,
+    credentials: 'same-origin',
+    headers: {
+      ...(accessToken !== undefined && { authorization: `Bearer ${accessToken}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw new Refusal({ code: 'unreachable', title: 'The gateway cannot be reached', status: 0 })
+  })
+  if (!answer.ok) throw new Refusal(await readProblem(answer))
+  return answer
+}
+
+/**
+ * @param {Response} answer
+ * @returns {Promise<Problem>}
+ */
+async function readProblem(answer) {
+  const retryAfter = Number(answer.headers.get('retry-after'))
+  const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json')
+  const problem = isProblem
+    ? await answer.json()
+    : { code: 'unknown', title: `The gateway answered ${answer.status}`, status: answer.status }
+  return { ...problem, ...(retryAfter > 0 && { retryAfterSeconds: retryAfter }) }
+}
+
+/**
+ * @param {string} token
+ * @returns {Claims}
+ */
+function readClaims(token) {
+  const payload = token.split('.')[1] ?? ''
+  const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (character) =>
+    character.charCodeAt(0),
+  )
+  return JSON.parse(new TextDecoder().decode(bytes))
+}

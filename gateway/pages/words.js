@@ -1,0 +1,62 @@
+/** What the gateway refuses, in words for people. The codes are those of shared/errors.ts; what is missing here has its title. */
+
+/** @import { Problem } from './session.js' */
+
+/** @type {Record<string, (problem: Problem) => string>} */
+const words = {
+  invalid_credentials: () => 'The email or the password is wrong.',
+  email_unverified: () => 'This address has to be verified first: the link is in the mail.',
+  rate_limited: ({ retryAfterSeconds }) => `Too many requests: try again ${inTime(retryAfterSeconds)}.`,
+  overloaded: ({ retryAfterSeconds }) => `Too busy right now: try again ${inTime(retryAfterSeconds)}.`,
+  permission_required: ({ required_permissions: required }) =>
+    `You lack a permission: ${[...(required?.all ?? []), ...(required?.any ?? [])].join(', ')}.`,
+  level_required: ({ required_level: level }) => `This takes a role of level ${level} or above.`,
+  feature_required: ({ required_feature: feature, minimum_plan: plan }) =>
+    `The plan does not include ${feature}${plan ? `: ${plan} does` : ''}.`,
+  escalation_refused: ({ reason }) => escalations[reason ?? ''] ?? 'This reaches beyond your own role.',
+  not_found: () => 'There is nothing here any more.',
+  validation_failed: ({ errors = [] }) =>
+    errors.map(({ pointer, detail }) => `${nameOf(pointer)} ${detail}`.trim()).join('; ') ||
+    'The form does not fit.',
+  query_invalid: ({ errors = [] }) =>
+    errors.map(({ parameter = '', detail }) => `${nameOf(parameter)}: ${detail}`).join('; ') ||
+    'The filter does not fit.',
+  refresh_reused: () => 'This session was used somewhere else and has ended: sign in again.',
+  session_ended: () => 'Your session has ended: sign in again.',
+  unreachable: () => 'The gateway cannot be reached: are you online?',
+}
+
+/** @type {Record<string, string>} */
+const escalations = {
+  own_account: 'Nobody changes their own account.',
+  target_at_or_above: 'This account is at your own level or above it.',
+  role_above_own: 'This role is above your own.',
+  superadmin_only: 'Only a superadmin makes somebody an admin.',
+  role_at_or_above: 'This role is at your own level or above it.',
+  permission_not_held: 'You can only give permissions that you hold yourself.',
+}
+
+/**
+ * @param {Problem} problem
+ * @returns {string}
+ */
+export function inWords(problem) {
+  const say = Object.hasOwn(words, problem.code) ? words[problem.code] : undefined
+  return say ? say(problem) : `${problem.title}.`
+}
+
+/** @param {number | undefined} seconds */
+function inTime(seconds) {
+  if (seconds === undefined) return 'in a while'
+  return seconds < 120 ? `in ${seconds} s` : `in ${Math.ceil(seconds / 60)} minutes`
+}
+
+/**
+ * A field's name out of a JSON pointer.
+ *
+ * @param {string | undefined} pointer
+ */
+function nameOf(pointer = '') {
+  const [name = ''] = pointer.split('/').filter(Boolean)
+  return name.replaceAll('_', ' ')
+}
