@@ -39,10 +39,15 @@ function canonicalOf(text: string): string | undefined {
   return canonical
 }
 
-/** What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer. */
+/**
+ * What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer.
+ *
+ * @param address as `clientAddress` gives it
+ */
 export function addressKey(address: string): string {
-  const parsed = ipaddr.parse(address)
-  if (parsed.kind() === 'ipv4') return address
-  const prefix = (parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16))
+  if (!address.includes(':')) return address
+  const prefix = ipaddr.IPv6.parse(address)
+    .parts.slice(0, 4)
+    .map((part) => part.toString(16))
   return `${prefix.join(':')}::/64`
 }

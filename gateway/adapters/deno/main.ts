@@ -1,5 +1,5 @@
 import { createTransport } from '../node/transport.ts'
-import { createUpstreams } from '../node/upstreams.ts'
+import { createDispatcher } from '../node/upstreams.ts'
 import { runStandalone } from '../standalone.ts'
 
 /** What we use of Deno's global. */
@@ -11,7 +11,7 @@ declare const Deno: {
 }
 
 // Deno's fetch has no setting to leave an encoded body alone.
-const transport = createTransport(createUpstreams().dispatcherOf)
+const transport = createTransport(createDispatcher())
 
 await runStandalone({
   transport,

@@ -104,13 +104,12 @@ export function createListener(options: ListenerOptions): RequestListener {
           return
         }
         admission = granted
-        const dispatcher = upstreams.dispatcherOf(granted.origin)
         carry({
           request,
           response,
           fields,
           admission: granted,
-          dispatcher,
+          pool: upstreams.poolOf(granted.origin),
           commonFields: fieldsOfAll,
           onAnswered: metrics.upstreamAnswered,
           refuse,

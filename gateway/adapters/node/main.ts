@@ -51,7 +51,7 @@ let stopping = false
 /** Of clients; none before the server listens. */
 let connections = async () => 0
 const gateway = await buildGateway<HttpBindings>(config, {
-  transport: createTransport(upstreams.dispatcherOf),
+  transport: createTransport(upstreams.dispatcher),
   counter: counting.counter,
   nextTurn: setImmediate,
   importVerifier: importNodeVerifier,

@@ -3,14 +3,15 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import type { Dispatcher } from 'undici'
 import { type Transport, TransportError } from '../../ports.ts'
 
-/** The pools as a transport, for what is asked in Requests and answered in Responses. */
-export function createTransport(dispatcherOf: (origin: string) => Dispatcher): Transport {
+/** undici as a transport, for what is asked in Requests and answered in Responses. */
+export function createTransport(dispatcher: Dispatcher): Transport {
   return async function transport({ origin, target, method, headers, body, signal, deadlineMs }) {
     // A timer of our own: the pool's is coarse, and begins only when the whole request is sent.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
-      const answer = await dispatcherOf(origin).request({
+      const answer = await dispatcher.request({
+        origin,
         path: target,
         method: method as 'GET',
         headers: [...headers].flat(),

@@ -1,7 +1,8 @@
-import { type Dispatcher, Pool } from 'undici'
+import { Agent, type Dispatcher } from 'undici'
+import { createPool, type Pool } from './upstream/pool.ts'
 
 export interface UpstreamsOptions {
-  /** Connections kept to each upstream. */
+  /** The most connections to each upstream. */
   connections?: number
   connectTimeoutMs?: number
   /**
@@ -15,11 +16,13 @@ export interface UpstreamsOptions {
 
 export interface Upstreams {
   /** @param origin without a path: `http://10.0.0.7:8081` */
-  dispatcherOf: (origin: string) => Dispatcher
+  poolOf: (origin: string) => Pool
+  /** For the gateway's own questions. */
+  dispatcher: Dispatcher
   close: () => Promise<void>
 }
 
-/** The connections to the upstreams, in undici's pools: unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
+/** The connections to the upstreams, kept and bounded. */
 export function createUpstreams({
   connections = 256,
   connectTimeoutMs = 3000,
@@ -27,26 +30,32 @@ export function createUpstreams({
   bodyIdleMs = 60_000,
 }: UpstreamsOptions = {}): Upstreams {
   const pools = new Map<string, Pool>()
-
-  function dispatcherOf(origin: string): Pool {
-    const known = pools.get(origin)
-    if (known) return known
-    const pool = new Pool(origin, {
-      connections,
-      pipelining: 1,
-      connect: { timeout: connectTimeoutMs },
-      keepAliveTimeout: keepAliveMs,
-      keepAliveMaxTimeout: keepAliveMs,
-      bodyTimeout: bodyIdleMs,
-    })
-    pools.set(origin, pool)
-    return pool
-  }
+  const dispatcher = createDispatcher()
 
   return {
-    dispatcherOf,
+    dispatcher,
+
+    poolOf(origin) {
+      const known = pools.get(origin)
+      if (known) return known
+      const pool = createPool(origin, { connections, connectTimeoutMs, keepAliveMs, bodyIdleMs })
+      pools.set(origin, pool)
+      return pool
+    },
+
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.close()))
+      for (const pool of pools.values()) pool.close()
+      await dispatcher.close()
     },
   }
 }
+
+/** undici's pools: unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
+export const createDispatcher = (): Dispatcher =>
+  new Agent({
+    connections: 256,
+    connect: { timeout: 3000 },
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 4000,
+    bodyTimeout: 60_000,
+  })

@@ -1,0 +1,282 @@
+import type { Socket } from 'node:net'
+import { type ChunkedReader, createChunkedReader } from './chunked.ts'
+import { type Framing, parseResponseHead, ResponseError } from './response-head.ts'
+
+/** One request and what becomes of it. Each is told of one end: the last of the answer, or an error. */
+export interface Exchange {
+  method: string
+  /** Path and query. */
+  target: string
+  /** Names and values in turn; none of them says where the body ends. */
+  fields: readonly string[]
+  body: AsyncIterable<Uint8Array> | Uint8Array | null
+  /** Of a streamed body, where it is known. */
+  contentLength: number | undefined
+  /** @param fields names and values in turn, as they came */
+  onHead(status: number, fields: string[], framing: Framing): void
+  onData(bytes: Buffer): void
+  onEnd(): void
+  /** @param isUnanswered whether nothing of an answer had come */
+  onError(error: Error, isUnanswered: boolean): void
+}
+
+const headEnd = Buffer.from('\r\n\r\n')
+
+/** More than any head of an upstream of ours. */
+const mostHeadBytes = 64 * 1024
+
+interface ConnectionOptions {
+  socket: Socket
+  /** Of the upstream: what Host says. */
+  host: string
+  /** Told when another exchange may begin. @param keepAliveSeconds for which the upstream keeps it, where it says so */
+  onIdle: (connection: Connection, keepAliveSeconds: number | undefined) => void
+  onClose: (connection: Connection) => void
+  /** The longest silence inside an answer's body, in milliseconds. */
+  bodyIdleMs: number
+}
+
+/**
+ * One connection to an upstream, for one exchange after the other. Whatever is not exactly as it should be ends it: bytes that nobody asked for,
+ * an answer before its request has gone out in full, an end that was not said.
+ */
+export class Connection {
+  private readonly socket: Socket
+  private readonly options: ConnectionOptions
+  private exchange: Exchange | undefined
+  /** Bytes of a head that has not ended. */
+  private partialHead: Buffer | undefined
+  private isHeadRead = false
+  private isRequestSent = false
+  private framing: Framing = 'none'
+  private leftBytes = 0
+  private chunked: ChunkedReader | undefined
+  private isReusable = false
+  private isTimed = false
+  private keepAliveSeconds: number | undefined
+  /** Milliseconds since 1970 until which it may be used again. */
+  idleUntil = 0
+
+  constructor(options: ConnectionOptions) {
+    this.options = options
+    this.socket = options.socket
+    this.socket.setNoDelay(true)
+    this.socket.on('data', (bytes: Buffer) => this.receive(bytes))
+    this.socket.on('end', () => this.receiveEnd())
+    this.socket.on('error', (error) => this.fail(error))
+    this.socket.on('timeout', () => this.destroy(new Error('the upstream fell silent')))
+    this.socket.on('close', () => {
+      this.fail(new Error('the upstream closed the connection'))
+      options.onClose(this)
+    })
+  }
+
+  begin(exchange: Exchange): void {
+    this.exchange = exchange
+    this.isHeadRead = false
+    this.isRequestSent = true
+    this.chunked = undefined
+    const { body } = exchange
+    if (body === null || body instanceof Uint8Array) this.send(exchange, body)
+    else void this.stream(exchange, body)
+  }
+
+  isCarrying(exchange: Exchange): boolean {
+    return this.exchange === exchange
+  }
+
+  /** Ends the exchange under way and the connection with it. */
+  destroy(error: Error): void {
+    this.fail(error)
+    this.socket.destroy()
+  }
+
+  /** Silence while nobody wants to hear is not the upstream's. */
+  pause(): void {
+    this.socket.pause()
+    this.setTimed(false)
+  }
+
+  resume(): void {
+    this.socket.resume()
+    this.setTimed(true)
+  }
+
+  private setTimed(isTimed: boolean): void {
+    if (isTimed === this.isTimed) return
+    this.isTimed = isTimed
+    this.socket.setTimeout(isTimed ? this.options.bodyIdleMs : 0)
+  }
+
+  private send(exchange: Exchange, body: Uint8Array | null): void {
+    const length = body?.byteLength ?? 0
+    const framing =
+      body === null && exchange.method !== 'POST' && exchange.method !== 'PUT' && exchange.method !== 'PATCH'
+        ? ''
+        : `content-length: ${length}\r\n`
+    const head = this.headOf(exchange, framing)
+    if (body === null || length === 0) {
+      this.socket.write(head, 'latin1')
+      return
+    }
+    this.socket.cork()
+    this.socket.write(head, 'latin1')
+    this.socket.write(body)
+    this.socket.uncork()
+  }
+
+  private async stream(exchange: Exchange, body: AsyncIterable<Uint8Array>): Promise<void> {
+    this.isRequestSent = false
+    const { contentLength } = exchange
+    const isChunked = contentLength === undefined
+    const framing = isChunked ? 'transfer-encoding: chunked\r\n' : `content-length: ${contentLength}\r\n`
+    this.socket.write(this.headOf(exchange, framing), 'latin1')
+    let sent = 0
+    try {
+      for await (const bytes of body) {
+        if (this.exchange !== exchange) return
+        if (bytes.byteLength === 0) continue
+        sent += bytes.byteLength
+        if (!isChunked && sent > contentLength) throw new Error('the body is longer than it was said to be')
+        if (!(isChunked ? this.writeChunk(bytes) : this.socket.write(bytes))) await this.drained()
+      }
+      if (this.exchange !== exchange) return
+      if (isChunked) this.socket.write('0\r\n\r\n')
+      else if (sent < contentLength) throw new Error('the body is shorter than it was said to be')
+      this.isRequestSent = true
+    } catch (error) {
+      if (this.exchange === exchange) this.destroy(error as Error)
+    }
+  }
+
+  private writeChunk(bytes: Uint8Array): boolean {
+    this.socket.cork()
+    this.socket.write(`${bytes.byteLength.toString(16)}\r\n`)
+    this.socket.write(bytes)
+    const isFree = this.socket.write('\r\n')
+    this.socket.uncork()
+    return isFree
+  }
+
+  private drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.socket.off('drain', done)
+        this.socket.off('close', done)
+        resolve()
+      }
+      this.socket.on('drain', done)
+      this.socket.on('close', done)
+    })
+  }
+
+  private headOf({ method, target, fields }: Exchange, framing: string): string {
+    let head = `${method} ${target} HTTP/1.1\r\nhost: ${this.options.host}\r\n`
+    for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`
+    return `${head}${framing}\r\n`
+  }
+
+  private receive(bytes: Buffer): void {
+    if (!this.exchange) {
+      this.socket.destroy()
+      return
+    }
+    try {
+      const bodyAt = this.isHeadRead ? 0 : this.readHeads(bytes)
+      if (bodyAt === undefined) return
+      this.readBody(this.rest ?? bytes, bodyAt)
+      this.rest = undefined
+      if (this.exchange && !this.socket.isPaused()) this.setTimed(true)
+    } catch (error) {
+      this.destroy(error as Error)
+    }
+  }
+
+  /** The bytes that a head ended in, where they are not those that came last alone. */
+  private rest: Buffer | undefined
+
+  /** @returns where in the bytes the body begins, or undefined where its head has not ended */
+  private readHeads(received: Buffer): number | undefined {
+    let bytes = this.partialHead ? Buffer.concat([this.partialHead, received]) : received
+    this.partialHead = undefined
+    for (;;) {
+      const end = bytes.indexOf(headEnd)
+      if ((end === -1 ? bytes.length : end) > mostHeadBytes) throw new ResponseError('a head too large')
+      if (end === -1) {
+        this.partialHead = bytes
+        return undefined
+      }
+      const head = parseResponseHead(bytes.toString('latin1', 0, end), this.exchange?.method === 'HEAD')
+      if (head.status === 101) throw new ResponseError('an upgrade that nobody asked for')
+      if (head.status < 200) {
+        // Interim answers are for the next hop alone.
+        bytes = bytes.subarray(end + headEnd.length)
+        continue
+      }
+      this.isHeadRead = true
+      this.rest = bytes
+      this.begun(head)
+      return end + headEnd.length
+    }
+  }
+
+  private begun({
+    status,
+    fields,
+    framing,
+    isReusable,
+    keepAliveSeconds,
+  }: ReturnType<typeof parseResponseHead>) {
+    const exchange = this.exchange as Exchange
+    this.framing = framing
+    this.isReusable = isReusable
+    this.keepAliveSeconds = keepAliveSeconds
+    this.leftBytes = typeof framing === 'number' ? framing : 0
+    if (framing === 'chunked') this.chunked = createChunkedReader((data) => exchange.onData(data))
+    exchange.onHead(status, fields, framing)
+  }
+
+  private readBody(bytes: Buffer, from: number): void {
+    const exchange = this.exchange
+    // The exchange may have been given up by whoever was told of its head.
+    if (!exchange) return
+    let at = from
+    if (this.chunked) at = this.chunked.read(bytes, from)
+    else if (this.framing === 'close') {
+      if (from < bytes.length) exchange.onData(from === 0 ? bytes : bytes.subarray(from))
+      return
+    } else if (this.leftBytes > 0 && from < bytes.length) {
+      at = Math.min(bytes.length, from + this.leftBytes)
+      this.leftBytes -= at - from
+      exchange.onData(from === 0 && at === bytes.length ? bytes : bytes.subarray(from, at))
+    }
+    const isDone = this.chunked ? this.chunked.isDone() : this.leftBytes === 0
+    // What comes behind an answer would be taken for the next one.
+    if (isDone) this.finish(at === bytes.length)
+  }
+
+  private finish(isClean: boolean): void {
+    const exchange = this.exchange
+    if (!exchange) return
+    this.exchange = undefined
+    this.setTimed(false)
+    if (isClean && this.isReusable && this.isRequestSent && !this.socket.destroyed) {
+      if (this.socket.isPaused()) this.socket.resume()
+      this.options.onIdle(this, this.keepAliveSeconds)
+    } else this.socket.destroy()
+    exchange.onEnd()
+  }
+
+  private receiveEnd(): void {
+    if (this.exchange && this.isHeadRead && this.framing === 'close') this.finish(false)
+    else this.destroy(new Error('the upstream closed the connection'))
+  }
+
+  private fail(error: Error): void {
+    const exchange = this.exchange
+    if (!exchange) return
+    this.exchange = undefined
+    exchange.onError(error, !this.isHeadRead && this.partialHead === undefined)
+    this.partialHead = undefined
+  }
+}
