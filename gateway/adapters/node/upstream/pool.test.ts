@@ -1,0 +1,284 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { closeSockets, listen } from '../../../../test/sockets.ts'
+import type { Exchange } from './connection.ts'
+import { createPool, type Pool, type PoolOptions } from './pool.ts'
+
+const pools: Pool[] = []
+afterEach(async () => {
+  for (const pool of pools.splice(0)) pool.close()
+  await closeSockets()
+})
+
+/** An upstream that does to each request's connection what the test says. */
+async function start(
+  answer: (socket: Socket, request: string, connection: number) => void,
+  options: Partial<PoolOptions> = {},
+) {
+  let connections = 0
+  const server = createServer((socket) => {
+    const connection = ++connections
+    socket.on('error', () => {})
+    socket.on('data', (bytes) => answer(socket, bytes.toString('latin1'), connection))
+  })
+  const port = await listen(server)
+  const pool = createPool(`http://127.0.0.1:${port}`, {
+    connections: 2,
+    connectTimeoutMs: 1000,
+    keepAliveMs: 60_000,
+    bodyIdleMs: 60_000,
+    ...options,
+  })
+  pools.push(pool)
+  return { pool, connections: () => connections }
+}
+
+interface Answer {
+  status: number
+  body: string
+}
+
+function exchangeOf(more: Partial<Exchange>, ends: PromiseWithResolvers<Answer>): Exchange {
+  const answer: Answer = { status: 0, body: '' }
+  return {
+    method: 'GET',
+    target: '/',
+    fields: [],
+    body: null,
+    contentLength: undefined,
+    onHead: (status) => {
+      answer.status = status
+    },
+    onData: (bytes) => {
+      answer.body += bytes.toString('latin1')
+    },
+    onEnd: () => ends.resolve(answer),
+    onError: (error) => ends.reject(error),
+    ...more,
+  }
+}
+
+function ask(pool: Pool, more: Partial<Exchange> = {}): Promise<Answer> {
+  const ends = Promise.withResolvers<Answer>()
+  pool.send(exchangeOf(more, ends))
+  return ends.promise
+}
+
+const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
+
+describe('a connection', () => {
+  test('carries one exchange after the other', async () => {
+    const { pool, connections } = await start((socket) => socket.write(hello))
+    for (let i = 0; i < 3; i++) expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
+    expect(connections()).toBe(1)
+  })
+
+  // Whoever gets an upstream to send one answer too many would choose what the next client hears.
+  test('that brought more than its answer carries no other, in one packet or two', async () => {
+    const planted = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nplanted'
+    const { pool, connections } = await start((socket, _request, connection) => {
+      socket.write(connection === 1 ? hello + planted : hello)
+      if (connection === 2) setImmediate(() => socket.write(planted))
+    })
+    expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
+    expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
+    await expect.poll(() => ask(pool).then(() => connections())).toBeGreaterThanOrEqual(3)
+    expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
+  })
+
+  test('is left alone a second before its upstream closes it, by its own word', async () => {
+    const { pool, connections } = await start((socket) =>
+      socket.write(hello.replace('\r\n\r\n', '\r\nKeep-Alive: timeout=1\r\n\r\n')),
+    )
+    await ask(pool)
+    await ask(pool)
+    expect(connections()).toBe(2)
+  })
+
+  test('that its upstream answered before the request was sent carries no other', async () => {
+    const { pool, connections } = await start((socket, request) => {
+      if (/^(POST|GET)/.test(request)) socket.write(hello)
+    })
+    const never = Promise.withResolvers<void>()
+    async function* body() {
+      yield Buffer.from('half')
+      await never.promise
+    }
+    expect(await ask(pool, { method: 'POST', body: body(), contentLength: 8 })).toMatchObject({ status: 200 })
+    expect(await ask(pool)).toMatchObject({ status: 200 })
+    expect(connections()).toBe(2)
+    never.resolve()
+  })
+
+  test('whose answer ends with it ends well, unless it is reset', async () => {
+    const { pool } = await start((socket, request) => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\nall')
+      if (request.includes('/reset')) setTimeout(() => socket.resetAndDestroy(), 20)
+      else socket.end()
+    })
+    expect(await ask(pool)).toEqual({ status: 200, body: 'all' })
+    await expect(ask(pool, { target: '/reset' })).rejects.toThrow()
+  })
+
+  test('that closes inside a body of known length or of chunks fails', async () => {
+    for (const head of ['Content-Length: 9', 'Transfer-Encoding: chunked']) {
+      const { pool } = await start((socket) => socket.end(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n5\r\nhe`))
+      await expect(ask(pool)).rejects.toThrow()
+    }
+  })
+
+  test('that stays silent inside a body fails, and not while nobody wants to hear', async () => {
+    const { pool } = await start((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe'), {
+      bodyIdleMs: 50,
+    })
+    await expect(ask(pool)).rejects.toThrow('silent')
+    const ends = Promise.withResolvers<Answer>()
+    let failed = false
+    const underway = pool.send(
+      exchangeOf(
+        {
+          onData: () => underway.pause(),
+          onError: (error) => {
+            failed = true
+            ends.reject(error)
+          },
+        },
+        ends,
+      ),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(failed).toBe(false)
+    underway.resume()
+    await expect(ends.promise).rejects.toThrow('silent')
+  })
+
+  test('passes over interim answers, and over an upgrade that nobody asked for not at all', async () => {
+    const { pool } = await start((socket, request) =>
+      socket.write(
+        request.includes('/up')
+          ? 'HTTP/1.1 101 Switching Protocols\r\n\r\n'
+          : `HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${hello}`,
+      ),
+    )
+    expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
+    await expect(ask(pool, { target: '/up' })).rejects.toThrow('upgrade')
+  })
+})
+
+describe('bodies of requests', () => {
+  async function* pieces(...texts: string[]) {
+    for (const text of texts) yield Buffer.from(text)
+  }
+
+  /** An upstream that answers with all that it got, when it got what it should end with. */
+  const echo = (end: string) => {
+    let got = ''
+    return start((socket, bytes) => {
+      got += bytes
+      if (got.endsWith(end)) socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${got.length}\r\n\r\n${got}`)
+    })
+  }
+
+  test('go in chunks where their length is not known', async () => {
+    const { pool } = await echo('0\r\n\r\n')
+    const { body } = await ask(pool, { method: 'POST', body: pieces('one', '', 'three') })
+    expect(body).toContain('transfer-encoding: chunked\r\n')
+    expect(body).toMatch(/\r\n\r\n3\r\none\r\n5\r\nthree\r\n0\r\n\r\n$/)
+  })
+
+  test('go by their length where it is known', async () => {
+    const { pool } = await echo('onetwo')
+    const { body } = await ask(pool, { method: 'PUT', body: pieces('one', 'two'), contentLength: 6 })
+    expect(body).toMatch(/content-length: 6\r\n\r\nonetwo$/)
+  })
+
+  test.each([
+    ['longer', 5],
+    ['shorter', 7],
+  ])('that are %s than they were said to be end the connection', async (_how, contentLength) => {
+    const { pool } = await start(() => {})
+    await expect(ask(pool, { method: 'POST', body: pieces('one', 'two'), contentLength })).rejects.toThrow(
+      'than it was said to be',
+    )
+  })
+
+  test('that are missing are said to be empty where one is expected', async () => {
+    const { pool } = await echo('\r\n\r\n')
+    expect((await ask(pool, { method: 'POST' })).body).toContain('content-length: 0\r\n')
+  })
+})
+
+describe('the pool', () => {
+  test('opens so many connections and no more; the rest wait in line', async () => {
+    const sockets: Socket[] = []
+    const { pool, connections } = await start((socket) => sockets.push(socket))
+    const asked = [ask(pool), ask(pool), ask(pool)]
+    await expect.poll(() => sockets.length).toBe(2)
+    sockets[0]?.write(hello)
+    await expect.poll(() => sockets.length).toBe(3)
+    for (const socket of sockets.slice(1)) socket.write(hello)
+    expect(await Promise.all(asked)).toHaveLength(3)
+    expect(connections()).toBe(2)
+  })
+
+  test('goes on where a connection is lost, and forgets who left the line', async () => {
+    const sockets: Socket[] = []
+    const { pool } = await start((socket) => sockets.push(socket), { connections: 1 })
+    const lost = ask(pool)
+    const left = Promise.withResolvers<Answer>()
+    const leaving = pool.send(exchangeOf({}, left))
+    const last = ask(pool)
+    leaving.abort(new Error('left'))
+    await expect(left.promise).rejects.toThrow('left')
+    await expect.poll(() => sockets.length).toBe(1)
+    sockets[0]?.resetAndDestroy()
+    await expect(lost).rejects.toThrow()
+    await expect.poll(() => sockets.length).toBe(2)
+    sockets[1]?.write(hello)
+    expect(await last).toMatchObject({ status: 200 })
+  })
+
+  // The connection is another's by then.
+  test('does nothing for an exchange that is over', async () => {
+    const sockets: Socket[] = []
+    const { pool } = await start((socket) => sockets.push(socket), { connections: 1 })
+    const first = Promise.withResolvers<Answer>()
+    const over = pool.send(exchangeOf({}, first))
+    await expect.poll(() => sockets.length).toBe(1)
+    sockets[0]?.write(hello)
+    await first.promise
+    const next = ask(pool)
+    over.pause()
+    over.abort(new Error('too late'))
+    await expect.poll(() => sockets.length).toBe(2)
+    sockets[1]?.write(hello)
+    expect(await next).toMatchObject({ status: 200 })
+  })
+
+  test('a connection that does not come fails in time', async () => {
+    const server = createServer()
+    server.maxConnections = 0
+    const port = await listen(server)
+    const pool = createPool(`http://127.0.0.1:${port}`, {
+      connections: 1,
+      connectTimeoutMs: 100,
+      keepAliveMs: 1000,
+      bodyIdleMs: 1000,
+    })
+    pools.push(pool)
+    await expect(ask(pool)).rejects.toThrow()
+  })
+
+  test('close lets the answer under way end, and its connection with it', async () => {
+    const sockets: Socket[] = []
+    const { pool } = await start((socket) => sockets.push(socket))
+    const asked = ask(pool)
+    await expect.poll(() => sockets.length).toBe(1)
+    pool.close()
+    const closed = once(sockets[0] as Socket, 'close')
+    sockets[0]?.write(hello)
+    expect(await asked).toMatchObject({ status: 200 })
+    await closed
+  })
+})
