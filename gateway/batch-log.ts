@@ -1,4 +1,5 @@
 import type { Log } from '../shared/log.ts'
+import type { Outlive } from './ports.ts'
 
 /** Gathered at most, and told at most in one post: what an attack from many addresses may cost in memory. */
 const largestBatch = 1000
@@ -17,6 +18,7 @@ interface BatchLogOptions<Entry> {
   of: string
   /** Tells the origin. Gives up by itself. */
   post: (batch: Batch<Entry>) => Promise<unknown>
+  outlive?: Outlive | undefined
   log: Log
 }
 
@@ -26,7 +28,8 @@ interface BatchLogOptions<Entry> {
  *
  * A batch that could not be told is dropped and counted: it may have been kept all the same, and told again it would count twice.
  */
-export function createBatchLog<Entry extends { count: number }>({ of, post, log }: BatchLogOptions<Entry>) {
+export function createBatchLog<Entry extends { count: number }>(options: BatchLogOptions<Entry>) {
+  const { of, post, outlive = () => {}, log } = options
   let gathered = new Map<string, Entry>()
   /** Entries that nobody was told of. */
   let dropped = 0
@@ -50,7 +53,10 @@ export function createBatchLog<Entry extends { count: number }>({ of, post, log 
   /** One timer or one post, never a second of either. */
   function schedule(): void {
     if (timer !== undefined || underway) return
-    timer = setTimeout(() => void flush(), flushSeconds * 1000)
+    const told = new Promise<void>((resolve) => {
+      timer = setTimeout(() => resolve(flush()), flushSeconds * 1000)
+    })
+    outlive(told)
   }
 
   async function tell(batch: Batch<Entry>): Promise<void> {

@@ -6,6 +6,7 @@ import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.t
 import type { BeginSpan } from '../shared/tracing.ts'
 import { createAdmission } from './admission.ts'
 import { createGateway } from './app.ts'
+import { createAskedPermits } from './asked-permits.ts'
 import { createAssertions } from './assertions.ts'
 import { createConcurrency } from './concurrency.ts'
 import type { gatewayVariables } from './config.ts'
@@ -22,7 +23,7 @@ import { createPermits } from './permits.ts'
 import { createPlans } from './plans.ts'
 import type { RouteRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
-import type { Counter, NextTurn, Now, RevocationStream, Transport } from './ports.ts'
+import type { Counter, NextTurn, Now, Outlive, RevocationStream, Store, Transport } from './ports.ts'
 import { createProxy } from './proxy.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { createRevocationFollower } from './revocation-follower.ts'
@@ -35,7 +36,13 @@ export type GatewayConfig = Config<(typeof gatewayVariables)[number]>
 /** What an adapter hands in. */
 export interface GatewayPorts<Bindings> {
   transport: Transport
+  /** Carries what the gateway asks the origin on its own behalf; without it, `transport` does. */
+  ownTransport?: Transport | undefined
+  /** Where requests are counted; beside a `store`, where they are counted while that is gone. */
   counter: Counter
+  /** Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then, and nothing leased. */
+  store?: Store | undefined
+  outlive?: Outlive | undefined
   /** By default a microtask; where requests come in one by one within a turn of the event loop, its end. */
   nextTurn?: NextTurn | undefined
   /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
@@ -77,23 +84,29 @@ export async function buildGateway<Bindings extends object>(
   ports: GatewayPorts<Bindings>,
   rows: readonly RouteRow[] = routes,
 ) {
-  const { transport, now, log, beginSpan } = ports
+  const { transport, store, outlive, now, log, beginSpan } = ports
   const upstreams = upstreamsOf(config)
   const metrics = createGatewayMetrics()
 
   const { importVerifier = importWebVerifier, importSigner = importWebSigner } = ports
   const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
-  const origin = createOriginClient({ transport, originUrl: config.ORIGIN_URL, assertionFor })
+  const origin = createOriginClient({
+    transport: ports.ownTransport ?? transport,
+    originUrl: config.ORIGIN_URL,
+    assertionFor,
+  })
 
   const keys = createKeySet({
     fetchKeys: async () => JSON.parse(await origin.get('/.well-known/jwks.json')),
     importVerifier,
     freshSeconds: config.JWKS_CACHE_SECONDS,
+    outlive,
     now,
     log,
   })
   const plans = createPlans({
     fetchPlans: async () => JSON.parse(await origin.get('/internal/gateway/plans')),
+    outlive,
     now,
     log,
   })
@@ -107,26 +120,46 @@ export async function buildGateway<Bindings extends object>(
     stream: ports.revocationStream,
     tickMs: ports.revocationTickMs,
     onNews: metrics.revocationsHeard,
+    outlive,
     now,
     log,
   })
   const refusalLog = createRefusalLog({
     post: (batch) => origin.post('/internal/gateway/refusals', batch),
+    outlive,
     log,
   })
   const denialLog = createDenialLog({
     post: (batch) => origin.post('/internal/gateway/denials', batch),
+    outlive,
     log,
   })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
   const policy = createReplaceablePolicy(compile(ports.policyFile))
-  const permits = createPermits({
-    counter: ports.counter,
-    now,
-    nextTurn: ports.nextTurn ?? queueMicrotask,
-    largestLease: config.LIMIT_LEASE,
-    replicas: config.GATEWAY_REPLICAS,
-  })
+  const replicas = config.GATEWAY_REPLICAS
+  const asked =
+    store &&
+    createAskedPermits({
+      store,
+      local: ports.counter,
+      replicas,
+      async refuseByFeed(bearer) {
+        await follower.recall()
+        revocations.refuse(bearer)
+      },
+      outlive: outlive ?? (() => {}),
+      now,
+      log,
+    })
+  const permits =
+    asked ??
+    createPermits({
+      counter: ports.counter,
+      now,
+      nextTurn: ports.nextTurn ?? queueMicrotask,
+      largestLease: config.LIMIT_LEASE,
+      replicas,
+    })
   const tokens = createTokenVerifier({
     keys,
     issuer: config.ISSUER_URL,
@@ -141,7 +174,7 @@ export async function buildGateway<Bindings extends object>(
     decide: createDecide({
       policy,
       tokens,
-      revocations,
+      refuseRevoked: asked ? undefined : revocations.refuse,
       limiter: createLimiter({ permits, now, onDecision: metrics.limitDecided }),
       noteRefusal: refusalLog.note,
       requireRights: createRequireRights({
@@ -167,8 +200,9 @@ export async function buildGateway<Bindings extends object>(
     keys,
     askOrigin: () => origin.get('/ready'),
     limiterHealth: ports.limiterHealth,
-    revocationHealth: follower.health,
+    revocationHealth: asked ? asked.health : follower.health,
     isStopping: ports.isStopping ?? (() => false),
+    outlive,
     now,
   })
   const app = createGateway<Bindings>({
@@ -182,7 +216,7 @@ export async function buildGateway<Bindings extends object>(
     peerAddress: ports.peerAddress,
     log,
   })
-  await Promise.all([keys.refresh(), plans.refresh(), follower.start()])
+  await Promise.all([keys.refresh(), plans.refresh(), store ? undefined : follower.start()])
   return {
     app,
     /** The decision alone, for a runtime that carries requests in a way of its own. */

@@ -1,4 +1,5 @@
 import { andThen, type Eventually } from '../shared/async.ts'
+import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
 import { addressKey } from './client-address.ts'
@@ -8,7 +9,6 @@ import type { Policy, Route } from './policy.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
 import type { RequestFields } from './request-fields.ts'
-import type { Revocations } from './revocations.ts'
 import { readTarget } from './target.ts'
 import type { TokenVerifier, VerifiedToken } from './tokens.ts'
 
@@ -37,7 +37,12 @@ export interface Decision {
 interface DecideOptions {
   policy: Policy
   tokens: TokenVerifier
-  revocations: Pick<Revocations, 'isLoaded' | 'judge'>
+  /**
+   * Holds a token against what was revoked since. Missing where the limiter does so, in the question that it has to ask.
+   *
+   * @throws Problem with the refusal
+   */
+  refuseRevoked: ((identity: Identity) => void) | undefined
   limiter: Limiter
   noteRefusal: RefusalLog['note']
   requireRights: RequireRights
@@ -60,7 +65,7 @@ const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
  * counted too. Nothing is waited for where all that it takes is in memory.
  */
 export function createDecide(options: DecideOptions) {
-  const { policy, tokens, revocations, limiter, noteRefusal, requireRights, assertionFor } = options
+  const { policy, tokens, refuseRevoked, limiter, noteRefusal, requireRights, assertionFor } = options
 
   const addressLimit = (
     { address }: RequestHead,
@@ -117,16 +122,6 @@ export function createDecide(options: DecideOptions) {
     })
   }
 
-  /**
-   * Holds a verified token against what was revoked since, at every request and before anything is counted: whoever comes with one is
-   * a client that has not heard yet, so it counts as no failed try of the address; and a stolen one must not use up its owner's quota.
-   */
-  function refuseRevoked({ identity }: VerifiedToken): void {
-    if (!revocations.isLoaded()) throw new Problem('revocations_unavailable')
-    const verdict = revocations.judge(identity)
-    if (verdict !== 'good') throw new Problem(verdict)
-  }
-
   function refuseOversized({ contentLength = 0 }: RequestHead['fields'], route: Route): void {
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
@@ -140,19 +135,24 @@ export function createDecide(options: DecideOptions) {
 
   function admit(head: RequestHead, route: Route, target: string): Eventually<Decision> {
     return andThen(route.who === 'user' ? authenticate(head) : null, (caller) => {
-      if (caller) refuseRevoked(caller)
+      // Before anything is counted: whoever comes with a revoked token is a client that has not heard yet, so it is no failed try of the
+      // address; and a stolen one must not use up its owner's quota.
+      if (caller) refuseRevoked?.(caller.identity)
       refuseOversized(head.fields, route)
-      return andThen(limiter.count(limitsOf(head, route, caller)), ({ fields: limitFields, giveBack }) => {
-        if (caller) requireRights(route, caller.identity)
-        return andThen(assertionFor(caller, route.upstream), (assertion) => ({
-          route,
-          target,
-          caller,
-          assertion,
-          limitFields,
-          settle: settling(giveBack),
-        }))
-      })
+      return andThen(
+        limiter.count(limitsOf(head, route, caller), caller?.identity),
+        ({ fields: limitFields, giveBack }) => {
+          if (caller) requireRights(route, caller.identity)
+          return andThen(assertionFor(caller, route.upstream), (assertion) => ({
+            route,
+            target,
+            caller,
+            assertion,
+            limitFields,
+            settle: settling(giveBack),
+          }))
+        },
+      )
     })
   }
 

@@ -2,18 +2,21 @@ import type { DenialsBody } from '../shared/contract.ts'
 import type { Log } from '../shared/log.ts'
 import { createBatchLog } from './batch-log.ts'
 import type { Denied } from './guards.ts'
+import type { Outlive } from './ports.ts'
 
 interface DenialLogOptions {
   /** Tells the origin. Gives up by itself. */
   post: (batch: DenialsBody) => Promise<unknown>
+  outlive?: Outlive | undefined
   log: Log
 }
 
 /** Gathers who asked for what their role may not do, for the audit log: counted by session, reason, method and route. */
-export function createDenialLog({ post, log }: DenialLogOptions) {
+export function createDenialLog({ post, outlive, log }: DenialLogOptions) {
   const { note, ...rest } = createBatchLog<DenialsBody['denials'][number]>({
     of: 'denials',
     post: ({ dropped, entries }) => post({ dropped, denials: entries }),
+    outlive,
     log,
   })
 

@@ -1,6 +1,6 @@
 import { check, type HealthCheck } from '../shared/health.ts'
 import type { KeySet } from './key-set.ts'
-import type { Now } from './ports.ts'
+import type { Now, Outlive } from './ports.ts'
 
 interface HealthOptions {
   keys: Pick<KeySet, 'isUsable' | 'refresh'>
@@ -11,6 +11,7 @@ interface HealthOptions {
   /** How fresh what is known of revocations is. */
   revocationHealth: () => HealthCheck
   isStopping: () => boolean
+  outlive?: Outlive | undefined
   now: Now
 }
 
@@ -19,7 +20,7 @@ const reuseMs = 1000
 
 /** How the gateway and what stands behind it are doing, in words that are fit for the public. */
 export function createHealth(options: HealthOptions) {
-  const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, now } = options
+  const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, outlive = () => {}, now } = options
   let askedAt = Number.NEGATIVE_INFINITY
   let asked: Promise<Record<string, HealthCheck>> | undefined
 
@@ -39,6 +40,7 @@ export function createHealth(options: HealthOptions) {
     if (!asked || now() - askedAt >= reuseMs) {
       askedAt = now()
       asked = askParts()
+      outlive(asked)
     }
     return { instance: { status: isStopping() ? 'fail' : 'pass' }, ...(await asked) }
   }

@@ -2,13 +2,15 @@ import { z } from 'zod'
 import type { Eventually } from '../shared/async.ts'
 import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
-import type { Now } from './ports.ts'
+import type { Now, Outlive } from './ports.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 interface KeySetOptions {
   /** Gets the JWKS document. */
   fetchKeys: () => Promise<unknown>
   /** How signatures are checked on this runtime. */
   importVerifier: ImportVerifier
+  outlive?: Outlive | undefined
   now: Now
   log: Log
   /** Age from which the set is read again. */
@@ -42,7 +44,6 @@ export function createKeySet(options: KeySetOptions) {
   let keys: Map<string, VerifySignature> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
-  let reading: Promise<void> | undefined
 
   const ageSeconds = () => (now() - readAt) / 1000
 
@@ -68,13 +69,12 @@ export function createKeySet(options: KeySetOptions) {
     }
   }
 
+  const reading = createSingleFlight(read, options.outlive)
+
   /** Never rejects: what could not be read shows in `keys` and its age. */
   async function readOnce(): Promise<void> {
-    if (now() - triedAt < cooldownSeconds * 1000 && !reading) return
-    reading ??= read().finally(() => {
-      reading = undefined
-    })
-    await reading
+    if (now() - triedAt < cooldownSeconds * 1000 && !reading.underway) return
+    await reading.run()
   }
 
   async function findAnew(kid: string): Promise<VerifySignature | undefined> {

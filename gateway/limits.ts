@@ -1,5 +1,6 @@
-import { allThen, type Eventually } from '../shared/async.ts'
+import { andThen, type Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
+import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import type { Permit, Permits, Wanted } from './permits.ts'
 import type { Now, Take } from './ports.ts'
@@ -130,14 +131,12 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
     /**
      * Counts one request against all its limits at once.
      *
-     * @throws RateLimited naming the limits that are over
+     * @param bearer whose request it is, where somebody is signed in
+     * @throws RateLimited naming the limits that are over, and what `permits` does
      */
-    count(limits: readonly Limit[]): Eventually<Counted> {
+    count(limits: readonly Limit[], bearer?: Identity): Eventually<Counted> {
       for (const limit of limits) refuseKnown(limit)
-      return allThen(
-        limits.map((limit) => permits.take(wanted(limit))),
-        (given) => judge(limits, given),
-      )
+      return andThen(permits.takeAll(limits.map(wanted), bearer), (given) => judge(limits, given))
     },
   }
 }

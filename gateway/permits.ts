@@ -1,5 +1,6 @@
-import type { Eventually } from '../shared/async.ts'
+import { allThen, type Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
+import type { Identity } from '../shared/claims.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from './ports.ts'
 
 interface PermitsOptions {
@@ -23,6 +24,21 @@ export type Permit = Pick<Taken, 'used' | 'quota' | 'shared'> & {
 
 /** What one request wants: one permit. */
 export type Wanted = Omit<Take, 'permits' | 'shared'>
+
+/** Where requests have their permits from. */
+export interface Permits {
+  /**
+   * All that one request wants.
+   *
+   * @param bearer whose request it is; for permits that hold tokens against what was revoked, and then throw Problem
+   */
+  takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Eventually<readonly Permit[]>
+  /**
+   * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with its store, or would come about when the
+   * window ends, lapses with it.
+   */
+  giveBack(wanted: Wanted, permit: Permit): void
+}
 
 interface Waiting {
   resolve: (permit: Permit) => void
@@ -53,7 +69,7 @@ interface Lease {
 const leasesHeld = 50_000
 
 /** What a permit may need on its way back: more than a counter is waited for. */
-const giveBackMs = 100
+export const giveBackMs = 100
 
 /** Keys a call: what comes after goes with the next. */
 const largestCall = 500
@@ -163,31 +179,29 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
     return fresh
   }
 
-  return {
-    take(wanted: Wanted): Eventually<Permit> {
-      const id = idOf(wanted)
-      const lease = mayLease(wanted) ? leaseOf(id) : undefined
-      if (lease && lease.permits > 0) return useLease(lease, wanted)
-      return new Promise((resolve, reject) => {
-        const queue = queues.get(id)
-        if (queue) queue.waiting.push({ resolve, reject })
-        else {
-          queues.set(id, { wanted, waiting: [{ resolve, reject }] })
-          schedule()
-        }
-      })
-    },
+  function take(wanted: Wanted): Eventually<Permit> {
+    const id = idOf(wanted)
+    const lease = mayLease(wanted) ? leaseOf(id) : undefined
+    if (lease && lease.permits > 0) return useLease(lease, wanted)
+    return new Promise((resolve, reject) => {
+      const queue = queues.get(id)
+      if (queue) queue.waiting.push({ resolve, reject })
+      else {
+        queues.set(id, { wanted, waiting: [{ resolve, reject }] })
+        schedule()
+      }
+    })
+  }
 
-    /**
-     * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with its store, or would come about when the
-     * window ends, lapses with it.
-     */
-    giveBack(wanted: Wanted, { resetAt, shared }: Permit): void {
+  return {
+    take,
+
+    takeAll: (wanted: readonly Wanted[]) => allThen(wanted.map(take), (permits) => permits),
+
+    giveBack(wanted: Wanted, { resetAt, shared }: Permit) {
       if (resetAt - now() < giveBackMs) return
       givenBack.push({ ...wanted, permits: -1, shared })
       schedule()
     },
-  }
+  } satisfies Permits & { take: unknown }
 }
-
-export type Permits = ReturnType<typeof createPermits>

@@ -1,10 +1,12 @@
 import { type PlanCatalogue, planCatalogue } from '../shared/contract.ts'
 import type { Log } from '../shared/log.ts'
-import type { Now } from './ports.ts'
+import type { Now, Outlive } from './ports.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 interface PlansOptions {
   /** Gets the catalogue. */
   fetchPlans: () => Promise<unknown>
+  outlive?: Outlive | undefined
   now: Now
   log: Log
   /** Age from which the catalogue is read again. */
@@ -17,11 +19,11 @@ interface PlansOptions {
  * The origin's plans, cached. Nobody waits for them: they only say which plan to book, so the last known ones do while the origin is
  * down, and none at all does too.
  */
-export function createPlans({ fetchPlans, now, log, freshSeconds = 60, cooldownSeconds = 10 }: PlansOptions) {
+export function createPlans(options: PlansOptions) {
+  const { fetchPlans, now, log, freshSeconds = 60, cooldownSeconds = 10 } = options
   let plans: PlanCatalogue['plans'] | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
-  let reading: Promise<void> | undefined
 
   const ageSeconds = (moment: number) => (now() - moment) / 1000
 
@@ -35,13 +37,13 @@ export function createPlans({ fetchPlans, now, log, freshSeconds = 60, cooldownS
     }
   }
 
+  const reading = createSingleFlight(read, options.outlive)
+
   /** Never rejects; one read at a time. */
   async function refresh(): Promise<void> {
-    if (!reading && (ageSeconds(readAt) < freshSeconds || ageSeconds(triedAt) < cooldownSeconds)) return
-    reading ??= read().finally(() => {
-      reading = undefined
-    })
-    await reading
+    if (!reading.underway && (ageSeconds(readAt) < freshSeconds || ageSeconds(triedAt) < cooldownSeconds))
+      return
+    await reading.run()
   }
 
   return {

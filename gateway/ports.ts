@@ -1,3 +1,4 @@
+import type { Identity } from '../shared/claims.ts'
 import type { Revocation } from '../shared/revocation.ts'
 
 /** What the gateway needs of the runtime it stands on. Each adapter hands these in; the core never asks where it runs. */
@@ -43,6 +44,26 @@ export interface Counter {
    * @throws Error where the store cannot be asked
    */
   take(takes: readonly Take[]): Promise<Taken[]>
+}
+
+/** Told of work that goes on when the request that it began in is answered: some runtimes drop it then, unless they are told. */
+export type Outlive = (work: Promise<unknown>) => void
+
+export type StoreAnswer =
+  | { kind: 'taken'; taken: Taken[] }
+  | { kind: 'revoked'; scope: Revocation['scope'] }
+  /** Nobody vouches for what the store knows of revocations. */
+  | { kind: 'unvouched' }
+
+/** For a runtime that keeps nothing between requests: what one of them has to know, in one round trip. */
+export interface Store {
+  /**
+   * Holds a token against what was revoked and, where it is good, gives out all permits as a counter does. In every other case none is taken.
+   *
+   * @param bearer what the token says; undefined where nothing is to be held against anything
+   * @throws Error where the store cannot be asked
+   */
+  ask(bearer: Identity | undefined, takes: readonly Take[]): Promise<StoreAnswer>
 }
 
 /** The news of revocations, in the order they were published in. Each method throws an Error where the store cannot be asked. */

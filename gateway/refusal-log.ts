@@ -2,10 +2,12 @@ import type { RefusalsBody } from '../shared/contract.ts'
 import type { Log } from '../shared/log.ts'
 import { createBatchLog } from './batch-log.ts'
 import type { Limit } from './limits.ts'
+import type { Outlive } from './ports.ts'
 
 interface RefusalLogOptions {
   /** Tells the origin. Gives up by itself. */
   post: (batch: RefusalsBody) => Promise<unknown>
+  outlive?: Outlive | undefined
   log: Log
 }
 
@@ -17,10 +19,11 @@ interface RefusedRequest {
 }
 
 /** Gathers the requests that a limit refused: counted by limit, key, method and route. */
-export function createRefusalLog({ post, log }: RefusalLogOptions) {
+export function createRefusalLog({ post, outlive, log }: RefusalLogOptions) {
   const { note, ...rest } = createBatchLog<RefusalsBody['refusals'][number]>({
     of: 'refusals',
     post: ({ dropped, entries }) => post({ dropped, refusals: entries }),
+    outlive,
     log,
   })
 

@@ -2,8 +2,9 @@ import type { HealthCheck } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import type { Revocation, RevocationFeed } from '../shared/revocation.ts'
 import { within } from '../shared/within.ts'
-import type { Now, RevocationStream } from './ports.ts'
+import type { Now, Outlive, RevocationStream } from './ports.ts'
 import type { Revocations } from './revocations.ts'
+import { createSingleFlight } from './single-flight.ts'
 
 interface FollowerOptions {
   revocations: Pick<Revocations, 'apply' | 'markLoaded' | 'isLoaded'>
@@ -15,6 +16,7 @@ interface FollowerOptions {
   tickMs?: number | null | undefined
   /** Told of news: the seconds from the cause of the newest to its being known here. */
   onNews?: ((seconds: number) => void) | undefined
+  outlive?: Outlive | undefined
   now: Now
   log: Log
 }
@@ -30,6 +32,10 @@ const healTicks = 4
 
 /** A feed that takes longer is read again rather than waited for. */
 const feedTimeoutMs = 4000
+
+/** Where nothing follows: how old what is known may be for `recall`, and how long it waits for news. */
+const recallMs = 1000
+const recallTimeoutMs = 1500
 
 /** Silence of both sources from which readiness warns. */
 const silentMs = 60_000
@@ -55,9 +61,9 @@ export function createRevocationFollower(options: FollowerOptions) {
   const stopping = new AbortController()
   let cursor: string | undefined
   let following: Promise<void> | undefined
-  let polling: Promise<void> | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let ticks = 0
+  let recalledAt = Number.NEGATIVE_INFINITY
   /** A position was taken, and no read of the feed that began after it has ended well. */
   let owing = true
   let feedFails = false
@@ -89,13 +95,11 @@ export function createRevocationFollower(options: FollowerOptions) {
     }
   }
 
-  /** One read in flight, whoever asks. */
+  const polling = createSingleFlight(readFeedOnce, options.outlive)
+
   async function poll(): Promise<void> {
     if (stopping.signal.aborted) return
-    polling ??= readFeedOnce().finally(() => {
-      polling = undefined
-    })
-    await polling
+    await polling.run()
   }
 
   /** Reads the stream to its end, which is an error. Never rejects. */
@@ -121,7 +125,7 @@ export function createRevocationFollower(options: FollowerOptions) {
   }
 
   async function hear(): Promise<void> {
-    await polling
+    await polling.underway
     await poll()
   }
 
@@ -156,6 +160,13 @@ export function createRevocationFollower(options: FollowerOptions) {
     /** Resolves when what was committed before the call is known here, where the origin can be asked. */
     hear,
 
+    /** Reads the feed where it was not read lately, for a gateway that follows nothing. What does not come in time is not waited for. */
+    async recall(): Promise<void> {
+      if (!polling.underway && now() - recalledAt < recallMs) return
+      recalledAt = now()
+      await within(recallTimeoutMs, poll()).catch(() => {})
+    },
+
     health(): HealthCheck {
       const detail = state.source
       if (!revocations.isLoaded()) return { status: 'fail', detail }
@@ -167,7 +178,7 @@ export function createRevocationFollower(options: FollowerOptions) {
       stopping.abort()
       clearTimeout(timer)
       stream?.close()
-      await Promise.all([polling, following])
+      await Promise.all([polling.underway, following])
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { Identity } from '../shared/claims.ts'
+import { Problem } from '../shared/errors.ts'
 import type { Revocation } from '../shared/revocation.ts'
 import type { Now } from './ports.ts'
 
@@ -53,6 +54,15 @@ export function createRevocations({ now }: { now: Now }) {
     return entry !== undefined && epoch < entry.epoch && entry.until > now()
   }
 
+  function judge({ sid, sub, role, plan, epoch }: Identity): Verdict {
+    if (isStale('session', sid, 0)) return 'session_ended'
+    const stale =
+      isStale('user', sub, epoch.user) ||
+      isStale('role', role, epoch.role) ||
+      isStale('plan', plan, epoch.plan)
+    return stale ? 'claims_stale' : 'good'
+  }
+
   return {
     /** @returns those that say more than what was known */
     apply(entries: readonly Revocation[]): Revocation[] {
@@ -71,13 +81,13 @@ export function createRevocations({ now }: { now: Now }) {
     /** Before, nobody knows which tokens are good: an ended session must not come back because a gateway starts. */
     isLoaded: () => loaded,
 
-    judge({ sid, sub, role, plan, epoch }: Identity): Verdict {
-      if (isStale('session', sid, 0)) return 'session_ended'
-      const stale =
-        isStale('user', sub, epoch.user) ||
-        isStale('role', role, epoch.role) ||
-        isStale('plan', plan, epoch.plan)
-      return stale ? 'claims_stale' : 'good'
+    judge,
+
+    /** @throws Problem `session_ended`, `claims_stale`; `revocations_unavailable` before `markLoaded` */
+    refuse(identity: Identity): void {
+      if (!loaded) throw new Problem('revocations_unavailable')
+      const verdict = judge(identity)
+      if (verdict !== 'good') throw new Problem(verdict)
     },
 
     /** Entries held, those that have run out among them. */

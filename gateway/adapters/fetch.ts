@@ -14,24 +14,52 @@ export function createFetchTransport(fetch: Fetch, settings: Record<string, unkn
     // A timer of our own: it covers the answer's head, while the signal covers the body too.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
+    const broken = new AbortController()
     if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
     try {
       return await fetch(origin + target, {
         method,
         headers,
-        body: body as BodyInit | null,
-        signal: AbortSignal.any([signal, deadline.signal]),
+        body: (body instanceof ReadableStream ? wholeOrNothing(body, broken) : body) as BodyInit | null,
+        signal: AbortSignal.any([signal, deadline.signal, broken.signal]),
         redirect: 'manual',
         duplex: 'half',
         ...settings,
       })
     } catch (error) {
       throw new TransportError(
-        signal.aborted ? 'client_left' : deadline.signal.aborted ? 'timeout' : 'unreachable',
+        signal.aborted || broken.signal.aborted
+          ? 'client_left'
+          : deadline.signal.aborted
+            ? 'timeout'
+            : 'unreachable',
         error,
       )
     } finally {
       clearTimeout(timer)
     }
   }
+}
+
+/**
+ * A body that breaks off cancels its request and never ends: workerd would tell the upstream of a clean end, and it would act on a part for the
+ * whole.
+ */
+function wholeOrNothing(
+  body: ReadableStream<Uint8Array>,
+  broken: AbortController,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream({
+    async pull(controller) {
+      const piece = await reader.read().catch((error: unknown) => {
+        broken.abort(error)
+        return undefined
+      })
+      if (piece === undefined) return new Promise<never>(() => {})
+      if (piece.done) controller.close()
+      else controller.enqueue(piece.value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
 }

@@ -19,9 +19,11 @@ const trustedHops = 1
 /** Starts the gateway on a runtime, on the same ground as every other, and resolves when it is ready. */
 export async function startGateway(runtime: Runtime, { environment }: Pick<Ground, 'environment'>) {
   const port = await findFreePort()
+  const folder = await createTemporaryFolder(runtime.name)
   const { command, args, env } = runtime.start({
     port,
     policyFile,
+    folder,
     environment: {
       ASSERTION_PRIVATE_JWK: environment.ASSERTION_PRIVATE_JWK,
       ORIGIN_URL: environment.ORIGIN_URL,
@@ -31,10 +33,8 @@ export async function startGateway(runtime: Runtime, { environment }: Pick<Groun
       LIMIT_ADDRESS_REQUESTS: String(addressQuota),
       TRUSTED_PROXY_HOPS: String(trustedHops),
       LOG_LEVEL: 'warn',
-      DRAIN_DELAY_SECONDS: '0',
     },
   })
-  const folder = await createTemporaryFolder(runtime.name)
   try {
     const server = await startChildServer({
       command,

@@ -58,3 +58,5 @@ try {
 } finally {
   for (const part of running.reverse()) await part.stop()
 }
+// All that was started has ended; what Vitest keeps open for a next run would keep this process, too.
+process.exit()

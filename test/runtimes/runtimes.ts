@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs'
+import { globSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,6 +18,8 @@ interface StartOptions {
   environment: Record<string, string>
   /** A file of rows that come to those in code. */
   policyFile: string
+  /** Where what a start needs may be written. */
+  folder: string
 }
 
 export interface StartCommand {
@@ -26,13 +28,21 @@ export interface StartCommand {
   env: Record<string, string>
 }
 
+/** For a process of its own, which listens, reads files and drains: at once, as nobody sends it more. */
+const asProcess = ({ port, environment, policyFile }: StartOptions) => ({
+  ...environment,
+  GATEWAY_PORT: String(port),
+  POLICY_FILE: policyFile,
+  DRAIN_DELAY_SECONDS: '0',
+})
+
 function node(name: string, command: string): Runtime {
   return {
     name,
-    start: ({ port, environment, policyFile }) => ({
+    start: (options) => ({
       command,
       args: [join(root, 'gateway/adapters/node/main.ts')],
-      env: { ...environment, GATEWAY_PORT: String(port), POLICY_FILE: policyFile },
+      env: asProcess(options),
     }),
   }
 }
@@ -52,20 +62,38 @@ function program(pattern: string): string {
 function project(name: string, pattern: string, args: string[]): Runtime {
   return {
     name,
-    start({ port, environment, policyFile }) {
+    start(options) {
       const command = program(pattern)
-      return {
-        command,
-        args,
-        env: {
-          ...environment,
-          PATH: `${dirname(command)}:${process.env.PATH}`,
-          GATEWAY_PORT: String(port),
-          POLICY_FILE: policyFile,
-        },
-      }
+      const path = `${dirname(command)}:${process.env.PATH}`
+      return { command, args, env: { ...asProcess(options), PATH: path } }
     },
   }
+}
+
+/** What keeps wrangler to itself: no questions, no news from home. */
+const offline = { CI: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' }
+
+/** workerd, as wrangler starts it for the project in examples/; rows cannot come from a file there, so that the Worker brings them. */
+const workers: Runtime = {
+  name: 'workers',
+  start({ port, environment, folder }) {
+    const variables = join(folder, 'variables')
+    writeFileSync(
+      variables,
+      Object.entries(environment)
+        .map(([name, value]) => `${name}='${value}'\n`)
+        .join(''),
+    )
+    return {
+      command: process.execPath,
+      args: [
+        ...[join(packages, 'wrangler/bin/wrangler.js'), 'dev', join(root, 'test/runtimes/worker.ts')],
+        ...['--config', join(root, 'examples/workers/wrangler.jsonc'), '--env-file', variables],
+        ...['--ip', '127.0.0.1', '--port', String(port), '--persist-to', folder],
+      ],
+      env: offline,
+    }
+  },
 }
 
 export const runtimes: readonly Runtime[] = [
@@ -73,4 +101,5 @@ export const runtimes: readonly Runtime[] = [
   node('node-24', join(packages, `node-24-${process.platform}-${process.arch}/bin/node`)),
   project('bun', '@oven/bun-*/bin/bun', ['run', '--cwd', join(root, 'examples/bun'), 'start']),
   project('deno', '@deno/*/deno', ['task', '--cwd', join(root, 'examples/deno'), 'start']),
+  workers,
 ]

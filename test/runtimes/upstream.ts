@@ -116,7 +116,7 @@ export async function startUpstream() {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write('data: 1\n\n')
         await once(orders, id)
-        response.write('data: 2\n\n')
+        keepTelling(response)
         return
       case 'hold':
         return
@@ -155,6 +155,15 @@ export async function startUpstream() {
       server.close()
     },
   }
+}
+
+/** Events from the second on, until nobody listens any more. */
+function keepTelling(response: ServerResponse): void {
+  let number = 2
+  const tell = () => response.write(`data: ${number++}\n\n`)
+  tell()
+  const timer = setInterval(tell, 100)
+  response.once('close', () => clearInterval(timer))
 }
 
 function answerJson(response: ServerResponse, content: unknown): void {

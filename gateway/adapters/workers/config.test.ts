@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { generateSecrets } from '../../../dev/secrets.ts'
+import { ConfigError } from '../../../shared/config.ts'
+import { readWorkerConfig } from './config.ts'
+
+const { ASSERTION_PRIVATE_JWK } = await generateSecrets()
+const good = { ASSERTION_PRIVATE_JWK, REDIS_URL: 'rediss://cache.example.com' }
+
+function reasonsOf(env: Record<string, unknown>): readonly string[] {
+  try {
+    readWorkerConfig(env)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.reasons
+    throw error
+  }
+}
+
+test('variables are read; bindings that are no text are somebody else’s', () => {
+  const config = readWorkerConfig({ ...good, CORS_ORIGINS: 'https://app.example.com', KV: { get: () => {} } })
+  expect(config).toMatchObject({ REDIS_URL: good.REDIS_URL, CORS_ORIGINS: ['https://app.example.com'] })
+})
+
+test.each([
+  'HOST',
+  'GATEWAY_PORT',
+  'DRAIN_SECONDS',
+  'DRAIN_DELAY_SECONDS',
+  'METRICS_HOST',
+  'GATEWAY_METRICS_PORT',
+  'POLICY_FILE',
+  'LIMIT_LEASE',
+  'UPSTREAM_REQUESTS',
+])('%s is refused, with the reason', (name) => {
+  expect(reasonsOf({ ...good, [name]: '1' })).toEqual([expect.stringMatching(`^${name} .{20}`)])
+})
+
+test('without Redis there is nobody to ask', () => {
+  expect(reasonsOf({ ASSERTION_PRIVATE_JWK })).toEqual([expect.stringMatching('^REDIS_URL is missing')])
+})
+
+test('all that is wrong is told at once, what any gateway refuses among it', () => {
+  expect(reasonsOf({ POLICY_FILE: 'policy.yaml', REDIS_URL: 'http://x', GATEWAY_TYPO: '1' })).toEqual([
+    expect.stringMatching('^POLICY_FILE names a file'),
+    expect.stringMatching('^REDIS_URL: must be a URL'),
+    expect.stringMatching('^ASSERTION_PRIVATE_JWK is missing'),
+    expect.stringMatching('^GATEWAY_TYPO is not a variable'),
+  ])
+})

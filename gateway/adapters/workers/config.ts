@@ -1,0 +1,45 @@
+import { ConfigError, readConfig, type VariableName } from '../../../shared/config.ts'
+import type { GatewayConfig } from '../../build.ts'
+import { gatewayVariables } from '../../config.ts'
+
+const platformListens = 'is for a process that listens: the platform does that here'
+const noMetrics = 'is for a process that can be asked for its metrics: nobody can address one of many Workers'
+
+/** Variables that ask for what cannot be had here, and why: docs/runtimes.md has the table. */
+const unavailable: Partial<Record<VariableName, string>> = {
+  HOST: platformListens,
+  GATEWAY_PORT: platformListens,
+  DRAIN_SECONDS: platformListens,
+  DRAIN_DELAY_SECONDS: platformListens,
+  METRICS_HOST: noMetrics,
+  GATEWAY_METRICS_PORT: noMetrics,
+  POLICY_FILE: 'names a file, and there is no disk here: import it into the Worker (docs/runtimes.md)',
+  LIMIT_LEASE: 'takes permits in advance, and nothing is kept here from one request to the next',
+  UPSTREAM_REQUESTS: 'counts requests under way, and here they may end without a word',
+}
+
+/**
+ * The configuration of a Worker: its variables and secrets.
+ *
+ * @param env its bindings, of which those that are no text are somebody else's
+ * @throws ConfigError naming each variable that is missing, malformed, unknown or asks for what cannot be had, and why
+ */
+export function readWorkerConfig(env: Record<string, unknown>): GatewayConfig {
+  const variables = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
+  const reasons: string[] = []
+  for (const [name, reason] of Object.entries(unavailable))
+    if (variables[name] !== undefined) reasons.push(`${name} ${reason}`)
+  if (!variables.REDIS_URL)
+    reasons.push('REDIS_URL is missing: what a Worker counts by itself is a part that nobody knows')
+  try {
+    const config = readConfig(gatewayVariables, variables)
+    if (reasons.length > 0) throw new ConfigError(reasons)
+    return { ...config, UPSTREAM_REQUESTS: Number.POSITIVE_INFINITY }
+  } catch (error) {
+    if (error instanceof ConfigError && error.reasons !== reasons)
+      throw new ConfigError([...reasons, ...error.reasons])
+    throw error
+  }
+}

@@ -1,0 +1,3 @@
+import { createWorker } from './worker.ts'
+
+export default createWorker()

@@ -1,0 +1,112 @@
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Identity } from '../../../shared/claims.ts'
+import {
+  endedEpoch,
+  type Revocation,
+  revocationKey,
+  revocationsCompleteKey,
+} from '../../../shared/revocation.ts'
+import { createIssuer } from '../../../test/issuer.ts'
+import { redisForFile } from '../../../test/servers/test-redis.ts'
+import type { Take } from '../../ports.ts'
+import { createStore } from './store.ts'
+
+let redis: Redis
+let commands = 0
+const keyPrefix = 'edge:'
+const store = createStore({
+  keyPrefix,
+  ask: (asked) => {
+    commands += asked.length
+    return Promise.all(
+      asked.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<number[]>),
+    )
+  },
+})
+
+beforeAll(async () => {
+  redis = new Redis(await redisForFile())
+})
+afterAll(() => redis.disconnect())
+beforeEach(async () => {
+  await redis.flushdb()
+  await redis.set(revocationsCompleteKey(keyPrefix), 1)
+  commands = 0
+})
+
+const issuer = await createIssuer()
+const bearer = issuer.claims({ epoch: { user: 5, role: 6, plan: 7 } }) as unknown as Identity
+
+const one: Take = { key: 'user:ada', windowSeconds: 60, quota: 3, permits: 1, outage: 'share' }
+const other: Take = { ...one, key: 'address:10.0.0.1', quota: 9 }
+
+const revoke = (scope: Revocation['scope'], subject: string, epoch: number) =>
+  redis.set(revocationKey(keyPrefix, { scope, subject }), epoch)
+
+const countsOf = async (...takes: Take[]) =>
+  Promise.all(takes.map(({ key, windowSeconds }) => redis.get(`${keyPrefix}${windowSeconds}:${key}`)))
+
+describe('a good token', () => {
+  test('has all that it wants, in one command', async () => {
+    const answer = await store.ask(bearer, [one, other])
+    expect(answer).toMatchObject({
+      kind: 'taken',
+      taken: [
+        { granted: 1, used: 1, quota: 3, shared: true },
+        { granted: 1, used: 1, quota: 9, shared: true },
+      ],
+    })
+    expect(commands).toBe(1)
+  })
+
+  test('is one whose epochs are those in force', async () => {
+    await revoke('user', bearer.sub, 5)
+    await revoke('role', bearer.role, 6)
+    await revoke('plan', bearer.plan, 7)
+    expect(await store.ask(bearer, [one])).toMatchObject({ kind: 'taken' })
+  })
+
+  test('is refused beyond the quota, with the time that is left', async () => {
+    for (let i = 0; i < 3; i++) await store.ask(bearer, [one])
+    const answer = await store.ask(bearer, [one])
+    expect(answer).toMatchObject({ taken: [{ granted: 0, used: 3 }] })
+    expect(answer.kind === 'taken' && answer.taken[0]?.resetMs).toBeGreaterThan(50_000)
+  })
+
+  test('counts where gateways count that keep a connection, under the same keys', async () => {
+    await store.ask(bearer, [one, { ...one, permits: 1 }])
+    expect(await countsOf(one)).toEqual(['2'])
+  })
+})
+
+describe('a revoked token has nothing, and nothing is counted', () => {
+  test.each<[Revocation['scope'], string, number]>([
+    ['session', bearer.sid, endedEpoch],
+    ['user', bearer.sub, 6],
+    ['role', bearer.role, 7],
+    ['plan', bearer.plan, 8],
+  ])('%s', async (scope, subject, epoch) => {
+    await revoke(scope, subject, epoch)
+    expect(await store.ask(bearer, [one, other])).toEqual({ kind: 'revoked', scope })
+    expect(await countsOf(one, other)).toEqual([null, null])
+  })
+
+  test('an ended session is told before stale claims', async () => {
+    await revoke('plan', bearer.plan, 8)
+    await revoke('session', bearer.sid, endedEpoch)
+    expect(await store.ask(bearer, [])).toEqual({ kind: 'revoked', scope: 'session' })
+  })
+})
+
+test('where nobody vouches for the keys, it says so and takes nothing', async () => {
+  await redis.del(revocationsCompleteKey(keyPrefix))
+  await revoke('session', bearer.sid, endedEpoch)
+  expect(await store.ask(bearer, [one])).toEqual({ kind: 'unvouched' })
+  expect(await countsOf(one)).toEqual([null])
+})
+
+test('without a bearer nothing is held against anything', async () => {
+  await redis.del(revocationsCompleteKey(keyPrefix))
+  expect(await store.ask(undefined, [one])).toMatchObject({ kind: 'taken', taken: [{ granted: 1 }] })
+})

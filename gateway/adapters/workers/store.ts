@@ -1,0 +1,74 @@
+import type { Identity } from '../../../shared/claims.ts'
+import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/revocation.ts'
+import type { Store, Take, Taken } from '../../ports.ts'
+import { takeScript } from '../redis.ts'
+import type { Command } from './redis.ts'
+import type { Reply } from './resp.ts'
+
+interface StoreOptions {
+  ask: (commands: readonly Command[]) => Promise<Reply[]>
+  keyPrefix: string
+}
+
+/** What a bearer is held against, in this order: a session that has ended comes before claims that are stale. */
+const scopes = ['session', 'user', 'role', 'plan'] as const satisfies Revocation['scope'][]
+
+/**
+ * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the key that vouches for the others and one for each
+ * scope; then those of the limits. ARGV: the number of scopes, the bearer's epochs, and what `takeScript` wants. The answer begins with -1 where
+ * nobody vouches, or the number of the scope that was revoked; with 0 where all was taken.
+ */
+const askScript = `
+local function take(KEYS, ARGV)${takeScript}
+end
+local scopes = tonumber(ARGV[1])
+if scopes > 0 and redis.call('EXISTS', KEYS[1]) == 0 then return {-1} end
+for i = 1, scopes do
+  local good = redis.call('GET', KEYS[1 + i])
+  if good and tonumber(ARGV[1 + i]) < tonumber(good) then return {i} end
+end
+local keys, args = {}, {}
+for i = scopes > 0 and scopes + 2 or 1, #KEYS do keys[#keys + 1] = KEYS[i] end
+for i = scopes + 2, #ARGV do args[#args + 1] = ARGV[i] end
+local answers = take(keys, args)
+table.insert(answers, 1, 0)
+return answers`
+
+/** Asks Redis what one request needs to know, and keeps nothing. */
+export function createStore({ ask, keyPrefix }: StoreOptions): Store {
+  const takeKey = ({ key, windowSeconds }: Take) => `${keyPrefix}${windowSeconds}:${key}`
+
+  function bearerKeys({ sid, sub, role, plan }: Identity): string[] {
+    const subjects = { session: sid, user: sub, role, plan }
+    const keys = scopes.map((scope) => revocationKey(keyPrefix, { scope, subject: subjects[scope] }))
+    return [revocationsCompleteKey(keyPrefix), ...keys]
+  }
+
+  return {
+    async ask(bearer, takes) {
+      const keys = [...(bearer ? bearerKeys(bearer) : []), ...takes.map(takeKey)]
+      const epochs = bearer ? [0, bearer.epoch.user, bearer.epoch.role, bearer.epoch.plan] : []
+      const wants = takes.flatMap(({ quota, permits, windowSeconds }) => [
+        quota,
+        permits,
+        windowSeconds * 1000,
+      ])
+      const [reply] = await ask([
+        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, ...wants],
+      ])
+      const [outcome = 0, ...numbers] = reply as number[]
+      if (outcome === -1) return { kind: 'unvouched' }
+      const revoked = scopes[outcome - 1]
+      if (revoked) return { kind: 'revoked', scope: revoked }
+      return { kind: 'taken', taken: takes.map((take, i) => toTaken(take, numbers.slice(3 * i))) }
+    },
+  }
+}
+
+const toTaken = ({ quota }: Take, [granted = 0, used = 0, resetMs = 0]: readonly number[]): Taken => ({
+  granted,
+  used,
+  quota,
+  resetMs,
+  shared: true,
+})

@@ -1,0 +1,156 @@
+import { Redis } from 'ioredis'
+import { afterEach, describe, expect, test } from 'vitest'
+import { endedEpoch, type Revocation, revocationKey, revocationsCompleteKey } from '../shared/revocation.ts'
+import { type PrivateRedis, startPrivateRedis } from '../test/servers/redis.ts'
+import { createStand, type Stand } from '../test/stand.ts'
+import { parseList } from '../test/structured-fields.ts'
+import { bearer, problem } from '../test/world.ts'
+import { createMemoryCounter } from './adapters/memory.ts'
+import { createStore } from './adapters/workers/store.ts'
+
+const keyPrefix = 'gatehouse:'
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+interface AskingOptions {
+  /** What the origin's feed has; throws where it cannot be read. */
+  feed?: () => Revocation[]
+}
+
+/** A gateway that keeps nothing, on a Redis that this test may harm; somebody vouches for the revocations in it. */
+async function startAsking({ feed = () => [] }: AskingOptions = {}) {
+  const server = await startPrivateRedis()
+  closers.push(server.stop)
+  const redis = new Redis(server.url, { maxRetriesPerRequest: 0, retryStrategy: () => 50 })
+  redis.on('error', () => {})
+  closers.push(() => redis.disconnect())
+  await redis.set(revocationsCompleteKey(keyPrefix), 1)
+  const reads: string[] = []
+  const stand = await createStand({
+    store: createStore({
+      keyPrefix,
+      ask: (commands) =>
+        Promise.all(
+          commands.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<number[]>),
+        ),
+    }),
+    counter: createMemoryCounter({ shared: false, now: Date.now }),
+    environment: { GATEWAY_REPLICAS: '4' },
+    revocations(target) {
+      reads.push(target)
+      return { entries: feed(), next: '1' }
+    },
+  })
+  return { server, redis, stand, reads }
+}
+
+const sessionEntry = (subject: string): Revocation => ({
+  scope: 'session',
+  subject,
+  epoch: null,
+  until: Date.now() + 60_000,
+  at: Date.now(),
+})
+
+async function outcome(stand: Stand, token: string) {
+  const answer = await stand.call('/closed', { headers: bearer(token) })
+  return answer.ok ? 'ok' : `${answer.status} ${(await problem(answer)).code}`
+}
+
+async function quotaOf(stand: Stand, token: string) {
+  const answer = await stand.call('/closed', { headers: bearer(token) })
+  return parseList(answer.headers.get('ratelimit-policy'))[0]?.parameters.q
+}
+
+async function lose(server: PrivateRedis) {
+  await server.kill()
+}
+
+describe('a gateway that asks for each request', () => {
+  test('401 session_ended, 401 claims_stale: at once, and the feed is never read', async () => {
+    const { redis, stand, reads } = await startAsking()
+    const sid = crypto.randomUUID()
+    const token = await stand.issuer.sign({ sid })
+    expect(await outcome(stand, token)).toBe('ok')
+    await redis.set(revocationKey(keyPrefix, { scope: 'session', subject: sid }), endedEpoch)
+    expect(await outcome(stand, token)).toBe('401 session_ended')
+    const stale = await stand.issuer.sign({ plan: 'pro', epoch: { user: 1, role: 1, plan: 1 } })
+    await redis.set(revocationKey(keyPrefix, { scope: 'plan', subject: 'pro' }), 2)
+    expect(await outcome(stand, stale)).toBe('401 claims_stale')
+    expect(reads).toEqual([])
+  })
+
+  test('a request that is answered with an error of its caller gives nothing of a quota back', async () => {
+    const { stand } = await startAsking()
+    const token = await stand.issuer.sign({ quota: 2 })
+    const outcomes = [await outcome(stand, token), await outcome(stand, token), await outcome(stand, token)]
+    expect(outcomes).toEqual(['ok', 'ok', '429 rate_limited'])
+  })
+})
+
+describe('Redis is lost', () => {
+  test('limits count locally, at the share of this gateway; the feed says what was revoked', async () => {
+    const sid = crypto.randomUUID()
+    const { server, stand } = await startAsking({ feed: () => [sessionEntry(sid)] })
+    await lose(server)
+    const token = await stand.issuer.sign({ quota: 100 })
+    expect(await quotaOf(stand, token)).toBe(25)
+    expect(await outcome(stand, await stand.issuer.sign({ sid }))).toBe('401 session_ended')
+  })
+
+  test('503 revocations_unavailable: nobody else can say what was revoked either; who needs no token goes on', async () => {
+    const { server, stand } = await startAsking({
+      feed: () => {
+        throw new Error('the origin is down')
+      },
+    })
+    await lose(server)
+    expect(await outcome(stand, await stand.issuer.sign())).toBe('503 revocations_unavailable')
+    expect((await stand.call('/open')).status).toBe(200)
+  })
+
+  test('what the feed said stays in force when it cannot be read any more', async () => {
+    const sid = crypto.randomUUID()
+    let down = false
+    const { server, stand } = await startAsking({
+      feed: () => {
+        if (down) throw new Error('the origin is down')
+        return [sessionEntry(sid)]
+      },
+    })
+    await lose(server)
+    expect(await outcome(stand, await stand.issuer.sign())).toBe('ok')
+    down = true
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    expect(await outcome(stand, await stand.issuer.sign())).toBe('ok')
+    expect(await outcome(stand, await stand.issuer.sign({ sid }))).toBe('401 session_ended')
+  })
+
+  test('back again: it is asked within some seconds, and readiness says which of the two it is', async () => {
+    const { server, redis, stand } = await startAsking()
+    const token = await stand.issuer.sign({ quota: 100 })
+    await lose(server)
+    expect(await quotaOf(stand, token)).toBe(25)
+    const revocations = async () => {
+      const answer = (await (await stand.call('/ready')).json()) as { checks: Record<string, unknown> }
+      return answer.checks.revocations
+    }
+    expect(await revocations()).toMatchObject({ status: 'warn', detail: 'feed' })
+    await server.restart()
+    await expect
+      .poll(() => redis.set(revocationsCompleteKey(keyPrefix), 1).catch(() => null), { timeout: 5000 })
+      .toBe('OK')
+    await expect.poll(() => quotaOf(stand, token), { timeout: 5000 }).toBe(100)
+    await expect.poll(revocations, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'store' })
+  })
+})
+
+test('Redis is there and nobody vouches for it: the feed says what was revoked, Redis still counts', async () => {
+  const sid = crypto.randomUUID()
+  const { redis, stand } = await startAsking({ feed: () => [sessionEntry(sid)] })
+  await redis.del(revocationsCompleteKey(keyPrefix))
+  expect(await outcome(stand, await stand.issuer.sign({ sid }))).toBe('401 session_ended')
+  expect(await quotaOf(stand, await stand.issuer.sign({ quota: 100 }))).toBe(100)
+})

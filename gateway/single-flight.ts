@@ -1,0 +1,27 @@
+import type { Outlive } from './ports.ts'
+
+/**
+ * Does something at most once at a time, whoever wants it done meanwhile.
+ *
+ * @param work never rejects
+ * @param outlive told of the work: whoever began it may leave while others wait for it
+ */
+export function createSingleFlight(work: () => Promise<void>, outlive: Outlive = () => {}) {
+  let underway: Promise<void> | undefined
+
+  return {
+    run(): Promise<void> {
+      if (underway) return underway
+      underway = work().finally(() => {
+        underway = undefined
+      })
+      outlive(underway)
+      return underway
+    },
+
+    /** What is being done at this moment. */
+    get underway(): Promise<void> | undefined {
+      return underway
+    },
+  }
+}
