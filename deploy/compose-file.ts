@@ -10,6 +10,7 @@ export interface ComposeService {
   networks: string[]
   ports?: string[]
   profiles?: string[]
+  volumes?: string[]
   command?: string[]
   stop_grace_period?: string
 }

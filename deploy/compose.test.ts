@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { generateSecrets } from '../dev/secrets.ts'
 import { gatewayVariables } from '../gateway/config.ts'
@@ -72,6 +73,15 @@ describe('docker-compose.yml', () => {
       expect(Number.parseInt(service(name).stop_grace_period ?? '0', 10)).toBeGreaterThan(
         DRAIN_DELAY_SECONDS + DRAIN_SECONDS,
       )
+  })
+
+  // An engine makes an empty folder of what is missing, and says nothing.
+  test('mounts what is there', () => {
+    const mounted = Object.values(services)
+      .flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0] ?? ''))
+      .filter((path) => path.startsWith('.'))
+    expect(mounted.length).toBeGreaterThan(2)
+    expect(mounted.filter((path) => !existsSync(path))).toEqual([])
   })
 
   test('confines every container of ours', () => {
