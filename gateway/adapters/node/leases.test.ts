@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { afterEach, describe, expect, test } from 'vitest'
+import { connectRedis } from '../../../shared/node/redis.ts'
+import { createCapturedLog } from '../../../test/captured-log.ts'
+import { startPrivateRedis } from '../../../test/servers/redis.ts'
+import { createStand } from '../../../test/stand.ts'
+import { bearer } from '../../../test/world.ts'
+import { createRedisCounter } from '../redis.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** Three gateways on a Redis of their own, which tells how many commands they needed. */
+async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?: number }) {
+  const server = await startPrivateRedis()
+  closers.push(server.stop)
+  const watcher = new Redis(server.url)
+  closers.push(() => watcher.disconnect())
+  const issuerKeys = await createStand()
+  const gateways = await Promise.all(
+    Array.from({ length: replicas }, async () => {
+      const redis = connectRedis(server.url, createCapturedLog('gateway').log)
+      closers.push(() => redis.disconnect())
+      await once(redis, 'ready')
+      return createStand({
+        counter: createRedisCounter(redis, 'test:'),
+        nextTurn: setImmediate,
+        keys: () => issuerKeys.issuer.jwks,
+        environment: { GATEWAY_REPLICAS: String(replicas), LIMIT_LEASE: String(lease) },
+      })
+    }),
+  )
+
+  /** A user with this quota, who asks gateways in turn, so many times at once. */
+  async function createUser(quota: number) {
+    const headers = bearer(await issuerKeys.issuer.sign({ quota }))
+    let asked = 0
+    const ask = async () => {
+      const answer = await gateways[asked++ % replicas]?.call('/closed', { headers })
+      return answer?.status
+    }
+    return {
+      /** @returns how many passed */
+      async ask(times: number, atOnce = 30): Promise<number> {
+        let passed = 0
+        for (let left = times; left > 0; left -= atOnce) {
+          const statuses = await Promise.all(Array.from({ length: Math.min(atOnce, left) }, ask))
+          passed += statuses.filter((status) => status === 200).length
+        }
+        return passed
+      },
+    }
+  }
+
+  return {
+    createUser,
+    resetCommands: () => watcher.config('RESETSTAT'),
+    /** Calls of the script; what a script does inside is counted apart. */
+    async commands(): Promise<number> {
+      const stats = await watcher.info('commandstats')
+      return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+        (sum, [, calls]) => sum + Number(calls),
+        0,
+      )
+    },
+  }
+}
+
+describe('three gateways on one Redis, without leases', () => {
+  test('let exactly the quota pass, one by one and in crowds', async () => {
+    const { createUser } = await startGateways({ lease: 0 })
+    for (const atOnce of [1, 7, 200]) expect(await (await createUser(150)).ask(220, atOnce)).toBe(150)
+  })
+
+  test('ask Redis once a turn of the event loop, however many requests and users it had', async () => {
+    const { createUser, commands, resetCommands } = await startGateways({ lease: 0, replicas: 1 })
+    const users = await Promise.all(Array.from({ length: 40 }, () => createUser(1000)))
+    await Promise.all(users.map((user) => user.ask(1)))
+    await nextTurn()
+    await resetCommands()
+    for (let i = 0; i < 10; i++) await Promise.all(users.map((user) => user.ask(5, 5)))
+    const asked = await commands()
+    expect(asked).toBeGreaterThanOrEqual(10)
+    // 2,000 requests; a crowd may be spread over a few turns.
+    expect(asked).toBeLessThanOrEqual(40)
+  })
+})
+
+describe('three gateways on one Redis, with leases', () => {
+  const lease = 20
+
+  test('never let more than the quota pass, and refuse early by no more than the others may have in hand', async () => {
+    const { createUser } = await startGateways({ lease })
+    for (const [quota, atOnce] of [
+      [10, 1],
+      [150, 1],
+      [150, 30],
+      [400, 100],
+    ] as const) {
+      const passed = await (await createUser(quota)).ask(quota + 300, atOnce)
+      expect(passed).toBeLessThanOrEqual(quota)
+      expect(passed).toBeGreaterThanOrEqual(quota - 2 * lease)
+    }
+  })
+
+  test('ask Redis at most for 15 of 100 requests of a busy user', async () => {
+    const { createUser, commands, resetCommands } = await startGateways({ lease })
+    const user = await createUser(100_000)
+    await user.ask(300, 3)
+    await resetCommands()
+    expect(await user.ask(3000, 3)).toBe(3000)
+    const asked = await commands()
+    expect(asked).toBeGreaterThan(0)
+    expect(asked / 3000).toBeLessThanOrEqual(0.15)
+  })
+})

@@ -1,0 +1,169 @@
+import { once } from 'node:events'
+import { type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
+import { json, text } from 'node:stream/consumers'
+import { afterEach, expect, test } from 'vitest'
+import { connectRedis } from '../../../shared/node/redis.ts'
+import { createCapturedLog } from '../../../test/captured-log.ts'
+import { startPrivateRedis } from '../../../test/servers/redis.ts'
+import { redisForFile } from '../../../test/servers/test-redis.ts'
+import { ask, closeSockets, openSocket, startPair } from '../../../test/sockets.ts'
+import { postRow } from '../../../test/stand.ts'
+import { createWorld, problem } from '../../../test/world.ts'
+import type { RouteRow } from '../../policy.ts'
+import { createRedisCounter } from '../redis.ts'
+import { createCounting } from './counting.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  await closeSockets()
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** The counter in Redis without what stands in for it: a slow moment of this machine must not move a count. */
+async function startCounter() {
+  const redis = connectRedis(await redisForFile(), createCapturedLog('gateway').log)
+  closers.push(() => redis.disconnect())
+  await once(redis, 'ready')
+  return createRedisCounter(redis, 'test:')
+}
+
+/** Gateway and origin, the tries counted in Redis. */
+async function startWorld(options: Parameters<typeof createWorld>[0] = {}) {
+  const world = await createWorld({ counter: await startCounter(), ...options })
+  closers.push(world.close)
+  const login = (email: string, password: string, address = '203.0.113.7') =>
+    world.post('/auth/login', { email, password }, { address })
+  return { ...world, login }
+}
+
+let strangers = 0
+const stranger = () => `nobody${strangers++}@example.com`
+
+test('429 rate_limited: the sixth login of an address that failed five times, whatever the account and the password', async () => {
+  const { signUp, login, forwarded } = await startWorld()
+  const { email, password } = await signUp('ada@example.com')
+  for (let i = 0; i < 5; i++) expect((await login(stranger(), 'wrong horse')).status).toBe(401)
+  const before = forwarded.length
+  const refused = await login(email, password)
+  expect(await problem(refused)).toMatchObject({
+    status: 429,
+    code: 'rate_limited',
+    'violated-policies': ['credentials'],
+  })
+  expect(forwarded).toHaveLength(before)
+  expect((await login(email, password, '203.0.113.8')).status).toBe(200)
+})
+
+test('200: a login that succeeds uses up no try', async () => {
+  const { signUp, login } = await startWorld()
+  const { email, password } = await signUp('ada@example.com')
+  for (let i = 0; i < 4; i++) expect((await login(stranger(), 'wrong horse')).status).toBe(401)
+  for (let i = 0; i < 3; i++) expect((await login(email, password)).status).toBe(200)
+  expect((await login(stranger(), 'wrong horse')).status).toBe(401)
+  expect((await login(email, password)).status).toBe(429)
+})
+
+test('200: refreshing counts failures alone; 429 after as many failures as the address may have requests', async () => {
+  const { signUp, post } = await startWorld({ environment: { LIMIT_ADDRESS_REQUESTS: '6' } })
+  let { tokens } = await signUp('ada@example.com')
+  const refresh = (refreshToken: string) => post('/auth/refresh', { refresh_token: refreshToken })
+  for (let i = 0; i < 7; i++) {
+    const answer = await refresh(tokens.refresh_token)
+    expect(answer.status).toBe(200)
+    tokens = (await answer.json()) as typeof tokens
+  }
+  // Registration and login have used two of the six.
+  for (let i = 0; i < 4; i++) expect((await refresh('A'.repeat(43))).status).toBe(401)
+  expect((await refresh('A'.repeat(43))).status).toBe(429)
+})
+
+// Nobody may gain tries by taking Redis down.
+test('429: with Redis gone in the middle, a gateway lets three tries fail and no more', async () => {
+  const redis = await startPrivateRedis()
+  closers.push(redis.stop)
+  const { log } = createCapturedLog('gateway')
+  const counting = createCounting({
+    redisUrl: redis.url,
+    keyPrefix: 'test:',
+    replicas: 1,
+    now: Date.now,
+    log,
+  })
+  closers.push(counting.close)
+  await expect.poll(async () => (await counting.health()).status).toBe('pass')
+  const { login } = await startWorld({ counter: counting.counter })
+  await redis.kill()
+  const statuses: number[] = []
+  for (let i = 0; i < 5; i++) statuses.push((await login(stranger(), 'wrong horse')).status)
+  expect(statuses).toEqual([401, 401, 401, 429, 429])
+})
+
+const trial: RouteRow = { ...postRow, limits: ['credentials'] }
+
+/** An upstream that judges a try when it is told to. */
+async function startTrials(listener: RequestListener) {
+  return startPair(listener, { policy: [trial], counter: await startCounter() })
+}
+
+const attempt = { method: 'POST', body: 'guess' }
+
+test('of fifty tries at once five reach the upstream, and once they failed no other does', async () => {
+  let tried = 0
+  const { port } = await startTrials((incoming, response) => {
+    tried++
+    incoming.resume()
+    response.writeHead(401).end()
+  })
+  const answers = await Promise.all(Array.from({ length: 50 }, () => ask(port, attempt)))
+  const statuses = answers.map(({ statusCode }) => statusCode)
+  expect(statuses.filter((status) => status === 401)).toHaveLength(5)
+  expect(statuses.filter((status) => status === 429)).toHaveLength(45)
+  expect((await ask(port, attempt)).statusCode).toBe(429)
+  expect(tried).toBe(5)
+})
+
+// Else who hangs up before the answer, and reads it from the time it took or from a side effect, could try for ever.
+test('429: a try whose client left is not given back', async () => {
+  const held: ServerResponse[] = []
+  const { port } = await startTrials((_incoming: IncomingMessage, response: ServerResponse) => {
+    held.push(response)
+  })
+  for (let i = 1; i <= 5; i++) {
+    const socket = await openSocket(port)
+    socket.write('POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nguess')
+    await expect.poll(() => held.length).toBe(i)
+    socket.destroy()
+  }
+  await expect.poll(() => held.every(({ closed }) => closed)).toBe(true)
+  const refused = await ask(port, attempt)
+  expect(refused.statusCode).toBe(429)
+  expect(await json(refused)).toMatchObject({ 'violated-policies': ['credentials'] })
+})
+
+// Whoever sends the head of a try and no body would else get it back by the timeout of ours, and the login with it.
+test('429: so is one whose body never came', async () => {
+  const { port } = await startTrials((_incoming, response) => void response.end())
+  for (let i = 0; i < 5; i++) {
+    const asked = request({ port, host: '127.0.0.1', method: 'POST', path: '/open', agent: false })
+    asked.on('error', () => {})
+    asked.setHeader('content-length', 10)
+    asked.flushHeaders()
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    asked.destroy()
+  }
+  await expect.poll(async () => (await ask(port, attempt)).statusCode).toBe(429)
+})
+
+test('503 and 502 are ours: they use up no try', async () => {
+  let status = 503
+  const { port } = await startTrials((incoming, response) => {
+    incoming.resume()
+    response.writeHead(status).end()
+  })
+  for (let i = 0; i < 10; i++) {
+    status = i % 2 ? 502 : 503
+    const answer = await ask(port, attempt)
+    await text(answer)
+    expect(answer.statusCode).toBe(status)
+  }
+})
