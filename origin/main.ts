@@ -1,7 +1,6 @@
 import { configFromEnvironment } from '../shared/node/environment.ts'
 import { createLog } from '../shared/node/log.ts'
 import { serveMetrics } from '../shared/node/metrics-server.ts'
-import { collectProcessMetrics } from '../shared/node/process-metrics.ts'
 import { fetchListener, serveUntilStopped } from '../shared/node/serve.ts'
 import { loadTracing } from '../shared/node/tracing.ts'
 import { buildOrigin } from './build.ts'
@@ -21,8 +20,8 @@ const origin = await buildOrigin(config, log, {
 })
 
 const { registry } = origin
-collectProcessMetrics(registry, 'origin')
 const metrics = await serveMetrics({
+  service: 'origin',
   hostname: config.METRICS_HOST,
   port: config.ORIGIN_METRICS_PORT,
   registry,

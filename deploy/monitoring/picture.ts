@@ -83,6 +83,9 @@ const font = 'font-family="sans-serif"'
 const cell = { width: 64, height: 26 }
 const margin = 6
 
+/** Of series, below a chart; more take a second line. */
+const namesInALine = 5
+
 interface Drawn {
   title: string
   width: number
@@ -99,7 +102,7 @@ function drawChart({ width, height, unit, bound, series }: Drawn): string {
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: 'sans-serif', fontSize: 10 },
-    grid: { left: 56, right: 12, top: 6, bottom: 46 },
+    grid: { left: 56, right: 12, top: 6, bottom: series.length > namesInALine ? 60 : 46 },
     xAxis: { type: 'time', axisLabel: { fontSize: 9, hideOverlap: true, formatter: '{HH}:{mm}' } },
     yAxis: { type: 'value', min: 0, splitNumber: 4, axisLabel: { fontSize: 9, formatter: textIn(unit) } },
     legend: { bottom: 0, icon: 'roundRect', itemWidth: 10, itemHeight: 4, textStyle: { fontSize: 9 } },

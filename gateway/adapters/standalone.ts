@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { createLog } from '../../shared/node/log.ts'
+import { loadTracing } from '../../shared/node/tracing.ts'
 import { buildGateway } from '../build.ts'
 import { gatewayVariables } from '../config.ts'
 import type { Transport } from '../ports.ts'
 import { createCounting } from './node/counting.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './node/policy-reload.ts'
 import { createRevocationStream } from './node/revocation-stream.ts'
+import { watchGateway } from './node/watch.ts'
 
 /** What the server of a runtime knows of a request. */
 export interface Peer {
@@ -54,6 +56,8 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     log,
   })
 
+  const tracing = await loadTracing('gateway', log)
+
   let stopping = false
   const gateway = await buildGateway<Peer>(config, {
     transport,
@@ -67,9 +71,11 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     now,
     log,
     isStopping: () => stopping,
+    beginSpan: tracing?.beginSpan,
     revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
     policyFile: policyFile ? readPolicyFile(policyFile) : undefined,
   })
+  const watch = await watchGateway({ config, gateway, counting, now, log })
   const policyReload =
     policyFile && startPolicyReload({ path: policyFile, apply: gateway.usePolicyFile, log })
   const server = serve({ hostname, port, fetch: gateway.app.fetch })
@@ -86,6 +92,8 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     if (policyReload) policyReload.stop()
     await gateway.close()
     counting.close()
+    await watch.close()
+    await tracing?.close()
     log.info({}, 'stopped')
     process.exit(0)
   }

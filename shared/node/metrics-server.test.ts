@@ -79,7 +79,14 @@ test('405: what is no GET', async () => {
 })
 
 test('without a port nothing is served, and the log says so', async () => {
-  const none = await serveMetrics({ hostname: '127.0.0.1', port: undefined, registry, health, log })
+  const none = await serveMetrics({
+    service: 'origin',
+    hostname: '127.0.0.1',
+    port: undefined,
+    registry,
+    health,
+    log,
+  })
   await none.close()
   expect(lines).toContainEqual(
     expect.objectContaining({ msg: 'metrics are not served: no port is set for them' }),

@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Log } from '../log.ts'
+import { collectProcessMetrics } from './process-metrics.ts'
 
 interface MetricsServerOptions {
   hostname: string
@@ -63,18 +64,22 @@ export async function startMetricsServer({ hostname, port, registry, health, log
   }
 }
 
+interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
+  port: number | undefined
+  service: string
+}
+
 /**
- * The same for a process: without a port nothing is served, and one that cannot be had ends the process as the public port's does, so that
- * nobody runs unwatched who believes to be watched.
+ * The same for a process, with what it tells of itself: without a port nothing is served, and one that cannot be had ends the process as the
+ * public port's does, so that nobody runs unwatched who believes to be watched.
  */
-export async function serveMetrics(
-  options: Omit<MetricsServerOptions, 'port'> & { port: number | undefined },
-) {
+export async function serveMetrics(options: ProcessOptions) {
   const { hostname, port, log } = options
   if (port === undefined) {
     log.info({}, 'metrics are not served: no port is set for them')
     return { close: async () => {} }
   }
+  collectProcessMetrics(options.registry, options.service)
   return startMetricsServer({ ...options, port }).catch((error: NodeJS.ErrnoException) => {
     log.error({ hostname, port, reason: error.code }, `cannot serve metrics on ${hostname}:${port}`)
     process.exit(1)

@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { promtool, promtoolChecks } from '../servers/promtool.ts'
 
 interface Rules {
-  groups: { rules: { alert: string; labels: { severity: string } }[] }[]
+  groups: { rules: { alert: string; labels: { severity: string }; annotations: { runbook_url: string } }[] }[]
 }
 
 interface RuleTests {
@@ -33,6 +33,14 @@ describe('every alert', () => {
     expect(names.length).toBeGreaterThan(15)
     expect(named(({ exp_alerts: fires = [] }) => fires.length > 0)).toEqual(names)
     expect(named(({ exp_alerts: fires = [] }) => fires.length === 0)).toEqual(names)
+  })
+
+  test('leads to a heading that says what to do', () => {
+    const anchors = [...readFileSync('docs/operations.md', 'utf8').matchAll(/^## (.+)$/gm)].map(
+      ([, heading = '']) => `docs/operations.md#${heading.toLowerCase().replaceAll(' ', '-')}`,
+    )
+    const led = new Set(alerts.map(({ annotations }) => annotations.runbook_url))
+    expect([...led].filter((url) => !anchors.includes(url))).toEqual([])
   })
 
   test('wakes somebody or waits for the morning', () => {

@@ -17,7 +17,7 @@ interface CountingOptions {
   log: Log
 }
 
-interface Counting {
+export interface Counting {
   counter: Counter
   /** What is known of Redis, where there is one. */
   redis: { isUp: () => boolean; callSeconds: Distribution } | undefined

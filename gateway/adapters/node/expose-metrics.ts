@@ -16,7 +16,8 @@ interface ExposeOptions {
   }
   revocationState: Readonly<FollowerState>
   redis: { isUp: () => boolean; callSeconds: Distribution } | undefined
-  connections: () => Promise<number>
+  /** Of clients, where the runtime tells how many there are. */
+  connections: (() => Promise<number>) | undefined
   now: () => number
 }
 
@@ -114,7 +115,7 @@ export function exposeMetrics(options: ExposeOptions): void {
     named('requests_under_way', 'Requests that were let in and are not answered in full.', 'upstream'),
     () => [...watched.requestsUnderWay].map(([upstream, count]) => [{ upstream }, count] as const),
   )
-  gauge('connections_open', 'Connections of clients.', connections)
+  if (connections) gauge('connections_open', 'Connections of clients.', connections)
   exposeCounter(
     registry,
     named('refusals_untold_total', 'Requests over a limit that are missing in the log of them.'),

@@ -1,13 +1,9 @@
 import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { HttpBindings } from '@hono/node-server'
-import { Registry } from 'prom-client'
-import { healthResponse } from '../../../shared/health.ts'
 import { configFromEnvironment } from '../../../shared/node/environment.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import { createLog } from '../../../shared/node/log.ts'
-import { serveMetrics } from '../../../shared/node/metrics-server.ts'
-import { collectProcessMetrics, processState } from '../../../shared/node/process-metrics.ts'
 import { fetchListener, serveUntilStopped } from '../../../shared/node/serve.ts'
 import { loadTracing } from '../../../shared/node/tracing.ts'
 import { ownPaths } from '../../app.ts'
@@ -15,13 +11,13 @@ import { buildGateway } from '../../build.ts'
 import { createCommonFields } from '../../common-fields.ts'
 import { gatewayVariables } from '../../config.ts'
 import { createCounting } from './counting.ts'
-import { exposeMetrics } from './expose-metrics.ts'
 import { createListener } from './listener.ts'
 import { createPages } from './pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 import { createTransport } from './transport.ts'
 import { createUpstreams } from './upstreams.ts'
+import { watchGateway } from './watch.ts'
 
 const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
 const log = createLog('gateway', config.LOG_LEVEL)
@@ -68,25 +64,7 @@ const gateway = await buildGateway<HttpBindings>(config, {
   pages: pages.byPath,
 })
 
-const registry = new Registry()
-collectProcessMetrics(registry, 'gateway')
-exposeMetrics({
-  registry,
-  figures: gateway.metrics.figures,
-  watched: gateway.watched,
-  revocationState: gateway.revocationState,
-  redis: counting.redis,
-  connections: () => connections(),
-  now,
-})
-const metricsServer = await serveMetrics({
-  hostname: config.METRICS_HOST,
-  port: config.GATEWAY_METRICS_PORT,
-  registry,
-  health: async () =>
-    healthResponse(await gateway.checkHealth(), { connections: await connections(), ...processState() }),
-  log,
-})
+const watch = await watchGateway({ config, gateway, counting, connections: () => connections(), now, log })
 
 const policyReload =
   policyFile &&
@@ -128,7 +106,7 @@ await serveUntilStopped({
     await gateway.close()
     await upstreams.close()
     counting.close()
-    await metricsServer.close()
+    await watch.close()
     await tracing?.close()
   },
 })

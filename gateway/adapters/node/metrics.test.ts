@@ -14,14 +14,15 @@ const orderRow = { ...openRow, path: '/orders/{id}' }
 let pair: Pair
 let registry: Registry
 let answer: { status: number; delayMs: number }
-beforeEach(async () => {
+
+async function start(environment: Record<string, string>) {
   answer = { status: 200, delayMs: 0 }
   pair = await startPair(
     (_request, response) => {
       response.statusCode = answer.status
       setTimeout(() => response.end('{}'), answer.delayMs)
     },
-    { policy: [openRow, orderRow, postRow, closedRow], environment: { LIMIT_ADDRESS_REQUESTS: '3' } },
+    { policy: [openRow, orderRow, postRow, closedRow], environment },
   )
   registry = new Registry()
   exposeMetrics({
@@ -39,7 +40,8 @@ beforeEach(async () => {
     connections: async () => 6,
     now: () => 3500,
   })
-})
+}
+beforeEach(() => start({ LIMIT_ADDRESS_REQUESTS: '3' }))
 afterEach(closeSockets)
 
 async function value(name: string, labels: Record<string, string | number> = {}) {
@@ -89,6 +91,16 @@ test('limits are counted by class, by how they were decided and by outcome', asy
   expect(await value('limit_decisions_total', { ...address, mode: 'shared', outcome: 'refused' })).toBe(1)
   expect(await value('limit_decisions_total', { ...address, mode: 'remembered', outcome: 'refused' })).toBe(1)
   expect(await value('limit_decisions_total', { class: 'user' })).toBe(0)
+})
+
+test('a permit in hand is told from one that was asked for', async () => {
+  await start({ LIMIT_ADDRESS_REQUESTS: '100', LIMIT_LEASE: '4' })
+  for (let requests = 0; requests < 10; requests++) await ask(pair.port, { path: '/open' })
+  const allowed = (mode: string) =>
+    value('limit_decisions_total', { class: 'address', mode, outcome: 'allowed' })
+  await expect.poll(async () => (await allowed('shared')) + (await allowed('leased'))).toBe(10)
+  expect(await allowed('leased')).toBeGreaterThan(2)
+  expect(await allowed('shared')).toBeGreaterThan(1)
 })
 
 test('a token is a miss once, and a hit from then on', async () => {

@@ -1,0 +1,43 @@
+import { Registry } from 'prom-client'
+import { healthResponse } from '../../../shared/health.ts'
+import type { Log } from '../../../shared/log.ts'
+import { serveMetrics } from '../../../shared/node/metrics-server.ts'
+import { processState } from '../../../shared/node/process-metrics.ts'
+import type { buildGateway, GatewayConfig } from '../../build.ts'
+import type { Counting } from './counting.ts'
+import { exposeMetrics } from './expose-metrics.ts'
+
+interface WatchOptions {
+  config: Pick<GatewayConfig, 'METRICS_HOST' | 'GATEWAY_METRICS_PORT'>
+  gateway: Pick<
+    Awaited<ReturnType<typeof buildGateway>>,
+    'metrics' | 'watched' | 'revocationState' | 'checkHealth'
+  >
+  counting: Counting
+  /** Of clients, where the runtime tells how many there are. */
+  connections?: (() => Promise<number>) | undefined
+  now: () => number
+  log: Log
+}
+
+/** Serves what monitoring asks of a gateway, on a port of its own, where one is set. */
+export function watchGateway({ config, gateway, counting, connections, now, log }: WatchOptions) {
+  const registry = new Registry()
+  exposeMetrics({
+    registry,
+    figures: gateway.metrics.figures,
+    watched: gateway.watched,
+    revocationState: gateway.revocationState,
+    redis: counting.redis,
+    connections,
+    now,
+  })
+
+  async function health() {
+    const open = connections && { connections: await connections() }
+    return healthResponse(await gateway.checkHealth(), { ...open, ...processState() })
+  }
+
+  const { METRICS_HOST: hostname, GATEWAY_METRICS_PORT: port } = config
+  return serveMetrics({ service: 'gateway', hostname, port, registry, health, log })
+}
