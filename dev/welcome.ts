@@ -18,6 +18,8 @@ Gatehouse is up.
 
   Gateway  ${gateway}   what frontends call
   Origin   ${origin}   trusts the gateway alone
+  Pages    ${gateway}/docs   the API, to read and to try
+           ${gateway}/admin   accounts, plans, audit log
   Metrics  ${metrics.join('   ')}
 ${demoPassword ? accounts(demoPassword) : ''}
   Try first:
