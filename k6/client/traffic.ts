@@ -5,7 +5,7 @@ import { complain } from './complaints.ts'
 import { get, login, refresh, remember, visit } from './frontend.ts'
 import { drawKind, type Kind } from './mix.ts'
 import { rate, seconds } from './stand.ts'
-import { ownUsers } from './users.ts'
+import { ownUsers, userCount } from './users.ts'
 
 type Answer = RefinedResponse<'text'>
 
@@ -19,7 +19,10 @@ const requests = new Counter('frontend_requests')
 /** Enough for answers of a second at the full rate; more would only queue. */
 export const frontendVus = Math.max(100, rate)
 
-const nextUser = ownUsers(frontendVus)
+/** Which share of the users this run is for, of how many: one of before has used up the refresh tokens of its own. */
+const [share = 0, shares = 1] = (__ENV.SHARE ?? '0/1').split('/').map(Number)
+const shareSize = Math.floor(userCount / shares)
+const nextUser = ownUsers(frontendVus, share * shareSize, shareSize)
 
 /** A kind of request alone, for measuring it; by default all in the mix of a product. */
 const only = __ENV.ONLY as Kind | undefined

@@ -57,15 +57,16 @@ const rateOf = (kind: Kind, rate: number): number =>
  */
 export async function measure({ k6, order, stand, reports, say }: MeasureOptions): Promise<void> {
   say('Warming up ...')
-  await runScript({ k6, order, environment: stand.environment, reports, report: 'measure-warm-up', say })
+  const shareOf = (number: number) => ({ ...stand.environment, SHARE: `${number}/${kinds.length + 1}` })
+  await runScript({ k6, order, environment: shareOf(kinds.length), reports, report: 'measure-warm-up', say })
   const idle = await spentBy(stand, () => sleep(idleMs))
   const costs: Partial<Costs> = {}
-  for (const kind of kinds) {
+  for (const [index, kind] of kinds.entries()) {
     const report = `measure-${kind}`
     say(`Measuring ${kind} ...`)
     const { spent, seconds } = await spentBy(stand, async () => {
       const scale = { ...order, rate: rateOf(kind, order.rate) }
-      const environment = { ...stand.environment, ONLY: kind }
+      const environment = { ...shareOf(index), ONLY: kind }
       const code = await runScript({ k6, order: scale, environment, reports, report, say })
       if (code !== 0) throw new Error(`${kind} did not keep its promises, so its cost is no figure`)
     })
