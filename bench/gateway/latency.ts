@@ -1,28 +1,27 @@
 import { figure } from '../common/report.ts'
 import { median } from '../common/statistics.ts'
-import { measure, type Round } from './measure.ts'
-import { type BenchPart, hot, unreachedAddressQuota } from './part.ts'
-import { withContenders } from './start-contender.ts'
+import type { Round } from './measure.ts'
+import { type BenchPart, hot } from './part.ts'
+import { inTurns, manyConnections, withSubjects } from './subject.ts'
 
-const connectionCounts = [1, 64]
+const connectionCounts = [1, manyConnections]
 
 const sizes = {
   short: { rounds: 3, seconds: 2 },
   full: { rounds: 9, seconds: 5 },
 }
 
-/** How long a request takes: with a contender to oneself, and with 64 clients who each ask again as soon as they are answered. */
-export const latencyBench: BenchPart = async ({ stand, contenders, tokens, isFull, report }) => {
+/** How long a request takes: with a contender to oneself, and with many clients who each ask again as soon as they are answered. */
+export const latencyBench: BenchPart = async (options) => {
+  const { contenders, isFull, report } = options
   const { rounds, seconds } = isFull ? sizes.full : sizes.short
   const measured = new Map<string, Round[]>()
 
-  await withContenders(contenders, stand, unreachedAddressQuota, async (running) => {
-    for (let round = 0; round <= rounds; round++) {
+  await withSubjects(options, async (subjects) => {
+    for (let round = 1; round <= rounds; round++) {
       for (const connections of connectionCounts) {
-        for (const [name, one] of running) {
-          const row = await measure({ stand, running: one, tokens, workload: hot, connections, seconds })
-          // The first round is for just-in-time compilers.
-          if (round === 0) continue
+        for (const { name, hot } of inTurns(subjects, round)) {
+          const row = await hot(seconds, connections)
           report.raw({ part: 'latency', contender: name, connections, round, ...row })
           const key = `${name} ${connections}`
           measured.set(key, [...(measured.get(key) ?? []), row])
@@ -34,7 +33,7 @@ export const latencyBench: BenchPart = async ({ stand, contenders, tokens, isFul
   report.heading('Latency')
   report.text(
     `Milliseconds, medians of the percentiles of ${rounds} interleaved rounds of ${seconds} s, ${hot.users} users; requests a second as the load got ` +
-      'them, everything on this machine at once. The 64 ask again as soon as they are answered, so their latency is that of a full queue.\n',
+      'them, everything on this machine at once. Many clients ask again as soon as they are answered, so theirs is the latency of a full queue.\n',
   )
   report.table([
     ['', ...connectionCounts.flatMap((count) => [`p50, ${count}`, `p99, ${count}`, `requests/s, ${count}`])],

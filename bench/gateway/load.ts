@@ -28,13 +28,13 @@ interface LoadOptions {
   seconds: number
   /** The first line of fresh tokens to use. */
   freshFrom?: number
-  /** Each known token once, one after the other, instead of at random for some time. */
-  inTurn?: boolean
+  /** So many requests with the known tokens one after the other, instead of at random for some time. */
+  inTurn?: number
 }
 
 const script = fileURLToPath(new URL('load.lua', import.meta.url))
 
-/** How long each known token's turn may take together. */
+/** How long requests in turn may take together. */
 const inTurnSeconds = 600
 
 /**
@@ -43,15 +43,15 @@ const inTurnSeconds = 600
  * @throws Error where an answer was not 2xx or a connection broke: what is measured must work
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const { url, tokens, workload, connections, seconds, freshFrom = 0, inTurn = false } = options
+  const { url, tokens, workload, connections, seconds, freshFrom = 0, inTurn = 0 } = options
   const scriptArgs = [
     path,
     tokens.known,
     workload.users,
     tokens.fresh,
     freshFrom,
-    inTurn ? 0 : workload.freshOneIn,
-    inTurn ? workload.users : 0,
+    workload.freshOneIn,
+    inTurn,
   ].map(String)
   const output = await run(findProgram('wrk') ?? 'wrk', [
     '--threads=1',

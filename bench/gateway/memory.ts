@@ -9,10 +9,10 @@ import { type BenchPart, hot, unreachedAddressQuota } from './part.ts'
 import { startContender } from './start-contender.ts'
 
 const connections = 64
-const warmUpSeconds = 3
+const warmUpRequests = 10_000
 
 /** For collectors of garbage to give back what they will. */
-const settleMs = 3000
+const settleMs = 10_000
 
 const idleCounts = { short: 2000, full: 10_000 }
 
@@ -35,11 +35,11 @@ export const memoryBench: BenchPart = async ({ stand, contenders, tokens, users,
     try {
       const { url } = running
       const common = { url, tokens, connections }
-      await load({ ...common, workload: hot, seconds: warmUpSeconds })
+      await load({ ...common, workload: hot, seconds: 0, inTurn: warmUpRequests })
       const rested = await settled()
       const idle = await withIdleConnections({ url, count: idleCount, requestOf }, settled)
       const before = await settled()
-      await load({ ...common, workload: { users, freshOneIn: 0 }, seconds: 0, inTurn: true })
+      await load({ ...common, workload: { users, freshOneIn: 0 }, seconds: 0, inTurn: users })
       const after = await settled()
       const row = { rested, idleBytes: (idle - rested) / idleCount, before, after }
       report.raw({ part: 'memory', contender: name, idleCount, users, ...row })
@@ -57,7 +57,7 @@ export const memoryBench: BenchPart = async ({ stand, contenders, tokens, users,
 
   report.heading('Memory')
   report.text(
-    `Resident memory: after ${warmUpSeconds} s of load; what ${idleCount} idle connections add, each; and after each of ${users} users has been seen ` +
+    `Resident memory: after ${warmUpRequests} requests; what ${idleCount} idle connections add, each; and after each of ${users} users has been seen ` +
       'once, with what each of them adds (counters of limits included where they are kept locally).\n',
   )
   report.table([

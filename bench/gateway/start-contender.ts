@@ -63,20 +63,3 @@ export async function startContender(
     },
   }
 }
-
-/** Starts them all, and stops them when the work is done. They stand idle side by side while one of them is at work. */
-export async function withContenders<Result>(
-  contenders: Record<string, Contender>,
-  stand: Stand,
-  addressQuota: number,
-  work: (running: Map<string, Running>) => Promise<Result>,
-): Promise<Result> {
-  const running = new Map<string, Running>()
-  try {
-    for (const [name, contender] of Object.entries(contenders))
-      running.set(name, await startContender(contender, stand, { name, addressQuota }))
-    return await work(running)
-  } finally {
-    for (const one of running.values()) await one.stop()
-  }
-}

@@ -1,0 +1,108 @@
+import type { Contender } from './contenders.ts'
+import { load, type Workload } from './load.ts'
+import { measure, type Round } from './measure.ts'
+import { type BenchOptions, hot, unreachedAddressQuota } from './part.ts'
+import { countCommands } from './redis-work.ts'
+import { type Running, startContender } from './start-contender.ts'
+
+/** Just-in-time compilers need some. */
+const warmUpRequests = 10_000
+
+/** As wrk has it where nothing else is said. */
+export const manyConnections = 64
+
+/** Below the 300 s for which Gatehouse believes a signature and sends one assertion: what a contender has learned is still of use. */
+const staleMs = 120_000
+
+/** A contender that runs and has been warmed up. */
+export interface Subject {
+  name: string
+  contender: Contender
+  /** Users who come again and again. */
+  hot(seconds: number, connections?: number): Promise<Round>
+  /** Many users, each seen rarely. */
+  rare(seconds: number): Promise<Round>
+  /** Sent to Redis for one request. */
+  countCommands(): Promise<number>
+}
+
+/**
+ * With three gateways behind 10,000 requests a second of 100,000 users, each gateway meets each user every 30 s. It believes a signature for
+ * 300 s, so one request in ten brings a token to verify.
+ */
+export const freshOneIn = 10
+
+type Options = Pick<BenchOptions, 'stand' | 'tokens' | 'users'>
+
+async function createSubject(
+  name: string,
+  contender: Contender,
+  running: Running,
+  { stand, tokens, users }: Options,
+): Promise<Subject> {
+  const workloads = { hot, rare: { users, freshOneIn } } satisfies Record<string, Workload>
+  let usedFresh = 0
+  let shownAt = Number.NEGATIVE_INFINITY
+
+  const send = (workload: Workload, seconds: number, connections: number) =>
+    measure({ stand, running, tokens, workload, seconds, connections, freshFrom: usedFresh })
+  const sendInTurn = (workload: Workload, inTurn: number) =>
+    load({ url: running.url, tokens, workload, inTurn, seconds: 0, connections: manyConnections })
+
+  /** Each user once, unless that was a moment ago or is nothing that the contender remembers. */
+  async function showAllUsers() {
+    if (!contender.remembers || performance.now() - shownAt < staleMs) return
+    await sendInTurn(workloads.rare, users)
+    shownAt = performance.now()
+  }
+
+  await sendInTurn(workloads.hot, warmUpRequests)
+  return {
+    name,
+    contender,
+    hot: (seconds, connections = manyConnections) => send(workloads.hot, seconds, connections),
+
+    async rare(seconds) {
+      await showAllUsers()
+      const row = await send(workloads.rare, seconds, manyConnections)
+      // To one that remembers nothing each token is as new as the first time.
+      if (contender.remembers) usedFresh += row.usedFresh
+      if (usedFresh > tokens.freshCount) throw new Error('There were too few fresh tokens.')
+      return row
+    },
+
+    async countCommands() {
+      const before = await stand.upstream.seen()
+      const commands = await countCommands(stand.redis.url, () => sendInTurn(workloads.hot, warmUpRequests))
+      return commands / ((await stand.upstream.seen()).answered - before.answered)
+    },
+  }
+}
+
+/** Starts all contenders side by side, and stops them when the work is done: each stands idle while another is at work. */
+export async function withSubjects<Result>(
+  { contenders, ...options }: Options & Pick<BenchOptions, 'contenders'>,
+  work: (subjects: readonly Subject[]) => Promise<Result>,
+): Promise<Result> {
+  const running: Running[] = []
+  const subjects: Subject[] = []
+  try {
+    for (const [name, contender] of Object.entries(contenders)) {
+      const one = await startContender(contender, options.stand, {
+        name,
+        addressQuota: unreachedAddressQuota,
+      })
+      running.push(one)
+      subjects.push(await createSubject(name, contender, one, options))
+    }
+    return await work(subjects)
+  } finally {
+    for (const one of running) await one.stop()
+  }
+}
+
+/** In another order each round, so that nobody always follows the same. */
+export function inTurns<Item>(items: readonly Item[], round: number): Item[] {
+  const first = round % items.length
+  return [...items.slice(first), ...items.slice(0, first)]
+}
