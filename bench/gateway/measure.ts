@@ -11,8 +11,8 @@ export interface Round extends LoadResult {
   answered: number
   us: number
   redisUs: number
-  /** Of the origin and its PostgreSQL. */
-  originUs: number
+  /** What the origin and its PostgreSQL used meanwhile, of one core. */
+  originShare: number
   /** Of Redis, a request. */
   roundTrips: number
   perSecond: number
@@ -42,14 +42,13 @@ export async function measure({ stand, running, ...options }: MeasureOptions): P
   const result = await load({ ...options, url: running.url })
   const after = await read()
   const answered = after.answered - before.answered
-  const perRequest = (what: 'contender' | 'redis' | 'origin' | 'reads') =>
-    (after[what] - before[what]) / answered
+  const perRequest = (what: 'contender' | 'redis' | 'reads') => (after[what] - before[what]) / answered
   return {
     ...result,
     answered,
     us: perRequest('contender') * 1000,
     redisUs: perRequest('redis') * 1000,
-    originUs: perRequest('origin') * 1000,
+    originShare: ((after.origin - before.origin) * 1000) / result.tookUs,
     roundTrips: perRequest('reads'),
     perSecond: (result.done * 1e6) / result.tookUs,
   }
