@@ -45,9 +45,12 @@ export interface Contender {
 }
 
 const peers = fileURLToPath(new URL('peers/', import.meta.url))
-const gateway = fileURLToPath(new URL('../../gateway/adapters/node/main.ts', import.meta.url))
+const entry = (runtime: 'node' | 'bun') =>
+  fileURLToPath(new URL(`../../gateway/adapters/${runtime}/main.ts`, import.meta.url))
 
-const node24 = () => join(peers, 'node_modules', `node-24-linux-${process.arch}`, 'bin', 'node')
+const node24 = join(peers, `node_modules/node-24-linux-${process.arch}/bin/node`)
+const bunArch = process.arch === 'arm64' ? 'aarch64' : process.arch
+const bun = join(peers, `node_modules/@oven/bun-linux-${bunArch}/bin/bun`)
 
 /** The row that the policy file adds; the path is the load's. */
 export const path = '/v1/bench'
@@ -64,13 +67,17 @@ const policy = {
   ],
 }
 
-function gatehouse(node: () => string, variables: Record<string, string> = {}): Contender['run'] {
+function gatehouse(
+  command: string,
+  args: string[],
+  variables: Record<string, string> = {},
+): Contender['run'] {
   return (setting) => {
     const policyFile = join(setting.folder, 'policy.json')
     writeFileSync(policyFile, JSON.stringify(policy))
     return {
-      command: node(),
-      args: [gateway],
+      command,
+      args,
       env: {
         NODE_ENV: 'production',
         LOG_LEVEL: 'warn',
@@ -88,6 +95,7 @@ function gatehouse(node: () => string, variables: Record<string, string> = {}): 
         TRUSTED_PROXY_HOPS: '1',
         LIMIT_ADDRESS_REQUESTS: `${setting.addressQuota}`,
         LIMIT_ADDRESS_SECONDS: `${setting.addressSeconds}`,
+        DRAIN_DELAY_SECONDS: '0',
         ...variables,
       },
     }
@@ -164,7 +172,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(() => process.execPath),
+    run: gatehouse(process.execPath, [entry('node')]),
   },
   'gatehouse-leases': {
     title: 'Gatehouse, limits leased',
@@ -172,7 +180,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(() => process.execPath, { LIMIT_LEASE: '100' }),
+    run: gatehouse(process.execPath, [entry('node')], { LIMIT_LEASE: '100' }),
   },
   'gatehouse-node-24': {
     title: 'Gatehouse on Node 24',
@@ -180,7 +188,15 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(node24),
+    run: gatehouse(node24, [entry('node')]),
+  },
+  'gatehouse-bun': {
+    title: 'Gatehouse on Bun',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouse(bun, [entry('bun')]),
   },
   express: {
     title: 'Express stack',
