@@ -4,7 +4,7 @@ import { basename, dirname, join, matchesGlob, relative } from 'node:path'
 import type { Step } from './dockerfile.ts'
 
 /** What .dockerignore leaves of a context: its last pattern that matches a path, or a folder above it, decides. */
-export function createContextFilter(ignoreFile: string): (path: string) => boolean {
+function createContextFilter(ignoreFile: string): (path: string) => boolean {
   const patterns = readFileSync(ignoreFile, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { cachedFolder } from '../test/servers/cache-folder.ts'
+import { findOnPath } from '../test/servers/find-program.ts'
 import { run } from '../test/servers/run.ts'
 
 /** As a Go module, which is how k6 comes to machines that have no package of it. */
@@ -14,8 +14,8 @@ const k6Version = 'v2.2.0'
  * @returns undefined where there is neither
  */
 export async function findK6(): Promise<string | undefined> {
-  if (isOnPath('k6') && (await run('k6', ['version'])).startsWith('k6 v2.')) return 'k6'
-  if (!isOnPath('go')) return undefined
+  if (findOnPath(['k6']) && (await run('k6', ['version'])).startsWith('k6 v2.')) return 'k6'
+  if (!findOnPath(['go'])) return undefined
   const folder = await cachedFolder(`k6-${k6Version}`, async (target) => {
     process.stdout.write(`Building k6 ${k6Version}, which takes some minutes ...\n`)
     const work = join(target, 'go.mod')
@@ -25,8 +25,4 @@ export async function findK6(): Promise<string | undefined> {
     await rm(work)
   })
   return join(folder, 'k6')
-}
-
-function isOnPath(name: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)))
 }

@@ -1,3 +1,4 @@
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
@@ -11,6 +12,12 @@ export interface Client {
   userAgent: string | null
   requestId: string
 }
+
+/** A row keeps so many characters of it. */
+const longestUserAgent = 512
+
+export const userAgentOf = (c: Context): string | null =>
+  c.req.header('user-agent')?.slice(0, longestUserAgent) ?? null
 
 export interface OriginEnv {
   Variables: RequestLogEnv['Variables'] & { client: Client; user: Identity | null }
@@ -30,7 +37,7 @@ export function believeGateway(open: OpenAssertion) {
       c.set('user', assertion.user)
       c.set('client', {
         ip: c.req.header('x-forwarded-for') ?? null,
-        userAgent: c.req.header('user-agent')?.slice(0, 512) ?? null,
+        userAgent: userAgentOf(c),
         requestId: c.get('requestId'),
       })
     }

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import { Problem } from '../shared/errors.ts'
-import type { OriginEnv } from './caller.ts'
+import { type OriginEnv, userAgentOf } from './caller.ts'
 import type { Scope } from './oauth/scopes.ts'
 import type { Service, VerifyServiceToken } from './oauth/service-token.ts'
 
@@ -26,7 +26,7 @@ export function requireService(verify: VerifyServiceToken) {
     c.set('service', service)
     c.set('client', {
       ip: null,
-      userAgent: c.req.header('user-agent')?.slice(0, 512) ?? null,
+      userAgent: userAgentOf(c),
       requestId: c.get('requestId'),
     })
     await next()

@@ -9,7 +9,7 @@ import { importKey, type PublicJwk, type Signer } from './keys.ts'
  * The gateway's assertion: who is calling, signed by the gateway for one upstream and a short life.
  * An upstream believes this and nothing else a request says of its caller.
  */
-export const assertionIssuer = 'gatehouse-gateway'
+const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
 
 /** Whom the gateway's own questions to the origin are for: apart from `origin`, so that no proxied request can ask them. */

@@ -56,7 +56,7 @@ const encoder = new TextEncoder()
 /** Over WebCrypto, which every runtime has. */
 export const importWebVerifier: ImportVerifier = async (jwk) => webVerifier((await importKey(jwk)).key)
 
-export const webVerifier =
+const webVerifier =
   (key: CryptoKey): VerifySignature =>
   (signed, signature) =>
     crypto.subtle.verify(

@@ -14,7 +14,7 @@ export const rightsShape = {
   level: z.int().min(0).max(100).optional(),
 }
 
-export const rightsSchema = z.strictObject(rightsShape)
+const rightsSchema = z.strictObject(rightsShape)
 
 export type Rights = z.output<typeof rightsSchema>
 

@@ -12,11 +12,16 @@ function status(pid: number | string): string {
 const numberIn = (text: string, name: string) =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)
 
-/** Bytes of memory that a process and its children hold (proc_pid_status(5), VmRSS); what they share is counted for each. */
+const residentIn = (text: string) => numberIn(text, 'VmRSS') * 1024
+
+/** Bytes of memory that a process holds now (proc_pid_status(5), VmRSS). */
+export const residentBytes = (pid: number) => residentIn(status(pid))
+
+/** The same of a process and its children; what they share is counted for each. */
 export function familyResidentBytes(pid: number): number {
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(status)
     .filter((text) => numberIn(text, 'PPid') === pid)
-  return [status(pid), ...children].reduce((sum, text) => sum + numberIn(text, 'VmRSS') * 1024, 0)
+  return [status(pid), ...children].reduce((sum, text) => sum + residentIn(text), 0)
 }

@@ -8,7 +8,7 @@ export function percentile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]) => percentile(values, 0.5)
 
-export interface Comparison {
+interface Comparison {
   /** How much later the first is than the second, as the median of all differences between them (Hodges and Lehmann). */
   shift: number
   /** Probability of ranks at least this unlike, were both drawn from one distribution. */

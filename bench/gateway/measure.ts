@@ -1,6 +1,6 @@
 import { familyProcessorMs, processorMs } from '../common/processor-time.ts'
+import { redisReads } from '../common/redis-reads.ts'
 import { type LoadResult, load, type Workload } from './load.ts'
-import { readsOf } from './redis-work.ts'
 import type { Stand } from './stand.ts'
 import type { Running } from './start-contender.ts'
 import type { TokenFiles } from './tokens.ts'
@@ -34,7 +34,7 @@ export async function measure({ stand, running, ...options }: MeasureOptions): P
       contender: familyProcessorMs(running.pid),
       redis: processorMs(stand.redis.pid),
       origin: processorMs(stand.origin.pid) + familyProcessorMs(stand.postgres.pid),
-      reads: await readsOf(stand.redis.url),
+      reads: await redisReads(stand.redis.url),
       answered: (await stand.upstream.seen()).answered,
     }
   }

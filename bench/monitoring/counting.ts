@@ -4,14 +4,13 @@ import { createGatewayMetrics } from '../../gateway/metrics.ts'
 import { routes } from '../../gateway/routes.ts'
 import { beginTrace } from '../../shared/tracing.ts'
 import { ownProcessorMs } from '../common/processor-time.ts'
+import { median } from '../common/statistics.ts'
 
 /** `npm run bench:monitoring`: the processor time that being watched costs the gateway, a request and a scrape. */
 
 const requests = 3_000_000
 const scrapes = 200
 const rounds = 7
-
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
 
 /** Microseconds of processor time for one of many. */
 function cost(times: number, work: (number: number) => void): number {

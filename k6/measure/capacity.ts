@@ -37,7 +37,7 @@ const surgeSeconds = 600
 const postgresCores = 16
 
 /** A request of the mix, on average. */
-export function averageCost(costs: Costs): Cost {
+function averageCost(costs: Costs): Cost {
   const average = (name: keyof Cost) =>
     kinds.reduce((sum, kind) => sum + shareOf(kind) * costs[kind][name], 0)
   return Object.fromEntries(costNames.map((name) => [name, average(name)])) as unknown as Cost

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 
-export interface Backend {
+interface Backend {
   name: string
   port: number
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** What a scenario may have done to the stand, by method and path; what it returns is the answer's body. */
-export type Actions = Record<string, () => unknown>
+type Actions = Record<string, () => unknown>
 
 /** Lets a scenario, which runs in k6, act on the stand in the middle of its run: it alone knows when its moment has come. */
 export async function startControl(actions: Actions) {

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Redis } from 'ioredis'
 import connect from 'postgres'
 import { startDurablePostgres } from '../../bench/common/durable-postgres.ts'
 import { familyProcessorMs, processorMs } from '../../bench/common/processor-time.ts'
+import { redisReads } from '../../bench/common/redis-reads.ts'
+import { residentBytes } from '../../bench/common/resident-memory.ts'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { originVariables } from '../../origin/config.ts'
 import { createCommandDatabase } from '../../origin/database.ts'
@@ -18,7 +19,6 @@ import { createTemporaryFolder, removeFolder } from '../../test/servers/temporar
 import { signIn } from './accounts.ts'
 import { startBalancer } from './balancer.ts'
 import { startControl } from './control.ts'
-import { residentBytes } from './memory.ts'
 import { type Service, startService } from './process.ts'
 
 interface StandOptions {
@@ -188,15 +188,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
         return row.calls
       },
       /** Times that Redis has read from a connection: whatever came together, one script or many commands, came in one. */
-      async countRedisReads(): Promise<number> {
-        const asker = new Redis(redis.url)
-        try {
-          const [, count = '0'] = /^total_reads_processed:(\d+)/m.exec(await asker.info('stats')) ?? []
-          return Number(count)
-        } finally {
-          asker.disconnect()
-        }
-      },
+      countRedisReads: () => redisReads(redis.url),
       stop,
     }
   } catch (error) {

@@ -123,5 +123,3 @@ export function createEventMetrics(registry: Registry) {
     upkeepEnded: (job: JobName, outcome: UpkeepOutcome) => upkeepRuns.inc({ task: job, outcome }),
   }
 }
-
-export type EventMetrics = ReturnType<typeof createEventMetrics>

@@ -33,7 +33,7 @@ async function readText(c: Context): Promise<string> {
 }
 
 /** Strict where URLSearchParams is lenient: it would read a broken escape as text, and the second of two parameters not at all. */
-export function parseForm(text: string): Form {
+function parseForm(text: string): Form {
   const form = new Map<string, string>()
   for (const pair of text.split('&')) {
     if (pair === '') continue

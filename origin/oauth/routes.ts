@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { Log } from '../../shared/log.ts'
-import type { Client, OriginEnv } from '../caller.ts'
+import { type Client, type OriginEnv, userAgentOf } from '../caller.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'
 import { OAuthError, type OAuthErrorCode, oauthErrorResponse } from './errors.ts'
@@ -94,8 +94,7 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
 function clientOf(c: Context<OriginEnv>): Client {
   const vouchedFor: Client | undefined = c.get('client')
   if (vouchedFor) return vouchedFor
-  const userAgent = c.req.header('user-agent')?.slice(0, 512) ?? null
-  return { ip: null, userAgent, requestId: c.get('requestId') }
+  return { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
 }
 
 function requireParameter(form: Form, name: string): string {

@@ -7,8 +7,6 @@ interface RelayOptions {
   log: Log
 }
 
-export type RevocationRelay = ReturnType<typeof startRevocationRelay>
-
 /** Well below the second within which gateways have to know; one look at an index that is empty as a rule. */
 const defaultIntervalMs = 200
 

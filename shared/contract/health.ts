@@ -6,7 +6,7 @@ const healthStatus = z.enum(['pass', 'warn', 'fail'])
 export type HealthStatus = z.output<typeof healthStatus>
 
 /** `time_ms` is how long the check took. */
-export const healthCheck = z.object({
+const healthCheck = z.object({
   status: healthStatus,
   time_ms: z.int().exactOptional(),
   detail: z.string().exactOptional(),

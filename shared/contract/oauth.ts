@@ -20,7 +20,7 @@ export const tokenInForm = z.object({
 })
 
 /** RFC 6749, section 5.1; `expires_in` in seconds, `scope` always there. */
-export const serviceTokenAnswer = z
+const serviceTokenAnswer = z
   .object({
     access_token: z.string(),
     token_type: z.literal('Bearer'),
