@@ -87,7 +87,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
 }
 
 /** Path and query as the URL has them; Hono's own `path` is decoded in part. */
-function targetOf(c: Context): string {
+export function targetOf(c: Context): string {
   const url = c.req.url
   return url.slice(url.indexOf('/', url.indexOf('://') + 3))
 }

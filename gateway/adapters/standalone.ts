@@ -8,6 +8,7 @@ import { buildGateway } from '../build.ts'
 import { gatewayVariables } from '../config.ts'
 import type { Transport } from '../ports.ts'
 import { createCounting } from './node/counting.ts'
+import { createPages } from './node/pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './node/policy-reload.ts'
 import { createRevocationStream } from './node/revocation-stream.ts'
 import { watchGateway } from './node/watch.ts'
@@ -58,6 +59,9 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
 
   const tracing = await loadTracing('gateway', log)
 
+  const firstPolicyFile = policyFile ? readPolicyFile(policyFile) : undefined
+  const pages = createPages(config, firstPolicyFile)
+
   let stopping = false
   const gateway = await buildGateway<Peer>(config, {
     transport,
@@ -73,11 +77,20 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     isStopping: () => stopping,
     beginSpan: tracing?.beginSpan,
     revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
-    policyFile: policyFile ? readPolicyFile(policyFile) : undefined,
+    policyFile: firstPolicyFile,
+    pages: pages.byPath,
   })
   const watch = await watchGateway({ config, gateway, counting, now, log })
   const policyReload =
-    policyFile && startPolicyReload({ path: policyFile, apply: gateway.usePolicyFile, log })
+    policyFile &&
+    startPolicyReload({
+      path: policyFile,
+      apply(file) {
+        gateway.usePolicyFile(file)
+        pages.describe(file)
+      },
+      log,
+    })
   const server = serve({ hostname, port, fetch: gateway.app.fetch })
   log.info({ hostname, port }, 'listening')
 

@@ -29,10 +29,13 @@ test.each([
   'METRICS_HOST',
   'GATEWAY_METRICS_PORT',
   'POLICY_FILE',
+  'GATEWAY_PAGES',
   'LIMIT_LEASE',
   'UPSTREAM_REQUESTS',
 ])('%s is refused, with the reason', (name) => {
-  expect(reasonsOf({ ...good, [name]: '1' })).toEqual([expect.stringMatching(`^${name} .{20}`)])
+  expect(reasonsOf({ ...good, [name]: name === 'GATEWAY_PAGES' ? 'docs' : '1' })).toEqual([
+    expect.stringMatching(`^${name} .{20}`),
+  ])
 })
 
 test('without Redis there is nobody to ask', () => {

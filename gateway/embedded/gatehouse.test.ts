@@ -1,0 +1,163 @@
+import { Hono } from 'hono'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseList } from '../../test/structured-fields.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { createMemoryCounter } from '../adapters/memory.ts'
+import type { Transport } from '../ports.ts'
+import { type EmbeddedRow, gatehouse } from './gatehouse.ts'
+
+type Bindings = { address: string }
+
+const orders: EmbeddedRow = { method: 'GET', path: '/orders/{id}', who: 'user', limits: ['user'] }
+const rows: readonly EmbeddedRow[] = [
+  orders,
+  { ...orders, path: '/analytics', permissions: { all: ['analytics.read'] } },
+  { ...orders, path: '/premium', features: ['premium_dashboard'] },
+  { method: 'POST', path: '/notes', who: 'public', limits: ['address'], body_bytes: 10 },
+  { method: 'GET', path: '/broken', who: 'public', limits: ['address'] },
+]
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: { LIMIT_ADDRESS_REQUESTS: '50' } })
+})
+afterAll(() => world.close())
+
+/** Somebody's own app, whose users sign in at our origin. */
+function createShop(policy: Parameters<typeof gatehouse>[0]) {
+  const transport: Transport = async ({ target, method, headers, body }) =>
+    world.originFetch(target, { method, headers, body: body as BodyInit | null })
+  const gate = gatehouse<Bindings>(policy, {
+    config: world.gatewayConfig,
+    ports: {
+      transport,
+      counter: createMemoryCounter({ shared: true, now: Date.now }),
+      limiterHealth: async () => ({ status: 'pass' }),
+      peerAddress: ({ address }) => address,
+      revocationTickMs: 50,
+      now: Date.now,
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+    },
+  })
+  let handled = 0
+  // The identity's type comes with the middleware: a field that a token does not have would not compile.
+  const app = new Hono<{ Bindings: Bindings }>()
+    .get('/open', (c) => c.text('not behind the gate'))
+    .use(gate)
+    .get('/orders/:id', (c) => {
+      handled++
+      const email: string | undefined = c.var.caller?.email
+      return c.json({ order: c.req.param('id'), email, plan: c.var.caller?.plan })
+    })
+    .get('/analytics', (c) => c.text('numbers'))
+    .get('/premium', (c) => c.text('dashboard'))
+    .post('/notes', async (c) => c.json({ caller: c.var.caller, note: await c.req.text() }))
+    .get('/unnamed', (c) => c.text('a handler, and no row'))
+    .get('/broken', () => {
+      throw new Error('a fault of theirs')
+    })
+    .onError((_, c) => c.text('their own page', 500))
+  const call = async (path: string, init?: RequestInit, address = '203.0.113.9') =>
+    app.fetch(new Request(`http://shop.test${path}`, init), { address })
+  return { call, close: gate.close, handled: () => handled }
+}
+
+const code = async (answer: Response) =>
+  answer.ok ? String(answer.status) : `${answer.status} ${(await problem(answer)).code}`
+
+describe('a middleware in somebody’s own app', () => {
+  const shops: { close: () => Promise<void> }[] = []
+  afterAll(async () => {
+    for (const shop of shops) await shop.close()
+  })
+  function open(policy: Parameters<typeof gatehouse>[0] = rows) {
+    const shop = createShop(policy)
+    shops.push(shop)
+    return shop
+  }
+
+  test('200: the handler knows who calls, from the token alone', async () => {
+    const { email, tokens } = await world.signUp('embedded@example.com')
+    const answer = await open().call('/orders/7', { headers: bearer(tokens.access_token) })
+    expect(await answer.json()).toEqual({ order: '7', email, plan: 'free' })
+    expect(parseList(answer.headers.get('ratelimit'))[0]).toMatchObject({ value: 'user' })
+    expect(answer.headers.get('cache-control')).toBe('private, no-store')
+    expect(answer.headers.get('x-request-id')).toMatch(/.{8}/)
+  })
+
+  test('401 token_missing, 403 permission_required, 403 feature_required: before any handler', async () => {
+    const shop = open()
+    const { tokens } = await world.signUp('lacking@example.com')
+    const headers = bearer(tokens.access_token)
+    expect(await code(await shop.call('/orders/7'))).toBe('401 token_missing')
+    expect(await code(await shop.call('/analytics', { headers }))).toBe('403 permission_required')
+    const refused = await problem(await shop.call('/premium', { headers }))
+    expect(refused).toMatchObject({
+      code: 'feature_required',
+      current_plan: 'free',
+      minimum_plan: expect.any(String),
+    })
+    expect(shop.handled()).toBe(0)
+  })
+
+  test('404 not_found: a handler that no row names; what was mounted before the gate is not behind it', async () => {
+    const shop = open()
+    expect(await code(await shop.call('/unnamed'))).toBe('404 not_found')
+    expect(await code(await shop.call('/open'))).toBe('200')
+  })
+
+  test('413 body_too_large: by its length, and in chunks', async () => {
+    const shop = open()
+    const post = (body: BodyInit) =>
+      shop.call('/notes', { method: 'POST', body, duplex: 'half' } as RequestInit)
+    expect(await (await post('short')).json()).toEqual({ caller: null, note: 'short' })
+    expect(await code(await post('0123456789a'))).toBe('413 body_too_large')
+    const chunks = new ReadableStream({
+      start(controller) {
+        for (const piece of ['01234', '56789', 'a']) controller.enqueue(new TextEncoder().encode(piece))
+        controller.close()
+      },
+    })
+    expect(await code(await post(chunks))).toBe('413 body_too_large')
+  })
+
+  test('429 rate_limited: an address over its quota', async () => {
+    const shop = open()
+    const attempts = Array.from({ length: 51 }, () => shop.call('/broken', undefined, '203.0.113.77'))
+    const outcomes = (await Promise.all(attempts)).map(({ status }) => status)
+    expect(outcomes.filter((status) => status === 429)).toHaveLength(1)
+    expect(outcomes.filter((status) => status === 500)).toHaveLength(50)
+  })
+
+  test('an error of a handler is for the app to answer', async () => {
+    const answer = await open().call('/broken')
+    expect(answer.status).toBe(500)
+    expect(await answer.text()).toBe('their own page')
+  })
+
+  test('401 session_ended: after a logout, as behind the gateway', async () => {
+    const shop = open()
+    const { tokens } = await world.signUp('leaver@example.com')
+    const headers = bearer(tokens.access_token)
+    expect(await code(await shop.call('/orders/7', { headers }))).toBe('200')
+    await world.post('/auth/logout', { refresh_token: tokens.refresh_token })
+    const outcome = async () => code(await shop.call('/orders/7', { headers }))
+    await expect.poll(outcome, { timeout: 5000 }).toBe('401 session_ended')
+  })
+
+  test('the policy file of a gateway decides the same, whatever upstreams it names', async () => {
+    const text =
+      'routes:\n  - { method: GET, path: "/orders/{id}", upstream: orders, who: user, limits: [user] }\n'
+    const shop = open({ name: 'policy.yaml', text })
+    expect(await code(await shop.call('/orders/7'))).toBe('401 token_missing')
+    expect(await code(await shop.call('/notes'))).toBe('404 not_found')
+  })
+})
+
+test('a policy that cannot be used is refused at once', () => {
+  expect(() => createShop([{ ...orders, permissions: { all: ['x'] }, who: 'public' }])).toThrow(
+    'must be for users',
+  )
+  expect(() => createShop([orders, orders])).toThrow('stands twice')
+  expect(() => createShop({ name: 'policy.yaml', text: 'routes: 7' })).toThrow('policy.yaml:1')
+})

@@ -1,0 +1,120 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
+import type { Identity } from '../../shared/claims.ts'
+import { problemResponse } from '../../shared/errors.ts'
+import { requestIdHeader } from '../../shared/headers.ts'
+import { requestIdFrom } from '../../shared/request-id.ts'
+import type { Admission } from '../admission.ts'
+import { targetOf } from '../app.ts'
+import { buildGateway, type GatewayConfig, type GatewayPorts } from '../build.ts'
+import { compilePolicy, type RouteRow } from '../policy.ts'
+import { type PolicyFile, parsePolicyFile } from '../policy-file.ts'
+import { logRefusal, toProblem } from '../refusal.ts'
+import { tooLarge } from '../request-body.ts'
+import { readFields } from '../request-fields.ts'
+
+/** A row of the policy table, where a handler of the same app is what stands behind it. */
+export type EmbeddedRow = Omit<RouteRow, 'upstream'> & Partial<Pick<RouteRow, 'upstream'>>
+
+export interface GatehouseEnv {
+  Variables: {
+    /** Who calls, as the verified token says; null where the row is public. */
+    caller: Identity | null
+    /** In the log of a refusal, and in its body. */
+    requestId: string
+  }
+}
+
+/** What decides, apart from the policy: the gateway's own configuration and ports, as an adapter hands them in. */
+export interface GatehouseRuntime<Bindings extends object> {
+  config: GatewayConfig
+  ports: GatewayPorts<Bindings>
+}
+
+/** What takes an upstream's place in rows. */
+const here = 'here'
+
+/**
+ * The gateway's decision as a middleware of somebody's own Hono app: the same rows, tokens, revocations, limits and refusals, and no proxy. A path that
+ * no row names is 404, so mount it where it is to rule. It adds no security headers and no CORS, which are the app's.
+ *
+ * @param policy rows, or a policy file, whose upstreams mean nothing here
+ * @throws PolicyFileError, PolicyRowError for a policy that cannot be used
+ */
+export function gatehouse<Bindings extends object>(
+  policy: readonly EmbeddedRow[] | PolicyFile,
+  { config, ports }: GatehouseRuntime<Bindings>,
+): MiddlewareHandler<GatehouseEnv> & { close: () => Promise<void> } {
+  const rows = rowsOf(policy)
+  compilePolicy(rows, [here])
+  const building = buildGateway(
+    // What a row asks of a caller is held here; there is no origin behind it whose name a request could come under.
+    { ...config, UPSTREAMS: { [here]: 'http://127.0.0.1' } },
+    { ...ports, policyFile: undefined },
+    rows,
+  )
+  // Whoever asks is told; until then nobody is there to hear.
+  building.catch(() => {})
+
+  const admit = async (c: Context, requestId: string) => {
+    const gateway = await building
+    const fields = readFields([...c.req.raw.headers].flat())
+    const url = new URL(c.req.url)
+    return gateway.admit({
+      method: c.req.method,
+      target: targetOf(c),
+      fields: { ...fields, host: fields.host ?? url.host },
+      requestId,
+      peer: ports.peerAddress(c.env as Bindings),
+      scheme: url.protocol === 'https:' ? 'https' : 'http',
+    })
+  }
+
+  const middleware = createMiddleware<GatehouseEnv>(async function gatehouse(c, next) {
+    const requestId = requestIdFrom(c.req.header(requestIdHeader))
+    c.set('requestId', requestId)
+    let admission: Admission
+    try {
+      admission = await admit(c, requestId)
+    } catch (error) {
+      return refuse(error, requestId)
+    }
+    const { route, caller, limitFields } = admission.decision
+    c.set('caller', caller?.identity ?? null)
+    const limited = bodyLimit({
+      maxSize: route.body_bytes,
+      onError: () => refuse(tooLarge(route.body_bytes), requestId),
+    })
+    try {
+      const refusal = await limited(c, next)
+      // What it hands back of `next` is none.
+      if (refusal instanceof Response) c.res = refusal
+    } finally {
+      admission.ended(c.error ? 500 : c.res.status)
+    }
+    c.header(requestIdHeader, requestId)
+    for (let i = 0; i < limitFields.length; i += 2) c.header(limitFields[i] as string, limitFields[i + 1])
+    // What one user was told is nobody else's.
+    if (caller && !c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-store')
+    return undefined
+  })
+
+  function refuse(error: unknown, requestId: string): Response {
+    const problem = toProblem(error)
+    logRefusal(ports.log, problem, { requestId, traceId: undefined })
+    const answer = problemResponse(problem, requestId)
+    answer.headers.set(requestIdHeader, requestId)
+    return answer
+  }
+
+  return Object.assign(middleware, {
+    /** Ends what runs beside the requests. */
+    close: async () => (await building).close(),
+  })
+}
+
+function rowsOf(policy: readonly EmbeddedRow[] | PolicyFile): RouteRow[] {
+  const rows = 'text' in policy ? parsePolicyFile(policy.text, policy.name).map(({ row }) => row) : policy
+  return rows.map((row) => ({ ...row, upstream: here }))
+}
