@@ -1,4 +1,6 @@
+import { clockLeewaySeconds } from '../shared/claims.ts'
 import type { Config } from '../shared/config.ts'
+import { Problem } from '../shared/errors.ts'
 import type { HealthCheck } from '../shared/health.ts'
 import { type ImportSigner, type ImportVerifier, importWebSigner, importWebVerifier } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
@@ -29,7 +31,8 @@ import { createRefusalLog } from './refusal-log.ts'
 import { createRevocationFollower } from './revocation-follower.ts'
 import { createRevocations } from './revocations.ts'
 import { routes } from './routes.ts'
-import { createTokenVerifier } from './tokens.ts'
+import { readTarget } from './target.ts'
+import { createTokenVerifier, type VerifiedToken } from './tokens.ts'
 
 export type GatewayConfig = Config<(typeof gatewayVariables)[number]>
 
@@ -235,6 +238,18 @@ export async function buildGateway<Bindings extends object>(
     usePolicyFile(file: PolicyFile) {
       policy.replace(compile(file))
     },
+    /** Whether a row takes this request for a WebSocket. What no row takes is refused like any other request. */
+    takesWebSocket(method: string, target: string): boolean {
+      try {
+        return policy.match(method, readTarget(target).path).websocket
+      } catch (error) {
+        if (error instanceof Problem) return false
+        throw error
+      }
+    },
+    /** Whether a token that was good when its request came still is, for what goes on long after that. */
+    stillHolds: ({ identity, expiresAt }: VerifiedToken): boolean =>
+      expiresAt + clockLeewaySeconds > now() / 1000 && revocations.judge(identity) === 'good',
     /** Resolves when revocations that were committed before the call are known here. */
     hearRevocations: follower.hear,
     /** How fresh what is known of revocations is. */

@@ -27,6 +27,8 @@ export const routeSchema = z
     counts: z.enum(['requests', 'failures']).default('requests'),
     /** What goes upstream although it is a secret between the client and us: our own cookies, the Authorization field. */
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
+    /** Whether it may become a WebSocket, where the runtime can. */
+    websocket: z.boolean().default(false),
     /** From the request's head to the answer's head. */
     deadline_seconds: z.number().positive().max(3600).default(30),
     body_bytes: z
@@ -41,6 +43,9 @@ export const routeSchema = z
       error: 'asks for rights, so it must be for users',
     },
   )
+  .refine((route) => route.method === 'GET' || !route.websocket, {
+    error: 'is a WebSocket, so its method must be GET',
+  })
   .refine((route) => route.who === 'user' || !route.limits.includes('user'), {
     error: 'has a limit for users, so it must be for users',
   })

@@ -84,6 +84,8 @@ function judge(name: string): Fate {
     rerouting.has(spelled) ||
     spelled.startsWith('x-forwarded-') ||
     isInternalHeader(spelled) ||
+    // Of a handshake that is none here; one of them may carry a token.
+    spelled.startsWith('sec-websocket-') ||
     // Credentials are read under their own names alone, so another spelling of one is nobody's business.
     (spelled !== lower && read.has(spelled))
   return isDropped ? 'dropped' : 'passed'

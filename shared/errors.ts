@@ -62,7 +62,7 @@ export const errors = {
   untrusted_caller: { status: 401, title: 'The caller is not trusted by this service' },
 
   email_unverified: { status: 403, title: 'The email address has to be verified first' },
-  origin_not_allowed: { status: 403, title: 'This page may not use the cookie' },
+  origin_not_allowed: { status: 403, title: 'Pages of this origin may not do this' },
   permission_required: {
     status: 403,
     title: 'A permission is missing',

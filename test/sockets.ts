@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type RequestListener, request, type
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { createListener } from '../gateway/adapters/node/listener.ts'
+import { createOpenStreams } from '../gateway/adapters/node/open-streams.ts'
+import { createUpgrades } from '../gateway/adapters/node/upgrades.ts'
 import { createUpstreams, type UpstreamsOptions } from '../gateway/adapters/node/upstreams.ts'
 import { ownPaths } from '../gateway/app.ts'
 import { createCommonFields } from '../gateway/common-fields.ts'
@@ -51,6 +53,7 @@ export async function startGateway({ upstreamPort, pools, deadlines, ...options 
     importSigner: importNodeSigner,
   })
   const commonFields = createCommonFields(stand.config.CORS_ORIGINS)
+  const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
   const server = createHttpServer({
     listener: createListener({
       admit: stand.admit,
@@ -60,6 +63,18 @@ export async function startGateway({ upstreamPort, pools, deadlines, ...options 
         stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
       ),
       commonFields,
+      streams,
+      metrics: stand.metrics,
+      beginSpan: options.beginSpan,
+      log: stand.log,
+    }),
+    upgrade: createUpgrades({
+      takesWebSocket: stand.takesWebSocket,
+      admit: stand.admit,
+      dispatcher: upstreams.dispatcher,
+      corsOrigins: stand.config.CORS_ORIGINS,
+      commonFields,
+      streams,
       metrics: stand.metrics,
       beginSpan: options.beginSpan,
       log: stand.log,
@@ -70,7 +85,7 @@ export async function startGateway({ upstreamPort, pools, deadlines, ...options 
   })
   const port = await listen(server)
   closers.push(upstreams.close)
-  return { ...stand, port, server }
+  return { ...stand, port, server, streams }
 }
 
 /** An upstream on Node's own server, and a gateway before it. */

@@ -88,11 +88,8 @@ export async function createStand({
     ...ports,
     now,
   }
-  const { app, admit, metrics, close, hearRevocations, revocationState } = await buildGateway(
-    config,
-    standPorts,
-    policy,
-  )
+  const { app, admit, takesWebSocket, stillHolds, metrics, close, hearRevocations, revocationState } =
+    await buildGateway(config, standPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
   async function call(
@@ -106,6 +103,8 @@ export async function createStand({
   return {
     app,
     admit,
+    takesWebSocket,
+    stillHolds,
     metrics,
     close,
     /** Has the gateway read its revocations now: it does not by itself, unless a test sets `revocationTickMs`. */

@@ -1,10 +1,18 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { requestIdFrom } from '../request-id.ts'
+import { rawHead } from './raw-head.ts'
 
 /** A head fits into a few packets: who takes longer holds sockets open. */
 const headersSeconds = 15
@@ -22,6 +30,11 @@ interface ServerOptions {
   listener: RequestListener
   /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
   keepAliveSeconds: number
+  /** Takes requests out of HTTP, for another protocol on the same socket; all others are served as if they had not asked. */
+  upgrade?: {
+    takes: (request: IncomingMessage) => boolean
+    listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  }
   /** Fields of the answers that no listener gives, names and values in turn. */
   commonFields?: (requestId: string) => readonly string[]
   /** In seconds; tests have less patience. */
@@ -40,6 +53,8 @@ interface ServeOptions extends ServerOptions {
   drainSeconds: number
   /** Called first on a stop signal: readiness goes off here. */
   onStopping: () => void
+  /** Called when nothing new is served any more: what would go on for as long as its client likes ends here. */
+  onDraining?: () => void
   /** Called when the last request is done: pools close here. */
   onStopped: () => Promise<void>
 }
@@ -64,6 +79,7 @@ const parserCodes: Record<string, ErrorCode> = {
 export function createHttpServer({
   listener,
   keepAliveSeconds,
+  upgrade,
   commonFields = () => [],
   deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
 }: ServerOptions): Server {
@@ -77,6 +93,7 @@ export function createHttpServer({
     maxHeaderSize: headBytes,
     // A Host that is missing is refused by the listener, in the form of every other refusal.
     requireHostHeader: false,
+    shouldUpgradeCallback: (request) => upgrade?.takes(request) ?? false,
   })
   // Beyond its count Node would leave fields out without a word.
   server.maxHeadersCount = 0
@@ -101,8 +118,7 @@ export function createHttpServer({
   /** An answer for a connection that has no response to write to, and its last. */
   function rawProblem(problem: Problem): string {
     const { status, fields, body } = answerOf(problem)
-    const lines = fields.flatMap((name, i) => (i % 2 ? [] : [`${name}: ${fields[i + 1]}`]))
-    return [`HTTP/1.1 ${status} ${problem.code}`, ...lines, '', body].join('\r\n')
+    return rawHead(status, fields) + body
   }
 
   server.on('request', (request, response) => {
@@ -126,6 +142,7 @@ export function createHttpServer({
     const problem = new Problem('method_not_allowed', { headers: { allow: '' } })
     socket.end(rawProblem(problem))
   })
+  if (upgrade) server.on('upgrade', upgrade.listener)
   return server
 }
 
@@ -143,7 +160,11 @@ export async function serveUntilStopped(options: ServeOptions): Promise<void> {
     // Each connection ends with its next answer, so that its client goes to another instance while this one still serves.
     server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
     await sleep(options.drainDelaySeconds * 1000)
-    const cut = setTimeout(() => server.closeAllConnections(), options.drainSeconds * 1000)
+    const cut = setTimeout(() => {
+      options.onDraining?.()
+      server.closeAllConnections()
+    }, options.drainSeconds * 1000)
+    options.onDraining?.()
     await new Promise((resolve) => server.close(resolve))
     clearTimeout(cut)
     await options.onStopped()

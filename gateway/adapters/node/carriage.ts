@@ -4,6 +4,7 @@ import { answerFields } from '../../answer-fields.ts'
 import { TransportError } from '../../ports.ts'
 import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../request-body.ts'
 import type { RequestFields } from '../../request-fields.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { Exchange } from './upstream/connection.ts'
 import type { Pool, Underway } from './upstream/pool.ts'
 import type { Framing } from './upstream/response-head.ts'
@@ -16,6 +17,7 @@ export interface CarriageOptions {
   pool: Pool
   /** The fields that every answer has, names and values in turn. */
   commonFields: () => readonly string[]
+  streams: OpenStreams
   /** Told of the answer: the seconds from the request upstream to the head of it. */
   onAnswered: (upstream: string, seconds: number) => void
   /** Told once where no answer of an upstream's has begun. */
@@ -52,6 +54,14 @@ export function carry(options: CarriageOptions): void {
     options.refuse,
   )
 }
+
+const isEventStream = (fields: readonly string[]) =>
+  fields.some(
+    (name, i) =>
+      i % 2 === 0 &&
+      name.toLowerCase() === 'content-type' &&
+      /^text\/event-stream\b/i.test(fields[i + 1] ?? ''),
+  )
 
 class Carriage implements Exchange {
   readonly method: string
@@ -116,7 +126,19 @@ class Carriage implements Exchange {
     response.writeHead(status, fields)
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
-    if (framing === 'chunked' || framing === 'close') response.flushHeaders()
+    if (framing === 'chunked' || framing === 'close') {
+      response.flushHeaders()
+      if (isEventStream(raw)) this.heldAgainstToken()
+    }
+  }
+
+  /** A stream of events outlives the token that it was asked for with, which is looked at once and again from here on. */
+  private heldAgainstToken(): void {
+    const { response, admission, streams } = this.options
+    response.once(
+      'close',
+      streams.add(admission.decision.caller, () => response.destroy()),
+    )
   }
 
   onData(bytes: Buffer): void {
@@ -131,6 +153,7 @@ class Carriage implements Exchange {
   private waitForClient(): void {
     const { response } = this.options
     this.underway?.pause()
+    clearTimeout(this.unread)
     this.unread = setTimeout(() => response.destroy(), unreadMs)
     response.once('drain', () => {
       clearTimeout(this.unread)

@@ -10,6 +10,7 @@ import type { GatewayMetrics } from '../../metrics.ts'
 import { logRefusal, toProblem } from '../../refusal.ts'
 import { readFields } from '../../request-fields.ts'
 import { carry } from './carriage.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { Upstreams } from './upstreams.ts'
 
 interface ListenerOptions {
@@ -19,6 +20,7 @@ interface ListenerOptions {
   ownPaths: ReadonlySet<string>
   answerItself: RequestListener
   commonFields: CommonFields
+  streams: OpenStreams
   metrics: GatewayMetrics
   beginSpan?: BeginSpan | undefined
   log: Log
@@ -29,7 +31,7 @@ interface ListenerOptions {
  * it. What the gateway answers itself, and preflights, go through the app.
  */
 export function createListener(options: ListenerOptions): RequestListener {
-  const { admit, upstreams, ownPaths, answerItself, commonFields, metrics, beginSpan, log } = options
+  const { admit, upstreams, ownPaths, answerItself, commonFields, streams, metrics, beginSpan, log } = options
 
   return function listener(request: IncomingMessage, response: ServerResponse): void {
     const { url: target = '/', method = 'GET' } = request
@@ -111,6 +113,7 @@ export function createListener(options: ListenerOptions): RequestListener {
           admission: granted,
           pool: upstreams.poolOf(granted.origin),
           commonFields: fieldsOfAll,
+          streams,
           onAnswered: metrics.upstreamAnswered,
           refuse,
         })
@@ -128,7 +131,7 @@ function isReadable({ url = '', headers: { host } }: IncomingMessage): boolean {
   return url.startsWith('/') && (host === undefined || isHost(host))
 }
 
-function pathOf(target: string): string {
+export function pathOf(target: string): string {
   const queryAt = target.indexOf('?')
   return queryAt === -1 ? target : target.slice(0, queryAt)
 }

@@ -12,10 +12,12 @@ import { createCommonFields } from '../../common-fields.ts'
 import { gatewayVariables } from '../../config.ts'
 import { createCounting } from './counting.ts'
 import { createListener } from './listener.ts'
+import { createOpenStreams } from './open-streams.ts'
 import { createPages } from './pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 import { createTransport } from './transport.ts'
+import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
 import { watchGateway } from './watch.ts'
 
@@ -77,6 +79,8 @@ const policyReload =
     log,
   })
 
+const streams = createOpenStreams({ stillHolds: gateway.stillHolds })
+
 await serveUntilStopped({
   listener: createListener({
     admit: gateway.admit,
@@ -84,6 +88,18 @@ await serveUntilStopped({
     ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
     answerItself: fetchListener(gateway.app.fetch),
     commonFields,
+    streams,
+    metrics: gateway.metrics,
+    beginSpan,
+    log,
+  }),
+  upgrade: createUpgrades({
+    takesWebSocket: gateway.takesWebSocket,
+    admit: gateway.admit,
+    dispatcher: upstreams.dispatcher,
+    corsOrigins: config.CORS_ORIGINS,
+    commonFields,
+    streams,
     metrics: gateway.metrics,
     beginSpan,
     log,
@@ -101,6 +117,7 @@ await serveUntilStopped({
   onStopping: () => {
     stopping = true
   },
+  onDraining: streams.endAll,
   onStopped: async () => {
     if (policyReload) policyReload.stop()
     await gateway.close()

@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { Admission } from '../../admission.ts'
+import { TransportError } from '../../ports.ts'
+
+interface TunnelOptions {
+  /** The client's. */
+  socket: Duplex
+  /** What the client has sent behind its handshake. */
+  head: Buffer
+  admission: Admission
+  dispatcher: Dispatcher
+  /** Writes the head of the upstream's answer to the client. @param fields names and values in turn */
+  answer: (status: number, fields: string[]) => void
+  /** Told once where the upstream gave no answer. */
+  refuse: (error: unknown) => void
+}
+
+const keepAliveMs = 30_000
+
+/** Asks the upstream for a WebSocket and joins both sockets where it agrees; else its answer goes to the client. */
+export function openTunnel({ socket, head, admission, dispatcher, answer, refuse }: TunnelOptions): void {
+  const { decision, origin, fields } = admission
+  let controller: Dispatcher.DispatchController | undefined
+  let isOver = false
+
+  function give(up: TransportError): void {
+    if (isOver) return
+    isOver = true
+    clearTimeout(deadline)
+    refuse(up)
+  }
+
+  const deadline = setTimeout(() => {
+    give(new TransportError('timeout', new Error('no answer before the deadline')))
+    controller?.abort(new Error('no answer before the deadline'))
+  }, decision.route.deadline_seconds * 1000)
+  socket.on('close', () => {
+    give(new TransportError('client_left', undefined))
+    controller?.abort(new Error('the client left'))
+  })
+
+  function begin(status: number, parsed: ParsedFields): void {
+    isOver = true
+    clearTimeout(deadline)
+    answer(status, toFields(parsed))
+  }
+
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart(started) {
+      controller = started
+      if (isOver) started.abort(new Error('nobody waits any more'))
+    },
+    onRequestUpgrade(_, status, parsed, upstream) {
+      controller = undefined
+      begin(status, parsed)
+      join(socket as Socket, upstream as Socket, head)
+    },
+    onResponseStart(_, status, parsed) {
+      if (status >= 200) begin(status, parsed)
+    },
+    onResponseData(from, chunk) {
+      if (socket.write(chunk)) return
+      from.pause()
+      socket.once('drain', () => from.resume())
+    },
+    onResponseEnd() {
+      controller = undefined
+      socket.end()
+    },
+    onResponseError(_, error) {
+      if (isOver) socket.destroy()
+      else give(new TransportError('unreachable', error))
+    },
+  }
+  dispatcher.dispatch(
+    {
+      origin,
+      path: decision.target,
+      method: 'GET',
+      headers: fields,
+      upgrade: 'websocket',
+      headersTimeout: 0,
+    },
+    handler,
+  )
+}
+
+/** Each end of one is an end of the other, after what was sent before it. */
+function join(client: Socket, upstream: Socket, head: Buffer): void {
+  upstream.on('error', () => {})
+  for (const socket of [client, upstream]) socket.setNoDelay(true).setKeepAlive(true, keepAliveMs)
+  if (head.length > 0) upstream.write(head)
+  client.pipe(upstream)
+  upstream.pipe(client)
+  client.on('close', () => upstream.destroySoon())
+  upstream.on('close', () => client.destroySoon())
+}
+
+type ParsedFields = Record<string, string | string[] | undefined>
+
+/** Names and values in turn. */
+const toFields = (parsed: ParsedFields): string[] =>
+  Object.entries(parsed).flatMap(([name, value = []]) => [value].flat().flatMap((one) => [name, one]))
