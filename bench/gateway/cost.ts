@@ -9,7 +9,7 @@ import { freshOneIn, inTurns, manyConnections, type Subject, withSubjects } from
 
 const sizes = {
   short: { rounds: 5, seconds: 2 },
-  full: { rounds: 9, seconds: 5 },
+  full: { rounds: 7, seconds: 4 },
 }
 
 const kinds = ['hot', 'rare'] as const

@@ -8,7 +8,7 @@ const connectionCounts = [1, manyConnections]
 
 const sizes = {
   short: { rounds: 3, seconds: 2 },
-  full: { rounds: 9, seconds: 5 },
+  full: { rounds: 5, seconds: 4 },
 }
 
 /** How long a request takes: with a contender to oneself, and with many clients who each ask again as soon as they are answered. */

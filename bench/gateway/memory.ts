@@ -12,7 +12,7 @@ const connections = 64
 const warmUpRequests = 10_000
 
 /** For collectors of garbage to give back what they will. */
-const settleMs = 10_000
+const settleMs = 5000
 
 const idleCounts = { short: 2000, full: 10_000 }
 

@@ -5,14 +5,17 @@ import { type BenchOptions, hot, unreachedAddressQuota } from './part.ts'
 import { countCommands } from './redis-work.ts'
 import { type Running, startContender } from './start-contender.ts'
 
-/** Just-in-time compilers need some. */
-const warmUpRequests = 10_000
+/** Just-in-time compilers need some, and are still at it after ten thousand. */
+const warmUpRequests = { short: 10_000, full: 50_000 }
+
+/** So many tell what is sent to Redis for one. */
+const countedRequests = 10_000
 
 /** As wrk has it where nothing else is said. */
 export const manyConnections = 64
 
-/** Below the 300 s for which Gatehouse believes a signature and sends one assertion: what a contender has learned is still of use. */
-const staleMs = 120_000
+/** Below the 280 s after which Gatehouse makes an assertion anew: what a contender has learned is still of use. */
+const staleMs = 240_000
 
 /** A contender that runs and has been warmed up. */
 export interface Subject {
@@ -32,13 +35,13 @@ export interface Subject {
  */
 export const freshOneIn = 10
 
-type Options = Pick<BenchOptions, 'stand' | 'tokens' | 'users'>
+type Options = Pick<BenchOptions, 'stand' | 'tokens' | 'users' | 'isFull'>
 
 async function createSubject(
   name: string,
   contender: Contender,
   running: Running,
-  { stand, tokens, users }: Options,
+  { stand, tokens, users, isFull }: Options,
 ): Promise<Subject> {
   const workloads = { hot, rare: { users, freshOneIn } } satisfies Record<string, Workload>
   let usedFresh = 0
@@ -56,7 +59,7 @@ async function createSubject(
     shownAt = performance.now()
   }
 
-  await sendInTurn(workloads.hot, warmUpRequests)
+  await sendInTurn(workloads.hot, isFull ? warmUpRequests.full : warmUpRequests.short)
   return {
     name,
     contender,
@@ -73,7 +76,7 @@ async function createSubject(
 
     async countCommands() {
       const before = await stand.upstream.seen()
-      const commands = await countCommands(stand.redis.url, () => sendInTurn(workloads.hot, warmUpRequests))
+      const commands = await countCommands(stand.redis.url, () => sendInTurn(workloads.hot, countedRequests))
       return commands / ((await stand.upstream.seen()).answered - before.answered)
     },
   }
