@@ -133,7 +133,7 @@ export function createDecide(options: DecideOptions) {
     }
   }
 
-  function admit(head: RequestHead, route: Route, target: string): Eventually<Decision> {
+  function decideRoute(head: RequestHead, route: Route, target: string): Eventually<Decision> {
     return andThen(route.who === 'user' ? authenticate(head) : null, (caller) => {
       // Before anything is counted: whoever comes with a revoked token is a client that has not heard yet, so it is no failed try of the
       // address; and a stolen one must not use up its owner's quota.
@@ -167,7 +167,7 @@ export function createDecide(options: DecideOptions) {
       throw error
     }
     try {
-      const decided = admit(head, route, path + query)
+      const decided = decideRoute(head, route, path + query)
       return decided instanceof Promise ? decided.catch(note) : decided
     } catch (error) {
       return note(error)

@@ -152,7 +152,8 @@ interface LimitState {
 
 const inSeconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1000))
 
-function fields(states: readonly LimitState[]): string[] {
+/** RateLimit-Policy and RateLimit, in which every policy has its limit. */
+function worded(states: readonly LimitState[]) {
   let policies = ''
   let left = ''
   for (const { limit, quota, remaining, resetMs } of states) {
@@ -160,11 +161,16 @@ function fields(states: readonly LimitState[]): string[] {
     policies += `${separator}"${limit.name}";q=${quota};w=${limit.windowSeconds}`
     left += `${separator}"${limit.name}";r=${remaining};t=${inSeconds(resetMs)}`
   }
+  return { policies, left }
+}
+
+function fields(states: readonly LimitState[]): string[] {
+  const { policies, left } = worded(states)
   return ['ratelimit-policy', policies, 'ratelimit', left]
 }
 
 function tooMany(over: readonly Limit[], states: readonly LimitState[]): RateLimited {
-  const [, policies = '', , left = ''] = fields(states)
+  const { policies, left } = worded(states)
   const resetMs = Math.max(
     ...states.filter(({ limit }) => over.includes(limit)).map((state) => state.resetMs),
   )

@@ -41,5 +41,3 @@ export function createOriginClient({ transport, originUrl, assertionFor }: Origi
     post: (target: string, body: unknown) => ask('POST', target, body),
   }
 }
-
-export type OriginClient = ReturnType<typeof createOriginClient>

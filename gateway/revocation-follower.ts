@@ -25,7 +25,7 @@ interface FollowerOptions {
 const defaultTickMs = 1000
 
 /**
- * Beside the stream the feed is read at every so-manieth tick. That heals whatever Redis lost, and holds the bound of 5 s where the
+ * Beside the stream the feed is read at every fourth tick. That heals whatever Redis lost, and holds the bound of 5 s where the
  * origin cannot write what we can read.
  */
 const healTicks = 4
@@ -182,5 +182,3 @@ export function createRevocationFollower(options: FollowerOptions) {
     },
   }
 }
-
-export type RevocationFollower = ReturnType<typeof createRevocationFollower>

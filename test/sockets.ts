@@ -4,6 +4,7 @@ import { type AddressInfo, connect, type Server as NetServer, type Socket } from
 import { text } from 'node:stream/consumers'
 import { createListener } from '../gateway/adapters/node/listener.ts'
 import { createOpenStreams } from '../gateway/adapters/node/open-streams.ts'
+import { createDispatcher } from '../gateway/adapters/node/transport.ts'
 import { createUpgrades } from '../gateway/adapters/node/upgrades.ts'
 import { createUpstreams, type UpstreamsOptions } from '../gateway/adapters/node/upstreams.ts'
 import { ownPaths } from '../gateway/app.ts'
@@ -42,6 +43,7 @@ interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
 /** A gateway on a socket of its own, with the real transport to an upstream on another. */
 export async function startGateway({ upstreamPort, pools, deadlines, ...options }: SocketStandOptions) {
   const upstreams = createUpstreams(pools)
+  const dispatcher = createDispatcher()
   const stand = await createStand({
     ...options,
     environment: {
@@ -71,7 +73,7 @@ export async function startGateway({ upstreamPort, pools, deadlines, ...options 
     upgrade: createUpgrades({
       takesWebSocket: stand.takesWebSocket,
       admit: stand.admit,
-      dispatcher: upstreams.dispatcher,
+      dispatcher,
       corsOrigins: stand.config.CORS_ORIGINS,
       commonFields,
       streams,
@@ -84,7 +86,7 @@ export async function startGateway({ upstreamPort, pools, deadlines, ...options 
     ...(deadlines && { deadlines }),
   })
   const port = await listen(server)
-  closers.push(upstreams.close)
+  closers.push(upstreams.close, () => dispatcher.close())
   return { ...stand, port, server, streams }
 }
 

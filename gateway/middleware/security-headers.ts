@@ -18,8 +18,8 @@ export const securityHeaders = {
 } as const
 
 /** On every answer, errors and 404 too, over whatever an upstream said. */
-export function addSecurityHeaders(headers: Readonly<Record<string, string>> = securityHeaders) {
-  const entries = Object.entries(headers)
+export function addSecurityHeaders() {
+  const entries = Object.entries(securityHeaders)
   return createMiddleware(async function addSecurityHeaders(c, next) {
     await next()
     for (const [name, value] of entries) c.res.headers.set(name, value)

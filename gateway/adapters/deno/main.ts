@@ -1,5 +1,4 @@
-import { createTransport } from '../node/transport.ts'
-import { createDispatcher } from '../node/upstreams.ts'
+import { createDispatcher, createTransport } from '../node/transport.ts'
 import { runStandalone } from '../standalone.ts'
 
 /** What we use of Deno's global. */

@@ -24,10 +24,8 @@ export interface CarriageOptions {
   refuse: (error: unknown) => void
 }
 
-/** Safe to ask again: nothing was changed by the first time (RFC 9110, section 9.2.1), and it had no body. */
-const isRepeatable = (method: string) => method === 'GET' || method === 'HEAD'
-
-const isBodiless = isRepeatable
+/** What asks for something and changes nothing (RFC 9110, section 9.2.1): may be asked again, and has no body. */
+const isRead = (method: string) => method === 'GET' || method === 'HEAD'
 
 /** Up to so many bytes it is cheaper to write an answer's head and body as one string, a character a byte, than as two pieces. */
 const smallBytes = 4096
@@ -42,7 +40,7 @@ const unreadMs = 60_000
 export function carry(options: CarriageOptions): void {
   const { request, fields, admission } = options
   const hasBody =
-    !isBodiless(request.method ?? '') &&
+    !isRead(request.method ?? '') &&
     (fields.transferEncoding !== undefined || (fields.contentLength ?? 0) > 0)
   if (!hasBody) {
     new Carriage(options, noBody).start()
@@ -128,12 +126,12 @@ class Carriage implements Exchange {
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
     if (framing === 'chunked' || framing === 'close') {
       response.flushHeaders()
-      if (isEventStream(raw)) this.heldAgainstToken()
+      if (isEventStream(raw)) this.holdAgainstToken()
     }
   }
 
   /** A stream of events outlives the token that it was asked for with, which is looked at once and again from here on. */
-  private heldAgainstToken(): void {
+  private holdAgainstToken(): void {
     const { response, admission, streams } = this.options
     response.once(
       'close',
@@ -152,11 +150,13 @@ class Carriage implements Exchange {
 
   private waitForClient(): void {
     const { response } = this.options
+    // What was on its way when the upstream was asked to wait comes all the same.
+    if (this.unread !== undefined) return
     this.underway?.pause()
-    clearTimeout(this.unread)
     this.unread = setTimeout(() => response.destroy(), unreadMs)
     response.once('drain', () => {
       clearTimeout(this.unread)
+      this.unread = undefined
       this.underway?.resume()
     })
   }
@@ -166,14 +166,14 @@ class Carriage implements Exchange {
     if (!response.writableEnded) response.end()
   }
 
-  onError(error: Error): void {
+  onError(error: Error, isUnanswered: boolean): void {
     const { response, refuse } = this.options
     if (response.headersSent) {
       response.destroy()
       return
     }
     // A connection kept too long may be closed by its upstream just as it is used.
-    if (isRepeatable(this.method) && !this.isSecondTry && !this.isLate && !response.closed) {
+    if (isUnanswered && isRead(this.method) && !this.isSecondTry && !this.isLate && !response.closed) {
       this.isSecondTry = true
       this.send()
       return

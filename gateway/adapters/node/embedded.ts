@@ -7,8 +7,7 @@ import { gatewayVariables } from '../../config.ts'
 import type { GatehouseRuntime } from '../../embedded/gatehouse.ts'
 import { createCounting } from './counting.ts'
 import { createRevocationStream } from './revocation-stream.ts'
-import { createTransport } from './transport.ts'
-import { createUpstreams } from './upstreams.ts'
+import { createDispatcher, createTransport } from './transport.ts'
 
 /**
  * What `gatehouse` needs in an app that @hono/node-server serves: limits and news of revocations by Redis, keys, plans and the feed from the
@@ -24,11 +23,11 @@ export function nodeRuntime(
   const now = Date.now
   const { REDIS_URL: redisUrl, REDIS_KEY_PREFIX: keyPrefix, GATEWAY_REPLICAS: replicas } = config
   const counting = createCounting({ redisUrl, keyPrefix, replicas, now, log })
-  const upstreams = createUpstreams()
+  const dispatcher = createDispatcher()
   return {
     config,
     ports: {
-      transport: createTransport(upstreams.dispatcher),
+      transport: createTransport(dispatcher),
       counter: counting.counter,
       nextTurn: setImmediate,
       importVerifier: importNodeVerifier,
@@ -42,7 +41,7 @@ export function nodeRuntime(
     },
     /** After that of the middleware. */
     async close() {
-      await upstreams.close()
+      await dispatcher.close()
       counting.close()
     },
   }

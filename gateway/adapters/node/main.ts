@@ -16,7 +16,7 @@ import { createOpenStreams } from './open-streams.ts'
 import { createPages } from './pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
 import { createRevocationStream } from './revocation-stream.ts'
-import { createTransport } from './transport.ts'
+import { createDispatcher, createTransport } from './transport.ts'
 import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
 import { watchGateway } from './watch.ts'
@@ -37,6 +37,7 @@ const revocationStream =
     ? undefined
     : createRevocationStream({ redisUrl: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, log })
 const upstreams = createUpstreams()
+const dispatcher = createDispatcher()
 const commonFields = createCommonFields(config.CORS_ORIGINS)
 
 const tracing = await loadTracing('gateway', log)
@@ -49,7 +50,7 @@ let stopping = false
 /** Of clients; none before the server listens. */
 let connections = async () => 0
 const gateway = await buildGateway<HttpBindings>(config, {
-  transport: createTransport(upstreams.dispatcher),
+  transport: createTransport(dispatcher),
   counter: counting.counter,
   nextTurn: setImmediate,
   importVerifier: importNodeVerifier,
@@ -96,7 +97,7 @@ await serveUntilStopped({
   upgrade: createUpgrades({
     takesWebSocket: gateway.takesWebSocket,
     admit: gateway.admit,
-    dispatcher: upstreams.dispatcher,
+    dispatcher,
     corsOrigins: config.CORS_ORIGINS,
     commonFields,
     streams,
@@ -121,7 +122,8 @@ await serveUntilStopped({
   onStopped: async () => {
     if (policyReload) policyReload.stop()
     await gateway.close()
-    await upstreams.close()
+    upstreams.close()
+    await dispatcher.close()
     counting.close()
     await watch.close()
     await tracing?.close()

@@ -1,7 +1,17 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
-import type { Dispatcher } from 'undici'
+import { Agent, type Dispatcher } from 'undici'
 import { type Transport, TransportError } from '../../ports.ts'
+
+/** Connections for the gateway's own questions and for tunnels; unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
+export const createDispatcher = (): Dispatcher =>
+  new Agent({
+    connect: { timeout: 3000 },
+    // Most servers keep an idle connection for 5 s or longer.
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 4000,
+    bodyTimeout: 60_000,
+  })
 
 /** undici as a transport, for what is asked in Requests and answered in Responses. */
 export function createTransport(dispatcher: Dispatcher): Transport {

@@ -1,4 +1,3 @@
-import { Agent, type Dispatcher } from 'undici'
 import { createPool, type Pool } from './upstream/pool.ts'
 
 export interface UpstreamsOptions {
@@ -17,9 +16,7 @@ export interface UpstreamsOptions {
 export interface Upstreams {
   /** @param origin without a path: `http://10.0.0.7:8081` */
   poolOf: (origin: string) => Pool
-  /** For the gateway's own questions. */
-  dispatcher: Dispatcher
-  close: () => Promise<void>
+  close: () => void
 }
 
 /** The connections to the upstreams, kept and bounded. */
@@ -30,11 +27,8 @@ export function createUpstreams({
   bodyIdleMs = 60_000,
 }: UpstreamsOptions = {}): Upstreams {
   const pools = new Map<string, Pool>()
-  const dispatcher = createDispatcher()
 
   return {
-    dispatcher,
-
     poolOf(origin) {
       const known = pools.get(origin)
       if (known) return known
@@ -43,19 +37,8 @@ export function createUpstreams({
       return pool
     },
 
-    async close() {
+    close() {
       for (const pool of pools.values()) pool.close()
-      await dispatcher.close()
     },
   }
 }
-
-/** undici's pools: unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
-export const createDispatcher = (): Dispatcher =>
-  new Agent({
-    connections: 256,
-    connect: { timeout: 3000 },
-    keepAliveTimeout: 4000,
-    keepAliveMaxTimeout: 4000,
-    bodyTimeout: 60_000,
-  })

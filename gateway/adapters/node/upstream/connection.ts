@@ -46,6 +46,10 @@ export class Connection {
   private exchange: Exchange | undefined
   /** Bytes of a head that has not ended. */
   private partialHead: Buffer | undefined
+  /** The bytes that a head ended in, where they are not those that came last alone. */
+  private rest: Buffer | undefined
+  /** Whether anything of an answer has come. */
+  private isAnswering = false
   private isHeadRead = false
   private isRequestSent = false
   private framing: Framing = 'none'
@@ -73,6 +77,7 @@ export class Connection {
 
   begin(exchange: Exchange): void {
     this.exchange = exchange
+    this.isAnswering = false
     this.isHeadRead = false
     this.isRequestSent = true
     this.chunked = undefined
@@ -181,6 +186,7 @@ export class Connection {
       this.socket.destroy()
       return
     }
+    this.isAnswering = true
     try {
       const bodyAt = this.isHeadRead ? 0 : this.readHeads(bytes)
       if (bodyAt === undefined) return
@@ -191,9 +197,6 @@ export class Connection {
       this.destroy(error as Error)
     }
   }
-
-  /** The bytes that a head ended in, where they are not those that came last alone. */
-  private rest: Buffer | undefined
 
   /** @returns where in the bytes the body begins, or undefined where its head has not ended */
   private readHeads(received: Buffer): number | undefined {
@@ -215,12 +218,12 @@ export class Connection {
       }
       this.isHeadRead = true
       this.rest = bytes
-      this.begun(head)
+      this.beginAnswer(head)
       return end + headEnd.length
     }
   }
 
-  private begun({
+  private beginAnswer({
     status,
     fields,
     framing,
@@ -276,7 +279,7 @@ export class Connection {
     const exchange = this.exchange
     if (!exchange) return
     this.exchange = undefined
-    exchange.onError(error, !this.isHeadRead && this.partialHead === undefined)
+    exchange.onError(error, !this.isAnswering)
     this.partialHead = undefined
   }
 }

@@ -47,7 +47,7 @@ export function createPool(origin: string, options: PoolOptions): Pool {
   const isSecure = protocol === 'https:'
   const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isSecure ? 443 : 80)) }
   const idle: Connection[] = []
-  const line: Waiting[] = []
+  const queue: Waiting[] = []
   let opened = 0
   let isClosing = false
   let sweeper: ReturnType<typeof setInterval> | undefined
@@ -80,7 +80,7 @@ export function createPool(origin: string, options: PoolOptions): Pool {
   }
 
   function onIdle(connection: Connection, keepAliveSeconds: number | undefined): void {
-    const next = line.shift()
+    const next = queue.shift()
     if (next) {
       start(connection, next)
       return
@@ -100,7 +100,7 @@ export function createPool(origin: string, options: PoolOptions): Pool {
     opened--
     const at = idle.indexOf(connection)
     if (at !== -1) idle.splice(at, 1)
-    const next = line.shift()
+    const next = queue.shift()
     if (next) open(next)
   }
 
@@ -130,13 +130,13 @@ export function createPool(origin: string, options: PoolOptions): Pool {
       const connection = takeIdle()
       if (connection) start(connection, waiting)
       else if (opened < options.connections) open(waiting)
-      else line.push(waiting)
+      else queue.push(waiting)
       return {
         abort(error) {
-          const at = line.indexOf(waiting)
+          const at = queue.indexOf(waiting)
           if (waiting.connection?.isCarrying(exchange)) waiting.connection.destroy(error)
           else if (at !== -1) {
-            line.splice(at, 1)
+            queue.splice(at, 1)
             exchange.onError(error, true)
           }
         },
