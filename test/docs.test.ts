@@ -1,6 +1,9 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { compilePolicy } from '../gateway/policy.ts'
+import { parsePolicyFile } from '../gateway/policy-file.ts'
+import { routes } from '../gateway/routes.ts'
 
 const pages = globSync(['README.md', 'docs/**/*.md', 'k6/README.md'])
 const scripts = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).scripts)
@@ -48,6 +51,20 @@ describe('the docs', () => {
     )
     expect(named.length).toBeGreaterThan(20)
     expect(named.filter((name) => !scripts.includes(name))).toEqual([])
+  })
+
+  test('show policy files that a gateway takes', () => {
+    const files = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/^```yaml\n(routes:.*?)^```/gms)].map(([, text = '']) => ({
+        page,
+        text,
+      })),
+    )
+    expect(files.length).toBeGreaterThan(1)
+    for (const { page, text } of files) {
+      const rows = parsePolicyFile(text, page).map(({ row }) => row)
+      expect(() => compilePolicy([...routes, ...rows], ['origin', 'reports', 'orders'])).not.toThrow()
+    }
   })
 
   test('are all named in the README', () => {
