@@ -67,7 +67,7 @@ const rerouting = new Set([
 ])
 
 /** More fields than any client of ours sends; each costs every server on the way. */
-const mostFields = 200
+export const mostFields = 200
 
 type Fate = 'passed' | 'dropped' | keyof Read
 
@@ -76,8 +76,8 @@ function judge(name: string): Fate {
   const readAs = read.get(lower)
   if (readAs !== undefined) return readAs
   if (lower === 'origin') return 'origin'
-  // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, so both spellings count.
-  const spelled = lower.replaceAll('_', '-')
+  // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, others any sign that is no letter or digit: all spellings count.
+  const spelled = lower.replace(/[^a-z\d]/g, '-')
   const isDropped =
     isHopByHop(spelled) ||
     rebuilt.has(spelled) ||
@@ -97,7 +97,7 @@ const fateOf = rememberTexts(judge)
  * Reads a request's fields in one pass.
  *
  * @param raw names and values in turn, as they came
- * @throws Problem `too_many_fields`, `bad_request` where Host came twice
+ * @throws Problem `too_many_fields`, `bad_request` where Host came twice or the body is encoded in more than chunks
  */
 export function readFields(raw: readonly string[]): RequestFields {
   if (raw.length > 2 * mostFields) throw new Problem('too_many_fields')
@@ -115,7 +115,10 @@ export function readFields(raw: readonly string[]): RequestFields {
       if (fate === 'origin') passed.push(name, value)
     }
   }
-  const { contentLength, connection } = found
+  const { contentLength, connection, transferEncoding } = found
+  // A coding that nobody here takes off would go upstream as if it were the body, and unsaid.
+  if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked')
+    throw new Problem('bad_request')
   return {
     host: found.host,
     authorization: found.authorization,
@@ -128,7 +131,7 @@ export function readFields(raw: readonly string[]): RequestFields {
     traceparent: found.traceparent,
     tracestate: found.tracestate,
     baggage: found.baggage,
-    transferEncoding: found.transferEncoding,
+    transferEncoding,
     contentLength: contentLength === undefined ? undefined : Number(contentLength),
     passed: withoutNamed(passed, connection),
   }

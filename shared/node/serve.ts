@@ -83,6 +83,8 @@ export function createHttpServer({
   commonFields = () => [],
   deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
 }: ServerOptions): Server {
+  /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
+  const unheeded = new WeakSet<IncomingMessage>()
   /** The answer under way on a socket, into which nothing else may be written. */
   const answering = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
@@ -93,7 +95,11 @@ export function createHttpServer({
     maxHeaderSize: headBytes,
     // A Host that is missing is refused by the listener, in the form of every other refusal.
     requireHostHeader: false,
-    shouldUpgradeCallback: (request) => upgrade?.takes(request) ?? false,
+    shouldUpgradeCallback(request) {
+      const isTaken = upgrade?.takes(request) ?? false
+      if (!isTaken) unheeded.add(request)
+      return isTaken
+    },
   })
   // Beyond its count Node would leave fields out without a word.
   server.maxHeadersCount = 0
@@ -124,6 +130,8 @@ export function createHttpServer({
   server.on('request', (request, response) => {
     answering.set(request.socket, response)
     response.once('close', () => answering.delete(request.socket))
+    // Who waits for an answer to what was not read learns that there will be none.
+    if (unheeded.has(request)) response.setHeader('connection', 'close')
     listener(request, response)
   })
   server.on('checkExpectation', (_request, response) => {

@@ -63,6 +63,11 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
     ['an empty Content-Length', 'Content-Length:'],
     ['chunked that is not last', 'Transfer-Encoding: chunked, identity'],
     ['an encoding that is not chunked', 'Transfer-Encoding: xchunked'],
+    ['an encoding inside the chunks', 'Transfer-Encoding: gzip, chunked'],
+    [
+      'an encoding inside the chunks, in a field of its own',
+      'Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked',
+    ],
     ['chunked behind a vertical tab', 'Transfer-Encoding: \x0bchunked'],
     ['a space before the colon', 'Transfer-Encoding : chunked'],
     ['a space before the name', ' Transfer-Encoding: chunked'],
@@ -123,6 +128,17 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
   })
 })
 
+// Node's parser stops at the end of a request that asks for another protocol: its client would wait in vain for the answer to the next.
+test.each(['/open', '/live'])(
+  '200 and the connection ends: %s with an upgrade that nobody offers, another request right behind it',
+  async (path) => {
+    const upgrade = ['Connection: Upgrade', 'Upgrade: h2c']
+    const answers = await send(`GET ${path} HTTP/1.1`, host, ...upgrade, '', 'GET /open HTTP/1.1', host)
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200'])
+    expect(answers).toMatch(/\r\nconnection: close\r\n/i)
+  },
+)
+
 describe('a request line that is none', () => {
   test.each([
     ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
@@ -143,6 +159,11 @@ describe('too much', () => {
 
   test('431 too_many_fields: many short ones, none of which is left out without a word', async () => {
     expectRefusal(await send('GET /open HTTP/1.1', host, close, ...many(2500)), 431, 'too_many_fields')
+  })
+
+  test('431 too_many_fields: also where the gateway answers itself, and for a preflight', async () => {
+    for (const line of ['GET /live HTTP/1.1', 'OPTIONS /open HTTP/1.1'])
+      expectRefusal(await send(line, host, close, ...many(2500)), 431, 'too_many_fields')
   })
 
   test('431 too_many_fields: 201 fields; 200 pass', async () => {

@@ -8,7 +8,7 @@ import { type Admission, type Admit, isHost } from '../../admission.ts'
 import type { CommonFields } from '../../common-fields.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
 import { logRefusal, toProblem } from '../../refusal.ts'
-import { readFields } from '../../request-fields.ts'
+import { mostFields, readFields } from '../../request-fields.ts'
 import { carry } from './carriage.ts'
 import type { OpenStreams } from './open-streams.ts'
 import type { Upstreams } from './upstreams.ts'
@@ -126,9 +126,9 @@ export function createListener(options: ListenerOptions): RequestListener {
   }
 }
 
-/** What a URL can be made of; all else is refused on the way of every other request. */
-function isReadable({ url = '', headers: { host } }: IncomingMessage): boolean {
-  return url.startsWith('/') && (host === undefined || isHost(host))
+/** What a URL can be made of, and no more fields than elsewhere; all else is refused on the way of every other request. */
+function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
+  return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * mostFields
 }
 
 export function pathOf(target: string): string {

@@ -25,25 +25,28 @@ const get = (path: string, ...headers: string[]) =>
     [`GET ${path} HTTP/1.1`, 'Host: x', 'Connection: close', ...headers, '', ''].join('\r\n'),
   )
 
-test('identity headers doubled, in any case and with underscores: the upstream has exactly ours', async () => {
+test('identity headers doubled, in any case, with underscores and dots: the upstream has exactly ours', async () => {
   await get(
     '/open',
     'Gatehouse-Assertion: a',
     'GATEHOUSE-ASSERTION: b',
     'Gatehouse_Assertion: c',
     'gatehouse-user: d',
+    'Gatehouse.Assertion: e',
+    'gatehouse~user: f',
   )
   const ours = received.filter(([name]) => /^gatehouse/.test(name ?? ''))
   expect(ours).toHaveLength(1)
   expect(ours[0]?.[1]).toMatch(/^ey/)
 })
 
-test("X-Forwarded-For doubled and with underscores: the upstream has the socket's address alone", async () => {
+test("X-Forwarded-For doubled, with underscores and dots: the upstream has the socket's address alone", async () => {
   await get(
     '/open',
     'X-Forwarded-For: 6.6.6.6',
     'x-forwarded-for: 7.7.7.7',
     'X_Forwarded_For: 8.8.8.8',
+    'X.Forwarded.For: 8.8.4.4',
     'Forwarded: for=9.9.9.9',
   )
   expect(received.filter(([name]) => /forwarded.?for|^forwarded$/.test(name ?? ''))).toEqual([
