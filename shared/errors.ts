@@ -62,6 +62,8 @@ export const errors = {
   untrusted_caller: { status: 401, title: 'The caller is not trusted by this service' },
 
   email_unverified: { status: 403, title: 'The email address has to be verified first' },
+  /** Apart from `validation_failed`, so that gateways count it as a failed try. */
+  password_wrong: { status: 403, title: 'The password is wrong' },
   origin_not_allowed: { status: 403, title: 'Pages of this origin may not do this' },
   permission_required: {
     status: 403,

@@ -123,14 +123,11 @@ describe('POST /auth/email/verify', () => {
   })
 
   async function expectWrong(answer: Response) {
-    expect(answer.status).toBe(422)
-    expect(await problem(answer)).toMatchObject({
-      code: 'validation_failed',
-      errors: [{ pointer: '/password', detail: 'is wrong' }],
-    })
+    expect(answer.status).toBe(403)
+    expect((await problem(answer)).code).toBe('password_wrong')
   }
 
-  test('422 validation_failed: without the password, or with a wrong one, which is audited and leaves the link good', async () => {
+  test('403 password_wrong, or 422 without one: with a wrong one, which is audited and leaves the link good', async () => {
     const { email, token } = await register()
     const answer = await world.post('/auth/email/verify', { token })
     expect(answer.status).toBe(422)
@@ -146,7 +143,7 @@ describe('POST /auth/email/verify', () => {
     expect((await verify(token)).status).toBe(204)
   })
 
-  test('422 validation_failed: after five wrong ones the right one too, by this link alone, and no login is locked', async () => {
+  test('403 password_wrong: after five wrong ones the right one too, by this link alone, and no login is locked', async () => {
     const { email, token } = await register()
     for (let tries = 0; tries < 5; tries++) await expectWrong(await verify(token, world, 'wrong'))
     await expectWrong(await verify(token))
@@ -167,10 +164,10 @@ describe('an account that somebody else registered with my address', () => {
     return { email, token, theirs: await world.login(email, password) }
   }
 
-  test('422 validation_failed: opening its mailed link with a password of my own does not verify it', async () => {
+  test('403 password_wrong: opening its mailed link with a password of my own does not verify it', async () => {
     const { email, token } = await hijack()
     expect((await world.post('/auth/register', { email, password: mine })).status).toBe(202)
-    expect((await verify(token, world, mine)).status).toBe(422)
+    expect((await verify(token, world, mine)).status).toBe(403)
     expect(await isVerified(email)).toBe(false)
   })
 
@@ -184,7 +181,7 @@ describe('an account that somebody else registered with my address', () => {
     expect((await problem(refused)).code).toBe('session_ended')
     expect((await world.post('/auth/refresh', { refresh_token: theirs.refresh_token })).status).toBe(401)
     expect((await world.post('/auth/login', { email, password })).status).toBe(401)
-    expect((await verify(token)).status).toBe(422)
+    expect((await verify(token)).status).toBe(403)
     expect(await isVerified(email)).toBe(true)
     await world.login(email, mine)
   })

@@ -20,7 +20,7 @@ interface VerificationOptions {
  *
  * Tries count against the link, so that they lock nobody out; a wrong one leaves it good.
  *
- * @throws Problem `link_invalid`; `validation_failed`, the same for wrong and locked; `overloaded`
+ * @throws Problem `link_invalid`; `password_wrong`, the same for wrong and locked; `overloaded`
  */
 export async function verifyEmail(
   { sql, linkTokens, lockout }: VerificationOptions,
@@ -57,8 +57,6 @@ export async function verifyEmail(
     case 'link_invalid':
       throw new Problem('link_invalid')
     case 'wrong_password':
-      throw new Problem('validation_failed', {
-        members: { errors: [{ pointer: '/password', detail: 'is wrong' }] },
-      })
+      throw new Problem('password_wrong')
   }
 }

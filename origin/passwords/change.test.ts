@@ -44,8 +44,8 @@ const refreshStatus = async ({ refresh_token }: TokenAnswer) =>
   (await world.post('/auth/refresh', { refresh_token })).status
 
 async function expectRefused(answer: Response) {
-  expect(answer.status).toBe(422)
-  expect((await problem(answer)).errors).toEqual([{ pointer: '/current_password', detail: 'is wrong' }])
+  expect(answer.status).toBe(403)
+  expect((await problem(answer)).code).toBe('password_wrong')
 }
 
 const changedMails = async () =>
@@ -94,7 +94,7 @@ describe('POST /auth/password', () => {
   })
 
   // A laptop left open: who sits down at it has a session, and must not make the account his own.
-  test('422: without the current password nothing changes, and an audit row says so', async () => {
+  test('403 password_wrong: without the current password nothing changes, and an audit row says so', async () => {
     await expectRefused(await change('wrong'))
     expect(await loginStatus(password)).toBe(200)
     const { sub, sid } = decodeJwt(tokens.access_token)
@@ -104,7 +104,7 @@ describe('POST /auth/password', () => {
     ).toEqual([{ actor_id: sub, user_id: sub, session_id: sid, request_id: 'change-0001' }])
   })
 
-  test('422: the sixth try of a session is refused although it is right; the owner logs in all the same', async () => {
+  test('403 password_wrong: the sixth try of a session is refused although it is right; the owner logs in all the same', async () => {
     const mailsBefore = (await world.mails(email)).length
     for (let tries = 0; tries < 5; tries++) await expectRefused(await change('wrong'))
     await expectRefused(await change(password))
@@ -153,10 +153,10 @@ describe('POST /auth/password', () => {
     expect(await world.sql`select from sessions where ended_at is null`).toHaveLength(1)
   })
 
-  test('422: of two changes at once that both know the old password, one wins', async () => {
+  test('403 password_wrong: of two changes at once that both know the old password, one wins', async () => {
     const thief = await world.login(email, password)
     const [changed, late] = await raceWithChange(() => change(password, 'zebra vowel tunes', thief))
-    expect([changed?.status, late?.status]).toEqual([204, 422])
+    expect([changed?.status, late?.status]).toEqual([204, 403])
   })
 
   /** Both have evaluated the old password, and wait for the account's row, the change first. */

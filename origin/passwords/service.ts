@@ -45,7 +45,7 @@ export function createPasswordService({
      * access token cannot try on and locks nobody else out.
      *
      * @returns the new password's version
-     * @throws Problem `validation_failed` naming the field, the same for wrong and locked; `overloaded`
+     * @throws Problem `password_wrong`, the same for wrong and locked; `overloaded`
      */
     async change(
       { userId, sessionId }: SessionOwner,
@@ -85,9 +85,7 @@ export function createPasswordService({
         return version
       })
       if (passwordVersion === undefined) {
-        throw new Problem('validation_failed', {
-          members: { errors: [{ pointer: '/current_password', detail: 'is wrong' }] },
-        })
+        throw new Problem('password_wrong')
       }
       mail.nudge()
       return passwordVersion

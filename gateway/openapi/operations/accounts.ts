@@ -49,7 +49,7 @@ export const signingIn: Subject = {
       summary: 'Verify an address by the mailed link and the password it was registered with',
       body: verifyEmailBody,
       answers: done('The address is verified.'),
-      problems: ['link_invalid'],
+      problems: ['link_invalid', 'password_wrong'],
     },
     'POST /auth/login': {
       id: 'login',
@@ -86,6 +86,7 @@ export const signingIn: Subject = {
       description: `Ends all other sessions. ${minimum}`,
       body: changePasswordBody(shortestMinimum),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
+      problems: ['password_wrong'],
     },
     'POST /auth/password/forgot': {
       id: 'forgotPassword',

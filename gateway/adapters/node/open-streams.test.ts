@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { identitySchema } from '../../../shared/claims.ts'
+import { createIssuer } from '../../../test/issuer.ts'
+import { createOpenStreams } from './open-streams.ts'
+
+const issuer = await createIssuer()
+const caller = () => ({
+  identity: identitySchema.parse(issuer.claims()),
+  expiresAt: Date.now() / 1000 + 900,
+  assertions: new Map(),
+})
+
+// Each stream holds a place of its upstream for as long as its token holds.
+test("one more than a user may have ends that user's oldest, and nobody else's", () => {
+  const streams = createOpenStreams({ stillHolds: () => true, mostOfUser: 2 })
+  const ended: string[] = []
+  const ada = caller()
+  const grace = caller()
+  function open(name: string, who: ReturnType<typeof caller> | null) {
+    const forget = streams.add(who, () => {
+      ended.push(name)
+      forget()
+    })
+  }
+  open('nobody', null)
+  open('grace', grace)
+  for (const name of ['ada 1', 'ada 2']) open(name, ada)
+  expect(ended).toEqual([])
+  for (const name of ['ada 3', 'ada 4']) open(name, ada)
+  expect(ended).toEqual(['ada 1', 'ada 2'])
+  streams.endAll()
+  expect(ended).toEqual(['ada 1', 'ada 2', 'nobody', 'grace', 'ada 3', 'ada 4'])
+})
