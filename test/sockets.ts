@@ -36,12 +36,20 @@ interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
   upstreamPort: number
   /** Of the connections to upstreams. */
   pools?: UpstreamsOptions
+  /** The longest that a client may take nothing of an answer. */
+  unreadMs?: number
   /** Of the server, in seconds. */
   deadlines?: { headers: number; request: number; check: number }
 }
 
 /** A gateway on a socket of its own, with the real transport to an upstream on another. */
-export async function startGateway({ upstreamPort, pools, deadlines, ...options }: SocketStandOptions) {
+export async function startGateway({
+  upstreamPort,
+  pools,
+  unreadMs,
+  deadlines,
+  ...options
+}: SocketStandOptions) {
   const upstreams = createUpstreams(pools)
   const dispatcher = createDispatcher()
   const stand = await createStand({
@@ -66,6 +74,7 @@ export async function startGateway({ upstreamPort, pools, deadlines, ...options 
       ),
       commonFields,
       streams,
+      unreadMs,
       metrics: stand.metrics,
       beginSpan: options.beginSpan,
       log: stand.log,

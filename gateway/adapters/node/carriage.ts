@@ -18,6 +18,8 @@ export interface CarriageOptions {
   /** The fields that every answer has, names and values in turn. */
   commonFields: () => readonly string[]
   streams: OpenStreams
+  /** How long a client may take nothing of an answer that waits for it: whoever reads so slowly holds a connection upstream, too. */
+  unreadMs: number
   /** Told of the answer: the seconds from the request upstream to the head of it. */
   onAnswered: (upstream: string, seconds: number) => void
   /** Told once where no answer of an upstream's has begun. */
@@ -29,9 +31,6 @@ const isRead = (method: string) => method === 'GET' || method === 'HEAD'
 
 /** Up to so many bytes it is cheaper to write an answer's head and body as one string, a character a byte, than as two pieces. */
 const smallBytes = 4096
-
-/** How long a client may take nothing of an answer that waits for it: whoever reads so slowly holds a connection upstream, too. */
-const unreadMs = 60_000
 
 /**
  * Carries one request upstream and its answer back, streaming both ways without web streams in between. Where it ends early, the other side hears: a
@@ -149,7 +148,7 @@ class Carriage implements Exchange {
   }
 
   private waitForClient(): void {
-    const { response } = this.options
+    const { response, unreadMs } = this.options
     // What was on its way when the upstream was asked to wait comes all the same.
     if (this.unread !== undefined) return
     this.underway?.pause()

@@ -190,6 +190,51 @@ describe('clients that are slow on purpose', () => {
   })
 })
 
+describe('clients that read slowly', () => {
+  const unreadMs = 600
+
+  /** An upstream whose answer is told in chunks as small as they come, and ends when it is told to. */
+  async function start() {
+    const mayEnd = Promise.withResolvers<void>()
+    let isClosed = false
+    const { port } = await startPair(
+      async (_request, response) => {
+        response.on('close', () => {
+          isClosed = true
+        })
+        for (let i = 0; i < 4000 && !isClosed; i++)
+          if (!response.write(Buffer.alloc(8192)))
+            await Promise.race([once(response, 'drain'), once(response, 'close')])
+        await mayEnd.promise
+        response.end('end')
+      },
+      { unreadMs },
+    )
+    const answer = await ask(port)
+    return { answer, mayEnd: mayEnd.resolve, isClosed: () => isClosed }
+  }
+
+  test('who takes nothing is left after a while, and the upstream with them', async () => {
+    const { isClosed } = await start()
+    await expect.poll(isClosed, { timeout: 10_000 }).toBe(true)
+  })
+
+  // A pause that was made up for must not end the answer a minute later.
+  test('who goes on in time has the whole answer, however long it lasts after that', async () => {
+    const { answer, mayEnd } = await start()
+    await sleep(unreadMs / 3)
+    let end = ''
+    answer.on('data', (bytes: Buffer) => {
+      end = bytes.subarray(-3).toString()
+    })
+    const ended = once(answer, 'end')
+    await sleep(2 * unreadMs)
+    mayEnd()
+    await ended
+    expect(end).toBe('end')
+  })
+})
+
 describe('huge bodies', () => {
   const total = 200 * 1024 ** 2
   const piece = Buffer.alloc(64 * 1024, 'gatehouse')

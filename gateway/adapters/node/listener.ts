@@ -21,6 +21,8 @@ interface ListenerOptions {
   answerItself: RequestListener
   commonFields: CommonFields
   streams: OpenStreams
+  /** The longest that a client may take nothing of an answer. */
+  unreadMs?: number | undefined
   metrics: GatewayMetrics
   beginSpan?: BeginSpan | undefined
   log: Log
@@ -32,6 +34,7 @@ interface ListenerOptions {
  */
 export function createListener(options: ListenerOptions): RequestListener {
   const { admit, upstreams, ownPaths, answerItself, commonFields, streams, metrics, beginSpan, log } = options
+  const { unreadMs = 60_000 } = options
 
   return function listener(request: IncomingMessage, response: ServerResponse): void {
     const { url: target = '/', method = 'GET' } = request
@@ -114,6 +117,7 @@ export function createListener(options: ListenerOptions): RequestListener {
           pool: upstreams.poolOf(granted.origin),
           commonFields: fieldsOfAll,
           streams,
+          unreadMs,
           onAnswered: metrics.upstreamAnswered,
           refuse,
         })
