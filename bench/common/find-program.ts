@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { run } from '../../test/servers/run.ts'
 
 /** Where a program stands: on PATH, or where Debian keeps those of a system's administrator. */
 export function findProgram(name: string): string | undefined {
@@ -14,4 +15,10 @@ function isExecutable(file: string): boolean {
   } catch {
     return false
   }
+}
+
+/** The first line of what a program says of itself; some say it on their standard error. */
+export async function versionOf(name: string): Promise<string> {
+  const said = await run('/bin/sh', ['-c', '"$1" -v 2>&1', 'sh', findProgram(name) ?? name])
+  return said.split('\n', 1)[0]?.replace(/ - https.*/, '') ?? ''
 }

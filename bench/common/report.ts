@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 type Cell = string | number
@@ -16,6 +16,7 @@ export interface Report {
 export function createReport(rawFile: string): Report {
   mkdirSync(dirname(rawFile), { recursive: true })
   const textFile = rawFile.replace(/\.jsonl$/, '.md')
+  for (const file of [rawFile, textFile]) writeFileSync(file, '')
   function say(text: string) {
     process.stdout.write(`${text}\n`)
     appendFileSync(textFile, `${text}\n`)

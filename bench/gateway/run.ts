@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { findProgram } from '../common/find-program.ts'
+import { findProgram, versionOf } from '../common/find-program.ts'
 import { createReport } from '../common/report.ts'
 import { contenders } from './contenders.ts'
 import { leaveContenderCore } from './cores.ts'
@@ -88,7 +88,8 @@ try {
     }
     await prove(name, contender, stand)
     proven[name] = contender
-    report.text(`- ${title}${unequal ? `: ${unequal}` : ''}`)
+    const version = needs && ` (${await versionOf(needs.program)})`
+    report.text(`- ${title}${version ?? ''}${unequal ? `: ${unequal}` : ''}`)
   }
 
   const tokens = await writeTokens(stand.folder, stand.issuer, { users, freshCount })
