@@ -12,6 +12,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { requestIdFrom } from '../request-id.ts'
+import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
 
 /** A head fits into a few packets: who takes longer holds sockets open. */
@@ -106,12 +107,11 @@ export function createHttpServer({
 
   function answerOf(problem: Problem) {
     const requestId = requestIdFrom(undefined)
-    const { status, headers, body } = problemAnswer(problem, requestId)
-    const length = ['content-length', String(Buffer.byteLength(body)), 'connection', 'close']
+    const answer = problemAnswer(problem, requestId)
     return {
-      status,
-      body,
-      fields: [...Object.entries(headers).flat(), ...commonFields(requestId), ...length],
+      status: answer.status,
+      body: answer.body,
+      fields: [...problemFields(answer, true), ...commonFields(requestId)],
     }
   }
 

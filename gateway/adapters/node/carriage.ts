@@ -5,6 +5,7 @@ import { TransportError } from '../../ports.ts'
 import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../request-body.ts'
 import type { RequestFields } from '../../request-fields.ts'
 import type { OpenStreams } from './open-streams.ts'
+import type { RequestVisit } from './request-visit.ts'
 import type { Exchange } from './upstream/connection.ts'
 import type { Pool, Underway } from './upstream/pool.ts'
 import type { Framing } from './upstream/response-head.ts'
@@ -15,8 +16,7 @@ export interface CarriageOptions {
   fields: RequestFields
   admission: Admission
   pool: Pool
-  /** The fields that every answer has, names and values in turn. */
-  commonFields: () => readonly string[]
+  visit: Pick<RequestVisit, 'commonFields'>
   streams: OpenStreams
   /** How long a client may take nothing of an answer that waits for it: whoever reads so slowly holds a connection upstream, too. */
   unreadMs: number
@@ -116,10 +116,10 @@ class Carriage implements Exchange {
 
   onHead(status: number, raw: string[], framing: Framing): void {
     clearTimeout(this.deadline)
-    const { response, admission, commonFields, onAnswered } = this.options
+    const { response, admission, visit, onAnswered } = this.options
     onAnswered(admission.decision.route.upstream, (performance.now() - this.sentAt) / 1000)
     const fields = answerFields(raw, admission.decision)
-    for (const field of commonFields()) fields.push(field)
+    for (const field of visit.commonFields()) fields.push(field)
     response.writeHead(status, fields)
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.

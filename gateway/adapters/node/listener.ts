@@ -1,31 +1,23 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { problemAnswer } from '../../../shared/errors.ts'
-import type { Log } from '../../../shared/log.ts'
-import { requestIdFrom } from '../../../shared/request-id.ts'
-import { type AnsweringRoute, logRequest } from '../../../shared/request-log.ts'
-import { type BeginSpan, beginTrace, type RequestTrace } from '../../../shared/tracing.ts'
-import { type Admission, type Admit, isHost } from '../../admission.ts'
-import type { CommonFields } from '../../common-fields.ts'
+import { problemFields } from '../../../shared/node/problem-fields.ts'
+import { type Admission, isHost } from '../../admission.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
-import { logRefusal, toProblem } from '../../refusal.ts'
 import { mostFields, readFields } from '../../request-fields.ts'
 import { carry } from './carriage.ts'
 import type { OpenStreams } from './open-streams.ts'
+import { pathOf, RequestVisit, type VisitOptions } from './request-visit.ts'
 import type { Upstreams } from './upstreams.ts'
 
-interface ListenerOptions {
-  admit: Admit
+interface ListenerOptions extends VisitOptions {
   upstreams: Upstreams
   /** Paths that the gateway answers itself, by `answerItself`. */
   ownPaths: ReadonlySet<string>
   answerItself: RequestListener
-  commonFields: CommonFields
   streams: OpenStreams
   /** The longest that a client may take nothing of an answer. */
   unreadMs?: number | undefined
   metrics: GatewayMetrics
-  beginSpan?: BeginSpan | undefined
-  log: Log
 }
 
 /**
@@ -33,89 +25,42 @@ interface ListenerOptions {
  * it. What the gateway answers itself, and preflights, go through the app.
  */
 export function createListener(options: ListenerOptions): RequestListener {
-  const { admit, upstreams, ownPaths, answerItself, commonFields, streams, metrics, beginSpan, log } = options
-  const { unreadMs = 60_000 } = options
+  const { upstreams, ownPaths, answerItself, streams, unreadMs = 60_000, metrics } = options
 
   return function listener(request: IncomingMessage, response: ServerResponse): void {
-    const { url: target = '/', method = 'GET' } = request
-    const path = pathOf(target)
-    if ((method === 'OPTIONS' || ownPaths.has(path)) && isReadable(request)) {
+    const path = pathOf(request.url ?? '/')
+    if ((request.method === 'OPTIONS' || ownPaths.has(path)) && isReadable(request)) {
       answerItself(request, response)
       return
     }
-    const startedAt = performance.now()
-    let requestId: string | undefined
-    let origin: string | undefined
+    const visit = new RequestVisit(options, request, path)
     let hasBody = true
-    let admission: Admission | undefined
-    let refusedAt: AnsweringRoute | undefined
-    let trace: RequestTrace | undefined
-
-    const fieldsOfAll = (): readonly string[] => {
-      requestId ??= requestIdFrom(undefined)
-      return commonFields(origin, requestId)
-    }
 
     function refuse(error: unknown): void {
-      const problem = toProblem(error)
-      const common = fieldsOfAll()
-      refusedAt = problem.route
-      metrics.requestRefused(problem.code)
-      logRefusal(log, problem, { requestId: requestId as string, traceId: trace?.traceId })
+      const problem = visit.problemOf(error)
       if (response.closed) return
-      const { status, headers, body } = problemAnswer(problem, requestId as string)
-      const fields = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
+      const answer = problemAnswer(problem, visit.requestId)
       // What is left of a body that nobody reads would have to be read for the next request.
-      if (hasBody && !request.complete && !('connection' in headers)) fields.push('connection', 'close')
-      response.writeHead(status, [...fields, ...common] as unknown as string[])
-      response.end(request.method === 'HEAD' ? undefined : body)
+      const fields = problemFields(answer, hasBody && !request.complete)
+      response.writeHead(answer.status, [...fields, ...visit.commonFields()] as unknown as string[])
+      response.end(request.method === 'HEAD' ? undefined : answer.body)
     }
 
-    response.on('close', () => {
-      const status = response.writableFinished ? response.statusCode : 499
-      admission?.ended(status)
-      const route = admission?.decision.route ?? refusedAt
-      const seconds = logRequest(log, {
-        requestId: requestId as string,
-        traceId: trace?.traceId,
-        method,
-        path,
-        status,
-        startedAt,
-      })
-      metrics.requestAnswered(route, status, seconds)
-      trace?.end?.({ route: route?.path, status })
-    })
+    response.on('close', () => visit.ended(response.writableFinished ? response.statusCode : 499))
 
     try {
       const fields = readFields(request.rawHeaders)
-      origin = fields.origin
       hasBody = fields.transferEncoding !== undefined || fields.contentLength !== undefined
-      requestId = requestIdFrom(fields.requestId)
-      const { traceparent, tracestate } = fields
-      trace = beginTrace(beginSpan, { method, requestId, traceparent, tracestate })
-      const admitted = admit({
-        method,
-        target,
-        fields,
-        requestId,
-        peer: request.socket.remoteAddress,
-        scheme: 'http',
-        onward: trace.onward,
-      })
-      const go = (granted: Admission): void => {
-        if (response.closed) {
-          granted.ended(499)
-          return
-        }
-        admission = granted
+      const admitted = visit.admit(fields)
+      const go = (admission: Admission): void => {
+        if (!visit.enter(admission, response.closed)) return
         carry({
           request,
           response,
           fields,
-          admission: granted,
-          pool: upstreams.poolOf(granted.origin),
-          commonFields: fieldsOfAll,
+          admission,
+          pool: upstreams.poolOf(admission.origin),
+          visit,
           streams,
           unreadMs,
           onAnswered: metrics.upstreamAnswered,
@@ -133,9 +78,4 @@ export function createListener(options: ListenerOptions): RequestListener {
 /** What a URL can be made of, and no more fields than elsewhere; all else is refused on the way of every other request. */
 function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
   return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * mostFields
-}
-
-export function pathOf(target: string): string {
-  const queryAt = target.indexOf('?')
-  return queryAt === -1 ? target : target.slice(0, queryAt)
 }

@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http'
+import type { Eventually } from '../../../shared/async.ts'
+import type { Problem } from '../../../shared/errors.ts'
+import type { Log } from '../../../shared/log.ts'
+import { requestIdFrom } from '../../../shared/request-id.ts'
+import { type AnsweringRoute, type LoggedRequest, logRequest } from '../../../shared/request-log.ts'
+import { type BeginSpan, beginTrace, type RequestTrace } from '../../../shared/tracing.ts'
+import type { Admission, Admit } from '../../admission.ts'
+import type { CommonFields } from '../../common-fields.ts'
+import type { GatewayMetrics } from '../../metrics.ts'
+import { logRefusal, toProblem } from '../../refusal.ts'
+import type { RequestFields } from '../../request-fields.ts'
+
+export interface VisitOptions {
+  admit: Admit
+  commonFields: CommonFields
+  metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
+  beginSpan?: BeginSpan | undefined
+  log: Log
+}
+
+/** One request from its head to its end, whatever carries it: who it is to the log, to a trace and to the metrics, and what they are told of it. */
+export class RequestVisit implements LoggedRequest {
+  private readonly options: VisitOptions
+  private readonly request: IncomingMessage
+  private readonly target: string
+  private readonly method: string
+  private readonly path: string
+  /** As `performance.now()` has it. */
+  private readonly startedAt = performance.now()
+  /** Of the page that asked. */
+  private origin: string | undefined
+  private givenId: string | undefined
+  private trace: RequestTrace | undefined
+  private admission: Admission | undefined
+  private refusedAt: AnsweringRoute | undefined
+
+  /** @param path of its target, where the caller has it already */
+  constructor(options: VisitOptions, request: IncomingMessage, path = pathOf(request.url ?? '/')) {
+    const { url: target = '/', method = 'GET' } = request
+    this.options = options
+    this.request = request
+    this.target = target
+    this.method = method
+    this.path = path
+  }
+
+  /** One of its own where its head could not be read. */
+  get requestId(): string {
+    this.givenId ??= requestIdFrom(undefined)
+    return this.givenId
+  }
+
+  get traceId(): string | undefined {
+    return this.trace?.traceId
+  }
+
+  /** @throws Problem with the refusal, at once or later */
+  admit(fields: RequestFields): Eventually<Admission> {
+    const { options, request, target, method } = this
+    this.origin = fields.origin
+    const requestId = requestIdFrom(fields.requestId)
+    this.givenId = requestId
+    const { traceparent, tracestate } = fields
+    this.trace = beginTrace(options.beginSpan, { method, requestId, traceparent, tracestate })
+    return options.admit({
+      method,
+      target,
+      fields,
+      requestId,
+      peer: request.socket.remoteAddress,
+      scheme: 'http',
+      onward: this.trace.onward,
+    })
+  }
+
+  /** @returns whether to carry on, which is for nobody where the client left while its request was decided */
+  enter(admission: Admission, hasLeft: boolean): boolean {
+    if (hasLeft) admission.ended(499)
+    else this.admission = admission
+    return !hasLeft
+  }
+
+  /** The fields that every answer has, names and values in turn. */
+  commonFields(): string[] {
+    return this.options.commonFields(this.origin, this.requestId)
+  }
+
+  /** What an error is to the client. Log and metrics are told. */
+  problemOf(error: unknown): Problem {
+    const { metrics, log } = this.options
+    const problem = toProblem(error)
+    this.refusedAt = problem.route
+    metrics.requestRefused(problem.code)
+    logRefusal(log, problem, this)
+    return problem
+  }
+
+  /** To be called once, when nothing more is written. @param status of the answer, as the client got it; 499 where it left before */
+  ended(status: number): void {
+    const { admission, requestId, traceId, method, path, startedAt } = this
+    const { metrics, log } = this.options
+    admission?.ended(status)
+    const route = admission?.decision.route ?? this.refusedAt
+    const seconds = logRequest(log, { requestId, traceId, method, path, status, startedAt })
+    metrics.requestAnswered(route, status, seconds)
+    this.trace?.end?.({ route: route?.path, status })
+  }
+}
+
+export function pathOf(target: string): string {
+  const queryAt = target.indexOf('?')
+  return queryAt === -1 ? target : target.slice(0, queryAt)
+}
