@@ -1,74 +1,27 @@
 import { clockLeewaySeconds } from '../shared/claims.ts'
-import type { Config } from '../shared/config.ts'
 import { Problem } from '../shared/errors.ts'
-import type { HealthCheck } from '../shared/health.ts'
-import { type ImportSigner, type ImportVerifier, importWebSigner, importWebVerifier } from '../shared/keys.ts'
-import type { Log } from '../shared/log.ts'
-import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.ts'
-import type { BeginSpan } from '../shared/tracing.ts'
+import { importWebSigner } from '../shared/keys.ts'
 import { createAdmission } from './admission.ts'
 import { createGateway } from './app.ts'
 import { createAskedPermits } from './asked-permits.ts'
 import { createAssertions } from './assertions.ts'
 import { createConcurrency } from './concurrency.ts'
-import type { gatewayVariables } from './config.ts'
+import type { GatewayConfig } from './config.ts'
 import { createDecide } from './decision.ts'
-import { createDenialLog } from './denial-log.ts'
+import type { GatewayPorts } from './gateway-ports.ts'
 import { createRequireRights } from './guards.ts'
 import { createHealth } from './health.ts'
-import { createKeySet } from './key-set.ts'
 import { createLimiter } from './limits.ts'
 import { createGatewayMetrics } from './metrics.ts'
-import { createOriginClient } from './origin-client.ts'
-import type { Pages } from './pages.ts'
+import { createOriginLinks } from './origin-links.ts'
 import { createPermits } from './permits.ts'
-import { createPlans } from './plans.ts'
 import type { RouteRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
-import type { Counter, NextTurn, Now, Outlive, RevocationStream, Store, Transport } from './ports.ts'
 import { createProxy } from './proxy.ts'
-import { createRefusalLog } from './refusal-log.ts'
-import { createRevocationFollower } from './revocation-follower.ts'
 import { createRevocations } from './revocations.ts'
 import { routes } from './routes.ts'
 import { readTarget } from './target.ts'
 import { createTokenVerifier, type VerifiedToken } from './tokens.ts'
-
-export type GatewayConfig = Config<(typeof gatewayVariables)[number]>
-
-/** What an adapter hands in. */
-export interface GatewayPorts<Bindings> {
-  transport: Transport
-  /** Carries what the gateway asks the origin on its own behalf; without it, `transport` does. */
-  ownTransport?: Transport | undefined
-  /** Where requests are counted; beside a `store`, where they are counted while that is gone. */
-  counter: Counter
-  /** Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then, and nothing leased. */
-  store?: Store | undefined
-  outlive?: Outlive | undefined
-  /** By default a microtask; where requests come in one by one within a turn of the event loop, its end. */
-  nextTurn?: NextTurn | undefined
-  /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
-  importVerifier?: ImportVerifier | undefined
-  importSigner?: ImportSigner | undefined
-  /** A digest that no two tokens share, for a runtime that has one at once. */
-  digest?: ((token: string) => string) | undefined
-  limiterHealth: () => Promise<HealthCheck>
-  peerAddress: (bindings: Bindings) => string | undefined
-  now: Now
-  log: Log
-  isStopping?: (() => boolean) | undefined
-  /** News of revocations; without it the origin's feed is read more often. */
-  revocationStream?: RevocationStream | undefined
-  /** Milliseconds between two looks at what is due of revocations; null where only `hear` looks. */
-  revocationTickMs?: number | null | undefined
-  /** Begins a span for each request, where somebody collects them. */
-  beginSpan?: BeginSpan | undefined
-  /** What is answered by ourselves under these paths. */
-  pages?: Pages | undefined
-  /** Rows that come to those in code. */
-  policyFile?: PolicyFile | undefined
-}
 
 /** Where each upstream stands, by the name that rows go by. */
 export function upstreamsOf({ UPSTREAMS, ORIGIN_URL }: Pick<GatewayConfig, 'UPSTREAMS' | 'ORIGIN_URL'>) {
@@ -91,51 +44,15 @@ export async function buildGateway<Bindings extends object>(
   const upstreams = upstreamsOf(config)
   const metrics = createGatewayMetrics()
 
-  const { importVerifier = importWebVerifier, importSigner = importWebSigner } = ports
+  const { importSigner = importWebSigner } = ports
   const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
-  const origin = createOriginClient({
-    transport: ports.ownTransport ?? transport,
-    originUrl: config.ORIGIN_URL,
-    assertionFor,
-  })
-
-  const keys = createKeySet({
-    fetchKeys: async () => JSON.parse(await origin.get('/.well-known/jwks.json')),
-    importVerifier,
-    freshSeconds: config.JWKS_CACHE_SECONDS,
-    outlive,
-    now,
-    log,
-  })
-  const plans = createPlans({
-    fetchPlans: async () => JSON.parse(await origin.get('/internal/gateway/plans')),
-    outlive,
-    now,
-    log,
-  })
   const revocations = createRevocations({ now })
-  const follower = createRevocationFollower({
+  const { origin, keys, plans, follower, refusalLog, denialLog } = createOriginLinks({
+    config,
+    ports,
+    assertionFor,
     revocations,
-    readFeed: async (after) => {
-      const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
-      return revocationFeedSchema.parse(JSON.parse(await origin.get(revocationFeedPath + query)))
-    },
-    stream: ports.revocationStream,
-    tickMs: ports.revocationTickMs,
     onNews: metrics.revocationsHeard,
-    outlive,
-    now,
-    log,
-  })
-  const refusalLog = createRefusalLog({
-    post: (batch) => origin.post('/internal/gateway/refusals', batch),
-    outlive,
-    log,
-  })
-  const denialLog = createDenialLog({
-    post: (batch) => origin.post('/internal/gateway/denials', batch),
-    outlive,
-    log,
   })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
   const policy = createReplaceablePolicy(compile(ports.policyFile))

@@ -1,3 +1,5 @@
+import type { Config } from '../shared/config.ts'
+
 export const gatewayVariables = [
   'NODE_ENV',
   'HOST',
@@ -29,3 +31,5 @@ export const gatewayVariables = [
   'UPSTREAM_REQUESTS',
   'DRAIN_DELAY_SECONDS',
 ] as const
+
+export type GatewayConfig = Config<(typeof gatewayVariables)[number]>

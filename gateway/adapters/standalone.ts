@@ -1,16 +1,13 @@
-import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
-import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { loadTracing } from '../../shared/node/tracing.ts'
 import { buildGateway } from '../build.ts'
 import { gatewayVariables } from '../config.ts'
 import type { Transport } from '../ports.ts'
-import { createCounting } from './node/counting.ts'
+import { createNodePorts } from './node/node-ports.ts'
 import { createPages } from './node/pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './node/policy-reload.ts'
-import { createRevocationStream } from './node/revocation-stream.ts'
 import { watchGateway } from './node/watch.ts'
 
 /** What the server of a runtime knows of a request. */
@@ -41,21 +38,8 @@ interface Runtime {
 export async function runStandalone({ serve, transport }: Runtime): Promise<void> {
   const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
   const log = createLog('gateway', config.LOG_LEVEL)
-  const now = Date.now
-  const {
-    HOST: hostname,
-    GATEWAY_PORT: port,
-    POLICY_FILE: policyFile,
-    REDIS_URL: redisUrl,
-    REDIS_KEY_PREFIX: keyPrefix,
-  } = config
-  const counting = createCounting({
-    redisUrl,
-    keyPrefix,
-    replicas: config.GATEWAY_REPLICAS,
-    now,
-    log,
-  })
+  const { HOST: hostname, GATEWAY_PORT: port, POLICY_FILE: policyFile } = config
+  const { ports, counting, close: closePorts } = createNodePorts(config, log)
 
   const tracing = await loadTracing('gateway', log)
 
@@ -64,23 +48,15 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
 
   let stopping = false
   const gateway = await buildGateway<Peer>(config, {
+    ...ports,
     transport,
-    counter: counting.counter,
-    nextTurn: setImmediate,
-    importVerifier: importNodeVerifier,
-    importSigner: importNodeSigner,
-    digest: (token) => hash('sha256', token, 'latin1'),
-    limiterHealth: counting.health,
     peerAddress: ({ address }) => address,
-    now,
-    log,
     isStopping: () => stopping,
     beginSpan: tracing?.beginSpan,
-    revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
     policyFile: firstPolicyFile,
     pages: pages.byPath,
   })
-  const watch = await watchGateway({ config, gateway, counting, now, log })
+  const watch = await watchGateway({ config, gateway, counting, now: ports.now, log })
   const policyReload =
     policyFile &&
     startPolicyReload({
@@ -104,7 +80,7 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     clearTimeout(cut)
     if (policyReload) policyReload.stop()
     await gateway.close()
-    counting.close()
+    closePorts()
     await watch.close()
     await tracing?.close()
     log.info({}, 'stopped')

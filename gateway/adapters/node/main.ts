@@ -1,8 +1,6 @@
-import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { HttpBindings } from '@hono/node-server'
 import { configFromEnvironment } from '../../../shared/node/environment.ts'
-import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import { createLog } from '../../../shared/node/log.ts'
 import { fetchListener, serveUntilStopped } from '../../../shared/node/serve.ts'
 import { loadTracing } from '../../../shared/node/tracing.ts'
@@ -10,12 +8,11 @@ import { ownPaths } from '../../app.ts'
 import { buildGateway } from '../../build.ts'
 import { createCommonFields } from '../../common-fields.ts'
 import { gatewayVariables } from '../../config.ts'
-import { createCounting } from './counting.ts'
 import { createListener } from './listener.ts'
+import { createNodePorts } from './node-ports.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createPages } from './pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
-import { createRevocationStream } from './revocation-stream.ts'
 import { createDispatcher, createTransport } from './transport.ts'
 import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
@@ -23,19 +20,8 @@ import { watchGateway } from './watch.ts'
 
 const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
 const log = createLog('gateway', config.LOG_LEVEL)
-const now = Date.now
 const { POLICY_FILE: policyFile } = config
-const counting = createCounting({
-  redisUrl: config.REDIS_URL,
-  keyPrefix: config.REDIS_KEY_PREFIX,
-  replicas: config.GATEWAY_REPLICAS,
-  now,
-  log,
-})
-const revocationStream =
-  config.REDIS_URL === undefined
-    ? undefined
-    : createRevocationStream({ redisUrl: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, log })
+const { ports, counting, close: closePorts } = createNodePorts(config, log)
 const upstreams = createUpstreams()
 const dispatcher = createDispatcher()
 const commonFields = createCommonFields(config.CORS_ORIGINS)
@@ -50,24 +36,23 @@ let stopping = false
 /** Of clients; none before the server listens. */
 let connections = async () => 0
 const gateway = await buildGateway<HttpBindings>(config, {
+  ...ports,
   transport: createTransport(dispatcher),
-  counter: counting.counter,
-  nextTurn: setImmediate,
-  importVerifier: importNodeVerifier,
-  importSigner: importNodeSigner,
-  digest: (token) => hash('sha256', token, 'latin1'),
-  limiterHealth: counting.health,
   peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
-  now,
-  log,
   isStopping: () => stopping,
-  revocationStream,
   beginSpan,
   policyFile: firstPolicyFile,
   pages: pages.byPath,
 })
 
-const watch = await watchGateway({ config, gateway, counting, connections: () => connections(), now, log })
+const watch = await watchGateway({
+  config,
+  gateway,
+  counting,
+  connections: () => connections(),
+  now: ports.now,
+  log,
+})
 
 const policyReload =
   policyFile &&
@@ -124,7 +109,7 @@ await serveUntilStopped({
     await gateway.close()
     upstreams.close()
     await dispatcher.close()
-    counting.close()
+    closePorts()
     await watch.close()
     await tracing?.close()
   },

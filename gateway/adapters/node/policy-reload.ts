@@ -1,7 +1,8 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { ConfigError } from '../../../shared/config.ts'
 import type { Log } from '../../../shared/log.ts'
-import { type GatewayConfig, upstreamsOf } from '../../build.ts'
+import { upstreamsOf } from '../../build.ts'
+import type { GatewayConfig } from '../../config.ts'
 import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../policy-file.ts'
 import { routes } from '../../routes.ts'
 

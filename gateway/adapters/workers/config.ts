@@ -1,5 +1,5 @@
 import { ConfigError, readConfig, type VariableName } from '../../../shared/config.ts'
-import type { GatewayConfig } from '../../build.ts'
+import type { GatewayConfig } from '../../config.ts'
 import { gatewayVariables } from '../../config.ts'
 
 const platformListens = 'is for a process that listens: the platform does that here'

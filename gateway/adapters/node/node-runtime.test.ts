@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { gatehouse } from 'gatehouse'
-import { nodeRuntime } from 'gatehouse/node'
+import { createNodeRuntime } from 'gatehouse/node'
 import { Hono } from 'hono'
 import { afterAll, expect, test } from 'vitest'
 import { redisForFile } from '../../../test/servers/test-redis.ts'
@@ -18,7 +18,7 @@ test('an app on sockets of its own, by the package’s names and the variables o
   const REDIS_URL = await redisForFile()
   const world = await createWorld({ environment: { REDIS_URL } })
   const originPort = await serve(world.origin.fetch as (request: Request) => Promise<Response>)
-  const runtime = nodeRuntime({
+  const runtime = createNodeRuntime({
     ...world.secrets,
     REDIS_URL,
     ORIGIN_URL: `http://127.0.0.1:${originPort}`,

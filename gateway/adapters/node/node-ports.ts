@@ -1,0 +1,33 @@
+import { hash } from 'node:crypto'
+import type { Log } from '../../../shared/log.ts'
+import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
+import type { GatewayConfig } from '../../config.ts'
+import type { GatewayPorts } from '../../gateway-ports.ts'
+import { createCounting } from './counting.ts'
+import { createRevocationStream } from './revocation-stream.ts'
+
+type NodePortsConfig = Pick<GatewayConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'GATEWAY_REPLICAS'>
+
+/** The ports that are the same wherever Node's modules are, whatever serves the gateway there and carries its requests. */
+export function createNodePorts(config: NodePortsConfig, log: Log) {
+  const { REDIS_URL: redisUrl, REDIS_KEY_PREFIX: keyPrefix, GATEWAY_REPLICAS: replicas } = config
+  const now = Date.now
+  const counting = createCounting({ redisUrl, keyPrefix, replicas, now, log })
+  return {
+    ports: {
+      counter: counting.counter,
+      limiterHealth: counting.health,
+      revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
+      nextTurn: setImmediate,
+      importVerifier: importNodeVerifier,
+      importSigner: importNodeSigner,
+      digest: (token) => hash('sha256', token, 'latin1'),
+      now,
+      log,
+    } satisfies Omit<GatewayPorts<never>, 'transport' | 'peerAddress'>,
+    /** For those who watch. */
+    counting,
+    /** After the gateway, which counts until then. */
+    close: counting.close,
+  }
+}

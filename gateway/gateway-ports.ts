@@ -1,0 +1,41 @@
+import type { HealthCheck } from '../shared/health.ts'
+import type { ImportSigner, ImportVerifier } from '../shared/keys.ts'
+import type { Log } from '../shared/log.ts'
+import type { BeginSpan } from '../shared/tracing.ts'
+import type { Pages } from './pages.ts'
+import type { PolicyFile } from './policy-file.ts'
+import type { Counter, NextTurn, Now, Outlive, RevocationStream, Store, Transport } from './ports.ts'
+
+/** What an adapter hands in. */
+export interface GatewayPorts<Bindings> {
+  transport: Transport
+  /** Carries what the gateway asks the origin on its own behalf; without it, `transport` does. */
+  ownTransport?: Transport | undefined
+  /** Where requests are counted; beside a `store`, where they are counted while that is gone. */
+  counter: Counter
+  /** Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then, and nothing leased. */
+  store?: Store | undefined
+  outlive?: Outlive | undefined
+  /** By default a microtask; where requests come in one by one within a turn of the event loop, its end. */
+  nextTurn?: NextTurn | undefined
+  /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
+  importVerifier?: ImportVerifier | undefined
+  importSigner?: ImportSigner | undefined
+  /** A digest that no two tokens share, for a runtime that has one at once. */
+  digest?: ((token: string) => string) | undefined
+  limiterHealth: () => Promise<HealthCheck>
+  peerAddress: (bindings: Bindings) => string | undefined
+  now: Now
+  log: Log
+  isStopping?: (() => boolean) | undefined
+  /** News of revocations; without it the origin's feed is read more often. */
+  revocationStream?: RevocationStream | undefined
+  /** Milliseconds between two looks at what is due of revocations; null where only `hear` looks. */
+  revocationTickMs?: number | null | undefined
+  /** Begins a span for each request, where somebody collects them. */
+  beginSpan?: BeginSpan | undefined
+  /** What is answered by ourselves under these paths. */
+  pages?: Pages | undefined
+  /** Rows that come to those in code. */
+  policyFile?: PolicyFile | undefined
+}

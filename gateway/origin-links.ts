@@ -1,0 +1,71 @@
+import { importWebVerifier } from '../shared/keys.ts'
+import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.ts'
+import type { AssertionFor } from './assertions.ts'
+import type { GatewayConfig } from './config.ts'
+import { createDenialLog } from './denial-log.ts'
+import type { GatewayPorts } from './gateway-ports.ts'
+import { createKeySet } from './key-set.ts'
+import { createOriginClient } from './origin-client.ts'
+import { createPlans } from './plans.ts'
+import { createRefusalLog } from './refusal-log.ts'
+import { createRevocationFollower } from './revocation-follower.ts'
+import type { Revocations } from './revocations.ts'
+
+interface OriginLinksOptions {
+  config: Pick<GatewayConfig, 'ORIGIN_URL' | 'JWKS_CACHE_SECONDS'>
+  ports: Omit<GatewayPorts<never>, 'peerAddress'>
+  assertionFor: AssertionFor
+  /** Filled with what the origin says of them. */
+  revocations: Revocations
+  onNews: Parameters<typeof createRevocationFollower>[0]['onNews']
+}
+
+/** All that the gateway asks the origin on its own behalf, keys, plans and revocations, and what it tells it, whom it refused. */
+export function createOriginLinks({ config, ports, assertionFor, revocations, onNews }: OriginLinksOptions) {
+  const { transport, ownTransport = transport, importVerifier = importWebVerifier, outlive, now, log } = ports
+  const origin = createOriginClient({
+    transport: ownTransport,
+    originUrl: config.ORIGIN_URL,
+    assertionFor,
+  })
+  return {
+    origin,
+    keys: createKeySet({
+      fetchKeys: async () => JSON.parse(await origin.get('/.well-known/jwks.json')),
+      importVerifier,
+      freshSeconds: config.JWKS_CACHE_SECONDS,
+      outlive,
+      now,
+      log,
+    }),
+    plans: createPlans({
+      fetchPlans: async () => JSON.parse(await origin.get('/internal/gateway/plans')),
+      outlive,
+      now,
+      log,
+    }),
+    follower: createRevocationFollower({
+      revocations,
+      readFeed: async (after) => {
+        const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
+        return revocationFeedSchema.parse(JSON.parse(await origin.get(revocationFeedPath + query)))
+      },
+      stream: ports.revocationStream,
+      tickMs: ports.revocationTickMs,
+      onNews,
+      outlive,
+      now,
+      log,
+    }),
+    refusalLog: createRefusalLog({
+      post: (batch) => origin.post('/internal/gateway/refusals', batch),
+      outlive,
+      log,
+    }),
+    denialLog: createDenialLog({
+      post: (batch) => origin.post('/internal/gateway/denials', batch),
+      outlive,
+      log,
+    }),
+  }
+}
