@@ -1,7 +1,7 @@
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/headers.ts'
 import { rememberTexts } from '../shared/remember-texts.ts'
 import type { Decision } from './decision.ts'
-import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
+import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 
 /** What an upstream says of itself is nobody's business, nor may it send clients to where we do not stand. */
@@ -60,7 +60,7 @@ export function answerFields(
     passed.push(name, value)
   }
   const fields = withoutNamed(passed, connection)
-  fields.push('via', '1.1 gatehouse', ...limitFields)
+  fields.push('via', ownVia, ...limitFields)
   // What one user was told is nobody else's: no cache on the way keeps it unless the upstream says so.
   if (caller && !isCacheSaid) fields.push('cache-control', 'private, no-store')
   return fields

@@ -1,4 +1,5 @@
 import { andThen, type Eventually } from '../shared/async.ts'
+import { bearerToken } from '../shared/bearer-token.ts'
 import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
@@ -54,9 +55,6 @@ interface DecideOptions {
 /** The unit of the quota in the token. */
 const quotaWindowSeconds = 3600
 
-/** RFC 6750, section 2.1; the scheme's name is case-insensitive. */
-const bearer = /^bearer +([^ ,]+)$/i
-
 /** A secret was tried and was wrong, or nobody stayed to hear. Trouble of ours is not the caller's. */
 const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
 
@@ -92,7 +90,7 @@ export function createDecide(options: DecideOptions) {
 
   function credential({ authorization }: RequestHead['fields']): string {
     if (authorization === undefined) throw new Problem('token_missing')
-    const token = bearer.exec(authorization)?.[1]
+    const token = bearerToken(authorization)
     if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
     return token
   }

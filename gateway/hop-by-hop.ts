@@ -11,6 +11,9 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
+/** Our entry in the Via field, both ways (RFC 9110, section 7.6.3). */
+export const ownVia = '1.1 gatehouse'
+
 /** @param name in lower case */
 export const isHopByHop = (name: string): boolean => hopByHop.has(name)
 

@@ -4,7 +4,7 @@ import { rememberTexts } from '../shared/remember-texts.ts'
 import { addTraceFields } from '../shared/trace-context.ts'
 import type { RequestSpan } from '../shared/tracing.ts'
 import type { Decision } from './decision.ts'
-import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
+import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 
 /** What the gateway itself reads of a request's fields. A field that came twice is here with both values, joined by a comma. */
 interface Read {
@@ -29,11 +29,12 @@ export interface RequestFields extends Read {
   passed: readonly string[]
 }
 
-/** Read here, and passed on only as what we make of it. */
+/** Read here, and passed on only as what we make of it, but for what is `readAndPassed`. */
 const read: ReadonlyMap<string, keyof Read> = new Map([
   ['host', 'host'],
   ['authorization', 'authorization'],
   ['cookie', 'cookie'],
+  ['origin', 'origin'],
   ['connection', 'connection'],
   ['content-length', 'contentLength'],
   ['transfer-encoding', 'transferEncoding'],
@@ -44,6 +45,9 @@ const read: ReadonlyMap<string, keyof Read> = new Map([
   ['baggage', 'baggage'],
   [requestIdHeader, 'requestId'],
 ])
+
+/** Read here, and as it is for the upstream to read, too. */
+const readAndPassed: ReadonlySet<keyof Read> = new Set(['origin'])
 
 /** What a client says of its own way here; rebuilt from what we saw. */
 const rebuilt = new Set([
@@ -75,7 +79,6 @@ function judge(name: string): Fate {
   const lower = name.toLowerCase()
   const readAs = read.get(lower)
   if (readAs !== undefined) return readAs
-  if (lower === 'origin') return 'origin'
   // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, others any sign that is no letter or digit: all spellings count.
   const spelled = lower.replace(/[^a-z\d]/g, '-')
   const isDropped =
@@ -112,7 +115,7 @@ export function readFields(raw: readonly string[]): RequestFields {
       const before = found[fate]
       if (before !== undefined && fate === 'host') throw new Problem('bad_request')
       found[fate] = before === undefined ? value : `${before}${fate === 'cookie' ? '; ' : ', '}${value}`
-      if (fate === 'origin') passed.push(name, value)
+      if (readAndPassed.has(fate)) passed.push(name, value)
     }
   }
   const { contentLength, connection, transferEncoding } = found
@@ -171,7 +174,7 @@ export function upstreamFields(
   // Beyond the reach of any Connection field of a client's.
   fields.push(assertionHeader, assertion, requestIdHeader, requestId)
   fields.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
-  fields.push('via', '1.1 gatehouse')
+  fields.push('via', ownVia)
   addTraceFields(fields, given, onward)
   return fields
 }

@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory'
+import { bearerToken } from '../shared/bearer-token.ts'
 import { Problem } from '../shared/errors.ts'
 import { type OriginEnv, userAgentOf } from './caller.ts'
 import type { Scope } from './oauth/scopes.ts'
@@ -7,8 +8,6 @@ import type { Service, VerifyServiceToken } from './oauth/service-token.ts'
 export interface ServiceEnv extends OriginEnv {
   Variables: OriginEnv['Variables'] & { service: Service }
 }
-
-const bearer = /^bearer +([^ ,]+)$/i
 
 /**
  * Lets in services of ours by their own token (client credentials at /oauth/token). A user's token, an assertion of the gateway's or a
@@ -20,7 +19,7 @@ export function requireService(verify: VerifyServiceToken) {
   return createMiddleware<ServiceEnv>(async function requireService(c, next) {
     const authorization = c.req.header('authorization')
     if (authorization === undefined) throw new Problem('token_missing')
-    const token = bearer.exec(authorization)?.[1]
+    const token = bearerToken(authorization)
     const service = token && (await verify(token))
     if (!service) throw new Problem('invalid_token')
     c.set('service', service)

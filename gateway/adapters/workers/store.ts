@@ -1,7 +1,7 @@
 import type { Identity } from '../../../shared/claims.ts'
 import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/revocation.ts'
-import type { Store, Take, Taken } from '../../ports.ts'
-import { takeScript } from '../redis.ts'
+import type { Store } from '../../ports.ts'
+import { readTaken, takeArguments, takeKeys, takeScript } from '../take-script.ts'
 import type { Command } from './redis.ts'
 import type { Reply } from './resp.ts'
 
@@ -36,8 +36,6 @@ return answers`
 
 /** Asks Redis what one request needs to know, and keeps nothing. */
 export function createStore({ ask, keyPrefix }: StoreOptions): Store {
-  const takeKey = ({ key, windowSeconds }: Take) => `${keyPrefix}${windowSeconds}:${key}`
-
   function bearerKeys({ sid, sub, role, plan }: Identity): string[] {
     const subjects = { session: sid, user: sub, role, plan }
     const keys = scopes.map((scope) => revocationKey(keyPrefix, { scope, subject: subjects[scope] }))
@@ -46,29 +44,16 @@ export function createStore({ ask, keyPrefix }: StoreOptions): Store {
 
   return {
     async ask(bearer, takes) {
-      const keys = [...(bearer ? bearerKeys(bearer) : []), ...takes.map(takeKey)]
+      const keys = [...(bearer ? bearerKeys(bearer) : []), ...takeKeys(keyPrefix, takes)]
       const epochs = bearer ? [0, bearer.epoch.user, bearer.epoch.role, bearer.epoch.plan] : []
-      const wants = takes.flatMap(({ quota, permits, windowSeconds }) => [
-        quota,
-        permits,
-        windowSeconds * 1000,
-      ])
       const [reply] = await ask([
-        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, ...wants],
+        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, ...takeArguments(takes)],
       ])
       const [outcome = 0, ...numbers] = reply as number[]
       if (outcome === -1) return { kind: 'unvouched' }
       const revoked = scopes[outcome - 1]
       if (revoked) return { kind: 'revoked', scope: revoked }
-      return { kind: 'taken', taken: takes.map((take, i) => toTaken(take, numbers.slice(3 * i))) }
+      return { kind: 'taken', taken: readTaken(takes, numbers) }
     },
   }
 }
-
-const toTaken = ({ quota }: Take, [granted = 0, used = 0, resetMs = 0]: readonly number[]): Taken => ({
-  granted,
-  used,
-  quota,
-  resetMs,
-  shared: true,
-})
