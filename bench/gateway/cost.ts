@@ -101,6 +101,7 @@ export const costBench: BenchPart = async (options) => {
       subtitle:
         'microseconds, lower is better; ES256, two limits in Redis, 12 security headers, an answer of 300 bytes',
       series: ['1,000 users, hot', `${users.toLocaleString('en')} users, each seen rarely`],
+      note: 'HAProxy counts in its own memory, which several of them would not share; nginx looks at no token and counts nothing.',
       rows: sorted.map((of) => ({
         label: of.subject.contender.title,
         isOurs: of.subject.name.startsWith('gatehouse'),

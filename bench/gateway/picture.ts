@@ -3,6 +3,8 @@ interface Bars {
   subtitle: string
   /** What each of a row's values is. */
   series: readonly string[]
+  /** Below the bars. */
+  note: string
   rows: readonly { label: string; isOurs: boolean; values: readonly number[] }[]
 }
 
@@ -12,6 +14,7 @@ const valueWidth = 70
 const barHeight = 13
 const rowGap = 12
 const headHeight = 84
+const noteHeight = 24
 
 /** A dark and a light shade for each of the two series. */
 const colors = { ours: ['#0f766e', '#5eead4'], others: ['#64748b', '#cbd5e1'] }
@@ -19,9 +22,9 @@ const colors = { ours: ['#0f766e', '#5eead4'], others: ['#64748b', '#cbd5e1'] }
 const asXml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** A bar chart as an SVG that reads on light and dark pages: it brings its own ground. */
-export function drawBars({ title, subtitle, series, rows }: Bars): string {
+export function drawBars({ title, subtitle, series, note, rows }: Bars): string {
   const rowHeight = series.length * barHeight + rowGap
-  const height = headHeight + rows.length * rowHeight + rowGap
+  const height = headHeight + rows.length * rowHeight + noteHeight
   const longest = Math.max(...rows.flatMap(({ values }) => values))
   const scale = (width - labelWidth - valueWidth - 20) / longest
   const text = (x: number, y: number, content: string, more = '') =>
@@ -61,6 +64,7 @@ export function drawBars({ title, subtitle, series, rows }: Bars): string {
     text(20, 50, subtitle, 'font-size="12" fill="#475569"'),
     ...legend,
     ...bars,
+    text(20, height - 12, note, 'font-size="11" fill="#475569"'),
     '</svg>\n',
   ].join('\n')
 }
