@@ -81,6 +81,7 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
 
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
+    if (refused.size === 0) return
     const known = refused.get(id(limit))
     // A higher quota than the one that was used up: the plan has changed since.
     if (!known || known.untilMs <= now() || known.quota < limit.quota) return

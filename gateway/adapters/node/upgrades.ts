@@ -30,9 +30,8 @@ export function createUpgrades(options: UpgradesOptions) {
   const origins = new Set(options.corsOrigins)
 
   /** A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section 10.2). */
-  function requireOrigin({ decision }: Admission, { origin }: RequestFields): void {
-    if (decision.route.who === 'user' && origin !== undefined && !origins.has(origin))
-      throw new Problem('origin_not_allowed')
+  function requireOrigin({ origin }: RequestFields): void {
+    if (origin !== undefined && !origins.has(origin)) throw new Problem('origin_not_allowed')
   }
 
   function listener(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -70,7 +69,7 @@ export function createUpgrades(options: UpgradesOptions) {
 
     function go(admission: Admission, fields: RequestFields): void {
       if (!visit.enter(admission, socket.destroyed)) return
-      requireOrigin(admission, fields)
+      requireOrigin(fields)
       openTunnel({
         socket,
         head,

@@ -169,16 +169,19 @@ describe('a row that is a WebSocket', () => {
   })
 
   // CORS does not hold a WebSocket back: any page may open one, with whatever its user can be made to give.
-  test('403 origin_not_allowed: from a page of another origin, where the row is for users', async () => {
+  test('403 origin_not_allowed: from a page of another origin, whoever the row is for', async () => {
     const gateway = await start()
-    const connectFrom = async (origin: string) =>
+    const mine = async (origin: string) =>
       gateway.connect('/mine', ['chat', await bearerProtocol(gateway)], { origin })
-    for (const origin of ['https://evil.example', 'null', `${page}.evil.example`, 'http://app.example.com'])
-      expect((await connectFrom(origin)).refused).toMatchObject({
-        status: 403,
-        body: { code: 'origin_not_allowed' },
-      })
-    expect((await connectFrom(page)).refused).toBeUndefined()
+    const anybodys = (origin: string) => gateway.connect('/socket', [], { origin })
+    for (const connectFrom of [mine, anybodys]) {
+      for (const origin of ['https://evil.example', 'null', `${page}.evil.example`, 'http://app.example.com'])
+        expect((await connectFrom(origin)).refused).toMatchObject({
+          status: 403,
+          body: { code: 'origin_not_allowed' },
+        })
+      expect((await connectFrom(page)).refused).toBeUndefined()
+    }
   })
 
   test('503 overloaded: an open one holds one of the places of its upstream, and gives it back', async () => {
