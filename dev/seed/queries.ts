@@ -73,7 +73,7 @@ export async function insertAccounts(sql: Queryable, passwordHash: string): Prom
     select user_id, email, ${passwordHash},
       case when pg_temp.draw('named', n, 5) > 0 then
         (array[
-          'Ada', 'Alan', 'Barbara', 'Claude', 'Donald', 'Edsger', 'Frances', 'Grace',
+          'Ada', 'Alan', 'Barbara', 'Clara', 'Donald', 'Edsger', 'Frances', 'Grace',
           'Hedy', 'John', 'Katherine', 'Leslie', 'Margaret', 'Niklaus', 'Radia', 'Tony'
         ])[1 + pg_temp.draw('given', n, 16)]
         || ' ' ||

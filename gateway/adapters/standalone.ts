@@ -57,16 +57,7 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     pages: pages.byPath,
   })
   const watch = await watchGateway({ config, gateway, counting, now: ports.now, log })
-  const policyReload =
-    policyFile &&
-    startPolicyReload({
-      path: policyFile,
-      apply(file) {
-        gateway.usePolicyFile(file)
-        pages.describe(file)
-      },
-      log,
-    })
+  const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log })
   const server = serve({ hostname, port, fetch: gateway.app.fetch })
   log.info({ hostname, port }, 'listening')
 
@@ -78,7 +69,7 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
     const cut = setTimeout(() => process.exit(0), config.DRAIN_SECONDS * 1000)
     await server.drain()
     clearTimeout(cut)
-    if (policyReload) policyReload.stop()
+    policyReload.stop()
     await gateway.close()
     closePorts()
     await watch.close()

@@ -1,24 +1,8 @@
 import { expect, test } from 'vitest'
+import { promisedHeaders } from '../../test/promised-headers.ts'
 import { createStand, openRow } from '../../test/stand.ts'
 import { bearer } from '../../test/world.ts'
 import { TransportError } from '../ports.ts'
-
-/** The set as it is promised, written out once more, so that none is lost by an edit over there. */
-const promised = {
-  'content-security-policy':
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'strict-transport-security': 'max-age=31536000; includeSubDomains',
-  'x-frame-options': 'DENY',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'x-dns-prefetch-control': 'off',
-  'x-download-options': 'noopen',
-  'x-permitted-cross-domain-policies': 'none',
-  'x-xss-protection': '0',
-}
 
 const stand = await createStand({
   environment: { LIMIT_ADDRESS_REQUESTS: '3', CORS_ORIGINS: 'https://app.example.com' },
@@ -67,7 +51,7 @@ test.each<[number, string, RequestInit & { address?: string }]>([
 ])('%i %s has the whole set, over whatever an upstream says', async (status, path, init) => {
   const answer = await stand.call(path, { address: address(), ...init })
   expect(answer.status).toBe(status)
-  expect(Object.fromEntries(answer.headers)).toMatchObject(promised)
+  expect(Object.fromEntries(answer.headers)).toMatchObject(promisedHeaders)
 })
 
 test('429 has the whole set', async () => {
@@ -75,5 +59,5 @@ test('429 has the whole set', async () => {
   for (let i = 0; i < 3; i++) await stand.call('/limited', { address: caller })
   const answer = await stand.call('/limited', { address: caller })
   expect(answer.status).toBe(429)
-  expect(Object.fromEntries(answer.headers)).toMatchObject(promised)
+  expect(Object.fromEntries(answer.headers)).toMatchObject(promisedHeaders)
 })

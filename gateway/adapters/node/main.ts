@@ -54,16 +54,7 @@ const watch = await watchGateway({
   log,
 })
 
-const policyReload =
-  policyFile &&
-  startPolicyReload({
-    path: policyFile,
-    apply(file) {
-      gateway.usePolicyFile(file)
-      pages.describe(file)
-    },
-    log,
-  })
+const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log })
 
 const streams = createOpenStreams({ stillHolds: gateway.stillHolds })
 
@@ -105,7 +96,7 @@ await serveUntilStopped({
   },
   onDraining: streams.endAll,
   onStopped: async () => {
-    if (policyReload) policyReload.stop()
+    policyReload.stop()
     await gateway.close()
     upstreams.close()
     await dispatcher.close()

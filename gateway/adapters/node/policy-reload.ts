@@ -27,15 +27,25 @@ export function requireUsablePolicyFile(
 }
 
 interface PolicyReloadOptions {
-  path: string
-  /** @throws PolicyFileError where the file is refused; the policy of before stays */
-  apply: (file: PolicyFile) => void
+  /** undefined where there is none to follow. */
+  path: string | undefined
+  /** Throws a PolicyFileError where the file is refused; the policy of before stays. */
+  gateway: { usePolicyFile: (file: PolicyFile) => void }
+  pages: { describe: (file: PolicyFile) => void }
   log: Log
 }
 
 /** Reads the policy file again when it changes or the process gets SIGHUP. A file that is bad or gone changes nothing. */
-export function startPolicyReload({ path, apply, log }: PolicyReloadOptions): { stop: () => void } {
-  function reload() {
+export function startPolicyReload(options: PolicyReloadOptions): { stop: () => void } {
+  const { path, gateway, pages, log } = options
+  if (path === undefined) return { stop() {} }
+
+  function apply(file: PolicyFile) {
+    gateway.usePolicyFile(file)
+    pages.describe(file)
+  }
+
+  const reload = () => {
     try {
       apply(readPolicyFile(path))
       log.info({ file: path }, 'policy file applied')

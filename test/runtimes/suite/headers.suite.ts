@@ -1,22 +1,6 @@
 import { expect, test } from 'vitest'
+import { promisedHeaders } from '../../promised-headers.ts'
 import { echo, issuer, send, valuesOf } from './client.ts'
-
-/** The set as it is promised, written out once more, so that none is lost by an edit over there. */
-const promised = {
-  'content-security-policy':
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'strict-transport-security': 'max-age=31536000; includeSubDomains',
-  'x-frame-options': 'DENY',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'x-dns-prefetch-control': 'off',
-  'x-download-options': 'noopen',
-  'x-permitted-cross-domain-policies': 'none',
-  'x-xss-protection': '0',
-}
 
 test('security headers: on answers of upstreams, over theirs, on our own and on refusals', async () => {
   for (const path of [
@@ -28,7 +12,7 @@ test('security headers: on answers of upstreams, over theirs, on our own and on 
     '/try/nowhere',
     '/try/gone',
   ]) {
-    expect((await send(path)).headers, path).toMatchObject(promised)
+    expect((await send(path)).headers, path).toMatchObject(promisedHeaders)
   }
 })
 
