@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { andThen } from '../shared/async.ts'
 import { createClock } from '../test/clock.ts'
 import { createMemoryCounter } from './adapters/memory.ts'
 import { createPermits, type Permit } from './permits.ts'
@@ -39,9 +40,9 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
       calls: () => sent.length,
       async ask(key: string) {
         asked++
-        const permit = permits.take(wanted(key))
-        if (permit instanceof Promise) permit.then((permit) => given.push({ gateway, key, permit }))
-        else given.push({ gateway, key, permit })
+        void andThen(permits.takeAll([wanted(key)], undefined), ([permit]) => {
+          given.push({ gateway, key, permit: permit as Permit })
+        })
       },
       async return(key: string) {
         const at = given.findIndex((one) => one.gateway === gateway && one.key === key && one.permit.granted)
@@ -288,6 +289,6 @@ test('two quotas of one key in one turn: each is held against its own', async ()
     replicas: 1,
   })
   const wanted = (quota: number) => ({ key: 'user', windowSeconds, quota, outage: 'share' }) as const
-  const taken = await Promise.all([10, 1, 10, 1].map((quota) => permits.take(wanted(quota))))
-  expect(taken.map(({ granted }) => granted)).toEqual([true, false, true, false])
+  const taken = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
+  expect(taken.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
 })

@@ -1,4 +1,4 @@
-import { allThen, type Eventually } from '../shared/async.ts'
+import type { Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import type { Identity } from '../shared/claims.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from './ports.ts'
@@ -40,15 +40,25 @@ export interface Permits {
   giveBack(wanted: Wanted, permit: Permit): void
 }
 
+/** A request that waits for some of its permits. */
 interface Waiting {
-  resolve: (permit: Permit) => void
+  /** By the place of what it wants. */
+  permits: Permit[]
+  missing: number
+  resolve: (permits: Permit[]) => void
   reject: (error: unknown) => void
+}
+
+/** Of one permit in what a request waits for. */
+interface Place {
+  of: Waiting
+  index: number
 }
 
 /** Those who want the same at the same time. */
 interface Queue {
   wanted: Wanted
-  waiting: Waiting[]
+  places: Place[]
   /** The lease that some are taken for beyond those, on their way. */
   leasing?: Lease | undefined
 }
@@ -71,6 +81,9 @@ const leasesHeld = 50_000
 /** What a permit may need on its way back: more than a counter is waited for. */
 export const giveBackMs = 100
 
+const isSame = (one: Wanted, other: Wanted) =>
+  one.key === other.key && one.quota === other.quota && one.windowSeconds === other.windowSeconds
+
 /** Keys a call: what comes after goes with the next. */
 const largestCall = 500
 
@@ -82,16 +95,19 @@ const largestCall = 500
  * with what is left of the quota. Permits in hand are used up at the counter, so no quota is ever exceeded; a key may be refused early, by at most
  * `largestLease` for each other gateway that has some in hand.
  */
-export function createPermits({ counter, now, nextTurn, largestLease, replicas }: PermitsOptions) {
+export function createPermits(options: PermitsOptions): Permits {
+  const { counter, now, nextTurn, largestLease, replicas } = options
   const leases = createBoundedMap<string, Lease>(leasesHeld)
   let queues = new Map<string, Queue>()
   let givenBack: Take[] = []
 
-  /** With the quota: who has changed plans in this moment is held against the new one, whoever else waits. */
-  const idOf = ({ key, windowSeconds, quota }: Wanted) => `${windowSeconds}:${quota}:${key}`
+  /** With the quota: who has changed plans in this moment is held against the new one. */
+  const leaseId = ({ key, windowSeconds, quota }: Wanted) => `${windowSeconds}:${quota}:${key}`
 
-  function leaseOf(id: string): Lease | undefined {
-    const lease = leases.get(id)
+  const mayLease = ({ outage }: Wanted) => largestLease > 0 && outage === 'share'
+
+  function leaseOf(wanted: Wanted): Lease | undefined {
+    const lease = mayLease(wanted) ? leases.get(leaseId(wanted)) : undefined
     return lease && lease.resetAt > now() ? lease : undefined
   }
 
@@ -108,30 +124,29 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
   }
 
   function call(): void {
-    const asked = [...queues]
+    const asked = [...queues.values()]
     const takes = givenBack
     queues = new Map()
     givenBack = []
-    for (const [id, queue] of asked)
-      takes.push({ ...queue.wanted, permits: queue.waiting.length + permitsToLease(id, queue) })
+    for (const queue of asked)
+      takes.push({ ...queue.wanted, permits: queue.places.length + permitsToLease(queue) })
     if (takes.length === 0) return
     const first = takes.length - asked.length
     // A window ends at the counter, which was asked later than this: no permit is used beyond its window.
     const askedAt = now()
     counter.take(takes).then(
       (answers) => {
-        for (const [index, [id, queue]] of asked.entries())
-          give(id, queue, answers[first + index] as Taken, askedAt)
+        for (const [index, queue] of asked.entries()) give(queue, answers[first + index] as Taken, askedAt)
       },
       (error) => {
-        for (const [, queue] of asked) fail(queue, error)
+        for (const queue of asked) fail(queue, error)
       },
     )
   }
 
   /** How many to take in advance: no more than the hand has room for. */
-  function permitsToLease(id: string, queue: Queue): number {
-    const lease = leaseOf(id)
+  function permitsToLease(queue: Queue): number {
+    const lease = leaseOf(queue.wanted)
     if (!lease || lease.isAsked) return 0
     const permits = Math.min(lease.size, largestLease - lease.permits)
     if (permits <= 0) return 0
@@ -140,68 +155,84 @@ export function createPermits({ counter, now, nextTurn, largestLease, replicas }
     return permits
   }
 
-  function fail({ waiting, leasing }: Queue, error: unknown): void {
+  function fail({ places, leasing }: Queue, error: unknown): void {
     if (leasing) leasing.isAsked = false
-    for (const { reject } of waiting) reject(error)
+    for (const { of } of places) of.reject(error)
   }
 
   /** Gives those who wait what came, in their order; what is over stays in hand. */
   function give(
-    id: string,
-    { wanted, waiting, leasing }: Queue,
+    { wanted, places, leasing }: Queue,
     { granted, used, quota, resetMs, shared }: Taken,
     askedAt: number,
   ): void {
     if (leasing) leasing.isAsked = false
-    const rest = { quota, resetAt: askedAt + resetMs, shared, leased: false }
-    const lease = shared && mayLease(wanted) ? renewLease(id, wanted, { ...rest, used }) : undefined
-    for (const [index, { resolve }] of waiting.entries()) {
-      if (index < granted) resolve({ ...rest, granted: true, used: used - granted + index + 1 })
-      else if (lease && lease.permits > 0) resolve(useLease(lease, wanted))
-      else resolve({ ...rest, granted: false, used })
+    const resetAt = askedAt + resetMs
+    const lease = shared && mayLease(wanted) ? renewLease(wanted, { used, resetAt }) : undefined
+    for (const [order, { of, index }] of places.entries()) {
+      const isGranted = order < granted
+      of.permits[index] =
+        !isGranted && lease && lease.permits > 0
+          ? useLease(lease, wanted)
+          : {
+              granted: isGranted,
+              quota,
+              used: isGranted ? used - granted + order + 1 : used,
+              resetAt,
+              shared,
+              leased: false,
+            }
+      if (--of.missing === 0) of.resolve(of.permits)
     }
-    if (lease) lease.permits += Math.max(0, granted - waiting.length)
+    if (lease) lease.permits += Math.max(0, granted - places.length)
   }
 
-  const mayLease = ({ outage }: Wanted) => largestLease > 0 && outage === 'share'
-
-  function renewLease(
-    id: string,
-    { quota }: Wanted,
-    { used, resetAt }: Pick<Permit, 'used' | 'resetAt'>,
-  ): Lease {
-    const known = leaseOf(id)
-    const fairShare = Math.floor((quota - used) / (2 * replicas))
+  function renewLease(wanted: Wanted, { used, resetAt }: Pick<Permit, 'used' | 'resetAt'>): Lease {
+    const known = leaseOf(wanted)
+    const fairShare = Math.floor((wanted.quota - used) / (2 * replicas))
     const size = known ? Math.min(largestLease, Math.max(0, fairShare), Math.max(1, known.size * 2)) : 0
     if (known) return Object.assign(known, { size, used, resetAt })
     const fresh = { permits: 0, size, isAsked: false, used, resetAt }
-    leases.set(id, fresh)
+    leases.set(leaseId(wanted), fresh)
     return fresh
   }
 
-  function take(wanted: Wanted): Eventually<Permit> {
-    const id = idOf(wanted)
-    const lease = mayLease(wanted) ? leaseOf(id) : undefined
-    if (lease && lease.permits > 0) return useLease(lease, wanted)
-    return new Promise((resolve, reject) => {
+  /** With those who want the same; who comes with another quota of the same key waits apart. */
+  function enqueue(wanted: Wanted, place: Place): void {
+    for (let id = wanted.key; ; id += ' ') {
       const queue = queues.get(id)
-      if (queue) queue.waiting.push({ resolve, reject })
-      else {
-        queues.set(id, { wanted, waiting: [{ resolve, reject }] })
+      if (!queue) {
+        queues.set(id, { wanted, places: [place] })
         schedule()
+        return
       }
-    })
+      if (isSame(queue.wanted, wanted)) {
+        queue.places.push(place)
+        return
+      }
+    }
   }
 
   return {
-    take,
-
-    takeAll: (wanted: readonly Wanted[]) => allThen(wanted.map(take), (permits) => permits),
+    takeAll(wanted: readonly Wanted[]) {
+      const permits: Permit[] = []
+      const missing: number[] = []
+      for (const [index, one] of wanted.entries()) {
+        const lease = leaseOf(one)
+        if (lease && lease.permits > 0) permits[index] = useLease(lease, one)
+        else missing.push(index)
+      }
+      if (missing.length === 0) return permits
+      return new Promise((resolve, reject) => {
+        const waiting = { permits, missing: missing.length, resolve, reject }
+        for (const index of missing) enqueue(wanted[index] as Wanted, { of: waiting, index })
+      })
+    },
 
     giveBack(wanted: Wanted, { resetAt, shared }: Permit) {
       if (resetAt - now() < giveBackMs) return
       givenBack.push({ ...wanted, permits: -1, shared })
       schedule()
     },
-  } satisfies Permits & { take: unknown }
+  }
 }

@@ -5,13 +5,3 @@ export type Eventually<T> = T | Promise<T>
 export function andThen<T, U>(value: Eventually<T>, next: (value: T) => Eventually<U>): Eventually<U> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
-
-/** As `andThen` for several values. */
-export function allThen<T, U>(
-  values: readonly Eventually<T>[],
-  next: (values: readonly T[]) => Eventually<U>,
-): Eventually<U> {
-  return values.some((value) => value instanceof Promise)
-    ? Promise.all(values).then(next)
-    : next(values as readonly T[])
-}

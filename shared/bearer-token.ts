@@ -1,5 +1,13 @@
-/** RFC 6750, section 2.1; the scheme's name is case-insensitive. */
-const bearer = /^bearer +([^ ,]+)$/i
+const scheme = 'bearer '
 
-/** The token of an Authorization field, or undefined where the field is not one Bearer credential. */
-export const bearerToken = (authorization: string): string | undefined => bearer.exec(authorization)?.[1]
+/**
+ * The token of an Authorization field (RFC 6750, section 2.1), or undefined where the field is not one Bearer credential. Read without a pattern:
+ * tokens are long, and each request brings one.
+ */
+export function bearerToken(authorization: string): string | undefined {
+  if (authorization.slice(0, scheme.length).toLowerCase() !== scheme) return undefined
+  let start = scheme.length
+  while (authorization[start] === ' ') start++
+  const token = authorization.slice(start)
+  return token === '' || token.includes(' ') || token.includes(',') ? undefined : token
+}

@@ -86,7 +86,7 @@ export function createHttpServer({
 }: ServerOptions): Server {
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
-  /** The answer under way on a socket, into which nothing else may be written. */
+  /** The last answer on a socket: into one under way nothing else may be written. */
   const answering = new WeakMap<Socket, ServerResponse>()
   const server = createServer({
     keepAliveTimeout: keepAliveSeconds * 1000,
@@ -96,6 +96,8 @@ export function createHttpServer({
     maxHeaderSize: headBytes,
     // A Host that is missing is refused by the listener, in the form of every other refusal.
     requireHostHeader: false,
+    // What has no body is read to its end before anybody asks.
+    optimizeEmptyRequests: true,
     shouldUpgradeCallback(request) {
       const isTaken = upgrade?.takes(request) ?? false
       if (!isTaken) unheeded.add(request)
@@ -129,7 +131,6 @@ export function createHttpServer({
 
   server.on('request', (request, response) => {
     answering.set(request.socket, response)
-    response.once('close', () => answering.delete(request.socket))
     // Who waits for an answer to what was not read learns that there will be none.
     if (unheeded.has(request)) response.setHeader('connection', 'close')
     listener(request, response)
@@ -140,7 +141,7 @@ export function createHttpServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = answering.get(socket)
     // The rest of its request may be what cannot be read; what came before it was answered, or will not be.
-    const isFree = !response || !(response.headersSent || response.req.complete)
+    const isFree = !response || response.closed || !(response.headersSent || response.req.complete)
     if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
     else if (isFree) socket.end(rawProblem(new Problem(parserCodes[error.code ?? ''] ?? 'bad_request')))
     else if (response.writableEnded) socket.destroySoon()
