@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { createMemoryCounter } from './adapters/memory.ts'
 import { addressKey, clientAddress } from './client-address.ts'
-import { createLimiter } from './limits.ts'
+import { createLimit, createLimiter } from './limits.ts'
 import { createPermits } from './permits.ts'
 import { readFields } from './request-fields.ts'
 
@@ -33,17 +33,17 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
   async function attack(from: number, to: number): Promise<void> {
     for (let i = from; i < to; i++) {
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
-      const limit = {
+      const limit = createLimit({
         name: 'address',
-        key: address,
+        caller: address,
         quota: 1,
         windowSeconds: 900,
         failuresOnly: false,
-      } as const
+      })
       await limiter.count([limit])
       if (i % 10 > 0) continue
       readFields([`x-${i}`, 'a'])
-      addressKey(clientAddress({ peer: undefined, forwardedFor: address, trustedHops: 1 }))
+      addressKey(clientAddress({ peer: undefined, forwardedFor: `::ffff:${address}`, trustedHops: 1 }))
       await Promise.resolve(limiter.count([limit])).catch(() => {})
     }
   }

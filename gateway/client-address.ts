@@ -17,19 +17,32 @@ interface AddressFacts {
  * @throws Problem `client_address_unknown` where the request came around the proxies
  */
 export function clientAddress({ peer, forwardedFor, trustedHops }: AddressFacts): string {
-  const hops = forwardedFor?.split(',') ?? []
-  const claimed = trustedHops === 0 ? peer : hops[hops.length - trustedHops]?.trim()
+  const claimed = trustedHops === 0 ? peer : hopFromRight(forwardedFor ?? '', trustedHops)
   const canonical = claimed === undefined ? undefined : canonicalOf(claimed)
   if (canonical === undefined)
     throw new Problem('client_address_unknown', { cause: `no address at ${trustedHops} trusted hops` })
   return canonical
 }
 
-/** Addresses come again and again, and are costly to read. */
+/** The n-th entry of a list from the right, counted from 1. */
+function hopFromRight(list: string, n: number): string | undefined {
+  let end = list.length
+  for (let skipped = 1; skipped < n; skipped++) {
+    end = list.lastIndexOf(',', end - 1)
+    if (end === -1) return undefined
+  }
+  return list.slice(list.lastIndexOf(',', end - 1) + 1, end).trim()
+}
+
+/** The one form of an IPv4 address that reads in one way everywhere. */
+const plainIPv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+
+/** The others come again and again, and are costly to read. */
 const longestRemembered = 45
 const canonicals = createBoundedMap<string, string>(10_000)
 
 function canonicalOf(text: string): string | undefined {
+  if (plainIPv4.test(text)) return text
   const known = canonicals.get(text)
   if (known !== undefined) return known
   if (!ipaddr.isValid(text)) return undefined

@@ -31,7 +31,8 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
 
   return {
     async take(takes: readonly Take[]): Promise<Taken[]> {
-      const taken = await breaker.ask(() => shared.take(takes.map(ofShared)))
+      const asked = takes.some(({ shared }) => shared === false) ? takes.map(ofShared) : takes
+      const taken = await breaker.ask(() => shared.take(asked))
       return taken ?? local.take(takes.map((take) => shareOf(take, replicas)))
     },
 

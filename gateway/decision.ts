@@ -5,7 +5,7 @@ import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
 import { addressKey } from './client-address.ts'
 import type { RequireRights } from './guards.ts'
-import { type Counted, type Limit, type Limiter, RateLimited } from './limits.ts'
+import { type Counted, createLimit, type Limit, type Limiter, RateLimited } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
@@ -69,16 +69,20 @@ export function createDecide(options: DecideOptions) {
     { address }: RequestHead,
     name: 'address' | 'credentials',
     failuresOnly = false,
-  ): Limit => ({ name, key: addressKey(address), failuresOnly, ...options.addressLimits[name] })
+  ): Limit => {
+    const { quota, windowSeconds } = options.addressLimits[name]
+    return createLimit({ name, caller: addressKey(address), quota, windowSeconds, failuresOnly })
+  }
 
   /** The quota comes from the token: there is no second place to configure. */
-  const userLimit = ({ identity }: VerifiedToken): Limit => ({
-    name: 'user',
-    key: identity.sub,
-    quota: identity.quota,
-    windowSeconds: quotaWindowSeconds,
-    failuresOnly: false,
-  })
+  const userLimit = ({ identity: { sub, quota } }: VerifiedToken): Limit =>
+    createLimit({
+      name: 'user',
+      caller: sub,
+      quota,
+      windowSeconds: quotaWindowSeconds,
+      failuresOnly: false,
+    })
 
   function limitsOf(head: RequestHead, route: Route, caller: VerifiedToken | null): Limit[] {
     return route.limits.map((name) => {

@@ -3,7 +3,7 @@ import { createClock } from '../test/clock.ts'
 import { createStand, openRow } from '../test/stand.ts'
 import { parseList } from '../test/structured-fields.ts'
 import { bearer, problem } from '../test/world.ts'
-import { createLimiter, type Limiter } from './limits.ts'
+import { createLimit, createLimiter, type Limiter } from './limits.ts'
 import { createPermits } from './permits.ts'
 import type { RouteRow } from './policy.ts'
 import type { Counter } from './ports.ts'
@@ -165,7 +165,13 @@ describe('failed authentications', () => {
 })
 
 describe('a counter that is not shared', () => {
-  const limit = { name: 'address', key: 'x', quota: 10, windowSeconds: 60, failuresOnly: false } as const
+  const limit = createLimit({
+    name: 'address',
+    caller: 'x',
+    quota: 10,
+    windowSeconds: 60,
+    failuresOnly: false,
+  })
   const window = { resetMs: 60_000, quota: 10 }
   /** A counter as it is while Redis is away, or back. */
   const counting = (state: { shared: boolean; used: number; calls?: number }): Counter => ({

@@ -18,14 +18,18 @@ const outages = {
 export type LimitClass = keyof typeof outages
 export const limitClasses = Object.keys(outages) as [LimitClass, ...LimitClass[]]
 
-/** One limit that applies to one request: `quota` requests in `windowSeconds` for `key`. */
-export interface Limit {
+/** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
+export interface Limit extends Wanted {
   name: LimitClass
-  key: string
-  quota: number
-  windowSeconds: number
+  /** A user's id, or an address. */
+  caller: string
   /** Whether a request that succeeds gives back what it took, so that failures alone count. */
   failuresOnly: boolean
+}
+
+export const createLimit = (limit: Omit<Limit, 'key' | 'outage'>): Limit => {
+  const { name, caller, quota, windowSeconds, failuresOnly } = limit
+  return { name, caller, quota, windowSeconds, failuresOnly, key: `${name}:${caller}`, outage: outages[name] }
 }
 
 /** The refusal of a request that is over its limits, for the log of them. */
@@ -70,19 +74,11 @@ const failuresOnlyRefusedMs = 1000
 export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOptions) {
   /** Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at which quota. */
   const refused = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(refusedKeys)
-  const id = ({ name, key }: Limit) => `${name}:${key}`
-
-  const wanted = (limit: Limit): Wanted => ({
-    key: id(limit),
-    quota: limit.quota,
-    windowSeconds: limit.windowSeconds,
-    outage: outages[limit.name],
-  })
 
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
     if (refused.size === 0) return
-    const known = refused.get(id(limit))
+    const known = refused.get(limit.key)
     // A higher quota than the one that was used up: the plan has changed since.
     if (!known || known.untilMs <= now() || known.quota < limit.quota) return
     const resetMs = known.resetAt - now()
@@ -116,14 +112,14 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
     for (const [index, limit] of limits.entries()) {
       const permit = given[index] as Permit
       if (!limit.failuresOnly || !permit.granted) continue
-      permits.giveBack(wanted(limit), permit)
-      refused.delete(id(limit))
+      permits.giveBack(limit, permit)
+      refused.delete(limit.key)
     }
   }
 
   function remember(limit: Limit, resetAt: number): void {
     const untilMs = limit.failuresOnly ? Math.min(now() + failuresOnlyRefusedMs, resetAt) : resetAt
-    refused.set(id(limit), { untilMs, resetAt, quota: limit.quota })
+    refused.set(limit.key, { untilMs, resetAt, quota: limit.quota })
   }
 
   return {
@@ -137,7 +133,7 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
      */
     count(limits: readonly Limit[], bearer?: Identity): Eventually<Counted> {
       for (const limit of limits) refuseKnown(limit)
-      return andThen(permits.takeAll(limits.map(wanted), bearer), (given) => judge(limits, given))
+      return andThen(permits.takeAll(limits, bearer), (given) => judge(limits, given))
     },
   }
 }

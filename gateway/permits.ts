@@ -81,6 +81,15 @@ const leasesHeld = 50_000
 /** What a permit may need on its way back: more than a counter is waited for. */
 export const giveBackMs = 100
 
+const takeOf = ({ key, quota, windowSeconds, outage }: Wanted, permits: number, shared?: boolean): Take => ({
+  key,
+  quota,
+  windowSeconds,
+  outage,
+  permits,
+  ...(shared !== undefined && { shared }),
+})
+
 const isSame = (one: Wanted, other: Wanted) =>
   one.key === other.key && one.quota === other.quota && one.windowSeconds === other.windowSeconds
 
@@ -128,8 +137,7 @@ export function createPermits(options: PermitsOptions): Permits {
     const takes = givenBack
     queues = new Map()
     givenBack = []
-    for (const queue of asked)
-      takes.push({ ...queue.wanted, permits: queue.places.length + permitsToLease(queue) })
+    for (const queue of asked) takes.push(takeOf(queue.wanted, queue.places.length + permitsToLease(queue)))
     if (takes.length === 0) return
     const first = takes.length - asked.length
     // A window ends at the counter, which was asked later than this: no permit is used beyond its window.
@@ -231,7 +239,7 @@ export function createPermits(options: PermitsOptions): Permits {
 
     giveBack(wanted: Wanted, { resetAt, shared }: Permit) {
       if (resetAt - now() < giveBackMs) return
-      givenBack.push({ ...wanted, permits: -1, shared })
+      givenBack.push(takeOf(wanted, -1, shared))
       schedule()
     },
   }

@@ -3,11 +3,11 @@ import type { RefusalsBody } from '../shared/contract.ts'
 import { createCapturedLog } from '../test/captured-log.ts'
 import { createStand } from '../test/stand.ts'
 import { bearer } from '../test/world.ts'
-import type { Limit, LimitClass } from './limits.ts'
+import { createLimit, type Limit, type LimitClass } from './limits.ts'
 import { createRefusalLog } from './refusal-log.ts'
 
-const over = (key: string, name: LimitClass = 'address'): Limit[] => [
-  { name, key, quota: 1, windowSeconds: 60, failuresOnly: false },
+const over = (caller: string, name: LimitClass = 'address'): Limit[] => [
+  createLimit({ name, caller, quota: 1, windowSeconds: 60, failuresOnly: false }),
 ]
 const open = { method: 'GET', route: '/open' }
 

@@ -29,8 +29,8 @@ export function createRefusalLog({ post, outlive, log }: RefusalLogOptions) {
 
   return {
     note({ limits, method, route }: RefusedRequest): void {
-      for (const { name, key } of limits)
-        note(`${name} ${method} ${route} ${key}`, { class: name, key, method, route, count: 1 })
+      for (const { name, caller } of limits)
+        note(`${name} ${method} ${route} ${caller}`, { class: name, key: caller, method, route, count: 1 })
     },
     ...rest,
   }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Counter } from '../ports.ts'
-import { readTaken, takeArguments, takeKeys, takeScript } from './take-script.ts'
+import { readTaken, takeArgument, takeKeys, takeScript } from './take-script.ts'
 
 type Scripted = Redis & { takePermits(keyCount: number, ...args: (string | number)[]): Promise<number[]> }
 
@@ -13,7 +13,7 @@ export function createRedisCounter(redis: Redis, keyPrefix: string): Counter {
     async take(takes) {
       if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
       const keys = takeKeys(keyPrefix, takes)
-      return readTaken(takes, await scripted.takePermits(keys.length, ...keys, ...takeArguments(takes)))
+      return readTaken(takes, await scripted.takePermits(keys.length, ...keys, takeArgument(takes)))
     },
   }
 }

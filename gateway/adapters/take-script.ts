@@ -1,13 +1,13 @@
 import type { Take, Taken } from '../ports.ts'
 
 /**
- * For each key its window's permits: as many as are wanted and left. ARGV has quota, permits and milliseconds for each key; the answer granted,
- * used and milliseconds left.
+ * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of quota, permits and milliseconds for each key, which
+ * costs both sides less than an argument each; the answer has granted, used and milliseconds left.
  */
 export const takeScript = `
-local answers = {}
+local answers, wanted = {}, cjson.decode(ARGV[1])
 for i, key in ipairs(KEYS) do
-  local quota, permits, window = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local quota, permits, window = wanted[3 * i - 2], wanted[3 * i - 1], wanted[3 * i]
   local used = tonumber(redis.call('GET', key) or 0)
   local granted = permits < 0 and math.max(permits, -used) or math.min(permits, math.max(0, quota - used))
   local left = window
@@ -23,12 +23,15 @@ return answers`
 export const takeKeys = (keyPrefix: string, takes: readonly Take[]): string[] =>
   takes.map(({ key, windowSeconds }) => `${keyPrefix}${windowSeconds}:${key}`)
 
-export const takeArguments = (takes: readonly Take[]): number[] =>
-  takes.flatMap(({ quota, permits, windowSeconds }) => [quota, permits, windowSeconds * 1000])
+export const takeArgument = (takes: readonly Take[]): string =>
+  `[${takes.map(({ quota, permits, windowSeconds }) => `${quota},${permits},${windowSeconds * 1000}`).join()}]`
 
 /** @param numbers the script's answer */
 export const readTaken = (takes: readonly Take[], numbers: readonly number[]): Taken[] =>
-  takes.map(({ quota }, i) => {
-    const [granted = 0, used = 0, resetMs = 0] = numbers.slice(3 * i)
-    return { granted, used, quota, resetMs, shared: true }
-  })
+  takes.map(({ quota }, i) => ({
+    granted: numbers[3 * i] ?? 0,
+    used: numbers[3 * i + 1] ?? 0,
+    quota,
+    resetMs: numbers[3 * i + 2] ?? 0,
+    shared: true,
+  }))

@@ -35,21 +35,27 @@ const smallBytes = 4096
 /**
  * Carries one request upstream and its answer back, streaming both ways without web streams in between. Where it ends early, the other side hears: a
  * client that leaves cancels the request upstream, an upstream that breaks off shows to the client as a broken answer.
+ *
+ * @returns to be called when the client's connection has closed, after the whole answer or before
  */
-export function carry(options: CarriageOptions): void {
+export function carry(options: CarriageOptions): () => void {
   const { request, fields, admission } = options
   const hasBody =
     !isRead(request.method ?? '') &&
     (fields.transferEncoding !== undefined || (fields.contentLength ?? 0) > 0)
+  let carriage: Carriage | undefined
+  const start = (body: RequestBody) => {
+    carriage = new Carriage(options, body)
+    carriage.start()
+  }
+  const stop = () => carriage?.stop()
   if (!hasBody) {
-    new Carriage(options, noBody).start()
-    return
+    start(noBody)
+    return stop
   }
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-  readRequestBody(chunks, admission.decision.route).then(
-    (body) => new Carriage(options, body).start(),
-    options.refuse,
-  )
+  readRequestBody(chunks, admission.decision.route).then(start, options.refuse)
+  return stop
 }
 
 const isEventStream = (fields: readonly string[]) =>
@@ -93,7 +99,6 @@ class Carriage implements Exchange {
     const { response, admission } = this.options
     if (response.closed) return
     this.deadline = setTimeout(this.beLate, admission.decision.route.deadline_seconds * 1000)
-    response.on('close', this.stop)
     this.send()
   }
 
@@ -107,8 +112,7 @@ class Carriage implements Exchange {
     this.underway?.abort(new Error('no answer before the deadline'))
   }
 
-  /** The client's connection closed, after the whole answer or before. */
-  private readonly stop = (): void => {
+  stop(): void {
     clearTimeout(this.deadline)
     clearTimeout(this.unread)
     if (!this.options.response.writableFinished) this.underway?.abort(new Error('the client left'))
@@ -178,7 +182,6 @@ class Carriage implements Exchange {
       return
     }
     clearTimeout(this.deadline)
-    response.off('close', this.stop)
     refuse(this.failure(error))
   }
 

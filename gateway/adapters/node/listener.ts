@@ -46,7 +46,11 @@ export function createListener(options: ListenerOptions): RequestListener {
       response.end(request.method === 'HEAD' ? undefined : answer.body)
     }
 
-    response.on('close', () => visit.ended(response.writableFinished ? response.statusCode : 499))
+    let stop: (() => void) | undefined
+    response.on('close', () => {
+      visit.ended(response.writableFinished ? response.statusCode : 499)
+      stop?.()
+    })
 
     try {
       const fields = readFields(request.rawHeaders)
@@ -54,7 +58,7 @@ export function createListener(options: ListenerOptions): RequestListener {
       const admitted = visit.admit(fields)
       const go = (admission: Admission): void => {
         if (!visit.enter(admission, response.closed)) return
-        carry({
+        stop = carry({
           request,
           response,
           fields,

@@ -1,7 +1,7 @@
 import type { Identity } from '../../../shared/claims.ts'
 import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/revocation.ts'
 import type { Store } from '../../ports.ts'
-import { readTaken, takeArguments, takeKeys, takeScript } from '../take-script.ts'
+import { readTaken, takeArgument, takeKeys, takeScript } from '../take-script.ts'
 import type { Command } from './redis.ts'
 import type { Reply } from './resp.ts'
 
@@ -47,7 +47,7 @@ export function createStore({ ask, keyPrefix }: StoreOptions): Store {
       const keys = [...(bearer ? bearerKeys(bearer) : []), ...takeKeys(keyPrefix, takes)]
       const epochs = bearer ? [0, bearer.epoch.user, bearer.epoch.role, bearer.epoch.plan] : []
       const [reply] = await ask([
-        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, ...takeArguments(takes)],
+        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, takeArgument(takes)],
       ])
       const [outcome = 0, ...numbers] = reply as number[]
       if (outcome === -1) return { kind: 'unvouched' }
