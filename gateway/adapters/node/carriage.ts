@@ -6,6 +6,7 @@ import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../reque
 import type { RequestFields } from '../../request-fields.ts'
 import type { OpenStreams } from './open-streams.ts'
 import type { RequestVisit } from './request-visit.ts'
+import { atTurnEnd } from './turn-end.ts'
 import type { Exchange } from './upstream/connection.ts'
 import type { Pool, Underway } from './upstream/pool.ts'
 import type { Framing } from './upstream/response-head.ts'
@@ -83,6 +84,7 @@ class Carriage implements Exchange {
   private isSecondTry = false
   /** Bytes of the answer's body that are still to come; NaN where its head does not say. */
   private leftBytes = 0
+  private isEnding = false
 
   constructor(options: CarriageOptions, { body, exceeded }: RequestBody) {
     const { request, fields, admission } = options
@@ -146,8 +148,7 @@ class Carriage implements Exchange {
     const { response } = this.options
     this.leftBytes -= bytes.byteLength
     if (this.leftBytes === 0) {
-      if (bytes.byteLength <= smallBytes) response.end(bytes.toString('latin1'), 'latin1')
-      else response.end(bytes)
+      this.endAtTurnEnd(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : bytes)
     } else if (!response.write(bytes)) this.waitForClient()
   }
 
@@ -165,8 +166,15 @@ class Carriage implements Exchange {
   }
 
   onEnd(): void {
+    if (!this.isEnding) this.endAtTurnEnd()
+  }
+
+  private endAtTurnEnd(last?: string | Buffer): void {
     const { response } = this.options
-    if (!response.writableEnded) response.end()
+    this.isEnding = true
+    atTurnEnd(() => {
+      if (!response.destroyed) response.end(last, 'latin1')
+    })
   }
 
   onError(error: Error, isUnanswered: boolean): void {
