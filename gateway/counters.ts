@@ -41,6 +41,10 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
   } satisfies Counter & { isLocal: () => boolean }
 }
 
+/** How many permits a window gives of which so many are used; negative where some are given back. */
+export const grantedOf = ({ permits, quota }: Take, used: number): number =>
+  permits < 0 ? Math.max(permits, -used) : Math.min(permits, Math.max(0, quota - used))
+
 /** A permit is given back to the counter that gave it or to none: the other would have one more to give than its limit. */
 const nothingOf = (take: Take): Take => ({ ...take, permits: 0 })
 

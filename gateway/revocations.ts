@@ -34,7 +34,11 @@ export function createRevocations({ now }: { now: Now }) {
   let old = createGeneration()
   let loaded = false
 
-  const find = (scope: Scope, subject: string) => young[scope].get(subject) ?? old[scope].get(subject)
+  /** Most often nothing is revoked, and no subject has to be looked for. */
+  const findIn = (entries: Map<string, Entry>, subject: string) =>
+    entries.size === 0 ? undefined : entries.get(subject)
+
+  const find = (scope: Scope, subject: string) => findIn(young[scope], subject) ?? findIn(old[scope], subject)
 
   /** @returns whether it says more than what was known */
   function add({ scope, subject, until, epoch: raised }: Revocation): boolean {

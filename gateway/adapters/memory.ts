@@ -1,4 +1,5 @@
 import { createBoundedMap } from '../../shared/bounded-map.ts'
+import { grantedOf } from '../counters.ts'
 import type { Counter, Now, Take, Taken } from '../ports.ts'
 
 interface MemoryCounterOptions {
@@ -22,13 +23,13 @@ interface Window {
 export function createMemoryCounter({ shared, now, windowsHeld = 100_000 }: MemoryCounterOptions): Counter {
   const windows = createBoundedMap<string, Window>(windowsHeld)
 
-  function takeOne({ key, windowSeconds, quota, permits }: Take): Taken {
+  function takeOne(take: Take): Taken {
+    const { key, windowSeconds, quota } = take
     const id = `${windowSeconds}:${key}`
     const at = now()
     const known = windows.get(id)
     const window = known && known.endsAt > at ? known : { used: 0, endsAt: at + windowSeconds * 1000 }
-    const granted =
-      permits < 0 ? Math.max(permits, -window.used) : Math.min(permits, Math.max(0, quota - window.used))
+    const granted = grantedOf(take, window.used)
     window.used += granted
     if (window !== known && granted > 0) windows.set(id, window)
     return { granted, used: window.used, quota, resetMs: window.endsAt - at, shared }

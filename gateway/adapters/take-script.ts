@@ -1,8 +1,9 @@
+import { grantedOf } from '../counters.ts'
 import type { Take, Taken } from '../ports.ts'
 
 /**
  * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of quota, permits and milliseconds for each key, which
- * costs both sides less than an argument each; the answer has granted, used and milliseconds left.
+ * costs both sides less than an argument each. The answer has what was used before, from which follows what was granted, and milliseconds left.
  */
 export const takeScript = `
 local answers, wanted = {}, cjson.decode(ARGV[1])
@@ -15,7 +16,7 @@ for i, key in ipairs(KEYS) do
   if granted ~= 0 then
     if used > 0 then redis.call('INCRBY', key, granted) else redis.call('SET', key, granted, 'PX', window) end
   end
-  answers[3 * i - 2], answers[3 * i - 1], answers[3 * i] = granted, used + granted, left
+  answers[2 * i - 1], answers[2 * i] = used, left
 end
 return answers`
 
@@ -28,10 +29,14 @@ export const takeArgument = (takes: readonly Take[]): string =>
 
 /** @param numbers the script's answer */
 export const readTaken = (takes: readonly Take[], numbers: readonly number[]): Taken[] =>
-  takes.map(({ quota }, i) => ({
-    granted: numbers[3 * i] ?? 0,
-    used: numbers[3 * i + 1] ?? 0,
-    quota,
-    resetMs: numbers[3 * i + 2] ?? 0,
-    shared: true,
-  }))
+  takes.map((take, i) => {
+    const used = numbers[2 * i] ?? 0
+    const granted = grantedOf(take, used)
+    return {
+      granted,
+      used: used + granted,
+      quota: take.quota,
+      resetMs: numbers[2 * i + 1] ?? 0,
+      shared: true,
+    }
+  })
