@@ -237,7 +237,7 @@ describe('time', () => {
     const other = await createIssuer()
     const token = await leaked.issuer.sign({ exp: clock.seconds + 10 * 365 * 86_400 })
     const status = async () => (await leaked.call('/closed', { headers: bearer(token) })).status
-    expect(await status()).toBe(200)
+    for (let times = 0; times < 3; times++) expect(await status()).toBe(200)
     published = other.jwks
     clock.advance(60)
     await leaked.call('/ready')

@@ -48,8 +48,10 @@ export function createLockout({
     async evaluate(whose: Whose, password: string, own: OwnCounter | undefined) {
       const claim = await claimTry(sql, { whose, own, maxTries, windowSeconds })
       const storedHash = claim.claimed ? claim.account?.passwordHash : undefined
+      // However many strangers try, owners on devices they signed in on before do not stand in line behind them.
+      const isKnown = claim.claimed && claim.deviceId !== strangers
       try {
-        const passwordMatches = await passwords.matches(password, storedHash)
+        const passwordMatches = await passwords.matches(password, storedHash, isKnown)
         if (passwordMatches) await clearCounter(sql, claim)
         return { claim, passwordMatches }
       } catch (error) {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { deviceCookie } from '../../shared/headers.ts'
+import { setCookieOf } from '../../test/cookies.ts'
 import { roomy } from '../../test/roomy.ts'
 import { createWorld, problem, type World } from '../../test/world.ts'
 
@@ -33,6 +35,20 @@ describe('POST /auth/login in a flood', () => {
       select count(*)::int as unknown from login_attempts where reason = 'unknown_account'`
     expect(await world.sql`select from login_counters`).toHaveLength(unknown)
     expect((await world.post('/auth/login', { email, password })).status).toBe(200)
+  })
+
+  // Whoever floods the logins wants everybody out: those who were in before keep a way of their own.
+  test('200: the owner on a known device, while strangers fill the queue and are shed', async () => {
+    const signedIn = await world.post('/auth/login', { email, password })
+    const device = setCookieOf(signedIn, deviceCookie)?.value
+    const flood = Array.from({ length: 40 }, (_, index) =>
+      world.post('/auth/login', { email: `nobody${index}@example.com`, password }),
+    )
+    const headers = { cookie: `${deviceCookie}=${device}` }
+    for (let logins = 0; logins < 3; logins++)
+      expect((await world.post('/auth/login', { email, password }, { headers })).status).toBe(200)
+    const shed = (await Promise.all(flood)).filter(({ status }) => status === 503)
+    expect(shed.length).toBeGreaterThan(20)
   })
 
   test('200: meanwhile sessions refresh', async () => {

@@ -34,6 +34,42 @@ describe('a queue', () => {
   })
 })
 
+describe('a preferred task', () => {
+  /** The order in which tasks ended that came all at once, each by its letter: `p` is preferred. */
+  async function orderOf(letters: string, queue = 100): Promise<string> {
+    const pool = createWorkerPool({ threads: 1, queue })
+    const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
+    await run('hash', task)
+    let order = ''
+    await Promise.all(
+      [...letters].map(async (letter) => {
+        await run('hash', task, { isPreferred: letter === 'p' }).then(
+          () => (order += letter),
+          () => (order += '-'),
+        )
+      }),
+    )
+    await pool.close()
+    return order
+  }
+
+  test('goes before all others that wait', async () => {
+    expect(await orderOf('ooooopp')).toBe('oppoooo')
+  })
+
+  test('is taken where the others fill their line, and are shed', async () => {
+    expect(await orderOf('oooooop', 3)).toMatch(/^--opooo$/)
+  })
+
+  test('lets one of the others by after four, so that nobody waits for ever', async () => {
+    expect(await orderOf('ooooopppppppppp')).toBe('oppppoppppoppoo')
+  })
+
+  test('is shed, too, where its own line is full', async () => {
+    expect(await orderOf('pppppp', 3)).toMatch(/^--pppp$/)
+  })
+})
+
 describe('Retry-After of a task that is shed', () => {
   test('is longer behind a longer queue', async () => {
     expect(await retryAfter(25)).toBeGreaterThan(await retryAfter(1))

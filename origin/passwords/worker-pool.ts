@@ -1,8 +1,6 @@
 import { Piscina } from 'piscina'
 import { Problem } from '../../shared/errors.ts'
-
-/** How piscina words it; it has no code to tell its errors by. */
-const queueFull = 'Task queue is at limit'
+import { preferred, TwoLines } from './two-lines.ts'
 
 /** A thread keeps the word lists of the strength check; one that was idle this long gives them back. */
 const idleMs = 60_000
@@ -12,7 +10,7 @@ const meanLifeMs = 5000
 
 interface WorkerPoolOptions {
   threads: number
-  /** Tasks that may wait for a thread; beyond that they are refused. */
+  /** Tasks that may wait for a thread, in each of two lines; beyond that they are refused. */
   queue: number
   /**
    * Nor may one wait longer than this, as far as those before it tell: somebody who logs in is gone by then, and the gateway at its 30 s;
@@ -32,7 +30,7 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
  * Threads for what the event loop has no time for: one bcrypt of cost 12 takes most of a second.
  *
  * A flood of logins fills the queue and is shed, instead of being served late and starving everything else. On a machine that is slow, or
- * busy with something else, a queue is too long before it is full.
+ * busy with something else, a queue is too long before it is full. Preferred tasks wait in a line of their own, which the flood is not in.
  */
 export function createWorkerPool({
   threads,
@@ -40,7 +38,15 @@ export function createWorkerPool({
   longestWaitSeconds = 10,
   onTask = () => {},
 }: WorkerPoolOptions) {
-  const pool = new Piscina({ minThreads: 1, maxThreads: threads, maxQueue: queue, idleTimeout: idleMs })
+  const lines = new TwoLines()
+  const pool = new Piscina({
+    minThreads: 1,
+    maxThreads: threads,
+    taskQueue: lines,
+    // Otherwise a task that finds no thread free goes behind all others.
+    stricterFIFO: true,
+    idleTimeout: idleMs,
+  })
   let mean = { taskSeconds: Number.NaN, readAt: Number.NEGATIVE_INFINITY }
 
   /** What tasks took up to now, without their wait; NaN before the first has ended. */
@@ -51,33 +57,40 @@ export function createWorkerPool({
     return mean.taskSeconds
   }
 
-  const drainSeconds = () => secondsToDrain({ waiting: pool.queueSize, threads, taskSeconds: taskSeconds() })
-
-  function overloaded(cause: unknown): Problem {
-    const seconds = drainSeconds()
-    return new Problem('overloaded', { cause, headers: { 'retry-after': String(seconds) } })
+  /** @throws Problem `overloaded` where the line is full, or too slow for what comes now */
+  function refuseLongWait(isPreferred: boolean): void {
+    // What a thread is just being started for waits behind nobody.
+    const starting = lines.size - pool.queueSize
+    const line = isPreferred ? lines.preferred : lines.others
+    const waiting = Math.max(0, (isPreferred ? line : lines).size - starting)
+    const seconds = secondsToDrain({ waiting, threads, taskSeconds: taskSeconds() })
+    const isFull = line.size - starting >= queue
+    if (isFull || (waiting > 0 && seconds > longestWaitSeconds))
+      throw new Problem('overloaded', { headers: { 'retry-after': String(seconds) } })
   }
 
   return {
     /**
      * Binds the pool to a module, each export of which takes one argument.
      *
-     * @returns a function that runs an export by its name; it throws Problem `overloaded` where the queue is full or too slow
+     * @returns a function that runs an export by its name, before all others where it is preferred; it throws Problem `overloaded` where its line is
+     * full or too slow
      */
     from<Module extends Functions>(module: URL) {
       return async function run<Name extends keyof Module & string>(
         name: Name,
         task: Parameters<Module[Name]>[0],
+        { isPreferred = false } = {},
       ): Promise<ReturnType<Module[Name]>> {
         const startedAt = performance.now()
-        let shed = pool.queueSize > 0 && drainSeconds() > longestWaitSeconds
+        let shed = true
         try {
-          if (shed) throw overloaded('the queue takes too long')
-          return await pool.run(task, { filename: module.href, name })
-        } catch (cause) {
-          if (!(cause instanceof Error && cause.message === queueFull)) throw cause
-          shed = true
-          throw overloaded(cause)
+          refuseLongWait(isPreferred)
+          shed = false
+          return await pool.run(isPreferred ? { ...task, ...preferred } : task, {
+            filename: module.href,
+            name,
+          })
         } finally {
           onTask({ task: name, seconds: (performance.now() - startedAt) / 1000, shed })
         }

@@ -1,0 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { atTurnEnd } from './turn-end.ts'
+
+test('runs all of one turn together and in their order, and what they ask for in the next', async () => {
+  const ran: string[] = []
+  atTurnEnd(() => {
+    ran.push('first')
+    atTurnEnd(() => ran.push('of the next turn'))
+  })
+  atTurnEnd(() => ran.push('second'))
+  expect(ran).toEqual([])
+  await nextTurn()
+  expect(ran).toEqual(['first', 'second'])
+  await nextTurn()
+  expect(ran).toEqual(['first', 'second', 'of the next turn'])
+})
