@@ -33,13 +33,16 @@ export interface VerifiedToken {
 interface Remembered extends VerifiedToken {
   /** Seconds since 1970. */
   believedUntil: number
+  /** Seconds since 1970; not kept up for the busiest. */
+  seenAt: number
 }
 
 /** Tokens remembered per generation, two of which are held. */
 const remembered = 100_000
 
-/** Those that come most are found by themselves, which spares the digest and costs their length in memory: so many per generation. */
+/** Those that come again within a second are found by themselves, which spares the digest and costs their length in memory: so many per generation. */
 const busiest = 2_000
+const busySeconds = 1
 
 /** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
 export function createTokenVerifier(options: TokenVerifierOptions) {
@@ -62,6 +65,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
       identity: shareLists(identity),
       expiresAt: exp,
       believedUntil: Math.min(exp + clockLeewaySeconds, now() / 1000 + recheckSeconds),
+      seenAt: now() / 1000,
       assertions: new Map(),
     }
   }
@@ -86,7 +90,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     if (atHand && atHand.believedUntil > at) return atHand
     const seen = verified.get(digest(token))
     if (!seen || seen.believedUntil <= at) return undefined
-    busy.set(token, seen)
+    if (at - seen.seenAt < busySeconds) busy.set(token, seen)
+    seen.seenAt = at
     return seen
   }
 
