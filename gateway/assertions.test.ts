@@ -17,7 +17,7 @@ const openAs = (audience: string) => createAssertionOpener({ keys: [publicJwk], 
 const caller = () => ({
   identity: identitySchema.parse(issuer.claims()),
   expiresAt: clock.seconds + 900,
-  assertions: new Map(),
+  assertion: undefined,
 })
 
 describe('createAssertions', () => {

@@ -1,14 +1,29 @@
 import { andThen, type Eventually } from '../shared/async.ts'
-import type { Identity } from '../shared/claims.ts'
 import { assertionLifeSeconds, sealAssertion } from '../shared/identity.ts'
 import type { Signer } from '../shared/keys.ts'
 import type { Now } from './ports.ts'
 import type { VerifiedToken } from './tokens.ts'
 
 export interface SealedAssertion {
+  /** The upstream that it is for. */
+  audience: string
   sealed: Eventually<string>
   /** Seconds since 1970. */
   renewAt: number
+  /** That of another upstream: most tokens go to one or two, and a map for each token would take more memory than its claims. */
+  next: SealedAssertion | undefined
+}
+
+/** Where the assertions of one caller are kept. */
+interface Holder {
+  assertion: SealedAssertion | undefined
+}
+
+function assertionIn(holder: Holder, audience: string): SealedAssertion {
+  for (let made = holder.assertion; made; made = made.next) if (made.audience === audience) return made
+  const unmade = { audience, sealed: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
+  holder.assertion = unmade
+  return unmade
 }
 
 interface AssertionsOptions {
@@ -21,28 +36,23 @@ const renewSeconds = 20
 
 /** Makes the assertion an upstream believes: once per token, upstream and life, not per request. */
 export function createAssertions({ signer, now }: AssertionsOptions) {
-  /** Of those whom nobody asked who they are, by audience. */
-  const anonymous = new Map<string, SealedAssertion>()
-
-  function seal(user: Identity | null, audience: string, nowSeconds: number): SealedAssertion {
-    const expiresAtSeconds = nowSeconds + assertionLifeSeconds
-    const sealed = sealAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
-    return { sealed, renewAt: expiresAtSeconds - renewSeconds }
-  }
+  /** Of those whom nobody asked who they are. */
+  const anonymous: Holder = { assertion: undefined }
 
   /** @param caller null where nobody had to sign in */
   return function assertionFor(
-    caller: Pick<VerifiedToken, 'identity' | 'assertions'> | null,
+    caller: Pick<VerifiedToken, 'identity' | 'assertion'> | null,
     audience: string,
   ): Eventually<string> {
     const nowSeconds = Math.floor(now() / 1000)
-    const made = caller?.assertions ?? anonymous
-    const known = made.get(audience)
-    if (known && known.renewAt > nowSeconds) return known.sealed
-    const fresh = seal(caller?.identity ?? null, audience, nowSeconds)
-    made.set(audience, fresh)
-    return andThen(fresh.sealed, (sealed) => {
-      fresh.sealed = sealed
+    const made = assertionIn(caller ?? anonymous, audience)
+    if (made.renewAt > nowSeconds) return made.sealed
+    const expiresAtSeconds = nowSeconds + assertionLifeSeconds
+    const user = caller?.identity ?? null
+    made.sealed = sealAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
+    made.renewAt = expiresAtSeconds - renewSeconds
+    return andThen(made.sealed, (sealed) => {
+      made.sealed = sealed
       return sealed
     })
   }

@@ -26,8 +26,8 @@ export interface VerifiedToken {
   identity: Identity
   /** Seconds since 1970. */
   expiresAt: number
-  /** What upstreams were told of it, by upstream: kept here to be forgotten together. */
-  assertions: Map<string, SealedAssertion>
+  /** What upstreams were told of it: kept here to be forgotten together. */
+  assertion: SealedAssertion | undefined
 }
 
 interface Remembered extends VerifiedToken {
@@ -66,7 +66,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
       expiresAt: exp,
       believedUntil: Math.min(exp + clockLeewaySeconds, now() / 1000 + recheckSeconds),
       seenAt: now() / 1000,
-      assertions: new Map(),
+      assertion: undefined,
     }
   }
 

@@ -35,11 +35,7 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
      * @param storedHash undefined where there is none to match: takes the same time and is false
      * @param isPreferred whether it goes before what strangers try
      */
-    async matches(
-      password: string,
-      storedHash: string | undefined,
-      isPreferred = false,
-    ): Promise<boolean> {
+    async matches(password: string, storedHash: string | undefined, isPreferred = false): Promise<boolean> {
       const task = { digest: digest(password), stored: storedHash ?? nobodysHash }
       const same = await run('compare', task, { isPreferred })
       return same && storedHash !== undefined
