@@ -4,7 +4,7 @@ import type { HealthCheck } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { createBreaker } from './breaker.ts'
 import { ofShared, shareOf } from './counters.ts'
-import { giveBackMs, type Permit, type Permits, type Wanted } from './permits.ts'
+import { giveBackMs, type Permit, type Permits, takeOf, type Wanted } from './permits.ts'
 import type { Counter, Now, Outlive, Store, StoreAnswer, Take, Taken } from './ports.ts'
 
 interface AskedPermitsOptions {
@@ -74,7 +74,7 @@ export function createAskedPermits(options: AskedPermitsOptions) {
   return {
     async takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Promise<Permit[]> {
       const taken = await take(
-        wanted.map((one) => ({ ...one, permits: 1 })),
+        wanted.map((one) => takeOf(one, 1)),
         bearer,
       )
       return taken.map(({ granted, used, quota, resetMs, shared }) => ({
@@ -89,7 +89,7 @@ export function createAskedPermits(options: AskedPermitsOptions) {
 
     giveBack(wanted: Wanted, { resetAt, shared }: Permit): void {
       if (resetAt - now() < giveBackMs) return
-      outlive(take([{ ...wanted, permits: -1, shared }], undefined))
+      outlive(take([takeOf(wanted, -1, shared)], undefined))
     },
 
     /** Where revocations were learned from last. */

@@ -81,7 +81,11 @@ const leasesHeld = 50_000
 /** What a permit may need on its way back: more than a counter is waited for. */
 export const giveBackMs = 100
 
-const takeOf = ({ key, quota, windowSeconds, outage }: Wanted, permits: number, shared?: boolean): Take => ({
+export const takeOf = (
+  { key, quota, windowSeconds, outage }: Wanted,
+  permits: number,
+  shared?: boolean,
+): Take => ({
   key,
   quota,
   windowSeconds,

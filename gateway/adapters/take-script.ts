@@ -27,10 +27,16 @@ export const takeKeys = (keyPrefix: string, takes: readonly Take[]): string[] =>
 export const takeArgument = (takes: readonly Take[]): string =>
   `[${takes.map(({ quota, permits, windowSeconds }) => `${quota},${permits},${windowSeconds * 1000}`).join()}]`
 
-/** @param numbers the script's answer */
-export const readTaken = (takes: readonly Take[], numbers: readonly number[]): Taken[] =>
-  takes.map((take, i) => {
-    const used = numbers[2 * i] ?? 0
+/**
+ * What was granted follows from what was used by the rule of the script, which is that of `grantedOf`.
+ *
+ * @param numbers the script's answer
+ * @throws Error where it is not one
+ */
+export function readTaken(takes: readonly Take[], numbers: readonly number[]): Taken[] {
+  if (numbers.length !== 2 * takes.length) throw new Error('the answer of the counter has another length')
+  return takes.map((take, i) => {
+    const used = numbers[2 * i] as number
     const granted = grantedOf(take, used)
     return {
       granted,
@@ -40,3 +46,4 @@ export const readTaken = (takes: readonly Take[], numbers: readonly number[]): T
       shared: true,
     }
   })
+}

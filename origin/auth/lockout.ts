@@ -48,7 +48,7 @@ export function createLockout({
     async evaluate(whose: Whose, password: string, own: OwnCounter | undefined) {
       const claim = await claimTry(sql, { whose, own, maxTries, windowSeconds })
       const storedHash = claim.claimed ? claim.account?.passwordHash : undefined
-      // However many strangers try, owners on devices they signed in on before do not stand in line behind them.
+      // However many strangers try, who has a counter of their own, as owners on known devices do, does not stand in line behind them.
       const isKnown = claim.claimed && claim.deviceId !== strangers
       try {
         const passwordMatches = await passwords.matches(password, storedHash, isKnown)

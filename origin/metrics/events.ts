@@ -64,7 +64,7 @@ export function createEventMetrics(registry: Registry) {
   )
   const passwordsShed = counter(
     'password_tasks_shed_total',
-    'Password tasks refused because the queue was full.',
+    'Password tasks refused because their line was full or too slow.',
   )
   const queries = counter(
     'database_queries_total',

@@ -82,8 +82,16 @@ export function createStateMetrics(options: StateOptions): void {
   gauge('database_waiting', 'Queries and transactions that wait for a connection.', () => poolLoad().waiting)
   gauge('database_up', '1 where the database answered within 2 s.', async () => ((await shared()) ? 1 : 0))
 
-  gauge('password_queue_length', 'Password tasks that wait for a thread.', () => passwordQueue().length)
-  gauge('password_queue_limit', 'Password tasks that may wait; more are shed.', () => passwordQueue().limit)
+  gauge(
+    'password_queue_length',
+    'Password tasks that wait for a thread, in both lines.',
+    () => passwordQueue().length,
+  )
+  gauge(
+    'password_queue_limit',
+    'Password tasks that may wait in each of two lines; more are shed.',
+    () => passwordQueue().limit,
+  )
 
   fromShared(
     'locked_accounts',

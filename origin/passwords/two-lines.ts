@@ -2,11 +2,11 @@ import { FixedQueue, queueOptionsSymbol, type TaskQueue } from 'piscina'
 
 type Task = Parameters<TaskQueue['push']>[0]
 
-/** Of a task that waits in the line that goes first. */
-export const preferred = { [queueOptionsSymbol]: { isPreferred: true } } as const
+/** Laid over a task that is to wait in the line that goes first. */
+export const asPreferred = { [queueOptionsSymbol]: { isPreferred: true } } as const
 
-/** So many preferred tasks in a row, and then one of the others: nobody waits for ever. */
-const inARow = 4
+/** So many preferred tasks in a row, and then one of the others: nobody waits for ever, even where somebody fills the line that goes first. */
+export const inARow = 4
 
 /** Two lines in front of the same threads, one of which goes first. */
 export class TwoLines implements TaskQueue {
@@ -41,6 +41,6 @@ export class TwoLines implements TaskQueue {
   }
 
   private lineOf(task: Task): FixedQueue {
-    return task[queueOptionsSymbol] === preferred[queueOptionsSymbol] ? this.preferred : this.others
+    return task[queueOptionsSymbol] === null ? this.others : this.preferred
   }
 }

@@ -53,7 +53,7 @@ describe('a preferred task', () => {
     return order
   }
 
-  test('goes before all others that wait', async () => {
+  test('goes ahead of others that wait', async () => {
     expect(await orderOf('ooooopp')).toBe('oppoooo')
   })
 

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina'
 import { Problem } from '../../shared/errors.ts'
-import { preferred, TwoLines } from './two-lines.ts'
+import { asPreferred, inARow, TwoLines } from './two-lines.ts'
 
 /** A thread keeps the word lists of the strength check; one that was idle this long gives them back. */
 const idleMs = 60_000
@@ -62,7 +62,8 @@ export function createWorkerPool({
     // What a thread is just being started for waits behind nobody.
     const starting = lines.size - pool.queueSize
     const line = isPreferred ? lines.preferred : lines.others
-    const waiting = Math.max(0, (isPreferred ? line : lines).size - starting)
+    const letBy = Math.min(lines.others.size, Math.floor(line.size / inARow))
+    const waiting = Math.max(0, (isPreferred ? line.size + letBy : lines.size) - starting)
     const seconds = secondsToDrain({ waiting, threads, taskSeconds: taskSeconds() })
     const isFull = line.size - starting >= queue
     if (isFull || (waiting > 0 && seconds > longestWaitSeconds))
@@ -73,21 +74,24 @@ export function createWorkerPool({
     /**
      * Binds the pool to a module, each export of which takes one argument.
      *
-     * @returns a function that runs an export by its name, before all others where it is preferred; it throws Problem `overloaded` where its line is
+     * @returns a function that runs an export by its name, ahead of the others where it is preferred; it throws Problem `overloaded` where its line is
      * full or too slow
      */
     from<Module extends Functions>(module: URL) {
       return async function run<Name extends keyof Module & string>(
         name: Name,
         task: Parameters<Module[Name]>[0],
-        { isPreferred = false } = {},
+        // What is laid over a task to prefer it needs an object to lie over.
+        {
+          isPreferred = false,
+        }: { isPreferred?: Parameters<Module[Name]>[0] extends object ? boolean : false } = {},
       ): Promise<ReturnType<Module[Name]>> {
         const startedAt = performance.now()
         let shed = true
         try {
           refuseLongWait(isPreferred)
           shed = false
-          return await pool.run(isPreferred ? { ...task, ...preferred } : task, {
+          return await pool.run(isPreferred ? { ...task, ...asPreferred } : task, {
             filename: module.href,
             name,
           })

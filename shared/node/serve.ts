@@ -86,8 +86,17 @@ export function createHttpServer({
 }: ServerOptions): Server {
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
-  /** The last answer on a socket: into one under way nothing else may be written. */
+  /** The last answer under way on a socket: into one that has begun nothing else may be written. */
   const answering = new WeakMap<Socket, ServerResponse>()
+  /** Answers to requests that came while another was under way on their socket. */
+  const pipelined = new WeakSet<ServerResponse>()
+
+  /** A socket that idles keeps nothing of its last request. */
+  function forget(this: ServerResponse): void {
+    const { socket } = this.req
+    if (answering.get(socket) === this) answering.delete(socket)
+  }
+
   const server = createServer({
     keepAliveTimeout: keepAliveSeconds * 1000,
     headersTimeout: deadlines.headers * 1000,
@@ -130,7 +139,9 @@ export function createHttpServer({
   }
 
   server.on('request', (request, response) => {
+    if (answering.has(request.socket)) pipelined.add(response)
     answering.set(request.socket, response)
+    response.once('close', forget)
     // Who waits for an answer to what was not read learns that there will be none.
     if (unheeded.has(request)) response.setHeader('connection', 'close')
     listener(request, response)
@@ -141,7 +152,7 @@ export function createHttpServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = answering.get(socket)
     // The rest of its request may be what cannot be read; what came before it was answered, or will not be.
-    const isFree = !response || response.closed || !(response.headersSent || response.req.complete)
+    const isFree = !response || !(response.headersSent || response.req.complete || pipelined.has(response))
     if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
     else if (isFree) socket.end(rawProblem(new Problem(parserCodes[error.code ?? ''] ?? 'bad_request')))
     else if (response.writableEnded) socket.destroySoon()

@@ -6,7 +6,7 @@ import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../reque
 import type { RequestFields } from '../../request-fields.ts'
 import type { OpenStreams } from './open-streams.ts'
 import type { RequestVisit } from './request-visit.ts'
-import { atTurnEnd } from './turn-end.ts'
+import type { AtTurnEnd } from './turn-end.ts'
 import type { Exchange } from './upstream/connection.ts'
 import type { Pool, Underway } from './upstream/pool.ts'
 import type { Framing } from './upstream/response-head.ts'
@@ -19,6 +19,8 @@ export interface CarriageOptions {
   pool: Pool
   visit: Pick<RequestVisit, 'commonFields'>
   streams: OpenStreams
+  /** Answers end here together. */
+  atTurnEnd: AtTurnEnd
   /** How long a client may take nothing of an answer that waits for it: whoever reads so slowly holds a connection upstream, too. */
   unreadMs: number
   /** Told of the answer: the seconds from the request upstream to the head of it. */
@@ -49,7 +51,10 @@ export function carry(options: CarriageOptions): () => void {
     carriage = new Carriage(options, body)
     carriage.start()
   }
-  const stop = () => carriage?.stop()
+  const stop = () => {
+    carriage?.stop()
+    carriage = undefined
+  }
   if (!hasBody) {
     start(noBody)
     return stop
@@ -170,7 +175,7 @@ class Carriage implements Exchange {
   }
 
   private endAtTurnEnd(last?: string | Buffer): void {
-    const { response } = this.options
+    const { response, atTurnEnd } = this.options
     this.isEnding = true
     atTurnEnd(() => {
       if (!response.destroyed) response.end(last, 'latin1')

@@ -98,6 +98,15 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
     expect(received).toEqual([])
   })
 
+  // Whoever sent the first would take the refusal of the second for its answer.
+  test('a chunk that cannot be read, behind a request under way: the connection ends, and no refusal stands in the first answer’s place', async () => {
+    const answer = await exchange(
+      pair.port,
+      `GET /open HTTP/1.1\r\n${host}\r\n\r\nPOST /open HTTP/1.1\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n`,
+    )
+    expect(answer).toBe('')
+  })
+
   test('what follows a body that was cut by its length is the next request, and no part of the first', async () => {
     const answers = await send(
       'POST /open HTTP/1.1',

@@ -7,6 +7,7 @@ import { mostFields, readFields } from '../../request-fields.ts'
 import { carry } from './carriage.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { pathOf, RequestVisit, type VisitOptions } from './request-visit.ts'
+import { createTurnEnd } from './turn-end.ts'
 import type { Upstreams } from './upstreams.ts'
 
 interface ListenerOptions extends VisitOptions {
@@ -26,6 +27,7 @@ interface ListenerOptions extends VisitOptions {
  */
 export function createListener(options: ListenerOptions): RequestListener {
   const { upstreams, ownPaths, answerItself, streams, unreadMs = 60_000, metrics } = options
+  const atTurnEnd = createTurnEnd()
 
   return function listener(request: IncomingMessage, response: ServerResponse): void {
     const path = pathOf(request.url ?? '/')
@@ -66,6 +68,7 @@ export function createListener(options: ListenerOptions): RequestListener {
           pool: upstreams.poolOf(admission.origin),
           visit,
           streams,
+          atTurnEnd,
           unreadMs,
           onAnswered: metrics.upstreamAnswered,
           refuse,

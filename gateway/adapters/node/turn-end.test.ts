@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { atTurnEnd } from './turn-end.ts'
+import { createTurnEnd } from './turn-end.ts'
 
 test('runs all of one turn together and in their order, and what they ask for in the next', async () => {
+  const atTurnEnd = createTurnEnd()
   const ran: string[] = []
   atTurnEnd(() => {
     ran.push('first')

@@ -1,15 +1,19 @@
-let waiting: (() => void)[] = []
-
-function runAll(): void {
-  const all = waiting
-  waiting = []
-  for (const run of all) run()
-}
+export type AtTurnEnd = (run: () => void) => void
 
 /**
- * Runs something when all that this turn of the event loop brought has been read. What is written to many sockets in a row wakes whoever reads
- * them once; what is written now and then, each time.
+ * Gathers what is to run when all that a turn of the event loop brought has been read. What is written to many sockets in a row wakes whoever
+ * reads them once; what is written now and then, each time.
  */
-export function atTurnEnd(run: () => void): void {
-  if (waiting.push(run) === 1) setImmediate(runAll)
+export function createTurnEnd(): AtTurnEnd {
+  let waiting: (() => void)[] = []
+
+  function runAll(): void {
+    const all = waiting
+    waiting = []
+    for (const run of all) run()
+  }
+
+  return function atTurnEnd(run) {
+    if (waiting.push(run) === 1) setImmediate(runAll)
+  }
 }
