@@ -350,7 +350,10 @@ describe('the admin page', { timeout: 90_000 }, () => {
   test('shows which requests a limit refused, once the gateway has told', async () => {
     const page = await world.openPage('/admin')
     await signIn(page)
-    for (let i = 0; i <= addressLimit; i++) await fetch(`${world.url}/v1/plans`)
+    // Where Redis is slow for a moment, some are counted apart from it, and more than the limit pass.
+    let sent = 0
+    for (let status = 0; status !== 429 && sent < 5 * addressLimit; sent++)
+      status = (await fetch(`${world.url}/v1/plans`)).status
     await expect
       .poll(
         async () => {

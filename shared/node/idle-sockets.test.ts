@@ -1,0 +1,40 @@
+import { once } from 'node:events'
+import { Agent, get, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { createHttpServer } from './serve.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+// A head is up to 16 kB and a body may be gathered: thousands of sockets that idle would keep as many of them.
+test('a socket that idles keeps nothing of its last request', async () => {
+  const answers: WeakRef<ServerResponse>[] = []
+  const server = createHttpServer({
+    keepAliveSeconds: 60,
+    listener(_request, response) {
+      answers.push(new WeakRef(response))
+      response.end('ok')
+    },
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const agent = new Agent({ keepAlive: true })
+  try {
+    for (let requests = 0; requests < 2; requests++) {
+      const { port } = server.address() as AddressInfo
+      const [answer] = await once(get({ port, agent }), 'response')
+      answer.resume()
+      await once(answer, 'end')
+    }
+    await sleep(100)
+    collectGarbage()
+    expect(Object.values(agent.freeSockets).flat()).toHaveLength(1)
+    expect(answers.map((answer) => answer.deref())).toEqual([undefined, undefined])
+  } finally {
+    agent.destroy()
+    server.close()
+  }
+})
