@@ -180,20 +180,12 @@ export function createPermits(options: PermitsOptions): Permits {
   ): void {
     if (leasing) leasing.isAsked = false
     const resetAt = askedAt + resetMs
+    const taken = { quota, resetAt, shared, leased: false }
     const lease = shared && mayLease(wanted) ? renewLease(wanted, { used, resetAt }) : undefined
     for (const [order, { of, index }] of places.entries()) {
-      const isGranted = order < granted
-      of.permits[index] =
-        !isGranted && lease && lease.permits > 0
-          ? useLease(lease, wanted)
-          : {
-              granted: isGranted,
-              quota,
-              used: isGranted ? used - granted + order + 1 : used,
-              resetAt,
-              shared,
-              leased: false,
-            }
+      if (order < granted) of.permits[index] = { ...taken, granted: true, used: used - granted + order + 1 }
+      else if (lease && lease.permits > 0) of.permits[index] = useLease(lease, wanted)
+      else of.permits[index] = { ...taken, granted: false, used }
       if (--of.missing === 0) of.resolve(of.permits)
     }
     if (lease) lease.permits += Math.max(0, granted - places.length)

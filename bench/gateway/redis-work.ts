@@ -1,18 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
-import { Redis } from 'ioredis'
-
-/** Reads of Redis from its clients since its start: commands that came together are one, so these are the round trips. */
-export async function readsOf(url: string): Promise<number> {
-  const redis = new Redis(url)
-  try {
-    const info = await redis.info('stats')
-    return Number(/^total_reads_processed:(\d+)/m.exec(info)?.[1])
-  } finally {
-    redis.disconnect()
-  }
-}
 
 /** A line of MONITOR for a command that a script called: the client is "lua" instead of an address. */
 const fromScript = /^\+[\d.]+ \[\d+ lua\]/

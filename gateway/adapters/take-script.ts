@@ -42,7 +42,7 @@ export function readTaken(takes: readonly Take[], numbers: readonly number[]): T
       granted,
       used: used + granted,
       quota: take.quota,
-      resetMs: numbers[2 * i + 1] ?? 0,
+      resetMs: numbers[2 * i + 1] as number,
       shared: true,
     }
   })

@@ -13,6 +13,16 @@ async function piece(answer: IncomingMessage): Promise<string> {
   return chunk.toString()
 }
 
+/** A request whose body is still to come. */
+const beginUpload = (id: string) =>
+  request({
+    port: inject('gatewayPort'),
+    host: '127.0.0.1',
+    method: 'POST',
+    path: `/try/echo/${id}`,
+    headers: { 'x-forwarded-for': newAddress() },
+  })
+
 test('an answer streams: its beginning is here before the upstream has gone on', async () => {
   const id = newId()
   const answer = await open(`/try/stream/${id}`)
@@ -33,13 +43,7 @@ test('server-sent events are not held back', async () => {
 
 test('a request streams: the upstream has its beginning before the client has gone on', async () => {
   const id = newId()
-  const sent = request({
-    port: inject('gatewayPort'),
-    host: '127.0.0.1',
-    method: 'POST',
-    path: `/try/echo/${id}`,
-    headers: { 'x-forwarded-for': newAddress() },
-  })
+  const sent = beginUpload(id)
   sent.write('first ')
   await expect.poll(async () => (await seen(id))?.receivedBytes).toBe(6)
   sent.end('second')
@@ -90,13 +94,7 @@ test('a client that leaves before the answer: the upstream is let go', async () 
 
 test('a client that leaves in the middle of its request: the upstream never has it whole, and is let go', async () => {
   const id = newId()
-  const sent = request({
-    port: inject('gatewayPort'),
-    host: '127.0.0.1',
-    method: 'POST',
-    path: `/try/echo/${id}`,
-    headers: { 'x-forwarded-for': newAddress() },
-  })
+  const sent = beginUpload(id)
   sent.on('error', () => {})
   sent.write('a part')
   await expect.poll(async () => (await seen(id))?.receivedBytes).toBe(6)
