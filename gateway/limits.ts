@@ -2,7 +2,7 @@ import { andThen, type Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
-import type { Permit, Permits, Wanted } from './permits.ts'
+import { keyOf, type Permit, type Permits, type Wanted } from './permits.ts'
 import type { Now, Take } from './ports.ts'
 
 /** The classes of limit, and what holds for each while the shared counter is away. */
@@ -21,16 +21,24 @@ export const limitClasses = Object.keys(outages) as [LimitClass, ...LimitClass[]
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
 export interface Limit extends Wanted {
   name: LimitClass
-  /** A user's id, or an address. */
-  caller: string
   /** Whether a request that succeeds gives back what it took, so that failures alone count. */
   failuresOnly: boolean
 }
 
-export const createLimit = (limit: Omit<Limit, 'key' | 'outage'>): Limit => {
-  const { name, caller, quota, windowSeconds, failuresOnly } = limit
-  return { name, caller, quota, windowSeconds, failuresOnly, key: `${name}:${caller}`, outage: outages[name] }
-}
+export const createLimit = ({
+  name,
+  caller,
+  quota,
+  windowSeconds,
+  failuresOnly,
+}: Omit<Limit, 'outage'>): Limit => ({
+  name,
+  caller,
+  quota,
+  windowSeconds,
+  failuresOnly,
+  outage: outages[name],
+})
 
 /** The refusal of a request that is over its limits, for the log of them. */
 export class RateLimited extends Problem {
@@ -78,7 +86,7 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
     if (refused.size === 0) return
-    const known = refused.get(limit.key)
+    const known = refused.get(keyOf(limit))
     // A higher quota than the one that was used up: the plan has changed since.
     if (!known || known.untilMs <= now() || known.quota < limit.quota) return
     const resetMs = known.resetAt - now()
@@ -113,13 +121,13 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
       const permit = given[index] as Permit
       if (!limit.failuresOnly || !permit.granted) continue
       permits.giveBack(limit, permit)
-      refused.delete(limit.key)
+      refused.delete(keyOf(limit))
     }
   }
 
   function remember(limit: Limit, resetAt: number): void {
     const untilMs = limit.failuresOnly ? Math.min(now() + failuresOnlyRefusedMs, resetAt) : resetAt
-    refused.set(limit.key, { untilMs, resetAt, quota: limit.quota })
+    refused.set(keyOf(limit), { untilMs, resetAt, quota: limit.quota })
   }
 
   return {

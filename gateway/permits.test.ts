@@ -23,7 +23,8 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
   const counter = createMemoryCounter({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; permit: Permit }[] = []
   let asked = 0
-  const wanted = (key: string) => ({ key, windowSeconds, quota, outage: 'share' }) as const
+  const wanted = (caller: string) =>
+    ({ name: 'user', caller, windowSeconds, quota, outage: 'share' }) as const
 
   const links = Array.from({ length: gateways }, (_, gateway) => {
     const sent: { takes: readonly Take[]; answer: (taken: Taken[]) => void }[] = []
@@ -288,7 +289,8 @@ test('two quotas of one key in one turn: each is held against its own', async ()
     largestLease: 0,
     replicas: 1,
   })
-  const wanted = (quota: number) => ({ key: 'user', windowSeconds, quota, outage: 'share' }) as const
+  const wanted = (quota: number) =>
+    ({ name: 'user', caller: 'ada', windowSeconds, quota, outage: 'share' }) as const
   const taken = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
   expect(taken.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
 })

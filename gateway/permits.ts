@@ -22,8 +22,11 @@ export type Permit = Pick<Taken, 'used' | 'quota' | 'shared'> & {
   leased: boolean
 }
 
-/** What one request wants: one permit. */
-export type Wanted = Omit<Take, 'permits' | 'shared'>
+/** What one request wants: one permit. The name and the caller make its key. */
+export interface Wanted extends Omit<Take, 'key' | 'permits' | 'shared'> {
+  name: string
+  caller: string
+}
 
 /** Where requests have their permits from. */
 export interface Permits {
@@ -81,21 +84,22 @@ const leasesHeld = 50_000
 /** What a permit may need on its way back: more than a counter is waited for. */
 export const giveBackMs = 100
 
-export const takeOf = (
-  { key, quota, windowSeconds, outage }: Wanted,
-  permits: number,
-  shared?: boolean,
-): Take => ({
-  key,
-  quota,
-  windowSeconds,
-  outage,
+export const keyOf = ({ name, caller }: Pick<Wanted, 'name' | 'caller'>): string => `${name}:${caller}`
+
+export const takeOf = (wanted: Wanted, permits: number, shared?: boolean): Take => ({
+  key: keyOf(wanted),
+  quota: wanted.quota,
+  windowSeconds: wanted.windowSeconds,
+  outage: wanted.outage,
   permits,
   ...(shared !== undefined && { shared }),
 })
 
 const isSame = (one: Wanted, other: Wanted) =>
-  one.key === other.key && one.quota === other.quota && one.windowSeconds === other.windowSeconds
+  one.caller === other.caller &&
+  one.name === other.name &&
+  one.quota === other.quota &&
+  one.windowSeconds === other.windowSeconds
 
 /** Keys a call: what comes after goes with the next. */
 const largestCall = 500
@@ -115,7 +119,7 @@ export function createPermits(options: PermitsOptions): Permits {
   let givenBack: Take[] = []
 
   /** With the quota: who has changed plans in this moment is held against the new one. */
-  const leaseId = ({ key, windowSeconds, quota }: Wanted) => `${windowSeconds}:${quota}:${key}`
+  const leaseId = (wanted: Wanted) => `${wanted.windowSeconds}:${wanted.quota}:${keyOf(wanted)}`
 
   const mayLease = ({ outage }: Wanted) => largestLease > 0 && outage === 'share'
 
@@ -201,9 +205,9 @@ export function createPermits(options: PermitsOptions): Permits {
     return fresh
   }
 
-  /** With those who want the same; who comes with another quota of the same key waits apart. */
+  /** With those who want the same; who wants something else for the same caller waits apart. */
   function enqueue(wanted: Wanted, place: Place): void {
-    for (let id = wanted.key; ; id += ' ') {
+    for (let id = wanted.caller; ; id += ' ') {
       const queue = queues.get(id)
       if (!queue) {
         queues.set(id, { wanted, places: [place] })

@@ -40,9 +40,12 @@ interface Remembered extends VerifiedToken {
 /** Tokens remembered per generation, two of which are held. */
 const remembered = 100_000
 
-/** Those that come again within a second are found by themselves, which spares the digest and costs their length in memory: so many per generation. */
+/** Those that come again within a second are found without a digest, which costs their length in memory: so many per generation. */
 const busiest = 2_000
 const busySeconds = 1
+
+/** Of a token's signature: enough to find one among the busiest, which is then compared. A map would copy and keep each longer text that it is asked for. */
+const endLength = 12
 
 /** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
 export function createTokenVerifier(options: TokenVerifierOptions) {
@@ -56,7 +59,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     onLookup = () => {},
   } = options
   const verified = createBoundedMap<string, Remembered>(remembered)
-  const busy = createBoundedMap<string, Remembered>(busiest)
+  const busy = createBoundedMap<string, { token: string; remembered: Remembered }>(busiest)
   const shareLists = createSharedLists()
 
   function toRemembered(payload: unknown): Remembered {
@@ -86,11 +89,12 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
   function find(token: string): Remembered | undefined {
     const at = now() / 1000
-    const atHand = busy.get(token)
-    if (atHand && atHand.believedUntil > at) return atHand
+    const end = token.slice(-endLength)
+    const atHand = busy.get(end)
+    if (atHand?.token === token && atHand.remembered.believedUntil > at) return atHand.remembered
     const seen = verified.get(digest(token))
     if (!seen || seen.believedUntil <= at) return undefined
-    if (at - seen.seenAt < busySeconds) busy.set(token, seen)
+    if (at - seen.seenAt < busySeconds) busy.set(end, { token, remembered: seen })
     seen.seenAt = at
     return seen
   }

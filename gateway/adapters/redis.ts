@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Counter } from '../ports.ts'
 import { readTaken, takeArgument, takeKeys, takeScript } from './take-script.ts'
 
-type Scripted = Redis & { takePermits(keyCount: number, ...args: (string | number)[]): Promise<number[]> }
+type Scripted = Redis & { takePermits(keyCount: number, ...args: (string | number)[]): Promise<string> }
 
 /** Fixed windows in Redis, all that is wanted at once in one script call. A window ends with its key. */
 export function createRedisCounter(redis: Redis, keyPrefix: string): Counter {

@@ -3,7 +3,8 @@ import type { Take, Taken } from '../ports.ts'
 
 /**
  * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of quota, permits and milliseconds for each key, which
- * costs both sides less than an argument each. The answer has what was used before, from which follows what was granted, and milliseconds left.
+ * costs both sides less than an argument each. The answer is one line of numbers, for the same reason: what was used before, from which follows what was
+ * granted, and milliseconds left.
  */
 export const takeScript = `
 local answers, wanted = {}, cjson.decode(ARGV[1])
@@ -18,7 +19,7 @@ for i, key in ipairs(KEYS) do
   end
   answers[2 * i - 1], answers[2 * i] = used, left
 end
-return answers`
+return table.concat(answers, ' ')`
 
 /** One key a window of a limit, which ends with it. */
 export const takeKeys = (keyPrefix: string, takes: readonly Take[]): string[] =>
@@ -30,11 +31,13 @@ export const takeArgument = (takes: readonly Take[]): string =>
 /**
  * What was granted follows from what was used by the rule of the script, which is that of `grantedOf`.
  *
- * @param numbers the script's answer
+ * @param answer of the script
  * @throws Error where it is not one
  */
-export function readTaken(takes: readonly Take[], numbers: readonly number[]): Taken[] {
-  if (numbers.length !== 2 * takes.length) throw new Error('the answer of the counter has another length')
+export function readTaken(takes: readonly Take[], answer: string): Taken[] {
+  const numbers = answer.split(' ').map(Number)
+  if (numbers.length !== 2 * takes.length || numbers.some(Number.isNaN))
+    throw new Error('the answer of the counter cannot be read')
   return takes.map((take, i) => {
     const used = numbers[2 * i] as number
     const granted = grantedOf(take, used)

@@ -16,7 +16,7 @@ const scopes = ['session', 'user', 'role', 'plan'] as const satisfies Revocation
 /**
  * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the key that vouches for the others and one for each
  * scope; then those of the limits. ARGV: the number of scopes, the bearer's epochs, and what `takeScript` wants. The answer begins with -1 where
- * nobody vouches, or the number of the scope that was revoked; with 0 where all was taken.
+ * nobody vouches, or the number of the scope that was revoked; with 0 and the answer of `takeScript` otherwise.
  */
 const askScript = `
 local function take(KEYS, ARGV)${takeScript}
@@ -30,9 +30,7 @@ end
 local keys, args = {}, {}
 for i = scopes > 0 and scopes + 2 or 1, #KEYS do keys[#keys + 1] = KEYS[i] end
 for i = scopes + 2, #ARGV do args[#args + 1] = ARGV[i] end
-local answers = take(keys, args)
-table.insert(answers, 1, 0)
-return answers`
+return {0, take(keys, args)}`
 
 /** Asks Redis what one request needs to know, and keeps nothing. */
 export function createStore({ ask, keyPrefix }: StoreOptions): Store {
@@ -49,11 +47,11 @@ export function createStore({ ask, keyPrefix }: StoreOptions): Store {
       const [reply] = await ask([
         ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, takeArgument(takes)],
       ])
-      const [outcome = 0, ...numbers] = reply as number[]
+      const [outcome, taken] = reply as [number, string]
       if (outcome === -1) return { kind: 'unvouched' }
       const revoked = scopes[outcome - 1]
       if (revoked) return { kind: 'revoked', scope: revoked }
-      return { kind: 'taken', taken: readTaken(takes, numbers) }
+      return { kind: 'taken', taken: readTaken(takes, taken) }
     },
   }
 }
