@@ -44,8 +44,16 @@ const remembered = 100_000
 const busiest = 2_000
 const busySeconds = 1
 
-/** Of a token's signature: enough to find one among the busiest, which is then compared. A map would copy and keep each longer text that it is asked for. */
-const endLength = 12
+/** Of the end of a token's signature: enough to find one among the busiest, which is then compared. */
+const markedCharacters = 5
+
+/** A small number, as a map copies and keeps each text that it is asked for, and hashes all of it. */
+function markOf(token: string): number {
+  let mark = 0
+  for (let i = token.length - markedCharacters; i < token.length; i++)
+    mark = ((mark << 6) ^ token.charCodeAt(i)) & 0x3fffffff
+  return mark
+}
 
 /** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
 export function createTokenVerifier(options: TokenVerifierOptions) {
@@ -59,7 +67,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     onLookup = () => {},
   } = options
   const verified = createBoundedMap<string, Remembered>(remembered)
-  const busy = createBoundedMap<string, { token: string; remembered: Remembered }>(busiest)
+  const busy = createBoundedMap<number, { token: string; remembered: Remembered }>(busiest)
   const shareLists = createSharedLists()
 
   function toRemembered(payload: unknown): Remembered {
@@ -89,12 +97,12 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
   function find(token: string): Remembered | undefined {
     const at = now() / 1000
-    const end = token.slice(-endLength)
-    const atHand = busy.get(end)
+    const mark = markOf(token)
+    const atHand = busy.get(mark)
     if (atHand?.token === token && atHand.remembered.believedUntil > at) return atHand.remembered
     const seen = verified.get(digest(token))
     if (!seen || seen.believedUntil <= at) return undefined
-    if (at - seen.seenAt < busySeconds) busy.set(end, { token, remembered: seen })
+    if (at - seen.seenAt < busySeconds) busy.set(mark, { token, remembered: seen })
     seen.seenAt = at
     return seen
   }

@@ -117,8 +117,8 @@ export class Connection {
     const length = body?.byteLength ?? 0
     const framing =
       body === null && exchange.method !== 'POST' && exchange.method !== 'PUT' && exchange.method !== 'PATCH'
-        ? ''
-        : `content-length: ${length}\r\n`
+        ? undefined
+        : `content-length: ${length}`
     const head = this.headOf(exchange, framing)
     if (body === null || length === 0) {
       this.socket.write(head, 'latin1')
@@ -134,7 +134,7 @@ export class Connection {
     this.isRequestSent = false
     const { contentLength } = exchange
     const isChunked = contentLength === undefined
-    const framing = isChunked ? 'transfer-encoding: chunked\r\n' : `content-length: ${contentLength}\r\n`
+    const framing = isChunked ? 'transfer-encoding: chunked' : `content-length: ${contentLength}`
     this.socket.write(this.headOf(exchange, framing), 'latin1')
     let sent = 0
     try {
@@ -175,10 +175,12 @@ export class Connection {
     })
   }
 
-  private headOf({ method, target, fields }: Exchange, framing: string): string {
-    let head = `${method} ${target} HTTP/1.1\r\nhost: ${this.options.host}\r\n`
-    for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`
-    return `${head}${framing}\r\n`
+  private headOf({ method, target, fields }: Exchange, framing: string | undefined): string {
+    const lines = [`${method} ${target} HTTP/1.1`, `host: ${this.options.host}`]
+    for (let i = 0; i < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`)
+    if (framing !== undefined) lines.push(framing)
+    lines.push('', '')
+    return lines.join('\r\n')
   }
 
   private receive(bytes: Buffer): void {
