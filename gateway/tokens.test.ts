@@ -302,6 +302,15 @@ describe('the cache of verified tokens', () => {
     }
   })
 
+  test('401 invalid_token: another payload under the signature of a token that has just come three times', async () => {
+    const token = await stand.issuer.sign()
+    for (let times = 0; times < 3; times++) expect((await call(token)).status).toBe(200)
+    const [header, , signature] = token.split('.')
+    const claims = stand.issuer.claims({ role: 'superadmin' })
+    expect((await call(`${header}.${encodePart(claims)}.${signature}`)).status).toBe(401)
+    expect((await call(token)).status).toBe(200)
+  })
+
   test('keeps no token that was refused', async () => {
     const token = await stand.issuer.sign({ nbf: clock.seconds + 10 })
     await expectRefused(token)
