@@ -6,6 +6,7 @@ import { createStand, type Stand } from '../test/stand.ts'
 import { parseList } from '../test/structured-fields.ts'
 import { bearer, problem } from '../test/world.ts'
 import { createMemoryCounter } from './adapters/memory.ts'
+import type { Reply } from './adapters/workers/resp.ts'
 import { createStore } from './adapters/workers/store.ts'
 
 const keyPrefix = 'gatehouse:'
@@ -33,7 +34,7 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
       keyPrefix,
       ask: (commands) =>
         Promise.all(
-          commands.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<number[]>),
+          commands.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<Reply>),
         ),
     }),
     counter: createMemoryCounter({ shared: false, now: Date.now }),

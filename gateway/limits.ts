@@ -25,19 +25,9 @@ export interface Limit extends Wanted {
   failuresOnly: boolean
 }
 
-export const createLimit = ({
-  name,
-  caller,
-  quota,
-  windowSeconds,
-  failuresOnly,
-}: Omit<Limit, 'outage'>): Limit => ({
-  name,
-  caller,
-  quota,
-  windowSeconds,
-  failuresOnly,
-  outage: outages[name],
+export const createLimit = (limit: Omit<Limit, 'outage'>): Limit => ({
+  ...limit,
+  outage: outages[limit.name],
 })
 
 /** The refusal of a request that is over its limits, for the log of them. */
@@ -86,9 +76,14 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
   function refuseKnown(limit: Limit): void {
     if (refused.size === 0) return
-    const known = refused.get(keyOf(limit))
-    // A higher quota than the one that was used up: the plan has changed since.
-    if (!known || known.untilMs <= now() || known.quota < limit.quota) return
+    const key = keyOf(limit)
+    const known = refused.get(key)
+    if (!known) return
+    // What has run out, or a higher quota than the one that was used up: the plan has changed since.
+    if (known.untilMs <= now() || known.quota < limit.quota) {
+      refused.delete(key)
+      return
+    }
     const resetMs = known.resetAt - now()
     onDecision(limit.name, 'remembered', false)
     throw tooMany([limit], [{ limit, quota: limit.quota, remaining: 0, resetMs }])

@@ -294,3 +294,29 @@ test('two quotas of one key in one turn: each is held against its own', async ()
   const taken = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
   expect(taken.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
 })
+
+test('one caller, quota and window under two names: each is counted for itself', async () => {
+  const taken: Take[] = []
+  const clock = createClock()
+  const counter = createMemoryCounter({ shared: true, now: clock.now })
+  const permits = createPermits({
+    counter: {
+      take(takes) {
+        taken.push(...takes)
+        return counter.take(takes)
+      },
+    },
+    now: clock.now,
+    nextTurn: queueMicrotask,
+    largestLease: 0,
+    replicas: 1,
+  })
+  const wanted = (name: string) =>
+    ({ name, caller: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
+  const given = await permits.takeAll([wanted('address'), wanted('credentials')], undefined)
+  expect(given.map(({ granted }) => granted)).toEqual([true, true])
+  expect(taken.map(({ key, permits }) => [key, permits])).toEqual([
+    ['address:10.0.0.1', 1],
+    ['credentials:10.0.0.1', 1],
+  ])
+})

@@ -25,6 +25,7 @@ export type Permit = Pick<Taken, 'used' | 'quota' | 'shared'> & {
 /** What one request wants: one permit. The name and the caller make its key. */
 export interface Wanted extends Omit<Take, 'key' | 'permits' | 'shared'> {
   name: string
+  /** A user's id, an address, or the /64 of one. */
   caller: string
 }
 
@@ -205,7 +206,7 @@ export function createPermits(options: PermitsOptions): Permits {
     return fresh
   }
 
-  /** With those who want the same; who wants something else for the same caller waits apart. */
+  /** With those who want the same. By the caller, a text that is at hand, with a space more for each other want: `isSame` decides, so none are mixed. */
   function enqueue(wanted: Wanted, place: Place): void {
     for (let id = wanted.caller; ; id += ' ') {
       const queue = queues.get(id)

@@ -18,7 +18,7 @@ interface RefusedRequest {
   route: string
 }
 
-/** Gathers the requests that a limit refused: counted by limit, key, method and route. */
+/** Gathers the requests that a limit refused: counted by limit, caller, method and route. */
 export function createRefusalLog({ post, outlive, log }: RefusalLogOptions) {
   const { note, ...rest } = createBatchLog<RefusalsBody['refusals'][number]>({
     of: 'refusals',

@@ -93,6 +93,16 @@ describe('algorithms', () => {
       await expectRefused(`${header}.${payload}.${forged}`)
   })
 
+  // Each spelling would be a token of its own to whoever remembers tokens.
+  test('401 invalid_token: the same signature in another spelling of base64url', async () => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const token = await stand.issuer.sign()
+    const lastDigit = alphabet.indexOf(token.at(-1) ?? '')
+    for (let ignored = 1; ignored < 16; ignored++)
+      await expectRefused(token.slice(0, -1) + alphabet[lastDigit + ignored])
+    await expectAccepted(token)
+  })
+
   test('401 invalid_token: the payload of another token under this signature', async () => {
     const [header, , signature] = (await stand.issuer.sign()).split('.')
     await expectRefused(`${header}.${encodePart(stand.issuer.claims({ role: 'superadmin' }))}.${signature}`)

@@ -44,10 +44,10 @@ const remembered = 100_000
 const busiest = 2_000
 const busySeconds = 1
 
-/** Of the end of a token's signature: enough to find one among the busiest, which is then compared. */
+/** Characters at the end of a token's signature: enough to find one among the busiest, which is then compared. */
 const markedCharacters = 5
 
-/** A small number, as a map copies and keeps each text that it is asked for, and hashes all of it. */
+/** Six bits a character, 30 in all, which a map finds at once: of each text that was cut from a request it would hash every letter. */
 function markOf(token: string): number {
   let mark = 0
   for (let i = token.length - markedCharacters; i < token.length; i++)
@@ -67,7 +67,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     onLookup = () => {},
   } = options
   const verified = createBoundedMap<string, Remembered>(remembered)
-  const busy = createBoundedMap<number, { token: string; remembered: Remembered }>(busiest)
+  const busy = createBoundedMap<number, { token: string; seen: Remembered }>(busiest)
   const shareLists = createSharedLists()
 
   function toRemembered(payload: unknown): Remembered {
@@ -99,10 +99,10 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     const at = now() / 1000
     const mark = markOf(token)
     const atHand = busy.get(mark)
-    if (atHand?.token === token && atHand.remembered.believedUntil > at) return atHand.remembered
+    if (atHand?.token === token && atHand.seen.believedUntil > at) return atHand.seen
     const seen = verified.get(digest(token))
     if (!seen || seen.believedUntil <= at) return undefined
-    if (at - seen.seenAt < busySeconds) busy.set(mark, { token, remembered: seen })
+    if (at - seen.seenAt < busySeconds) busy.set(mark, { token, seen })
     seen.seenAt = at
     return seen
   }

@@ -1,5 +1,8 @@
 const scheme = 'bearer '
 
+/** RFC 7235 sets no bound to them; a token is kept with the field that it was cut from. */
+const mostSpaces = 8
+
 /**
  * The token of an Authorization field (RFC 6750, section 2.1), or undefined where the field is not one Bearer credential. Read without a pattern:
  * tokens are long, and each request brings one.
@@ -7,7 +10,7 @@ const scheme = 'bearer '
 export function bearerToken(authorization: string): string | undefined {
   if (authorization.slice(0, scheme.length).toLowerCase() !== scheme) return undefined
   let start = scheme.length
-  while (authorization[start] === ' ') start++
+  while (authorization[start] === ' ' && start < scheme.length + mostSpaces) start++
   const token = authorization.slice(start)
   return token === '' || token.includes(' ') || token.includes(',') ? undefined : token
 }

@@ -8,8 +8,8 @@ import { rememberTexts } from './remember-texts.ts'
 const longestToken = 8192
 const longestKeyId = 64
 
-/** Three parts in base64url, a JWS in compact form and nothing else; the last are the 64 bytes of an ES256 signature. */
-const compactJws = /^[\w-]+\.[\w-]+\.[\w-]{86}$/
+/** Three parts in base64url, a JWS in compact form and nothing else; the last are the 64 bytes of an ES256 signature, in the one spelling of them. */
+const compactJws = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/
 
 const headerNames = new Set(['alg', 'kid', 'typ'])
 

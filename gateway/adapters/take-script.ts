@@ -3,8 +3,8 @@ import type { Take, Taken } from '../ports.ts'
 
 /**
  * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of quota, permits and milliseconds for each key, which
- * costs both sides less than an argument each. The answer is one line of numbers, for the same reason: what was used before, from which follows what was
- * granted, and milliseconds left.
+ * costs both sides less than an argument each. The answer is one line for the same reason, two numbers a key: what was used before, from which follows
+ * what was granted, and the milliseconds left.
  */
 export const takeScript = `
 local answers, wanted = {}, cjson.decode(ARGV[1])
@@ -28,6 +28,8 @@ export const takeKeys = (keyPrefix: string, takes: readonly Take[]): string[] =>
 export const takeArgument = (takes: readonly Take[]): string =>
   `[${takes.map(({ quota, permits, windowSeconds }) => `${quota},${permits},${windowSeconds * 1000}`).join()}]`
 
+const answerPattern = /^(?:-?\d+(?: -?\d+)*)?$/
+
 /**
  * What was granted follows from what was used by the rule of the script, which is that of `grantedOf`.
  *
@@ -35,8 +37,8 @@ export const takeArgument = (takes: readonly Take[]): string =>
  * @throws Error where it is not one
  */
 export function readTaken(takes: readonly Take[], answer: string): Taken[] {
-  const numbers = answer.split(' ').map(Number)
-  if (numbers.length !== 2 * takes.length || numbers.some(Number.isNaN))
+  const numbers = answer === '' ? [] : answer.split(' ').map(Number)
+  if (!answerPattern.test(answer) || numbers.length !== 2 * takes.length)
     throw new Error('the answer of the counter cannot be read')
   return takes.map((take, i) => {
     const used = numbers[2 * i] as number

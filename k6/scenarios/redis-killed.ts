@@ -51,7 +51,7 @@ export const options = {
     frontend_failed: ['rate==0'],
     ended_session_let_in_ms: [`max<${boundMs}`],
     // Whoever waits for a Redis that is gone waits for seconds, or a minute.
-    'http_req_duration{name:feed}': ['p(99)<3000'],
+    'http_req_duration{name:feed}': ['p(99)<500'],
   },
 }
 

@@ -28,7 +28,7 @@ export const options = {
     checks: ['rate==1'],
     second_successors: ['count==0'],
     // Far from the 30 s that a gateway waits; on two cores ten stampedes at once take their time.
-    'http_req_duration{name:refresh}': ['max<10000'],
+    'http_req_duration{name:refresh}': ['max<5000'],
   },
 }
 

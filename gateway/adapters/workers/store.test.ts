@@ -10,6 +10,7 @@ import {
 import { createIssuer } from '../../../test/issuer.ts'
 import { redisForFile } from '../../../test/servers/test-redis.ts'
 import type { Take } from '../../ports.ts'
+import type { Reply } from './resp.ts'
 import { createStore } from './store.ts'
 
 let redis: Redis
@@ -20,7 +21,7 @@ const store = createStore({
   ask: (asked) => {
     commands += asked.length
     return Promise.all(
-      asked.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<number[]>),
+      asked.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<Reply>),
     )
   },
 })
@@ -104,6 +105,10 @@ test('where nobody vouches for the keys, it says so and takes nothing', async ()
   await revoke('session', bearer.sid, endedEpoch)
   expect(await store.ask(bearer, [one])).toEqual({ kind: 'unvouched' })
   expect(await countsOf(one)).toEqual([null])
+})
+
+test('a good token that wants nothing is told so', async () => {
+  expect(await store.ask(bearer, [])).toEqual({ kind: 'taken', taken: [] })
 })
 
 test('without a bearer nothing is held against anything', async () => {

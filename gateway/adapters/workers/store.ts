@@ -47,11 +47,12 @@ export function createStore({ ask, keyPrefix }: StoreOptions): Store {
       const [reply] = await ask([
         ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, takeArgument(takes)],
       ])
-      const [outcome, taken] = reply as [number, string]
+      const [outcome = 0, line] = reply as [number?, string?]
       if (outcome === -1) return { kind: 'unvouched' }
       const revoked = scopes[outcome - 1]
       if (revoked) return { kind: 'revoked', scope: revoked }
-      return { kind: 'taken', taken: readTaken(takes, taken) }
+      if (line === undefined) throw new Error('the answer of the store cannot be read')
+      return { kind: 'taken', taken: readTaken(takes, line) }
     },
   }
 }

@@ -52,7 +52,7 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
     if (!fieldName.test(name) || noFieldValue.test(value)) throw new ResponseError('field line')
     fields.push(name, value)
     // Names are compared only where their length is that of one that matters.
-    switch (colon - at) {
+    switch (name.length) {
       case 10:
         if (is(name, 'connection')) connection += `,${value}`
         else if (is(name, 'keep-alive')) keepAliveSeconds = timeoutOf(value)
