@@ -50,7 +50,7 @@ for (const [names, known] of [
 
 /** 100,000 take a minute to be shown to a gateway that has not met them. */
 const users = full ? 100_000 : 20_000
-const freshCount = full ? 80_000 : 40_000
+const freshCount = full ? 150_000 : 80_000
 
 /** Whatever hangs, the bench does not: the guards of the servers see us go, and end them. */
 const limitMs = (full ? 120 : 20) * 60_000

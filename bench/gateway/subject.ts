@@ -1,12 +1,15 @@
 import type { Contender } from './contenders.ts'
-import { load, type Workload } from './load.ts'
+import { type LoadResult, load, type Workload } from './load.ts'
 import { measure, type Round } from './measure.ts'
 import { type BenchOptions, hot, unreachedAddressQuota } from './part.ts'
 import { countCommands } from './redis-work.ts'
 import { type Running, startContender } from './start-contender.ts'
 
 /** Just-in-time compilers need some, and are still at it after ten thousand. */
-const warmUpRequests = { short: 10_000, full: 50_000 }
+const warmUpRequests = { short: 30_000, full: 50_000 }
+
+/** Seconds of each round that are not counted: what stood idle meanwhile has given memory and code back. */
+const leadInSeconds = 1
 
 /** So many tell what is sent to Redis for one. */
 const countedRequests = 10_000
@@ -47,10 +50,21 @@ async function createSubject(
   let usedFresh = 0
   let shownAt = Number.NEGATIVE_INFINITY
 
-  const send = (workload: Workload, seconds: number, connections: number) =>
-    measure({ stand, running, tokens, workload, seconds, connections, freshFrom: usedFresh })
+  async function send(workload: Workload, seconds: number, connections: number): Promise<Round> {
+    const sending = { tokens, workload, connections }
+    noteFresh(await load({ ...sending, url: running.url, seconds: leadInSeconds, freshFrom: usedFresh }))
+    const row = await measure({ ...sending, stand, running, seconds, freshFrom: usedFresh })
+    noteFresh(row)
+    return row
+  }
   const sendInTurn = (workload: Workload, inTurn: number) =>
     load({ url: running.url, tokens, workload, inTurn, seconds: 0, connections: manyConnections })
+
+  /** To one that remembers nothing each token is as new as the first time. */
+  function noteFresh({ usedFresh: used }: LoadResult): void {
+    if (contender.remembers) usedFresh += used
+    if (usedFresh > tokens.freshCount) throw new Error('There were too few fresh tokens.')
+  }
 
   /** Each user once, unless that was a moment ago or is nothing that the contender remembers. */
   async function showAllUsers() {
@@ -67,11 +81,7 @@ async function createSubject(
 
     async rare(seconds) {
       await showAllUsers()
-      const row = await send(workloads.rare, seconds, manyConnections)
-      // To one that remembers nothing each token is as new as the first time.
-      if (contender.remembers) usedFresh += row.usedFresh
-      if (usedFresh > tokens.freshCount) throw new Error('There were too few fresh tokens.')
-      return row
+      return send(workloads.rare, seconds, manyConnections)
     },
 
     async countCommands() {

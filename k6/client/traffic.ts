@@ -21,7 +21,7 @@ export const frontendVus = Math.max(100, rate)
 
 /** Which share of the users this run is for, of how many: one of before has used up the refresh tokens of its own. */
 const [share = 0, shares = 1] = (__ENV.SHARE ?? '0/1').split('/').map(Number)
-const shareSize = Math.floor(userCount / shares)
+export const shareSize = Math.floor(userCount / shares)
 const nextUser = ownUsers(frontendVus, share * shareSize, shareSize)
 
 /** A kind of request alone, for measuring it; by default all in the mix of a product. */

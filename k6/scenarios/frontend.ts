@@ -1,7 +1,6 @@
 import { rate, seconds } from '../client/stand.ts'
 import { type Summary, summarize } from '../client/summary.ts'
-import { frontendThresholds, steady } from '../client/traffic.ts'
-import { userCount } from '../client/users.ts'
+import { frontendThresholds, shareSize, steady } from '../client/traffic.ts'
 
 /** The frontends of a product, each user behind an address of their own, at a rate that does not wait for answers. */
 
@@ -15,7 +14,7 @@ const promises = __ENV.ONLY
       ...frontendThresholds,
       'http_req_duration{name:feed}': ['avg<50', 'p(95)<100'],
       // Users are not asked twice before all have been here.
-      visitors: [`count>=${Math.floor(Math.min(userCount, rate * seconds) * 0.95)}`],
+      visitors: [`count>=${Math.floor(Math.min(shareSize, rate * seconds) * 0.95)}`],
     }
 
 export const options = { scenarios: { frontends: steady }, thresholds: promises }

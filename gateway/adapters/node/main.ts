@@ -1,4 +1,5 @@
 import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
 import type { HttpBindings } from '@hono/node-server'
 import { configFromEnvironment } from '../../../shared/node/environment.ts'
 import { createLog } from '../../../shared/node/log.ts'
@@ -17,6 +18,9 @@ import { createDispatcher, createTransport } from './transport.ts'
 import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
 import { watchGateway } from './watch.ts'
+
+// In a quiet minute V8 would throw away what it knows of the code: the first second after it would cost a third more.
+setFlagsFromString('--no-flush-bytecode')
 
 const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
 const log = createLog('gateway', config.LOG_LEVEL)
