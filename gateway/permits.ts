@@ -85,7 +85,7 @@ const leasesHeld = 50_000
 /** What a permit may need on its way back: more than a counter is waited for. */
 export const giveBackMs = 100
 
-export const keyOf = ({ name, caller }: Pick<Wanted, 'name' | 'caller'>): string => `${name}:${caller}`
+export const keyOf = ({ name, caller }: Wanted): string => `${name}:${caller}`
 
 export const takeOf = (wanted: Wanted, permits: number, shared?: boolean): Take => ({
   key: keyOf(wanted),
