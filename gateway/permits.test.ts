@@ -279,26 +279,11 @@ test('what is given back after its window has ended adds nothing to the next', a
   expect(ground.refusedOf('a')).toBe(1)
 })
 
-// Somebody who has changed plans and comes with the old token and the new one at once.
-test('two quotas of one key in one turn: each is held against its own', async () => {
-  const clock = createClock()
-  const permits = createPermits({
-    counter: createMemoryCounter({ shared: true, now: clock.now }),
-    now: clock.now,
-    nextTurn: queueMicrotask,
-    largestLease: 0,
-    replicas: 1,
-  })
-  const wanted = (quota: number) =>
-    ({ name: 'user', caller: 'ada', windowSeconds, quota, outage: 'share' }) as const
-  const taken = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
-  expect(taken.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
-})
-
-test('one caller, quota and window under two names: each is counted for itself', async () => {
-  const taken: Take[] = []
+/** Permits that count each request, and what they took. */
+function createExact() {
   const clock = createClock()
   const counter = createMemoryCounter({ shared: true, now: clock.now })
+  const taken: Take[] = []
   const permits = createPermits({
     counter: {
       take(takes) {
@@ -311,6 +296,20 @@ test('one caller, quota and window under two names: each is counted for itself',
     largestLease: 0,
     replicas: 1,
   })
+  return { permits, taken }
+}
+
+// Somebody who has changed plans and comes with the old token and the new one at once.
+test('two quotas of one key in one turn: each is held against its own', async () => {
+  const { permits } = createExact()
+  const wanted = (quota: number) =>
+    ({ name: 'user', caller: 'ada', windowSeconds, quota, outage: 'share' }) as const
+  const given = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
+  expect(given.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
+})
+
+test('one caller, quota and window under two names: each is counted for itself', async () => {
+  const { permits, taken } = createExact()
   const wanted = (name: string) =>
     ({ name, caller: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
   const given = await permits.takeAll([wanted('address'), wanted('credentials')], undefined)

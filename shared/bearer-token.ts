@@ -1,6 +1,6 @@
 const scheme = 'bearer '
 
-/** RFC 7235 sets no bound to them; a token is kept with the field that it was cut from. */
+/** No RFC bounds them, but a token that is kept keeps the whole field that it was cut from. */
 const mostSpaces = 8
 
 /**
