@@ -53,11 +53,15 @@ export const isHost = (host: string): boolean => hostPattern.test(host)
 /** What holds for a request before and after its decision, on every runtime. */
 export function createAdmission({ decide, concurrency, upstreams, trustedHops, hosts }: AdmissionOptions) {
   const served = hosts && new Set(hosts)
+  /** Most requests name the same. */
+  let lastHost: string | undefined
 
   function requireHost(host: string | undefined): string {
+    if (host !== undefined && host === lastHost) return host
     const name = host === undefined ? undefined : hostPattern.exec(host)?.[1]
     if (host === undefined || name === undefined) throw new Problem('bad_request')
     if (served && !served.has(name.toLowerCase())) throw new Problem('misdirected_request')
+    lastHost = host
     return host
   }
 

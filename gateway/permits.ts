@@ -1,6 +1,7 @@
 import type { Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import type { Identity } from '../shared/claims.ts'
+import { markOf } from '../shared/mark-of.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from './ports.ts'
 
 interface PermitsOptions {
@@ -116,7 +117,8 @@ const largestCall = 500
 export function createPermits(options: PermitsOptions): Permits {
   const { counter, now, nextTurn, largestLease, replicas } = options
   const leases = createBoundedMap<string, Lease>(leasesHeld)
-  let queues = new Map<string, Queue>()
+  /** By the mark of their caller, or the next number that was free. */
+  let queues = new Map<number, Queue>()
   let givenBack: Take[] = []
 
   /** With the quota: who has changed plans in this moment is held against the new one. */
@@ -206,9 +208,9 @@ export function createPermits(options: PermitsOptions): Permits {
     return fresh
   }
 
-  /** With those who want the same. By the caller, a text that is at hand, with a space more for each other want: `isSame` decides, so none are mixed. */
+  /** With those who want the same: `isSame` decides, so none are mixed. */
   function enqueue(wanted: Wanted, place: Place): void {
-    for (let id = wanted.caller; ; id += ' ') {
+    for (let id = markOf(wanted.caller); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
         queues.set(id, { wanted, places: [place] })

@@ -53,17 +53,26 @@ export function createRevocations({ now }: { now: Now }) {
     return true
   }
 
-  function isStale(scope: Scope, subject: string, epoch: number): boolean {
-    const entry = find(scope, subject)
-    return entry !== undefined && epoch < entry.epoch && entry.until > now()
+  function isEnded(sid: string): boolean {
+    const entry = find('session', sid)
+    return entry !== undefined && entry.until > now()
   }
 
-  function judge({ sid, sub, role, plan, epoch }: Identity): Verdict {
-    if (isStale('session', sid, 0)) return 'session_ended'
+  function isStale(
+    { epoch }: Pick<Identity, 'epoch'>,
+    scope: keyof Identity['epoch'],
+    subject: string,
+  ): boolean {
+    const entry = find(scope, subject)
+    return entry !== undefined && epoch[scope] < entry.epoch && entry.until > now()
+  }
+
+  function judge(identity: Identity): Verdict {
+    if (isEnded(identity.sid)) return 'session_ended'
     const stale =
-      isStale('user', sub, epoch.user) ||
-      isStale('role', role, epoch.role) ||
-      isStale('plan', plan, epoch.plan)
+      isStale(identity, 'user', identity.sub) ||
+      isStale(identity, 'role', identity.role) ||
+      isStale(identity, 'plan', identity.plan)
     return stale ? 'claims_stale' : 'good'
   }
 

@@ -3,6 +3,7 @@ import type { Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import { claimsSchema, clockLeewaySeconds, type Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
+import { markOf } from '../shared/mark-of.ts'
 import { TokenError, verifyAccessToken } from '../shared/verify-access-token.ts'
 import type { SealedAssertion } from './assertions.ts'
 import { type KeySet, KeysUnavailableError } from './key-set.ts'
@@ -31,6 +32,8 @@ export interface VerifiedToken {
 }
 
 interface Remembered extends VerifiedToken {
+  /** Of the token, which it is known by. */
+  digest: string
   /** Seconds since 1970. */
   believedUntil: number
   /** Seconds since 1970; not kept up for the busiest. */
@@ -40,20 +43,11 @@ interface Remembered extends VerifiedToken {
 /** Tokens remembered per generation, two of which are held. */
 const remembered = 100_000
 
-/** Those that come again within a second are found without a digest, which costs their length in memory: so many per generation. */
+/** Those that come again in the same second are found without a digest, which costs their length in memory: so many per generation. */
 const busiest = 2_000
-const busySeconds = 1
 
-/** Characters at the end of a token's signature: enough to find one among the busiest, which is then compared. */
-const markedCharacters = 5
-
-/** Six bits a character, 30 in all, which a map finds at once: of each text that was cut from a request it would hash every letter. */
-function markOf(token: string): number {
-  let mark = 0
-  for (let i = token.length - markedCharacters; i < token.length; i++)
-    mark = ((mark << 6) ^ token.charCodeAt(i)) & 0x3fffffff
-  return mark
-}
+/** Characters at the end of a token's signature that it is found by. */
+const markedCharacters = 8
 
 /** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
 export function createTokenVerifier(options: TokenVerifierOptions) {
@@ -66,17 +60,24 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     digest = (token) => token,
     onLookup = () => {},
   } = options
-  const verified = createBoundedMap<string, Remembered>(remembered)
+  /** By their marks, under which the one verified last stands where there are two. */
+  const verified = createBoundedMap<number, Remembered>(remembered)
   const busy = createBoundedMap<number, { token: string; seen: Remembered }>(busiest)
   const shareLists = createSharedLists()
 
-  function toRemembered(payload: unknown): Remembered {
+  /** Whole, as V8 keeps a fraction in an object of its own. */
+  const nowSeconds = () => Math.floor(now() / 1000)
+
+  const markOfToken = (token: string) => markOf(token, token.length - markedCharacters)
+
+  function toRemembered(token: string, payload: unknown): Remembered {
     const { iss, aud, client_id, iat, exp, ...identity } = claimsSchema.parse(payload)
     return {
+      digest: digest(token),
       identity: shareLists(identity),
       expiresAt: exp,
-      believedUntil: Math.min(exp + clockLeewaySeconds, now() / 1000 + recheckSeconds),
-      seenAt: now() / 1000,
+      believedUntil: Math.min(exp + clockLeewaySeconds, nowSeconds() + recheckSeconds),
+      seenAt: nowSeconds(),
       assertion: undefined,
     }
   }
@@ -90,19 +91,19 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   }
 
   function remember(token: string, payload: unknown): Remembered {
-    const fresh = toRemembered(payload)
-    verified.set(digest(token), fresh)
+    const fresh = toRemembered(token, payload)
+    verified.set(markOfToken(token), fresh)
     return fresh
   }
 
   function find(token: string): Remembered | undefined {
-    const at = now() / 1000
-    const mark = markOf(token)
+    const at = nowSeconds()
+    const mark = markOfToken(token)
     const atHand = busy.get(mark)
     if (atHand?.token === token && atHand.seen.believedUntil > at) return atHand.seen
-    const seen = verified.get(digest(token))
-    if (!seen || seen.believedUntil <= at) return undefined
-    if (at - seen.seenAt < busySeconds) busy.set(mark, { token, seen })
+    const seen = verified.get(mark)
+    if (!seen || seen.believedUntil <= at || seen.digest !== digest(token)) return undefined
+    if (at === seen.seenAt) busy.set(mark, { token, seen })
     seen.seenAt = at
     return seen
   }

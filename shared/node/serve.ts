@@ -141,7 +141,7 @@ export function createHttpServer({
   server.on('request', (request, response) => {
     if (answering.has(request.socket)) pipelined.add(response)
     answering.set(request.socket, response)
-    response.once('close', forget)
+    response.on('close', forget)
     // Who waits for an answer to what was not read learns that there will be none.
     if (unheeded.has(request)) response.setHeader('connection', 'close')
     listener(request, response)
