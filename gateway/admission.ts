@@ -53,7 +53,7 @@ export const isHost = (host: string): boolean => hostPattern.test(host)
 /** What holds for a request before and after its decision, on every runtime. */
 export function createAdmission({ decide, concurrency, upstreams, trustedHops, hosts }: AdmissionOptions) {
   const served = hosts && new Set(hosts)
-  /** Most requests name the same. */
+  /** The last that was let in: as most requests name the same, it need not be read again. */
   let lastHost: string | undefined
 
   function requireHost(host: string | undefined): string {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { andThen } from '../shared/async.ts'
+import { markOf } from '../shared/mark-of.ts'
 import { createClock } from '../test/clock.ts'
 import { createMemoryCounter } from './adapters/memory.ts'
 import { createPermits, type Permit } from './permits.ts'
@@ -306,6 +307,19 @@ test('two quotas of one key in one turn: each is held against its own', async ()
     ({ name: 'user', caller: 'ada', windowSeconds, quota, outage: 'share' }) as const
   const given = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
   expect(given.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
+})
+
+test('two callers of one mark in one turn: each is counted for itself', async () => {
+  const { permits, taken } = createExact()
+  const callers = ['ada', '\0ada']
+  expect(markOf('\0ada')).toBe(markOf('ada'))
+  const given = await Promise.all(
+    callers.map((caller) =>
+      permits.takeAll([{ name: 'user', caller, windowSeconds, quota: 1, outage: 'share' }], undefined),
+    ),
+  )
+  expect(given.map(([permit]) => permit?.granted)).toEqual([true, true])
+  expect(taken.map(({ key }) => key)).toEqual(callers.map((caller) => `user:${caller}`))
 })
 
 test('one caller, quota and window under two names: each is counted for itself', async () => {

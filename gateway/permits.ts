@@ -208,7 +208,10 @@ export function createPermits(options: PermitsOptions): Permits {
     return fresh
   }
 
-  /** With those who want the same: `isSame` decides, so none are mixed. */
+  /**
+   * With those who want the same: `isSame` decides, so none are mixed. Whoever picks addresses of one mark costs the others no more than
+   * `largestCall` steps.
+   */
   function enqueue(wanted: Wanted, place: Place): void {
     for (let id = markOf(wanted.caller); ; id++) {
       const queue = queues.get(id)

@@ -53,27 +53,22 @@ export function createRevocations({ now }: { now: Now }) {
     return true
   }
 
+  /** The epochs are read only where there is an entry: of a user who comes rarely they are far from the processor. */
+  function isStale(scope: keyof Identity['epoch'], subject: string, epoch: Identity['epoch']): boolean {
+    const entry = find(scope, subject)
+    return entry !== undefined && epoch[scope] < entry.epoch && entry.until > now()
+  }
+
   function isEnded(sid: string): boolean {
     const entry = find('session', sid)
     return entry !== undefined && entry.until > now()
   }
 
-  function isStale(
-    { epoch }: Pick<Identity, 'epoch'>,
-    scope: keyof Identity['epoch'],
-    subject: string,
-  ): boolean {
-    const entry = find(scope, subject)
-    return entry !== undefined && epoch[scope] < entry.epoch && entry.until > now()
-  }
-
-  function judge(identity: Identity): Verdict {
-    if (isEnded(identity.sid)) return 'session_ended'
-    const stale =
-      isStale(identity, 'user', identity.sub) ||
-      isStale(identity, 'role', identity.role) ||
-      isStale(identity, 'plan', identity.plan)
-    return stale ? 'claims_stale' : 'good'
+  function judge({ sid, sub, role, plan, epoch }: Identity): Verdict {
+    if (isEnded(sid)) return 'session_ended'
+    const isOutdated =
+      isStale('user', sub, epoch) || isStale('role', role, epoch) || isStale('plan', plan, epoch)
+    return isOutdated ? 'claims_stale' : 'good'
   }
 
   return {

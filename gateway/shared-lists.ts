@@ -15,32 +15,20 @@ export function createSharedLists() {
     return list
   }
 
-  return function shareLists({
-    sub,
-    sid,
-    jti,
-    email,
-    role,
-    level,
-    permissions,
-    plan,
-    features,
-    quota,
-    epoch,
-  }: Identity): Identity {
-    // Each by its name: of a copy with `...` V8 would keep most fields in an object of their own.
+  return function shareLists(identity: Identity): Required<Identity> {
+    // Each field by its name: of a copy with `...` V8 keeps most in an object of their own.
     return {
-      sub,
-      sid,
-      jti,
-      email,
-      role,
-      level,
-      permissions: share(permissions),
-      plan,
-      features: share(features),
-      quota,
-      epoch,
+      sub: identity.sub,
+      sid: identity.sid,
+      jti: identity.jti,
+      email: identity.email,
+      role: identity.role,
+      level: identity.level,
+      permissions: share(identity.permissions),
+      plan: identity.plan,
+      features: share(identity.features),
+      quota: identity.quota,
+      epoch: identity.epoch,
     }
   }
 }

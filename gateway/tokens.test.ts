@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createClock } from '../test/clock.ts'
-import { createIssuer, encodePart } from '../test/issuer.ts'
+import { audience, createIssuer, encodePart, issuer as issuerUrl } from '../test/issuer.ts'
 import { createStand, type Stand } from '../test/stand.ts'
 import { bearer, problem } from '../test/world.ts'
+import { createTokenVerifier } from './tokens.ts'
 
 const clock = createClock()
 let stand: Stand
@@ -310,6 +312,35 @@ describe('the cache of verified tokens', () => {
         expect(JSON.parse(Buffer.from(payload, 'base64url').toString()).user.email).toBe(users[index]?.email)
       }
     }
+  })
+
+  test.each([
+    ['by their digests', (token: string) => hash('sha256', token, 'latin1')],
+    ['whole', undefined],
+  ])('two users whose tokens share a mark, known %s: each stays who they are', async (_name, digest) => {
+    const { issuer } = stand
+    const tokens = createTokenVerifier({
+      keys: { find: () => () => true },
+      issuer: issuerUrl,
+      audience,
+      recheckSeconds: 300,
+      now: clock.now,
+      digest,
+    })
+    // Of a mark that two genuine signatures share nobody has an example: these are genuine by decree.
+    const [one, other] = ['one', 'other'].map((name, at) => {
+      const header = { alg: 'ES256', kid: issuer.publicJwk.kid, typ: 'at+jwt' }
+      const signature = `${'AB'[at]}${'x'.repeat(84)}A`
+      const email = `${name}@example.com`
+      return { email, token: [encodePart(header), encodePart(issuer.claims({ email })), signature].join('.') }
+    }) as [{ email: string; token: string }, { email: string; token: string }]
+    for (const { token, email } of [one, other, other, other, one, one, one, other, one, other]) {
+      const { identity } = tokens.known(token) ?? (await tokens.verify(token))
+      expect(identity.email).toBe(email)
+    }
+    clock.advance(2)
+    expect(tokens.known(one.token)).toBeUndefined()
+    expect(tokens.known(other.token)?.identity.email).toBe(other.email)
   })
 
   test('401 invalid_token: another payload under the signature of a token that has just come three times', async () => {

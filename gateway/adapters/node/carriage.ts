@@ -129,7 +129,7 @@ class Carriage implements Exchange {
     clearTimeout(this.deadline)
     const { response, admission, visit, onAnswered } = this.options
     onAnswered(admission.decision.route.upstream, (performance.now() - this.sentAt) / 1000)
-    response.writeHead(status, answerFields(raw, admission.decision).concat(visit.commonFields()))
+    response.writeHead(status, [...answerFields(raw, admission.decision), ...visit.commonFields()])
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
     if (framing === 'chunked' || framing === 'close') {

@@ -223,8 +223,8 @@ describe('Host (RFC 9112, section 3.2)', () => {
   test('421 misdirected_request: a name is not served for having come before, nor for coming after one that is', async () => {
     expect(statusOf(await send('GET /open HTTP/1.1', host, close))).toBe(200)
     received.length = 0
-    for (let time = 0; time < 2; time++)
-      expectRefusal(await send('GET /open HTTP/1.1', 'Host: evil.example', close), 421, 'misdirected_request')
+    for (const name of ['evil.example', 'evil.example'])
+      expectRefusal(await send('GET /open HTTP/1.1', `Host: ${name}`, close), 421, 'misdirected_request')
   })
 
   test.each(['http://api.example.com/open', 'http://evil.example/open', 'HTTP://api.example.com/open'])(
