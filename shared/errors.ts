@@ -26,6 +26,7 @@ interface ErrorRow {
     | 502
     | 503
     | 504
+    | 505
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -129,6 +130,7 @@ export const errors = {
     title: 'The upstream service did not answer in time',
     retryAfterSeconds: 1,
   },
+  http_version_not_supported: { status: 505, title: 'This version of HTTP is not spoken here' },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errors

@@ -1,7 +1,8 @@
 import { createAssertionOpener } from '../../shared/identity.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { fetchListener } from '../../shared/node/http-server.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { fetchListener, serveUntilStopped } from '../../shared/node/serve.ts'
+import { serveUntilStopped } from '../../shared/node/serve.ts'
 import { createReports } from './app.ts'
 
 const config = configFromEnvironment([

@@ -16,6 +16,7 @@ const always: readonly ErrorCode[] = [
   'upstream_unreachable',
   'overloaded',
   'upstream_timeout',
+  'http_version_not_supported',
 ]
 
 const ofCallers: readonly ErrorCode[] = [

@@ -152,8 +152,6 @@ describe('a request line that is none', () => {
   test.each([
     ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
-    ['an unknown version', `GET /open HTTP/3.7\r\n${host}\r\n\r\n`],
-    ['HTTP/0.9', 'GET /open\r\n\r\n'],
     ['an unknown method', `FOO /open HTTP/1.1\r\n${host}\r\n\r\n`],
     ['a method in lower case', `get /open HTTP/1.1\r\n${host}\r\n\r\n`],
     ['a control in the path', `GET /op\x01en HTTP/1.1\r\n${host}\r\n\r\n`],
@@ -161,6 +159,15 @@ describe('a request line that is none', () => {
   ])('400 bad_request: %s', async (_name, bytes) => {
     expectRefusal(await exchange(pair.port, Buffer.from(bytes, 'latin1')), 400, 'bad_request')
   })
+
+  test.each(['', ' HTTP/0.9', ' HTTP/1.2', ' HTTP/2.0', ' HTTP/3.7'])(
+    '505 http_version_not_supported: GET /open%s',
+    async (version) => {
+      const answer = await send(`GET /open${version}`, host)
+      expectRefusal(answer, 505, 'http_version_not_supported')
+      expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+    },
+  )
 })
 
 describe('too much', () => {
@@ -294,11 +301,29 @@ describe('methods', () => {
 })
 
 describe('HTTP/1.0', () => {
-  test('200 and the connection ends, also where the client would keep it', async () => {
-    const answer = await send('GET /open HTTP/1.0', host)
+  test.each([[], ['Connection: keep-alive']])('200 and the connection ends, %s', async (...fields) => {
+    const answer = await send('GET /open HTTP/1.0', host, ...fields)
     expect(statusOf(answer)).toBe(200)
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i)
     expect(bodyOf(answer)).toBe('ok')
   })
+
+  // Who is between may have framed it otherwise (RFC 9112, section 6.1).
+  test.each([[], ['Content-Length: 2'], ['Connection: keep-alive']])(
+    '400 bad_request: Transfer-Encoding, %s',
+    async (...fields) => {
+      const answer = await send(
+        'POST /open HTTP/1.0',
+        host,
+        'Transfer-Encoding: chunked',
+        ...fields,
+        '',
+        '2\r\nok\r\n0',
+      )
+      expectRefusal(answer, 400, 'bad_request')
+      expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+    },
+  )
 
   test('400 bad_request: /live and OPTIONS with a Host that is none', async () => {
     for (const line of ['GET /live HTTP/1.0', 'OPTIONS /open HTTP/1.0'])

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../../../test/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../test/stand.ts'
+
+/** Requests of one connection that come in one piece. */
+
+/** What reached the upstream, as it begins and as it ends there. */
+const seen: string[] = []
+let pair: Awaited<ReturnType<typeof startPair>>
+
+beforeAll(async () => {
+  pair = await startPair(
+    (request, response) => {
+      seen.push(`${request.method} ${request.url}`)
+      request.resume().on('end', async () => {
+        await sleep(30)
+        seen.push(`end ${request.url}`)
+        response.end(request.url)
+      })
+    },
+    {
+      environment: { LIMIT_ADDRESS_REQUESTS: '1000000' },
+      policy: [openRow, postRow, closedRow, { ...openRow, path: '/socket', websocket: true }],
+    },
+  )
+})
+beforeEach(() => {
+  seen.length = 0
+})
+afterAll(closeSockets)
+
+const host = 'Host: api.example.com'
+const message = (line: string, ...fields: string[]) => [line, host, ...fields, '', ''].join('\r\n')
+const get = (target: string, ...fields: string[]) => message(`GET ${target} HTTP/1.1`, ...fields)
+const last = get('/closed', 'Connection: close')
+const statusesIn = (answers: string) => [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+
+test('each is begun when the one before is answered, in the order they came', async () => {
+  const answers = await exchange(pair.port, get('/open?1') + get('/open?2') + get('/open?3') + last)
+  expect(statusesIn(answers)).toEqual(['200', '200', '200', '401'])
+  expect(seen).toEqual([1, 2, 3].flatMap((n) => [`GET /open?${n}`, `end /open?${n}`]))
+})
+
+test('bodies go with their requests', async () => {
+  const post = (n: number) => `${message('POST /open HTTP/1.1', 'Content-Length: 4')}bod${n}`
+  const answers = await exchange(pair.port, post(1) + post(2) + last)
+  expect(statusesIn(answers)).toEqual(['200', '200', '401'])
+  expect(seen.filter((line) => line.startsWith('POST'))).toHaveLength(2)
+})
+
+describe('behind an answer that ends the connection nothing is acted on (RFC 9112, section 9.6)', () => {
+  test('a refusal whose body nobody reads', async () => {
+    const answers = await exchange(
+      pair.port,
+      message('PUT /open HTTP/1.1', 'Transfer-Encoding: chunked') +
+        '4\r\nbody\r\n0\r\n\r\n' +
+        message('POST /open HTTP/1.1', 'Content-Length: 0'),
+    )
+    expect(statusesIn(answers)).toEqual(['405'])
+    await sleep(100)
+    expect(seen).toEqual([])
+  })
+
+  test('an Expect that nobody offers', async () => {
+    const answers = await exchange(pair.port, get('/open', 'Expect: miracles') + get('/open'))
+    expect(statusesIn(answers)).toEqual(['417'])
+    await sleep(100)
+    expect(seen).toEqual([])
+  })
+
+  test('HTTP/1.0, also where its client would keep the connection', async () => {
+    const old = message('GET /open HTTP/1.0', 'Connection: keep-alive')
+    const answers = await exchange(pair.port, old + old)
+    expect(statusesIn(answers)).toEqual(['200'])
+    expect(seen).toEqual(['GET /open', 'end /open'])
+  })
+
+  test('a request whose client closes: it is answered', async () => {
+    const answers = await exchange(pair.port, get('/open', 'Connection: close') + get('/open?2'))
+    expect(statusesIn(answers)).toEqual(['200'])
+    expect(bodyOf(answers)).toBe('/open')
+    expect(seen).toEqual(['GET /open', 'end /open'])
+  })
+
+  test('a request whose client closes, with more than one piece behind it: it is answered', async () => {
+    const socket = await openSocket(pair.port)
+    socket.write(get('/open', 'Connection: close'))
+    let answers = ''
+    const done = (async () => {
+      for await (const chunk of socket) answers += chunk
+    })()
+    for (let pieces = 0; pieces < 3; pieces++) {
+      socket.write(get('/open?2'))
+      await sleep(5)
+    }
+    await done
+    expect(statusesIn(answers)).toEqual(['200'])
+    expect(seen).toEqual(['GET /open', 'end /open'])
+  })
+
+  test('a client that leaves meanwhile', async () => {
+    const socket = await openSocket(pair.port)
+    socket.write(get('/open?1') + get('/open?2'))
+    await expect.poll(() => seen, { interval: 1 }).toEqual(['GET /open?1'])
+    socket.destroy()
+    await sleep(150)
+    expect(seen).not.toContain('GET /open?2')
+  })
+})
+
+describe('what takes the socket out of HTTP waits for the answers before it', () => {
+  test('CONNECT is refused after them', async () => {
+    const answers = await exchange(pair.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1'))
+    expect(statusesIn(answers)).toEqual(['200', '405'])
+  })
+
+  test('a WebSocket asked for behind another request is not opened: it is served as if it had not asked, and last', async () => {
+    const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
+    const answers = await exchange(
+      pair.port,
+      get('/open') +
+        get('/socket', ...handshake, `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`),
+    )
+    expect(statusesIn(answers)).not.toContain('101')
+    expect(answers.match(/\r\nconnection: close\r\n/gi)).toHaveLength(1)
+    expect(seen.slice(0, 3)).toEqual(['GET /open', 'end /open', 'GET /socket'])
+  })
+})

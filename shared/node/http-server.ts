@@ -1,0 +1,166 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
+import { requestIdFrom } from '../request-id.ts'
+import { problemFields } from './problem-fields.ts'
+import { rawHead } from './raw-head.ts'
+import { createTurns } from './turns.ts'
+
+/** A head fits into a few packets: who takes longer holds sockets open. */
+const headersSeconds = 15
+
+/** The longest a whole request may take to arrive. */
+const requestSeconds = 60
+
+/** How often connections are held against the two above. */
+const checkSeconds = 5
+
+/** A head's most bytes. */
+const headBytes = 16 * 1024
+
+export interface ServerOptions {
+  listener: RequestListener
+  /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
+  keepAliveSeconds: number
+  /** Takes requests out of HTTP, for another protocol on the same socket; all others are served as if they had not asked. */
+  upgrade?: {
+    takes: (request: IncomingMessage) => boolean
+    listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  }
+  /** Fields of the answers that no listener gives, names and values in turn. */
+  commonFields?: (requestId: string) => readonly string[]
+  /** In seconds; tests have less patience. */
+  deadlines?: { headers: number; request: number; check: number }
+}
+
+/** A listener for what takes a Request and gives a Response. */
+export function fetchListener(
+  fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
+): RequestListener {
+  // Who asks by HTTP/1.0, as some balancers do for a service's health, need not name a host.
+  return getRequestListener(fetch as (request: Request) => Response | Promise<Response>, {
+    hostname: 'localhost',
+  })
+}
+
+/** What the parser refuses, as a problem. */
+const parserCodes: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'too_many_fields',
+  HPE_INVALID_VERSION: 'http_version_not_supported',
+  ERR_HTTP_REQUEST_TIMEOUT: 'head_timeout',
+}
+
+const isHttp11 = (request: IncomingMessage): boolean =>
+  request.httpVersionMajor === 1 && request.httpVersionMinor === 1
+
+/** Why a request of another version than 1.1 is not served. */
+function faultOf({ httpVersion, headers }: IncomingMessage): ErrorCode | undefined {
+  if (httpVersion !== '1.0') return 'http_version_not_supported'
+  // Whoever is between may have framed it otherwise (RFC 9112, section 6.1).
+  return headers['transfer-encoding'] === undefined ? undefined : 'bad_request'
+}
+
+/** The server that every service of ours runs on, not listening yet. */
+export function createHttpServer({
+  listener,
+  keepAliveSeconds,
+  upgrade,
+  commonFields = () => [],
+  deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
+}: ServerOptions): Server {
+  const turns = createTurns()
+  /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
+  const unheeded = new WeakSet<IncomingMessage>()
+
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    const isOlder = !isHttp11(request)
+    const fault = isOlder ? faultOf(request) : undefined
+    if (fault !== undefined) {
+      writeProblem(response, new Problem(fault))
+      return
+    }
+    // Who waits for an answer to what was not read learns that there will be none.
+    if (isOlder || unheeded.has(request)) response.setHeader('connection', 'close')
+    listener(request, response)
+  }
+
+  const server = createServer({
+    keepAliveTimeout: keepAliveSeconds * 1000,
+    headersTimeout: deadlines.headers * 1000,
+    requestTimeout: deadlines.request * 1000,
+    connectionsCheckingInterval: deadlines.check * 1000,
+    maxHeaderSize: headBytes,
+    // A Host that is missing is refused by the listener, in the form of every other refusal.
+    requireHostHeader: false,
+    // What has no body is read to its end before anybody asks.
+    optimizeEmptyRequests: true,
+    shouldUpgradeCallback(request) {
+      const isFree = turns.lastOf(request.socket) === undefined
+      const isTaken = isFree && isHttp11(request) && (upgrade?.takes(request) ?? false)
+      if (!isTaken) unheeded.add(request)
+      return isTaken
+    },
+  })
+  // Beyond its count Node would leave fields out without a word.
+  server.maxHeadersCount = 0
+
+  function answerOf(problem: Problem) {
+    const requestId = requestIdFrom(undefined)
+    const answer = problemAnswer(problem, requestId)
+    return {
+      status: answer.status,
+      body: answer.body,
+      fields: [...problemFields(answer, true), ...commonFields(requestId)],
+    }
+  }
+
+  function writeProblem(response: ServerResponse, problem: Problem): void {
+    const { status, fields, body } = answerOf(problem)
+    response.writeHead(status, fields as unknown as string[])
+    response.end(body)
+  }
+
+  /** An answer for a connection that has no response to write to, and its last. */
+  function endWith(socket: Duplex, problem: Problem): void {
+    const { status, fields, body } = answerOf(problem)
+    socket.end(rawHead(status, fields) + body)
+  }
+
+  function refuseUnread(socket: Socket, { code = '' }: NodeJS.ErrnoException): void {
+    endWith(socket, new Problem(parserCodes[code] ?? 'bad_request'))
+  }
+
+  function refuseTunnel(socket: Duplex): void {
+    endWith(socket, new Problem('method_not_allowed', { headers: { allow: '' } }))
+  }
+
+  function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+    writeProblem(response, new Problem('expectation_failed'))
+  }
+
+  server.on('request', (request, response) => turns.take(request, response, serve))
+  server.on('checkExpectation', (request, response) => turns.take(request, response, refuseExpectation))
+  server.on('connect', (_request, socket) => turns.whenFree(socket, () => refuseTunnel(socket)))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const response = turns.lastOf(socket)
+    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
+    else if (!response) refuseUnread(socket, error)
+    // What comes behind a request that ends the connection is nobody's; that one is still answered.
+    else if (error.code === 'HPE_CLOSED_CONNECTION') return
+    // The rest of its request may be what cannot be read; what came before it was answered, or will not be.
+    else if (!(response.headersSent || response.req.complete || turns.isWaiting(response)))
+      refuseUnread(socket, error)
+    else if (response.writableEnded) socket.destroySoon()
+    else socket.destroy()
+  })
+  if (upgrade) server.on('upgrade', upgrade.listener)
+  return server
+}
