@@ -30,6 +30,11 @@ describe('clientAddress', () => {
       '1.2.3.4, _hidden',
       '1.2.3.4, 5.6.7.8:443',
       '1.2.3.4, [::1]',
+      // Forms that some read as one address and some as another.
+      '1.2.3',
+      '16909060',
+      '0x1.2.3.4',
+      '010.1.1.1',
     ])
       expect(() => behind(1, forwardedFor), String(forwardedFor)).toThrow('client_address_unknown')
     expect(() => behind(2, '1.2.3.4')).toThrow('client_address_unknown')

@@ -37,7 +37,7 @@ function hopFromRight(list: string, n: number): string | undefined {
 /** The one form of an IPv4 address that reads in one way everywhere. */
 const plainIPv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
-/** The others come again and again, and are costly to read. */
+/** Those of IPv6 come again and again, and are costly to read. */
 const longestRemembered = 45
 const canonicals = createBoundedMap<string, string>(10_000)
 
@@ -45,7 +45,7 @@ function canonicalOf(text: string): string | undefined {
   if (plainIPv4.test(text)) return text
   const known = canonicals.get(text)
   if (known !== undefined) return known
-  if (!ipaddr.isValid(text)) return undefined
+  if (!ipaddr.IPv6.isValid(text)) return undefined
   // A zone (fe80::1%eth0) names an interface of this machine, not a part of the caller's address.
   const canonical = ipaddr.process(text.replace(/%.*/, '')).toString()
   if (text.length <= longestRemembered) canonicals.set(text, canonical)
