@@ -23,20 +23,20 @@ beforeEach(() => {
   answer = one.jwks
 })
 
-function openKeySet() {
+function openKeySet(options: { freshSeconds?: number } = {}) {
   return createKeySet({
     importVerifier: importWebVerifier,
     now: clock.now,
     log: createCapturedLog('gateway').log,
     freshSeconds: 300,
     staleSeconds: 3600,
-    cooldownSeconds: 10,
     async fetchKeys() {
       reads++
       await Promise.resolve()
       if (answer instanceof Error) throw answer
       return answer
     },
+    ...options,
   })
 }
 
@@ -48,15 +48,35 @@ describe('reading', () => {
     expect(reads).toBe(1)
   })
 
-  test('a set is read again when it is old, while the old one still answers', async () => {
+  test('a set is read again shortly before it is old, while it still answers', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
-    clock.advance(299)
+    clock.advance(289)
     await keys.find(oneKid)
     expect(reads).toBe(1)
     clock.advance(1)
-    expect(await keys.find(oneKid)).toBeDefined()
+    answer = other.jwks
+    expect(keys.find(oneKid)).toBeTypeOf('function')
+    await expect.poll(() => keys.ageSeconds()).toBe(0)
     expect(reads).toBe(2)
+    expect(await keys.find(oneKid)).toBeUndefined()
+  })
+
+  test('a set that nobody looked into until it was old is read before it is believed', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(300)
+    answer = other.jwks
+    expect(await keys.find(oneKid)).toBeUndefined()
+    expect(reads).toBe(2)
+  })
+
+  test('a set that is held for a second is read each second', async () => {
+    const keys = openKeySet({ freshSeconds: 1 })
+    await keys.find(oneKid)
+    clock.advance(1)
+    answer = other.jwks
+    expect(await keys.find(oneKid)).toBeUndefined()
   })
 
   test('a key that is new at the origin is found at once', async () => {
@@ -111,6 +131,23 @@ describe('while the origin is down', () => {
     clock.advance(11)
     expect(keys.isUsable()).toBe(false)
     await expect(keys.find(oneKid)).rejects.toThrow(KeysUnavailableError)
+  })
+
+  test('who finds it old waits for one read; once that failed nobody waits again as long as others come', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    answer = new Error('down')
+    clock.advance(1000)
+    const waited = [keys.find(oneKid), keys.find(oneKid)]
+    expect(waited.map((one) => one instanceof Promise)).toEqual([true, true])
+    expect(await Promise.all(waited)).not.toContain(undefined)
+    expect(reads).toBe(2)
+    for (let tries = 3; tries < 10; tries++) {
+      clock.advance(19)
+      const atOnce = [keys.find(oneKid), keys.find(oneKid)]
+      expect(atOnce.map((one) => typeof one)).toEqual(['function', 'function'])
+      await expect.poll(() => reads).toBe(tries)
+    }
   })
 
   test('an unknown kid is unknown, not a failure', async () => {

@@ -13,11 +13,11 @@ interface KeySetOptions {
   outlive?: Outlive | undefined
   now: Now
   log: Log
-  /** Age from which the set is read again. */
+  /** Age from which the set is read before it is believed, where the origin can be asked. */
   freshSeconds?: number
   /** Age up to which the last known set still verifies while the origin cannot be asked. */
   staleSeconds?: number
-  /** Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded number of them. */
+  /** Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded number of them. So long before its age the set is read ahead. */
   cooldownSeconds?: number
 }
 
@@ -39,13 +39,16 @@ export function createKeySet(options: KeySetOptions) {
     log,
     freshSeconds = 300,
     staleSeconds = 86_400,
-    cooldownSeconds = 10,
+    cooldownSeconds = Math.min(10, freshSeconds / 4),
   } = options
   let keys: Map<string, VerifySignature> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
+  let hasFailed = false
 
   const ageSeconds = () => (now() - readAt) / 1000
+
+  const isUsable = () => keys !== undefined && ageSeconds() < staleSeconds
 
   async function read(): Promise<void> {
     triedAt = now()
@@ -61,7 +64,9 @@ export function createKeySet(options: KeySetOptions) {
       if (next.size === 0) throw new Error('the key set holds no usable key')
       keys = next
       readAt = now()
+      hasFailed = false
     } catch (error) {
+      hasFailed = true
       log.warn(
         { err: error, age_seconds: Number.isFinite(readAt) ? Math.round(ageSeconds()) : null },
         'key set not read',
@@ -71,6 +76,11 @@ export function createKeySet(options: KeySetOptions) {
 
   const reading = createSingleFlight(read, options.outlive)
 
+  /** An old set is believed while the origin cannot be asked, which is tried again and again; not for want of trying. */
+  const isBelieved = () =>
+    ageSeconds() < freshSeconds ||
+    (hasFailed && (reading.underway || now() - triedAt < 2 * cooldownSeconds * 1000))
+
   /** Never rejects: what could not be read shows in `keys` and its age. */
   async function readOnce(): Promise<void> {
     if (now() - triedAt < cooldownSeconds * 1000 && !reading.underway) return
@@ -79,8 +89,8 @@ export function createKeySet(options: KeySetOptions) {
 
   async function findAnew(kid: string): Promise<VerifySignature | undefined> {
     await readOnce()
-    if (!keys || ageSeconds() >= staleSeconds) throw new KeysUnavailableError()
-    return keys.get(kid)
+    if (!isUsable()) throw new KeysUnavailableError()
+    return keys?.get(kid)
   }
 
   return {
@@ -88,7 +98,7 @@ export function createKeySet(options: KeySetOptions) {
     ageSeconds,
 
     /** Whether tokens can be verified at all. */
-    isUsable: () => keys !== undefined && ageSeconds() < staleSeconds,
+    isUsable,
 
     /** Reads the set where it is missing or old. */
     async refresh() {
@@ -100,9 +110,9 @@ export function createKeySet(options: KeySetOptions) {
      * @throws KeysUnavailableError where there is no set to look in
      */
     find(kid: string): Eventually<VerifySignature | undefined> {
-      const known = ageSeconds() < staleSeconds ? keys?.get(kid) : undefined
-      if (known === undefined) return findAnew(kid)
-      if (ageSeconds() >= freshSeconds) void readOnce()
+      const known = isUsable() ? keys?.get(kid) : undefined
+      if (known === undefined || !isBelieved()) return findAnew(kid)
+      if (ageSeconds() >= freshSeconds - cooldownSeconds) void readOnce()
       return known
     },
   }

@@ -135,11 +135,11 @@ export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
      *
      * Its tokens end thus: origins follow within `keyUpkeepSeconds`, and a gateway reads the key set again within
      * JWKS_CACHE_SECONDS of that, from when on it refuses a token it has not seen. One that it verified before is believed for another
-     * JWKS_CACHE_SECONDS at the most. Longer lives the first token after a pause with no requests, and every token while the gateway
-     * cannot read the origin's key set (a day). So after a leak origins are restarted, then gateways: docs/runbooks/keys.md.
+     * JWKS_CACHE_SECONDS at the most. Longer lives every token while the gateway cannot read the origin's key set (a day). So after a
+     * leak origins are restarted, then gateways: docs/runbooks/keys.md.
      *
      * Meanwhile new tokens may be answered 401: for `keyUpkeepSeconds` replicas sign with the old key or show a key set without the
-     * new one, and a gateway that met an unknown key pauses 10 s before it reads again.
+     * new one, and a gateway that met an unknown key pauses up to 10 s before it reads again.
      *
      * @param evenInUse also a key that signed tokens which live
      * @throws SealedKeyError, before anything is changed
