@@ -6,9 +6,9 @@ import { Problem } from '../shared/errors.ts'
 import { markOf } from '../shared/mark-of.ts'
 import { TokenError, verifyAccessToken } from '../shared/verify-access-token.ts'
 import type { SealedAssertion } from './assertions.ts'
+import { createCompactIdentity } from './compact-identity.ts'
 import { type KeySet, KeysUnavailableError } from './key-set.ts'
 import type { Now } from './ports.ts'
-import { createSharedLists } from './shared-lists.ts'
 
 interface TokenVerifierOptions {
   keys: Pick<KeySet, 'find'>
@@ -63,7 +63,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   /** By their marks. Where two share one, the last verified stands, and the other is verified again: some 20 pairs of 200,000. */
   const verified = createBoundedMap<number, Remembered>(remembered)
   const busy = createBoundedMap<number, { token: string; seen: Remembered }>(busiest)
-  const shareLists = createSharedLists()
+  const compactIdentity = createCompactIdentity()
 
   /** Whole, as `verifyAccessToken` counts them; a fraction V8 would keep in an object of its own. */
   const nowSeconds = () => Math.floor(now() / 1000)
@@ -75,7 +75,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     const at = nowSeconds()
     return {
       digest: digest(token),
-      identity: shareLists(identity),
+      identity: compactIdentity(identity),
       expiresAt: exp,
       believedUntil: Math.min(exp + clockLeewaySeconds, at + recheckSeconds),
       seenAt: at,

@@ -1,0 +1,24 @@
+import type { Identity } from '../shared/claims.ts'
+import { createSharedLists } from './shared-lists.ts'
+
+/** Lays identities out so that a hundred thousand of them take little memory, and all are read in the same way. */
+export function createCompactIdentity() {
+  const share = createSharedLists()
+
+  return function compactIdentity(identity: Identity): Required<Identity> {
+    // Each field by its name: of a copy with `...` V8 keeps most in an object of their own.
+    return {
+      sub: identity.sub,
+      sid: identity.sid,
+      jti: identity.jti,
+      email: identity.email,
+      role: identity.role,
+      level: identity.level,
+      permissions: share(identity.permissions),
+      plan: identity.plan,
+      features: share(identity.features),
+      quota: identity.quota,
+      epoch: identity.epoch,
+    }
+  }
+}
