@@ -4,6 +4,7 @@ import { generateSecrets } from '../../dev/secrets.ts'
 import { startDurablePostgres } from '../common/durable-postgres.ts'
 import { machineFacts } from '../common/machine.ts'
 import { createReport } from '../common/report.ts'
+import { requireNames } from '../common/require-names.ts'
 import { entitlementsBench } from './entitlements.ts'
 import { loginTimingBench } from './login-timing.ts'
 import { loginsBench } from './logins.ts'
@@ -34,8 +35,7 @@ const { full, only, out } = parseArgs({
     out: { type: 'string', default: join(import.meta.dirname, 'results', `${Date.now()}.jsonl`) },
   },
 }).values
-const unknown = only.filter((name) => !(name in parts))
-if (unknown.length > 0) throw new Error(`There is no part ${unknown}; there are ${Object.keys(parts)}.`)
+requireNames('only', only, parts)
 
 /** Whatever hangs, the bench does not: the guards of the servers see us go, and end them. */
 const limitMs = (full ? 60 : 8) * 60_000

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findProgram, versionOf } from '../common/find-program.ts'
 import { createReport } from '../common/report.ts'
+import { requireNames } from '../common/require-names.ts'
 import { contenders } from './contenders.ts'
 import { leaveContenderCore } from './cores.ts'
 import { costBench } from './cost.ts'
@@ -40,13 +41,8 @@ const {
     out: { type: 'string', default: join(import.meta.dirname, 'results', `${Date.now()}`) },
   },
 }).values
-for (const [names, known] of [
-  [only, parts],
-  [chosen, contenders],
-] as const) {
-  const unknown = names.filter((name) => !(name in known))
-  if (unknown.length > 0) throw new Error(`There is no ${unknown}; there are ${Object.keys(known)}.`)
-}
+requireNames('only', only, parts)
+requireNames('with', chosen, contenders)
 
 /** 100,000 take a minute to be shown to a gateway that has not met them. */
 const users = full ? 100_000 : 20_000
