@@ -35,6 +35,8 @@ describe('clientAddress', () => {
       '16909060',
       '0x1.2.3.4',
       '010.1.1.1',
+      '::ffff:010.1.1.1',
+      '::ffff:0x1.2.3.4',
     ])
       expect(() => behind(1, forwardedFor), String(forwardedFor)).toThrow('client_address_unknown')
     expect(() => behind(2, '1.2.3.4')).toThrow('client_address_unknown')

@@ -45,9 +45,11 @@ function canonicalOf(text: string): string | undefined {
   if (plainIPv4.test(text)) return text
   const known = canonicals.get(text)
   if (known !== undefined) return known
-  if (!ipaddr.IPv6.isValid(text)) return undefined
   // A zone (fe80::1%eth0) names an interface of this machine, not a part of the caller's address.
-  const canonical = ipaddr.process(text.replace(/%.*/, '')).toString()
+  const address = text.replace(/%.*/, '')
+  const tail = address.slice(address.lastIndexOf(':') + 1)
+  if (!ipaddr.IPv6.isValid(address) || (tail.includes('.') && !plainIPv4.test(tail))) return undefined
+  const canonical = ipaddr.process(address).toString()
   if (text.length <= longestRemembered) canonicals.set(text, canonical)
   return canonical
 }

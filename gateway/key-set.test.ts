@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { importWebVerifier } from '../shared/keys.ts'
 import { createCapturedLog } from '../test/captured-log.ts'
@@ -14,14 +15,23 @@ const otherKid = other.publicJwk.kid
 
 let clock: ReturnType<typeof createClock>
 let reads: number
+/** Seconds for which the origin does not answer. */
+let hangs: number
 /** What the origin answers; an Error where it cannot be asked. */
 let answer: unknown
 
 beforeEach(() => {
   clock = createClock()
   reads = 0
+  hangs = 0
   answer = one.jwks
 })
+
+/** What the origin has answered is known. */
+async function settled() {
+  await setImmediate()
+  await setImmediate()
+}
 
 function openKeySet(options: { freshSeconds?: number } = {}) {
   return createKeySet({
@@ -32,7 +42,9 @@ function openKeySet(options: { freshSeconds?: number } = {}) {
     staleSeconds: 3600,
     async fetchKeys() {
       reads++
-      await Promise.resolve()
+      const answeredAt = clock.now() + hangs * 1000
+      do await setImmediate()
+      while (clock.now() < answeredAt)
       if (answer instanceof Error) throw answer
       return answer
     },
@@ -146,8 +158,36 @@ describe('while the origin is down', () => {
       clock.advance(19)
       const atOnce = [keys.find(oneKid), keys.find(oneKid)]
       expect(atOnce.map((one) => typeof one)).toEqual(['function', 'function'])
-      await expect.poll(() => reads).toBe(tries)
+      await settled()
+      expect(reads).toBe(tries)
     }
+  })
+
+  test.each([1, 5, 300])('nor with one that hangs, whatever the age (%s s)', async (freshSeconds) => {
+    const keys = openKeySet({ freshSeconds })
+    await keys.find(oneKid)
+    answer = new Error('down')
+    hangs = 3
+    const stepSeconds = 0.1
+    let waited = 0
+    for (let seconds = 0; seconds < freshSeconds + 60; seconds += stepSeconds) {
+      clock.advance(stepSeconds)
+      if (keys.find(oneKid) instanceof Promise) waited++
+      await settled()
+    }
+    expect(waited).toBe(0)
+    expect(reads).toBeGreaterThan(2)
+  })
+
+  test('after hours without a caller nobody has the old set before it was asked for', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(295)
+    answer = new Error('down')
+    await keys.refresh()
+    clock.advance(5 * 3600)
+    answer = other.jwks
+    expect(await Promise.all([keys.find(oneKid), keys.find(oneKid)])).toEqual([undefined, undefined])
   })
 
   test('an unknown kid is unknown, not a failure', async () => {

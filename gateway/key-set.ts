@@ -17,7 +17,10 @@ interface KeySetOptions {
   freshSeconds?: number
   /** Age up to which the last known set still verifies while the origin cannot be asked. */
   staleSeconds?: number
-  /** Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded number of them. So long before its age the set is read ahead. */
+  /**
+   * Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded number of them. A set is read ahead when it has so long
+   * left; a quarter of a short age leaves time to use it before.
+   */
   cooldownSeconds?: number
 }
 
@@ -44,14 +47,20 @@ export function createKeySet(options: KeySetOptions) {
   let keys: Map<string, VerifySignature> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
-  let hasFailed = false
+  let failedAt = Number.NEGATIVE_INFINITY
+  /** Whether the set was believed when the read under way began. */
+  let wasBelieved = false
 
   const ageSeconds = () => (now() - readAt) / 1000
 
   const isUsable = () => keys !== undefined && ageSeconds() < staleSeconds
 
+  const isDue = () => ageSeconds() >= freshSeconds - cooldownSeconds
+
   async function read(): Promise<void> {
-    triedAt = now()
+    wasBelieved = isBelieved()
+    const askedAt = now()
+    triedAt = askedAt
     try {
       const document = jwksSchema.parse(await fetchKeys())
       const next = new Map<string, VerifySignature>()
@@ -63,10 +72,9 @@ export function createKeySet(options: KeySetOptions) {
       }
       if (next.size === 0) throw new Error('the key set holds no usable key')
       keys = next
-      readAt = now()
-      hasFailed = false
+      readAt = askedAt
     } catch (error) {
-      hasFailed = true
+      failedAt = now()
       log.warn(
         { err: error, age_seconds: Number.isFinite(readAt) ? Math.round(ageSeconds()) : null },
         'key set not read',
@@ -76,10 +84,14 @@ export function createKeySet(options: KeySetOptions) {
 
   const reading = createSingleFlight(read, options.outlive)
 
-  /** An old set is believed while the origin cannot be asked, which is tried again and again; not for want of trying. */
-  const isBelieved = () =>
-    ageSeconds() < freshSeconds ||
-    (hasFailed && (reading.underway || now() - triedAt < 2 * cooldownSeconds * 1000))
+  /**
+   * An old set is believed while the origin cannot be asked, never for want of asking: a failure counts for two pauses, so that somebody who comes in
+   * the second has it asked again.
+   */
+  function isBelieved(): boolean {
+    if (ageSeconds() < freshSeconds) return true
+    return reading.underway ? wasBelieved : now() - failedAt < 2 * cooldownSeconds * 1000
+  }
 
   /** Never rejects: what could not be read shows in `keys` and its age. */
   async function readOnce(): Promise<void> {
@@ -100,9 +112,9 @@ export function createKeySet(options: KeySetOptions) {
     /** Whether tokens can be verified at all. */
     isUsable,
 
-    /** Reads the set where it is missing or old. */
+    /** Reads the set where it is missing, or old or nearly so. */
     async refresh() {
-      if (!keys || ageSeconds() >= freshSeconds) await readOnce()
+      if (isDue()) await readOnce()
     },
 
     /**
@@ -112,7 +124,7 @@ export function createKeySet(options: KeySetOptions) {
     find(kid: string): Eventually<VerifySignature | undefined> {
       const known = isUsable() ? keys?.get(kid) : undefined
       if (known === undefined || !isBelieved()) return findAnew(kid)
-      if (ageSeconds() >= freshSeconds - cooldownSeconds) void readOnce()
+      if (isDue()) void readOnce()
       return known
     },
   }

@@ -64,7 +64,9 @@ export async function startGateway({
   })
   const commonFields = createCommonFields(stand.config.CORS_ORIGINS)
   const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
+  let isStopping = false
   const server = createHttpServer({
+    isStopping: () => isStopping,
     listener: createListener({
       admit: stand.admit,
       upstreams,
@@ -96,7 +98,10 @@ export async function startGateway({
   })
   const port = await listen(server)
   closers.push(upstreams.close, () => dispatcher.close())
-  return { ...stand, port, server, streams }
+  const setStopping = (value: boolean) => {
+    isStopping = value
+  }
+  return { ...stand, port, server, streams, setStopping }
 }
 
 /** An upstream on Node's own server, and a gateway before it. */

@@ -10,9 +10,9 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
+import { createPipelines } from './pipelines.ts'
 import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
-import { createTurns } from './turns.ts'
 
 /** A head fits into a few packets: who takes longer holds sockets open. */
 const headersSeconds = 15
@@ -37,6 +37,8 @@ export interface ServerOptions {
   }
   /** Fields of the answers that no listener gives, names and values in turn. */
   commonFields?: (requestId: string) => readonly string[]
+  /** Whether each connection is to end with its next answer, so that its client goes to another instance while this one still serves. */
+  isStopping?: () => boolean
   /** In seconds; tests have less patience. */
   deadlines?: { headers: number; request: number; check: number }
 }
@@ -58,9 +60,6 @@ const parserCodes: Record<string, ErrorCode> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'head_timeout',
 }
 
-const isHttp11 = (request: IncomingMessage): boolean =>
-  request.httpVersionMajor === 1 && request.httpVersionMinor === 1
-
 /** Why a request of another version than 1.1 is not served. */
 function faultOf({ httpVersion, headers }: IncomingMessage): ErrorCode | undefined {
   if (httpVersion !== '1.0') return 'http_version_not_supported'
@@ -74,21 +73,24 @@ export function createHttpServer({
   keepAliveSeconds,
   upgrade,
   commonFields = () => [],
+  isStopping = () => false,
   deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
 }: ServerOptions): Server {
-  const turns = createTurns()
+  const pipelines = createPipelines()
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
+  /** Sockets whose next request cannot be read: each further piece of it is refused by the parser again. */
+  const unreadable = new WeakSet<Socket>()
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
-    const isOlder = !isHttp11(request)
+    const isOlder = request.httpVersion !== '1.1'
     const fault = isOlder ? faultOf(request) : undefined
     if (fault !== undefined) {
       writeProblem(response, new Problem(fault))
       return
     }
     // Who waits for an answer to what was not read learns that there will be none.
-    if (isOlder || unheeded.has(request)) response.setHeader('connection', 'close')
+    if (isOlder || unheeded.has(request) || isStopping()) response.setHeader('connection', 'close')
     listener(request, response)
   }
 
@@ -103,8 +105,8 @@ export function createHttpServer({
     // What has no body is read to its end before anybody asks.
     optimizeEmptyRequests: true,
     shouldUpgradeCallback(request) {
-      const isFree = turns.lastOf(request.socket) === undefined
-      const isTaken = isFree && isHttp11(request) && (upgrade?.takes(request) ?? false)
+      const isFree = pipelines.lastOf(request.socket) === undefined
+      const isTaken = isFree && request.httpVersion === '1.1' && (upgrade?.takes(request) ?? false)
       if (!isTaken) unheeded.add(request)
       return isTaken
     },
@@ -134,32 +136,41 @@ export function createHttpServer({
     socket.end(rawHead(status, fields) + body)
   }
 
-  function refuseUnread(socket: Socket, { code = '' }: NodeJS.ErrnoException): void {
+  function endUnread(socket: Socket, { code = '' }: NodeJS.ErrnoException): void {
     endWith(socket, new Problem(parserCodes[code] ?? 'bad_request'))
   }
 
+  /** When all that came before is answered. */
+  function refuseUnread(socket: Socket, error: NodeJS.ErrnoException): void {
+    if (unreadable.has(socket)) return
+    unreadable.add(socket)
+    pipelines.whenFree(socket, () => endUnread(socket, error))
+  }
+
   function refuseTunnel(socket: Duplex): void {
-    endWith(socket, new Problem('method_not_allowed', { headers: { allow: '' } }))
+    // Node listens to nothing of it any more, and an error that nobody hears ends the process.
+    socket.on('error', () => {})
+    if (pipelines.lastOf(socket)) socket.destroy()
+    else endWith(socket, new Problem('method_not_allowed', { headers: { allow: '' } }))
   }
 
   function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
     writeProblem(response, new Problem('expectation_failed'))
   }
 
-  server.on('request', (request, response) => turns.take(request, response, serve))
-  server.on('checkExpectation', (request, response) => turns.take(request, response, refuseExpectation))
-  server.on('connect', (_request, socket) => turns.whenFree(socket, () => refuseTunnel(socket)))
+  server.on('request', (request, response) => pipelines.take(request, response, serve))
+  server.on('checkExpectation', (request, response) => pipelines.take(request, response, refuseExpectation))
+  server.on('connect', (_request, socket) => refuseTunnel(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const response = turns.lastOf(socket)
+    const response = pipelines.lastOf(socket)
     if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
-    else if (!response) refuseUnread(socket, error)
     // What comes behind a request that ends the connection is nobody's; that one is still answered.
-    else if (error.code === 'HPE_CLOSED_CONNECTION') return
-    // The rest of its request may be what cannot be read; what came before it was answered, or will not be.
-    else if (!(response.headersSent || response.req.complete || turns.isWaiting(response)))
-      refuseUnread(socket, error)
+    else if (response && error.code === 'HPE_CLOSED_CONNECTION') return
+    else if (!response || response.req.complete) refuseUnread(socket, error)
+    // Else it is the rest of its request that cannot be read.
     else if (response.writableEnded) socket.destroySoon()
-    else socket.destroy()
+    else if (response.headersSent || pipelines.isWaiting(socket)) socket.destroy()
+    else endUnread(socket, error)
   })
   if (upgrade) server.on('upgrade', upgrade.listener)
   return server

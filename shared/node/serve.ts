@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../log.ts'
 import { createHttpServer, type ServerOptions } from './http-server.ts'
 
-interface ServeOptions extends ServerOptions {
+interface ServeOptions extends Omit<ServerOptions, 'isStopping'> {
   hostname: string
   port: number
   log: Log
@@ -24,16 +24,14 @@ interface ServeOptions extends ServerOptions {
 /** Listens until SIGTERM or SIGINT, then drains and exits 0. */
 export async function serveUntilStopped(options: ServeOptions): Promise<void> {
   const { log, hostname, port } = options
-  const server = createHttpServer(options)
-
   let stopping = false
+  const server = createHttpServer({ ...options, isStopping: () => stopping })
+
   async function stop(signal: string) {
     if (stopping) return
     stopping = true
     log.info({ signal }, 'stopping')
     options.onStopping()
-    // Each connection ends with its next answer, so that its client goes to another instance while this one still serves.
-    server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
     await sleep(options.drainDelaySeconds * 1000)
     const cut = setTimeout(() => {
       options.onDraining?.()

@@ -301,7 +301,10 @@ describe('methods', () => {
 })
 
 describe('HTTP/1.0', () => {
-  test.each([[], ['Connection: keep-alive']])('200 and the connection ends, %s', async (...fields) => {
+  test.each([
+    ['', []],
+    [', also where the client would keep it', ['Connection: keep-alive']],
+  ])('200 and the connection ends%s', async (_name, fields) => {
     const answer = await send('GET /open HTTP/1.0', host, ...fields)
     expect(statusOf(answer)).toBe(200)
     expect(answer).toMatch(/\r\nconnection: close\r\n/i)
@@ -309,21 +312,22 @@ describe('HTTP/1.0', () => {
   })
 
   // Who is between may have framed it otherwise (RFC 9112, section 6.1).
-  test.each([[], ['Content-Length: 2'], ['Connection: keep-alive']])(
-    '400 bad_request: Transfer-Encoding, %s',
-    async (...fields) => {
-      const answer = await send(
-        'POST /open HTTP/1.0',
-        host,
-        'Transfer-Encoding: chunked',
-        ...fields,
-        '',
-        '2\r\nok\r\n0',
-      )
-      expectRefusal(answer, 400, 'bad_request')
-      expect(answer).toMatch(/\r\nconnection: close\r\n/i)
-    },
-  )
+  test.each([
+    ['alone', []],
+    ['with Content-Length', ['Content-Length: 2']],
+    ['where the client would keep the connection', ['Connection: keep-alive']],
+  ])('400 bad_request: chunks by HTTP/1.0, %s', async (_name, fields) => {
+    const answer = await send(
+      'POST /open HTTP/1.0',
+      host,
+      'Transfer-Encoding: chunked',
+      ...fields,
+      '',
+      '2\r\nok\r\n0',
+    )
+    expectRefusal(answer, 400, 'bad_request')
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+  })
 
   test('400 bad_request: /live and OPTIONS with a Host that is none', async () => {
     for (const line of ['GET /live HTTP/1.0', 'OPTIONS /open HTTP/1.0'])

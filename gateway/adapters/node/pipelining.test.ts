@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../../../test/sockets.ts'
@@ -5,19 +6,18 @@ import { closedRow, openRow, postRow } from '../../../test/stand.ts'
 
 /** Requests of one connection that come in one piece. */
 
-/** What reached the upstream, as it begins and as it ends there. */
+/** What reached the upstream, as it begins and, with its body, as it ends there. */
 const seen: string[] = []
 let pair: Awaited<ReturnType<typeof startPair>>
 
 beforeAll(async () => {
   pair = await startPair(
-    (request, response) => {
+    async (request, response) => {
       seen.push(`${request.method} ${request.url}`)
-      request.resume().on('end', async () => {
-        await sleep(30)
-        seen.push(`end ${request.url}`)
-        response.end(request.url)
-      })
+      const body = await text(request)
+      await sleep(30)
+      seen.push(`end ${request.url}${body}`)
+      response.end(request.url)
     },
     {
       environment: { LIMIT_ADDRESS_REQUESTS: '1000000' },
@@ -43,10 +43,27 @@ test('each is begun when the one before is answered, in the order they came', as
 })
 
 test('bodies go with their requests', async () => {
-  const post = (n: number) => `${message('POST /open HTTP/1.1', 'Content-Length: 4')}bod${n}`
-  const answers = await exchange(pair.port, post(1) + post(2) + last)
+  const one = `${message('POST /open HTTP/1.1', 'Content-Length: 4')} one`
+  const two = `${message('POST /open HTTP/1.1', 'Transfer-Encoding: chunked')}4\r\n two\r\n0\r\n\r\n`
+  const answers = await exchange(pair.port, one + two + last)
   expect(statusesIn(answers)).toEqual(['200', '200', '401'])
-  expect(seen.filter((line) => line.startsWith('POST'))).toHaveLength(2)
+  expect(seen).toEqual(['POST /open', 'end /open one', 'POST /open', 'end /open two'])
+})
+
+test.each([
+  ['nothing of HTTP', 'garbage\r\n\r\n', '400'],
+  ['another version', 'GET /open HTTP/2.0\r\n\r\n', '505'],
+])('%s behind a request is refused when that is answered', async (_name, bytes, status) => {
+  const answers = await exchange(pair.port, get('/open') + bytes)
+  expect(statusesIn(answers)).toEqual(['200', status])
+})
+
+// Twenty bytes of a request become some kilobytes here.
+test('a hundred may wait; with one more the connection is cut', async () => {
+  const many = (count: number) => exchange(pair.port, get('/open') + get('/nowhere').repeat(count - 1) + last)
+  expect(statusesIn(await many(100))).toHaveLength(101)
+  expect(await many(101)).toBe('')
+  await expect.poll(() => seen.filter((line) => line === 'end /open')).toHaveLength(2)
 })
 
 describe('behind an answer that ends the connection nothing is acted on (RFC 9112, section 9.6)', () => {
@@ -99,6 +116,16 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
+  test('the next answer of an instance that is stopping', async () => {
+    const socket = await openSocket(pair.port)
+    socket.write(get('/open?1') + get('/open?2') + get('/open?3'))
+    await expect.poll(() => seen, { interval: 1 }).toEqual(['GET /open?1'])
+    pair.setStopping(true)
+    expect(statusesIn(await text(socket))).toEqual(['200', '200'])
+    expect(seen.filter((line) => line.startsWith('GET'))).toEqual(['GET /open?1', 'GET /open?2'])
+    pair.setStopping(false)
+  })
+
   test('a client that leaves meanwhile', async () => {
     const socket = await openSocket(pair.port)
     socket.write(get('/open?1') + get('/open?2'))
@@ -109,11 +136,25 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
   })
 })
 
-describe('what takes the socket out of HTTP waits for the answers before it', () => {
-  test('CONNECT is refused after them', async () => {
-    const answers = await exchange(pair.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1'))
-    expect(statusesIn(answers)).toEqual(['200', '405'])
+describe('what takes the socket out of HTTP', () => {
+  test('CONNECT behind a request ends the connection, and no refusal stands in that one’s place', async () => {
+    expect(await exchange(pair.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1'))).toBe('')
+    await sleep(100)
   })
+
+  // Node takes its listeners off such a socket, and an error that nobody hears ends the process.
+  test.each(['', get('/open')])(
+    'a client that resets after CONNECT harms nobody: %j before it',
+    async (before) => {
+      for (let tries = 0; tries < 20; tries++) {
+        const socket = await openSocket(pair.port)
+        socket.write(before + message('CONNECT 127.0.0.1:22 HTTP/1.1'))
+        await sleep(tries % 4)
+        socket.resetAndDestroy()
+      }
+      expect(statusesIn(await exchange(pair.port, last))).toEqual(['401'])
+    },
+  )
 
   test('a WebSocket asked for behind another request is not opened: it is served as if it had not asked, and last', async () => {
     const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']

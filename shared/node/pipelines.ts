@@ -1,14 +1,18 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+/** Requests of one connection that may wait. Each takes some kilobytes for the twenty bytes that it came in, so whoever sends more is cut off. */
+const mostWaiting = 100
+
 /**
- * Serves the requests of one connection one after the other, as nginx and HAProxy do. Node would hand over all that came together: what stands behind
- * an answer that ends the connection would be acted on all the same, and nobody told (RFC 9112, section 9.6).
+ * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do. Node would hand over all that came together: what
+ * stands behind an answer that ends the connection would be acted on all the same, and nobody told (section 9.6).
  */
-export function createTurns() {
+export function createPipelines() {
   /** The last request of a socket, as long as it is not answered to its end. A socket that idles keeps nothing of it. */
   const last = new WeakMap<Duplex, ServerResponse>()
-  const waiting = new WeakSet<ServerResponse>()
+  /** How many wait, where some do. */
+  const waiting = new WeakMap<Duplex, number>()
 
   function forget(this: ServerResponse): void {
     const { socket } = this.req
@@ -33,9 +37,14 @@ export function createTurns() {
       const { socket } = request
       response.on('close', forget)
       if (last.has(socket)) {
-        waiting.add(response)
+        const ahead = waiting.get(socket) ?? 0
+        if (ahead === mostWaiting) {
+          socket.destroy()
+          return
+        }
+        waiting.set(socket, ahead + 1)
         whenFree(socket, () => {
-          waiting.delete(response)
+          waiting.set(socket, (waiting.get(socket) ?? 0) - 1)
           serve(request, response)
         })
         last.set(socket, response)
@@ -48,7 +57,7 @@ export function createTurns() {
     /** The answer of the last request that came, where that is under way or waits. */
     lastOf: (socket: Duplex): ServerResponse | undefined => last.get(socket),
 
-    /** Whether others are to be answered before. */
-    isWaiting: (response: ServerResponse): boolean => waiting.has(response),
+    /** Whether any request waits. */
+    isWaiting: (socket: Duplex): boolean => (waiting.get(socket) ?? 0) > 0,
   }
 }
