@@ -83,6 +83,15 @@ describe('reading', () => {
     expect(reads).toBe(2)
   })
 
+  test('a clock that is set back makes no set young: it is read before it is believed', async () => {
+    const keys = openKeySet()
+    await keys.find(oneKid)
+    clock.advance(-3600)
+    answer = other.jwks
+    expect(await keys.find(oneKid)).toBeUndefined()
+    expect(await keys.find(otherKid)).toBeDefined()
+  })
+
   test('a set that is held for a second is read each second', async () => {
     const keys = openKeySet({ freshSeconds: 1 })
     await keys.find(oneKid)

@@ -51,7 +51,13 @@ export function createKeySet(options: KeySetOptions) {
   /** Whether the set was believed when the read under way began. */
   let wasBelieved = false
 
-  const ageSeconds = () => (now() - readAt) / 1000
+  /** Infinite where it never was, or where the clock was set back behind it. */
+  function secondsSince(at: number): number {
+    const seconds = (now() - at) / 1000
+    return seconds < 0 ? Number.POSITIVE_INFINITY : seconds
+  }
+
+  const ageSeconds = () => secondsSince(readAt)
 
   const isUsable = () => keys !== undefined && ageSeconds() < staleSeconds
 
@@ -90,12 +96,12 @@ export function createKeySet(options: KeySetOptions) {
    */
   function isBelieved(): boolean {
     if (ageSeconds() < freshSeconds) return true
-    return reading.underway ? wasBelieved : now() - failedAt < 2 * cooldownSeconds * 1000
+    return reading.underway ? wasBelieved : secondsSince(failedAt) < 2 * cooldownSeconds
   }
 
   /** Never rejects: what could not be read shows in `keys` and its age. */
   async function readOnce(): Promise<void> {
-    if (now() - triedAt < cooldownSeconds * 1000 && !reading.underway) return
+    if (secondsSince(triedAt) < cooldownSeconds && !reading.underway) return
     await reading.run()
   }
 

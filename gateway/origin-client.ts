@@ -1,5 +1,6 @@
 import { assertionHeader } from '../shared/headers.ts'
 import { gatewayAudience } from '../shared/identity.ts'
+import { within } from '../shared/within.ts'
 import type { AssertionFor } from './assertions.ts'
 import type { Transport } from './ports.ts'
 
@@ -17,7 +18,12 @@ const ownQuestionMs = 3000
  * ever carries, whatever row the policy table has.
  */
 export function createOriginClient({ transport, originUrl, assertionFor }: OriginClientOptions) {
-  async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
+  async function exchange(
+    signal: AbortSignal,
+    method: 'GET' | 'POST',
+    target: string,
+    body: unknown,
+  ): Promise<string> {
     const headers = new Headers({ [assertionHeader]: await assertionFor(null, gatewayAudience) })
     if (body !== undefined) headers.set('content-type', 'application/json')
     const answer = await transport({
@@ -26,12 +32,22 @@ export function createOriginClient({ transport, originUrl, assertionFor }: Origi
       method,
       headers,
       body: body === undefined ? null : new TextEncoder().encode(JSON.stringify(body)),
-      signal: new AbortController().signal,
+      signal,
       deadlineMs: ownQuestionMs,
     })
     const text = await answer.text()
     if (!answer.ok) throw new Error(`the origin answered ${answer.status} to ${target}`)
     return text
+  }
+
+  /** The whole answer has that long: an origin that falls silent in the middle of one is as good as none. */
+  async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
+    const controller = new AbortController()
+    try {
+      return await within(ownQuestionMs, exchange(controller.signal, method, target, body))
+    } finally {
+      controller.abort()
+    }
   }
 
   return {

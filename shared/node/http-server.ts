@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
+import { endSocket } from './end-socket.ts'
 import { createPipelines } from './pipelines.ts'
 import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
@@ -76,7 +77,7 @@ export function createHttpServer({
   isStopping = () => false,
   deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
 }: ServerOptions): Server {
-  const pipelines = createPipelines()
+  const pipelines = createPipelines({ isClosing: () => !server.listening })
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
   /** Sockets whose next request cannot be read: each further piece of it is refused by the parser again. */
@@ -133,7 +134,7 @@ export function createHttpServer({
   /** An answer for a connection that has no response to write to, and its last. */
   function endWith(socket: Duplex, problem: Problem): void {
     const { status, fields, body } = answerOf(problem)
-    socket.end(rawHead(status, fields) + body)
+    endSocket(socket, rawHead(status, fields) + body)
   }
 
   function endUnread(socket: Socket, { code = '' }: NodeJS.ErrnoException): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Agent, get, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -36,5 +37,31 @@ test('a socket that idles keeps nothing of its last request', async () => {
   } finally {
     agent.destroy()
     server.close()
+  }
+})
+
+// A server that has stopped to listen would else wait for as long as the client keeps the connection.
+test('a server that closes ends each connection with the answer under way', async () => {
+  const mayAnswer = Promise.withResolvers<void>()
+  const server = createHttpServer({
+    keepAliveSeconds: 60,
+    async listener(_request, response) {
+      response.writeHead(200, { 'content-length': 2 }).flushHeaders()
+      await mayAnswer.promise
+      response.end('ok')
+    },
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const agent = new Agent({ keepAlive: true })
+  try {
+    const { port } = server.address() as AddressInfo
+    const [answer] = await once(get({ port, agent }), 'response')
+    const closed = once(server, 'close')
+    server.close()
+    mayAnswer.resolve()
+    expect(await text(answer)).toBe('ok')
+    await closed
+  } finally {
+    agent.destroy()
   }
 })

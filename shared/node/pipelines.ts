@@ -1,6 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+interface PipelinesOptions {
+  /** Whether no connection is wanted any more: each ends with what is under way on it. */
+  isClosing: () => boolean
+}
+
 /** Requests of one connection that may wait. Each takes some kilobytes for the twenty bytes that it came in, so whoever sends more is cut off. */
 const mostWaiting = 100
 
@@ -8,7 +13,7 @@ const mostWaiting = 100
  * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do. Node would hand over all that came together: what
  * stands behind an answer that ends the connection would be acted on all the same, and nobody told (section 9.6).
  */
-export function createPipelines() {
+export function createPipelines({ isClosing }: PipelinesOptions) {
   /** The last request of a socket, as long as it is not answered to its end. A socket that idles keeps nothing of it. */
   const last = new WeakMap<Duplex, ServerResponse>()
   /** How many wait, where some do. */
@@ -16,7 +21,9 @@ export function createPipelines() {
 
   function forget(this: ServerResponse): void {
     const { socket } = this.req
-    if (last.get(socket) === this) last.delete(socket)
+    if (last.get(socket) !== this) return
+    last.delete(socket)
+    if (isClosing()) socket.destroySoon()
   }
 
   /** Runs it when what was under way on this socket is answered to its end, at once where nothing was; never where the connection ends with that. */

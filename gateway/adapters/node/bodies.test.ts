@@ -78,6 +78,19 @@ describe('request bodies', () => {
     expect(acted).toEqual(['whole'])
   })
 
+  // What is left of the body would stand before the next request, and nobody reads it.
+  test('an answer that comes before the body ends the connection', async () => {
+    const early = await startPair((_request, response) => response.end('early'), {
+      policy: [{ ...postRow, body_bytes: 10_000_000 }],
+    })
+    const answer = await exchange(
+      early.port,
+      `POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n${'a'.repeat(500_000)}`,
+    )
+    expect(statusOf(answer)).toBe(200)
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i)
+  })
+
   test('stream: the upstream has the first chunk before the client has sent the last', async () => {
     const firstChunk = Promise.withResolvers<string>()
     const { port } = await startPair((incoming, response) => {

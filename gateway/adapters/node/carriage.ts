@@ -127,9 +127,12 @@ class Carriage implements Exchange {
 
   onHead(status: number, raw: string[], framing: Framing): void {
     clearTimeout(this.deadline)
-    const { response, admission, visit, onAnswered } = this.options
+    const { request, response, admission, visit, onAnswered } = this.options
     onAnswered(admission.decision.route.upstream, (performance.now() - this.sentAt) / 1000)
-    response.writeHead(status, [...answerFields(raw, admission.decision), ...visit.commonFields()])
+    const fields = [...answerFields(raw, admission.decision), ...visit.commonFields()]
+    // Nobody may read the rest of the request, which would stand before the next one (RFC 9112, section 9.3).
+    if (!request.complete) fields.push('connection', 'close')
+    response.writeHead(status, fields)
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
     if (framing === 'chunked' || framing === 'close') {
@@ -173,10 +176,12 @@ class Carriage implements Exchange {
   }
 
   private endAtTurnEnd(last?: string | Buffer): void {
-    const { response, atTurnEnd } = this.options
+    const { response, atTurnEnd, unreadMs } = this.options
     this.isEnding = true
     atTurnEnd(() => {
-      if (!response.destroyed) response.end(last, 'latin1')
+      if (response.destroyed) return
+      response.end(last, 'latin1')
+      if (response.writableLength > 0) this.unread = setTimeout(() => response.destroy(), unreadMs)
     })
   }
 

@@ -15,7 +15,7 @@ import {
   startPair,
   statusOf,
 } from '../../../test/sockets.ts'
-import { openRow, postRow } from '../../../test/stand.ts'
+import { closedRow, openRow, postRow } from '../../../test/stand.ts'
 import type { Counter } from '../../ports.ts'
 import { createMemoryCounter } from '../memory.ts'
 
@@ -219,6 +219,18 @@ describe('clients that read slowly', () => {
     await expect.poll(isClosed, { timeout: 10_000 }).toBe(true)
   })
 
+  test('who asks and asks and takes nothing is left after a while, and its place is free', async () => {
+    const { port } = await startPair((_request, response) => response.end(Buffer.alloc(60_000)), {
+      unreadMs,
+      environment: { ...roomy, UPSTREAM_REQUESTS: '1' },
+    })
+    const socket = await openSocket(port)
+    socket.pause()
+    socket.write(get.repeat(100))
+    await sleep(unreadMs / 2)
+    await expect.poll(async () => (await ask(port)).statusCode, { timeout: 10_000 }).toBe(200)
+  })
+
   // A pause that was made up for must not end the answer a minute later.
   test('who goes on in time has the whole answer, however long it lasts after that', async () => {
     const { answer, mayEnd } = await start()
@@ -233,6 +245,30 @@ describe('clients that read slowly', () => {
     await ended
     expect(end).toBe('end')
   })
+})
+
+// Node has let go of such a socket: nobody else would ever close it.
+test.each([
+  ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
+  [
+    'a WebSocket',
+    `GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
+  ],
+])('a client that was refused %s holds no socket, though it never closes its own', async (_name, bytes) => {
+  const { port, server } = await startPair((_request, response) => response.end(), {
+    policy: [{ ...closedRow, path: '/socket', websocket: true }],
+  })
+  const socket = await openSocket(port)
+  socket.write(bytes)
+  socket.pause()
+  await sleep(50)
+  socket.write('more')
+  const open = () =>
+    new Promise((resolve, reject) =>
+      server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    )
+  expect(await open()).toBe(1)
+  await expect.poll(open, { timeout: 5000 }).toBe(0)
 })
 
 describe('huge bodies', () => {

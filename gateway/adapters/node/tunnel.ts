@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { endSocket } from '../../../shared/node/end-socket.ts'
 import type { Admission } from '../../admission.ts'
 import { TransportError } from '../../ports.ts'
 
@@ -67,7 +68,7 @@ export function openTunnel({ socket, head, admission, dispatcher, answer, refuse
     },
     onResponseEnd() {
       controller = undefined
-      socket.end()
+      endSocket(socket)
     },
     onResponseError(_, error) {
       if (isOver) socket.destroy()

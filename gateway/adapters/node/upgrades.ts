@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { Problem, problemAnswer } from '../../../shared/errors.ts'
+import { endSocket } from '../../../shared/node/end-socket.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'
 import { rawHead } from '../../../shared/node/raw-head.ts'
 import type { Admission } from '../../admission.ts'
@@ -52,7 +53,7 @@ export function createUpgrades(options: UpgradesOptions) {
       if (socket.destroyed) return
       const answer = problemAnswer(problem, visit.requestId)
       write(answer.status, problemFields(answer, true), answer.body)
-      socket.end()
+      endSocket(socket)
     }
 
     function answer(decision: Decision, answered: number, raw: string[]): void {
