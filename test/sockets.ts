@@ -67,7 +67,7 @@ export async function startGateway({
   let isStopping = false
   const server = createHttpServer({
     isStopping: () => isStopping,
-    listener: createListener({
+    ...createListener({
       admit: stand.admit,
       upstreams,
       ownPaths,

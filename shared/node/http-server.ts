@@ -12,6 +12,7 @@ import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
 import { endSocket } from './end-socket.ts'
 import { createPipelines } from './pipelines.ts'
+import { openPlainLane, type PlainOptions } from './plain/plain-lane.ts'
 import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
 
@@ -29,6 +30,8 @@ const headBytes = 16 * 1024
 
 export interface ServerOptions {
   listener: RequestListener
+  /** A shorter way for plain requests, of paths where only the head is looked at. */
+  plain?: PlainOptions
   /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
   keepAliveSeconds: number
   /** Takes requests out of HTTP, for another protocol on the same socket; all others are served as if they had not asked. */
@@ -71,6 +74,7 @@ function faultOf({ httpVersion, headers }: IncomingMessage): ErrorCode | undefin
 /** The server that every service of ours runs on, not listening yet. */
 export function createHttpServer({
   listener,
+  plain,
   keepAliveSeconds,
   upgrade,
   commonFields = () => [],
@@ -174,5 +178,13 @@ export function createHttpServer({
     else endUnread(socket, error)
   })
   if (upgrade) server.on('upgrade', upgrade.listener)
+  if (plain)
+    openPlainLane(server, {
+      ...plain,
+      isStopping,
+      keepAliveSeconds,
+      silentSeconds: deadlines.headers,
+      refuseSilent: (socket) => endWith(socket, new Problem('head_timeout')),
+    })
   return server
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { Agent, get, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { Agent, get } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -12,30 +12,64 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
 // A head is up to 16 kB and a body may be gathered: thousands of sockets that idle would keep as many of them.
-test('a socket that idles keeps nothing of its last request', async () => {
-  const answers: WeakRef<ServerResponse>[] = []
+test.each(['by Node’s server', 'on the shorter way'])(
+  'a socket that idles keeps nothing of its last request: %s',
+  async (way) => {
+    const answers: WeakRef<object>[] = []
+    const server = createHttpServer({
+      keepAliveSeconds: 60,
+      listener(_request, response) {
+        answers.push(new WeakRef(response))
+        response.end('ok')
+      },
+      plain: {
+        takes: () => way === 'on the shorter way',
+        listener(_request, answer) {
+          answers.push(new WeakRef(answer))
+          answer.writeHead(200, ['content-length', '2'])
+          answer.end('ok')
+        },
+      },
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const agent = new Agent({ keepAlive: true })
+    try {
+      for (let requests = 0; requests < 2; requests++) {
+        const { port } = server.address() as AddressInfo
+        const [answer] = await once(get({ port, agent }), 'response')
+        answer.resume()
+        await once(answer, 'end')
+      }
+      await sleep(100)
+      collectGarbage()
+      expect(Object.values(agent.freeSockets).flat()).toHaveLength(1)
+      expect(answers.map((answer) => answer.deref())).toEqual([undefined, undefined])
+    } finally {
+      agent.destroy()
+      server.close()
+    }
+  },
+)
+
+test('a socket that idles for longer than it is kept is closed, on the shorter way, too', async () => {
   const server = createHttpServer({
-    keepAliveSeconds: 60,
-    listener(_request, response) {
-      answers.push(new WeakRef(response))
-      response.end('ok')
+    keepAliveSeconds: 0.1,
+    listener: (_request, response) => void response.destroy(),
+    plain: {
+      takes: () => true,
+      listener(_request, answer) {
+        answer.writeHead(204, [])
+        answer.end()
+      },
     },
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const agent = new Agent({ keepAlive: true })
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   try {
-    for (let requests = 0; requests < 2; requests++) {
-      const { port } = server.address() as AddressInfo
-      const [answer] = await once(get({ port, agent }), 'response')
-      answer.resume()
-      await once(answer, 'end')
-    }
-    await sleep(100)
-    collectGarbage()
-    expect(Object.values(agent.freeSockets).flat()).toHaveLength(1)
-    expect(answers.map((answer) => answer.deref())).toEqual([undefined, undefined])
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 204 /)
   } finally {
-    agent.destroy()
+    socket.destroy()
     server.close()
   }
 })

@@ -1,9 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Admission } from '../../admission.ts'
 import { answerFields } from '../../answer-fields.ts'
 import { TransportError } from '../../ports.ts'
 import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../request-body.ts'
 import type { RequestFields } from '../../request-fields.ts'
+import type { ClientAnswer, ClientRequest } from './client-side.ts'
 import type { OpenStreams } from './open-streams.ts'
 import type { RequestVisit } from './request-visit.ts'
 import type { AtTurnEnd } from './turn-end.ts'
@@ -12,8 +12,8 @@ import type { Pool, Underway } from './upstream/pool.ts'
 import type { Framing } from './upstream/response-head.ts'
 
 export interface CarriageOptions {
-  request: IncomingMessage
-  response: ServerResponse
+  request: ClientRequest
+  response: ClientAnswer
   fields: RequestFields
   admission: Admission
   pool: Pool
@@ -59,7 +59,8 @@ export function carry(options: CarriageOptions): () => void {
     start(noBody)
     return stop
   }
-  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+  if (!request.iterator) throw new Error('a body that cannot be read')
+  const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
   readRequestBody(chunks, admission.decision.route).then(start, options.refuse)
   return stop
 }

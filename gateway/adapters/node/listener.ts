@@ -1,10 +1,12 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { problemAnswer } from '../../../shared/errors.ts'
+import type { PlainOptions } from '../../../shared/node/plain/plain-lane.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'
 import { type Admission, isHost } from '../../admission.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
 import { mostFields, readFields } from '../../request-fields.ts'
 import { carry } from './carriage.ts'
+import type { ClientAnswer, ClientRequest } from './client-side.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { pathOf, RequestVisit, type VisitOptions } from './request-visit.ts'
 import { createTurnEnd } from './turn-end.ts'
@@ -22,19 +24,14 @@ interface ListenerOptions extends VisitOptions {
 }
 
 /**
- * The way of a request through Node's own server: decided by the same function as everywhere, carried without a Request or a Response being made of
+ * The way of a request on Node, by its own server or on the shorter way of plain ones: decided by the same function as everywhere, carried without a Request or a Response being made of
  * it. What the gateway answers itself, and preflights, go through the app.
  */
-export function createListener(options: ListenerOptions): RequestListener {
+export function createListener(options: ListenerOptions): { listener: RequestListener; plain: PlainOptions } {
   const { upstreams, ownPaths, answerItself, streams, unreadMs = 60_000, metrics } = options
   const atTurnEnd = createTurnEnd()
 
-  return function listener(request: IncomingMessage, response: ServerResponse): void {
-    const path = pathOf(request.url ?? '/')
-    if ((request.method === 'OPTIONS' || ownPaths.has(path)) && isReadable(request)) {
-      answerItself(request, response)
-      return
-    }
+  function proxy(request: ClientRequest, response: ClientAnswer, path: string): void {
     const visit = new RequestVisit(options, request, path)
     let hasBody = true
 
@@ -44,8 +41,8 @@ export function createListener(options: ListenerOptions): RequestListener {
       const answer = problemAnswer(problem, visit.requestId)
       // What is left of a body that nobody reads would have to be read for the next request.
       const fields = problemFields(answer, hasBody && !request.complete)
-      response.writeHead(answer.status, [...fields, ...visit.commonFields()] as unknown as string[])
-      response.end(request.method === 'HEAD' ? undefined : answer.body)
+      response.writeHead(answer.status, [...fields, ...visit.commonFields()])
+      response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
     }
 
     let stop: (() => void) | undefined
@@ -79,6 +76,19 @@ export function createListener(options: ListenerOptions): RequestListener {
     } catch (error) {
       refuse(error)
     }
+  }
+
+  return {
+    listener(request, response) {
+      const path = pathOf(request.url ?? '/')
+      if ((request.method === 'OPTIONS' || ownPaths.has(path)) && isReadable(request))
+        answerItself(request, response)
+      else proxy(request, response, path)
+    },
+    plain: {
+      takes: (target) => !ownPaths.has(pathOf(target)),
+      listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
+    },
   }
 }
 

@@ -64,7 +64,7 @@ const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log }
 const streams = createOpenStreams({ stillHolds: gateway.stillHolds })
 
 await serveUntilStopped({
-  listener: createListener({
+  ...createListener({
     admit: gateway.admit,
     upstreams,
     ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Eventually } from '../../../shared/async.ts'
 import type { Problem } from '../../../shared/errors.ts'
 import type { Log } from '../../../shared/log.ts'
@@ -10,6 +9,7 @@ import type { CommonFields } from '../../common-fields.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
 import { logRefusal, toProblem } from '../../refusal.ts'
 import type { RequestFields } from '../../request-fields.ts'
+import type { ClientRequest } from './client-side.ts'
 
 export interface VisitOptions {
   admit: Admit
@@ -22,7 +22,7 @@ export interface VisitOptions {
 /** One request from its head to its end, whatever carries it: who it is to the log, to a trace and to the metrics, and what they are told of it. */
 export class RequestVisit implements LoggedRequest {
   private readonly options: VisitOptions
-  private readonly request: IncomingMessage
+  private readonly request: ClientRequest
   private readonly target: string
   private readonly method: string
   private readonly path: string
@@ -36,7 +36,7 @@ export class RequestVisit implements LoggedRequest {
   private refusedAt: AnsweringRoute | undefined
 
   /** @param path of its target, where the caller has it already */
-  constructor(options: VisitOptions, request: IncomingMessage, path = pathOf(request.url ?? '/')) {
+  constructor(options: VisitOptions, request: ClientRequest, path = pathOf(request.url ?? '/')) {
     const { url: target = '/', method = 'GET' } = request
     this.options = options
     this.request = request

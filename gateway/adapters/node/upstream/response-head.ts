@@ -1,3 +1,5 @@
+import { endOfLine, readFieldLines } from '../../../../shared/node/field-lines.ts'
+
 /** How the end of a body is known (RFC 9112, section 6.3); bytes where its length was said. */
 export type Framing = number | 'none' | 'chunked' | 'close'
 
@@ -21,8 +23,6 @@ export class ResponseError extends Error {
 }
 
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
-const fieldName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
-const noFieldValue = /[^\t\x20-\x7e\x80-\xff]/
 const digits = /^\d{1,15}$/
 
 /**
@@ -33,24 +33,20 @@ const digits = /^\d{1,15}$/
  * @throws ResponseError
  */
 export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
-  let lineEnd = endOfLine(text, 0)
+  const lineEnd = endOfLine(text, 0)
   const matched = statusLine.exec(text.slice(0, lineEnd))
   if (!matched) throw new ResponseError('status line')
   const status = Number(matched[2])
-  const fields: string[] = []
+  const fields = readFieldLines(text, lineEnd + 2)
+  if (!fields) throw new ResponseError('field line')
   let length: string | undefined
   let transferEncoding: string | undefined
   let connection = matched[1] === '1' ? '' : 'close'
   let keepAliveSeconds: number | undefined
 
-  for (let at = lineEnd + 2; at < text.length; at = lineEnd + 2) {
-    lineEnd = endOfLine(text, at)
-    const colon = text.indexOf(':', at)
-    if (colon === -1 || colon > lineEnd) throw new ResponseError('field line')
-    const name = text.slice(at, colon)
-    const value = trimmed(text, colon + 1, lineEnd)
-    if (!fieldName.test(name) || noFieldValue.test(value)) throw new ResponseError('field line')
-    fields.push(name, value)
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string
+    const value = fields[i + 1] as string
     // Names are compared only where their length is that of one that matters.
     switch (name.length) {
       case 10:
@@ -75,23 +71,6 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
     framing !== 'close' && !connection.split(',').some((option) => is(option.trim(), 'close'))
   return { status, fields, framing, isReusable, keepAliveSeconds }
 }
-
-/** A line feed alone ends a line for some and not for others: here it is in the line, which no field allows. */
-function endOfLine(text: string, from: number): number {
-  const end = text.indexOf('\r\n', from)
-  return end === -1 ? text.length : end
-}
-
-/** Without the white space around it, of which long runs are no work for a pattern. */
-function trimmed(text: string, from: number, to: number): string {
-  let start = from
-  let end = to
-  while (start < end && isBlank(text, start)) start++
-  while (end > start && isBlank(text, end - 1)) end--
-  return text.slice(start, end)
-}
-
-const isBlank = (text: string, at: number) => text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09
 
 const is = (name: string, known: string) => name.toLowerCase() === known
 

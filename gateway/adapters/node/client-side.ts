@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** What the way of a request needs to know of it: Node's IncomingMessage, or a plain request. */
+export interface ClientRequest {
+  method?: string | undefined
+  /** Path and query. */
+  url?: string | undefined
+  /** Names and values in turn, as they came. */
+  rawHeaders: string[]
+  /** Whether all of it has come. */
+  complete: boolean
+  socket: Pick<Socket, 'remoteAddress'>
+  /** Of the body, where there may be one. */
+  iterator?: IncomingMessage['iterator']
+}
+
+/** What the way of a request needs of its answer: Node's ServerResponse, or a plain answer. */
+export interface ClientAnswer {
+  readonly statusCode: number
+  readonly headersSent: boolean
+  readonly writableFinished: boolean
+  /** Bytes that the system has not taken yet. */
+  readonly writableLength: number
+  readonly closed: boolean
+  readonly destroyed: boolean
+  /** @param fields names and values in turn */
+  writeHead(status: number, fields: string[]): unknown
+  flushHeaders(): void
+  /** @returns false where the writer is to wait for `drain` */
+  write(bytes: Uint8Array): boolean
+  end(rest: string | Uint8Array | undefined, encoding: BufferEncoding): unknown
+  destroy(): unknown
+  on(event: 'close', listener: () => void): unknown
+  once(event: 'close' | 'drain', listener: () => void): unknown
+}

@@ -1,0 +1,42 @@
+/** What a field's name is made of (RFC 9110, section 5.1). */
+const fieldName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
+const noFieldValue = /[^\t\x20-\x7e\x80-\xff]/
+
+/**
+ * Reads the field lines of a head, strictly.
+ *
+ * @param text of the head, a character a byte, without the empty line that ends it
+ * @param from where the first field line begins
+ * @returns names and values in turn, as they came; undefined where a line is none
+ */
+export function readFieldLines(text: string, from: number): string[] | undefined {
+  const fields: string[] = []
+  for (let at = from; at < text.length; ) {
+    const end = endOfLine(text, at)
+    const colon = text.indexOf(':', at)
+    if (colon === -1 || colon > end) return undefined
+    const name = text.slice(at, colon)
+    const value = trimmed(text, colon + 1, end)
+    if (!fieldName.test(name) || noFieldValue.test(value)) return undefined
+    fields.push(name, value)
+    at = end + 2
+  }
+  return fields
+}
+
+/** A line feed alone ends a line for some and not for others: here it is in the line, which no field allows. */
+export function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\r\n', from)
+  return end === -1 ? text.length : end
+}
+
+/** Without the white space around it, of which long runs are no work for a pattern. */
+function trimmed(text: string, from: number, to: number): string {
+  let start = from
+  let end = to
+  while (start < end && isBlank(text, start)) start++
+  while (end > start && isBlank(text, end - 1)) end--
+  return text.slice(start, end)
+}
+
+const isBlank = (text: string, at: number) => text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09

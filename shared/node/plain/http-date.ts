@@ -1,0 +1,16 @@
+let second = Number.NaN
+let text = ''
+
+/**
+ * What Date says (RFC 9110, section 5.6.7), written out once a second.
+ *
+ * @param now milliseconds since 1970
+ */
+export function httpDate(now: number): string {
+  const at = Math.floor(now / 1000)
+  if (at !== second) {
+    second = at
+    text = new Date(now).toUTCString()
+  }
+  return text
+}

@@ -1,0 +1,136 @@
+import { EventEmitter } from 'node:events'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { httpDate } from './http-date.ts'
+
+interface PlainAnswerOptions {
+  socket: Socket
+  isHead: boolean
+  /** How long the connection is kept for the next request; told to the client. */
+  keepAliveSeconds: number
+  /** Whether the connection is to end with this answer, where its fields do not say so. */
+  isLast: () => boolean
+  /** Told when all of it has been handed to the system. */
+  onWritten: (isLast: boolean) => void
+}
+
+/**
+ * The answer to a plain request, with what of Node's ServerResponse its writers use. It emits `close` once, when all is written or the socket has
+ * closed before, and `drain`.
+ *
+ * Fields go out as they are: whoever gives one vouches for it.
+ */
+export class PlainAnswer extends EventEmitter {
+  statusCode = 200
+  headersSent = false
+  /** Whether nothing more will be written. */
+  writableEnded = false
+  /** Whether all of it has been handed to the system. */
+  writableFinished = false
+  closed = false
+  private readonly options: PlainAnswerOptions
+  /** What of the head has not gone out. */
+  private head = ''
+  private isChunked = false
+  private isLast = false
+
+  constructor(options: PlainAnswerOptions) {
+    super()
+    this.options = options
+  }
+
+  get destroyed(): boolean {
+    return this.closed || this.options.socket.destroyed
+  }
+
+  /** Bytes that the system has not taken yet. */
+  get writableLength(): number {
+    return this.closed ? 0 : this.options.socket.writableLength
+  }
+
+  /** @param fields names and values in turn. Without a length among them the body goes in chunks */
+  writeHead(status: number, fields: readonly string[]): void {
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+    let hasLength = false
+    let hasDate = false
+    this.isLast = this.options.isLast()
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i] as string
+      const value = fields[i + 1] as string
+      if (is(name, 'connection')) {
+        this.isLast ||= value === 'close'
+        continue
+      }
+      head += `${name}: ${value}\r\n`
+      hasLength ||= is(name, 'content-length')
+      hasDate ||= is(name, 'date')
+    }
+    this.isChunked = !hasLength && !this.options.isHead && status !== 204 && status !== 304
+    if (!hasDate) head += `Date: ${httpDate(Date.now())}\r\n`
+    if (this.isChunked) head += 'Transfer-Encoding: chunked\r\n'
+    head += this.isLast
+      ? 'Connection: close\r\n\r\n'
+      : `Connection: keep-alive\r\nKeep-Alive: timeout=${this.options.keepAliveSeconds}\r\n\r\n`
+    this.head = head
+    this.statusCode = status
+    this.headersSent = true
+  }
+
+  flushHeaders(): void {
+    if (this.head !== '') this.options.socket.write(this.takeHead(), 'latin1')
+  }
+
+  private takeHead(): string {
+    const { head } = this
+    this.head = ''
+    return head
+  }
+
+  /** @returns false where the writer is to wait for `drain` */
+  write(bytes: Uint8Array): boolean {
+    const { socket, isHead } = this.options
+    if (isHead || bytes.byteLength === 0) return true
+    socket.cork()
+    this.flushHeaders()
+    if (this.isChunked) socket.write(`${bytes.byteLength.toString(16)}\r\n`, 'latin1')
+    let isFree = socket.write(bytes)
+    if (this.isChunked) isFree = socket.write('\r\n', 'latin1')
+    socket.uncork()
+    return isFree
+  }
+
+  end(rest: string | Uint8Array = '', encoding: BufferEncoding = 'utf8'): void {
+    const { socket, isHead } = this.options
+    this.writableEnded = true
+    if (typeof rest === 'string' && encoding === 'latin1' && !this.isChunked && !isHead) {
+      socket.write(this.takeHead() + rest, 'latin1', this.finish)
+      return
+    }
+    socket.cork()
+    this.write(typeof rest === 'string' ? Buffer.from(rest, encoding) : rest)
+    socket.write(this.takeHead() + (this.isChunked ? '0\r\n\r\n' : ''), 'latin1', this.finish)
+    socket.uncork()
+  }
+
+  private readonly finish = (error?: Error | null): void => {
+    if (error || this.closed) return
+    this.writableFinished = true
+    this.options.onWritten(this.isLast)
+    this.close()
+  }
+
+  /** Breaks it off, and the connection with it. */
+  destroy(): void {
+    if (!this.closed) this.options.socket.destroy()
+  }
+
+  /** To be called when the socket has closed. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.emit('close')
+  }
+}
+
+/** Names are written out only where their length is that of one that matters. */
+const is = (name: string, known: string) => name.length === known.length && name.toLowerCase() === known

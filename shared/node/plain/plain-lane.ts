@@ -1,0 +1,194 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { PlainAnswer } from './plain-answer.ts'
+import { readPlainHead } from './plain-head.ts'
+
+/** A plain request, with what of Node's IncomingMessage its readers use. */
+export interface PlainRequest {
+  method: string
+  /** Path and query. */
+  url: string
+  /** Names and values in turn, as they came. */
+  rawHeaders: string[]
+  complete: true
+  socket: Socket
+}
+
+export interface PlainOptions {
+  /** @param target path and query */
+  takes: (target: string) => boolean
+  listener: (request: PlainRequest, answer: PlainAnswer) => void
+}
+
+interface LaneOptions extends PlainOptions {
+  /** Takes a connection for good, and listens to its data from then on. */
+  handOver: (socket: Socket) => void
+  /** Tells a client that said nothing at all that this is the end. */
+  refuseSilent: (socket: Socket) => void
+  /** Whether each connection is to end with its next answer. */
+  isStopping: () => boolean
+  /** Whether each connection is to end with what is under way on it. */
+  isClosing: () => boolean
+  /** How long a connection is kept for its next request. */
+  keepAliveSeconds: number
+  /** How long one may say nothing at all. */
+  silentSeconds: number
+}
+
+/** What may come behind a request under way; who sends more is cut off, as nobody does that pipelines by the book (RFC 9112, section 9.3.2). */
+const mostHeldBytes = 64 * 1024
+
+/** A client may send its next request just as the time it was told is over. */
+const keepAliveBufferSeconds = 1
+
+/**
+ * A shorter way for most requests: a connection is read here as long as each piece of it is one plain request (see `readPlainHead`), and is handed to
+ * Node's own server with the first that is anything else. So nothing that could be read in two ways is read here, nothing is waited for but whole
+ * heads, and what may be long or slow, bodies, tunnels and heads in pieces, has one reader.
+ */
+export function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver' | 'isClosing'>): void {
+  const lanes = new Set<Lane>()
+  const nodes = server.listeners('connection')
+  server.removeAllListeners('connection')
+  const handOver = (socket: Socket) => {
+    for (const listener of nodes) listener.call(server, socket)
+  }
+  const laneOptions = { ...options, handOver, isClosing: () => !server.listening }
+  server.on('connection', (socket: Socket) => {
+    const lane: Lane = new Lane(socket, laneOptions, () => lanes.delete(lane))
+    lanes.add(lane)
+  })
+
+  // `close` asks for the former (docs of node:http).
+  const { closeIdleConnections, closeAllConnections } = server
+  server.closeIdleConnections = () => {
+    for (const lane of lanes) lane.closeIdle()
+    closeIdleConnections.call(server)
+  }
+  server.closeAllConnections = () => {
+    for (const lane of lanes) lane.destroy()
+    closeAllConnections.call(server)
+  }
+}
+
+/** One connection, for as long as it is read here. */
+class Lane {
+  private readonly socket: Socket
+  private readonly options: LaneOptions
+  private readonly onLeft: () => void
+  private answer: PlainAnswer | undefined
+  /** What came behind the request under way. */
+  private held: Buffer[] = []
+  private heldBytes = 0
+  private hasSpoken = false
+
+  /** @param onLeft told when the connection is closed or handed over */
+  constructor(socket: Socket, options: LaneOptions, onLeft: () => void) {
+    this.socket = socket
+    this.options = options
+    this.onLeft = onLeft
+    socket.setTimeout(options.silentSeconds * 1000)
+    socket.on('data', this.receive)
+    socket.on('drain', this.drain)
+    socket.on('end', this.end)
+    socket.on('error', this.ignore)
+    socket.on('timeout', this.tire)
+    socket.on('close', this.close)
+  }
+
+  private readonly receive = (bytes: Buffer): void => {
+    // Behind the last answer of a connection nothing is acted on.
+    if (!this.socket.writable) return
+    if (this.answer) {
+      this.hold(bytes)
+      return
+    }
+    const { takes, isStopping } = this.options
+    const head = isStopping() ? undefined : readPlainHead(bytes)
+    if (!head || !takes(head.target)) this.handOver(bytes)
+    else this.serve(head)
+  }
+
+  private serve({ method, target, fields }: NonNullable<ReturnType<typeof readPlainHead>>): void {
+    const { socket, options } = this
+    const { listener, isStopping, keepAliveSeconds } = options
+    if (!this.hasSpoken) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
+    this.hasSpoken = true
+    this.answer = new PlainAnswer({
+      socket,
+      isHead: method === 'HEAD',
+      keepAliveSeconds,
+      isLast: isStopping,
+      onWritten: this.goOn,
+    })
+    listener({ method, url: target, rawHeaders: fields, complete: true, socket }, this.answer)
+  }
+
+  private hold(bytes: Buffer): void {
+    this.held.push(bytes)
+    this.heldBytes += bytes.byteLength
+    // Never paused: what waited in the stream would be overtaken by what Node's parser takes straight from the handle.
+    if (this.heldBytes > mostHeldBytes) this.socket.destroy()
+  }
+
+  private readonly goOn = (isLast: boolean): void => {
+    this.answer = undefined
+    if (isLast) this.socket.destroySoon()
+    else if (this.held.length > 0) this.receiveHeld()
+    else if (this.options.isClosing()) this.socket.destroySoon()
+  }
+
+  private receiveHeld(): void {
+    const bytes = Buffer.concat(this.held)
+    this.held = []
+    this.heldBytes = 0
+    this.receive(bytes)
+  }
+
+  private handOver(bytes: Buffer): void {
+    const { socket } = this
+    socket.setTimeout(0)
+    socket.off('data', this.receive)
+    socket.off('drain', this.drain)
+    socket.off('end', this.end)
+    socket.off('error', this.ignore)
+    socket.off('timeout', this.tire)
+    socket.off('close', this.close)
+    this.onLeft()
+    this.options.handOver(socket)
+    socket.emit('data', bytes)
+  }
+
+  closeIdle(): void {
+    if (!this.answer) this.socket.destroy()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  private readonly drain = (): void => {
+    this.answer?.emit('drain')
+  }
+
+  /** Who says that no more will come has left, as Node's server takes it. */
+  private readonly end = (): void => {
+    this.socket.end()
+  }
+
+  /** An answer that is still made has deadlines of its own; one that nobody takes has none. */
+  private readonly tire = (): void => {
+    if (!this.hasSpoken) {
+      this.socket.setTimeout(0)
+      this.options.refuseSilent(this.socket)
+    } else if (!this.answer || this.answer.writableEnded) this.socket.destroy()
+  }
+
+  private readonly close = (): void => {
+    this.onLeft()
+    this.answer?.close()
+  }
+
+  /** What it died of is nobody's concern; that it closed follows. */
+  private readonly ignore = (): void => {}
+}
