@@ -88,6 +88,7 @@ export async function startGateway({
       corsOrigins: stand.config.CORS_ORIGINS,
       commonFields,
       streams,
+      unreadMs,
       metrics: stand.metrics,
       beginSpan: options.beginSpan,
       log: stand.log,

@@ -84,7 +84,7 @@ export function createHttpServer({
   const pipelines = createPipelines({ isClosing: () => !server.listening })
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
-  /** Sockets whose next request cannot be read: each further piece of it is refused by the parser again. */
+  /** Sockets of which nothing more can be read. */
   const unreadable = new WeakSet<Socket>()
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
@@ -141,15 +141,9 @@ export function createHttpServer({
     endSocket(socket, rawHead(status, fields) + body)
   }
 
+  /** The last answer of a socket whose next request, or the rest of whose request, cannot be read. */
   function endUnread(socket: Socket, { code = '' }: NodeJS.ErrnoException): void {
     endWith(socket, new Problem(parserCodes[code] ?? 'bad_request'))
-  }
-
-  /** When all that came before is answered. */
-  function refuseUnread(socket: Socket, error: NodeJS.ErrnoException): void {
-    if (unreadable.has(socket)) return
-    unreadable.add(socket)
-    pipelines.whenFree(socket, () => endUnread(socket, error))
   }
 
   function refuseTunnel(socket: Duplex): void {
@@ -168,14 +162,23 @@ export function createHttpServer({
   server.on('connect', (_request, socket) => refuseTunnel(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = pipelines.lastOf(socket)
-    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
+    if (error.code === 'ECONNRESET') socket.destroy()
+    // Each further piece is refused by the parser again.
+    else if (unreadable.has(socket)) return
+    else if (!socket.writable) socket.destroy()
     // What comes behind a request that ends the connection is nobody's; that one is still answered.
     else if (response && error.code === 'HPE_CLOSED_CONNECTION') return
-    else if (!response || response.req.complete) refuseUnread(socket, error)
+    else if (!response || response.req.complete) {
+      unreadable.add(socket)
+      pipelines.whenFree(socket, () => endUnread(socket, error))
+    }
     // Else it is the rest of its request that cannot be read.
     else if (response.writableEnded) socket.destroySoon()
     else if (response.headersSent || pipelines.isWaiting(socket)) socket.destroy()
-    else endUnread(socket, error)
+    else {
+      unreadable.add(socket)
+      endUnread(socket, error)
+    }
   })
   if (upgrade) server.on('upgrade', upgrade.listener)
   if (plain)

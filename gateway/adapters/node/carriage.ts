@@ -182,6 +182,7 @@ class Carriage implements Exchange {
     atTurnEnd(() => {
       if (response.destroyed) return
       response.end(last, 'latin1')
+      clearTimeout(this.unread)
       if (response.writableLength > 0) this.unread = setTimeout(() => response.destroy(), unreadMs)
     })
   }

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { closeSockets, openSocket, startPair } from '../../../test/sockets.ts'
+import { ask, closeSockets, openSocket, startPair } from '../../../test/sockets.ts'
 import { closedRow, openRow, postRow } from '../../../test/stand.ts'
 
 /** What the shorter way of plain requests does, and where it hands over to Node's server. */
@@ -219,16 +219,39 @@ describe('a connection goes over to Node’s server with the first request that 
     expect(echoed?.endsWith(`\r\n\r\n${body}`)).toBe(true)
     expect(last).toMatch(/ok$/)
   })
+})
 
-  test('of more than 64 KiB behind a request under way nothing is acted on: the connection is cut', async () => {
-    const { socket } = await openClient()
-    socket.write(get('/open?slow'))
-    await expect.poll(() => seen, { interval: 1 }).toHaveLength(1)
-    socket.write(message('POST /open HTTP/1.1', 'Content-Length: 100000') + 'b'.repeat(100_000))
-    await once(socket, 'close')
-    await sleep(100)
-    expect(seen).toEqual(['GET /open?slow', 'left'])
+test.each([
+  ['more than 64 KiB', [message('POST /open HTTP/1.1', 'Content-Length: 100000') + 'b'.repeat(100_000)]],
+  ['very many small pieces', Array.from({ length: 200 }, () => 'b')],
+])('of %s behind a request under way nothing is acted on: the connection is cut', async (_name, pieces) => {
+  const { socket } = await openClient()
+  socket.setNoDelay(true)
+  socket.write(get('/open?slow'))
+  await expect.poll(() => seen, { interval: 1 }).toHaveLength(1)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  for (const piece of pieces) {
+    socket.write(piece)
+    await setImmediate()
+  }
+  await closed
+  await sleep(100)
+  expect(seen).toEqual(['GET /open?slow', 'left'])
+})
+
+test('200: the next request of a connection finds the place free that the one before it had', async () => {
+  const own = await startPair((_request, response) => void setTimeout(() => response.end('ok'), 20), {
+    // With permits in hand the next one is decided at once.
+    environment: { UPSTREAM_REQUESTS: '1', LIMIT_LEASE: '100', LIMIT_ADDRESS_REQUESTS: '1000000' },
   })
+  for (let asked = 0; asked < 5; asked++) expect((await ask(own.port)).statusCode).toBe(200)
+  const socket = await openSocket(own.port)
+  socket.write(get('/open'))
+  await sleep(5)
+  socket.write(get('/open'))
+  await sleep(5)
+  socket.write(get('/open', 'Connection: close'))
+  expect((await text(socket)).match(/HTTP\/1\.1 \d+/g)).toEqual(Array(3).fill('HTTP/1.1 200'))
 })
 
 describe('the end of a connection', () => {

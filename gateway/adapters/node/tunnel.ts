@@ -16,15 +16,19 @@ interface TunnelOptions {
   answer: (status: number, fields: string[]) => void
   /** Told once where the upstream gave no answer. */
   refuse: (error: unknown) => void
+  /** The longest that a client may take nothing of an answer that is no WebSocket. */
+  unreadMs: number
 }
 
 const keepAliveMs = 30_000
 
 /** Asks the upstream for a WebSocket and joins both sockets where it agrees; else its answer goes to the client. */
-export function openTunnel({ socket, head, admission, dispatcher, answer, refuse }: TunnelOptions): void {
+export function openTunnel(options: TunnelOptions): void {
+  const { socket, head, admission, dispatcher, answer, refuse, unreadMs } = options
   const { decision, origin, fields } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
+  let unread: ReturnType<typeof setTimeout> | undefined
 
   function give(up: TransportError): void {
     if (isOver) return
@@ -38,6 +42,7 @@ export function openTunnel({ socket, head, admission, dispatcher, answer, refuse
     controller?.abort(new Error('no answer before the deadline'))
   }, decision.route.deadline_seconds * 1000)
   socket.on('close', () => {
+    clearTimeout(unread)
     give(new TransportError('client_left', undefined))
     controller?.abort(new Error('the client left'))
   })
@@ -64,7 +69,11 @@ export function openTunnel({ socket, head, admission, dispatcher, answer, refuse
     onResponseData(from, chunk) {
       if (socket.write(chunk)) return
       from.pause()
-      socket.once('drain', () => from.resume())
+      unread = setTimeout(() => socket.destroy(), unreadMs)
+      socket.once('drain', () => {
+        clearTimeout(unread)
+        from.resume()
+      })
     },
     onResponseEnd() {
       controller = undefined

@@ -20,6 +20,8 @@ interface UpgradesOptions extends VisitOptions {
   /** Pages of these may open a WebSocket of a signed-in user. */
   corsOrigins: readonly string[]
   streams: OpenStreams
+  /** The longest that a client may take nothing of an answer that is no WebSocket. */
+  unreadMs?: number | undefined
 }
 
 /**
@@ -27,7 +29,7 @@ interface UpgradesOptions extends VisitOptions {
  * asks for another protocol, or where no row offers one, is served as if it had not asked.
  */
 export function createUpgrades(options: UpgradesOptions) {
-  const { takesWebSocket, dispatcher, streams } = options
+  const { takesWebSocket, dispatcher, streams, unreadMs = 60_000 } = options
   const origins = new Set(options.corsOrigins)
 
   /** A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section 10.2). */
@@ -78,6 +80,7 @@ export function createUpgrades(options: UpgradesOptions) {
         dispatcher,
         answer: (answered, raw) => answer(admission.decision, answered, raw),
         refuse,
+        unreadMs,
       })
     }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createClock } from '../../../test/clock.ts'
@@ -209,6 +210,31 @@ describe('a row that is a WebSocket', () => {
     expect(statusOf(answer)).toBe(426)
     expect(bodyOf(answer)).toBe('no')
     expect(answer).not.toMatch(/x-powered-by/i)
+  })
+
+  test('who takes nothing of such a refusal is left after a while, and its place is free', async () => {
+    const upstream = createServer((_request, response) => response.end('ok'))
+    upstream.on('upgrade', (_request, socket) => {
+      socket.on('error', () => {})
+      socket.end(
+        Buffer.concat([
+          Buffer.from('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 20000000\r\n\r\n'),
+          Buffer.alloc(20_000_000),
+        ]),
+      )
+    })
+    const gateway = await startGateway({
+      upstreamPort: await listen(upstream),
+      policy: [openRow, openSocketRow],
+      environment: { UPSTREAM_REQUESTS: '1', LIMIT_ADDRESS_REQUESTS: '1000000' },
+      unreadMs: 300,
+    })
+    const socket = await openSocket(gateway.port)
+    socket.pause()
+    socket.write('GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    await sleep(100)
+    expect((await ask(gateway.port)).statusCode).toBe(503)
+    await expect.poll(async () => (await ask(gateway.port)).statusCode, { timeout: 5000 }).toBe(200)
   })
 
   test('502 and 504: an upstream that cannot be asked, or does not answer', async () => {

@@ -115,8 +115,8 @@ export class PlainAnswer extends EventEmitter {
   private readonly finish = (error?: Error | null): void => {
     if (error || this.closed) return
     this.writableFinished = true
-    this.options.onWritten(this.isLast)
     this.close()
+    this.options.onWritten(this.isLast)
   }
 
   /** Breaks it off, and the connection with it. */

@@ -38,6 +38,9 @@ interface LaneOptions extends PlainOptions {
 /** What may come behind a request under way; who sends more is cut off, as nobody does that pipelines by the book (RFC 9112, section 9.3.2). */
 const mostHeldBytes = 64 * 1024
 
+/** What a piece takes beside its bytes, however small it is. */
+const pieceBytes = 512
+
 /** A client may send its next request just as the time it was told is over. */
 const keepAliveBufferSeconds = 1
 
@@ -126,7 +129,7 @@ class Lane {
 
   private hold(bytes: Buffer): void {
     this.held.push(bytes)
-    this.heldBytes += bytes.byteLength
+    this.heldBytes += bytes.byteLength + pieceBytes
     // Never paused: what waited in the stream would be overtaken by what Node's parser takes straight from the handle.
     if (this.heldBytes > mostHeldBytes) this.socket.destroy()
   }
