@@ -39,4 +39,8 @@ function trimmed(text: string, from: number, to: number): string {
   return text.slice(start, end)
 }
 
+/** Whether a name is this one, in whatever case; written out only where its length is that of it. */
+export const isNamed = (name: string, known: string): boolean =>
+  name.length === known.length && name.toLowerCase() === known
+
 const isBlank = (text: string, at: number) => text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09

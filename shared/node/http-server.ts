@@ -12,6 +12,7 @@ import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
 import { endSocket } from './end-socket.ts'
 import { createPipelines } from './pipelines.ts'
+import { mostHeadBytes } from './plain/plain-head.ts'
 import { openPlainLane, type PlainOptions } from './plain/plain-lane.ts'
 import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
@@ -24,9 +25,6 @@ const requestSeconds = 60
 
 /** How often connections are held against the two above. */
 const checkSeconds = 5
-
-/** A head's most bytes. */
-const headBytes = 16 * 1024
 
 export interface ServerOptions {
   listener: RequestListener
@@ -81,7 +79,8 @@ export function createHttpServer({
   isStopping = () => false,
   deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
 }: ServerOptions): Server {
-  const pipelines = createPipelines({ isClosing: () => !server.listening })
+  const isClosing = () => !server.listening
+  const pipelines = createPipelines({ isClosing })
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
   /** Sockets of which nothing more can be read. */
@@ -104,7 +103,7 @@ export function createHttpServer({
     headersTimeout: deadlines.headers * 1000,
     requestTimeout: deadlines.request * 1000,
     connectionsCheckingInterval: deadlines.check * 1000,
-    maxHeaderSize: headBytes,
+    maxHeaderSize: mostHeadBytes,
     // A Host that is missing is refused by the listener, in the form of every other refusal.
     requireHostHeader: false,
     // What has no body is read to its end before anybody asks.
@@ -185,6 +184,7 @@ export function createHttpServer({
     openPlainLane(server, {
       ...plain,
       isStopping,
+      isClosing,
       keepAliveSeconds,
       silentSeconds: deadlines.headers,
       refuseSilent: (socket) => endWith(socket, new Problem('head_timeout')),

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { isNamed } from '../field-lines.ts'
 import { httpDate } from './http-date.ts'
 
 interface PlainAnswerOptions {
@@ -57,13 +58,13 @@ export class PlainAnswer extends EventEmitter {
     for (let i = 0; i < fields.length; i += 2) {
       const name = fields[i] as string
       const value = fields[i + 1] as string
-      if (is(name, 'connection')) {
+      if (isNamed(name, 'connection')) {
         this.isLast ||= value === 'close'
         continue
       }
       head += `${name}: ${value}\r\n`
-      hasLength ||= is(name, 'content-length')
-      hasDate ||= is(name, 'date')
+      hasLength ||= isNamed(name, 'content-length')
+      hasDate ||= isNamed(name, 'date')
     }
     this.isChunked = !hasLength && !this.options.isHead && status !== 204 && status !== 304
     if (!hasDate) head += `Date: ${httpDate(Date.now())}\r\n`
@@ -131,6 +132,3 @@ export class PlainAnswer extends EventEmitter {
     this.emit('close')
   }
 }
-
-/** Names are written out only where their length is that of one that matters. */
-const is = (name: string, known: string) => name.length === known.length && name.toLowerCase() === known

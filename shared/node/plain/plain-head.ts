@@ -1,4 +1,4 @@
-import { endOfLine, readFieldLines } from '../field-lines.ts'
+import { endOfLine, isNamed, readFieldLines } from '../field-lines.ts'
 
 /** The head of a request that has no body and asks for nothing but its answer. */
 export interface PlainHead {
@@ -9,7 +9,8 @@ export interface PlainHead {
   fields: string[]
 }
 
-const mostBytes = 16 * 1024
+/** A head's most bytes, here and for Node's parser. */
+export const mostHeadBytes = 16 * 1024
 const headEnd = Buffer.from('\r\n\r\n')
 const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1$/
 
@@ -20,7 +21,7 @@ const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1$/
  */
 export function readPlainHead(bytes: Buffer): PlainHead | undefined {
   const end = bytes.indexOf(headEnd)
-  if (end === -1 || end + headEnd.length !== bytes.length || end > mostBytes) return undefined
+  if (end === -1 || end + headEnd.length !== bytes.length || end > mostHeadBytes) return undefined
   const text = bytes.toString('latin1', 0, end)
   const lineEnd = endOfLine(text, 0)
   const [, method, target] = requestLine.exec(text.slice(0, lineEnd)) ?? []
@@ -30,29 +31,15 @@ export function readPlainHead(bytes: Buffer): PlainHead | undefined {
   return { method: method as PlainHead['method'], target, fields }
 }
 
+/** What says something of a body or of another protocol. */
+const notPlain = ['content-length', 'transfer-encoding', 'upgrade', 'expect']
+
 /** Whether nothing is said of a body, of another protocol or of the connection's end. */
 function isPlain(fields: readonly string[]): boolean {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string
-    // Names are compared only where their length is that of one that matters.
-    switch (name.length) {
-      case 6:
-        if (is(name, 'expect')) return false
-        break
-      case 7:
-        if (is(name, 'upgrade')) return false
-        break
-      case 10:
-        if (is(name, 'connection') && !is(fields[i + 1] as string, 'keep-alive')) return false
-        break
-      case 14:
-        if (is(name, 'content-length')) return false
-        break
-      case 17:
-        if (is(name, 'transfer-encoding')) return false
-    }
+    if (notPlain.some((known) => isNamed(name, known))) return false
+    if (isNamed(name, 'connection') && !isNamed(fields[i + 1] as string, 'keep-alive')) return false
   }
   return true
 }
-
-const is = (text: string, known: string) => text.toLowerCase() === known

@@ -49,14 +49,14 @@ const keepAliveBufferSeconds = 1
  * Node's own server with the first that is anything else. So nothing that could be read in two ways is read here, nothing is waited for but whole
  * heads, and what may be long or slow, bodies, tunnels and heads in pieces, has one reader.
  */
-export function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver' | 'isClosing'>): void {
+export function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver'>): void {
   const lanes = new Set<Lane>()
   const nodes = server.listeners('connection')
   server.removeAllListeners('connection')
   const handOver = (socket: Socket) => {
     for (const listener of nodes) listener.call(server, socket)
   }
-  const laneOptions = { ...options, handOver, isClosing: () => !server.listening }
+  const laneOptions = { ...options, handOver }
   server.on('connection', (socket: Socket) => {
     const lane: Lane = new Lane(socket, laneOptions, () => lanes.delete(lane))
     lanes.add(lane)

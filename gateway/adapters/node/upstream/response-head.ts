@@ -1,4 +1,4 @@
-import { endOfLine, readFieldLines } from '../../../../shared/node/field-lines.ts'
+import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/field-lines.ts'
 
 /** How the end of a body is known (RFC 9112, section 6.3); bytes where its length was said. */
 export type Framing = number | 'none' | 'chunked' | 'close'
@@ -50,17 +50,17 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
     // Names are compared only where their length is that of one that matters.
     switch (name.length) {
       case 10:
-        if (is(name, 'connection')) connection += `,${value}`
-        else if (is(name, 'keep-alive')) keepAliveSeconds = timeoutOf(value)
+        if (isNamed(name, 'connection')) connection += `,${value}`
+        else if (isNamed(name, 'keep-alive')) keepAliveSeconds = timeoutOf(value)
         break
       case 14:
-        if (!is(name, 'content-length')) break
+        if (!isNamed(name, 'content-length')) break
         if (length !== undefined || !digits.test(value)) throw new ResponseError('content-length')
         length = value
         break
       case 17:
-        if (!is(name, 'transfer-encoding')) break
-        if (transferEncoding !== undefined || !is(value, 'chunked'))
+        if (!isNamed(name, 'transfer-encoding')) break
+        if (transferEncoding !== undefined || !isNamed(value, 'chunked'))
           throw new ResponseError('transfer-encoding')
         transferEncoding = value
     }
@@ -68,11 +68,9 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
   if (length !== undefined && transferEncoding !== undefined) throw new ResponseError('two framings')
   const framing = framingOf({ status, isHead, length, isChunked: transferEncoding !== undefined })
   const isReusable =
-    framing !== 'close' && !connection.split(',').some((option) => is(option.trim(), 'close'))
+    framing !== 'close' && !connection.split(',').some((option) => isNamed(option.trim(), 'close'))
   return { status, fields, framing, isReusable, keepAliveSeconds }
 }
-
-const is = (name: string, known: string) => name.toLowerCase() === known
 
 function timeoutOf(keepAlive: string): number | undefined {
   const seconds = /(?:^|[,\s])timeout=(\d{1,6})/i.exec(keepAlive)?.[1]
