@@ -45,8 +45,9 @@ export interface Contender {
 }
 
 const peers = fileURLToPath(new URL('peers/', import.meta.url))
-const entry = (runtime: 'node' | 'bun') =>
-  fileURLToPath(new URL(`../../gateway/adapters/${runtime}/main.ts`, import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const entry = (runtime: 'node' | 'bun', checkout = root) =>
+  join(checkout, `gateway/adapters/${runtime}/main.ts`)
 
 const node24 = join(peers, `node_modules/node-24-linux-${process.arch}/bin/node`)
 const bunArch = process.arch === 'arm64' ? 'aarch64' : process.arch
@@ -163,6 +164,21 @@ const inHaproxy =
   'counts in the memory of one process, which several of them would not share; sends X-User-* headers that an upstream must trust ' +
   'for where they come from'
 const inNode = 'sends X-User-* headers, which it does not sign'
+
+/**
+ * The gateway of another checkout of this repository, whose packages are installed: the difference that a
+ * change makes, measured in one run.
+ *
+ * @param checkout the folder of its package.json
+ */
+export const baselineContender = (checkout: string): Contender => ({
+  title: 'Gatehouse, baseline',
+  work: 'all',
+  remembers: true,
+  counts: 'redis',
+  callerHeader: 'gatehouse-assertion',
+  run: gatehouse(process.execPath, [entry('node', checkout)]),
+})
 
 /** Everything that is measured. A contender is a row. */
 export const contenders: Record<string, Contender> = {

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findProgram, versionOf } from '../common/find-program.ts'
 import { createReport } from '../common/report.ts'
 import { requireNames } from '../common/require-names.ts'
-import { contenders } from './contenders.ts'
+import { baselineContender, type Contender, contenders } from './contenders.ts'
 import { leaveContenderCore } from './cores.ts'
 import { costBench } from './cost.ts'
 import { flatnessBench } from './flatness.ts'
@@ -18,7 +18,7 @@ import { writeTokens } from './tokens.ts'
 
 /**
  * `npm run bench`: the gateway beside its peers. `--full` for long rounds, `--only NAME` for one part, `--with NAME` for one contender (both
- * repeatable), `--out FOLDER` for where the report, its raw rows and the picture go.
+ * repeatable), `--out FOLDER` for where the report, its raw rows and the picture go. `--baseline FOLDER` adds the gateway of another checkout.
  */
 
 const parts: Record<string, BenchPart> = {
@@ -32,17 +32,21 @@ const {
   full,
   only,
   out,
+  baseline,
   with: chosen,
 } = parseArgs({
   options: {
     full: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: Object.keys(parts) },
     with: { type: 'string', multiple: true, default: Object.keys(contenders) },
+    baseline: { type: 'string' },
     out: { type: 'string', default: join(import.meta.dirname, 'results', `${Date.now()}`) },
   },
 }).values
 requireNames('only', only, parts)
 requireNames('with', chosen, contenders)
+const measured = Object.fromEntries(Object.entries(contenders).filter(([name]) => chosen.includes(name)))
+if (baseline !== undefined) measured['gatehouse-baseline'] = baselineContender(resolve(baseline))
 
 /** 100,000 take a minute to be shown to a gateway that has not met them. */
 const users = full ? 100_000 : 20_000
@@ -74,9 +78,8 @@ try {
     '200 with the answer of the upstream and the header set, which is told who calls; 401 without a token and for a changed, an expired and a ' +
       "foreign one; 429 beyond the claim's quota and beyond the address's limit.\n",
   )
-  const proven: typeof contenders = {}
-  for (const [name, contender] of Object.entries(contenders)) {
-    if (!chosen.includes(name)) continue
+  const proven: Record<string, Contender> = {}
+  for (const [name, contender] of Object.entries(measured)) {
     const { needs, title, unequal } = contender
     if (needs && !findProgram(needs.program)) {
       report.text(`- ${title}: not on this machine (apt-get install ${needs.package})`)
