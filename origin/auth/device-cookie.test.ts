@@ -51,6 +51,13 @@ async function lockStrangersOut() {
 const counters = () =>
   world.sql`select device_id, tries, locked_at is not null as locked from login_counters order by tries`
 
+/** As the origin signs, but for what is said. */
+function signed(payload: object, { key, typ }: { key?: Uint8Array; typ?: string } = {}): Promise<string> {
+  return new SignJWT({ ...payload })
+    .setProtectedHeader({ alg: 'HS256', typ: typ ?? 'gatehouse-device+jwt' })
+    .sign(key ?? world.originConfig.DEVICE_COOKIE_KEY)
+}
+
 const payloadOf = (device: string) =>
   JSON.parse(Buffer.from(device.split('.')[1] ?? '', 'base64url').toString())
 
@@ -72,6 +79,81 @@ describe('the device cookie', () => {
     const device = await knownDevice()
     const next = setCookieOf(await login({ device }), deviceCookie)?.value ?? ''
     expect(payloadOf(next).jti).toBe(payloadOf(device).jti)
+  })
+})
+
+describe('the device cookie of a browser that several people use', () => {
+  const people = Array.from({ length: 6 }, (_, index) => `person${index}@example.com`)
+  beforeAll(async () => {
+    for (const address of people) await world.post('/auth/register', { email: address, password })
+  })
+
+  /** One after the other on one browser. @returns its cookie after the last */
+  async function signInOneByOne(addresses: string[], device?: string): Promise<string> {
+    let cookie = device
+    for (const address of addresses)
+      cookie = setCookieOf(await login({ device: cookie, address }), deviceCookie)?.value
+    if (!cookie) throw new Error('no device cookie was set')
+    return cookie
+  }
+
+  const lockOut = async (address: string) => {
+    for (let tries = 0; tries < 5; tries++) await login({ address, attempt: 'wrong' })
+  }
+
+  test('200: whoever signed in on it before stays known after somebody else has signed in', async () => {
+    const device = await signInOneByOne([email, 'eve@example.com'])
+    for (const address of [email, 'eve@example.com']) {
+      await lockOut(address)
+      expect(await statusOf({ address })).toBe(401)
+      expect(await statusOf({ device, address })).toBe(200)
+    }
+  })
+
+  test('names each of them the device that it was before', async () => {
+    const alone = await knownDevice()
+    const shared = await signInOneByOne(['eve@example.com', email], alone)
+    expect(payloadOf(shared).jti).toBe(payloadOf(alone).jti)
+  })
+
+  test('401: the one who signed in first is forgotten after five others, in less than 2 KiB', async () => {
+    const device = await signInOneByOne(people)
+    expect(device.length).toBeLessThan(2048)
+    for (const address of people) await lockOut(address)
+    const statuses = []
+    for (const address of people) statuses.push(await statusOf({ device, address }))
+    expect(statuses).toEqual([401, 200, 200, 200, 200, 200])
+  })
+
+  test('200: a cookie of before, of one account, is read, and is one of several afterwards', async () => {
+    const { others: _, ...payload } = payloadOf(await knownDevice())
+    const device = await signInOneByOne(['eve@example.com'], await signed(payload))
+    await lockStrangersOut()
+    expect(await statusOf({ device })).toBe(200)
+  })
+
+  test('401: the life of each starts with its own sign-in', async () => {
+    const payload = payloadOf(await signInOneByOne([email, 'eve@example.com']))
+    const [other] = payload.others
+    const over = { ...other, exp: Math.floor(Date.now() / 1000) - 1 }
+    await lockStrangersOut()
+    expect(await statusOf({ device: await signed({ ...payload, others: [over] }) })).toBe(401)
+    expect(await statusOf({ device: await signed(payload) })).toBe(200)
+  })
+
+  test('204: a password change on it keeps the others known', async () => {
+    const device = await signInOneByOne([email, 'person0@example.com'])
+    const tokens = await world.login('person0@example.com', password)
+    const newPassword = 'another horse battery'
+    const changed = await world.post(
+      '/auth/password',
+      { current_password: password, new_password: newPassword },
+      { headers: { cookie: `${deviceCookie}=${device}`, ...bearer(tokens.access_token) } },
+    )
+    expect(changed.status).toBe(204)
+    await lockStrangersOut()
+    const afterwards = setCookieOf(changed, deviceCookie)?.value
+    expect(await statusOf({ device: afterwards })).toBe(200)
   })
 })
 
@@ -134,13 +216,6 @@ describe('while strangers are locked out', () => {
   function unsigned(good: string): string {
     const header = Buffer.from('{"alg":"none","typ":"gatehouse-device+jwt"}').toString('base64url')
     return `${header}.${good.split('.')[1]}.`
-  }
-
-  /** As the origin signs, but for what is said. */
-  function signed(payload: object, { key, typ }: { key?: Uint8Array; typ?: string } = {}): Promise<string> {
-    return new SignJWT({ ...payload })
-      .setProtectedHeader({ alg: 'HS256', typ: typ ?? 'gatehouse-device+jwt' })
-      .sign(key ?? world.originConfig.DEVICE_COOKIE_KEY)
   }
 
   test('the origin’s own signature over the same payload is believed: the strangers above fail for their own reason', async () => {

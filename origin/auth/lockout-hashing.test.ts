@@ -40,7 +40,7 @@ afterAll(async () => {
 
 async function evaluate(address: string, attempt: string) {
   hashed = 0
-  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, undefined)
+  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [])
   return { claimed: claim.claimed, passwordMatches, hashed }
 }
 

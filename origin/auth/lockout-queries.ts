@@ -30,7 +30,7 @@ export interface Claim extends Counter {
 /** Whose password is tried: somebody's who says an address, or that of somebody signed in. */
 export type Whose = { email: string } | { userId: string }
 
-/** A counter apart from that of the strangers: a known device's, or a session's. */
+/** A counter apart from that of the strangers: a known device's, a session's, or a mailed link's. */
 export interface OwnCounter {
   id: string
   userId: string
@@ -40,7 +40,7 @@ export interface OwnCounter {
 
 interface ClaimOptions {
   whose: Whose
-  own: OwnCounter | undefined
+  own: readonly OwnCounter[]
   maxTries: number
   windowSeconds: number
 }
@@ -60,11 +60,15 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
   const [row] = await sql<[Claim]>`
     with account as (
       select id, email, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
-        case
-          when id = ${own?.userId ?? null} and ${passwordVersion(sql)} = coalesce(${own?.passwordVersion ?? null}, ${passwordVersion(sql)})
-          then ${own?.id ?? strangers}::uuid
-          else ${strangers}::uuid
-        end as device_id
+        coalesce(
+          (
+            select (own ->> 'id')::uuid from jsonb_array_elements(${sql.json(own.map((counter) => ({ ...counter })))}) own
+            where (own ->> 'userId')::uuid = user_accounts.id
+              and coalesce(own ->> 'passwordVersion', ${passwordVersion(sql)}) = ${passwordVersion(sql)}
+            limit 1
+          ),
+          ${strangers}
+        ) as device_id
       from user_accounts
       where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`lower(email) = lower(${given})`}
     ),

@@ -43,9 +43,10 @@ export function createLockout({
      * Evaluates one try. Unknown, locked and wrong cost the same: each is counted and hashes once. A right one clears its counter here, not in
      * the transaction that follows: trouble there must not lock its owner out.
      *
+     * @param own of which the one of the account counts this try; strangers' where there is none
      * @throws Problem `overloaded`; such a try does not count
      */
-    async evaluate(whose: Whose, password: string, own: OwnCounter | undefined) {
+    async evaluate(whose: Whose, password: string, own: readonly OwnCounter[]) {
       const claim = await claimTry(sql, { whose, own, maxTries, windowSeconds })
       const storedHash = claim.claimed ? claim.account?.passwordHash : undefined
       // However many strangers try, who has a counter of their own, as owners on known devices do, does not stand in line behind them.

@@ -44,7 +44,7 @@ interface Login {
 
 export interface LoggedIn {
   tokens: TokenAnswer
-  /** For the device cookie: from now on this device is known. */
+  /** For the device cookie: from now on this device is known to this account beside those it was known to. */
   deviceToken: string
 }
 
@@ -152,7 +152,7 @@ export function createAuthService(options: AuthOptions) {
       const { bearer, refreshToken } = opened
       return {
         tokens: await sessions.answer(bearer, refreshToken),
-        deviceToken: await deviceTokens.sign(opened.device),
+        deviceToken: await deviceTokens.sign(opened.device, known),
       }
     },
   }

@@ -5,7 +5,7 @@ import {
   forgotPasswordBody,
   resetPasswordBody,
 } from '../../shared/contract.ts'
-import { setDeviceCookie } from '../auth/device-cookie.ts'
+import { readDeviceCookie, setDeviceCookie } from '../auth/device-cookie.ts'
 import type { DeviceTokens } from '../auth/device-tokens.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import { jsonBody } from '../json-body.ts'
@@ -22,7 +22,8 @@ export function createPasswordRoutes({ passwords, deviceTokens, minLength }: Pas
 
   /** A new password makes every known device a stranger; this one has just proven itself. */
   async function remember(c: Context, owner: { userId: string; passwordVersion: string }) {
-    setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), ...owner }))
+    const known = await deviceTokens.read(readDeviceCookie(c))
+    setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), ...owner }, known))
   }
 
   routes.post('/', ...jsonBody(changePasswordBody(minLength)), async (c) => {

@@ -53,7 +53,7 @@ export function createPasswordService({
       client: Client,
     ): Promise<string> {
       const own = { id: sessionId, userId }
-      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, own)
+      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own])
       const { account } = claim
       const passwordHash =
         passwordMatches && (await passwords.hashNew(newPassword, { email, field: '/new_password' }))
