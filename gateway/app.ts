@@ -78,7 +78,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
 
   app.onError((error, c) => {
     const problem = toProblem(error)
-    metrics.requestRefused(problem.code)
+    metrics.requestRefused(problem)
     if (problem.route) c.set('route', problem.route)
     logRefusal(log, problem, { requestId: c.get('requestId'), traceId: c.get('traceId') })
     return problemResponse(problem, c.get('requestId'))

@@ -62,6 +62,17 @@ describe('createAssertions', () => {
   })
 })
 
+test('is made anew when the clock was set back behind its beginning', async () => {
+  const assertionFor = createAssertions({ signer, now: clock.now })
+  const ada = caller()
+  clock.advance(300)
+  const early = await assertionFor(ada, 'reports')
+  clock.advance(-300)
+  const open = await openAs('reports')
+  expect(await open(early)).toBeUndefined()
+  expect(await open(await assertionFor(ada, 'reports'))).toBeDefined()
+})
+
 describe('over HTTP', () => {
   test('a user is named to the upstream, nobody is named on a public path even with a token', async () => {
     const stand = await createStand()

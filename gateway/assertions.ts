@@ -31,8 +31,13 @@ interface AssertionsOptions {
   now: Now
 }
 
-/** One is made anew this long before its end, so that none expires on its way. */
+/**
+ * One is made anew this long before its end, so that none expires on its way, and an upstream whose clock is
+ * ahead by less (and by its own leeway more) still believes it.
+ */
 const renewSeconds = 20
+
+const usedSeconds = assertionLifeSeconds - renewSeconds
 
 /** Makes the assertion an upstream believes: once per token, upstream and life, not per request. */
 export function createAssertions({ signer, now }: AssertionsOptions) {
@@ -46,11 +51,13 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
   ): Eventually<string> {
     const nowSeconds = Math.floor(now() / 1000)
     const made = assertionIn(caller ?? anonymous, audience)
-    if (made.renewAt > nowSeconds) return made.sealed
+    const leftSeconds = made.renewAt - nowSeconds
+    // More is left than one ever has where the clock was set back: upstreams would take it for one of the future.
+    if (leftSeconds > 0 && leftSeconds <= usedSeconds) return made.sealed
     const expiresAtSeconds = nowSeconds + assertionLifeSeconds
     const user = caller?.identity ?? null
     made.sealed = sealAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
-    made.renewAt = expiresAtSeconds - renewSeconds
+    made.renewAt = nowSeconds + usedSeconds
     return andThen(made.sealed, (sealed) => {
       made.sealed = sealed
       return sealed

@@ -42,7 +42,7 @@ export async function buildGateway<Bindings extends object>(
 ) {
   const { transport, store, outlive, now, log, beginSpan } = ports
   const upstreams = upstreamsOf(config)
-  const metrics = createGatewayMetrics()
+  const metrics = createGatewayMetrics(Object.keys(upstreams))
 
   const { importSigner = importWebSigner } = ports
   const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
@@ -53,6 +53,7 @@ export async function buildGateway<Bindings extends object>(
     assertionFor,
     revocations,
     onNews: metrics.revocationsHeard,
+    onAssertionRefused: () => metrics.assertionRefused('origin'),
   })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
   const policy = createReplaceablePolicy(compile(ports.policyFile))

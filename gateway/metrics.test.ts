@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { Problem } from '../shared/errors.ts'
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 
 let metrics: GatewayMetrics
@@ -44,8 +45,8 @@ test('limits are counted by class, by how they were decided and by what was deci
 })
 
 test('refusals, tokens, upstreams and revocations are counted, each for itself', () => {
-  metrics.requestRefused('invalid_token')
-  metrics.requestRefused('invalid_token')
+  metrics.requestRefused(new Problem('invalid_token'))
+  metrics.requestRefused(new Problem('invalid_token'))
   metrics.tokenLookedUp(true)
   metrics.tokenLookedUp(false)
   metrics.upstreamAnswered('origin', 0.02)

@@ -1,6 +1,7 @@
 import { createDistribution } from '../shared/distribution.ts'
-import type { ErrorCode } from '../shared/errors.ts'
+import type { ErrorCode, Problem } from '../shared/errors.ts'
 import type { AnsweringRoute } from '../shared/request-log.ts'
+import { AssertionRefused } from './assertion-refusal.ts'
 import { type LimitClass, type LimitMode, limitClasses, limitModes } from './limits.ts'
 
 /** What no row matched is one route: paths are as many as clients think of. */
@@ -37,7 +38,7 @@ function countIn<Key>(counts: Map<Key, number>, key: Key): void {
  * What the gateway counts of itself, in plain numbers, which an adapter shows in the way its runtime is watched. Each function costs a request a
  * few additions; no count has more entries than there are rows, codes, classes and upstreams.
  */
-export function createGatewayMetrics() {
+export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const routes = new Map<string, RouteFigures>()
   /** By the very row, so that a request finds its figures without a name being put together. */
   const figuresByRow = new WeakMap<AnsweringRoute, RouteFigures>()
@@ -46,6 +47,8 @@ export function createGatewayMetrics() {
   const tokens = { hit: 0, miss: 0 }
   const upstreams = new Map<string, ReturnType<typeof createDistribution>>()
   const revocationLag = createDistribution(lagBounds)
+  /** By upstream, from zero: Prometheus sees no increase in a series that begins at one. */
+  const assertionsRefused = new Map(upstreamNames.map((name) => [name, 0]))
 
   /** A row that was read again from a policy file goes on with the figures of before. */
   function figuresOf(row: AnsweringRoute): RouteFigures {
@@ -60,7 +63,7 @@ export function createGatewayMetrics() {
 
   return {
     /** To be read, by whoever shows them. */
-    figures: { routes, refusals, limits, tokens, upstreams, revocationLag } as const,
+    figures: { routes, refusals, limits, tokens, upstreams, revocationLag, assertionsRefused } as const,
 
     /**
      * @param row undefined where none matched
@@ -72,8 +75,14 @@ export function createGatewayMetrics() {
       figures.seconds.add(seconds)
     },
 
-    requestRefused(code: ErrorCode): void {
-      countIn(refusals, code)
+    requestRefused(problem: Problem): void {
+      countIn(refusals, problem.code)
+      if (problem instanceof AssertionRefused) countIn(assertionsRefused, problem.upstream)
+    },
+
+    /** Of a request of the gateway's own. */
+    assertionRefused(upstream: string): void {
+      countIn(assertionsRefused, upstream)
     },
 
     limitDecided(name: LimitClass, mode: LimitMode, isAllowed: boolean): void {

@@ -1,6 +1,7 @@
 import { assertionHeader } from '../shared/headers.ts'
 import { gatewayAudience } from '../shared/identity.ts'
 import { within } from '../shared/within.ts'
+import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
 import type { AssertionFor } from './assertions.ts'
 import type { Transport } from './ports.ts'
 
@@ -8,6 +9,8 @@ interface OriginClientOptions {
   transport: Transport
   originUrl: string
   assertionFor: AssertionFor
+  /** Told of each request that the origin refused because it does not trust the assertion. */
+  onAssertionRefused?: () => void
 }
 
 /** How long the origin may take to answer the gateway's own questions. */
@@ -17,7 +20,12 @@ const ownQuestionMs = 3000
  * What the gateway asks the origin on its own behalf. It says who it is by an assertion for an audience of its own, which no proxied request
  * ever carries, whatever row the policy table has.
  */
-export function createOriginClient({ transport, originUrl, assertionFor }: OriginClientOptions) {
+export function createOriginClient({
+  transport,
+  originUrl,
+  assertionFor,
+  onAssertionRefused = () => {},
+}: OriginClientOptions) {
   async function exchange(
     signal: AbortSignal,
     method: 'GET' | 'POST',
@@ -36,6 +44,10 @@ export function createOriginClient({ transport, originUrl, assertionFor }: Origi
       deadlineMs: ownQuestionMs,
     })
     const text = await answer.text()
+    if (isAssertionRefused(answer.status, [...answer.headers].flat())) {
+      onAssertionRefused()
+      throw new AssertionRefused('origin')
+    }
     if (!answer.ok) throw new Error(`the origin answered ${answer.status} to ${target}`)
     return text
   }
@@ -51,7 +63,10 @@ export function createOriginClient({ transport, originUrl, assertionFor }: Origi
   }
 
   return {
-    /** @throws Error where the origin does not answer 2xx, TransportError where it does not answer at all */
+    /**
+     * @throws AssertionRefused, TransportError where the origin does not respond, Error where its response is
+     * not 2xx
+     */
     get: (target: string) => ask('GET', target),
     /** As `get`, with a JSON body. */
     post: (target: string, body: unknown) => ask('POST', target, body),

@@ -18,15 +18,19 @@ interface OriginLinksOptions {
   /** Filled with what the origin says of them. */
   revocations: Revocations
   onNews: Parameters<typeof createRevocationFollower>[0]['onNews']
+  /** Told of each request of the gateway's own that the origin refused for its assertion. */
+  onAssertionRefused: () => void
 }
 
 /** All that the gateway asks the origin on its own behalf, keys, plans and revocations, and what it tells it, whom it refused. */
-export function createOriginLinks({ config, ports, assertionFor, revocations, onNews }: OriginLinksOptions) {
+export function createOriginLinks(options: OriginLinksOptions) {
+  const { config, ports, assertionFor, revocations, onNews, onAssertionRefused } = options
   const { transport, ownTransport = transport, importVerifier = importWebVerifier, outlive, now, log } = ports
   const origin = createOriginClient({
     transport: ownTransport,
     originUrl: config.ORIGIN_URL,
     assertionFor,
+    onAssertionRefused,
   })
   return {
     origin,

@@ -1,5 +1,6 @@
 import type { Admission } from './admission.ts'
 import { answerFields } from './answer-fields.ts'
+import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
 import type { Transport } from './ports.ts'
 import { noBody, readRequestBody, tooLarge, toStream } from './request-body.ts'
 
@@ -15,7 +16,7 @@ interface ProxyOptions {
 
 /** Carries requests over what the runtime has for web standards: Request in, Response out. */
 export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) {
-  /** @throws TransportError, and what `readRequestBody` does */
+  /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
   return async function forward(
     request: Request,
     { decision, origin, fields }: Admission,
@@ -38,9 +39,14 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
       onAnswered(route.upstream, (performance.now() - sentAt) / 1000)
       // An upstream may have answered what it took for the body's end.
       if (exceeded()) throw tooLarge(route.body_bytes)
+      const raw = [...answer.headers].flat()
+      if (isAssertionRefused(answer.status, raw)) {
+        await answer.body?.cancel()
+        throw new AssertionRefused(route.upstream)
+      }
       return new Response(answer.body, {
         status: answer.status,
-        headers: toPairs(answerFields([...answer.headers].flat(), decision)),
+        headers: toPairs(answerFields(raw, decision)),
       })
     } catch (error) {
       if (exceeded()) throw tooLarge(route.body_bytes)

@@ -196,7 +196,12 @@ export async function buildOrigin(
     log,
   })
 
-  const assertionKeys = config.ASSERTION_PUBLIC_JWKS.keys
+  const openerFor = (audience: string) =>
+    createAssertionOpener({
+      keys: config.ASSERTION_PUBLIC_JWKS.keys,
+      audience,
+      onRefused: (reason) => log.warn({ reason, audience }, 'assertion refused'),
+    })
   const app = createOrigin({
     log,
     onAnswered: events.requestAnswered,
@@ -206,7 +211,7 @@ export async function buildOrigin(
       plans: { sql },
       refusals: { sql, log },
       denials: { sql, log },
-      openGatewayAssertion: await createAssertionOpener({ keys: assertionKeys, audience: gatewayAudience }),
+      openGatewayAssertion: await openerFor(gatewayAudience),
       readRevocations: (after) => selectRevocations(sql, after, lifeSeconds),
     },
     internal: {
@@ -218,11 +223,7 @@ export async function buildOrigin(
         audience: serviceAudience,
       }),
     },
-    openAssertion: await createAssertionOpener({
-      keys: assertionKeys,
-      audience: 'origin',
-      onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
-    }),
+    openAssertion: await openerFor('origin'),
     health: { sql, poolLoad, askRedis: redis && (() => redis.ping()), isStopping },
     wellKnown: { keys, issuer },
     oauth: { oauth, onRefused: events.requestRefused, log },

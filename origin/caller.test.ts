@@ -54,6 +54,7 @@ async function expectUntrusted(headers: Record<string, string>) {
   for (const [path, init] of requests) {
     const answer = await world.originFetch(path, init)
     expect(answer.status, path).toBe(401)
+    expect(answer.headers.get('www-authenticate'), path).toBe('Gatehouse-Assertion')
     expect((await problem(answer)).code, path).toBe('untrusted_caller')
   }
 }

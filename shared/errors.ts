@@ -1,3 +1,5 @@
+import { assertionScheme } from './headers.ts'
+
 /**
  * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row before a branch.
  *
@@ -60,7 +62,12 @@ export const errors = {
   invalid_credentials: { status: 401, title: 'The email or the password is wrong' },
   refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
   refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
-  untrusted_caller: { status: 401, title: 'The caller is not trusted by this service' },
+  /** The challenge tells the gateway that its assertion was refused, and no credential of its client's. */
+  untrusted_caller: {
+    status: 401,
+    title: 'The caller is not trusted by this service',
+    challenge: assertionScheme,
+  },
 
   email_unverified: { status: 403, title: 'The email address has to be verified first' },
   /** Apart from `validation_failed`, so that gateways count it as a failed try. */
@@ -116,6 +123,11 @@ export const errors = {
     status: 502,
     title: 'The upstream service cannot be reached',
     retryAfterSeconds: 1,
+  },
+  assertion_refused: {
+    status: 502,
+    title: 'The upstream service does not trust this gateway',
+    retryAfterSeconds: 5,
   },
   keys_unavailable: { status: 503, title: 'Tokens cannot be checked right now', retryAfterSeconds: 2 },
   revocations_unavailable: {

@@ -1,5 +1,7 @@
 /** The headers that Gatehouse speaks in. Everything under `gatehouse-` is ours: a client's are removed at the gateway. */
 export const assertionHeader = 'gatehouse-assertion'
+/** Authentication scheme (RFC 9110, section 11.1) in the challenge of a service that refuses an assertion. */
+export const assertionScheme = 'Gatehouse-Assertion'
 export const requestIdHeader = 'x-request-id'
 
 /** Our cookies. The prefix binds them to this host, over TLS, for every path (RFC 6265bis, section 4.1.3.2). */

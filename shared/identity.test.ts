@@ -72,6 +72,11 @@ describe('is opened', () => {
     clock.advance(304)
     expect(await open(sealed)).toBeDefined()
   })
+
+  test('up to 30 seconds before its beginning, for a gateway whose clock is ahead', async () => {
+    expect(await open(await seal({ ageSeconds: -30 }))).toBeDefined()
+    expect(await open(await seal({ ageSeconds: -31 }))).toBeUndefined()
+  })
 })
 
 describe('is refused', () => {

@@ -12,6 +12,12 @@ import { importKey, type PublicJwk, type Signer } from './keys.ts'
 const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
 
+/**
+ * A gateway's clock may be ahead of an upstream's by this much. The other way round the gateway renews an
+ * assertion early enough. More than `clockLeewaySeconds`, as a future `iat` prolongs nothing: the end counts.
+ */
+const gatewayAheadSeconds = 30
+
 /** Whom the gateway's own questions to the origin are for: apart from `origin`, so that no proxied request can ask them. */
 export const gatewayAudience = 'origin-gateway'
 
@@ -52,6 +58,18 @@ export type OpenAssertion = (sealed: string) => Promise<Assertion | undefined>
 /** The gateway sends one assertion many times: so many answers are kept per generation, so that a signature is checked once. */
 const remembered = 20_000
 
+/** @param end seconds since 1970, as are the others */
+function lifetimeFault(issuedAt: number, end: number, nowSeconds: number): string | undefined {
+  if (issuedAt > nowSeconds + gatewayAheadSeconds) return 'issued in the future: compare the clocks'
+  return end + clockLeewaySeconds <= nowSeconds ? 'older than it may be' : undefined
+}
+
+/** jose has one code for each claim that is wrong; the name of the claim tells a clock from a configuration. */
+const reasonOf = (error: jose.JOSEError): string =>
+  error instanceof jose.JWTClaimValidationFailed || error instanceof jose.JWTExpired
+    ? `${error.code}: ${error.claim}`
+    : error.code
+
 interface OpenerOptions {
   keys: readonly PublicJwk[]
   audience: string
@@ -71,6 +89,12 @@ export async function createAssertionOpener({
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
   const opened = createBoundedMap<string, Assertion & { exp: number }>(remembered)
 
+  /** The log names the check that failed, which tells a wrong key or clock from an attack. The caller is not told. */
+  function refuse(reason: string): undefined {
+    onRefused(reason)
+    return undefined
+  }
+
   return async function openAssertion(sealed) {
     const known = opened.get(sealed)
     if (known) return known.exp + clockLeewaySeconds > now() / 1000 ? known : undefined
@@ -88,20 +112,19 @@ export async function createAssertionOpener({
           issuer: assertionIssuer,
           audience,
           requiredClaims: ['exp', 'iat'],
-          maxTokenAge: assertionLifeSeconds,
           clockTolerance: clockLeewaySeconds,
           currentDate: new Date(now()),
         },
       )
       const { user, iat, exp } = assertionSchema.parse(payload)
       const assertion = { user, exp: Math.min(exp, iat + assertionLifeSeconds) }
+      const reason = lifetimeFault(iat, assertion.exp, now() / 1000)
+      if (reason) return refuse(reason)
       opened.set(sealed, assertion)
       return assertion
     } catch (error) {
       if (!(error instanceof jose.JOSEError || error instanceof z.ZodError)) throw error
-      // The log is told which check failed, as that tells a wrong key or clock from an attack. The caller is not.
-      onRefused(error instanceof z.ZodError ? 'payload' : error.code)
-      return undefined
+      return refuse(error instanceof z.ZodError ? 'payload' : reasonOf(error))
     }
   }
 }

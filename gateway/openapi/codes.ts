@@ -14,6 +14,7 @@ const always: readonly ErrorCode[] = [
   'too_many_fields',
   'internal_error',
   'upstream_unreachable',
+  'assertion_refused',
   'overloaded',
   'upstream_timeout',
   'http_version_not_supported',

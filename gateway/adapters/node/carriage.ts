@@ -1,5 +1,6 @@
 import type { Admission } from '../../admission.ts'
 import { answerFields } from '../../answer-fields.ts'
+import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
 import { TransportError } from '../../ports.ts'
 import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../request-body.ts'
 import type { RequestFields } from '../../request-fields.ts'
@@ -129,7 +130,12 @@ class Carriage implements Exchange {
   onHead(status: number, raw: string[], framing: Framing): void {
     clearTimeout(this.deadline)
     const { request, response, admission, visit, onAnswered } = this.options
-    onAnswered(admission.decision.route.upstream, (performance.now() - this.sentAt) / 1000)
+    const { upstream } = admission.decision.route
+    onAnswered(upstream, (performance.now() - this.sentAt) / 1000)
+    if (isAssertionRefused(status, raw)) {
+      this.underway?.abort(new AssertionRefused(upstream))
+      return
+    }
     const fields = [...answerFields(raw, admission.decision), ...visit.commonFields()]
     // Nobody may read the rest of the request, which would stand before the next one (RFC 9112, section 9.3).
     if (!request.complete) fields.push('connection', 'close')
@@ -204,6 +210,7 @@ class Carriage implements Exchange {
   }
 
   private failure(cause: Error): unknown {
+    if (cause instanceof AssertionRefused) return cause
     if (this.exceeded()) return tooLarge(this.options.admission.decision.route.body_bytes)
     if (this.options.response.closed) return new TransportError('client_left', cause)
     return new TransportError(this.isLate ? 'timeout' : 'unreachable', cause)

@@ -24,7 +24,7 @@ interface ExposeOptions {
 /** Shows Prometheus what the gateway counts and what its parts say of themselves, at each scrape. */
 export function exposeMetrics(options: ExposeOptions): void {
   const { registry, figures, watched, revocationState, redis, connections, now } = options
-  const { routes, refusals, limits, tokens, upstreams, revocationLag } = figures
+  const { routes, refusals, limits, tokens, upstreams, revocationLag, assertionsRefused } = figures
   const named = <Label extends string>(name: string, help: string, ...labels: Label[]) => ({
     name: `gatehouse_gateway_${name}`,
     help,
@@ -114,6 +114,15 @@ export function exposeMetrics(options: ExposeOptions): void {
     registry,
     named('requests_under_way', 'Requests that were let in and are not answered in full.', 'upstream'),
     () => [...watched.requestsUnderWay].map(([upstream, count]) => [{ upstream }, count] as const),
+  )
+  exposeCounter(
+    registry,
+    named(
+      'assertions_refused_total',
+      'Requests upstream, those of the gateway itself among them, whose assertion was refused.',
+      'upstream',
+    ),
+    () => [...assertionsRefused].map(([upstream, count]) => [{ upstream }, count] as const),
   )
   if (connections) gauge('connections_open', 'Connections of clients.', connections)
   exposeCounter(

@@ -91,7 +91,7 @@ export class RequestVisit implements LoggedRequest {
     const { metrics, log } = this.options
     const problem = toProblem(error)
     this.refusedAt = problem.route
-    metrics.requestRefused(problem.code)
+    metrics.requestRefused(problem)
     logRefusal(log, problem, this)
     return problem
   }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { endSocket } from '../../../shared/node/end-socket.ts'
 import type { Admission } from '../../admission.ts'
+import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
 import { TransportError } from '../../ports.ts'
 
 interface TunnelOptions {
@@ -30,7 +31,7 @@ export function openTunnel(options: TunnelOptions): void {
   let isOver = false
   let unread: ReturnType<typeof setTimeout> | undefined
 
-  function give(up: TransportError): void {
+  function give(up: TransportError | AssertionRefused): void {
     if (isOver) return
     isOver = true
     clearTimeout(deadline)
@@ -63,8 +64,11 @@ export function openTunnel(options: TunnelOptions): void {
       begin(status, parsed)
       join(socket as Socket, upstream as Socket, head)
     },
-    onResponseStart(_, status, parsed) {
-      if (status >= 200) begin(status, parsed)
+    onResponseStart(from, status, parsed) {
+      if (isAssertionRefused(status, toFields(parsed))) {
+        give(new AssertionRefused(decision.route.upstream))
+        from.abort(new Error('the assertion was refused'))
+      } else if (status >= 200) begin(status, parsed)
     },
     onResponseData(from, chunk) {
       if (socket.write(chunk)) return

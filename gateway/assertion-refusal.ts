@@ -1,0 +1,35 @@
+import { Problem } from '../shared/errors.ts'
+import { assertionScheme } from '../shared/headers.ts'
+
+/**
+ * The refusal of a request whose upstream did not trust the gateway's assertion. Clocks, keys or names of the
+ * two services differ: the user did nothing wrong, and a 401 would make their client give its tokens up.
+ */
+export class AssertionRefused extends Problem {
+  /** By its name in the policy table. */
+  readonly upstream: string
+
+  constructor(upstream: string) {
+    super('assertion_refused', {
+      cause: new Error(
+        `${upstream} refuses the gateway's assertion: compare clocks, assertion keys and upstream names`,
+      ),
+    })
+    this.upstream = upstream
+  }
+}
+
+const challenge = new RegExp(`(?:^|,)\\s*${assertionScheme}(?:[\\s,]|$)`, 'i')
+
+/**
+ * Whether a response says that the upstream refused the assertion: a 401 with a challenge of its scheme.
+ *
+ * @param fields names and values in turn
+ */
+export function isAssertionRefused(status: number, fields: readonly string[]): boolean {
+  if (status !== 401) return false
+  return fields.some(
+    (name, i) =>
+      i % 2 === 0 && name.toLowerCase() === 'www-authenticate' && challenge.test(fields[i + 1] as string),
+  )
+}
