@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { generateSecrets } from '../dev/secrets.ts'
 import { gatewayVariables } from '../gateway/config.ts'
+import { compilePolicyWithFile } from '../gateway/policy-file.ts'
+import { routes } from '../gateway/routes.ts'
 import { originVariables } from '../origin/config.ts'
 import { readConfig, type VariableName } from '../shared/config.ts'
 import { readComposeFile } from './compose-file.ts'
@@ -44,6 +46,15 @@ describe('docker-compose.yml', () => {
       )
     },
   )
+
+  test('mounts a policy file that the gateway takes', () => {
+    const { environment = {}, volumes = [] } = service('gateway')
+    const { UPSTREAMS } = readConfig(['UPSTREAMS'], environment)
+    const [source = '', target] = volumes[0]?.split(':') ?? []
+    expect(target).toBe(environment.POLICY_FILE)
+    const file = { name: source, text: readFileSync(source, 'utf8') }
+    expect(() => compilePolicyWithFile(routes, file, ['origin', ...Object.keys(UPSTREAMS)])).not.toThrow()
+  })
 
   test('demands each secret, and says so', () => {
     for (const name of Object.keys(secrets))

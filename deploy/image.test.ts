@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../dev/secrets.ts'
+import { demoPolicyPath } from '../test/demo-policy.ts'
 import { databaseUrl } from '../test/servers/database-url.ts'
 import { findFreePort } from '../test/servers/free-port.ts'
 import { run } from '../test/servers/run.ts'
@@ -114,6 +115,7 @@ describe('what each image is made of, put into an empty folder', { timeout: 240_
       REDIS_URL: await redisForFile(),
       ORIGIN_URL: `http://127.0.0.1:${originPort}`,
       UPSTREAMS: JSON.stringify({ reports: `http://127.0.0.1:${reportsPort}` }),
+      POLICY_FILE: demoPolicyPath,
       // Nobody is there: the mail of a registration waits.
       SMTP_URL: `smtp://127.0.0.1:${await findFreePort()}`,
     }

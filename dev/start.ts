@@ -95,6 +95,8 @@ async function start() {
       'GATEWAY_PORT',
       'ORIGIN_PORT',
       'REPORTS_PORT',
+      'POLICY_FILE',
+      'UPSTREAMS',
       'METRICS_HOST',
       'GATEWAY_METRICS_PORT',
       'ORIGIN_METRICS_PORT',
@@ -108,7 +110,12 @@ async function start() {
   )
   const url = (port: number) => `http://${config.HOST}:${port}`
   environment.ORIGIN_URL ??= url(config.ORIGIN_PORT)
-  environment.UPSTREAMS ??= JSON.stringify({ reports: url(config.REPORTS_PORT) })
+  // The demo service runs until a policy file names services of the reader's own.
+  const hasDemoService = config.POLICY_FILE === undefined
+  if (hasDemoService) {
+    environment.POLICY_FILE = join(root, 'examples/reports/policy.yaml')
+    environment.UPSTREAMS = JSON.stringify({ reports: url(config.REPORTS_PORT), ...config.UPSTREAMS })
+  }
   environment.ISSUER_URL ??= url(config.GATEWAY_PORT)
   const {
     GATEWAY_METRICS_PORT: gatewayMetricsPort = config.GATEWAY_PORT + metricsPortDistance,
@@ -116,9 +123,14 @@ async function start() {
   } = config
   environment.GATEWAY_METRICS_PORT = String(gatewayMetricsPort)
   environment.ORIGIN_METRICS_PORT = String(originMetricsPort)
-  for (const port of [config.GATEWAY_PORT, config.ORIGIN_PORT, config.REPORTS_PORT]) {
-    await requireFreePort(config.HOST, port)
-  }
+  const services = [
+    { name: 'origin', entry: 'origin/main.ts', port: config.ORIGIN_PORT },
+    ...(hasDemoService
+      ? [{ name: 'reports', entry: 'examples/reports/main.ts', port: config.REPORTS_PORT }]
+      : []),
+    { name: 'gateway', entry: 'gateway/adapters/node/main.ts', port: config.GATEWAY_PORT },
+  ]
+  for (const { port } of services) await requireFreePort(config.HOST, port)
   for (const port of [gatewayMetricsPort, originMetricsPort]) await requireFreePort(config.METRICS_HOST, port)
 
   await writeCommandEnvironment(folder, environment, ['DATABASE_URL', ...Object.keys(state.secrets)])
@@ -132,11 +144,7 @@ async function start() {
   if (hasDemoAccounts) await addDemoAccounts(config, state.demoPassword)
   step(`Limits: counted in ${config.REDIS_URL ? 'Redis' : 'memory, as there is no REDIS_URL'}`)
 
-  for (const [name, entry, port] of [
-    ['origin', 'origin/main.ts', config.ORIGIN_PORT],
-    ['reports', 'examples/reports/main.ts', config.REPORTS_PORT],
-    ['gateway', 'gateway/adapters/node/main.ts', config.GATEWAY_PORT],
-  ] as const) {
+  for (const { name, entry, port } of services) {
     if (stopping) return
     step(`${name}: starting ...`)
     const service = startService({

@@ -67,14 +67,4 @@ export const routes: readonly RouteRow[] = [
   { method: 'GET', path: '/admin/plans', ...own, ...managesSubscriptions },
   { method: 'PATCH', path: '/admin/plans/{name}', ...own, ...managesSubscriptions },
   { method: 'PUT', path: '/admin/plans/{name}/features', ...own, ...managesSubscriptions },
-
-  {
-    method: 'GET',
-    path: '/v1/reports',
-    upstream: 'reports',
-    who: 'user',
-    permissions: { all: ['dashboard.read'] },
-    features: ['premium_dashboard'],
-    limits: ['user'],
-  },
 ]

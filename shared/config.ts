@@ -81,9 +81,7 @@ export const variables = {
     .optional(),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
-  UPSTREAMS: json
-    .pipe(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), base))
-    .default({ reports: 'http://127.0.0.1:8082' }),
+  UPSTREAMS: json.pipe(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), base)).default({}),
   REDIS_URL: url('redis', 'rediss').optional(),
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),

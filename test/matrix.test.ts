@@ -5,6 +5,7 @@ import { routeSchema } from '../gateway/policy.ts'
 import { routes } from '../gateway/routes.ts'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
+import { demoRows } from './demo-policy.ts'
 import { roomy } from './roomy.ts'
 import { createStand, type Stand } from './stand.ts'
 import { bearer, createWorld, problem } from './world.ts'
@@ -70,7 +71,8 @@ const allowed: Record<string, string[]> = {
 
 const password = 'correct horse battery'
 const callers = ['anonymous', ...demoAccounts.map(({ role }) => role)]
-const rows = routes.map((row) => routeSchema.parse(row))
+const table = [...routes, ...demoRows]
+const rows = table.map((row) => routeSchema.parse(row))
 
 let stand: Stand
 const tokens = new Map<string, string>()
@@ -87,7 +89,7 @@ beforeAll(async () => {
   await seedDemoAccounts(world.sql, passwords, password)
   stand = await createStand({
     environment: roomy,
-    policy: routes,
+    policy: table,
     upstream: () => new Response(null, { status: 204 }),
   })
   for (const { email, role } of demoAccounts) {

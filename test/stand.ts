@@ -9,6 +9,7 @@ import type { Transport, UpstreamRequest } from '../gateway/ports.ts'
 import { readConfig } from '../shared/config.ts'
 import { revocationFeedPath } from '../shared/revocation.ts'
 import { createCapturedLog } from './captured-log.ts'
+import { demoUrl } from './demo-policy.ts'
 import { createIssuer } from './issuer.ts'
 
 /** Where a caller sits, or the socket itself. */
@@ -54,7 +55,11 @@ export async function createStand({
 }: StandOptions = {}) {
   const issuer = await createIssuer(now)
   const secrets = await generateSecrets()
-  const config = readConfig(gatewayVariables, { ...secrets, ...environment })
+  const config = readConfig(gatewayVariables, {
+    ...secrets,
+    UPSTREAMS: JSON.stringify({ reports: demoUrl }),
+    ...environment,
+  })
   const { log, lines } = createCapturedLog('gateway')
 
   /** What went to the demo upstream. */

@@ -15,6 +15,7 @@ import type { TokenAnswer } from '../shared/contract.ts'
 import { createAssertionOpener } from '../shared/identity.ts'
 import { revocationFeedPath } from '../shared/revocation.ts'
 import { createCapturedLog } from './captured-log.ts'
+import { demoPolicy, demoUrl } from './demo-policy.ts'
 import { createTestDatabase } from './servers/test-database.ts'
 
 interface WorldOptions {
@@ -22,6 +23,7 @@ interface WorldOptions {
   environment?: Record<string, string>
   /** Milliseconds since 1970, for the gateway. */
   now?: () => number
+  /** Rows in place of those in code and of the demo's policy file. */
   policy?: readonly RouteRow[]
   counter?: GatewayPorts<object>['counter']
   /** Ports of the gateway for the news of revocations. Without them it hears when a test says `heard()`, and not by itself. */
@@ -66,11 +68,11 @@ export async function createWorld({
     DATABASE_URL: database.url,
     DATABASE_POOL_MAX: '10',
     PASSWORD_HASH_COST: '10',
+    UPSTREAMS: JSON.stringify({ reports: demoUrl }),
     ...environment,
   }
   const originConfig = readConfig(originVariables, variables)
   const gatewayConfig = readConfig(gatewayVariables, variables)
-  const reportsUrl = 'http://127.0.0.1:8082'
   const originLog = createCapturedLog('origin')
   const gatewayLog = createCapturedLog('gateway')
   const reportsLog = createCapturedLog('reports')
@@ -88,7 +90,7 @@ export async function createWorld({
   const forwarded: Request[] = []
   const upstreams = new Map<string, (request: Request) => Response | Promise<Response>>([
     [gatewayConfig.ORIGIN_URL, origin.app.fetch],
-    [reportsUrl, reports.fetch],
+    [demoUrl, reports.fetch],
   ])
   const transport: Transport = async ({ origin, target, method, headers, body, signal }) => {
     const upstream = upstreams.get(origin)
@@ -112,6 +114,7 @@ export async function createWorld({
     now,
     log: gatewayLog.log,
     revocationTickMs: null,
+    policyFile: policy ? undefined : demoPolicy,
     ...revocations,
   }
   const gateway = await buildGateway(gatewayConfig, ports, policy)

@@ -84,7 +84,7 @@ function gatehouse(
         LOG_LEVEL: 'warn',
         GATEWAY_PORT: `${setting.port}`,
         ORIGIN_URL: setting.originUrl,
-        UPSTREAMS: JSON.stringify({ bench: setting.upstreamUrl, reports: setting.upstreamUrl }),
+        UPSTREAMS: JSON.stringify({ bench: setting.upstreamUrl }),
         POLICY_FILE: policyFile,
         REDIS_URL: setting.redisUrl,
         REDIS_KEY_PREFIX: setting.keyPrefix,

@@ -1,11 +1,13 @@
 import { globSync, readFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { gatewayVariables } from '../../gateway/config.ts'
+import { compilePolicyWithFile } from '../../gateway/policy-file.ts'
+import { routes } from '../../gateway/routes.ts'
 import { originVariables } from '../../origin/config.ts'
 import { readConfig, type VariableName } from '../../shared/config.ts'
 import { environmentOf, readDockerfile, stepsOf } from '../dockerfile.ts'
@@ -127,6 +129,20 @@ describe('the Kubernetes manifests', () => {
     })
     expect(more).toEqual([])
     for (const { ports } of rules) expect(ports).toHaveLength(1)
+  })
+
+  test('mount a policy file that the gateway takes, from the folder that POLICY_FILE names', () => {
+    const { POLICY_FILE, UPSTREAMS } = readConfig(
+      ['POLICY_FILE', 'UPSTREAMS'],
+      envFile(overlay, 'gateway.env'),
+    )
+    const text = readFileSync(join(overlay, 'policy/policy.yaml'), 'utf8')
+    const compile = () =>
+      compilePolicyWithFile(routes, { name: 'policy.yaml', text }, ['origin', ...Object.keys(UPSTREAMS)])
+    expect(compile).not.toThrow()
+    const { patches } = parse(readFileSync(join(overlay, 'kustomization.yaml'), 'utf8'))
+    const [container] = podOf(parse(patches[0].patch)).containers
+    expect(container).toMatchObject({ volumeMounts: [{ mountPath: dirname(POLICY_FILE ?? '') }] })
   })
 
   describe('with secrets of their own', () => {

@@ -1,6 +1,7 @@
 import { dereference, validate } from '@readme/openapi-parser'
 import { describe, expect, test } from 'vitest'
 import { errors } from '../../shared/errors.ts'
+import { demoRows } from '../../test/demo-policy.ts'
 import type { RouteRow } from '../policy.ts'
 import { routes } from '../routes.ts'
 import { describeApi } from './document.ts'
@@ -15,7 +16,7 @@ const fileRow: RouteRow = {
   limits: ['user', 'address'],
   deadline_seconds: 5,
 }
-const description = describeApi({ rows: routes, fileRows: [fileRow], version: '1.2.3' })
+const description = describeApi({ rows: routes, fileRows: [...demoRows, fileRow], version: '1.2.3' })
 /** With what it refers to in place. */
 const whole = (await dereference(structuredClone(description) as never)) as typeof description
 
@@ -112,9 +113,8 @@ describe('the API description', () => {
       'event_outdated',
       'method_not_allowed',
       'client_closed_request',
-      'level_required',
     ]
-    const described = routes.flatMap(({ method, path }) =>
+    const described = [...routes, ...demoRows, fileRow].flatMap(({ method, path }) =>
       Object.keys(operation(method, path).responses ?? {}).flatMap((status) =>
         codesOf(method, path, +status),
       ),

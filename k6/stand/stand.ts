@@ -99,10 +99,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
       REDIS_URL: redis.url,
       ORIGIN_PORT: `${originPort}`,
       ORIGIN_URL: `http://127.0.0.1:${originPort}`,
-      UPSTREAMS: JSON.stringify({
-        product: `http://127.0.0.1:${productPort}`,
-        reports: `http://127.0.0.1:${productPort}`,
-      }),
+      UPSTREAMS: JSON.stringify({ product: `http://127.0.0.1:${productPort}` }),
       POLICY_FILE: policyFile,
       ISSUER_URL: `http://127.0.0.1:${balancerPort}`,
       // The balancer passes bytes on: it is k6 that says whom a request comes from, as the last proxy of ours would.

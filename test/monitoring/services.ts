@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { startService } from '../../dev/service.ts'
+import { demoPolicyPath } from '../demo-policy.ts'
 import { findFreePort } from '../servers/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -38,6 +39,7 @@ export async function startServices({ databaseUrl, redisUrl, environment = {} }:
     ORIGIN_URL: url('origin'),
     ISSUER_URL: url('gateway'),
     UPSTREAMS: JSON.stringify({ reports: url('reports') }),
+    POLICY_FILE: demoPolicyPath,
     ...environment,
   }
   const entries = [

@@ -76,6 +76,26 @@ test('the environment wins over .env, which wins over the default', async () => 
   expect(await complaints).not.toContain('LOG_LEVEL')
 })
 
+test('UPSTREAMS={} in production: the gateway starts, as its own rows go to the origin alone', async () => {
+  const port = await findFreePort()
+  const { child, complaints, exit } = start({
+    ...own(),
+    NODE_ENV: 'production',
+    GATEWAY_PORT: String(port),
+    GATEWAY_HOSTS: '127.0.0.1',
+    ISSUER_URL: 'https://api.example.com',
+    UPGRADE_URL: 'https://app.example.com/upgrade',
+    REDIS_URL: `redis://127.0.0.1:${await findFreePort()}`,
+    UPSTREAMS: '{}',
+  })
+  const live = () => ask(port, { path: '/live' }).then(({ statusCode }) => statusCode)
+  const ended = exit.then(() => 'ended')
+  await expect.poll(() => Promise.race([ended, live().catch(() => 0)]), { timeout: 10_000 }).not.toBe(0)
+  expect(await live()).toBe(200)
+  child.kill('SIGTERM')
+  expect({ code: (await exit)[0], complaints: await complaints }).toEqual({ code: 0, complaints: '' })
+})
+
 test('SIGTERM: nobody new is let in, the last answer is finished, then exit 0; nothing but JSON lines was printed', async () => {
   const issuer = await createIssuer()
   const mayAnswer = Promise.withResolvers<void>()

@@ -6,7 +6,6 @@ import {
   featureItem,
   planFeaturesBody,
   plansAnswer,
-  reportsAnswer,
   subscriptionAnswer,
   subscriptionFilters,
   subscriptionItem,
@@ -29,11 +28,6 @@ export const plans: Subject = {
       description:
         '`plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is past due, canceled or lapsed.',
       answers: ok('The subscription, and the plans above it.', subscriptionAnswer),
-    },
-    'GET /v1/reports': {
-      id: 'readReports',
-      summary: 'Reports of the demo service',
-      answers: ok('The reports.', reportsAnswer),
     },
   },
 }

@@ -71,7 +71,7 @@ test('403 feature_required: with the cheapest plan that has it, from the origin'
   expect(json(answer).minimum_plan).toEqual(expect.any(String))
 })
 
-test('200: a row of the code beside those of the file, to an upstream that checks the assertion', async () => {
+test('200: a row of the file beside those in code, to an upstream that checks the assertion', async () => {
   const token = await issuer.sign({ features: ['premium_dashboard'], email: 'grace@example.com' })
   const answer = await send('/v1/reports', { token })
   expect(outcome(answer)).toBe('200')

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type PolicyFile, parsePolicyFile } from '../gateway/policy-file.ts'
+
+/** The policy file of the demo service, as `npm start` passes it to the gateway. */
+export const demoPolicyPath = fileURLToPath(new URL('../examples/reports/policy.yaml', import.meta.url))
+
+export const demoPolicy: PolicyFile = { name: 'policy.yaml', text: readFileSync(demoPolicyPath, 'utf8') }
+
+export const demoRows = parsePolicyFile(demoPolicy.text, demoPolicy.name).map(({ row }) => row)
+
+/** Where the demo service stands in tests that join services by an injected fetch. */
+export const demoUrl = 'http://127.0.0.1:8082'
