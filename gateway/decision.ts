@@ -11,7 +11,7 @@ import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
 import type { RequestFields } from './request-fields.ts'
 import { readTarget } from './target.ts'
-import type { TokenVerifier, VerifiedToken } from './tokens.ts'
+import { TokenExpired, type TokenVerifier, type VerifiedToken } from './tokens.ts'
 
 /** All that a decision looks at: a request's head, never its body. */
 export interface RequestHead {
@@ -99,26 +99,22 @@ export function createDecide(options: DecideOptions) {
     return token
   }
 
-  /**
-   * Who is calling. An address over its limit is not worth a signature check; who was verified before does not suffer for what others
-   * do from there.
-   */
+  /** Who is calling. What others do at the same address does not matter to who has a genuine token, seen before or not. */
   function authenticate(head: RequestHead): Eventually<VerifiedToken> {
     try {
       const token = credential(head.fields)
       const known = tokens.known(token)
       if (known) return known
-      limiter.refuseKnown(addressLimit(head, 'address'))
-      const verified = tokens.verify(token)
+      const verified = tokens.verify(token, addressKey(head.address))
       return verified instanceof Promise ? verified.catch((error) => countFailure(head, error)) : verified
     } catch (error) {
       return countFailure(head, error)
     }
   }
 
-  /** A failed try counts against the address. */
+  /** A token that is missing or false counts against the address, one that is merely over does not. */
   function countFailure(head: RequestHead, error: unknown): Eventually<never> {
-    if (!(error instanceof Problem && error.status === 401)) throw error
+    if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
     return andThen(limiter.count([addressLimit(head, 'address')]), () => {
       throw error
     })

@@ -147,21 +147,6 @@ describe('failed authentications', () => {
     for (let i = 0; i < 5; i++) expect((await stand.call('/closed', { headers })).status).toBe(200)
     expect((await stand.call('/open')).status).toBe(200)
   })
-
-  // A signature check costs a hundred times what a refusal does: that is what a flood of forged tokens would buy.
-  test('429 rate_limited: an address over its limit is refused before its token is looked at', async () => {
-    const clock = createClock()
-    const stand = await createStand({ environment: limits(1), now: clock.now })
-    await stand.call('/open')
-    await stand.call('/open')
-    clock.advance(11)
-    const reads = stand.keyReads()
-    const unknownKey = await stand.issuer.sign({}, { kid: 'unknown' })
-    expect((await stand.call('/closed', { headers: bearer(unknownKey) })).status).toBe(429)
-    expect(stand.keyReads()).toBe(reads)
-    clock.advance(60)
-    expect((await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })).status).toBe(200)
-  })
 })
 
 describe('a counter that is not shared', () => {
@@ -199,7 +184,7 @@ describe('a counter that is not shared', () => {
     state.shared = true
     state.used = 1
     await count(limiter)
-    limiter.refuseKnown(limit)
+    await count(limiter)
   })
 
   test('refuses what the shared counter refused without asking it again', async () => {
@@ -208,7 +193,6 @@ describe('a counter that is not shared', () => {
     const limiter = limiting(counting(state), clock.now)
     await expect(count(limiter)).rejects.toThrow('rate_limited')
     await expect(count(limiter)).rejects.toThrow('rate_limited')
-    expect(() => limiter.refuseKnown(limit)).toThrow('rate_limited')
     expect(state.calls).toBe(1)
     clock.advance(60)
     await expect(count(limiter)).rejects.toThrow('rate_limited')

@@ -126,8 +126,6 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
   }
 
   return {
-    refuseKnown,
-
     /**
      * Counts one request against all its limits at once.
      *

@@ -1,14 +1,15 @@
 import { z } from 'zod'
-import type { Eventually } from '../shared/async.ts'
+import { andThen, type Eventually } from '../shared/async.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
 import { claimsSchema, clockLeewaySeconds, type Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import { markOf } from '../shared/mark-of.ts'
-import { TokenError, verifyAccessToken } from '../shared/verify-access-token.ts'
+import { readAccessToken, TokenError } from '../shared/verify-access-token.ts'
 import type { SealedAssertion } from './assertions.ts'
 import { createCompactIdentity } from './compact-identity.ts'
 import { type KeySet, KeysUnavailableError } from './key-set.ts'
 import type { Now } from './ports.ts'
+import { createSignatureChecks } from './signature-checks.ts'
 
 interface TokenVerifierOptions {
   keys: Pick<KeySet, 'find'>
@@ -29,6 +30,13 @@ export interface VerifiedToken {
   expiresAt: number
   /** What upstreams were told of it: kept here to be forgotten together. */
   assertion: SealedAssertion | undefined
+}
+
+/** The refusal of a token that is over and has no other fault: its bearer did nothing wrong and must learn to refresh. */
+export class TokenExpired extends Problem {
+  constructor() {
+    super('invalid_token', { cause: 'expired' })
+  }
 }
 
 interface Remembered extends VerifiedToken {
@@ -64,6 +72,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   const verified = createBoundedMap<number, Remembered>(remembered)
   const busy = createBoundedMap<number, { token: string; seen: Remembered }>(busiest)
   const compactIdentity = createCompactIdentity()
+  const signatureChecks = createSignatureChecks({ now })
 
   /** Whole, as `verifyAccessToken` counts them; a fraction V8 would keep in an object of its own. */
   const nowSeconds = () => Math.floor(now() / 1000)
@@ -85,8 +94,11 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
   function fail(error: unknown): never {
     if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
-    // The message alone: what zod says of a claim names it, and claims name a person.
-    if (error instanceof TokenError) throw new Problem('invalid_token', { cause: error.message })
+    // The fault alone: what zod says of a claim names it, and claims name a person.
+    if (error instanceof TokenError)
+      throw error.fault === 'expired'
+        ? new TokenExpired()
+        : new Problem('invalid_token', { cause: error.fault })
     if (error instanceof z.ZodError) throw new Problem('invalid_token', { cause: 'claims' })
     throw error
   }
@@ -109,6 +121,20 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     return seen
   }
 
+  function verifyAnew(token: string, caller: string): Eventually<Remembered> {
+    const { kid, signed, signature, payload } = readAccessToken(token, { issuer, audience, now: now() })
+    return andThen(keys.find(kid), (verifySignature) => {
+      if (!verifySignature) throw new TokenError('no key has this kid')
+      return andThen(signatureChecks.waitForTurn(caller), () =>
+        andThen(verifySignature(signed, signature), (isGenuine) => {
+          if (isGenuine) return remember(token, payload)
+          signatureChecks.failed(caller)
+          throw new TokenError('signature')
+        }),
+      )
+    })
+  }
+
   return {
     /** Tokens remembered, those that hold no more among them. */
     get size() {
@@ -122,13 +148,14 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
       return known
     },
 
-    /** @throws Problem `invalid_token`, `keys_unavailable`, at once or later */
-    verify(token: string): Eventually<VerifiedToken> {
+    /**
+     * @param caller the address that the token came from, or its /64
+     * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`, at once or later
+     */
+    verify(token: string, caller: string): Eventually<VerifiedToken> {
       try {
-        const payload = verifyAccessToken(token, { findKey: keys.find, issuer, audience, now: now() })
-        return payload instanceof Promise
-          ? payload.then((payload) => remember(token, payload)).catch(fail)
-          : remember(token, payload)
+        const verified = verifyAnew(token, caller)
+        return verified instanceof Promise ? verified.catch(fail) : verified
       } catch (error) {
         return fail(error)
       }

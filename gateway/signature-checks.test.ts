@@ -1,0 +1,158 @@
+import { describe, expect, test, vi } from 'vitest'
+import { createClock } from '../test/clock.ts'
+import { createIssuer, encodePart } from '../test/issuer.ts'
+import { createStand, type Stand } from '../test/stand.ts'
+import { bearer, problem } from '../test/world.ts'
+import { createSignatureChecks, signatureFailuresAllowed } from './signature-checks.ts'
+
+const closed = async (stand: Stand, token: string, address?: string) => {
+  const answer = await stand.call('/closed', { headers: bearer(token), address })
+  return answer.ok ? '200' : `${answer.status} ${(await problem(answer)).code}`
+}
+
+/** An address whose anonymous requests are used up. */
+async function usedUp() {
+  const stand = await createStand({ environment: { LIMIT_ADDRESS_REQUESTS: '1' } })
+  await stand.call('/open')
+  expect((await stand.call('/open')).status).toBe(429)
+  return stand
+}
+
+/** A token of this header and these claims that nobody signed. */
+const unsigned = async (stand: Stand, claims = {}, header = {}) => {
+  const signed = await stand.issuer.sign(claims, header)
+  return `${signed.slice(0, signed.lastIndexOf('.'))}.${encodePart('x'.repeat(64))}`
+}
+
+describe('an address over its anonymous limit', () => {
+  test('200: a valid token that this gateway has not seen before', async () => {
+    const stand = await usedUp()
+    expect(await closed(stand, await stand.issuer.sign())).toBe('200')
+  })
+
+  test('200: also by a key that was published after the set was read', async () => {
+    const clock = createClock()
+    const next = await createIssuer(clock.now)
+    let published: unknown
+    const stand = await createStand({
+      environment: { LIMIT_ADDRESS_REQUESTS: '1' },
+      now: clock.now,
+      keys: (jwks) => published ?? jwks,
+    })
+    await stand.call('/open')
+    expect((await stand.call('/open')).status).toBe(429)
+    published = { keys: [stand.issuer.publicJwk, next.publicJwk] }
+    clock.advance(11)
+    expect(await closed(stand, await next.sign())).toBe('200')
+  })
+
+  // A client that was told 429 in place of 401 would wait for 15 minutes instead of refreshing.
+  test('401 invalid_token: an expired token, which is never counted', async () => {
+    const stand = await usedUp()
+    const exp = Math.floor(Date.now() / 1000) - 60
+    for (let i = 0; i < 3; i++)
+      expect(await closed(stand, await stand.issuer.sign({ exp }))).toBe('401 invalid_token')
+    for (let i = 0; i < 3; i++)
+      expect(await closed(stand, await stand.issuer.sign({ exp }), '203.0.113.9')).toBe('401 invalid_token')
+    expect((await stand.call('/open', { address: '203.0.113.9' })).status).toBe(200)
+  })
+
+  test.each<[string, (stand: Stand) => string | Promise<string>]>([
+    ['is none', () => 'x.y.z'],
+    ['is for somebody else', (stand) => stand.issuer.sign({ aud: 'other' })],
+    [
+      'is of another issuer, and expired',
+      (stand) => stand.issuer.sign({ iss: 'https://other.example', exp: 1 }),
+    ],
+    ['names no known key', (stand) => stand.issuer.sign({}, { kid: 'unknown' })],
+    ['nobody signed', (stand) => unsigned(stand)],
+  ])('429 rate_limited: a token that %s', async (_, make) => {
+    const stand = await usedUp()
+    expect(await closed(stand, await make(stand))).toBe('429 rate_limited')
+  })
+})
+
+describe('forged signatures', () => {
+  // In real time the checks would be spread; with a clock that stands still, the queue fills.
+  const flooded = async () => {
+    const now = Date.now()
+    const stand = await createStand({ now: () => now, environment: { LIMIT_ADDRESS_REQUESTS: '1000000' } })
+    for (let i = 0; i < signatureFailuresAllowed; i++)
+      expect(await closed(stand, await unsigned(stand))).toBe('401 invalid_token')
+    return stand
+  }
+
+  test('200: an unseen token of an address with too many of them waits for its turn and is served', async () => {
+    const stand = await flooded()
+    for (let i = 0; i < 5; i++) expect(await closed(stand, await stand.issuer.sign())).toBe('200')
+    expect(await closed(stand, await unsigned(stand))).toBe('401 invalid_token')
+  })
+
+  test('503 overloaded: only where the queue is full, with Retry-After 1; a token seen before and other addresses go on', async () => {
+    const stand = await flooded()
+    const seen = await stand.issuer.sign()
+    expect(await closed(stand, seen)).toBe('200')
+    const forged = await unsigned(stand)
+    const flood = Array.from({ length: 300 }, () => stand.call('/closed', { headers: bearer(forged) }))
+    const full = await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })
+    expect(full.status).toBe(503)
+    expect(full.headers.get('retry-after')).toBe('1')
+    expect((await problem(full)).code).toBe('overloaded')
+    expect(await closed(stand, seen)).toBe('200')
+    expect(await closed(stand, await stand.issuer.sign(), '203.0.113.9')).toBe('200')
+    const outcomes = new Set((await Promise.all(flood)).map(({ status }) => status))
+    expect(outcomes).toEqual(new Set([401, 503]))
+  })
+})
+
+describe('the pace', () => {
+  const failing = () => {
+    const clock = createClock()
+    const checks = createSignatureChecks({ now: clock.now })
+    const fail = (caller: string) => {
+      for (let i = 0; i < signatureFailuresAllowed; i++) checks.failed(caller)
+    }
+    return { clock, checks, fail }
+  }
+
+  test('an address waits for nothing before its failures are used up, nor when they are a minute old', () => {
+    const { clock, checks, fail } = failing()
+    expect(checks.waitForTurn('a')).toBeUndefined()
+    fail('a')
+    expect(checks.waitForTurn('a')).toBeInstanceOf(Promise)
+    expect(checks.waitForTurn('b')).toBeUndefined()
+    clock.advance(61)
+    expect(checks.waitForTurn('a')).toBeUndefined()
+  })
+
+  test('one address fills its own queue and not that of another', async () => {
+    vi.useFakeTimers()
+    try {
+      const { checks, fail } = failing()
+      fail('a')
+      fail('b')
+      const turns: unknown[] = []
+      const take = (caller: string) => {
+        try {
+          turns.push(checks.waitForTurn(caller))
+          return true
+        } catch {
+          return false
+        }
+      }
+      const taken = Array.from({ length: 1000 }, () => take('a')).filter(Boolean).length
+      expect(taken).toBe(101)
+      expect(take('b')).toBe(true)
+      vi.runAllTimers()
+      await Promise.all(turns)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('holds a bounded number of addresses', () => {
+    const { checks } = failing()
+    for (let i = 0; i < 50_000; i++) checks.failed(String(i))
+    expect(checks.size).toBeLessThanOrEqual(20_000)
+  })
+})
