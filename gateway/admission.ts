@@ -1,10 +1,10 @@
 import { andThen, type Eventually } from '../shared/async.ts'
 import { Problem } from '../shared/errors.ts'
 import type { RequestSpan } from '../shared/tracing.ts'
-import { clientAddress } from './client-address.ts'
 import type { Concurrency } from './concurrency.ts'
 import type { Decide, Decision } from './decision.ts'
 import { type RequestFields, upstreamFields } from './request-fields.ts'
+import type { ReadClientSide } from './trusted-proxies.ts'
 
 /** A request's head as a runtime has it. */
 export interface Arrival {
@@ -37,7 +37,7 @@ interface AdmissionOptions {
   concurrency: Concurrency
   /** Where each upstream stands, by its name in the policy table. */
   upstreams: Readonly<Record<string, string>>
-  trustedHops: number
+  readClientSide: ReadClientSide
   /** Host names that are served here; undefined where every one is. */
   hosts: readonly string[] | undefined
 }
@@ -51,7 +51,7 @@ const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i
 export const isHost = (host: string): boolean => hostPattern.test(host)
 
 /** What holds for a request before and after its decision, on every runtime. */
-export function createAdmission({ decide, concurrency, upstreams, trustedHops, hosts }: AdmissionOptions) {
+export function createAdmission({ decide, concurrency, upstreams, readClientSide, hosts }: AdmissionOptions) {
   const served = hosts && new Set(hosts)
   /** The last that was let in: as most requests name the same, it need not be read again. */
   let lastHost: string | undefined
@@ -63,12 +63,6 @@ export function createAdmission({ decide, concurrency, upstreams, trustedHops, h
     if (served && !served.has(name.toLowerCase())) throw new Problem('misdirected_request')
     lastHost = host
     return host
-  }
-
-  /** Behind proxies of ours TLS ends before us: they say what the client spoke. */
-  function schemeOf({ scheme, fields }: Arrival): string {
-    const said = trustedHops > 0 && fields.forwardedProto?.split(',').at(-1)?.trim()
-    return said === 'https' || said === 'http' ? said : scheme
   }
 
   function enter(decision: Decision): Admission['ended'] {
@@ -87,11 +81,10 @@ export function createAdmission({ decide, concurrency, upstreams, trustedHops, h
 
   /** @throws Problem with the refusal, at once or later */
   return function admit(arrival: Arrival): Eventually<Admission> {
-    const { method, target, fields, requestId, peer, onward } = arrival
+    const { method, target, fields, requestId, onward } = arrival
     const host = requireHost(fields.host)
     if (target.length > longestTarget) throw new Problem('target_too_long')
-    const address = clientAddress({ peer, forwardedFor: fields.forwardedFor, trustedHops })
-    const scheme = schemeOf(arrival)
+    const { address, scheme } = readClientSide(arrival)
     return andThen(decide({ method, target, fields, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]
       if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)

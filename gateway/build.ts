@@ -22,6 +22,7 @@ import { createRevocations } from './revocations.ts'
 import { routes } from './routes.ts'
 import { readTarget } from './target.ts'
 import { createTokenVerifier, type VerifiedToken } from './tokens.ts'
+import { createTrustedProxies } from './trusted-proxies.ts'
 
 /** Where each upstream stands, by the name that rows go by. */
 export function upstreamsOf({ UPSTREAMS, ORIGIN_URL }: Pick<GatewayConfig, 'UPSTREAMS' | 'ORIGIN_URL'>) {
@@ -114,7 +115,11 @@ export async function buildGateway<Bindings extends object>(
     }),
     concurrency,
     upstreams,
-    trustedHops: config.TRUSTED_PROXY_HOPS,
+    readClientSide: createTrustedProxies({
+      hops: config.TRUSTED_PROXY_HOPS,
+      cidrs: config.TRUSTED_PROXY_CIDRS,
+      header: config.TRUSTED_PROXY_HEADER,
+    }),
     hosts: servedHosts(config),
   })
   const checkHealth = createHealth({

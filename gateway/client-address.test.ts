@@ -20,6 +20,18 @@ describe('clientAddress', () => {
     expect(behind(3, chain)).toBe('5.5.5.5')
   })
 
+  // Azure Application Gateway and others append the port too.
+  test('an entry may have a port: address:port, [address]:port, [address]', () => {
+    expect(behind(1, '203.0.113.7:51234')).toBe('203.0.113.7')
+    expect(behind(1, '6.6.6.6:1, 203.0.113.7:51234')).toBe('203.0.113.7')
+    expect(behind(2, '203.0.113.7:51234,198.51.100.2:443')).toBe('203.0.113.7')
+    for (const entry of ['[2001:db8::1]:443', '[2001:DB8:0::1]', '[2001:db8::1%eth0]:443'])
+      expect(behind(1, entry)).toBe('2001:db8::1')
+    expect(behind(1, '[::ffff:203.0.113.7]:443')).toBe('203.0.113.7')
+    // Without brackets the last group is a part of the address.
+    expect(behind(1, '2001:db8::1:443')).toBe('2001:db8::1:443')
+  })
+
   test('400 client_address_unknown: no header, too few entries, or one that is no address', () => {
     for (const forwardedFor of [
       undefined,
@@ -28,8 +40,13 @@ describe('clientAddress', () => {
       'unknown',
       '1.2.3.4, ',
       '1.2.3.4, _hidden',
-      '1.2.3.4, 5.6.7.8:443',
-      '1.2.3.4, [::1]',
+      '1.2.3.4, 5.6.7.8:',
+      '1.2.3.4, 5.6.7.8:123456',
+      '1.2.3.4, 5.6.7.8:http',
+      '1.2.3.4, 5.6.7.8:443:443',
+      '1.2.3.4, [2001:db8::1',
+      '1.2.3.4, [2001:db8::1]x',
+      '1.2.3.4, [1.2.3.4]:443',
       // Forms that some read as one address and some as another.
       '1.2.3',
       '16909060',
@@ -122,5 +139,18 @@ describe('over HTTP', () => {
       expect((await problem(answer)).code).toBe('client_address_unknown')
     }
     expect(stand.forwarded).toHaveLength(0)
+    const told = stand.lines.filter(({ msg }) => msg === 'client address unknown')
+    expect(told).toHaveLength(2)
+    expect(told[0]).toMatchObject({ level: 'error', code: 'client_address_unknown' })
+  })
+
+  test('429: one client whose port changes with each connection is one caller', async () => {
+    const stand = await createStand({ environment: { ...limited, TRUSTED_PROXY_HOPS: '1' } })
+    const calls = ['203.0.113.7:1024', '203.0.113.7:51234', '203.0.113.7'].map((from) => ({
+      address: '10.0.0.1',
+      from,
+    }))
+    expect(await statuses(stand, calls)).toEqual([200, 200, 429])
+    expect(stand.last().headers.get('x-forwarded-for')).toBe('203.0.113.7')
   })
 })

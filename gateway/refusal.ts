@@ -21,6 +21,8 @@ export function toProblem(error: unknown): Problem {
 export function logRefusal(log: Log, problem: Problem, { requestId, traceId }: LoggedRequest): void {
   const fields = { request_id: requestId, trace_id: traceId, code: problem.code, err: problem.cause }
   if (problem.code === 'overloaded') log.warn(fields, 'request shed')
+  // A fault of the deployment that no client can repair, whatever the status says.
+  else if (problem.code === 'client_address_unknown') log.error(fields, 'client address unknown')
   else if (problem.status >= 500) log.error(fields, 'request failed')
   else if (problem.cause !== undefined) log.info(fields, 'request refused')
 }

@@ -16,6 +16,7 @@ interface Read {
   requestId: string | undefined
   forwardedFor: string | undefined
   forwardedProto: string | undefined
+  forwarded: string | undefined
   traceparent: string | undefined
   tracestate: string | undefined
   baggage: string | undefined
@@ -40,6 +41,7 @@ const read: ReadonlyMap<string, keyof Read> = new Map([
   ['transfer-encoding', 'transferEncoding'],
   ['x-forwarded-for', 'forwardedFor'],
   ['x-forwarded-proto', 'forwardedProto'],
+  ['forwarded', 'forwarded'],
   ['traceparent', 'traceparent'],
   ['tracestate', 'tracestate'],
   ['baggage', 'baggage'],
@@ -51,7 +53,6 @@ const readAndPassed: ReadonlySet<keyof Read> = new Set(['origin'])
 
 /** What a client says of its own way here; rebuilt from what we saw. */
 const rebuilt = new Set([
-  'forwarded',
   'x-real-ip',
   'x-client-ip',
   'x-cluster-client-ip',
@@ -131,6 +132,7 @@ export function readFields(raw: readonly string[]): RequestFields {
     requestId: found.requestId,
     forwardedFor: found.forwardedFor,
     forwardedProto: found.forwardedProto,
+    forwarded: found.forwarded,
     traceparent: found.traceparent,
     tracestate: found.tracestate,
     baggage: found.baggage,

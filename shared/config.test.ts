@@ -97,6 +97,19 @@ describe('refuses, naming the variable', () => {
       ],
     ],
     ['TRUSTED_PROXY_HOPS', ['-1', '11', 'true', '1.5']],
+    [
+      'TRUSTED_PROXY_CIDRS',
+      [
+        '10.0.0.0/33',
+        '10.0.0/8',
+        'proxy.internal',
+        '0.0.0.0/0',
+        '::/0',
+        '::ffff:10.0.0.0/104',
+        '10.0.0.1, x',
+      ],
+    ],
+    ['TRUSTED_PROXY_HEADER', ['x-real-ip', 'both', 'X-Forwarded-For,Forwarded']],
     ['PASSWORD_HASH_COST', ['9', '16', 'x']],
     ['LIMIT_ADDRESS_REQUESTS', ['0', '-5', '1.5']],
     ['ACCESS_TOKEN_SECONDS', ['59', '3601', '15m']],
@@ -108,6 +121,14 @@ describe('refuses, naming the variable', () => {
       expect(reasons.length, value).toBeGreaterThan(0)
       for (const reason of reasons) expect(reason).toMatch(new RegExp(`^${name}: .+`))
     }
+  })
+
+  test('ineffective: a header of trusted proxies where no proxy is trusted', () => {
+    const names = ['TRUSTED_PROXY_HOPS', 'TRUSTED_PROXY_CIDRS', 'TRUSTED_PROXY_HEADER'] as const
+    const header = { TRUSTED_PROXY_HEADER: 'forwarded' }
+    expect(reasonsOf(names, header)).toEqual([expect.stringMatching(/^TRUSTED_PROXY_HEADER needs /)])
+    expect(reasonsOf(names, { ...header, TRUSTED_PROXY_HOPS: '1' })).toEqual([])
+    expect(reasonsOf(names, { ...header, TRUSTED_PROXY_CIDRS: '10.0.0.0/8' })).toEqual([])
   })
 
   // A phrase, a pattern or a row of zeros has the length of a secret and nothing else of it.

@@ -38,6 +38,16 @@ const origins = list.pipe(
   ),
 )
 
+/** A network or one address. One of everybody would let every client choose its own address. */
+const network = z
+  .union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+    error: 'must be networks or addresses such as 10.0.0.0/8, 2001:db8::/32, 192.0.2.7',
+  })
+  .refine((text) => !text.endsWith('/0'), { error: 'must not trust every address: a prefix of 0 bits' })
+  .refine((text) => !/^[0:]*ffff:/i.test(text), {
+    error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
+  })
+
 const json = z.string().transform((text, context) => {
   try {
     return JSON.parse(text) as unknown
@@ -86,6 +96,8 @@ export const variables = {
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
+  TRUSTED_PROXY_CIDRS: list.pipe(z.array(network)).default([]),
+  TRUSTED_PROXY_HEADER: z.enum(['x-forwarded-for', 'forwarded']).default('x-forwarded-for'),
   UPGRADE_URL: url('http', 'https').default('http://127.0.0.1:3000/upgrade'),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
@@ -248,6 +260,15 @@ export function readConfig<Name extends VariableName>(
       if (environment[name]?.startsWith('http:')) reasons.push(`${name} must be https in production`)
     }
   }
+  if (
+    config.TRUSTED_PROXY_HEADER === 'forwarded' &&
+    config.TRUSTED_PROXY_HOPS === 0 &&
+    Array.isArray(config.TRUSTED_PROXY_CIDRS) &&
+    config.TRUSTED_PROXY_CIDRS.length === 0
+  )
+    reasons.push(
+      'TRUSTED_PROXY_HEADER needs TRUSTED_PROXY_HOPS or TRUSTED_PROXY_CIDRS: nobody else is believed',
+    )
   for (const [first, second] of pairs(names.filter((name) => secretNames.includes(name)))) {
     if (environment[first] && environment[first] === environment[second])
       reasons.push(`${first} and ${second} must differ: each secret is for one purpose`)

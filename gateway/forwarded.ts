@@ -1,0 +1,56 @@
+import { Problem } from '../shared/errors.ts'
+
+/** One element of a Forwarded field: what one proxy reports of its own client. */
+export interface ForwardedElement {
+  for: string | undefined
+  proto: string | undefined
+}
+
+const token = /[!#$%&'*+\-.^_`|~\dA-Za-z]+/y
+const quoted = /"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*)"/y
+const separators = /[;, \t]*/y
+
+/**
+ * Reads a Forwarded field (RFC 7239, section 4) from its first character to its last. A lenient reader could be made to
+ * skip an element by a quote that a client opened, so one error refuses the whole field.
+ *
+ * @returns the elements, the oldest first
+ * @throws Problem `bad_request`
+ */
+export function readForwarded(field: string): ForwardedElement[] {
+  const elements: ForwardedElement[] = []
+  let element: ForwardedElement = { for: undefined, proto: undefined }
+  let at = 0
+
+  function match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = at
+    const found = pattern.exec(field)
+    if (found) at = pattern.lastIndex
+    return found
+  }
+
+  function fail(): never {
+    throw new Problem('bad_request', { cause: 'Forwarded is malformed' })
+  }
+
+  match(separators)
+  while (at < field.length) {
+    const name = match(token)?.[0].toLowerCase()
+    if (name === undefined || field[at] !== '=') fail()
+    at++
+    const value = match(token)?.[0] ?? match(quoted)?.[1]?.replace(/\\(.)/g, '$1')
+    if (value === undefined) fail()
+    if (name === 'for' || name === 'proto') {
+      if (element[name] !== undefined) fail()
+      element[name] = value
+    }
+    const separated = match(separators)?.[0] ?? ''
+    const isEnd = at === field.length
+    if (!isEnd && !/[;,]/.test(separated)) fail()
+    if (isEnd || separated.includes(',')) {
+      elements.push(element)
+      element = { for: undefined, proto: undefined }
+    }
+  }
+  return elements
+}

@@ -1,0 +1,93 @@
+import ipaddr from 'ipaddr.js'
+import { createBoundedMap } from '../shared/bounded-map.ts'
+import { clientAddress, findClient } from './client-address.ts'
+import { type ForwardedElement, readForwarded } from './forwarded.ts'
+import type { RequestFields } from './request-fields.ts'
+
+export interface TrustedProxiesOptions {
+  /** Proxies of ours that every request passes, nearest first, whatever their addresses are. */
+  hops: number
+  /** Networks of proxies and servers of ours that may name their client: `10.0.0.0/8`, `2001:db8::/32`. */
+  cidrs: readonly string[]
+  /** The one header that they report clients in. The other one is not read. */
+  header: 'x-forwarded-for' | 'forwarded'
+}
+
+interface ConnectionFacts {
+  /** The remote address of the socket. */
+  peer: string | undefined
+  /** The scheme of the socket. */
+  scheme: 'http' | 'https'
+  fields: Pick<RequestFields, 'forwardedFor' | 'forwardedProto' | 'forwarded'>
+}
+
+export interface ClientSide {
+  address: string
+  /** What the client spoke: TLS may end at a proxy. */
+  scheme: 'http' | 'https'
+  /** Whether the peer of the socket is a trusted proxy. */
+  isProxied: boolean
+}
+
+/** Addresses whose network is known, remembered per generation. */
+const rememberedAddresses = 10_000
+
+/** Finds out who the client is and which scheme it used, from the socket and from what trusted proxies report. */
+export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOptions) {
+  const isTrustedAddress = cidrs.length > 0 ? createNetworkMatcher(cidrs) : undefined
+
+  /** @throws Problem `client_address_unknown`, `bad_request` where a Forwarded field cannot be read */
+  return function readClientSide({ peer, scheme, fields }: ConnectionFacts): ClientSide {
+    if (hops === 0) {
+      const address = clientAddress({ peer, forwardedFor: undefined, trustedHops: 0 })
+      if (!isTrustedAddress?.(address)) return { address, scheme, isProxied: false }
+    }
+    const facts = { peer, trustedHops: hops, isTrustedAddress }
+    if (header === 'forwarded') {
+      const elements = readForwarded(fields.forwarded ?? '')
+      const forwardedFor = elements.length > 0 ? elements.map(addressIn).join(',') : undefined
+      const client = findClient({ ...facts, forwardedFor })
+      const proto = schemeIn(elements.at(-client.hops)?.proto)
+      return { address: client.address, scheme: proto ?? scheme, isProxied: true }
+    }
+    const { forwardedFor, forwardedProto } = fields
+    const { address } = findClient({ ...facts, forwardedFor })
+    return { address, scheme: schemeIn(lastOf(forwardedProto)) ?? scheme, isProxied: true }
+  }
+}
+
+export type ReadClientSide = ReturnType<typeof createTrustedProxies>
+
+/** An address never contains a comma, which would make two entries of one. */
+const addressIn = ({ for: named }: ForwardedElement) =>
+  named === undefined || named.includes(',') ? 'unknown' : named
+
+/** The nearest proxy wrote the last value of X-Forwarded-Proto; those left of it may be the client's. */
+const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim()
+
+function schemeIn(text: string | undefined): 'http' | 'https' | undefined {
+  const lower = text?.toLowerCase()
+  return lower === 'https' || lower === 'http' ? lower : undefined
+}
+
+/** @returns whether an address, in its canonical form, is inside one of these networks */
+function createNetworkMatcher(cidrs: readonly string[]): (address: string) => boolean {
+  const networks = cidrs.map(parseNetwork)
+  const known = createBoundedMap<string, boolean>(rememberedAddresses)
+  return function isInside(address) {
+    const before = known.get(address)
+    if (before !== undefined) return before
+    const parsed = ipaddr.parse(address)
+    const inside = networks.some(
+      ([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits),
+    )
+    known.set(address, inside)
+    return inside
+  }
+}
+
+function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  if (text.includes('/')) return ipaddr.parseCIDR(text)
+  const address = ipaddr.parse(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
