@@ -13,20 +13,22 @@ interface ServiceOptions {
   onUnexpectedEnd: (how: string) => void
 }
 
+const endWithStarter = new URL('end-with-starter.ts', import.meta.url).href
+
 const startTimeoutMs = 30_000
 const pollMs = 50
 
 /**
- * Runs a service as a process of its own, as production does.
+ * Runs a service as a process of its own, as production does. The service ends when this process does, however that happens.
  *
  * `listening` rejects where it ends before, or does not listen in time; it has said why on its own output. `stop` may be called at any
  * time.
  */
 export function startService({ name, entry, environment, liveUrl, onUnexpectedEnd }: ServiceOptions) {
   // In a group of its own: a Ctrl-C reaches us alone, so that we stop gateway, origin and database in this order.
-  const child = spawn(process.execPath, [entry], {
+  const child = spawn(process.execPath, ['--import', endWithStarter, entry], {
     env: environment,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     detached: true,
   })
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>

@@ -10,7 +10,9 @@ import { ConfigError, readConfig } from '../shared/config.ts'
 import { createLog } from '../shared/node/log.ts'
 import { seedDemoAccounts } from './demo.ts'
 import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
-import { requireFreePort } from './free-port.ts'
+import { requireFreePorts } from './free-port.ts'
+import { localUrl } from './local-url.ts'
+import { onParentGone } from './parent-watch.ts'
 import { startService } from './service.ts'
 import { readState, writeCommandEnvironment } from './state.ts'
 import { welcome } from './welcome.ts'
@@ -56,6 +58,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stop(0)
   })
 }
+
+// Started by hand, the process may outlive its shell (nohup); npm's child has no life of its own.
+if (process.env.npm_lifecycle_event === 'start') onParentGone(() => stop(0))
 
 try {
   await start()
@@ -108,7 +113,7 @@ async function start() {
     environment,
     Object.keys(file),
   )
-  const url = (port: number) => `http://${config.HOST}:${port}`
+  const url = (port: number) => localUrl(config.HOST, port)
   environment.ORIGIN_URL ??= url(config.ORIGIN_PORT)
   // The demo service runs until a policy file names services of the reader's own.
   const hasDemoService = config.POLICY_FILE === undefined
@@ -130,8 +135,21 @@ async function start() {
       : []),
     { name: 'gateway', entry: 'gateway/adapters/node/main.ts', port: config.GATEWAY_PORT },
   ]
-  for (const { port } of services) await requireFreePort(config.HOST, port)
-  for (const port of [gatewayMetricsPort, originMetricsPort]) await requireFreePort(config.METRICS_HOST, port)
+  await requireFreePorts([
+    ...services.map(({ name, port }) => ({
+      hostname: config.HOST,
+      port,
+      variables: { host: 'HOST', port: `${name.toUpperCase()}_PORT` } as const,
+    })),
+    ...[originMetricsPort, gatewayMetricsPort].map((port, index) => ({
+      hostname: config.METRICS_HOST,
+      port,
+      variables: {
+        host: 'METRICS_HOST',
+        port: index === 0 ? 'ORIGIN_METRICS_PORT' : 'GATEWAY_METRICS_PORT',
+      } as const,
+    })),
+  ])
 
   await writeCommandEnvironment(folder, environment, ['DATABASE_URL', ...Object.keys(state.secrets)])
   const applied = await migrate(config.DATABASE_URL)
@@ -152,8 +170,10 @@ async function start() {
       entry: join(root, entry),
       environment,
       liveUrl: `${url(port)}/live`,
-      onUnexpectedEnd: (how) =>
-        say(`\n${name} ended (${how}). The others keep running; Ctrl-C and npm start restart it.`),
+      onUnexpectedEnd: (how) => {
+        if (!stopping) complain(new Error(`${name} ended (${how}). The others are stopped too.`))
+        stop(1)
+      },
     })
     running.push(service)
     await service.listening
@@ -163,7 +183,7 @@ async function start() {
       gateway: url(config.GATEWAY_PORT),
       origin: url(config.ORIGIN_PORT),
       metrics: [gatewayMetricsPort, originMetricsPort].map(
-        (port) => `http://${config.METRICS_HOST}:${port}/metrics`,
+        (port) => `${localUrl(config.METRICS_HOST, port)}/metrics`,
       ),
       demoPassword: hasDemoAccounts ? state.demoPassword : undefined,
       folder,

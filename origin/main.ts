@@ -34,6 +34,7 @@ await serveUntilStopped({
   listener: fetchListener(origin.app.fetch),
   hostname: config.HOST,
   port: config.ORIGIN_PORT,
+  portVariable: 'ORIGIN_PORT',
   log,
   keepAliveSeconds: 75,
   drainDelaySeconds: config.DRAIN_DELAY_SECONDS,

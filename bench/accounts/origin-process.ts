@@ -29,6 +29,7 @@ await serveUntilStopped({
   listener: fetchListener(hashing === 'pool' ? origin.app.fetch : await withoutPool()),
   hostname: config.HOST,
   port: config.ORIGIN_PORT,
+  portVariable: 'ORIGIN_PORT',
   log,
   keepAliveSeconds: 75,
   drainDelaySeconds: 0,

@@ -25,6 +25,7 @@ await serveUntilStopped({
   listener: fetchListener(app.fetch),
   hostname: config.HOST,
   port: config.REPORTS_PORT,
+  portVariable: 'REPORTS_PORT',
   log,
   keepAliveSeconds: 75,
   drainDelaySeconds: config.DRAIN_DELAY_SECONDS,

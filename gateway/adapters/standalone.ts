@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { describeListenError } from '../../shared/node/listen-error.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { loadTracing } from '../../shared/node/tracing.ts'
 import { buildGateway } from '../build.ts'
@@ -58,8 +59,22 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
   })
   const watch = await watchGateway({ config, gateway, counting, now: ports.now, log })
   const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log })
-  const server = serve({ hostname, port, fetch: gateway.app.fetch })
+  const server = listen()
   log.info({ hostname, port }, 'listening')
+
+  function listen(): Server {
+    try {
+      return serve({ hostname, port, fetch: gateway.app.fetch })
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const variables = { host: 'HOST', port: 'GATEWAY_PORT' } as const
+      log.error(
+        { reason: code },
+        describeListenError(error as NodeJS.ErrnoException, { hostname, port }, variables),
+      )
+      process.exit(1)
+    }
+  }
 
   async function stop(signal: string) {
     if (stopping) return

@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Log } from '../log.ts'
+import { describeListenError } from './listen-error.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
 
 interface MetricsServerOptions {
@@ -74,14 +75,15 @@ interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
  * public port's does, so that nobody runs unwatched who believes to be watched.
  */
 export async function serveMetrics(options: ProcessOptions) {
-  const { hostname, port, log } = options
+  const { hostname, port, service, log } = options
   if (port === undefined) {
     log.info({}, 'metrics are not served: no port is set for them')
     return { close: async () => {} }
   }
-  collectProcessMetrics(options.registry, options.service)
+  collectProcessMetrics(options.registry, service)
   return startMetricsServer({ ...options, port }).catch((error: NodeJS.ErrnoException) => {
-    log.error({ hostname, port, reason: error.code }, `cannot serve metrics on ${hostname}:${port}`)
+    const variables = { host: 'METRICS_HOST', port: `${service.toUpperCase()}_METRICS_PORT` } as const
+    log.error({ reason: error.code }, describeListenError(error, { hostname, port }, variables))
     process.exit(1)
   })
 }

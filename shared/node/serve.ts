@@ -2,10 +2,13 @@ import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../log.ts'
 import { createHttpServer, type ServerOptions } from './http-server.ts'
+import { describeListenError } from './listen-error.ts'
 
 interface ServeOptions extends Omit<ServerOptions, 'isStopping'> {
   hostname: string
   port: number
+  /** The variable that `port` is from. */
+  portVariable: string
   log: Log
   /** Told of the server when it listens. */
   onListening?: (server: Server) => void
@@ -50,7 +53,8 @@ export async function serveUntilStopped(options: ServeOptions): Promise<void> {
     server.once('error', reject)
     server.listen(port, hostname, resolve)
   }).catch((error: NodeJS.ErrnoException) => {
-    log.error({ hostname, port, reason: error.code }, `cannot listen on ${hostname}:${port}`)
+    const variables = { host: 'HOST', port: options.portVariable } as const
+    log.error({ reason: error.code }, describeListenError(error, { hostname, port }, variables))
     process.exit(1)
   })
   options.onListening?.(server)

@@ -76,6 +76,18 @@ test('the environment wins over .env, which wins over the default', async () => 
   expect(await complaints).not.toContain('LOG_LEVEL')
 })
 
+test.each(['GATEWAY_PORT', 'GATEWAY_METRICS_PORT'])('1: %s is in use, and is named', async (name) => {
+  const taken = await listen(createServer())
+  const ports = {
+    GATEWAY_PORT: `${await findFreePort()}`,
+    GATEWAY_METRICS_PORT: `${await findFreePort()}`,
+    [name]: `${taken}`,
+  }
+  const { exit, output } = start({ ...own(), ...ports })
+  expect((await exit)[0]).toBe(1)
+  expect(await output).toContain(`${name}: port ${taken} on 127.0.0.1 is in use`)
+})
+
 test('UPSTREAMS={} in production: the gateway starts, as its own rows go to the origin alone', async () => {
   const port = await findFreePort()
   const { child, complaints, exit } = start({

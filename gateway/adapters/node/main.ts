@@ -89,6 +89,7 @@ await serveUntilStopped({
   commonFields: (requestId) => commonFields(undefined, requestId),
   hostname: config.HOST,
   port: config.GATEWAY_PORT,
+  portVariable: 'GATEWAY_PORT',
   log,
   keepAliveSeconds: 65,
   drainDelaySeconds: config.DRAIN_DELAY_SECONDS,

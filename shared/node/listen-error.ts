@@ -1,0 +1,30 @@
+/** The variables that say where a server listens. */
+export interface ListenVariables {
+  host: 'HOST' | 'METRICS_HOST'
+  port: string
+}
+
+interface Address {
+  hostname: string
+  port: number
+}
+
+/** Why a server cannot listen, led by the variable to change. */
+export function describeListenError(
+  error: NodeJS.ErrnoException,
+  { hostname, port }: Address,
+  variables: ListenVariables,
+): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${variables.port}: port ${port} on ${hostname} is in use`
+    case 'EACCES':
+      return `${variables.port}: this user may not listen on port ${port}`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${variables.host}: ${hostname} is no address of this machine`
+    default:
+      return `${variables.port}: cannot listen on port ${port} of ${hostname} (${error.code ?? error.message})`
+  }
+}
