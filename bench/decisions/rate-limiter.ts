@@ -1,0 +1,50 @@
+import { createMemoryCounter } from '../../gateway/adapters/memory.ts'
+import { createRedisCounter } from '../../gateway/adapters/redis.ts'
+import { createPermits } from '../../gateway/permits.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { connectRedis } from '../../shared/node/redis.ts'
+import { startPrivateRedis } from '../../test/servers/redis.ts'
+import { printCosts } from './processor-cost.ts'
+
+/** What one request's limit costs the gateway, 64 requests of 1,000 users under way at once. */
+
+const concurrent = 64
+const users = 1000
+const server = await startPrivateRedis()
+const redis = connectRedis(server.url, createLog('bench', 'error'))
+await new Promise((resolve) => redis.once('ready', resolve))
+const counter = createRedisCounter(redis, 'bench:')
+
+const limitOf = (number: number) => ({
+  name: 'user',
+  caller: `user-${number % users}`,
+  quota: 100_000_000,
+  windowSeconds: 3600,
+  outage: 'share' as const,
+})
+
+const limiterWith = (store: typeof counter, largestLease: number) =>
+  createPermits({ counter: store, now: Date.now, nextTurn: setImmediate, largestLease, replicas: 1 })
+const batched = limiterWith(counter, 0)
+const leased = limiterWith(counter, 100)
+const inMemory = limiterWith(createMemoryCounter({ shared: true, now: Date.now }), 0)
+
+function callAlone(number: number) {
+  const { caller, quota, windowSeconds, outage } = limitOf(number)
+  return counter.take([{ key: `alone:${caller}`, quota, windowSeconds, outage, permits: 1 }])
+}
+
+await printCosts(
+  [
+    { name: 'one script call per request', work: callAlone },
+    { name: 'one script call per tick', work: (number) => batched.takeAll([limitOf(number)], undefined) },
+    {
+      name: 'one script call per tick, with leases',
+      work: (number) => leased.takeAll([limitOf(number)], undefined),
+    },
+    { name: 'in memory', work: (number) => inMemory.takeAll([limitOf(number)], undefined) },
+  ],
+  { times: 50_000, concurrent },
+)
+redis.disconnect()
+await server.stop()

@@ -1,0 +1,39 @@
+import { createRevocations } from '../../gateway/revocations.ts'
+import type { Identity } from '../../shared/claims.ts'
+import { createLog } from '../../shared/node/log.ts'
+import { connectRedis } from '../../shared/node/redis.ts'
+import { startPrivateRedis } from '../../test/servers/redis.ts'
+import { user } from '../gateway/tokens.ts'
+import { printCosts } from './processor-cost.ts'
+
+/** What it costs the gateway to check one token against 10,000 ended sessions: in its memory, and in Redis. */
+
+const ended = 10_000
+const at = Date.now()
+const revocations = createRevocations({ now: Date.now })
+revocations.apply(
+  Array.from({ length: ended }, (_, number) => ({
+    scope: 'session' as const,
+    subject: `session-${number}`,
+    epoch: null,
+    until: at + 900_000,
+    at,
+  })),
+)
+revocations.markLoaded()
+const identity: Identity = user(1)
+
+const server = await startPrivateRedis()
+const redis = connectRedis(server.url, createLog('bench', 'error'))
+await new Promise((resolve) => redis.once('ready', resolve))
+
+await printCosts([{ name: 'in memory', work: () => revocations.refuse(identity) }], {
+  times: 1_000_000,
+  concurrent: 1,
+})
+await printCosts([{ name: 'EXISTS in Redis', work: () => redis.exists(`revoked:${identity.sid}`) }], {
+  times: 50_000,
+  concurrent: 64,
+})
+redis.disconnect()
+await server.stop()
