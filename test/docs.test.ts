@@ -5,7 +5,7 @@ import { compilePolicy } from '../gateway/policy.ts'
 import { parsePolicyFile } from '../gateway/policy-file.ts'
 import { routes } from '../gateway/routes.ts'
 
-const pages = globSync(['README.md', 'docs/**/*.md', 'k6/README.md'])
+const pages = globSync(['*.md', 'docs/**/*.md', 'k6/README.md', 'bench/README.md'])
 const scripts = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).scripts)
 
 const withoutCode = (markdown: string) => markdown.replace(/^```.*?^```/gms, '')

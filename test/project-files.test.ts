@@ -1,0 +1,90 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+
+const read = (path: string) => readFileSync(path, 'utf8')
+const records = globSync('docs/adr/0*.md').toSorted()
+
+/** Pages whose lines fit. A table row is one line, however long. */
+const wrapped = ['CONTRIBUTING.md', 'SECURITY.md', 'docs/glossary.md', ...globSync('docs/adr/*.md')]
+const widest = 110
+
+/** Folders that commands make. */
+const isMade = /^(\.cache|node_modules)\//
+
+describe('project pages', () => {
+  test.each(wrapped)('%s wraps at 110 columns', (page) => {
+    const wide = read(page)
+      .split('\n')
+      .flatMap((line, index) => (line.length > widest && !line.startsWith('|') ? [index + 1] : []))
+    expect(wide).toEqual([])
+  })
+
+  test.each(['CONTRIBUTING.md', 'SECURITY.md', ...records])('%s names files that exist', (page) => {
+    const named = [...read(page).matchAll(/`((?:[\w.-]+\/)+[\w.*-]*)`/g)].map(([, path = '']) => path)
+    const exists = (path: string) => path.includes('*') || isMade.test(path) || existsSync(path)
+    expect(named.filter((path) => !exists(path))).toEqual([])
+  })
+})
+
+describe('decision records', () => {
+  test('are numbered without a gap, and all are in the index', () => {
+    const index = read('docs/adr/README.md')
+    expect(records.length).toBeGreaterThan(7)
+    for (const [position, record] of records.entries()) {
+      const name = record.slice('docs/adr/'.length)
+      expect(name).toMatch(new RegExp(`^${String(position + 1).padStart(4, '0')}-[a-z-]+\\.md$`))
+      expect(index).toContain(`(${name})`)
+    }
+  })
+
+  test.each(records)('%s has its parts, a command for its figures, and fits on a page', (record) => {
+    const text = read(record)
+    expect([...text.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)).toEqual([
+      'Context',
+      'Decision',
+      'Figures',
+      'What would change it',
+    ])
+    expect(text).toMatch(/^Status: /m)
+    expect(text).toMatch(/`npm (run|test)/)
+    expect(text.split('\n').length).toBeLessThanOrEqual(60)
+  })
+})
+
+describe('.github/dependabot.yml', () => {
+  interface Update {
+    'package-ecosystem': string
+    directory?: string
+    directories?: string[]
+    groups?: Record<string, unknown>
+  }
+  const { updates } = parse(read('.github/dependabot.yml')) as { updates: Update[] }
+  const manifests: Record<string, string> = {
+    npm: 'package-lock.json',
+    'github-actions': '.github/workflows',
+    docker: 'Dockerfile',
+    'docker-compose': 'docker-compose.yml',
+  }
+
+  test('groups updates of every ecosystem, in folders that have a manifest', () => {
+    expect(updates.map((update) => update['package-ecosystem']).toSorted()).toEqual(
+      Object.keys(manifests).toSorted(),
+    )
+    for (const { 'package-ecosystem': ecosystem, directory, directories = [], groups = {} } of updates) {
+      expect(Object.keys(groups)).not.toEqual([])
+      for (const folder of directory === undefined ? directories : [directory])
+        expect({ folder, hasManifest: existsSync(`.${folder}/${manifests[ecosystem]}`) }).toMatchObject({
+          hasManifest: true,
+        })
+    }
+  })
+
+  test('leaves out no lock file of npm', () => {
+    const folders = globSync('{.,bench,test,examples,packages}/**/package-lock.json', {
+      exclude: ['**/node_modules/**'],
+    }).map((path) => `/${path}`.replace(/\/(\.\/)?package-lock\.json$/, '') || '/')
+    const npm = updates.find((update) => update['package-ecosystem'] === 'npm')
+    expect(npm?.directories?.toSorted()).toEqual([...new Set(folders)].toSorted())
+  })
+})
