@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { Problem } from '../shared/errors.ts'
 import { rightsShape } from '../shared/rights.ts'
 import { limitClasses } from './limits.ts'
+import { ambiguousPath, mayHaveParameters, withoutParameters } from './target.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
@@ -55,7 +56,10 @@ export type Route = z.output<typeof routeSchema>
 
 /** Deny by default: what no row names does not exist. */
 export interface Policy {
-  /** @throws Problem `not_found`, `method_not_allowed` */
+  /**
+   * @param path normalized, as `readTarget` gives it
+   * @throws Problem `not_found`, `method_not_allowed`, `bad_request` where path parameters change the row
+   */
   match(method: string, path: string): Route
 }
 
@@ -104,10 +108,12 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
     router.add('ALL', pattern, atPath)
   }
 
+  const find = (path: string) => router.match('ALL', path)[0][0]?.[0]
+
   return {
     match(method, path) {
-      const [matches] = router.match('ALL', path)
-      const atPath = matches[0]?.[0]
+      const atPath = find(path)
+      if (mayHaveParameters(path) && find(withoutParameters(path)) !== atPath) throw ambiguousPath()
       if (!atPath) throw new Problem('not_found')
       const route = atPath.get(method)
       if (!route)

@@ -122,6 +122,20 @@ export async function exchange(port: number, bytes: string | Buffer): Promise<st
   return text(socket)
 }
 
+/** Writes bytes as they are and gives back the first response alone, by its Content-Length: the connection stays open. */
+export async function exchangeOpen(port: number, bytes: string | Buffer): Promise<string> {
+  const socket = await openSocket(port)
+  socket.write(bytes)
+  let answer = ''
+  for await (const piece of socket) {
+    answer += (piece as Buffer).toString('latin1')
+    const length = /\r\ncontent-length: (\d+)\r\n/i.exec(answer)?.[1]
+    if (answer.includes('\r\n\r\n') && bodyOf(answer).length >= Number(length ?? 0)) break
+  }
+  socket.destroy()
+  return answer
+}
+
 /** A connection of a client that tidies nothing up. */
 export async function openSocket(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')

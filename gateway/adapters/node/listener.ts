@@ -5,6 +5,7 @@ import { problemFields } from '../../../shared/node/problem-fields.ts'
 import { type Admission, isHost } from '../../admission.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
 import { mostFields, readFields } from '../../request-fields.ts'
+import { normalizePath } from '../../target.ts'
 import { carry } from './carriage.ts'
 import type { ClientAnswer, ClientRequest } from './client-side.ts'
 import type { OpenStreams } from './open-streams.ts'
@@ -78,15 +79,17 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
     }
   }
 
+  const isOwn = (path: string) => ownPaths.has(normalizePath(path))
+
   return {
     listener(request, response) {
       const path = pathOf(request.url ?? '/')
-      if ((request.method === 'OPTIONS' || ownPaths.has(path)) && isReadable(request))
+      if ((request.method === 'OPTIONS' || isOwn(path)) && isReadable(request))
         answerItself(request, response)
       else proxy(request, response, path)
     },
     plain: {
-      takes: (target) => !ownPaths.has(pathOf(target)),
+      takes: (target) => !isOwn(pathOf(target)),
       listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
     },
   }
