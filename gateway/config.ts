@@ -31,6 +31,7 @@ export const gatewayVariables = [
   'LIMIT_LEASE',
   'GATEWAY_HOSTS',
   'UPSTREAM_REQUESTS',
+  'UPSTREAM_CONNECTION_SECONDS',
   'DRAIN_DELAY_SECONDS',
 ] as const
 

@@ -42,6 +42,8 @@ export function createOriginClient({
       body: body === undefined ? null : new TextEncoder().encode(JSON.stringify(body)),
       signal,
       deadlineMs: ownQuestionMs,
+      idleMs: ownQuestionMs,
+      isFresh: false,
     })
     const text = await answer.text()
     if (isAssertionRefused(answer.status, [...answer.headers].flat())) {

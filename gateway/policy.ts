@@ -32,6 +32,8 @@ export const routeSchema = z
     websocket: z.boolean().default(false),
     /** From the request's head to the answer's head. */
     deadline_seconds: z.number().positive().max(3600).default(30),
+    /** The longest silence inside the body of a response, which ends it. */
+    idle_seconds: z.number().positive().max(86_400).default(60),
     body_bytes: z
       .int()
       .min(0)

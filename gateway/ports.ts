@@ -88,6 +88,10 @@ export interface UpstreamRequest {
   signal: AbortSignal
   /** Time for the answer's head. */
   deadlineMs: number
+  /** The longest silence inside the response's body. */
+  idleMs: number
+  /** Whether the request needs a connection that no other has used, where a runtime can be told. */
+  isFresh: boolean
 }
 
 /** Carries a request and streams its answer; never decodes, follows or retries anything. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { closedRow, createStand, openRow, postRow } from '../test/stand.ts'
 import { bearer } from '../test/world.ts'
+import { TransportError } from './ports.ts'
 
 const answering = (headers: [string, string][]) =>
   createStand({ upstream: () => new Response('x', { headers }) })
@@ -295,5 +296,45 @@ describe('the body cap', () => {
     for (const headers of [{ 'content-length': '10' }, {}])
       expect((await stand.call('/open', { method: 'POST', body: '0123456789', headers })).status).toBe(200)
     expect(received).toEqual(['0123456789', '0123456789'])
+  })
+})
+
+describe('a request whose connection failed before its response', () => {
+  const failing = (failures: number, policy = [openRow, postRow]) => {
+    let left = failures
+    return createStand({
+      policy,
+      upstream: () => {
+        if (left-- > 0) throw new TransportError('unreachable', new Error('reset'))
+        return new Response('ok')
+      },
+    })
+  }
+
+  test('200: a GET or HEAD is sent once more, on a fresh connection', async () => {
+    for (const method of ['GET', 'HEAD']) {
+      const stand = await failing(1)
+      expect((await stand.call('/open', { method })).status).toBe(200)
+      expect(stand.forwarded.map(({ isFresh }) => isFresh)).toEqual([false, true])
+    }
+  })
+
+  test('502 upstream_unreachable: no more than once more', async () => {
+    const stand = await failing(2)
+    expect((await stand.call('/open')).status).toBe(502)
+    expect(stand.forwarded).toHaveLength(2)
+  })
+
+  test('502 upstream_unreachable: a POST is sent once, and so is a GET after its deadline', async () => {
+    const stand = await failing(1)
+    expect((await stand.call('/open', { method: 'POST', body: 'order' })).status).toBe(502)
+    expect(stand.forwarded).toHaveLength(1)
+    const late = await createStand({
+      upstream: () => {
+        throw new TransportError('timeout', undefined)
+      },
+    })
+    expect((await late.call('/open')).status).toBe(504)
+    expect(late.forwarded).toHaveLength(1)
   })
 })

@@ -1,7 +1,8 @@
 import type { Admission } from './admission.ts'
 import { answerFields } from './answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
-import type { Transport } from './ports.ts'
+import { isRepeatable } from './method.ts'
+import { type Transport, TransportError, type UpstreamRequest } from './ports.ts'
 import { noBody, readRequestBody, tooLarge, toStream } from './request-body.ts'
 
 /** Names and values in turn, as pairs. */
@@ -16,6 +17,18 @@ interface ProxyOptions {
 
 /** Carries requests over what the runtime has for web standards: Request in, Response out. */
 export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) {
+  /** A read that met no response is sent once more: its upstream may have closed a kept connection as it was used. */
+  async function send(request: Omit<UpstreamRequest, 'isFresh'>): Promise<Response> {
+    const mayRepeat = isRepeatable(request.method) && request.body === null
+    try {
+      return await transport({ ...request, isFresh: false })
+    } catch (error) {
+      const isUnanswered = error instanceof TransportError && error.reason === 'unreachable'
+      if (!mayRepeat || !isUnanswered) throw error
+      return transport({ ...request, isFresh: true })
+    }
+  }
+
   /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
   return async function forward(
     request: Request,
@@ -27,7 +40,7 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
     const { body, exceeded } = hasBody ? await readRequestBody(chunks, route) : noBody
     const sentAt = performance.now()
     try {
-      const answer = await transport({
+      const answer = await send({
         origin,
         target,
         method: request.method,
@@ -35,6 +48,7 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
         body: body === null || body instanceof Uint8Array ? body : toStream(body),
         signal: request.signal,
         deadlineMs: route.deadline_seconds * 1000,
+        idleMs: route.idle_seconds * 1000,
       })
       onAnswered(route.upstream, (performance.now() - sentAt) / 1000)
       // An upstream may have answered what it took for the body's end.

@@ -112,6 +112,7 @@ export const variables = {
     )
     .optional(),
   UPSTREAM_REQUESTS: count(1, 1_000_000).default(2000),
+  UPSTREAM_CONNECTION_SECONDS: seconds(1, 86_400).default(60),
 
   ORIGIN_PORT: port.default(8081),
   ORIGIN_METRICS_PORT: port.optional(),

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Server as NetServer, type Socket } from
 import { text } from 'node:stream/consumers'
 import { createListener } from '../gateway/adapters/node/listener.ts'
 import { createOpenStreams } from '../gateway/adapters/node/open-streams.ts'
-import { createDispatcher } from '../gateway/adapters/node/transport.ts'
+import { createDispatchers } from '../gateway/adapters/node/transport.ts'
 import { createUpgrades } from '../gateway/adapters/node/upgrades.ts'
 import { createUpstreams, type UpstreamsOptions } from '../gateway/adapters/node/upstreams.ts'
 import { ownPaths } from '../gateway/app.ts'
@@ -35,7 +35,7 @@ interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
   /** The port of the demo upstream. */
   upstreamPort: number
   /** Of the connections to upstreams. */
-  pools?: UpstreamsOptions
+  pools?: Partial<UpstreamsOptions>
   /** The longest that a client may take nothing of an answer. */
   unreadMs?: number
   /** Of the server, in seconds. */
@@ -50,8 +50,8 @@ export async function startGateway({
   deadlines,
   ...options
 }: SocketStandOptions) {
-  const upstreams = createUpstreams(pools)
-  const dispatcher = createDispatcher()
+  const upstreams = createUpstreams({ maxAgeMs: 60_000, ...pools })
+  const dispatchers = createDispatchers(60_000)
   const stand = await createStand({
     ...options,
     environment: {
@@ -84,7 +84,7 @@ export async function startGateway({
     upgrade: createUpgrades({
       takesWebSocket: stand.takesWebSocket,
       admit: stand.admit,
-      dispatcher,
+      dispatcher: dispatchers.fresh,
       corsOrigins: stand.config.CORS_ORIGINS,
       commonFields,
       streams,
@@ -98,7 +98,7 @@ export async function startGateway({
     ...(deadlines && { deadlines }),
   })
   const port = await listen(server)
-  closers.push(upstreams.close, () => dispatcher.close())
+  closers.push(upstreams.close, () => dispatchers.close())
   const setStopping = (value: boolean) => {
     isStopping = value
   }

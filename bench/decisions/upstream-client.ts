@@ -15,7 +15,7 @@ const headers = {
 }
 const fields = Object.entries(headers).flat()
 
-const own = createUpstreams({ connections: concurrent })
+const own = createUpstreams({ maxAgeMs: 60_000 })
 const agent = new Agent({ connections: concurrent })
 const httpAgent = new HttpAgent({ keepAlive: true, maxSockets: concurrent })
 
@@ -27,6 +27,7 @@ const sendOwn = () =>
       fields,
       body: null,
       contentLength: undefined,
+      bodyIdleMs: 60_000,
       onHead() {},
       onData() {},
       onEnd: resolve,

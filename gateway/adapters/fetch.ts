@@ -1,23 +1,38 @@
+import { within } from '../../shared/within.ts'
 import { type Transport, TransportError } from '../ports.ts'
 
 /** Takes what fetch takes; some runtimes know more settings than the standard has. */
 type Fetch = (url: string, init: RequestInit & Record<string, unknown>) => Promise<Response>
 
+interface FetchTransportOptions {
+  fetch: Fetch
+  /** Of this runtime's fetch. */
+  settings?: Record<string, unknown>
+  /** Settings that come to those for a request on a connection of its own, where the runtime has some. */
+  freshSettings?: Record<string, unknown>
+  /** Whether the runtime lets a script read a body as its upstream has encoded it, and so bound its silence. */
+  boundsSilence?: boolean
+}
+
 /**
  * Carries requests over the runtime's own fetch, told to leave everything alone: redirects, and encodings where it has a setting for that. What a
  * client accepts is said for it even where it said nothing, as fetch would say what it accepts itself, and decode it.
- *
- * @param settings of this runtime's fetch
  */
-export function createFetchTransport(fetch: Fetch, settings: Record<string, unknown> = {}): Transport {
-  return async function transport({ origin, target, method, headers, body, signal, deadlineMs }) {
+export function createFetchTransport({
+  fetch,
+  settings = {},
+  freshSettings = {},
+  boundsSilence = true,
+}: FetchTransportOptions): Transport {
+  return async function transport(request) {
+    const { origin, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
     // A timer of our own: it covers the answer's head, while the signal covers the body too.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     const broken = new AbortController()
     if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
     try {
-      return await fetch(origin + target, {
+      const answer = await fetch(origin + target, {
         method,
         headers,
         body: (body instanceof ReadableStream ? wholeOrNothing(body, broken) : body) as BodyInit | null,
@@ -25,7 +40,9 @@ export function createFetchTransport(fetch: Fetch, settings: Record<string, unkn
         redirect: 'manual',
         duplex: 'half',
         ...settings,
+        ...(isFresh && freshSettings),
       })
+      return boundsSilence ? withBoundedSilence(answer, idleMs) : answer
     } catch (error) {
       throw new TransportError(
         signal.aborted || broken.signal.aborted
@@ -39,6 +56,26 @@ export function createFetchTransport(fetch: Fetch, settings: Record<string, unkn
       clearTimeout(timer)
     }
   }
+}
+
+/** The same response, whose body breaks off where its upstream is silent for longer than that. */
+function withBoundedSilence(answer: Response, idleMs: number): Response {
+  if (!answer.body) return answer
+  const reader = answer.body.getReader()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await within(idleMs, reader.read())
+        if (done) controller.close()
+        else controller.enqueue(value)
+      } catch (error) {
+        controller.error(error)
+        await reader.cancel(error)
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+  return new Response(body, answer)
 }
 
 /**

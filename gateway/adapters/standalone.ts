@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ConfigError, type VariableName } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { describeListenError } from '../../shared/node/listen-error.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { loadTracing } from '../../shared/node/tracing.ts'
 import { buildGateway } from '../build.ts'
-import { gatewayVariables } from '../config.ts'
+import { type GatewayConfig, gatewayVariables } from '../config.ts'
 import type { Transport } from '../ports.ts'
 import { createNodePorts } from './node/node-ports.ts'
 import { createPages } from './node/pages.ts'
@@ -23,21 +24,32 @@ export interface Server {
 }
 
 interface Runtime {
+  /** Variables that ask for what cannot be had on this runtime, and why. */
+  unavailable?: Partial<Record<VariableName, string>>
   /** Listens. @throws Error where it cannot */
   serve(options: {
     hostname: string
     port: number
     fetch: (request: Request, peer: Peer) => Response | Promise<Response>
   }): Server
-  transport: Transport
+  createTransport(config: GatewayConfig): Transport
+}
+
+/** @throws ConfigError */
+function requireAvailable(unavailable: Partial<Record<VariableName, string>>): void {
+  const asked = Object.entries(unavailable).filter(([name]) => process.env[name])
+  if (asked.length > 0) throw new ConfigError(asked.map(([name, reason]) => `${name} ${reason}`))
 }
 
 /**
  * The gateway as a process of its own on a runtime that has Node's modules too, but a server and a fetch that are better than its imitation of
  * Node's. Listens until SIGTERM or SIGINT, then drains and exits 0.
  */
-export async function runStandalone({ serve, transport }: Runtime): Promise<void> {
-  const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
+export async function runStandalone({ unavailable = {}, serve, createTransport }: Runtime): Promise<void> {
+  const config = configFromEnvironment(gatewayVariables, (config) => {
+    requireAvailable(unavailable)
+    requireUsablePolicyFile(config)
+  })
   const log = createLog('gateway', config.LOG_LEVEL)
   const { HOST: hostname, GATEWAY_PORT: port, POLICY_FILE: policyFile } = config
   const { ports, counting, close: closePorts } = createNodePorts(config, log)
@@ -50,7 +62,7 @@ export async function runStandalone({ serve, transport }: Runtime): Promise<void
   let stopping = false
   const gateway = await buildGateway<Peer>(config, {
     ...ports,
-    transport,
+    transport: createTransport(config),
     peerAddress: ({ address }) => address,
     isStopping: () => stopping,
     beginSpan: tracing?.beginSpan,

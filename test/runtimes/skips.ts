@@ -1,5 +1,6 @@
 const leaving = 'A client that leaves is noticed when the next piece of the answer is written, not before'
 const hops = 'The Connection field is read by the platform, and what it names is not told'
+const silence = 'The silence inside a body is bounded by the platform'
 const files = 'Pages are files, and there is no disk'
 
 /** A test that a runtime cannot pass, by runtime and name, and the reason, which docs/runtimes.md gives in the same words. */
@@ -7,6 +8,7 @@ export const skips: Record<string, Record<string, string>> = {
   workers: {
     'a client that leaves in the middle of an answer: the upstream is let go though it says nothing': leaving,
     'a client that leaves before the answer: the upstream is let go': leaving,
+    "an upstream that is silent for longer than its row's idle_seconds: an abort, and it is let go": silence,
     'the API description has the rows of the code and those of the policy file; the page shows it': files,
     'headers that Connection names end at the gateway': hops,
   },

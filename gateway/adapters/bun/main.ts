@@ -22,7 +22,15 @@ const idleSeconds = 255
 const largestBodyBytes = 1024 ** 3
 
 await runStandalone({
-  transport: createFetchTransport(fetch, { decompress: false, timeout: false }),
+  unavailable: {
+    UPSTREAM_CONNECTION_SECONDS: 'is the age of connections to upstreams, and Bun keeps those itself',
+  },
+  createTransport: () =>
+    createFetchTransport({
+      fetch,
+      settings: { decompress: false, timeout: false },
+      freshSettings: { keepalive: false },
+    }),
   serve({ fetch, ...address }) {
     const server = Bun.serve({
       ...address,

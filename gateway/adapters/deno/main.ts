@@ -1,4 +1,4 @@
-import { createDispatcher, createTransport } from '../node/transport.ts'
+import { createDispatchers, createTransport } from '../node/transport.ts'
 import { runStandalone } from '../standalone.ts'
 
 /** What we use of Deno's global. */
@@ -9,11 +9,10 @@ declare const Deno: {
   ): { shutdown(): Promise<void> }
 }
 
-// Deno's fetch has no setting to leave an encoded body alone.
-const transport = createTransport(createDispatcher())
-
 await runStandalone({
-  transport,
+  // Deno's fetch has no setting to leave an encoded body alone.
+  createTransport: ({ UPSTREAM_CONNECTION_SECONDS: seconds }) =>
+    createTransport(createDispatchers(seconds * 1000)),
   serve({ fetch, ...address }) {
     const server = Deno.serve({ ...address, onListen: () => {} }, (request, { remoteAddr }) =>
       fetch(request, { address: remoteAddr.hostname }),

@@ -1,6 +1,7 @@
 import type { Admission } from '../../admission.ts'
 import { answerFields } from '../../answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
+import { isRepeatable } from '../../method.ts'
 import { TransportError } from '../../ports.ts'
 import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../request-body.ts'
 import type { RequestFields } from '../../request-fields.ts'
@@ -30,9 +31,6 @@ export interface CarriageOptions {
   refuse: (error: unknown) => void
 }
 
-/** What asks for something and changes nothing (RFC 9110, section 9.2.1): may be asked again, and has no body. */
-const isRead = (method: string) => method === 'GET' || method === 'HEAD'
-
 /** Up to so many bytes it is cheaper to write an answer's head and body as one string, a character a byte, than as two pieces. */
 const smallBytes = 4096
 
@@ -45,7 +43,7 @@ const smallBytes = 4096
 export function carry(options: CarriageOptions): () => void {
   const { request, fields, admission } = options
   const hasBody =
-    !isRead(request.method ?? '') &&
+    !isRepeatable(request.method ?? '') &&
     (fields.transferEncoding !== undefined || (fields.contentLength ?? 0) > 0)
   let carriage: Carriage | undefined
   const start = (body: RequestBody) => {
@@ -80,6 +78,7 @@ class Carriage implements Exchange {
   readonly fields: readonly string[]
   readonly body: RequestBody['body']
   readonly contentLength: number | undefined
+  readonly bodyIdleMs: number
   private readonly options: CarriageOptions
   private readonly exceeded: () => boolean
   private underway: Underway | undefined
@@ -102,6 +101,7 @@ class Carriage implements Exchange {
     this.fields = admission.fields
     this.body = body
     this.contentLength = fields.contentLength
+    this.bodyIdleMs = admission.decision.route.idle_seconds * 1000
   }
 
   start(): void {
@@ -113,7 +113,7 @@ class Carriage implements Exchange {
 
   private send(): void {
     this.sentAt = performance.now()
-    this.underway = this.options.pool.send(this)
+    this.underway = this.options.pool.send(this, this.isSecondTry)
   }
 
   private readonly beLate = (): void => {
@@ -199,8 +199,8 @@ class Carriage implements Exchange {
       response.destroy()
       return
     }
-    // A connection kept too long may be closed by its upstream just as it is used.
-    if (isUnanswered && isRead(this.method) && !this.isSecondTry && !this.isLate && !response.closed) {
+    // An upstream may close a kept connection just as it is used, and with it all others that are as old.
+    if (isUnanswered && isRepeatable(this.method) && !this.isSecondTry && !this.isLate && !response.closed) {
       this.isSecondTry = true
       this.send()
       return

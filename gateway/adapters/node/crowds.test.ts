@@ -109,25 +109,20 @@ describe('requests under way', () => {
     for (const answer of answers) expect((await answer).statusCode).toBe(200)
   })
 
-  // Answers that stream for hours keep their connections; who waits for one is not to wait as long.
-  test('504 upstream_timeout: also for who never got a connection; the upstream never hears of that request', async () => {
+  // A second bound below the configured one would have requests wait in line for streams that last for hours.
+  test('503 overloaded: at once beyond UPSTREAM_REQUESTS, and up to there each has its connection', async () => {
     const upstream = createHeldUpstream()
-    const { port } = await startPair(upstream.listener, {
-      pools: { connections: 1 },
-      policy: [openRow, { ...openRow, path: '/hasty', deadline_seconds: 0.2 }],
-    })
-    const first = ask(port)
-    await expect.poll(() => upstream.held.length).toBe(1)
-    const refused = await ask(port, { path: '/hasty' })
-    expect(refused.statusCode).toBe(504)
-    expect(await json(refused)).toMatchObject({ code: 'upstream_timeout' })
+    const environment = { ...roomy, UPSTREAM_REQUESTS: '400' }
+    const { port } = await startPair(upstream.listener, { environment })
+    const answers = Array.from({ length: 400 }, () => ask(port))
+    await expect.poll(() => upstream.held.length, { timeout: 5000 }).toBe(400)
+    const startedAt = performance.now()
+    const refused = await ask(port)
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+    expect(refused.headers['retry-after']).toBe('1')
+    expect(await json(refused)).toMatchObject({ status: 503, code: 'overloaded' })
     upstream.release()
-    expect((await first).statusCode).toBe(200)
-    const next = ask(port)
-    await expect.poll(() => upstream.held.length).toBe(1)
-    expect(upstream.held[0]?.req.url).toBe('/open')
-    upstream.release()
-    expect((await next).statusCode).toBe(200)
+    for (const answer of answers) expect((await answer).statusCode).toBe(200)
   })
 })
 

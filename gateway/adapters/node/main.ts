@@ -15,7 +15,7 @@ import { createNodePorts } from './node-ports.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createPages } from './pages.ts'
 import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
-import { createDispatcher, createTransport } from './transport.ts'
+import { createDispatchers, createTransport } from './transport.ts'
 import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
 import { watchGateway } from './watch.ts'
@@ -27,8 +27,9 @@ const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
 const log = createLog('gateway', config.LOG_LEVEL)
 const { POLICY_FILE: policyFile } = config
 const { ports, counting, close: closePorts } = createNodePorts(config, log)
-const upstreams = createUpstreams()
-const dispatcher = createDispatcher()
+const maxAgeMs = config.UPSTREAM_CONNECTION_SECONDS * 1000
+const upstreams = createUpstreams({ maxAgeMs })
+const dispatchers = createDispatchers(maxAgeMs)
 const commonFields = createCommonFields(config.CORS_ORIGINS)
 
 const tracing = await loadTracing('gateway', log)
@@ -42,7 +43,7 @@ let stopping = false
 let connections = async () => 0
 const gateway = await buildGateway<HttpBindings>(config, {
   ...ports,
-  transport: createTransport(dispatcher),
+  transport: createTransport(dispatchers),
   peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
   isStopping: () => stopping,
   beginSpan,
@@ -78,7 +79,7 @@ await serveUntilStopped({
   upgrade: createUpgrades({
     takesWebSocket: gateway.takesWebSocket,
     admit: gateway.admit,
-    dispatcher,
+    dispatcher: dispatchers.fresh,
     corsOrigins: config.CORS_ORIGINS,
     commonFields,
     streams,
@@ -105,7 +106,7 @@ await serveUntilStopped({
     policyReload.stop()
     await gateway.close()
     upstreams.close()
-    await dispatcher.close()
+    await dispatchers.close()
     closePorts()
     await watch.close()
     await tracing?.close()

@@ -4,7 +4,7 @@ import { createLog } from '../../../shared/node/log.ts'
 import { gatewayVariables } from '../../config.ts'
 import type { GatehouseRuntime } from '../../embedded/gatehouse.ts'
 import { createNodePorts } from './node-ports.ts'
-import { createDispatcher, createTransport } from './transport.ts'
+import { createDispatchers, createTransport } from './transport.ts'
 
 /**
  * What `gatehouse` needs in an app that @hono/node-server serves: limits and news of revocations by Redis, keys, plans and the feed from the
@@ -18,17 +18,17 @@ export function createNodeRuntime(
   const config = readConfig(gatewayVariables, environment)
   const log = createLog('gatehouse', config.LOG_LEVEL)
   const { ports, close } = createNodePorts(config, log)
-  const dispatcher = createDispatcher()
+  const dispatchers = createDispatchers(config.UPSTREAM_CONNECTION_SECONDS * 1000)
   return {
     config,
     ports: {
       ...ports,
-      transport: createTransport(dispatcher),
+      transport: createTransport(dispatchers),
       peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
     },
     /** After that of the middleware. */
     async close() {
-      await dispatcher.close()
+      await dispatchers.close()
       close()
     },
   }

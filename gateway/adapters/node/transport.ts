@@ -3,24 +3,44 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { Agent, type Dispatcher } from 'undici'
 import { type Transport, TransportError } from '../../ports.ts'
 
-/** Connections for the gateway's own questions and for tunnels; unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
-export const createDispatcher = (): Dispatcher =>
-  new Agent({
-    connect: { timeout: 3000 },
+/** Connections of undici. Unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
+export interface Dispatchers {
+  /** One request after the other. */
+  kept: Dispatcher
+  /** One request each: for WebSockets, and for what failed on a kept one. */
+  fresh: Dispatcher
+  close: () => Promise<void>
+}
+
+/** @param maxAgeMs from a connection's opening: beyond it the connection ends with the request under way */
+export function createDispatchers(maxAgeMs: number): Dispatchers {
+  const connect = { timeout: 3000 }
+  const kept = new Agent({
+    connect,
     // Most servers keep an idle connection for 5 s or longer.
     keepAliveTimeout: 4000,
     keepAliveMaxTimeout: 4000,
-    bodyTimeout: 60_000,
+    clientTtl: maxAgeMs,
   })
+  const fresh = new Agent({ connect, pipelining: 0 })
+  return {
+    kept,
+    fresh,
+    async close() {
+      await Promise.all([kept.close(), fresh.close()])
+    },
+  }
+}
 
 /** undici as a transport, for what is asked in Requests and answered in Responses. */
-export function createTransport(dispatcher: Dispatcher): Transport {
-  return async function transport({ origin, target, method, headers, body, signal, deadlineMs }) {
+export function createTransport({ kept, fresh }: Pick<Dispatchers, 'kept' | 'fresh'>): Transport {
+  return async function transport(request) {
+    const { origin, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
     // A timer of our own: the pool's is coarse, and begins only when the whole request is sent.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
-      const answer = await dispatcher.request({
+      const answer = await (isFresh ? fresh : kept).request({
         origin,
         path: target,
         method: method as 'GET',
@@ -29,6 +49,7 @@ export function createTransport(dispatcher: Dispatcher): Transport {
           body instanceof ReadableStream ? Readable.fromWeb(body as NodeReadableStream<Uint8Array>) : body,
         signal: AbortSignal.any([signal, deadline.signal]),
         headersTimeout: 0,
+        bodyTimeout: idleMs,
         responseHeaders: 'raw',
       })
       const raw = answer.headers as unknown as (string | Buffer)[]

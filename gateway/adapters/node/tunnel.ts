@@ -96,6 +96,7 @@ export function openTunnel(options: TunnelOptions): void {
       headers: fields,
       upgrade: 'websocket',
       headersTimeout: 0,
+      bodyTimeout: decision.route.idle_seconds * 1000,
     },
     handler,
   )

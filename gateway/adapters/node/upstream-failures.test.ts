@@ -193,7 +193,7 @@ describe('an upstream that is cut in the middle of its body', () => {
 
   test('so does one that falls silent', async () => {
     const { upstreamPort } = await startRawUpstream((socket) => socket.write(halves['in chunks']))
-    const { port } = await startGateway({ upstreamPort, pools: { bodyIdleMs: 100 } })
+    const { port } = await startGateway({ upstreamPort, policy: [{ ...openRow, idle_seconds: 0.1 }] })
     const answer = await ask(port)
     await expect(answer.resume().toArray()).rejects.toThrow()
   })
@@ -235,6 +235,79 @@ test('200: a GET whose connection broke before an answer began is asked once mor
   const { port } = await startGateway({ upstreamPort })
   expect((await ask(port)).statusCode).toBe(200)
   expect(count()).toBe(2)
+})
+
+/** An upstream whose connections are all gone at one moment, as behind a balancer that was replaced: new ones are good. */
+async function startStaleUpstream(idle: number) {
+  const sockets = new Set<Socket>()
+  const waiting: Socket[] = []
+  const requests: string[] = []
+  const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (data) => {
+      requests.push(String(data).split('\r\n', 1)[0] as string)
+      if (sockets.has(socket)) socket.resetAndDestroy()
+      else if (sockets.size === idle) socket.write(ok)
+      else if (waiting.push(socket) === idle)
+        for (const one of waiting) {
+          one.write(ok)
+          sockets.add(one)
+        }
+    })
+  })
+  const gateway = await startGateway({ upstreamPort: await listen(server) })
+  const answers = await Promise.all(Array.from({ length: idle }, () => ask(gateway.port)))
+  for (const answer of answers) expect(await text(answer)).toBe('ok')
+  return { ...gateway, requests }
+}
+
+// The next idle connection is as dead as the one before it.
+test('200: a GET is asked once more on a new connection, however many stale ones are idle', async () => {
+  const { port, requests } = await startStaleUpstream(3)
+  expect((await ask(port)).statusCode).toBe(200)
+  expect(requests).toHaveLength(3 + 2)
+})
+
+test('502: a POST on a stale connection is not asked again on a new one', async () => {
+  const { port, requests } = await startStaleUpstream(3)
+  expect((await problemOf(port, { method: 'POST', body: 'order' })).status).toBe(502)
+  expect(requests.filter((line) => line.startsWith('POST'))).toHaveLength(1)
+})
+
+describe("a stream that is silent for longer than its row's idle_seconds", () => {
+  const startEvents = (idleSeconds: number) => {
+    const upstream = Promise.withResolvers<Socket>()
+    return startRawUpstream((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n')
+      upstream.resolve(socket)
+    }).then(async ({ upstreamPort }) => {
+      const policy = [{ ...openRow, idle_seconds: idleSeconds }]
+      const { port } = await startGateway({ upstreamPort, policy })
+      const answer = await ask(port)
+      const [first] = await once(answer, 'data')
+      expect(String(first)).toBe('data: 1\n\n')
+      return { answer, upstream: await upstream.promise }
+    })
+  }
+
+  test('is cut, and the client sees an abort', async () => {
+    const { answer, upstream } = await startEvents(0.2)
+    const closed = once(upstream, 'close')
+    await expect(answer.resume().toArray()).rejects.toThrow('aborted')
+    await closed
+  })
+
+  test('is not cut as long as a heartbeat comes in time', async () => {
+    const { answer, upstream } = await startEvents(0.3)
+    answer.resume()
+    let heard = 0
+    answer.on('data', () => heard++)
+    const beat = setInterval(() => upstream.write(': beat\n\n'), 50)
+    await expect.poll(() => heard, { timeout: 5000 }).toBeGreaterThan(12)
+    clearInterval(beat)
+    expect(answer.destroyed).toBe(false)
+  })
 })
 
 test('502: and no more than once', async () => {

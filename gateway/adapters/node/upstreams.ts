@@ -1,16 +1,14 @@
 import { createPool, type Pool } from './upstream/pool.ts'
 
 export interface UpstreamsOptions {
-  /** The most connections to each upstream. */
-  connections?: number
   connectTimeoutMs?: number
   /**
    * Below the upstream's own idle time, so that a request never meets a closing socket: most servers keep one for 5 s or longer, and one that says
    * less in its Keep-Alive field is believed.
    */
   keepAliveMs?: number
-  /** The longest silence inside an answer's body. */
-  bodyIdleMs?: number
+  /** From a connection's opening to its end, which waits for the exchange under way. */
+  maxAgeMs: number
 }
 
 export interface Upstreams {
@@ -19,20 +17,19 @@ export interface Upstreams {
   close: () => void
 }
 
-/** The connections to the upstreams, kept and bounded. */
+/** The connections to the upstreams. */
 export function createUpstreams({
-  connections = 256,
   connectTimeoutMs = 3000,
   keepAliveMs = 4000,
-  bodyIdleMs = 60_000,
-}: UpstreamsOptions = {}): Upstreams {
+  maxAgeMs,
+}: UpstreamsOptions): Upstreams {
   const pools = new Map<string, Pool>()
 
   return {
     poolOf(origin) {
       const known = pools.get(origin)
       if (known) return known
-      const pool = createPool(origin, { connections, connectTimeoutMs, keepAliveMs, bodyIdleMs })
+      const pool = createPool(origin, { connectTimeoutMs, keepAliveMs, maxAgeMs })
       pools.set(origin, pool)
       return pool
     },

@@ -31,6 +31,8 @@ function createPair(status = 200) {
       body: null,
       signal: new AbortController().signal,
       deadlineMs: 1000,
+      idleMs: 1000,
+      isFresh: false,
       ...request,
     })
     await Promise.all(work)

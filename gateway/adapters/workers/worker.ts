@@ -37,7 +37,7 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
   // biome-ignore lint/suspicious/noConsole: the one output that a Worker has
   const log = createConsoleLog('gateway', config.LOG_LEVEL, console.log)
   const now = Date.now
-  const transport = createFetchTransport(fetch)
+  const transport = createFetchTransport({ fetch, boundsSilence: false })
   const ask = createRedis({ url: config.REDIS_URL as string, connect })
 
   async function limiterHealth(): Promise<HealthCheck> {

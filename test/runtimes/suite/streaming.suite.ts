@@ -59,6 +59,14 @@ test('an upstream that is cut off in the middle of a body: the client sees an ab
   await expect(text(answer)).rejects.toThrow('aborted')
 })
 
+test("an upstream that is silent for longer than its row's idle_seconds: an abort, and it is let go", async () => {
+  const id = newId()
+  const answer = await open(`/try/stream/${id}/stalled`)
+  expect(await piece(answer)).toBe('first ')
+  await expect(text(answer)).rejects.toThrow('aborted')
+  await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
+})
+
 test('a client that leaves in the middle of an answer: the upstream is let go when it says more', async () => {
   const id = newId()
   const answer = await open(`/try/events/${id}`)

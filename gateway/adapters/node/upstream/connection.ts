@@ -12,6 +12,8 @@ export interface Exchange {
   body: AsyncIterable<Uint8Array> | Uint8Array | null
   /** Of a streamed body, where it is known. */
   contentLength: number | undefined
+  /** The longest silence inside an answer's body, in milliseconds. */
+  bodyIdleMs: number
   /** @param fields names and values in turn, as they came */
   onHead(status: number, fields: string[], framing: Framing): void
   onData(bytes: Buffer): void
@@ -32,8 +34,8 @@ interface ConnectionOptions {
   /** Told when another exchange may begin. @param keepAliveSeconds for which the upstream keeps it, where it says so */
   onIdle: (connection: Connection, keepAliveSeconds: number | undefined) => void
   onClose: (connection: Connection) => void
-  /** The longest silence inside an answer's body, in milliseconds. */
-  bodyIdleMs: number
+  /** Milliseconds since 1970 from which it begins no exchange. */
+  endsAt: number
 }
 
 /**
@@ -60,10 +62,12 @@ export class Connection {
   private keepAliveSeconds: number | undefined
   /** Milliseconds since 1970 until which it may be used again. */
   idleUntil = 0
+  readonly endsAt: number
 
   constructor(options: ConnectionOptions) {
     this.options = options
     this.socket = options.socket
+    this.endsAt = options.endsAt
     this.socket.setNoDelay(true)
     this.socket.on('data', (bytes: Buffer) => this.receive(bytes))
     this.socket.on('end', () => this.receiveEnd())
@@ -110,7 +114,7 @@ export class Connection {
   private setTimed(isTimed: boolean): void {
     if (isTimed === this.isTimed) return
     this.isTimed = isTimed
-    this.socket.setTimeout(isTimed ? this.options.bodyIdleMs : 0)
+    this.socket.setTimeout(isTimed ? (this.exchange?.bodyIdleMs ?? 0) : 0)
   }
 
   private send(exchange: Exchange, body: Uint8Array | null): void {

@@ -24,10 +24,9 @@ async function start(
   })
   const port = await listen(server)
   const pool = createPool(`http://127.0.0.1:${port}`, {
-    connections: 2,
     connectTimeoutMs: 1000,
     keepAliveMs: 60_000,
-    bodyIdleMs: 60_000,
+    maxAgeMs: 60_000,
     ...options,
   })
   pools.push(pool)
@@ -47,6 +46,7 @@ function exchangeOf(more: Partial<Exchange>, ends: PromiseWithResolvers<Answer>)
     fields: [],
     body: null,
     contentLength: undefined,
+    bodyIdleMs: 60_000,
     onHead: (status) => {
       answer.status = status
     },
@@ -129,15 +129,14 @@ describe('a connection', () => {
   })
 
   test('that stays silent inside a body fails, and not while nobody wants to hear', async () => {
-    const { pool } = await start((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe'), {
-      bodyIdleMs: 50,
-    })
-    await expect(ask(pool)).rejects.toThrow('silent')
+    const { pool } = await start((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe'))
+    await expect(ask(pool, { bodyIdleMs: 50 })).rejects.toThrow('silent')
     const ends = Promise.withResolvers<Answer>()
     let failed = false
     const underway = pool.send(
       exchangeOf(
         {
+          bodyIdleMs: 50,
           onData: () => underway.pause(),
           onError: (error) => {
             failed = true
@@ -210,39 +209,62 @@ describe('bodies of requests', () => {
 })
 
 describe('the pool', () => {
-  test('opens so many connections and no more; the rest wait in line', async () => {
+  // A bound here, below that of the requests under way, would have a request wait for the streams of others.
+  test('opens a connection for each exchange that finds none idle', async () => {
     const sockets: Socket[] = []
     const { pool, connections } = await start((socket) => sockets.push(socket))
-    const asked = [ask(pool), ask(pool), ask(pool)]
-    await expect.poll(() => sockets.length).toBe(2)
-    sockets[0]?.write(hello)
-    await expect.poll(() => sockets.length).toBe(3)
-    for (const socket of sockets.slice(1)) socket.write(hello)
-    expect(await Promise.all(asked)).toHaveLength(3)
+    const asked = Array.from({ length: 300 }, () => ask(pool))
+    await expect.poll(() => sockets.length).toBe(300)
+    for (const socket of sockets) socket.write(hello)
+    expect(await Promise.all(asked)).toHaveLength(300)
+    expect(connections()).toBe(300)
+  })
+
+  test('opens one for an exchange that needs a fresh one, whatever is idle', async () => {
+    const { pool, connections } = await start((socket) => socket.write(hello))
+    await ask(pool)
+    const ends = Promise.withResolvers<Answer>()
+    pool.send(exchangeOf({}, ends), true)
+    expect(await ends.promise).toMatchObject({ status: 200 })
     expect(connections()).toBe(2)
   })
 
-  test('goes on where a connection is lost, and forgets who left the line', async () => {
+  // Else an upstream that moved in DNS would never be found as long as somebody asks the one before it.
+  test('a connection beyond its age begins no exchange, and ends none', async () => {
     const sockets: Socket[] = []
-    const { pool } = await start((socket) => sockets.push(socket), { connections: 1 })
-    const lost = ask(pool)
-    const left = Promise.withResolvers<Answer>()
-    const leaving = pool.send(exchangeOf({}, left))
-    const last = ask(pool)
-    leaving.abort(new Error('left'))
-    await expect(left.promise).rejects.toThrow('left')
+    const { pool, connections } = await start((socket) => sockets.push(socket), { maxAgeMs: 30 })
+    const first = ask(pool)
     await expect.poll(() => sockets.length).toBe(1)
-    sockets[0]?.resetAndDestroy()
-    await expect(lost).rejects.toThrow()
+    const openedBy = Date.now()
+    const [socket] = sockets as [Socket]
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe')
+    await expect.poll(() => Date.now() - openedBy, { interval: 5 }).toBeGreaterThan(30)
+    const closed = once(socket, 'close')
+    socket.write('llo')
+    expect(await first).toEqual({ status: 200, body: 'hello' })
+    await closed
+    const second = ask(pool)
     await expect.poll(() => sockets.length).toBe(2)
     sockets[1]?.write(hello)
-    expect(await last).toMatchObject({ status: 200 })
+    expect(await second).toMatchObject({ status: 200 })
+    expect(connections()).toBe(2)
+  })
+
+  test('an idle connection ends with its age', async () => {
+    const sockets: Socket[] = []
+    const { pool } = await start((socket) => sockets.push(socket), { maxAgeMs: 1500 })
+    const asked = Array.from({ length: 5 }, () => ask(pool))
+    await expect.poll(() => sockets.length).toBe(5)
+    const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
+    for (const socket of sockets) socket.write(hello)
+    await Promise.all(asked)
+    await closed
   })
 
   // The connection is another's by then.
   test('does nothing for an exchange that is over', async () => {
     const sockets: Socket[] = []
-    const { pool } = await start((socket) => sockets.push(socket), { connections: 1 })
+    const { pool } = await start((socket) => sockets.push(socket))
     const first = Promise.withResolvers<Answer>()
     const over = pool.send(exchangeOf({}, first))
     await expect.poll(() => sockets.length).toBe(1)
@@ -251,6 +273,7 @@ describe('the pool', () => {
     const next = ask(pool)
     over.pause()
     over.abort(new Error('too late'))
+    // The same socket again, for its second request.
     await expect.poll(() => sockets.length).toBe(2)
     sockets[1]?.write(hello)
     expect(await next).toMatchObject({ status: 200 })
@@ -260,10 +283,9 @@ describe('the pool', () => {
   test('a connection that does not come fails in time', async () => {
     const port = await listen(createServer(() => {}))
     const pool = createPool(`https://127.0.0.1:${port}`, {
-      connections: 1,
       connectTimeoutMs: 100,
       keepAliveMs: 1000,
-      bodyIdleMs: 1000,
+      maxAgeMs: 1000,
     })
     pools.push(pool)
     await expect(ask(pool)).rejects.toThrow('no connection in time')

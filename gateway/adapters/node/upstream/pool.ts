@@ -3,16 +3,14 @@ import { connect as connectTls } from 'node:tls'
 import { Connection, type Exchange } from './connection.ts'
 
 export interface PoolOptions {
-  /** The most connections to one upstream. */
-  connections: number
   connectTimeoutMs: number
   /** How long a connection may stand idle, unless the upstream says that it closes it earlier. */
   keepAliveMs: number
-  /** The longest silence inside an answer's body. */
-  bodyIdleMs: number
+  /** From a connection's opening: beyond it the connection ends with the exchange under way. */
+  maxAgeMs: number
 }
 
-/** A request that waits for its connection or has one. */
+/** A request that has its connection. */
 export interface Underway {
   abort(error: Error): void
   pause(): void
@@ -20,7 +18,8 @@ export interface Underway {
 }
 
 export interface Pool {
-  send(exchange: Exchange): Underway
+  /** @param isFresh whether the exchange needs a connection that no other has used */
+  send(exchange: Exchange, isFresh?: boolean): Underway
   /** Ends idle connections, and others with their answer. */
   close(): void
 }
@@ -31,14 +30,13 @@ const closingSoonMs = 1000
 /** How often idle connections are looked at. */
 const sweepMs = 1000
 
-interface Waiting {
-  exchange: Exchange
-  connection: Connection | undefined
-}
+/** The share of its age that a connection may end early, so that those opened together do not end together. */
+const ageJitter = 0.2
 
 /**
- * Connections to one upstream, each with one exchange at a time; what finds none free waits in line. The one used last is used next, so that
- * a pool which was busy shrinks to what it needs.
+ * Connections to one upstream, each with one exchange at a time. An exchange that finds none idle opens one:
+ * requests under way are bounded before they come here, and no second bound below that one can delay them.
+ * The one used last is used next, so that a pool which was busy shrinks to what it needs.
  *
  * @param origin without a path: `http://10.0.0.7:8081`
  */
@@ -47,12 +45,11 @@ export function createPool(origin: string, options: PoolOptions): Pool {
   const isSecure = protocol === 'https:'
   const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isSecure ? 443 : 80)) }
   const idle: Connection[] = []
-  const queue: Waiting[] = []
   let opened = 0
   let isClosing = false
   let sweeper: ReturnType<typeof setInterval> | undefined
 
-  function open(waiting: Waiting): void {
+  function open(): Connection {
     opened++
     sweeper ??= setInterval(sweep, sweepMs).unref()
     const socket: Socket = isSecure
@@ -61,7 +58,7 @@ export function createPool(origin: string, options: PoolOptions): Pool {
     const connection = new Connection({
       socket,
       host,
-      bodyIdleMs: options.bodyIdleMs,
+      endsAt: Date.now() + options.maxAgeMs * (1 - ageJitter * Math.random()),
       onIdle,
       onClose,
     })
@@ -71,37 +68,24 @@ export function createPool(origin: string, options: PoolOptions): Pool {
     )
     socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(late))
     socket.once('close', () => clearTimeout(late))
-    start(connection, waiting)
-  }
-
-  function start(connection: Connection, waiting: Waiting): void {
-    waiting.connection = connection
-    connection.begin(waiting.exchange)
+    return connection
   }
 
   function onIdle(connection: Connection, keepAliveSeconds: number | undefined): void {
-    const next = queue.shift()
-    if (next) {
-      start(connection, next)
-      return
-    }
     const keptMs =
       keepAliveSeconds === undefined
         ? options.keepAliveMs
         : Math.min(options.keepAliveMs, keepAliveSeconds * 1000 - closingSoonMs)
-    if (isClosing || keptMs <= 0) connection.destroy(new Error('not kept'))
-    else {
-      connection.idleUntil = Date.now() + keptMs
-      idle.push(connection)
-    }
+    const at = Date.now()
+    connection.idleUntil = Math.min(at + keptMs, connection.endsAt)
+    if (isClosing || connection.idleUntil <= at) connection.destroy(new Error('not kept'))
+    else idle.push(connection)
   }
 
   function onClose(connection: Connection): void {
     opened--
     const at = idle.indexOf(connection)
     if (at !== -1) idle.splice(at, 1)
-    const next = queue.shift()
-    if (next) open(next)
   }
 
   /** The one used last that its upstream still keeps. */
@@ -125,26 +109,18 @@ export function createPool(origin: string, options: PoolOptions): Pool {
   }
 
   return {
-    send(exchange) {
-      const waiting: Waiting = { exchange, connection: undefined }
-      const connection = takeIdle()
-      if (connection) start(connection, waiting)
-      else if (opened < options.connections) open(waiting)
-      else queue.push(waiting)
+    send(exchange, isFresh = false) {
+      const connection = (isFresh ? undefined : takeIdle()) ?? open()
+      connection.begin(exchange)
       return {
         abort(error) {
-          const at = queue.indexOf(waiting)
-          if (waiting.connection?.isCarrying(exchange)) waiting.connection.destroy(error)
-          else if (at !== -1) {
-            queue.splice(at, 1)
-            exchange.onError(error, true)
-          }
+          if (connection.isCarrying(exchange)) connection.destroy(error)
         },
         pause() {
-          if (waiting.connection?.isCarrying(exchange)) waiting.connection.pause()
+          if (connection.isCarrying(exchange)) connection.pause()
         },
         resume() {
-          if (waiting.connection?.isCarrying(exchange)) waiting.connection.resume()
+          if (connection.isCarrying(exchange)) connection.resume()
         },
       }
     },
