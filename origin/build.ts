@@ -111,7 +111,13 @@ export async function buildOrigin(
     digestKey: config.PASSWORD_DIGEST_KEY,
     cost: config.PASSWORD_HASH_COST,
   })
-  const passwords = createPasswordPolicy(pool, hasher)
+  // A thread that estimates strength keeps 130 MB of word lists: one is enough, however many hash.
+  const strengthPool = createWorkerPool({
+    threads: 1,
+    queue: config.PASSWORD_HASH_QUEUE,
+    onTask: events.passwordTaskEnded,
+  })
+  const passwords = createPasswordPolicy(strengthPool, hasher)
   const lockout = createLockout({
     sql,
     passwords: hasher,
@@ -258,7 +264,7 @@ export async function buildOrigin(
       await relay.stop()
       await revocations.stop()
       mailer.close()
-      await pool.close()
+      await Promise.all([pool.close(), strengthPool.close()])
       await runner.stop(closeSeconds)
       await upkeepSql.end({ timeout: closeSeconds })
       await sql.end({ timeout: closeSeconds })

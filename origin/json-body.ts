@@ -24,13 +24,15 @@ interface Issue {
   path: PropertyKey[]
   message: string
   keys?: string[]
+  /** Of a check of ours. */
+  params?: { code?: string } | undefined
 }
 
 function faults(issues: Issue[]) {
-  return issues.flatMap(({ code, path, message, keys }) =>
+  return issues.flatMap(({ code, path, message, keys, params }) =>
     code === 'unrecognized_keys' && keys
       ? keys.map((key) => ({ pointer: pointer([...path, key]), detail: 'is not a field one may set' }))
-      : [{ pointer: pointer(path), detail: message }],
+      : [{ pointer: pointer(path), detail: message, ...(params?.code && { code: params.code }) }],
   )
 }
 

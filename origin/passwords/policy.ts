@@ -27,9 +27,9 @@ export function createPasswordPolicy(pool: WorkerPool, hasher: PasswordHasher): 
 
   return {
     async hashNew(password, { email, field }) {
-      const reason = whyNamesItself(password, email) ?? (await run('whyWeak', password))
-      if (reason) {
-        throw new Problem('validation_failed', { members: { errors: [{ pointer: field, detail: reason }] } })
+      const fault = whyNamesItself(password, email) ?? (await run('whyWeak', password))
+      if (fault) {
+        throw new Problem('validation_failed', { members: { errors: [{ pointer: field, ...fault }] } })
       }
       return hasher.hash(password)
     },

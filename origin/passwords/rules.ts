@@ -1,15 +1,25 @@
+import type { PasswordFaultCode } from '../../shared/contract.ts'
+
+/** Why a password is refused: `code` for frontends, `detail` for people who read English. */
+export interface PasswordFault {
+  code: PasswordFaultCode
+  detail: string
+}
+
 const product = 'gatehouse'
 
 /** Shorter names are in too many good passwords by chance. */
 const shortestName = 4
 
 /** @returns the reason to refuse, or undefined */
-export function whyNamesItself(password: string, email: string): string | undefined {
+export function whyNamesItself(password: string, email: string): PasswordFault | undefined {
   const text = password.toLowerCase()
   const address = email.toLowerCase()
   const localPart = address.slice(0, address.lastIndexOf('@'))
   if (text.includes(address) || (localPart.length >= shortestName && text.includes(localPart))) {
-    return 'must not contain the email address'
+    return { code: 'contains_email', detail: 'must not contain the email address' }
   }
-  return text.includes(product) ? 'must not contain the name of the product' : undefined
+  return text.includes(product)
+    ? { code: 'contains_product_name', detail: 'must not contain the name of the product' }
+    : undefined
 }

@@ -1,25 +1,52 @@
-import { ZxcvbnFactory } from '@zxcvbn-ts/core'
-import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common'
-import { dictionary as english, translations } from '@zxcvbn-ts/language-en'
+import { createCommonPasswords } from './common-passwords.ts'
+import type { PasswordFault } from './rules.ts'
+import { createEstimator } from './word-lists.ts'
 
-/** Spellings with digits for letters that are tried; by default so many that one password can keep a thread for half a second. */
-const l33tMaxSubstitutions = 16
+const commonPasswords = createCommonPasswords()
+const estimator = createEstimator()
 
-const zxcvbn = new ZxcvbnFactory({
-  dictionary: { ...dictionary, ...english },
-  graphs: adjacencyGraphs,
-  translations,
-  l33tMaxSubstitutions,
-})
-
-/** 0 (guessed at once) to 4; 3 withstands 10^8 guesses, far beyond what lockout and bcrypt let anybody make. */
-const strongEnough = 3
+/** Withstands far more guesses than lockout and bcrypt let anybody make; zxcvbn's score 3. */
+const leastGuesses = 1e8
 
 /** Estimating takes time that grows with the square of the length; a start this long that is strong is strong enough. */
 const judgedCharacters = 32
 
-/** @returns why the password is easy to guess, or null */
-export function whyWeak(password: string): string | null {
-  const { score, feedback } = zxcvbn.check([...password].slice(0, judgedCharacters).join(''))
-  return score >= strongEnough ? null : (feedback.warning ?? 'It is easy to guess.')
+/** The signs over the digits, as Shift is what people add: `123!@#`. */
+const shifted = '!@#$%^&*()'
+const withoutShift = (text: string) =>
+  text.replace(/[!@#$%^&*()]/g, (sign) => String((shifted.indexOf(sign) + 1) % 10))
+
+/** Every second character: two rows of keys are typed in turn as `1q2w3e4r`. */
+const halfOf = (characters: readonly string[], first: 0 | 1) =>
+  characters.filter((_, i) => i % 2 === first).join('')
+
+const isPart = (part: number, whole: number) => part * 2 > whole
+
+/** @returns why a password is easy to guess, or null */
+export function whyWeak(password: string): PasswordFault | null {
+  if (commonPasswords.includes(password))
+    return { code: 'too_common', detail: 'This is a commonly used password.' }
+  const characters = [...password].slice(0, judgedCharacters)
+  const judged = characters.join('')
+  return (
+    whyGuessed(judged) ??
+    (judged === withoutShift(judged) ? null : whyGuessed(withoutShift(judged))) ??
+    (isInterleaved(characters) ? easy : null)
+  )
+}
+
+const easy: PasswordFault = { code: 'too_predictable', detail: 'It is easy to guess.' }
+
+function whyGuessed(text: string): PasswordFault | null {
+  const { guesses, feedback, sequence } = estimator.check(text)
+  if (guesses >= leastGuesses) return null
+  const isWord = sequence.some(
+    ({ pattern, token }) => pattern === 'dictionary' && isPart(token.length, text.length),
+  )
+  return { code: isWord ? 'too_common' : 'too_predictable', detail: feedback.warning ?? easy.detail }
+}
+
+function isInterleaved(characters: readonly string[]): boolean {
+  const { guesses } = estimator.check(halfOf(characters, 0))
+  return guesses < leastGuesses && guesses * estimator.check(halfOf(characters, 1)).guesses < leastGuesses
 }

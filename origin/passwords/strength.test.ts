@@ -22,13 +22,50 @@ describe('POST /auth/register, a password that', () => {
     ['is one sign again and again', '😀'.repeat(16)],
     ['is nothing but spaces', ' '.repeat(20)],
     ['is a short one, repeated', 'abcabcabcabcabc'],
+    ['is two rows of keys in turn', '1q2w3e4r5t6y7u8i9o'],
+    ['is two rows of keys in turn, from the left', 'q1w2e3r4t5y6u7i8o9p0'],
+    ['is a common one with digits, and the same with Shift', 'Password1123!@#'],
+    ['is German of many leaks', 'ichliebedich'],
+    ['is the same with signs around it', '!Ichliebedich1!'],
+    ['is the same with signs for letters', '1chl1eb3d1ch'],
+    ['is French, without its accents', 'telechargement'],
+    ['is French, with its accents', 'téléchargement'],
+    ['is Spanish', 'contraseña123'],
+    ['is Italian', 'buongiorno123'],
+    ['is Dutch', 'wachtwoord123'],
+    ['is Portuguese', 'minhasenha123'],
+    ['is Polish', 'zaq12wsxcde3'],
+    ['is Finnish', 'salasana12345'],
+    ['is a property of every object', 'constructorconstructor'],
   ])('422 validation_failed: %s, with the reason', async (_, password) => {
     const answer = await register(password)
     expect(answer.status).toBe(422)
     const { code, errors } = await problem(answer)
     expect(code).toBe('validation_failed')
-    expect(errors).toEqual([{ pointer: '/password', detail: expect.stringMatching(/^[A-Z“"'].{9,}\.$/) }])
+    expect(errors).toEqual([
+      {
+        pointer: '/password',
+        detail: expect.stringMatching(/^[A-Z“"'].{9,}\.$/),
+        code: expect.stringMatching(/^too_(common|predictable)$/),
+      },
+    ])
     expect(JSON.stringify(errors)).not.toContain(password)
+  })
+
+  test.each([
+    ['too_short', 'short'],
+    ['too_long', 'long and longer and '.repeat(20)],
+    ['too_long', 'a'.repeat(2000)],
+    ['too_common', 'passwordpassword'],
+    ['too_common', 'ichliebedich'],
+    ['too_predictable', 'abcabcabcabcabc'],
+    ['too_predictable', '1q2w3e4r5t6y7u8i9o'],
+    ['contains_email', 'ada.lovelace plays chess'],
+    ['contains_product_name', 'gatehouse opens at noon'],
+  ])('422 validation_failed: the code is %s', async (code, password) => {
+    expect((await problem(await register(password))).errors).toEqual([
+      { pointer: '/password', detail: expect.any(String), code },
+    ])
   })
 
   // What whoever aims at this one account tries first.
@@ -44,7 +81,7 @@ describe('POST /auth/register, a password that', () => {
   ])('422 validation_failed: contains %s', async (_, password, detail) => {
     const answer = await register(password)
     expect(answer.status).toBe(422)
-    expect((await problem(answer)).errors).toEqual([{ pointer: '/password', detail }])
+    expect((await problem(answer)).errors).toMatchObject([{ pointer: '/password', detail }])
     expect(await world.sql`select from user_accounts`).toHaveLength(0)
   })
 

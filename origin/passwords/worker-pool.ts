@@ -2,7 +2,7 @@ import { Piscina } from 'piscina'
 import { Problem } from '../../shared/errors.ts'
 import { asPreferred, inARow, TwoLines } from './two-lines.ts'
 
-/** A thread keeps the word lists of the strength check; one that was idle this long gives them back. */
+/** A thread that was idle this long gives its memory back; one stays. */
 const idleMs = 60_000
 
 /** How long the mean of what tasks took is good for: to read it takes a millisecond, and a flood sheds thousands a second. */

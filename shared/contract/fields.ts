@@ -12,15 +12,40 @@ export const password = z.string().min(1).max(longestPassword).meta({ format: 'p
 
 export const opaqueToken = z.string().min(1).max(512)
 
+/** Why a new password is refused. Frontends translate these, so one that exists keeps its meaning. */
+export const passwordFaultCode = z.enum([
+  'too_short',
+  'too_long',
+  'too_common',
+  'too_predictable',
+  'contains_email',
+  'contains_product_name',
+])
+
+export type PasswordFaultCode = z.output<typeof passwordFaultCode>
+
+/** The code of a fault, where the response is to carry one. */
+const withCode = (code: PasswordFaultCode) => ({ params: { code } })
+
 /** Counted in code points of NFC, as a person would; the upper bound keeps hashing cheap. */
 export function newPassword(minLength: number) {
   const maxLength = 256
   const length = (text: string) => [...text.normalize('NFC')].length
   return z
     .string()
-    .max(longestPassword, { abort: true })
-    .refine((text) => length(text) >= minLength, { error: `must have at least ${minLength} characters` })
-    .refine((text) => length(text) <= maxLength, { error: `must have at most ${maxLength} characters` })
+    .refine((text) => text.length <= longestPassword, {
+      error: `must have at most ${maxLength} characters`,
+      abort: true,
+      ...withCode('too_long'),
+    })
+    .refine((text) => length(text) >= minLength, {
+      error: `must have at least ${minLength} characters`,
+      ...withCode('too_short'),
+    })
+    .refine((text) => length(text) <= maxLength, {
+      error: `must have at most ${maxLength} characters`,
+      ...withCode('too_long'),
+    })
     .meta({ format: 'password', minLength, maxLength })
 }
 

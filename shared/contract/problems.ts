@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { type ErrorCode, errors } from '../errors.ts'
+import { passwordFaultCode } from './fields.ts'
 
-/** Where in a body, by a JSON pointer (RFC 6901), and what is wrong there. */
-const bodyFaults = z.array(z.object({ pointer: z.string(), detail: z.string() }))
+/** Where in a body, by a JSON pointer (RFC 6901), and what is wrong there; `code` where it is a new password. */
+const bodyFaults = z.array(
+  z.object({ pointer: z.string(), detail: z.string(), code: passwordFaultCode.exactOptional() }),
+)
 
 /** What a refusal says beside the members that every refusal has. */
 const members: Partial<Record<ErrorCode, z.ZodRawShape>> = {
