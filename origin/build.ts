@@ -124,6 +124,7 @@ export async function buildOrigin(
     maxTries: config.LOCKOUT_TRIES,
     windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
     lockSeconds: config.LOCKOUT_SECONDS,
+    queue: config.PASSWORD_HASH_QUEUE,
     tellOwner: (transaction, email, unlocksAt) =>
       mail.enqueue(transaction, email, mail.messages.accountLocked({ unlocksAt })),
   })

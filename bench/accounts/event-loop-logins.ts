@@ -40,6 +40,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
       passwords: hasher,
       maxTries: config.LOCKOUT_TRIES,
       windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
+      queue: 64,
       lockSeconds: config.LOCKOUT_SECONDS,
       tellOwner: async () => {},
     }),

@@ -30,6 +30,7 @@ beforeAll(async () => {
     maxTries: 5,
     windowSeconds: 900,
     lockSeconds: 900,
+    queue: 64,
     tellOwner: async () => {},
   })
 })
@@ -38,24 +39,27 @@ afterAll(async () => {
   await world.close()
 })
 
+const client = { ip: null, userAgent: null, requestId: 'test' }
+
 async function evaluate(address: string, attempt: string) {
   hashed = 0
   const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [])
-  return { claimed: claim.claimed, passwordMatches, hashed }
+  if (!passwordMatches) await world.sql.begin((transaction) => lockout.fail(transaction, claim, client))
+  return { state: claim.state, passwordMatches, hashed }
 }
 
 // A path that hashes less answers sooner, and so says whether there is an account, and whether it is locked.
 test('unknown, wrong, right and locked hash exactly once each', async () => {
   expect(await evaluate('nobody@example.com', password)).toEqual({
-    claimed: true,
+    state: 'granted',
     passwordMatches: false,
     hashed: 1,
   })
-  expect(await evaluate(email, password)).toEqual({ claimed: true, passwordMatches: true, hashed: 1 })
+  expect(await evaluate(email, password)).toEqual({ state: 'granted', passwordMatches: true, hashed: 1 })
   for (let tries = 1; tries <= 5; tries++)
-    expect(await evaluate(email, 'wrong')).toEqual({ claimed: true, passwordMatches: false, hashed: 1 })
-  expect(await evaluate(email, 'wrong')).toEqual({ claimed: false, passwordMatches: false, hashed: 1 })
-  expect(await evaluate(email, password)).toEqual({ claimed: false, passwordMatches: false, hashed: 1 })
+    expect(await evaluate(email, 'wrong')).toEqual({ state: 'granted', passwordMatches: false, hashed: 1 })
+  expect(await evaluate(email, 'wrong')).toEqual({ state: 'locked', passwordMatches: false, hashed: 1 })
+  expect(await evaluate(email, password)).toEqual({ state: 'locked', passwordMatches: false, hashed: 1 })
 })
 
 // Under a flood most tries are shed unseen: were they counted, the flood would lock everybody out.
@@ -65,7 +69,9 @@ test('503 overloaded: of twenty at once only those that were evaluated count', a
   const shed = tries.filter((tried) => tried.status === 'rejected')
   expect(shed.length).toBeGreaterThan(0)
   for (const { reason } of shed) expect(reason).toMatchObject({ code: 'overloaded', status: 503 })
-  const evaluated = tries.filter((tried) => tried.status === 'fulfilled' && tried.value.claimed).length
+  const evaluated = tries.filter(
+    (tried) => tried.status === 'fulfilled' && tried.value.state === 'granted',
+  ).length
   const [row] = await world.sql`select tries from login_counters`
   expect(row?.tries ?? 0).toBe(evaluated)
 })

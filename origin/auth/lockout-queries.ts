@@ -22,8 +22,13 @@ export interface Credentials {
 }
 
 export interface Claim extends Counter {
-  /** False where the counter is locked: this try must not be evaluated. */
-  claimed: boolean
+  /** Names the claim in its counter until the attempt has ended. */
+  claimId: string
+  /**
+   * granted: evaluate the attempt. locked: so many have failed that it must not be evaluated. in_progress: attempts
+   * that have not ended hold all that is left; ask again later.
+   */
+  state: 'granted' | 'locked' | 'in_progress'
   account: Credentials | null
 }
 
@@ -49,20 +54,40 @@ const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
   sql`sha256(convert_to(lower(${address}), 'UTF8'))`
 
 /**
- * Counts a try before it is evaluated, in the statement that finds the account: of fifty at once, as many get a claim as tries are
- * left. Tries are forgotten when none came for the length of the window. An unknown address costs the same statement and the same write.
- *
- * The race we accept: logins of strangers under way count as tries, so more than the limit at once are refused although right.
+ * Longer than any evaluation: the gateway gives up after 30 s. The claims of an origin that died are void after
+ * it, and nothing was answered to those who made them.
+ */
+const claimSeconds = 60
+
+/** Of a counter's claims those that have not expired. */
+const liveClaims = (sql: Queryable) => sql`(
+  select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(counter.claims)
+  where value::float8 > extract(epoch from now())
+)`
+
+/**
+ * Claims an attempt before it is evaluated, in the statement that finds the account. Failures and claims together
+ * never exceed `maxTries`, so of fifty attempts at once as many are evaluated as tries are left, at all origins
+ * together. Tries are forgotten when none came for the length of the window. An unknown address costs the same
+ * statement and the same write, and so does a locked one, whose row is written as it was.
  */
 export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim> {
   const { whose, own, maxTries, windowSeconds } = options
+  const claimId = crypto.randomUUID()
   const given = 'email' in whose ? whose.email : null
+  const claimed = sql`
+    jsonb_build_object(${claimId}::text, extract(epoch from now() + make_interval(secs => ${claimSeconds})))`
+  const isOver = sql`counter.window_ends_at <= now()`
+  const tries = sql`case when ${isOver} then 0 else counter.tries end`
+  const isFree = sql`
+    ${tries} + (select count(*) from jsonb_object_keys(${liveClaims(sql)})) < ${maxTries}`
   const [row] = await sql<[Claim]>`
     with account as (
       select id, email, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
         coalesce(
           (
-            select (own ->> 'id')::uuid from jsonb_array_elements(${sql.json(own.map((counter) => ({ ...counter })))}) own
+            select (own ->> 'id')::uuid
+            from jsonb_array_elements(${sql.json(own.map((counter) => ({ ...counter })))}) own
             where (own ->> 'userId')::uuid = user_accounts.id
               and coalesce(own ->> 'passwordVersion', ${passwordVersion(sql)}) = ${passwordVersion(sql)}
             limit 1
@@ -76,18 +101,22 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
       select ${hashOf(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
         coalesce((select device_id from account), ${strangers}::uuid) as device_id
     ),
-    claimed as (
-      insert into login_counters as counter (address_hash, device_id, tries, window_ends_at)
-      select address_hash, device_id, 1, now() + make_interval(secs => ${windowSeconds}) from subject
+    counted as (
+      insert into login_counters as counter (address_hash, device_id, tries, claims, window_ends_at)
+      select address_hash, device_id, 0, ${claimed}, now() + make_interval(secs => ${windowSeconds}) from subject
       on conflict (address_hash, device_id) do update set
-        tries = case when counter.window_ends_at <= now() then 1 else counter.tries + 1 end,
-        locked_at = case when counter.window_ends_at <= now() then null else counter.locked_at end,
-        window_ends_at = excluded.window_ends_at
-      where counter.window_ends_at <= now() or counter.tries < ${maxTries}
-      returning address_hash
+        tries = ${tries},
+        claims = case when ${isFree} then ${liveClaims(sql)} || excluded.claims else counter.claims end,
+        locked_at = case when ${isOver} then null else counter.locked_at end,
+        window_ends_at = case when ${isFree} then excluded.window_ends_at else counter.window_ends_at end
+      returning tries, claims
     )
-    select subject.address_hash as "addressHash", subject.device_id as "deviceId",
-      exists (select from claimed) as claimed,
+    select subject.address_hash as "addressHash", subject.device_id as "deviceId", ${claimId} as "claimId",
+      case
+        when counted.claims ? ${claimId} then 'granted'
+        when counted.tries >= ${maxTries} then 'locked'
+        else 'in_progress'
+      end as state,
       case when account.id is not null then json_build_object(
         'id', account.id,
         'email', account.email,
@@ -95,7 +124,7 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
         'passwordVersion', account.password_version,
         'emailVerified', account.email_verified_at is not null
       ) end as account
-    from subject left join account on true`
+    from subject cross join counted left join account on true`
   return row
 }
 
@@ -115,14 +144,50 @@ export async function holdPassword(
   return row?.status
 }
 
-/** Gives a claim back that was never evaluated. Of several at once none is lost: MERGE looks again at a row it had to wait for. */
-export async function releaseTry(sql: Queryable, { addressHash, deviceId }: Counter): Promise<void> {
+/**
+ * Ends a claim that has not failed. One that succeeded clears its counter, except for the claims of others; one that
+ * was never evaluated leaves what it found. MERGE looks again at a row it had to wait for, so of several at once
+ * none is lost.
+ */
+export async function endClaim(
+  sql: Queryable,
+  { addressHash, deviceId, claimId }: Claim,
+  { succeeded }: { succeeded: boolean },
+): Promise<void> {
   await sql`
     merge into login_counters counter
     using (select ${addressHash}::bytea as address_hash, ${deviceId}::uuid as device_id) claim
     on counter.address_hash = claim.address_hash and counter.device_id = claim.device_id
-    when matched and counter.tries = 1 then delete
-    when matched then update set tries = counter.tries - 1`
+    when matched and (${succeeded} or counter.tries = 0) and ${liveClaims(sql)} - ${claimId}::text = '{}'
+      then delete
+    when matched then update set
+      claims = counter.claims - ${claimId}::text,
+      tries = case when ${succeeded} then 0 else counter.tries end,
+      locked_at = case when ${succeeded} then null else counter.locked_at end`
+}
+
+/**
+ * Turns a granted claim into a failure. An attempt at a locked counter costs the same write, and its row stays as
+ * it was.
+ */
+export async function countFailure(
+  sql: Queryable,
+  { addressHash, deviceId, claimId, state }: Claim,
+  windowSeconds: number,
+): Promise<void> {
+  const isOver = sql`counter.window_ends_at <= now()`
+  await (state === 'granted'
+    ? sql`
+      insert into login_counters as counter (address_hash, device_id, tries, window_ends_at)
+      values (${addressHash}, ${deviceId}, 1, now() + make_interval(secs => ${windowSeconds}))
+      on conflict (address_hash, device_id) do update set
+        tries = case when ${isOver} then 1 else counter.tries + 1 end,
+        claims = counter.claims - ${claimId}::text,
+        locked_at = null,
+        window_ends_at = excluded.window_ends_at
+      where ${isOver} or counter.locked_at is null`
+    : sql`
+      update login_counters set tries = tries where address_hash = ${addressHash} and device_id = ${deviceId}`)
 }
 
 /**
@@ -140,11 +205,6 @@ export async function lockWhenUsedUp(
     where address_hash = ${addressHash} and device_id = ${deviceId} and tries >= ${maxTries} and locked_at is null
     returning window_ends_at as until`
   return row?.until
-}
-
-/** Forgets the tries of one counter: its owner got in. */
-export async function clearCounter(sql: Queryable, { addressHash, deviceId }: Counter): Promise<void> {
-  await sql`delete from login_counters where address_hash = ${addressHash} and device_id = ${deviceId}`
 }
 
 /** Unlocks an address for everybody. @returns whether anything was counted */

@@ -1,15 +1,15 @@
-import { Problem } from '../../shared/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../database.ts'
 import type { PasswordHasher } from '../passwords/hasher.ts'
+import { createClaimQueue } from './claim-queue.ts'
 import {
   type Claim,
   claimTry,
-  clearCounter,
+  countFailure,
+  endClaim,
   lockWhenUsedUp,
   type OwnCounter,
-  releaseTry,
   strangers,
   type Whose,
 } from './lockout-queries.ts'
@@ -20,6 +20,10 @@ interface LockoutOptions {
   maxTries: number
   windowSeconds: number
   lockSeconds: number
+  /** Attempts at one counter that may wait at this origin while others are in progress. */
+  queue: number
+  /** Somebody who logs in is gone by then, and the gateway gives up after 30 s. */
+  longestWaitMs?: number
   /** Tells the owner, inside the transaction that locks. */
   tellOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
 }
@@ -27,8 +31,10 @@ interface LockoutOptions {
 export type Lockout = ReturnType<typeof createLockout>
 
 /**
- * Tries at a password: counted before they are evaluated, by the database's clock. Strangers share one counter of the account, a
- * device that its owner signed in on has its own, so an attacker locks out strangers and never the owner.
+ * Tries at a password, counted by the database's clock. Each claims one of those that are left before it is
+ * evaluated; only failures lock, and an attempt for which nothing is left but what others have in progress waits
+ * until they end. Strangers share one counter of the account, a device that its owner signed in on has its own, so
+ * an attacker locks out strangers and never the owner.
  */
 export function createLockout({
   sql,
@@ -36,32 +42,58 @@ export function createLockout({
   maxTries,
   windowSeconds,
   lockSeconds,
+  queue,
+  longestWaitMs = 10_000,
   tellOwner,
 }: LockoutOptions) {
+  const waiting = createClaimQueue({ limit: queue, longestWaitMs })
+
+  async function claimOrWait(whose: Whose, own: readonly OwnCounter[]): Promise<Claim> {
+    const options = { whose, own, maxTries, windowSeconds }
+    const first = await claimTry(sql, options)
+    if (first.state !== 'in_progress') return first
+    return waiting.wait(counterName(first), async () => {
+      const claim = await claimTry(sql, options)
+      return claim.state === 'in_progress' ? undefined : claim
+    })
+  }
+
+  async function end(claim: Claim, outcome: 'succeeded' | 'failed' | 'not_evaluated'): Promise<void> {
+    if (outcome === 'failed') await countFailure(sql, claim, windowSeconds)
+    else await endClaim(sql, claim, { succeeded: outcome === 'succeeded' })
+    waiting.wake(counterName(claim))
+  }
+
   return {
     /**
-     * Evaluates one try. Unknown, locked and wrong cost the same: each is counted and hashes once. A right one clears its counter here, not in
-     * the transaction that follows: trouble there must not lock its owner out.
+     * Evaluates one try. Unknown, locked and wrong cost the same: the same writes, and each hashes once. A right one
+     * clears its counter here and a wrong one is counted here, not in the transaction that follows: trouble there
+     * must neither lock the owner out nor leave guesses uncounted.
      *
      * @param own of which the one of the account counts this try; strangers' where there is none
      * @throws Problem `overloaded`; such a try does not count
      */
     async evaluate(whose: Whose, password: string, own: readonly OwnCounter[]) {
-      const claim = await claimTry(sql, { whose, own, maxTries, windowSeconds })
-      const storedHash = claim.claimed ? claim.account?.passwordHash : undefined
-      // However many strangers try, who has a counter of their own, as owners on known devices do, does not stand in line behind them.
-      const isKnown = claim.claimed && claim.deviceId !== strangers
+      const claim = await claimOrWait(whose, own)
+      const isGranted = claim.state === 'granted'
+      const storedHash = isGranted ? claim.account?.passwordHash : undefined
+      // However many strangers try, who has a counter of their own, as owners on known devices do, does not stand
+      // in line behind them.
+      const isKnown = isGranted && claim.deviceId !== strangers
+      let passwordMatches: boolean
       try {
-        const passwordMatches = await passwords.matches(password, storedHash, isKnown)
-        if (passwordMatches) await clearCounter(sql, claim)
-        return { claim, passwordMatches }
+        passwordMatches = await passwords.matches(password, storedHash, isKnown)
       } catch (error) {
-        if (claim.claimed && error instanceof Problem) await releaseTry(sql, claim)
+        if (isGranted) await end(claim, 'not_evaluated')
         throw error
       }
+      await end(claim, passwordMatches ? 'succeeded' : 'failed')
+      return { claim, passwordMatches }
     },
 
-    /** Locks where this failure was the last one allowed. The owner is told, once, where strangers are locked out. */
+    /**
+     * Locks where this failure was the last one allowed. The owner is told, once, where strangers are locked out.
+     */
     async fail(transaction: Transaction, claim: Claim, client: Client): Promise<void> {
       const until = await lockWhenUsedUp(transaction, claim, { maxTries, lockSeconds })
       const { account, deviceId } = claim
@@ -77,3 +109,6 @@ export function createLockout({
     },
   }
 }
+
+const counterName = ({ addressHash, deviceId }: Claim) =>
+  `${Buffer.from(addressHash).toString('base64url')} ${deviceId}`

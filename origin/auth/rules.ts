@@ -9,7 +9,7 @@ export type LoginOutcome =
   | 'email_unverified'
 
 interface LoginFacts {
-  claim: Pick<Claim, 'account' | 'claimed'>
+  claim: Pick<Claim, 'account' | 'state'>
   /** The account's by now, which may have been locked since the claim; undefined where the password is not its own. */
   status: AccountStatus | undefined
   requireVerifiedEmail: boolean
@@ -17,9 +17,9 @@ interface LoginFacts {
 
 /** The subscription has no say here: it narrows the features, never the login. */
 export function judgeLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginOutcome {
-  const { account, claimed } = claim
+  const { account, state } = claim
   if (!account) return 'unknown_account'
-  if (!claimed) return 'account_locked'
+  if (state === 'locked') return 'account_locked'
   if (!status) return 'wrong_password'
   if (status === 'disabled') return 'account_disabled'
   if (requireVerifiedEmail && !account.emailVerified) return 'email_unverified'

@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { meet } from '../../test/meeting.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, type World } from '../../test/world.ts'
+import { createLockout } from './lockout.ts'
+
+const email = 'ada@example.com'
+const password = 'correct horse battery'
+const client = { ip: null, userAgent: null, requestId: 'test' }
+
+let world: World
+let other: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+  other = await createWorld({ environment: roomy, remains: world.remains })
+  await world.post('/auth/register', { email, password })
+})
+beforeEach(() => world.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
+afterAll(async () => {
+  await other.close()
+  await world.close()
+})
+
+const counters = () => world.sql`select tries, claims, locked_at from login_counters`
+
+const rowsOf = (action: string) => world.sql`select from audit_logs where action = ${action}`
+
+const lockMails = async () =>
+  (await Promise.all([world, other].map((origin) => origin.mails(email))))
+    .flat()
+    .filter(({ subject }) => subject.includes('locked'))
+
+/** Hashes only when a test says so. Each is right where its password is. */
+function createGate() {
+  const inProgress: { password: string; end: (error?: Error) => void }[] = []
+  return {
+    inProgress,
+    matches: (tried: string) =>
+      new Promise<boolean>((resolve, reject) =>
+        inProgress.push({
+          password: tried,
+          end: (error) => (error ? reject(error) : resolve(tried === password)),
+        }),
+      ),
+  }
+}
+
+type Gate = ReturnType<typeof createGate>
+
+const lockoutAt = (origin: World, { matches }: Gate, longestWaitMs = 10_000) =>
+  createLockout({
+    sql: origin.sql,
+    passwords: { matches },
+    maxTries: 5,
+    windowSeconds: 900,
+    lockSeconds: 900,
+    queue: 64,
+    longestWaitMs,
+    tellOwner: async () => {},
+  })
+
+/** Evaluates attempts and counts the failures, as a login does. */
+const evaluateAt = (origin: World, gate: Gate, longestWaitMs?: number) => {
+  const lockout = lockoutAt(origin, gate, longestWaitMs)
+  return async (tried: string) => {
+    const { claim, passwordMatches } = await lockout.evaluate({ email }, tried, [])
+    if (!passwordMatches) await origin.sql.begin((transaction) => lockout.fail(transaction, claim, client))
+    return passwordMatches ? 'right' : claim.state
+  }
+}
+
+const until = (gate: Gate, count: number) => expect.poll(() => gate.inProgress.length).toBe(count)
+
+describe('parallel logins with the right password', () => {
+  // Six browser tabs, a test suite of a customer, a server that signs in for its users.
+  test('200: fifty at once at two origins, or 503 with Retry-After; nothing locks and nobody is mailed', async () => {
+    const login = (origin: World) => origin.post('/auth/login', { email, password })
+    const answers = await meet(world, {
+      at: 'lock table login_counters in exclusive mode',
+      requests: () => Array.from({ length: 50 }, (_, index) => login(index % 2 ? world : other)),
+      waiting: 20,
+    })
+    const late = answers.filter(({ status }) => status === 503)
+    for (const { headers } of late) expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+    const right = answers.filter(({ status }) => status === 200)
+    expect(right.length + late.length).toBe(50)
+    expect(right.length).toBeGreaterThan(5)
+    expect(await rowsOf('login.succeeded')).toHaveLength(right.length)
+    expect(await rowsOf('login.failed')).toHaveLength(0)
+    expect(await rowsOf('account.locked')).toHaveLength(0)
+    expect(await counters()).toEqual([])
+    expect(await lockMails()).toEqual([])
+    expect((await login(world)).status).toBe(200)
+  })
+})
+
+describe('attempts in progress', () => {
+  test('are not failures: the sixth waits, at another origin too, and is right when its turn comes', async () => {
+    const [here, there] = [createGate(), createGate()]
+    const first = Array.from({ length: 5 }, () => evaluateAt(world, here)(password))
+    await until(here, 5)
+    const sixth = evaluateAt(other, there)(password)
+    expect(await counters()).toMatchObject([{ tries: 0, locked_at: null }])
+    expect(there.inProgress).toHaveLength(0)
+    here.inProgress[0]?.end()
+    await until(there, 1)
+    for (const { end } of [...here.inProgress, ...there.inProgress]) end()
+    expect(await Promise.all([...first, sixth])).toEqual(Array(6).fill('right'))
+    expect(await counters()).toEqual([])
+  })
+
+  // Ten origins must not be ten times as many guesses.
+  test('with what failed are five at most, at both origins together; the rest is refused when five have failed', async () => {
+    const [here, there] = [createGate(), createGate()]
+    const tries = Array.from({ length: 10 }, (_, index) =>
+      index % 2 ? evaluateAt(world, here)('wrong') : evaluateAt(other, there)('wrong'),
+    )
+    const evaluated = () => [...here.inProgress, ...there.inProgress]
+    await expect.poll(() => evaluated().length).toBe(5)
+    for (const { end } of evaluated()) end()
+    // A locked attempt hashes as well, against nobody's hash.
+    await expect.poll(() => evaluated().length).toBe(10)
+    for (const { end } of evaluated()) end()
+    const outcomes = await Promise.all(tries)
+    expect(outcomes.sort()).toEqual([...Array(5).fill('granted'), ...Array(5).fill('locked')])
+    expect(await rowsOf('account.locked')).toHaveLength(1)
+    expect(await counters()).toMatchObject([{ tries: 5, claims: {} }])
+  })
+
+  test('a right one forgets the failures and leaves the claims of the others', async () => {
+    const gate = createGate()
+    const evaluate = evaluateAt(world, gate)
+    const wrong = evaluate('wrong')
+    await until(gate, 1)
+    gate.inProgress[0]?.end()
+    await wrong
+    const [right, slow] = [evaluate(password), evaluate('wrong')]
+    await until(gate, 3)
+    gate.inProgress.find((each) => each.password === password)?.end()
+    await right
+    const [counter] = await counters()
+    expect(counter).toMatchObject({ tries: 0 })
+    expect(Object.keys(counter?.claims)).toHaveLength(1)
+    for (const { end } of gate.inProgress) end()
+    expect(await slow).toBe('granted')
+    expect(await counters()).toMatchObject([{ tries: 1, claims: {} }])
+  })
+
+  test('one that was not evaluated for trouble of ours gives its claim back', async () => {
+    const gate = createGate()
+    const shed = evaluateAt(world, gate)(password)
+    await until(gate, 1)
+    gate.inProgress[0]?.end(new Error('the worker died'))
+    await expect(shed).rejects.toThrow('the worker died')
+    expect(await counters()).toEqual([])
+  })
+
+  test('503 overloaded: the wait ends, and the attempt does not count', async () => {
+    const gate = createGate()
+    const first = Array.from({ length: 5 }, () => evaluateAt(world, gate)(password))
+    await until(gate, 5)
+    await expect(evaluateAt(world, gate, 50)(password)).rejects.toMatchObject({
+      code: 'overloaded',
+      status: 503,
+    })
+    for (const { end } of gate.inProgress) end()
+    expect(await Promise.all(first)).toEqual(Array(5).fill('right'))
+    expect(await counters()).toEqual([])
+  })
+
+  // An origin that was killed ends nothing any more: its claims must neither lock nor hold the account for ever.
+  test('of an origin that died hold the account for a minute at most, and are no failures', async () => {
+    const died = createGate()
+    for (let tries = 0; tries < 5; tries++) void evaluateAt(world, died)(password)
+    await until(died, 5)
+    const gate = createGate()
+    await expect(evaluateAt(other, gate, 50)(password)).rejects.toMatchObject({ code: 'overloaded' })
+    const [row] = await world.sql`
+      select max(value::float8) - extract(epoch from now()) as seconds
+      from login_counters, jsonb_each(claims)`
+    expect(row?.seconds).toBeLessThanOrEqual(60)
+    // As if the minute had passed.
+    await world.sql`
+      update login_counters set claims = (select jsonb_object_agg(key, 0) from jsonb_object_keys(claims) key)`
+    const next = evaluateAt(other, gate)(password)
+    await until(gate, 1)
+    gate.inProgress[0]?.end()
+    expect(await next).toBe('right')
+    expect(await counters()).toEqual([])
+  })
+})
