@@ -22,6 +22,8 @@ function reasonsOf(
   }
 }
 
+const fragmentReason = 'must have no query and no fragment: links add a path and a fragment of their own'
+
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 
 describe('reads', () => {
@@ -130,6 +132,95 @@ describe('refuses, naming the variable', () => {
     expect(reasonsOf(names, { ...header, TRUSTED_PROXY_HOPS: '1' })).toEqual([])
     expect(reasonsOf(names, { ...header, TRUSTED_PROXY_CIDRS: '10.0.0.0/8' })).toEqual([])
   })
+
+  test.each<[VariableName, string, string]>([
+    ['ACCESS_TOKEN_SECONDS', '15m', 'must be a whole number of seconds (900, not 15m) from 60 to 3600'],
+    ['ACCESS_TOKEN_SECONDS', '59', 'must be a whole number of seconds (900, not 15m) from 60 to 3600'],
+    ['GATEWAY_PORT', '80.5', 'must be a whole number from 1 to 65535'],
+    ['UPSTREAMS', '{"orders":"localhost:8090"}', 'orders must be a URL of http or https'],
+    ['UPSTREAMS', '{"orders":"http://orders/v1"}', 'orders must be a URL without a path'],
+    ['UPSTREAMS', '{"orders":"http://orders#x"}', 'orders must be a URL without a query and a fragment'],
+    ['UPSTREAMS', '{"Orders":"http://o"}', 'Orders must be a name of lower-case letters, digits and -'],
+    ['UPSTREAMS', '{"origin":"http://o"}', 'origin must not be named: its URL is ORIGIN_URL'],
+    [
+      'UPSTREAMS',
+      '["http://o"]',
+      'must be an object of base URLs by name: {"orders":"http://127.0.0.1:8090"}',
+    ],
+    [
+      'ASSERTION_PRIVATE_JWK',
+      '{"kty":"EC"}',
+      'must be a private JWK of P-256 as npm run secrets prints it; missing or wrong: crv, x, y, kid, d',
+    ],
+    [
+      'ASSERTION_PUBLIC_JWKS',
+      '{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"k"}]}',
+      'must be a JWKS of P-256 as npm run secrets prints it; missing or wrong: keys.0.x, keys.0.y',
+    ],
+    ['HOST', '[::1]', 'must be an address without brackets'],
+    ['FRONTEND_URL', 'https://a.example/app?lang=de', fragmentReason],
+    ['FRONTEND_URL', 'https://a.example/#/app', fragmentReason],
+    ['ISSUER_URL', 'https://a.example?x', 'must have no query and no fragment (RFC 8414)'],
+  ])('%s=%s with one reason that says what is right', (name, value, reason) => {
+    expect(reasonsOf([name], { [name]: value })).toEqual([`${name}: ${reason}`])
+  })
+
+  test.each<[VariableName, string]>([
+    ['UPSTREAMS', '{"orders":"http://user:pw@orders:8090"}'],
+    ['ORIGIN_URL', 'http://user:pw@origin:8081'],
+    ['ISSUER_URL', 'https://user:pw@auth.example.com'],
+    ['UPGRADE_URL', 'https://user@shop.example.com'],
+    ['FRONTEND_URL', 'https://user:pw@app.example.com'],
+  ])('a user and a password that would be ignored: %s=%s', (name, value) => {
+    const [reason] = reasonsOf([name], { [name]: value })
+    expect(reason).toContain('must have no user name or password, as neither is sent')
+  })
+
+  // With new URL: mail.example.com, then 'user' on port 12, 'u' on port 1 and again 'u' on port 1.
+  test.each(['user:p@ss@mail.example.com', 'user:12/s@mail.example.com', 'u:1#x@mail', 'u:1?w@mail'])(
+    'a password that is not escaped and would be sent to another host: smtp://%s',
+    (rest) => {
+      const [reason, ...more] = reasonsOf(['SMTP_URL'], { SMTP_URL: `smtp://${rest}` })
+      expect(reason).toMatch(/^SMTP_URL: must have (only one @|\/ as %2F)/)
+      expect(more).toEqual([])
+    },
+  )
+
+  test.each<[VariableName, string]>([
+    ['DATABASE_URL', 'postgres://user:p@ss@db/gatehouse'],
+    ['DATABASE_URL', 'postgres://user:12/s@db/gatehouse'],
+    ['DATABASE_URL', 'postgres://user:100%@db/gatehouse'],
+    ['REDIS_URL', 'redis://user:p@ss@redis'],
+    ['SMTP_URL', 'smtp://user:100%@mail'],
+  ])('the same of other servers: %s=%s', (name, value) => {
+    expect(reasonsOf([name], { [name]: value })).toHaveLength(1)
+  })
+
+  test.each(['smtp://mail:25', 'smtps://u%40x:p%2Fw@mail', 'smtp://mail?requireTLS=false&name=a.example'])(
+    'no mail server that is written as it should be: %s',
+    (value) => {
+      expect(reasonsOf(['SMTP_URL'], { SMTP_URL: value })).toEqual([])
+    },
+  )
+
+  test.each([
+    ['Gatehouse', 'must have an address'],
+    ['Gatehouse <>', 'must have an address'],
+    ['Gatehouse <no-reply>', 'must have an address'],
+    ['a@b.example, c@d.example', 'must have an address'],
+    ['Example, Inc. <a@b.example>', 'must have a name with , ; : @ or brackets in quotes'],
+    ['Ops (EU) <a@b.example>', 'must have a name with , ; : @ or brackets in quotes'],
+  ])('a sender that mails would not have: MAIL_FROM=%s', (value, reason) => {
+    const reasons = reasonsOf(['MAIL_FROM'], { MAIL_FROM: value })
+    expect(reasons).toEqual([expect.stringMatching(`^MAIL_FROM: ${reason}`)])
+  })
+
+  test.each(['a@b.example', 'Example Inc. <a@b.example>', '"Example, Inc." <a@b.example>', '<a@b.example>'])(
+    'no sender that mails would have: MAIL_FROM=%s',
+    (value) => {
+      expect(reasonsOf(['MAIL_FROM'], { MAIL_FROM: value })).toEqual([])
+    },
+  )
 
   // A phrase, a pattern or a row of zeros has the length of a secret and nothing else of it.
   test('a weak secret: too short, too long, repeated, no base64', () => {

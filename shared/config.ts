@@ -1,25 +1,24 @@
 import { z } from 'zod'
 import { serviceAudience } from './claims.ts'
+import { base, issuer, mailServer, page, pageFolder, sender, server } from './config-urls.ts'
 import { privateJwkSchema, publicJwkSchema } from './keys.ts'
 
 /** Every variable of every service, once. `.env.example` documents each; a test holds the two together. */
 
-const port = z.coerce.number().int().min(1).max(65_535)
-const url = (...schemes: string[]) =>
-  z.url({
-    protocol: new RegExp(`^(${schemes.join('|')})$`),
-    error: `must be a URL of ${schemes.join(' or ')}`,
-  })
-const seconds = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max)
+/** A decimal number, or the reason with the range: what zod says of `15m` names NaN. */
+function whole(min: number, max: number, unit = '') {
+  const error = `must be a whole number${unit} from ${min} to ${max}`
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
+}
 
-/** Where a service stands: paths come from the requests. */
-const base = url('http', 'https').refine(
-  (text) => !URL.canParse(text) || (new URL(text).pathname === '/' && !text.includes('?')),
-  {
-    error: 'must be a URL without a path',
-  },
-)
+const port = whole(1, 65_535)
+const seconds = (min: number, max: number) => whole(min, max, ' of seconds (900, not 15m)')
+const count = (min: number, max: number) => whole(min, max)
+
+const host = z
+  .string()
+  .min(1)
+  .refine((text) => !text.startsWith('['), { error: 'must be an address without brackets' })
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
 
@@ -57,6 +56,31 @@ const json = z.string().transform((text, context) => {
   }
 })
 
+/** A key or a set of keys, with one reason for all that is wrong in it: which members, and never what they hold. */
+const keys = <Schema extends z.ZodType>(schema: Schema, what: string) =>
+  json.transform((value, context): z.output<Schema> => {
+    const { data, error } = schema.safeParse(value)
+    if (!error) return data
+    const members = new Set(error.issues.map(({ path }) => path.join('.') || 'the whole of it'))
+    context.addIssue(
+      `must be ${what} of P-256 as npm run secrets prints it; missing or wrong: ${[...members].join(', ')}`,
+    )
+    return z.NEVER
+  })
+
+const upstreams = json.pipe(
+  z
+    .record(
+      z.string().regex(/^[a-z][a-z0-9-]*$/, { error: 'must be a name of lower-case letters, digits and -' }),
+      base,
+      { error: 'must be an object of base URLs by name: {"orders":"http://127.0.0.1:8090"}' },
+    )
+    .refine((named) => !('origin' in named), {
+      path: ['origin'],
+      error: 'must not be named: its URL is ORIGIN_URL',
+    }),
+)
+
 /** 32 random bytes in base64. A phrase or a repeated byte has few different ones; random bytes practically never do. */
 const secret = z
   .base64({ error: 'must be base64' })
@@ -66,13 +90,13 @@ const secret = z
 
 export const variables = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
-  HOST: z.string().min(1).default('127.0.0.1'),
+  HOST: host.default('127.0.0.1'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   DRAIN_SECONDS: seconds(1, 300).default(25),
-  METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+  METRICS_HOST: host.default('127.0.0.1'),
   DRAIN_DELAY_SECONDS: seconds(0, 300).default(5),
 
-  ISSUER_URL: url('http', 'https').default('http://127.0.0.1:8080'),
+  ISSUER_URL: issuer.default('http://127.0.0.1:8080'),
   ACCESS_TOKEN_AUDIENCE: z
     .string()
     .min(1)
@@ -91,14 +115,14 @@ export const variables = {
     .optional(),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
-  UPSTREAMS: json.pipe(z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), base)).default({}),
-  REDIS_URL: url('redis', 'rediss').optional(),
+  UPSTREAMS: upstreams.default({}),
+  REDIS_URL: server('redis', 'rediss').optional(),
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
-  ASSERTION_PRIVATE_JWK: json.pipe(privateJwkSchema),
+  ASSERTION_PRIVATE_JWK: keys(privateJwkSchema, 'a private JWK'),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
   TRUSTED_PROXY_CIDRS: list.pipe(z.array(network)).default([]),
   TRUSTED_PROXY_HEADER: z.enum(['x-forwarded-for', 'forwarded']).default('x-forwarded-for'),
-  UPGRADE_URL: url('http', 'https').default('http://127.0.0.1:3000/upgrade'),
+  UPGRADE_URL: page.default('http://127.0.0.1:3000/upgrade'),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
   LIMIT_CREDENTIALS_TRIES: count(1, 1_000_000).default(5),
@@ -116,13 +140,13 @@ export const variables = {
 
   ORIGIN_PORT: port.default(8081),
   ORIGIN_METRICS_PORT: port.optional(),
-  DATABASE_URL: url('postgres', 'postgresql'),
+  DATABASE_URL: server('postgres', 'postgresql'),
   DATABASE_POOL_MAX: count(1, 1000).default(50),
   DATABASE_IDLE_SECONDS: seconds(1, 86_400).default(30),
   DATABASE_CONNECT_SECONDS: seconds(1, 300).default(10),
   DATABASE_STATEMENT_SECONDS: seconds(1, 3600).default(30),
   DATABASE_SLOW_MS: count(1, 3_600_000).default(500),
-  ASSERTION_PUBLIC_JWKS: json.pipe(z.object({ keys: z.array(publicJwkSchema).min(1) })),
+  ASSERTION_PUBLIC_JWKS: keys(z.object({ keys: z.array(publicJwkSchema).min(1) }), 'a JWKS'),
   KEY_ENCRYPTION_KEY: secret,
   PASSWORD_DIGEST_KEY: secret,
   PASSWORD_MIN_LENGTH: count(8, 64).default(12),
@@ -146,9 +170,9 @@ export const variables = {
   SIGNING_KEY_DAYS: count(1, 3650).default(90),
   SERVICE_TOKEN_SECONDS: seconds(60, 3600).default(300),
 
-  SMTP_URL: url('smtp', 'smtps').optional(),
-  MAIL_FROM: z.string().min(3).max(320).default('Gatehouse <no-reply@localhost>'),
-  FRONTEND_URL: url('http', 'https').default('http://127.0.0.1:3000'),
+  SMTP_URL: mailServer.optional(),
+  MAIL_FROM: sender.default('Gatehouse <no-reply@localhost>'),
+  FRONTEND_URL: pageFolder.default('http://127.0.0.1:3000'),
 
   REPORTS_PORT: port.default(8082),
 } as const
@@ -232,6 +256,23 @@ const requiredInProduction: readonly VariableName[] = [
   'UPGRADE_URL',
 ]
 
+/** One reason for each member: a value that is no URL breaks the rules of URLs too. */
+function describeIssues(issues: readonly z.core.$ZodIssue[]): string[] {
+  const first = new Map<string, string>()
+  for (const issue of issues) {
+    const member = issue.path.join('.')
+    if (!first.has(member)) first.set(member, describeIssue(issue))
+  }
+  return [...first.values()]
+}
+
+/** Led by the member of a JSON object that it is about. */
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const member = issue.path.filter((part) => typeof part === 'string').join('.')
+  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
+  return member ? `${member} ${message}` : message
+}
+
 /**
  * Reads the named variables, once.
  *
@@ -254,7 +295,7 @@ export function readConfig<Name extends VariableName>(
     const result = variables[name].safeParse(text)
     if (result.success) config[name] = result.data
     else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
-    else for (const issue of result.error.issues) reasons.push(`${name}: ${issue.message}`)
+    else reasons.push(...describeIssues(result.error.issues).map((text) => `${name}: ${text}`))
   }
   if (environment.NODE_ENV === 'production') {
     for (const name of names.filter((name) => browserFacing.includes(name))) {
@@ -280,6 +321,6 @@ export function readConfig<Name extends VariableName>(
       (ownPrefixes.some((prefix) => name.startsWith(prefix)) && !serviceLink.test(name))
     if (ours && !(name in variables)) reasons.push(`${name} is not a variable of Gatehouse`)
   }
-  if (reasons.length > 0) throw new ConfigError(reasons)
+  if (reasons.length > 0) throw new ConfigError([...new Set(reasons)])
   return config as Config<Name>
 }

@@ -3,18 +3,21 @@ import { z } from 'zod'
 import type { Eventually } from './async.ts'
 import { algorithm } from './claims.ts'
 
+/** 32 bytes in base64url, leading zeros included (RFC 7518, section 6.2.1.2). */
+const coordinate = z.string().regex(/^[\w-]{43}$/)
+
 /** A public P-256 key as it stands in a JWKS. Unknown members are dropped, a private `d` with them. */
 export const publicJwkSchema = z.object({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),
-  x: z.string(),
-  y: z.string(),
+  x: coordinate,
+  y: coordinate,
   kid: z.string().min(1),
   alg: z.literal(algorithm).default(algorithm),
   use: z.literal('sig').default('sig'),
 })
 
-export const privateJwkSchema = publicJwkSchema.extend({ d: z.string() })
+export const privateJwkSchema = publicJwkSchema.extend({ d: coordinate })
 
 export type PublicJwk = z.infer<typeof publicJwkSchema>
 export type PrivateJwk = z.infer<typeof privateJwkSchema>

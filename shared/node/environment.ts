@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type Config, ConfigError, readConfig, type VariableName } from '../config.ts'
@@ -18,6 +19,7 @@ export function configFromEnvironment<Name extends VariableName>(
   const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}
   try {
     const config = readConfig(names, { ...file, ...process.env }, Object.keys(file))
+    requireKeysOnCurve(config)
     require(config)
     return config
   } catch (error) {
@@ -25,4 +27,21 @@ export function configFromEnvironment<Name extends VariableName>(
     process.stderr.write(`${error.message}\n`)
     process.exit(configurationExitCode)
   }
+}
+
+/** A point that is not on the curve has the form of a key, and fails at its first use. */
+function requireKeysOnCurve(config: Partial<Config<VariableName>>): void {
+  const reasons: string[] = []
+  const attempt = (name: VariableName, load: () => void) => {
+    try {
+      load()
+    } catch {
+      reasons.push(`${name}: has numbers that are no key of P-256; npm run secrets makes one`)
+    }
+  }
+  const { ASSERTION_PRIVATE_JWK: privateJwk, ASSERTION_PUBLIC_JWKS: publicJwks } = config
+  if (privateJwk) attempt('ASSERTION_PRIVATE_JWK', () => createPrivateKey({ key: privateJwk, format: 'jwk' }))
+  for (const key of publicJwks?.keys ?? [])
+    attempt('ASSERTION_PUBLIC_JWKS', () => createPublicKey({ key, format: 'jwk' }))
+  if (reasons.length > 0) throw new ConfigError(reasons)
 }

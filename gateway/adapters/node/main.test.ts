@@ -58,6 +58,13 @@ describe('a configuration that cannot be used ends the process with 78 and the r
     expect(complaints).not.toContain('S3cr3t-V4lue')
   })
 
+  test('a key whose numbers are no point of the curve', async () => {
+    const jwk = JSON.parse(secrets.ASSERTION_PRIVATE_JWK)
+    const other = { ...jwk, x: jwk.y, y: jwk.x }
+    const complaints = await complaintsOf({ ASSERTION_PRIVATE_JWK: JSON.stringify(other) })
+    expect(complaints).toContain('ASSERTION_PRIVATE_JWK: has numbers that are no key of P-256')
+  })
+
   test('an unknown name in .env', async () => {
     await writeFile(join(folder, '.env'), 'REDIS_ULR=redis://127.0.0.1\n')
     expect(await complaintsOf(own())).toContain('REDIS_ULR is not a variable of Gatehouse')

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+
+/** Schemas of variables that are URLs or mail addresses. What would be ignored or sent elsewhere is refused. */
+
+export const url = (...schemes: string[]) =>
+  z.url({
+    protocol: new RegExp(`^(${schemes.join('|')})$`),
+    error: `must be a URL of ${schemes.join(' or ')}`,
+  })
+
+/** What a rule says of a URL that has parsed; other texts have been refused before. */
+const rule = (holds: (url: URL, text: string) => boolean) => (text: string) =>
+  !URL.canParse(text) || holds(new URL(text), text)
+
+const hasNoCredentials = rule(({ username, password }) => username === '' && password === '')
+const hasNoQuery = rule((_, text) => !/[?#]/.test(text))
+const hasNoPath = rule(({ pathname }) => pathname === '/' || pathname === '')
+
+const withoutCredentials = url('http', 'https').refine(hasNoCredentials, {
+  error: 'must have no user name or password, as neither is sent',
+})
+
+/** A page for browsers, to which paths or a query may be added. */
+export const page = withoutCredentials
+
+/** A page for browsers to which paths and a fragment are added. */
+export const pageFolder = page.refine(hasNoQuery, {
+  error: 'must have no query and no fragment: links add a path and a fragment of their own',
+})
+
+/** An issuer (RFC 8414, section 2): clients compare it as a text and add a path to it. */
+export const issuer = page.refine(hasNoQuery, { error: 'must have no query and no fragment (RFC 8414)' })
+
+/** Where a service stands: paths come from the requests. */
+export const base = withoutCredentials
+  .refine(hasNoPath, { error: 'must be a URL without a path' })
+  .refine(hasNoQuery, { error: 'must be a URL without a query and a fragment' })
+
+const authorityOf = (text: string) => /^[a-z]+:\/\/([^/?#]*)/.exec(text)?.[1] ?? ''
+
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * A server with a user and a password. A reserved character in the password that is not escaped ends the password, or
+ * the whole authority: what follows is then another host.
+ */
+export const server = (...schemes: string[]) =>
+  url(...schemes)
+    .refine((text) => authorityOf(text).split('@').length <= 2, {
+      error: 'must have only one @: in a user name or a password it is %40',
+    })
+    .refine(
+      rule(
+        ({ pathname, hash }, text) => authorityOf(text).includes('@') || !`${pathname}${hash}`.includes('@'),
+      ),
+      { error: 'must have / as %2F, ? as %3F and # as %23 in a user name or a password' },
+    )
+    .refine(rule(isDecodable), { error: 'must have % as %25 in a user name or a password' })
+
+/** A mail server. Options of the client may follow as a query. */
+export const mailServer = server('smtp', 'smtps')
+  .refine(hasNoPath, { error: 'must be a URL without a path' })
+  .refine(
+    rule((_, text) => authorityOf(text).includes('@') || !text.includes('@')),
+    { error: 'must have / as %2F, ? as %3F and # as %23 in a user name or a password' },
+  )
+
+const addressPattern = /^[^\s<>()[\]\\,;:"@]+@[^\s<>()[\]\\,;:"@]+$/
+const namedPattern = /^(?:"(?:[^"\\]|\\.)*"\s*|[^"<]*)<([^<>]*)>$/
+
+/** The sender of mails (RFC 5322): `address` or `Name <address>`. */
+export const sender = z
+  .string()
+  .max(320)
+  .trim()
+  .refine((text) => addressPattern.test(namedPattern.exec(text)?.[1] ?? text), {
+    error: 'must have an address: no-reply@example.com or Example <no-reply@example.com>',
+  })
+  .refine((text) => !/^[^"]*[,;:@()[\]\\][^"]*<|[\r\n]/.test(text), {
+    error: 'must have a name with , ; : @ or brackets in quotes: "Example, Inc." <no-reply@example.com>',
+  })
