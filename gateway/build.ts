@@ -18,6 +18,7 @@ import { createPermits } from './permits.ts'
 import type { RouteRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
 import { createProxy } from './proxy.ts'
+import { createRequestLimits } from './request-limits.ts'
 import { createRevocations } from './revocations.ts'
 import { routes } from './routes.ts'
 import { readTarget } from './target.ts'
@@ -105,13 +106,7 @@ export async function buildGateway<Bindings extends object>(
         onDenied: denialLog.note,
       }),
       assertionFor,
-      addressLimits: {
-        address: { quota: config.LIMIT_ADDRESS_REQUESTS, windowSeconds: config.LIMIT_ADDRESS_SECONDS },
-        credentials: {
-          quota: config.LIMIT_CREDENTIALS_TRIES,
-          windowSeconds: config.LIMIT_CREDENTIALS_SECONDS,
-        },
-      },
+      limits: createRequestLimits(config),
     }),
     concurrency,
     upstreams,

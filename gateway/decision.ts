@@ -5,11 +5,12 @@ import { Problem } from '../shared/errors.ts'
 import type { AssertionFor } from './assertions.ts'
 import { addressKey } from './client-address.ts'
 import type { RequireRights } from './guards.ts'
-import { type Counted, createLimit, type Limit, type Limiter, RateLimited } from './limits.ts'
+import { type Counted, type Limiter, RateLimited } from './limits.ts'
 import type { Policy, Route } from './policy.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
 import type { RequestFields } from './request-fields.ts'
+import type { RequestLimits } from './request-limits.ts'
 import { readTarget } from './target.ts'
 import { TokenExpired, type TokenVerifier, type VerifiedToken } from './tokens.ts'
 
@@ -48,12 +49,8 @@ interface DecideOptions {
   noteRefusal: RefusalLog['note']
   requireRights: RequireRights
   assertionFor: AssertionFor
-  /** The limits of an address: anonymous requests, and tries to get in that failed. */
-  addressLimits: Record<'address' | 'credentials', { quota: number; windowSeconds: number }>
+  limits: RequestLimits
 }
-
-/** The unit of the quota in the token. */
-const quotaWindowSeconds = 3600
 
 /** A secret was tried and was wrong, or nobody stayed to hear. Trouble of ours is not the caller's. */
 const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
@@ -63,34 +60,7 @@ const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
  * counted too. Nothing is waited for where all that it takes is in memory.
  */
 export function createDecide(options: DecideOptions) {
-  const { policy, tokens, refuseRevoked, limiter, noteRefusal, requireRights, assertionFor } = options
-
-  const addressLimit = (
-    { address }: RequestHead,
-    name: 'address' | 'credentials',
-    failuresOnly = false,
-  ): Limit => {
-    const { quota, windowSeconds } = options.addressLimits[name]
-    return createLimit({ name, caller: addressKey(address), quota, windowSeconds, failuresOnly })
-  }
-
-  /** The quota comes from the token: there is no second place to configure. */
-  const userLimit = ({ identity: { sub, quota } }: VerifiedToken): Limit =>
-    createLimit({
-      name: 'user',
-      caller: sub,
-      quota,
-      windowSeconds: quotaWindowSeconds,
-      failuresOnly: false,
-    })
-
-  function limitsOf(head: RequestHead, route: Route, caller: VerifiedToken | null): Limit[] {
-    return route.limits.map((name) => {
-      if (name === 'user' && caller) return userLimit(caller)
-      if (name === 'credentials') return addressLimit(head, name, true)
-      return addressLimit(head, 'address', route.counts === 'failures')
-    })
-  }
+  const { policy, tokens, refuseRevoked, limiter, limits, noteRefusal, requireRights, assertionFor } = options
 
   function credential({ authorization }: RequestHead['fields']): string {
     if (authorization === undefined) throw new Problem('token_missing')
@@ -115,7 +85,7 @@ export function createDecide(options: DecideOptions) {
   /** A token that is missing or false counts against the address, one that is merely over does not. */
   function countFailure(head: RequestHead, error: unknown): Eventually<never> {
     if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
-    return andThen(limiter.count([addressLimit(head, 'address')]), () => {
+    return andThen(limiter.count([limits.ofFalseTokens(head.address)]), () => {
       throw error
     })
   }
@@ -138,7 +108,7 @@ export function createDecide(options: DecideOptions) {
       if (caller) refuseRevoked?.(caller.identity)
       refuseOversized(head.fields, route)
       return andThen(
-        limiter.count(limitsOf(head, route, caller), caller?.identity),
+        limiter.count(limits.of(head.address, route, caller), caller?.identity),
         ({ fields: limitFields, giveBack }) => {
           if (caller) requireRights(route, caller.identity)
           return andThen(assertionFor(caller, route.upstream), (assertion) => ({

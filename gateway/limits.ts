@@ -5,18 +5,31 @@ import { Problem } from '../shared/errors.ts'
 import { keyOf, type Permit, type Permits, type Wanted } from './permits.ts'
 import type { Now, Take } from './ports.ts'
 
-/** The classes of limit, and what holds for each while the shared counter is away. */
-const outages = {
-  /** Requests of one address that nobody has signed in for, and tries to authenticate that failed. */
-  address: 'share',
+/**
+ * The classes of limit: what each counts, and what holds while the shared counter is away. Each is a count of its own, so that
+ * one kind of request never uses up what another kind has left.
+ */
+export const limits = {
+  /** Requests of one address that nobody has signed in for, and tokens that were refused. */
+  address: { counts: 'requests', outage: 'share' },
+  /** Requests of one address that have a mail sent: registrations, forgotten passwords. */
+  mail: { counts: 'requests', outage: 'share' },
   /** Requests of one user, by the quota of the plan. */
-  user: 'share',
-  /** Tries of one address to get in by a password, a secret or a mailed link that failed. */
-  credentials: 'strict',
-} as const satisfies Record<string, Take['outage']>
+  user: { counts: 'requests', outage: 'share' },
+  /** Requests of one user that manage sessions, the account or other accounts, whatever the plan. */
+  account: { counts: 'requests', outage: 'share' },
+  /** Passwords that were wrong. */
+  credentials: { counts: 'failures', outage: 'strict' },
+  /** Mailed links that were wrong. */
+  links: { counts: 'failures', outage: 'strict' },
+  /** Client secrets that were wrong, and what OAuth clients brought. */
+  clients: { counts: 'failures', outage: 'strict' },
+  /** Refresh tokens that were wrong. */
+  refresh: { counts: 'failures', outage: 'strict' },
+} as const satisfies Record<string, { counts: 'requests' | 'failures'; outage: Take['outage'] }>
 
-export type LimitClass = keyof typeof outages
-export const limitClasses = Object.keys(outages) as [LimitClass, ...LimitClass[]]
+export type LimitClass = keyof typeof limits
+export const limitClasses = Object.keys(limits) as [LimitClass, ...LimitClass[]]
 
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
 export interface Limit extends Wanted {
@@ -27,15 +40,23 @@ export interface Limit extends Wanted {
 
 export const createLimit = (limit: Omit<Limit, 'outage'>): Limit => ({
   ...limit,
-  outage: outages[limit.name],
+  outage: limits[limit.name].outage,
 })
+
+/** For a person who reads the refusal. */
+const inWords = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
+  `${quota} ${failuresOnly ? 'failed attempts' : 'requests'} in ${windowSeconds} s (${name})`
 
 /** The refusal of a request that is over its limits, for the log of them. */
 export class RateLimited extends Problem {
   readonly over: readonly Limit[]
 
   constructor(over: readonly Limit[], headers: Record<string, string>) {
-    super('rate_limited', { members: { 'violated-policies': over.map(({ name }) => name) }, headers })
+    const detail = `Over the limit of ${over.map(inWords).join(' and of ')}`
+    super('rate_limited', {
+      members: { detail, 'violated-policies': over.map(({ name }) => name) },
+      headers,
+    })
     this.over = over
   }
 }

@@ -49,7 +49,7 @@ export const routeSchema = z
   .refine((route) => route.method === 'GET' || !route.websocket, {
     error: 'is a WebSocket, so its method must be GET',
   })
-  .refine((route) => route.who === 'user' || !route.limits.includes('user'), {
+  .refine(({ who, limits }) => who === 'user' || !(limits.includes('user') || limits.includes('account')), {
     error: 'has a limit for users, so it must be for users',
   })
 

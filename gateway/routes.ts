@@ -3,14 +3,26 @@ import type { RouteRow } from './policy.ts'
 /** What anybody may ask of the origin. */
 const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>
 
-/** Where a password, a secret or a mailed link is tried. */
-const tries = { ...open, limits: ['address', 'credentials'] } satisfies Partial<RouteRow>
+/** What has a mail sent to whom it names. */
+const mails = { ...open, limits: ['mail'] } satisfies Partial<RouteRow>
+
+/** Where a password is tried. */
+const passwords = { ...open, limits: ['credentials'], passes: ['cookies'] } satisfies Partial<RouteRow>
+
+/** Where a mailed link is tried. */
+const links = { ...open, limits: ['links'] } satisfies Partial<RouteRow>
 
 /** Where a refresh token, which nobody guesses, is spent: an office behind one address may do so as often as it likes. */
-const renews = { ...open, counts: 'failures', passes: ['cookies'] } satisfies Partial<RouteRow>
+const renews = { ...open, limits: ['refresh'], passes: ['cookies'] } satisfies Partial<RouteRow>
 
-/** What somebody signed in may ask of the origin on their own behalf. */
+/** Where OAuth clients say who they are. */
+const clients = { ...open, limits: ['clients'], passes: ['authorization'] } satisfies Partial<RouteRow>
+
+/** What somebody signed in may ask of the origin on their own behalf, by the quota of their plan. */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
+
+/** Sessions, the account and administration: a tiny quota keeps nobody from signing out, or from repairing it. */
+const manages = { ...own, limits: ['account'] } satisfies Partial<RouteRow>
 
 const readsTrail = { permissions: { all: ['audit.read'] } } satisfies Partial<RouteRow>
 
@@ -23,21 +35,27 @@ const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partia
 
 /** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */
 export const routes: readonly RouteRow[] = [
-  { method: 'POST', path: '/auth/register', ...open },
-  { method: 'POST', path: '/auth/login', ...tries, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/register', ...mails },
+  { method: 'POST', path: '/auth/login', ...passwords },
   { method: 'POST', path: '/auth/refresh', ...renews },
   { method: 'POST', path: '/auth/logout', ...renews },
-  { method: 'POST', path: '/auth/password/forgot', ...open },
-  { method: 'POST', path: '/auth/password/reset', ...tries, passes: ['cookies'] },
-  { method: 'POST', path: '/auth/email/verify', ...tries },
-  { method: 'POST', path: '/auth/password', ...own, limits: ['user', 'credentials'], passes: ['cookies'] },
-  { method: 'GET', path: '/auth/sessions', ...own },
-  { method: 'DELETE', path: '/auth/sessions', ...own },
-  { method: 'DELETE', path: '/auth/sessions/{id}', ...own },
+  { method: 'POST', path: '/auth/password/forgot', ...mails },
+  { method: 'POST', path: '/auth/password/reset', ...links, passes: ['cookies'] },
+  { method: 'POST', path: '/auth/email/verify', ...links },
+  {
+    method: 'POST',
+    path: '/auth/password',
+    ...manages,
+    limits: ['account', 'credentials'],
+    passes: ['cookies'],
+  },
+  { method: 'GET', path: '/auth/sessions', ...manages },
+  { method: 'DELETE', path: '/auth/sessions', ...manages },
+  { method: 'DELETE', path: '/auth/sessions/{id}', ...manages },
 
-  { method: 'POST', path: '/oauth/token', ...tries, counts: 'failures', passes: ['authorization'] },
-  { method: 'POST', path: '/oauth/introspect', ...tries, counts: 'failures', passes: ['authorization'] },
-  { method: 'POST', path: '/oauth/revoke', ...tries, counts: 'failures', passes: ['authorization'] },
+  { method: 'POST', path: '/oauth/token', ...clients },
+  { method: 'POST', path: '/oauth/introspect', ...clients },
+  { method: 'POST', path: '/oauth/revoke', ...clients },
   { method: 'GET', path: '/.well-known/jwks.json', ...open },
   { method: 'GET', path: '/.well-known/oauth-authorization-server', ...open },
 
@@ -45,26 +63,31 @@ export const routes: readonly RouteRow[] = [
   { method: 'GET', path: '/v1/plans', ...open },
   { method: 'GET', path: '/v1/subscription', ...own, permissions: { all: ['profile.read'] } },
 
-  { method: 'GET', path: '/admin/users', ...own, ...readsUsers },
-  { method: 'GET', path: '/admin/users/{id}', ...own, ...readsUsers },
-  { method: 'PUT', path: '/admin/users/{id}/role', ...own, ...managesUsers },
-  { method: 'POST', path: '/admin/users/{id}/lock', ...own, ...managesUsers },
-  { method: 'POST', path: '/admin/users/{id}/unlock', ...own, ...managesUsers },
-  { method: 'GET', path: '/admin/users/{id}/sessions', ...own, ...readsUsers },
-  { method: 'DELETE', path: '/admin/users/{id}/sessions', ...own, ...managesUsers },
-  { method: 'DELETE', path: '/admin/users/{id}/sessions/{session_id}', ...own, ...managesUsers },
-  { method: 'GET', path: '/admin/roles', ...own, ...readsUsers },
-  { method: 'GET', path: '/admin/permissions', ...own, ...readsUsers },
-  { method: 'PUT', path: '/admin/roles/{name}/permissions', ...own, permissions: { all: ['roles.manage'] } },
-  { method: 'GET', path: '/admin/audit-logs', ...own, ...readsTrail },
-  { method: 'GET', path: '/admin/login-attempts', ...own, ...readsTrail },
-  { method: 'GET', path: '/admin/rate-limit-logs', ...own, ...readsTrail },
-  { method: 'GET', path: '/admin/upkeep-runs', ...own, permissions: { all: ['system.manage'] } },
-  { method: 'POST', path: '/admin/upkeep/{job}/runs', ...own, permissions: { all: ['system.manage'] } },
-  { method: 'PUT', path: '/admin/users/{id}/subscription', ...own, ...managesSubscriptions },
-  { method: 'GET', path: '/admin/subscriptions', ...own, ...managesSubscriptions },
-  { method: 'GET', path: '/admin/features', ...own, ...managesSubscriptions },
-  { method: 'GET', path: '/admin/plans', ...own, ...managesSubscriptions },
-  { method: 'PATCH', path: '/admin/plans/{name}', ...own, ...managesSubscriptions },
-  { method: 'PUT', path: '/admin/plans/{name}/features', ...own, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/users', ...manages, ...readsUsers },
+  { method: 'GET', path: '/admin/users/{id}', ...manages, ...readsUsers },
+  { method: 'PUT', path: '/admin/users/{id}/role', ...manages, ...managesUsers },
+  { method: 'POST', path: '/admin/users/{id}/lock', ...manages, ...managesUsers },
+  { method: 'POST', path: '/admin/users/{id}/unlock', ...manages, ...managesUsers },
+  { method: 'GET', path: '/admin/users/{id}/sessions', ...manages, ...readsUsers },
+  { method: 'DELETE', path: '/admin/users/{id}/sessions', ...manages, ...managesUsers },
+  { method: 'DELETE', path: '/admin/users/{id}/sessions/{session_id}', ...manages, ...managesUsers },
+  { method: 'GET', path: '/admin/roles', ...manages, ...readsUsers },
+  { method: 'GET', path: '/admin/permissions', ...manages, ...readsUsers },
+  {
+    method: 'PUT',
+    path: '/admin/roles/{name}/permissions',
+    ...manages,
+    permissions: { all: ['roles.manage'] },
+  },
+  { method: 'GET', path: '/admin/audit-logs', ...manages, ...readsTrail },
+  { method: 'GET', path: '/admin/login-attempts', ...manages, ...readsTrail },
+  { method: 'GET', path: '/admin/rate-limit-logs', ...manages, ...readsTrail },
+  { method: 'GET', path: '/admin/upkeep-runs', ...manages, permissions: { all: ['system.manage'] } },
+  { method: 'POST', path: '/admin/upkeep/{job}/runs', ...manages, permissions: { all: ['system.manage'] } },
+  { method: 'PUT', path: '/admin/users/{id}/subscription', ...manages, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/subscriptions', ...manages, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/features', ...manages, ...managesSubscriptions },
+  { method: 'GET', path: '/admin/plans', ...manages, ...managesSubscriptions },
+  { method: 'PATCH', path: '/admin/plans/{name}', ...manages, ...managesSubscriptions },
+  { method: 'PUT', path: '/admin/plans/{name}/features', ...manages, ...managesSubscriptions },
 ]

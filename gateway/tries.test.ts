@@ -6,11 +6,12 @@ import { createMemoryCounter } from './adapters/memory.ts'
 import { createFallbackCounter } from './counters.ts'
 import type { RouteRow } from './policy.ts'
 
-const trial: RouteRow = { ...postRow, path: '/login', limits: ['address', 'credentials'] }
+const trial: RouteRow = { ...postRow, path: '/login', limits: ['credentials'] }
 
 /** A gateway whose upstream is a login that answers with the status it is asked for. */
-async function createTrials(options: StandOptions = {}) {
+async function createTrials({ environment, ...options }: StandOptions = {}) {
   const stand = await createStand({
+    environment: { LIMIT_FAILURES: '5', ...environment },
     policy: [trial],
     upstream: ({ target }) => new Response(null, { status: Number(target.split('?')[1]) }),
     ...options,

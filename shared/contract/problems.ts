@@ -13,7 +13,8 @@ const members: Partial<Record<ErrorCode, z.ZodRawShape>> = {
   query_invalid: { errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).exactOptional() },
   validation_failed: { errors: bodyFaults },
   body_too_large: { limit_bytes: z.int().exactOptional() },
-  rate_limited: { 'violated-policies': z.array(z.string()) },
+  /** The limits that refused, by name; `detail` says them in words. */
+  rate_limited: { 'violated-policies': z.array(z.string()), detail: z.string().exactOptional() },
   permission_required: {
     required_permissions: z.union([
       z.object({ all: z.array(z.string()) }),

@@ -104,8 +104,14 @@ export async function showLimits({ call, attempt, filters }) {
       text('Key: an address or an account', 'key'),
       choice('Limit', 'class', [
         ['', 'Any'],
-        ['address', 'Of an address'],
-        ['user', 'Of an account'],
+        ['address', 'Anonymous requests'],
+        ['mail', 'Requests for mail'],
+        ['user', 'Quota of the plan'],
+        ['account', 'Account and administration'],
+        ['credentials', 'Wrong passwords'],
+        ['links', 'Wrong mailed links'],
+        ['clients', 'OAuth clients'],
+        ['refresh', 'Wrong refresh tokens'],
       ]),
     ),
     await createList({
