@@ -7,7 +7,7 @@ import type { BeginSpan } from '../shared/tracing.ts'
 import type { Admit } from './admission.ts'
 import type { CheckHealth } from './health.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import { allowOrigins } from './middleware/cors.ts'
+import { type CorsOptions, cors } from './middleware/cors.ts'
 import { addSecurityHeaders } from './middleware/security-headers.ts'
 import { type Pages, pageResponse } from './pages.ts'
 import type { createProxy } from './proxy.ts'
@@ -20,7 +20,7 @@ export interface GatewayOptions<Bindings> {
   checkHealth: CheckHealth
   /** The other end of the socket, as the runtime knows it. */
   peerAddress: (bindings: Bindings) => string | undefined
-  corsOrigins: readonly string[]
+  cors: CorsOptions
   pages: Pages
   metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
   beginSpan?: BeginSpan | undefined
@@ -45,7 +45,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     })
   }
   app.use(addSecurityHeaders())
-  app.use(allowOrigins(options.corsOrigins))
+  app.use(cors(options.cors))
 
   app.get('/live', () => healthResponse({}))
   app.get('/ready', async () => healthResponse(await checkHealth()))

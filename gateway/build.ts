@@ -132,7 +132,11 @@ export async function buildGateway<Bindings extends object>(
     checkHealth,
     metrics,
     beginSpan,
-    corsOrigins: config.CORS_ORIGINS,
+    cors: {
+      origins: config.CORS_ORIGINS,
+      exposedHeaders: config.CORS_EXPOSED_HEADERS,
+      maxAgeSeconds: config.CORS_MAX_AGE_SECONDS,
+    },
     pages: ports.pages ?? new Map(),
     peerAddress: ports.peerAddress,
     log,

@@ -1,26 +1,15 @@
 import { requestIdHeader } from '../shared/headers.ts'
-import { exposedFields } from './middleware/cors.ts'
+import { grantedFields } from './middleware/cors.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 
 /**
  * The fields that every answer has, names and values in turn: security headers, what CORS grants to the origin of the page that asked, and
  * the request's id. What the middlewares add to a Response, for a runtime that writes fields itself.
  */
-export function createCommonFields(corsOrigins: readonly string[]) {
+export function createCommonFields(corsOrigins: readonly string[], exposedHeaders: readonly string[] = []) {
   const everywhere = [...Object.entries(securityHeaders).flat(), 'vary', 'Origin']
   const granted = new Map(
-    corsOrigins.map((origin) => [
-      origin,
-      [
-        ...everywhere,
-        'access-control-allow-origin',
-        origin,
-        'access-control-allow-credentials',
-        'true',
-        'access-control-expose-headers',
-        exposedFields.join(','),
-      ],
-    ]),
+    corsOrigins.map((origin) => [origin, [...everywhere, ...grantedFields(origin, exposedHeaders)]]),
   )
 
   return function commonFields(origin: string | undefined, requestId: string): string[] {

@@ -97,6 +97,9 @@ function judge(name: string): Fate {
 
 const fateOf = rememberTexts(judge)
 
+/** Whether a header of this name goes upstream as it came. */
+export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'
+
 /**
  * Reads a request's fields in one pass.
  *

@@ -98,6 +98,8 @@ describe('refuses, naming the variable', () => {
         'https://a.example, *',
       ],
     ],
+    ['CORS_EXPOSED_HEADERS', ['*', 'X-A: b', 'x y', 'X-A,*']],
+    ['CORS_MAX_AGE_SECONDS', ['-1', '86401', '10m']],
     ['TRUSTED_PROXY_HOPS', ['-1', '11', 'true', '1.5']],
     [
       'TRUSTED_PROXY_CIDRS',

@@ -47,6 +47,11 @@ const network = z
     error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
   })
 
+/** With credentials a browser takes `*` for a name (Fetch, section 3.3.4). */
+const headerName = z
+  .string()
+  .regex(/^[\w!#$%&'+\-.^`|~]+$/, { error: 'must be header names such as X-Total-Count; * is none' })
+
 const json = z.string().transform((text, context) => {
   try {
     return JSON.parse(text) as unknown
@@ -105,6 +110,8 @@ export const variables = {
     })
     .default('gatehouse'),
   CORS_ORIGINS: origins.default([]),
+  CORS_EXPOSED_HEADERS: list.pipe(z.array(headerName)).default([]),
+  CORS_MAX_AGE_SECONDS: seconds(0, 86_400).default(600),
   JWKS_CACHE_SECONDS: seconds(1, 86_400).default(300),
 
   GATEWAY_PORT: port.default(8080),

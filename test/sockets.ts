@@ -62,7 +62,7 @@ export async function startGateway({
     importVerifier: importNodeVerifier,
     importSigner: importNodeSigner,
   })
-  const commonFields = createCommonFields(stand.config.CORS_ORIGINS)
+  const commonFields = createCommonFields(stand.config.CORS_ORIGINS, stand.config.CORS_EXPOSED_HEADERS)
   const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
   let isStopping = false
   const server = createHttpServer({

@@ -64,6 +64,68 @@ describe('an allowed origin', () => {
   })
 })
 
+describe('headers that frontends and their libraries use', () => {
+  async function allowedFor(requested: string) {
+    const stand = await createStand({ environment })
+    const answer = await stand.call('/closed', {
+      method: 'OPTIONS',
+      headers: {
+        origin: allowed,
+        'access-control-request-method': 'PUT',
+        'access-control-request-headers': requested,
+      },
+    })
+    expect(answer.status).toBe(204)
+    expect(answer.headers.get('vary')).toBe('Origin, Access-Control-Request-Headers')
+    return answer.headers.get('access-control-allow-headers')?.toLowerCase().split(',') ?? []
+  }
+
+  test.each([
+    'traceparent,tracestate,baggage',
+    'idempotency-key',
+    'if-match,if-none-match,if-modified-since,if-unmodified-since,range',
+    'prefer,last-event-id,x-requested-with',
+    // Of a frontend's own.
+    'x-csrf-token, X-Client-Version,sentry-trace',
+  ])('204: a preflight allows %s', async (requested) => {
+    expect(await allowedFor(requested)).toEqual(
+      expect.arrayContaining(requested.split(',').map((name) => name.trim().toLowerCase())),
+    )
+  })
+
+  test('a preflight allows no header that would not reach the upstream, and no name that is none', async () => {
+    const refused = [
+      ...['gatehouse-assertion', 'x-forwarded-for', 'forwarded', 'x-http-method-override', 'x-original-url'],
+      ...['a b', 'x:y', '', '*', 'x_forwarded_for'],
+    ]
+    const names = await allowedFor(`${refused.join(',')},x-own`)
+    expect(names).toContain('x-own')
+    for (const name of refused.filter((name) => name !== '*')) expect(names).not.toContain(name)
+  })
+
+  test('pages read what they need of a response, and what CORS_EXPOSED_HEADERS adds', async () => {
+    const stand = await createStand({
+      environment: { ...environment, CORS_EXPOSED_HEADERS: 'X-Own, x-other' },
+    })
+    for (const path of ['/open', '/nowhere']) {
+      const { headers } = await stand.call(path, { headers: { origin: allowed } })
+      const exposed = headers.get('access-control-expose-headers')?.toLowerCase().split(',')
+      expect(exposed).toEqual(
+        expect.arrayContaining([
+          ...['etag', 'location', 'retry-after', 'ratelimit', 'ratelimit-policy', 'link', 'x-request-id'],
+          ...['content-disposition', 'content-range', 'www-authenticate', 'x-own', 'x-other'],
+        ]),
+      )
+    }
+  })
+
+  test('CORS_MAX_AGE_SECONDS: how long a preflight is remembered', async () => {
+    const stand = await createStand({ environment: { ...environment, CORS_MAX_AGE_SECONDS: '7200' } })
+    const { headers } = await stand.call('/closed', preflight(allowed))
+    expect(headers.get('access-control-max-age')).toBe('7200')
+  })
+})
+
 describe('any other origin', () => {
   test.each(others)('gets no permission: %s', async (origin) => {
     const stand = await createStand({ environment })

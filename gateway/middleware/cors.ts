@@ -1,24 +1,117 @@
-import { cors } from 'hono/cors'
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { isForwarded } from '../request-fields.ts'
 
-/** What a frontend may read of an answer beyond the safelisted headers. */
+export interface CorsOptions {
+  /** Exact origins whose pages may call: no pattern, so that no suffix, prefix or other port slips in. */
+  origins: readonly string[]
+  /** Response headers that pages may read beside `exposedFields`. */
+  exposedHeaders?: readonly string[]
+  /** How long a browser may remember a preflight. */
+  maxAgeSeconds?: number
+}
+
+/** Response headers that pages may read beside those that CORS always allows (Fetch, CORS-safelisted). */
 export const exposedFields = [
+  'Accept-Ranges',
+  'Allow',
+  'Content-Disposition',
+  'Content-Range',
+  'Date',
+  'Deprecation',
+  'ETag',
   'Link',
+  'Location',
+  'Preference-Applied',
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',
+  'Sunset',
   'WWW-Authenticate',
   'X-Request-Id',
+  'X-Total-Count',
 ]
 
-/** CORS by exact origins: no pattern, so no suffix, prefix or other port can slip in, and `null` is never one. */
-export function allowOrigins(origins: readonly string[]) {
-  const allowed = new Set(origins)
-  return cors({
-    origin: (origin) => (allowed.has(origin) ? origin : null),
-    credentials: true,
-    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type', 'X-Request-Id'],
-    exposeHeaders: exposedFields,
-    maxAge: 600,
+/** Request headers that a preflight always allows; those that it names come to these. */
+const allowedHeaders = [
+  'Accept',
+  'Accept-Language',
+  'Authorization',
+  'Baggage',
+  'Cache-Control',
+  'Content-Language',
+  'Content-Type',
+  'Idempotency-Key',
+  'If-Match',
+  'If-Modified-Since',
+  'If-None-Match',
+  'If-Range',
+  'If-Unmodified-Since',
+  'Last-Event-ID',
+  'Prefer',
+  'Range',
+  'Traceparent',
+  'Tracestate',
+  'X-Request-Id',
+  'X-Requested-With',
+]
+const allowedHeaderNames = new Set(allowedHeaders.map((name) => name.toLowerCase()))
+
+const methods = 'GET,HEAD,POST,PUT,PATCH,DELETE'
+const headerName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
+
+/** What pages of an allowed origin may read, names and values in turn. */
+export const grantedFields = (origin: string, exposedHeaders: readonly string[] = []): string[] => [
+  'access-control-allow-origin',
+  origin,
+  'access-control-allow-credentials',
+  'true',
+  'access-control-expose-headers',
+  [...exposedFields, ...exposedHeaders].join(','),
+]
+
+/** Answers preflights, and lets pages of the allowed origins read responses, errors too (Fetch, section 3.3). */
+export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptions) {
+  const granted = new Map(origins.map((origin) => [origin, grantedFields(origin, exposedHeaders)]))
+
+  function grant(c: Context): boolean {
+    const fields = granted.get(c.req.header('origin') ?? '')
+    c.header('vary', 'Origin', { append: true })
+    if (!fields) return false
+    for (let i = 0; i < fields.length; i += 2) c.header(fields[i] as string, fields[i + 1])
+    return true
+  }
+
+  function answerPreflight(c: Context): Response {
+    if (grant(c)) {
+      c.header('access-control-allow-methods', methods)
+      c.header('access-control-allow-headers', allowedOf(c.req.header('access-control-request-headers')))
+      c.header('access-control-max-age', String(maxAgeSeconds))
+    }
+    c.header('vary', 'Access-Control-Request-Headers', { append: true })
+    return c.body(null, 204)
+  }
+
+  return createMiddleware(async function cors(c, next) {
+    if (c.req.method === 'OPTIONS') return answerPreflight(c)
+    await next()
+    grant(c)
+    return undefined
   })
+}
+
+/**
+ * Origins are what CORS protects by; a list of headers only breaks frontends whose libraries add one. Headers that the
+ * gateway does not forward stay out, so that the page hears of it.
+ *
+ * @param requested the names that a preflight asks for
+ */
+function allowedOf(requested = ''): string {
+  const more = requested
+    .split(',')
+    .map((name) => name.trim())
+    .filter(
+      (name) => headerName.test(name) && !allowedHeaderNames.has(name.toLowerCase()) && isForwarded(name),
+    )
+  return [...allowedHeaders, ...new Set(more)].join(',')
 }

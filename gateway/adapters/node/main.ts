@@ -30,7 +30,7 @@ const { ports, counting, close: closePorts } = createNodePorts(config, log)
 const maxAgeMs = config.UPSTREAM_CONNECTION_SECONDS * 1000
 const upstreams = createUpstreams({ maxAgeMs })
 const dispatchers = createDispatchers(maxAgeMs)
-const commonFields = createCommonFields(config.CORS_ORIGINS)
+const commonFields = createCommonFields(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
 
 const tracing = await loadTracing('gateway', log)
 const beginSpan = tracing?.beginSpan

@@ -20,11 +20,13 @@ test('204: a preflight, without a token', async () => {
     headers: {
       origin: allowedOrigin,
       'access-control-request-method': 'GET',
-      'access-control-request-headers': 'authorization',
+      'access-control-request-headers': 'authorization,if-match,traceparent,x-csrf-token',
     },
   })
   expect(status).toBe(204)
   expect(headers['access-control-allow-headers']).toContain('Authorization')
+  for (const name of ['if-match', 'traceparent', 'x-csrf-token'])
+    expect(headers['access-control-allow-headers']?.toLowerCase().split(',')).toContain(name)
 })
 
 test('null, another port, a suffix and a prefix of an allowed origin are refused', async () => {

@@ -24,7 +24,8 @@ test('400 bad_request: a path that can be read in two ways', async () => {
     '/try//echo',
     '/try%2fecho',
     `/try/echo%5c${id}`,
-    `/try/echo/${id};x`,
+    `/try/echo/..;${id}`,
+    `/try/echo/${id}%252f`,
     `/try/echo/${id}%00`,
   ])
     expect(outcome(await send(path)), path).toBe('400 bad_request')
@@ -36,6 +37,12 @@ test('dot segments: refused, or another path, and never what the upstream resolv
   for (const path of [`/try/x/%2e%2e/echo/${id}/..`, `/nowhere/../internal/${id}`])
     expect([400, 404], path).toContain((await send(path)).status)
   expect(await seen(id)).toBeNull()
+})
+
+test('needless encodings are decoded; other ones, percent signs and semicolons arrive as they were sent', async () => {
+  expect((await echo('/%74ry/echo/%41%2D%7e')).url).toBe('/try/echo/A-~')
+  for (const target of ['/try/echo/100%25', '/try/echo/a;v=1', '/try/echo/caf%C3%A9'])
+    expect((await echo(target)).url).toBe(target)
 })
 
 test('path parameters and query arrive as they were sent', async () => {
