@@ -17,6 +17,7 @@ import { createOriginLinks } from './origin-links.ts'
 import { createPermits } from './permits.ts'
 import type { RouteRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
+import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
 import { createProxy } from './proxy.ts'
 import { createRequestLimits } from './request-limits.ts'
 import { createRevocations } from './revocations.ts'
@@ -156,9 +157,25 @@ export async function buildGateway<Bindings extends object>(
       requestsUnderWay: concurrency.underway,
       refusalsUntold: refusalLog.untold,
     },
+    /**
+     * Holds the rows that are no part of the product against the names that the origin has, where it has told them.
+     *
+     * @throws PolicyFileError, PolicyRowError where a row asks for a permission or a feature that there is not
+     */
+    requireKnownNames() {
+      const names = plans.names()
+      if (!names) return
+      if (rows !== routes) requireKnownNames(rows, names)
+      if (ports.policyFile) requireKnownNamesInFile(ports.policyFile, names)
+    },
     /** @throws PolicyFileError where the file cannot be used; the policy of before stays */
-    usePolicyFile(file: PolicyFile) {
-      policy.replace(compile(file))
+    async usePolicyFile(file: PolicyFile) {
+      const next = compile(file)
+      // A permission may have come since the last read.
+      await plans.reread()
+      const names = plans.names()
+      if (names) requireKnownNamesInFile(file, names)
+      policy.replace(next)
     },
     /** Whether a row takes this request for a WebSocket. What no row takes is refused like any other request. */
     takesWebSocket(method: string, target: string): boolean {

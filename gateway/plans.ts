@@ -1,5 +1,6 @@
 import { type PlanCatalogue, planCatalogue } from '../shared/contract.ts'
 import type { Log } from '../shared/log.ts'
+import type { KnownNames } from './policy-names.ts'
 import type { Now, Outlive } from './ports.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -22,6 +23,7 @@ interface PlansOptions {
 export function createPlans(options: PlansOptions) {
   const { fetchPlans, now, log, freshSeconds = 60, cooldownSeconds = 10 } = options
   let plans: PlanCatalogue['plans'] | undefined
+  let names: KnownNames | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
 
@@ -30,7 +32,9 @@ export function createPlans(options: PlansOptions) {
   async function read(): Promise<void> {
     triedAt = now()
     try {
-      plans = planCatalogue.parse(await fetchPlans()).plans.sort((a, b) => a.rank - b.rank)
+      const { plans: read, features, permissions } = planCatalogue.parse(await fetchPlans())
+      plans = read.sort((a, b) => a.rank - b.rank)
+      names = features && permissions && { features, permissions }
       readAt = now()
     } catch (error) {
       log.warn({ err: error }, 'plans not read')
@@ -49,6 +53,12 @@ export function createPlans(options: PlansOptions) {
   return {
     /** Reads the catalogue where it is missing or old. */
     refresh,
+
+    /** Reads the catalogue whatever its age. Never rejects. */
+    reread: reading.run,
+
+    /** All features and permissions, as they were read last; undefined where the origin has not told them. */
+    names: () => names,
 
     /**
      * The cheapest plan with all of these features, from what is known at this moment; an old catalogue is read again behind it.

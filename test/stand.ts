@@ -94,8 +94,17 @@ export async function createStand({
     ...ports,
     now,
   }
-  const { app, admit, takesWebSocket, stillHolds, metrics, close, hearRevocations, revocationState } =
-    await buildGateway(config, standPorts, policy)
+  const {
+    app,
+    admit,
+    takesWebSocket,
+    stillHolds,
+    metrics,
+    close,
+    hearRevocations,
+    revocationState,
+    requireKnownNames,
+  } = await buildGateway(config, standPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
   async function call(
@@ -115,6 +124,7 @@ export async function createStand({
     close,
     /** Has the gateway read its revocations now: it does not by itself, unless a test sets `revocationTickMs`. */
     heard: hearRevocations,
+    requireKnownNames,
     revocationState,
     call,
     issuer,

@@ -185,6 +185,7 @@ export async function createWorld({
     /** Resolves when the origin has heard which requests were refused up to now. */
     refusalsTold: gateway.tellRefusals,
     revocationState: gateway.revocationState,
+    requireKnownNames: gateway.requireKnownNames,
     gatewayMetrics: gateway.metrics,
     remains: { secrets, databaseUrl: database.url },
     secrets,

@@ -9,7 +9,12 @@ import { type GatewayConfig, gatewayVariables } from '../config.ts'
 import type { Transport } from '../ports.ts'
 import { createNodePorts } from './node/node-ports.ts'
 import { createPages } from './node/pages.ts'
-import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './node/policy-reload.ts'
+import {
+  readPolicyFile,
+  reportPolicyFile,
+  requireUsablePolicyFile,
+  startPolicyReload,
+} from './node/policy-reload.ts'
 import { watchGateway } from './node/watch.ts'
 
 /** What the server of a runtime knows of a request. */
@@ -70,6 +75,7 @@ export async function runStandalone({ unavailable = {}, serve, createTransport }
     pages: pages.byPath,
   })
   const watch = await watchGateway({ config, gateway, counting, now: ports.now, log })
+  reportPolicyFile(policyFile, gateway)
   const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log })
   const server = listen()
   log.info({ hostname, port }, 'listening')

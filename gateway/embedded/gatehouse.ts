@@ -12,6 +12,7 @@ import type { GatewayConfig } from '../config.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { compilePolicy, type RouteRow } from '../policy.ts'
 import { type PolicyFile, parsePolicyFile } from '../policy-file.ts'
+import { logUnknownNames } from '../policy-names.ts'
 import { logRefusal, toProblem } from '../refusal.ts'
 import { tooLarge } from '../request-body.ts'
 import { readFields } from '../request-fields.ts'
@@ -57,7 +58,10 @@ export function gatehouse<Bindings extends object>(
     rows,
   )
   // Whoever asks is told; until then nobody is there to hear.
-  building.catch(() => {})
+  building.then(
+    (gateway) => logUnknownNames(gateway, ports.log),
+    () => {},
+  )
 
   const admit = async (c: Context, requestId: string) => {
     const gateway = await building

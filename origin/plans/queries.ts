@@ -22,6 +22,14 @@ const planColumns = (sql: Queryable) => sql`
     order by feature.name
   ) as features`
 
+/** The names of all features and of all permissions. */
+export async function selectNames(sql: Queryable): Promise<{ features: string[]; permissions: string[] }> {
+  const [names] = await sql<[{ features: string[]; permissions: string[] }]>`
+    select array(select name from features order by name) as features,
+      array(select name from permissions order by name) as permissions`
+  return names
+}
+
 /** All of them, the cheapest first. */
 export async function selectPlans(sql: Queryable): Promise<Plan[]> {
   return sql<Plan[]>`select ${planColumns(sql)} from subscription_plans plan order by plan.rank`

@@ -3,7 +3,7 @@ import type { PlanCatalogue, PlansAnswer } from '../../shared/contract.ts'
 import type { OriginEnv } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { planAnswer } from './answer.ts'
-import { selectPlans } from './queries.ts'
+import { selectNames, selectPlans } from './queries.ts'
 
 /** The price list, for anybody. */
 export function createPlanRoutes({ sql }: { sql: Sql }) {
@@ -15,12 +15,12 @@ export function createPlanRoutes({ sql }: { sql: Sql }) {
   return routes
 }
 
-/** What gateways keep of it, to say which plan has a feature. */
+/** What gateways keep of it, to say which plan has a feature and whether a row of the policy asks for what there is. */
 export function createPlanCatalogueRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
   routes.get('/plans', async (c) => {
     const plans = (await selectPlans(sql)).map(({ name, rank, features }) => ({ name, rank, features }))
-    return c.json({ plans } satisfies PlanCatalogue)
+    return c.json({ plans, ...(await selectNames(sql)) } satisfies PlanCatalogue)
   })
   return routes
 }

@@ -41,9 +41,14 @@ export const billingEventBody = z
     error: 'must be known for a subscription that is canceled at its end',
   })
 
-/** What gateways know of plans; `rank` orders them from the cheapest up. */
+/**
+ * What gateways know of plans; `rank` orders them from the cheapest up. Rows of the policy are held against the names of
+ * all features and permissions, which an origin of an earlier version does not tell.
+ */
 export const planCatalogue = z.object({
   plans: z.array(z.object({ name: z.string(), rank: z.number(), features: z.array(z.string()) })),
+  features: z.array(z.string()).optional(),
+  permissions: z.array(z.string()).optional(),
 })
 
 export type PlanCatalogue = z.output<typeof planCatalogue>

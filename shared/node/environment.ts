@@ -24,9 +24,14 @@ export function configFromEnvironment<Name extends VariableName>(
     return config
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(configurationExitCode)
+    return exitUnconfigured(error)
   }
+}
+
+/** Ends the process with the reasons and the exit code of a configuration that cannot be used. */
+export function exitUnconfigured({ message }: ConfigError): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(configurationExitCode)
 }
 
 /** A point that is not on the curve has the form of a key, and fails at its first use. */

@@ -29,3 +29,6 @@ export function createLog(
   }
   return pino(options, destination)
 }
+
+/** For the few lines that every operator needs, whatever LOG_LEVEL says: which policy is in force, for one. */
+export const createLifecycleLog = (service: string): Log => createLog(service, 'info')

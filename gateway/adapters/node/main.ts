@@ -14,7 +14,12 @@ import { createListener } from './listener.ts'
 import { createNodePorts } from './node-ports.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createPages } from './pages.ts'
-import { readPolicyFile, requireUsablePolicyFile, startPolicyReload } from './policy-reload.ts'
+import {
+  readPolicyFile,
+  reportPolicyFile,
+  requireUsablePolicyFile,
+  startPolicyReload,
+} from './policy-reload.ts'
 import { createDispatchers, createTransport } from './transport.ts'
 import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
@@ -60,6 +65,7 @@ const watch = await watchGateway({
   log,
 })
 
+reportPolicyFile(policyFile, gateway)
 const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log })
 
 const streams = createOpenStreams({ stillHolds: gateway.stillHolds })

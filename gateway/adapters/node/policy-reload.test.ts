@@ -23,10 +23,13 @@ const row = (path: string) => `
 `
 const policy = (...paths: string[]) => `routes:${paths.map(row).join('')}`
 
+/** What the origin tells of plans and names; a test may change it. */
+let catalogue: object
 let folder: string
 let file: string
 let child: ChildProcess | undefined
 beforeEach(async () => {
+  catalogue = { plans: [] }
   folder = await mkdtemp(join(tmpdir(), 'gatehouse-policy-'))
   file = join(folder, 'policy.yaml')
 })
@@ -46,8 +49,9 @@ function spawnGateway(environment: Record<string, string>): ChildProcess {
   return child
 }
 
-/** A gateway that follows `file`, before an upstream that answers everything. */
-async function start() {
+/** A gateway that follows `file`, before an origin and an upstream that answer everything. */
+async function start(environment: Record<string, string> = {}) {
+  const origin = await listen(createServer((_, response) => response.end(JSON.stringify(catalogue))))
   const orders = await listen(createServer((_, response) => response.end('{}')))
   const port = await findFreePort()
   const { stdout } = spawnGateway({
@@ -56,10 +60,13 @@ async function start() {
     UPSTREAMS: JSON.stringify({ reports: 'http://127.0.0.1:1', orders: `http://127.0.0.1:${orders}` }),
     LIMIT_ADDRESS_REQUESTS: '1000000',
     POLICY_FILE: file,
+    ORIGIN_URL: `http://127.0.0.1:${origin}`,
+    ...environment,
   })
   const lines: Record<string, unknown>[] = []
   if (stdout) createInterface(stdout).on('line', (line) => lines.push(JSON.parse(line)))
-  await expect.poll(() => lines.some(({ msg }) => msg === 'listening'), { timeout: 10_000 }).toBe(true)
+  const live = () => ask(port, { path: '/live' }).then(({ statusCode }) => statusCode)
+  await expect.poll(() => live().catch(() => 0), { timeout: 10_000 }).toBe(200)
   const status = async (path: string) => (await ask(port, { path })).statusCode
   return { status, lines, reload: () => child?.kill('SIGHUP') }
 }
@@ -72,6 +79,53 @@ test('78 at start: a file that cannot be used is named with its line and the rea
   expect((await once(gateway, 'exit'))[0]).toBe(78)
   expect(await complaints).toContain(`${file}:2: routes.0.method`)
 })
+
+const permitted = (permission: string) =>
+  policy('/v1/orders').replace('public', `user\n    permissions: { all: [${permission}] }`)
+const names = { plans: [], features: [], permissions: ['orders.read', 'profile.read'] }
+
+test('78 at start: a row that asks for a permission that there is not, with its line and the nearest one', async () => {
+  await writeFile(file, permitted('order.read'))
+  const origin = await listen(createServer((_, response) => response.end(JSON.stringify(names))))
+  const gateway = spawnGateway({
+    ASSERTION_PRIVATE_JWK: (await generateSecrets()).ASSERTION_PRIVATE_JWK,
+    POLICY_FILE: file,
+    ORIGIN_URL: `http://127.0.0.1:${origin}`,
+    UPSTREAMS: '{"orders":"http://127.0.0.1:1"}',
+  })
+  const complaints = gateway.stderr ? text(gateway.stderr) : Promise.resolve('')
+  expect((await once(gateway, 'exit'))[0]).toBe(78)
+  expect(await complaints).toContain(
+    `${file}:2: The policy row GET /v1/orders asks for the permission order.read, which the origin does not have; the nearest is orders.read`,
+  )
+})
+
+test('a changed file is refused for such a row, until the origin has the permission', async () => {
+  catalogue = names
+  await writeFile(file, policy('/v1/orders'))
+  const { status, lines, reload } = await start()
+  await writeFile(file, permitted('carts.read'))
+  reload()
+  await expect
+    .poll(() => lines.find(({ msg }) => String(msg).startsWith('policy file refused')))
+    .toMatchObject({ reasons: [{ line: 2, reason: expect.stringContaining('permission carts.read') }] })
+  expect(await status('/v1/orders')).toBe(200)
+  catalogue = { ...names, permissions: ['carts.read'] }
+  reload()
+  await expect.poll(() => status('/v1/orders')).toBe(401)
+})
+
+test.each(['debug', 'info', 'warn', 'error'])(
+  'LOG_LEVEL=%s: one line tells that a policy file is in use, and one that it was read again',
+  async (level) => {
+    await writeFile(file, policy('/v1/orders'))
+    const { lines, reload } = await start({ LOG_LEVEL: level })
+    const told = () => lines.filter(({ file: named }) => named === file).map(({ msg }) => msg)
+    await expect.poll(told).toEqual(['policy file loaded'])
+    reload()
+    await expect.poll(told).toEqual(['policy file loaded', 'policy file applied'])
+  },
+)
 
 test('a changed file decides from the next request on, and no request under way is lost', async () => {
   await writeFile(file, policy('/v1/orders'))

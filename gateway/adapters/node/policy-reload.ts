@@ -1,6 +1,8 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { ConfigError } from '../../../shared/config.ts'
 import type { Log } from '../../../shared/log.ts'
+import { exitUnconfigured } from '../../../shared/node/environment.ts'
+import { createLifecycleLog } from '../../../shared/node/log.ts'
 import { upstreamsOf } from '../../build.ts'
 import type { GatewayConfig } from '../../config.ts'
 import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../policy-file.ts'
@@ -26,11 +28,25 @@ export function requireUsablePolicyFile(
   }
 }
 
+/**
+ * Tells that a policy file is in use, in one line at every level of the log. Ends the process with 78 where the file
+ * asks for a permission or a feature that the origin does not have.
+ */
+export function reportPolicyFile(path: string | undefined, gateway: { requireKnownNames: () => void }): void {
+  try {
+    gateway.requireKnownNames()
+  } catch (error) {
+    if (!(error instanceof PolicyFileError)) throw error
+    exitUnconfigured(new ConfigError([`POLICY_FILE: ${error.message}`]))
+  }
+  if (path !== undefined) createLifecycleLog('gateway').info({ file: path }, 'policy file loaded')
+}
+
 interface PolicyReloadOptions {
   /** undefined where there is none to follow. */
   path: string | undefined
   /** Throws a PolicyFileError where the file is refused; the policy of before stays. */
-  gateway: { usePolicyFile: (file: PolicyFile) => void }
+  gateway: { usePolicyFile: (file: PolicyFile) => Promise<void> }
   pages: { describe: (file: PolicyFile) => void }
   log: Log
 }
@@ -40,20 +56,25 @@ export function startPolicyReload(options: PolicyReloadOptions): { stop: () => v
   const { path, gateway, pages, log } = options
   if (path === undefined) return { stop() {} }
 
-  function apply(file: PolicyFile) {
-    gateway.usePolicyFile(file)
-    pages.describe(file)
-  }
+  const noticed = createLifecycleLog('gateway')
 
-  const reload = () => {
+  async function apply() {
     try {
-      apply(readPolicyFile(path))
-      log.info({ file: path }, 'policy file applied')
+      const file = readPolicyFile(path as string)
+      await gateway.usePolicyFile(file)
+      pages.describe(file)
+      noticed.info({ file: path }, 'policy file applied')
     } catch (error) {
       if (error instanceof PolicyFileError) {
         log.error({ file: path, reasons: error.reasons }, 'policy file refused, the policy of before stays')
       } else log.error({ file: path, err: error }, 'policy file not read, the policy of before stays')
     }
+  }
+
+  // One after the other: the file that was read last is the one that stays.
+  let applied = Promise.resolve()
+  const reload = () => {
+    applied = applied.then(apply)
   }
 
   watchFile(path, { interval: lookMs, persistent: false }, reload)

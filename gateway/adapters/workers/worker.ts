@@ -4,6 +4,7 @@ import { check, type HealthCheck } from '../../../shared/health.ts'
 import { buildGateway } from '../../build.ts'
 import type { RouteRow } from '../../policy.ts'
 import type { PolicyFile } from '../../policy-file.ts'
+import { logUnknownNames } from '../../policy-names.ts'
 import { createFetchTransport } from '../fetch.ts'
 import { createMemoryCounter } from '../memory.ts'
 import { createCachedTransport, type EdgeCache } from './cached.ts'
@@ -47,8 +48,8 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
       : { status: 'warn', time_ms: timeMs, detail: 'local, redis does not answer' }
   }
 
-  const build = () =>
-    buildGateway<Peer>(
+  async function build() {
+    const gateway = await buildGateway<Peer>(
       config,
       {
         transport,
@@ -71,6 +72,9 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
       },
       rows,
     )
+    logUnknownNames(gateway, log)
+    return gateway
+  }
 
   // Nothing may be asked before the first request is here.
   let gateway: ReturnType<typeof build> | undefined

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createStand, openRow } from '../test/stand.ts'
+import { createWorld, type World } from '../test/world.ts'
+import type { RouteRow } from './policy.ts'
+import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
+
+const known = { permissions: ['dashboard.read', 'profile.read'], features: ['premium_dashboard'] }
+const row: RouteRow = { ...openRow, path: '/v1/orders', who: 'user', limits: ['user'] }
+
+describe('a row that asks for what there is not is refused, with the nearest name that there is', () => {
+  test.each<[string, Partial<RouteRow>, string]>([
+    [
+      'all of permissions',
+      { permissions: { all: ['profile.read', 'dashboard.raed'] } },
+      'the permission dashboard.raed, which the origin does not have; the nearest is dashboard.read',
+    ],
+    [
+      'any of permissions',
+      { permissions: { any: ['profil.read', 'dashboard.read'] } },
+      'the permission profil.read, which the origin does not have; the nearest is profile.read',
+    ],
+    [
+      'a feature',
+      { features: ['premium_dashbord'] },
+      'the feature premium_dashbord, which the origin does not have; the nearest is premium_dashboard',
+    ],
+  ])('%s', (_, rights, reason) => {
+    expect(() => requireKnownNames([row, { ...row, ...rights }], known)).toThrow(
+      `The policy row GET /v1/orders asks for ${reason}`,
+    )
+  })
+
+  test('every such row of a file, with its line', () => {
+    const line = (path: string, permission: string) =>
+      `  - { method: GET, path: ${path}, upstream: o, who: user, limits: [user], permissions: { all: [${permission}] } }\n`
+    const text = `routes:\n${line('/a', 'users.raed')}${line('/b', 'dashboard.read')}${line('/c', 'x.y')}`
+    expect(() => requireKnownNamesInFile({ name: 'policy.yaml', text }, known)).toThrow(
+      /^policy\.yaml:2: .+users\.raed.+\npolicy\.yaml:4: .+x\.y.+$/,
+    )
+  })
+
+  test('not where all is known', () => {
+    const rights = { permissions: { all: ['profile.read'] }, features: ['premium_dashboard'] }
+    expect(() => requireKnownNames([row, { ...row, ...rights }], known)).not.toThrow()
+  })
+})
+
+describe('the names are those of the database', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await createWorld({ policy: [{ ...row, permissions: { all: ['dashboard.raed'] } }] })
+  })
+  afterAll(() => world.close())
+
+  test('which the origin tells gateways beside its plans', () => {
+    expect(() => world.requireKnownNames()).toThrow('the nearest is dashboard.read')
+  })
+
+  test('and nothing is refused while the origin, or one of an earlier version, has not told them', async () => {
+    const policy = [{ ...row, permissions: { all: ['dashboard.raed'] } }]
+    const stand = await createStand({ policy, plans: () => ({ plans: [] }) })
+    expect(() => stand.requireKnownNames()).not.toThrow()
+  })
+})

@@ -1,0 +1,54 @@
+import type { Log } from '../shared/log.ts'
+import { nearestName } from '../shared/nearest-name.ts'
+import { PolicyRowError, type RouteRow } from './policy.ts'
+import { type PolicyFile, PolicyFileError, parsePolicyFile } from './policy-file.ts'
+
+/** All permissions and features that the origin has. */
+export interface KnownNames {
+  permissions: readonly string[]
+  features: readonly string[]
+}
+
+/** A row that asks for what nobody can have refuses everybody: which name, and which one it most likely means. */
+function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames): string | undefined {
+  const asked = [
+    ...[...(permissions?.all ?? []), ...(permissions?.any ?? [])].map((name) => ({
+      name,
+      kind: 'permission',
+      names: known.permissions,
+    })),
+    ...features.map((name) => ({ name, kind: 'feature', names: known.features })),
+  ]
+  const unknown = asked.find(({ name, names }) => !names.includes(name))
+  if (!unknown) return undefined
+  const { name, kind, names } = unknown
+  const nearest = nearestName(name, names)
+  return `asks for the ${kind} ${name}, which the origin does not have${nearest ? `; the nearest is ${nearest}` : ''}`
+}
+
+/** @throws PolicyRowError for the first row that asks for what the origin does not have */
+export function requireKnownNames(rows: readonly RouteRow[], known: KnownNames): void {
+  for (const [index, row] of rows.entries()) {
+    const reason = unknownName(row, known)
+    if (reason) throw new PolicyRowError(index, row, reason)
+  }
+}
+
+/** @throws PolicyFileError with each row of the file that asks for what the origin does not have */
+export function requireKnownNamesInFile(file: PolicyFile, known: KnownNames): void {
+  const reasons = parsePolicyFile(file.text, file.name).flatMap(({ row, line }, index) => {
+    const reason = unknownName(row, known)
+    return reason ? [{ line, reason: new PolicyRowError(index, row, reason).message }] : []
+  })
+  if (reasons.length > 0) throw new PolicyFileError(file.name, reasons)
+}
+
+/** For a gateway that cannot end: its rows refuse everybody, and the log says which. */
+export function logUnknownNames(gateway: { requireKnownNames: () => void }, log: Log): void {
+  try {
+    gateway.requireKnownNames()
+  } catch (error) {
+    if (!(error instanceof PolicyFileError || error instanceof PolicyRowError)) throw error
+    log.error({ reason: error.message }, 'a row of the policy refuses everybody')
+  }
+}
