@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable, Transaction } from '../database.ts'
 
 export interface Role {
   name: string
@@ -33,11 +33,14 @@ export async function selectPermissionPage(
     select name, description from permissions where name > ${after} order by name limit ${limit + 1}`
 }
 
-/** Held until the transaction ends. */
-export async function holdRole(sql: Queryable, name: string): Promise<Role | undefined> {
+/**
+ * A role, held until the transaction ends. The lock comes first: a statement that waits for it sees the permissions
+ * of before the wait.
+ */
+export async function holdRole(sql: Transaction, name: string): Promise<Role | undefined> {
+  await sql`select from roles where name = ${name} for no key update`
   const [row] = await sql<[Role?]>`
-    select name, level, description, ${permissionsOf(sql)} as permissions
-    from roles role where name = ${name} for no key update`
+    select name, level, description, ${permissionsOf(sql)} as permissions from roles role where name = ${name}`
   return row
 }
 

@@ -1,5 +1,5 @@
 import { type AccountStatus, strangers } from '../auth/lockout-queries.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable, Transaction } from '../database.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
 import { createdAt } from '../trail/page.ts'
 
@@ -74,17 +74,21 @@ export interface HeldAccount {
   status: AccountStatus
 }
 
-/** The accounts of a change and of who makes it, held until the transaction ends, always in one order: two such changes never wait for each other. */
+/**
+ * The accounts of a change and of who makes it, held until the transaction ends, always in one order: two such
+ * changes never wait for each other. The locks come first: a statement that waits for one joins the role of before
+ * the wait, and loses the account where it has another role now.
+ */
 export async function holdAccounts(
-  sql: Queryable,
+  sql: Transaction,
   ids: readonly string[],
 ): Promise<Map<string, HeldAccount>> {
+  await sql`
+    select from user_accounts where id = any(${ids as string[]}::uuid[]) order by id for no key update`
   const rows = await sql<HeldAccount[]>`
     select account.id, account.email, role.name as role, role.level, account.status
     from user_accounts account join roles role on role.id = account.role_id
-    where account.id = any(${ids as string[]}::uuid[])
-    order by account.id
-    for no key update of account`
+    where account.id = any(${ids as string[]}::uuid[])`
   return new Map(rows.map((row) => [row.id, row]))
 }
 

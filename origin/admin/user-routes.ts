@@ -16,6 +16,7 @@ import { jsonBody } from '../json-body.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
 import { requireUuid } from '../path-parameters.ts'
 import { requireRights } from '../rights.ts'
+import type { Change } from './authority.ts'
 import {
   type ListedSession,
   type ListedUser,
@@ -23,7 +24,7 @@ import {
   selectUser,
   selectUserPage,
 } from './user-queries.ts'
-import type { Change, ChangeOutcome, UserService } from './user-service.ts'
+import type { ChangeOutcome, UserService } from './user-service.ts'
 
 interface UserRoutesOptions {
   sql: Sql

@@ -4,15 +4,9 @@ import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../database.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import { endSessions } from '../sessions/queries.ts'
+import { type Change, holdBoth, refuseChange } from './authority.ts'
 import { judgeAuthority, judgeRoleChange, type RoleRefusal } from './rules.ts'
-import { type HeldAccount, holdAccounts, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
-
-/** Who changes whose account, and from where. */
-export interface Change {
-  userId: string
-  actorId: string
-  client: Client
-}
+import { type HeldAccount, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
 
 export type ChangeOutcome =
   | { kind: 'done' }
@@ -27,29 +21,10 @@ const unknownUser = { kind: 'unknown_user' } as const
 export type UserService = ReturnType<typeof createUserService>
 
 /**
- * What people who run the product do to accounts. Levels are read from the rows that the transaction holds, not from the actor's token: who
- * was demoted or locked a moment ago changes nothing any more. A refusal is an outcome, not a throw, so that its audit row stays.
+ * What people who run the product do to accounts. Levels are read from the rows that the transaction holds, not from
+ * the actor's token: who was demoted or locked a moment ago changes nothing any more.
  */
 export function createUserService({ sql }: { sql: Sql }) {
-  /** Holds both rows; an actor who is gone or locked stands below everybody. */
-  async function hold(transaction: Transaction, { userId, actorId }: Change) {
-    const held = await holdAccounts(transaction, [userId, actorId])
-    const by = held.get(actorId)
-    const actor = { id: actorId, level: by?.status === 'active' ? by.level : -1 }
-    return { actor, target: held.get(userId) }
-  }
-
-  async function refuse(
-    transaction: Transaction,
-    { userId, actorId, client }: Change,
-    attempted: string,
-    reason: RoleRefusal,
-  ): Promise<ChangeOutcome> {
-    const details = { attempted, reason }
-    await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, client, details })
-    return { kind: 'refused', reason }
-  }
-
   /** Carries out what takes authority over an account. */
   async function withAuthority(
     change: Change,
@@ -57,10 +32,10 @@ export function createUserService({ sql }: { sql: Sql }) {
     work: (transaction: Transaction, target: HeldAccount) => Promise<ChangeOutcome>,
   ): Promise<ChangeOutcome> {
     return sql.begin(async (transaction) => {
-      const { actor, target } = await hold(transaction, change)
+      const { actor, target } = await holdBoth(transaction, change)
       if (!target) return unknownUser
       const verdict = judgeAuthority(actor, target)
-      if (verdict !== 'allowed') return refuse(transaction, change, attempted, verdict)
+      if (verdict !== 'allowed') return refuseChange(transaction, change, attempted, verdict)
       return work(transaction, target)
     })
   }
@@ -68,12 +43,12 @@ export function createUserService({ sql }: { sql: Sql }) {
   return {
     async changeRole(change: Change, role: string): Promise<ChangeOutcome> {
       return sql.begin(async (transaction) => {
-        const { actor, target } = await hold(transaction, change)
+        const { actor, target } = await holdBoth(transaction, change)
         if (!target) return unknownUser
         const level = await selectRoleLevel(transaction, role)
         if (level === undefined) return { kind: 'unknown_role' }
         const verdict = judgeRoleChange(actor, target, { level })
-        if (verdict !== 'allowed') return refuse(transaction, change, `role ${role}`, verdict)
+        if (verdict !== 'allowed') return refuseChange(transaction, change, `role ${role}`, verdict)
         if (target.role === role) return done
         await setRole(transaction, target, role, { actorId: change.actorId, client: change.client })
         return done

@@ -45,7 +45,10 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
       const { plan, period_ends_at: periodEndsAt } = c.req.valid('json')
       const userId = requireUuid(c.req.param('id')).toLowerCase()
       const { sub: actorId } = requireUser(c.get('user'))
-      const result = await subscriptions.book({ userId, plan, periodEndsAt, actorId }, c.get('client'))
+      const result = await subscriptions.book(
+        { userId, actorId, client: c.get('client') },
+        { plan, periodEndsAt },
+      )
       const answer: BookedSubscriptionAnswer = { user_id: userId, ...described(booked(result)) }
       return c.json(answer)
     },
@@ -65,7 +68,7 @@ function subscriptionItem(row: SubscriptionRow): SubscriptionItem {
   }
 }
 
-/** @throws Problem `not_found`, `validation_failed` */
+/** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
 function booked(result: BookingOutcome): Subscription {
   switch (result.outcome) {
     case 'booked':
@@ -76,5 +79,7 @@ function booked(result: BookingOutcome): Subscription {
       throw unknownPlan()
     case 'period_is_over':
       throw periodIsOver()
+    case 'refused':
+      throw new Problem('escalation_refused', { members: { reason: result.reason } })
   }
 }

@@ -13,12 +13,17 @@ export interface Subscription {
 /**
  * Holds an account until the transaction ends, so that of two changes of its subscription the second sees what the first did.
  *
- * @returns the database's time, undefined where there is no such account
+ * @returns whether there is such an account
  */
-export async function holdSubscriber(sql: Transaction, userId: string): Promise<Date | undefined> {
-  const [row] = await sql<[{ now: Date }?]>`
-    select clock_timestamp() as now from user_accounts where id = ${userId} for no key update`
-  return row?.now
+export async function holdSubscriber(sql: Transaction, userId: string): Promise<boolean> {
+  const { count } = await sql`select from user_accounts where id = ${userId} for no key update`
+  return count === 1
+}
+
+/** The database's time at this moment, which is later than the transaction's where that has waited for a lock. */
+export async function selectClock(sql: Transaction): Promise<Date> {
+  const [row] = await sql<[{ now: Date }]>`select clock_timestamp() as now`
+  return row.now
 }
 
 export async function selectPlanId(sql: Queryable, name: string): Promise<number | undefined> {

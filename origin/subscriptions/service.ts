@@ -1,29 +1,39 @@
+import { type Change, holdBoth, refuseChange } from '../admin/authority.ts'
+import { type AuthorityRefusal, judgeAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { changeSubscription } from './change.ts'
-import { holdSubscriber, type Subscription, selectPlanId } from './queries.ts'
+import { type Subscription, selectClock, selectPlanId } from './queries.ts'
 
 interface Booking {
-  userId: string
   plan: string
   periodEndsAt: Date | null
-  actorId: string
 }
 
 export type BookingOutcome =
   | { outcome: 'booked'; subscription: Subscription }
   | { outcome: 'unknown_user' | 'unknown_plan' | 'period_is_over' }
+  | { outcome: 'refused'; reason: AuthorityRefusal }
 
 export type SubscriptionService = ReturnType<typeof createSubscriptionService>
 
 export function createSubscriptionService({ sql }: { sql: Sql }) {
   return {
-    /** Gives somebody a plan from now on, by the hand of a person. What a billing service tells later replaces it. */
-    async book({ userId, plan, periodEndsAt, actorId }: Booking, client: Client): Promise<BookingOutcome> {
+    /**
+     * Gives somebody a plan from now on, by the hand of a person, who needs authority over the account as for any
+     * other change of it. What a billing service tells later replaces it.
+     */
+    async book(change: Change, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
+      const { userId, actorId, client } = change
       return sql.begin(async (transaction): Promise<BookingOutcome> => {
-        const now = await holdSubscriber(transaction, userId)
-        if (!now) return { outcome: 'unknown_user' }
+        const { actor, target } = await holdBoth(transaction, change)
+        if (!target) return { outcome: 'unknown_user' }
+        const verdict = judgeAuthority(actor, target)
+        if (verdict !== 'allowed') {
+          await refuseChange(transaction, change, `subscription ${plan}`, verdict)
+          return { outcome: 'refused', reason: verdict }
+        }
+        const now = await selectClock(transaction)
         const planId = await selectPlanId(transaction, plan)
         if (planId === undefined) return { outcome: 'unknown_plan' }
         if (periodEndsAt && periodEndsAt <= now) return { outcome: 'period_is_over' }

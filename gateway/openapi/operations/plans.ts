@@ -64,7 +64,10 @@ export const planAdministration: Subject = {
       id: 'bookSubscription',
       summary: 'Book a plan for an account',
       body: changeSubscriptionBody,
+      description:
+        'Nobody books for their own account, or for one at or above their own level: `escalation_refused`.',
       answers: ok('The subscription as it is now.', bookedSubscriptionAnswer),
+      problems: ['escalation_refused'],
     },
   },
 }

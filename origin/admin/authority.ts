@@ -1,0 +1,35 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Client } from '../caller.ts'
+import type { Transaction } from '../database.ts'
+import type { RoleRefusal } from './rules.ts'
+import { holdAccounts } from './user-queries.ts'
+
+/** Who changes whose account, and from where. */
+export interface Change {
+  userId: string
+  actorId: string
+  client: Client
+}
+
+/**
+ * Holds the accounts of both until the transaction ends. Levels are read from these rows, not from the actor's
+ * token: an actor who is gone or locked by now stands below everybody.
+ */
+export async function holdBoth(transaction: Transaction, { userId, actorId }: Change) {
+  const held = await holdAccounts(transaction, [userId, actorId])
+  const by = held.get(actorId)
+  const actor = { id: actorId, level: by?.status === 'active' ? by.level : -1 }
+  return { actor, target: held.get(userId) }
+}
+
+/** The audit row of a refused change; the refusal is an outcome, not a throw, so that the row stays. */
+export async function refuseChange(
+  transaction: Transaction,
+  { userId, actorId, client }: Change,
+  attempted: string,
+  reason: RoleRefusal,
+): Promise<{ kind: 'refused'; reason: RoleRefusal }> {
+  const details = { attempted, reason }
+  await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, client, details })
+  return { kind: 'refused', reason }
+}

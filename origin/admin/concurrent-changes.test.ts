@@ -1,0 +1,142 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { meet, untilOneWaits } from '../../test/meeting.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+let superadmin: string
+let userId: string
+beforeAll(async () => {
+  world = await createWorld({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
+  await world.signUp('root@example.com', password)
+  await world.sql`
+    update user_accounts set role_id = (select id from roles where name = 'superadmin')`
+  superadmin = (await world.login('root@example.com', password)).access_token
+  userId = decodeJwt((await world.signUp('ada@example.com', password)).tokens.access_token).sub ?? ''
+})
+beforeEach(async () => {
+  await world.sql`
+    update user_accounts set status = 'active', role_id = (select id from roles where name = 'user')
+    where id = ${userId}`
+  await world.sql`truncate audit_logs`
+})
+afterAll(() => world.close())
+
+function send(method: string, path: string, body: unknown) {
+  return world.call(path, {
+    method,
+    headers: { ...bearer(superadmin), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+const setRole = (role: string) => send('PUT', `/admin/users/${userId}/role`, { role })
+const lock = () => send('POST', `/admin/users/${userId}/lock`, {})
+const unlock = () => send('POST', `/admin/users/${userId}/unlock`, {})
+const endSessions = () => send('DELETE', `/admin/users/${userId}/sessions`, {})
+const book = (plan: string) => send('PUT', `/admin/users/${userId}/subscription`, { plan })
+
+/** Sends both while somebody holds the rows, so that the second waits for the first. */
+async function oneAfterTheOther(at: string, first: () => Promise<Response>, second: () => Promise<Response>) {
+  const answers = await meet(world, {
+    at,
+    requests: () => [first(), untilOneWaits(world).then(second)],
+    waiting: 2,
+  })
+  return answers.map(({ status }) => status)
+}
+
+const changes = () => world.sql<{ action: string; before: unknown; after: unknown }[]>`
+  select action, details -> 'before' as before, details -> 'after' as after from audit_logs order by id`
+
+describe('two changes of one account at once', () => {
+  const atAccount = () => `select from user_accounts where id = '${userId}' for update`
+
+  // A role change made the row that the second waited for match no row of its join any more.
+  test.each<[string, () => Promise<Response>, number]>([
+    ['a lock', lock, 204],
+    ['an unlock', unlock, 204],
+    ['the end of its sessions', endSessions, 204],
+    ['a subscription', () => book('pro'), 200],
+    ['another role', () => setRole('guest'), 204],
+  ])('204: a role change, and %s that waited for it', async (_, second, status) => {
+    const statuses = await oneAfterTheOther(atAccount(), () => setRole('subscriber'), second)
+    expect(statuses).toEqual([204, status])
+  })
+
+  test('both are done and audited with what the other left', async () => {
+    await oneAfterTheOther(
+      atAccount(),
+      () => setRole('subscriber'),
+      () => setRole('guest'),
+    )
+    expect(await changes()).toEqual([
+      { action: 'account.role_changed', before: { role: 'user' }, after: { role: 'subscriber' } },
+      { action: 'account.role_changed', before: { role: 'subscriber' }, after: { role: 'guest' } },
+    ])
+    await oneAfterTheOther(atAccount(), () => setRole('subscriber'), lock)
+    const [row] = await world.sql`
+      select status, role.name as role from user_accounts account join roles role on role.id = role_id
+      where account.id = ${userId}`
+    expect(row).toEqual({ status: 'disabled', role: 'subscriber' })
+  })
+
+  test('200: a subscription that waited begins after the one that it waited for', async () => {
+    let releasedAt = new Date(0)
+    await meet(world, {
+      at: atAccount(),
+      requests: () => [book('pro'), book('business')],
+      waiting: 2,
+      met: async () => {
+        const [row] = await world.sql<[{ now: Date }]>`select clock_timestamp() as now`
+        releasedAt = row.now
+      },
+    })
+    const rows = await world.sql<{ startedAt: Date }[]>`
+      select period_started_at as "startedAt" from user_subscriptions
+      where user_id = ${userId} order by id desc limit 2`
+    for (const { startedAt } of rows) expect(startedAt.getTime()).toBeGreaterThanOrEqual(releasedAt.getTime())
+    const [second, first] = await world.sql`
+      select details -> 'before' ->> 'plan' as before, details -> 'after' ->> 'plan' as after
+      from audit_logs where action = 'subscription.changed' order by id desc limit 2`
+    expect(second?.before).toBe(first?.after)
+  })
+})
+
+describe('two changes at once of what others have', () => {
+  test('200: the permissions of a role are audited with what was there before each', async () => {
+    const put = (permissions: string[]) => send('PUT', '/admin/roles/guest/permissions', { permissions })
+    const statuses = await oneAfterTheOther(
+      `select from roles where name = 'guest' for update`,
+      () => put(['profile.read', 'profile.write']),
+      () => put(['profile.read', 'dashboard.read']),
+    )
+    expect(statuses).toEqual([200, 200])
+    const [first, second] = await changes()
+    expect(first?.after).toEqual({ permissions: ['profile.read', 'profile.write'] })
+    expect(second?.before).toEqual(first?.after)
+    await put(['profile.read'])
+  })
+
+  test('200: so are the features of a plan, and what else it is', async () => {
+    const put = (features: string[]) => send('PUT', '/admin/plans/starter/features', { features })
+    const rename = (title: string) => send('PATCH', '/admin/plans/starter', { title })
+    const atPlan = `select from subscription_plans where name = 'starter' for update`
+    await oneAfterTheOther(
+      atPlan,
+      () => put(['api_access']),
+      () => put(['webhooks']),
+    )
+    await oneAfterTheOther(
+      atPlan,
+      () => rename('One'),
+      () => rename('Two'),
+    )
+    const rows = await changes()
+    expect(rows).toHaveLength(4)
+    for (const [index, row] of rows.slice(1).entries()) expect(row.before).toEqual(rows[index]?.after)
+  })
+})
