@@ -10,11 +10,26 @@ const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 /** Ours to say, whatever an upstream does. */
 const ours = new Set([...Object.keys(securityHeaders), requestIdHeader, 'ratelimit', 'ratelimit-policy'])
 
-type Fate = 'passed' | 'dropped' | 'connection' | 'set-cookie' | 'cache-control'
+type Fate =
+  | 'passed'
+  | 'dropped'
+  | 'connection'
+  | 'set-cookie'
+  | 'cache-control'
+  | 'content-length'
+  | 'upgrade'
+
+const special: ReadonlySet<string> = new Set<Fate>([
+  'connection',
+  'set-cookie',
+  'cache-control',
+  'content-length',
+  'upgrade',
+])
 
 function judge(name: string): Fate {
   const lower = name.toLowerCase()
-  if (lower === 'connection' || lower === 'set-cookie' || lower === 'cache-control') return lower
+  if (special.has(lower)) return lower as Fate
   const isDropped =
     isHopByHop(lower) ||
     revealing.has(lower) ||
@@ -27,6 +42,50 @@ function judge(name: string): Fate {
 
 const fateOf = rememberTexts(judge)
 
+/** A response that has no content says nothing of its length: a client may wait for that (RFC 9110, section 8.6). */
+const isWithoutContent = (status: number) => status === 204 || status === 304 || status < 200
+
+interface Passed {
+  /** Names and values in turn. */
+  fields: string[]
+  isCacheSaid: boolean
+  /** Protocols that the upstream wants in place of this one. */
+  upgrade: string | undefined
+}
+
+/** What of an upstream's fields may pass. */
+function passedOf(status: number, raw: readonly string[], { passes }: Decision['route']): Passed {
+  const passed: string[] = []
+  let connection: string | undefined
+  let upgrade: string | undefined
+  let isCacheSaid = false
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i] as string
+    const value = raw[i + 1] as string
+    switch (fateOf(name)) {
+      case 'dropped':
+        continue
+      case 'connection':
+        connection = connection === undefined ? value : `${connection},${value}`
+        continue
+      case 'upgrade':
+        upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`
+        continue
+      case 'content-length':
+        if (isWithoutContent(status)) continue
+        break
+      case 'set-cookie':
+        // No upstream sets a cookie that we would believe, unless its row says that it is for it to set.
+        if (value.trimStart().startsWith(ownCookiePrefix) && !passes.includes('cookies')) continue
+        break
+      case 'cache-control':
+        isCacheSaid = true
+    }
+    passed.push(name, value)
+  }
+  return { fields: withoutNamed(passed, connection), isCacheSaid, upgrade }
+}
+
 /**
  * The fields of an answer to the client, but for those that every answer has: what of the upstream's may pass, and what the decision adds.
  *
@@ -34,34 +93,27 @@ const fateOf = rememberTexts(judge)
  * @returns names and values in turn
  */
 export function answerFields(
+  status: number,
   raw: readonly string[],
   { route, caller, limitFields }: Pick<Decision, 'route' | 'caller' | 'limitFields'>,
 ): string[] {
-  const passed: string[] = []
-  let connection: string | undefined
-  let isCacheSaid = false
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i] as string
-    const value = raw[i + 1] as string
-    const fate = fateOf(name)
-    if (fate === 'dropped') continue
-    if (fate === 'connection') {
-      connection = connection === undefined ? value : `${connection},${value}`
-      continue
-    }
-    // No upstream sets a cookie that we would believe, unless its row says that it is for it to set.
-    if (
-      fate === 'set-cookie' &&
-      value.trimStart().startsWith(ownCookiePrefix) &&
-      !route.passes.includes('cookies')
-    )
-      continue
-    if (fate === 'cache-control') isCacheSaid = true
-    passed.push(name, value)
-  }
-  const fields = withoutNamed(passed, connection)
+  const { fields, isCacheSaid, upgrade } = passedOf(status, raw, route)
   fields.push('via', ownVia, ...limitFields)
   // What one user was told is nobody else's: no cache on the way keeps it unless the upstream says so.
   if (caller && !isCacheSaid) fields.push('cache-control', 'private, no-store')
+  // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
+  if (status === 426 && upgrade !== undefined) fields.push('upgrade', upgrade, 'connection', 'upgrade')
   return fields
 }
+
+/**
+ * The fields of an interim response to the client.
+ *
+ * @param raw of the upstream, names and values in turn
+ * @returns names and values in turn
+ */
+export const interimFields = (
+  status: number,
+  raw: readonly string[],
+  { route }: Pick<Decision, 'route'>,
+): string[] => passedOf(status, raw, route).fields

@@ -60,7 +60,7 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
       }
       return new Response(answer.body, {
         status: answer.status,
-        headers: toPairs(answerFields(raw, decision)),
+        headers: toPairs(answerFields(answer.status, raw, decision)),
       })
     } catch (error) {
       if (exceeded()) throw tooLarge(route.body_bytes)

@@ -28,6 +28,7 @@ const sendOwn = () =>
       body: null,
       contentLength: undefined,
       bodyIdleMs: 60_000,
+      onInterim() {},
       onHead() {},
       onData() {},
       onEnd: resolve,

@@ -1,5 +1,6 @@
+import { rawHead } from '../../../shared/node/raw-head.ts'
 import type { Admission } from '../../admission.ts'
-import { answerFields } from '../../answer-fields.ts'
+import { answerFields, interimFields } from '../../answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
 import { isRepeatable } from '../../method.ts'
 import { TransportError } from '../../ports.ts'
@@ -72,6 +73,10 @@ const isEventStream = (fields: readonly string[]) =>
       /^text\/event-stream\b/i.test(fields[i + 1] ?? ''),
   )
 
+/** Whether Node ends the connection with this response, which it forgets for another Connection option. */
+const endsConnection = (response: ClientAnswer) =>
+  response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
+
 class Carriage implements Exchange {
   readonly method: string
   readonly target: string
@@ -127,6 +132,13 @@ class Carriage implements Exchange {
     if (!this.options.response.writableFinished) this.underway?.abort(new Error('the client left'))
   }
 
+  /** Written around the response, which has no head yet. HTTP/1.0 knows no interim responses. */
+  onInterim(status: number, raw: string[]): void {
+    const { request, response, admission } = this.options
+    if (response.headersSent || response.closed || request.httpVersion === '1.0') return
+    request.socket.write(rawHead(status, interimFields(status, raw, admission.decision)), 'latin1')
+  }
+
   onHead(status: number, raw: string[], framing: Framing): void {
     clearTimeout(this.deadline)
     const { request, response, admission, visit, onAnswered } = this.options
@@ -136,9 +148,9 @@ class Carriage implements Exchange {
       this.underway?.abort(new AssertionRefused(upstream))
       return
     }
-    const fields = [...answerFields(raw, admission.decision), ...visit.commonFields()]
+    const fields = [...answerFields(status, raw, admission.decision), ...visit.commonFields()]
     // Nobody may read the rest of the request, which would stand before the next one (RFC 9112, section 9.3).
-    if (!request.complete) fields.push('connection', 'close')
+    if (!request.complete || endsConnection(response)) fields.push('connection', 'close')
     response.writeHead(status, fields)
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
@@ -200,7 +212,8 @@ class Carriage implements Exchange {
       return
     }
     // An upstream may close a kept connection just as it is used, and with it all others that are as old.
-    if (isUnanswered && isRepeatable(this.method) && !this.isSecondTry && !this.isLate && !response.closed) {
+    const mayRepeat = isUnanswered && isRepeatable(this.method) && this.body === null
+    if (mayRepeat && !this.isSecondTry && !this.isLate && !response.closed) {
       this.isSecondTry = true
       this.send()
       return

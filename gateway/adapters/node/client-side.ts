@@ -10,7 +10,9 @@ export interface ClientRequest {
   rawHeaders: string[]
   /** Whether all of it has come. */
   complete: boolean
-  socket: Pick<Socket, 'remoteAddress'>
+  socket: Pick<Socket, 'remoteAddress' | 'write'>
+  /** 1.1 where it is not said. */
+  httpVersion?: string | undefined
   /** Of the body, where there may be one. */
   iterator?: IncomingMessage['iterator']
 }
@@ -24,6 +26,10 @@ export interface ClientAnswer {
   readonly writableLength: number
   readonly closed: boolean
   readonly destroyed: boolean
+  /** false where the client asked for the end of its connection. */
+  readonly shouldKeepAlive?: boolean
+  /** Of those that were set before `writeHead`, where some can be. */
+  getHeader?(name: 'connection'): unknown
   /** @param fields names and values in turn */
   writeHead(status: number, fields: string[]): unknown
   flushHeaders(): void

@@ -59,7 +59,7 @@ export function createUpgrades(options: UpgradesOptions) {
     }
 
     function answer(decision: Decision, answered: number, raw: string[]): void {
-      const fields = answerFields(raw, decision)
+      const fields = answerFields(answered, raw, decision)
       if (answered !== 101) write(answered, [...fields, 'connection', 'close'])
       else {
         write(answered, [...fields, 'connection', 'upgrade', 'upgrade', 'websocket'])

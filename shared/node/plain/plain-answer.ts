@@ -54,12 +54,15 @@ export class PlainAnswer extends EventEmitter {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
     let hasLength = false
     let hasDate = false
+    /** Connection options beside that of its end. */
+    let options = ''
     this.isLast = this.options.isLast()
     for (let i = 0; i < fields.length; i += 2) {
       const name = fields[i] as string
       const value = fields[i + 1] as string
       if (isNamed(name, 'connection')) {
-        this.isLast ||= value === 'close'
+        if (value === 'close') this.isLast = true
+        else options += `, ${value}`
         continue
       }
       head += `${name}: ${value}\r\n`
@@ -70,8 +73,8 @@ export class PlainAnswer extends EventEmitter {
     if (!hasDate) head += `Date: ${httpDate(Date.now())}\r\n`
     if (this.isChunked) head += 'Transfer-Encoding: chunked\r\n'
     head += this.isLast
-      ? 'Connection: close\r\n\r\n'
-      : `Connection: keep-alive\r\nKeep-Alive: timeout=${this.options.keepAliveSeconds}\r\n\r\n`
+      ? `Connection: close${options}\r\n\r\n`
+      : `Connection: keep-alive${options}\r\nKeep-Alive: timeout=${this.options.keepAliveSeconds}\r\n\r\n`
     this.head = head
     this.statusCode = status
     this.headersSent = true

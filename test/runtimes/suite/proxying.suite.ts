@@ -94,11 +94,12 @@ test('a redirect is passed on, not followed', async () => {
   expect(answer.headers.location).toBe('http://elsewhere.example/')
 })
 
-test('204 and 304 have no body, and 304 its ETag', async () => {
+test('204 and 304 have no body and no length, and 304 its ETag', async () => {
   for (const status of [204, 304]) {
     const answer = await send(`/try/status/${status}`)
     expect(answer.status).toBe(status)
     expect(answer.body).toHaveLength(0)
+    expect(answer.headers).not.toHaveProperty('content-length')
     expect(answer.headers.etag).toBe('"e"')
   }
 })

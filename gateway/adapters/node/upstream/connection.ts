@@ -14,6 +14,12 @@ export interface Exchange {
   contentLength: number | undefined
   /** The longest silence inside an answer's body, in milliseconds. */
   bodyIdleMs: number
+  /**
+   * An interim response (RFC 9110, section 15.2) other than 100 and 101.
+   *
+   * @param fields names and values in turn, as they came
+   */
+  onInterim(status: number, fields: string[]): void
   /** @param fields names and values in turn, as they came */
   onHead(status: number, fields: string[], framing: Framing): void
   onData(bytes: Buffer): void
@@ -26,6 +32,10 @@ const headEnd = Buffer.from('\r\n\r\n')
 
 /** More than any head of an upstream of ours. */
 const mostHeadBytes = 64 * 1024
+
+/** Interim responses before one response, and the bytes of their heads together: what common clients read. */
+const mostInterim = 16
+const mostInterimBytes = 16 * 1024
 
 interface ConnectionOptions {
   socket: Socket
@@ -50,6 +60,9 @@ export class Connection {
   private partialHead: Buffer | undefined
   /** The bytes that a head ended in, where they are not those that came last alone. */
   private rest: Buffer | undefined
+  /** Interim responses so far, and the bytes of their heads. */
+  private interims = 0
+  private interimBytes = 0
   /** Whether anything of an answer has come. */
   private isAnswering = false
   private isHeadRead = false
@@ -83,6 +96,8 @@ export class Connection {
     this.exchange = exchange
     this.isAnswering = false
     this.isHeadRead = false
+    this.interims = 0
+    this.interimBytes = 0
     this.isRequestSent = true
     this.chunked = undefined
     const { body } = exchange
@@ -218,7 +233,11 @@ export class Connection {
       const head = parseResponseHead(bytes.toString('latin1', 0, end), this.exchange?.method === 'HEAD')
       if (head.status === 101) throw new ResponseError('an upgrade that nobody asked for')
       if (head.status < 200) {
-        // Interim answers are for the next hop alone.
+        this.interimBytes += end
+        if (++this.interims > mostInterim || this.interimBytes > mostInterimBytes)
+          throw new ResponseError('too many interim responses')
+        // The gateway has answered Expect itself: a 100 of the upstream is for nobody.
+        if (head.status !== 100) this.exchange?.onInterim(head.status, head.fields)
         bytes = bytes.subarray(end + headEnd.length)
         continue
       }

@@ -47,6 +47,7 @@ function exchangeOf(more: Partial<Exchange>, ends: PromiseWithResolvers<Answer>)
     body: null,
     contentLength: undefined,
     bodyIdleMs: 60_000,
+    onInterim: () => {},
     onHead: (status) => {
       answer.status = status
     },
