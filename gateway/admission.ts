@@ -4,6 +4,7 @@ import type { RequestSpan } from '../shared/tracing.ts'
 import type { Concurrency } from './concurrency.ts'
 import type { Decide, Decision } from './decision.ts'
 import { type RequestFields, upstreamFields } from './request-fields.ts'
+import type { RequireHost } from './served-hosts.ts'
 import type { ReadClientSide } from './trusted-proxies.ts'
 
 /** A request's head as a runtime has it. */
@@ -17,6 +18,8 @@ export interface Arrival {
   peer: string | undefined
   /** What the socket spoke. */
   scheme: 'http' | 'https'
+  /** That of the target, where the client sent the absolute form. */
+  targetScheme?: 'http' | 'https' | undefined
   /** The span that the request upstream belongs to, where one of ours is recorded. */
   onward?: RequestSpan['onward'] | undefined
 }
@@ -38,33 +41,19 @@ interface AdmissionOptions {
   /** Where each upstream stands, by its name in the policy table. */
   upstreams: Readonly<Record<string, string>>
   readClientSide: ReadClientSide
-  /** Host names that are served here; undefined where every one is. */
-  hosts: readonly string[] | undefined
+  requireHost: RequireHost
 }
 
 const longestTarget = 8192
 
-/** The name in a Host field, or undefined for what is none: a port behind a colon, IPv6 in brackets. */
-const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i
-
-/** Whether a Host field can be read at all. */
-export const isHost = (host: string): boolean => hostPattern.test(host)
-
 /** What holds for a request before and after its decision, on every runtime. */
-export function createAdmission({ decide, concurrency, upstreams, readClientSide, hosts }: AdmissionOptions) {
-  const served = hosts && new Set(hosts)
-  /** The last that was let in: as most requests name the same, it need not be read again. */
-  let lastHost: string | undefined
-
-  function requireHost(host: string | undefined): string {
-    if (host !== undefined && host === lastHost) return host
-    const name = host === undefined ? undefined : hostPattern.exec(host)?.[1]
-    if (host === undefined || name === undefined) throw new Problem('bad_request')
-    if (served && !served.has(name.toLowerCase())) throw new Problem('misdirected_request')
-    lastHost = host
-    return host
-  }
-
+export function createAdmission({
+  decide,
+  concurrency,
+  upstreams,
+  readClientSide,
+  requireHost,
+}: AdmissionOptions) {
   function enter(decision: Decision): Admission['ended'] {
     const { settle, route } = decision
     try {
@@ -84,7 +73,10 @@ export function createAdmission({ decide, concurrency, upstreams, readClientSide
     const { method, target, fields, requestId, onward } = arrival
     const host = requireHost(fields.host)
     if (target.length > longestTarget) throw new Problem('target_too_long')
-    const { address, scheme } = readClientSide(arrival)
+    const { address, scheme, isProxied } = readClientSide(arrival)
+    // An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110, section 7.4).
+    if (arrival.targetScheme === 'https' && scheme === 'http' && !isProxied)
+      throw new Problem('misdirected_request')
     return andThen(decide({ method, target, fields, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]
       if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
-import { problemResponse } from '../shared/errors.ts'
+import { Problem, problemResponse } from '../shared/errors.ts'
 import { healthResponse } from '../shared/health.ts'
+import { isHost } from '../shared/host-header.ts'
 import type { Log } from '../shared/log.ts'
 import { type RequestLogEnv, requestLog } from '../shared/request-log.ts'
 import type { BeginSpan } from '../shared/tracing.ts'
@@ -20,6 +21,7 @@ export interface GatewayOptions<Bindings> {
   checkHealth: CheckHealth
   /** The other end of the socket, as the runtime knows it. */
   peerAddress: (bindings: Bindings) => string | undefined
+  socketScheme?: ((bindings: Bindings) => 'http' | 'https') | undefined
   cors: CorsOptions
   pages: Pages
   metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
@@ -32,7 +34,7 @@ export const ownPaths: ReadonlySet<string> = new Set(['/live', '/ready', '/healt
 
 /** The gateway: its own three answers, its pages, and for everything else the policy table and the proxy. */
 export function createGateway<Bindings extends object>(options: GatewayOptions<Bindings>) {
-  const { admit, forward, checkHealth, peerAddress, pages, metrics, beginSpan, log } = options
+  const { admit, forward, checkHealth, peerAddress, socketScheme, pages, metrics, beginSpan, log } = options
   type Env = RequestLogEnv & { Bindings: Bindings }
   const app = new Hono<Env>()
 
@@ -55,14 +57,15 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     const { method, headers } = c.req.raw
     const url = new URL(c.req.url)
     const fields = readFields([...headers].flat())
+    const targetScheme = url.protocol === 'https:' ? 'https' : 'http'
     const admission = await admit({
       method,
       target: targetOf(c),
-      // A runtime that has read Host into the URL may keep the field to itself.
-      fields: { ...fields, host: fields.host ?? url.host },
+      fields: { ...fields, host: hostOf(url, fields.host) },
       requestId: c.get('requestId'),
       peer: peerAddress(c.env),
-      scheme: url.protocol === 'https:' ? 'https' : 'http',
+      scheme: socketScheme?.(c.env) ?? targetScheme,
+      targetScheme,
       onward: c.get('onward'),
     })
     c.set('route', admission.decision.route)
@@ -84,6 +87,17 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     return problemResponse(problem, c.get('requestId'))
   })
   return app
+}
+
+/**
+ * The authority of the target. A runtime may keep the Host field to itself, and where the target came in the absolute
+ * form, Host does not count (RFC 9112, section 3.2.2).
+ *
+ * @throws Problem `bad_request` for userinfo
+ */
+export function hostOf(url: URL, field: string | undefined): string {
+  if (url.username !== '' || url.password !== '') throw new Problem('bad_request')
+  return field !== undefined && (field.toLowerCase() === url.host || !isHost(field)) ? field : url.host
 }
 
 /** Path and query as the URL has them; Hono's own `path` is decoded in part. */

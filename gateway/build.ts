@@ -22,6 +22,7 @@ import { createProxy } from './proxy.ts'
 import { createRequestLimits } from './request-limits.ts'
 import { createRevocations } from './revocations.ts'
 import { routes } from './routes.ts'
+import { createRequireHost } from './served-hosts.ts'
 import { readTarget } from './target.ts'
 import { createTokenVerifier, type VerifiedToken } from './tokens.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
@@ -116,7 +117,7 @@ export async function buildGateway<Bindings extends object>(
       cidrs: config.TRUSTED_PROXY_CIDRS,
       header: config.TRUSTED_PROXY_HEADER,
     }),
-    hosts: servedHosts(config),
+    requireHost: createRequireHost(servedHosts(config)),
   })
   const checkHealth = createHealth({
     keys,
@@ -140,6 +141,7 @@ export async function buildGateway<Bindings extends object>(
     },
     pages: ports.pages ?? new Map(),
     peerAddress: ports.peerAddress,
+    socketScheme: ports.socketScheme,
     log,
   })
   await Promise.all([keys.refresh(), plans.refresh(), store ? undefined : follower.start()])

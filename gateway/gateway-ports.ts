@@ -25,6 +25,8 @@ export interface GatewayPorts<Bindings> {
   digest?: ((token: string) => string) | undefined
   limiterHealth: () => Promise<HealthCheck>
   peerAddress: (bindings: Bindings) => string | undefined
+  /** What the socket speaks. Without it the URL decides, which a client writes where it sends the absolute form. */
+  socketScheme?: ((bindings: Bindings) => 'http' | 'https') | undefined
   now: Now
   log: Log
   isStopping?: (() => boolean) | undefined

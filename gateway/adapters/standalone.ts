@@ -69,6 +69,7 @@ export async function runStandalone({ unavailable = {}, serve, createTransport }
     ...ports,
     transport: createTransport(config),
     peerAddress: ({ address }) => address,
+    socketScheme: () => 'http',
     isStopping: () => stopping,
     beginSpan: tracing?.beginSpan,
     policyFile: firstPolicyFile,

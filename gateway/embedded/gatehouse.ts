@@ -6,7 +6,7 @@ import { problemResponse } from '../../shared/errors.ts'
 import { requestIdHeader } from '../../shared/headers.ts'
 import { requestIdFrom } from '../../shared/request-id.ts'
 import type { Admission } from '../admission.ts'
-import { targetOf } from '../app.ts'
+import { hostOf, targetOf } from '../app.ts'
 import { buildGateway } from '../build.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
@@ -67,13 +67,15 @@ export function gatehouse<Bindings extends object>(
     const gateway = await building
     const fields = readFields([...c.req.raw.headers].flat())
     const url = new URL(c.req.url)
+    const targetScheme = url.protocol === 'https:' ? 'https' : 'http'
     return gateway.admit({
       method: c.req.method,
       target: targetOf(c),
-      fields: { ...fields, host: fields.host ?? url.host },
+      fields: { ...fields, host: hostOf(url, fields.host) },
       requestId,
       peer: ports.peerAddress(c.env as Bindings),
-      scheme: url.protocol === 'https:' ? 'https' : 'http',
+      scheme: ports.socketScheme?.(c.env as Bindings) ?? targetScheme,
+      targetScheme,
     })
   }
 

@@ -11,6 +11,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
 import { endSocket } from './end-socket.ts'
+import { toOriginForm } from './origin-form.ts'
 import { createPipelines } from './pipelines.ts'
 import { mostHeadBytes } from './plain/plain-head.ts'
 import { openPlainLane, type PlainOptions } from './plain/plain-lane.ts'
@@ -87,6 +88,7 @@ export function createHttpServer({
   const unreadable = new WeakSet<Socket>()
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
+    toOriginForm(request)
     const isOlder = request.httpVersion !== '1.1'
     const fault = isOlder ? faultOf(request) : undefined
     if (fault !== undefined) {
@@ -109,6 +111,7 @@ export function createHttpServer({
     // What has no body is read to its end before anybody asks.
     optimizeEmptyRequests: true,
     shouldUpgradeCallback(request) {
+      toOriginForm(request)
       const isFree = pipelines.lastOf(request.socket) === undefined
       const isTaken = isFree && request.httpVersion === '1.1' && (upgrade?.takes(request) ?? false)
       if (!isTaken) unheeded.add(request)

@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Log } from '../log.ts'
 import { describeListenError } from './listen-error.ts'
+import { toOriginForm } from './origin-form.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
 
 interface MetricsServerOptions {
@@ -35,6 +36,7 @@ export async function startMetricsServer({ hostname, port, registry, health, log
   }
 
   const server = createServer((request, answer) => {
+    toOriginForm(request)
     const path = request.url?.split('?', 1)[0] ?? ''
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     if (!page) return void answer.writeHead(404).end()

@@ -6,6 +6,8 @@ export interface ClientRequest {
   method?: string | undefined
   /** Path and query. */
   url?: string | undefined
+  /** That of the target, where the client sent the absolute form. */
+  targetScheme?: 'http' | 'https'
   /** Names and values in turn, as they came. */
   rawHeaders: string[]
   /** Whether all of it has come. */

@@ -1,3 +1,4 @@
+import { TLSSocket } from 'node:tls'
 import type { HttpBindings } from '@hono/node-server'
 import { readConfig } from '../../../shared/config.ts'
 import { createLog } from '../../../shared/node/log.ts'
@@ -25,6 +26,7 @@ export function createNodeRuntime(
       ...ports,
       transport: createTransport(dispatchers),
       peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
+      socketScheme: ({ incoming }) => (incoming.socket instanceof TLSSocket ? 'https' : 'http'),
     },
     /** After that of the middleware. */
     async close() {

@@ -70,6 +70,7 @@ export class RequestVisit implements LoggedRequest {
       requestId,
       peer: request.socket.remoteAddress,
       scheme: 'http',
+      targetScheme: request.targetScheme,
       onward: this.trace.onward,
     })
   }
