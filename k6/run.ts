@@ -4,6 +4,7 @@ import { runCommand } from '../origin/command.ts'
 import { findK6 } from './binary.ts'
 import { readOrder, usage } from './command-line.ts'
 import { measure } from './measure/measure.ts'
+import { ProductionError, requireNoProduction } from './not-production.ts'
 import { runScript } from './script.ts'
 import { startEmbedded } from './stand/embedded.ts'
 import { startStand } from './stand/stand.ts'
@@ -16,6 +17,8 @@ const reports = join(import.meta.dirname, 'reports')
 await runCommand(
   async () => {
     const order = readOrder(process.argv.slice(2))
+    // First of all: to build k6 takes minutes.
+    requireNoProduction()
     const k6 = await findK6()
     if (k6 === undefined) {
       say('k6 was not run: neither k6 nor go, which could build it, is on the PATH.')
@@ -32,5 +35,5 @@ await runCommand(
       await stand.stop()
     }
   },
-  { usage },
+  { usage, misconfigurations: [ProductionError] },
 )

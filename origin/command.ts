@@ -3,6 +3,7 @@ import { isDatabaseUnavailable } from './database.ts'
 /** Exit codes of sysexits.h; a refusal is 1. */
 const usageExitCode = 64
 const unavailableExitCode = 69
+const configurationExitCode = 78
 
 /** What was asked for makes no sense; the message says why. */
 export class UsageError extends Error {}
@@ -13,15 +14,17 @@ export class RefusedError extends Error {}
 interface CommandOptions {
   usage?: string
   /** Errors of the work whose message says all that a person needs. */
-  refusals?: readonly (new (
-    ...given: never[]
-  ) => Error)[]
+  refusals?: readonly ErrorClass[]
+  /** The same, of what a variable or a file says. */
+  misconfigurations?: readonly ErrorClass[]
 }
+
+type ErrorClass = new (...given: never[]) => Error
 
 /** Carries out what a person asked for on the command line, and ends with a sentence and an exit code where that fails. */
 export async function runCommand(
   work: () => Promise<void>,
-  { usage = '', refusals = [] }: CommandOptions = {},
+  { usage = '', refusals = [], misconfigurations = [] }: CommandOptions = {},
 ) {
   const fail = (message: string, exitCode: number) => {
     process.stderr.write(`${message}\n`)
@@ -33,6 +36,8 @@ export async function runCommand(
     if (error instanceof UsageError) fail(`${error.message}\n\n${usage.trimEnd()}`, usageExitCode)
     else if ([RefusedError, ...refusals].some((Refusal) => error instanceof Refusal))
       fail((error as Error).message, 1)
+    else if (misconfigurations.some((Misconfiguration) => error instanceof Misconfiguration))
+      fail((error as Error).message, configurationExitCode)
     else if (isDatabaseUnavailable(error)) {
       fail(`The database at DATABASE_URL cannot be reached: ${error}`, unavailableExitCode)
     } else throw error

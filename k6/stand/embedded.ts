@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { RefusedError } from '../../origin/command.ts'
 import { findFreePort } from '../../test/servers/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -20,7 +21,8 @@ export async function startEmbedded() {
     await findFreePort(),
   ]
   const gatehouse = spawn(process.execPath, [join(root, 'dev/start.ts'), '--folder', folder], {
-    cwd: root,
+    // Not beside anybody's .env: the scenario's promises are those of the defaults.
+    cwd: folder,
     env: {
       ...process.env,
       // Without a mail server mails go to the log, as warnings.
@@ -28,6 +30,7 @@ export async function startEmbedded() {
       // Accounts of a load test belong into no database or Redis of anybody's.
       DATABASE_URL: '',
       REDIS_URL: '',
+      POLICY_FILE: '',
       GATEWAY_PORT: `${gatewayPort}`,
       ORIGIN_PORT: `${originPort}`,
       REPORTS_PORT: `${reportsPort}`,
@@ -46,8 +49,10 @@ export async function startEmbedded() {
   async function untilReady(): Promise<void> {
     const deadline = performance.now() + upTimeoutMs
     while (!(await isReady(gatewayUrl))) {
-      if (gatehouse.exitCode !== null || performance.now() > deadline)
-        throw new Error('Gatehouse did not come up.')
+      if (gatehouse.exitCode !== null)
+        throw new RefusedError(`npm start ended with ${gatehouse.exitCode}, for the reason above.`)
+      if (performance.now() > deadline)
+        throw new RefusedError(`npm start is not ready after ${upTimeoutMs / 1000} s.`)
       await sleep(pollMs)
     }
   }

@@ -109,7 +109,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
       ...environment,
     }
     const command = (entry: string, ...args: string[]) =>
-      run(process.execPath, [join(root, entry), ...args], { env: variables })
+      run(process.execPath, [join(root, entry), ...args], { env: variables, cwd: folder })
 
     say(`Stand: ${users} accounts ...`)
     const seeded = await command('dev/seed/command.ts', '--users', `${users}`)
