@@ -33,7 +33,7 @@ import { requireUsableSchema } from './migrate.ts'
 import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/service-token.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
-import { createPasswordPolicy } from './passwords/policy.ts'
+import { createPasswordPolicy, strengthWorker } from './passwords/policy.ts'
 import { answerResetRequests } from './passwords/reset-requests.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool } from './passwords/worker-pool.ts'
@@ -115,6 +115,7 @@ export async function buildOrigin(
   const strengthPool = createWorkerPool({
     threads: 1,
     queue: config.PASSWORD_HASH_QUEUE,
+    heavyModule: strengthWorker,
     onTask: events.passwordTaskEnded,
   })
   const passwords = createPasswordPolicy(strengthPool, hasher)

@@ -21,9 +21,11 @@ export interface PasswordPolicy {
   rehash: (password: string, storedHash: string) => Promise<string | undefined>
 }
 
+export const strengthWorker = new URL('./strength-worker.ts', import.meta.url)
+
 /** What a new password must be beyond its length: not easily guessed, and no composition rules (SP 800-63B-4, 3.1.1.2). */
 export function createPasswordPolicy(pool: WorkerPool, hasher: PasswordHasher): PasswordPolicy {
-  const run = pool.from<typeof worker>(new URL('./strength-worker.ts', import.meta.url))
+  const run = pool.from<typeof worker>(strengthWorker)
 
   return {
     async hashNew(password, { email, field }) {

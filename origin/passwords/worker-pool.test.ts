@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Problem } from '../../shared/errors.ts'
 import type * as worker from './hash-worker.ts'
+import type * as strengthWorker from './strength-worker.ts'
 import { createWorkerPool, secondsToDrain } from './worker-pool.ts'
 
 const task = { digest: 'correct horse battery', cost: 10 }
@@ -83,4 +84,15 @@ describe('Retry-After of a task that is shed', () => {
   ])('%s', (_, load, seconds) => {
     expect(secondsToDrain(load)).toBe(seconds)
   })
+})
+
+// Else the first tasks of a thread would pass for slow ones, and the next ones would be shed.
+test('the time that a heavy module takes to load sheds nothing', async () => {
+  const heavyModule = new URL('./strength-worker.ts', import.meta.url)
+  const pool = createWorkerPool({ threads: 1, queue: 100, longestWaitSeconds: 3, heavyModule })
+  const run = pool.from<typeof strengthWorker>(heavyModule)
+  await run('whyWeak', 'zebravoweltu')
+  const judged = await Promise.all(Array.from({ length: 40 }, () => run('whyWeak', 'zebravoweltu')))
+  await pool.close()
+  expect(new Set(judged)).toEqual(new Set([null]))
 })

@@ -2,7 +2,7 @@ import { Piscina } from 'piscina'
 import { Problem } from '../../shared/errors.ts'
 import { asPreferred, inARow, TwoLines } from './two-lines.ts'
 
-/** A thread that was idle this long gives its memory back; one stays. */
+/** A thread that was idle this long gives its memory back. */
 const idleMs = 60_000
 
 /** How long the mean of what tasks took is good for: to read it takes a millisecond, and a flood sheds thousands a second. */
@@ -17,6 +17,11 @@ interface WorkerPoolOptions {
    * hashing for who has gone keeps who comes waiting.
    */
   longestWaitSeconds?: number
+  /**
+   * A module that takes long to load. A thread loads it before its first task, so that the time of tasks tells
+   * nothing of it, and no thread stays once all are idle.
+   */
+  heavyModule?: URL
   /** Told of each task; its seconds have the wait for a thread in them. */
   onTask?: (ended: { task: string; seconds: number; shed: boolean }) => void
 }
@@ -36,12 +41,14 @@ export function createWorkerPool({
   threads,
   queue,
   longestWaitSeconds = 10,
+  heavyModule,
   onTask = () => {},
 }: WorkerPoolOptions) {
   const lines = new TwoLines()
   const pool = new Piscina({
-    minThreads: 1,
+    minThreads: heavyModule ? 0 : 1,
     maxThreads: threads,
+    ...(heavyModule && { filename: heavyModule.href }),
     taskQueue: lines,
     // Otherwise a task that finds no thread free goes behind all others.
     stricterFIFO: true,
