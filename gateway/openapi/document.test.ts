@@ -178,4 +178,19 @@ describe('the API description', () => {
       properties: { password: { format: 'password', minLength: 8, maxLength: 256 } },
     })
   })
+
+  test('has the pattern of an email address, as the origin checks it', () => {
+    for (const path of ['/auth/register', '/auth/login', '/auth/password/forgot']) {
+      const body = operation('POST', path).requestBody as {
+        content: Record<string, { schema: { properties: { email: { pattern: string } } } }>
+      }
+      const { email } = body.content['application/json']?.schema.properties ?? {}
+      expect(email).toMatchObject({ type: 'string', format: 'email', maxLength: 254 })
+      const pattern = new RegExp(email?.pattern ?? '', 'u')
+      for (const address of ["o'neill+{x}@example.com", 'ada@münchen.de', 'ada@localhost'])
+        expect(address).toMatch(pattern)
+      for (const address of ['ada', 'a b@example.com', 'ada@example.com\n', 'ada@exa_mple.com'])
+        expect(address).not.toMatch(pattern)
+    }
+  })
 })

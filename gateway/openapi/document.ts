@@ -185,8 +185,9 @@ function extensionsOf({ permissions, features, level, limits, deadline_seconds, 
 
 /** zod's way of making a schema, put right in three points. */
 function tidy({ jsonSchema, io }: { jsonSchema: { [key: string]: unknown }; io: 'input' | 'output' }) {
-  // The format says it all; the pattern would repeat it in some hundred characters.
-  if (typeof jsonSchema.format === 'string' && jsonSchema.format !== 'password') delete jsonSchema.pattern
+  // The format says it all; the pattern would repeat it in some hundred characters. Not so what an email address is.
+  if (typeof jsonSchema.format === 'string' && !['password', 'email'].includes(jsonSchema.format))
+    delete jsonSchema.pattern
   // An integer of JavaScript is one that a double can hold, which the other end need not be told.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum

@@ -1,3 +1,4 @@
+import { knownEmail } from '../../shared/email.ts'
 import { UsageError } from '../command.ts'
 
 export const usage = `npm run accounts -- role EMAIL ROLE   give an account a role, whatever it has now
@@ -16,5 +17,6 @@ export function readOrder([kind, email, role, ...more]: readonly string[]): Orde
   if (email === undefined) throw new UsageError('EMAIL is missing')
   if (role === undefined) throw new UsageError('ROLE is missing')
   if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)
-  return { email, role }
+  // What is no address has no account, which the command says.
+  return { email: knownEmail(email) ?? email, role }
 }

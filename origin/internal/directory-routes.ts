@@ -1,6 +1,7 @@
 import { zValidator } from '@hono/zod-validator'
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { email as knownAddress } from '../../shared/contract/fields.ts'
 import {
   type EntitlementsAnswer,
   type EntitlementsListAnswer,
@@ -22,7 +23,7 @@ const freshQuery = query({ fresh })
 export function createDirectoryRoutes({ directory }: { directory: Directory }) {
   const routes = new Hono<ServiceEnv>()
 
-  routes.get('/users', requireScope('users.read'), query({ email: z.email().max(254), fresh }), async (c) => {
+  routes.get('/users', requireScope('users.read'), query({ email: knownAddress, fresh }), async (c) => {
     const { email, ...options } = c.req.valid('query')
     const found = await directory.find({ email }, freshness(options))
     return c.json({ items: found.map(userAnswer) } satisfies InternalUsersAnswer)

@@ -54,6 +54,23 @@ describe('a mail', () => {
     )
   })
 
+  test.each(
+    [..."!#$%&'*+-/=?^_`{|}~"].map((sign) => `a${sign}b@example.com`).concat('=?utf-8?q?a?=@example.com'),
+  )('to %s goes to this address and no other', async (to) => {
+    await mailer.send({ ...mail, to })
+    const [received] = server.mails
+    expect(received?.recipients).toEqual([to])
+    expect(received?.headers).toContain(`To: ${to}`)
+  })
+
+  test('to an international domain goes there, in A-labels', async () => {
+    await mailer.send({ ...mail, to: 'ada@xn--mnchen-3ya.de' })
+    const [received] = server.mails
+    // The server tells the domain in Unicode.
+    expect(received?.recipients).toEqual(['ada@münchen.de'])
+    expect(received?.headers).toContain('To: ada@xn--mnchen-3ya.de')
+  })
+
   // An attacker who gets a line break into a header writes headers of his own, and reads what is not his.
   test.each([['\r\n'], ['\n'], ['\r']])(
     'with a subject that has %j has no header more for it',

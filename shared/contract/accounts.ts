@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { answeredTime, displayable, email, newPassword, opaqueToken, password } from './fields.ts'
+import { answeredTime, displayable, email, newEmail, newPassword, opaqueToken, password } from './fields.ts'
 
 export function registerBody(minPasswordLength: number) {
   return z.strictObject({
-    email,
+    email: newEmail,
     password: newPassword(minPasswordLength),
     display_name: z
       .string()

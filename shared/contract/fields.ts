@@ -1,8 +1,30 @@
 import { z } from 'zod'
+import { canonicalEmail, emailPattern, knownEmail, longestEmail } from '../email.ts'
 
 /** Fields that more than one body has. */
 
-export const email = z.email().max(254)
+function emailBy(read: (text: string) => string | undefined) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const address = read(text)
+      if (address !== undefined) return address
+      context.issues.push({ code: 'custom', message: 'Invalid email address', input: text })
+      return z.NEVER
+    })
+    .meta({
+      format: 'email',
+      pattern: emailPattern,
+      maxLength: longestEmail,
+      description: 'As browsers take it. International domain names are taken, and stored in A-labels.',
+    })
+}
+
+/** A new address, in its one form. */
+export const newEmail = emailBy(canonicalEmail)
+
+/** An address to look up, in its one form. */
+export const email = emailBy(knownEmail)
 
 /** In UTF-16 units. Longer ones are not even normalized: NFC takes time that grows with the square of a run of accents. */
 const longestPassword = 1024

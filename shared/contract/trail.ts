@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { answeredTime, moment } from './fields.ts'
+import { answeredTime, email, moment } from './fields.ts'
 
 const accountId = z.guid().optional()
 
@@ -18,7 +18,7 @@ export const auditLogFilters = {
 }
 
 export const loginAttemptFilters = {
-  email: z.email().max(254).optional(),
+  email: email.optional(),
   ip: z.union([z.ipv4(), z.ipv6()], { error: 'is not an address' }).optional(),
   user_id: accountId,
   outcome: z.enum(['succeeded', 'failed']).optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { canonicalEmail, longestEmail } from '../email.ts'
 import { answeredTime, displayable, permissionName, roleName, userStatus } from './fields.ts'
 
 export const changeRoleBody = z.strictObject({ role: roleName })
@@ -14,8 +15,10 @@ export const userFilters = {
   email_prefix: z
     .string()
     .min(1)
-    .max(254)
+    .max(longestEmail)
     .regex(displayable, { error: 'is not the beginning of an address' })
+    // One with a whole domain has the one form of an address, a part of a domain cannot.
+    .transform((text) => canonicalEmail(text) ?? text)
     .optional()
     .meta({ description: 'What the address begins with, in any letter case.' }),
   role: roleName.optional(),

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createOAuthWorld, type OAuthWorld } from '../../test/oauth-world.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld({ environment: roomy })
+})
+afterAll(() => world.close())
+
+const register = (email: string) => world.post('/auth/register', { email, password })
+const login = async (email: string, tried = password) =>
+  (await world.post('/auth/login', { email, password: tried })).status
+
+describe('an address that browsers take', () => {
+  test.each([..."!#$%&'*+-/=?^_`{|}~"])('202: with %s, which signs in and gets its mails', async (sign) => {
+    const email = `a${sign}b${sign.codePointAt(0)}@example.com`
+    expect((await register(email)).status).toBe(202)
+    expect(await login(email)).toBe(200)
+    expect(await world.mails(email)).toHaveLength(1)
+  })
+
+  test('202: with an international domain, which is stored in A-labels and found in every spelling', async () => {
+    expect((await register('Ada@münchen.example')).status).toBe(202)
+    const stored = 'Ada@xn--mnchen-3ya.example'
+    const rows = await world.sql`select email from user_accounts where email like '%3ya%'`
+    expect(rows).toEqual([{ email: stored }])
+    const spellings = ['ada@MÜNCHEN.example', 'ADA@mu\u0308nchen.EXAMPLE', 'ada@XN--MNCHEN-3YA.example']
+    for (const email of spellings) {
+      expect(await login(email), email).toBe(200)
+      expect((await world.post('/auth/password/forgot', { email })).status).toBe(202)
+    }
+    const subjects = (await world.mails(stored)).map(({ subject }) => subject)
+    expect(subjects).toHaveLength(4)
+    expect(new Set(subjects).size).toBe(2)
+  })
+
+  // Two accounts of one mailbox would let the second one's owner reset the first one's password.
+  test('of ten spellings at once one is an account (the others get the same 202)', async () => {
+    const spellings = ['grace@zürich.example', 'GRACE@ZÜRICH.example', 'grace@xn--zrich-kva.example']
+    const statuses = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => register(spellings[i % 3] as string).then(({ status }) => status)),
+    )
+    expect(new Set(statuses)).toEqual(new Set([202]))
+    expect(
+      await world.sql`select from user_accounts where lower(email) = 'grace@xn--zrich-kva.example'`,
+    ).toHaveLength(1)
+  })
+
+  test('401 invalid_credentials: tries in every spelling are counted together', async () => {
+    const email = 'lin@köln.example'
+    expect((await register(email)).status).toBe(202)
+    const spellings = [email, 'LIN@KÖLN.example', 'lin@xn--kln-sna.example', 'lin@ko\u0308ln.example', email]
+    for (const spelling of spellings) expect(await login(spelling, 'wrong horse battery')).toBe(401)
+    expect(await login('lin@xn--kln-sna.example')).toBe(401)
+    const [{ tries }] = await world.sql<[{ tries: number }]>`
+      select tries from login_counters
+      where address_hash = sha256(convert_to('lin@xn--kln-sna.example', 'UTF8'))`
+    expect(tries).toBe(5)
+  })
+})
+
+describe('what is no address', () => {
+  test.each([
+    ['a line break', 'ada@example.com\r\nBcc: eve@example.com'],
+    ['a second address', 'ada@example.com,eve@example.com'],
+    ['a name', 'Ada <ada@example.com>'],
+    ['a quoted local part', '"ada x"@example.com'],
+    ['a letter outside ASCII before the @', 'ädä@example.com'],
+    ['a port behind the domain', 'ada@münchen.example:25'],
+  ])('422 validation_failed: %s', async (_, email) => {
+    for (const path of ['/auth/register', '/auth/login']) {
+      const response = await world.post(path, { email, password })
+      const { status, errors } = await problem(response)
+      expect({ status, errors }).toEqual({
+        status: 422,
+        errors: [{ pointer: '/email', detail: 'Invalid email address' }],
+      })
+    }
+  })
+})
+
+test('200: an account of former times, whose domain no browser would take, signs in', async () => {
+  const email = 'Old@former-.example.com'
+  await world.signUp('new@example.com')
+  await world.sql`
+    insert into user_accounts (email, password_hash, role_id)
+    select ${email}, password_hash, role_id from user_accounts where email = 'new@example.com'`
+  expect(await login('old@FORMER-.example.com')).toBe(200)
+})
+
+describe('searches', () => {
+  let services: OAuthWorld
+  let headers: Record<string, string>
+  beforeAll(async () => {
+    services = await createOAuthWorld()
+    await services.world.signUp('ida@düren.example')
+    await services.sql`
+      update user_accounts set role_id = (select id from roles where name = 'admin'), email_verified_at = now()`
+    headers = bearer(await services.serviceToken(await services.client('crm', 'users.read')))
+  })
+  afterAll(() => services.world.close())
+
+  test.each(['ida@düren.example', 'IDA@DÜREN.example', 'ida@xn--dren-0ra.example'])(
+    '200: %s in lists, attempts and the directory of services',
+    async (email) => {
+      const { access_token: token } = await services.world.login(email, password)
+      const ask = async (path: string) => {
+        const response = await services.world.call(path, { headers: bearer(token) })
+        return ((await response.json()) as { items: { email: string }[] }).items
+      }
+      const query = encodeURIComponent(email)
+      const stored = { email: 'ida@xn--dren-0ra.example' }
+      expect(await ask(`/admin/users?email_prefix=${query}`)).toMatchObject([stored])
+      const attempts = await ask(`/admin/login-attempts?email=${query}`)
+      expect(attempts.length).toBeGreaterThan(0)
+      for (const attempt of attempts) expect(attempt.email.toLowerCase()).toBe(stored.email)
+      const found = await services.world.originFetch(`/internal/users?email=${query}&fresh=true`, {
+        headers,
+      })
+      expect(await found.json()).toMatchObject({ items: [stored] })
+    },
+  )
+})
