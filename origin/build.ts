@@ -12,6 +12,7 @@ import { createDeviceTokens } from './auth/device-tokens.ts'
 import { createLockout } from './auth/lockout.ts'
 import { createAuthService } from './auth/service.ts'
 import type { originVariables } from './config.ts'
+import { createCookieOrigins } from './cookie-origins.ts'
 import { closeSeconds, createDatabase } from './database.ts'
 import { createFirstKey } from './keys/first-key.ts'
 import { createKeyRing } from './keys/key-ring.ts'
@@ -146,8 +147,9 @@ export async function buildOrigin(
     perUser: config.SESSIONS_PER_USER,
     onRefresh: events.refreshEnded,
   })
+  const cookieOrigins = createCookieOrigins([new URL(issuer).origin, ...config.CORS_ORIGINS])
   const refreshCookie = createRefreshCookie({
-    origins: [new URL(issuer).origin, ...config.CORS_ORIGINS],
+    origins: cookieOrigins,
     maxAgeSeconds: config.REFRESH_TOKEN_SECONDS,
   })
   const deviceTokens = createDeviceTokens(config.DEVICE_COOKIE_KEY)
@@ -235,11 +237,12 @@ export async function buildOrigin(
     health: { sql, poolLoad, askRedis: redis && (() => redis.ping()), isStopping },
     wellKnown: { keys, issuer },
     oauth: { oauth, onRefused: events.requestRefused, log },
-    auth: { auth, refreshCookie, passwordMinLength: config.PASSWORD_MIN_LENGTH },
+    auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
     passwords: {
       passwords: createPasswordService({ sql, passwords, lockout, sessions, linkTokens, mail }),
       deviceTokens,
+      cookieOrigins,
       minLength: config.PASSWORD_MIN_LENGTH,
     },
     email: { sql, linkTokens, lockout },

@@ -60,6 +60,7 @@ export const errors = {
     challenge: 'Bearer error="invalid_token"',
   },
   invalid_credentials: { status: 401, title: 'The email or the password is wrong' },
+  refresh_missing: { status: 401, title: 'There is no refresh token, in the body or in a cookie' },
   refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
   refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
   /** The challenge tells the gateway that its assertion was refused, and no credential of its client's. */

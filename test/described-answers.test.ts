@@ -91,7 +91,10 @@ describe('answers are as the description has them', () => {
     const login = await ask(200, 'POST', '/auth/login', { json: { email, password }, headers: device })
     const first = (await login.json()) as TokenAnswer
     tokens.set('ada', first.access_token)
-    await ask(200, 'POST', '/auth/login', { json: { email, password, token_delivery: 'cookie' } })
+    await ask(200, 'POST', '/auth/login', {
+      json: { email, password, token_delivery: 'cookie' },
+      headers: { origin: world.originConfig.ISSUER_URL },
+    })
     await read('/v1/me', { as: 'ada' })
     await read('/v1/subscription', { as: 'ada' })
     const sessions = await read('/auth/sessions', { as: 'ada' })

@@ -8,6 +8,7 @@ import { createAuthRoutes } from '../../origin/auth/routes.ts'
 import { createAuthService } from '../../origin/auth/service.ts'
 import type { OriginConfig } from '../../origin/build.ts'
 import { believeGateway, type OriginEnv, requireGateway } from '../../origin/caller.ts'
+import { createCookieOrigins } from '../../origin/cookie-origins.ts'
 import type { Sql } from '../../origin/database.ts'
 import { createMessages } from '../../origin/mail/messages.ts'
 import type { Mail } from '../../origin/mail/service.ts'
@@ -67,11 +68,18 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
     keys: config.ASSERTION_PUBLIC_JWKS.keys,
     audience: 'origin',
   })
-  const refreshCookie = createRefreshCookie({ origins: [], maxAgeSeconds: config.REFRESH_TOKEN_SECONDS })
+  const cookieOrigins = createCookieOrigins([])
+  const refreshCookie = createRefreshCookie({
+    origins: cookieOrigins,
+    maxAgeSeconds: config.REFRESH_TOKEN_SECONDS,
+  })
 
   const app = new Hono<OriginEnv>()
   app.use(requestLog(log), believeGateway(openAssertion), requireGateway)
-  app.route('/auth', createAuthRoutes({ auth, refreshCookie, passwordMinLength: config.PASSWORD_MIN_LENGTH }))
+  app.route(
+    '/auth',
+    createAuthRoutes({ auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH }),
+  )
   app.onError((error, c) => {
     const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
     return problemResponse(problem, c.get('requestId'))

@@ -37,8 +37,8 @@ const hint = 'gatehouse-signed-in'
 /** A token that is not good any more, though its session may be: one refresh, then the same request once more. */
 const refreshable = new Set(['claims_stale', 'invalid_token'])
 
-/** No cookie arrived, or not one that this page may use. */
-const cookieless = new Set(['validation_failed', 'origin_not_allowed'])
+/** No cookie arrived, or cookies are not for this page, as at another name of the gateway's host than ISSUER_URL says. */
+const cookieless = new Set(['refresh_missing', 'origin_not_allowed'])
 
 /**
  * @param {object} options
@@ -135,7 +135,13 @@ export function createSession({ onEnded }) {
      * @param {string} password
      */
     async signIn(email, password) {
-      const answer = await post('/auth/login', { email, password, token_delivery: delivery })
+      const signInWith = () => post('/auth/login', { email, password, token_delivery: delivery })
+      const answer = await signInWith().catch((error) => {
+        if (delivery === 'body' || !(error instanceof Refusal) || !cookieless.has(error.problem.code))
+          throw error
+        delivery = 'body'
+        return signInWith()
+      })
       keep(await answer.json())
     },
 

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { type AcceptedAnswer, loginBody, registerBody } from '../../shared/contract.ts'
 import type { OriginEnv } from '../caller.ts'
+import type { CookieOrigins } from '../cookie-origins.ts'
 import { jsonBody } from '../json-body.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
 import { tokenAnswer } from '../sessions/routes.ts'
@@ -10,10 +11,16 @@ import type { AuthService } from './service.ts'
 interface AuthRoutesOptions {
   auth: AuthService
   refreshCookie: RefreshCookie
+  cookieOrigins: CookieOrigins
   passwordMinLength: number
 }
 
-export function createAuthRoutes({ auth, refreshCookie, passwordMinLength }: AuthRoutesOptions) {
+export function createAuthRoutes({
+  auth,
+  refreshCookie,
+  cookieOrigins,
+  passwordMinLength,
+}: AuthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   routes.post('/register', ...jsonBody(registerBody(passwordMinLength)), async (c) => {
@@ -24,6 +31,8 @@ export function createAuthRoutes({ auth, refreshCookie, passwordMinLength }: Aut
 
   routes.post('/login', ...jsonBody(loginBody), async (c) => {
     const { email, password, token_delivery: delivery } = c.req.valid('json')
+    if (delivery === 'cookie') refreshCookie.requireAllowedOrigin(c)
+    else cookieOrigins.refuseForeign(c)
     const deviceToken = readDeviceCookie(c)
     const loggedIn = await auth.login({ email, password, deviceToken }, c.get('client'))
     setDeviceCookie(c, loggedIn.deviceToken)

@@ -8,16 +8,23 @@ import {
 import { readDeviceCookie, setDeviceCookie } from '../auth/device-cookie.ts'
 import type { DeviceTokens } from '../auth/device-tokens.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
+import type { CookieOrigins } from '../cookie-origins.ts'
 import { jsonBody } from '../json-body.ts'
 import type { PasswordService } from './service.ts'
 
 interface PasswordRoutesOptions {
   passwords: PasswordService
   deviceTokens: DeviceTokens
+  cookieOrigins: CookieOrigins
   minLength: number
 }
 
-export function createPasswordRoutes({ passwords, deviceTokens, minLength }: PasswordRoutesOptions) {
+export function createPasswordRoutes({
+  passwords,
+  deviceTokens,
+  cookieOrigins,
+  minLength,
+}: PasswordRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   /** A new password makes every known device a stranger; this one has just proven itself. */
@@ -28,6 +35,7 @@ export function createPasswordRoutes({ passwords, deviceTokens, minLength }: Pas
 
   routes.post('/', ...jsonBody(changePasswordBody(minLength)), async (c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
+    cookieOrigins.refuseForeign(c)
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }
     const change = { email, currentPassword, newPassword }
@@ -42,6 +50,7 @@ export function createPasswordRoutes({ passwords, deviceTokens, minLength }: Pas
   })
 
   routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {
+    cookieOrigins.refuseForeign(c)
     const { token, password } = c.req.valid('json')
     const owner = await passwords.reset(token, password, c.get('client'))
     await remember(c, owner)

@@ -125,11 +125,12 @@ describe('POST /auth/refresh by cookie', () => {
     expect((await problem(answer)).code).toBe('refresh_invalid')
   })
 
-  test('422 validation_failed: neither a cookie nor a token in the body', async () => {
+  // A page that has just been opened asks whether there is a session: nobody is signed in, and nothing is malformed.
+  test('401 refresh_missing: neither a cookie nor a token in the body', async () => {
     for (const path of ['/auth/refresh', '/auth/logout']) {
       const answer = await world.post(path, {}, { headers: { origin: frontendOrigin } })
-      expect(answer.status).toBe(422)
-      expect((await problem(answer)).errors?.map(({ pointer }) => pointer)).toEqual(['/refresh_token'])
+      expect(answer.status).toBe(401)
+      expect((await problem(answer)).code).toBe('refresh_missing')
     }
   })
 

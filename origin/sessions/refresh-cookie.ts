@@ -1,29 +1,29 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
-import { Problem } from '../../shared/errors.ts'
 import { refreshCookie } from '../../shared/headers.ts'
+import type { CookieOrigins } from '../cookie-origins.ts'
 import { hostCookieAttributes } from '../host-cookie.ts'
 
 interface CookieOptions {
-  /** Origins whose pages may use the cookie, exact. */
-  origins: readonly string[]
+  origins: Pick<CookieOrigins, 'requireAllowed'>
   /** The refresh token's own idle limit. */
   maxAgeSeconds: number
 }
 
-/**
- * Cookie mode, for browsers: the refresh token in a cookie that no script can read and no other site can send. The Origin field
- * is checked all the same, as SameSite counts every subdomain as the same site.
- */
+/** Cookie mode, for browsers: the refresh token in a cookie that no script can read and no other site can send. */
 export function createRefreshCookie({ origins, maxAgeSeconds }: CookieOptions) {
-  const allowed = new Set(origins)
-
   return {
+    /**
+     * Called before anything is done for whom the cookie will be set.
+     *
+     * @throws Problem `origin_not_allowed`
+     */
+    requireAllowedOrigin: origins.requireAllowed,
+
     /** @throws Problem `origin_not_allowed` where there is a cookie and a page that may not use it sent it */
     read(c: Context): string | undefined {
       const token = getCookie(c, refreshCookie)
-      if (token === undefined) return undefined
-      if (!allowed.has(c.req.header('origin') ?? '')) throw new Problem('origin_not_allowed')
+      if (token !== undefined) origins.requireAllowed(c)
       return token
     },
 

@@ -15,16 +15,16 @@ interface SessionRoutesOptions {
 export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  /** The token of the body or, in cookie mode, of the cookie. */
+  /**
+   * The token of the body or, in cookie mode, of the cookie.
+   *
+   * @throws Problem `refresh_missing`, `origin_not_allowed`
+   */
   function presented(c: Context, inBody: string | undefined): { token: string; mode: 'body' | 'cookie' } {
     if (inBody !== undefined) return { token: inBody, mode: 'body' }
     const inCookie = refreshCookie.read(c)
     if (inCookie !== undefined) return { token: inCookie, mode: 'cookie' }
-    throw new Problem('validation_failed', {
-      members: {
-        errors: [{ pointer: '/refresh_token', detail: 'is missing, and there is no cookie either' }],
-      },
-    })
+    throw new Problem('refresh_missing')
   }
 
   routes.post('/refresh', ...jsonBody(refreshBody), async (c) => {

@@ -59,7 +59,7 @@ export const signingIn: Subject = {
         'no script reads.',
       body: loginBody,
       answers: tokens,
-      problems: ['invalid_credentials', 'email_unverified'],
+      problems: ['invalid_credentials', 'email_unverified', 'origin_not_allowed'],
     },
     'POST /auth/refresh': {
       id: 'refresh',
@@ -69,7 +69,7 @@ export const signingIn: Subject = {
         'one, and its session ends.',
       body: refreshBody,
       answers: tokens,
-      problems: ['refresh_invalid', 'refresh_reused', 'origin_not_allowed'],
+      problems: ['refresh_missing', 'refresh_invalid', 'refresh_reused', 'origin_not_allowed'],
       credential: 'refreshCookie',
     },
     'POST /auth/logout': {
@@ -77,7 +77,7 @@ export const signingIn: Subject = {
       summary: 'End the session, or all of them',
       body: logoutBody,
       answers: done('The session has ended.'),
-      problems: ['origin_not_allowed'],
+      problems: ['refresh_missing', 'origin_not_allowed'],
       credential: 'refreshCookie',
     },
     'POST /auth/password': {
@@ -86,7 +86,7 @@ export const signingIn: Subject = {
       description: `Ends all other sessions. ${minimum}`,
       body: changePasswordBody(shortestMinimum),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      problems: ['password_wrong'],
+      problems: ['password_wrong', 'origin_not_allowed'],
     },
     'POST /auth/password/forgot': {
       id: 'forgotPassword',
@@ -101,7 +101,7 @@ export const signingIn: Subject = {
       description: `Ends all sessions and unlocks the account. ${minimum}`,
       body: resetPasswordBody(shortestMinimum),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      problems: ['link_invalid'],
+      problems: ['link_invalid', 'origin_not_allowed'],
     },
   },
 }

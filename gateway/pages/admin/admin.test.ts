@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { refreshCookie } from '../../../shared/headers.ts'
 import { type BrowserWorld, createBrowserWorld, password } from '../../../test/browser-world.ts'
 import { roomy } from '../../../test/roomy.ts'
 
@@ -219,6 +220,17 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await lookUntil(page, 'Plans', refusal(page).getByText('You lack a permission: subscriptions.manage.'))
     await elsewhere('PUT', '/admin/roles/admin/permissions', { permissions: all })
     await lookUntil(page, 'Plans', page.getByRole('heading', { level: 1, name: 'Plans' }))
+  })
+
+  // Cookies are for the origin of ISSUER_URL, and people type what they are used to.
+  test('at another name of the host than ISSUER_URL has, it signs in without a cookie', async () => {
+    const page = await world.openPage('/admin')
+    await page.goto(`${world.url.replace('127.0.0.1', 'localhost')}/admin`)
+    await signIn(page)
+    expect(await page.context().cookies()).not.toContainEqual(
+      expect.objectContaining({ name: refreshCookie }),
+    )
+    world.faults.splice(0)
   })
 
   test('where the cookie is lost one more sign-in is asked for, and from then on none', async () => {

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { deviceCookie, refreshCookie } from '../shared/headers.ts'
+import { setCookieOf } from '../test/cookies.ts'
+import { roomy } from '../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../test/world.ts'
+
+const email = 'ada@example.com'
+const password = 'correct horse battery'
+const newPassword = 'another horse battery'
+const gatewayOrigin = 'https://id.example.com'
+const frontendOrigin = 'https://app.example.com'
+
+let world: World
+let accessToken: string
+beforeAll(async () => {
+  world = await createWorld({
+    environment: { ...roomy, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin },
+  })
+  accessToken = (await world.signUp(email, password)).tokens.access_token
+})
+beforeEach(() => world.sql`truncate login_attempts, login_counters, audit_logs`)
+afterAll(() => world.close())
+
+type Post = (headers: Record<string, string>) => Promise<Response>
+
+const loginBody = { email, password }
+const logIn: Post = (headers) => world.post('/auth/login', loginBody, { headers })
+const logInByCookie: Post = (headers) =>
+  world.post('/auth/login', { ...loginBody, token_delivery: 'cookie' }, { headers })
+const changePassword: Post = (headers) =>
+  world.post(
+    '/auth/password',
+    { current_password: password, new_password: newPassword },
+    { headers: { ...headers, ...bearer(accessToken) } },
+  )
+
+async function mailedReset(): Promise<Post> {
+  await world.sql`delete from tokens where kind = 'password_reset'`
+  await world.post('/auth/password/forgot', { email })
+  const token = await world.mailedToken(email)
+  return (headers) => world.post('/auth/password/reset', { token, password: newPassword }, { headers })
+}
+
+const foreign = [
+  ['a foreign site', 'https://evil.example'],
+  ['null, as of a sandboxed frame', 'null'],
+  ['a subdomain of an allowed one', 'https://x.app.example.com'],
+  ['an allowed one without TLS', 'http://app.example.com'],
+] as const
+
+async function expectRefused(answer: Response) {
+  expect(answer.status).toBe(403)
+  expect((await problem(answer)).code).toBe('origin_not_allowed')
+  expect(answer.headers.getSetCookie()).toEqual([])
+}
+
+describe.each(foreign)('403 origin_not_allowed, and no cookie: the Origin is %s', (_, origin) => {
+  test('POST /auth/login with token_delivery cookie, before the password is tried', async () => {
+    await expectRefused(await logInByCookie({ origin }))
+    expect(await world.sql`select from login_attempts`).toHaveLength(0)
+  })
+
+  test('POST /auth/login, which sets the device cookie', async () => {
+    await expectRefused(await logIn({ origin }))
+    expect(await world.sql`select from login_attempts`).toHaveLength(0)
+  })
+
+  test('POST /auth/password, and the password stays', async () => {
+    await expectRefused(await changePassword({ origin }))
+    expect((await logIn({})).status).toBe(200)
+  })
+
+  test('POST /auth/password/reset, and the link stays good', async () => {
+    const reset = await mailedReset()
+    await expectRefused(await reset({ origin }))
+    expect(
+      await world.sql`select from tokens where kind = 'password_reset' and spent_at is null`,
+    ).toHaveLength(1)
+  })
+})
+
+describe('POST /auth/login', () => {
+  // A refresh would be refused later: a cookie that cannot be used must not be set.
+  test('403 origin_not_allowed: by cookie, with no Origin', async () => {
+    await expectRefused(await logInByCookie({}))
+  })
+
+  test.each([gatewayOrigin, frontendOrigin])('200: from a page of %s, both cookies', async (origin) => {
+    const answer = await logInByCookie({ origin })
+    expect(answer.status).toBe(200)
+    for (const name of [refreshCookie, deviceCookie]) expect(setCookieOf(answer, name)).toBeDefined()
+  })
+
+  test('200: an app or a server, which send no Origin, with the tokens in the body', async () => {
+    expect((await logIn({})).status).toBe(200)
+  })
+
+  // As http://localhost:8080 is while ISSUER_URL says 127.0.0.1.
+  test('200: a page of the host that the request is for, with the tokens in the body', async () => {
+    expect((await logIn({ origin: 'http://gateway.test' })).status).toBe(200)
+    await expectRefused(await logInByCookie({ origin: 'http://gateway.test' }))
+  })
+})
+
+test('204: a page of CORS_ORIGINS changes and resets the password', async () => {
+  const reset = await mailedReset()
+  expect((await changePassword({ origin: frontendOrigin })).status).toBe(204)
+  await world.sql`update tokens set spent_at = null where kind = 'password_reset'`
+  expect((await reset({ origin: frontendOrigin })).status).toBe(204)
+})

@@ -1,0 +1,39 @@
+import type { Context } from 'hono'
+import { Problem } from '../shared/errors.ts'
+
+/**
+ * Holds the Origin of requests that use or set a cookie against the origins whose pages may: those of CORS_ORIGINS
+ * and ISSUER_URL, exact. SameSite alone does not, as it counts every subdomain as the same site.
+ */
+export function createCookieOrigins(origins: readonly string[]) {
+  const allowed = new Set(origins)
+
+  return {
+    /**
+     * For the refresh cookie, which stands for somebody: the request must say where it comes from.
+     *
+     * @throws Problem `origin_not_allowed`
+     */
+    requireAllowed(c: Context): void {
+      if (!allowed.has(c.req.header('origin') ?? '')) throw new Problem('origin_not_allowed')
+    },
+
+    /**
+     * For the device cookie, which apps and servers get as well: they send no Origin. A page of the host that the
+     * request is for is not foreign.
+     *
+     * @throws Problem `origin_not_allowed`
+     */
+    refuseForeign(c: Context): void {
+      const origin = c.req.header('origin')
+      if (origin !== undefined && origin !== addressedOrigin(c) && !allowed.has(origin))
+        throw new Problem('origin_not_allowed')
+    },
+  }
+}
+
+export type CookieOrigins = ReturnType<typeof createCookieOrigins>
+
+/** As the gateway says, whose fields these are: a client's own are removed there. */
+const addressedOrigin = (c: Context) =>
+  `${c.req.header('x-forwarded-proto')}://${c.req.header('x-forwarded-host')}`
