@@ -5,6 +5,7 @@ export const gatewayVariables = [
   'HOST',
   'LOG_LEVEL',
   'DRAIN_SECONDS',
+  'CLIENT_STALL_SECONDS',
   'ISSUER_URL',
   'ACCESS_TOKEN_AUDIENCE',
   'JWKS_CACHE_SECONDS',

@@ -3,6 +3,7 @@ export const originVariables = [
   'HOST',
   'LOG_LEVEL',
   'DRAIN_SECONDS',
+  'CLIENT_STALL_SECONDS',
   'DRAIN_DELAY_SECONDS',
   'ISSUER_URL',
   'ACCESS_TOKEN_AUDIENCE',

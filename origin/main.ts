@@ -37,6 +37,7 @@ await serveUntilStopped({
   portVariable: 'ORIGIN_PORT',
   log,
   keepAliveSeconds: 75,
+  stallSeconds: config.CLIENT_STALL_SECONDS,
   drainDelaySeconds: config.DRAIN_DELAY_SECONDS,
   drainSeconds: config.DRAIN_SECONDS,
   onStopping: () => {

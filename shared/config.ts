@@ -98,6 +98,7 @@ export const variables = {
   HOST: host.default('127.0.0.1'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   DRAIN_SECONDS: seconds(1, 300).default(25),
+  CLIENT_STALL_SECONDS: seconds(1, 86_400).default(600),
   METRICS_HOST: host.default('127.0.0.1'),
   DRAIN_DELAY_SECONDS: seconds(0, 300).default(5),
 
@@ -237,6 +238,7 @@ const ownPrefixes = [
   'PASSWORD_',
   'LIMIT_',
   'DRAIN_',
+  'CLIENT_STALL_',
   'TRUSTED_PROXY_',
   'CORS_',
   'KEY_ENCRYPTION_',

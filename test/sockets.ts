@@ -9,7 +9,7 @@ import { createUpgrades } from '../gateway/adapters/node/upgrades.ts'
 import { createUpstreams, type UpstreamsOptions } from '../gateway/adapters/node/upstreams.ts'
 import { ownPaths } from '../gateway/app.ts'
 import { createCommonFields } from '../gateway/common-fields.ts'
-import { createHttpServer, fetchListener } from '../shared/node/http-server.ts'
+import { createHttpServer, fetchListener, type ServerOptions } from '../shared/node/http-server.ts'
 import { importNodeSigner, importNodeVerifier } from '../shared/node/keys.ts'
 import { createStand, type StandOptions } from './stand.ts'
 
@@ -36,18 +36,17 @@ interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
   upstreamPort: number
   /** Of the connections to upstreams. */
   pools?: Partial<UpstreamsOptions>
-  /** The longest that a client may take nothing of an answer. */
-  unreadMs?: number
-  /** Of the server, in seconds. */
-  deadlines?: { headers: number; request: number; check: number }
+  /** Of the server. */
+  deadlines?: ServerOptions['deadlines']
+  stallSeconds?: number
 }
 
 /** A gateway on a socket of its own, with the real transport to an upstream on another. */
 export async function startGateway({
   upstreamPort,
   pools,
-  unreadMs,
   deadlines,
+  stallSeconds,
   ...options
 }: SocketStandOptions) {
   const upstreams = createUpstreams({ maxAgeMs: 60_000, ...pools })
@@ -65,22 +64,22 @@ export async function startGateway({
   const commonFields = createCommonFields(stand.config.CORS_ORIGINS, stand.config.CORS_EXPOSED_HEADERS)
   const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
   let isStopping = false
+  const listening = createListener({
+    admit: stand.admit,
+    upstreams,
+    ownPaths,
+    answerItself: fetchListener((request, { incoming }) =>
+      stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
+    ),
+    commonFields,
+    streams,
+    metrics: stand.metrics,
+    beginSpan: options.beginSpan,
+    log: stand.log,
+  })
   const server = createHttpServer({
+    ...listening,
     isStopping: () => isStopping,
-    ...createListener({
-      admit: stand.admit,
-      upstreams,
-      ownPaths,
-      answerItself: fetchListener((request, { incoming }) =>
-        stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
-      ),
-      commonFields,
-      streams,
-      unreadMs,
-      metrics: stand.metrics,
-      beginSpan: options.beginSpan,
-      log: stand.log,
-    }),
     upgrade: createUpgrades({
       takesWebSocket: stand.takesWebSocket,
       admit: stand.admit,
@@ -88,7 +87,6 @@ export async function startGateway({
       corsOrigins: stand.config.CORS_ORIGINS,
       commonFields,
       streams,
-      unreadMs,
       metrics: stand.metrics,
       beginSpan: options.beginSpan,
       log: stand.log,
@@ -96,6 +94,7 @@ export async function startGateway({
     keepAliveSeconds: 65,
     commonFields: (requestId) => commonFields(undefined, requestId),
     ...(deadlines && { deadlines }),
+    stallSeconds,
   })
   const port = await listen(server)
   closers.push(upstreams.close, () => dispatchers.close())
@@ -136,9 +135,24 @@ export async function exchangeOpen(port: number, bytes: string | Buffer): Promis
   return answer
 }
 
+/**
+ * Writes everything before it reads anything, as Python's http.client and other clients do.
+ *
+ * @throws Error where the other end closed the connection before it had all, or reset it
+ */
+export async function writeThenRead(port: number, ...pieces: (string | Buffer)[]): Promise<string> {
+  const socket = await openSocket(port)
+  socket.pause()
+  for (const piece of pieces)
+    await new Promise<void>((resolve, reject) => {
+      socket.write(piece, (error) => (error ? reject(error) : resolve()))
+    })
+  return text(socket)
+}
+
 /** A connection of a client that tidies nothing up. */
-export async function openSocket(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1')
+export async function openSocket(port: number, { allowHalfOpen = false } = {}): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen })
   socket.on('error', () => {})
   closers.push(() => socket.destroy())
   await once(socket, 'connect')

@@ -10,13 +10,14 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
-import { endSocket } from './end-socket.ts'
 import { toOriginForm } from './origin-form.ts'
 import { createPipelines } from './pipelines.ts'
 import { mostHeadBytes } from './plain/plain-head.ts'
 import { openPlainLane, type PlainOptions } from './plain/plain-lane.ts'
 import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
+import { closeInStages } from './staged-close.ts'
+import { defaultStallSeconds, resetStalledClients } from './stalled-clients.ts'
 
 /** A head fits into a few packets: who takes longer holds sockets open. */
 const headersSeconds = 15
@@ -26,6 +27,8 @@ const requestSeconds = 60
 
 /** How often connections are held against the two above. */
 const checkSeconds = 5
+
+const defaultDeadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds }
 
 export interface ServerOptions {
   listener: RequestListener
@@ -42,8 +45,10 @@ export interface ServerOptions {
   commonFields?: (requestId: string) => readonly string[]
   /** Whether each connection is to end with its next answer, so that its client goes to another instance while this one still serves. */
   isStopping?: () => boolean
-  /** In seconds; tests have less patience. */
-  deadlines?: { headers: number; request: number; check: number }
+  /** In seconds. `request` is 0 where the listener bounds the time of each body itself. */
+  deadlines?: Partial<typeof defaultDeadlines>
+  /** How long a client may take nothing of what waits for it. */
+  stallSeconds?: number | undefined
 }
 
 /** A listener for what takes a Request and gives a Response. */
@@ -60,7 +65,10 @@ export function fetchListener(
 const parserCodes: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'too_many_fields',
   HPE_INVALID_VERSION: 'http_version_not_supported',
-  ERR_HTTP_REQUEST_TIMEOUT: 'head_timeout',
+}
+
+function problemOf({ code = '' }: NodeJS.ErrnoException, timeoutCode: ErrorCode = 'head_timeout'): Problem {
+  return new Problem(code === 'ERR_HTTP_REQUEST_TIMEOUT' ? timeoutCode : (parserCodes[code] ?? 'bad_request'))
 }
 
 /** Why a request of another version than 1.1 is not served. */
@@ -78,14 +86,31 @@ export function createHttpServer({
   upgrade,
   commonFields = () => [],
   isStopping = () => false,
-  deadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds },
+  deadlines: givenDeadlines,
+  stallSeconds = defaultStallSeconds,
 }: ServerOptions): Server {
+  const deadlines = { ...defaultDeadlines, ...givenDeadlines }
   const isClosing = () => !server.listening
   const pipelines = createPipelines({ isClosing })
   /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
   const unheeded = new WeakSet<IncomingMessage>()
   /** Sockets of which nothing more can be read. */
   const unreadable = new WeakSet<Socket>()
+  /** Responses to HTTP/1.0 that have not ended. */
+  const unchunked = new Set<ServerResponse>()
+
+  /**
+   * A body without chunks or a length ends with its connection (RFC 9112, section 6.3): one that is cut would look
+   * whole to its client if the connection was closed as usual.
+   */
+  function resetWhereCut({ socket }: IncomingMessage, response: ServerResponse): void {
+    unchunked.add(response)
+    response.on('close', () => unchunked.delete(response))
+    response.destroy = () => {
+      if (!response.writableFinished) socket.resetAndDestroy()
+      return response
+    }
+  }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
     toOriginForm(request)
@@ -95,6 +120,7 @@ export function createHttpServer({
       writeProblem(response, new Problem(fault))
       return
     }
+    if (isOlder) resetWhereCut(request, response)
     // Who waits for an answer to what was not read learns that there will be none.
     if (isOlder || unheeded.has(request) || isStopping()) response.setHeader('connection', 'close')
     listener(request, response)
@@ -138,17 +164,22 @@ export function createHttpServer({
   }
 
   /** An answer for a connection that has no response to write to, and its last. */
-  function endWith(socket: Duplex, problem: Problem): void {
+  function endWith(socket: Socket, problem: Problem): void {
     const { status, fields, body } = answerOf(problem)
-    endSocket(socket, rawHead(status, fields) + body)
+    socket.write(rawHead(status, fields) + body)
+    socket.destroySoon()
   }
 
-  /** The last answer of a socket whose next request, or the rest of whose request, cannot be read. */
-  function endUnread(socket: Socket, { code = '' }: NodeJS.ErrnoException): void {
-    endWith(socket, new Problem(parserCodes[code] ?? 'bad_request'))
+  /** The refusal of a request whose body cannot be read, in place of the response that its listener would give. */
+  function answerInstead(response: ServerResponse, problem: Problem): void {
+    writeProblem(response, problem)
+    // The listener may not have heard yet, and a second head would throw.
+    response.writeHead = () => response
+    response.write = () => true
+    response.end = () => response
   }
 
-  function refuseTunnel(socket: Duplex): void {
+  function refuseTunnel({ socket }: IncomingMessage): void {
     // Node listens to nothing of it any more, and an error that nobody hears ends the process.
     socket.on('error', () => {})
     if (pipelines.lastOf(socket)) socket.destroy()
@@ -161,25 +192,26 @@ export function createHttpServer({
 
   server.on('request', (request, response) => pipelines.take(request, response, serve))
   server.on('checkExpectation', (request, response) => pipelines.take(request, response, refuseExpectation))
-  server.on('connect', (_request, socket) => refuseTunnel(socket))
+  server.on('connect', refuseTunnel)
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = pipelines.lastOf(socket)
     if (error.code === 'ECONNRESET') socket.destroy()
-    // Each further piece is refused by the parser again.
-    else if (unreadable.has(socket)) return
+    // Each further piece is refused by the parser again, and the deadline of its request still passes.
+    else if (unreadable.has(socket) || isClosingInStages(socket)) return
     else if (!socket.writable) socket.destroy()
     // What comes behind a request that ends the connection is nobody's; that one is still answered.
     else if (response && error.code === 'HPE_CLOSED_CONNECTION') return
     else if (!response || response.req.complete) {
       unreadable.add(socket)
-      pipelines.whenFree(socket, () => endUnread(socket, error))
+      pipelines.whenFree(socket, () => endWith(socket, problemOf(error)))
     }
     // Else it is the rest of its request that cannot be read.
     else if (response.writableEnded) socket.destroySoon()
-    else if (response.headersSent || pipelines.isWaiting(socket)) socket.destroy()
+    else if (response.headersSent) response.destroy()
+    else if (pipelines.isWaiting(socket)) socket.destroy()
     else {
       unreadable.add(socket)
-      endUnread(socket, error)
+      answerInstead(response, problemOf(error, 'body_timeout'))
     }
   })
   if (upgrade) server.on('upgrade', upgrade.listener)
@@ -192,5 +224,12 @@ export function createHttpServer({
       silentSeconds: deadlines.headers,
       refuseSilent: (socket) => endWith(socket, new Problem('head_timeout')),
     })
+  const { closeAllConnections } = server
+  server.closeAllConnections = () => {
+    for (const response of unchunked) response.destroy()
+    closeAllConnections.call(server)
+  }
+  const isClosingInStages = closeInStages(server)
+  resetStalledClients(server, stallSeconds * 1000)
   return server
 }

@@ -24,8 +24,6 @@ export interface CarriageOptions {
   streams: OpenStreams
   /** Answers end here together. */
   atTurnEnd: AtTurnEnd
-  /** How long a client may take nothing of an answer that waits for it: whoever reads so slowly holds a connection upstream, too. */
-  unreadMs: number
   /** Told of the answer: the seconds from the request upstream to the head of it. */
   onAnswered: (upstream: string, seconds: number) => void
   /** Told once where no answer of an upstream's has begun. */
@@ -88,7 +86,7 @@ class Carriage implements Exchange {
   private readonly exceeded: () => boolean
   private underway: Underway | undefined
   private deadline: ReturnType<typeof setTimeout> | undefined
-  private unread: ReturnType<typeof setTimeout> | undefined
+  private isPaused = false
   private isLate = false
   /** As `performance.now()` has it. */
   private sentAt = 0
@@ -128,8 +126,7 @@ class Carriage implements Exchange {
 
   stop(): void {
     clearTimeout(this.deadline)
-    clearTimeout(this.unread)
-    if (!this.options.response.writableFinished) this.underway?.abort(new Error('the client left'))
+    if (!this.isEnding) this.underway?.abort(new Error('nobody waits for the response any more'))
   }
 
   /** Written around the response, which has no head yet. HTTP/1.0 knows no interim responses. */
@@ -178,14 +175,12 @@ class Carriage implements Exchange {
   }
 
   private waitForClient(): void {
-    const { response, unreadMs } = this.options
     // What was on its way when the upstream was asked to wait comes all the same.
-    if (this.unread !== undefined) return
+    if (this.isPaused) return
+    this.isPaused = true
     this.underway?.pause()
-    this.unread = setTimeout(() => response.destroy(), unreadMs)
-    response.once('drain', () => {
-      clearTimeout(this.unread)
-      this.unread = undefined
+    this.options.response.once('drain', () => {
+      this.isPaused = false
       this.underway?.resume()
     })
   }
@@ -195,13 +190,10 @@ class Carriage implements Exchange {
   }
 
   private endAtTurnEnd(last?: string | Buffer): void {
-    const { response, atTurnEnd, unreadMs } = this.options
+    const { response, atTurnEnd } = this.options
     this.isEnding = true
     atTurnEnd(() => {
-      if (response.destroyed) return
-      response.end(last, 'latin1')
-      clearTimeout(this.unread)
-      if (response.writableLength > 0) this.unread = setTimeout(() => response.destroy(), unreadMs)
+      if (!response.destroyed) response.end(last, 'latin1')
     })
   }
 

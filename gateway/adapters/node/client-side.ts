@@ -24,8 +24,6 @@ export interface ClientAnswer {
   readonly statusCode: number
   readonly headersSent: boolean
   readonly writableFinished: boolean
-  /** Bytes that the system has not taken yet. */
-  readonly writableLength: number
   readonly closed: boolean
   readonly destroyed: boolean
   /** false where the client asked for the end of its connection. */

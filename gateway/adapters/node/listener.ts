@@ -20,8 +20,6 @@ interface ListenerOptions extends VisitOptions {
   ownPaths: ReadonlySet<string>
   answerItself: RequestListener
   streams: OpenStreams
-  /** The longest that a client may take nothing of an answer. */
-  unreadMs?: number | undefined
   metrics: GatewayMetrics
 }
 
@@ -30,7 +28,7 @@ interface ListenerOptions extends VisitOptions {
  * it. What the gateway answers itself, and preflights, go through the app.
  */
 export function createListener(options: ListenerOptions): { listener: RequestListener; plain: PlainOptions } {
-  const { upstreams, ownPaths, answerItself, streams, unreadMs = 60_000, metrics } = options
+  const { upstreams, ownPaths, answerItself, streams, metrics } = options
   const atTurnEnd = createTurnEnd()
 
   function proxy(request: ClientRequest, response: ClientAnswer, path: string): void {
@@ -68,7 +66,6 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
           visit,
           streams,
           atTurnEnd,
-          unreadMs,
           onAnswered: metrics.upstreamAnswered,
           refuse,
         })

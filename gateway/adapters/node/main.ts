@@ -82,6 +82,7 @@ await serveUntilStopped({
     beginSpan,
     log,
   }),
+  stallSeconds: config.CLIENT_STALL_SECONDS,
   upgrade: createUpgrades({
     takesWebSocket: gateway.takesWebSocket,
     admit: gateway.admit,

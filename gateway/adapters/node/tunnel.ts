@@ -1,14 +1,12 @@
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { endSocket } from '../../../shared/node/end-socket.ts'
 import type { Admission } from '../../admission.ts'
 import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
 import { TransportError } from '../../ports.ts'
 
 interface TunnelOptions {
   /** The client's. */
-  socket: Duplex
+  socket: Socket
   /** What the client has sent behind its handshake. */
   head: Buffer
   admission: Admission
@@ -17,19 +15,16 @@ interface TunnelOptions {
   answer: (status: number, fields: string[]) => void
   /** Told once where the upstream gave no answer. */
   refuse: (error: unknown) => void
-  /** The longest that a client may take nothing of an answer that is no WebSocket. */
-  unreadMs: number
 }
 
 const keepAliveMs = 30_000
 
 /** Asks the upstream for a WebSocket and joins both sockets where it agrees; else its answer goes to the client. */
 export function openTunnel(options: TunnelOptions): void {
-  const { socket, head, admission, dispatcher, answer, refuse, unreadMs } = options
+  const { socket, head, admission, dispatcher, answer, refuse } = options
   const { decision, origin, fields } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
-  let unread: ReturnType<typeof setTimeout> | undefined
 
   function give(up: TransportError | AssertionRefused): void {
     if (isOver) return
@@ -43,7 +38,6 @@ export function openTunnel(options: TunnelOptions): void {
     controller?.abort(new Error('no answer before the deadline'))
   }, decision.route.deadline_seconds * 1000)
   socket.on('close', () => {
-    clearTimeout(unread)
     give(new TransportError('client_left', undefined))
     controller?.abort(new Error('the client left'))
   })
@@ -62,7 +56,7 @@ export function openTunnel(options: TunnelOptions): void {
     onRequestUpgrade(_, status, parsed, upstream) {
       controller = undefined
       begin(status, parsed)
-      join(socket as Socket, upstream as Socket, head)
+      join(socket, upstream as Socket, head)
     },
     onResponseStart(from, status, parsed) {
       if (isAssertionRefused(status, toFields(parsed))) {
@@ -73,18 +67,15 @@ export function openTunnel(options: TunnelOptions): void {
     onResponseData(from, chunk) {
       if (socket.write(chunk)) return
       from.pause()
-      unread = setTimeout(() => socket.destroy(), unreadMs)
-      socket.once('drain', () => {
-        clearTimeout(unread)
-        from.resume()
-      })
+      socket.once('drain', () => from.resume())
     },
     onResponseEnd() {
       controller = undefined
-      endSocket(socket)
+      socket.destroySoon()
     },
     onResponseError(_, error) {
-      if (isOver) socket.destroy()
+      // Its end is that of the connection: only a reset shows that something is missing.
+      if (isOver) socket.resetAndDestroy()
       else give(new TransportError('unreachable', error))
     },
   }

@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { Problem, problemAnswer } from '../../../shared/errors.ts'
-import { endSocket } from '../../../shared/node/end-socket.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'
 import { rawHead } from '../../../shared/node/raw-head.ts'
 import type { Admission } from '../../admission.ts'
@@ -20,8 +19,6 @@ interface UpgradesOptions extends VisitOptions {
   /** Pages of these may open a WebSocket of a signed-in user. */
   corsOrigins: readonly string[]
   streams: OpenStreams
-  /** The longest that a client may take nothing of an answer that is no WebSocket. */
-  unreadMs?: number | undefined
 }
 
 /**
@@ -29,7 +26,7 @@ interface UpgradesOptions extends VisitOptions {
  * asks for another protocol, or where no row offers one, is served as if it had not asked.
  */
 export function createUpgrades(options: UpgradesOptions) {
-  const { takesWebSocket, dispatcher, streams, unreadMs = 60_000 } = options
+  const { takesWebSocket, dispatcher, streams } = options
   const origins = new Set(options.corsOrigins)
 
   /** A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section 10.2). */
@@ -37,13 +34,25 @@ export function createUpgrades(options: UpgradesOptions) {
     if (origin !== undefined && !origins.has(origin)) throw new Problem('origin_not_allowed')
   }
 
-  function listener(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  function listener(request: IncomingMessage, _stream: Duplex, head: Buffer): void {
+    const { socket } = request
     const visit = new RequestVisit(options, request)
     let status = 499
+    let isEnded = false
+
+    function end(): void {
+      if (isEnded) return
+      isEnded = true
+      visit.ended(status)
+    }
 
     // What it died of is nobody's concern; that it closed follows.
     socket.on('error', () => {})
-    socket.on('close', () => visit.ended(status))
+    socket.on('close', end)
+    // A response that is none of a WebSocket is over when it is written, however long its client keeps the socket.
+    socket.on('finish', () => {
+      if (status !== 101) end()
+    })
 
     function write(answered: number, fields: readonly string[], body = ''): void {
       status = answered
@@ -55,7 +64,7 @@ export function createUpgrades(options: UpgradesOptions) {
       if (socket.destroyed) return
       const answer = problemAnswer(problem, visit.requestId)
       write(answer.status, problemFields(answer, true), answer.body)
-      endSocket(socket)
+      socket.destroySoon()
     }
 
     function answer(decision: Decision, answered: number, raw: string[]): void {
@@ -80,7 +89,6 @@ export function createUpgrades(options: UpgradesOptions) {
         dispatcher,
         answer: (answered, raw) => answer(admission.decision, answered, raw),
         refuse,
-        unreadMs,
       })
     }
 

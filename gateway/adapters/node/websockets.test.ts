@@ -87,6 +87,16 @@ const bearerProtocol = async ({ issuer }: Started, claims = {}) =>
   `gatehouse.bearer.${await issuer.sign(claims)}`
 
 describe('a row that is a WebSocket', () => {
+  // A client that reads nothing would else hold its place for as long as its token holds.
+  test('ends where its client takes nothing of what is sent to it', async () => {
+    const gateway = await start({ stallSeconds: 0.3 })
+    const { socket } = await gateway.connect('/socket')
+    const megabyte = Buffer.alloc(1024 ** 2)
+    socket.pause()
+    for (let i = 0; i < 32; i++) socket.send(megabyte)
+    await expect.poll(() => gateway.open.size, { timeout: 10_000 }).toBe(0)
+  })
+
   test('101: messages both ways, small and large, and an end that both sides hear', async () => {
     const gateway = await start()
     const { socket } = await gateway.connect('/socket')
@@ -227,7 +237,7 @@ describe('a row that is a WebSocket', () => {
       upstreamPort: await listen(upstream),
       policy: [openRow, openSocketRow],
       environment: { UPSTREAM_REQUESTS: '1', LIMIT_ADDRESS_REQUESTS: '1000000' },
-      unreadMs: 300,
+      stallSeconds: 0.3,
     })
     const socket = await openSocket(gateway.port)
     socket.pause()

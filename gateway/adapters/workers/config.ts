@@ -11,6 +11,7 @@ const unavailable: Partial<Record<VariableName, string>> = {
   GATEWAY_PORT: platformListens,
   DRAIN_SECONDS: platformListens,
   DRAIN_DELAY_SECONDS: platformListens,
+  CLIENT_STALL_SECONDS: platformListens,
   METRICS_HOST: noMetrics,
   GATEWAY_METRICS_PORT: noMetrics,
   POLICY_FILE: 'names a file, and there is no disk here: import it into the Worker (docs/runtimes.md)',

@@ -44,11 +44,6 @@ export class PlainAnswer extends EventEmitter {
     return this.closed || this.options.socket.destroyed
   }
 
-  /** Bytes that the system has not taken yet. */
-  get writableLength(): number {
-    return this.closed ? 0 : this.options.socket.writableLength
-  }
-
   /** @param fields names and values in turn. Without a length among them the body goes in chunks */
   writeHead(status: number, fields: readonly string[]): void {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`

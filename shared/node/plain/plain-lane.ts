@@ -93,7 +93,7 @@ class Lane {
     socket.setTimeout(options.silentSeconds * 1000)
     socket.on('data', this.receive)
     socket.on('drain', this.drain)
-    socket.on('end', this.end)
+    socket.on('end', this.endWithClient)
     socket.on('error', this.ignore)
     socket.on('timeout', this.tire)
     socket.on('close', this.close)
@@ -136,9 +136,15 @@ class Lane {
 
   private readonly goOn = (isLast: boolean): void => {
     this.answer = undefined
-    if (isLast) this.socket.destroySoon()
+    if (isLast) this.end()
     else if (this.held.length > 0) this.receiveHeld()
-    else if (this.options.isClosing()) this.socket.destroySoon()
+    else if (this.options.isClosing()) this.end()
+  }
+
+  /** Nothing more is read as a request from here on. */
+  private end(): void {
+    this.onLeft()
+    this.socket.destroySoon()
   }
 
   private receiveHeld(): void {
@@ -153,7 +159,7 @@ class Lane {
     socket.setTimeout(0)
     socket.off('data', this.receive)
     socket.off('drain', this.drain)
-    socket.off('end', this.end)
+    socket.off('end', this.endWithClient)
     socket.off('error', this.ignore)
     socket.off('timeout', this.tire)
     socket.off('close', this.close)
@@ -175,16 +181,16 @@ class Lane {
   }
 
   /** Who says that no more will come has left, as Node's server takes it. */
-  private readonly end = (): void => {
+  private readonly endWithClient = (): void => {
     this.socket.end()
   }
 
-  /** An answer that is still made has deadlines of its own; one that nobody takes has none. */
+  /** A response under way has deadlines of its own, and one that its client does not take is reset by the server. */
   private readonly tire = (): void => {
     if (!this.hasSpoken) {
-      this.socket.setTimeout(0)
+      this.onLeft()
       this.options.refuseSilent(this.socket)
-    } else if (!this.answer || this.answer.writableEnded) this.socket.destroy()
+    } else if (!this.answer) this.socket.destroy()
   }
 
   private readonly close = (): void => {
