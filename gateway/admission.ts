@@ -46,6 +46,21 @@ interface AdmissionOptions {
 
 const longestTarget = 8192
 
+/** Methods that ask for something and have nothing to say. */
+const withoutBody = new Set(['GET', 'HEAD'])
+
+/**
+ * Whether a request says that a body follows although its method gives it no meaning (RFC 9110, section 9.3.1). Such a
+ * body is refused, not dropped: its client means something by it. Nor is it forwarded: fetch cannot send one, so the
+ * runtimes would differ, and a cache on the way would not know that it is part of the question.
+ */
+export const isBodyUnwanted = (
+  method: string,
+  { contentLength, transferEncoding }: Pick<RequestFields, 'contentLength' | 'transferEncoding'>,
+): boolean =>
+  (transferEncoding !== undefined || (contentLength !== undefined && contentLength !== 0)) &&
+  withoutBody.has(method)
+
 /** What holds for a request before and after its decision, on every runtime. */
 export function createAdmission({
   decide,
@@ -72,6 +87,7 @@ export function createAdmission({
   return function admit(arrival: Arrival): Eventually<Admission> {
     const { method, target, fields, requestId, onward } = arrival
     const host = requireHost(fields.host)
+    if (isBodyUnwanted(method, fields)) throw new Problem('body_not_allowed')
     if (target.length > longestTarget) throw new Problem('target_too_long')
     const { address, scheme, isProxied } = readClientSide(arrival)
     // An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110, section 7.4).

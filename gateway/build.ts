@@ -130,7 +130,11 @@ export async function buildGateway<Bindings extends object>(
   })
   const app = createGateway<Bindings>({
     admit,
-    forward: createProxy({ transport, onAnswered: metrics.upstreamAnswered }),
+    forward: createProxy({
+      transport,
+      uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
+      onAnswered: metrics.upstreamAnswered,
+    }),
     checkHealth,
     metrics,
     beginSpan,

@@ -41,6 +41,7 @@ export const gatewayVariables = [
   'GATEWAY_HOSTS',
   'UPSTREAM_REQUESTS',
   'UPSTREAM_CONNECTION_SECONDS',
+  'UPLOAD_IDLE_SECONDS',
   'DRAIN_DELAY_SECONDS',
 ] as const
 

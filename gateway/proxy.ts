@@ -3,7 +3,7 @@ import { answerFields } from './answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
 import { isRepeatable } from './method.ts'
 import { type Transport, TransportError, type UpstreamRequest } from './ports.ts'
-import { noBody, readRequestBody, tooLarge, toStream } from './request-body.ts'
+import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
 
 /** Names and values in turn, as pairs. */
 export const toPairs = (fields: readonly string[]): [string, string][] =>
@@ -11,12 +11,14 @@ export const toPairs = (fields: readonly string[]): [string, string][] =>
 
 interface ProxyOptions {
   transport: Transport
+  /** How long a client may send nothing of its body. */
+  uploadIdleMs: number
   /** Told of each answer: the seconds from the request upstream to the head of its answer. */
   onAnswered?: ((upstream: string, seconds: number) => void) | undefined
 }
 
 /** Carries requests over what the runtime has for web standards: Request in, Response out. */
-export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) {
+export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () => {} }: ProxyOptions) {
   /** A read that met no response is sent once more: its upstream may have closed a kept connection as it was used. */
   async function send(request: Omit<UpstreamRequest, 'isFresh'>): Promise<Response> {
     const mayRepeat = isRepeatable(request.method) && request.body === null
@@ -37,7 +39,8 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
     const { route, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
-    const { body, exceeded } = hasBody ? await readRequestBody(chunks, route) : noBody
+    const requestBody = hasBody ? await readRequestBody(chunks, { ...route, idleMs }) : noBody
+    const { body, problem, isAwaited } = requestBody
     const sentAt = performance.now()
     try {
       const answer = await send({
@@ -52,7 +55,8 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
       })
       onAnswered(route.upstream, (performance.now() - sentAt) / 1000)
       // An upstream may have answered what it took for the body's end.
-      if (exceeded()) throw tooLarge(route.body_bytes)
+      const brokenBy = problem()
+      if (brokenBy) throw brokenBy
       const raw = [...answer.headers].flat()
       if (isAssertionRefused(answer.status, raw)) {
         await answer.body?.cancel()
@@ -63,8 +67,8 @@ export function createProxy({ transport, onAnswered = () => {} }: ProxyOptions) 
         headers: toPairs(answerFields(answer.status, raw, decision)),
       })
     } catch (error) {
-      if (exceeded()) throw tooLarge(route.body_bytes)
-      throw error
+      const isLate = error instanceof TransportError && error.reason === 'timeout'
+      throw problem() ?? (isLate && isAwaited() ? bodyTimeout() : error)
     }
   }
 }

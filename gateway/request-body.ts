@@ -5,42 +5,54 @@ import type { Route } from './policy.ts'
 /** Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its connections then. */
 const gatheredBytes = 64 * 1024
 
-/** How long a body that is gathered may take; such a one fits into a few packets. */
-const gatherMs = 10_000
+/** How long a body that is gathered may take, or as long as the deadline of its row if that is less: 1 KB/s. */
+const gatherMs = 60_000
 
 type Chunks = AsyncIterable<Uint8Array>
 
 export interface RequestBody {
   body: Chunks | Uint8Array | null
-  /** Whether a body that is streamed turned out to be longer than its row allows. */
-  exceeded: () => boolean
+  /** Why a streamed body broke off. */
+  problem: () => Problem | undefined
+  /** Whether the client is the one that is waited for, and not an upstream that takes no more. */
+  isAwaited: () => boolean
 }
 
-export const noBody: RequestBody = { body: null, exceeded: () => false }
+export const noBody: RequestBody = { body: null, problem: () => undefined, isAwaited: () => false }
+
+/** @param idleMs how long a client may send nothing of its body */
+export interface BodyBounds extends Pick<Route, 'body_bytes' | 'deadline_seconds'> {
+  idleMs: number
+}
 
 /**
- * The body as it goes upstream, never longer than its row allows, whatever its length was said to be.
+ * The body as it goes upstream, never longer than its row allows, whatever its length was said to be. A streamed one
+ * has no time of its own beyond `idleMs`: the deadline of its row covers all until the head of the response.
  *
  * @throws Problem `body_too_large`, `body_timeout`, `client_closed_request`
  */
-export async function readRequestBody(
-  chunks: Chunks,
-  { body_bytes: capBytes, deadline_seconds: deadlineSeconds }: Pick<Route, 'body_bytes' | 'deadline_seconds'>,
-): Promise<RequestBody> {
-  if (capBytes > gatheredBytes) return capped(chunks, capBytes)
-  return { ...noBody, body: await gather(chunks, capBytes, Math.min(gatherMs, deadlineSeconds * 1000)) }
+export async function readRequestBody(chunks: Chunks, bounds: BodyBounds): Promise<RequestBody> {
+  return bounds.body_bytes > gatheredBytes
+    ? streamed(chunks, bounds)
+    : { ...noBody, body: await gather(chunks, bounds) }
 }
 
 export const tooLarge = (capBytes: number) =>
   new Problem('body_too_large', { members: { limit_bytes: capBytes } })
 
-async function gather(source: Chunks, capBytes: number, timeoutMs: number): Promise<Uint8Array> {
+/** The rest of the body may come or not: nothing more is read from this connection. */
+export const bodyTimeout = () => new Problem('body_timeout', { headers: { connection: 'close' } })
+
+async function gather(
+  source: Chunks,
+  { body_bytes: capBytes, deadline_seconds: deadlineSeconds, idleMs }: BodyBounds,
+): Promise<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]()
   const chunks: Uint8Array[] = []
   let seenBytes = 0
-  const deadline = performance.now() + timeoutMs
+  const deadline = performance.now() + Math.min(gatherMs, deadlineSeconds * 1000)
   for (;;) {
-    const { done, value } = await nextChunk(iterator, deadline - performance.now())
+    const { done, value } = await nextChunk(iterator, Math.min(idleMs, deadline - performance.now()))
     if (done) return joined(chunks, seenBytes)
     seenBytes += value.byteLength
     if (seenBytes > capBytes) throw tooLarge(capBytes)
@@ -53,8 +65,7 @@ async function nextChunk(iterator: AsyncIterator<Uint8Array>, leftMs: number) {
     throw new Problem('client_closed_request', { cause })
   })
   return within(leftMs, next).catch((cause) => {
-    // The rest of the body may come or not: nothing more is read from this connection.
-    throw cause instanceof Problem ? cause : new Problem('body_timeout', { headers: { connection: 'close' } })
+    throw cause instanceof Problem ? cause : bodyTimeout()
   })
 }
 
@@ -70,16 +81,33 @@ function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
   return whole
 }
 
-function capped(source: Chunks, capBytes: number): RequestBody {
-  let seenBytes = 0
-  async function* counted() {
-    for await (const chunk of source) {
-      seenBytes += chunk.byteLength
-      if (seenBytes > capBytes) throw tooLarge(capBytes)
-      yield chunk
+function streamed(source: Chunks, { body_bytes: capBytes, idleMs }: BodyBounds): RequestBody {
+  let problem: Problem | undefined
+  let isAwaited = false
+
+  async function* bounded() {
+    const iterator = source[Symbol.asyncIterator]()
+    let seenBytes = 0
+    try {
+      for (;;) {
+        isAwaited = true
+        const { done, value } = await nextChunk(iterator, idleMs)
+        isAwaited = false
+        if (done) return
+        seenBytes += value.byteLength
+        if (seenBytes > capBytes) throw tooLarge(capBytes)
+        yield value
+      }
+    } catch (error) {
+      problem = error as Problem
+      throw error
+    } finally {
+      isAwaited = false
+      // Not awaited: where the next chunk is still to come, this takes as long as that.
+      iterator.return?.().catch(() => {})
     }
   }
-  return { body: counted(), exceeded: () => seenBytes > capBytes }
+  return { body: bounded(), problem: () => problem, isAwaited: () => isAwaited }
 }
 
 /** As the streams of the web have it, for transports that take nothing else. */

@@ -151,6 +151,7 @@ export const variables = {
     .optional(),
   UPSTREAM_REQUESTS: count(1, 1_000_000).default(2000),
   UPSTREAM_CONNECTION_SECONDS: seconds(1, 86_400).default(60),
+  UPLOAD_IDLE_SECONDS: seconds(1, 3600).default(30),
 
   ORIGIN_PORT: port.default(8081),
   ORIGIN_METRICS_PORT: port.optional(),
@@ -239,6 +240,7 @@ const ownPrefixes = [
   'LIMIT_',
   'DRAIN_',
   'CLIENT_STALL_',
+  'UPLOAD_IDLE_',
   'TRUSTED_PROXY_',
   'CORS_',
   'KEY_ENCRYPTION_',

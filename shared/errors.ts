@@ -37,6 +37,7 @@ interface ErrorRow {
 
 export const errors = {
   bad_request: { status: 400, title: 'The request cannot be read' },
+  body_not_allowed: { status: 400, title: 'GET and HEAD take no body' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
   client_address_unknown: { status: 400, title: 'The request did not come through the expected proxies' },
 

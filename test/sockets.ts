@@ -39,6 +39,8 @@ interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
   /** Of the server. */
   deadlines?: ServerOptions['deadlines']
   stallSeconds?: number
+  /** How long a client may send nothing of its body. */
+  uploadIdleMs?: number
 }
 
 /** A gateway on a socket of its own, with the real transport to an upstream on another. */
@@ -47,6 +49,7 @@ export async function startGateway({
   pools,
   deadlines,
   stallSeconds,
+  uploadIdleMs,
   ...options
 }: SocketStandOptions) {
   const upstreams = createUpstreams({ maxAgeMs: 60_000, ...pools })
@@ -73,6 +76,7 @@ export async function startGateway({
     ),
     commonFields,
     streams,
+    uploadIdleMs: uploadIdleMs ?? stand.config.UPLOAD_IDLE_SECONDS * 1000,
     metrics: stand.metrics,
     beginSpan: options.beginSpan,
     log: stand.log,
@@ -93,7 +97,7 @@ export async function startGateway({
     }),
     keepAliveSeconds: 65,
     commonFields: (requestId) => commonFields(undefined, requestId),
-    ...(deadlines && { deadlines }),
+    deadlines: { ...listening.deadlines, ...deadlines },
     stallSeconds,
   })
   const port = await listen(server)

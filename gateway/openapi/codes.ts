@@ -42,6 +42,7 @@ export function codesOfRow(route: Route): ErrorCode[] {
     ...(route.level === undefined ? [] : (['level_required'] as const)),
     ...(route.features ? (['feature_required'] as const) : []),
     ...(route.upstream === 'origin' ? (['database_unavailable'] as const) : []),
+    ...(route.method === 'GET' ? (['body_not_allowed'] as const) : []),
     ...(route.path.includes('{') ? (['not_found'] as const) : []),
   ]
 }

@@ -1,10 +1,11 @@
+import { Problem } from '../../../shared/errors.ts'
 import { rawHead } from '../../../shared/node/raw-head.ts'
 import type { Admission } from '../../admission.ts'
 import { answerFields, interimFields } from '../../answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
 import { isRepeatable } from '../../method.ts'
 import { TransportError } from '../../ports.ts'
-import { noBody, type RequestBody, readRequestBody, tooLarge } from '../../request-body.ts'
+import { bodyTimeout, noBody, type RequestBody, readRequestBody } from '../../request-body.ts'
 import type { RequestFields } from '../../request-fields.ts'
 import type { ClientAnswer, ClientRequest } from './client-side.ts'
 import type { OpenStreams } from './open-streams.ts'
@@ -22,6 +23,8 @@ export interface CarriageOptions {
   pool: Pool
   visit: Pick<RequestVisit, 'commonFields'>
   streams: OpenStreams
+  /** How long a client may send nothing of its body. */
+  uploadIdleMs: number
   /** Answers end here together. */
   atTurnEnd: AtTurnEnd
   /** Told of the answer: the seconds from the request upstream to the head of it. */
@@ -40,10 +43,8 @@ const smallBytes = 4096
  * @returns to be called when the client's connection has closed, after the whole answer or before
  */
 export function carry(options: CarriageOptions): () => void {
-  const { request, fields, admission } = options
-  const hasBody =
-    !isRepeatable(request.method ?? '') &&
-    (fields.transferEncoding !== undefined || (fields.contentLength ?? 0) > 0)
+  const { request, fields, admission, uploadIdleMs: idleMs } = options
+  const hasBody = fields.transferEncoding !== undefined || (fields.contentLength ?? 0) > 0
   let carriage: Carriage | undefined
   const start = (body: RequestBody) => {
     carriage = new Carriage(options, body)
@@ -59,7 +60,7 @@ export function carry(options: CarriageOptions): () => void {
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
-  readRequestBody(chunks, admission.decision.route).then(start, options.refuse)
+  readRequestBody(chunks, { ...admission.decision.route, idleMs }).then(start, options.refuse)
   return stop
 }
 
@@ -83,7 +84,7 @@ class Carriage implements Exchange {
   readonly contentLength: number | undefined
   readonly bodyIdleMs: number
   private readonly options: CarriageOptions
-  private readonly exceeded: () => boolean
+  private readonly requestBody: RequestBody
   private underway: Underway | undefined
   private deadline: ReturnType<typeof setTimeout> | undefined
   private isPaused = false
@@ -95,14 +96,14 @@ class Carriage implements Exchange {
   private leftBytes = 0
   private isEnding = false
 
-  constructor(options: CarriageOptions, { body, exceeded }: RequestBody) {
+  constructor(options: CarriageOptions, requestBody: RequestBody) {
     const { request, fields, admission } = options
     this.options = options
-    this.exceeded = exceeded
+    this.requestBody = requestBody
     this.method = request.method ?? 'GET'
     this.target = admission.decision.target
     this.fields = admission.fields
-    this.body = body
+    this.body = requestBody.body
     this.contentLength = fields.contentLength
     this.bodyIdleMs = admission.decision.route.idle_seconds * 1000
   }
@@ -121,7 +122,8 @@ class Carriage implements Exchange {
 
   private readonly beLate = (): void => {
     this.isLate = true
-    this.underway?.abort(new Error('no answer before the deadline'))
+    const isOfClient = this.requestBody.isAwaited()
+    this.underway?.abort(isOfClient ? bodyTimeout() : new Error('no answer before the deadline'))
   }
 
   stop(): void {
@@ -215,8 +217,9 @@ class Carriage implements Exchange {
   }
 
   private failure(cause: Error): unknown {
-    if (cause instanceof AssertionRefused) return cause
-    if (this.exceeded()) return tooLarge(this.options.admission.decision.route.body_bytes)
+    if (cause instanceof AssertionRefused || cause instanceof Problem) return cause
+    const problem = this.requestBody.problem()
+    if (problem) return problem
     if (this.options.response.closed) return new TransportError('client_left', cause)
     return new TransportError(this.isLate ? 'timeout' : 'unreachable', cause)
   }

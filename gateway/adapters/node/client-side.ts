@@ -23,6 +23,8 @@ export interface ClientRequest {
 export interface ClientAnswer {
   readonly statusCode: number
   readonly headersSent: boolean
+  /** Whether it is answered, and nothing more will be written. */
+  readonly writableEnded: boolean
   readonly writableFinished: boolean
   readonly closed: boolean
   readonly destroyed: boolean

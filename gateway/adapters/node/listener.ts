@@ -1,9 +1,9 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { problemAnswer } from '../../../shared/errors.ts'
 import { isHost } from '../../../shared/host-header.ts'
-import type { PlainOptions } from '../../../shared/node/plain/plain-lane.ts'
+import type { ServerOptions } from '../../../shared/node/http-server.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'
-import type { Admission } from '../../admission.ts'
+import { type Admission, isBodyUnwanted } from '../../admission.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
 import { mostFields, readFields } from '../../request-fields.ts'
 import { normalizePath } from '../../target.ts'
@@ -20,6 +20,8 @@ interface ListenerOptions extends VisitOptions {
   ownPaths: ReadonlySet<string>
   answerItself: RequestListener
   streams: OpenStreams
+  /** How long a client may send nothing of its body. */
+  uploadIdleMs: number
   metrics: GatewayMetrics
 }
 
@@ -27,8 +29,10 @@ interface ListenerOptions extends VisitOptions {
  * The way of a request on Node, by its own server or on the shorter way of plain ones: decided by the same function as everywhere, carried without a Request or a Response being made of
  * it. What the gateway answers itself, and preflights, go through the app.
  */
-export function createListener(options: ListenerOptions): { listener: RequestListener; plain: PlainOptions } {
-  const { upstreams, ownPaths, answerItself, streams, metrics } = options
+export function createListener(
+  options: ListenerOptions,
+): Required<Pick<ServerOptions, 'listener' | 'plain' | 'deadlines'>> {
+  const { upstreams, ownPaths, answerItself, streams, uploadIdleMs, metrics } = options
   const atTurnEnd = createTurnEnd()
 
   function proxy(request: ClientRequest, response: ClientAnswer, path: string): void {
@@ -36,6 +40,8 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
     let hasBody = true
 
     function refuse(error: unknown): void {
+      // The server has answered what cannot be read any further.
+      if (response.writableEnded) return
       const problem = visit.problemOf(error)
       if (response.closed) return
       const answer = problemAnswer(problem, visit.requestId)
@@ -56,7 +62,7 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
       hasBody = fields.transferEncoding !== undefined || fields.contentLength !== undefined
       const admitted = visit.admit(fields)
       const go = (admission: Admission): void => {
-        if (!visit.enter(admission, response.closed)) return
+        if (!visit.enter(admission, response.closed || response.writableEnded)) return
         stop = carry({
           request,
           response,
@@ -65,6 +71,7 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
           pool: upstreams.poolOf(admission.origin),
           visit,
           streams,
+          uploadIdleMs,
           atTurnEnd,
           onAnswered: metrics.upstreamAnswered,
           refuse,
@@ -80,10 +87,12 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
   const isOwn = (path: string) => ownPaths.has(normalizePath(path))
 
   return {
+    // A row says how long its bodies may take, and what goes nowhere is not read.
+    deadlines: { request: 0 },
     listener(request, response) {
       const path = pathOf(request.url ?? '/')
-      if ((request.method === 'OPTIONS' || isOwn(path)) && isReadable(request))
-        answerItself(request, response)
+      const isItsOwn = request.method === 'OPTIONS' || isOwn(path)
+      if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) answerItself(request, response)
       else proxy(request, response, path)
     },
     plain: {
@@ -91,6 +100,12 @@ export function createListener(options: ListenerOptions): { listener: RequestLis
       listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
     },
   }
+}
+
+/** It is refused like one that would go upstream. */
+function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': transferEncoding } = headers
+  return isBodyUnwanted(method, { contentLength: length ? Number(length) : undefined, transferEncoding })
 }
 
 /** What a URL can be made of, and no more fields than elsewhere; all else is refused on the way of every other request. */

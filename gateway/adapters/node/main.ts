@@ -78,6 +78,7 @@ await serveUntilStopped({
     answerItself: fetchListener(gateway.app.fetch),
     commonFields,
     streams,
+    uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
     metrics: gateway.metrics,
     beginSpan,
     log,

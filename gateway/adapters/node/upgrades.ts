@@ -105,7 +105,8 @@ export function createUpgrades(options: UpgradesOptions) {
   return {
     takes: ({ method = '', url = '', headers }: IncomingMessage): boolean =>
       headers.upgrade?.toLowerCase() === 'websocket' &&
-      headers['content-length'] === undefined &&
+      // Some clients say that a handshake has no body.
+      (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined &&
       takesWebSocket(method, url),
     listener,

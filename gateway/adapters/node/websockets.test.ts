@@ -87,6 +87,14 @@ const bearerProtocol = async ({ issuer }: Started, claims = {}) =>
   `gatehouse.bearer.${await issuer.sign(claims)}`
 
 describe('a row that is a WebSocket', () => {
+  test('101: with a Content-Length of 0', async () => {
+    const gateway = await start()
+    const { socket } = await gateway.connect('/socket', [], { 'content-length': '0' })
+    expect(String(await gateway.echo(socket, 'hello'))).toBe('hello')
+    expect(gateway.requests).toEqual([])
+    socket.close()
+  })
+
   // A client that reads nothing would else hold its place for as long as its token holds.
   test('ends where its client takes nothing of what is sent to it', async () => {
     const gateway = await start({ stallSeconds: 0.3 })
