@@ -16,17 +16,17 @@ interface NewLinkToken {
   liveLinks: number
 }
 
-/** @returns whether it was stored */
-export async function insertLinkToken(sql: Queryable, token: NewLinkToken): Promise<boolean> {
-  const rows = await sql`
+/** @returns when it expires; undefined where it was not stored */
+export async function insertLinkToken(sql: Queryable, token: NewLinkToken): Promise<Date | undefined> {
+  const [row] = await sql<[{ expiresAt: Date }?]>`
     insert into tokens (kind, user_id, token_hash, expires_at)
     select ${token.kind}, ${token.userId}, ${token.hash}, now() + make_interval(secs => ${token.lifeSeconds})
     where ${token.liveLinks} > (
       select count(*) from tokens
       where user_id = ${token.userId} and kind = ${token.kind} and spent_at is null and expires_at > now()
     )
-    returning id`
-  return rows.length === 1
+    returning expires_at as "expiresAt"`
+  return row?.expiresAt
 }
 
 /** @returns whose live link it is */

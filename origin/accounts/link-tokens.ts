@@ -22,28 +22,27 @@ export type LinkTokens = ReturnType<typeof createLinkTokens>
 
 /** The secrets in mailed links: 256 random bits, stored as SHA-256, good once. */
 export function createLinkTokens(mail: Mail) {
-  async function issue(transaction: Queryable, kind: LinkKind, userId: string): Promise<string | undefined> {
+  async function issue(transaction: Queryable, kind: LinkKind, userId: string) {
     const token = newOpaqueToken()
-    const issued = await insertLinkToken(transaction, {
+    const expiresAt = await insertLinkToken(transaction, {
       kind,
       userId,
       hash: hashToken(token),
       lifeSeconds: lifeSeconds[kind],
       liveLinks,
     })
-    return issued ? token : undefined
+    return expiresAt && { token, expiresAt }
   }
 
   return {
     async sendVerification(transaction: Queryable, { userId, email }: LinkOwner): Promise<void> {
-      const token = await issue(transaction, 'email_verification', userId)
-      if (token) await mail.enqueue(transaction, email, mail.messages.verifyAddress({ token }))
+      const link = await issue(transaction, 'email_verification', userId)
+      if (link) await mail.enqueue(transaction, email, mail.messages.verifyAddress(link))
     },
 
     async sendReset(transaction: Queryable, { userId, email }: LinkOwner): Promise<void> {
-      const token = await issue(transaction, 'password_reset', userId)
-      const lifeMinutes = lifeSeconds.password_reset / 60
-      if (token) await mail.enqueue(transaction, email, mail.messages.resetPassword({ token, lifeMinutes }))
+      const link = await issue(transaction, 'password_reset', userId)
+      if (link) await mail.enqueue(transaction, email, mail.messages.resetPassword(link))
     },
 
     /** @returns whose link it is, still good; undefined where it is unknown, spent or too old */

@@ -98,7 +98,7 @@ describe('a mail', () => {
     ['ada'],
   ])('to %j, which is not one plain address, is refused before any server hears of it', async (to) => {
     const error = await failureOf(mailer.send({ ...mail, to }))
-    expect(error).toMatchObject({ refused: true, message: 'recipient is not one plain address' })
+    expect(error).toMatchObject({ kind: 'refused', message: 'recipient is not one plain address' })
     expect(server.mails).toEqual([])
   })
 })
@@ -108,7 +108,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     server.refuseWith({ responseCode: 550, message: '5.1.1 <ada@example.com> is unknown here' })
     expect(await failureOf(mailer.send(mail))).toMatchObject({
       message: 'EENVELOPE RCPT TO 550 5.1.1',
-      refused: true,
+      kind: 'refused',
     })
   })
 
@@ -116,7 +116,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     server.refuseWith({ responseCode: 451, message: '4.7.1 <ada@example.com> greylisted' })
     expect(await failureOf(mailer.send(mail))).toMatchObject({
       message: 'EENVELOPE RCPT TO 451 4.7.1',
-      refused: false,
+      kind: 'postponed',
     })
   })
 
@@ -125,7 +125,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     await gone.close()
     const other = createMailer({ smtpUrl: gone.url, from, log })
     const error = await failureOf(other.send(mail))
-    expect(error).toMatchObject({ message: 'ESOCKET ECONNREFUSED CONN', refused: false })
+    expect(error).toMatchObject({ message: 'ESOCKET ECONNREFUSED CONN', kind: 'outage' })
     other.close()
   })
 
@@ -135,7 +135,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     })
     const { port } = silent.address() as { port: number }
     const other = createMailer({ smtpUrl: `smtp://127.0.0.1:${port}`, from, log, deadlineSeconds: 0.03 })
-    expect(await failureOf(other.send(mail))).toMatchObject({ message: 'EABORT', refused: false })
+    expect(await failureOf(other.send(mail))).toMatchObject({ message: 'EABORT', kind: 'outage' })
     other.close()
     silent.close()
   })

@@ -15,15 +15,20 @@ export interface Mailer {
   close: () => void
 }
 
+/**
+ * `outage`: the server cannot be reached, or takes no mail of ours; any other mail would fail too. `postponed`: this mail
+ * is not taken now. `refused`: this mail will never be taken.
+ */
+export type MailFailureKind = 'outage' | 'postponed' | 'refused'
+
 /** Why a mail did not go, in words that hold neither address nor link: it is logged and stored. */
 export class MailError extends Error {
-  /** The server said that it will never take this mail, rather than not now. */
-  readonly refused: boolean
+  readonly kind: MailFailureKind
 
-  constructor(reason: string, { refused = false, cause }: { refused?: boolean; cause?: unknown } = {}) {
-    super(reason, { cause })
+  constructor(reason: string, kind: MailFailureKind, options?: ErrorOptions) {
+    super(reason, options)
     this.name = 'MailError'
-    this.refused = refused
+    this.kind = kind
   }
 }
 
@@ -91,7 +96,7 @@ function createSmtpMailer({
 
   return {
     async send({ to, subject, text, id }) {
-      if (!isOneAddress(to)) throw new MailError('recipient is not one plain address', { refused: true })
+      if (!isOneAddress(to)) throw new MailError('recipient is not one plain address', 'refused')
       try {
         await transport.sendMail({
           // As an object it is one address, never read as a list.
@@ -122,7 +127,15 @@ function toMailError(error: NodemailerError): MailError {
   const enhancedStatus = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(error.response ?? '')?.[1]
   const parts = [error.code ?? error.name, error.originalCode, error.timeoutType, error.command]
   const reason = [...parts, error.responseCode, enhancedStatus].filter(Boolean).join(' ')
-  // A 5xx to our login or greeting is about us, not about this mail.
-  const isAboutMail = error.code === 'EENVELOPE' || error.code === 'EMESSAGE'
-  return new MailError(reason, { refused: isAboutMail && error.permanent === true, cause: error })
+  return new MailError(reason, kindOf(error), { cause: error })
+}
+
+/** RFC 5321, section 3.8: the server ends the session, whatever it was asked. */
+const serviceNotAvailable = 421
+
+/** A reply to our greeting, login or sender address is about us: it would be the same for every mail. */
+function kindOf({ code, command, responseCode, permanent }: NodemailerError): MailFailureKind {
+  const isAboutMail = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE'
+  if (!isAboutMail || responseCode === serviceNotAvailable) return 'outage'
+  return permanent ? 'refused' : 'postponed'
 }

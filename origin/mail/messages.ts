@@ -2,6 +2,14 @@
 export interface Message {
   subject: string
   text: string
+  /** From then on it is of no use, and is not sent. */
+  expiresAt?: Date
+}
+
+/** The secret of a mailed link, and when it stops to work. */
+interface Link {
+  token: string
+  expiresAt: Date
 }
 
 const product = 'Gatehouse'
@@ -20,11 +28,13 @@ export function createMessages(frontendUrl: string) {
   const askForReset = `ask for a new password where you sign in ("forgot password"): ${base}`
 
   return {
-    verifyAddress: ({ token }: { token: string }): Message => ({
+    verifyAddress: ({ token, expiresAt }: Link): Message => ({
+      expiresAt,
       subject: `Confirm your address for ${product}`,
       text: paragraphs(
         `Somebody, most likely you, registered at ${product} with this address. To confirm that it is yours, open:`,
         link('verify-email', token),
+        `The link works once, until ${inUtc(expiresAt, Math.floor)}.`,
         'You will be asked for the password that you registered with. If it was not you, do nothing: you cannot confirm it by mistake.',
       ),
     }),
@@ -39,12 +49,13 @@ export function createMessages(frontendUrl: string) {
       ),
     }),
 
-    resetPassword: ({ token, lifeMinutes }: { token: string; lifeMinutes: number }): Message => ({
+    resetPassword: ({ token, expiresAt }: Link): Message => ({
+      expiresAt,
       subject: `Choose a new password for ${product}`,
       text: paragraphs(
         `Somebody, most likely you, asked for a new password at ${product}. To choose one, open:`,
         link('reset-password', token),
-        `The link works once, for ${lifeMinutes} minutes. If it was not you, do nothing: your password stays as it is.`,
+        `The link works once, until ${inUtc(expiresAt, Math.floor)}. If it was not you, do nothing: your password stays as it is.`,
       ),
     }),
 
@@ -59,7 +70,7 @@ export function createMessages(frontendUrl: string) {
     accountLocked: ({ unlocksAt }: { unlocksAt: Date }): Message => ({
       subject: `Your account at ${product} is locked for a while`,
       text: paragraphs(
-        `Somebody tried too many wrong passwords on your account at ${product}. It takes no sign-in from new devices until ${inUtc(unlocksAt)}, then unlocks by itself.`,
+        `Somebody tried too many wrong passwords on your account at ${product}. It takes no sign-in from new devices until ${inUtc(unlocksAt, Math.ceil)}, then unlocks by itself.`,
         `To unlock it sooner, ${askForReset}`,
         'If it was not you, your password held: you need do nothing.',
       ),
@@ -71,9 +82,12 @@ export type Messages = ReturnType<typeof createMessages>
 
 const paragraphs = (...texts: string[]) => `${texts.join('\n\n')}\n`
 
-/** To the minute, rounded up: an account is never still locked at the time we named. */
-function inUtc(time: Date): string {
+/**
+ * To the minute, rounded to the safe side: an account is never still locked at the time we named, and a link never dead
+ * before it.
+ */
+function inUtc(time: Date, round: (minutes: number) => number): string {
   const minuteMs = 60_000
-  const minute = new Date(Math.ceil(time.getTime() / minuteMs) * minuteMs).toISOString()
+  const minute = new Date(round(time.getTime() / minuteMs) * minuteMs).toISOString()
   return `${minute.slice(0, 10)} ${minute.slice(11, 16)} UTC`
 }

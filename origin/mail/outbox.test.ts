@@ -10,7 +10,7 @@ import { startMailServer, type TestMailServer } from './test-mail-server.ts'
 
 const token = 'k3-Token_of-43-characters_as-they-are-here_1'
 const messages = createMessages('https://app.example.com')
-const message = messages.resetPassword({ token, lifeMinutes: 30 })
+const message = messages.resetPassword({ token, expiresAt: new Date(Date.now() + 30 * 60_000) })
 const to = 'ada.lovelace@example.com'
 
 const { log, lines } = createCapturedLog('origin')
@@ -150,27 +150,95 @@ describe('a mail', () => {
   })
 })
 
+describe('recipients that the server does not take', () => {
+  const others = (count: number) =>
+    sql.begin(async (transaction) => {
+      for (let index = 0; index < count; index++)
+        await outbox.enqueue(transaction, { to: `unknown-${index}@example.com`, message })
+    })
+
+  test.each([
+    [550, '5.1.1 unknown here'],
+    [450, '4.2.2 mailbox full'],
+  ])('180 of them with %i do not hold up the one behind them', async (responseCode, text) => {
+    server.refuseWith({ responseCode, message: text }, ({ address }) => address.startsWith('unknown-'))
+    await others(180)
+    await enqueue()
+    await outbox.deliverDue()
+    expect(server.mails.map(({ recipients }) => recipients)).toEqual([[to]])
+    const tried = await sql`select from mail_outbox where attempts = 1`
+    expect(tried).toHaveLength(180)
+  })
+
+  test('421 is an outage: the session ends, and the others wait', async () => {
+    server.refuseWith({ responseCode: 421, message: '4.3.2 shutting down' })
+    await others(20)
+    await outbox.deliverDue()
+    expect((await rows()).filter(({ attempts }) => attempts > 0)).toHaveLength(5)
+  })
+
+  // It would refuse every mail: a wrong MAIL_FROM must not make all mails wait for an operator.
+  test('a refused sender is an outage, and gives no mail up', async () => {
+    server.refuseSenderWith({ responseCode: 550, message: '5.7.1 you may not send as this' })
+    await others(20)
+    await outbox.deliverDue()
+    const tried = (await rows()).filter(({ attempts }) => attempts > 0)
+    expect(tried).toHaveLength(5)
+    expect(tried[0]).toMatchObject({ last_error: 'EENVELOPE MAIL FROM 550 5.7.1', parked: false })
+    server.refuseSenderWith(undefined)
+  })
+})
+
+describe('a mail whose link has expired', () => {
+  const expire = () => sql`update mail_outbox set expires_at = now()`
+
+  test('is not sent after an outage: its row is gone, and the log says so without an address', async () => {
+    await enqueue()
+    await expire()
+    const outcomes: string[] = []
+    await createOutbox({ sql, sealing, mailer, log, onTry: (outcome) => outcomes.push(outcome) }).deliverDue()
+    expect(server.mails).toEqual([])
+    expect(await rows()).toHaveLength(0)
+    expect(outcomes).toEqual(['expired'])
+    expect(lines).toMatchObject([
+      { level: 'warn', msg: 'mail dropped: its link has expired', recipient_domain: 'example.com' },
+    ])
+  })
+
+  test('does not hold up those behind it', async () => {
+    for (let index = 0; index < 12; index++) await enqueue()
+    await expire()
+    await enqueue()
+    await outbox.deliverDue()
+    expect(server.mails).toHaveLength(1)
+    expect(await rows()).toHaveLength(0)
+  })
+
+  test('is sent while the link works, and a mail without a link whenever it may be', async () => {
+    await enqueue()
+    await sql.begin((transaction) => outbox.enqueue(transaction, { to, message: messages.passwordChanged() }))
+    await sql`update mail_outbox set created_at = now() - interval '4 days'`
+    await outbox.deliverDue()
+    expect(server.mails).toHaveLength(2)
+  })
+})
+
 describe('a mail that the server refuses for good', () => {
-  test('is tried three times, then stays, never due again, with an error in the log that names no address', async () => {
+  test('is tried once, then stays, never due again, with an error in the log that names no address', async () => {
     await enqueue()
     server.refuseWith({ responseCode: 550, message: `5.1.1 <${to}> is unknown here` })
-    for (const wait_seconds of [900, 900]) {
-      await outbox.deliverDue()
-      expect(await rows()).toMatchObject([{ wait_seconds, parked: false }])
-      await passTime()
-    }
     await outbox.deliverDue()
     expect(await rows()).toMatchObject([
-      { attempts: 3, last_error: 'EENVELOPE RCPT TO 550 5.1.1', parked: true },
+      { attempts: 1, last_error: 'EENVELOPE RCPT TO 550 5.1.1', parked: true },
     ])
     await passTime()
     await outbox.deliverDue()
-    expect(await rows()).toMatchObject([{ attempts: 3 }])
+    expect(await rows()).toMatchObject([{ attempts: 1 }])
     expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
       {
         msg: 'mail given up',
         recipient_domain: 'example.com',
-        attempts: 3,
+        attempts: 1,
         reason: 'EENVELOPE RCPT TO 550 5.1.1',
       },
     ])
@@ -316,7 +384,7 @@ function createFailing(failed: Promise<void>): Pick<Mailer, 'send'> {
   return {
     async send() {
       await failed.catch(() => {
-        throw new MailError('late')
+        throw new MailError('late', 'outage')
       })
     },
   }

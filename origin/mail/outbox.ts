@@ -16,7 +16,7 @@ interface OutboxOptions {
   mailer: Pick<Mailer, 'send'>
   log: Log
   /** Told how each try ended. */
-  onTry?: (outcome: 'delivered' | 'postponed' | 'given_up') => void
+  onTry?: (outcome: 'delivered' | 'postponed' | 'given_up' | 'expired') => void
 }
 
 export type Outbox = ReturnType<typeof createOutbox>
@@ -33,7 +33,7 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
     try {
       return sealing.open(bodyName(recipient), sealedBody)
     } catch (cause) {
-      throw new MailError('the sealed body does not open', { cause })
+      throw new MailError('the sealed body does not open', 'postponed', { cause })
     }
   }
 
@@ -44,15 +44,21 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
     await mailer.send({ to: recipient, subject, text, id })
   }
 
-  /** @returns whether the server took it */
+  /** @returns whether the next mail may fare better */
   async function deliver(mail: ClaimedMail): Promise<boolean> {
-    const { id, attempts, ageSeconds } = mail
+    const { id, recipient, attempts, ageSeconds, expired } = mail
+    if (expired) {
+      onTry('expired')
+      const fields = { mail_id: id, recipient_domain: domainOf(recipient), attempts }
+      log.warn({ ...fields, age_seconds: Math.round(ageSeconds) }, 'mail dropped: its link has expired')
+      return true
+    }
     try {
       await trySending(mail)
     } catch (error) {
       if (!(error instanceof MailError)) throw error
       await settleFailure(mail, error)
-      return false
+      return error.kind !== 'outage'
     }
     await deleteMail(sql, id)
     onTry('delivered')
@@ -66,7 +72,7 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
    */
   async function settleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
     const lastError = error.message
-    const verdict = judgeFailure({ attempts, ageSeconds, refused: error.refused })
+    const verdict = judgeFailure({ attempts, ageSeconds, kind: error.kind })
     switch (verdict.kind) {
       case 'retry':
         await postponeMail(sql, { id, attempts, lastError, waitSeconds: verdict.waitSeconds })
@@ -96,12 +102,14 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
         recipient: to,
         subject: message.subject,
         sealedBody: sealing.seal(bodyName(to), message.text),
+        expiresAt: message.expiresAt ?? null,
       })
     },
 
     /**
-     * Hands over what is due, until nothing is, a whole batch failed (the server is down, and a queue of thousands would wait for
-     * each of its timeouts) or `signal` says to stop. Any number of replicas may do so at once.
+     * Hands over what is due, until nothing is, a whole batch met an outage (a queue of thousands would wait for each of its
+     * timeouts) or `signal` says to stop. A server that refuses recipients is not down: the next batch follows at once. Any number
+     * of replicas may do so at once.
      */
     async deliverDue(signal?: AbortSignal): Promise<void> {
       while (!signal?.aborted) {

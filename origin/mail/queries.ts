@@ -4,16 +4,20 @@ interface NewMail {
   recipient: string
   subject: string
   sealedBody: Uint8Array
+  /** From then on it is of no use. */
+  expiresAt: Date | null
 }
 
 export async function insertMail(sql: Queryable, mail: NewMail): Promise<void> {
   await sql`
-    insert into mail_outbox (recipient, subject, sealed_body)
-    values (${mail.recipient}, ${mail.subject}, ${mail.sealedBody})`
+    insert into mail_outbox (recipient, subject, sealed_body, expires_at)
+    values (${mail.recipient}, ${mail.subject}, ${mail.sealedBody}, ${mail.expiresAt})`
 }
 
-export interface ClaimedMail extends NewMail {
+export interface ClaimedMail extends Omit<NewMail, 'expiresAt'> {
   id: string
+  /** It came too late: its row is gone, and it must not be sent. */
+  expired: boolean
   /** Tries so far, the one it was claimed for included. */
   attempts: number
   ageSeconds: number
@@ -21,26 +25,37 @@ export interface ClaimedMail extends NewMail {
 
 /**
  * Takes due mails for `leaseSeconds`: nobody else is given them before that, and no lock or transaction is held meanwhile. The
- * try is counted here, before it is made, so that a mail that brings its process down is not tried for ever.
+ * try is counted here, before it is made, so that a mail that brings its process down is not tried for ever. Due mails that have
+ * expired are deleted, and returned to be told of.
  */
 export async function claimDueMails(
   sql: Queryable,
   { limit, leaseSeconds }: { limit: number; leaseSeconds: number },
 ): Promise<ClaimedMail[]> {
+  const claimed = sql`
+    mail_outbox.id, recipient, subject, sealed_body as "sealedBody", attempts, due.expired,
+    extract(epoch from now() - created_at)::float8 as "ageSeconds"`
   return sql<ClaimedMail[]>`
     with due as materialized (
-      select id from mail_outbox
+      select id, coalesce(expires_at <= now(), false) as expired from mail_outbox
       where next_attempt_at <= now()
       order by next_attempt_at
       limit ${limit}
       for update skip locked
+    ),
+    dropped as (
+      delete from mail_outbox using due
+      where mail_outbox.id = due.id and due.expired
+      returning ${claimed}
+    ),
+    claimed as (
+      update mail_outbox
+      set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => ${leaseSeconds})
+      from due
+      where mail_outbox.id = due.id and not due.expired
+      returning ${claimed}
     )
-    update mail_outbox
-    set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => ${leaseSeconds})
-    from due
-    where mail_outbox.id = due.id
-    returning mail_outbox.id, recipient, subject, sealed_body as "sealedBody", attempts,
-      extract(epoch from now() - created_at)::float8 as "ageSeconds"`
+    select * from dropped union all select * from claimed`
 }
 
 /** Whoever holds the claim by now: the mail has gone, and must not go again. */

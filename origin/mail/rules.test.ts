@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { judgeFailure } from './rules.ts'
 
-const young = { attempts: 1, ageSeconds: 1, refused: false }
+const young = { attempts: 1, ageSeconds: 1, kind: 'outage' } as const
 const daysSeconds = (days: number) => days * 86_400
 
 describe('a failed mail', () => {
@@ -19,10 +19,7 @@ describe('a failed mail', () => {
 })
 
 describe('a refused mail', () => {
-  test('is tried three times, 15 minutes apart', () => {
-    const refused = { ...young, refused: true }
-    expect(judgeFailure(refused)).toEqual({ kind: 'retry', waitSeconds: 900 })
-    expect(judgeFailure({ ...refused, attempts: 2 })).toEqual({ kind: 'retry', waitSeconds: 900 })
-    expect(judgeFailure({ ...refused, attempts: 3 })).toEqual({ kind: 'give_up' })
+  test('is given up at its first try', () => {
+    expect(judgeFailure({ ...young, kind: 'refused' })).toEqual({ kind: 'give_up' })
   })
 })

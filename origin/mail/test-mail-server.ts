@@ -10,18 +10,29 @@ export interface ReceivedMail {
   body: string
 }
 
+interface Reply {
+  responseCode: number
+  message: string
+}
+
+const toError = (reply: Reply | undefined) =>
+  reply && Object.assign(new Error(reply.message), { responseCode: reply.responseCode })
+
 export type TestMailServer = Awaited<ReturnType<typeof startMailServer>>
 
 /** A real SMTP server on a port of 127.0.0.1, that keeps what it is given. */
 export async function startMailServer(port = 0) {
   const mails: ReceivedMail[] = []
   let refusal: Error | undefined
+  let isRefused: (recipient: { address: string }) => boolean = () => true
+  let senderRefusal: Error | undefined
   let gate: Promise<void> = Promise.resolve()
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
     closeTimeout: 10,
-    onRcptTo: (_address, _session, done) => done(refusal),
+    onMailFrom: (_address, _session, done) => done(senderRefusal),
+    onRcptTo: (address, _session, done) => done(isRefused(address) ? refusal : undefined),
     async onData(stream, session, done) {
       const raw = await text(stream)
       await gate
@@ -41,9 +52,14 @@ export async function startMailServer(port = 0) {
     mails,
     port: address.port,
     url: `smtp://127.0.0.1:${address.port}`,
-    /** Answers every recipient with this reply; undefined takes them again. */
-    refuseWith(reply: { responseCode: number; message: string } | undefined) {
-      refusal = reply && Object.assign(new Error(reply.message), { responseCode: reply.responseCode })
+    /** Answers recipients, by default every one, with this reply; undefined takes them again. */
+    refuseWith(reply: Reply | undefined, which: typeof isRefused = () => true) {
+      refusal = toError(reply)
+      isRefused = which
+    },
+    /** The same for the sender. */
+    refuseSenderWith(reply: Reply | undefined) {
+      senderRefusal = toError(reply)
     },
     /** Takes no mail to its end until what it returns is called. */
     hold(): () => void {

@@ -8,7 +8,7 @@ import type { MeasuredQuery } from './measured-sql.ts'
 
 export type RegistrationOutcome = 'registered' | 'address_taken'
 export type RefreshOutcome = 'rotated' | 'replayed' | 'reused' | 'invalid'
-export type MailOutcome = 'delivered' | 'postponed' | 'given_up'
+export type MailOutcome = 'delivered' | 'postponed' | 'given_up' | 'expired'
 export type UpkeepOutcome = 'succeeded' | 'failed' | 'broken_off'
 
 /** A task of the threads that hash and judge passwords. */
