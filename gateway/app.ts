@@ -6,11 +6,12 @@ import type { Log } from '../shared/log.ts'
 import { type RequestLogEnv, requestLog } from '../shared/request-log.ts'
 import type { BeginSpan } from '../shared/tracing.ts'
 import type { Admit } from './admission.ts'
+import type { AllowedMethods } from './allowed-methods.ts'
 import type { CheckHealth } from './health.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import { type CorsOptions, cors } from './middleware/cors.ts'
 import { addSecurityHeaders } from './middleware/security-headers.ts'
-import { type Pages, pageResponse } from './pages.ts'
+import { type Page, type Pages, pageResponse } from './pages.ts'
 import type { createProxy } from './proxy.ts'
 import { logRefusal, toProblem } from './refusal.ts'
 import { readFields } from './request-fields.ts'
@@ -24,6 +25,7 @@ export interface GatewayOptions<Bindings> {
   socketScheme?: ((bindings: Bindings) => 'http' | 'https') | undefined
   cors: CorsOptions
   pages: Pages
+  allowedMethods: AllowedMethods
   metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
   beginSpan?: BeginSpan | undefined
   log: Log
@@ -41,10 +43,8 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
   app.use(requestLog(log, { beginSpan, onAnswered: metrics.requestAnswered }))
   // Before the fields of all others, as a page has a content security policy of its own.
   for (const path of pages.keys()) {
-    app.get(path, (c, next) => {
-      const page = pages.get(path)
-      return page ? pageResponse(page, c.req.header('if-none-match')) : next()
-    })
+    // A page may be made anew while the gateway runs.
+    app.get(path, (c) => pageResponse(pages.get(path) as Page, c.req.header('if-none-match')))
   }
   app.use(addSecurityHeaders())
   app.use(cors(options.cors))
@@ -52,6 +52,14 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
   app.get('/live', () => healthResponse({}))
   app.get('/ready', async () => healthResponse(await checkHealth()))
   app.get('/health', async () => healthResponse(await checkHealth()))
+  app.options('*', (c) => {
+    const host = hostOf(new URL(c.req.url), c.req.header('host'))
+    return c.body(null, 204, { allow: options.allowedMethods(targetOf(c), host) })
+  })
+  for (const path of [...ownPaths, ...pages.keys()])
+    app.all(path, () => {
+      throw new Problem('method_not_allowed', { headers: { allow: 'GET, HEAD' } })
+    })
 
   app.all('*', async function proxy(c) {
     const { method, headers } = c.req.raw

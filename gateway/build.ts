@@ -2,6 +2,7 @@ import { clockLeewaySeconds } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import { importWebSigner } from '../shared/keys.ts'
 import { createAdmission } from './admission.ts'
+import { createAllowedMethods } from './allowed-methods.ts'
 import { createGateway } from './app.ts'
 import { createAskedPermits } from './asked-permits.ts'
 import { createAssertions } from './assertions.ts'
@@ -95,6 +96,8 @@ export async function buildGateway<Bindings extends object>(
     onLookup: metrics.tokenLookedUp,
   })
   const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)
+  const requireHost = createRequireHost(servedHosts(config))
+  const pages = ports.pages ?? new Map()
   const admit = createAdmission({
     decide: createDecide({
       policy,
@@ -117,7 +120,7 @@ export async function buildGateway<Bindings extends object>(
       cidrs: config.TRUSTED_PROXY_CIDRS,
       header: config.TRUSTED_PROXY_HEADER,
     }),
-    requireHost: createRequireHost(servedHosts(config)),
+    requireHost,
   })
   const checkHealth = createHealth({
     keys,
@@ -143,7 +146,8 @@ export async function buildGateway<Bindings extends object>(
       exposedHeaders: config.CORS_EXPOSED_HEADERS,
       maxAgeSeconds: config.CORS_MAX_AGE_SECONDS,
     },
-    pages: ports.pages ?? new Map(),
+    pages,
+    allowedMethods: createAllowedMethods({ policy, pages, requireHost }),
     peerAddress: ports.peerAddress,
     socketScheme: ports.socketScheme,
     log,

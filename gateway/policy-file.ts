@@ -108,6 +108,7 @@ export function createReplaceablePolicy(first: Policy): Policy & { replace(next:
   let current = first
   return {
     match: (method, path) => current.match(method, path),
+    methods: (path) => current.methods(path),
     replace(next) {
       current = next
     },

@@ -63,6 +63,12 @@ export interface Policy {
    * @throws Problem `not_found`, `method_not_allowed`, `bad_request` where path parameters change the row
    */
   match(method: string, path: string): Route
+  /**
+   * The methods that rows of this path have.
+   *
+   * @throws Problem `not_found`, `bad_request` as `match` does
+   */
+  methods(path: string): readonly string[]
 }
 
 /** The origin's internal API has no place behind a gateway, not even by a parameter that happens to say so. */
@@ -112,15 +118,21 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
 
   const find = (path: string) => router.match('ALL', path)[0][0]?.[0]
 
+  function methodsAt(path: string): Map<string, Route> {
+    const atPath = find(path)
+    if (mayHaveParameters(path) && find(withoutParameters(path)) !== atPath) throw ambiguousPath()
+    if (!atPath) throw new Problem('not_found')
+    return atPath
+  }
+
   return {
     match(method, path) {
-      const atPath = find(path)
-      if (mayHaveParameters(path) && find(withoutParameters(path)) !== atPath) throw ambiguousPath()
-      if (!atPath) throw new Problem('not_found')
+      const atPath = methodsAt(path)
       const route = atPath.get(method)
       if (!route)
         throw new Problem('method_not_allowed', { headers: { allow: [...atPath.keys()].join(', ') } })
       return route
     },
+    methods: (path) => [...methodsAt(path).keys()],
   }
 }

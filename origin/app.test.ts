@@ -63,6 +63,29 @@ describe('each refusal is problem+json (RFC 9457) that tells nothing of our insi
   })
 })
 
+// Who needs no assertion was told that it lacks one.
+describe('405 method_not_allowed, with Allow', () => {
+  test.each([
+    ['POST', '/live', 'GET, HEAD'],
+    ['DELETE', '/ready', 'GET, HEAD'],
+    ['PUT', '/health', 'GET, HEAD'],
+    ['POST', '/.well-known/jwks.json', 'GET, HEAD'],
+    ['POST', '/.well-known/oauth-authorization-server', 'GET, HEAD'],
+    ['GET', '/oauth/token', 'POST'],
+    ['DELETE', '/oauth/introspect', 'POST'],
+  ])('%s %s', async (method, path, allow) => {
+    const answer = await world.originFetch(path, { method })
+    expect(answer.status).toBe(405)
+    expect(answer.headers.get('allow')).toBe(allow)
+    expect(await answer.json()).toMatchObject({ code: 'method_not_allowed' })
+  })
+
+  test('200: HEAD where GET is', async () => {
+    for (const path of ['/live', '/ready', '/.well-known/jwks.json'])
+      expect((await world.originFetch(path, { method: 'HEAD' })).status).toBe(200)
+  })
+})
+
 describe('a request id', () => {
   test('that came with the request is kept, in the header and in the body', async () => {
     const answer = await world.originFetch('/v1/me', { headers: { 'x-request-id': 'given-id.0001' } })

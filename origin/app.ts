@@ -17,6 +17,7 @@ import { createHealthRoutes } from './health/routes.ts'
 import { createGatewayRoutes } from './internal/gateway-routes.ts'
 import { createInternalRoutes } from './internal/routes.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
+import { refuseOtherMethods } from './other-methods.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
 import { createPlanRoutes } from './plans/routes.ts'
@@ -102,6 +103,7 @@ export function createOrigin(options: OriginOptions) {
   app.use(believeGateway(openAssertion))
   app.route('/oauth', createOAuthRoutes(options.oauth))
 
+  app.use(refuseOtherMethods(app))
   app.use(requireGateway)
   app.use(capBody(bodyBytes))
   app.use('/auth/*', noStore)

@@ -93,12 +93,18 @@ export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptio
   }
 
   return createMiddleware(async function cors(c, next) {
-    if (c.req.method === 'OPTIONS') return answerPreflight(c)
+    if (isPreflight(c)) return answerPreflight(c)
     await next()
     grant(c)
     return undefined
   })
 }
+
+/** Any other OPTIONS is a request like the rest. */
+const isPreflight = ({ req }: Context): boolean =>
+  req.method === 'OPTIONS' &&
+  req.header('origin') !== undefined &&
+  req.header('access-control-request-method') !== undefined
 
 /**
  * Origins are what CORS protects by; a list of headers only breaks frontends whose libraries add one. Headers that the

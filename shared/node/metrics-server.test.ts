@@ -72,10 +72,16 @@ test('404: everything else, the names of what objects inherit among it', async (
   for (const path of ['/', '/live', '/constructor', '/metrics/x']) expect((await ask(path)).status).toBe(404)
 })
 
+test('200: HEAD, without a body', async () => {
+  const answer = await ask('/metrics', { method: 'HEAD' })
+  expect(answer.status).toBe(200)
+  expect(await answer.text()).toBe('')
+})
+
 test('405: what is no GET', async () => {
   const answer = await ask('/metrics', { method: 'POST' })
   expect(answer.status).toBe(405)
-  expect(answer.headers.get('allow')).toBe('GET')
+  expect(answer.headers.get('allow')).toBe('GET, HEAD')
 })
 
 test('without a port nothing is served, and the log says so', async () => {

@@ -40,7 +40,8 @@ export async function startMetricsServer({ hostname, port, registry, health, log
     const path = request.url?.split('?', 1)[0] ?? ''
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
     if (!page) return void answer.writeHead(404).end()
-    if (request.method !== 'GET') return void answer.writeHead(405, { allow: 'GET' }).end()
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return void answer.writeHead(405, { allow: 'GET, HEAD' }).end()
     page(answer).catch((error) => {
       log.error({ err: error, path }, 'metrics not served')
       answer.writeHead(500).end()

@@ -370,15 +370,70 @@ describe('methods', () => {
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 100', 'HTTP/1.1 200'])
   })
 
-  test('204: OPTIONS of a path, with the whole set', async () => {
-    const answer = await send('OPTIONS /open HTTP/1.1', host, close)
+  test.each([
+    ['/open', 'GET, HEAD, POST, OPTIONS'],
+    ['/open?x=1', 'GET, HEAD, POST, OPTIONS'],
+    ['/p/%41', 'GET, HEAD, OPTIONS'],
+    ['/live', 'GET, HEAD, OPTIONS'],
+    ['http://api.example.com/open', 'GET, HEAD, POST, OPTIONS'],
+    ['*', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+    ['http://api.example.com', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+  ])('204: OPTIONS %s, with the whole set and Allow: %s', async (target, allow) => {
+    const answer = await send(`OPTIONS ${target} HTTP/1.1`, host, close)
     expect(statusOf(answer)).toBe(204)
+    expect(answer).toContain(`\r\nallow: ${allow}\r\n`)
     expect(answer).toMatch(/\r\nstrict-transport-security: max-age=31536000/i)
     expect(received).toEqual([])
   })
 
-  test.each(['*'])('400 bad_request: OPTIONS %s', async (target) => {
-    expectRefusal(await send(`OPTIONS ${target} HTTP/1.1`, host, close), 400, 'bad_request')
+  test.each([
+    ['/nowhere', 404, 'not_found'],
+    ['/p//a', 400, 'bad_request'],
+    ['open', 400, 'bad_request'],
+  ])('OPTIONS %s: %i %s', async (target, status, code) => {
+    expectRefusal(await send(`OPTIONS ${target} HTTP/1.1`, host, close), status, code)
+  })
+
+  test('421 misdirected_request: OPTIONS for a host that is not served here', async () => {
+    for (const [target, field] of [
+      ['/open', 'Host: evil.example'],
+      ['http://evil.example/open', host],
+    ])
+      expectRefusal(
+        await send(`OPTIONS ${target} HTTP/1.1`, field as string, close),
+        421,
+        'misdirected_request',
+      )
+  })
+
+  test.each(
+    ['/live', '/ready', '/health'].flatMap((path) =>
+      ['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND'].map((method) => [method, path] as const),
+    ),
+  )('405 method_not_allowed: %s %s, with Allow', async (method, path) => {
+    const answer = await send(`${method} ${path} HTTP/1.1`, host, close)
+    expectRefusal(answer, 405, 'method_not_allowed')
+    expect(answer).toMatch(/\r\nallow: GET, HEAD\r\n/i)
+  })
+
+  test('405 method_not_allowed: POST /live with a body, and the next request on the connection', async () => {
+    const answers = await send(
+      'POST /live HTTP/1.1',
+      host,
+      'Content-Length: 2',
+      '',
+      `okGET /live HTTP/1.1\r\n${host}`,
+      close,
+    )
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 405', 'HTTP/1.1 200'])
+  })
+
+  test('200: HEAD /live, /ready and /health, without a body', async () => {
+    for (const path of ['/live', '/ready', '/health']) {
+      const answer = await send(`HEAD ${path} HTTP/1.1`, host, close)
+      expect(statusOf(answer)).toBe(200)
+      expect(bodyOf(answer)).toBe('')
+    }
   })
 })
 

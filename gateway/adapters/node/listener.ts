@@ -90,6 +90,7 @@ export function createListener(
     // A row says how long its bodies may take, and what goes nowhere is not read.
     deadlines: { request: 0 },
     listener(request, response) {
+      if (request.method === 'OPTIONS' && request.url === '*') request.url = '/*'
       const path = pathOf(request.url ?? '/')
       const isItsOwn = request.method === 'OPTIONS' || isOwn(path)
       if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) answerItself(request, response)

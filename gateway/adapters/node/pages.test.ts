@@ -55,6 +55,16 @@ describe('pages', () => {
     expect(other.status).toBe(200)
   })
 
+  test('405 method_not_allowed: a page has GET and HEAD alone; OPTIONS says so', async () => {
+    for (const path of ['/docs', '/admin', '/openapi.json', '/pages/session.js']) {
+      const answer = await stand.call(path, { method: 'POST' })
+      expect(answer.status, path).toBe(405)
+      expect(answer.headers.get('allow')).toBe('GET, HEAD')
+      const options = await stand.call(path, { method: 'OPTIONS' })
+      expect(options.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
+    }
+  })
+
   test('HEAD answers without a body', async () => {
     const answer = await stand.call('/docs', { method: 'HEAD' })
     expect(answer.status).toBe(200)

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { echo, issuer, json, newId, outcome, seen, send } from './client.ts'
+import { expect, inject, test } from 'vitest'
+import { type Echo, echo, issuer, json, newId, outcome, seen, send, valuesOf } from './client.ts'
 
 test('404 not_found: what no row names never reaches an upstream', async () => {
   const id = newId()
@@ -16,6 +16,31 @@ test('405 method_not_allowed: with what is allowed', async () => {
   const answer = await send('/try/gzip', { method: 'DELETE' })
   expect(outcome(answer)).toBe('405 method_not_allowed')
   expect(answer.headers.allow).toBe('GET, HEAD')
+})
+
+test('405 method_not_allowed: POST /live; HEAD /live is 200', async () => {
+  const answer = await send('/live', { method: 'POST', body: 'x' })
+  expect(outcome(answer)).toBe('405 method_not_allowed')
+  expect(answer.headers.allow).toBe('GET, HEAD')
+  expect(outcome(await send('/live', { method: 'HEAD' }))).toBe('200')
+})
+
+test('204: OPTIONS of a row, with what is allowed; 404 not_found: of none', async () => {
+  const answer = await send('/try/gzip', { method: 'OPTIONS' })
+  expect(outcome(answer)).toBe('204')
+  expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS')
+  expect(outcome(await send('/try/nowhere', { method: 'OPTIONS' }))).toBe('404 not_found')
+})
+
+test('the absolute form of a target is served as its path; its scheme is not believed', async () => {
+  const host = `127.0.0.1:${inject('gatewayPort')}`
+  const seen = await echo(`http://${host}/try/echo?x=1`)
+  expect(seen.url).toBe('/try/echo?x=1')
+  expect(valuesOf(seen, 'x-forwarded-host')).toEqual([host])
+  // Behind the one proxy that the suite trusts, https is possible; it says nothing of it.
+  const claimed = await send(`https://${host}/try/echo`)
+  if (claimed.status === 200)
+    expect(valuesOf(json(claimed) as unknown as Echo, 'x-forwarded-proto')).toEqual(['http'])
 })
 
 test('400 bad_request: a path that can be read in two ways', async () => {
