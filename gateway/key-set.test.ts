@@ -270,6 +270,20 @@ describe('over HTTP', () => {
     expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(200)
   })
 
+  test('401 invalid_token: signed by a key that the set has for something else than verifying', async () => {
+    const good = await createIssuer(clock.now)
+    const stand = await createStand({
+      now: clock.now,
+      keys: (jwks) => {
+        const [key] = (jwks as { keys: object[] }).keys
+        return { keys: [{ ...key, key_ops: ['deriveBits'] }, good.publicJwk] }
+      },
+    })
+    const statusOf = async (token: string) => (await stand.call('/closed', { headers: bearer(token) })).status
+    expect(await statusOf(await stand.issuer.sign())).toBe(401)
+    expect(await statusOf(await good.sign())).toBe(200)
+  })
+
   test('401 invalid_token: a thousand tokens with random kids, and at most one read of the key set', async () => {
     const stand = await createStand({ now: clock.now, environment: { LIMIT_ADDRESS_REQUESTS: '1000000' } })
     const before = stand.keyReads()

@@ -29,6 +29,27 @@ test('a key of another kind, curve, algorithm or use is refused', async () => {
     )
 })
 
+// RFC 7517, section 4.3: a key says what it may be used for, and a key that may only wrap others verifies nothing.
+test('a public key whose key_ops lack verify is refused, and so is a private one whose key_ops lack sign', async () => {
+  const { publicJwk, privateJwk } = await generateKey()
+  const isPublic = (key_ops: unknown) => publicJwkSchema.safeParse({ ...publicJwk, key_ops }).success
+  const isPrivate = (key_ops: unknown) => privateJwkSchema.safeParse({ ...privateJwk, key_ops }).success
+  for (const key_ops of [[], ['sign'], ['deriveKey', 'deriveBits'], 'verify', [7]])
+    expect(isPublic(key_ops), JSON.stringify(key_ops)).toBe(false)
+  for (const key_ops of [[], ['verify'], ['deriveBits'], 'sign'])
+    expect(isPrivate(key_ops), JSON.stringify(key_ops)).toBe(false)
+  expect(isPublic(['verify'])).toBe(true)
+  expect(isPrivate(['sign', 'verify'])).toBe(true)
+})
+
+test('what else a key may be used for does not keep it from being imported', async () => {
+  const { publicJwk, privateJwk } = await generateKey()
+  const key_ops = ['sign', 'verify', 'deriveBits']
+  await importKey(publicJwkSchema.parse({ ...publicJwk, key_ops }))
+  const signer = await importKey(privateJwkSchema.parse({ ...privateJwk, key_ops }))
+  expect(signer.key.usages).toEqual(['sign'])
+})
+
 test('a point that is not on the curve is refused when it is imported', async () => {
   const { publicJwk } = await generateKey()
   await expect(importKey({ ...publicJwk, y: publicJwk.x })).rejects.toThrow()

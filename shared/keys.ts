@@ -6,6 +6,13 @@ import { algorithm } from './claims.ts'
 /** 32 bytes in base64url, leading zeros included (RFC 7518, section 6.2.1.2). */
 const coordinate = z.string().regex(/^[\w-]{43}$/)
 
+/** What a key may be used for, where it says so (RFC 7517, section 4.3): this among the rest. */
+const keyOps = (operation: 'sign' | 'verify') =>
+  z
+    .array(z.string())
+    .refine((operations) => operations.includes(operation), { error: `must have ${operation}` })
+    .exactOptional()
+
 /** A public P-256 key as it stands in a JWKS. Unknown members are dropped, a private `d` with them. */
 export const publicJwkSchema = z.object({
   kty: z.literal('EC'),
@@ -15,9 +22,10 @@ export const publicJwkSchema = z.object({
   kid: z.string().min(1),
   alg: z.literal(algorithm).default(algorithm),
   use: z.literal('sig').default('sig'),
+  key_ops: keyOps('verify'),
 })
 
-export const privateJwkSchema = publicJwkSchema.extend({ d: coordinate })
+export const privateJwkSchema = publicJwkSchema.extend({ d: coordinate, key_ops: keyOps('sign') })
 
 export type PublicJwk = z.infer<typeof publicJwkSchema>
 export type PrivateJwk = z.infer<typeof privateJwkSchema>
@@ -49,7 +57,7 @@ export async function generateKey(): Promise<{ publicJwk: PublicJwk; privateJwk:
 }
 
 /** @throws TypeError where the point is not on the curve */
-export async function importKey(jwk: PublicJwk | PrivateJwk): Promise<SigningKey> {
+export async function importKey({ key_ops: _, ...jwk }: PublicJwk | PrivateJwk): Promise<SigningKey> {
   return { kid: jwk.kid, key: (await importJWK(jwk, algorithm)) as CryptoKey }
 }
 
