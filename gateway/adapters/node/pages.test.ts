@@ -27,6 +27,7 @@ describe('pages', () => {
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       'cross-origin-opener-policy': 'same-origin',
+      'origin-agent-cluster': '?1',
     })
     expect(answer.headers.has('ratelimit')).toBe(false)
   })
