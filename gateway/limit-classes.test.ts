@@ -28,7 +28,7 @@ async function createProduct({ status = 200, ...options }: StandOptions & { stat
 
 /** The public rows that are no reading of public data, and what limits each. */
 const kinds: Record<string, readonly string[]> = {
-  mail: ['/auth/register', '/auth/password/forgot'],
+  mail: ['/auth/register', '/auth/email/resend', '/auth/password/forgot'],
   credentials: ['/auth/login'],
   links: ['/auth/password/reset', '/auth/email/verify'],
   clients: ['/oauth/token', '/oauth/introspect', '/oauth/revoke'],

@@ -12,7 +12,7 @@ import type { Now, Take } from './ports.ts'
 export const limits = {
   /** Requests of one address that nobody has signed in for, and tokens that were refused. */
   address: { counts: 'requests', outage: 'share' },
-  /** Requests of one address that have a mail sent: registrations, forgotten passwords. */
+  /** Requests of one address that have a mail sent: registrations, forgotten passwords, verification links. */
   mail: { counts: 'requests', outage: 'share' },
   /** Requests of one user, by the quota of the plan. */
   user: { counts: 'requests', outage: 'share' },

@@ -39,6 +39,7 @@ export const routes: readonly RouteRow[] = [
   { method: 'POST', path: '/auth/login', ...passwords },
   { method: 'POST', path: '/auth/refresh', ...renews },
   { method: 'POST', path: '/auth/logout', ...renews },
+  { method: 'POST', path: '/auth/email/resend', ...mails },
   { method: 'POST', path: '/auth/password/forgot', ...mails },
   { method: 'POST', path: '/auth/password/reset', ...links, passes: ['cookies'] },
   { method: 'POST', path: '/auth/email/verify', ...links },

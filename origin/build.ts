@@ -4,6 +4,7 @@ import type { Config } from '../shared/config.ts'
 import { createAssertionOpener, gatewayAudience } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import type { BeginSpan } from '../shared/tracing.ts'
+import { answerLinkRequests } from './accounts/link-requests.ts'
 import { createLinkTokens } from './accounts/link-tokens.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
@@ -35,7 +36,6 @@ import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/service-token.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
 import { createPasswordPolicy, strengthWorker } from './passwords/policy.ts'
-import { answerResetRequests } from './passwords/reset-requests.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool } from './passwords/worker-pool.ts'
 import { createPlanService } from './plans/service.ts'
@@ -96,7 +96,7 @@ export async function buildOrigin(
   const linkTokens = createLinkTokens(mail)
   const relay = startRelay({
     async deliver(signal) {
-      await answerResetRequests({ sql, linkTokens }, signal)
+      await answerLinkRequests({ sql, linkTokens }, signal)
       await outbox.deliverDue(signal)
     },
     log,
@@ -245,7 +245,7 @@ export async function buildOrigin(
       cookieOrigins,
       minLength: config.PASSWORD_MIN_LENGTH,
     },
-    email: { sql, linkTokens, lockout },
+    email: { sql, linkTokens, lockout, mail },
     profile: { sql },
     users: { sql, users: createUserService({ sql }) },
     roles: { sql, roles: createRoleService({ sql }) },

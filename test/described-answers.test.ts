@@ -85,6 +85,7 @@ describe('answers are as the description has them', () => {
   test('of an account, from its registration to its last logout', async () => {
     const device = { 'user-agent': 'A browser' }
     await ask(202, 'POST', '/auth/register', { json: { email, password, display_name: 'Ada' } })
+    await ask(202, 'POST', '/auth/email/resend', { json: { email } })
     await ask(204, 'POST', '/auth/email/verify', {
       json: { token: await world.mailedToken(email), password },
     })

@@ -28,6 +28,7 @@ const allowed: Record<string, string[]> = {
   'POST /auth/password/forgot': anybody,
   'POST /auth/password/reset': anybody,
   'POST /auth/email/verify': anybody,
+  'POST /auth/email/resend': anybody,
   'POST /auth/password': signedIn,
   'GET /auth/sessions': signedIn,
   'DELETE /auth/sessions': signedIn,

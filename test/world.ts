@@ -157,7 +157,9 @@ export async function createWorld({
   /** Every mail to an address up to now, oldest first: waits until none is on its way. */
   async function mails(to: string): Promise<LoggedMail[]> {
     const nonePending = async () => {
-      const [row] = await origin.sql`select from mail_outbox union all select from reset_requests`
+      const [row] = await origin.sql`
+        select from mail_outbox union all select from reset_requests
+        union all select from verification_requests`
       if (row) throw new Error('mail is on its way')
     }
     await vi.waitFor(nonePending, { interval: 5, timeout: 5000 })

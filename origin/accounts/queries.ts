@@ -1,4 +1,5 @@
 import type { Queryable, Sql } from '../database.ts'
+import type { LinkOwner } from './link-queries.ts'
 
 export interface Profile {
   id: string
@@ -14,6 +15,15 @@ export async function selectProfile(sql: Sql, userId: string): Promise<Profile |
       created_at as "createdAt"
     from user_accounts
     where id = ${userId}`
+  return row
+}
+
+/** Held, so that of two at once no more links live than may. */
+export async function selectUnverifiedAccount(sql: Queryable, email: string): Promise<LinkOwner | undefined> {
+  const [row] = await sql<[LinkOwner?]>`
+    select id as "userId", email from user_accounts
+    where lower(email) = lower(${email}) and status = 'active' and email_verified_at is null
+    for no key update`
   return row
 }
 

@@ -1,12 +1,19 @@
 import { Hono } from 'hono'
-import { type MeAnswer, verifyEmailBody } from '../../shared/contract.ts'
+import {
+  type AcceptedAnswer,
+  type MeAnswer,
+  resendVerificationBody,
+  verifyEmailBody,
+} from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { jsonBody } from '../json-body.ts'
+import type { Mail } from '../mail/service.ts'
 import { requireRights } from '../rights.ts'
+import { insertLinkRequest } from './link-requests.ts'
 import { selectProfile } from './queries.ts'
-import { verifyEmail } from './verification.ts'
+import { type VerificationOptions, verifyEmail } from './verification.ts'
 
 const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
 
@@ -35,12 +42,24 @@ export function createProfileRoutes({ sql }: { sql: Sql }) {
   return routes
 }
 
-export function createEmailRoutes(options: Parameters<typeof verifyEmail>[0]) {
+interface EmailRoutesOptions extends VerificationOptions {
+  mail: Pick<Mail, 'nudge'>
+}
+
+export function createEmailRoutes(options: EmailRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   routes.post('/verify', ...jsonBody(verifyEmailBody), async (c) => {
     await verifyEmail(options, c.req.valid('json'), c.get('client'))
     return c.body(null, 204)
+  })
+
+  /** Whether there is an account to mail a link to is looked up later, so that the time tells nobody. */
+  routes.post('/resend', ...jsonBody(resendVerificationBody), async (c) => {
+    const { email } = c.req.valid('json')
+    await insertLinkRequest(options.sql, 'email_verification', { email, client: c.get('client') })
+    options.mail.nudge()
+    return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
   })
 
   return routes

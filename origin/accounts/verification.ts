@@ -7,7 +7,7 @@ import type { Sql } from '../database.ts'
 import type { LinkTokens } from './link-tokens.ts'
 import { updateEmailVerified } from './queries.ts'
 
-interface VerificationOptions {
+export interface VerificationOptions {
   sql: Sql
   linkTokens: LinkTokens
   lockout: Lockout

@@ -8,6 +8,7 @@ export type AuditAction =
   | 'account.registration_refused'
   | 'account.email_verified'
   | 'account.verification_refused'
+  | 'account.verification_requested'
   | 'account.locked'
   | 'account.unlocked'
   | 'account.disabled'

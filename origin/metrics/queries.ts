@@ -42,8 +42,8 @@ export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]
         'oldestAge', ${ageOfOldest('mail_outbox', due)}
       ) as mails,
       json_build_object(
-        'waiting', ${countOf('reset_requests')},
-        'oldestAge', ${ageOfOldest('reset_requests')}
+        'waiting', ${countOf('reset_requests')} + ${countOf('verification_requests')},
+        'oldestAge', greatest(${ageOfOldest('reset_requests')}, ${ageOfOldest('verification_requests')})
       ) as "resetRequests",
       json_build_object(
         'unpublished', ${countOf('revocations', sql`published_at is null`)},

@@ -111,12 +111,12 @@ export function createStateMetrics(options: StateOptions): void {
   )
   fromShared(
     'reset_requests_waiting',
-    'Requests for a reset link that are not answered yet; counted to 10,000.',
+    'Requests for a reset or a verification link that are not answered yet; each counted to 10,000.',
     ({ resetRequests }) => resetRequests.waiting,
   )
   fromShared(
     'oldest_reset_request_age_seconds',
-    'Age of the oldest request for a reset link that is not answered yet.',
+    'Age of the oldest request for a reset or a verification link that is not answered yet.',
     ({ resetRequests }) => resetRequests.oldestAge,
   )
   labeled('signing_keys', 'Signing keys, by state.', 'state', ({ keys }) =>

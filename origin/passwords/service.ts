@@ -1,5 +1,6 @@
 import { Problem } from '../../shared/errors.ts'
 import { spendLinkTokens } from '../accounts/link-queries.ts'
+import { insertLinkRequest } from '../accounts/link-requests.ts'
 import type { LinkTokens } from '../accounts/link-tokens.ts'
 import { updateEmailVerified } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
@@ -12,7 +13,6 @@ import type { SessionOwner } from '../sessions/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
 import type { PasswordPolicy } from './policy.ts'
 import { updatePassword } from './queries.ts'
-import { insertResetRequest } from './reset-requests.ts'
 
 interface PasswordOptions {
   sql: Sql
@@ -93,7 +93,7 @@ export function createPasswordService({
 
     /** Asks for a link; whether there is an account to mail it to is looked up later, so that the time tells nobody. */
     async forgot(email: string, client: Client): Promise<void> {
-      await insertResetRequest(sql, { email, client })
+      await insertLinkRequest(sql, 'password_reset', { email, client })
       mail.nudge()
     },
 

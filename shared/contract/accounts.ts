@@ -43,6 +43,8 @@ export function resetPasswordBody(minPasswordLength: number) {
 /** The password is the account's, as it was registered: the link alone does not tell who registered. */
 export const verifyEmailBody = z.strictObject({ token: opaqueToken, password })
 
+export const resendVerificationBody = z.strictObject({ email })
+
 /** The same whether or not anything was done: it tells nobody whether an address has an account. */
 export const acceptedAnswer = z.object({ status: z.literal('accepted') }).meta({ id: 'Accepted' })
 

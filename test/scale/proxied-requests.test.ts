@@ -26,7 +26,9 @@ afterAll(async () => {
 
 /** What the origin asks of the database by itself, every few seconds: mail, keys, revocations, upkeep. */
 const isBackground = (statement: string) =>
-  /\b(mail_outbox|reset_requests|signing_keys|revocations|upkeep_runs|run_upkeep)\b/.test(statement)
+  /\b(mail_outbox|reset_requests|verification_requests|signing_keys|revocations|upkeep_runs|run_upkeep)\b/.test(
+    statement,
+  )
 
 /** Transactions have one of each around their statements, the background's too; a new connection asks for the types. */
 const isFrame = (statement: string) => /^(begin|commit)$|pg_catalog\.pg_type/.test(statement)

@@ -9,6 +9,7 @@ import {
   meAnswer,
   refreshBody,
   registerBody,
+  resendVerificationBody,
   resetPasswordBody,
   sessionsAnswer,
   tokenAnswer,
@@ -50,6 +51,15 @@ export const signingIn: Subject = {
       body: verifyEmailBody,
       answers: done('The address is verified.'),
       problems: ['link_invalid', 'password_wrong'],
+    },
+    'POST /auth/email/resend': {
+      id: 'resendVerification',
+      summary: 'Ask for another link to verify an address',
+      description:
+        'The answer is the same whether or not the address has an account that is not verified. Three links of an account live at a ' +
+        'time, 24 hours each.',
+      body: resendVerificationBody,
+      answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
     },
     'POST /auth/login': {
       id: 'login',
