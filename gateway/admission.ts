@@ -6,6 +6,7 @@ import type { Decide, Decision } from './decision.ts'
 import { type RequestFields, upstreamFields } from './request-fields.ts'
 import type { RequireHost } from './served-hosts.ts'
 import type { ReadClientSide } from './trusted-proxies.ts'
+import { hasPassed } from './via.ts'
 
 /** A request's head as a runtime has it. */
 export interface Arrival {
@@ -42,6 +43,8 @@ interface AdmissionOptions {
   upstreams: Readonly<Record<string, string>>
   readClientSide: ReadClientSide
   requireHost: RequireHost
+  /** This deployment's name in the Via field. */
+  viaName: string
 }
 
 const longestTarget = 8192
@@ -68,6 +71,7 @@ export function createAdmission({
   upstreams,
   readClientSide,
   requireHost,
+  viaName,
 }: AdmissionOptions) {
   function enter(decision: Decision): Admission['ended'] {
     const { settle, route } = decision
@@ -87,6 +91,7 @@ export function createAdmission({
   return function admit(arrival: Arrival): Eventually<Admission> {
     const { method, target, fields, requestId, onward } = arrival
     const host = requireHost(fields.host)
+    if (fields.via !== undefined && hasPassed(fields.via, viaName)) throw new Problem('loop_detected')
     if (isBodyUnwanted(method, fields)) throw new Problem('body_not_allowed')
     if (target.length > longestTarget) throw new Problem('target_too_long')
     const { address, scheme, isProxied } = readClientSide(arrival)
@@ -99,7 +104,7 @@ export function createAdmission({
       return {
         decision,
         origin,
-        fields: upstreamFields(fields, decision, { address, requestId, scheme, host, onward }),
+        fields: upstreamFields(fields, decision, { address, requestId, scheme, host, viaName, onward }),
         ended: enter(decision),
       }
     })

@@ -27,6 +27,7 @@ import { createRequireHost } from './served-hosts.ts'
 import { readTarget } from './target.ts'
 import { createTokenVerifier, type VerifiedToken } from './tokens.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
+import { viaName } from './via.ts'
 
 /** Where each upstream stands, by the name that rows go by. */
 export function upstreamsOf({ UPSTREAMS, ORIGIN_URL }: Pick<GatewayConfig, 'UPSTREAMS' | 'ORIGIN_URL'>) {
@@ -121,6 +122,7 @@ export async function buildGateway<Bindings extends object>(
       header: config.TRUSTED_PROXY_HEADER,
     }),
     requireHost,
+    viaName: await viaName(config),
   })
   const checkHealth = createHealth({
     keys,

@@ -11,7 +11,7 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
-/** Our entry in the Via field, both ways (RFC 9110, section 7.6.3). */
+/** The entry in the Via field of a response (RFC 9110, section 7.6.3), the same for every deployment. */
 export const ownVia = '1.1 gatehouse'
 
 /** @param name in lower case */

@@ -4,7 +4,7 @@ import { rememberTexts } from '../shared/remember-texts.ts'
 import { addTraceFields } from '../shared/trace-context.ts'
 import type { RequestSpan } from '../shared/tracing.ts'
 import type { Decision } from './decision.ts'
-import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
+import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
 /** What the gateway itself reads of a request's fields. A field that came twice is here with both values, joined by a comma. */
 interface Read {
@@ -13,6 +13,7 @@ interface Read {
   cookie: string | undefined
   origin: string | undefined
   connection: string | undefined
+  via: string | undefined
   requestId: string | undefined
   forwardedFor: string | undefined
   forwardedProto: string | undefined
@@ -37,6 +38,7 @@ const read: ReadonlyMap<string, keyof Read> = new Map([
   ['cookie', 'cookie'],
   ['origin', 'origin'],
   ['connection', 'connection'],
+  ['via', 'via'],
   ['content-length', 'contentLength'],
   ['transfer-encoding', 'transferEncoding'],
   ['x-forwarded-for', 'forwardedFor'],
@@ -58,7 +60,6 @@ const rebuilt = new Set([
   'x-cluster-client-ip',
   'true-client-ip',
   'cf-connecting-ip',
-  'via',
   'expect',
 ])
 
@@ -132,6 +133,7 @@ export function readFields(raw: readonly string[]): RequestFields {
     cookie: found.cookie,
     origin: found.origin,
     connection,
+    via: found.via,
     requestId: found.requestId,
     forwardedFor: found.forwardedFor,
     forwardedProto: found.forwardedProto,
@@ -157,6 +159,8 @@ export interface ClientFacts {
   /** `https` or `http`. */
   scheme: string
   host: string
+  /** This deployment's name in the Via field. */
+  viaName: string
   /** The span that the request upstream belongs to, where one of ours is recorded. */
   onward?: RequestSpan['onward'] | undefined
 }
@@ -168,9 +172,9 @@ export interface ClientFacts {
 export function upstreamFields(
   given: RequestFields,
   { route, assertion }: Pick<Decision, 'route' | 'assertion'>,
-  { address, requestId, scheme, host, onward }: ClientFacts,
+  { address, requestId, scheme, host, viaName, onward }: ClientFacts,
 ): string[] {
-  const { passed, authorization, cookie } = given
+  const { passed, authorization, cookie, via } = given
   const fields = [...passed]
   if (authorization !== undefined && route.passes.includes('authorization'))
     fields.push('authorization', authorization)
@@ -179,7 +183,8 @@ export function upstreamFields(
   // Beyond the reach of any Connection field of a client's.
   fields.push(assertionHeader, assertion, requestIdHeader, requestId)
   fields.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
-  fields.push('via', ownVia)
+  // With those before it, so that a loop over other proxies is noticed here.
+  fields.push('via', via === undefined ? `1.1 ${viaName}` : `${via}, 1.1 ${viaName}`)
   addTraceFields(fields, given, onward)
   return fields
 }

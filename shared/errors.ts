@@ -29,6 +29,7 @@ interface ErrorRow {
     | 503
     | 504
     | 505
+    | 508
   title: string
   challenge?: string
   retryAfterSeconds?: number
@@ -145,6 +146,8 @@ export const errors = {
     retryAfterSeconds: 1,
   },
   http_version_not_supported: { status: 505, title: 'This version of HTTP is not spoken here' },
+  /** Of an upstream that leads back to the gateway. */
+  loop_detected: { status: 508, title: 'The request has passed through this gateway before' },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errors

@@ -18,6 +18,7 @@ const always: readonly ErrorCode[] = [
   'overloaded',
   'upstream_timeout',
   'http_version_not_supported',
+  'loop_detected',
 ]
 
 const ofCallers: readonly ErrorCode[] = [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { issuer, json, newId, outcome, seen, send } from './client.ts'
+import { echo, issuer, json, newId, outcome, seen, send, valuesOf } from './client.ts'
 
 test('every refusal is problem+json with status, code and the request id of the head', async () => {
   const token = await issuer.sign()
@@ -26,6 +26,12 @@ test('502 upstream_unreachable: nobody listens there, which nobody is told; with
   expect(outcome(answer)).toBe('502 upstream_unreachable')
   expect(answer.headers['retry-after']).toBe('1')
   expect(answer.body.toString()).not.toMatch(/127\.0\.0\.1|ECONN|refused/i)
+})
+
+test('508 loop_detected: a request that has passed through this gateway before, by its Via', async () => {
+  const [via = ''] = valuesOf(await echo('/try/echo'), 'via')
+  expect(outcome(await send('/try/echo', { headers: { via: `1.1 cdn, ${via}` } }))).toBe('508 loop_detected')
+  expect((await send('/try/echo', { headers: { via: '1.1 cdn' } })).status).toBe(200)
 })
 
 test('504 upstream_timeout: no head within the deadline of the row, and the upstream is let go', async () => {

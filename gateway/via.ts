@@ -1,0 +1,23 @@
+import type { GatewayConfig } from './config.ts'
+
+/** Hexadecimal digits of the name: no two deployments of one chain share them by chance. */
+const digits = 12
+
+/**
+ * This deployment's name in the Via field upstream (RFC 9110, section 7.6.3), by which each of its gateways knows
+ * a request that has passed through one of them before. It follows from the issuer and the public half of the
+ * assertion key, which replicas share and other deployments do not, and tells neither.
+ */
+export async function viaName({
+  ISSUER_URL,
+  ASSERTION_PRIVATE_JWK: { x, y },
+}: Pick<GatewayConfig, 'ISSUER_URL' | 'ASSERTION_PRIVATE_JWK'>): Promise<string> {
+  const identity = new TextEncoder().encode(`${ISSUER_URL} ${x} ${y}`)
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', identity))
+  const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `gatehouse-${hex.slice(0, digits)}`
+}
+
+/** @param via the field's value: a protocol and a name for each proxy on the way, then perhaps a comment */
+export const hasPassed = (via: string, name: string): boolean =>
+  via.split(',').some((entry) => entry.trim().split(/[ \t]+/, 2)[1] === name)
