@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { Admission } from '../../admission.ts'
 import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'
 import { TransportError } from '../../ports.ts'
+import { handshakeFault, type ParsedFields } from './websocket-handshake.ts'
 
 interface TunnelOptions {
   /** The client's. */
@@ -25,6 +26,8 @@ export function openTunnel(options: TunnelOptions): void {
   const { decision, origin, fields } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
+  /** Whether the head of the upstream's response has gone to the client. */
+  let hasBegun = false
 
   function give(up: TransportError | AssertionRefused): void {
     if (isOver) return
@@ -44,6 +47,7 @@ export function openTunnel(options: TunnelOptions): void {
 
   function begin(status: number, parsed: ParsedFields): void {
     isOver = true
+    hasBegun = true
     clearTimeout(deadline)
     answer(status, toFields(parsed))
   }
@@ -55,8 +59,15 @@ export function openTunnel(options: TunnelOptions): void {
     },
     onRequestUpgrade(_, status, parsed, upstream) {
       controller = undefined
-      begin(status, parsed)
-      join(socket, upstream as Socket, head)
+      upstream.on('error', () => {})
+      const fault = handshakeFault(fields, parsed)
+      if (fault === undefined && !isOver) {
+        begin(status, parsed)
+        join(socket, upstream as Socket, head)
+        return
+      }
+      upstream.destroy()
+      give(new TransportError('unreachable', new Error(`the 101 opens no WebSocket: ${fault}`)))
     },
     onResponseStart(from, status, parsed) {
       if (isAssertionRefused(status, toFields(parsed))) {
@@ -75,7 +86,7 @@ export function openTunnel(options: TunnelOptions): void {
     },
     onResponseError(_, error) {
       // Its end is that of the connection: only a reset shows that something is missing.
-      if (isOver) socket.resetAndDestroy()
+      if (hasBegun) socket.resetAndDestroy()
       else give(new TransportError('unreachable', error))
     },
   }
@@ -95,7 +106,6 @@ export function openTunnel(options: TunnelOptions): void {
 
 /** Each end of one is an end of the other, after what was sent before it. */
 function join(client: Socket, upstream: Socket, head: Buffer): void {
-  upstream.on('error', () => {})
   for (const socket of [client, upstream]) socket.setNoDelay(true).setKeepAlive(true, keepAliveMs)
   if (head.length > 0) upstream.write(head)
   client.pipe(upstream)
@@ -103,8 +113,6 @@ function join(client: Socket, upstream: Socket, head: Buffer): void {
   client.on('close', () => upstream.destroySoon())
   upstream.on('close', () => client.destroySoon())
 }
-
-type ParsedFields = Record<string, string | string[] | undefined>
 
 /** Names and values in turn. */
 const toFields = (parsed: ParsedFields): string[] =>
