@@ -63,7 +63,8 @@ export function createDecide(options: DecideOptions) {
   const { policy, tokens, refuseRevoked, limiter, limits, noteRefusal, requireRights, assertionFor } = options
 
   function credential({ authorization }: RequestHead['fields']): string {
-    if (authorization === undefined) throw new Problem('token_missing')
+    // Some libraries send the header without a value where they have no token.
+    if (authorization === undefined || authorization === '') throw new Problem('token_missing')
     const token = bearerToken(authorization)
     if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
     return token

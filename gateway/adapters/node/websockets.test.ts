@@ -132,6 +132,23 @@ describe('a row that is a WebSocket', () => {
     expect(answer).toMatch(/\r\nstrict-transport-security: /i)
   })
 
+  test.each([
+    ['Firefox', '/socket', 'keep-alive, Upgrade'],
+    ['a proxy that rewrites names', '/socket', 'upgrade'],
+    ['the absolute form of the target', 'http://x/socket', 'Upgrade'],
+    ['a path with needless encodings', '/%73ocket', 'Upgrade'],
+  ])('101: the handshake of %s', async (_name, target, connection) => {
+    const gateway = await start()
+    const socket = await openSocket(gateway.port)
+    socket.write(
+      `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\nUpgrade: websocket\r\n` +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    )
+    const [head] = await once(socket, 'data')
+    expect(String(head)).toMatch(/^HTTP\/1\.1 101 /)
+    expect(gateway.upgrades[0]?.url).toBe('/socket')
+  })
+
   test('the upstream has our assertion, and of the client neither token nor subprotocol that carried it', async () => {
     const gateway = await start()
     const token = await gateway.issuer.sign()
