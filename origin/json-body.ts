@@ -1,22 +1,34 @@
 import { zValidator } from '@hono/zod-validator'
 import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
+import { isOptionalBody } from '../shared/contract.ts'
 import { Problem } from '../shared/errors.ts'
 
-/** A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. */
-const requireJson = createMiddleware(async function requireJson(c, next) {
-  const mediaType = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') throw new Problem('unsupported_media_type')
-  await next()
-})
+/**
+ * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It sends no body
+ * unasked too, which does no harm: a request with a cookie of ours also needs an allowed Origin.
+ */
+function requireJson({ isOptional }: { isOptional: boolean }) {
+  return createMiddleware(async function requireJson(c, next) {
+    const contentType = c.req.header('content-type')
+    const isJson = contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
+    const isLeftOut = async () =>
+      isOptional && contentType === undefined && (await c.req.arrayBuffer()).byteLength === 0
+    if (!isJson && !(await isLeftOut())) throw new Problem('unsupported_media_type')
+    await next()
+  })
+}
 
-/** Demands a JSON body and validates it; each fault is named by a JSON pointer (RFC 6901) to its field. */
+/**
+ * Demands a JSON body and validates it; each fault is named by a JSON pointer (RFC 6901) to its field. A body with
+ * nothing but optional fields may be left out.
+ */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   const validate = zValidator('json', schema, (result) => {
     if (!result.success)
       throw new Problem('validation_failed', { members: { errors: faults(result.error.issues) } })
   })
-  return [requireJson, validate] as const
+  return [requireJson({ isOptional: isOptionalBody(schema) }), validate] as const
 }
 
 interface Issue {

@@ -3,8 +3,9 @@ import { type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { assertionHeader } from '../shared/headers.ts'
+import { assertionHeader, refreshCookie } from '../shared/headers.ts'
 import { createHttpServer, fetchListener } from '../shared/node/http-server.ts'
+import { setCookieOf } from '../test/cookies.ts'
 import { sealedBy } from '../test/origin-call.ts'
 import { roomy } from '../test/roomy.ts'
 import { createWorld, type World } from '../test/world.ts'
@@ -54,6 +55,30 @@ test('204: a DELETE without a body, and with an empty one', async () => {
     expect(answer.status).toBe(204)
   }
 })
+
+test('204: a body with nothing but optional fields may be left out, and be empty; 415 where it has bytes', async () => {
+  const headers = {
+    [assertionHeader]: await sealedBy(world),
+    origin: world.originConfig.ISSUER_URL,
+    'x-forwarded-for': '203.0.113.7',
+  }
+  const logout = async (more: Record<string, string>, chunks: string[] = []) => {
+    const cookie = await cookieOf()
+    return send('POST', '/auth/logout', { ...headers, cookie, ...more }, chunks)
+  }
+  for (const more of [{}, { 'content-length': '0' }, { 'transfer-encoding': 'chunked' }])
+    expect(await logout(more)).toMatchObject({ status: 204 })
+  expect(await logout({}, ['{}'])).toMatchObject({ status: 415 })
+})
+
+async function cookieOf(): Promise<string> {
+  const answer = await world.post(
+    '/auth/login',
+    { ...account, token_delivery: 'cookie' },
+    { headers: { origin: world.originConfig.ISSUER_URL } },
+  )
+  return `${refreshCookie}=${setCookieOf(answer, refreshCookie)?.value}`
+}
 
 test('413 body_too_large: chunked beyond the cap', async () => {
   const headers = { [assertionHeader]: await sealedBy(world), 'content-type': 'application/json' }

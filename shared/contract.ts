@@ -3,7 +3,7 @@
  * by its name. Handlers are checked against what goes out, and the API description is made of both.
  */
 export * from './contract/accounts.ts'
-export type { PasswordFaultCode } from './contract/fields.ts'
+export { isOptionalBody, type PasswordFaultCode } from './contract/fields.ts'
 export * from './contract/health.ts'
 export * from './contract/internal.ts'
 export * from './contract/lists.ts'

@@ -106,6 +106,33 @@ describe('POST /auth/refresh by cookie', () => {
     expect((await postFrom(frontendOrigin, '/auth/refresh')).status).toBe(200)
   })
 
+  /** As a page does that leaves out what has no field in it. */
+  const postNothing = (path: string, headers: Record<string, string>) =>
+    world.call(path, { method: 'POST', headers: { cookie: `${refreshCookie}=${cookie}`, ...headers } })
+
+  test('200 and 204: a page of ours may leave the body out', async () => {
+    expect((await postNothing('/auth/refresh', { origin: frontendOrigin })).status).toBe(200)
+    expect((await postNothing('/auth/logout', { origin: frontendOrigin })).status).toBe(204)
+  })
+
+  // A browser sends this for any page without asking first.
+  test.each([
+    [403, 'origin_not_allowed', 'no body, from a foreign site', { origin: 'https://evil.example' }],
+    [403, 'origin_not_allowed', 'no body, and no Origin', {}],
+    [
+      415,
+      'unsupported_media_type',
+      'no body that is said to be text',
+      { origin: 'https://evil.example', 'content-type': 'text/plain' },
+    ],
+  ])('%i %s: %s; the token is not spent', async (status, code, _, headers) => {
+    for (const path of ['/auth/refresh', '/auth/logout']) {
+      const answer = await postNothing(path, headers as Record<string, string>)
+      expect({ status: answer.status, code: (await problem(answer)).code }).toEqual({ status, code })
+    }
+    expect(await spent()).toBe(0)
+  })
+
   // What a form can send without asking first.
   test.each([['text/plain'], ['application/x-www-form-urlencoded'], ['multipart/form-data; boundary=x']])(
     '415 unsupported_media_type: %s, also from an allowed origin; the token is not spent',

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { canonicalEmail, emailPattern, knownEmail, longestEmail } from '../email.ts'
 
+/** Whether a body may be left out: what asks for no field says the same without one. */
+export const isOptionalBody = (schema: z.ZodType): boolean => schema.safeParse({}).success
+
 /** Fields that more than one body has. */
 
 function emailBy(read: (text: string) => string | undefined) {
@@ -85,6 +88,10 @@ export const permissionName = z
   .string()
   .regex(/^[a-z_]{2,30}\.[a-z_]{2,30}$/, { error: 'is not the name of a permission' })
 
+/** Of a time without its zone; published, as `date-time` alone would promise zones and precisions that are refused. */
+const timePattern = (fraction: string) =>
+  `^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d${fraction})?)?`
+
 /** RFC 3339, within what the database can hold. */
 export const time = z.iso
   .datetime({ offset: true, abort: true })
@@ -93,12 +100,23 @@ export const time = z.iso
     error: 'is out of range',
     abort: true,
   })
+  .meta({
+    format: 'date-time',
+    pattern: `${timePattern('+')}(?:Z|[+-]\\d{2}:\\d{2})$`,
+    description: 'RFC 3339, from 1970 on, with Z or an offset.',
+    examples: ['2026-01-31T12:00:00+01:00'],
+  })
 
 /** RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to Postgres. */
 export const moment = z.iso
   .datetime({ error: 'must be a time in UTC, as in 2026-01-31T12:00:00Z' })
   .max(27)
   .refine((text) => !text.startsWith('0000'), { error: 'is out of range' })
+  .meta({
+    pattern: `${timePattern('{1,6}')}Z$`,
+    description: 'RFC 3339 in UTC, with up to microseconds.',
+    examples: ['2026-01-31T12:00:00Z'],
+  })
 
 /** A time as answers write it: RFC 3339 in UTC. */
 export const answeredTime = z.iso.datetime()
