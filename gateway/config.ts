@@ -14,6 +14,7 @@ export const gatewayVariables = [
   'METRICS_HOST',
   'POLICY_FILE',
   'GATEWAY_PAGES',
+  'PASSWORD_MIN_LENGTH',
   'GATEWAY_REPLICAS',
   'ORIGIN_URL',
   'UPSTREAMS',

@@ -193,4 +193,39 @@ describe('the API description', () => {
         expect(address).not.toMatch(pattern)
     }
   })
+
+  test('has the ids of the origin as UUIDs, and those of other services as they are', () => {
+    const idOf = (method: string, path: string) =>
+      (operation(method, path).parameters as { name: string; schema: object }[]).find(
+        ({ name }) => name === 'id',
+      )?.schema
+    expect(idOf('PUT', '/admin/users/{id}/role')).toMatchObject({ format: 'uuid' })
+    expect(idOf('PUT', '/v1/orders/{id}')).toEqual({ type: 'string' })
+  })
+
+  test('says which bodies may be left out', () => {
+    const isRequired = (method: string, path: string) =>
+      (operation(method, path).requestBody as { required: boolean }).required
+    for (const path of ['/auth/refresh', '/auth/logout', '/admin/users/{id}/lock'])
+      expect({ path, required: isRequired('POST', path) }).toEqual({ path, required: false })
+    for (const path of ['/auth/register', '/auth/login', '/oauth/token'])
+      expect({ path, required: isRequired('POST', path) }).toEqual({ path, required: true })
+  })
+
+  test('has the times that are taken, which are fewer than `date-time` has', () => {
+    const { parameters } = operation('GET', '/admin/audit-logs')
+    const found = (parameters as { name: string; schema: object }[]).find(({ name }) => name === 'from')
+    const { pattern, format } = (found?.schema ?? {}) as { pattern: string; format: string }
+    expect(format).toBe('date-time')
+    for (const taken of ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00.123456Z'])
+      expect(taken).toMatch(new RegExp(pattern))
+    for (const refused of ['2026-01-31T12:00:00+01:00', '2026-01-31', '2026-01-31T12:00:00.1234567Z'])
+      expect(refused).not.toMatch(new RegExp(pattern))
+    const booking = operation('PUT', '/admin/users/{id}/subscription').requestBody as {
+      content: Record<string, { schema: { properties: { period_ends_at: object } } }>
+    }
+    expect(JSON.stringify(booking.content['application/json']?.schema.properties.period_ends_at)).toContain(
+      '(?:Z|[+-]',
+    )
+  })
 })

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
-import { jobNames } from '../../shared/contract.ts'
+import { isOptionalBody, jobNames } from '../../shared/contract.ts'
 import { refreshCookie } from '../../shared/headers.ts'
 import { type Route, type RouteRow, routeSchema } from '../policy.ts'
 import { codesOfContract, codesOfRow } from './codes.ts'
 import type { OperationContract } from './contract.ts'
 import { headers } from './headers.ts'
 import { createSharedResponses, refusals, successes, withOAuthRefusals } from './responses.ts'
-import { ownSubject, subjects } from './subjects.ts'
+import { createSubjects, ownSubject } from './subjects.ts'
 
 interface DescriptionOptions {
   /** The rows in code: each has a contract. */
@@ -15,6 +15,8 @@ interface DescriptionOptions {
   /** Those of a policy file: of them is known what the row says and no more. */
   fileRows?: readonly RouteRow[]
   version: string
+  /** As the origin is configured; by default the least that it may be. */
+  passwordMinLength?: number
 }
 
 const about = `Every refusal is problem+json (RFC 9457) with a stable \`code\`, and every answer names its request in \`X-Request-Id\`.
@@ -49,7 +51,8 @@ const securitySchemes = {
  *
  * @throws Error where a row of the table has no contract, or a contract no row
  */
-export function describeApi({ rows, fileRows = [], version }: DescriptionOptions) {
+export function describeApi({ rows, fileRows = [], version, passwordMinLength = 8 }: DescriptionOptions) {
+  const subjects = createSubjects({ passwordMinLength })
   const contracts = new Map(
     subjects.flatMap(({ name, operations }) =>
       Object.entries(operations).map(([key, contract]) => [key, { tag: name, contract }] as const),
@@ -105,14 +108,16 @@ type Refer = ReturnType<typeof createSharedResponses>['refer']
 
 function operationOf(route: Route, contract: OperationContract, refer: Refer): ZodOpenApiOperationObject {
   const { id, summary, description, body, form, query, answers, credential } = contract
-  const parameters = { ...pathParameters(route.path), ...(query && { query: z.object(query) }) }
+  const parameters = { ...pathParameters(route), ...(query && { query: z.object(query) }) }
   const refused = refusals([...codesOfRow(route), ...codesOfContract(contract)])
   return {
     operationId: id,
     summary,
     description: [description, needs(route)].filter(Boolean).join('\n\n'),
     ...(Object.keys(parameters).length > 0 && { requestParams: parameters }),
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    ...(body && {
+      requestBody: { required: !isOptionalBody(body), content: { 'application/json': { schema: body } } },
+    }),
     ...(form && {
       requestBody: { required: true, content: { 'application/x-www-form-urlencoded': { schema: form } } },
     }),
@@ -130,7 +135,7 @@ function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject 
   return {
     summary: `${route.method} ${route.path}`,
     description: needs(route),
-    ...(route.path.includes('{') && { requestParams: pathParameters(route.path) }),
+    ...(route.path.includes('{') && { requestParams: pathParameters(route) }),
     responses: {
       ...refer(refusals(codesOfRow(route))),
       default: { description: 'What the service answers.' },
@@ -140,18 +145,18 @@ function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject 
   }
 }
 
+/** Of the origin's rows: what another service calls an id is its own. */
 const knownParameters: Record<string, z.ZodType> = {
   id: z.uuid(),
   session_id: z.uuid(),
   job: z.enum(jobNames),
 }
 
-function pathParameters(path: string): { path?: z.ZodObject } {
+function pathParameters({ path, upstream }: Route): { path?: z.ZodObject } {
   const names = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name = '']) => name)
   if (names.length === 0) return {}
-  return {
-    path: z.object(Object.fromEntries(names.map((name) => [name, knownParameters[name] ?? z.string()]))),
-  }
+  const schemaOf = (name: string) => (upstream === 'origin' ? knownParameters[name] : undefined) ?? z.string()
+  return { path: z.object(Object.fromEntries(names.map((name) => [name, schemaOf(name)]))) }
 }
 
 function securityOf(route: Route, credential: OperationContract['credential']) {
@@ -183,10 +188,13 @@ function extensionsOf({ permissions, features, level, limits, deadline_seconds, 
   }
 }
 
+/** Formats of which the services take a part, which the pattern says. */
+const narrowed: ReadonlySet<string> = new Set(['email', 'date-time'])
+
 /** zod's way of making a schema, put right in three points. */
 function tidy({ jsonSchema, io }: { jsonSchema: { [key: string]: unknown }; io: 'input' | 'output' }) {
-  // The format says it all; the pattern would repeat it in some hundred characters. Not so what an email address is.
-  if (typeof jsonSchema.format === 'string' && !['password', 'email'].includes(jsonSchema.format))
+  // A format says it all; its pattern would repeat it in some hundred characters. Not so where less is taken.
+  if (typeof jsonSchema.format === 'string' && !(io === 'input' && narrowed.has(jsonSchema.format)))
     delete jsonSchema.pattern
   // An integer of JavaScript is one that a double can hold, which the other end need not be told.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum

@@ -1,13 +1,13 @@
 import type { Subject } from './contract.ts'
-import { ownAccount, signingIn } from './operations/accounts.ts'
+import { createSigningIn, ownAccount } from './operations/accounts.ts'
 import { roles, trail, upkeep, users } from './operations/administration.ts'
 import { health } from './operations/health.ts'
 import { oauth } from './operations/oauth.ts'
 import { planAdministration, plans } from './operations/plans.ts'
 
 /** In the order in which a reader meets them. */
-export const subjects: readonly Subject[] = [
-  signingIn,
+export const createSubjects = (settings: { passwordMinLength: number }): readonly Subject[] => [
+  createSigningIn(settings),
   ownAccount,
   plans,
   users,

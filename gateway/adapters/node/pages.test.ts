@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createStand } from '../../../test/stand.ts'
 import { createPages } from './pages.ts'
 
-const development = { NODE_ENV: 'development', GATEWAY_PAGES: undefined } as const
+const development = { NODE_ENV: 'development', GATEWAY_PAGES: undefined, PASSWORD_MIN_LENGTH: 12 } as const
 const { byPath } = createPages(development, undefined)
 const stand = await createStand({ pages: byPath })
 
@@ -95,10 +95,10 @@ describe('which pages there are', () => {
   })
 
   test('those that are named, with no file of the others; none where it says so', () => {
-    const admin = paths({ NODE_ENV: 'production', GATEWAY_PAGES: ['admin'] })
+    const admin = paths({ ...development, NODE_ENV: 'production', GATEWAY_PAGES: ['admin'] })
     expect(admin).toContain('/admin')
     expect(admin.filter((path) => /docs|openapi|swagger/.test(path))).toEqual([])
-    expect(paths({ NODE_ENV: 'development', GATEWAY_PAGES: ['none'] })).toEqual([])
+    expect(paths({ ...development, GATEWAY_PAGES: ['none'] })).toEqual([])
   })
 })
 
@@ -114,4 +114,15 @@ test('the API description has the rows of the policy file, and of the one that t
   pages.describe(file('/v1/invoices'))
   expect(described().paths).toHaveProperty(['/v1/invoices'])
   expect(described().paths).not.toHaveProperty(['/v1/orders'])
+})
+
+test('the API description has the shortest password that is configured', () => {
+  const { byPath } = createPages({ ...development, PASSWORD_MIN_LENGTH: 16 }, undefined)
+  const { paths } = JSON.parse(new TextDecoder().decode(byPath.get('/openapi.json')?.body as Uint8Array))
+  const passwordOf = (path: string, name = 'password') =>
+    paths[path].post.requestBody.content['application/json'].schema.properties[name]
+  expect(passwordOf('/auth/register')).toMatchObject({ minLength: 16 })
+  expect(passwordOf('/auth/password/reset')).toMatchObject({ minLength: 16 })
+  expect(passwordOf('/auth/password', 'new_password')).toMatchObject({ minLength: 16 })
+  expect(paths['/auth/register'].post.description).toContain('at least 16 characters')
 })

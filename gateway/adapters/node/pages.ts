@@ -48,7 +48,11 @@ const mediaTypes: Record<string, string> = {
  * @param policyFile whose rows the API description has beside those in code
  */
 export function createPages(
-  { GATEWAY_PAGES: named, NODE_ENV: environment }: Config<'GATEWAY_PAGES' | 'NODE_ENV'>,
+  {
+    GATEWAY_PAGES: named,
+    NODE_ENV: environment,
+    PASSWORD_MIN_LENGTH: passwordMinLength,
+  }: Config<'GATEWAY_PAGES' | 'NODE_ENV' | 'PASSWORD_MIN_LENGTH'>,
   policyFile: PolicyFile | undefined,
 ) {
   const served = (['docs', 'admin'] as const).filter((name) =>
@@ -61,7 +65,12 @@ export function createPages(
   function describe(file: PolicyFile | undefined) {
     if (!served.includes('docs')) return
     const fileRows = file ? parsePolicyFile(file.text, file.name).map(({ row }) => row) : []
-    const description = describeApi({ rows: routes, fileRows, version: packageJson.version })
+    const description = describeApi({
+      rows: routes,
+      fileRows,
+      version: packageJson.version,
+      passwordMinLength,
+    })
     byPath.set('/openapi.json', descriptionPage(description))
   }
   describe(policyFile)

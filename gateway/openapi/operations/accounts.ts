@@ -18,12 +18,8 @@ import {
 import type { OperationContract, Subject } from '../contract.ts'
 import { done, ok } from './answers.ts'
 
-/** The least that an origin may be configured to ask for. */
-const shortestMinimum = 8
-
-const minimum =
-  'A password has at least `PASSWORD_MIN_LENGTH` characters, 12 unless the deployment says otherwise; what is easily guessed, ' +
-  'or contains the address, is refused with the reason.'
+const minimumOf = (length: number) =>
+  `A password has at least ${length} characters. One that is easily guessed, or contains the address, is refused with a code.`
 
 const tokens: OperationContract['answers'] = {
   200: {
@@ -33,16 +29,16 @@ const tokens: OperationContract['answers'] = {
   },
 }
 
-export const signingIn: Subject = {
+export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: number }): Subject => ({
   name: 'Signing in',
   description:
-    'Accounts, tokens and passwords. An access token lives 15 minutes, a refresh token is spent by its use.',
+    'Accounts, tokens and passwords. An access token lives `expires_in` seconds, a refresh token is spent by its use.',
   operations: {
     'POST /auth/register': {
       id: 'register',
       summary: 'Register an account',
-      description: `The answer is the same whether or not the address was free: its owner gets a mail. ${minimum}`,
-      body: registerBody(shortestMinimum),
+      description: `The answer is the same whether or not the address was free: its owner gets a mail. ${minimumOf(passwordMinLength)}`,
+      body: registerBody(passwordMinLength),
       answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
     },
     'POST /auth/email/verify': {
@@ -75,7 +71,7 @@ export const signingIn: Subject = {
       id: 'refresh',
       summary: 'Spend a refresh token for new tokens',
       description:
-        'Within 10 seconds the same token gets the same successor: two tabs, a lost reply or a retry break nothing. Later it is a stolen ' +
+        'Within `REFRESH_GRACE_SECONDS` the same token gets the same successor: two tabs, a lost reply or a retry break nothing. Later it is a stolen ' +
         'one, and its session ends.',
       body: refreshBody,
       answers: tokens,
@@ -93,8 +89,8 @@ export const signingIn: Subject = {
     'POST /auth/password': {
       id: 'changePassword',
       summary: 'Change the own password',
-      description: `Ends all other sessions. ${minimum}`,
-      body: changePasswordBody(shortestMinimum),
+      description: `Ends all other sessions. ${minimumOf(passwordMinLength)}`,
+      body: changePasswordBody(passwordMinLength),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
       problems: ['password_wrong', 'origin_not_allowed'],
     },
@@ -108,13 +104,13 @@ export const signingIn: Subject = {
     'POST /auth/password/reset': {
       id: 'resetPassword',
       summary: 'Set a new password by the mailed link',
-      description: `Ends all sessions and unlocks the account. ${minimum}`,
-      body: resetPasswordBody(shortestMinimum),
+      description: `Ends all sessions and unlocks the account. ${minimumOf(passwordMinLength)}`,
+      body: resetPasswordBody(passwordMinLength),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
       problems: ['link_invalid', 'origin_not_allowed'],
     },
   },
-}
+})
 
 export const ownAccount: Subject = {
   name: 'Own account',
