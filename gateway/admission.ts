@@ -3,6 +3,7 @@ import { Problem } from '../shared/errors.ts'
 import type { RequestSpan } from '../shared/tracing.ts'
 import type { Concurrency } from './concurrency.ts'
 import type { Decide, Decision } from './decision.ts'
+import { createTakeTurns } from './over-limit.ts'
 import { type RequestFields, upstreamFields } from './request-fields.ts'
 import type { RequireHost } from './served-hosts.ts'
 import type { ReadClientSide } from './trusted-proxies.ts'
@@ -32,6 +33,12 @@ export interface Admission {
   origin: string
   /** The fields that go upstream, names and values in turn. */
   fields: string[]
+  /**
+   * To be waited for when the body is in, before the request goes upstream; undefined where it goes at once.
+   *
+   * @throws Problem `overloaded`
+   */
+  turn: (() => Promise<void>) | undefined
   /** @param status of the answer, as the client gets it */
   ended: (status: number) => void
 }
@@ -73,6 +80,8 @@ export function createAdmission({
   requireHost,
   viaName,
 }: AdmissionOptions) {
+  const takeTurns = createTakeTurns()
+
   function enter(decision: Decision): Admission['ended'] {
     const { settle, route } = decision
     try {
@@ -101,12 +110,15 @@ export function createAdmission({
     return andThen(decide({ method, target, fields, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]
       if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)
-      return {
+      const ended = enter(decision)
+      const admission: Admission = {
         decision,
         origin,
         fields: upstreamFields(fields, decision, { address, requestId, scheme, host, viaName, onward }),
-        ended: enter(decision),
+        turn: undefined,
+        ended,
       }
+      return decision.overLimit ? { ...admission, ...takeTurns(address, ended) } : admission
     })
   }
 }

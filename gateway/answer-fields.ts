@@ -8,7 +8,7 @@ import { securityHeaders } from './middleware/security-headers.ts'
 const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 
 /** Ours to say, whatever an upstream does. */
-const ours = new Set([...Object.keys(securityHeaders), requestIdHeader, 'ratelimit', 'ratelimit-policy'])
+const ours = new Set([...Object.keys(securityHeaders), requestIdHeader])
 
 type Fate =
   | 'passed'
@@ -18,6 +18,8 @@ type Fate =
   | 'cache-control'
   | 'content-length'
   | 'upgrade'
+  | 'ratelimit'
+  | 'ratelimit-policy'
 
 const special: ReadonlySet<string> = new Set<Fate>([
   'connection',
@@ -25,6 +27,8 @@ const special: ReadonlySet<string> = new Set<Fate>([
   'cache-control',
   'content-length',
   'upgrade',
+  'ratelimit',
+  'ratelimit-policy',
 ])
 
 function judge(name: string): Fate {
@@ -54,7 +58,7 @@ interface Passed {
 }
 
 /** What of an upstream's fields may pass. */
-function passedOf(status: number, raw: readonly string[], { passes }: Decision['route']): Passed {
+function passedOf(status: number, raw: readonly string[], { passes, upstream }: Decision['route']): Passed {
   const passed: string[] = []
   let connection: string | undefined
   let upgrade: string | undefined
@@ -77,6 +81,11 @@ function passedOf(status: number, raw: readonly string[], { passes }: Decision['
       case 'set-cookie':
         // No upstream sets a cookie that we would believe, unless its row says that it is for it to set.
         if (value.trimStart().startsWith(ownCookiePrefix) && !passes.includes('cookies')) continue
+        break
+      case 'ratelimit':
+      case 'ratelimit-policy':
+        // The origin has limits of its own; what another upstream says would pass for the gateway's.
+        if (upstream !== 'origin') continue
         break
       case 'cache-control':
         isCacheSaid = true

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { addressKey } from '../shared/address-key.ts'
 import { createStand } from '../test/stand.ts'
 import { problem } from '../test/world.ts'
-import { addressKey, clientAddress } from './client-address.ts'
+import { clientAddress } from './client-address.ts'
 
 const behind = (trustedHops: number, forwardedFor: string | undefined) =>
   clientAddress({ peer: '10.0.0.1', forwardedFor, trustedHops })

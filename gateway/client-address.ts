@@ -85,16 +85,3 @@ function canonicalIPv6(text: string): string | undefined {
   if (text.length <= longestRemembered) canonicals.set(text, canonical)
   return canonical
 }
-
-/**
- * What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer.
- *
- * @param address as `clientAddress` gives it
- */
-export function addressKey(address: string): string {
-  if (!address.includes(':')) return address
-  const prefix = ipaddr.IPv6.parse(address)
-    .parts.slice(0, 4)
-    .map((part) => part.toString(16))
-  return `${prefix.join(':')}::/64`
-}

@@ -1,11 +1,13 @@
+import { addressKey } from '../shared/address-key.ts'
 import { andThen, type Eventually } from '../shared/async.ts'
 import { bearerToken } from '../shared/bearer-token.ts'
 import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
+import type { OverLimit } from '../shared/over-limit.ts'
 import type { AssertionFor } from './assertions.ts'
-import { addressKey } from './client-address.ts'
 import type { RequireRights } from './guards.ts'
-import { type Counted, type Limiter, RateLimited } from './limits.ts'
+import { type Limiter, RateLimited } from './limits.ts'
+import { type CountedOrOver, goesOnOverLimit, letGoOn } from './over-limit.ts'
 import type { Policy, Route } from './policy.ts'
 import type { RefusalLog } from './refusal-log.ts'
 import { tooLarge } from './request-body.ts'
@@ -19,7 +21,7 @@ export interface RequestHead {
   method: string
   /** Path and query as the runtime has them: the edge's have resolved dot segments by then. */
   target: string
-  fields: Pick<RequestFields, 'authorization' | 'contentLength'>
+  fields: Pick<RequestFields, 'authorization' | 'cookie' | 'contentLength'>
   /** The client's address. */
   address: string
 }
@@ -32,6 +34,8 @@ export interface Decision {
   assertion: string
   /** Fields that the limits add to the answer, names and values in turn. */
   limitFields: readonly string[]
+  /** For the origin, where the request goes on over its limits. */
+  overLimit: OverLimit | undefined
   /** To be told the answer's status where the row has limits that count failures alone. */
   settle: ((status: number) => void) | undefined
 }
@@ -95,11 +99,27 @@ export function createDecide(options: DecideOptions) {
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
 
-  function settling(giveBack: Counted['giveBack']): Decision['settle'] {
-    if (!giveBack) return undefined
-    return function settle(status) {
-      if (!isFailedTry(status)) giveBack()
-    }
+  function count(head: RequestHead, route: Route, caller: VerifiedToken | null): Eventually<CountedOrOver> {
+    const applying = limits.of(head.address, route, caller)
+    return goesOnOverLimit(route, head.fields.cookie)
+      ? letGoOn(() => limiter.count(applying, caller?.identity))
+      : limiter.count(applying, caller?.identity)
+  }
+
+  function settling({ giveBack, over }: CountedOrOver, head: RequestHead, route: Route): Decision['settle'] {
+    if (giveBack)
+      return function settle(status) {
+        if (!isFailedTry(status)) giveBack()
+      }
+    if (over)
+      return function settleRefused(status) {
+        if (status === 429) note(over.refusal, head, route)
+      }
+    return undefined
+  }
+
+  function note({ over }: RateLimited, { method }: RequestHead, { path }: Route): void {
+    noteRefusal({ limits: over, method, route: path })
   }
 
   function decideRoute(head: RequestHead, route: Route, target: string): Eventually<Decision> {
@@ -108,20 +128,18 @@ export function createDecide(options: DecideOptions) {
       // address; and a stolen one must not use up its owner's quota.
       if (caller) refuseRevoked?.(caller.identity)
       refuseOversized(head.fields, route)
-      return andThen(
-        limiter.count(limits.of(head.address, route, caller), caller?.identity),
-        ({ fields: limitFields, giveBack }) => {
-          if (caller) requireRights(route, caller.identity)
-          return andThen(assertionFor(caller, route.upstream), (assertion) => ({
-            route,
-            target,
-            caller,
-            assertion,
-            limitFields,
-            settle: settling(giveBack),
-          }))
-        },
-      )
+      return andThen(count(head, route, caller), (counted) => {
+        if (caller) requireRights(route, caller.identity)
+        return andThen(assertionFor(caller, route.upstream), (assertion) => ({
+          route,
+          target,
+          caller,
+          assertion,
+          limitFields: counted.fields,
+          overLimit: counted.over?.mark,
+          settle: settling(counted, head, route),
+        }))
+      })
     })
   }
 
@@ -129,17 +147,16 @@ export function createDecide(options: DecideOptions) {
   return function decide(head: RequestHead): Eventually<Decision> {
     const { path, query } = readTarget(head.target)
     const route = policy.match(head.method, path)
-    const note = (error: unknown): never => {
+    const refuse = (error: unknown): never => {
       if (error instanceof Problem) error.route = route
-      if (error instanceof RateLimited)
-        noteRefusal({ limits: error.over, method: head.method, route: route.path })
+      if (error instanceof RateLimited) note(error, head, route)
       throw error
     }
     try {
       const decided = decideRoute(head, route, path + query)
-      return decided instanceof Promise ? decided.catch(note) : decided
+      return decided instanceof Promise ? decided.catch(refuse) : decided
     } catch (error) {
-      return note(error)
+      return refuse(error)
     }
   }
 }

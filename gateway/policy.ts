@@ -4,7 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { Problem } from '../shared/errors.ts'
 import { rightsShape } from '../shared/rights.ts'
-import { limitClasses } from './limits.ts'
+import { limitClasses, limits as limitsByName } from './limits.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './target.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -26,6 +26,11 @@ export const routeSchema = z
     limits: z.array(z.enum(limitClasses)).min(1),
     /** What the limit of the address counts here: every request, or those that fail. */
     counts: z.enum(['requests', 'failures']).default('requests'),
+    /**
+     * What becomes of a request whose address is over a limit of failures: it is refused, or the origin is told and serves what
+     * proves to be genuine. The last is for requests with a device cookie.
+     */
+    over_limit: z.enum(['refuse', 'forward', 'forward_known_device']).default('refuse'),
     /** What goes upstream although it is a secret between the client and us: our own cookies, the Authorization field. */
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
     /** Whether it may become a WebSocket, where the runtime can. */
@@ -45,6 +50,12 @@ export const routeSchema = z
     {
       error: 'asks for rights, so it must be for users',
     },
+  )
+  .refine(
+    ({ over_limit, upstream, limits }) =>
+      over_limit === 'refuse' ||
+      (upstream === 'origin' && limits.every((name) => limitsByName[name].counts === 'failures')),
+    { error: 'goes on over its limits, so it must go to the origin and have limits of failures alone' },
   )
   .refine((route) => route.method === 'GET' || !route.websocket, {
     error: 'is a WebSocket, so its method must be GET',

@@ -1,5 +1,12 @@
 import { Problem } from '../shared/errors.ts'
-import { assertionHeader, isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/headers.ts'
+import {
+  assertionHeader,
+  isInternalHeader,
+  overLimitHeader,
+  ownCookiePrefix,
+  requestIdHeader,
+} from '../shared/headers.ts'
+import { formatOverLimit } from '../shared/over-limit.ts'
 import { rememberTexts } from '../shared/remember-texts.ts'
 import { addTraceFields } from '../shared/trace-context.ts'
 import type { RequestSpan } from '../shared/tracing.ts'
@@ -171,7 +178,7 @@ export interface ClientFacts {
  */
 export function upstreamFields(
   given: RequestFields,
-  { route, assertion }: Pick<Decision, 'route' | 'assertion'>,
+  { route, assertion, overLimit }: Pick<Decision, 'route' | 'assertion' | 'overLimit'>,
   { address, requestId, scheme, host, viaName, onward }: ClientFacts,
 ): string[] {
   const { passed, authorization, cookie, via } = given
@@ -185,6 +192,7 @@ export function upstreamFields(
   fields.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
   // With those before it, so that a loop over other proxies is noticed here.
   fields.push('via', via === undefined ? `1.1 ${viaName}` : `${via}, 1.1 ${viaName}`)
+  if (overLimit) fields.push(overLimitHeader, formatOverLimit(overLimit))
   addTraceFields(fields, given, onward)
   return fields
 }

@@ -7,16 +7,31 @@ const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfie
 const mails = { ...open, limits: ['mail'] } satisfies Partial<RouteRow>
 
 /** Where a password is tried. */
-const passwords = { ...open, limits: ['credentials'], passes: ['cookies'] } satisfies Partial<RouteRow>
+const passwords = {
+  ...open,
+  limits: ['credentials'],
+  over_limit: 'forward_known_device',
+  passes: ['cookies'],
+} satisfies Partial<RouteRow>
 
 /** Where a mailed link is tried. */
 const links = { ...open, limits: ['links'] } satisfies Partial<RouteRow>
 
-/** Where a refresh token, which nobody guesses, is spent: an office behind one address may do so as often as it likes. */
-const renews = { ...open, limits: ['refresh'], passes: ['cookies'] } satisfies Partial<RouteRow>
+/** Where a refresh token, which nobody guesses, is spent: a genuine one is served whatever others at the address do. */
+const renews = {
+  ...open,
+  limits: ['refresh'],
+  over_limit: 'forward',
+  passes: ['cookies'],
+} satisfies Partial<RouteRow>
 
-/** Where OAuth clients say who they are. */
-const clients = { ...open, limits: ['clients'], passes: ['authorization'] } satisfies Partial<RouteRow>
+/** Where OAuth clients say who they are, by secrets that nobody guesses. */
+const clients = {
+  ...open,
+  limits: ['clients'],
+  over_limit: 'forward',
+  passes: ['authorization'],
+} satisfies Partial<RouteRow>
 
 /** What somebody signed in may ask of the origin on their own behalf, by the quota of their plan. */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>

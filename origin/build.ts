@@ -11,6 +11,7 @@ import { createUserService } from './admin/user-service.ts'
 import { createOrigin } from './app.ts'
 import { createDeviceTokens } from './auth/device-tokens.ts'
 import { createLockout } from './auth/lockout.ts'
+import { createLoginLimit } from './auth/login-limit.ts'
 import { createAuthService } from './auth/service.ts'
 import type { originVariables } from './config.ts'
 import { createCookieOrigins } from './cookie-origins.ts'
@@ -21,6 +22,7 @@ import { keyWaits } from './keys/rules.ts'
 import { createSealing } from './keys/sealing.ts'
 import { createKeyService } from './keys/service.ts'
 import { startKeyUpkeep } from './keys/upkeep.ts'
+import { createLimits } from './limits/limits.ts'
 import { createMailer } from './mail/mailer.ts'
 import { createMessages } from './mail/messages.ts'
 import { createOutbox } from './mail/outbox.ts'
@@ -153,10 +155,12 @@ export async function buildOrigin(
     maxAgeSeconds: config.REFRESH_TOKEN_SECONDS,
   })
   const deviceTokens = createDeviceTokens(config.DEVICE_COOKIE_KEY)
+  const limits = createLimits(config, log)
   const auth = createAuthService({
     sql,
     passwords,
     lockout,
+    loginLimit: createLoginLimit({ sql, failures: limits.login }),
     sessions,
     deviceTokens,
     linkTokens,
@@ -268,6 +272,7 @@ export async function buildOrigin(
       await keyUpkeep.stop()
       await relay.stop()
       await revocations.stop()
+      limits.close()
       mailer.close()
       await Promise.all([pool.close(), strengthPool.close()])
       await runner.stop(closeSeconds)

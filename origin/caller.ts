@@ -2,8 +2,9 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
-import { assertionHeader } from '../shared/headers.ts'
+import { assertionHeader, overLimitHeader } from '../shared/headers.ts'
 import type { OpenAssertion } from '../shared/identity.ts'
+import { type OverLimit, parseOverLimit } from '../shared/over-limit.ts'
 import type { RequestLogEnv } from '../shared/request-log.ts'
 
 /** Where a request came from, as the gateway says; goes into audit rows, sessions and attempts. */
@@ -11,6 +12,8 @@ export interface Client {
   ip: string | null
   userAgent: string | null
   requestId: string
+  /** The limits of failures that its address is over: what is not known to be genuine is refused for them. */
+  overLimit?: OverLimit | undefined
 }
 
 /** A row keeps so many characters of it. */
@@ -35,10 +38,12 @@ export function believeGateway(open: OpenAssertion) {
       const assertion = await open(sealed)
       if (!assertion) throw new Problem('untrusted_caller')
       c.set('user', assertion.user)
+      const overLimit = c.req.header(overLimitHeader)
       c.set('client', {
         ip: c.req.header('x-forwarded-for') ?? null,
         userAgent: userAgentOf(c),
         requestId: c.get('requestId'),
+        overLimit: overLimit === undefined ? undefined : parseOverLimit(overLimit),
       })
     }
     await next()

@@ -2,6 +2,8 @@
 export const assertionHeader = 'gatehouse-assertion'
 /** Authentication scheme (RFC 9110, section 11.1) in the challenge of a service that refuses an assertion. */
 export const assertionScheme = 'Gatehouse-Assertion'
+/** Of a request over a limit that the gateway forwards all the same (shared/over-limit.ts). */
+export const overLimitHeader = 'gatehouse-over-limit'
 export const requestIdHeader = 'x-request-id'
 
 /** Our cookies. The prefix binds them to this host, over TLS, for every path (RFC 6265bis, section 4.1.3.2). */

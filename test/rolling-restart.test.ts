@@ -12,6 +12,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { generateSecrets } from '../dev/secrets.ts'
 import { startBalancer } from '../k6/stand/balancer.ts'
 import { createIssuer } from './issuer.ts'
+import { roomy } from './roomy.ts'
 import { findFreePort } from './servers/free-port.ts'
 import { closeSockets, listen } from './sockets.ts'
 
@@ -63,7 +64,7 @@ async function startGateways(names: readonly string[], originPort: number) {
         ORIGIN_URL: originUrl,
         UPSTREAMS: JSON.stringify({ reports: originUrl }),
         POLICY_FILE: 'policy.yaml',
-        LIMIT_ADDRESS_REQUESTS: '1000000',
+        ...roomy,
         DRAIN_DELAY_SECONDS: '3',
         LOG_LEVEL: 'warn',
       },

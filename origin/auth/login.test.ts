@@ -33,8 +33,8 @@ describe('POST /auth/login', () => {
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
       token_type: 'Bearer',
       expires_in: 900,
-      // 43 characters of base64url are 256 bits.
-      refresh_token: expect.stringMatching(/^[\w-]{43}$/),
+      // 54 characters of base64url, 43 of them random, are 256 bits and a tag.
+      refresh_token: expect.stringMatching(/^[\w-]{54}$/),
     })
   })
 

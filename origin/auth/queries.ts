@@ -1,5 +1,7 @@
 import type { Client } from '../caller.ts'
 import type { Queryable } from '../database.ts'
+import { passwordVersion } from '../passwords/queries.ts'
+import type { Device } from './device-tokens.ts'
 import type { LoginOutcome } from './rules.ts'
 
 interface NewAccount {
@@ -55,4 +57,20 @@ export async function insertLoginAttempt(
     insert into login_attempts (email, user_id, ip, user_agent, succeeded, reason)
     values (${email}, ${userId}, ${client.ip}, ${client.userAgent}, ${outcome === 'succeeded'},
       ${outcome === 'succeeded' ? null : outcome})`
+}
+
+/** Whether one of the devices is one that the account of an address knows by its present password. */
+export async function selectIsKnownDevice(
+  sql: Queryable,
+  email: string,
+  devices: readonly Device[],
+): Promise<boolean> {
+  const claims = devices.map(({ userId, passwordVersion }) => ({ userId, passwordVersion }))
+  const [row] = await sql<[{ known: boolean }]>`
+    select exists (
+      select from user_accounts, jsonb_array_elements(${sql.json(claims)}) device
+      where lower(email) = lower(${email}) and id = (device ->> 'userId')::uuid
+        and ${passwordVersion(sql)} = device ->> 'passwordVersion'
+    ) as known`
+  return row.known
 }

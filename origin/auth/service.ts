@@ -12,6 +12,7 @@ import type { SessionService } from '../sessions/service.ts'
 import type { Device, DeviceTokens } from './device-tokens.ts'
 import type { Lockout } from './lockout.ts'
 import { holdPassword, strangers } from './lockout-queries.ts'
+import type { LoginLimit } from './login-limit.ts'
 import { holdUntoldOwner, insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
 import { judgeLogin, type LoginOutcome } from './rules.ts'
 
@@ -19,6 +20,7 @@ interface AuthOptions {
   sql: Sql
   passwords: PasswordPolicy
   lockout: Lockout
+  loginLimit: LoginLimit
   sessions: SessionService
   deviceTokens: DeviceTokens
   linkTokens: LinkTokens
@@ -51,7 +53,8 @@ export interface LoggedIn {
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(options: AuthOptions) {
-  const { sql, passwords, lockout, sessions, deviceTokens, linkTokens, mail, requireVerifiedEmail } = options
+  const { sql, passwords, lockout, loginLimit, sessions, deviceTokens, linkTokens, mail } = options
+  const { requireVerifiedEmail } = options
   const { onRegistration = () => {}, onLogin = () => {} } = options
 
   return {
@@ -89,10 +92,11 @@ export function createAuthService(options: AuthOptions) {
 
     /**
      * @throws Problem `invalid_credentials`, the same for unknown, wrong, locked and disabled; `email_unverified` for one who knows the
-     * password; `overloaded`
+     * password; `rate_limited`; `overloaded`
      */
     async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
       const known = await deviceTokens.read(deviceToken)
+      await loginLimit.admit({ email, known }, client)
       const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known)
       const { account } = claim
       const rehashed = passwordMatches && account && (await passwords.rehash(password, account.passwordHash))
@@ -144,6 +148,8 @@ export function createAuthService(options: AuthOptions) {
 
       onLogin(outcome)
       if (!opened) {
+        // A known device has a count of its own, which is the lockout's.
+        if (!passwordMatches && claim.deviceId === strangers) await loginLimit.failed(email, client)
         mail.nudge()
         throw new Problem(outcome === 'email_unverified' ? 'email_unverified' : 'invalid_credentials', {
           cause: outcome,

@@ -4,6 +4,7 @@ import type { SigningKey } from '../../shared/keys.ts'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { createClock } from '../../test/clock.ts'
 import { createIssuer } from '../../test/issuer.ts'
+import { roomy } from '../../test/roomy.ts'
 import { createStand } from '../../test/stand.ts'
 import { bearer, createWorld, problem, type World } from '../../test/world.ts'
 import { buildOrigin } from '../build.ts'
@@ -52,7 +53,7 @@ describe('a rotation under load', () => {
           keys: () => ({ keys: replica.published() }),
           environment: {
             JWKS_CACHE_SECONDS: String(config.JWKS_CACHE_SECONDS),
-            LIMIT_ADDRESS_REQUESTS: '1000000',
+            ...roomy,
           },
         }),
       ),

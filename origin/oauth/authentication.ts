@@ -1,3 +1,4 @@
+import { overLimitProblem } from '../../shared/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'
@@ -26,6 +27,8 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
     { clientId, challenge }: { clientId?: string; challenge: boolean },
     client: Client,
   ): Promise<never> {
+    // An address that goes on failing writes no more rows, and is not told whether it failed.
+    if (client.overLimit) throw overLimitProblem(client.overLimit, reason)
     await insertAuditRow(sql, {
       action: 'client.authentication_failed',
       actorId: null,
@@ -36,7 +39,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
     throw new OAuthError('invalid_client', { challenge, cause: reason })
   }
 
-  /** @throws OAuthError `invalid_client`, `credentials_repeated` */
+  /** @throws OAuthError `invalid_client`, `credentials_repeated`; Problem `rate_limited` where the address is over its limit */
   return async function authenticateClient(credentials: Credentials, client: Client): Promise<OAuthCaller> {
     switch (credentials.kind) {
       case 'none':

@@ -50,7 +50,7 @@ describe('POST /auth/login with token_delivery cookie', () => {
     const answer = await login()
     expect(answer.status).toBe(200)
     expect(setCookieOf(answer, refreshCookie)).toEqual({
-      value: expect.stringMatching(/^[\w-]{43}$/),
+      value: expect.stringMatching(/^[\w-]{54}$/),
       attributes: ['HttpOnly', 'Max-Age=604800', 'Path=/', 'SameSite=Strict', 'Secure'],
     })
     expect(refreshCookie).toMatch(/^__Host-/)
@@ -76,7 +76,7 @@ describe('POST /auth/refresh by cookie', () => {
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')
     const next = setCookieOf(answer, refreshCookie)
-    expect(next?.value).toMatch(/^[\w-]{43}$/)
+    expect(next?.value).toMatch(/^[\w-]{54}$/)
     expect(next?.value).not.toBe(cookie)
     expect(next?.attributes).toEqual(['HttpOnly', 'Max-Age=604800', 'Path=/', 'SameSite=Strict', 'Secure'])
     expect(await answer.json()).not.toHaveProperty('refresh_token')
@@ -165,7 +165,7 @@ describe('POST /auth/refresh by cookie', () => {
   test('200: a replay inside the grace window sets the same cookie', async () => {
     const answers = await Promise.all([1, 2].map(() => postFrom(frontendOrigin, '/auth/refresh')))
     const [one, two] = answers.map((answer) => setCookieOf(answer, refreshCookie)?.value)
-    expect(one).toMatch(/^[\w-]{43}$/)
+    expect(one).toMatch(/^[\w-]{54}$/)
     expect(two).toBe(one)
   })
 })

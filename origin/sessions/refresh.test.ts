@@ -54,7 +54,7 @@ describe('POST /auth/refresh', () => {
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
       token_type: 'Bearer',
       expires_in: 900,
-      refresh_token: expect.stringMatching(/^[\w-]{43}$/),
+      refresh_token: expect.stringMatching(/^[\w-]{54}$/),
     })
     expect(next.refresh_token).not.toBe(tokens.refresh_token)
     const [old, fresh] = [decodeJwt(tokens.access_token), decodeJwt(next.access_token)]

@@ -1,5 +1,6 @@
 import type { TokenAnswer } from '../../shared/contract.ts'
 import { Problem } from '../../shared/errors.ts'
+import { overLimitProblem } from '../../shared/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../database.ts'
@@ -77,6 +78,16 @@ export function createSessionService(options: SessionOptions) {
     await insertAuditRow(transaction, { action: 'session.ended', actorId: userId, userId, client, details })
   }
 
+  /**
+   * Without a query. Within its limit an address may ask for any token: one that was issued under an earlier REFRESH_TOKEN_KEY has
+   * another tag.
+   */
+  function refuseMadeUp(refreshToken: string, { overLimit }: Client): void {
+    if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return
+    onRefresh('invalid')
+    throw overLimitProblem(overLimit, 'refresh_invalid')
+  }
+
   return {
     endMany,
 
@@ -104,9 +115,11 @@ export function createSessionService(options: SessionOptions) {
      * Rotates: the presented token is spent and its successor returned. A token spent within the grace window is answered with
      * the same successor; one spent before that ends its session.
      *
-     * @throws Problem `refresh_reused`, `refresh_invalid`
+     * @throws Problem `refresh_reused`, `refresh_invalid`; `rate_limited` where the address is over its limit and the token was
+     * not issued here
      */
     async refresh(refreshToken: string, client: Client): Promise<TokenAnswer> {
+      refuseMadeUp(refreshToken, client)
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
       const successorHash = hashToken(successor)
@@ -123,15 +136,24 @@ export function createSessionService(options: SessionOptions) {
         return owner !== undefined && end(transaction, owner, 'refresh_reused', client)
       })
       onRefresh(reused ? 'reused' : 'invalid')
-      throw new Problem(reused ? 'refresh_reused' : 'refresh_invalid')
+      if (reused) throw new Problem('refresh_reused')
+      // Its bearer has to learn that the session is over; of an untagged one it is not known that it has a bearer.
+      if (client.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
+        throw overLimitProblem(client.overLimit, 'refresh_invalid')
+      throw new Problem('refresh_invalid')
     },
 
-    /** Ends the token's session. An unknown token is no error: what the caller wants is already so (RFC 7009, 2.2). */
+    /**
+     * Ends the token's session. An unknown token is no error: what the caller wants is already so (RFC 7009, 2.2).
+     *
+     * @throws Problem `rate_limited` where the address is over its limit and the token was not issued here
+     */
     async logout(
       refreshToken: string,
       { everywhere }: { everywhere: boolean },
       client: Client,
     ): Promise<void> {
+      refuseMadeUp(refreshToken, client)
       await sql.begin(async (transaction) => {
         const owner = await selectOwner(transaction, hashToken(refreshToken))
         if (!owner) return

@@ -5,12 +5,18 @@ import type { Log } from '../log.ts'
  * A client that fails at once instead of queueing: with its defaults a lost Redis hangs its user for more than a minute.
  *
  * @param url redis:// or rediss://
+ * @param commandTimeoutMs after which a command fails, as those of a paused Redis would wait for ever
  */
-export function connectRedis(url: string, log: Log): Redis {
+export function connectRedis(
+  url: string,
+  log: Log,
+  { commandTimeoutMs }: { commandTimeoutMs?: number } = {},
+): Redis {
   const redis = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 1000,
+    ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
   })
   let state: 'unknown' | 'up' | 'down' = 'unknown'

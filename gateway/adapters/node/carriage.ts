@@ -50,17 +50,19 @@ export function carry(options: CarriageOptions): () => void {
     carriage = new Carriage(options, body)
     carriage.start()
   }
+  const { turn } = admission
+  const go = turn ? (body: RequestBody) => turn().then(() => start(body), options.refuse) : start
   const stop = () => {
     carriage?.stop()
     carriage = undefined
   }
   if (!hasBody) {
-    start(noBody)
+    go(noBody)
     return stop
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
-  readRequestBody(chunks, { ...admission.decision.route, idleMs }).then(start, options.refuse)
+  readRequestBody(chunks, { ...admission.decision.route, idleMs }).then(go, options.refuse)
   return stop
 }
 

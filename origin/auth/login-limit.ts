@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import { addressKey } from '../../shared/address-key.ts'
+import { overLimitProblem } from '../../shared/over-limit.ts'
+import type { Client } from '../caller.ts'
+import type { Queryable } from '../database.ts'
+import type { FailureLimit } from '../limits/failure-limit.ts'
+import type { Device } from './device-tokens.ts'
+import { selectIsKnownDevice } from './queries.ts'
+
+interface LoginLimitOptions {
+  sql: Queryable
+  /** Failed logins of one address at one account. */
+  failures: FailureLimit
+}
+
+interface Attempt {
+  email: string
+  /** What its device cookie says. */
+  known: readonly Device[]
+}
+
+/**
+ * Limits failed logins by address and account, so that who guesses at one account refuses no other account's login at the same
+ * address. What has no account is counted like what has one. A device that the account knows is let in whatever others did: the
+ * lockout counts it apart.
+ */
+export function createLoginLimit({ sql, failures }: LoginLimitOptions) {
+  /** A digest, so that Redis holds nobody's address. */
+  const keyOf = (email: string, { ip }: Client) =>
+    createHash('sha256')
+      .update(`${ip === null ? '' : addressKey(ip)} ${email.toLowerCase()}`)
+      .digest('base64url')
+
+  return {
+    /** @throws Problem `rate_limited`, before anything is hashed */
+    async admit({ email, known }: Attempt, client: Client): Promise<void> {
+      const exceeded = client.overLimit ?? (await failures.over(keyOf(email, client)))
+      if (!exceeded) return
+      if (known.length > 0 && (await selectIsKnownDevice(sql, email, known))) return
+      throw overLimitProblem(exceeded, 'login')
+    },
+
+    failed: (email: string, client: Client): Promise<void> => failures.failed(keyOf(email, client)),
+  }
+}
+
+export type LoginLimit = ReturnType<typeof createLoginLimit>

@@ -1,0 +1,14 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer.
+ *
+ * @param address in canonical form
+ */
+export function addressKey(address: string): string {
+  if (!address.includes(':')) return address
+  const prefix = ipaddr.IPv6.parse(address)
+    .parts.slice(0, 4)
+    .map((part) => part.toString(16))
+  return `${prefix.join(':')}::/64`
+}

@@ -1,0 +1,36 @@
+import { Problem } from './errors.ts'
+
+/** Limits that a request is over, and when the last of them ends. */
+export interface OverLimit {
+  /** By name, as in `violated-policies`. */
+  policies: readonly string[]
+  retryAfterSeconds: number
+  /** RateLimit fields, where the service that refuses counted itself. */
+  headers?: Record<string, string>
+}
+
+/** As a header value: `refresh;t=812`. */
+export const formatOverLimit = ({ policies, retryAfterSeconds }: Omit<OverLimit, 'headers'>): string =>
+  `${policies.join(',')};t=${retryAfterSeconds}`
+
+const pattern = /^(?<policies>[a-z]+(?:,[a-z]+)*);t=(?<seconds>\d{1,9})$/
+
+/** @returns undefined for what `formatOverLimit` does not write */
+export function parseOverLimit(value: string): OverLimit | undefined {
+  const { policies, seconds } = pattern.exec(value)?.groups ?? {}
+  return policies && seconds
+    ? { policies: policies.split(','), retryAfterSeconds: Number(seconds) }
+    : undefined
+}
+
+/** The refusal of a request that is over limits, where another service than the gateway refuses. */
+export function overLimitProblem(
+  { policies, retryAfterSeconds, headers }: OverLimit,
+  cause?: string,
+): Problem {
+  return new Problem('rate_limited', {
+    members: { detail: `Over the limit of ${policies.join(' and of ')}`, 'violated-policies': policies },
+    headers: { ...headers, 'retry-after': String(retryAfterSeconds) },
+    cause,
+  })
+}
