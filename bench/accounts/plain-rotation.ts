@@ -31,9 +31,9 @@ export async function rotatePlainly(
     const { id, sessionId, userId } = token
     await transaction`update tokens set spent_at = now() where id = ${id}`
     if (touchSession) await transaction`update sessions set last_used_at = now() where id = ${sessionId}`
-    await insertRefreshToken(transaction, sessionId, successor)
+    const sessionSecondsLeft = await insertRefreshToken(transaction, sessionId, successor)
     const entitlements = await selectEntitlements(transaction, userId)
-    return entitlements && { userId, sessionId, ...entitlements }
+    return entitlements && { userId, sessionId, sessionSecondsLeft, ...entitlements }
   })
   return bearer as Bearer | undefined
 }

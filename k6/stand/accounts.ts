@@ -78,7 +78,10 @@ async function openSessions(sql: Sql, refreshTokens: ReadonlyMap<string, string>
       insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
       select 'refresh', user_id, opened.id, decode(hash, 'hex'), '127.0.0.1', 'k6', now() + interval '7 days'
       from opened join chosen using (user_id)
+      returning session_id, expires_at
     )
-    select account.id as "userId", opened.id as "sessionId", ${entitlementColumns(sql)}
-    from opened join user_accounts account on account.id = opened.user_id ${entitlementTables(sql)}`
+    select account.id as "userId", opened.id as "sessionId",
+      extract(epoch from stored.expires_at - now())::float8 as "sessionSecondsLeft", ${entitlementColumns(sql)}
+    from opened join stored on stored.session_id = opened.id
+    join user_accounts account on account.id = opened.user_id ${entitlementTables(sql)}`
 }

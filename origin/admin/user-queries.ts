@@ -1,6 +1,7 @@
 import { type AccountStatus, strangers } from '../auth/lockout-queries.ts'
 import type { Queryable, Transaction } from '../database.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
+import { isLive } from '../sessions/queries.ts'
 import { createdAt } from '../trail/page.ts'
 
 export interface ListedUser {
@@ -137,7 +138,7 @@ export async function selectSessionPage(
     select id, host(ip) as ip, user_agent as "userAgent", ${createdAt(sql)} as "createdAt",
       last_used_at as "lastUsedAt", expires_at as "expiresAt"
     from sessions
-    where user_id = ${userId} and ended_at is null and expires_at > now()
+    where user_id = ${userId} and ${isLive(sql)}
       ${after ? sql`and (created_at, id) < (${after[0]}::text::timestamptz, ${after[1]}::uuid)` : sql``}
     order by created_at desc, id desc
     limit ${limit + 1}`

@@ -327,6 +327,21 @@ describe('/admin/users/{id}/sessions', () => {
     expect(second.next_cursor).toBe(null)
   })
 
+  // Its owner does not see it either: nothing can be done with it.
+  test('200: a session that idled out, or is past its end, is not live', async () => {
+    await world.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
+    for (let n = 0; n < 3; n++) await world.login('second@example.com', password)
+    const live = async () => {
+      const { items } = (await (await send('GET', path(), 'admin')).json()) as ListAnswer<{ id: string }>
+      return items.map(({ id }) => id)
+    }
+    const [newest, middle, oldest] = await live()
+    await world.sql`update tokens set expires_at = now() where session_id = ${newest ?? ''}`
+    await world.sql`update sessions set expires_at = now() where id = ${oldest ?? ''}`
+    expect(await live()).toEqual([middle])
+    await world.sql`delete from sessions where user_id = ${ids.second}`
+  })
+
   test('204: ends one, then all; each end is told to the gateways and audited', async () => {
     for (let n = 0; n < 2; n++) await world.login('second@example.com', password)
     const { items } = (await (await send('GET', path(), 'admin')).json()) as ListAnswer<{ id: string }>

@@ -124,7 +124,8 @@ export function createAuthService(options: AuthOptions) {
           return { outcome, opened: undefined }
         }
         const userId = account.id
-        const { sessionId, refreshToken } = await sessions.open(transaction, userId, client)
+        const { refreshToken, ...session } = await sessions.open(transaction, userId, client)
+        const { sessionId } = session
         await insertAuditRow(transaction, {
           action: 'login.succeeded',
           actorId: userId,
@@ -142,7 +143,7 @@ export function createAuthService(options: AuthOptions) {
         }
         return {
           outcome,
-          opened: { bearer: { userId, sessionId, ...entitlements }, refreshToken, device },
+          opened: { bearer: { userId, ...session, ...entitlements }, refreshToken, device },
         }
       })
 

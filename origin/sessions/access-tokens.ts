@@ -21,11 +21,13 @@ interface SignedToken {
 export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: AccessTokenOptions) {
   return {
     /**
-     * A token never outlives the period that its plan was paid for, so that a subscription's end takes effect at its time and no job has to
-     * notice it. It lives a second at least, as times in it are whole seconds.
+     * A token never outlives its session, nor the period that its plan was paid for, so that the end of either takes
+     * effect at its time and no job has to notice it. It lives a second at least, as times in it are whole seconds.
      */
-    async sign({ userId, sessionId, secondsLeft, ...claims }: Bearer): Promise<SignedToken> {
-      const expiresIn = Math.max(1, Math.floor(Math.min(lifeSeconds, secondsLeft ?? lifeSeconds)))
+    async sign(bearer: Bearer): Promise<SignedToken> {
+      const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...claims } = bearer
+      const longest = Math.min(lifeSeconds, sessionSecondsLeft, secondsLeft ?? lifeSeconds)
+      const expiresIn = Math.max(1, Math.floor(longest))
       const { kid, key } = keys.signing()
       const token = await new SignJWT({ ...claims, sid: sessionId, client_id: frontendClient })
         .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })

@@ -8,7 +8,10 @@ export interface SessionOwner {
   sessionId: string
 }
 
-export interface Bearer extends SessionOwner, Entitlements {}
+export interface Bearer extends SessionOwner, Entitlements {
+  /** How long the session lives without another refresh: until its idle limit, or its absolute one where that is sooner. */
+  sessionSecondsLeft: number
+}
 
 export type SessionEnd =
   | 'logout'
@@ -44,16 +47,22 @@ interface NewRefreshToken {
   client: Client
 }
 
+const secondsLeft = (sql: Queryable, expiresAt: ReturnType<Queryable>) =>
+  sql`extract(epoch from ${expiresAt} - clock_timestamp())::float8`
+
+/** @returns how long the session lives without another refresh */
 export async function insertRefreshToken(
   sql: Queryable,
   sessionId: string,
   token: NewRefreshToken,
-): Promise<void> {
-  await sql`
+): Promise<number> {
+  const [row] = await sql<[{ seconds: number }]>`
     insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
     select 'refresh', user_id, id, ${token.hash}, ${token.client.ip}, ${token.client.userAgent},
       least(now() + make_interval(secs => ${token.lifeSeconds}), expires_at)
-    from sessions where id = ${sessionId}`
+    from sessions where id = ${sessionId}
+    returning ${secondsLeft(sql, sql`expires_at`)} as seconds`
+  return row.seconds
 }
 
 /**
@@ -88,9 +97,12 @@ export async function rotateRefreshToken(
       select 'refresh', user_id, id, ${successor.hash}, ${successor.client.ip}, ${successor.client.userAgent},
         least(now() + make_interval(secs => ${successor.lifeSeconds}), expires_at)
       from live
+      returning expires_at
     )
-    select live.user_id as "userId", live.id as "sessionId", ${entitlementColumns(sql)}
-    from live join user_accounts account on account.id = live.user_id ${entitlementTables(sql)}`
+    select live.user_id as "userId", live.id as "sessionId",
+      ${secondsLeft(sql, sql`successor.expires_at`)} as "sessionSecondsLeft", ${entitlementColumns(sql)}
+    from live cross join successor
+    join user_accounts account on account.id = live.user_id ${entitlementTables(sql)}`
   return row
 }
 
@@ -108,16 +120,17 @@ export async function selectReplay(
   }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number },
 ): Promise<Bearer | undefined> {
   const [row] = await sql<[Bearer?]>`
-    select account.id as "userId", session.id as "sessionId", ${entitlementColumns(sql)}
+    select account.id as "userId", session.id as "sessionId",
+      ${secondsLeft(sql, sql`least(successor.expires_at, session.expires_at)`)} as "sessionSecondsLeft",
+      ${entitlementColumns(sql)}
     from tokens
     join sessions session on session.id = tokens.session_id
+    join tokens successor on successor.token_hash = ${successorHash} and successor.session_id = session.id
     join user_accounts account on account.id = session.user_id ${entitlementTables(sql)}
     where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
       and tokens.spent_at > now() - make_interval(secs => ${graceSeconds})
       and session.ended_at is null and session.expires_at > now()
-      and account.status = 'active'
-      and exists (select from tokens successor
-        where successor.token_hash = ${successorHash} and successor.session_id = session.id)`
+      and account.status = 'active'`
   return row
 }
 
@@ -194,14 +207,20 @@ export interface SessionRow {
   expiresAt: Date
 }
 
-/** Live ones, the one used last first. A session whose last token idled out is not live any more. */
+/** Of sessions: neither ended nor past a limit. One whose last token idled out is not live any more. */
+export const isLive = (sql: Queryable) => sql`
+  ended_at is null and expires_at > now()
+  and exists (
+    select from tokens
+    where tokens.session_id = sessions.id and tokens.spent_at is null and tokens.expires_at > now()
+  )`
+
+/** Live ones, the one used last first. */
 export async function selectLiveSessions(sql: Queryable, userId: string): Promise<SessionRow[]> {
   return sql<SessionRow[]>`
     select id, host(ip) as ip, user_agent as "userAgent", created_at as "createdAt", last_used_at as "lastUsedAt",
       expires_at as "expiresAt"
     from sessions
-    where user_id = ${userId} and ended_at is null and expires_at > now()
-      and exists (select from tokens
-        where tokens.session_id = sessions.id and tokens.spent_at is null and tokens.expires_at > now())
+    where user_id = ${userId} and ${isLive(sql)}
     order by last_used_at desc`
 }

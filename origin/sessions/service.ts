@@ -98,7 +98,7 @@ export function createSessionService(options: SessionOptions) {
     async open(transaction: Transaction, userId: string, client: Client) {
       const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, client })
       const refreshToken = refreshTokens.first()
-      await insertRefreshToken(transaction, sessionId, {
+      const sessionSecondsLeft = await insertRefreshToken(transaction, sessionId, {
         hash: hashToken(refreshToken),
         lifeSeconds: idleSeconds,
         client,
@@ -106,7 +106,7 @@ export function createSessionService(options: SessionOptions) {
       for (const surplus of await selectSurplusSessions(transaction, userId, perUser)) {
         await end(transaction, { userId, sessionId: surplus }, 'session_limit', client)
       }
-      return { sessionId, refreshToken }
+      return { sessionId, sessionSecondsLeft, refreshToken }
     },
 
     answer,

@@ -1,0 +1,51 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { roomy } from '../../test/roomy.ts'
+import { createWorld, type World } from '../../test/world.ts'
+
+const password = 'correct horse battery'
+const sessionSeconds = 100
+const idleSeconds = 80
+
+/** Both limits of a session below the 15 minutes of an access token. */
+let world: World
+beforeAll(async () => {
+  const environment = { SESSION_SECONDS: `${sessionSeconds}`, REFRESH_TOKEN_SECONDS: `${idleSeconds}` }
+  world = await createWorld({ environment: { ...roomy, ...environment } })
+})
+afterAll(() => world.close())
+
+async function refresh(refreshToken: string): Promise<TokenAnswer> {
+  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  expect(answer.status).toBe(200)
+  return (await answer.json()) as TokenAnswer
+}
+
+/** Seconds since 1970 at which the session of a token ends for good, by the database. */
+async function endOf({ access_token }: TokenAnswer): Promise<number> {
+  const { sid } = decodeJwt<{ sid: string }>(access_token)
+  const [row] = await world.sql<[{ end: number }]>`
+    select extract(epoch from expires_at)::float8 as end from sessions where id = ${sid}`
+  return row.end
+}
+
+describe('an access token ends with its session at the latest', () => {
+  test('of a login: at the idle limit, as nobody has refreshed yet', async () => {
+    const { tokens } = await world.signUp('ada@example.com', password)
+    expect(tokens.expires_in).toBeGreaterThan(idleSeconds - 10)
+    expect(tokens.expires_in).toBeLessThanOrEqual(idleSeconds)
+  })
+
+  test('of a refresh, and of its replay inside the grace window: at the absolute limit', async () => {
+    const { tokens } = await world.signUp('bob@example.com', password)
+    await world.sql`update sessions set expires_at = now() + interval '30 seconds'`
+    for (const next of [await refresh(tokens.refresh_token), await refresh(tokens.refresh_token)]) {
+      const { exp = 0, iat = 0 } = decodeJwt(next.access_token)
+      expect(exp).toBeLessThanOrEqual(await endOf(next))
+      expect(next.expires_in).toBe(exp - iat)
+      expect(next.expires_in).toBeGreaterThan(20)
+      expect(decodeJwt(next.access_token)).not.toHaveProperty('sessionSecondsLeft')
+    }
+  })
+})
