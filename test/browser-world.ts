@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { BrowserContextOptions, Page } from 'playwright-core'
 import { seedDemoAccounts } from '../dev/demo.ts'
 import { generateSecrets } from '../dev/secrets.ts'
 import { startService } from '../dev/service.ts'
@@ -7,7 +7,7 @@ import { createCommandDatabase } from '../origin/database.ts'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { createCapturedLog } from './captured-log.ts'
-import { findBrowserBinary } from './servers/browser-binary.ts'
+import { launchBrowser } from './launch-browser.ts'
 import { findFreePort } from './servers/free-port.ts'
 import { startPrivateRedis } from './servers/redis.ts'
 import { createTestDatabase } from './servers/test-database.ts'
@@ -39,7 +39,6 @@ async function start(
   endings: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ) {
-  const { command, env } = await findBrowserBinary()
   const database = await createTestDatabase()
   endings.push(() => database.drop())
   const redis = await startPrivateRedis()
@@ -78,9 +77,7 @@ async function start(
     await service.listening
   }
 
-  // A container's root may have no user namespaces, which Chromium's own sandbox is made of.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-  const browser = await chromium.launch({ executablePath: command, env: env as Record<string, string>, args })
+  const browser = await launchBrowser()
   endings.push(() => browser.close())
 
   /** What no page may do: break its policy, throw, or ask anybody but the gateway. */
