@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseList } from '../../test/structured-fields.ts'
 import { bearer, createWorld, problem, type World } from '../../test/world.ts'
 import { createMemoryCounter } from '../adapters/memory.ts'
+import type { GatewayConfig } from '../config.ts'
 import type { Transport } from '../ports.ts'
 import { type EmbeddedRow, gatehouse } from './gatehouse.ts'
 
@@ -24,11 +25,11 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 /** Somebody's own app, whose users sign in at our origin. */
-function createShop(policy: Parameters<typeof gatehouse>[0]) {
+function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<GatewayConfig> = {}) {
   const transport: Transport = async ({ target, method, headers, body }) =>
     world.originFetch(target, { method, headers, body: body as BodyInit | null })
   const gate = gatehouse<Bindings>(policy, {
-    config: world.gatewayConfig,
+    config: { ...world.gatewayConfig, ...config },
     ports: {
       transport,
       counter: createMemoryCounter({ shared: true, now: Date.now }),
@@ -70,8 +71,8 @@ describe('a middleware in somebody’s own app', () => {
   afterAll(async () => {
     for (const shop of shops) await shop.close()
   })
-  function open(policy: Parameters<typeof gatehouse>[0] = rows) {
-    const shop = createShop(policy)
+  function open(policy: Parameters<typeof gatehouse>[0] = rows, config: Partial<GatewayConfig> = {}) {
+    const shop = createShop(policy, config)
     shops.push(shop)
     return shop
   }
@@ -104,6 +105,36 @@ describe('a middleware in somebody’s own app', () => {
     const shop = open()
     expect(await code(await shop.call('/unnamed'))).toBe('404 not_found')
     expect(await code(await shop.call('/open'))).toBe('200')
+  })
+
+  test('429: clients that a trusted proxy names have a limit each, whatever else they write', async () => {
+    const shop = open(rows, { TRUSTED_PROXY_CIDRS: ['10.0.0.0/8'], LIMIT_ADDRESS_REQUESTS: 1 })
+    const statuses = []
+    for (const [peer, from] of [
+      ['10.0.0.1', '203.0.113.30:4711'],
+      ['10.0.0.2', '6.6.6.6, 203.0.113.30'],
+      ['10.0.0.1', '203.0.113.31'],
+      ['203.0.113.32', '203.0.113.33'],
+      ['203.0.113.32', '203.0.113.34'],
+    ] as const)
+      statuses.push(
+        (await shop.call('/notes', { method: 'POST', headers: { 'x-forwarded-for': from } }, peer)).status,
+      )
+    expect(statuses).toEqual([200, 429, 200, 200, 429])
+  })
+
+  test('200: the handler decodes the path that the row matched; 400 bad_request where it would not', async () => {
+    const { tokens } = await world.signUp('encoded@example.com')
+    const headers = bearer(tokens.access_token)
+    const shop = open()
+    for (const [path, order] of [
+      ['/orders/%37', '7'],
+      ['/%6Frders/100%25', '100%'],
+      ['/orders/a;v=1', 'a;v=1'],
+    ] as const)
+      expect(await (await shop.call(path, { headers })).json()).toMatchObject({ order })
+    for (const path of ['/orders/%252f', '/orders/a%2fb', '/orders/..;x'])
+      expect(await code(await shop.call(path, { headers }))).toBe('400 bad_request')
   })
 
   test('413 body_too_large: by its length, and in chunks', async () => {
