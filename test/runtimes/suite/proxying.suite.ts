@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { statedLength, zipped } from '../upstream.ts'
-import { echo, issuer, newAddress, newId, send, valuesOf } from './client.ts'
+import { echo, issuer, json, newAddress, newId, send, valuesOf } from './client.ts'
 
 const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
@@ -11,6 +11,14 @@ test('every method arrives as it was sent, with its body', async () => {
     const body = method === 'GET' ? '' : `body of ${method}`
     const seen = await echo('/try/echo', { method, ...(body && { body }) })
     expect(seen).toMatchObject({ method, bytes: body.length, sha256: hash(Buffer.from(body)) })
+  }
+})
+
+test('400 body_not_allowed: a GET with a body, which no runtime drops or forwards', async () => {
+  for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+    const answer = await send('/try/echo', { body: 'body', headers })
+    expect(answer.status).toBe(400)
+    expect(json(answer)).toMatchObject({ code: 'body_not_allowed' })
   }
 })
 
