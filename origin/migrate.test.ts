@@ -74,6 +74,35 @@ describe('migrate', () => {
     )
   })
 
+  test('12 raises a quota that locks everybody out, tells the gateways and leaves an audit row', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'before-12-'))
+    const isBefore = (file: string) => Number.parseInt(file, 10) < 12
+    for (const file of (await readdir('sql')).filter(isBefore))
+      await cp(join('sql', file), join(folder, file))
+    await migrate(url, folder)
+    await rm(folder, { recursive: true })
+    await sql`update subscription_plans set api_quota_per_hour = 1 where name = 'free'`
+    await migrate(url)
+    expect(
+      await sql`
+      select name, api_quota_per_hour as quota, epoch from subscription_plans where epoch > 0`,
+    ).toEqual([{ name: 'free', quota: 60, epoch: 1 }])
+    expect(await sql`select scope, subject, epoch from revocations`).toEqual([
+      { scope: 'plan', subject: 'free', epoch: 1 },
+    ])
+    expect(await sql`select action, details from audit_logs`).toEqual([
+      {
+        action: 'plan.changed',
+        details: {
+          plan: 'free',
+          before: { api_quota_per_hour: 1 },
+          after: { api_quota_per_hour: 60 },
+          reason: 'migration 12',
+        },
+      },
+    ])
+  })
+
   // Two replicas that start together, each told to migrate.
   test('two at once both succeed: one applies all, the other finds nothing left', async () => {
     const [fewer, more] = (await Promise.all([migrate(url), migrate(url)])).sort(

@@ -156,6 +156,27 @@ describe('PATCH /admin/plans/{name}', () => {
     expect(await marks()).toEqual({ told: [], audit: [] })
   })
 
+  // An admin who set a quota of one request an hour had locked everybody on the plan out, and could not set it back.
+  test('422 validation_failed: fewer requests an hour than one a minute, with the least in words', async () => {
+    const { status, body } = await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 59 })
+    expect(status).toBe(422)
+    expect(body).toMatchObject({
+      code: 'validation_failed',
+      errors: [
+        { pointer: '/api_quota_per_hour', detail: 'must be at least 60: a plan allows a request a minute' },
+      ],
+    })
+    expect(await marks()).toEqual({ told: [], audit: [] })
+    expect((await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 60 })).status).toBe(200)
+    await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 1000 })
+  })
+
+  test('a quota below the least cannot be stored, whoever writes it', async () => {
+    await expect(
+      world.sql`update subscription_plans set api_quota_per_hour = 59 where name = 'free'`,
+    ).rejects.toThrow('subscription_plans_api_quota_per_hour_check')
+  })
+
   test('404 not_found: no such plan', async () => {
     expect((await send('PATCH', '/admin/plans/gold', { title: 'Gold' })).body).toMatchObject({
       code: 'not_found',

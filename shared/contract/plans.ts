@@ -1,11 +1,20 @@
 import { z } from 'zod'
 import { answeredTime, bookedStatus, displayable, featureName, planName, time } from './fields.ts'
 
+/** A request a minute, as the database has it: with fewer nobody on the plan could work, whoever set it among them. */
+export const minQuotaPerHour = 60
+
 export const changePlanBody = z
   .strictObject({
     title: z.string().trim().min(1).max(80).regex(displayable).optional(),
     price_cents_per_month: z.int().min(0).max(100_000_000).optional(),
-    api_quota_per_hour: z.int().min(1).max(1_000_000_000).optional(),
+    api_quota_per_hour: z
+      .int()
+      .min(minQuotaPerHour, {
+        error: `must be at least ${minQuotaPerHour}: a plan allows a request a minute`,
+      })
+      .max(1_000_000_000)
+      .optional(),
   })
   .refine((body) => Object.keys(body).length > 0, { error: 'changes nothing' })
   .meta({ minProperties: 1 })

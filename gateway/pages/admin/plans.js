@@ -96,7 +96,7 @@ function termsForm(plan) {
       field('Requests an hour', {
         name: 'api_quota_per_hour',
         type: 'number',
-        min: 1,
+        min: 60,
         value: plan.api_quota_per_hour,
       }),
       element('button', { class: 'primary' }, 'Save'),
