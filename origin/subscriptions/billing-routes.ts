@@ -26,7 +26,7 @@ export function createBillingRoutes({ billing }: { billing: Billing }) {
           subscription: {
             plan: event.plan,
             status: event.status,
-            periodStartedAt: event.period_starts_at ?? event.occurred_at,
+            periodStartedAt: event.period_starts_at ?? new Date(event.occurred_at),
             periodEndsAt: event.period_ends_at,
             cancelAtPeriodEnd: event.cancel_at_period_end,
           },

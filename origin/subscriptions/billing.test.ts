@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createOAuthWorld, type OAuthWorld } from '../../test/oauth-world.ts'
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => world.world.close())
 
 beforeEach(async () => {
-  await world.sql`truncate billing_events, audit_logs, revocations`
+  await world.sql`truncate billing_events, subscription_bookings, audit_logs, revocations`
   await world.sql`delete from user_subscriptions`
   await world.sql`
     insert into user_subscriptions (user_id, plan_id)
@@ -169,6 +170,7 @@ describe('an event that comes again', () => {
       { period_ends_at: null },
       { cancel_at_period_end: true },
       { occurred_at: '2026-03-01T10:00:01Z' },
+      { occurred_at: '2026-03-01T10:00:00.000001Z' },
     ])
       expect(await refused({ ...pro, ...over })).toMatchObject({ status: 409, code: 'event_conflict' })
     const bob = decodeJwt((await world.world.signUp('bob@example.com')).tokens.access_token).sub ?? ''
@@ -212,6 +214,49 @@ describe('an event out of order', () => {
     expect((await put(older, { id: cyd })).status).toBe(200)
   })
 
+  test('200: less than a millisecond later', async () => {
+    await put({ ...pro, occurred_at: '2026-03-01T10:00:00.000001Z' })
+    const next = { ...pro, event_id: 'evt-0', plan: 'starter', occurred_at: '2026-03-01T10:00:00.000002Z' }
+    expect((await put(next)).status).toBe(200)
+    expect(await claims()).toMatchObject({ plan: 'starter' })
+  })
+
+  test('409 event_outdated: less than a millisecond before', async () => {
+    await put({ ...pro, occurred_at: '2026-03-01T10:00:00.000002Z' })
+    const older = { ...pro, event_id: 'evt-2', plan: 'starter', occurred_at: '2026-03-01T10:00:00.000001Z' }
+    expect(await refused(older)).toMatchObject({ status: 409, code: 'event_outdated' })
+  })
+
+  test('nanoseconds are cut to microseconds, and offsets are of no matter', async () => {
+    await put({ ...pro, occurred_at: '2026-03-01T10:00:00.000002999Z' })
+    const older = { ...pro, event_id: 'evt-2', occurred_at: '2026-03-01T12:00:00.000001999+02:00' }
+    expect(await refused(older)).toMatchObject({ code: 'event_outdated' })
+    const [row] = await world.sql`select occurred_at::text from billing_events`
+    expect(row?.occurred_at).toContain('00:00.000002')
+  })
+
+  // A sender that knows seconds only: what stays must not depend on which delivery was the quicker.
+  test('of one moment the greater id stays, byte by byte, in whatever order they come', async () => {
+    const plans = { 'evt-10': 'starter', 'evt-9': 'pro', 'evt-B': 'business', 'evt-a': 'enterprise' }
+    const events = Object.entries(plans).map(([event_id, plan]) => ({ ...pro, event_id, plan }))
+    for (const order of [events, events.toReversed(), [2, 0, 3, 1].map((index) => events[index])]) {
+      await world.sql`truncate billing_events`
+      for (const event of order) await put(event)
+      expect(await claims()).toMatchObject({ plan: 'enterprise' })
+    }
+  })
+
+  test('of one moment and one id the client decides', async () => {
+    for (const order of [
+      [token, otherToken],
+      [otherToken, token],
+    ]) {
+      await world.sql`truncate billing_events`
+      for (const by of order) await put({ ...pro, plan: by === token ? 'starter' : 'pro' }, { by })
+      expect(await claims()).toMatchObject({ plan: 'pro' })
+    }
+  })
+
   test('200 or 409: of many at once the latest is what stays', async () => {
     const plans = ['starter', 'pro', 'business', 'enterprise']
     const events = Array.from({ length: 24 }, (_, index) => ({
@@ -226,6 +271,87 @@ describe('an event out of order', () => {
     const [last] = await world.sql`
       select event_id from billing_events order by occurred_at desc limit 1`
     expect(last).toEqual({ event_id: 'evt-23' })
+  })
+})
+
+describe('a booking by hand counts at its own time', () => {
+  let admin: string
+  beforeAll(async () => {
+    await world.world.signUp('boss@example.com', password)
+    await world.sql`
+      update user_accounts set role_id = (select id from roles where name = 'admin')
+      where email = 'boss@example.com'`
+    admin = (await world.world.login('boss@example.com', password)).access_token
+  })
+
+  const book = (plan: string) =>
+    world.world.call(`/admin/users/${userId}/subscription`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...bearer(admin) },
+      body: JSON.stringify({ plan }),
+    })
+
+  test('409 event_outdated: an event from before it does not undo it', async () => {
+    await book('business')
+    const before = { ...pro, occurred_at: new Date(Date.now() - 3_600_000).toISOString() }
+    expect(await refused(before)).toMatchObject({ status: 409, code: 'event_outdated' })
+    expect(await claims()).toMatchObject({ plan: 'business' })
+  })
+
+  test('409 event_outdated: nor does it undo one that changed nothing', async () => {
+    await put(pro)
+    await book('pro')
+    await book('pro')
+    const before = {
+      ...pro,
+      event_id: 'evt-2',
+      plan: 'starter',
+      occurred_at: new Date(Date.now() - 60_000).toISOString(),
+    }
+    expect(await refused(before)).toMatchObject({ code: 'event_outdated' })
+    expect(await claims()).toMatchObject({ plan: 'pro' })
+  })
+
+  test('200: an event from after it replaces it', async () => {
+    await book('business')
+    const after = { ...pro, occurred_at: new Date(Date.now() + 1000).toISOString() }
+    expect((await put(after)).status).toBe(200)
+    expect(await claims()).toMatchObject({ plan: 'pro' })
+  })
+
+  // A sender whose clock is ahead would else keep people who run the product from mending anything.
+  test('or after the last event, where that says it comes from the future', async () => {
+    const future = new Date(Date.now() + 3_600_000)
+    await put({ ...pro, occurred_at: future.toISOString() })
+    expect((await book('business')).status).toBe(200)
+    expect(await claims()).toMatchObject({ plan: 'business' })
+    const same = { ...pro, event_id: 'evt-2', occurred_at: future.toISOString() }
+    expect(await refused(same)).toMatchObject({ code: 'event_outdated' })
+    const later = { ...same, occurred_at: new Date(future.getTime() + 1).toISOString() }
+    expect((await put(later)).status).toBe(200)
+  })
+
+  test('of another account it counts for nothing here', async () => {
+    const other = decodeJwt((await world.world.signUp('dee@example.com', password)).tokens.access_token).sub
+    await world.world.call(`/admin/users/${other}/subscription`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', ...bearer(admin) },
+      body: JSON.stringify({ plan: 'pro' }),
+    })
+    expect((await put(pro)).status).toBe(200)
+  })
+})
+
+describe('an event of an earlier version, which knew milliseconds', () => {
+  test('200: is the same when it comes again with its microseconds', async () => {
+    const event = { ...pro, occurred_at: '2026-03-01T10:00:00.123456Z' }
+    const answer = await (await put(event)).json()
+    const hash = createHash('sha256').update(JSON.stringify([answer, '2026-03-01T10:00:00.123Z']))
+    await world.sql`
+      update billing_events
+      set content_hash = ${hash.digest()}, occurred_at = date_trunc('milliseconds', occurred_at)`
+    expect((await put(event)).status).toBe(200)
+    expect((await put({ ...event, occurred_at: '2026-03-01T10:00:00.124Z' })).status).toBe(409)
   })
 })
 

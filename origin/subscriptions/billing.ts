@@ -12,7 +12,8 @@ interface IncomingEvent {
   clientId: string
   eventId: string
   userId: string
-  occurredAt: Date
+  /** In UTC, with microseconds. */
+  occurredAt: string
   subscription: Subscription
 }
 
@@ -29,9 +30,11 @@ export function createBilling({ sql }: { sql: Sql }) {
     async apply(event: IncomingEvent, client: Client): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
       const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
-      const contentHash = createHash('sha256')
-        .update(JSON.stringify([answer, occurredAt.toISOString()]))
-        .digest()
+      const [contentHash, hashOfMilliseconds] = [occurredAt, new Date(occurredAt).toISOString()].map((time) =>
+        createHash('sha256')
+          .update(JSON.stringify([answer, time]))
+          .digest(),
+      ) as [Buffer, Buffer]
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
         if (!(await holdSubscriber(transaction, userId))) return { outcome: 'unknown_user' }
         const planId = await selectPlanId(transaction, subscription.plan)
@@ -41,7 +44,9 @@ export function createBilling({ sql }: { sql: Sql }) {
         if (!(await claimBillingEvent(transaction, claim))) {
           const first = await selectContentHash(transaction, clientId, eventId)
           if (!first) return { outcome: 'event_outdated' }
-          return contentHash.equals(first) ? { outcome: 'applied', answer } : { outcome: 'event_conflict' }
+          // Earlier versions hashed the time to the millisecond.
+          const isSame = contentHash.equals(first) || hashOfMilliseconds.equals(first)
+          return isSame ? { outcome: 'applied', answer } : { outcome: 'event_conflict' }
         }
         const changed = await changeSubscription(transaction, userId, planId, subscription)
         if (changed) {

@@ -4,27 +4,48 @@ export interface BillingEvent {
   clientId: string
   eventId: string
   userId: string
-  occurredAt: Date
+  /** In UTC, with microseconds. */
+  occurredAt: string
   /** SHA-256 of what the event says. */
   contentHash: Uint8Array
 }
 
 /**
- * Stores an event, which is what entitles to apply it. Of many that bring the same id one stores it, by the key; and none does once a
- * later event was applied to the account, which the transaction has to hold.
+ * Stores an event, which is what entitles to apply it. Of many that bring the same id one stores it, by the key; and none does once
+ * something later was applied to the account, which the transaction has to hold. Later is: by the time to the microsecond, then by
+ * the event's id and the client's, byte by byte; a booking by hand is later than all events of its microsecond.
  *
  * @returns whether it was stored now
  */
 export async function claimBillingEvent(sql: Transaction, event: BillingEvent): Promise<boolean> {
+  // As text: the driver would make a Date of a timestamp, which knows milliseconds.
+  const occurredAt = sql`${event.occurredAt}::text::timestamptz`
   const rows = await sql`
     insert into billing_events (client_id, event_id, user_id, occurred_at, content_hash)
-    select ${event.clientId}, ${event.eventId}, ${event.userId}, ${event.occurredAt}, ${event.contentHash}
+    select ${event.clientId}, ${event.eventId}, ${event.userId}, ${occurredAt}, ${event.contentHash}
     where not exists (
-      select from billing_events where user_id = ${event.userId} and occurred_at > ${event.occurredAt}
+      select from billing_events
+      where user_id = ${event.userId} and occurred_at >= ${occurredAt}
+        and (occurred_at, event_id collate "C", client_id collate "C")
+          > (${occurredAt}, ${event.eventId}::text collate "C", ${event.clientId}::text collate "C")
+    )
+    and not exists (
+      select from subscription_bookings where user_id = ${event.userId} and booked_at >= ${occurredAt}
     )
     on conflict (client_id, event_id) do nothing
     returning client_id`
   return rows.length > 0
+}
+
+/**
+ * Notes that the account, which the transaction holds, was booked by hand at this moment; or with the last event of the account,
+ * where that says it comes from the future.
+ */
+export async function noteBooking(sql: Transaction, userId: string): Promise<void> {
+  await sql`
+    insert into subscription_bookings (user_id, booked_at)
+    select ${userId}, greatest(clock_timestamp(), max(occurred_at)) from billing_events where user_id = ${userId}
+    on conflict (user_id) do update set booked_at = greatest(subscription_bookings.booked_at, excluded.booked_at)`
 }
 
 export async function selectContentHash(

@@ -3,6 +3,7 @@ import { type AuthorityRefusal, judgeAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../database.ts'
 import { changeSubscription } from './change.ts'
+import { noteBooking } from './event-queries.ts'
 import { type Subscription, selectClock, selectPlanId } from './queries.ts'
 
 interface Booking {
@@ -21,7 +22,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
   return {
     /**
      * Gives somebody a plan from now on, by the hand of a person, who needs authority over the account as for any
-     * other change of it. What a billing service tells later replaces it.
+     * other change of it. A billing event that occurred later replaces it, one from before does not.
      */
     async book(change: Change, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
       const { userId, actorId, client } = change
@@ -44,6 +45,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
           periodEndsAt,
           cancelAtPeriodEnd: false,
         }
+        await noteBooking(transaction, userId)
         const changed = await changeSubscription(transaction, userId, planId, subscription)
         if (changed) {
           await insertAuditRow(transaction, {

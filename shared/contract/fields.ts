@@ -92,20 +92,32 @@ export const permissionName = z
 const timePattern = (fraction: string) =>
   `^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d${fraction})?)?`
 
-/** RFC 3339, within what the database can hold. */
+/** Within what the database can hold. */
+function isStorable(at: Date): boolean {
+  return at >= new Date('1970-01-01') && at < new Date('9999-01-01')
+}
+
+/** RFC 3339, to the millisecond. */
 export const time = z.iso
   .datetime({ offset: true, abort: true })
   .transform((text) => new Date(text))
-  .refine((at) => at >= new Date('1970-01-01') && at < new Date('9999-01-01'), {
-    error: 'is out of range',
-    abort: true,
-  })
+  .refine(isStorable, { error: 'is out of range', abort: true })
   .meta({
     format: 'date-time',
     pattern: `${timePattern('+')}(?:Z|[+-]\\d{2}:\\d{2})$`,
     description: 'RFC 3339, from 1970 on, with Z or an offset.',
     examples: ['2026-01-31T12:00:00+01:00'],
   })
+
+/**
+ * RFC 3339 with microseconds, which a Date does not hold: what is finer is cut off. As text in UTC, whose order as text is
+ * that in time.
+ */
+export const microsecondTime = z.iso
+  .datetime({ offset: true, abort: true })
+  .transform((text) => ({ at: new Date(text), fraction: /\.(\d+)/.exec(text)?.[1] ?? '' }))
+  .refine(({ at }) => isStorable(at), { error: 'is out of range', abort: true })
+  .transform(({ at, fraction }) => `${at.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`)
 
 /** RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to Postgres. */
 export const moment = z.iso

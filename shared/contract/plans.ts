@@ -1,5 +1,13 @@
 import { z } from 'zod'
-import { answeredTime, bookedStatus, displayable, featureName, planName, time } from './fields.ts'
+import {
+  answeredTime,
+  bookedStatus,
+  displayable,
+  featureName,
+  microsecondTime,
+  planName,
+  time,
+} from './fields.ts'
 
 /** A request a minute, as the database has it: with fewer nobody on the plan could work, whoever set it among them. */
 export const minQuotaPerHour = 60
@@ -30,7 +38,7 @@ export const changeSubscriptionBody = z.strictObject({
 export const billingEventBody = z
   .strictObject({
     event_id: z.string().min(1).max(200).regex(displayable),
-    occurred_at: time,
+    occurred_at: microsecondTime,
     plan: planName,
     status: bookedStatus,
     period_starts_at: time.optional(),
@@ -38,7 +46,7 @@ export const billingEventBody = z
     cancel_at_period_end: z.boolean().default(false),
   })
   .refine(
-    ({ occurred_at, period_starts_at = occurred_at, period_ends_at }) =>
+    ({ occurred_at, period_starts_at = new Date(occurred_at), period_ends_at }) =>
       period_ends_at === null || period_ends_at > period_starts_at,
     {
       path: ['period_ends_at'],
