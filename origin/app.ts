@@ -13,6 +13,7 @@ import { createUserRoutes } from './admin/user-routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { believeGateway, type OriginEnv, requireGateway } from './caller.ts'
 import { isDatabaseUnavailable } from './database.ts'
+import { believeForwardingService } from './forwarding-service.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { createGatewayRoutes } from './internal/gateway-routes.ts'
 import { createInternalRoutes } from './internal/routes.ts'
@@ -47,6 +48,7 @@ interface OriginOptions {
     Parameters<typeof createSubscriptionRoutes>[0]
   gateways: Parameters<typeof createGatewayRoutes>[0]
   internal: Parameters<typeof createInternalRoutes>[0]
+  forwarding: Parameters<typeof believeForwardingService>[0]
   openAssertion: OpenAssertion
   onAnswered?: RequestLogOptions['onAnswered']
   beginSpan?: BeginSpan | undefined
@@ -104,6 +106,7 @@ export function createOrigin(options: OriginOptions) {
   app.route('/oauth', createOAuthRoutes(options.oauth))
 
   app.use(refuseOtherMethods(app))
+  app.use('/auth/*', believeForwardingService(options.forwarding))
   app.use(requireGateway)
   app.use(capBody(bodyBytes))
   app.use('/auth/*', noStore)

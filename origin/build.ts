@@ -216,6 +216,11 @@ export async function buildOrigin(
       audience,
       onRefused: (reason) => log.warn({ reason, audience }, 'assertion refused'),
     })
+  const verifyServiceToken = createServiceTokenVerifier({
+    publicKeys: keys.published,
+    issuer,
+    audience: serviceAudience,
+  })
   const app = createOrigin({
     log,
     onAnswered: events.requestAnswered,
@@ -231,12 +236,9 @@ export async function buildOrigin(
     internal: {
       sql,
       billing: { billing: createBilling({ sql }) },
-      verifyServiceToken: createServiceTokenVerifier({
-        publicKeys: keys.published,
-        issuer,
-        audience: serviceAudience,
-      }),
+      verifyServiceToken,
     },
+    forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
     openAssertion: await openerFor('origin'),
     health: { sql, poolLoad, askRedis: redis && (() => redis.ping()), isStopping },
     wellKnown: { keys, issuer },

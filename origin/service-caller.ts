@@ -9,6 +9,18 @@ export interface ServiceEnv extends OriginEnv {
   Variables: OriginEnv['Variables'] & { service: Service }
 }
 
+/** @throws Problem `token_missing`, `invalid_token` */
+export async function authenticateService(
+  authorization: string | undefined,
+  verify: VerifyServiceToken,
+): Promise<Service> {
+  if (authorization === undefined) throw new Problem('token_missing')
+  const token = bearerToken(authorization)
+  const service = token && (await verify(token))
+  if (!service) throw new Problem('invalid_token')
+  return service
+}
+
 /**
  * Lets in services of ours by their own token (client credentials at /oauth/token). A user's token, an assertion of the gateway's or a
  * header that somebody wrote is worth nothing here.
@@ -17,12 +29,7 @@ export interface ServiceEnv extends OriginEnv {
  */
 export function requireService(verify: VerifyServiceToken) {
   return createMiddleware<ServiceEnv>(async function requireService(c, next) {
-    const authorization = c.req.header('authorization')
-    if (authorization === undefined) throw new Problem('token_missing')
-    const token = bearerToken(authorization)
-    const service = token && (await verify(token))
-    if (!service) throw new Problem('invalid_token')
-    c.set('service', service)
+    c.set('service', await authenticateService(c.req.header('authorization'), verify))
     c.set('client', {
       ip: null,
       userAgent: userAgentOf(c),

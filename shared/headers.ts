@@ -4,6 +4,8 @@ export const assertionHeader = 'gatehouse-assertion'
 export const assertionScheme = 'Gatehouse-Assertion'
 /** Of a request over a limit that the gateway forwards all the same (shared/over-limit.ts). */
 export const overLimitHeader = 'gatehouse-over-limit'
+/** The address of a user whom a service signs in; from a service that may (docs/internal-services.md). */
+export const clientAddressHeader = 'gatehouse-client-address'
 export const requestIdHeader = 'x-request-id'
 
 /** Our cookies. The prefix binds them to this host, over TLS, for every path (RFC 6265bis, section 4.1.3.2). */

@@ -3,10 +3,8 @@ import { connectRedis } from '../../shared/node/redis.ts'
 import type { OriginConfig } from '../build.ts'
 import { createFailureLimit } from './failure-limit.ts'
 
-type LimitConfig = Pick<
-  OriginConfig,
-  'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'LIMIT_CREDENTIALS_TRIES' | 'LIMIT_CREDENTIALS_SECONDS'
->
+type LimitVariables = Extract<keyof OriginConfig, `LIMIT_${string}`>
+type LimitConfig = Pick<OriginConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | LimitVariables>
 
 /** The most that Redis may add to an attempt. */
 const commandTimeoutMs = 50
@@ -15,15 +13,19 @@ const commandTimeoutMs = 50
 export function createLimits(config: LimitConfig, log: Log) {
   const redis =
     config.REDIS_URL === undefined ? undefined : connectRedis(config.REDIS_URL, log, { commandTimeoutMs })
+  const create = (name: string, failures: number, windowSeconds: number) =>
+    createFailureLimit({ name, failures, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
+  const ofFailures = (name: string) => create(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
   return {
     /** Failed logins of one address at one account. */
-    login: createFailureLimit({
-      name: 'login',
-      failures: config.LIMIT_CREDENTIALS_TRIES,
-      windowSeconds: config.LIMIT_CREDENTIALS_SECONDS,
-      redis,
-      keyPrefix: config.REDIS_KEY_PREFIX,
-    }),
+    login: create('login', config.LIMIT_CREDENTIALS_TRIES, config.LIMIT_CREDENTIALS_SECONDS),
+    /** Of one address, for those whom a service signs in; the gateway counts the others. */
+    forwarded: {
+      mail: create('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),
+      credentials: ofFailures('credentials'),
+      links: ofFailures('links'),
+      refresh: ofFailures('refresh'),
+    },
     close: () => redis?.disconnect(),
   }
 }

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../shared/contract.ts'
+import { clientAddressHeader } from '../shared/headers.ts'
+import { createOAuthWorld, type OAuthWorld } from '../test/oauth-world.ts'
+import { bearer, problem } from '../test/world.ts'
+
+const email = 'ada@example.com'
+const password = 'correct horse battery'
+
+let world: OAuthWorld
+let service: Record<string, string>
+let others = 0
+beforeAll(async () => {
+  world = await createOAuthWorld({
+    LIMIT_FAILURES: '3',
+    LIMIT_MAIL_REQUESTS: '2',
+    LIMIT_CREDENTIALS_TRIES: '2',
+    LOCKOUT_TRIES: '100',
+  })
+  await world.signUp(email)
+  service = bearer(await world.serviceToken(await world.client('pages', 'users.sign_in')))
+})
+beforeEach(() => world.sql`truncate audit_logs, login_attempts`)
+afterAll(() => world.close())
+
+/** An address of its own for each test. */
+const newAddress = () => `198.51.100.${++others}`
+
+const post = (path: string, body: object, headers: Record<string, string>) =>
+  world.originFetch(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  })
+
+const from = (address: string) => ({ ...service, [clientAddressHeader]: address })
+
+const login = (headers: Record<string, string>, attempt = password, address = email) =>
+  post('/auth/login', { email: address, password: attempt }, headers)
+
+async function outcome(answer: Response) {
+  if (answer.ok) return String(answer.status)
+  const { code, 'violated-policies': violated } = await problem(answer)
+  return [answer.status, code, violated].filter(Boolean).join(' ')
+}
+
+describe('a service that may sign users in, calling the origin itself', () => {
+  test('200: login, refresh, logout; the address is in the session, the attempt and the audit row', async () => {
+    const address = newAddress()
+    const answer = await login(from(address))
+    expect(answer.status).toBe(200)
+    const { refresh_token } = (await answer.json()) as TokenAnswer
+    expect(
+      await world.sql`
+        select distinct host(ip) as ip from (
+          (select ip from sessions order by created_at desc limit 1)
+          union all select ip from login_attempts union all select ip from audit_logs where action = 'login.succeeded'
+        ) written`,
+    ).toEqual([{ ip: address }])
+    const refreshed = await post('/auth/refresh', { refresh_token }, from(address))
+    expect(refreshed.status).toBe(200)
+    const next = (await refreshed.json()) as TokenAnswer
+    expect((await post('/auth/logout', { refresh_token: next.refresh_token }, from(address))).status).toBe(
+      204,
+    )
+  })
+
+  test('200: an IPv6 address, in one form', async () => {
+    expect((await login(from('2001:DB8:0::7'))).status).toBe(200)
+    expect(await world.sql`select host(ip) as ip from login_attempts`).toEqual([{ ip: '2001:db8::7' }])
+    expect((await login(from('::ffff:198.51.100.200'))).status).toBe(200)
+    expect(await world.sql`select host(ip) as ip from login_attempts order by id desc limit 1`).toEqual([
+      { ip: '198.51.100.200' },
+    ])
+  })
+
+  test('429 login, credentials: failures are limited by the address that it says, not by its own', async () => {
+    const address = newAddress()
+    for (let i = 0; i < 2; i++)
+      expect(await outcome(await login(from(address), 'wrong'))).toBe('401 invalid_credentials')
+    expect(await outcome(await login(from(address)))).toBe('429 rate_limited login')
+    expect(await outcome(await login(from(newAddress())))).toBe('200')
+    expect(await outcome(await login(from(address), 'wrong', 'nobody@example.com'))).toBe(
+      '401 invalid_credentials',
+    )
+    expect(await outcome(await login(from(address), password, 'somebody@example.com'))).toBe(
+      '429 rate_limited credentials',
+    )
+  })
+
+  test('200: a genuine refresh token of an address over its failures; 429 refresh: a made-up one', async () => {
+    const address = newAddress()
+    const { refresh_token } = (await (await login(from(address))).json()) as TokenAnswer
+    const refresh = (token: string) => post('/auth/refresh', { refresh_token: token }, from(address))
+    for (let i = 0; i < 3; i++)
+      expect(await outcome(await refresh('A'.repeat(54)))).toBe('401 refresh_invalid')
+    expect(await outcome(await refresh('A'.repeat(54)))).toBe('429 rate_limited refresh')
+    expect(await outcome(await refresh(refresh_token))).toBe('200')
+  })
+
+  test('429 mail, links: registrations, forgotten passwords and mailed links', async () => {
+    const address = newAddress()
+    const forgot = () => post('/auth/password/forgot', { email }, from(address))
+    for (let i = 0; i < 2; i++) expect((await forgot()).status).toBe(202)
+    expect(await outcome(await forgot())).toBe('429 rate_limited mail')
+    const verify = () => post('/auth/email/verify', { token: 'x', password }, from(address))
+    for (let i = 0; i < 3; i++) expect((await verify()).status).toBe(400)
+    expect(await outcome(await verify())).toBe('429 rate_limited links')
+  })
+
+  test.each([
+    '',
+    'localhost',
+    '198.51.100.1:443',
+    '198.51.100.1, 198.51.100.2',
+    'fe80::1%eth0',
+    '198.51.100.300',
+    "'",
+  ])('400 bad_request: %j is no address', async (address) => {
+    expect(await outcome(await login(from(address)))).toBe('400 bad_request')
+    expect(await world.sql`select from login_attempts`).toEqual([])
+  })
+
+  test('401 token_missing: it speaks for no user where one has to be signed in', async () => {
+    const answer = await world.originFetch('/auth/sessions', { headers: from(newAddress()) })
+    expect(await outcome(answer)).toBe('401 token_missing')
+  })
+})
+
+describe('who may not say an address', () => {
+  const attempt = async (headers: Record<string, string>) => outcome(await login(headers))
+  const address = { [clientAddressHeader]: '198.51.100.1' }
+
+  test('403 scope_required: a service without the scope, on record', async () => {
+    const reader = await world.serviceToken(await world.client('reader', 'users.read'))
+    const refused = await login({ ...address, ...bearer(reader) })
+    expect(await problem(refused)).toMatchObject({ code: 'scope_required', required_scope: 'users.sign_in' })
+    expect(await world.sql`select action, details from audit_logs where action = 'client.denied'`).toEqual([
+      {
+        action: 'client.denied',
+        details: { client_id: 'reader', reason: 'scope_missing', scope: 'users.sign_in' },
+      },
+    ])
+  })
+
+  test('401 token_missing, invalid_token: nobody, and a user', async () => {
+    const { access_token } = await world.login(email, password)
+    expect(await attempt(address)).toBe('401 token_missing')
+    expect(await attempt({ ...address, ...bearer(access_token) })).toBe('401 invalid_token')
+    expect(await attempt({ ...address, authorization: 'Basic eDp5' })).toBe('401 invalid_token')
+  })
+
+  test('a client of the gateway, whose header goes no further', async () => {
+    const answer = await world.post(
+      '/auth/login',
+      { email, password },
+      { headers: from('198.51.100.1'), address: '203.0.113.9' },
+    )
+    expect(answer.status).toBe(200)
+    expect(await world.sql`select host(ip) as ip from login_attempts`).toEqual([{ ip: '203.0.113.9' }])
+  })
+})
+
+test('a service that may sign users in and says no address is not trusted', async () => {
+  expect((await login(service)).ok).toBe(false)
+})

@@ -1,0 +1,100 @@
+import { isIP } from 'node:net'
+import { createMiddleware } from 'hono/factory'
+import ipaddr from 'ipaddr.js'
+import { addressKey } from '../shared/address-key.ts'
+import { Problem } from '../shared/errors.ts'
+import { clientAddressHeader } from '../shared/headers.ts'
+import { overLimitProblem } from '../shared/over-limit.ts'
+import { insertAuditRow } from './audit/queries.ts'
+import { type Client, type OriginEnv, userAgentOf } from './caller.ts'
+import type { Queryable } from './database.ts'
+import type { FailureLimit } from './limits/failure-limit.ts'
+import type { Scope } from './oauth/scopes.ts'
+import type { VerifyServiceToken } from './oauth/service-token.ts'
+import { authenticateService } from './service-caller.ts'
+
+const scope: Scope = 'users.sign_in'
+
+/** The limits of one address, which the gateway counts for those who come through it. */
+export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', FailureLimit>
+
+/** What counts a request, and whether it goes on over the limit, where its handler serves what is genuine. */
+interface Counted {
+  limit: keyof AddressLimits
+  counts: 'requests' | 'failures'
+  goesOn: boolean
+}
+
+const mail: Counted = { limit: 'mail', counts: 'requests', goesOn: false }
+const links: Counted = { limit: 'links', counts: 'failures', goesOn: false }
+const refresh: Counted = { limit: 'refresh', counts: 'failures', goesOn: true }
+
+/** Everything that needs no user, as in the gateway's policy table. */
+const countedPaths = new Map<string, Counted>([
+  ['/auth/register', mail],
+  ['/auth/password/forgot', mail],
+  ['/auth/login', { limit: 'credentials', counts: 'failures', goesOn: true }],
+  ['/auth/password/reset', links],
+  ['/auth/email/verify', links],
+  ['/auth/refresh', refresh],
+  ['/auth/logout', refresh],
+])
+
+const isFailure = (status: number) => [400, 401, 403].includes(status)
+
+interface ForwardingOptions {
+  sql: Queryable
+  verify: VerifyServiceToken
+  limits: AddressLimits
+}
+
+/**
+ * Believes a service that signs users in on their behalf, such as a server that renders pages, which address its user has. The
+ * address counts for limits, attempts, sessions and audit rows, so that users of one server share no limit.
+ *
+ * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no IP address; `rate_limited`
+ */
+export function believeForwardingService({ sql, verify, limits }: ForwardingOptions) {
+  async function requireScope(authorization: string | undefined, client: Client): Promise<void> {
+    const { clientId, scopes } = await authenticateService(authorization, verify)
+    if (scopes.includes(scope)) return
+    await insertAuditRow(sql, {
+      action: 'client.denied',
+      actorId: null,
+      userId: null,
+      client,
+      details: { client_id: clientId, reason: 'scope_missing', scope },
+    })
+    throw new Problem('scope_required', { members: { required_scope: scope } })
+  }
+
+  return createMiddleware<OriginEnv>(async function believeForwardingService(c, next) {
+    const claimed = c.req.header(clientAddressHeader)
+    // The gateway lets nobody through with this header, and says the address itself.
+    if (claimed === undefined || c.get('client')) return next()
+    const client: Client = { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
+    await requireScope(c.req.header('authorization'), client)
+    client.ip = canonicalAddress(claimed)
+    c.set('client', client)
+    c.set('user', null)
+    const counted = countedPaths.get(c.req.path)
+    if (!counted) return next()
+
+    const limit = limits[counted.limit]
+    const key = addressKey(client.ip)
+    client.overLimit = await limit.over(key)
+    if (client.overLimit && !counted.goesOn) throw overLimitProblem(client.overLimit)
+    if (counted.counts === 'requests') await limit.failed(key)
+    await next()
+    if (counted.counts === 'failures' && !client.overLimit && isFailure(c.res.status)) await limit.failed(key)
+  })
+}
+
+/** @throws Problem `bad_request` for anything but an IP address, without a zone or a port */
+function canonicalAddress(text: string): string {
+  if (isIP(text) === 0 || text.includes('%'))
+    throw new Problem('bad_request', {
+      members: { detail: `${clientAddressHeader} must be one IP address` },
+    })
+  return ipaddr.process(text).toString()
+}
