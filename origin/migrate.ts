@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
 import { configFromEnvironment } from '../shared/node/environment.ts'
-import { runCommand } from './command.ts'
+import { RefusedError, runCommand } from './command.ts'
 import { closeSeconds, type Queryable, type Sql } from './database.ts'
 import { surviveLostConnections } from './transactions.ts'
 
@@ -29,7 +29,7 @@ const codeSinceLine = /^-- Code since schema (\d+)\.$/m
  * at once wait for each other, and a file that was changed after it was applied is refused by its checksum.
  *
  * @returns the versions applied now, none where the schema was already the newest, or is a newer one that this code runs on
- * @throws Error where the schema is a newer one that this code does not run on
+ * @throws RefusedError where the schema is a newer one that this code does not run on
  */
 export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
   const migrations = await readMigrations(folder)
@@ -61,13 +61,13 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
   }
 }
 
-/** @throws Error where the database's schema is not one that this code runs on */
+/** @throws RefusedError where the database's schema is not one that this code runs on */
 export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
   const newest = newestOf(await readMigrations(folder))
   if (await isNewer(sql, newest)) return
   const { version } = await readSchema(sql, newest)
   if (version !== newest)
-    throw new Error(
+    throw new RefusedError(
       `The database has schema version ${version}, this code needs ${newest}: run npm run migrate`,
     )
 }
@@ -76,13 +76,13 @@ export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise
  * Is it a newer schema, each of whose migrations says that code as old as this still runs on it? So an origin of before may start again
  * during a release, or after a rollback.
  *
- * @throws Error where it is newer and one of them does not say so
+ * @throws RefusedError where it is newer and one of them does not say so
  */
 async function isNewer(sql: Queryable, newest: number): Promise<boolean> {
   const { version, codeSince } = await readSchema(sql, newest)
   if (version <= newest) return false
   if (codeSince <= newest) return true
-  throw new Error(
+  throw new RefusedError(
     `The database has schema version ${version}, which code since schema ${codeSince} runs on; this is of ${newest}: run the code that fits`,
   )
 }

@@ -1,6 +1,6 @@
 import { RefusedError, runCommand } from '../../origin/command.ts'
-import { closeSeconds, createDatabase, isDatabaseUnavailable, type Sql } from '../../origin/database.ts'
-import { requireUsableSchema } from '../../origin/migrate.ts'
+import { withDatabase } from '../../origin/command-database.ts'
+import { createDatabase, type Sql } from '../../origin/database.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { demoAccounts } from '../demo.ts'
@@ -33,8 +33,7 @@ async function carryOut({ users, force }: ReturnType<typeof readOrder>): Promise
     statementSeconds,
     log: createLog('seed', config.LOG_LEVEL),
   })
-  try {
-    await requireSchema(sql)
+  await withDatabase(sql, async () => {
     if (!force) await requireNoForeignAccount(sql)
     const startedAt = performance.now()
     const { password, passwordHash } = await seedPassword({
@@ -44,18 +43,7 @@ async function carryOut({ users, force }: ReturnType<typeof readOrder>): Promise
     const added = await seedUsers(sql, { users, passwordHash, say })
     say(`Added ${added} accounts in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
     say(`u1@${seedDomain} to u${users}@${seedDomain} log in with ${password}`)
-  } finally {
-    await sql.end({ timeout: closeSeconds })
-  }
-}
-
-async function requireSchema(sql: Sql): Promise<void> {
-  try {
-    await requireUsableSchema(sql)
-  } catch (error) {
-    if (!(error instanceof Error) || isDatabaseUnavailable(error)) throw error
-    throw new RefusedError(error.message, { cause: error })
-  }
+  })
 }
 
 async function requireNoForeignAccount(sql: Sql): Promise<void> {

@@ -49,6 +49,16 @@ describe('npm run accounts', () => {
     ])
   })
 
+  // Anybody can register anybody's address: the one who has the account may not be the one who is meant.
+  test('0: warns where the address is not verified; not where it is, or where the role takes rights away', async () => {
+    const warning = expect.stringMatching(/^Warning: ada@example\.com is not verified\. .*\n$/)
+    expect(await accounts('role', 'ada@example.com', 'user')).toMatchObject({ code: 0, err: '' })
+    expect(await accounts('role', 'ada@example.com', 'admin')).toMatchObject({ code: 0, err: warning })
+    await sql`update user_accounts set email_verified_at = now()`
+    expect(await accounts('role', 'ada@example.com', 'superadmin')).toMatchObject({ code: 0, err: '' })
+    await sql`update user_accounts set email_verified_at = null`
+  })
+
   test('0: unmakes a superadmin', async () => {
     expect((await accounts('role', 'ada@example.com', 'user')).code).toBe(0)
     expect(await role()).toBe('user')

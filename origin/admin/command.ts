@@ -1,7 +1,8 @@
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { RefusedError, runCommand } from '../command.ts'
-import { closeSeconds, createCommandDatabase, type Sql } from '../database.ts'
+import { withDatabase } from '../command-database.ts'
+import { createCommandDatabase, type Sql } from '../database.ts'
 import { type Order, readOrder, usage } from './command-line.ts'
 import { holdAccounts, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
 import { setRole } from './user-service.ts'
@@ -10,25 +11,27 @@ import { setRole } from './user-service.ts'
 async function carryOut(order: Order): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('accounts', config.LOG_LEVEL))
-  try {
-    const before = await changeRole(sql, order)
+  await withDatabase(sql, async () => {
+    const { before, isUnproven } = await changeRole(sql, order)
     process.stdout.write(`${order.email} was ${before} and is ${order.role} now.\n`)
-  } finally {
-    await sql.end({ timeout: closeSeconds })
-  }
+    if (isUnproven)
+      process.stderr.write(
+        `Warning: ${order.email} is not verified. Whoever registered it has the role, its owner or not.\n`,
+      )
+  })
 }
 
-/** @returns the role of before */
-async function changeRole(sql: Sql, { email, role }: Order): Promise<string> {
+/** @returns the role of before, and whether somebody who has not proven the address has more rights now */
+async function changeRole(sql: Sql, { email, role }: Order) {
   const client = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
   return sql.begin(async (transaction) => {
     const id = await selectIdByEmail(transaction, email)
     const account = id && (await holdAccounts(transaction, [id])).get(id)
     if (!account) throw new RefusedError(`There is no account ${email}.`)
-    if ((await selectRoleLevel(transaction, role)) === undefined)
-      throw new RefusedError(`There is no role ${role}.`)
+    const level = await selectRoleLevel(transaction, role)
+    if (level === undefined) throw new RefusedError(`There is no role ${role}.`)
     if (account.role !== role) await setRole(transaction, account, role, { actorId: null, client })
-    return account.role
+    return { before: account.role, isUnproven: !account.emailVerified && level > account.level }
   })
 }
 

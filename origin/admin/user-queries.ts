@@ -73,6 +73,7 @@ export interface HeldAccount {
   role: string
   level: number
   status: AccountStatus
+  emailVerified: boolean
 }
 
 /**
@@ -87,7 +88,8 @@ export async function holdAccounts(
   await sql`
     select from user_accounts where id = any(${ids as string[]}::uuid[]) order by id for no key update`
   const rows = await sql<HeldAccount[]>`
-    select account.id, account.email, role.name as role, role.level, account.status
+    select account.id, account.email, role.name as role, role.level, account.status,
+      account.email_verified_at is not null as "emailVerified"
     from user_accounts account join roles role on role.id = account.role_id
     where account.id = any(${ids as string[]}::uuid[])`
   return new Map(rows.map((row) => [row.id, row]))

@@ -2,7 +2,8 @@ import { ConfigError, variables } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { RefusedError, runCommand } from '../command.ts'
-import { closeSeconds, createCommandDatabase } from '../database.ts'
+import { withDatabase } from '../command-database.ts'
+import { createCommandDatabase } from '../database.ts'
 import { type Order, readOrder, usage } from './command-line.ts'
 import { createFirstKey } from './first-key.ts'
 import { describeKeys } from './listing.ts'
@@ -38,7 +39,7 @@ async function carryOut(order: Order): Promise<void> {
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('keys', config.LOG_LEVEL))
   const service = createKeyService({ sql, sealing, waits })
   const operator = { ip: null, userAgent: 'npm run keys', requestId: crypto.randomUUID() }
-  try {
+  await withDatabase(sql, async () => {
     switch (order.kind) {
       case 'create': {
         const kid = await createFirstKey(sql, sealing, operator)
@@ -82,9 +83,7 @@ async function carryOut(order: Order): Promise<void> {
         if (lost > 0) say(`${lost} mails open under neither key and will not be sent.`)
       }
     }
-  } finally {
-    await sql.end({ timeout: closeSeconds })
-  }
+  })
 }
 
 /** Read here and nowhere else: no service needs it, so it is no variable of theirs. */

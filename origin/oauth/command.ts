@@ -1,7 +1,8 @@
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { RefusedError, runCommand } from '../command.ts'
-import { closeSeconds, createCommandDatabase } from '../database.ts'
+import { withDatabase } from '../command-database.ts'
+import { createCommandDatabase } from '../database.ts'
 import { createClient, disableClient, rotateClientSecret } from './clients.ts'
 import { type Order, readOrder, usage } from './command-line.ts'
 import { selectClients } from './queries.ts'
@@ -10,7 +11,7 @@ async function carryOut(order: Order): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('clients', config.LOG_LEVEL))
   const operator = { ip: null, userAgent: 'npm run clients', requestId: crypto.randomUUID() }
-  try {
+  await withDatabase(sql, async () => {
     switch (order.kind) {
       case 'create': {
         const secret = await createClient(sql, order, operator)
@@ -33,9 +34,7 @@ async function carryOut(order: Order): Promise<void> {
           process.stdout.write(`${id}  ${state}  made ${createdAt.toISOString()}  ${scopes.join(' ')}\n`)
         }
     }
-  } finally {
-    await sql.end({ timeout: closeSeconds })
-  }
+  })
 }
 
 /** The secret alone goes to standard output with its name, what is for a person to read beside it. */

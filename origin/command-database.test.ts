@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import postgres, { type Sql } from 'postgres'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { generateSecrets } from '../dev/secrets.ts'
+import { databaseUrl } from '../test/servers/database-url.ts'
+
+const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
+const url = databaseUrl(inject('postgresUrl'), name)
+
+let server: Sql
+let environment: Record<string, string>
+beforeAll(async () => {
+  server = postgres(inject('postgresUrl'), { max: 1 })
+  await server`create database ${server(name)}`
+  environment = { PATH: process.env.PATH ?? '', DATABASE_URL: url, ...(await generateSecrets()) }
+})
+afterAll(async () => {
+  await server`drop database ${server(name)} with (force)`
+  await server.end()
+})
+
+function run(path: string, args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const file = fileURLToPath(new URL(path, import.meta.url))
+  return new Promise((resolve) => {
+    execFile(process.execPath, [file, ...args], { env: environment, cwd: tmpdir() }, (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out, err }),
+    )
+  })
+}
+
+const commands: [string, string, string[]][] = [
+  ['keys -- create', './keys/command.ts', ['create']],
+  ['keys -- list', './keys/command.ts', ['list']],
+  ['clients -- create', './oauth/command.ts', ['create', 'billing', '--scope', 'users.read']],
+  ['clients -- list', './oauth/command.ts', ['list']],
+  ['accounts -- role', './admin/command.ts', ['role', 'ada@example.com', 'admin']],
+  ['seed', '../dev/seed/command.ts', ['--users', '1']],
+]
+
+describe('a command on a database that is not this code’s', () => {
+  test.each(commands)('1: %s before migrate says so in one line', async (_, path, args) => {
+    expect(await run(path, args)).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(
+        /^The database has schema version 0, this code needs \d+: run npm run migrate\n$/,
+      ),
+    })
+  })
+
+  test('1: so does migrate, on the schema of a newer code', async () => {
+    const sql = postgres(url, { max: 1 })
+    await sql`create table schema_migrations (version bigint primary key, name text, md5 text, run_at timestamptz)`
+    await sql`insert into schema_migrations (version) values (9999)`
+    await sql.end()
+    for (const [path, args] of [
+      ['./migrate.ts', []],
+      ['./keys/command.ts', ['list']],
+    ] as const)
+      expect(await run(path, [...args])).toEqual({
+        code: 1,
+        out: '',
+        err: expect.stringMatching(/^The database has schema version 9999, .*: run the code that fits\n$/),
+      })
+  })
+})

@@ -1,0 +1,16 @@
+import { closeSeconds, type Sql } from './database.ts'
+import { requireUsableSchema } from './migrate.ts'
+
+/**
+ * Does the work of a command on its database, and closes it.
+ *
+ * @throws RefusedError where the schema is not one that this code runs on, as before `npm run migrate`
+ */
+export async function withDatabase(sql: Sql, work: (sql: Sql) => Promise<void>): Promise<void> {
+  try {
+    await requireUsableSchema(sql)
+    await work(sql)
+  } finally {
+    await sql.end({ timeout: closeSeconds })
+  }
+}
