@@ -148,6 +148,27 @@ describe('Redis is lost', () => {
   })
 })
 
+// It answers PING, and finds all that is revoked.
+test('Redis takes no writes: limits count locally, and readiness says so until it takes them again', async () => {
+  const { redis, stand } = await startAsking()
+  const token = await stand.issuer.sign({ quota: 100 })
+  const limiter = async () => {
+    const answer = (await (await stand.call('/ready')).json()) as { checks: Record<string, unknown> }
+    return answer.checks.limiter
+  }
+  expect(await quotaOf(stand, token)).toBe(100)
+  await redis.config('SET', 'maxmemory', '1')
+  expect(await quotaOf(stand, token)).toBe(25)
+  await expect.poll(limiter, { timeout: 5000 }).toMatchObject({
+    status: 'warn',
+    detail: 'local, redis refuses with OOM',
+  })
+  await redis.config('SET', 'maxmemory', '0')
+  await redis.set(revocationsCompleteKey(keyPrefix), 1)
+  await expect.poll(() => quotaOf(stand, token), { timeout: 5000 }).toBe(100)
+  await expect.poll(limiter, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'redis' })
+})
+
 test('Redis is there and nobody vouches for it: the feed says what was revoked, Redis still counts', async () => {
   const sid = crypto.randomUUID()
   const { redis, stand } = await startAsking({ feed: () => [sessionEntry(sid)] })

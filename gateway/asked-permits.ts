@@ -3,7 +3,7 @@ import { Problem } from '../shared/errors.ts'
 import type { HealthCheck } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { createBreaker } from './breaker.ts'
-import { ofShared, shareOf } from './counters.ts'
+import { countingHealth, ofShared, probeTake, shareOf } from './counters.ts'
 import { giveBackMs, type Permit, type Permits, takeOf, type Wanted } from './permits.ts'
 import type { Counter, Now, Outlive, Store, StoreAnswer, Take, Taken } from './ports.ts'
 
@@ -36,6 +36,7 @@ export function createAskedPermits(options: AskedPermitsOptions) {
 
   const breaker = createBreaker({
     timeoutMs,
+    probe: () => store.ask(undefined, [probeTake]),
     now,
     onOpen: (error) => log.warn({ err: error }, 'the store is not asked: limits count locally'),
     onClose: () => log.info({}, 'the store is asked again'),
@@ -92,10 +93,17 @@ export function createAskedPermits(options: AskedPermitsOptions) {
       outlive(take([takeOf(wanted, -1, shared)], undefined))
     },
 
+    /** How limits are counted. */
+    async limiterHealth(): Promise<HealthCheck> {
+      const startedAt = performance.now()
+      await breaker.check()
+      return countingHealth(breaker, startedAt)
+    },
+
     /** Where revocations were learned from last. */
     health(): HealthCheck {
       if (breaker.isOpen() || !isVouched) return { status: 'warn', detail: 'feed' }
       return { status: 'pass', detail: 'store' }
     },
-  } satisfies Permits & { health: () => HealthCheck }
+  } satisfies Permits & { health: () => HealthCheck; limiterHealth: () => Promise<HealthCheck> }
 }

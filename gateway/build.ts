@@ -127,7 +127,7 @@ export async function buildGateway<Bindings extends object>(
   const checkHealth = createHealth({
     keys,
     askOrigin: () => origin.get('/ready'),
-    limiterHealth: ports.limiterHealth,
+    limiterHealth: asked?.limiterHealth ?? ports.limiterHealth ?? (async () => ({ status: 'pass' })),
     revocationHealth: asked ? asked.health : follower.health,
     isStopping: ports.isStopping ?? (() => false),
     outlive,

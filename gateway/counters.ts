@@ -1,3 +1,4 @@
+import type { HealthCheck } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
 import { createBreaker } from './breaker.ts'
 import type { Counter, Now, Take, Taken } from './ports.ts'
@@ -17,6 +18,33 @@ interface FallbackOptions {
 }
 
 /**
+ * A permit that always is one more write in its window. A store that is full, or a replica, reads windows and refuses
+ * to write them, so that a call for a key over its quota would pass for a success.
+ */
+export const probeTake: Take = {
+  key: 'probe',
+  windowSeconds: 1,
+  quota: Number.MAX_SAFE_INTEGER,
+  permits: 1,
+  outage: 'share',
+}
+
+/** How limits are counted at this moment, for readiness: in words fit for the public. */
+export function countingHealth(
+  breaker: { isOpen: () => boolean; cause: () => unknown },
+  startedAt: number,
+): HealthCheck {
+  const timeMs = Math.round(performance.now() - startedAt)
+  if (!breaker.isOpen()) return { status: 'pass', time_ms: timeMs, detail: 'redis' }
+  const cause = breaker.cause()
+  // Of a refusal the first word is its code: OOM, READONLY, NOPERM, MISCONF.
+  const code = cause instanceof Error && cause.name === 'ReplyError' && /^[A-Z]+\b/.exec(cause.message)?.[0]
+  const reason = code ? `redis refuses with ${code}` : 'redis does not answer'
+  // Limits still hold without Redis, if less exactly: a warning, not a reason to send requests elsewhere.
+  return { status: 'warn', time_ms: timeMs, detail: `local, ${reason}` }
+}
+
+/**
  * The shared counter with the local one behind it: Redis gone or slow never stops a request, and never lifts a limit either.
  *
  * The race we accept: a window begun on one counter does not carry over to the other, so an outage allows each key up to one more quota.
@@ -24,6 +52,7 @@ interface FallbackOptions {
 export function createFallbackCounter({ shared, local, replicas, now, log }: FallbackOptions) {
   const breaker = createBreaker({
     timeoutMs,
+    probe: () => shared.take([probeTake]),
     now,
     onOpen: (error) => log.warn({ err: error }, 'limits count locally'),
     onClose: () => log.info({}, 'limits count in Redis again'),
@@ -38,7 +67,13 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
 
     /** Whether limits are counted here alone at this moment. */
     isLocal: breaker.isOpen,
-  } satisfies Counter & { isLocal: () => boolean }
+
+    async health(): Promise<HealthCheck> {
+      const startedAt = performance.now()
+      await breaker.check()
+      return countingHealth(breaker, startedAt)
+    },
+  } satisfies Counter & { isLocal: () => boolean; health: () => Promise<HealthCheck> }
 }
 
 /** How many permits a window gives of which so many are used; negative where some are given back. */

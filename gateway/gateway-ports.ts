@@ -23,7 +23,8 @@ export interface GatewayPorts<Bindings> {
   importSigner?: ImportSigner | undefined
   /** A digest that no two tokens share, for a runtime that has one at once. */
   digest?: ((token: string) => string) | undefined
-  limiterHealth: () => Promise<HealthCheck>
+  /** How limits are counted, where that can change; beside a `store`, that says so itself. */
+  limiterHealth?: (() => Promise<HealthCheck>) | undefined
   peerAddress: (bindings: Bindings) => string | undefined
   /** What the socket speaks. Without it the URL decides, which a client writes where it sends the absolute form. */
   socketScheme?: ((bindings: Bindings) => 'http' | 'https') | undefined

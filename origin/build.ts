@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import { serviceAudience } from '../shared/claims.ts'
 import type { Config } from '../shared/config.ts'
+import { check } from '../shared/health.ts'
 import { createAssertionOpener, gatewayAudience } from '../shared/identity.ts'
 import type { Log } from '../shared/log.ts'
 import type { BeginSpan } from '../shared/tracing.ts'
@@ -196,12 +197,12 @@ export async function buildOrigin(
   const runner = createUpkeepRunner({ sql: upkeepSql, log, onRun: events.upkeepEnded })
   const upkeepScheduler = await startUpkeepScheduler({ sql, jobs, runner, log })
 
-  const { redis } = revocations
+  const { requireRedis } = revocations
   createStateMetrics({
     registry,
     poolLoad,
     passwordQueue: () => ({ length: pool.waiting(), limit: config.PASSWORD_HASH_QUEUE }),
-    isRedisUp: redis && (() => redis.status === 'ready'),
+    isRedisUp: requireRedis && (async () => (await check(requireRedis)).status === 'pass'),
     readShared: () =>
       selectSharedState(
         sql,
@@ -240,7 +241,7 @@ export async function buildOrigin(
     },
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
     openAssertion: await openerFor('origin'),
-    health: { sql, poolLoad, askRedis: redis && (() => redis.ping()), isStopping },
+    health: { sql, poolLoad, askRedis: requireRedis, isStopping },
     wellKnown: { keys, issuer },
     oauth: { oauth, onRefused: events.requestRefused, log },
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },

@@ -9,7 +9,7 @@ interface StateOptions {
   poolLoad: () => PoolLoad
   passwordQueue: () => { length: number; limit: number }
   /** Whether Redis answers; undefined where none is configured, and nothing is published. */
-  isRedisUp: (() => boolean) | undefined
+  isRedisUp: (() => boolean | Promise<boolean>) | undefined
   readShared: () => Promise<SharedState>
   log: Log
   now?: () => number
@@ -137,7 +137,9 @@ export function createStateMetrics(options: StateOptions): void {
   )
 
   if (isRedisUp) {
-    gauge('redis_up', '1 where this process is connected to Redis.', () => (isRedisUp() ? 1 : 0))
+    gauge('redis_up', '1 where Redis takes what this process writes.', async () =>
+      (await isRedisUp()) ? 1 : 0,
+    )
     fromShared(
       'revocations_unpublished',
       'Revocations that the stream does not have yet; counted to 10,000.',

@@ -4,6 +4,9 @@ import type { Sql } from '../database.ts'
 import { createPublisher, type PublisherOptions } from './publisher.ts'
 import { startRevocationRelay } from './relay.ts'
 
+/** A key that nobody reads; it only has to be written. */
+const probeKeptMs = 1000
+
 interface RevocationsOptions {
   sql: Sql
   /** Without one nothing is published, and gateways read the feed. */
@@ -23,12 +26,15 @@ export function startRevocations({
   onPublished,
   log,
 }: RevocationsOptions) {
-  if (redisUrl === undefined) return { redis: undefined, stop: async () => {} }
+  if (redisUrl === undefined) return { requireRedis: undefined, stop: async () => {} }
   const redis = connectRedis(redisUrl, log)
   const publish = createPublisher({ sql, redis, keyPrefix, lifeSeconds, onPublished })
   const relay = startRevocationRelay({ publish, log })
   return {
-    redis,
+    /** @throws Error where Redis takes no writes: one that is full, or a replica, answers PING all the same */
+    async requireRedis(): Promise<void> {
+      await redis.set(`${keyPrefix}origin-probe`, 1, 'PX', probeKeptMs)
+    },
     async stop(): Promise<void> {
       await relay.stop()
       redis.disconnect()

@@ -17,6 +17,8 @@ export function connectRedis(
     maxRetriesPerRequest: 0,
     connectTimeout: 1000,
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
+    // After a failover the name leads elsewhere, and the connection still to what has become a replica.
+    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
   })
   let state: 'unknown' | 'up' | 'down' = 'unknown'

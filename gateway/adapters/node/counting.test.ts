@@ -1,8 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../../test/captured-log.ts'
-import { type PrivateRedis, startPrivateRedis } from '../../../test/servers/redis.ts'
-import { createStand } from '../../../test/stand.ts'
-import { parseList } from '../../../test/structured-fields.ts'
+import {
+  type GatewayWithRedis as Gateway,
+  limiterOf,
+  measure,
+  startGatewayWithRedis,
+  untilCounted,
+} from '../../../test/gateway-with-redis.ts'
+import { startPrivateRedis } from '../../../test/servers/redis.ts'
 import { createCounting } from './counting.ts'
 
 const closers: (() => unknown)[] = []
@@ -10,52 +15,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** A gateway that shares its limits with three others, on a Redis that this test may harm. */
-async function startWithRedis(quota = 100) {
-  const redis = await startPrivateRedis()
-  closers.push(redis.stop)
-  const { log, lines } = createCapturedLog('gateway')
-  const counting = createCounting({
-    redisUrl: redis.url,
-    keyPrefix: 'test:',
-    replicas: 4,
-    now: Date.now,
-    log,
-  })
-  closers.push(counting.close)
-  const stand = await createStand({
-    counter: counting.counter,
-    limiterHealth: counting.health,
-    environment: { GATEWAY_REPLICAS: '4', LIMIT_ADDRESS_REQUESTS: String(quota) },
-  })
-  const gateway = { redis, stand, lines }
-  await untilCounted(gateway, quota)
-  return gateway
-}
-
-type Gateway = { redis: PrivateRedis; stand: Awaited<ReturnType<typeof createStand>>; lines: unknown[] }
-
-let callers = 0
-const newAddress = () => `10.0.${callers >> 8}.${callers++ & 255}`
-
-/** One request: its status, the limit it was held against, and how long it took. */
-async function measure({ stand }: Gateway, address = newAddress()) {
-  const startedAt = performance.now()
-  const answer = await stand.call('/open', { address })
-  const [policy] = parseList(answer.headers.get('ratelimit-policy'))
-  return { status: answer.status, quota: policy?.parameters.q, durationMs: performance.now() - startedAt }
-}
-
-/** Waits until requests are held against this limit: the whole of it in Redis, a quarter of it without. */
-async function untilCounted(gateway: Gateway, quota: number) {
-  await expect.poll(async () => (await measure(gateway)).quota, { timeout: 5000, interval: 25 }).toBe(quota)
-}
-
-const limiterOf = async ({ stand }: Gateway) => {
-  const health = (await (await stand.call('/health')).json()) as Record<string, unknown>
-  const { limiter } = health.checks as { limiter: { status: string; detail: string } }
-  return { status: health.status, limiter: limiter.status, detail: limiter.detail }
-}
+const startWithRedis = (quota?: number) => startGatewayWithRedis(closers, { quota })
 
 /** Every request of an outage goes on within the cap of 50 ms and what this machine adds. */
 async function expectQuickAnswers(gateway: Gateway) {

@@ -1,6 +1,5 @@
 import { connect } from 'cloudflare:sockets'
 import { env, waitUntil } from 'cloudflare:workers'
-import { check, type HealthCheck } from '../../../shared/health.ts'
 import { buildGateway } from '../../build.ts'
 import type { RouteRow } from '../../policy.ts'
 import type { PolicyFile } from '../../policy-file.ts'
@@ -41,13 +40,6 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
   const transport = createFetchTransport({ fetch, boundsSilence: false })
   const ask = createRedis({ url: config.REDIS_URL as string, connect })
 
-  async function limiterHealth(): Promise<HealthCheck> {
-    const { status, time_ms: timeMs = 0 } = await check(() => ask([['PING']]), 1000)
-    return status === 'pass'
-      ? { status, time_ms: timeMs, detail: 'redis' }
-      : { status: 'warn', time_ms: timeMs, detail: 'local, redis does not answer' }
-  }
-
   async function build() {
     const gateway = await buildGateway<Peer>(
       config,
@@ -63,7 +55,6 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
         }),
         counter: createMemoryCounter({ shared: false, now }),
         store: createStore({ ask, keyPrefix: config.REDIS_KEY_PREFIX }),
-        limiterHealth,
         peerAddress: ({ address }) => address,
         outlive: waitUntil,
         now,
