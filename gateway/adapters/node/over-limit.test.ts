@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { afterEach, expect, test } from 'vitest'
+import { overLimitHeader } from '../../../shared/headers.ts'
+import { ask, closeSockets, listen, openSocket, startGateway } from '../../../test/sockets.ts'
+import type { RouteRow } from '../../policy.ts'
+
+afterEach(closeSockets)
+
+const row: RouteRow = {
+  method: 'POST',
+  path: '/auth/refresh',
+  upstream: 'origin',
+  who: 'public',
+  limits: ['refresh'],
+  over_limit: 'forward',
+}
+
+const attempt = { method: 'POST', path: row.path, body: '{}' }
+
+/** An origin that answers 401 until it is told otherwise, and an address that is over its failures. */
+async function startOverLimit() {
+  const held: ServerResponse[] = []
+  const marks: unknown[] = []
+  let respond = (response: ServerResponse) => void response.writeHead(401).end()
+  const upstreamPort = await listen(
+    createServer((incoming, response) => {
+      marks.push(incoming.headers[overLimitHeader])
+      incoming.resume()
+      respond(response)
+    }),
+  )
+  const { port } = await startGateway({
+    upstreamPort,
+    policy: [row],
+    environment: { LIMIT_FAILURES: '1', ORIGIN_URL: `http://127.0.0.1:${upstreamPort}` },
+  })
+  expect((await ask(port, attempt)).statusCode).toBe(401)
+  respond = (response) => void response.writeHead(200).end()
+  return {
+    port,
+    marks,
+    held,
+    hold() {
+      respond = (response) => void held.push(response)
+    },
+  }
+}
+
+/** A request whose head has been taken in, and whose body does not come. */
+async function openSlowly(port: number) {
+  const socket = await openSocket(port)
+  socket.write(`POST ${row.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`)
+  const [first] = (await once(socket, 'data')) as [Buffer]
+  expect(first.toString()).toMatch(/^HTTP\/1.1 100 /)
+  return socket
+}
+
+// Else a hostile colleague would hold all turns of the address with heads alone.
+test('200: whose body is in has a turn, however many others at the address send theirs slowly', async () => {
+  const { port, marks } = await startOverLimit()
+  await Promise.all(Array.from({ length: 60 }, () => openSlowly(port)))
+  expect((await ask(port, attempt)).statusCode).toBe(200)
+  expect(marks).toEqual([undefined, expect.stringMatching(/^refresh;t=\d+$/)])
+})
+
+test('200: who leaves while waiting for a turn, or in it, gives it to the next', async () => {
+  const { port, held, hold } = await startOverLimit()
+  hold()
+  const send = async () => {
+    const socket = await openSocket(port)
+    socket.write(`POST ${row.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`)
+    return socket
+  }
+  const inTurn = await Promise.all(Array.from({ length: 8 }, send))
+  await expect.poll(() => held.length).toBe(8)
+  const waiting = await Promise.all(Array.from({ length: 10 }, send))
+  const last = ask(port, attempt)
+  for (const socket of [...waiting, ...inTurn]) socket.destroy()
+  let isAnswered = false
+  void last.then(() => {
+    isAnswered = true
+  })
+  await expect
+    .poll(() => {
+      for (const response of held.splice(0)) if (!response.destroyed) response.writeHead(200).end()
+      return isAnswered
+    })
+    .toBe(true)
+  expect((await last).statusCode).toBe(200)
+})
