@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createStand, openRow } from '../test/stand.ts'
 import { problem } from '../test/world.ts'
@@ -125,6 +126,39 @@ describe('TRUSTED_PROXY_HEADER=forwarded', () => {
   test('400 bad_request: a field that cannot be read', () => {
     expect(() => read(options, { forwarded: 'for="x, for=203.0.113.7' })).toThrow('bad_request')
   })
+})
+
+test('nothing that a client writes in front of the entry of a trusted proxy changes its address or scheme', () => {
+  const written = fc.string({
+    unit: fc.constantFrom(
+      ',',
+      ' ',
+      '\t',
+      '"',
+      '=',
+      ';',
+      ':',
+      '[',
+      ']',
+      '%',
+      '10.0.0.9',
+      '::1',
+      '6.6.6.6',
+      'for',
+    ),
+  })
+  const settings = [{ hops: 1 }, { cidrs: networks }, { hops: 1, cidrs: networks }]
+  fc.assert(
+    fc.property(written, written, fc.constantFrom(...settings), (before, proto, options) => {
+      const forwardedFor = `${before}, 203.0.113.7:51234`
+      expect(read(options, { forwardedFor, forwardedProto: `${proto}, https`, forwarded: before })).toEqual({
+        address: '203.0.113.7',
+        scheme: 'https',
+        isProxied: true,
+      })
+    }),
+    { numRuns: 5000 },
+  )
 })
 
 describe('X-Forwarded-Proto is believed where X-Forwarded-For is', () => {
