@@ -219,7 +219,7 @@ class Carriage implements Exchange {
   }
 
   private failure(cause: Error): unknown {
-    if (cause instanceof AssertionRefused || cause instanceof Problem) return cause
+    if (cause instanceof Problem) return cause
     const problem = this.requestBody.problem()
     if (problem) return problem
     if (this.options.response.closed) return new TransportError('client_left', cause)
