@@ -8,7 +8,7 @@ import { roomy } from '../../test/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/world.ts'
 
 // In the letter case of its owner: the token has the same, and the lookup must not care.
-const email = 'Ada@Example.com'
+const email = 'Ada@example.com'
 const password = 'correct horse battery'
 const nextPassword = 'tundra vowel kiosk'
 
