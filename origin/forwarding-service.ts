@@ -19,7 +19,7 @@ const scope: Scope = 'users.sign_in'
 export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', FailureLimit>
 
 /** What counts a request, and whether it goes on over the limit, where its handler serves what is genuine. */
-interface Counted {
+export interface Counted {
   limit: keyof AddressLimits
   counts: 'requests' | 'failures'
   goesOn: boolean
@@ -30,8 +30,9 @@ const links: Counted = { limit: 'links', counts: 'failures', goesOn: false }
 const refresh: Counted = { limit: 'refresh', counts: 'failures', goesOn: true }
 
 /** Everything that needs no user, as in the gateway's policy table. */
-const countedPaths = new Map<string, Counted>([
+export const countedPaths: ReadonlyMap<string, Counted> = new Map<string, Counted>([
   ['/auth/register', mail],
+  ['/auth/email/resend', mail],
   ['/auth/password/forgot', mail],
   ['/auth/login', { limit: 'credentials', counts: 'failures', goesOn: true }],
   ['/auth/password/reset', links],

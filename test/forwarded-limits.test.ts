@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { limits } from '../gateway/limits.ts'
+import { routes } from '../gateway/routes.ts'
+import { countedPaths } from '../origin/forwarding-service.ts'
+
+// A path that only one of the two knows would have no limit for those whom a service signs in.
+test('the origin limits what a service forwards as the gateway limits what comes through it', () => {
+  const ofGateway = routes
+    .filter(({ who, path }) => who === 'public' && path.startsWith('/auth/'))
+    .map(({ path, limits: [name = 'address'], over_limit: overLimit = 'refuse' }) => ({
+      path,
+      limit: name,
+      counts: limits[name].counts,
+      goesOn: overLimit !== 'refuse',
+    }))
+  const ofOrigin = [...countedPaths].map(([path, counted]) => ({ path, ...counted }))
+  const byPath = (one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1)
+  expect(ofOrigin.toSorted(byPath)).toEqual(ofGateway.toSorted(byPath))
+})
