@@ -14,6 +14,7 @@ export const gatewayVariables = [
   'METRICS_HOST',
   'POLICY_FILE',
   'GATEWAY_PAGES',
+  'PRODUCT_NAME',
   'PASSWORD_MIN_LENGTH',
   'GATEWAY_REPLICAS',
   'ORIGIN_URL',

@@ -95,7 +95,8 @@ export async function buildOrigin(
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
   const outbox = createOutbox({ sql, sealing, mailer, log, onTry: events.mailTried })
-  const mail = createMail(createMessages(config.FRONTEND_URL), outbox, { nudge: () => relay.nudge() })
+  const messages = createMessages({ frontendUrl: config.FRONTEND_URL, product: config.PRODUCT_NAME })
+  const mail = createMail(messages, outbox, { nudge: () => relay.nudge() })
   const linkTokens = createLinkTokens(mail)
   const relay = startRelay({
     async deliver(signal) {
@@ -122,7 +123,7 @@ export async function buildOrigin(
     heavyModule: strengthWorker,
     onTask: events.passwordTaskEnded,
   })
-  const passwords = createPasswordPolicy(strengthPool, hasher)
+  const passwords = createPasswordPolicy(strengthPool, hasher, config.PRODUCT_NAME)
   const lockout = createLockout({
     sql,
     passwords: hasher,

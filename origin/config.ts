@@ -50,6 +50,7 @@ export const originVariables = [
   'RATE_LIMIT_LOG_DAYS',
   'SIGNING_KEY_DAYS',
   'SERVICE_TOKEN_SECONDS',
+  'PRODUCT_NAME',
   'SMTP_URL',
   'MAIL_FROM',
   'FRONTEND_URL',

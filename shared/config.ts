@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { serviceAudience } from './claims.ts'
 import { base, issuer, mailServer, page, pageFolder, sender, server } from './config-urls.ts'
+import { displayable } from './contract/fields.ts'
 import { privateJwkSchema, publicJwkSchema } from './keys.ts'
 
 /** Every variable of every service, once. `.env.example` documents each; a test holds the two together. */
@@ -185,6 +186,13 @@ export const variables = {
   SIGNING_KEY_DAYS: count(1, 3650).default(90),
   SERVICE_TOKEN_SECONDS: seconds(60, 3600).default(300),
 
+  PRODUCT_NAME: z
+    .string()
+    .trim()
+    .min(1)
+    .max(60)
+    .regex(displayable, { error: 'must be one line of characters that can be shown' })
+    .default('Gatehouse'),
   SMTP_URL: mailServer.optional(),
   MAIL_FROM: sender.default('Gatehouse <no-reply@localhost>'),
   FRONTEND_URL: pageFolder.default('http://127.0.0.1:3000'),
@@ -225,6 +233,7 @@ const ownPrefixes = [
   'LOGIN_ATTEMPT_',
   'RATE_LIMIT_LOG_',
   'MAIL_',
+  'PRODUCT_NAM',
   'METRICS_',
   'ASSERTION_',
   'ACCESS_TOKEN_',

@@ -104,5 +104,9 @@ async function createEventLoopHasher(digestKey: Uint8Array, cost: number): Promi
 
 /** Nobody registers or is locked out in a bench. */
 function mailNobody(frontendUrl: string): Mail {
-  return { messages: createMessages(frontendUrl), enqueue: async () => {}, nudge: () => {} }
+  return {
+    messages: createMessages({ frontendUrl, product: 'Gatehouse' }),
+    enqueue: async () => {},
+    nudge: () => {},
+  }
 }

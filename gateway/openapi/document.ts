@@ -15,6 +15,8 @@ interface DescriptionOptions {
   /** Those of a policy file: of them is known what the row says and no more. */
   fileRows?: readonly RouteRow[]
   version: string
+  /** The name of the product whose API this is. */
+  product?: string
   /** As the origin is configured; by default the least that it may be. */
   passwordMinLength?: number
 }
@@ -51,7 +53,13 @@ const securitySchemes = {
  *
  * @throws Error where a row of the table has no contract, or a contract no row
  */
-export function describeApi({ rows, fileRows = [], version, passwordMinLength = 8 }: DescriptionOptions) {
+export function describeApi({
+  rows,
+  fileRows = [],
+  version,
+  product = 'Gatehouse',
+  passwordMinLength = 8,
+}: DescriptionOptions) {
   const subjects = createSubjects({ passwordMinLength })
   const contracts = new Map(
     subjects.flatMap(({ name, operations }) =>
@@ -94,7 +102,7 @@ export function describeApi({ rows, fileRows = [], version, passwordMinLength = 
   return createDocument(
     {
       openapi: '3.1.1',
-      info: { title: 'Gatehouse', version, description: about, license: { name: 'MIT', identifier: 'MIT' } },
+      info: { title: product, version, description: about, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: tags.map(({ name, description }) => ({ name, description })),
       paths,

@@ -3,7 +3,7 @@ import { createMessages } from './messages.ts'
 
 const token = 'A1-b_'.repeat(9)
 const expiresAt = new Date('2026-03-01T12:30:59Z')
-const messages = createMessages('https://app.example.com/')
+const messages = createMessages({ frontendUrl: 'https://app.example.com/', product: 'Example' })
 const all = {
   verifyAddress: messages.verifyAddress({ token, expiresAt }),
   addressTaken: messages.addressTaken(),
@@ -23,7 +23,10 @@ describe('a link', () => {
   })
 
   test('is below the page where the frontend is not at the root', () => {
-    const { text } = createMessages('https://example.com/app').resetPassword({ token, expiresAt })
+    const { text } = createMessages({
+      frontendUrl: 'https://example.com/app',
+      product: 'Example',
+    }).resetPassword({ token, expiresAt })
     expect(text).toContain(`https://example.com/app/reset-password#token=${token}`)
   })
 })
@@ -35,6 +38,14 @@ test('a link says until when it works, never too late, and its mail is not sent 
     expect(message.expiresAt).toEqual(expiresAt)
   }
 })
+
+test.each(Object.entries(all))(
+  '%s names the product as it is configured, and no other',
+  (_, { subject, text }) => {
+    expect(`${subject} ${text}`).toContain('Example')
+    expect(`${subject} ${text}`).not.toMatch(/gatehouse/i)
+  },
+)
 
 test('a lock says when it ends by itself, never too early, and how to end it sooner', () => {
   expect(all.accountLocked.text).toContain('2026-03-02 00:00 UTC')

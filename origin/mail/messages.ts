@@ -6,13 +6,17 @@ export interface Message {
   expiresAt?: Date
 }
 
+interface MessagesOptions {
+  /** Where the product's pages are. */
+  frontendUrl: string
+  product: string
+}
+
 /** The secret of a mailed link, and when it stops to work. */
 interface Link {
   token: string
   expiresAt: Date
 }
-
-const product = 'Gatehouse'
 
 /**
  * Every mail that the origin sends. None repeats what a stranger typed (a display name, say): anybody may register anybody's
@@ -20,9 +24,9 @@ const product = 'Gatehouse'
  *
  * A link's token stands in the fragment, which browsers keep to themselves: it reaches no server's log and no Referer.
  *
- * @param frontendUrl where the product's pages are
+ * Each names the product as its people know it.
  */
-export function createMessages(frontendUrl: string) {
+export function createMessages({ frontendUrl, product }: MessagesOptions) {
   const base = frontendUrl.replace(/\/+$/, '')
   const link = (page: string, token: string) => `${base}/${page}#token=${encodeURIComponent(token)}`
   const askForReset = `ask for a new password where you sign in ("forgot password"): ${base}`

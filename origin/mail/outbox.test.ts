@@ -9,7 +9,7 @@ import { createOutbox, type Outbox } from './outbox.ts'
 import { startMailServer, type TestMailServer } from './test-mail-server.ts'
 
 const token = 'k3-Token_of-43-characters_as-they-are-here_1'
-const messages = createMessages('https://app.example.com')
+const messages = createMessages({ frontendUrl: 'https://app.example.com', product: 'Example' })
 const message = messages.resetPassword({ token, expiresAt: new Date(Date.now() + 30 * 60_000) })
 const to = 'ada.lovelace@example.com'
 

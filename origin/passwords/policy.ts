@@ -24,12 +24,16 @@ export interface PasswordPolicy {
 export const strengthWorker = new URL('./strength-worker.ts', import.meta.url)
 
 /** What a new password must be beyond its length: not easily guessed, and no composition rules (SP 800-63B-4, 3.1.1.2). */
-export function createPasswordPolicy(pool: WorkerPool, hasher: PasswordHasher): PasswordPolicy {
+export function createPasswordPolicy(
+  pool: WorkerPool,
+  hasher: PasswordHasher,
+  product: string,
+): PasswordPolicy {
   const run = pool.from<typeof worker>(strengthWorker)
 
   return {
     async hashNew(password, { email, field }) {
-      const fault = whyNamesItself(password, email) ?? (await run('whyWeak', password))
+      const fault = whyNamesItself(password, { email, product }) ?? (await run('whyWeak', password))
       if (fault) {
         throw new Problem('validation_failed', { members: { errors: [{ pointer: field, ...fault }] } })
       }

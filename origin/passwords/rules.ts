@@ -6,20 +6,31 @@ export interface PasswordFault {
   detail: string
 }
 
-const product = 'gatehouse'
-
 /** Shorter names are in too many good passwords by chance. */
 const shortestName = 4
 
+interface Names {
+  email: string
+  /** As it is configured: a name of several words counts with and without what stands between them. */
+  product: string
+}
+
 /** @returns the reason to refuse, or undefined */
-export function whyNamesItself(password: string, email: string): PasswordFault | undefined {
+export function whyNamesItself(password: string, { email, product }: Names): PasswordFault | undefined {
   const text = password.toLowerCase()
   const address = email.toLowerCase()
   const localPart = address.slice(0, address.lastIndexOf('@'))
   if (text.includes(address) || (localPart.length >= shortestName && text.includes(localPart))) {
     return { code: 'contains_email', detail: 'must not contain the email address' }
   }
-  return text.includes(product)
+  const name = lettersOf(product)
+  return name.length >= shortestName && lettersOf(password).includes(name)
     ? { code: 'contains_product_name', detail: 'must not contain the name of the product' }
     : undefined
 }
+
+const lettersOf = (text: string) =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, '')

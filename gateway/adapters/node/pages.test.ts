@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { createStand } from '../../../test/stand.ts'
 import { createPages } from './pages.ts'
 
-const development = { NODE_ENV: 'development', GATEWAY_PAGES: undefined, PASSWORD_MIN_LENGTH: 12 } as const
+const development = {
+  NODE_ENV: 'development',
+  GATEWAY_PAGES: undefined,
+  PRODUCT_NAME: 'Gatehouse',
+  PASSWORD_MIN_LENGTH: 12,
+} as const
 const { byPath } = createPages(development, undefined)
 const stand = await createStand({ pages: byPath })
 
@@ -125,4 +130,13 @@ test('the API description has the shortest password that is configured', () => {
   expect(passwordOf('/auth/password/reset')).toMatchObject({ minLength: 16 })
   expect(passwordOf('/auth/password', 'new_password')).toMatchObject({ minLength: 16 })
   expect(paths['/auth/register'].post.description).toContain('at least 16 characters')
+})
+
+test('pages and description name the product as it is configured, as text', async () => {
+  const { byPath } = createPages({ ...development, PRODUCT_NAME: 'Ham & <b>Eggs</b>' }, undefined)
+  const textOf = (path: string) => Buffer.from(byPath.get(path)?.body ?? '').toString()
+  expect(textOf('/docs')).toContain('<title>Ham &amp; &lt;b&gt;Eggs&lt;/b&gt; API</title>')
+  expect(textOf('/admin')).toContain('<title>Ham &amp; &lt;b&gt;Eggs&lt;/b&gt; administration</title>')
+  for (const path of ['/docs', '/admin']) expect(textOf(path)).not.toMatch(/<b>|Gatehouse|\{\{/)
+  expect(JSON.parse(textOf('/openapi.json')).info.title).toBe('Ham & <b>Eggs</b>')
 })

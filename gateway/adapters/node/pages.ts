@@ -51,15 +51,16 @@ export function createPages(
   {
     GATEWAY_PAGES: named,
     NODE_ENV: environment,
+    PRODUCT_NAME: product,
     PASSWORD_MIN_LENGTH: passwordMinLength,
-  }: Config<'GATEWAY_PAGES' | 'NODE_ENV' | 'PASSWORD_MIN_LENGTH'>,
+  }: Config<'GATEWAY_PAGES' | 'NODE_ENV' | 'PRODUCT_NAME' | 'PASSWORD_MIN_LENGTH'>,
   policyFile: PolicyFile | undefined,
 ) {
   const served = (['docs', 'admin'] as const).filter((name) =>
     named ? named.includes(name) : environment !== 'production',
   )
   const byPath = new Map<string, Page>()
-  for (const name of served) addFiles(byPath, name)
+  for (const name of served) addFiles(byPath, name, product)
 
   /** Describes the API anew, as it is with these rows. */
   function describe(file: PolicyFile | undefined) {
@@ -69,6 +70,7 @@ export function createPages(
       rows: routes,
       fileRows,
       version: packageJson.version,
+      product,
       passwordMinLength,
     })
     byPath.set('/openapi.json', descriptionPage(description))
@@ -79,18 +81,24 @@ export function createPages(
 }
 
 /** A page, and all that it loads. */
-function addFiles(pages: Map<string, Page>, name: PageName) {
-  const add = (path: string, file: string, more: Record<string, string> = {}) =>
-    pages.set(path, createPage(readFileSync(file), { 'content-type': mediaTypeOf(file), ...more }))
+function addFiles(pages: Map<string, Page>, name: PageName, product: string) {
+  const add = (path: string, file: string, content = readFileSync(file), more: Record<string, string> = {}) =>
+    pages.set(path, createPage(content, { 'content-type': mediaTypeOf(file), ...more }))
 
   for (const file of globSync(['*.{js,css,svg}', `${name}/*.{js,css}`], { cwd: ownFolder }))
     add(`/pages/${file}`, join(ownFolder, file))
-  add(`/${name}`, join(ownFolder, name, 'index.html'), { 'content-security-policy': policies[name] })
+  const index = join(ownFolder, name, 'index.html')
+  const html = readFileSync(index, 'utf8').replaceAll('{{product}}', escapeHtml(product))
+  add(`/${name}`, index, Buffer.from(html), { 'content-security-policy': policies[name] })
   if (name === 'docs') {
     for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js'])
       add(`/pages/swagger-ui/${file}`, join(swaggerFolder, file))
   }
 }
+
+const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+
+const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => entities[character] ?? '')
 
 /** The API description, for the docs page and for programs. */
 const descriptionPage = (description: object) =>

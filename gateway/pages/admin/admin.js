@@ -142,6 +142,8 @@ async function show() {
   })
 }
 
+const product = document.querySelector('meta[name="application-name"]')?.getAttribute('content')
+
 /**
  * Whoever uses a keyboard or listens goes on at the view's title.
  *
@@ -152,7 +154,7 @@ function present(shown) {
   const title = shown.querySelector('h1')
   title?.setAttribute('tabindex', '-1')
   title?.focus()
-  document.title = `${title?.textContent ?? 'Administration'} · Gatehouse`
+  document.title = `${title?.textContent ?? 'Administration'} · ${product}`
 }
 
 addEventListener('hashchange', () => {
