@@ -115,6 +115,37 @@ test('UPSTREAMS={} in production: the gateway starts, as its own rows go to the 
   expect({ code: (await exit)[0], complaints: await complaints }).toEqual({ code: 0, complaints: '' })
 })
 
+test('UPSTREAM_CONNECTION_SECONDS: a connection that is always busy is replaced at that age', async () => {
+  const connections = new Set<object>()
+  const issuer = await createIssuer()
+  const upstreamPort = await listen(
+    createServer((request, response) => {
+      if (request.url === '/busy') connections.add(request.socket)
+      const isFeed = request.url?.startsWith('/internal/gateway/revocations')
+      response.end(JSON.stringify(isFeed ? { entries: [], next: '1' } : issuer.jwks))
+    }),
+  )
+  const port = await findFreePort()
+  const row = { method: 'GET', path: '/busy', upstream: 'busy', who: 'public', limits: ['address'] }
+  await writeFile(join(folder, 'policy.json'), JSON.stringify({ routes: [row] }))
+  start({
+    ...own(),
+    GATEWAY_PORT: String(port),
+    ORIGIN_URL: `http://127.0.0.1:${upstreamPort}`,
+    UPSTREAMS: JSON.stringify({ busy: `http://127.0.0.1:${upstreamPort}` }),
+    POLICY_FILE: 'policy.json',
+    LIMIT_ADDRESS_REQUESTS: '1000000',
+    UPSTREAM_CONNECTION_SECONDS: '1',
+  })
+  const busy = () =>
+    ask(port, { path: '/busy' }).then(
+      (answer) => text(answer).then(() => connections.size),
+      () => 0,
+    )
+  await expect.poll(busy, { timeout: 10_000, interval: 20 }).toBe(1)
+  await expect.poll(busy, { timeout: 5000, interval: 20 }).toBeGreaterThan(2)
+})
+
 test('SIGTERM: nobody new is let in, the last answer is finished, then exit 0; nothing but JSON lines was printed', async () => {
   const issuer = await createIssuer()
   const mayAnswer = Promise.withResolvers<void>()
