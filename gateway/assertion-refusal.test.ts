@@ -121,7 +121,11 @@ describe('any upstream that refuses the assertion', () => {
 
   test('401: any other challenge passes, and counts as a failed attempt', async () => {
     const row = { ...postRow, path: '/login', limits: ['credentials' as const] }
-    const stand = await createStand({ policy: [openRow, row], upstream: upstream('Basic realm="x"') })
+    const stand = await createStand({
+      policy: [openRow, row],
+      upstream: upstream('Basic realm="x"'),
+      environment: { LIMIT_FAILURES: '5' },
+    })
     for (let i = 0; i < 5; i++) expect((await stand.call('/login', { method: 'POST' })).status).toBe(401)
     expect((await stand.call('/login', { method: 'POST' })).status).toBe(429)
   })
