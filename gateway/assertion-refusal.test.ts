@@ -18,7 +18,10 @@ interface SkewedOptions {
 /** Gateway and origin whose clocks differ; `setSkew` sets the gateway's clock. */
 async function createSkewedWorld({ seconds, environment = {} }: SkewedOptions) {
   let ahead = seconds
-  const world = await createWorld({ environment, now: () => Date.now() + ahead * 1000 })
+  const world = await createWorld({
+    environment: { LIMIT_FAILURES: '5', ...environment },
+    now: () => Date.now() + ahead * 1000,
+  })
   closers.push(world.close)
   return Object.assign(world, {
     setSkew(value: number) {
@@ -122,9 +125,9 @@ describe('any upstream that refuses the assertion', () => {
   test('401: any other challenge passes, and counts as a failed attempt', async () => {
     const row = { ...postRow, path: '/login', limits: ['credentials' as const] }
     const stand = await createStand({
+      environment: { LIMIT_FAILURES: '5' },
       policy: [openRow, row],
       upstream: upstream('Basic realm="x"'),
-      environment: { LIMIT_FAILURES: '5' },
     })
     for (let i = 0; i < 5; i++) expect((await stand.call('/login', { method: 'POST' })).status).toBe(401)
     expect((await stand.call('/login', { method: 'POST' })).status).toBe(429)

@@ -21,6 +21,7 @@ async function startDistrusted() {
       else refuse(request, response)
     },
     {
+      environment: { LIMIT_FAILURES: '5' },
       policy: [
         openRow,
         { ...postRow, limits: ['credentials'], body_bytes: 20_000_000 },
