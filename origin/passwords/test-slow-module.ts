@@ -1,0 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Takes long to load and no time to run. */
+await sleep(1000)
+
+export const echo = (text: string): string => text
