@@ -81,27 +81,3 @@ describe('101', () => {
     expect(wire).toMatch(/^HTTP\/1\.1 101 /)
   })
 })
-
-// A handshake is a GET that cannot be sent again: a stale connection would lose it.
-test('101 on a connection of its own, although one is idle that its upstream has given up', async () => {
-  let connections = 0
-  const server = createServer((socket) => {
-    const isFirst = ++connections === 1
-    socket.on('error', () => {})
-    socket.once('data', () => {
-      if (!isFirst) socket.write(`${['HTTP/1.1 101 X', ...good].join('\r\n')}\r\n\r\n`)
-      else socket.write('HTTP/1.1 400 X\r\nContent-Length: 0\r\n\r\n')
-      socket.once('data', () => socket.resetAndDestroy())
-    })
-  })
-  const policy = [{ ...openRow, path: '/socket', websocket: true }]
-  const { port } = await startGateway({ upstreamPort: await listen(server), policy })
-  const statuses: number[] = []
-  for (let i = 0; i < 2; i++) {
-    const socket = await openSocket(port)
-    const head = ['GET /socket HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket', key]
-    socket.write(`${head.join('\r\n')}\r\nSec-WebSocket-Version: 13\r\n\r\n`)
-    statuses.push(statusOf(String((await once(socket, 'data'))[0])))
-  }
-  expect(statuses).toEqual([400, 101])
-})
