@@ -31,10 +31,11 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
     cause = undefined
   }
 
-  async function ask<T extends object>(question: () => Promise<T>): Promise<T | undefined> {
+  /** @param isDue whether to call although a failure is more recent than a pause */
+  async function ask<T extends object>(question: () => Promise<T>, isDue = false): Promise<T | undefined> {
     const isTrial = failedAt !== undefined
     if (failedAt !== undefined) {
-      if (now() - failedAt < pauseMs) return undefined
+      if (!isDue && now() - failedAt < pauseMs) return undefined
       // The others wait for as long again: a runtime may drop the call that finds out before it has.
       failedAt = now()
     }
@@ -51,11 +52,11 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
 
   return {
     /** @returns undefined where the call failed, took too long or was not made */
-    ask,
+    ask: <T extends object>(question: () => Promise<T>) => ask(question),
 
-    /** Finds out now whether calls succeed, unless a failure is more recent than a pause. Never rejects. */
+    /** Finds out now whether calls succeed. Never rejects. */
     async check(): Promise<void> {
-      await ask(async () => ({ answer: await probe() }))
+      await ask(async () => ({ answer: await probe() }), true)
     },
 
     isOpen: () => failedAt !== undefined,

@@ -62,6 +62,8 @@ export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: Coun
     now,
     log,
   })
+  // A connection that was not there yet, or was lost, opened the breaker: no pause keeps limits local from here on.
+  redis.on('ready', () => void counter.health())
   return {
     counter,
     redis: { isUp: () => redis.status === 'ready' && !counter.isLocal(), callSeconds },
