@@ -19,15 +19,12 @@ export function createCookieOrigins(origins: readonly string[]) {
     },
 
     /**
-     * For the device cookie, which apps and servers get as well: they send no Origin. A page of the host that the
-     * request is for is not foreign.
-     *
-     * @throws Problem `origin_not_allowed`
+     * Whether a response may set the device cookie. Apps and servers get it as well: they send no Origin. A page of the
+     * host that the request is for is not foreign. Other clients are served without it, as their tokens are in the body.
      */
-    refuseForeign(c: Context): void {
+    mayRemember(c: Context): boolean {
       const origin = c.req.header('origin')
-      if (origin !== undefined && origin !== addressedOrigin(c) && !allowed.has(origin))
-        throw new Problem('origin_not_allowed')
+      return origin === undefined || origin === addressedOrigin(c) || allowed.has(origin)
     },
   }
 }

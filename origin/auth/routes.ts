@@ -32,10 +32,9 @@ export function createAuthRoutes({
   routes.post('/login', ...jsonBody(loginBody), async (c) => {
     const { email, password, token_delivery: delivery } = c.req.valid('json')
     if (delivery === 'cookie') refreshCookie.requireAllowedOrigin(c)
-    else cookieOrigins.refuseForeign(c)
     const deviceToken = readDeviceCookie(c)
     const loggedIn = await auth.login({ email, password, deviceToken }, c.get('client'))
-    setDeviceCookie(c, loggedIn.deviceToken)
+    if (cookieOrigins.mayRemember(c)) setDeviceCookie(c, loggedIn.deviceToken)
     return tokenAnswer(c, loggedIn.tokens, delivery, refreshCookie)
   })
 

@@ -29,13 +29,13 @@ export function createPasswordRoutes({
 
   /** A new password makes every known device a stranger; this one has just proven itself. */
   async function remember(c: Context, owner: { userId: string; passwordVersion: string }) {
+    if (!cookieOrigins.mayRemember(c)) return
     const known = await deviceTokens.read(readDeviceCookie(c))
     setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), ...owner }, known))
   }
 
   routes.post('/', ...jsonBody(changePasswordBody(minLength)), async (c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
-    cookieOrigins.refuseForeign(c)
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }
     const change = { email, currentPassword, newPassword }
@@ -50,7 +50,6 @@ export function createPasswordRoutes({
   })
 
   routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {
-    cookieOrigins.refuseForeign(c)
     const { token, password } = c.req.valid('json')
     const owner = await passwords.reset(token, password, c.get('client'))
     await remember(c, owner)

@@ -92,7 +92,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       description: `Ends all other sessions. ${minimumOf(passwordMinLength)}`,
       body: changePasswordBody(passwordMinLength),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      problems: ['password_wrong', 'origin_not_allowed'],
+      problems: ['password_wrong'],
     },
     'POST /auth/password/forgot': {
       id: 'forgotPassword',
@@ -107,7 +107,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       description: `Ends all sessions and unlocks the account. ${minimumOf(passwordMinLength)}`,
       body: resetPasswordBody(passwordMinLength),
       answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      problems: ['link_invalid', 'origin_not_allowed'],
+      problems: ['link_invalid'],
     },
   },
 })
