@@ -12,8 +12,6 @@ import { type ErrorCode, Problem, problemAnswer } from '../errors.ts'
 import { requestIdFrom } from '../request-id.ts'
 import { toOriginForm } from './origin-form.ts'
 import { createPipelines } from './pipelines.ts'
-import { mostHeadBytes } from './plain/plain-head.ts'
-import { openPlainLane, type PlainOptions } from './plain/plain-lane.ts'
 import { problemFields } from './problem-fields.ts'
 import { rawHead } from './raw-head.ts'
 import { closeInStages } from './staged-close.ts'
@@ -30,10 +28,27 @@ const checkSeconds = 5
 
 const defaultDeadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds }
 
+/** The most bytes of a request's head. */
+export const mostHeadBytes = 16 * 1024
+
+/** What a reader of connections needs to know of the server that it stands in front of. */
+export interface ConnectionContext {
+  /** Tells a client that said nothing at all that this is the end. */
+  refuseSilent: (socket: Socket) => void
+  /** Whether each connection is to end with its next answer. */
+  isStopping: () => boolean
+  /** Whether each connection is to end with what is under way on it. */
+  isClosing: () => boolean
+  /** How long a connection is kept for its next request. */
+  keepAliveSeconds: number
+  /** How long one may say nothing at all. */
+  silentSeconds: number
+}
+
 export interface ServerOptions {
   listener: RequestListener
-  /** A shorter way for plain requests, of paths where only the head is looked at. */
-  plain?: PlainOptions
+  /** Takes the server's connections before node:http does, and may hand each over. */
+  wrapConnections?: (server: Server, context: ConnectionContext) => void
   /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
   keepAliveSeconds: number
   /** Takes requests out of HTTP, for another protocol on the same socket; all others are served as if they had not asked. */
@@ -81,7 +96,7 @@ function faultOf({ httpVersion, headers }: IncomingMessage): ErrorCode | undefin
 /** The server that every service of ours runs on, not listening yet. */
 export function createHttpServer({
   listener,
-  plain,
+  wrapConnections,
   keepAliveSeconds,
   upgrade,
   commonFields = () => [],
@@ -215,15 +230,13 @@ export function createHttpServer({
     }
   })
   if (upgrade) server.on('upgrade', upgrade.listener)
-  if (plain)
-    openPlainLane(server, {
-      ...plain,
-      isStopping,
-      isClosing,
-      keepAliveSeconds,
-      silentSeconds: deadlines.headers,
-      refuseSilent: (socket) => endWith(socket, new Problem('head_timeout')),
-    })
+  wrapConnections?.(server, {
+    isStopping,
+    isClosing,
+    keepAliveSeconds,
+    silentSeconds: deadlines.headers,
+    refuseSilent: (socket) => endWith(socket, new Problem('head_timeout')),
+  })
   const { closeAllConnections } = server
   server.closeAllConnections = () => {
     for (const response of unchunked) response.destroy()

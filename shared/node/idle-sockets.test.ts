@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { fastPath } from '../../test/fast-path.ts'
 import { createHttpServer } from './http-server.ts'
 
 setFlagsFromString('--expose-gc')
@@ -22,14 +23,14 @@ test.each(['by Node’s server', 'on the shorter way'])(
         answers.push(new WeakRef(response))
         response.end('ok')
       },
-      plain: {
+      ...fastPath({
         takes: () => way === 'on the shorter way',
         listener(_request, answer) {
           answers.push(new WeakRef(answer))
           answer.writeHead(200, ['content-length', '2'])
           answer.end('ok')
         },
-      },
+      }),
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const agent = new Agent({ keepAlive: true })
@@ -55,13 +56,13 @@ test('a socket that idles for longer than it is kept is closed, on the shorter w
   const server = createHttpServer({
     keepAliveSeconds: 0.1,
     listener: (_request, response) => void response.destroy(),
-    plain: {
+    ...fastPath({
       takes: () => true,
       listener(_request, answer) {
         answer.writeHead(204, [])
         answer.end()
       },
-    },
+    }),
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')

@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import { fastPath } from '../../test/fast-path.ts'
 import { closeSockets, listen, openSocket } from '../../test/sockets.ts'
 import { createHttpServer } from './http-server.ts'
 import type { PlainAnswer } from './plain/plain-answer.ts'
@@ -23,7 +24,7 @@ async function start(way: 'node:http' | 'the fast path', megabytes: number, stal
   const server = createHttpServer({
     keepAliveSeconds: 0.1,
     listener: (_request, response) => answer(response),
-    plain: { takes: () => way === 'the fast path', listener: (_request, response) => answer(response) },
+    ...fastPath({ takes: () => way === 'the fast path', listener: (_request, response) => answer(response) }),
     stallSeconds,
   })
   const accepted = once(server, 'connection') as Promise<[Socket]>

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { problemAnswer } from '../../../shared/errors.ts'
 import { isHost } from '../../../shared/host-header.ts'
 import type { ServerOptions } from '../../../shared/node/http-server.ts'
+import { openPlainLane, type PlainOptions } from '../../../shared/node/plain/plain-lane.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'
 import { type Admission, isBodyUnwanted } from '../../admission.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
@@ -31,7 +32,7 @@ interface ListenerOptions extends VisitOptions {
  */
 export function createListener(
   options: ListenerOptions,
-): Required<Pick<ServerOptions, 'listener' | 'plain' | 'deadlines'>> {
+): Required<Pick<ServerOptions, 'listener' | 'wrapConnections' | 'deadlines'>> {
   const { upstreams, ownPaths, answerItself, streams, uploadIdleMs, metrics } = options
   const atTurnEnd = createTurnEnd()
 
@@ -86,6 +87,11 @@ export function createListener(
 
   const isOwn = (path: string) => ownPaths.has(normalizePath(path))
 
+  const fastPath: PlainOptions = {
+    takes: (target) => !isOwn(pathOf(target)),
+    listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
+  }
+
   return {
     // A row says how long its bodies may take, and what goes nowhere is not read.
     deadlines: { request: 0 },
@@ -96,10 +102,7 @@ export function createListener(
       if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) answerItself(request, response)
       else proxy(request, response, path)
     },
-    plain: {
-      takes: (target) => !isOwn(pathOf(target)),
-      listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
-    },
+    wrapConnections: (server, context) => openPlainLane(server, { ...fastPath, ...context }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { endOfLine, isNamed, readFieldLines } from '../field-lines.ts'
+import { mostHeadBytes } from '../http-server.ts'
 
 /** The head of a request that has no body and asks for nothing but its answer. */
 export interface PlainHead {
@@ -9,8 +10,6 @@ export interface PlainHead {
   fields: string[]
 }
 
-/** A head's most bytes, here and for Node's parser. */
-export const mostHeadBytes = 16 * 1024
 const headEnd = Buffer.from('\r\n\r\n')
 const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1$/
 

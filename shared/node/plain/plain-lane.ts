@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { ConnectionContext } from '../http-server.ts'
 import { PlainAnswer } from './plain-answer.ts'
 import { readPlainHead } from './plain-head.ts'
 
@@ -20,19 +21,9 @@ export interface PlainOptions {
   listener: (request: PlainRequest, answer: PlainAnswer) => void
 }
 
-interface LaneOptions extends PlainOptions {
+interface LaneOptions extends PlainOptions, ConnectionContext {
   /** Takes a connection for good, and listens to its data from then on. */
   handOver: (socket: Socket) => void
-  /** Tells a client that said nothing at all that this is the end. */
-  refuseSilent: (socket: Socket) => void
-  /** Whether each connection is to end with its next answer. */
-  isStopping: () => boolean
-  /** Whether each connection is to end with what is under way on it. */
-  isClosing: () => boolean
-  /** How long a connection is kept for its next request. */
-  keepAliveSeconds: number
-  /** How long one may say nothing at all. */
-  silentSeconds: number
 }
 
 /** What may come behind a request under way; who sends more is cut off, as nobody does that pipelines by the book (RFC 9112, section 9.3.2). */
