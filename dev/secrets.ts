@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { generateKey } from '../shared/keys.ts'
+import { generateKey } from '../shared/auth/jwk.ts'
 
 type RandomKey = 'KEY_ENCRYPTION_KEY' | 'PASSWORD_DIGEST_KEY' | 'REFRESH_TOKEN_KEY' | 'DEVICE_COOKIE_KEY'
 

@@ -1,6 +1,11 @@
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { endedEpoch, type Revocation, revocationKey, revocationsCompleteKey } from '../shared/revocation.ts'
+import {
+  endedEpoch,
+  type Revocation,
+  revocationKey,
+  revocationsCompleteKey,
+} from '../shared/auth/revocation.ts'
 import { type PrivateRedis, startPrivateRedis } from '../test/servers/redis.ts'
 import { createStand, type Stand } from '../test/stand.ts'
 import { parseList } from '../test/structured-fields.ts'

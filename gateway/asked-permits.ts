@@ -1,4 +1,4 @@
-import type { Identity } from '../shared/claims.ts'
+import type { Identity } from '../shared/auth/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import type { HealthCheck } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'

@@ -1,4 +1,4 @@
-import type { Identity } from '../shared/claims.ts'
+import type { Identity } from '../shared/auth/claims.ts'
 import { createSharedLists } from './shared-lists.ts'
 
 /** Lays identities out so that a hundred thousand of them take little memory, and all are read in the same way. */

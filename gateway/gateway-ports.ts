@@ -1,5 +1,5 @@
+import type { ImportSigner, ImportVerifier } from '../shared/auth/jwk.ts'
 import type { HealthCheck } from '../shared/health.ts'
-import type { ImportSigner, ImportVerifier } from '../shared/keys.ts'
 import type { Log } from '../shared/log.ts'
 import type { BeginSpan } from '../shared/tracing.ts'
 import type { Pages } from './pages.ts'

@@ -1,5 +1,5 @@
-import type { Identity } from '../shared/claims.ts'
-import { judgeRights, rightsProblem } from '../shared/rights.ts'
+import { judgeRights, rightsProblem } from '../shared/auth/authorization.ts'
+import type { Identity } from '../shared/auth/claims.ts'
 import { upgradeUrl } from '../shared/upgrade-url.ts'
 import type { Plans } from './plans.ts'
 import type { Route } from './policy.ts'

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { importWebVerifier } from '../shared/keys.ts'
+import { importWebVerifier } from '../shared/auth/jwk.ts'
 import { createCapturedLog } from '../test/captured-log.ts'
 import { createClock } from '../test/clock.ts'
 import { createIssuer } from '../test/issuer.ts'

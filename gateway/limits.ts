@@ -1,6 +1,6 @@
 import { andThen, type Eventually } from '../shared/async.ts'
+import type { Identity } from '../shared/auth/claims.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
-import type { Identity } from '../shared/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import { keyOf, type Permit, type Permits, type Wanted } from './permits.ts'
 import type { Now, Take } from './ports.ts'

@@ -1,5 +1,5 @@
+import { gatewayAudience } from '../shared/auth/assertion.ts'
 import { assertionHeader } from '../shared/headers.ts'
-import { gatewayAudience } from '../shared/identity.ts'
 import { within } from '../shared/within.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
 import type { AssertionFor } from './assertions.ts'

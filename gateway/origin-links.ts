@@ -1,5 +1,5 @@
-import { importWebVerifier } from '../shared/keys.ts'
-import { revocationFeedPath, revocationFeedSchema } from '../shared/revocation.ts'
+import { importWebVerifier } from '../shared/auth/jwk.ts'
+import { revocationFeedPath, revocationFeedSchema } from '../shared/auth/revocation.ts'
 import type { AssertionFor } from './assertions.ts'
 import type { GatewayConfig } from './config.ts'
 import { createDenialLog } from './denial-log.ts'

@@ -1,6 +1,6 @@
 import type { Eventually } from '../shared/async.ts'
+import type { Identity } from '../shared/auth/claims.ts'
 import { createBoundedMap } from '../shared/bounded-map.ts'
-import type { Identity } from '../shared/claims.ts'
 import { markOf } from '../shared/mark-of.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from './ports.ts'
 

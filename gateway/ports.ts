@@ -1,5 +1,5 @@
-import type { Identity } from '../shared/claims.ts'
-import type { Revocation } from '../shared/revocation.ts'
+import type { Identity } from '../shared/auth/claims.ts'
+import type { Revocation } from '../shared/auth/revocation.ts'
 
 /** What the gateway needs of the runtime it stands on. Each adapter hands these in; the core never asks where it runs. */
 

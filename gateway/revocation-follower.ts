@@ -1,6 +1,6 @@
+import type { Revocation, RevocationFeed } from '../shared/auth/revocation.ts'
 import type { HealthCheck } from '../shared/health.ts'
 import type { Log } from '../shared/log.ts'
-import type { Revocation, RevocationFeed } from '../shared/revocation.ts'
 import { within } from '../shared/within.ts'
 import type { Now, Outlive, RevocationStream } from './ports.ts'
 import type { Revocations } from './revocations.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Identity } from '../shared/claims.ts'
-import type { Revocation } from '../shared/revocation.ts'
+import type { Identity } from '../shared/auth/claims.ts'
+import type { Revocation } from '../shared/auth/revocation.ts'
 import { createClock } from '../test/clock.ts'
 import { createIssuer } from '../test/issuer.ts'
 import { createRevocations, type Revocations } from './revocations.ts'

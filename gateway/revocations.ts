@@ -1,6 +1,6 @@
-import type { Identity } from '../shared/claims.ts'
+import type { Identity } from '../shared/auth/claims.ts'
+import type { Revocation } from '../shared/auth/revocation.ts'
 import { Problem } from '../shared/errors.ts'
-import type { Revocation } from '../shared/revocation.ts'
 import type { Now } from './ports.ts'
 
 export type Verdict = 'good' | 'session_ended' | 'claims_stale'

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { accessTokenType, algorithm, clockLeewaySeconds } from '../shared/claims.ts'
-import { importWebVerifier, type VerifySignature } from '../shared/keys.ts'
+import { accessTokenType, algorithm, clockLeewaySeconds } from '../shared/auth/claims.ts'
+import { importWebVerifier, type VerifySignature } from '../shared/auth/jwk.ts'
+import { TokenError, verifyAccessToken } from '../shared/auth/verify-access-token.ts'
 import { importNodeVerifier } from '../shared/node/keys.ts'
-import { TokenError, verifyAccessToken } from '../shared/verify-access-token.ts'
 import { createClock } from '../test/clock.ts'
 import { audience, createIssuer, encodePart, issuer } from '../test/issuer.ts'
 

@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { Identity } from '../shared/claims.ts'
+import type { OpenAssertion } from '../shared/auth/assertion.ts'
+import type { Identity } from '../shared/auth/claims.ts'
 import { Problem } from '../shared/errors.ts'
 import { assertionHeader, overLimitHeader } from '../shared/headers.ts'
-import type { OpenAssertion } from '../shared/identity.ts'
 import { type OverLimit, parseOverLimit } from '../shared/over-limit.ts'
 import type { RequestLogEnv } from '../shared/request-log.ts'
 

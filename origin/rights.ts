@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory'
-import { judgeRights, type Rights, rightsProblem } from '../shared/rights.ts'
+import { judgeRights, type Rights, rightsProblem } from '../shared/auth/authorization.ts'
 import { type OriginEnv, requireUser } from './caller.ts'
 
 /**

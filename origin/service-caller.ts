@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory'
-import { bearerToken } from '../shared/bearer-token.ts'
+import { bearerToken } from '../shared/auth/bearer-token.ts'
 import { Problem } from '../shared/errors.ts'
 import { type OriginEnv, userAgentOf } from './caller.ts'
 import type { Scope } from './oauth/scopes.ts'

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { serviceAudience } from './claims.ts'
+import { serviceAudience } from './auth/claims.ts'
+import { privateJwkSchema, publicJwkSchema } from './auth/jwk.ts'
 import { base, issuer, mailServer, page, pageFolder, sender, server } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
-import { privateJwkSchema, publicJwkSchema } from './keys.ts'
 
 /** Every variable of every service, once. `.env.example` documents each; a test holds the two together. */
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Identity } from '../../shared/claims.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
 import { closedLoop, openLoop, sleep } from '../common/load.ts'
 import { figure } from '../common/report.ts'
 import { median, percentile } from '../common/statistics.ts'

@@ -1,5 +1,5 @@
 import { createRevocations } from '../../gateway/revocations.ts'
-import type { Identity } from '../../shared/claims.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../test/servers/redis.ts'

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
+import type { OpenAssertion } from '../../shared/auth/assertion.ts'
 import { Problem, problemResponse } from '../../shared/errors.ts'
 import { assertionHeader } from '../../shared/headers.ts'
-import type { OpenAssertion } from '../../shared/identity.ts'
 import type { Log } from '../../shared/log.ts'
 import { type RequestLogEnv, requestLog } from '../../shared/request-log.ts'
 import type { ReportsAnswer } from './contract.ts'

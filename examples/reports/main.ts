@@ -1,4 +1,4 @@
-import { createAssertionOpener } from '../../shared/identity.ts'
+import { createAssertionOpener } from '../../shared/auth/assertion.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { fetchListener } from '../../shared/node/http-server.ts'
 import { createLog } from '../../shared/node/log.ts'

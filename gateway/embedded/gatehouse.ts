@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
-import type { Identity } from '../../shared/claims.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
 import { problemResponse } from '../../shared/errors.ts'
 import { requestIdHeader } from '../../shared/headers.ts'
 import { requestIdFrom } from '../../shared/request-id.ts'

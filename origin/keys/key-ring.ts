@@ -1,4 +1,4 @@
-import { importKey, type PublicJwk, publicJwkSchema, type SigningKey } from '../../shared/keys.ts'
+import { importKey, type PublicJwk, publicJwkSchema, type SigningKey } from '../../shared/auth/jwk.ts'
 import type { Sql } from '../database.ts'
 import { selectKeys } from './queries.ts'
 import type { Sealing } from './sealing.ts'

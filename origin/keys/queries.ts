@@ -1,4 +1,4 @@
-import type { PublicJwk } from '../../shared/keys.ts'
+import type { PublicJwk } from '../../shared/auth/jwk.ts'
 import type { Queryable } from '../database.ts'
 import type { KeyState } from './rules.ts'
 

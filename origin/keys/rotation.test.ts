@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { SigningKey } from '../../shared/keys.ts'
+import type { SigningKey } from '../../shared/auth/jwk.ts'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { createClock } from '../../test/clock.ts'
 import { createIssuer } from '../../test/issuer.ts'

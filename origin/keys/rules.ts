@@ -1,4 +1,4 @@
-import { clockLeewaySeconds } from '../../shared/claims.ts'
+import { clockLeewaySeconds } from '../../shared/auth/claims.ts'
 
 /**
  * A signing key's life: published (it verifies, and does not sign yet), signing, retiring (it verifies what it signed), gone. Gone is no

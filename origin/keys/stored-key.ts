@@ -1,4 +1,4 @@
-import { generateKey, type PrivateJwk, privateJwkSchema } from '../../shared/keys.ts'
+import { generateKey, type PrivateJwk, privateJwkSchema } from '../../shared/auth/jwk.ts'
 import type { NewKey } from './queries.ts'
 import type { Sealing } from './sealing.ts'
 

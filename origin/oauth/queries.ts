@@ -1,4 +1,4 @@
-import type { Claims } from '../../shared/claims.ts'
+import type { Claims } from '../../shared/auth/claims.ts'
 import type { Queryable } from '../database.ts'
 
 export interface OAuthClient {

@@ -1,7 +1,7 @@
 import type { JWTPayload } from 'jose'
-import { type Claims, claimsSchema, serviceAudience } from '../../shared/claims.ts'
-import type { PublicJwk } from '../../shared/keys.ts'
-import { TokenError, verifyAccessToken } from '../../shared/verify-access-token.ts'
+import { type Claims, claimsSchema, serviceAudience } from '../../shared/auth/claims.ts'
+import type { PublicJwk } from '../../shared/auth/jwk.ts'
+import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { readServiceClaims, type ServiceClaims } from './service-token.ts'
 import { createKeyFinder } from './token-keys.ts'
 

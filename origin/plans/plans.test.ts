@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { identitySchema } from '../../shared/claims.ts'
+import { identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/headers.ts'
 import { sealedBy } from '../../test/origin-call.ts'
 import { roomy } from '../../test/roomy.ts'

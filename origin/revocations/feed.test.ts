@@ -1,9 +1,9 @@
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { gatewayAudience, sealAssertion } from '../../shared/auth/assertion.ts'
+import { importWebSigner } from '../../shared/auth/jwk.ts'
+import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/headers.ts'
-import { gatewayAudience, sealAssertion } from '../../shared/identity.ts'
-import { importWebSigner } from '../../shared/keys.ts'
-import type { RevocationFeed } from '../../shared/revocation.ts'
 import { createWorld, problem, type World } from '../../test/world.ts'
 
 let world: World

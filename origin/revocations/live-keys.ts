@@ -4,7 +4,7 @@ import {
   type Revocation,
   revocationKey,
   revocationsCompleteKey,
-} from '../../shared/revocation.ts'
+} from '../../shared/auth/revocation.ts'
 import { within } from '../../shared/within.ts'
 import type { Sql } from '../database.ts'
 import { selectRevocations } from './queries.ts'

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fromStreamFields } from '../../shared/auth/revocation.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
-import { fromStreamFields } from '../../shared/revocation.ts'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../test/servers/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/servers/test-database.ts'

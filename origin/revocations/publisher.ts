@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { revocationStreamKey, toStreamFields } from '../../shared/revocation.ts'
+import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
 import { within } from '../../shared/within.ts'
 import type { Sql } from '../database.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'

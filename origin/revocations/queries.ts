@@ -1,4 +1,4 @@
-import type { Revocation, RevocationFeed } from '../../shared/revocation.ts'
+import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts'
 import type { Queryable, Transaction } from '../database.ts'
 
 interface RevocationRow {

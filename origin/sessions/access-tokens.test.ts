@@ -1,6 +1,6 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { claimsSchema } from '../../shared/claims.ts'
+import { claimsSchema } from '../../shared/auth/claims.ts'
 import { roomy } from '../../test/roomy.ts'
 import { createWorld, type World } from '../../test/world.ts'
 

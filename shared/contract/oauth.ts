@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { publicJwkSchema } from '../keys.ts'
+import { publicJwkSchema } from '../auth/jwk.ts'
 import { tokenAnswer } from './accounts.ts'
 
 /** RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in the form. */

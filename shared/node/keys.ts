@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
-import type { ImportSigner, ImportVerifier } from '../keys.ts'
+import type { ImportSigner, ImportVerifier } from '../auth/jwk.ts'
 
 /** The form of a signature in a JWS (RFC 7518, section 3.4). */
 const dsaEncoding = 'ieee-p1363'

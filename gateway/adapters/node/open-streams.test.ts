@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { identitySchema } from '../../../shared/claims.ts'
+import { identitySchema } from '../../../shared/auth/claims.ts'
 import { createIssuer } from '../../../test/issuer.ts'
 import { createOpenStreams } from './open-streams.ts'
 

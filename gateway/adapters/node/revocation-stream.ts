@@ -1,7 +1,7 @@
 import { once } from 'node:events'
+import { fromStreamFields, revocationStreamKey } from '../../../shared/auth/revocation.ts'
 import type { Log } from '../../../shared/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
-import { fromStreamFields, revocationStreamKey } from '../../../shared/revocation.ts'
 import { within } from '../../../shared/within.ts'
 import type { RevocationStream } from '../../ports.ts'
 

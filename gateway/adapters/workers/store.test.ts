@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Identity } from '../../../shared/claims.ts'
+import type { Identity } from '../../../shared/auth/claims.ts'
 import {
   endedEpoch,
   type Revocation,
   revocationKey,
   revocationsCompleteKey,
-} from '../../../shared/revocation.ts'
+} from '../../../shared/auth/revocation.ts'
 import { createIssuer } from '../../../test/issuer.ts'
 import { redisForFile } from '../../../test/servers/test-redis.ts'
 import type { Take } from '../../ports.ts'

@@ -1,5 +1,5 @@
-import type { Identity } from '../../../shared/claims.ts'
-import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/revocation.ts'
+import type { Identity } from '../../../shared/auth/claims.ts'
+import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/auth/revocation.ts'
 import type { Store } from '../../ports.ts'
 import { readTaken, takeArgument, takeKeys, takeScript } from '../take-script.ts'
 import type { Command } from './redis.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { Problem } from '../errors.ts'
 import type { Identity } from './claims.ts'
-import { Problem } from './errors.ts'
 
 const names = z.array(z.string().min(1)).min(1)
 

@@ -1,8 +1,8 @@
 import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
-import { andThen, type Eventually } from './async.ts'
+import { andThen, type Eventually } from '../async.ts'
+import { rememberTexts } from '../remember-texts.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
-import type { VerifySignature } from './keys.ts'
-import { rememberTexts } from './remember-texts.ts'
+import type { VerifySignature } from './jwk.ts'
 
 /** Ours are around 1 kB; what is longer is not looked at. */
 const longestToken = 8192

@@ -1,9 +1,9 @@
 import { base64url, errors as jose, jwtVerify } from 'jose'
 import { z } from 'zod'
-import { andThen, type Eventually } from './async.ts'
-import { createBoundedMap } from './bounded-map.ts'
+import { andThen, type Eventually } from '../async.ts'
+import { createBoundedMap } from '../bounded-map.ts'
 import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
-import { importKey, type PublicJwk, type Signer } from './keys.ts'
+import { importKey, type PublicJwk, type Signer } from './jwk.ts'
 
 /**
  * The gateway's assertion: who is calling, signed by the gateway for one upstream and a short life.

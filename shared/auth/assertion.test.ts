@@ -1,10 +1,10 @@
 import { SignJWT } from 'jose'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createClock } from '../test/clock.ts'
-import { createIssuer } from '../test/issuer.ts'
+import { createClock } from '../../test/clock.ts'
+import { createIssuer } from '../../test/issuer.ts'
+import { createAssertionOpener, type OpenAssertion, sealAssertion } from './assertion.ts'
 import { identitySchema } from './claims.ts'
-import { createAssertionOpener, type OpenAssertion, sealAssertion } from './identity.ts'
-import { generateKey, importKey, importWebSigner } from './keys.ts'
+import { generateKey, importKey, importWebSigner } from './jwk.ts'
 
 const gateway = await generateKey()
 const stranger = await generateKey()

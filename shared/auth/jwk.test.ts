@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { generateKey, importKey, privateJwkSchema, publicJwkSchema } from './keys.ts'
+import { generateKey, importKey, privateJwkSchema, publicJwkSchema } from './jwk.ts'
 
 test('a public key shows no private member, even where it is read from a private one', async () => {
   const { publicJwk, privateJwk } = await generateKey()
