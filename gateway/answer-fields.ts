@@ -1,4 +1,4 @@
-import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/headers.ts'
+import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/http/headers.ts'
 import { rememberTexts } from '../shared/remember-texts.ts'
 import type { Decision } from './decision.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'

@@ -1,6 +1,6 @@
 import type { Identity } from '../shared/auth/claims.ts'
-import { Problem } from '../shared/errors.ts'
-import type { HealthCheck } from '../shared/health.ts'
+import { Problem } from '../shared/http/errors.ts'
+import type { HealthCheck } from '../shared/http/health.ts'
 import type { Log } from '../shared/log.ts'
 import { createBreaker } from './breaker.ts'
 import { countingHealth, ofShared, probeTake, shareOf } from './counters.ts'

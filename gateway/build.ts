@@ -1,6 +1,6 @@
 import { clockLeewaySeconds } from '../shared/auth/claims.ts'
 import { importWebSigner } from '../shared/auth/jwk.ts'
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 import { createAdmission } from './admission.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import { createGateway } from './app.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addressKey } from '../shared/address-key.ts'
+import { addressKey } from '../shared/http/address-key.ts'
 import { createStand } from '../test/stand.ts'
 import { problem } from '../test/world.ts'
 import { clientAddress } from './client-address.ts'

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { createBoundedMap } from '../shared/bounded-map.ts'
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 
 interface AddressFacts {
   /** The remote address of the socket. */

@@ -1,4 +1,4 @@
-import { requestIdHeader } from '../shared/headers.ts'
+import { requestIdHeader } from '../shared/http/headers.ts'
 import { grantedFields } from './middleware/cors.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 

@@ -1,4 +1,4 @@
-import type { HealthCheck } from '../shared/health.ts'
+import type { HealthCheck } from '../shared/http/health.ts'
 import type { Log } from '../shared/log.ts'
 import { createBreaker } from './breaker.ts'
 import type { Counter, Now, Take, Taken } from './ports.ts'

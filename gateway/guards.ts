@@ -1,6 +1,6 @@
 import { judgeRights, rightsProblem } from '../shared/auth/authorization.ts'
 import type { Identity } from '../shared/auth/claims.ts'
-import { upgradeUrl } from '../shared/upgrade-url.ts'
+import { upgradeUrl } from '../shared/http/upgrade-url.ts'
 import type { Plans } from './plans.ts'
 import type { Route } from './policy.ts'
 

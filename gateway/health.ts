@@ -1,4 +1,4 @@
-import { check, type HealthCheck } from '../shared/health.ts'
+import { check, type HealthCheck } from '../shared/http/health.ts'
 import type { KeySet } from './key-set.ts'
 import type { Now, Outlive } from './ports.ts'
 

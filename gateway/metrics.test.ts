@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 import { createGatewayMetrics, type GatewayMetrics } from './metrics.ts'
 
 let metrics: GatewayMetrics

@@ -1,5 +1,5 @@
 import { gatewayAudience } from '../shared/auth/assertion.ts'
-import { assertionHeader } from '../shared/headers.ts'
+import { assertionHeader } from '../shared/http/headers.ts'
 import { within } from '../shared/within.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
 import type { AssertionFor } from './assertions.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { deviceCookie, overLimitHeader } from '../shared/headers.ts'
+import { deviceCookie, overLimitHeader } from '../shared/http/headers.ts'
 import { createStand, postRow } from '../test/stand.ts'
 import { parseList } from '../test/structured-fields.ts'
 import { problem } from '../test/world.ts'

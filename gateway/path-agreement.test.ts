@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 import { openRow } from '../test/stand.ts'
 import { compilePolicy } from './policy.ts'
 import { readTarget } from './target.ts'

@@ -3,7 +3,7 @@ import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../shared/auth/authorization.ts'
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 import { limitClasses, limits as limitsByName } from './limits.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './target.ts'
 

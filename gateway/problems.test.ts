@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { errors } from '../shared/errors.ts'
+import { errors } from '../shared/http/errors.ts'
 import { createStand, openRow } from '../test/stand.ts'
 import { bearer } from '../test/world.ts'
 import { TransportError } from './ports.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 import { within } from '../shared/within.ts'
 import type { Route } from './policy.ts'
 

@@ -1,15 +1,15 @@
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 import {
   assertionHeader,
   isInternalHeader,
   overLimitHeader,
   ownCookiePrefix,
   requestIdHeader,
-} from '../shared/headers.ts'
-import { formatOverLimit } from '../shared/over-limit.ts'
+} from '../shared/http/headers.ts'
+import { formatOverLimit } from '../shared/http/over-limit.ts'
+import { addTraceFields } from '../shared/http/trace-context.ts'
+import type { RequestSpan } from '../shared/http/tracing.ts'
 import { rememberTexts } from '../shared/remember-texts.ts'
-import { addTraceFields } from '../shared/trace-context.ts'
-import type { RequestSpan } from '../shared/tracing.ts'
 import type { Decision } from './decision.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 

@@ -1,4 +1,4 @@
-import { addressKey } from '../shared/address-key.ts'
+import { addressKey } from '../shared/http/address-key.ts'
 import type { GatewayConfig } from './config.ts'
 import { createLimit, type Limit, type LimitClass, limits } from './limits.ts'
 import type { Route } from './policy.ts'

@@ -1,5 +1,5 @@
 import type { Revocation, RevocationFeed } from '../shared/auth/revocation.ts'
-import type { HealthCheck } from '../shared/health.ts'
+import type { HealthCheck } from '../shared/http/health.ts'
 import type { Log } from '../shared/log.ts'
 import { within } from '../shared/within.ts'
 import type { Now, Outlive, RevocationStream } from './ports.ts'

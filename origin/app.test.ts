@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type ErrorCode, errors } from '../shared/errors.ts'
+import { type ErrorCode, errors } from '../shared/http/errors.ts'
 import { callOrigin, postOrigin } from '../test/origin-call.ts'
 import { roomy } from '../test/roomy.ts'
 import { createWorld, type World } from '../test/world.ts'

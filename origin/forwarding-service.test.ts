@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../shared/contract.ts'
-import { clientAddressHeader } from '../shared/headers.ts'
+import { clientAddressHeader } from '../shared/http/headers.ts'
 import { createOAuthWorld, type OAuthWorld } from '../test/oauth-world.ts'
 import { bearer, problem } from '../test/world.ts'
 

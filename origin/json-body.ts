@@ -2,7 +2,7 @@ import { zValidator } from '@hono/zod-validator'
 import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
 import { isOptionalBody } from '../shared/contract.ts'
-import { Problem } from '../shared/errors.ts'
+import { Problem } from '../shared/http/errors.ts'
 
 /**
  * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It sends no body

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../shared/contract.ts'
-import { assertionHeader, deviceCookie, refreshCookie } from '../shared/headers.ts'
+import { assertionHeader, deviceCookie, refreshCookie } from '../shared/http/headers.ts'
 import { setCookieOf } from '../test/cookies.ts'
 import { sealedBy } from '../test/origin-call.ts'
 import { roomy } from '../test/roomy.ts'

@@ -3,7 +3,7 @@ import { createDeviceTokens } from '../origin/auth/device-tokens.ts'
 import { hashToken } from '../origin/opaque-token.ts'
 import { createRefreshTokens } from '../origin/sessions/refresh-tokens.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
-import { deviceCookie } from '../shared/headers.ts'
+import { deviceCookie } from '../shared/http/headers.ts'
 import { encodePart } from './issuer.ts'
 import { bearer, createWorld, problem, type World } from './world.ts'
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routeSchema } from '../gateway/policy.ts'
 import { routes } from '../gateway/routes.ts'
 import { type Identity, identitySchema } from '../shared/auth/claims.ts'
-import { assertionHeader } from '../shared/headers.ts'
+import { assertionHeader } from '../shared/http/headers.ts'
 import { sealedBy } from './origin-call.ts'
 import { createWorld, problem, type World } from './world.ts'
 

@@ -18,9 +18,9 @@ import { createRefreshCookie } from '../../origin/sessions/refresh-cookie.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
 import { createSessionService } from '../../origin/sessions/service.ts'
 import { createAssertionOpener } from '../../shared/auth/assertion.ts'
-import { Problem, problemResponse } from '../../shared/errors.ts'
+import { Problem, problemResponse } from '../../shared/http/errors.ts'
+import { requestLog } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/log.ts'
-import { requestLog } from '../../shared/request-log.ts'
 import { createOneKey } from './one-key.ts'
 
 /**

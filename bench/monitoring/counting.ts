@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import { exposeMetrics } from '../../gateway/adapters/node/expose-metrics.ts'
 import { createGatewayMetrics } from '../../gateway/metrics.ts'
 import { routes } from '../../gateway/routes.ts'
-import { beginTrace } from '../../shared/tracing.ts'
+import { beginTrace } from '../../shared/http/tracing.ts'
 import { ownProcessorMs } from '../common/processor-time.ts'
 import { median } from '../common/statistics.ts'
 

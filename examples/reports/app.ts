@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import type { OpenAssertion } from '../../shared/auth/assertion.ts'
-import { Problem, problemResponse } from '../../shared/errors.ts'
-import { assertionHeader } from '../../shared/headers.ts'
+import { Problem, problemResponse } from '../../shared/http/errors.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
+import { type RequestLogEnv, requestLog } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/log.ts'
-import { type RequestLogEnv, requestLog } from '../../shared/request-log.ts'
 import type { ReportsAnswer } from './contract.ts'
 
 interface ReportsOptions {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../shared/errors.ts'
+import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { Route } from '../policy.ts'
 import type { OperationContract } from './contract.ts'
 

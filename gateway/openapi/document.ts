@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import { isOptionalBody, jobNames } from '../../shared/contract.ts'
-import { refreshCookie } from '../../shared/headers.ts'
+import { refreshCookie } from '../../shared/http/headers.ts'
 import { type Route, type RouteRow, routeSchema } from '../policy.ts'
 import { codesOfContract, codesOfRow } from './codes.ts'
 import type { OperationContract } from './contract.ts'

@@ -5,7 +5,7 @@ import type {
   ZodOpenApiResponsesObject,
 } from 'zod-openapi'
 import { oauthErrorAnswer, problemAnswer } from '../../shared/contract.ts'
-import { type ErrorCode, errors } from '../../shared/errors.ts'
+import { type ErrorCode, errors } from '../../shared/http/errors.ts'
 import type { HeaderName, OperationContract } from './contract.ts'
 import { referTo } from './headers.ts'
 

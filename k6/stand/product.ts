@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { createAssertionOpener } from '../../shared/auth/assertion.ts'
-import { assertionHeader } from '../../shared/headers.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 
 /**

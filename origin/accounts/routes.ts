@@ -5,7 +5,7 @@ import {
   resendVerificationBody,
   verifyEmailBody,
 } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { jsonBody } from '../json-body.ts'

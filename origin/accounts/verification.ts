@@ -1,4 +1,4 @@
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Lockout } from '../auth/lockout.ts'
 import { holdPassword } from '../auth/lockout-queries.ts'

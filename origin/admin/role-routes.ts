@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { type PermissionItem, type RoleAnswer, rolePermissionsBody } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { jsonBody } from '../json-body.ts'

@@ -9,7 +9,7 @@ import {
   type UserItem,
   userFilters,
 } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../database.ts'
 import { jsonBody } from '../json-body.ts'

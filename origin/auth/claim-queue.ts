@@ -1,4 +1,4 @@
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 interface ClaimQueueOptions {
   /** Attempts that may wait for one counter; beyond that they are refused. */

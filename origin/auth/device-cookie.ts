@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
-import { deviceCookie } from '../../shared/headers.ts'
+import { deviceCookie } from '../../shared/http/headers.ts'
 import { hostCookieAttributes } from '../host-cookie.ts'
 import { deviceLifeSeconds } from './device-tokens.ts'
 

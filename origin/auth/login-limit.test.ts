@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { deviceCookie, overLimitHeader } from '../../shared/headers.ts'
+import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/cookies.ts'
 import { callOrigin, sameToAReader } from '../../test/origin-call.ts'
 import { roomy } from '../../test/roomy.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { addressKey } from '../../shared/address-key.ts'
-import { overLimitProblem } from '../../shared/over-limit.ts'
+import { addressKey } from '../../shared/http/address-key.ts'
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Client } from '../caller.ts'
 import type { Queryable } from '../database.ts'
 import type { FailureLimit } from '../limits/failure-limit.ts'

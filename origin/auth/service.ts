@@ -1,5 +1,5 @@
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import type { LinkTokens } from '../accounts/link-tokens.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { check, healthResponse } from '../../shared/health.ts'
+import { check, healthResponse } from '../../shared/http/health.ts'
 import { processState } from '../../shared/node/process-metrics.ts'
 import type { OriginEnv } from '../caller.ts'
 import type { Sql } from '../database.ts'

@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Queryable } from '../database.ts'
 import type { ServiceEnv } from '../service-caller.ts'

@@ -9,7 +9,7 @@ import {
   type InternalUserAnswer,
   type InternalUsersAnswer,
 } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../json-body.ts'
 import { requireUuid } from '../path-parameters.ts'
 import { requireScope, type ServiceEnv } from '../service-caller.ts'

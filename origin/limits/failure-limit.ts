@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible'
-import type { OverLimit } from '../../shared/over-limit.ts'
+import type { OverLimit } from '../../shared/http/over-limit.ts'
 
 interface FailureLimitOptions {
   /** As `violated-policies` and `RateLimit` say it. */

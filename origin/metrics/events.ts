@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { ErrorCode } from '../../shared/errors.ts'
-import type { AnsweringRoute } from '../../shared/request-log.ts'
+import type { ErrorCode } from '../../shared/http/errors.ts'
+import type { AnsweringRoute } from '../../shared/http/request-log.ts'
 import type { LoginOutcome } from '../auth/rules.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
 import type { JobName } from '../upkeep/jobs.ts'

@@ -1,4 +1,4 @@
-import { overLimitProblem } from '../../shared/over-limit.ts'
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'

@@ -1,4 +1,4 @@
-import { errors } from '../../shared/errors.ts'
+import { errors } from '../../shared/http/errors.ts'
 
 /**
  * The closed list of refusals under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC 6750 names it, for clients that know

@@ -1,5 +1,5 @@
 import type { IntrospectionAnswer, ServiceTokenAnswer, TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'

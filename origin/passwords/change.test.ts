@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { deviceCookie } from '../../shared/headers.ts'
+import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/cookies.ts'
 import { meet, untilOneWaits } from '../../test/meeting.ts'
 import { roomy } from '../../test/roomy.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { createPasswordHasher, type PasswordHasher } from './hasher.ts'
 import { createWorkerPool, type WorkerPool } from './worker-pool.ts'
 

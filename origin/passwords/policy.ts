@@ -1,4 +1,4 @@
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import type { PasswordHasher } from './hasher.ts'
 import { whyNamesItself } from './rules.ts'
 import type * as worker from './strength-worker.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { deviceCookie } from '../../shared/headers.ts'
+import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/cookies.ts'
 import { roomy } from '../../test/roomy.ts'
 import { createWorld, type World } from '../../test/world.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { spendLinkTokens } from '../accounts/link-queries.ts'
 import { insertLinkRequest } from '../accounts/link-requests.ts'
 import type { LinkTokens } from '../accounts/link-tokens.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import type * as worker from './hash-worker.ts'
 import type * as slowModule from './test-slow-module.ts'
 import { createWorkerPool, secondsToDrain } from './worker-pool.ts'

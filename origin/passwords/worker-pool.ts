@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { asPreferred, inARow, TwoLines } from './two-lines.ts'
 
 /** A thread that was idle this long gives its memory back. */

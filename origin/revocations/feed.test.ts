@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience, sealAssertion } from '../../shared/auth/assertion.ts'
 import { importWebSigner } from '../../shared/auth/jwk.ts'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
-import { assertionHeader } from '../../shared/headers.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
 import { createWorld, problem, type World } from '../../test/world.ts'
 
 let world: World

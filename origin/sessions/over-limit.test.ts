@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { overLimitHeader } from '../../shared/headers.ts'
+import { overLimitHeader } from '../../shared/http/headers.ts'
 import { callOrigin } from '../../test/origin-call.ts'
 import { roomy } from '../../test/roomy.ts'
 import { createWorld, problem, type World } from '../../test/world.ts'

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
-import { refreshCookie } from '../../shared/headers.ts'
+import { refreshCookie } from '../../shared/http/headers.ts'
 import type { CookieOrigins } from '../cookie-origins.ts'
 import { hostCookieAttributes } from '../host-cookie.ts'
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
 import { jsonBody } from '../json-body.ts'
 import { requireUuid } from '../path-parameters.ts'

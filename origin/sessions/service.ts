@@ -1,6 +1,6 @@
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
-import { overLimitProblem } from '../../shared/over-limit.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../database.ts'

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { billingEventBody } from '../../shared/contract.ts'
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../json-body.ts'
 import { requireUuid } from '../path-parameters.ts'
 import { requireScope, type ServiceEnv } from '../service-caller.ts'

@@ -1,4 +1,4 @@
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 const invalid = (pointer: string, detail: string) =>
   new Problem('validation_failed', { members: { errors: [{ pointer, detail }] } })

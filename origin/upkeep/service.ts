@@ -1,4 +1,4 @@
-import { Problem } from '../../shared/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
 import type { Sql } from '../database.ts'

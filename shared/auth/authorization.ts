@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Problem } from '../errors.ts'
+import { Problem } from '../http/errors.ts'
 import type { Identity } from './claims.ts'
 
 const names = z.array(z.string().min(1)).min(1)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ErrorCode, errors } from '../errors.ts'
+import { type ErrorCode, errors } from '../http/errors.ts'
 import { passwordFaultCode } from './fields.ts'
 
 /** Where in a body, by a JSON pointer (RFC 6901), and what is wrong there; `code` where it is a new password. */

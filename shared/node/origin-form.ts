@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isHost } from '../host-header.ts'
+import { isHost } from '../http/host-header.ts'
 import { isNamed } from './field-lines.ts'
 
 declare module 'node:http' {

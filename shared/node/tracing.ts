@@ -1,5 +1,5 @@
+import type { BeginSpan } from '../http/tracing.ts'
 import type { Log } from '../log.ts'
-import type { BeginSpan } from '../tracing.ts'
 
 interface Tracing {
   beginSpan: BeginSpan

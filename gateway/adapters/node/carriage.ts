@@ -1,4 +1,4 @@
-import { Problem } from '../../../shared/errors.ts'
+import { Problem } from '../../../shared/http/errors.ts'
 import { rawHead } from '../../../shared/node/raw-head.ts'
 import type { Admission } from '../../admission.ts'
 import { answerFields, interimFields } from '../../answer-fields.ts'

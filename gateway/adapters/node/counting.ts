@@ -1,5 +1,5 @@
 import { createDistribution, type Distribution } from '../../../shared/distribution.ts'
-import type { HealthCheck } from '../../../shared/health.ts'
+import type { HealthCheck } from '../../../shared/http/health.ts'
 import type { Log } from '../../../shared/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
 import { createFallbackCounter } from '../../counters.ts'

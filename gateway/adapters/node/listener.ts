@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
-import { problemAnswer } from '../../../shared/errors.ts'
-import { isHost } from '../../../shared/host-header.ts'
+import { problemAnswer } from '../../../shared/http/errors.ts'
+import { isHost } from '../../../shared/http/host-header.ts'
 import type { ServerOptions } from '../../../shared/node/http-server.ts'
 import { openPlainLane, type PlainOptions } from '../../../shared/node/plain/plain-lane.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'

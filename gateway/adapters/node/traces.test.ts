@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { TracedAnswer, TracedRequest } from '../../../shared/tracing.ts'
+import type { TracedAnswer, TracedRequest } from '../../../shared/http/tracing.ts'
 import { ask, closeSockets, startPair } from '../../../test/sockets.ts'
 import { closedRow, openRow } from '../../../test/stand.ts'
 

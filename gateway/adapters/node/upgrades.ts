@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { Problem, problemAnswer } from '../../../shared/errors.ts'
+import { Problem, problemAnswer } from '../../../shared/http/errors.ts'
 import { problemFields } from '../../../shared/node/problem-fields.ts'
 import { rawHead } from '../../../shared/node/raw-head.ts'
 import type { Admission } from '../../admission.ts'

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { healthResponse } from '../../../shared/health.ts'
+import { healthResponse } from '../../../shared/http/health.ts'
 import type { Log } from '../../../shared/log.ts'
 import { serveMetrics } from '../../../shared/node/metrics-server.ts'
 import { processState } from '../../../shared/node/process-metrics.ts'

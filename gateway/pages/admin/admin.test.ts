@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { refreshCookie } from '../../../shared/headers.ts'
+import { refreshCookie } from '../../../shared/http/headers.ts'
 import { type BrowserWorld, createBrowserWorld, password } from '../../../test/browser-world.ts'
 import { roomy } from '../../../test/roomy.ts'
 

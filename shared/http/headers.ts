@@ -2,7 +2,7 @@
 export const assertionHeader = 'gatehouse-assertion'
 /** Authentication scheme (RFC 9110, section 11.1) in the challenge of a service that refuses an assertion. */
 export const assertionScheme = 'Gatehouse-Assertion'
-/** Of a request over a limit that the gateway forwards all the same (shared/over-limit.ts). */
+/** Of a request over a limit that the gateway forwards all the same (shared/http/over-limit.ts). */
 export const overLimitHeader = 'gatehouse-over-limit'
 /** The address of a user whom a service signs in; from a service that may (docs/internal-services.md). */
 export const clientAddressHeader = 'gatehouse-client-address'

@@ -1,7 +1,7 @@
-import type { HealthAnswer, HealthCheck } from './contract/health.ts'
-import { within } from './within.ts'
+import type { HealthAnswer, HealthCheck } from '../contract/health.ts'
+import { within } from '../within.ts'
 
-export type { HealthCheck, HealthStatus } from './contract/health.ts'
+export type { HealthCheck, HealthStatus } from '../contract/health.ts'
 
 /** The worst of the checks; `fail` answers 503, so that a load balancer needs to read no body. */
 export function healthResponse(

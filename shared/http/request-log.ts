@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
+import type { Log } from '../log.ts'
 import { requestIdHeader } from './headers.ts'
-import type { Log } from './log.ts'
 import { requestIdFrom } from './request-id.ts'
 import { type BeginSpan, beginTrace, type RequestSpan } from './tracing.ts'
 
