@@ -1,6 +1,6 @@
-import { andThen, type Eventually } from '../shared/async.ts'
 import { Problem } from '../shared/http/errors.ts'
 import type { RequestSpan } from '../shared/http/tracing.ts'
+import { andThen, type Eventually } from '../shared/lib/async.ts'
 import type { Concurrency } from './concurrency.ts'
 import type { Decide, Decision } from './decision.ts'
 import { createTakeTurns } from './over-limit.ts'

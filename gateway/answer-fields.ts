@@ -1,5 +1,5 @@
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/http/headers.ts'
-import { rememberTexts } from '../shared/remember-texts.ts'
+import { rememberTexts } from '../shared/lib/memoize-by-string.ts'
 import type { Decision } from './decision.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './middleware/security-headers.ts'

@@ -1,7 +1,7 @@
 import type { Identity } from '../shared/auth/claims.ts'
 import { Problem } from '../shared/http/errors.ts'
 import type { HealthCheck } from '../shared/http/health.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import { createBreaker } from './breaker.ts'
 import { countingHealth, ofShared, probeTake, shareOf } from './counters.ts'
 import { giveBackMs, type Permit, type Permits, takeOf, type Wanted } from './permits.ts'

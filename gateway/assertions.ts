@@ -1,6 +1,6 @@
-import { andThen, type Eventually } from '../shared/async.ts'
 import { assertionLifeSeconds, sealAssertion } from '../shared/auth/assertion.ts'
 import type { Signer } from '../shared/auth/jwk.ts'
+import { andThen, type Eventually } from '../shared/lib/async.ts'
 import type { Now } from './ports.ts'
 import type { VerifiedToken } from './tokens.ts'
 

@@ -1,4 +1,4 @@
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import type { Outlive } from './ports.ts'
 
 /** Gathered at most, and told at most in one post: what an attack from many addresses may cost in memory. */

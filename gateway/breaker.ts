@@ -1,4 +1,4 @@
-import { within } from '../shared/within.ts'
+import { within } from '../shared/lib/with-timeout.ts'
 import type { Now } from './ports.ts'
 
 interface BreakerOptions {

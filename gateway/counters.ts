@@ -1,5 +1,5 @@
 import type { HealthCheck } from '../shared/http/health.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import { createBreaker } from './breaker.ts'
 import type { Counter, Now, Take, Taken } from './ports.ts'
 

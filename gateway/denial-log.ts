@@ -1,5 +1,5 @@
 import type { DenialsBody } from '../shared/contract.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import { createBatchLog } from './batch-log.ts'
 import type { Denied } from './guards.ts'
 import type { Outlive } from './ports.ts'

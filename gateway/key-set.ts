@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Eventually } from '../shared/async.ts'
 import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../shared/auth/jwk.ts'
-import type { Log } from '../shared/log.ts'
+import type { Eventually } from '../shared/lib/async.ts'
+import type { Log } from '../shared/lib/log.ts'
 import type { Now, Outlive } from './ports.ts'
 import { createSingleFlight } from './single-flight.ts'
 

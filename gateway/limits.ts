@@ -1,7 +1,7 @@
-import { andThen, type Eventually } from '../shared/async.ts'
 import type { Identity } from '../shared/auth/claims.ts'
-import { createBoundedMap } from '../shared/bounded-map.ts'
 import { Problem } from '../shared/http/errors.ts'
+import { andThen, type Eventually } from '../shared/lib/async.ts'
+import { createBoundedMap } from '../shared/lib/bounded-map.ts'
 import { keyOf, type Permit, type Permits, type Wanted } from './permits.ts'
 import type { Now, Take } from './ports.ts'
 

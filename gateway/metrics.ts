@@ -1,6 +1,6 @@
-import { createDistribution } from '../shared/distribution.ts'
 import type { ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { AnsweringRoute } from '../shared/http/request-log.ts'
+import { createDistribution } from '../shared/lib/histogram.ts'
 import { AssertionRefused } from './assertion-refusal.ts'
 import { type LimitClass, type LimitMode, limitClasses, limitModes } from './limits.ts'
 

@@ -1,7 +1,7 @@
-import type { Eventually } from '../shared/async.ts'
 import { addressKey } from '../shared/http/address-key.ts'
 import { deviceCookie } from '../shared/http/headers.ts'
 import type { OverLimit } from '../shared/http/over-limit.ts'
+import type { Eventually } from '../shared/lib/async.ts'
 import { type Counted, RateLimited } from './limits.ts'
 import type { Route } from './policy.ts'
 import { createTurns } from './turns.ts'

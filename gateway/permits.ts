@@ -1,7 +1,7 @@
-import type { Eventually } from '../shared/async.ts'
 import type { Identity } from '../shared/auth/claims.ts'
-import { createBoundedMap } from '../shared/bounded-map.ts'
-import { markOf } from '../shared/mark-of.ts'
+import type { Eventually } from '../shared/lib/async.ts'
+import { createBoundedMap } from '../shared/lib/bounded-map.ts'
+import { markOf } from '../shared/lib/hash32.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from './ports.ts'
 
 interface PermitsOptions {

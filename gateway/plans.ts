@@ -1,5 +1,5 @@
 import { type PlanCatalogue, planCatalogue } from '../shared/contract.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import type { KnownNames } from './policy-names.ts'
 import type { Now, Outlive } from './ports.ts'
 import { createSingleFlight } from './single-flight.ts'

@@ -1,5 +1,5 @@
 import type { RefusalsBody } from '../shared/contract.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import { createBatchLog } from './batch-log.ts'
 import type { Limit } from './limits.ts'
 import type { Outlive } from './ports.ts'

@@ -1,6 +1,6 @@
 import { type ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { LoggedRequest } from '../shared/http/request-log.ts'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import { TransportError } from './ports.ts'
 
 const transportCodes = {

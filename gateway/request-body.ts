@@ -1,5 +1,5 @@
 import { Problem } from '../shared/http/errors.ts'
-import { within } from '../shared/within.ts'
+import { within } from '../shared/lib/with-timeout.ts'
 import type { Route } from './policy.ts'
 
 /** Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its connections then. */

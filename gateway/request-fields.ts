@@ -9,7 +9,7 @@ import {
 import { formatOverLimit } from '../shared/http/over-limit.ts'
 import { addTraceFields } from '../shared/http/trace-context.ts'
 import type { RequestSpan } from '../shared/http/tracing.ts'
-import { rememberTexts } from '../shared/remember-texts.ts'
+import { rememberTexts } from '../shared/lib/memoize-by-string.ts'
 import type { Decision } from './decision.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 

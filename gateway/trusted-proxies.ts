@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { createBoundedMap } from '../shared/bounded-map.ts'
+import { createBoundedMap } from '../shared/lib/bounded-map.ts'
 import { clientAddress, findClient } from './client-address.ts'
 import { type ForwardedElement, readForwarded } from './forwarded.ts'
 import type { RequestFields } from './request-fields.ts'

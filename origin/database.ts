@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import type { Log } from '../shared/log.ts'
+import type { Log } from '../shared/lib/log.ts'
 import { surviveLostConnections } from './transactions.ts'
 
 export type Sql = postgres.Sql<Record<string, never>>

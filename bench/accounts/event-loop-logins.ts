@@ -20,7 +20,7 @@ import { createSessionService } from '../../origin/sessions/service.ts'
 import { createAssertionOpener } from '../../shared/auth/assertion.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import { requestLog } from '../../shared/http/request-log.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import { createOneKey } from './one-key.ts'
 
 /**

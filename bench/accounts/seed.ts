@@ -3,7 +3,7 @@ import { migrate } from '../../origin/migrate.ts'
 import { hashToken } from '../../origin/opaque-token.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 
 export const password = 'correct horse battery'
 

@@ -3,7 +3,7 @@ import type { OpenAssertion } from '../../shared/auth/assertion.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { type RequestLogEnv, requestLog } from '../../shared/http/request-log.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { ReportsAnswer } from './contract.ts'
 
 interface ReportsOptions {

@@ -1,4 +1,4 @@
-import { within } from '../../shared/within.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
 import { type Transport, TransportError } from '../ports.ts'
 
 /** Takes what fetch takes; some runtimes know more settings than the standard has. */

@@ -1,4 +1,4 @@
-import { createBoundedMap } from '../../shared/bounded-map.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { grantedOf } from '../counters.ts'
 import type { Counter, Now, Take, Taken } from '../ports.ts'
 

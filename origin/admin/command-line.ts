@@ -1,4 +1,4 @@
-import { knownEmail } from '../../shared/email.ts'
+import { knownEmail } from '../../shared/lib/email.ts'
 import { UsageError } from '../command.ts'
 
 export const usage = `npm run accounts -- role EMAIL ROLE   give an account a role, whatever it has now

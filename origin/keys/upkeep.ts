@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { Client } from '../caller.ts'
 import type { KeyRing } from './key-ring.ts'
 import { keyUpkeepSeconds } from './rules.ts'

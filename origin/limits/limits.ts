@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import type { OriginConfig } from '../build.ts'
 import { createFailureLimit } from './failure-limit.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable, Sql } from '../database.ts'
 import type { Sealing } from '../keys/sealing.ts'
 import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'

@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 
 interface RelayOptions {
   deliver: (signal: AbortSignal) => Promise<void>

@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
 
 /** Logs each query that took this long or longer, without its values. */

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { Log } from '../../shared/log.ts'
-import { within } from '../../shared/within.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
 import type { PoolLoad } from './measured-sql.ts'
 import type { SharedState } from './queries.ts'
 

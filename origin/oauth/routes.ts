@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import { type Client, type OriginEnv, userAgentOf } from '../caller.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'

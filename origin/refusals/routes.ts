@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { refusalsBody } from '../../shared/contract.ts'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { OriginEnv } from '../caller.ts'
 import type { Queryable } from '../database.ts'
 import { jsonBody } from '../json-body.ts'

@@ -5,7 +5,7 @@ import {
   revocationKey,
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
-import { within } from '../../shared/within.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
 import type { Sql } from '../database.ts'
 import { selectRevocations } from './queries.ts'
 

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
-import { within } from '../../shared/within.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
 import type { Sql } from '../database.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'
 import { lockUnpublished, markPublished, type UnpublishedRevocation } from './queries.ts'

@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import type { Sql } from '../database.ts'
 import { createPublisher, type PublisherOptions } from './publisher.ts'

@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { Sql } from '../database.ts'
 import type { JobName, UpkeepJob } from './jobs.ts'
 import { callRunUpkeep, selectUpkeepRun } from './queries.ts'

@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import type { Log } from '../../shared/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import type { Sql } from '../database.ts'
 import type { UpkeepJob } from './jobs.ts'
 import { hasPgCron, scheduleByPgCron } from './pg-cron.ts'

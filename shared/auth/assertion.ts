@@ -1,7 +1,7 @@
 import { base64url, errors as jose, jwtVerify } from 'jose'
 import { z } from 'zod'
-import { andThen, type Eventually } from '../async.ts'
-import { createBoundedMap } from '../bounded-map.ts'
+import { andThen, type Eventually } from '../lib/async.ts'
+import { createBoundedMap } from '../lib/bounded-map.ts'
 import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
 import { importKey, type PublicJwk, type Signer } from './jwk.ts'
 

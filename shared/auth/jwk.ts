@@ -1,6 +1,6 @@
 import { base64url, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { z } from 'zod'
-import type { Eventually } from '../async.ts'
+import type { Eventually } from '../lib/async.ts'
 import { algorithm } from './claims.ts'
 
 /** 32 bytes in base64url, leading zeros included (RFC 7518, section 6.2.1.2). */

@@ -1,6 +1,6 @@
 import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
-import { andThen, type Eventually } from '../async.ts'
-import { rememberTexts } from '../remember-texts.ts'
+import { andThen, type Eventually } from '../lib/async.ts'
+import { rememberTexts } from '../lib/memoize-by-string.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 

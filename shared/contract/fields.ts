@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { canonicalEmail, emailPattern, knownEmail, longestEmail } from '../email.ts'
+import { canonicalEmail, emailPattern, knownEmail, longestEmail } from '../lib/email.ts'
 
 /** Whether a body may be left out: what asks for no field says the same without one. */
 export const isOptionalBody = (schema: z.ZodType): boolean => schema.safeParse({}).success

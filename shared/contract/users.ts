@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { canonicalEmail, longestEmail } from '../email.ts'
+import { canonicalEmail, longestEmail } from '../lib/email.ts'
 import { answeredTime, displayable, permissionName, roleName, userStatus } from './fields.ts'
 
 export const changeRoleBody = z.strictObject({ role: roleName })

@@ -1,5 +1,5 @@
 import type { HealthAnswer, HealthCheck } from '../contract/health.ts'
-import { within } from '../within.ts'
+import { within } from '../lib/with-timeout.ts'
 
 export type { HealthCheck, HealthStatus } from '../contract/health.ts'
 

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
-import type { Log } from '../log.ts'
+import type { Log } from '../lib/log.ts'
 import { requestIdHeader } from './headers.ts'
 import { requestIdFrom } from './request-id.ts'
 import { type BeginSpan, beginTrace, type RequestSpan } from './tracing.ts'

@@ -1,5 +1,5 @@
 import { type DestinationStream, pino } from 'pino'
-import type { Log } from '../log.ts'
+import type { Log } from '../lib/log.ts'
 
 /**
  * JSON lines, on standard output unless told otherwise. Call sites name the fields they log; the list below is a second wall, for an object that

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import type { Log } from '../log.ts'
+import type { Log } from '../lib/log.ts'
 
 /**
  * A client that fails at once instead of queueing: with its defaults a lost Redis hangs its user for more than a minute.

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Log } from '../log.ts'
+import type { Log } from '../lib/log.ts'
 import { createHttpServer, type ServerOptions } from './http-server.ts'
 import { describeListenError } from './listen-error.ts'
 

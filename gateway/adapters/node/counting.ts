@@ -1,6 +1,6 @@
-import { createDistribution, type Distribution } from '../../../shared/distribution.ts'
 import type { HealthCheck } from '../../../shared/http/health.ts'
-import type { Log } from '../../../shared/log.ts'
+import { createDistribution, type Distribution } from '../../../shared/lib/histogram.ts'
+import type { Log } from '../../../shared/lib/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
 import { createFallbackCounter } from '../../counters.ts'
 import type { Counter, Now } from '../../ports.ts'

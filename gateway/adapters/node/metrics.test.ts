@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createDistribution } from '../../../shared/distribution.ts'
+import { createDistribution } from '../../../shared/lib/histogram.ts'
 import { figures } from '../../../test/figures.ts'
 import { ask, closeSockets, startPair } from '../../../test/sockets.ts'
 import { closedRow, openRow, postRow } from '../../../test/stand.ts'

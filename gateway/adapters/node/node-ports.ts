@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Log } from '../../../shared/log.ts'
+import type { Log } from '../../../shared/lib/log.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { GatewayPorts } from '../../gateway-ports.ts'

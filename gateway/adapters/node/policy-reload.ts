@@ -1,6 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { ConfigError } from '../../../shared/config.ts'
-import type { Log } from '../../../shared/log.ts'
+import type { Log } from '../../../shared/lib/log.ts'
 import { exitUnconfigured } from '../../../shared/node/environment.ts'
 import { createLifecycleLog } from '../../../shared/node/log.ts'
 import { upstreamsOf } from '../../build.ts'

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { fromStreamFields, revocationStreamKey } from '../../../shared/auth/revocation.ts'
-import type { Log } from '../../../shared/log.ts'
+import type { Log } from '../../../shared/lib/log.ts'
+import { within } from '../../../shared/lib/with-timeout.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
-import { within } from '../../../shared/within.ts'
 import type { RevocationStream } from '../../ports.ts'
 
 interface RevocationStreamOptions {

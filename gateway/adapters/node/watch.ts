@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { healthResponse } from '../../../shared/http/health.ts'
-import type { Log } from '../../../shared/log.ts'
+import type { Log } from '../../../shared/lib/log.ts'
 import { serveMetrics } from '../../../shared/node/metrics-server.ts'
 import { processState } from '../../../shared/node/process-metrics.ts'
 import type { buildGateway } from '../../build.ts'

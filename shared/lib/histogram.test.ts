@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createDistribution } from './distribution.ts'
+import { createDistribution } from './histogram.ts'
 
 test('a value is counted under the first bound that it does not exceed', () => {
   const distribution = createDistribution([1, 5])

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { markOf } from './mark-of.ts'
+import { markOf } from './hash32.ts'
 
 test.each([0, 17, 35])('texts that differ in the letter at %s never have the same mark', (at) => {
   const texts = Array.from(
