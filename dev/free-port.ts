@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { describeListenError, type ListenVariables } from '../shared/node/listen-error.ts'
+import { describeListenError, type ListenVariables } from '../shared/node/http/listen-error.ts'
 
 export interface WantedPort {
   hostname: string

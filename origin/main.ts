@@ -1,9 +1,9 @@
 import { configFromEnvironment } from '../shared/node/environment.ts'
-import { fetchListener } from '../shared/node/http-server.ts'
+import { serveUntilStopped } from '../shared/node/graceful-server.ts'
+import { fetchListener } from '../shared/node/http/http-server.ts'
 import { createLog } from '../shared/node/log.ts'
-import { serveMetrics } from '../shared/node/metrics-server.ts'
-import { serveUntilStopped } from '../shared/node/serve.ts'
-import { loadTracing } from '../shared/node/tracing.ts'
+import { serveMetrics } from '../shared/node/telemetry/metrics-server.ts'
+import { loadTracing } from '../shared/node/telemetry/tracing.ts'
 import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
 

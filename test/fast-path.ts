@@ -1,4 +1,4 @@
-import type { ServerOptions } from '../shared/node/http-server.ts'
+import type { ServerOptions } from '../shared/node/http/http-server.ts'
 import { openPlainLane, type PlainOptions } from '../shared/node/plain/plain-lane.ts'
 
 /** The fast path in front of a server of a test's own. */

@@ -9,7 +9,7 @@ import { createUpgrades } from '../gateway/adapters/node/upgrades.ts'
 import { createUpstreams, type UpstreamsOptions } from '../gateway/adapters/node/upstreams.ts'
 import { ownPaths } from '../gateway/app.ts'
 import { createCommonFields } from '../gateway/common-fields.ts'
-import { createHttpServer, fetchListener, type ServerOptions } from '../shared/node/http-server.ts'
+import { createHttpServer, fetchListener, type ServerOptions } from '../shared/node/http/http-server.ts'
 import { importNodeSigner, importNodeVerifier } from '../shared/node/keys.ts'
 import { createStand, type StandOptions } from './stand.ts'
 

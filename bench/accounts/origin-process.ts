@@ -2,9 +2,9 @@ import { parseArgs } from 'node:util'
 import { buildOrigin } from '../../origin/build.ts'
 import { originVariables } from '../../origin/config.ts'
 import { readConfig } from '../../shared/config.ts'
-import { fetchListener } from '../../shared/node/http-server.ts'
+import { serveUntilStopped } from '../../shared/node/graceful-server.ts'
+import { fetchListener } from '../../shared/node/http/http-server.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { serveUntilStopped } from '../../shared/node/serve.ts'
 import { buildEventLoopLogins } from './event-loop-logins.ts'
 
 /**

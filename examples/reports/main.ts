@@ -1,8 +1,8 @@
 import { createAssertionOpener } from '../../shared/auth/assertion.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
-import { fetchListener } from '../../shared/node/http-server.ts'
+import { serveUntilStopped } from '../../shared/node/graceful-server.ts'
+import { fetchListener } from '../../shared/node/http/http-server.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { serveUntilStopped } from '../../shared/node/serve.ts'
 import { createReports } from './app.ts'
 
 const config = configFromEnvironment([

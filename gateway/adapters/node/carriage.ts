@@ -1,5 +1,5 @@
 import { Problem } from '../../../shared/http/errors.ts'
-import { rawHead } from '../../../shared/node/raw-head.ts'
+import { rawHead } from '../../../shared/node/http/format-head.ts'
 import type { Admission } from '../../admission.ts'
 import { answerFields, interimFields } from '../../answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from '../../assertion-refusal.ts'

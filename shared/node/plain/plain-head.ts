@@ -1,5 +1,5 @@
-import { endOfLine, isNamed, readFieldLines } from '../field-lines.ts'
-import { mostHeadBytes } from '../http-server.ts'
+import { endOfLine, isNamed, readFieldLines } from '../http/header-lines.ts'
+import { mostHeadBytes } from '../http/http-server.ts'
 
 /** The head of a request that has no body and asks for nothing but its answer. */
 export interface PlainHead {

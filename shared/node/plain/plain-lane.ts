@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ConnectionContext } from '../http-server.ts'
+import type { ConnectionContext } from '../http/http-server.ts'
 import { PlainAnswer } from './plain-answer.ts'
 import { readPlainHead } from './plain-head.ts'
 

@@ -1,4 +1,4 @@
-import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/field-lines.ts'
+import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/http/header-lines.ts'
 
 /** How the end of a body is known (RFC 9112, section 6.3); bytes where its length was said. */
 export type Framing = number | 'none' | 'chunked' | 'close'

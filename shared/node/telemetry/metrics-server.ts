@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
-import type { Log } from '../lib/log.ts'
-import { describeListenError } from './listen-error.ts'
-import { toOriginForm } from './origin-form.ts'
+import type { Log } from '../../lib/log.ts'
+import { describeListenError } from '../http/listen-error.ts'
+import { toOriginForm } from '../http/origin-form.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
 
 interface MetricsServerOptions {

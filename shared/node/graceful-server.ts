@@ -1,8 +1,8 @@
 import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../lib/log.ts'
-import { createHttpServer, type ServerOptions } from './http-server.ts'
-import { describeListenError } from './listen-error.ts'
+import { createHttpServer, type ServerOptions } from './http/http-server.ts'
+import { describeListenError } from './http/listen-error.ts'
 
 interface ServeOptions extends Omit<ServerOptions, 'isStopping'> {
   hostname: string

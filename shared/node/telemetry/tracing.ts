@@ -1,5 +1,5 @@
-import type { BeginSpan } from '../http/tracing.ts'
-import type { Log } from '../lib/log.ts'
+import type { BeginSpan } from '../../http/tracing.ts'
+import type { Log } from '../../lib/log.ts'
 
 interface Tracing {
   beginSpan: BeginSpan

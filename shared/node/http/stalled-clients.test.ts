@@ -3,10 +3,10 @@ import type { RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { fastPath } from '../../test/fast-path.ts'
-import { closeSockets, listen, openSocket } from '../../test/sockets.ts'
+import { fastPath } from '../../../test/fast-path.ts'
+import { closeSockets, listen, openSocket } from '../../../test/sockets.ts'
+import type { PlainAnswer } from '../plain/plain-answer.ts'
 import { createHttpServer } from './http-server.ts'
-import type { PlainAnswer } from './plain/plain-answer.ts'
 import { defaultStallSeconds } from './stalled-clients.ts'
 
 afterEach(closeSockets)

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { isHost } from '../http/host-header.ts'
-import { isNamed } from './field-lines.ts'
+import { isHost } from '../../http/host-header.ts'
+import { isNamed } from './header-lines.ts'
 
 declare module 'node:http' {
   interface IncomingMessage {

@@ -1,4 +1,4 @@
-import type { ProblemAnswer } from '../http/errors.ts'
+import type { ProblemAnswer } from '../../http/errors.ts'
 
 /**
  * The fields of a problem's answer, where a server writes them itself.

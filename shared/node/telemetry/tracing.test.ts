@@ -2,9 +2,9 @@ import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
-import { closeSockets, listen } from '../../test/sockets.ts'
-import { readTraceparent } from '../http/trace-context.ts'
+import { createCapturedLog } from '../../../test/captured-log.ts'
+import { closeSockets, listen } from '../../../test/sockets.ts'
+import { readTraceparent } from '../../http/trace-context.ts'
 import { loadTracing } from './tracing.ts'
 
 const { log } = createCapturedLog('gateway')

@@ -24,9 +24,9 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
-import { passableState, readTraceparent } from '../http/trace-context.ts'
-import type { RequestSpan, TracedRequest } from '../http/tracing.ts'
-import type { Log } from '../lib/log.ts'
+import { passableState, readTraceparent } from '../../http/trace-context.ts'
+import type { RequestSpan, TracedRequest } from '../../http/tracing.ts'
+import type { Log } from '../../lib/log.ts'
 
 /** How long a stop waits for what is left to be handed over. */
 const closeMs = 2000
