@@ -4,7 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../shared/auth/authorization.ts'
 import { Problem } from '../shared/http/errors.ts'
-import { limitClasses, limits as limitsByName } from './limits.ts'
+import { limitClasses, limits as limitsByName } from './rate-limit/limiter.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './target.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const

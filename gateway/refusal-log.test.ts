@@ -3,7 +3,7 @@ import type { RefusalsBody } from '../shared/contract.ts'
 import { createCapturedLog } from '../test/captured-log.ts'
 import { createStand } from '../test/stand.ts'
 import { bearer } from '../test/world.ts'
-import { createLimit, type Limit, type LimitClass } from './limits.ts'
+import { createLimit, type Limit, type LimitClass } from './rate-limit/limiter.ts'
 import { createRefusalLog } from './refusal-log.ts'
 
 const over = (caller: string, name: LimitClass = 'address'): Limit[] => [

@@ -1,7 +1,7 @@
 import { addressKey } from '../shared/http/address-key.ts'
 import type { GatewayConfig } from './config.ts'
-import { createLimit, type Limit, type LimitClass, limits } from './limits.ts'
 import type { Route } from './policy.ts'
+import { createLimit, type Limit, type LimitClass, limits } from './rate-limit/limiter.ts'
 import type { VerifiedToken } from './tokens.ts'
 
 type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>

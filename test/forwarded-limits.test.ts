@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limits } from '../gateway/limits.ts'
+import { limits } from '../gateway/rate-limit/limiter.ts'
 import { routes } from '../gateway/routes.ts'
 import { countedPaths } from '../origin/forwarding-service.ts'
 

@@ -1,6 +1,6 @@
-import { createMemoryCounter } from '../../gateway/adapters/memory.ts'
 import { createRedisCounter } from '../../gateway/adapters/redis.ts'
-import { createPermits } from '../../gateway/permits.ts'
+import { createPermits } from '../../gateway/rate-limit/batched-limits.ts'
+import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../test/servers/redis.ts'

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Counter } from '../ports.ts'
-import { readTaken, takeArgument, takeKeys, takeScript } from './take-script.ts'
+import { readTaken, takeArgument, takeKeys, takeScript } from '../rate-limit/rate-limit-script.ts'
 
 type Scripted = Redis & { takePermits(keyCount: number, ...args: (string | number)[]): Promise<string> }
 

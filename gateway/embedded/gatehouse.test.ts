@@ -2,9 +2,9 @@ import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseList } from '../../test/structured-fields.ts'
 import { bearer, createWorld, problem, type World } from '../../test/world.ts'
-import { createMemoryCounter } from '../adapters/memory.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Transport } from '../ports.ts'
+import { createMemoryCounter } from '../rate-limit/memory-store.ts'
 import { type EmbeddedRow, gatehouse } from './gatehouse.ts'
 
 type Bindings = { address: string }

@@ -2,9 +2,9 @@ import type { HealthCheck } from '../../../shared/http/health.ts'
 import { createDistribution, type Distribution } from '../../../shared/lib/histogram.ts'
 import type { Log } from '../../../shared/lib/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
-import { createFallbackCounter } from '../../counters.ts'
 import type { Counter, Now } from '../../ports.ts'
-import { createMemoryCounter } from '../memory.ts'
+import { createFallbackCounter } from '../../rate-limit/fallback-store.ts'
+import { createMemoryCounter } from '../../rate-limit/memory-store.ts'
 import { createRedisCounter } from '../redis.ts'
 
 interface CountingOptions {

@@ -17,7 +17,7 @@ import {
 } from '../../../test/sockets.ts'
 import { closedRow, openRow, postRow } from '../../../test/stand.ts'
 import type { Counter } from '../../ports.ts'
-import { createMemoryCounter } from '../memory.ts'
+import { createMemoryCounter } from '../../rate-limit/memory-store.ts'
 
 afterEach(closeSockets)
 

@@ -1,7 +1,7 @@
 import type { Identity } from '../../../shared/auth/claims.ts'
 import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/auth/revocation.ts'
 import type { Store } from '../../ports.ts'
-import { readTaken, takeArgument, takeKeys, takeScript } from '../take-script.ts'
+import { readTaken, takeArgument, takeKeys, takeScript } from '../../rate-limit/rate-limit-script.ts'
 import type { Command } from './redis.ts'
 import type { Reply } from './resp.ts'
 

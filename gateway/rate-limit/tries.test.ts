@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { createCapturedLog } from '../test/captured-log.ts'
-import { createStand, postRow, type StandOptions } from '../test/stand.ts'
-import { problem } from '../test/world.ts'
-import { createMemoryCounter } from './adapters/memory.ts'
-import { createFallbackCounter } from './counters.ts'
-import type { RouteRow } from './policy.ts'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { createStand, postRow, type StandOptions } from '../../test/stand.ts'
+import { problem } from '../../test/world.ts'
+import type { RouteRow } from '../policy.ts'
+import { createFallbackCounter } from './fallback-store.ts'
+import { createMemoryCounter } from './memory-store.ts'
 
 const trial: RouteRow = { ...postRow, path: '/login', limits: ['credentials'] }
 

@@ -1,5 +1,5 @@
-import { grantedOf } from '../counters.ts'
 import type { Take, Taken } from '../ports.ts'
+import { grantedOf } from './fallback-store.ts'
 
 /**
  * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of quota, permits and milliseconds for each key, which

@@ -1,11 +1,11 @@
-import type { Identity } from '../shared/auth/claims.ts'
-import { Problem } from '../shared/http/errors.ts'
-import type { HealthCheck } from '../shared/http/health.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { createBreaker } from './breaker.ts'
-import { countingHealth, ofShared, probeTake, shareOf } from './counters.ts'
-import { giveBackMs, type Permit, type Permits, takeOf, type Wanted } from './permits.ts'
-import type { Counter, Now, Outlive, Store, StoreAnswer, Take, Taken } from './ports.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import type { HealthCheck } from '../../shared/http/health.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { createBreaker } from '../breaker.ts'
+import type { Counter, Now, Outlive, Store, StoreAnswer, Take, Taken } from '../ports.ts'
+import { giveBackMs, type Permit, type Permits, takeOf, type Wanted } from './batched-limits.ts'
+import { countingHealth, ofShared, probeTake, shareOf } from './fallback-store.ts'
 
 interface AskedPermitsOptions {
   store: Store

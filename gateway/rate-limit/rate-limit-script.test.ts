@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Take } from '../ports.ts'
-import { readTaken } from './take-script.ts'
+import { readTaken } from './rate-limit-script.ts'
 
 const take: Take = { key: 'user:ada', quota: 3, windowSeconds: 60, permits: 1, outage: 'share' }
 

@@ -1,8 +1,8 @@
-import type { Identity } from '../shared/auth/claims.ts'
-import type { Eventually } from '../shared/lib/async.ts'
-import { createBoundedMap } from '../shared/lib/bounded-map.ts'
-import { markOf } from '../shared/lib/hash32.ts'
-import type { Counter, NextTurn, Now, Take, Taken } from './ports.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import type { Eventually } from '../../shared/lib/async.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import { markOf } from '../../shared/lib/hash32.ts'
+import type { Counter, NextTurn, Now, Take, Taken } from '../ports.ts'
 
 interface PermitsOptions {
   counter: Counter

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { createClock } from '../test/clock.ts'
-import { createStand, openRow } from '../test/stand.ts'
-import { parseList } from '../test/structured-fields.ts'
-import { bearer, problem } from '../test/world.ts'
-import { createLimit, createLimiter, type Limiter } from './limits.ts'
-import { createPermits } from './permits.ts'
-import type { RouteRow } from './policy.ts'
-import type { Counter } from './ports.ts'
+import { createClock } from '../../test/clock.ts'
+import { createStand, openRow } from '../../test/stand.ts'
+import { parseList } from '../../test/structured-fields.ts'
+import { bearer, problem } from '../../test/world.ts'
+import type { RouteRow } from '../policy.ts'
+import type { Counter } from '../ports.ts'
+import { createPermits } from './batched-limits.ts'
+import { createLimit, createLimiter, type Limiter } from './limiter.ts'
 
 const limits = (requests: number, seconds = 60) => ({
   LIMIT_ADDRESS_REQUESTS: String(requests),

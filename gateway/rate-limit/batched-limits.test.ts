@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { andThen } from '../shared/lib/async.ts'
-import { markOf } from '../shared/lib/hash32.ts'
-import { createClock } from '../test/clock.ts'
-import { createMemoryCounter } from './adapters/memory.ts'
-import { createPermits, type Permit } from './permits.ts'
-import type { Take, Taken } from './ports.ts'
+import { andThen } from '../../shared/lib/async.ts'
+import { markOf } from '../../shared/lib/hash32.ts'
+import { createClock } from '../../test/clock.ts'
+import type { Take, Taken } from '../ports.ts'
+import { createPermits, type Permit } from './batched-limits.ts'
+import { createMemoryCounter } from './memory-store.ts'
 
 const windowSeconds = 60
 

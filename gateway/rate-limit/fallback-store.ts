@@ -1,7 +1,7 @@
-import type { HealthCheck } from '../shared/http/health.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { createBreaker } from './breaker.ts'
-import type { Counter, Now, Take, Taken } from './ports.ts'
+import type { HealthCheck } from '../../shared/http/health.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { createBreaker } from '../breaker.ts'
+import type { Counter, Now, Take, Taken } from '../ports.ts'
 
 /** The most that counting may add to a request. */
 const timeoutMs = 50

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { deviceCookie, overLimitHeader } from '../shared/http/headers.ts'
-import { createStand, postRow } from '../test/stand.ts'
-import { parseList } from '../test/structured-fields.ts'
-import { problem } from '../test/world.ts'
-import { compilePolicy, type RouteRow } from './policy.ts'
-import { routes } from './routes.ts'
+import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
+import { createStand, postRow } from '../../test/stand.ts'
+import { parseList } from '../../test/structured-fields.ts'
+import { problem } from '../../test/world.ts'
+import { compilePolicy, type RouteRow } from '../policy.ts'
+import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'
 

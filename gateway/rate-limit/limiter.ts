@@ -1,9 +1,9 @@
-import type { Identity } from '../shared/auth/claims.ts'
-import { Problem } from '../shared/http/errors.ts'
-import { andThen, type Eventually } from '../shared/lib/async.ts'
-import { createBoundedMap } from '../shared/lib/bounded-map.ts'
-import { keyOf, type Permit, type Permits, type Wanted } from './permits.ts'
-import type { Now, Take } from './ports.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { Now, Take } from '../ports.ts'
+import { keyOf, type Permit, type Permits, type Wanted } from './batched-limits.ts'
 
 /**
  * The classes of limit: what each counts, and what holds while the shared counter is away. Each is a count of its own, so that

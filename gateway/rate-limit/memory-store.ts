@@ -1,6 +1,6 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import { grantedOf } from '../counters.ts'
 import type { Counter, Now, Take, Taken } from '../ports.ts'
+import { grantedOf } from './fallback-store.ts'
 
 interface MemoryCounterOptions {
   /** true where this process is the only gateway, so that its count is everybody's. */
@@ -17,7 +17,7 @@ interface Window {
 }
 
 /**
- * Fixed windows in this process. Under more keys than it holds the windows asked for longest ago are forgotten: that somebody with a
+ * Fixed windows in the memory of one gateway. Under more keys than it holds the windows asked for longest ago are forgotten: that somebody with a
  * million addresses starts anew is the price of a bounded memory.
  */
 export function createMemoryCounter({ shared, now, windowsHeld = 100_000 }: MemoryCounterOptions): Counter {
