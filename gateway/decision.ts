@@ -4,7 +4,6 @@ import { addressKey } from '../shared/http/address-key.ts'
 import { Problem } from '../shared/http/errors.ts'
 import type { OverLimit } from '../shared/http/over-limit.ts'
 import { andThen, type Eventually } from '../shared/lib/async.ts'
-import type { AssertionFor } from './assertions.ts'
 import type { RequireRights } from './guards.ts'
 import type { Policy, Route } from './policy.ts'
 import { type Limiter, RateLimited } from './rate-limit/limiter.ts'
@@ -14,7 +13,9 @@ import { tooLarge } from './request-body.ts'
 import type { RequestFields } from './request-fields.ts'
 import type { RequestLimits } from './request-limits.ts'
 import { readTarget } from './target.ts'
-import { TokenExpired, type TokenVerifier, type VerifiedToken } from './tokens.ts'
+import type { AssertionFor } from './tokens/assertion-signer.ts'
+import { TokenExpired, type TokenVerifier } from './tokens/token-verifier.ts'
+import type { VerifiedToken } from './tokens/verified-token.ts'
 
 /** All that a decision looks at: a request's head, never its body. */
 export interface RequestHead {

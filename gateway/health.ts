@@ -1,6 +1,6 @@
 import { check, type HealthCheck } from '../shared/http/health.ts'
-import type { KeySet } from './key-set.ts'
 import type { Now, Outlive } from './ports.ts'
+import type { KeySet } from './tokens/jwks-cache.ts'
 
 interface HealthOptions {
   keys: Pick<KeySet, 'isUsable' | 'refresh'>

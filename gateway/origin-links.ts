@@ -1,15 +1,15 @@
 import { importWebVerifier } from '../shared/auth/jwk.ts'
 import { revocationFeedPath, revocationFeedSchema } from '../shared/auth/revocation.ts'
-import type { AssertionFor } from './assertions.ts'
 import type { GatewayConfig } from './config.ts'
 import { createDenialLog } from './denial-log.ts'
 import type { GatewayPorts } from './gateway-ports.ts'
-import { createKeySet } from './key-set.ts'
 import { createOriginClient } from './origin-client.ts'
 import { createPlans } from './plans.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { createRevocationFollower } from './revocation-follower.ts'
 import type { Revocations } from './revocations.ts'
+import type { AssertionFor } from './tokens/assertion-signer.ts'
+import { createKeySet } from './tokens/jwks-cache.ts'
 
 interface OriginLinksOptions {
   config: Pick<GatewayConfig, 'ORIGIN_URL' | 'JWKS_CACHE_SECONDS'>

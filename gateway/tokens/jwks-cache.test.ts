@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { importWebVerifier } from '../shared/auth/jwk.ts'
-import { createCapturedLog } from '../test/captured-log.ts'
-import { createClock } from '../test/clock.ts'
-import { createIssuer } from '../test/issuer.ts'
-import { createStand } from '../test/stand.ts'
-import { bearer, problem } from '../test/world.ts'
-import { createKeySet, KeysUnavailableError } from './key-set.ts'
+import { importWebVerifier } from '../../shared/auth/jwk.ts'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { createClock } from '../../test/clock.ts'
+import { createIssuer } from '../../test/issuer.ts'
+import { createStand } from '../../test/stand.ts'
+import { bearer, problem } from '../../test/world.ts'
+import { createKeySet, KeysUnavailableError } from './jwks-cache.ts'
 
 const one = await createIssuer()
 const other = await createIssuer()

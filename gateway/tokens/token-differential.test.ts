@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { accessTokenType, algorithm, clockLeewaySeconds } from '../shared/auth/claims.ts'
-import { importWebVerifier, type VerifySignature } from '../shared/auth/jwk.ts'
-import { TokenError, verifyAccessToken } from '../shared/auth/verify-access-token.ts'
-import { importNodeVerifier } from '../shared/node/keys.ts'
-import { createClock } from '../test/clock.ts'
-import { audience, createIssuer, encodePart, issuer } from '../test/issuer.ts'
+import { accessTokenType, algorithm, clockLeewaySeconds } from '../../shared/auth/claims.ts'
+import { importWebVerifier, type VerifySignature } from '../../shared/auth/jwk.ts'
+import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
+import { importNodeVerifier } from '../../shared/node/keys.ts'
+import { createClock } from '../../test/clock.ts'
+import { audience, createIssuer, encodePart, issuer } from '../../test/issuer.ts'
 
 /** Tokens that each property looks at. */
 const numRuns = 3000

@@ -1,15 +1,15 @@
 import { z } from 'zod'
-import { claimsSchema, clockLeewaySeconds, type Identity } from '../shared/auth/claims.ts'
-import { readAccessToken, TokenError } from '../shared/auth/verify-access-token.ts'
-import { Problem } from '../shared/http/errors.ts'
-import { andThen, type Eventually } from '../shared/lib/async.ts'
-import { createBoundedMap } from '../shared/lib/bounded-map.ts'
-import { markOf } from '../shared/lib/hash32.ts'
-import type { SealedAssertion } from './assertions.ts'
-import { createCompactIdentity } from './compact-identity.ts'
-import { type KeySet, KeysUnavailableError } from './key-set.ts'
-import type { Now } from './ports.ts'
+import { claimsSchema, clockLeewaySeconds } from '../../shared/auth/claims.ts'
+import { readAccessToken, TokenError } from '../../shared/auth/verify-access-token.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import { markOf } from '../../shared/lib/hash32.ts'
+import type { Now } from '../ports.ts'
+import { createCompactIdentity } from './identity-layout.ts'
+import { type KeySet, KeysUnavailableError } from './jwks-cache.ts'
 import { createSignatureChecks } from './signature-checks.ts'
+import type { VerifiedToken } from './verified-token.ts'
 
 interface TokenVerifierOptions {
   keys: Pick<KeySet, 'find'>
@@ -22,14 +22,6 @@ interface TokenVerifierOptions {
   digest?: ((token: string) => string) | undefined
   /** Told of each token that came, whether it is one seen lately. */
   onLookup?: ((isKnown: boolean) => void) | undefined
-}
-
-export interface VerifiedToken {
-  identity: Identity
-  /** Seconds since 1970. */
-  expiresAt: number
-  /** What upstreams were told of it: kept here to be forgotten together. */
-  assertion: SealedAssertion | undefined
 }
 
 /** The refusal of a token that is over and has no other fault: its bearer did nothing wrong and must learn to refresh. */

@@ -1,18 +1,8 @@
-import { assertionLifeSeconds, sealAssertion } from '../shared/auth/assertion.ts'
-import type { Signer } from '../shared/auth/jwk.ts'
-import { andThen, type Eventually } from '../shared/lib/async.ts'
-import type { Now } from './ports.ts'
-import type { VerifiedToken } from './tokens.ts'
-
-export interface SealedAssertion {
-  /** The upstream that it is for. */
-  audience: string
-  sealed: Eventually<string>
-  /** Seconds since 1970. */
-  renewAt: number
-  /** That of another upstream: most tokens go to one or two, and a map for each token would take more memory than its claims. */
-  next: SealedAssertion | undefined
-}
+import { assertionLifeSeconds, sealAssertion } from '../../shared/auth/assertion.ts'
+import type { Signer } from '../../shared/auth/jwk.ts'
+import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import type { Now } from '../ports.ts'
+import type { SealedAssertion, VerifiedToken } from './verified-token.ts'
 
 /** Where the assertions of one caller are kept. */
 interface Holder {

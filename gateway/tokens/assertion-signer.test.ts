@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { createAssertionOpener } from '../shared/auth/assertion.ts'
-import { identitySchema } from '../shared/auth/claims.ts'
-import { generateKey, importWebSigner } from '../shared/auth/jwk.ts'
-import { createClock } from '../test/clock.ts'
-import { createIssuer } from '../test/issuer.ts'
-import { createStand, openRow } from '../test/stand.ts'
-import { bearer } from '../test/world.ts'
-import { createAssertions } from './assertions.ts'
+import { createAssertionOpener } from '../../shared/auth/assertion.ts'
+import { identitySchema } from '../../shared/auth/claims.ts'
+import { generateKey, importWebSigner } from '../../shared/auth/jwk.ts'
+import { createClock } from '../../test/clock.ts'
+import { createIssuer } from '../../test/issuer.ts'
+import { createStand, openRow } from '../../test/stand.ts'
+import { bearer } from '../../test/world.ts'
+import { createAssertions } from './assertion-signer.ts'
 
 const clock = createClock()
 const { publicJwk, privateJwk } = await generateKey()

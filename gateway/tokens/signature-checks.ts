@@ -1,6 +1,6 @@
-import { Problem } from '../shared/http/errors.ts'
-import { createBoundedMap } from '../shared/lib/bounded-map.ts'
-import type { Now } from './ports.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { Now } from '../ports.ts'
 
 /** Forged signatures of one address in one window, beyond which its unseen tokens wait for their turn. */
 export const signatureFailuresAllowed = 20
