@@ -1,7 +1,7 @@
 import type { DenialsBody } from '../shared/contract.ts'
 import type { Log } from '../shared/lib/log.ts'
 import { createBatchLog } from './batch-log.ts'
-import type { Denied } from './guards.ts'
+import type { Denied } from './policy/authorization.ts'
 import type { Outlive } from './ports.ts'
 
 interface DenialLogOptions {

@@ -3,7 +3,7 @@ import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { Pages } from './pages.ts'
-import type { PolicyFile } from './policy-file.ts'
+import type { PolicyFile } from './policy/policy-file.ts'
 import type { Counter, NextTurn, Now, Outlive, RevocationStream, Store, Transport } from './ports.ts'
 
 /** What an adapter hands in. */

@@ -3,7 +3,7 @@ import { createClock } from '../test/clock.ts'
 import { createStand } from '../test/stand.ts'
 import { createWorld, type World } from '../test/world.ts'
 import { createHealth } from './health.ts'
-import type { RouteRow } from './policy.ts'
+import type { RouteRow } from './policy/policy.ts'
 
 interface Health {
   status: string

@@ -1,6 +1,6 @@
 import { type PlanCatalogue, planCatalogue } from '../shared/contract.ts'
 import type { Log } from '../shared/lib/log.ts'
-import type { KnownNames } from './policy-names.ts'
+import type { KnownNames } from './policy/policy-names.ts'
 import type { Now, Outlive } from './ports.ts'
 import { createSingleFlight } from './single-flight.ts'
 

@@ -1,6 +1,6 @@
 import { addressKey } from '../shared/http/address-key.ts'
 import type { GatewayConfig } from './config.ts'
-import type { Route } from './policy.ts'
+import type { Route } from './policy/policy.ts'
 import { createLimit, type Limit, type LimitClass, limits } from './rate-limit/limiter.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 

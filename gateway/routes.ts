@@ -1,4 +1,4 @@
-import type { RouteRow } from './policy.ts'
+import type { RouteRow } from './policy/policy.ts'
 
 /** What anybody may ask of the origin. */
 const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { demoAccounts, seedDemoAccounts } from '../dev/demo.ts'
-import { routeSchema } from '../gateway/policy.ts'
+import { routeSchema } from '../gateway/policy/policy.ts'
 import { routes } from '../gateway/routes.ts'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { routeSchema } from '../gateway/policy.ts'
+import { routeSchema } from '../gateway/policy/policy.ts'
 import { routes } from '../gateway/routes.ts'
 import { type Identity, identitySchema } from '../shared/auth/claims.ts'
 import { assertionHeader } from '../shared/http/headers.ts'

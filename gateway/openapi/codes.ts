@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../shared/http/errors.ts'
-import type { Route } from '../policy.ts'
+import type { Route } from '../policy/policy.ts'
 import type { OperationContract } from './contract.ts'
 
 /** What any request may be told, whatever it asks for. */

@@ -3,7 +3,7 @@ import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { createStand, postRow } from '../../test/stand.ts'
 import { parseList } from '../../test/structured-fields.ts'
 import { problem } from '../../test/world.ts'
-import { compilePolicy, type RouteRow } from '../policy.ts'
+import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'

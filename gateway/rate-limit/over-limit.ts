@@ -2,7 +2,7 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
-import type { Route } from '../policy.ts'
+import type { Route } from '../policy/policy.ts'
 import { createTurns } from '../turns.ts'
 import { type Counted, RateLimited } from './limiter.ts'
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { createStand, postRow, type StandOptions } from '../../test/stand.ts'
 import { problem } from '../../test/world.ts'
-import type { RouteRow } from '../policy.ts'
+import type { RouteRow } from '../policy/policy.ts'
 import { createFallbackCounter } from './fallback-store.ts'
 import { createMemoryCounter } from './memory-store.ts'
 

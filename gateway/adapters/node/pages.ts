@@ -7,7 +7,7 @@ import packageJson from '../../../package.json' with { type: 'json' }
 import type { Config } from '../../../shared/config.ts'
 import { describeApi } from '../../openapi/document.ts'
 import type { Page } from '../../pages.ts'
-import { type PolicyFile, parsePolicyFile } from '../../policy-file.ts'
+import { type PolicyFile, parsePolicyFile } from '../../policy/policy-file.ts'
 import { routes } from '../../routes.ts'
 
 type PageName = 'docs' | 'admin'

@@ -5,7 +5,7 @@ import { exitUnconfigured } from '../../../shared/node/environment.ts'
 import { createLifecycleLog } from '../../../shared/node/log.ts'
 import { upstreamsOf } from '../../build.ts'
 import type { GatewayConfig } from '../../config.ts'
-import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../policy-file.ts'
+import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../policy/policy-file.ts'
 import { routes } from '../../routes.ts'
 
 /** How often the file is looked at: a look sees renames, links that turn (a mounted ConfigMap) and network mounts, which a watch misses. */

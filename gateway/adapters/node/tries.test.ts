@@ -9,7 +9,7 @@ import { redisForFile } from '../../../test/servers/test-redis.ts'
 import { ask, closeSockets, openSocket, startPair } from '../../../test/sockets.ts'
 import { postRow } from '../../../test/stand.ts'
 import { createWorld, problem } from '../../../test/world.ts'
-import type { RouteRow } from '../../policy.ts'
+import type { RouteRow } from '../../policy/policy.ts'
 import { createRedisCounter } from '../redis.ts'
 import { createCounting } from './counting.ts'
 

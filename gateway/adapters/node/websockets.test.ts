@@ -16,7 +16,7 @@ import {
   statusOf,
 } from '../../../test/sockets.ts'
 import { openRow } from '../../../test/stand.ts'
-import type { RouteRow } from '../../policy.ts'
+import type { RouteRow } from '../../policy/policy.ts'
 
 afterEach(closeSockets)
 

@@ -1,5 +1,5 @@
-import type { Log } from '../shared/lib/log.ts'
-import { nearestName } from '../shared/lib/nearest-name.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { nearestName } from '../../shared/lib/nearest-name.ts'
 import { PolicyRowError, type RouteRow } from './policy.ts'
 import { type PolicyFile, PolicyFileError, parsePolicyFile } from './policy-file.ts'
 

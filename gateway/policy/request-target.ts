@@ -1,4 +1,4 @@
-import { Problem } from '../shared/http/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 export interface Target {
   /** Normalized: the form that is matched, forwarded and decoded by the upstream. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, openRow } from '../test/stand.ts'
-import { problem } from '../test/world.ts'
-import { readTarget } from './target.ts'
+import { createStand, openRow } from '../../test/stand.ts'
+import { problem } from '../../test/world.ts'
+import { readTarget } from './request-target.ts'
 
 describe('readTarget', () => {
   test('gives path and query as they stand', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { routes } from '../routes.ts'
 import {
   compilePolicyWithFile,
   createReplaceablePolicy,
@@ -7,7 +8,6 @@ import {
   parsePolicyFile,
   policyFileJsonSchema,
 } from './policy-file.ts'
-import { routes } from './routes.ts'
 
 const upstreams = ['origin', 'reports', 'orders']
 

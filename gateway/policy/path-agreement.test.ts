@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { Problem } from '../shared/http/errors.ts'
-import { openRow } from '../test/stand.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { openRow } from '../../test/stand.ts'
 import { compilePolicy } from './policy.ts'
-import { readTarget } from './target.ts'
+import { readTarget } from './request-target.ts'
 
 /** Rows of which a path can reach a wrong one by every kind of edit. */
 const patterns = [

@@ -2,10 +2,10 @@ import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
-import { rightsShape } from '../shared/auth/authorization.ts'
-import { Problem } from '../shared/http/errors.ts'
-import { limitClasses, limits as limitsByName } from './rate-limit/limiter.ts'
-import { ambiguousPath, mayHaveParameters, withoutParameters } from './target.ts'
+import { rightsShape } from '../../shared/auth/authorization.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { limitClasses, limits as limitsByName } from '../rate-limit/limiter.ts'
+import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-target.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 

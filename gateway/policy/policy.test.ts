@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { closedRow, createStand, openRow } from '../test/stand.ts'
-import { problem } from '../test/world.ts'
+import { closedRow, createStand, openRow } from '../../test/stand.ts'
+import { problem } from '../../test/world.ts'
 import { compilePolicy, type RouteRow } from './policy.ts'
 
 const upstreams = ['origin', 'reports']
@@ -172,6 +172,6 @@ describe('a table that cannot be used is refused at start, naming the row', () =
 })
 
 test('the table that ships compiles', async () => {
-  const { routes } = await import('./routes.ts')
+  const { routes } = await import('../routes.ts')
   expect(() => compilePolicy(routes, upstreams)).not.toThrow()
 })
