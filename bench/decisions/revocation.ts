@@ -1,4 +1,4 @@
-import { createRevocations } from '../../gateway/revocations.ts'
+import { createRevocations } from '../../gateway/revocation/revocation-index.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'

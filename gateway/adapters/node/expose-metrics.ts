@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import type { Distribution } from '../../../shared/lib/histogram.ts'
 import { exposeCounter, exposeGauge, exposeHistogram } from '../../../shared/node/exposition.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
-import type { FollowerState } from '../../revocation-follower.ts'
+import type { FollowerState } from '../../revocation/revocation-sync.ts'
 
 interface ExposeOptions {
   registry: Registry

@@ -1,7 +1,7 @@
-import type { Identity } from '../shared/auth/claims.ts'
-import type { Revocation } from '../shared/auth/revocation.ts'
-import { Problem } from '../shared/http/errors.ts'
-import type { Now } from './ports.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import type { Revocation } from '../../shared/auth/revocation.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import type { Now } from '../ports.ts'
 
 export type Verdict = 'good' | 'session_ended' | 'claims_stale'
 

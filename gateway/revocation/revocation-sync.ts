@@ -1,10 +1,10 @@
-import type { Revocation, RevocationFeed } from '../shared/auth/revocation.ts'
-import type { HealthCheck } from '../shared/http/health.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { within } from '../shared/lib/with-timeout.ts'
-import type { Now, Outlive, RevocationStream } from './ports.ts'
-import type { Revocations } from './revocations.ts'
-import { createSingleFlight } from './single-flight.ts'
+import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts'
+import type { HealthCheck } from '../../shared/http/health.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
+import type { Now, Outlive, RevocationStream } from '../ports.ts'
+import { createSingleFlight } from '../single-flight.ts'
+import type { Revocations } from './revocation-index.ts'
 
 interface FollowerOptions {
   revocations: Pick<Revocations, 'apply' | 'markLoaded' | 'isLoaded'>

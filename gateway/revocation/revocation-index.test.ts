@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Identity } from '../shared/auth/claims.ts'
-import type { Revocation } from '../shared/auth/revocation.ts'
-import { createClock } from '../test/clock.ts'
-import { createIssuer } from '../test/issuer.ts'
-import { createRevocations, type Revocations } from './revocations.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import type { Revocation } from '../../shared/auth/revocation.ts'
+import { createClock } from '../../test/clock.ts'
+import { createIssuer } from '../../test/issuer.ts'
+import { createRevocations, type Revocations } from './revocation-index.ts'
 
 const { claims } = await createIssuer()
 const lifeSeconds = 960
