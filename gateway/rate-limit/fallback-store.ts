@@ -1,6 +1,6 @@
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import { createBreaker } from '../breaker.ts'
+import { createBreaker } from '../lib/circuit-breaker.ts'
 import type { Counter, Now, Take, Taken } from '../ports.ts'
 
 /** The most that counting may add to a request. */

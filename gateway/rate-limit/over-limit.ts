@@ -2,8 +2,8 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
+import { createTurns } from '../lib/turns.ts'
 import type { Route } from '../policy/policy.ts'
-import { createTurns } from '../turns.ts'
 import { type Counted, RateLimited } from './limiter.ts'
 
 /** Requests over a limit that one address may have in progress at the origin, and how many more wait for one of those to end. */

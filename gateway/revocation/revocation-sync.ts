@@ -2,8 +2,8 @@ import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { within } from '../../shared/lib/with-timeout.ts'
+import { createSingleFlight } from '../lib/single-flight.ts'
 import type { Now, Outlive, RevocationStream } from '../ports.ts'
-import { createSingleFlight } from '../single-flight.ts'
 import type { Revocations } from './revocation-index.ts'
 
 interface FollowerOptions {

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../../shared/auth/jwk.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
 import type { Log } from '../../shared/lib/log.ts'
+import { createSingleFlight } from '../lib/single-flight.ts'
 import type { Now, Outlive } from '../ports.ts'
-import { createSingleFlight } from '../single-flight.ts'
 
 interface KeySetOptions {
   /** Gets the JWKS document. */

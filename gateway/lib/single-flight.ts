@@ -1,4 +1,4 @@
-import type { Outlive } from './ports.ts'
+import type { Outlive } from '../ports.ts'
 
 /**
  * Does something at most once at a time, whoever wants it done meanwhile.

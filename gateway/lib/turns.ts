@@ -1,4 +1,4 @@
-import { Problem } from '../shared/http/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 /** Requests of one caller in progress, and those that wait for one of them to end. */
 interface Line {

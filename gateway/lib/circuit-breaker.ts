@@ -1,5 +1,5 @@
-import { within } from '../shared/lib/with-timeout.ts'
-import type { Now } from './ports.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
+import type { Now } from '../ports.ts'
 
 interface BreakerOptions {
   /** The most that a call may take. */
