@@ -1,7 +1,7 @@
 import { judgeRights, rightsProblem } from '../../shared/auth/authorization.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
-import type { Plans } from '../plans.ts'
+import type { Plans } from '../origin-api/plan-catalogue.ts'
 import type { Route } from './policy.ts'
 
 /** Somebody signed in who asked for what their role may not do. */

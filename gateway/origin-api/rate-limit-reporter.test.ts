@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { RefusalsBody } from '../shared/contract.ts'
-import { createCapturedLog } from '../test/captured-log.ts'
-import { createStand } from '../test/stand.ts'
-import { bearer } from '../test/world.ts'
-import { createLimit, type Limit, type LimitClass } from './rate-limit/limiter.ts'
-import { createRefusalLog } from './refusal-log.ts'
+import type { RefusalsBody } from '../../shared/contract.ts'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { createStand } from '../../test/stand.ts'
+import { bearer } from '../../test/world.ts'
+import { createLimit, type Limit, type LimitClass } from '../rate-limit/limiter.ts'
+import { createRefusalLog } from './rate-limit-reporter.ts'
 
 const over = (caller: string, name: LimitClass = 'address'): Limit[] => [
   createLimit({ name, caller, quota: 1, windowSeconds: 60, failuresOnly: false }),

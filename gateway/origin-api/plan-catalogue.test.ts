@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../test/captured-log.ts'
-import { createClock } from '../test/clock.ts'
-import { createPlans } from './plans.ts'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { createClock } from '../../test/clock.ts'
+import { createPlans } from './plan-catalogue.ts'
 
 const catalogue = {
   plans: [

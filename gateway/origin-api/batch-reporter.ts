@@ -1,5 +1,5 @@
-import type { Log } from '../shared/lib/log.ts'
-import type { Outlive } from './ports.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import type { Outlive } from '../ports.ts'
 
 /** Gathered at most, and told at most in one post: what an attack from many addresses may cost in memory. */
 const largestBatch = 1000

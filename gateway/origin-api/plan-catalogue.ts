@@ -1,8 +1,8 @@
-import { type PlanCatalogue, planCatalogue } from '../shared/contract.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { createSingleFlight } from './lib/single-flight.ts'
-import type { KnownNames } from './policy/policy-names.ts'
-import type { Now, Outlive } from './ports.ts'
+import { type PlanCatalogue, planCatalogue } from '../../shared/contract.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { createSingleFlight } from '../lib/single-flight.ts'
+import type { KnownNames } from '../policy/policy-names.ts'
+import type { Now, Outlive } from '../ports.ts'
 
 interface PlansOptions {
   /** Gets the catalogue. */

@@ -1,8 +1,8 @@
-import type { RefusalsBody } from '../shared/contract.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { createBatchLog } from './batch-log.ts'
-import type { Outlive } from './ports.ts'
-import type { Limit } from './rate-limit/limiter.ts'
+import type { RefusalsBody } from '../../shared/contract.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import type { Outlive } from '../ports.ts'
+import type { Limit } from '../rate-limit/limiter.ts'
+import { createBatchLog } from './batch-reporter.ts'
 
 interface RefusalLogOptions {
   /** Tells the origin. Gives up by itself. */

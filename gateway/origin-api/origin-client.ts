@@ -1,9 +1,9 @@
-import { gatewayAudience } from '../shared/auth/assertion.ts'
-import { assertionHeader } from '../shared/http/headers.ts'
-import { within } from '../shared/lib/with-timeout.ts'
-import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
-import type { Transport } from './ports.ts'
-import type { AssertionFor } from './tokens/assertion-signer.ts'
+import { gatewayAudience } from '../../shared/auth/assertion.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
+import { AssertionRefused, isAssertionRefused } from '../assertion-refusal.ts'
+import type { Transport } from '../ports.ts'
+import type { AssertionFor } from '../tokens/assertion-signer.ts'
 
 interface OriginClientOptions {
   transport: Transport

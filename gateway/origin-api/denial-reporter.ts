@@ -1,8 +1,8 @@
-import type { DenialsBody } from '../shared/contract.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { createBatchLog } from './batch-log.ts'
-import type { Denied } from './policy/authorization.ts'
-import type { Outlive } from './ports.ts'
+import type { DenialsBody } from '../../shared/contract.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import type { Denied } from '../policy/authorization.ts'
+import type { Outlive } from '../ports.ts'
+import { createBatchLog } from './batch-reporter.ts'
 
 interface DenialLogOptions {
   /** Tells the origin. Gives up by itself. */
