@@ -1,6 +1,6 @@
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/http/headers.ts'
 import { rememberTexts } from '../shared/lib/memoize-by-string.ts'
-import type { Decision } from './decision.ts'
+import type { Decision } from './decision/decide.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 

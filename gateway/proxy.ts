@@ -1,6 +1,6 @@
-import type { Admission } from './admission.ts'
 import { answerFields } from './answer-fields.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
+import type { Admission } from './decision/admit.ts'
 import { isRepeatable } from './method.ts'
 import { type Transport, TransportError, type UpstreamRequest } from './ports.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'

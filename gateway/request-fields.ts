@@ -10,7 +10,7 @@ import { formatOverLimit } from '../shared/http/over-limit.ts'
 import { addTraceFields } from '../shared/http/trace-context.ts'
 import type { RequestSpan } from '../shared/http/tracing.ts'
 import { rememberTexts } from '../shared/lib/memoize-by-string.ts'
-import type { Decision } from './decision.ts'
+import type { Decision } from './decision/decide.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
 /** What the gateway itself reads of a request's fields. A field that came twice is here with both values, joined by a comma. */

@@ -37,7 +37,11 @@ const largestBytes = 200 * 1024
 describe('the bundle for Workers', () => {
   test('holds the gateway', async () => {
     const text = await bundle('gateway/adapters/workers/main.ts')
-    for (const file of ['gateway/decision.ts', 'gateway/routes.ts', 'gateway/adapters/workers/store.ts'])
+    for (const file of [
+      'gateway/decision/decide.ts',
+      'gateway/routes.ts',
+      'gateway/adapters/workers/store.ts',
+    ])
       expect(text).toContain(`// ${file}\n`)
   })
 

@@ -1,4 +1,4 @@
-import { Problem } from '../shared/http/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 /** One element of a Forwarded field: what one proxy reports of its own client. */
 export interface ForwardedElement {

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
-import { Problem } from '../shared/http/errors.ts'
-import { createBoundedMap } from '../shared/lib/bounded-map.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 
 interface AddressFacts {
   /** The remote address of the socket. */

@@ -1,5 +1,5 @@
-import { Problem } from '../shared/http/errors.ts'
-import { parseHost } from '../shared/http/host-header.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { parseHost } from '../../shared/http/host-header.ts'
 
 /** `api.example.com.` is the same host as `api.example.com`: the dot only names the DNS root (RFC 1034, section 3.1). */
 const withoutRootDot = (name: string): string => (name.endsWith('.') ? name.slice(0, -1) : name)

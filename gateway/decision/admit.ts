@@ -1,13 +1,13 @@
-import { Problem } from '../shared/http/errors.ts'
-import type { RequestSpan } from '../shared/http/tracing.ts'
-import { andThen, type Eventually } from '../shared/lib/async.ts'
-import type { Concurrency } from './concurrency.ts'
-import type { Decide, Decision } from './decision.ts'
-import { createTakeTurns } from './rate-limit/over-limit.ts'
-import { type RequestFields, upstreamFields } from './request-fields.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import type { RequestSpan } from '../../shared/http/tracing.ts'
+import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { createTakeTurns } from '../rate-limit/over-limit.ts'
+import { type RequestFields, upstreamFields } from '../request-fields.ts'
+import { hasPassed } from '../via.ts'
+import type { Decide, Decision } from './decide.ts'
 import type { RequireHost } from './served-hosts.ts'
 import type { ReadClientSide } from './trusted-proxies.ts'
-import { hasPassed } from './via.ts'
+import type { Concurrency } from './upstream-concurrency.ts'
 
 /** A request's head as a runtime has it. */
 export interface Arrival {

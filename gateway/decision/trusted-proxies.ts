@@ -1,8 +1,8 @@
 import ipaddr from 'ipaddr.js'
-import { createBoundedMap } from '../shared/lib/bounded-map.ts'
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { RequestFields } from '../request-fields.ts'
 import { clientAddress, findClient } from './client-address.ts'
 import { type ForwardedElement, readForwarded } from './forwarded.ts'
-import type { RequestFields } from './request-fields.ts'
 
 export interface TrustedProxiesOptions {
   /** Proxies of ours that every request passes, nearest first, whatever their addresses are. */

@@ -1,8 +1,8 @@
-import { addressKey } from '../shared/http/address-key.ts'
-import type { GatewayConfig } from './config.ts'
-import type { Route } from './policy/policy.ts'
-import { createLimit, type Limit, type LimitClass, limits } from './rate-limit/limiter.ts'
-import type { VerifiedToken } from './tokens/verified-token.ts'
+import { addressKey } from '../../shared/http/address-key.ts'
+import type { GatewayConfig } from '../config.ts'
+import type { Route } from '../policy/policy.ts'
+import { createLimit, type Limit, type LimitClass, limits } from '../rate-limit/limiter.ts'
+import type { VerifiedToken } from '../tokens/verified-token.ts'
 
 type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>
 

@@ -1,7 +1,7 @@
-import { type ErrorCode, Problem } from '../shared/http/errors.ts'
-import type { LoggedRequest } from '../shared/http/request-log.ts'
-import type { Log } from '../shared/lib/log.ts'
-import { TransportError } from './ports.ts'
+import { type ErrorCode, Problem } from '../../shared/http/errors.ts'
+import type { LoggedRequest } from '../../shared/http/request-log.ts'
+import type { Log } from '../../shared/lib/log.ts'
+import { TransportError } from '../ports.ts'
 
 const transportCodes = {
   unreachable: 'upstream_unreachable',

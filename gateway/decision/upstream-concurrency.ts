@@ -1,4 +1,4 @@
-import { Problem } from '../shared/http/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 /**
  * Bounds the requests under way to each upstream: one that hangs fills its own places and nobody else's, and what comes beyond them is told at
