@@ -9,12 +9,12 @@ import type { AllowedMethods } from './allowed-methods.ts'
 import type { Admit } from './decision/admit.ts'
 import { logRefusal, toProblem } from './decision/to-problem.ts'
 import type { CheckHealth } from './health.ts'
+import { type CorsOptions, cors } from './http/cors.ts'
+import { readFields } from './http/request-headers.ts'
+import { addSecurityHeaders } from './http/security-headers.ts'
+import type { createProxy } from './http/web-proxy.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import { type CorsOptions, cors } from './middleware/cors.ts'
-import { addSecurityHeaders } from './middleware/security-headers.ts'
 import { type Page, type Pages, pageResponse } from './pages.ts'
-import type { createProxy } from './proxy.ts'
-import { readFields } from './request-fields.ts'
 
 export interface GatewayOptions<Bindings> {
   admit: Admit

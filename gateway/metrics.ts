@@ -1,7 +1,7 @@
 import type { ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { AnsweringRoute } from '../shared/http/request-log.ts'
 import { createDistribution } from '../shared/lib/histogram.ts'
-import { AssertionRefused } from './assertion-refusal.ts'
+import { AssertionRefused } from './http/assertion-refusal.ts'
 import { type LimitClass, type LimitMode, limitClasses, limitModes } from './rate-limit/limiter.ts'
 
 /** What no row matched is one route: paths are as many as clients think of. */

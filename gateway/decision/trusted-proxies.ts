@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import type { RequestFields } from '../request-fields.ts'
+import type { RequestFields } from '../http/request-headers.ts'
 import { clientAddress, findClient } from './client-address.ts'
 import { type ForwardedElement, readForwarded } from './forwarded.ts'
 

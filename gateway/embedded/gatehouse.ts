@@ -11,11 +11,11 @@ import type { GatewayConfig } from '../config.ts'
 import type { Admission } from '../decision/admit.ts'
 import { logRefusal, toProblem } from '../decision/to-problem.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
+import { tooLarge } from '../http/request-body.ts'
+import { readFields } from '../http/request-headers.ts'
 import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { type PolicyFile, parsePolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
-import { tooLarge } from '../request-body.ts'
-import { readFields } from '../request-fields.ts'
 
 /** A row of the policy table, where a handler of the same app is what stands behind it. */
 export type EmbeddedRow = Omit<RouteRow, 'upstream'> & Partial<Pick<RouteRow, 'upstream'>>

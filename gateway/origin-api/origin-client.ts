@@ -1,7 +1,7 @@
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { within } from '../../shared/lib/with-timeout.ts'
-import { AssertionRefused, isAssertionRefused } from '../assertion-refusal.ts'
+import { AssertionRefused, isAssertionRefused } from '../http/assertion-refusal.ts'
 import type { Transport } from '../ports.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 

@@ -9,7 +9,7 @@ import {
   statusOf,
 } from '../../../test/sockets.ts'
 import { closedRow, openRow, postRow } from '../../../test/stand.ts'
-import { securityHeaders } from '../../middleware/security-headers.ts'
+import { securityHeaders } from '../../http/security-headers.ts'
 
 /** What reached the upstream, and the fields of the last of it. */
 const received: string[] = []

@@ -4,11 +4,11 @@ import { type AnsweringRoute, type LoggedRequest, logRequest } from '../../../sh
 import { type BeginSpan, beginTrace, type RequestTrace } from '../../../shared/http/tracing.ts'
 import type { Eventually } from '../../../shared/lib/async.ts'
 import type { Log } from '../../../shared/lib/log.ts'
-import type { CommonFields } from '../../common-fields.ts'
 import type { Admission, Admit } from '../../decision/admit.ts'
 import { logRefusal, toProblem } from '../../decision/to-problem.ts'
+import type { CommonFields } from '../../http/common-headers.ts'
+import type { RequestFields } from '../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../metrics.ts'
-import type { RequestFields } from '../../request-fields.ts'
 import type { ClientRequest } from './client-side.ts'
 
 export interface VisitOptions {

@@ -1,6 +1,6 @@
-import { requestIdHeader } from '../shared/http/headers.ts'
-import { grantedFields } from './middleware/cors.ts'
-import { securityHeaders } from './middleware/security-headers.ts'
+import { requestIdHeader } from '../../shared/http/headers.ts'
+import { grantedFields } from './cors.ts'
+import { securityHeaders } from './security-headers.ts'
 
 /**
  * The fields that every answer has, names and values in turn: security headers, what CORS grants to the origin of the page that asked, and

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { isForwarded } from '../request-fields.ts'
+import { isForwarded } from './request-headers.ts'
 
 export interface CorsOptions {
   /** Exact origins whose pages may call: no pattern, so that no suffix, prefix or other port slips in. */

@@ -1,9 +1,9 @@
-import { answerFields } from './answer-fields.ts'
+import type { Admission } from '../decision/admit.ts'
+import { type Transport, TransportError, type UpstreamRequest } from '../ports.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
-import type { Admission } from './decision/admit.ts'
 import { isRepeatable } from './method.ts'
-import { type Transport, TransportError, type UpstreamRequest } from './ports.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
+import { answerFields } from './response-headers.ts'
 
 /** Names and values in turn, as pairs. */
 export const toPairs = (fields: readonly string[]): [string, string][] =>

@@ -1,5 +1,5 @@
-import { Problem } from '../shared/http/errors.ts'
-import { assertionScheme } from '../shared/http/headers.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { assertionScheme } from '../../shared/http/headers.ts'
 
 /**
  * The refusal of a request whose upstream did not trust the gateway's assertion. Clocks, keys or names of the

@@ -1,4 +1,4 @@
-import type { GatewayConfig } from './config.ts'
+import type { GatewayConfig } from '../config.ts'
 
 /** Hexadecimal digits of the name: no two deployments of one chain share them by chance. */
 const digits = 12

@@ -1,6 +1,6 @@
-import { Problem } from '../shared/http/errors.ts'
-import { within } from '../shared/lib/with-timeout.ts'
-import type { Route } from './policy/policy.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { within } from '../../shared/lib/with-timeout.ts'
+import type { Route } from '../policy/policy.ts'
 
 /** Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its connections then. */
 const gatheredBytes = 64 * 1024

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { closedRow, createStand, openRow, postRow } from '../test/stand.ts'
-import { bearer } from '../test/world.ts'
-import { TransportError } from './ports.ts'
+import { closedRow, createStand, openRow, postRow } from '../../test/stand.ts'
+import { bearer } from '../../test/world.ts'
+import { TransportError } from '../ports.ts'
 
 const answering = (headers: [string, string][]) =>
   createStand({ upstream: () => new Response('x', { headers }) })

@@ -1,8 +1,8 @@
-import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../shared/http/headers.ts'
-import { rememberTexts } from '../shared/lib/memoize-by-string.ts'
-import type { Decision } from './decision/decide.ts'
+import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
+import { rememberTexts } from '../../shared/lib/memoize-by-string.ts'
+import type { Decision } from '../decision/decide.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
-import { securityHeaders } from './middleware/security-headers.ts'
+import { securityHeaders } from './security-headers.ts'
 
 /** What an upstream says of itself is nobody's business, nor may it send clients to where we do not stand. */
 const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
