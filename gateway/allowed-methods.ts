@@ -1,8 +1,8 @@
 import { ownPaths } from './app.ts'
 import type { RequireHost } from './decision/served-hosts.ts'
-import type { Pages } from './pages.ts'
 import type { Policy } from './policy/policy.ts'
 import { normalizePath, readTarget } from './policy/request-target.ts'
+import type { Pages } from './web-ui/pages.ts'
 
 interface AllowedMethodsOptions {
   policy: Pick<Policy, 'methods'>

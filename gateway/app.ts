@@ -14,7 +14,7 @@ import { readFields } from './http/request-headers.ts'
 import { addSecurityHeaders } from './http/security-headers.ts'
 import type { createProxy } from './http/web-proxy.ts'
 import type { GatewayMetrics } from './metrics.ts'
-import { type Page, type Pages, pageResponse } from './pages.ts'
+import { type Page, type Pages, pageResponse } from './web-ui/pages.ts'
 
 export interface GatewayOptions<Bindings> {
   admit: Admit

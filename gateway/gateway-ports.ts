@@ -2,9 +2,9 @@ import type { ImportSigner, ImportVerifier } from '../shared/auth/jwk.ts'
 import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
-import type { Pages } from './pages.ts'
 import type { PolicyFile } from './policy/policy-file.ts'
 import type { Counter, NextTurn, Now, Outlive, RevocationStream, Store, Transport } from './ports.ts'
+import type { Pages } from './web-ui/pages.ts'
 
 /** What an adapter hands in. */
 export interface GatewayPorts<Bindings> {

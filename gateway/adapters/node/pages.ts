@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import packageJson from '../../../package.json' with { type: 'json' }
 import type { Config } from '../../../shared/config.ts'
 import { describeApi } from '../../openapi/document.ts'
-import type { Page } from '../../pages.ts'
 import { type PolicyFile, parsePolicyFile } from '../../policy/policy-file.ts'
 import { routes } from '../../routes.ts'
+import type { Page } from '../../web-ui/pages.ts'
 
 type PageName = 'docs' | 'admin'
 
@@ -32,7 +32,7 @@ const policies: Record<PageName, string> = {
   docs: [...strict, "img-src 'self' data:"].join('; '),
 }
 
-const ownFolder = fileURLToPath(new URL('../../pages/', import.meta.url))
+const ownFolder = fileURLToPath(new URL('../../web-ui/', import.meta.url))
 const swaggerFolder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
 
 const mediaTypes: Record<string, string> = {

@@ -1,4 +1,4 @@
-import { securityHeaders } from './http/security-headers.ts'
+import { securityHeaders } from '../http/security-headers.ts'
 
 /** What the gateway answers by itself under a path, the same to everybody. */
 export interface Page {
