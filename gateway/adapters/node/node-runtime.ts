@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { readConfig } from '../../../shared/config.ts'
 import { createLog } from '../../../shared/node/log.ts'
 import { gatewayVariables } from '../../config.ts'
-import type { GatehouseRuntime } from '../../embedded/gatehouse.ts'
+import type { GatehouseRuntime } from '../../embed/gatehouse.ts'
 import { createNodePorts } from './node-ports.ts'
 import { createDispatchers, createTransport } from './transport.ts'
 
