@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { generateSecrets } from '../dev/secrets.ts'
-import { buildGateway } from '../gateway/build.ts'
 import { gatewayVariables } from '../gateway/config.ts'
+import { buildGateway } from '../gateway/gateway.ts'
 import type { GatewayPorts } from '../gateway/gateway-ports.ts'
 import type { RouteRow } from '../gateway/policy/policy.ts'
 import type { Transport, UpstreamRequest } from '../gateway/ports.ts'

@@ -1,6 +1,6 @@
 import { connect } from 'cloudflare:sockets'
 import { env, waitUntil } from 'cloudflare:workers'
-import { buildGateway } from '../../build.ts'
+import { buildGateway } from '../../gateway.ts'
 import type { RouteRow } from '../../policy/policy.ts'
 import type { PolicyFile } from '../../policy/policy-file.ts'
 import { logUnknownNames } from '../../policy/policy-names.ts'
