@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { isNamed } from '../http/header-lines.ts'
+import { isNamed } from '../../../../shared/node/http/header-lines.ts'
 import { httpDate } from './http-date.ts'
 
 interface PlainAnswerOptions {

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { fastPath } from '../../test/fast-path.ts'
-import { createHttpServer } from './http/http-server.ts'
+import { createHttpServer } from '../../../../shared/node/http/http-server.ts'
+import { fastPath } from '../../../../test/fast-path.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ConnectionContext } from '../http/http-server.ts'
-import { PlainAnswer } from './plain-answer.ts'
-import { readPlainHead } from './plain-head.ts'
+import type { ConnectionContext } from '../../../../shared/node/http/http-server.ts'
+import { PlainAnswer } from './fast-response.ts'
+import { readPlainHead } from './request-head.ts'
 
 /** A plain request, with what of Node's IncomingMessage its readers use. */
 export interface PlainRequest {

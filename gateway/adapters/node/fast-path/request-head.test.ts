@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readPlainHead } from './plain-head.ts'
+import { readPlainHead } from './request-head.ts'
 
 const read = (text: string) => readPlainHead(Buffer.from(text, 'latin1'))
 const head = (line: string, ...fields: string[]) => [line, ...fields, '', ''].join('\r\n')

@@ -1,5 +1,5 @@
-import { endOfLine, isNamed, readFieldLines } from '../http/header-lines.ts'
-import { mostHeadBytes } from '../http/http-server.ts'
+import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/http/header-lines.ts'
+import { mostHeadBytes } from '../../../../shared/node/http/http-server.ts'
 
 /** The head of a request that has no body and asks for nothing but its answer. */
 export interface PlainHead {
