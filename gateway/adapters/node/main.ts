@@ -10,9 +10,7 @@ import { ownPaths } from '../../app.ts'
 import { gatewayVariables } from '../../config.ts'
 import { buildGateway } from '../../gateway.ts'
 import { createCommonFields } from '../../http/common-headers.ts'
-import { createListener } from './listener.ts'
 import { createNodePorts } from './node-ports.ts'
-import { createOpenStreams } from './open-streams.ts'
 import { createPages } from './pages.ts'
 import {
   readPolicyFile,
@@ -20,8 +18,10 @@ import {
   requireUsablePolicyFile,
   startPolicyReload,
 } from './policy-reload.ts'
+import { createListener } from './proxy/request-handler.ts'
+import { createOpenStreams } from './proxy/stream-registry.ts'
+import { createUpgrades } from './proxy/websocket-upgrade.ts'
 import { createDispatchers, createTransport } from './transport.ts'
-import { createUpgrades } from './upgrades.ts'
 import { createUpstreams } from './upstreams.ts'
 import { watchGateway } from './watch.ts'
 

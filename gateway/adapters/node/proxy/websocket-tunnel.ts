@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
-import type { Admission } from '../../decision/admit.ts'
-import { AssertionRefused, isAssertionRefused } from '../../http/assertion-refusal.ts'
-import { TransportError } from '../../ports.ts'
+import type { Admission } from '../../../decision/admit.ts'
+import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
+import { TransportError } from '../../../ports.ts'
 import { handshakeFault, type ParsedFields } from './websocket-handshake.ts'
 
 interface TunnelOptions {

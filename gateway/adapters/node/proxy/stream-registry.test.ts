@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { identitySchema } from '../../../shared/auth/claims.ts'
-import { createIssuer } from '../../../test/issuer.ts'
-import { createOpenStreams } from './open-streams.ts'
+import { identitySchema } from '../../../../shared/auth/claims.ts'
+import { createIssuer } from '../../../../test/issuer.ts'
+import { createOpenStreams } from './stream-registry.ts'
 
 const issuer = await createIssuer()
 const caller = () => ({

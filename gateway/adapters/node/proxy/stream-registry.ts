@@ -1,4 +1,4 @@
-import type { VerifiedToken } from '../../tokens/verified-token.ts'
+import type { VerifiedToken } from '../../../tokens/verified-token.ts'
 
 interface OpenStreamsOptions {
   stillHolds: (caller: VerifiedToken) => boolean

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createTurnEnd } from './turn-end.ts'
+import { createTurnEnd } from './tick-flush.ts'
 
 test('runs all of one turn together and in their order, and what they ask for in the next', async () => {
   const atTurnEnd = createTurnEnd()
