@@ -1,6 +1,6 @@
 import { get, Agent as HttpAgent } from 'node:http'
 import { Agent } from 'undici'
-import { createUpstreams } from '../../gateway/adapters/node/upstreams.ts'
+import { createUpstreams } from '../../gateway/adapters/node/upstream/pools.ts'
 import { startUpstream } from '../gateway/upstream.ts'
 import { printCosts } from './processor-cost.ts'
 

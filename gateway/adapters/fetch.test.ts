@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { closeSockets, listen } from '../../test/sockets.ts'
 import type { Transport } from '../ports.ts'
 import { createFetchTransport } from './fetch.ts'
-import { createDispatchers, createTransport } from './node/transport.ts'
+import { createDispatchers, createTransport } from './node/upstream/undici-transport.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { createDispatchers, createTransport } from '../node/transport.ts'
+import { createDispatchers, createTransport } from '../node/upstream/undici-transport.ts'
 import { runStandalone } from '../standalone.ts'
 
 /** What we use of Deno's global. */

@@ -5,7 +5,7 @@ import { createLog } from '../../../shared/node/log.ts'
 import { gatewayVariables } from '../../config.ts'
 import type { GatehouseRuntime } from '../../embed/gatehouse.ts'
 import { createNodePorts } from './node-ports.ts'
-import { createDispatchers, createTransport } from './transport.ts'
+import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
 
 /**
  * What `gatehouse` needs in an app that @hono/node-server serves: limits and news of revocations by Redis, keys, plans and the feed from the

@@ -1,4 +1,4 @@
-import { createPool, type Pool } from './upstream/pool.ts'
+import { createPool, type Pool } from './pool.ts'
 
 export interface UpstreamsOptions {
   connectTimeoutMs?: number

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { Agent, type Dispatcher } from 'undici'
-import { type Transport, TransportError } from '../../ports.ts'
+import { type Transport, TransportError } from '../../../ports.ts'
 
 /** Connections of undici. Unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
 export interface Dispatchers {
