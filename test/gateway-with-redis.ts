@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { createCounting } from '../gateway/adapters/node/counting.ts'
+import { createCounting } from '../gateway/adapters/node/rate-limit-store.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { startPrivateRedis } from './servers/redis.ts'
 import { createStand } from './stand.ts'

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { exposeMetrics } from '../../gateway/adapters/node/expose-metrics.ts'
+import { exposeMetrics } from '../../gateway/adapters/node/telemetry/expose-metrics.ts'
 import { createGatewayMetrics } from '../../gateway/metrics.ts'
 import { routes } from '../../gateway/routes.ts'
 import { beginTrace } from '../../shared/http/tracing.ts'

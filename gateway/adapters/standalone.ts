@@ -15,7 +15,7 @@ import {
   requireUsablePolicyFile,
   startPolicyReload,
 } from './node/policy-reload.ts'
-import { watchGateway } from './node/watch.ts'
+import { watchGateway } from './node/telemetry/metrics-endpoint.ts'
 
 /** What the server of a runtime knows of a request. */
 export interface Peer {

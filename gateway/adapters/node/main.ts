@@ -21,9 +21,9 @@ import {
 import { createListener } from './proxy/request-handler.ts'
 import { createOpenStreams } from './proxy/stream-registry.ts'
 import { createUpgrades } from './proxy/websocket-upgrade.ts'
+import { watchGateway } from './telemetry/metrics-endpoint.ts'
 import { createUpstreams } from './upstream/pools.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
-import { watchGateway } from './watch.ts'
 
 // In a quiet minute V8 would throw away what it knows of the code: the first second after it would cost a third more.
 setFlagsFromString('--no-flush-bytecode')

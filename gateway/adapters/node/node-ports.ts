@@ -3,7 +3,7 @@ import type { Log } from '../../../shared/lib/log.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { GatewayPorts } from '../../gateway-ports.ts'
-import { createCounting } from './counting.ts'
+import { createCounting } from './rate-limit-store.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 
 type NodePortsConfig = Pick<GatewayConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'GATEWAY_REPLICAS'>

@@ -11,7 +11,7 @@ import { postRow } from '../../../test/stand.ts'
 import { createWorld, problem } from '../../../test/world.ts'
 import type { RouteRow } from '../../policy/policy.ts'
 import { createRedisCounter } from '../redis.ts'
-import { createCounting } from './counting.ts'
+import { createCounting } from './rate-limit-store.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Metric, type Registry } from 'prom-client'
-import type { Distribution } from '../lib/histogram.ts'
+import type { Distribution } from '../../../../shared/lib/histogram.ts'
 
 /** Shows figures that are kept elsewhere, in plain numbers: they are read at a scrape, so that counting costs a request next to nothing. */
 

@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client'
-import type { Distribution } from '../../../shared/lib/histogram.ts'
-import { exposeCounter, exposeGauge, exposeHistogram } from '../../../shared/node/exposition.ts'
-import type { GatewayMetrics } from '../../metrics.ts'
-import type { FollowerState } from '../../revocation/revocation-sync.ts'
+import type { Distribution } from '../../../../shared/lib/histogram.ts'
+import type { GatewayMetrics } from '../../../metrics.ts'
+import type { FollowerState } from '../../../revocation/revocation-sync.ts'
+import { exposeCounter, exposeGauge, exposeHistogram } from './exposition.ts'
 
 interface ExposeOptions {
   registry: Registry

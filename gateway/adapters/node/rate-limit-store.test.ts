@@ -8,7 +8,7 @@ import {
   untilCounted,
 } from '../../../test/gateway-with-redis.ts'
 import { startPrivateRedis } from '../../../test/servers/redis.ts'
-import { createCounting } from './counting.ts'
+import { createCounting } from './rate-limit-store.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -1,11 +1,11 @@
 import { Registry } from 'prom-client'
-import { healthResponse } from '../../../shared/http/health.ts'
-import type { Log } from '../../../shared/lib/log.ts'
-import { serveMetrics } from '../../../shared/node/telemetry/metrics-server.ts'
-import { processState } from '../../../shared/node/telemetry/process-metrics.ts'
-import type { GatewayConfig } from '../../config.ts'
-import type { buildGateway } from '../../gateway.ts'
-import type { Counting } from './counting.ts'
+import { healthResponse } from '../../../../shared/http/health.ts'
+import type { Log } from '../../../../shared/lib/log.ts'
+import { serveMetrics } from '../../../../shared/node/telemetry/metrics-server.ts'
+import { processState } from '../../../../shared/node/telemetry/process-metrics.ts'
+import type { GatewayConfig } from '../../../config.ts'
+import type { buildGateway } from '../../../gateway.ts'
+import type { Counting } from '../rate-limit-store.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 interface WatchOptions {

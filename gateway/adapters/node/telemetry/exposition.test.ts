@@ -1,6 +1,6 @@
 import { Histogram, Registry } from 'prom-client'
 import { beforeEach, expect, test } from 'vitest'
-import { createDistribution } from '../lib/histogram.ts'
+import { createDistribution } from '../../../../shared/lib/histogram.ts'
 import { exposeCounter, exposeGauge, exposeHistogram } from './exposition.ts'
 
 let registry: Registry
