@@ -42,7 +42,7 @@ COPY sql sql
 COPY origin origin
 COPY dev/secrets.ts dev/
 ENTRYPOINT ["node"]
-CMD ["origin/migrate.ts"]
+CMD ["origin/db/migrate.ts"]
 
 FROM service AS reports
 COPY examples/reports examples/reports

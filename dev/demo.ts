@@ -1,5 +1,5 @@
 import { insertAccount, insertSubscription } from '../origin/auth/queries.ts'
-import type { Sql } from '../origin/database.ts'
+import type { Sql } from '../origin/db/types.ts'
 import type { PasswordHasher } from '../origin/passwords/hasher.ts'
 
 interface DemoAccount {

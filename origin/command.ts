@@ -1,4 +1,4 @@
-import { isDatabaseUnavailable } from './database.ts'
+import { isDatabaseUnavailable } from './db/database.ts'
 
 /** Exit codes of sysexits.h; a refusal is 1. */
 const usageExitCode = 64

@@ -1,4 +1,4 @@
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 import type { Entitlements } from '../../origin/entitlements/queries.ts'
 
 /**

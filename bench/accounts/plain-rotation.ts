@@ -1,4 +1,4 @@
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 import { selectEntitlements } from '../../origin/entitlements/queries.ts'
 import { type Bearer, insertRefreshToken, type SessionOwner } from '../../origin/sessions/queries.ts'
 

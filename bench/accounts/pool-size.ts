@@ -1,4 +1,4 @@
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 import { selectEntitlements } from '../../origin/entitlements/queries.ts'
 import { hashToken } from '../../origin/opaque-token.ts'
 import { rotateRefreshToken } from '../../origin/sessions/queries.ts'

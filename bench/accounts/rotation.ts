@@ -1,5 +1,5 @@
 import { originVariables } from '../../origin/config.ts'
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 import { hashToken } from '../../origin/opaque-token.ts'
 import { createAccessTokens } from '../../origin/sessions/access-tokens.ts'
 import { rotateRefreshToken } from '../../origin/sessions/queries.ts'

@@ -1,5 +1,6 @@
-import { createDatabase, type Sql } from '../../origin/database.ts'
-import { migrate } from '../../origin/migrate.ts'
+import { createDatabase } from '../../origin/db/database.ts'
+import { migrate } from '../../origin/db/migrate.ts'
+import type { Sql } from '../../origin/db/types.ts'
 import { hashToken } from '../../origin/opaque-token.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'

@@ -1,5 +1,5 @@
 import { cpus, loadavg, type } from 'node:os'
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 
 /** What figures mean nothing without. */
 export async function machineFacts(sql: Sql): Promise<Record<string, string | number>> {

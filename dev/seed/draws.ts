@@ -1,4 +1,4 @@
-import type { Queryable } from '../../origin/database.ts'
+import type { Queryable } from '../../origin/db/types.ts'
 
 /**
  * Functions of this connection that draw without chance: what account n gets depends on n alone, so that two databases of one size

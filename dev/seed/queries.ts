@@ -1,4 +1,4 @@
-import type { Queryable } from '../../origin/database.ts'
+import type { Queryable } from '../../origin/db/types.ts'
 
 /** Accounts by their numbers, both included. */
 export interface Range {

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 export type LinkKind = 'email_verification' | 'password_reset'
 

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import type { Mail } from '../mail/service.ts'
 import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import {

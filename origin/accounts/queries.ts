@@ -1,4 +1,4 @@
-import type { Queryable, Sql } from '../database.ts'
+import type { Queryable, Sql } from '../db/types.ts'
 import type { LinkOwner } from './link-queries.ts'
 
 export interface Profile {

@@ -3,7 +3,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Lockout } from '../auth/lockout.ts'
 import { holdPassword } from '../auth/lockout-queries.ts'
 import type { Client } from '../caller.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from './link-tokens.ts'
 import { updateEmailVerified } from './queries.ts'
 

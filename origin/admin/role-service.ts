@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { raiseRoleEpoch } from '../entitlements/epochs.ts'
 import {
   holdRole,

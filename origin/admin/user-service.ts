@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import { clearCounters } from '../auth/lockout-queries.ts'
 import type { Client } from '../caller.ts'
-import type { Sql, Transaction } from '../database.ts'
+import type { Sql, Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import { endSessions } from '../sessions/queries.ts'
 import { type Change, holdBoth, refuseChange } from './authority.ts'

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { passwordVersion } from '../passwords/queries.ts'
 
 /** Whose tries are counted together: one known device's, or all strangers' to an address. */

@@ -1,5 +1,5 @@
 import type { Client } from '../caller.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { passwordVersion } from '../passwords/queries.ts'
 import type { Device } from './device-tokens.ts'
 import type { LoginOutcome } from './rules.ts'

@@ -1,6 +1,6 @@
 import type { DenialsBody } from '../../shared/contract.ts'
 import type { AuditAction } from '../audit/queries.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 const action: AuditAction = 'access.denied'
 

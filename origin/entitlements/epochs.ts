@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 /**
  * Raises the epoch of what a change touches and tells the gateways, in one statement of the change's own transaction (I3): every token

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 /** What an account is and may do, as its next access token will say. */
 export interface Entitlements {

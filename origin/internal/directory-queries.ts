@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 
 /** An account with its entitlements, as it was at `asOf`. */

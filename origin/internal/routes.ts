@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import type { VerifyServiceToken } from '../oauth/service-token.ts'
 import { requireService, type ServiceEnv } from '../service-caller.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'

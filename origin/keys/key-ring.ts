@@ -1,5 +1,5 @@
 import { importKey, type PublicJwk, publicJwkSchema, type SigningKey } from '../../shared/auth/jwk.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { selectKeys } from './queries.ts'
 import type { Sealing } from './sealing.ts'
 import { openKey } from './stored-key.ts'

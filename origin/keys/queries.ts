@@ -1,5 +1,5 @@
 import type { PublicJwk } from '../../shared/auth/jwk.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import type { KeyState } from './rules.ts'
 
 export interface NewKey {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { createTestDatabase } from '../../test/servers/test-database.ts'
-import { closeSeconds, createDatabase } from '../database.ts'
+import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { KeyState, KeyWaits } from './rules.ts'
 import { createSealing, type Sealing } from './sealing.ts'
 import { createKeyService } from './service.ts'

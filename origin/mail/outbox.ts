@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Log } from '../../shared/lib/log.ts'
-import type { Queryable, Sql } from '../database.ts'
+import type { Queryable, Sql } from '../db/types.ts'
 import type { Sealing } from '../keys/sealing.ts'
 import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'
 import type { Message } from './messages.ts'

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import type { Message, Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { Relay } from './relay.ts'

@@ -1,4 +1,4 @@
-import type { Sql, Transaction } from '../database.ts'
+import type { Sql, Transaction } from '../db/types.ts'
 
 /** One query that has ended, well or not. */
 export interface MeasuredQuery {

@@ -1,5 +1,5 @@
 import { strangers } from '../auth/lockout-queries.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import type { KeyState } from '../keys/rules.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 

@@ -1,5 +1,5 @@
 import type { Claims } from '../../shared/auth/claims.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 export interface OAuthClient {
   id: string

@@ -2,7 +2,7 @@ import type { IntrospectionAnswer, ServiceTokenAnswer, TokenAnswer } from '../..
 import { Problem } from '../../shared/http/errors.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { hashToken } from '../opaque-token.ts'
 import { createClientAuthentication, type OAuthCaller } from './authentication.ts'

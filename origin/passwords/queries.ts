@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 export interface AccountAddress {
   userId: string

@@ -8,7 +8,7 @@ import {
 } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { type OriginEnv, requireUser } from '../caller.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../json-body.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
 import { requireRights } from '../rights.ts'

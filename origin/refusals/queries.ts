@@ -1,5 +1,5 @@
 import type { RefusalsBody } from '../../shared/contract.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 /** Writes a gateway's batch, however long, with one statement. */
 export async function insertRefusals(sql: Queryable, refusals: RefusalsBody['refusals']): Promise<void> {

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { refusalsBody } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { OriginEnv } from '../caller.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { jsonBody } from '../json-body.ts'
 import { insertRefusals } from './queries.ts'
 

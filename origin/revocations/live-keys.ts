@@ -6,7 +6,7 @@ import {
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
 import { within } from '../../shared/lib/with-timeout.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { selectRevocations } from './queries.ts'
 
 interface LiveKeysOptions {

@@ -5,7 +5,8 @@ import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../test/servers/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/servers/test-database.ts'
-import { createDatabase, type Sql } from '../database.ts'
+import { createDatabase } from '../db/database.ts'
+import type { Sql } from '../db/types.ts'
 import { createPublisher } from './publisher.ts'
 import { startRevocationRelay } from './relay.ts'
 
@@ -143,7 +144,7 @@ describe('publishing', () => {
     expect(await unpublished()).toBe(0)
   })
 
-  // postgres.js ends the process where a statement meets a connection that went away: see origin/transactions.ts.
+  // postgres.js ends the process where a statement meets a connection that went away: see origin/db/transactions.ts.
   test('the database connection lost while Redis is asked: the row stays, and the process too', async () => {
     const { publish } = await createReplica()
     await insert(1)

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
 import { within } from '../../shared/lib/with-timeout.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'
 import { lockUnpublished, markPublished, type UnpublishedRevocation } from './queries.ts'
 
@@ -50,7 +50,7 @@ export function createPublisher(options: PublisherOptions) {
       const rows = await lockUnpublished(transaction, batchSize, lifeSeconds)
       if (rows.length === 0) return 0
       await append(rows)
-      // A statement on a connection that went away while Redis was asked would end the process: see origin/transactions.ts.
+      // A statement on a connection that went away while Redis was asked would end the process: see origin/db/transactions.ts.
       if (lost) throw new Error('the database connection was lost')
       await markPublished(
         transaction,

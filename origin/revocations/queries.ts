@@ -1,5 +1,5 @@
 import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts'
-import type { Queryable, Transaction } from '../database.ts'
+import type { Queryable, Transaction } from '../db/types.ts'
 
 interface RevocationRow {
   scope: Revocation['scope']

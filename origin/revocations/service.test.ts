@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { startPrivateRedis } from '../../test/servers/redis.ts'
 import { createTestDatabase } from '../../test/servers/test-database.ts'
-import { createDatabase } from '../database.ts'
+import { createDatabase } from '../db/database.ts'
 import { startRevocations } from './service.ts'
 
 const closers: (() => unknown)[] = []

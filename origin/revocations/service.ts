@@ -1,6 +1,6 @@
 import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { createPublisher, type PublisherOptions } from './publisher.ts'
 import { startRevocationRelay } from './relay.ts'
 

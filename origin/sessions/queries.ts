@@ -1,5 +1,5 @@
 import type { Client } from '../caller.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 
 /** A session, and whose it is. */

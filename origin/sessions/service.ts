@@ -3,7 +3,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Client } from '../caller.ts'
-import type { Sql, Transaction } from '../database.ts'
+import type { Sql, Transaction } from '../db/types.ts'
 import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {

@@ -1,4 +1,4 @@
-import type { Transaction } from '../database.ts'
+import type { Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import { replaceSubscription, type Subscription, selectCurrentSubscription } from './queries.ts'
 

@@ -1,4 +1,4 @@
-import type { Queryable, Transaction } from '../database.ts'
+import type { Queryable, Transaction } from '../db/types.ts'
 
 export interface BillingEvent {
   clientId: string

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import type { Subscription, SubscriptionStatus } from './queries.ts'
 
 export interface SubscriptionFilters {

@@ -1,7 +1,7 @@
 import { type Change, holdBoth, refuseChange } from '../admin/authority.ts'
 import { type AuthorityRefusal, judgeAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import { changeSubscription } from './change.ts'
 import { noteBooking } from './event-queries.ts'
 import { type Subscription, selectClock, selectPlanId } from './queries.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { moment } from '../../shared/contract/fields.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 
 /**
  * `created_at` as text with the microseconds that Postgres has and a Date does not: a position cut to milliseconds would skip rows or bring

@@ -1,5 +1,5 @@
 import type { AuditLogItem, LoginAttemptItem, RateLimitLogItem } from '../../shared/contract.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { createdAt, type Page, pageOf } from './page.ts'
 
 interface AuditLogFilters extends Page {

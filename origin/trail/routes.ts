@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { auditLogFilters, loginAttemptFilters, rateLimitLogFilters } from '../../shared/contract.ts'
 import type { OriginEnv } from '../caller.ts'
-import type { Queryable } from '../database.ts'
+import type { Queryable } from '../db/types.ts'
 import { listAnswer, listQuery } from '../pagination.ts'
 import { requireRights } from '../rights.ts'
 import { type TrailPosition, trailPosition } from './page.ts'

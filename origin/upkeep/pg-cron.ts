@@ -1,4 +1,4 @@
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import type { UpkeepJob } from './jobs.ts'
 
 const prefix = 'gatehouse '

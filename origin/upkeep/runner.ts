@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/lib/log.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import type { JobName, UpkeepJob } from './jobs.ts'
 import { callRunUpkeep, selectUpkeepRun } from './queries.ts'
 

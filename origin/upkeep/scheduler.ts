@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import type { Log } from '../../shared/lib/log.ts'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../db/types.ts'
 import type { UpkeepJob } from './jobs.ts'
 import { hasPgCron, scheduleByPgCron } from './pg-cron.ts'
 import type { UpkeepRunner } from './runner.ts'

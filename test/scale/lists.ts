@@ -1,4 +1,4 @@
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 
 type Position = readonly (string | number)[]
 

@@ -1,4 +1,4 @@
-import type { Sql } from '../../origin/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
 import { passwordVersion } from '../../origin/passwords/queries.ts'
 import type { Subject } from './hot-queries.ts'
 

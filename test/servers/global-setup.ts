@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
-import { migrate } from '../../origin/migrate.ts'
+import { migrate } from '../../origin/db/migrate.ts'
 import { databaseUrl } from './database-url.ts'
 import { type RunningServer, startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'

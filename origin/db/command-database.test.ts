@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { generateSecrets } from '../dev/secrets.ts'
-import { databaseUrl } from '../test/servers/database-url.ts'
+import { generateSecrets } from '../../dev/secrets.ts'
+import { databaseUrl } from '../../test/servers/database-url.ts'
 
 const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
 const url = databaseUrl(inject('postgresUrl'), name)
@@ -32,12 +32,12 @@ function run(path: string, args: string[]): Promise<{ code: number; out: string;
 }
 
 const commands: [string, string, string[]][] = [
-  ['keys -- create', './keys/command.ts', ['create']],
-  ['keys -- list', './keys/command.ts', ['list']],
-  ['clients -- create', './oauth/command.ts', ['create', 'billing', '--scope', 'users.read']],
-  ['clients -- list', './oauth/command.ts', ['list']],
-  ['accounts -- role', './admin/command.ts', ['role', 'ada@example.com', 'admin']],
-  ['seed', '../dev/seed/command.ts', ['--users', '1']],
+  ['keys -- create', '../keys/command.ts', ['create']],
+  ['keys -- list', '../keys/command.ts', ['list']],
+  ['clients -- create', '../oauth/command.ts', ['create', 'billing', '--scope', 'users.read']],
+  ['clients -- list', '../oauth/command.ts', ['list']],
+  ['accounts -- role', '../admin/command.ts', ['role', 'ada@example.com', 'admin']],
+  ['seed', '../../dev/seed/command.ts', ['--users', '1']],
 ]
 
 describe('a command on a database that is not this code’s', () => {
@@ -58,7 +58,7 @@ describe('a command on a database that is not this code’s', () => {
     await sql.end()
     for (const [path, args] of [
       ['./migrate.ts', []],
-      ['./keys/command.ts', ['list']],
+      ['../keys/command.ts', ['list']],
     ] as const)
       expect(await run(path, [...args])).toEqual({
         code: 1,

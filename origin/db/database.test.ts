@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../test/captured-log.ts'
-import { findFreePort } from '../test/servers/free-port.ts'
-import { createTestDatabase, type TestDatabase } from '../test/servers/test-database.ts'
-import { closeSeconds, createDatabase, isDatabaseUnavailable, type Sql } from './database.ts'
+import { createCapturedLog } from '../../test/captured-log.ts'
+import { findFreePort } from '../../test/servers/free-port.ts'
+import { createTestDatabase, type TestDatabase } from '../../test/servers/test-database.ts'
+import { closeSeconds, createDatabase, isDatabaseUnavailable } from './database.ts'
+import type { Sql } from './types.ts'
 
 const settings = { poolMax: 2, idleSeconds: 5, connectSeconds: 1, statementSeconds: 30 }
 const { log } = createCapturedLog('database')

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
-import { configFromEnvironment } from '../shared/node/environment.ts'
-import { RefusedError, runCommand } from './command.ts'
-import { closeSeconds, type Queryable, type Sql } from './database.ts'
+import { configFromEnvironment } from '../../shared/node/environment.ts'
+import { RefusedError, runCommand } from '../command.ts'
+import { closeSeconds } from './database.ts'
 import { surviveLostConnections } from './transactions.ts'
+import type { Queryable, Sql } from './types.ts'
 
 /** The schema that this code was written for. */
-const ownFolder = fileURLToPath(new URL('../sql/', import.meta.url))
+const ownFolder = fileURLToPath(new URL('../../sql/', import.meta.url))
 const schemaTable = 'schema_migrations'
 
 /** Any number that no other program locks. */

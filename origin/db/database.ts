@@ -1,12 +1,7 @@
 import postgres from 'postgres'
-import type { Log } from '../shared/lib/log.ts'
+import type { Log } from '../../shared/lib/log.ts'
 import { surviveLostConnections } from './transactions.ts'
-
-export type Sql = postgres.Sql<Record<string, never>>
-export type Transaction = postgres.TransactionSql<Record<string, never>>
-
-/** Where a query may run: on the pool, or inside a transaction. */
-export type Queryable = Sql | Transaction
+import type { Sql } from './types.ts'
 
 interface DatabaseOptions {
   url: string

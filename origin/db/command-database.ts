@@ -1,5 +1,6 @@
-import { closeSeconds, type Sql } from './database.ts'
+import { closeSeconds } from './database.ts'
 import { requireUsableSchema } from './migrate.ts'
+import type { Sql } from './types.ts'
 
 /**
  * Does the work of a command on its database, and closes it.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../test/world.ts'
+import { createWorld, type World } from '../../test/world.ts'
 
 let world: World
 beforeAll(async () => {
@@ -77,7 +77,7 @@ describe('the seed', () => {
       return rows
     }
     const before = await everything()
-    const seed = await readFile(new URL('../sql/0002.do.seed.sql', import.meta.url), 'utf8')
+    const seed = await readFile(new URL('../../sql/0002.do.seed.sql', import.meta.url), 'utf8')
     await world.sql.unsafe(seed).simple()
     expect(await everything()).toEqual(before)
   })

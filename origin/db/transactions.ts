@@ -1,5 +1,5 @@
 import postgres from 'postgres'
-import type { Sql, Transaction } from './database.ts'
+import type { Sql, Transaction } from './types.ts'
 
 type Work = (transaction: Transaction) => unknown
 type Begin = (options: string, work: Work) => Promise<unknown>
