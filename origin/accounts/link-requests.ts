@@ -1,6 +1,6 @@
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Queryable, Sql } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import { selectActiveAccount } from '../passwords/queries.ts'
 import type { LinkKind } from './link-queries.ts'
 import type { LinkTokens } from './link-tokens.ts'

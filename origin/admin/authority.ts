@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Transaction } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import type { RoleRefusal } from './rules.ts'
 import { holdAccounts } from './user-queries.ts'
 

@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
 import { raiseRoleEpoch } from '../entitlements/epochs.ts'
+import type { Client } from '../http/request-context.ts'
 import {
   holdRole,
   type Role,

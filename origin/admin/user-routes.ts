@@ -10,12 +10,12 @@ import {
   userFilters,
 } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { type OriginEnv, requireUser } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
-import { jsonBody } from '../json-body.ts'
-import { listAnswer, listQuery } from '../pagination.ts'
-import { requireUuid } from '../path-parameters.ts'
-import { requireRights } from '../rights.ts'
+import { jsonBody } from '../http/json-body.ts'
+import { listAnswer, listQuery } from '../http/pagination.ts'
+import { requireUuid } from '../http/path-parameters.ts'
+import { type OriginEnv, requireUser } from '../http/request-context.ts'
+import { requireRights } from '../http/require-rights.ts'
 import type { Change } from './authority.ts'
 import {
   type ListedSession,

@@ -1,6 +1,6 @@
 import type { JSONValue } from 'postgres'
-import type { Client } from '../caller.ts'
 import type { Queryable } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 
 /** Every security event. Its row is written in the transaction of its cause: without the one, the other did not happen. */
 export type AuditAction =

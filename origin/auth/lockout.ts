@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import type { PasswordHasher } from '../passwords/hasher.ts'
 import { createClaimQueue } from './claim-queue.ts'
 import {

@@ -1,5 +1,5 @@
-import type { Client } from '../caller.ts'
 import type { Queryable } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import { passwordVersion } from '../passwords/queries.ts'
 import type { Device } from './device-tokens.ts'
 import type { LoginOutcome } from './rules.ts'

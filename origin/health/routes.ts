@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { check, healthResponse } from '../../shared/http/health.ts'
 import { processState } from '../../shared/node/telemetry/process-metrics.ts'
-import type { OriginEnv } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
+import type { OriginEnv } from '../http/request-context.ts'
 import type { PoolLoad } from '../metrics/measured-sql.ts'
 
 interface HealthRoutesOptions {

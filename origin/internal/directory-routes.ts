@@ -10,9 +10,9 @@ import {
   type InternalUsersAnswer,
 } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { jsonBody } from '../json-body.ts'
-import { requireUuid } from '../path-parameters.ts'
-import { requireScope, type ServiceEnv } from '../service-caller.ts'
+import { jsonBody } from '../http/json-body.ts'
+import { requireUuid } from '../http/path-parameters.ts'
+import { requireScope, type ServiceEnv } from '../http/require-service.ts'
 import type { Directory } from './directory.ts'
 import type { AccountState } from './directory-queries.ts'
 

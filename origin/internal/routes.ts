@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { Queryable } from '../db/types.ts'
+import { requireService, type ServiceEnv } from '../http/require-service.ts'
 import type { VerifyServiceToken } from '../oauth/service-token.ts'
-import { requireService, type ServiceEnv } from '../service-caller.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
 import { auditDenials } from './denials.ts'
 import { createDirectory } from './directory.ts'

@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import { insertFirstSigningKey } from './queries.ts'
 import type { Sealing } from './sealing.ts'
 import { newKey } from './stored-key.ts'

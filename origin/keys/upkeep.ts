@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/lib/log.ts'
-import type { Client } from '../caller.ts'
+import type { Client } from '../http/request-context.ts'
 import type { KeyRing } from './key-ring.ts'
 import { keyUpkeepSeconds } from './rules.ts'
 import type { KeyService } from './service.ts'

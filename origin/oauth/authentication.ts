@@ -1,7 +1,7 @@
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import { frontendClient, isClientId } from './client-id.ts'
 import { secretMatches } from './client-secret.ts'
 import type { Credentials } from './credentials.ts'

@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import { insertClient, updateClientDisabled, updateClientSecret } from './queries.ts'
 import type { Scope } from './scopes.ts'

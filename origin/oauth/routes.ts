@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { Log } from '../../shared/lib/log.ts'
-import { type Client, type OriginEnv, userAgentOf } from '../caller.ts'
+import { type Client, type OriginEnv, userAgentOf } from '../http/request-context.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'
 import { OAuthError, type OAuthErrorCode, oauthErrorResponse } from './errors.ts'

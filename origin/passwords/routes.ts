@@ -7,9 +7,9 @@ import {
 } from '../../shared/contract.ts'
 import { readDeviceCookie, setDeviceCookie } from '../auth/device-cookie.ts'
 import type { DeviceTokens } from '../auth/device-tokens.ts'
-import { type OriginEnv, requireUser } from '../caller.ts'
-import type { CookieOrigins } from '../cookie-origins.ts'
-import { jsonBody } from '../json-body.ts'
+import type { CookieOrigins } from '../http/cookie-origins.ts'
+import { jsonBody } from '../http/json-body.ts'
+import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import type { PasswordService } from './service.ts'
 
 interface PasswordRoutesOptions {

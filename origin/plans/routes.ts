@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { PlanCatalogue, PlansAnswer } from '../../shared/contract.ts'
-import type { OriginEnv } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
+import type { OriginEnv } from '../http/request-context.ts'
 import { planAnswer } from './answer.ts'
 import { selectNames, selectPlans } from './queries.ts'
 

@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { raisePlanEpoch } from '../entitlements/epochs.ts'
+import type { Client } from '../http/request-context.ts'
 import {
   holdPlan,
   type Plan,

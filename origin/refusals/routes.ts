@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { refusalsBody } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import type { OriginEnv } from '../caller.ts'
 import type { Queryable } from '../db/types.ts'
-import { jsonBody } from '../json-body.ts'
+import { jsonBody } from '../http/json-body.ts'
+import type { OriginEnv } from '../http/request-context.ts'
 import { insertRefusals } from './queries.ts'
 
 interface RefusalRoutesOptions {

@@ -1,6 +1,6 @@
-import type { Client } from '../caller.ts'
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
+import type { Client } from '../http/request-context.ts'
 
 /** A session, and whose it is. */
 export interface SessionOwner {

@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { refreshCookie } from '../../shared/http/headers.ts'
-import type { CookieOrigins } from '../cookie-origins.ts'
-import { hostCookieAttributes } from '../host-cookie.ts'
+import type { CookieOrigins } from '../http/cookie-origins.ts'
+import { hostCookieAttributes } from '../http/host-cookie.ts'
 
 interface CookieOptions {
   origins: Pick<CookieOrigins, 'requireAllowed'>

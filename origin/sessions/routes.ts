@@ -1,9 +1,9 @@
 import { type Context, Hono } from 'hono'
 import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { type OriginEnv, requireUser } from '../caller.ts'
-import { jsonBody } from '../json-body.ts'
-import { requireUuid } from '../path-parameters.ts'
+import { jsonBody } from '../http/json-body.ts'
+import { requireUuid } from '../http/path-parameters.ts'
+import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 import type { SessionService } from './service.ts'
 

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { billingEventBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { jsonBody } from '../json-body.ts'
-import { requireUuid } from '../path-parameters.ts'
-import { requireScope, type ServiceEnv } from '../service-caller.ts'
+import { jsonBody } from '../http/json-body.ts'
+import { requireUuid } from '../http/path-parameters.ts'
+import { requireScope, type ServiceEnv } from '../http/require-service.ts'
 import type { Billing, BillingOutcome } from './billing.ts'
 import { unknownPlan } from './refusals.ts'
 

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { auditLogFilters, loginAttemptFilters, rateLimitLogFilters } from '../../shared/contract.ts'
-import type { OriginEnv } from '../caller.ts'
 import type { Queryable } from '../db/types.ts'
-import { listAnswer, listQuery } from '../pagination.ts'
-import { requireRights } from '../rights.ts'
+import { listAnswer, listQuery } from '../http/pagination.ts'
+import type { OriginEnv } from '../http/request-context.ts'
+import { requireRights } from '../http/require-rights.ts'
 import { type TrailPosition, trailPosition } from './page.ts'
 import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './queries.ts'
 

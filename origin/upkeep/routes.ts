@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { type UpkeepRunAnswer, type UpkeepRunStartedAnswer, upkeepRunFilters } from '../../shared/contract.ts'
-import { type OriginEnv, requireUser } from '../caller.ts'
-import { listAnswer, listQuery } from '../pagination.ts'
-import { requireRights } from '../rights.ts'
+import { listAnswer, listQuery } from '../http/pagination.ts'
+import { type OriginEnv, requireUser } from '../http/request-context.ts'
+import { requireRights } from '../http/require-rights.ts'
 import type { UpkeepRun } from './queries.ts'
 import type { UpkeepService } from './service.ts'
 

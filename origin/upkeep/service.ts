@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Client } from '../caller.ts'
 import type { Sql } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
 import type { UpkeepJob } from './jobs.ts'
 import { claimUpkeepRun, isUpkeepIdle, type RunFilter, selectUpkeepRuns } from './queries.ts'
 import type { UpkeepRunner } from './runner.ts'

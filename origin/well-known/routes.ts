@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { OriginEnv } from '../caller.ts'
+import type { OriginEnv } from '../http/request-context.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { authorizationServerMetadata } from '../oauth/metadata.ts'
 

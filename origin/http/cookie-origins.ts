@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { Problem } from '../shared/http/errors.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 /**
  * Holds the Origin of requests that use or set a cookie against the origins whose pages may: those of CORS_ORIGINS

@@ -1,8 +1,8 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { type ListAnswer, pageParameters } from '../shared/contract.ts'
-import { Problem } from '../shared/http/errors.ts'
+import { type ListAnswer, pageParameters } from '../../shared/contract.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 /**
  * Validates the query of a list: its filters, `limit` and `cursor`. Pages follow a key, not an offset: a page deep in a list costs what the

@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto'
 import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Identity, identitySchema } from '../shared/auth/claims.ts'
-import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../shared/auth/jwk.ts'
-import { assertionHeader } from '../shared/http/headers.ts'
-import { sealedBy } from '../test/origin-call.ts'
-import { roomy } from '../test/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../test/world.ts'
+import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
+import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
+import { sealedBy } from '../../test/origin-call.ts'
+import { roomy } from '../../test/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/world.ts'
 
 let world: World
 let accessToken: string

@@ -1,8 +1,8 @@
 import type { Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { TrieRouter } from 'hono/router/trie-router'
-import { Problem } from '../shared/http/errors.ts'
-import type { OriginEnv } from './caller.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import type { OriginEnv } from './request-context.ts'
 
 /**
  * Refuses methods that the routes up to here do not have, where their path matches (RFC 9110, section 15.5.6). Without

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
-import { judgeRights, type Rights, rightsProblem } from '../shared/auth/authorization.ts'
-import { type OriginEnv, requireUser } from './caller.ts'
+import { judgeRights, type Rights, rightsProblem } from '../../shared/auth/authorization.ts'
+import { type OriginEnv, requireUser } from './request-context.ts'
 
 /**
  * Asks the signed-in caller for rights, as a row of the policy table does. The table has asked before; this holds where a row is missing

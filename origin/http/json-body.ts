@@ -1,8 +1,8 @@
 import { zValidator } from '@hono/zod-validator'
 import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
-import { isOptionalBody } from '../shared/contract.ts'
-import { Problem } from '../shared/http/errors.ts'
+import { isOptionalBody } from '../../shared/contract.ts'
+import { Problem } from '../../shared/http/errors.ts'
 
 /**
  * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It sends no body

@@ -1,11 +1,11 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { OpenAssertion } from '../shared/auth/assertion.ts'
-import type { Identity } from '../shared/auth/claims.ts'
-import { Problem } from '../shared/http/errors.ts'
-import { assertionHeader, overLimitHeader } from '../shared/http/headers.ts'
-import { type OverLimit, parseOverLimit } from '../shared/http/over-limit.ts'
-import type { RequestLogEnv } from '../shared/http/request-log.ts'
+import type { OpenAssertion } from '../../shared/auth/assertion.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { assertionHeader, overLimitHeader } from '../../shared/http/headers.ts'
+import { type OverLimit, parseOverLimit } from '../../shared/http/over-limit.ts'
+import type { RequestLogEnv } from '../../shared/http/request-log.ts'
 
 /** Where a request came from, as the gateway says; goes into audit rows, sessions and attempts. */
 export interface Client {
