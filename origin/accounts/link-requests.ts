@@ -1,9 +1,9 @@
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Queryable, Sql } from '../db/types.ts'
+import type { LinkTokens } from '../email-tokens/email-tokens.ts'
+import type { LinkKind } from '../email-tokens/queries.ts'
 import type { Client } from '../http/request-context.ts'
 import { selectActiveAccount } from '../passwords/queries.ts'
-import type { LinkKind } from './link-queries.ts'
-import type { LinkTokens } from './link-tokens.ts'
 import { selectUnverifiedAccount } from './queries.ts'
 
 interface LinkRequest {

@@ -1,5 +1,5 @@
 import type { Queryable, Sql } from '../db/types.ts'
-import type { LinkOwner } from './link-queries.ts'
+import type { LinkOwner } from '../email-tokens/queries.ts'
 
 export interface Profile {
   id: string

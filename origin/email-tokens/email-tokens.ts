@@ -1,13 +1,7 @@
 import type { Queryable } from '../db/types.ts'
 import type { Mail } from '../mail/service.ts'
 import { hashToken, newOpaqueToken } from '../opaque-token.ts'
-import {
-  insertLinkToken,
-  type LinkKind,
-  type LinkOwner,
-  selectLinkOwner,
-  spendLinkToken,
-} from './link-queries.ts'
+import { insertLinkToken, type LinkKind, type LinkOwner, selectLinkOwner, spendLinkToken } from './queries.ts'
 
 /** How long a link in a mail works. */
 const lifeSeconds: Record<LinkKind, number> = {
