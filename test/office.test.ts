@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createDeviceTokens } from '../origin/auth/device-tokens.ts'
+import { createDeviceTokens } from '../origin/lockout/device-tokens.ts'
 import { hashToken } from '../origin/opaque-token.ts'
 import { createRefreshTokens } from '../origin/sessions/refresh-tokens.ts'
 import type { TokenAnswer } from '../shared/contract.ts'

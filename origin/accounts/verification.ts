@@ -1,10 +1,10 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Lockout } from '../auth/lockout.ts'
-import { holdPassword } from '../auth/lockout-queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import type { Client } from '../http/request-context.ts'
+import type { Lockout } from '../lockout/lockout.ts'
+import { holdPassword } from '../lockout/queries.ts'
 import { updateEmailVerified } from './queries.ts'
 
 export interface VerificationOptions {

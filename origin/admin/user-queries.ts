@@ -1,6 +1,6 @@
-import { type AccountStatus, strangers } from '../auth/lockout-queries.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
+import { type AccountStatus, strangers } from '../lockout/queries.ts'
 import { isLive } from '../sessions/queries.ts'
 import { createdAt } from '../trail/page.ts'
 

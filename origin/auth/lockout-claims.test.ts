@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet } from '../../test/meeting.ts'
 import { roomy } from '../../test/roomy.ts'
 import { createWorld, type World } from '../../test/world.ts'
-import { createLockout } from './lockout.ts'
+import { createLockout } from '../lockout/lockout.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'

@@ -4,7 +4,7 @@ import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Queryable } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
 import type { FailureLimit } from '../limits/failure-limit.ts'
-import type { Device } from './device-tokens.ts'
+import type { Device } from '../lockout/device-tokens.ts'
 import { selectIsKnownDevice } from './queries.ts'
 
 interface LoginLimitOptions {

@@ -3,9 +3,9 @@ import { type AcceptedAnswer, loginBody, registerBody } from '../../shared/contr
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
 import { tokenAnswer } from '../sessions/routes.ts'
-import { readDeviceCookie, setDeviceCookie } from './device-cookie.ts'
 import type { AuthService } from './service.ts'
 
 interface AuthRoutesOptions {

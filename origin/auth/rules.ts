@@ -1,4 +1,4 @@
-import type { AccountStatus, Claim } from './lockout-queries.ts'
+import type { AccountStatus, Claim } from '../lockout/queries.ts'
 
 export type LoginOutcome =
   | 'succeeded'

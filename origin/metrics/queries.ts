@@ -1,6 +1,6 @@
-import { strangers } from '../auth/lockout-queries.ts'
 import type { Queryable } from '../db/types.ts'
 import type { KeyState } from '../keys/rules.ts'
+import { strangers } from '../lockout/queries.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 
 /** What all origins of a database have in common, so that each of them says the same. Times in seconds. */

@@ -5,11 +5,11 @@ import {
   forgotPasswordBody,
   resetPasswordBody,
 } from '../../shared/contract.ts'
-import { readDeviceCookie, setDeviceCookie } from '../auth/device-cookie.ts'
-import type { DeviceTokens } from '../auth/device-tokens.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
+import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
+import type { DeviceTokens } from '../lockout/device-tokens.ts'
 import type { PasswordService } from './service.ts'
 
 interface PasswordRoutesOptions {

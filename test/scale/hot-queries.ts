@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { selectProfile } from '../../origin/accounts/queries.ts'
 import { insertAuditRow } from '../../origin/audit/queries.ts'
-import { claimTry, holdPassword } from '../../origin/auth/lockout-queries.ts'
 import { holdUntoldOwner, insertLoginAttempt } from '../../origin/auth/queries.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { raiseUserEpoch } from '../../origin/entitlements/epochs.ts'
 import { selectEntitlements } from '../../origin/entitlements/queries.ts'
 import { selectLiveAccounts, selectRefreshedAccounts } from '../../origin/internal/directory-queries.ts'
+import { claimTry, holdPassword } from '../../origin/lockout/queries.ts'
 import {
   endSessions,
   insertRefreshToken,

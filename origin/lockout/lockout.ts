@@ -12,7 +12,7 @@ import {
   type OwnCounter,
   strangers,
   type Whose,
-} from './lockout-queries.ts'
+} from './queries.ts'
 
 interface LockoutOptions {
   sql: Sql
