@@ -1,8 +1,8 @@
+import { createdAt } from '../audit/page.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
 import { type AccountStatus, strangers } from '../lockout/queries.ts'
 import { isLive } from '../sessions/queries.ts'
-import { createdAt } from '../trail/page.ts'
 
 export interface ListedUser {
   id: string

@@ -4,8 +4,8 @@ import type { Queryable } from '../db/types.ts'
 import { listAnswer, listQuery } from '../http/pagination.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
+import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './list-queries.ts'
 import { type TrailPosition, trailPosition } from './page.ts'
-import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './queries.ts'
 
 interface TrailRoutesOptions {
   sql: Queryable
