@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
 import type { Queryable } from '../db/types.ts'
+import { auditDenials } from '../gateway-reports/denials.ts'
 import { requireService, type ServiceEnv } from '../http/require-service.ts'
 import type { VerifyServiceToken } from '../oauth/service-token.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
-import { auditDenials } from './denials.ts'
 import { createDirectory } from './directory.ts'
 import { createDirectoryRoutes } from './directory-routes.ts'
 

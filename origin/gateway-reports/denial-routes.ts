@@ -4,7 +4,7 @@ import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
-import { insertDenials } from './queries.ts'
+import { insertDenials } from './denial-queries.ts'
 
 interface DenialRoutesOptions {
   sql: Queryable

@@ -6,10 +6,10 @@ import type { OpenAssertion } from '../../shared/auth/assertion.ts'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createDenialRoutes } from '../denials/routes.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { createPlanCatalogueRoutes } from '../plans/routes.ts'
-import { createRefusalRoutes } from '../refusals/routes.ts'
+import { createDenialRoutes } from './denial-routes.ts'
+import { createRefusalRoutes } from './rate-limit-routes.ts'
 
 interface GatewayRoutesOptions {
   /** Opens what the gateway seals for its own questions, which nothing that it passes on carries. */
