@@ -1,3 +1,5 @@
+import type { Config } from '../shared/config.ts'
+
 export const originVariables = [
   'NODE_ENV',
   'HOST',
@@ -55,3 +57,5 @@ export const originVariables = [
   'MAIL_FROM',
   'FRONTEND_URL',
 ] as const
+
+export type OriginConfig = Config<(typeof originVariables)[number]>

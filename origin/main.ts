@@ -4,8 +4,8 @@ import { fetchListener } from '../shared/node/http/http-server.ts'
 import { createLog } from '../shared/node/log.ts'
 import { serveMetrics } from '../shared/node/telemetry/metrics-server.ts'
 import { loadTracing } from '../shared/node/telemetry/tracing.ts'
-import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
+import { buildOrigin } from './origin.ts'
 
 const config = configFromEnvironment(originVariables)
 const log = createLog('origin', config.LOG_LEVEL)

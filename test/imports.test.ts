@@ -69,15 +69,15 @@ describe('imports run one way', () => {
   test('rules and queries import no service, no route and no app', () => {
     const isLow = ({ from }: Import) => /(\/|-)(rules|queries)\.ts$/.test(from)
     expect(
-      offenders((found) => isLow(found) && /\/(service|routes|app|build|main)\.ts$/.test(found.to)),
+      offenders((found) => isLow(found) && /\/(service|routes|app|gateway|origin|main)\.ts$/.test(found.to)),
     ).toEqual([])
   })
 
   test('services import no route and no app', () => {
     const isService = ({ from }: Import) => from.endsWith('/service.ts')
-    expect(offenders((found) => isService(found) && /\/(routes|app|build|main)\.ts$/.test(found.to))).toEqual(
-      [],
-    )
+    expect(
+      offenders((found) => isService(found) && /\/(routes|app|gateway|origin|main)\.ts$/.test(found.to)),
+    ).toEqual([])
   })
 
   test('nothing imports a main', () => {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { buildOrigin } from '../../origin/build.ts'
 import { originVariables } from '../../origin/config.ts'
+import { buildOrigin } from '../../origin/origin.ts'
 import { readConfig } from '../../shared/config.ts'
 import { serveUntilStopped } from '../../shared/node/graceful-server.ts'
 import { fetchListener } from '../../shared/node/http/http-server.ts'

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { seedDomain } from '../../dev/seed/queries.ts'
-import type { OriginConfig } from '../../origin/build.ts'
+import type { OriginConfig } from '../../origin/config.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { entitlementColumns, entitlementTables } from '../../origin/entitlements/queries.ts'
 import { createFirstKey } from '../../origin/keys/first-key.ts'

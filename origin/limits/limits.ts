@@ -1,6 +1,6 @@
 import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
-import type { OriginConfig } from '../build.ts'
+import type { OriginConfig } from '../config.ts'
 import { createFailureLimit } from './failure-limit.ts'
 
 type LimitVariables = Extract<keyof OriginConfig, `LIMIT_${string}`>

@@ -1,5 +1,5 @@
 import type { jobNames } from '../../shared/contract.ts'
-import type { OriginConfig } from '../build.ts'
+import type { OriginConfig } from '../config.ts'
 
 export type JobName = (typeof jobNames)[number]
 

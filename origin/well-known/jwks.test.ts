@@ -2,7 +2,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/captured-log.ts'
 import { createWorld, type World } from '../../test/world.ts'
-import { buildOrigin } from '../build.ts'
+import { buildOrigin } from '../origin.ts'
 
 let world: World
 beforeAll(async () => {

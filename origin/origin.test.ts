@@ -5,8 +5,8 @@ import { generateSecrets } from '../dev/secrets.ts'
 import { readConfig } from '../shared/config.ts'
 import { createCapturedLog } from '../test/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../test/servers/test-database.ts'
-import { buildOrigin } from './build.ts'
 import { originVariables } from './config.ts'
+import { buildOrigin } from './origin.ts'
 
 let secrets: Record<string, string>
 let database: TestDatabase

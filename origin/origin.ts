@@ -1,7 +1,6 @@
 import { Registry } from 'prom-client'
 import { createAssertionOpener, gatewayAudience } from '../shared/auth/assertion.ts'
 import { serviceAudience } from '../shared/auth/claims.ts'
-import type { Config } from '../shared/config.ts'
 import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
@@ -11,7 +10,7 @@ import { createUserService } from './admin/user-service.ts'
 import { createOrigin } from './app.ts'
 import { createLoginLimit } from './auth/login-limit.ts'
 import { createAuthService } from './auth/service.ts'
-import type { originVariables } from './config.ts'
+import type { OriginConfig } from './config.ts'
 import { closeSeconds, createDatabase } from './db/database.ts'
 import { requireUsableSchema } from './db/migrate.ts'
 import { createLinkTokens } from './email-tokens/email-tokens.ts'
@@ -55,8 +54,6 @@ import { upkeepJobs } from './upkeep/jobs.ts'
 import { createUpkeepRunner, runSeconds } from './upkeep/runner.ts'
 import { startUpkeepScheduler } from './upkeep/scheduler.ts'
 import { createUpkeepService } from './upkeep/service.ts'
-
-export type OriginConfig = Config<(typeof originVariables)[number]>
 
 /**
  * Puts the origin's parts together.
