@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '.cache/**', '.gatehouse/**'],
-    globalSetup: 'test/servers/global-setup.ts',
+    globalSetup: 'tools/servers/global-setup.ts',
     maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 60_000,

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findFreePort } from '../test/servers/free-port.ts'
-import { createTestDatabase, type TestDatabase } from '../test/servers/test-database.ts'
 import { closeSockets, listen } from '../test/sockets.ts'
+import { findFreePort } from '../tools/servers/free-port.ts'
+import { createTestDatabase, type TestDatabase } from '../tools/servers/test-database.ts'
 
 /** Three services start one after the other, on a machine that runs other tests. */
 vi.setConfig({ testTimeout: 60_000 })

@@ -1,8 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cachedFolder } from '../test/servers/cache-folder.ts'
-import { findOnPath } from '../test/servers/find-program.ts'
-import { run } from '../test/servers/run.ts'
+import { cachedFolder } from '../tools/servers/cache-folder.ts'
+import { findOnPath } from '../tools/servers/find-program.ts'
+import { run } from '../tools/servers/run.ts'
 
 /** As a Go module, which is how k6 comes to machines that have no package of it. */
 const k6Module = 'go.k6.io/k6/v2'

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { createCounting } from '../gateway/adapters/node/rate-limit-store.ts'
+import { startPrivateRedis } from '../tools/servers/redis.ts'
 import { createCapturedLog } from './captured-log.ts'
-import { startPrivateRedis } from './servers/redis.ts'
 import { createStand } from './stand.ts'
 import { parseList } from './structured-fields.ts'
 

@@ -49,7 +49,7 @@ describe('imports run one way', () => {
   })
 
   test('shared imports shared alone, of ours', () => {
-    const isOurs = ({ to }: Import) => /^(gateway|origin|examples|dev|test)\//.test(to)
+    const isOurs = ({ to }: Import) => /^(gateway|origin|examples|dev|test|tools)\//.test(to)
     expect(offenders((found) => isFrom('shared/')(found) && isOurs(found))).toEqual([])
   })
 

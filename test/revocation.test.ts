@@ -3,9 +3,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createRevocationStream } from '../gateway/adapters/node/revocation-stream.ts'
 import { raisePlanEpoch, raiseRoleEpoch } from '../origin/entitlements/epochs.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
+import { type PrivateRedis, startPrivateRedis } from '../tools/servers/redis.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { roomy } from './roomy.ts'
-import { type PrivateRedis, startPrivateRedis } from './servers/redis.ts'
 import { bearer, createWorld, problem, type World } from './world.ts'
 
 /** What is promised: with Redis, and without. */

@@ -11,9 +11,9 @@ import { afterEach, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { generateSecrets } from '../dev/secrets.ts'
 import { startBalancer } from '../k6/stand/balancer.ts'
+import { findFreePort } from '../tools/servers/free-port.ts'
 import { createIssuer } from './issuer.ts'
 import { roomy } from './roomy.ts'
-import { findFreePort } from './servers/free-port.ts'
 import { closeSockets, listen } from './sockets.ts'
 
 const main = fileURLToPath(new URL('../gateway/adapters/node/main.ts', import.meta.url))

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
+import { createTestDatabase } from '../tools/servers/test-database.ts'
+import { redisForFile } from '../tools/servers/test-redis.ts'
 import { startServices } from './monitoring/services.ts'
-import { createTestDatabase } from './servers/test-database.ts'
-import { redisForFile } from './servers/test-redis.ts'
 import { closeSockets, listen } from './sockets.ts'
 import { createWorld } from './world.ts'
 

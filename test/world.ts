@@ -14,9 +14,9 @@ import { createAssertionOpener } from '../shared/auth/assertion.ts'
 import { revocationFeedPath } from '../shared/auth/revocation.ts'
 import { readConfig } from '../shared/config.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
+import { createTestDatabase } from '../tools/servers/test-database.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { demoPolicy, demoUrl } from './demo-policy.ts'
-import { createTestDatabase } from './servers/test-database.ts'
 
 interface WorldOptions {
   /** Variables over the defaults. */

@@ -7,9 +7,9 @@ import { privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
 import { importNodeSigner } from '../../shared/node/keys.ts'
-import { startChildServer } from '../../test/servers/child-server.ts'
-import { findFreePort } from '../../test/servers/free-port.ts'
-import { createTemporaryFolder, removeFolder } from '../../test/servers/temporary-folder.ts'
+import { startChildServer } from '../../tools/servers/child-server.ts'
+import { findFreePort } from '../../tools/servers/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../tools/servers/temporary-folder.ts'
 import { password } from './seed.ts'
 
 interface StartOptions {

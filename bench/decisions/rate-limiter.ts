@@ -3,7 +3,7 @@ import { createPermits } from '../../gateway/rate-limit/batched-limits.ts'
 import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
-import { startPrivateRedis } from '../../test/servers/redis.ts'
+import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { printCosts } from './processor-cost.ts'
 
 /** What one request's limit costs the gateway, 64 requests of 1,000 users under way at once. */

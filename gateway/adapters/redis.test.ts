@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/captured-log.ts'
-import { redisForFile } from '../../test/servers/test-redis.ts'
 import { createStand } from '../../test/stand.ts'
 import { parseList } from '../../test/structured-fields.ts'
+import { redisForFile } from '../../tools/servers/test-redis.ts'
 import type { Take } from '../ports.ts'
 import { createRedisCounter } from './redis.ts'
 

@@ -6,10 +6,10 @@ import {
   revocationKey,
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
-import { type PrivateRedis, startPrivateRedis } from '../../test/servers/redis.ts'
 import { createStand, type Stand } from '../../test/stand.ts'
 import { parseList } from '../../test/structured-fields.ts'
 import { bearer, problem } from '../../test/world.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'
 import { createMemoryCounter } from './memory-store.ts'

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
-import { databaseUrl } from '../../test/servers/database-url.ts'
+import { databaseUrl } from '../../tools/servers/database-url.ts'
 
 const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
 const url = databaseUrl(inject('postgresUrl'), name)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createCapturedLog } from '../../test/captured-log.ts'
-import { createTestDatabase } from '../../test/servers/test-database.ts'
+import { createTestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { KeyState, KeyWaits } from './rules.ts'
 import { createSealing, type Sealing } from './sealing.ts'

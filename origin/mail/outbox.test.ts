@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/captured-log.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
 import { createSealing, type Sealing } from '../keys/sealing.ts'

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
 import { figures } from '../../test/figures.ts'
 import { roomy } from '../../test/roomy.ts'
-import { redisForFile } from '../../test/servers/test-redis.ts'
 import { bearer, createWorld, type World } from '../../test/world.ts'
+import { redisForFile } from '../../tools/servers/test-redis.ts'
 
 const password = 'correct horse battery'
 

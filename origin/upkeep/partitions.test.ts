@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { databaseUrl } from '../../test/servers/database-url.ts'
+import { databaseUrl } from '../../tools/servers/database-url.ts'
 import { openUpkeepDatabase, type UpkeepDatabase } from './test-upkeep-database.ts'
 
 let db: UpkeepDatabase

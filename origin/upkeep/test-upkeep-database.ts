@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { createCapturedLog } from '../../test/captured-log.ts'
-import { createTestDatabase } from '../../test/servers/test-database.ts'
+import { createTestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
 import { type JobName, upkeepJobs } from './jobs.ts'

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { startService } from '../../dev/service.ts'
+import { findFreePort } from '../../tools/servers/free-port.ts'
 import { demoPolicyPath } from '../demo-policy.ts'
-import { findFreePort } from '../servers/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

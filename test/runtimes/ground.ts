@@ -10,10 +10,10 @@ import { createSealing } from '../../origin/keys/sealing.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import { generateKey } from '../../shared/auth/jwk.ts'
+import { findFreePort } from '../../tools/servers/free-port.ts'
+import { startPostgres } from '../../tools/servers/postgres.ts'
+import { startRedis } from '../../tools/servers/redis.ts'
 import { createCapturedLog } from '../captured-log.ts'
-import { findFreePort } from '../servers/free-port.ts'
-import { startPostgres } from '../servers/postgres.ts'
-import { startRedis } from '../servers/redis.ts'
 import { startUpstream } from './upstream.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -4,9 +4,9 @@ import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../../shared/node/redis.ts'
 import { createCapturedLog } from '../../../test/captured-log.ts'
-import { startPrivateRedis } from '../../../test/servers/redis.ts'
 import { createStand } from '../../../test/stand.ts'
 import { bearer } from '../../../test/world.ts'
+import { startPrivateRedis } from '../../../tools/servers/redis.ts'
 import { createRedisCounter } from '../redis.ts'
 
 const closers: (() => unknown)[] = []

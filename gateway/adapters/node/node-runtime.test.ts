@@ -4,10 +4,10 @@ import { gatehouse } from 'gatehouse'
 import { createNodeRuntime } from 'gatehouse/node'
 import { Hono } from 'hono'
 import { afterAll, expect, test } from 'vitest'
-import { redisForFile } from '../../../test/servers/test-redis.ts'
 import { closeSockets, listen } from '../../../test/sockets.ts'
 import { parseList } from '../../../test/structured-fields.ts'
 import { bearer, createWorld } from '../../../test/world.ts'
+import { redisForFile } from '../../../tools/servers/test-redis.ts'
 
 afterAll(closeSockets)
 

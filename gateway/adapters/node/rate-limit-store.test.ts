@@ -7,7 +7,7 @@ import {
   startGatewayWithRedis,
   untilCounted,
 } from '../../../test/gateway-with-redis.ts'
-import { startPrivateRedis } from '../../../test/servers/redis.ts'
+import { startPrivateRedis } from '../../../tools/servers/redis.ts'
 import { createCounting } from './rate-limit-store.ts'
 
 const closers: (() => unknown)[] = []

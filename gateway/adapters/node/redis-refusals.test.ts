@@ -2,8 +2,8 @@ import { connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../../../test/gateway-with-redis.ts'
-import { startPrivateRedis } from '../../../test/servers/redis.ts'
 import { closeSockets, listen } from '../../../test/sockets.ts'
+import { startPrivateRedis } from '../../../tools/servers/redis.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

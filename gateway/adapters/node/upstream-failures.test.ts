@@ -3,7 +3,6 @@ import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { json, text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findFreePort } from '../../../test/servers/free-port.ts'
 import {
   ask,
   closeSockets,
@@ -15,6 +14,7 @@ import {
   statusOf,
 } from '../../../test/sockets.ts'
 import { openRow, postRow } from '../../../test/stand.ts'
+import { findFreePort } from '../../../tools/servers/free-port.ts'
 
 // @hono/node-server prints what cut a body short; the tests mean to cut it.
 beforeEach(() => {
