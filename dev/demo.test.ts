@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
-import { roomy } from '../test/roomy.ts'
-import { bearer, createWorld, type World } from '../test/world.ts'
+import { roomy } from '../test/support/roomy.ts'
+import { bearer, createWorld, type World } from '../test/support/world.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
 
 const password = 'correct horse battery'

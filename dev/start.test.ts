@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { closeSockets, listen } from '../test/sockets.ts'
+import { closeSockets, listen } from '../test/support/sockets.ts'
 import { findFreePort } from '../tools/servers/free-port.ts'
 import { createTestDatabase, type TestDatabase } from '../tools/servers/test-database.ts'
 

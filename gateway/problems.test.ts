@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { errors } from '../shared/http/errors.ts'
-import { createStand, openRow } from '../test/stand.ts'
-import { bearer } from '../test/world.ts'
+import { createStand, openRow } from '../test/support/stand.ts'
+import { bearer } from '../test/support/world.ts'
 import { TransportError } from './ports.ts'
 
 const failures: Record<string, () => Error> = {

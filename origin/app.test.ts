@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ErrorCode, errors } from '../shared/http/errors.ts'
-import { callOrigin, postOrigin } from '../test/origin-call.ts'
-import { roomy } from '../test/roomy.ts'
-import { createWorld, type World } from '../test/world.ts'
+import { callOrigin, postOrigin } from '../test/support/origin-call.ts'
+import { roomy } from '../test/support/roomy.ts'
+import { createWorld, type World } from '../test/support/world.ts'
 
 const password = 'correct horse battery'
 

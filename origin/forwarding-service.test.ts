@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../shared/contract.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
-import { createOAuthWorld, type OAuthWorld } from '../test/oauth-world.ts'
-import { bearer, problem } from '../test/world.ts'
+import { createOAuthWorld, type OAuthWorld } from '../test/support/oauth-world.ts'
+import { bearer, problem } from '../test/support/world.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'

@@ -5,10 +5,10 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assertionHeader, refreshCookie } from '../shared/http/headers.ts'
 import { createHttpServer, fetchListener } from '../shared/node/http/http-server.ts'
-import { setCookieOf } from '../test/cookies.ts'
-import { sealedBy } from '../test/origin-call.ts'
-import { roomy } from '../test/roomy.ts'
-import { createWorld, type World } from '../test/world.ts'
+import { setCookieOf } from '../test/support/cookies.ts'
+import { sealedBy } from '../test/support/origin-call.ts'
+import { roomy } from '../test/support/roomy.ts'
+import { createWorld, type World } from '../test/support/world.ts'
 
 /** What an injected fetch does not show: a request as Node's server makes it, behind the very server that runs. */
 

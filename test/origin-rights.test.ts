@@ -4,8 +4,8 @@ import { routeSchema } from '../gateway/policy/policy.ts'
 import { routes } from '../gateway/routes.ts'
 import { type Identity, identitySchema } from '../shared/auth/claims.ts'
 import { assertionHeader } from '../shared/http/headers.ts'
-import { sealedBy } from './origin-call.ts'
-import { createWorld, problem, type World } from './world.ts'
+import { sealedBy } from './support/origin-call.ts'
+import { createWorld, problem, type World } from './support/world.ts'
 
 let world: World
 let superadmin: Identity

@@ -4,9 +4,9 @@ import { createRevocationStream } from '../gateway/adapters/node/revocation-stre
 import { raisePlanEpoch, raiseRoleEpoch } from '../origin/entitlements/epochs.ts'
 import type { TokenAnswer } from '../shared/contract.ts'
 import { type PrivateRedis, startPrivateRedis } from '../tools/servers/redis.ts'
-import { createCapturedLog } from './captured-log.ts'
-import { roomy } from './roomy.ts'
-import { bearer, createWorld, problem, type World } from './world.ts'
+import { createCapturedLog } from './support/captured-log.ts'
+import { roomy } from './support/roomy.ts'
+import { bearer, createWorld, problem, type World } from './support/world.ts'
 
 /** What is promised: with Redis, and without. */
 const boundMs = { stream: 1000, feed: 5000 }

@@ -12,9 +12,9 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { generateSecrets } from '../dev/secrets.ts'
 import { startBalancer } from '../k6/stand/balancer.ts'
 import { findFreePort } from '../tools/servers/free-port.ts'
-import { createIssuer } from './issuer.ts'
-import { roomy } from './roomy.ts'
-import { closeSockets, listen } from './sockets.ts'
+import { createIssuer } from './support/issuer.ts'
+import { roomy } from './support/roomy.ts'
+import { closeSockets, listen } from './support/sockets.ts'
 
 const main = fileURLToPath(new URL('../gateway/adapters/node/main.ts', import.meta.url))
 

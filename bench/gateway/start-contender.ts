@@ -1,4 +1,4 @@
-import { audience } from '../../test/issuer.ts'
+import { audience } from '../../test/support/issuer.ts'
 import { startChildServer } from '../../tools/servers/child-server.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../../tools/servers/temporary-folder.ts'

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, type World } from '../../test/support/world.ts'
 
 let world: World
 beforeAll(async () => {

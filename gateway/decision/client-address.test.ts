@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { addressKey } from '../../shared/http/address-key.ts'
-import { createStand } from '../../test/stand.ts'
-import { problem } from '../../test/world.ts'
+import { createStand } from '../../test/support/stand.ts'
+import { problem } from '../../test/support/world.ts'
 import { clientAddress } from './client-address.ts'
 
 const behind = (trustedHops: number, forwardedFor: string | undefined) =>

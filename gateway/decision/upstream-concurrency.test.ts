@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createStand } from '../../test/stand.ts'
-import { problem } from '../../test/world.ts'
+import { createStand } from '../../test/support/stand.ts'
+import { problem } from '../../test/support/world.ts'
 
 // An upstream that hangs would hold a place in memory for everybody who waits, up to all that there is.
 test('503 overloaded: all places of the upstream are taken; they come back with its answers', async () => {

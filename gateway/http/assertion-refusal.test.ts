@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { generateKey } from '../../shared/auth/jwk.ts'
-import { createStand, openRow, postRow } from '../../test/stand.ts'
-import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { createStand, openRow, postRow } from '../../test/support/stand.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 import { isAssertionRefused } from './assertion-refusal.ts'
 
 const closers: (() => Promise<void>)[] = []

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, openRow, postRow } from '../../test/stand.ts'
+import { createStand, openRow, postRow } from '../../test/support/stand.ts'
 import { TransportError } from '../ports.ts'
 
 /** Bodies of requests where a runtime has web streams. Over sockets: `adapters/node/slow-bodies.test.ts`. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { promisedHeaders } from '../../test/promised-headers.ts'
-import { createStand, openRow } from '../../test/stand.ts'
-import { bearer } from '../../test/world.ts'
+import { promisedHeaders } from '../../test/support/promised-headers.ts'
+import { createStand, openRow } from '../../test/support/stand.ts'
+import { bearer } from '../../test/support/world.ts'
 import { TransportError } from '../ports.ts'
 
 const stand = await createStand({

@@ -1,7 +1,7 @@
 import { dereference, validate } from '@readme/openapi-parser'
 import { describe, expect, test } from 'vitest'
 import { errors } from '../../shared/http/errors.ts'
-import { demoRows } from '../../test/demo-policy.ts'
+import { demoRows } from '../../test/support/demo-policy.ts'
 import type { RouteRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
 import { describeApi } from './document.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
-import { createClock } from '../../test/clock.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { createClock } from '../../test/support/clock.ts'
 import { createPlans } from './plan-catalogue.ts'
 
 const catalogue = {

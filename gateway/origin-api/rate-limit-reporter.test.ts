@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RefusalsBody } from '../../shared/contract.ts'
-import { createCapturedLog } from '../../test/captured-log.ts'
-import { createStand } from '../../test/stand.ts'
-import { bearer } from '../../test/world.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { createStand } from '../../test/support/stand.ts'
+import { bearer } from '../../test/support/world.ts'
 import { createLimit, type Limit, type LimitClass } from '../rate-limit/limiter.ts'
 import { createRefusalLog } from './rate-limit-reporter.ts'
 

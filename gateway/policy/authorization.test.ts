@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { closedRow, createStand } from '../../test/stand.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { closedRow, createStand } from '../../test/support/stand.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 
 const plans = {
   plans: [

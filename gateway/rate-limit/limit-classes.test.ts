@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, type StandOptions } from '../../test/stand.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { createStand, type StandOptions } from '../../test/support/stand.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'

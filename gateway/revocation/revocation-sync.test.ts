@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Revocation } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createClock } from '../../test/clock.ts'
-import { createStand, type Stand, type StandOptions } from '../../test/stand.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { createClock } from '../../test/support/clock.ts'
+import { createStand, type Stand, type StandOptions } from '../../test/support/stand.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 
 const stands: Stand[] = []
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../test/stand.ts'
-import { bearer, createWorld, problem } from '../../test/world.ts'
+import { createStand } from '../../test/support/stand.ts'
+import { bearer, createWorld, problem } from '../../test/support/world.ts'
 
 const stand = await createStand()
 

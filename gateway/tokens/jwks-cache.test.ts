@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { importWebVerifier } from '../../shared/auth/jwk.ts'
-import { createCapturedLog } from '../../test/captured-log.ts'
-import { createClock } from '../../test/clock.ts'
-import { createIssuer } from '../../test/issuer.ts'
-import { createStand } from '../../test/stand.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { createClock } from '../../test/support/clock.ts'
+import { createIssuer } from '../../test/support/issuer.ts'
+import { createStand } from '../../test/support/stand.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 import { createKeySet, KeysUnavailableError } from './jwks-cache.ts'
 
 const one = await createIssuer()

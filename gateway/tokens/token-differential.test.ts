@@ -5,8 +5,8 @@ import { accessTokenType, algorithm, clockLeewaySeconds } from '../../shared/aut
 import { importWebVerifier, type VerifySignature } from '../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { importNodeVerifier } from '../../shared/node/keys.ts'
-import { createClock } from '../../test/clock.ts'
-import { audience, createIssuer, encodePart, issuer } from '../../test/issuer.ts'
+import { createClock } from '../../test/support/clock.ts'
+import { audience, createIssuer, encodePart, issuer } from '../../test/support/issuer.ts'
 
 /** Tokens that each property looks at. */
 const numRuns = 3000

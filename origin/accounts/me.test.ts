@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { callOrigin } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { callOrigin } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 let world: World
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet } from '../../test/meeting.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, type World } from '../../test/world.ts'
+import { meet } from '../../test/support/meeting.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, type World } from '../../test/support/world.ts'
 import { createLockout } from '../lockout/lockout.ts'
 
 const email = 'ada@example.com'

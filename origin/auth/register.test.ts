@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { postOrigin, sameToAReader } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { postOrigin, sameToAReader } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 

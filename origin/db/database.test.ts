@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase, isDatabaseUnavailable } from './database.ts'

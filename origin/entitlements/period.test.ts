@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, type World } from '../../test/support/world.ts'
 
 let world: World
 beforeAll(async () => {

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { DenialsBody } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { sealedBy } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 let world: World
 let token: string

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { RefusalsBody } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/origin-call.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { sealedBy } from '../../test/support/origin-call.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 let world: World
 beforeAll(async () => {

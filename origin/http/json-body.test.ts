@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { callOrigin } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { callOrigin } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 /** A body that each endpoint would accept in form. */
 const endpoints: [path: string, valid: Record<string, string>][] = [

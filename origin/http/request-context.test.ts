@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { sealedBy } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 let world: World
 let accessToken: string

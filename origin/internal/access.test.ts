@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/oauth-world.ts'
-import { sealedBy } from '../../test/origin-call.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
+import { sealedBy } from '../../test/support/origin-call.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 import { createServiceTokenSigner } from '../oauth/service-token.ts'
 
 let world: OAuthWorld

@@ -6,8 +6,8 @@ import type {
   InternalUserAnswer,
   InternalUsersAnswer,
 } from '../../shared/contract.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/oauth-world.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 
 let world: OAuthWorld
 let headers: Record<string, string>

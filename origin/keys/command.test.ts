@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
 import { createKeyRing } from './key-ring.ts'
 import { createSealing } from './sealing.ts'
-import { type KeyDatabase, openKeyDatabase, operator, waits } from './test-key-database.ts'
 
 let database: KeyDatabase
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/key-database.ts'
 import { createMailer } from '../mail/mailer.ts'
 import { createOutbox } from '../mail/outbox.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'
 import { reseal } from './reseal.ts'
 import { createSealing, type Sealing } from './sealing.ts'
-import { type KeyDatabase, openKeyDatabase, operator } from './test-key-database.ts'
 
 let keys: KeyDatabase
 let from: Sealing

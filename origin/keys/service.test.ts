@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'
 import { deleteRetiredKey, promotePublishedKey, retireSigningKey } from './queries.ts'
 import { createSealing } from './sealing.ts'
-import { type KeyDatabase, openKeyDatabase, operator, waits } from './test-key-database.ts'
 
 let keys: KeyDatabase
 beforeAll(async () => {

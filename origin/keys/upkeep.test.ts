@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing, type KeyRing } from './key-ring.ts'
-import { type KeyDatabase, openKeyDatabase, operator, waits } from './test-key-database.ts'
 import { startKeyUpkeep } from './upkeep.ts'
 
 let keys: KeyDatabase

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { connectRedis } from '../../shared/node/redis.ts'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createFailureLimit, type FailureLimit } from './failure-limit.ts'
 

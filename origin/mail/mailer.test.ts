@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { startMailServer, type TestMailServer } from '../../test/support/mail-server.ts'
 import { createMailer, type Mail, MailError, type Mailer } from './mailer.ts'
-import { startMailServer, type TestMailServer } from './test-mail-server.ts'
 
 const from = 'Gatehouse <no-reply@gatehouse.example>'
 const mail: Mail = {

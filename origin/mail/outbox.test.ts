@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { startMailServer, type TestMailServer } from '../../test/support/mail-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
@@ -7,7 +8,6 @@ import { createSealing, type Sealing } from '../keys/sealing.ts'
 import { createMailer, MailError, type Mailer } from './mailer.ts'
 import { createMessages } from './messages.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { startMailServer, type TestMailServer } from './test-mail-server.ts'
 
 const token = 'k3-Token_of-43-characters_as-they-are-here_1'
 const messages = createMessages({ frontendUrl: 'https://app.example.com', product: 'Example' })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { type Relay, startRelay } from './relay.ts'
 
 /** Longer than any test: only a nudge starts what a test sees. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { figures } from '../../test/figures.ts'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, type World } from '../../test/world.ts'
+import { figures } from '../../test/support/figures.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, type World } from '../../test/support/world.ts'
 import { redisForFile } from '../../tools/servers/test-redis.ts'
 
 const password = 'correct horse battery'

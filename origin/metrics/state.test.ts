@@ -1,8 +1,8 @@
 import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
-import { createClock } from '../../test/clock.ts'
-import { figures } from '../../test/figures.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { createClock } from '../../test/support/clock.ts'
+import { figures } from '../../test/support/figures.ts'
 import type { SharedState } from './queries.ts'
 import { createStateMetrics } from './state.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
-import { createClock } from '../../test/clock.ts'
-import { createIssuer, encodePart, issuer } from '../../test/issuer.ts'
-import { createOAuthWorld } from '../../test/oauth-world.ts'
-import { bearer, problem } from '../../test/world.ts'
+import { createClock } from '../../test/support/clock.ts'
+import { createIssuer, encodePart, issuer } from '../../test/support/issuer.ts'
+import { createOAuthWorld } from '../../test/support/oauth-world.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 import { createServiceTokenVerifier } from './service-token.ts'
 
 const clock = createClock()

@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createOAuthWorld, type OAuthWorld } from '../../test/oauth-world.ts'
+import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
 
 /**
  * oauth4webapi as it comes from npm: a client that reads the RFCs to the letter. Only its fetch is ours, and that the issuer of

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet, untilOneWaits } from '../../test/meeting.ts'
-import { postOrigin, sameToAReader } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { meet, untilOneWaits } from '../../test/support/meeting.ts'
+import { postOrigin, sameToAReader } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createTestDatabase } from '../../tools/servers/test-database.ts'
 import { createDatabase } from '../db/database.ts'

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
-import { callOrigin } from '../../test/origin-call.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { callOrigin } from '../../test/support/origin-call.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
 import { hashToken } from '../opaque-token.ts'
 
 const statements: string[] = []

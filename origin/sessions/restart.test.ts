@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, problem, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 

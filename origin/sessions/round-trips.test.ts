@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, type World } from '../../test/support/world.ts'
 
 const statements: string[] = []
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { meet } from '../../test/meeting.ts'
-import { roomy } from '../../test/roomy.ts'
-import { createWorld, type World } from '../../test/world.ts'
+import { meet } from '../../test/support/meeting.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 

@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SessionsAnswer, TokenAnswer } from '../../shared/contract.ts'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 

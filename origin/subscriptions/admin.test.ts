@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, type World } from '../../test/support/world.ts'
 import { type SubscriptionFilters, selectSubscriptionPage } from './list-queries.ts'
 
 const password = 'correct horse battery'

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { servicePoolMax, startEmbeddedPostgres } from '../../dev/embedded-postgres.ts'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { jobs } from '../../test/support/upkeep-database.ts'
 import { createDatabase } from '../db/database.ts'
 import { migrate } from '../db/migrate.ts'
 import { createUpkeepRunner } from './runner.ts'
-import { jobs } from './test-upkeep-database.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 

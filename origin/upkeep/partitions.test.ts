@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
 import { databaseUrl } from '../../tools/servers/database-url.ts'
-import { openUpkeepDatabase, type UpkeepDatabase } from './test-upkeep-database.ts'
 
 let db: UpkeepDatabase
 beforeAll(async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { jobNamed, jobs } from '../../test/support/upkeep-database.ts'
 import { packagedMajor, startPgCronServer } from '../../tools/servers/pg-cron.ts'
 import type { RunningServer } from '../../tools/servers/postgres.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
@@ -7,7 +8,6 @@ import { migrate } from '../db/migrate.ts'
 import type { Sql } from '../db/types.ts'
 import type { UpkeepJob } from './jobs.ts'
 import { startUpkeepScheduler } from './scheduler.ts'
-import { jobNamed, jobs } from './test-upkeep-database.ts'
 
 const major = await packagedMajor()
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { jobNamed, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
 import { createUpkeepRunner } from './runner.ts'
-import { jobNamed, openUpkeepDatabase, type UpkeepDatabase } from './test-upkeep-database.ts'
 
 const slot = new Date('2026-03-01T03:00:00Z')
 const nextSlot = new Date('2026-03-01T03:05:00Z')

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { jobs, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
 import type { Sql } from '../db/types.ts'
 import { createUpkeepRunner } from './runner.ts'
 import { startUpkeepScheduler } from './scheduler.ts'
-import { jobs, openUpkeepDatabase, type UpkeepDatabase } from './test-upkeep-database.ts'
 
 let db: UpkeepDatabase
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpkeepRunAnswer } from '../../shared/contract.ts'
-import { roomy } from '../../test/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/world.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 let world: World
 let token: string

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { startService } from '../../dev/service.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
-import { demoPolicyPath } from '../demo-policy.ts'
+import { demoPolicyPath } from '../support/demo-policy.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

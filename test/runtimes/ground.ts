@@ -13,7 +13,7 @@ import { generateKey } from '../../shared/auth/jwk.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
 import { startPostgres } from '../../tools/servers/postgres.ts'
 import { startRedis } from '../../tools/servers/redis.ts'
-import { createCapturedLog } from '../captured-log.ts'
+import { createCapturedLog } from '../support/captured-log.ts'
 import { startUpstream } from './upstream.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

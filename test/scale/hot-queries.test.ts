@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer } from '../world.ts'
+import { bearer } from '../support/world.ts'
 import { hotQueries, type Subject } from './hot-queries.ts'
 import { type List, listsOf } from './lists.ts'
 import { createMeasurements } from './measurements.ts'

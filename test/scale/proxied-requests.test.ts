@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { roomy } from '../roomy.ts'
-import { bearer, createWorld, type World } from '../world.ts'
+import { roomy } from '../support/roomy.ts'
+import { bearer, createWorld, type World } from '../support/world.ts'
 import { countsStatements } from './server-abilities.ts'
 import { createStatementCounts } from './statement-counts.ts'
 

@@ -5,9 +5,9 @@ import { seedUsers } from '../../dev/seed/seed.ts'
 import { createDatabase } from '../../origin/db/database.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { createTestDatabase } from '../../tools/servers/test-database.ts'
-import { createCapturedLog } from '../captured-log.ts'
-import { roomy } from '../roomy.ts'
-import { createWorld } from '../world.ts'
+import { createCapturedLog } from '../support/captured-log.ts'
+import { roomy } from '../support/roomy.ts'
+import { createWorld } from '../support/world.ts'
 import { type Execution, readExecution } from './plan.ts'
 
 /** As many rows make a table a big one: to read it whole shows. */

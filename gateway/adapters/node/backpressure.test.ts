@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { closeSockets, openSocket, startPair } from '../../../test/sockets.ts'
-import { postRow } from '../../../test/stand.ts'
+import { closeSockets, openSocket, startPair } from '../../../test/support/sockets.ts'
+import { postRow } from '../../../test/support/stand.ts'
 
 afterEach(closeSockets)
 

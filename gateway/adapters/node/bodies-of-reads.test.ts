@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, openSocket, startPair, statusOf } from '../../../test/sockets.ts'
-import { openRow, postRow } from '../../../test/stand.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  openSocket,
+  startPair,
+  statusOf,
+} from '../../../test/support/sockets.ts'
+import { openRow, postRow } from '../../../test/support/stand.ts'
 
 /** A body that a GET or HEAD says it has is refused: not dropped, not forwarded, and not read. */
 

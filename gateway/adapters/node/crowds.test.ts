@@ -14,8 +14,8 @@ import {
   startGateway,
   startPair,
   statusOf,
-} from '../../../test/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/stand.ts'
+} from '../../../test/support/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
 import type { Counter } from '../../ports.ts'
 import { createMemoryCounter } from '../../rate-limit/memory-store.ts'
 

@@ -11,8 +11,8 @@ import {
   startPair,
   statusOf,
   writeThenRead,
-} from '../../../test/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/stand.ts'
+} from '../../../test/support/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
 
 /**
  * A response that ends the connection while its request's body is still arriving reaches a client that writes all of

@@ -7,8 +7,8 @@ import {
   openSocket,
   startPair,
   statusOf,
-} from '../../../test/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/stand.ts'
+} from '../../../test/support/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
 import { securityHeaders } from '../../http/security-headers.ts'
 
 /** What reached the upstream, and the fields of the last of it. */

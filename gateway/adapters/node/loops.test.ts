@@ -2,8 +2,15 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
-import { ask, closeSockets, listen, openSocket, startGateway, statusOf } from '../../../test/sockets.ts'
-import { openRow } from '../../../test/stand.ts'
+import {
+  ask,
+  closeSockets,
+  listen,
+  openSocket,
+  startGateway,
+  statusOf,
+} from '../../../test/support/sockets.ts'
+import { openRow } from '../../../test/support/stand.ts'
 
 afterEach(closeSockets)
 

@@ -8,8 +8,8 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { generateSecrets, type Secrets } from '../../../dev/secrets.ts'
-import { createIssuer } from '../../../test/issuer.ts'
-import { ask, closeSockets, listen } from '../../../test/sockets.ts'
+import { createIssuer } from '../../../test/support/issuer.ts'
+import { ask, closeSockets, listen } from '../../../test/support/sockets.ts'
 import { findFreePort } from '../../../tools/servers/free-port.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))

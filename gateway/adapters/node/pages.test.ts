@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../../test/stand.ts'
+import { createStand } from '../../../test/support/stand.ts'
 import { createPages } from './pages.ts'
 
 const development = {

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../../../test/sockets.ts'
-import { openRow } from '../../../test/stand.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  exchangeOpen,
+  startPair,
+  statusOf,
+} from '../../../test/support/sockets.ts'
+import { openRow } from '../../../test/support/stand.ts'
 
 /** What the upstream was asked for. */
 const received: string[] = []

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../../test/captured-log.ts'
+import { createCapturedLog } from '../../../test/support/captured-log.ts'
 import {
   type GatewayWithRedis as Gateway,
   limiterOf,
   measure,
   startGatewayWithRedis,
   untilCounted,
-} from '../../../test/gateway-with-redis.ts'
+} from '../../../test/support/gateway-with-redis.ts'
 import { startPrivateRedis } from '../../../tools/servers/redis.ts'
 import { createCounting } from './rate-limit-store.ts'
 

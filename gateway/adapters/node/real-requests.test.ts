@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../../../test/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/stand.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  exchangeOpen,
+  startPair,
+  statusOf,
+} from '../../../test/support/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
 
 /** Requests as browsers, libraries and proxies send them, to a gateway behind one proxy, and what its upstream gets. */
 

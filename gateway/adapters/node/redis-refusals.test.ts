@@ -1,8 +1,13 @@
 import { connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../../../test/gateway-with-redis.ts'
-import { closeSockets, listen } from '../../../test/sockets.ts'
+import {
+  limiterOf,
+  measure,
+  startGatewayWithRedis,
+  untilCounted,
+} from '../../../test/support/gateway-with-redis.ts'
+import { closeSockets, listen } from '../../../test/support/sockets.ts'
 import { startPrivateRedis } from '../../../tools/servers/redis.ts'
 
 const closers: (() => unknown)[] = []

@@ -12,8 +12,8 @@ import {
   startGateway,
   startPair,
   statusOf,
-} from '../../../test/sockets.ts'
-import { openRow, postRow } from '../../../test/stand.ts'
+} from '../../../test/support/sockets.ts'
+import { openRow, postRow } from '../../../test/support/stand.ts'
 import { findFreePort } from '../../../tools/servers/free-port.ts'
 
 // @hono/node-server prints what cut a body short; the tests mean to cut it.

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createClock } from '../../../test/clock.ts'
+import { createClock } from '../../../test/support/clock.ts'
 import {
   ask,
   bodyOf,
@@ -14,8 +14,8 @@ import {
   openSocket,
   startGateway,
   statusOf,
-} from '../../../test/sockets.ts'
-import { openRow } from '../../../test/stand.ts'
+} from '../../../test/support/sockets.ts'
+import { openRow } from '../../../test/support/stand.ts'
 import type { RouteRow } from '../../policy/policy.ts'
 
 afterEach(closeSockets)

@@ -7,7 +7,7 @@ import {
   revocationKey,
   revocationsCompleteKey,
 } from '../../../shared/auth/revocation.ts'
-import { createIssuer } from '../../../test/issuer.ts'
+import { createIssuer } from '../../../test/support/issuer.ts'
 import { redisForFile } from '../../../tools/servers/test-redis.ts'
 import type { Take } from '../../ports.ts'
 import type { Reply } from './resp.ts'

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { refreshCookie } from '../../../shared/http/headers.ts'
-import { type BrowserWorld, createBrowserWorld, password } from '../../../test/browser-world.ts'
-import { roomy } from '../../../test/roomy.ts'
+import { type BrowserWorld, createBrowserWorld, password } from '../../../test/support/browser-world.ts'
+import { roomy } from '../../../test/support/roomy.ts'
 
 /** Enough for whoever works the pages, little enough to be used up. */
 const addressLimit = 60

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type BrowserWorld, createBrowserWorld, password } from '../../../test/browser-world.ts'
-import { roomy } from '../../../test/roomy.ts'
+import { type BrowserWorld, createBrowserWorld, password } from '../../../test/support/browser-world.ts'
+import { roomy } from '../../../test/support/roomy.ts'
 import { routes } from '../../routes.ts'
 
 let world: BrowserWorld

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closeSockets, listen, openSocket, statusOf, writeThenRead } from '../../../test/sockets.ts'
+import { closeSockets, listen, openSocket, statusOf, writeThenRead } from '../../../test/support/sockets.ts'
 import { createHttpServer, fetchListener } from './http-server.ts'
 import { closeInStages, stagedCloseLimits } from './staged-close.ts'
 

@@ -1,6 +1,6 @@
 import { Counter, Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createCapturedLog } from '../../../test/captured-log.ts'
+import { createCapturedLog } from '../../../test/support/captured-log.ts'
 import { healthResponse } from '../../http/health.ts'
 import { serveMetrics, startMetricsServer } from './metrics-server.ts'
 import { collectProcessMetrics } from './process-metrics.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseList } from '../../structured-fields.ts'
+import { parseList } from '../../support/structured-fields.ts'
 import { addressQuota } from '../gateway.ts'
 import { type Answer, issuer, json, newAddress, outcome, type Sent, send } from './client.ts'
 

@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ask, closeSockets, openSocket, startPair } from '../../../../test/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../../test/stand.ts'
+import { ask, closeSockets, openSocket, startPair } from '../../../../test/support/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../../test/support/stand.ts'
 
 /** What the shorter way of plain requests does, and where it hands over to Node's server. */
 

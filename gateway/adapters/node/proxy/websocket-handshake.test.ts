@@ -2,8 +2,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, listen, openSocket, startGateway, statusOf } from '../../../../test/sockets.ts'
-import { openRow } from '../../../../test/stand.ts'
+import {
+  bodyOf,
+  closeSockets,
+  listen,
+  openSocket,
+  startGateway,
+  statusOf,
+} from '../../../../test/support/sockets.ts'
+import { openRow } from '../../../../test/support/stand.ts'
 
 afterEach(closeSockets)
 

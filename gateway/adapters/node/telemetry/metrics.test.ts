@@ -1,10 +1,10 @@
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createDistribution } from '../../../../shared/lib/histogram.ts'
-import { figures } from '../../../../test/figures.ts'
-import { ask, closeSockets, startPair } from '../../../../test/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../../test/stand.ts'
-import { bearer } from '../../../../test/world.ts'
+import { figures } from '../../../../test/support/figures.ts'
+import { ask, closeSockets, startPair } from '../../../../test/support/sockets.ts'
+import { closedRow, openRow, postRow } from '../../../../test/support/stand.ts'
+import { bearer } from '../../../../test/support/world.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 type Pair = Awaited<ReturnType<typeof startPair>>

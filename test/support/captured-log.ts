@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream'
-import { createLog } from '../shared/node/log.ts'
+import { createLog } from '../../shared/node/log.ts'
 
 /** A real logger whose lines a test can read. */
 export function createCapturedLog(service: string) {

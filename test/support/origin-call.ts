@@ -1,7 +1,7 @@
-import { assertionLifeSeconds, sealAssertion } from '../shared/auth/assertion.ts'
-import type { Identity } from '../shared/auth/claims.ts'
-import { importWebSigner, privateJwkSchema } from '../shared/auth/jwk.ts'
-import { assertionHeader } from '../shared/http/headers.ts'
+import { assertionLifeSeconds, sealAssertion } from '../../shared/auth/assertion.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import { importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
 import type { World } from './world.ts'
 
 type SealOptions = Parameters<typeof sealAssertion>[1]

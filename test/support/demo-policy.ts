@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type PolicyFile, parsePolicyFile } from '../gateway/policy/policy-file.ts'
+import { type PolicyFile, parsePolicyFile } from '../../gateway/policy/policy-file.ts'
 
 /** The policy file of the demo service, as `npm start` passes it to the gateway. */
-export const demoPolicyPath = fileURLToPath(new URL('../examples/reports/policy.yaml', import.meta.url))
+export const demoPolicyPath = fileURLToPath(new URL('../../examples/reports/policy.yaml', import.meta.url))
 
 export const demoPolicy: PolicyFile = { name: 'policy.yaml', text: readFileSync(demoPolicyPath, 'utf8') }
 

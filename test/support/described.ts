@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { describeApi } from '../gateway/openapi/document.ts'
-import { routes } from '../gateway/routes.ts'
+import { describeApi } from '../../gateway/openapi/document.ts'
+import { routes } from '../../gateway/routes.ts'
 import { demoRows } from './demo-policy.ts'
 
 /** Holds answers against the API description as a client would that was generated from it, only that no member may go unmentioned. */

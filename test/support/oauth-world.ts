@@ -1,8 +1,8 @@
-import { createKeyRing } from '../origin/keys/key-ring.ts'
-import { createSealing } from '../origin/keys/sealing.ts'
-import { createClient } from '../origin/oauth/clients.ts'
-import type { Scope } from '../origin/oauth/scopes.ts'
-import { requestIdHeader } from '../shared/http/headers.ts'
+import { createKeyRing } from '../../origin/keys/key-ring.ts'
+import { createSealing } from '../../origin/keys/sealing.ts'
+import { createClient } from '../../origin/oauth/clients.ts'
+import type { Scope } from '../../origin/oauth/scopes.ts'
+import { requestIdHeader } from '../../shared/http/headers.ts'
 import { roomy } from './roomy.ts'
 import { createWorld } from './world.ts'
 

@@ -1,5 +1,8 @@
-import { openPlainLane, type PlainOptions } from '../gateway/adapters/node/fast-path/fast-path-connection.ts'
-import type { ServerOptions } from '../shared/node/http/http-server.ts'
+import {
+  openPlainLane,
+  type PlainOptions,
+} from '../../gateway/adapters/node/fast-path/fast-path-connection.ts'
+import type { ServerOptions } from '../../shared/node/http/http-server.ts'
 
 /** The fast path in front of a server of a test's own. */
 export const fastPath = (options: PlainOptions): Pick<Required<ServerOptions>, 'wrapConnections'> => ({

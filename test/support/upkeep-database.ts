@@ -1,10 +1,10 @@
 import postgres from 'postgres'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { closeSeconds, createDatabase } from '../../origin/db/database.ts'
+import type { Sql } from '../../origin/db/types.ts'
+import { type JobName, upkeepJobs } from '../../origin/upkeep/jobs.ts'
+import { createUpkeepRunner } from '../../origin/upkeep/runner.ts'
 import { createTestDatabase } from '../../tools/servers/test-database.ts'
-import { closeSeconds, createDatabase } from '../db/database.ts'
-import type { Sql } from '../db/types.ts'
-import { type JobName, upkeepJobs } from './jobs.ts'
-import { createUpkeepRunner } from './runner.ts'
+import { createCapturedLog } from './captured-log.ts'
 
 export type UpkeepDatabase = Awaited<ReturnType<typeof openUpkeepDatabase>>
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { createCounting } from '../gateway/adapters/node/rate-limit-store.ts'
-import { startPrivateRedis } from '../tools/servers/redis.ts'
+import { createCounting } from '../../gateway/adapters/node/rate-limit-store.ts'
+import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { createStand } from './stand.ts'
 import { parseList } from './structured-fields.ts'

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { createCapturedLog } from '../../test/captured-log.ts'
+import { closeSeconds, createDatabase } from '../../origin/db/database.ts'
+import type { KeyState, KeyWaits } from '../../origin/keys/rules.ts'
+import { createSealing, type Sealing } from '../../origin/keys/sealing.ts'
+import { createKeyService } from '../../origin/keys/service.ts'
 import { createTestDatabase } from '../../tools/servers/test-database.ts'
-import { closeSeconds, createDatabase } from '../db/database.ts'
-import type { KeyState, KeyWaits } from './rules.ts'
-import { createSealing, type Sealing } from './sealing.ts'
-import { createKeyService } from './service.ts'
+import { createCapturedLog } from './captured-log.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
 export const waits: KeyWaits = { published: 720, signing: 7_776_000, retiring: 1025 }
