@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type VariableName, variables } from '../shared/config.ts'
+import { type VariableName, variables } from '../../shared/config.ts'
 
 const lines = readFileSync('.env.example', 'utf8').split('\n')
 const entries = lines

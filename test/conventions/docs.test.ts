@@ -1,9 +1,9 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { compilePolicy } from '../gateway/policy/policy.ts'
-import { parsePolicyFile } from '../gateway/policy/policy-file.ts'
-import { routes } from '../gateway/routes.ts'
+import { compilePolicy } from '../../gateway/policy/policy.ts'
+import { parsePolicyFile } from '../../gateway/policy/policy-file.ts'
+import { routes } from '../../gateway/routes.ts'
 
 const pages = globSync(['*.md', 'docs/**/*.md', 'k6/README.md', 'bench/README.md'])
 const scripts = Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).scripts)
