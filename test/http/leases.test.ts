@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { connectRedis } from '../../../shared/node/redis.ts'
-import { createCapturedLog } from '../../../test/support/captured-log.ts'
-import { createStand } from '../../../test/support/stand.ts'
-import { bearer } from '../../../test/support/world.ts'
-import { startPrivateRedis } from '../../../tools/servers/redis.ts'
-import { createRedisCounter } from '../redis.ts'
+import { createRedisCounter } from '../../gateway/adapters/redis.ts'
+import { connectRedis } from '../../shared/node/redis.ts'
+import { startPrivateRedis } from '../../tools/servers/redis.ts'
+import { createCapturedLog } from '../support/captured-log.ts'
+import { createStand } from '../support/stand.ts'
+import { bearer } from '../support/world.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createClock } from '../../../test/support/clock.ts'
+import type { RouteRow } from '../../gateway/policy/policy.ts'
+import { createClock } from '../support/clock.ts'
 import {
   ask,
   bodyOf,
@@ -14,9 +15,8 @@ import {
   openSocket,
   startGateway,
   statusOf,
-} from '../../../test/support/sockets.ts'
-import { openRow } from '../../../test/support/stand.ts'
-import type { RouteRow } from '../../policy/policy.ts'
+} from '../support/sockets.ts'
+import { openRow } from '../support/stand.ts'
 
 afterEach(closeSockets)
 

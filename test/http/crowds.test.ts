@@ -4,6 +4,8 @@ import { createServer as createRawServer } from 'node:net'
 import { json, text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Counter } from '../../gateway/ports.ts'
+import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
 import {
   ask,
   bodyOf,
@@ -14,10 +16,8 @@ import {
   startGateway,
   startPair,
   statusOf,
-} from '../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
-import type { Counter } from '../../ports.ts'
-import { createMemoryCounter } from '../../rate-limit/memory-store.ts'
+} from '../support/sockets.ts'
+import { closedRow, openRow, postRow } from '../support/stand.ts'
 
 afterEach(closeSockets)
 

@@ -1,13 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  bodyOf,
-  closeSockets,
-  exchange,
-  exchangeOpen,
-  startPair,
-  statusOf,
-} from '../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
+import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../support/sockets.ts'
+import { closedRow, openRow, postRow } from '../support/stand.ts'
 
 /** Requests as browsers, libraries and proxies send them, to a gateway behind one proxy, and what its upstream gets. */
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { securityHeaders } from '../../gateway/http/security-headers.ts'
 import {
   bodyOf,
   closeSockets,
@@ -7,9 +8,8 @@ import {
   openSocket,
   startPair,
   statusOf,
-} from '../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
-import { securityHeaders } from '../../http/security-headers.ts'
+} from '../support/sockets.ts'
+import { closedRow, openRow, postRow } from '../support/stand.ts'
 
 /** What reached the upstream, and the fields of the last of it. */
 const received: string[] = []

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closeSockets, exchange, listen, startGateway } from '../../../test/support/sockets.ts'
-import { openRow, postRow } from '../../../test/support/stand.ts'
+import { closeSockets, exchange, listen, startGateway } from '../support/sockets.ts'
+import { openRow, postRow } from '../support/stand.ts'
 
 afterEach(closeSockets)
 

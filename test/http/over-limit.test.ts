@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
-import { overLimitHeader } from '../../../shared/http/headers.ts'
-import { ask, closeSockets, listen, openSocket, startGateway } from '../../../test/support/sockets.ts'
-import type { RouteRow } from '../../policy/policy.ts'
+import type { RouteRow } from '../../gateway/policy/policy.ts'
+import { overLimitHeader } from '../../shared/http/headers.ts'
+import { ask, closeSockets, listen, openSocket, startGateway } from '../support/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -1,13 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  bodyOf,
-  closeSockets,
-  exchange,
-  exchangeOpen,
-  startPair,
-  statusOf,
-} from '../../../test/support/sockets.ts'
-import { openRow } from '../../../test/support/stand.ts'
+import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../support/sockets.ts'
+import { openRow } from '../support/stand.ts'
 
 /** What the upstream was asked for. */
 const received: string[] = []

@@ -1,13 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import {
-  bodyOf,
-  closeSockets,
-  exchange,
-  openSocket,
-  startPair,
-  statusOf,
-} from '../../../test/support/sockets.ts'
-import { openRow, postRow } from '../../../test/support/stand.ts'
+import { bodyOf, closeSockets, exchange, openSocket, startPair, statusOf } from '../support/sockets.ts'
+import { openRow, postRow } from '../support/stand.ts'
 
 /** A body that a GET or HEAD says it has is refused: not dropped, not forwarded, and not read. */
 

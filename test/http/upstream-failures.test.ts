@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { json, text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { findFreePort } from '../../tools/servers/free-port.ts'
 import {
   ask,
   closeSockets,
@@ -12,9 +13,8 @@ import {
   startGateway,
   startPair,
   statusOf,
-} from '../../../test/support/sockets.ts'
-import { openRow, postRow } from '../../../test/support/stand.ts'
-import { findFreePort } from '../../../tools/servers/free-port.ts'
+} from '../support/sockets.ts'
+import { openRow, postRow } from '../support/stand.ts'
 
 // @hono/node-server prints what cut a body short; the tests mean to cut it.
 beforeEach(() => {

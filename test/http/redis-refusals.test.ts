@@ -1,14 +1,9 @@
 import { connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import {
-  limiterOf,
-  measure,
-  startGatewayWithRedis,
-  untilCounted,
-} from '../../../test/support/gateway-with-redis.ts'
-import { closeSockets, listen } from '../../../test/support/sockets.ts'
-import { startPrivateRedis } from '../../../tools/servers/redis.ts'
+import { startPrivateRedis } from '../../tools/servers/redis.ts'
+import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../support/gateway-with-redis.ts'
+import { closeSockets, listen } from '../support/sockets.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

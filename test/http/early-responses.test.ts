@@ -11,8 +11,8 @@ import {
   startPair,
   statusOf,
   writeThenRead,
-} from '../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
+} from '../support/sockets.ts'
+import { closedRow, openRow, postRow } from '../support/stand.ts'
 
 /**
  * A response that ends the connection while its request's body is still arriving reaches a client that writes all of

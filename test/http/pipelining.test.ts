@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../test/support/stand.ts'
+import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../support/sockets.ts'
+import { closedRow, openRow, postRow } from '../support/stand.ts'
 
 /** Requests of one connection that come in one piece. */
 
