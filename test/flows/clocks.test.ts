@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { createWorld, problem } from './support/world.ts'
+import { createWorld, problem } from '../support/world.ts'
 
 afterEach(() => {
   vi.useRealTimers()

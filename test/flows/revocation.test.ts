@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createRevocationStream } from '../gateway/adapters/node/revocation-stream.ts'
-import { raisePlanEpoch, raiseRoleEpoch } from '../origin/entitlements/epochs.ts'
-import type { TokenAnswer } from '../shared/contract.ts'
-import { type PrivateRedis, startPrivateRedis } from '../tools/servers/redis.ts'
-import { createCapturedLog } from './support/captured-log.ts'
-import { roomy } from './support/roomy.ts'
-import { bearer, createWorld, problem, type World } from './support/world.ts'
+import { createRevocationStream } from '../../gateway/adapters/node/revocation-stream.ts'
+import { raisePlanEpoch, raiseRoleEpoch } from '../../origin/entitlements/epochs.ts'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
+import { createCapturedLog } from '../support/captured-log.ts'
+import { roomy } from '../support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../support/world.ts'
 
 /** What is promised: with Redis, and without. */
 const boundMs = { stream: 1000, feed: 5000 }

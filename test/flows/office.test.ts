@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createDeviceTokens } from '../origin/lockout/device-tokens.ts'
-import { hashToken } from '../origin/opaque-token.ts'
-import { createRefreshTokens } from '../origin/sessions/refresh-tokens.ts'
-import type { TokenAnswer } from '../shared/contract.ts'
-import { deviceCookie } from '../shared/http/headers.ts'
-import { encodePart } from './support/issuer.ts'
-import { bearer, createWorld, problem, type World } from './support/world.ts'
+import { createDeviceTokens } from '../../origin/lockout/device-tokens.ts'
+import { hashToken } from '../../origin/opaque-token.ts'
+import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { deviceCookie } from '../../shared/http/headers.ts'
+import { encodePart } from '../support/issuer.ts'
+import { bearer, createWorld, problem, type World } from '../support/world.ts'
 
 /** An office of 200 people behind one address, one of whom is hostile. All limits are the defaults. */
 const office = '203.0.113.7'

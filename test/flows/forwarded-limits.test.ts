@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { limits } from '../gateway/rate-limit/limiter.ts'
-import { routes } from '../gateway/routes.ts'
-import { countedPaths } from '../origin/forwarding-service.ts'
+import { limits } from '../../gateway/rate-limit/limiter.ts'
+import { routes } from '../../gateway/routes.ts'
+import { countedPaths } from '../../origin/forwarding-service.ts'
 
 // A path that only one of the two knows would have no limit for those whom a service signs in.
 test('the origin limits what a service forwards as the gateway limits what comes through it', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../shared/contract.ts'
-import { bearer, createWorld, problem, type World } from './support/world.ts'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { bearer, createWorld, problem, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {

@@ -1,14 +1,14 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { demoAccounts, seedDemoAccounts } from '../dev/demo.ts'
-import { routeSchema } from '../gateway/policy/policy.ts'
-import { routes } from '../gateway/routes.ts'
-import { createPasswordHasher } from '../origin/passwords/hasher.ts'
-import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
-import { demoRows } from './support/demo-policy.ts'
-import { roomy } from './support/roomy.ts'
-import { createStand, type Stand } from './support/stand.ts'
-import { bearer, createWorld, problem } from './support/world.ts'
+import { demoAccounts, seedDemoAccounts } from '../../dev/demo.ts'
+import { routeSchema } from '../../gateway/policy/policy.ts'
+import { routes } from '../../gateway/routes.ts'
+import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
+import { demoRows } from '../support/demo-policy.ts'
+import { roomy } from '../support/roomy.ts'
+import { createStand, type Stand } from '../support/stand.ts'
+import { bearer, createWorld, problem } from '../support/world.ts'
 
 /**
  * Who gets through, written down by hand: a row of the policy table that is not here fails, and so does one whose rights were changed without

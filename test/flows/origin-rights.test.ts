@@ -1,11 +1,11 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { routeSchema } from '../gateway/policy/policy.ts'
-import { routes } from '../gateway/routes.ts'
-import { type Identity, identitySchema } from '../shared/auth/claims.ts'
-import { assertionHeader } from '../shared/http/headers.ts'
-import { sealedBy } from './support/origin-call.ts'
-import { createWorld, problem, type World } from './support/world.ts'
+import { routeSchema } from '../../gateway/policy/policy.ts'
+import { routes } from '../../gateway/routes.ts'
+import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
+import { sealedBy } from '../support/origin-call.ts'
+import { createWorld, problem, type World } from '../support/world.ts'
 
 let world: World
 let superadmin: Identity

@@ -9,14 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { generateSecrets } from '../dev/secrets.ts'
-import { startBalancer } from '../k6/stand/balancer.ts'
-import { findFreePort } from '../tools/servers/free-port.ts'
-import { createIssuer } from './support/issuer.ts'
-import { roomy } from './support/roomy.ts'
-import { closeSockets, listen } from './support/sockets.ts'
+import { generateSecrets } from '../../dev/secrets.ts'
+import { startBalancer } from '../../k6/stand/balancer.ts'
+import { findFreePort } from '../../tools/servers/free-port.ts'
+import { createIssuer } from '../support/issuer.ts'
+import { roomy } from '../support/roomy.ts'
+import { closeSockets, listen } from '../support/sockets.ts'
 
-const main = fileURLToPath(new URL('../gateway/adapters/node/main.ts', import.meta.url))
+const main = fileURLToPath(new URL('../../gateway/adapters/node/main.ts', import.meta.url))
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
