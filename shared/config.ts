@@ -143,6 +143,7 @@ export const variables = {
   LIMIT_CREDENTIALS_TRIES: count(1, 1_000_000).default(5),
   LIMIT_CREDENTIALS_SECONDS: seconds(1, 86_400).default(900),
   LIMIT_LEASE: count(0, 1000).default(0),
+  GATEWAY_FAST_PATH: flag.default(true),
   GATEWAY_HOSTS: list
     .pipe(
       z.array(

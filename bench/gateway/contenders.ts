@@ -198,6 +198,14 @@ export const contenders: Record<string, Contender> = {
     callerHeader: 'gatehouse-assertion',
     run: gatehouse(process.execPath, [entry('node')], { LIMIT_LEASE: '100' }),
   },
+  'gatehouse-no-fast-path': {
+    title: 'Gatehouse without the fast path',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouse(process.execPath, [entry('node')], { GATEWAY_FAST_PATH: 'false' }),
+  },
   'gatehouse-node-24': {
     title: 'Gatehouse on Node 24',
     work: 'all',

@@ -40,6 +40,12 @@ interface Runtime {
   createTransport(config: GatewayConfig): Transport
 }
 
+/** Variables of the Node server alone. */
+const nodeOnly: Partial<Record<VariableName, string>> = {
+  CLIENT_STALL_SECONDS: 'bounds stalled clients of the Node server, and this runtime has a server of its own',
+  GATEWAY_FAST_PATH: 'switches a part of the Node server, and this runtime has a server of its own',
+}
+
 /** @throws ConfigError */
 function requireAvailable(unavailable: Partial<Record<VariableName, string>>): void {
   const asked = Object.entries(unavailable).filter(([name]) => process.env[name])
@@ -52,7 +58,7 @@ function requireAvailable(unavailable: Partial<Record<VariableName, string>>): v
  */
 export async function runStandalone({ unavailable = {}, serve, createTransport }: Runtime): Promise<void> {
   const config = configFromEnvironment(gatewayVariables, (config) => {
-    requireAvailable(unavailable)
+    requireAvailable({ ...nodeOnly, ...unavailable })
     requireUsablePolicyFile(config)
   })
   const log = createLog('gateway', config.LOG_LEVEL)

@@ -36,13 +36,13 @@ const asProcess = ({ port, environment, policyFile }: StartOptions) => ({
   DRAIN_DELAY_SECONDS: '0',
 })
 
-function node(name: string, command: string): Runtime {
+function node(name: string, command: string, variables: Record<string, string> = {}): Runtime {
   return {
     name,
     start: (options) => ({
       command,
       args: [join(root, 'gateway/adapters/node/main.ts')],
-      env: asProcess(options),
+      env: { ...asProcess(options), ...variables },
     }),
   }
 }
@@ -98,6 +98,7 @@ const workers: Runtime = {
 
 export const runtimes: readonly Runtime[] = [
   node('node-26', process.execPath),
+  node('node-26-no-fast-path', process.execPath, { GATEWAY_FAST_PATH: 'false' }),
   node('node-24', join(packages, `node-24-${process.platform}-${process.arch}/bin/node`)),
   project('bun', '@oven/bun-*/bin/bun', ['run', '--cwd', join(root, 'examples/bun'), 'start']),
   project('deno', '@deno/*/deno', ['task', '--cwd', join(root, 'examples/deno'), 'start']),

@@ -1,10 +1,10 @@
 import {
-  openPlainLane,
+  attachFastPath,
   type PlainOptions,
 } from '../../gateway/adapters/node/fast-path/fast-path-connection.ts'
 import type { ServerOptions } from '../../shared/node/http/http-server.ts'
 
 /** The fast path in front of a server of a test's own. */
-export const fastPath = (options: PlainOptions): Pick<Required<ServerOptions>, 'wrapConnections'> => ({
-  wrapConnections: (server, context) => openPlainLane(server, { ...options, ...context }),
+export const fastPath = (options: PlainOptions): Pick<ServerOptions, 'wrapConnections'> => ({
+  wrapConnections: attachFastPath(options),
 })

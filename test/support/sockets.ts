@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { attachFastPath } from '../../gateway/adapters/node/fast-path/fast-path-connection.ts'
 import { createListener } from '../../gateway/adapters/node/proxy/request-handler.ts'
 import { createOpenStreams } from '../../gateway/adapters/node/proxy/stream-registry.ts'
 import { createUpgrades } from '../../gateway/adapters/node/proxy/websocket-upgrade.ts'
@@ -82,7 +83,8 @@ export async function startGateway({
     log: stand.log,
   })
   const server = createHttpServer({
-    ...listening,
+    listener: listening.listener,
+    wrapConnections: stand.config.GATEWAY_FAST_PATH ? attachFastPath(listening.fastPath) : undefined,
     isStopping: () => isStopping,
     upgrade: createUpgrades({
       takesWebSocket: stand.takesWebSocket,

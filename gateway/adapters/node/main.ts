@@ -10,6 +10,7 @@ import { ownPaths } from '../../app.ts'
 import { gatewayVariables } from '../../config.ts'
 import { buildGateway } from '../../gateway.ts'
 import { createCommonFields } from '../../http/common-headers.ts'
+import { attachFastPath } from './fast-path/fast-path-connection.ts'
 import { createNodePorts } from './node-ports.ts'
 import { createPages } from './pages.ts'
 import {
@@ -70,19 +71,22 @@ const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log }
 
 const streams = createOpenStreams({ stillHolds: gateway.stillHolds })
 
+const { fastPath, ...handler } = createListener({
+  admit: gateway.admit,
+  upstreams,
+  ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
+  answerItself: fetchListener(gateway.app.fetch),
+  commonFields,
+  streams,
+  uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
+  metrics: gateway.metrics,
+  beginSpan,
+  log,
+})
+
 await serveUntilStopped({
-  ...createListener({
-    admit: gateway.admit,
-    upstreams,
-    ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
-    answerItself: fetchListener(gateway.app.fetch),
-    commonFields,
-    streams,
-    uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
-    metrics: gateway.metrics,
-    beginSpan,
-    log,
-  }),
+  ...handler,
+  wrapConnections: config.GATEWAY_FAST_PATH ? attachFastPath(fastPath) : undefined,
   stallSeconds: config.CLIENT_STALL_SECONDS,
   upgrade: createUpgrades({
     takesWebSocket: gateway.takesWebSocket,

@@ -48,7 +48,7 @@ export interface ConnectionContext {
 export interface ServerOptions {
   listener: RequestListener
   /** Takes the server's connections before node:http does, and may hand each over. */
-  wrapConnections?: (server: Server, context: ConnectionContext) => void
+  wrapConnections?: ((server: Server, context: ConnectionContext) => void) | undefined
   /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
   keepAliveSeconds: number
   /** Takes requests out of HTTP, for another protocol on the same socket; all others are served as if they had not asked. */

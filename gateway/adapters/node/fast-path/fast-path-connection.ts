@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ConnectionContext } from '../../../../shared/node/http/http-server.ts'
+import type { ConnectionContext, ServerOptions } from '../../../../shared/node/http/http-server.ts'
 import { PlainAnswer } from './fast-response.ts'
 import { readPlainHead } from './request-head.ts'
 
@@ -35,12 +35,18 @@ const pieceBytes = 512
 /** A client may send its next request just as the time it was told is over. */
 const keepAliveBufferSeconds = 1
 
+/** Puts the fast path in front of a server: for `wrapConnections` of its options. */
+export const attachFastPath =
+  (options: PlainOptions): NonNullable<ServerOptions['wrapConnections']> =>
+  (server, context) =>
+    openPlainLane(server, { ...options, ...context })
+
 /**
  * A shorter way for most requests: a connection is read here as long as each piece of it is one plain request (see `readPlainHead`), and is handed to
  * Node's own server with the first that is anything else. So nothing that could be read in two ways is read here, nothing is waited for but whole
  * heads, and what may be long or slow, bodies, tunnels and heads in pieces, has one reader.
  */
-export function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver'>): void {
+function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver'>): void {
   const lanes = new Set<Lane>()
   const nodes = server.listeners('connection')
   server.removeAllListeners('connection')

@@ -7,7 +7,7 @@ import { type Admission, isBodyUnwanted } from '../../../decision/admit.ts'
 import { mostFields, readFields } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import { normalizePath } from '../../../policy/request-target.ts'
-import { openPlainLane, type PlainOptions } from '../fast-path/fast-path-connection.ts'
+import type { PlainOptions } from '../fast-path/fast-path-connection.ts'
 import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientAnswer, ClientRequest } from './client-types.ts'
 import { carry } from './proxy-exchange.ts'
@@ -26,13 +26,16 @@ interface ListenerOptions extends VisitOptions {
   metrics: GatewayMetrics
 }
 
+interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'deadlines'>> {
+  /** The same handler for requests of the fast path, which can be left out. */
+  fastPath: PlainOptions
+}
+
 /**
- * The way of a request on Node, by its own server or on the shorter way of plain ones: decided by the same function as everywhere, carried without a Request or a Response being made of
- * it. What the gateway answers itself, and preflights, go through the app.
+ * Handles a request on Node, from node:http or from the fast path. The decision is the one of every runtime; the
+ * proxied request makes no Request or Response. The gateway's own paths and preflights go through the Hono app.
  */
-export function createListener(
-  options: ListenerOptions,
-): Required<Pick<ServerOptions, 'listener' | 'wrapConnections' | 'deadlines'>> {
+export function createListener(options: ListenerOptions): RequestHandler {
   const { upstreams, ownPaths, answerItself, streams, uploadIdleMs, metrics } = options
   const atTurnEnd = createTurnEnd()
 
@@ -102,7 +105,7 @@ export function createListener(
       if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) answerItself(request, response)
       else proxy(request, response, path)
     },
-    wrapConnections: (server, context) => openPlainLane(server, { ...fastPath, ...context }),
+    fastPath,
   }
 }
 
