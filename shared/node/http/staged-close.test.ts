@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -93,12 +94,24 @@ describe('a client that does not stop', () => {
   })
 
   test('takes no more places than there are: the oldest makes room', async () => {
-    const { port, server } = await startRefusing({ connections: 10 })
+    const { port, server } = await startRefusing({ connections: 3 })
+    const accepted: Socket[] = []
+    server.on('connection', (socket: Socket) => accepted.push(socket))
+    for (let i = 0; i < 5; i++) await openRefused(port)
+    await expect.poll(() => connectionsOf(server)).toBe(3)
+    expect(accepted.map(({ destroyed }) => destroyed)).toEqual([true, true, false, false, false])
+  })
+
+  test('takes no more places than there are when all are refused in one tick', async () => {
+    const { port, server } = await startRefusing({ connections: 3 })
     const clients = []
-    for (let i = 0; i < 15; i++) clients.push(await openRefused(port))
-    await expect.poll(() => connectionsOf(server)).toBe(10)
-    clients[14]?.write('a')
-    expect(await connectionsOf(server)).toBe(10)
+    for (let i = 0; i < 6; i++) clients.push(await openSocket(port, { allowHalfOpen: true }))
+    for (const client of clients) client.write(request.slice(0, -2))
+    await expect.poll(() => connectionsOf(server)).toBe(6)
+    for (const client of clients) client.write('\r\n')
+    await expect.poll(() => connectionsOf(server)).toBe(3)
+    await openRefused(port)
+    await expect.poll(() => connectionsOf(server)).toBe(3)
   })
 
   test('does not delay the end of a server, before or after it stops to listen', async () => {

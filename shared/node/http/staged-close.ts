@@ -38,14 +38,24 @@ export function closeInStages(
   const closing = new Map<Socket, ReturnType<typeof setTimeout>>()
   const destroyIn = (ms: number, socket: Socket) => setTimeout(() => socket.destroy(), ms)
 
+  function forget(socket: Socket): void {
+    clearTimeout(closing.get(socket))
+    closing.delete(socket)
+  }
+
+  // The socket leaves the map here: its `close` event comes after other closes of the same tick.
+  function destroyOldest(): void {
+    const [oldest] = closing.keys()
+    if (!oldest) return
+    forget(oldest)
+    oldest.destroy()
+  }
+
   function close(socket: Socket): void {
     if (closing.has(socket) || socket.destroyed) return
-    if (closing.size === limits.connections) closing.keys().next().value?.destroy()
+    if (closing.size >= limits.connections) destroyOldest()
     closing.set(socket, destroyIn(server.listening ? limits.totalMs : limits.drainMs, socket))
-    socket.once('close', () => {
-      clearTimeout(closing.get(socket))
-      closing.delete(socket)
-    })
+    socket.once('close', () => forget(socket))
     discard(socket, limits)
     socket.end()
   }
@@ -70,7 +80,7 @@ export function closeInStages(
   return (socket) => closing.has(socket)
 }
 
-/** Reads what still comes in place of whoever did, until the client ends its side or a limit is reached. */
+/** Takes over the reads from the previous listener, until the client ends its side or a limit is reached. */
 function discard(socket: Socket, { idleMs, bytes }: StagedCloseLimits): void {
   const readBefore = socket.bytesRead
   socket.removeAllListeners('data')
@@ -81,6 +91,6 @@ function discard(socket: Socket, { idleMs, bytes }: StagedCloseLimits): void {
   })
   socket.setTimeout(idleMs, () => socket.destroy())
   socket.resume()
-  // A request whose body nobody took has stopped the reads below the stream, which knows nothing of that.
+  // A request with an unread body has stopped the reads below the stream, which does not know it.
   socket._read(0)
 }
