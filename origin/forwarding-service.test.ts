@@ -1,8 +1,12 @@
+import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../shared/contract.ts'
+import { type Problem, problemResponse } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { createOAuthWorld, type OAuthWorld } from '../test/support/oauth-world.ts'
 import { bearer, problem } from '../test/support/world.ts'
+import { type AddressLimits, believeForwardingService } from './forwarding-service.ts'
+import type { OriginEnv } from './http/request-context.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -121,9 +125,38 @@ describe('a service that may sign users in, calling the origin itself', () => {
     expect(await world.sql`select from login_attempts`).toEqual([])
   })
 
-  test('401 token_missing: it speaks for no user where one has to be signed in', async () => {
-    const answer = await world.originFetch('/auth/sessions', { headers: from(newAddress()) })
-    expect(await outcome(answer)).toBe('401 token_missing')
+  test('429 mail: of ten requests at once no more than the limit go on', async () => {
+    const address = newAddress()
+    const forgot = () => post('/auth/password/forgot', { email }, from(address))
+    const statuses = (await Promise.all(Array.from({ length: 10 }, forgot))).map(({ status }) => status)
+    expect(statuses.sort()).toEqual([...Array(2).fill(202), ...Array(8).fill(429)])
+  })
+
+  test.each(['/auth/sessions', '/auth/sessions/4f6d3c5e-0000-4000-8000-000000000000'])(
+    '401 token_missing: it speaks for no user at %s',
+    async (path) => {
+      const method = path === '/auth/sessions' ? 'GET' : 'DELETE'
+      const answer = await world.originFetch(path, { method, headers: from(newAddress()) })
+      expect(await outcome(answer)).toBe('401 token_missing')
+    },
+  )
+
+  // A new route would have no limit until it is listed.
+  test('404 not_found: a route that no list has', async () => {
+    const app = new Hono<OriginEnv>()
+    app.onError((error, c) => problemResponse(error as Problem, c.get('requestId')))
+    app.use(
+      believeForwardingService({
+        sql: world.sql,
+        verify: async () => ({ clientId: 'pages', scopes: ['users.sign_in'] }),
+        limits: {} as AddressLimits,
+      }),
+    )
+    app.all('*', (c) => c.text('reached'))
+    const call = (path: string) => app.request(path, { method: 'POST', headers: from(newAddress()) })
+    expect(await outcome(await call('/auth/new'))).toBe('404 not_found')
+    expect(await outcome(await call('/auth/sessions/a/b'))).toBe('404 not_found')
+    expect(await outcome(await call('/auth/sessions/a'))).toBe('200')
   })
 })
 

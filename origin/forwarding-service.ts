@@ -9,16 +9,16 @@ import { insertAuditRow } from './audit/queries.ts'
 import type { Queryable } from './db/types.ts'
 import { type Client, type OriginEnv, userAgentOf } from './http/request-context.ts'
 import { authenticateService } from './http/require-service.ts'
-import type { FailureLimit } from './limits/failure-limit.ts'
+import type { AddressLimit } from './limits/address-limit.ts'
 import type { Scope } from './oauth/scopes.ts'
 import type { VerifyServiceToken } from './oauth/service-token.ts'
 
 const scope: Scope = 'users.sign_in'
 
-/** The limits of one address, which the gateway counts for those who come through it. */
-export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', FailureLimit>
+/** The limits of one address. The gateway counts them for requests that come through it. */
+export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', AddressLimit>
 
-/** What counts a request, and whether it goes on over the limit, where its handler serves what is genuine. */
+/** The limit of a route. Over it a request `goesOn` where the handler serves genuine credentials all the same. */
 export interface Counted {
   limit: keyof AddressLimits
   counts: 'requests' | 'failures'
@@ -29,7 +29,7 @@ const mail: Counted = { limit: 'mail', counts: 'requests', goesOn: false }
 const links: Counted = { limit: 'links', counts: 'failures', goesOn: false }
 const refresh: Counted = { limit: 'refresh', counts: 'failures', goesOn: true }
 
-/** Everything that needs no user, as in the gateway's policy table. */
+/** The routes that need no user, as in the gateway's policy table. */
 export const countedPaths: ReadonlyMap<string, Counted> = new Map<string, Counted>([
   ['/auth/register', mail],
   ['/auth/email/resend', mail],
@@ -41,6 +41,12 @@ export const countedPaths: ReadonlyMap<string, Counted> = new Map<string, Counte
   ['/auth/logout', refresh],
 ])
 
+/** The routes for users, as in the policy table: a service speaks for none, and each refuses it with 401. */
+export const userPaths: readonly string[] = ['/auth/password', '/auth/sessions', '/auth/sessions/{id}']
+
+const userPathPatterns = userPaths.map((path) => new RegExp(`^${path.replaceAll(/{\w+}/g, '[^/]+')}$`))
+const isForUsers = (path: string) => userPathPatterns.some((pattern) => pattern.test(path))
+
 const isFailure = (status: number) => [400, 401, 403].includes(status)
 
 interface ForwardingOptions {
@@ -50,10 +56,12 @@ interface ForwardingOptions {
 }
 
 /**
- * Believes a service that signs users in on their behalf, such as a server that renders pages, which address its user has. The
- * address counts for limits, attempts, sessions and audit rows, so that users of one server share no limit.
+ * Believes a service that signs users in on their behalf, such as a server that renders pages, which address its user
+ * has. The address counts for limits, attempts, sessions and audit rows, so that users of one server share no limit.
+ * A route that neither list has would have no limit: it is refused.
  *
- * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no IP address; `rate_limited`
+ * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no IP address;
+ *   `not_found`; `rate_limited`
  */
 export function believeForwardingService({ sql, verify, limits }: ForwardingOptions) {
   async function requireScope(authorization: string | undefined, client: Client): Promise<void> {
@@ -79,15 +87,17 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
     c.set('client', client)
     c.set('user', null)
     const counted = countedPaths.get(c.req.path)
-    if (!counted) return next()
+    if (!counted) {
+      if (isForUsers(c.req.path)) return next()
+      throw new Problem('not_found')
+    }
 
     const limit = limits[counted.limit]
     const key = addressKey(client.ip)
-    client.overLimit = await limit.over(key)
+    client.overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
     if (client.overLimit && !counted.goesOn) throw overLimitProblem(client.overLimit)
-    if (counted.counts === 'requests') await limit.failed(key)
     await next()
-    if (counted.counts === 'failures' && !client.overLimit && isFailure(c.res.status)) await limit.failed(key)
+    if (counted.counts === 'failures' && !client.overLimit && isFailure(c.res.status)) await limit.count(key)
   })
 }
 

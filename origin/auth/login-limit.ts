@@ -3,26 +3,26 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Queryable } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
-import type { FailureLimit } from '../limits/failure-limit.ts'
+import type { AddressLimit } from '../limits/address-limit.ts'
 import type { Device } from '../lockout/device-tokens.ts'
 import { selectIsKnownDevice } from './queries.ts'
 
 interface LoginLimitOptions {
   sql: Queryable
   /** Failed logins of one address at one account. */
-  failures: FailureLimit
+  failures: AddressLimit
 }
 
 interface Attempt {
   email: string
-  /** What its device cookie says. */
+  /** The devices that its cookie names. */
   known: readonly Device[]
 }
 
 /**
- * Limits failed logins by address and account, so that who guesses at one account refuses no other account's login at the same
- * address. What has no account is counted like what has one. A device that the account knows is let in whatever others did: the
- * lockout counts it apart.
+ * Limits failed logins by address and account, so that guesses at one account refuse no other account's login at the
+ * same address. An address without an account is counted like one with it. A device that the account knows is let in
+ * despite the failures of others: the lockout counts it apart.
  */
 export function createLoginLimit({ sql, failures }: LoginLimitOptions) {
   /** A digest, so that Redis holds nobody's address. */
@@ -40,7 +40,7 @@ export function createLoginLimit({ sql, failures }: LoginLimitOptions) {
       throw overLimitProblem(exceeded, 'login')
     },
 
-    failed: (email: string, client: Client): Promise<void> => failures.failed(keyOf(email, client)),
+    failed: (email: string, client: Client): Promise<void> => failures.count(keyOf(email, client)),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import type { OriginConfig } from '../config.ts'
-import { createFailureLimit } from './failure-limit.ts'
+import { createAddressLimit } from './address-limit.ts'
 
 type LimitVariables = Extract<keyof OriginConfig, `LIMIT_${string}`>
 type LimitConfig = Pick<OriginConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | LimitVariables>
@@ -13,8 +13,8 @@ const commandTimeoutMs = 50
 export function createLimits(config: LimitConfig, log: Log) {
   const redis =
     config.REDIS_URL === undefined ? undefined : connectRedis(config.REDIS_URL, log, { commandTimeoutMs })
-  const create = (name: string, failures: number, windowSeconds: number) =>
-    createFailureLimit({ name, failures, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
+  const create = (name: string, quota: number, windowSeconds: number) =>
+    createAddressLimit({ name, quota, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
   const ofFailures = (name: string) => create(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
   return {
     /** Failed logins of one address at one account. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { limits } from '../../gateway/rate-limit/limiter.ts'
 import { routes } from '../../gateway/routes.ts'
-import { countedPaths } from '../../origin/forwarding-service.ts'
+import { countedPaths, userPaths } from '../../origin/forwarding-service.ts'
 
 // A path that only one of the two knows would have no limit for those whom a service signs in.
 test('the origin limits what a service forwards as the gateway limits what comes through it', () => {
@@ -16,4 +16,9 @@ test('the origin limits what a service forwards as the gateway limits what comes
   const ofOrigin = [...countedPaths].map(([path, counted]) => ({ path, ...counted }))
   const byPath = (one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1)
   expect(ofOrigin.toSorted(byPath)).toEqual(ofGateway.toSorted(byPath))
+})
+
+test('the origin knows which routes under /auth are for users, as the gateway does', () => {
+  const ofGateway = routes.filter(({ who, path }) => who === 'user' && path.startsWith('/auth/'))
+  expect(userPaths.toSorted()).toEqual([...new Set(ofGateway.map(({ path }) => path))].toSorted())
 })

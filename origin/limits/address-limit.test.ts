@@ -1,16 +1,16 @@
 import { once } from 'node:events'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
-import { createFailureLimit, type FailureLimit } from './failure-limit.ts'
+import { type AddressLimit, createAddressLimit } from './address-limit.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-async function startLimit(failures = 4) {
+async function startLimit(quota = 4) {
   const server = await startPrivateRedis()
   closers.push(server.stop)
   const connect = async () => {
@@ -20,9 +20,9 @@ async function startLimit(failures = 4) {
     return redis
   }
   const create = async () =>
-    createFailureLimit({
+    createAddressLimit({
       name: 'login',
-      failures,
+      quota,
       windowSeconds: 900,
       redis: await connect(),
       keyPrefix: 'test:',
@@ -31,17 +31,17 @@ async function startLimit(failures = 4) {
 }
 
 /** Failures that are let through, of up to ten. */
-async function failUntilOver(limit: FailureLimit, key = 'a') {
+async function failUntilOver(limit: AddressLimit, key = 'a') {
   for (let failed = 0; failed < 10; failed++) {
     if (await limit.over(key)) return failed
-    await limit.failed(key)
+    await limit.count(key)
   }
   return 10
 }
 
 test('over after as many failures as it has, for all origins alike, and another key is not', async () => {
   const { limit, other } = await startLimit()
-  await limit.failed('a')
+  await limit.count('a')
   expect(await failUntilOver(other)).toBe(3)
   expect(await limit.over('b')).toBeUndefined()
   expect(await limit.over('a')).toEqual({
@@ -52,9 +52,9 @@ test('over after as many failures as it has, for all origins alike, and another 
 })
 
 test('the window ends, and the count begins anew', async () => {
-  const limit = createFailureLimit({
+  const limit = createAddressLimit({
     name: 'login',
-    failures: 1,
+    quota: 1,
     windowSeconds: 1,
     redis: undefined,
     keyPrefix: '',
@@ -82,4 +82,32 @@ test('half as many failures where Redis can be read and takes no writes', async 
   const redis = await connect()
   await redis.config('SET', 'maxmemory', '1')
   expect(await failUntilOver(limit)).toBe(2)
+})
+
+describe('a limit of requests', () => {
+  const passed = async (limit: AddressLimit, requests: number) => {
+    const outcomes = await Promise.all(Array.from({ length: requests }, () => limit.consume('a')))
+    return outcomes.filter((exceeded) => !exceeded).length
+  }
+
+  test('lets no more than its quota pass of many at once, at all origins together', async () => {
+    const { limit, other } = await startLimit()
+    const counts = await Promise.all([passed(limit, 10), passed(other, 10)])
+    expect(counts[0] + counts[1]).toBe(4)
+    expect(await limit.consume('b')).toBeUndefined()
+    expect(await limit.consume('a')).toEqual({
+      policies: ['login'],
+      retryAfterSeconds: 900,
+      headers: { 'ratelimit-policy': '"login";q=4;w=900', ratelimit: '"login";r=0;t=900' },
+    })
+  })
+
+  test('lets half as many pass where Redis is gone, and no more when it is back', async () => {
+    const { server, limit } = await startLimit()
+    server.pause()
+    expect(await passed(limit, 10)).toBe(2)
+    expect((await limit.consume('a'))?.headers).toMatchObject({ 'ratelimit-policy': '"login";q=2;w=900' })
+    server.resume()
+    expect(await passed(limit, 10)).toBe(0)
+  })
 })
