@@ -113,7 +113,7 @@ export async function buildOrigin(
     digestKey: config.PASSWORD_DIGEST_KEY,
     cost: config.PASSWORD_HASH_COST,
   })
-  // A thread that estimates strength keeps 130 MB of word lists: one is enough, however many hash.
+  // A thread that estimates strength keeps 80 MB of word lists: one is enough, however many hash.
   const strengthPool = createWorkerPool({
     threads: 1,
     queue: config.PASSWORD_HASH_QUEUE,
