@@ -16,6 +16,7 @@ import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import { TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { RequestLimits } from './request-limits.ts'
+import { toProblem } from './to-problem.ts'
 
 /** All that a decision looks at: a request's head, never its body. */
 export interface RequestHead {
@@ -59,6 +60,12 @@ interface DecideOptions {
 
 /** A secret was tried and was wrong, or nobody stayed to hear. Trouble of ours is not the caller's. */
 const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
+
+/** For a request that is rejected after it was counted. */
+function settleRejected(settle: Decision['settle'], error: unknown): never {
+  settle?.(toProblem(error).status)
+  throw error
+}
 
 /**
  * Decides what becomes of a request: path, row, caller, size, limits, rights. Limits come before rights, so that trying doors is
@@ -107,11 +114,8 @@ export function createDecide(options: DecideOptions) {
       : limiter.count(applying, caller?.identity)
   }
 
-  function settling({ giveBack, over }: CountedOrOver, head: RequestHead, route: Route): Decision['settle'] {
-    if (giveBack)
-      return function settle(status) {
-        if (!isFailedTry(status)) giveBack()
-      }
+  function settling({ settle, over }: CountedOrOver, head: RequestHead, route: Route): Decision['settle'] {
+    if (settle) return (status) => settle(isFailedTry(status))
     if (over)
       return function settleRefused(status) {
         if (status === 429) note(over.refusal, head, route)
@@ -130,16 +134,24 @@ export function createDecide(options: DecideOptions) {
       if (caller) refuseRevoked?.(caller.identity)
       refuseOversized(head.fields, route)
       return andThen(count(head, route, caller), (counted) => {
-        if (caller) requireRights(route, caller.identity)
-        return andThen(assertionFor(caller, route.upstream), (assertion) => ({
-          route,
-          target,
-          caller,
-          assertion,
-          limitFields: counted.fields,
-          overLimit: counted.over?.mark,
-          settle: settling(counted, head, route),
-        }))
+        const settle = settling(counted, head, route)
+        try {
+          if (caller) requireRights(route, caller.identity)
+          const decided = andThen(assertionFor(caller, route.upstream), (assertion) => ({
+            route,
+            target,
+            caller,
+            assertion,
+            limitFields: counted.fields,
+            overLimit: counted.over?.mark,
+            settle,
+          }))
+          return decided instanceof Promise
+            ? decided.catch((error) => settleRejected(settle, error))
+            : decided
+        } catch (error) {
+          return settleRejected(settle, error)
+        }
       })
     })
   }
@@ -150,7 +162,7 @@ export function createDecide(options: DecideOptions) {
     const route = policy.match(head.method, path)
     const refuse = (error: unknown): never => {
       if (error instanceof Problem) error.route = route
-      if (error instanceof RateLimited) note(error, head, route)
+      if (error instanceof RateLimited && error.code === 'rate_limited') note(error, head, route)
       throw error
     }
     try {

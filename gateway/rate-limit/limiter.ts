@@ -1,8 +1,10 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { overLimitMembers } from '../../shared/http/over-limit.ts'
 import { andThen, type Eventually } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { Now, Take } from '../ports.ts'
+import { createAttemptsInProgress } from './attempts-in-progress.ts'
 import { keyOf, type Permit, type Permits, type Wanted } from './batched-limits.ts'
 
 /**
@@ -43,21 +45,42 @@ export const createLimit = (limit: Omit<Limit, 'outage'>): Limit => ({
   outage: limits[limit.name].outage,
 })
 
-/** For a person who reads the refusal. */
+/** For a person who reads the response. */
 const inWords = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
   `${quota} ${failuresOnly ? 'failed attempts' : 'requests'} in ${windowSeconds} s (${name})`
 
-/** The refusal of a request that is over its limits, for the log of them. */
+/** Names and values in turn. */
+export type RateLimitFields = readonly ['ratelimit-policy', string, 'ratelimit', string]
+
+interface RateLimitedOptions {
+  over: readonly Limit[]
+  /** Whether attempts in progress use the quota up, which may succeed and return their tokens. */
+  isInProgress: boolean
+  fields: RateLimitFields
+  retryAfterSeconds: number
+}
+
+/**
+ * The response to a request over its limits: 429 `rate_limited`, or 503 `overloaded` where only attempts in progress use
+ * the quota up.
+ */
 export class RateLimited extends Problem {
   readonly over: readonly Limit[]
+  readonly fields: RateLimitFields
+  readonly retryAfterSeconds: number
 
-  constructor(over: readonly Limit[], headers: Record<string, string>) {
-    const detail = `Over the limit of ${over.map(inWords).join(' and of ')}`
-    super('rate_limited', {
-      members: { detail, 'violated-policies': over.map(({ name }) => name) },
-      headers,
-    })
+  constructor({ over, isInProgress, fields, retryAfterSeconds }: RateLimitedOptions) {
+    const [policyName, policy, limitName, limit] = fields
+    const headers = { [policyName]: policy, [limitName]: limit, 'retry-after': String(retryAfterSeconds) }
+    if (isInProgress)
+      super('overloaded', { headers, cause: `attempts in progress: ${over.map(inWords).join(', ')}` })
+    else {
+      const names = over.map(({ name }) => name)
+      super('rate_limited', { members: overLimitMembers(names, over.map(inWords)), headers })
+    }
     this.over = over
+    this.fields = fields
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }
 
@@ -70,10 +93,13 @@ export type LimitMode = (typeof limitModes)[number]
 
 /** A request that is within its limits. */
 export interface Counted {
-  /** The RateLimit fields of the answer, names and values in turn. */
-  fields: string[]
-  /** Gives back what it took of those limits that count failures alone, where there are any. */
-  giveBack: (() => void) | undefined
+  /** RateLimit fields of the response. */
+  fields: RateLimitFields
+  /**
+   * To be called once when the request has ended, where there are limits that count failures alone: returns the tokens of
+   * those limits unless the request failed.
+   */
+  settle: ((isFailure: boolean) => void) | undefined
 }
 
 interface LimiterOptions {
@@ -86,11 +112,15 @@ interface LimiterOptions {
 /** Keys known to be over their limit, remembered per generation. */
 const refusedKeys = 10_000
 
-/** Where permits may come back, a refusal holds for this long: what was refused in a crowd may pass when the crowd has succeeded. */
+/** Where another gateway may return tokens, a rejection is remembered for this long. */
 const failuresOnlyRefusedMs = 1000
+
+/** After this long a request may be sent again that attempts in progress left no token for. */
+const inProgressRetryMs = 1000
 
 /** Counts requests against their limits and words the answer's fields (draft-ietf-httpapi-ratelimit-headers). */
 export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOptions) {
+  const attempts = createAttemptsInProgress()
   /** Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at which quota. */
   const refused = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(refusedKeys)
 
@@ -107,38 +137,61 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
     }
     const resetMs = known.resetAt - now()
     onDecision(limit.name, 'remembered', false)
-    throw tooMany([limit], [{ limit, quota: limit.quota, remaining: 0, resetMs }])
+    const state = { limit, quota: limit.quota, remaining: 0, resetMs }
+    throw rateLimited([state], [state], false)
   }
 
-  function judge(limits: readonly Limit[], given: readonly Permit[]): Counted {
+  /** @param since the latest return of a token when the store was asked */
+  function judge(limits: readonly Limit[], given: readonly Permit[], since: number): Counted {
     const states = limits.map((limit, index): LimitState => {
       const { quota, used, resetAt, granted, shared, leased } = given[index] as Permit
       onDecision(limit.name, leased ? 'leased' : shared ? 'shared' : 'local', granted)
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - now() }
     })
-    const giveBack = () => giveBackFailuresOnly(limits, given)
     if (given.every(({ granted }) => granted))
-      return {
-        fields: fields(states),
-        giveBack: limits.some(({ failuresOnly }) => failuresOnly) ? giveBack : undefined,
-      }
-    giveBack()
-    const over = limits.filter((_, index) => !given[index]?.granted)
-    for (const [index, limit] of limits.entries()) {
-      const { granted, shared, resetAt } = given[index] as Permit
-      // What a gateway counts alone holds only until the shared counter is back, so it is not remembered.
-      if (!granted && shared) remember(limit, resetAt)
-    }
-    throw tooMany(over, states)
-  }
-
-  function giveBackFailuresOnly(limits: readonly Limit[], given: readonly Permit[]): void {
+      return { fields: fields(states), settle: beginAttempt(limits, given) }
     for (const [index, limit] of limits.entries()) {
       const permit = given[index] as Permit
-      if (!limit.failuresOnly || !permit.granted) continue
-      permits.giveBack(limit, permit)
-      refused.delete(keyOf(limit))
+      if (permit.granted && limit.failuresOnly) giveBack(limit, permit)
     }
+    throw overLimit(states, given, since)
+  }
+
+  function beginAttempt(limits: readonly Limit[], given: readonly Permit[]): Counted['settle'] {
+    if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
+    for (const limit of limits) if (limit.failuresOnly) attempts.begin(keyOf(limit))
+    return function settle(isFailure) {
+      for (const [index, limit] of limits.entries()) {
+        if (!limit.failuresOnly) continue
+        attempts.end(keyOf(limit))
+        if (!isFailure) giveBack(limit, given[index] as Permit)
+      }
+    }
+  }
+
+  function giveBack(limit: Limit, permit: Permit): void {
+    permits.giveBack(limit, permit)
+    const key = keyOf(limit)
+    refused.delete(key)
+    attempts.returned(key)
+  }
+
+  function overLimit(states: readonly LimitState[], given: readonly Permit[], since: number): RateLimited {
+    const over: LimitState[] = []
+    let isInProgress = true
+    for (const [index, state] of states.entries()) {
+      const { granted, shared, resetAt } = given[index] as Permit
+      if (granted) continue
+      over.push(state)
+      if (state.limit.failuresOnly && attempts.mayReturn(keyOf(state.limit), since)) {
+        state.resetMs = Math.min(state.resetMs, inProgressRetryMs)
+      } else {
+        isInProgress = false
+        // A gateway's own count holds only until the shared store is back, so it is not remembered.
+        if (shared) remember(state.limit, resetAt)
+      }
+    }
+    return rateLimited(over, states, isInProgress)
   }
 
   function remember(limit: Limit, resetAt: number): void {
@@ -151,11 +204,12 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
      * Counts one request against all its limits at once.
      *
      * @param bearer whose request it is, where somebody is signed in
-     * @throws RateLimited naming the limits that are over, and what `permits` does
+     * @throws RateLimited naming the limits that are over, at once or later; what `permits` throws
      */
     count(limits: readonly Limit[], bearer?: Identity): Eventually<Counted> {
       for (const limit of limits) refuseKnown(limit)
-      return andThen(permits.takeAll(limits, bearer), (given) => judge(limits, given))
+      const since = attempts.latestReturn()
+      return andThen(permits.takeAll(limits, bearer), (given) => judge(limits, given, since))
     },
   }
 }
@@ -172,7 +226,7 @@ interface LimitState {
 const inSeconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1000))
 
 /** RateLimit-Policy and RateLimit, in which every policy has its limit. */
-function worded(states: readonly LimitState[]) {
+function fields(states: readonly LimitState[]): RateLimitFields {
   let policies = ''
   let left = ''
   for (const { limit, quota, remaining, resetMs } of states) {
@@ -180,22 +234,13 @@ function worded(states: readonly LimitState[]) {
     policies += `${separator}"${limit.name}";q=${quota};w=${limit.windowSeconds}`
     left += `${separator}"${limit.name}";r=${remaining};t=${inSeconds(resetMs)}`
   }
-  return { policies, left }
-}
-
-function fields(states: readonly LimitState[]): string[] {
-  const { policies, left } = worded(states)
   return ['ratelimit-policy', policies, 'ratelimit', left]
 }
 
-function tooMany(over: readonly Limit[], states: readonly LimitState[]): RateLimited {
-  const { policies, left } = worded(states)
-  const resetMs = Math.max(
-    ...states.filter(({ limit }) => over.includes(limit)).map((state) => state.resetMs),
-  )
-  return new RateLimited(over, {
-    'ratelimit-policy': policies,
-    ratelimit: left,
-    'retry-after': String(inSeconds(resetMs)),
+const rateLimited = (over: readonly LimitState[], states: readonly LimitState[], isInProgress: boolean) =>
+  new RateLimited({
+    over: over.map(({ limit }) => limit),
+    isInProgress,
+    fields: fields(states),
+    retryAfterSeconds: inSeconds(Math.max(...over.map(({ resetMs }) => resetMs))),
   })
-}

@@ -66,16 +66,13 @@ export function letGoOn(count: () => Eventually<Counted>): Eventually<CountedOrO
 
 function goOn(error: unknown): CountedOrOver {
   if (!(error instanceof RateLimited)) throw error
-  const { over, headers } = error
+  const { over, fields, retryAfterSeconds } = error
   return {
-    fields: ['ratelimit-policy', headers['ratelimit-policy'] ?? '', 'ratelimit', headers.ratelimit ?? ''],
-    giveBack: undefined,
+    fields,
+    settle: undefined,
     over: {
       refusal: error,
-      mark: {
-        policies: over.map(({ name }) => name),
-        retryAfterSeconds: Number(headers['retry-after']),
-      },
+      mark: { policies: over.map(({ name }) => name), retryAfterSeconds },
     },
   }
 }

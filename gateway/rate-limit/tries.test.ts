@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand, postRow, type StandOptions } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { parseList } from '../../test/support/structured-fields.ts'
+import { bearer, problem } from '../../test/support/world.ts'
 import type { RouteRow } from '../policy/policy.ts'
 import { createFallbackCounter } from './fallback-store.ts'
 import { createMemoryCounter } from './memory-store.ts'
@@ -39,6 +40,95 @@ test('429 rate_limited: the sixth try of one address to get in after five that f
 test('200: those who get in use up no try, however many sit behind one address', async () => {
   const { tryWith } = await createTrials()
   for (let i = 0; i < 20; i++) expect((await tryWith(200)).status).toBe(200)
+})
+
+/** A login whose attempts are answered together, when all that may be in progress are. */
+async function startCrowd(inProgress: number, statusOf: (index: number) => number) {
+  const held: (() => void)[] = []
+  const trials = await createTrials({
+    environment: { LIMIT_FAILURES: String(inProgress) },
+    upstream: () =>
+      new Promise((resolve) => {
+        const status = statusOf(held.length)
+        held.push(() => resolve(new Response(null, { status })))
+      }),
+  })
+  const answers = Array.from({ length: 2 * inProgress }, () => trials.tryWith(200))
+  await expect.poll(() => held.length).toBe(inProgress)
+  return {
+    ...trials,
+    /** The answers to all of the crowd. */
+    async finish() {
+      for (const respond of held.splice(0)) respond()
+      return Promise.all(answers)
+    },
+  }
+}
+
+test('503 overloaded, never 429: of 200 correct logins at once those that find no token left, to come back in a second', async () => {
+  const { tryWith, finish } = await startCrowd(100, () => 200)
+  const late = await tryWith(200)
+  expect(late.headers.get('retry-after')).toBe('1')
+  expect(parseList(late.headers.get('ratelimit'))).toEqual([
+    { value: 'credentials', parameters: { r: 0, t: 1 } },
+  ])
+  expect((await problem(late)).code).toBe('overloaded')
+  const answers = await finish()
+  const statuses = answers.map(({ status }) => status)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(100)
+  const shed = answers.filter(({ status }) => status === 503)
+  expect(shed).toHaveLength(100)
+  for (const { headers } of shed) expect(headers.get('retry-after')).toBe('1')
+})
+
+test('429: once those in progress have failed, for the window; 503 before, as they might have succeeded', async () => {
+  const { tryWith, finish } = await startCrowd(5, () => 401)
+  expect((await tryWith(200)).status).toBe(503)
+  const statuses = (await finish()).map(({ status }) => status)
+  expect(statuses.filter((status) => status === 401)).toHaveLength(5)
+  expect(statuses.filter((status) => status === 503)).toHaveLength(5)
+  const refused = await tryWith(200)
+  expect(refused.status).toBe(429)
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(800)
+})
+
+// A store answers with the count of the moment that it was asked in.
+test('503: tokens that came back while the store was asked', async () => {
+  const memory = createMemoryCounter({ shared: true, now: Date.now })
+  const waiting: (() => void)[] = []
+  let isHeld = false
+  const { tryWith } = await createTrials({
+    environment: { LIMIT_FAILURES: '1' },
+    upstream: () => responses.promise,
+    counter: {
+      async take(takes) {
+        const taken = await memory.take(takes)
+        if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
+        return taken
+      },
+    },
+  })
+  const responses = Promise.withResolvers<Response>()
+  const first = tryWith(200)
+  await expect.poll(async () => (await tryWith(200)).status).toBe(503)
+  isHeld = true
+  const second = tryWith(200)
+  await expect.poll(() => waiting.length).toBe(1)
+  responses.resolve(new Response(null, { status: 200 }))
+  expect((await first).status).toBe(200)
+  waiting[0]?.()
+  expect((await second).status).toBe(503)
+})
+
+// Else the address would be 503 for as long as the gateway runs.
+test('429: an attempt that was counted and then lacks a right is a failure, and in progress no more', async () => {
+  const row: RouteRow = { ...trial, who: 'user', permissions: { all: ['reports.read'] } }
+  const { issuer, call, forwarded } = await createTrials({ policy: [row] })
+  const headers = bearer(await issuer.sign({ permissions: [] }))
+  const statuses: number[] = []
+  for (let i = 0; i < 6; i++) statuses.push((await call('/login', { method: 'POST', headers })).status)
+  expect(statuses).toEqual([403, 403, 403, 403, 403, 429])
+  expect(forwarded).toHaveLength(0)
 })
 
 // Nobody may gain tries by taking Redis down.

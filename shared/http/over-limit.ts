@@ -23,13 +23,24 @@ export function parseOverLimit(value: string): OverLimit | undefined {
     : undefined
 }
 
+/**
+ * The members of a 429.
+ *
+ * @param names as in `violated-policies`
+ * @param limits what a person reads in `detail`, for each name
+ */
+export const overLimitMembers = (names: readonly string[], limits: readonly string[] = names) => ({
+  detail: `Over the limit of ${limits.join(' and of ')}`,
+  'violated-policies': names,
+})
+
 /** The refusal of a request that is over limits, where another service than the gateway refuses. */
 export function overLimitProblem(
   { policies, retryAfterSeconds, headers }: OverLimit,
   cause?: string,
 ): Problem {
   return new Problem('rate_limited', {
-    members: { detail: `Over the limit of ${policies.join(' and of ')}`, 'violated-policies': policies },
+    members: overLimitMembers(policies),
     headers: { ...headers, 'retry-after': String(retryAfterSeconds) },
     cause,
   })

@@ -170,8 +170,8 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
 
   test('429: their wrong passwords for many accounts are limited; known devices log in, and everybody goes on', async () => {
     const guesses = await tally(110, (index) => login({ email: `nobody${index}@example.com` }, 'wrong'))
-    // Five were used up above.
-    expect(guesses).toEqual({ '401 invalid_credentials': 95, '429 rate_limited': 15 })
+    // Five were used up above. Twenty at a time: five come while the last tokens are in progress.
+    expect(guesses).toEqual({ '401 invalid_credentials': 95, '503 overloaded': 5, '429 rate_limited': 10 })
     for (const index of [2, 6, 7]) {
       expect(await login(from(index), password, from(index).deviceToken)).toBe('200')
       expect(await login(from(index), 'wrong', from(index + 10).deviceToken)).toBe('429 rate_limited')
@@ -186,7 +186,7 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
       where limit_key = ${office} group by 1 order by 1`
     expect(logged).toEqual([
       { class: 'address', refused: 115 },
-      { class: 'credentials', refused: 18 },
+      { class: 'credentials', refused: 13 },
       { class: 'refresh', refused: 40 },
     ])
   })

@@ -1,0 +1,51 @@
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+
+/** Keys whose tokens were returned lately, remembered per generation. */
+const returnedKeys = 10_000
+
+/**
+ * Knows which keys have attempts in progress at this gateway: a quota that attempts in progress use up is not used up
+ * by failures, since those that succeed return their tokens.
+ *
+ * The race we accept: attempts in progress at other gateways are not known here. A gateway that has none of its own for
+ * a key takes the quota for used up by failures.
+ */
+export function createAttemptsInProgress() {
+  const inProgress = new Map<string, number>()
+  /** By key: the number of its latest return. */
+  const returnedAs = createBoundedMap<string, number>(returnedKeys)
+  let returns = 0
+
+  return {
+    /** Keys with attempts in progress. */
+    get size() {
+      return inProgress.size
+    },
+
+    /** The number of the latest return, to be handed to `mayReturn`. */
+    latestReturn: () => returns,
+
+    begin(key: string): void {
+      inProgress.set(key, (inProgress.get(key) ?? 0) + 1)
+    },
+
+    /** Once for each attempt that began. */
+    end(key: string): void {
+      const left = (inProgress.get(key) ?? 0) - 1
+      if (left > 0) inProgress.set(key, left)
+      else inProgress.delete(key)
+    },
+
+    returned(key: string): void {
+      returnedAs.set(key, ++returns)
+    },
+
+    /**
+     * Whether the store's answer may include tokens that come back.
+     *
+     * @param since the number of the latest return when the store was asked: it may not have known of later ones
+     */
+    mayReturn: (key: string, since: number): boolean =>
+      inProgress.has(key) || (returnedAs.get(key) ?? 0) > since,
+  }
+}
