@@ -43,7 +43,7 @@ export function startService({ name, entry, environment, liveUrl, onUnexpectedEn
         throw new Error(`${name} did not listen within ${startTimeoutMs / 1000} s.`)
       await sleep(pollMs)
     }
-    ended.then(([code, signal]) => {
+    void ended.then(([code, signal]) => {
       if (!stopping) onUnexpectedEnd(signal ?? `exit code ${code}`)
     })
   }

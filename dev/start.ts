@@ -55,12 +55,12 @@ function complain(error: unknown) {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     say('\nStopping.')
-    stop(0)
+    void stop(0)
   })
 }
 
 // Started by hand, the process may outlive its shell (nohup); npm's child has no life of its own.
-if (process.env.npm_lifecycle_event === 'start') onParentGone(() => stop(0))
+if (process.env.npm_lifecycle_event === 'start') onParentGone(() => void stop(0))
 
 try {
   await start()
@@ -172,7 +172,7 @@ async function start() {
       liveUrl: `${url(port)}/live`,
       onUnexpectedEnd: (how) => {
         if (!stopping) complain(new Error(`${name} ended (${how}). The others are stopped too.`))
-        stop(1)
+        void stop(1)
       },
     })
     running.push(service)

@@ -1,5 +1,5 @@
-import { ownPaths } from './app.ts'
 import type { RequireHost } from './decision/served-hosts.ts'
+import { ownPaths } from './own-paths.ts'
 import type { Policy } from './policy/policy.ts'
 import { normalizePath, readTarget } from './policy/request-target.ts'
 import type { Pages } from './web-ui/pages.ts'

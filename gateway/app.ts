@@ -14,6 +14,7 @@ import { readFields } from './http/request-headers.ts'
 import { addSecurityHeaders } from './http/security-headers.ts'
 import type { createProxy } from './http/web-proxy.ts'
 import type { GatewayMetrics } from './metrics.ts'
+import { ownPaths } from './own-paths.ts'
 import { type Page, type Pages, pageResponse } from './web-ui/pages.ts'
 
 export interface GatewayOptions<Bindings> {
@@ -30,9 +31,6 @@ export interface GatewayOptions<Bindings> {
   beginSpan?: BeginSpan | undefined
   log: Log
 }
-
-/** What the gateway answers itself, before the policy table; its pages, where it has some, come to these. */
-export const ownPaths: ReadonlySet<string> = new Set(['/live', '/ready', '/health'])
 
 /** The gateway: its own three answers, its pages, and for everything else the policy table and the proxy. */
 export function createGateway<Bindings extends object>(options: GatewayOptions<Bindings>) {

@@ -11,7 +11,7 @@ export function createSingleFlight(work: () => Promise<void>, outlive: Outlive =
 
   return {
     run(): Promise<void> {
-      if (underway) return underway
+      if (underway !== undefined) return underway
       underway = work().finally(() => {
         underway = undefined
       })

@@ -52,7 +52,7 @@ export function createBatchLog<Entry extends { count: number }>(options: BatchLo
 
   /** One timer or one post, never a second of either. */
   function schedule(): void {
-    if (timer !== undefined || underway) return
+    if (timer !== undefined || underway !== undefined) return
     const told = new Promise<void>((resolve) => {
       timer = setTimeout(() => resolve(flush()), flushSeconds * 1000)
     })
@@ -75,7 +75,7 @@ export function createBatchLog<Entry extends { count: number }>(options: BatchLo
   async function flush(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
-    if (underway) return underway
+    if (underway !== undefined) return underway
     if (gathered.size === 0) return
     const batch = { dropped, entries: [...gathered.values()] }
     gathered = new Map()

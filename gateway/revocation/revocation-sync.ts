@@ -130,7 +130,7 @@ export function createRevocationFollower(options: FollowerOptions) {
   }
 
   function takeUpStream() {
-    if (!stream || following) return
+    if (!stream || following !== undefined) return
     following = follow(stream).finally(() => {
       following = undefined
     })

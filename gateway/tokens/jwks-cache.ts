@@ -96,7 +96,7 @@ export function createKeySet(options: KeySetOptions) {
    */
   function isBelieved(): boolean {
     if (ageSeconds() < freshSeconds) return true
-    return reading.underway ? wasBelieved : secondsSince(failedAt) < 2 * cooldownSeconds
+    return reading.underway !== undefined ? wasBelieved : secondsSince(failedAt) < 2 * cooldownSeconds
   }
 
   /** Never rejects: what could not be read shows in `keys` and its age. */

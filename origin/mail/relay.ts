@@ -36,7 +36,7 @@ export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: Rel
   /** Call it after a commit that enqueued mail; it returns at once. */
   function nudge() {
     if (stopping.signal.aborted) return
-    if (running) nudged = true
+    if (running !== undefined) nudged = true
     else {
       clearTimeout(timer)
       running = run()

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeWith } from '../support/describe-with.ts'
 import { bearer } from '../support/world.ts'
 import { hotQueries, type Subject } from './hot-queries.ts'
 import { type List, listsOf } from './lists.ts'
@@ -36,7 +37,7 @@ let adminToken: string
 let lists: readonly List[]
 const measurements = createMeasurements()
 
-describe.skipIf(!(await explainsStatements()))('with 100,000 accounts', () => {
+describeWith('right to load auto_explain', await explainsStatements())('with 100,000 accounts', () => {
   beforeAll(async () => {
     seeded = await createSeededWorld(users)
     const { world, sql, login } = seeded

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeWith } from '../support/describe-with.ts'
 import { roomy } from '../support/roomy.ts'
 import { bearer, createWorld, type World } from '../support/world.ts'
 import { countsStatements } from './server-abilities.ts'
@@ -50,44 +51,49 @@ async function answered(status: number, answer: Response | Promise<Response>): P
 const get = (path: string, nth: number) =>
   answered(200, world.call(path, { headers: bearer(tokens[nth % tokens.length] ?? '') }))
 
-describe.skipIf(!(await countsStatements()))('statements, as PostgreSQL itself counts them', () => {
-  test('200 proxied requests of people signed in cause none at all', async () => {
-    const caused = await causedBy(async () => {
-      for (let nth = 0; nth < requests; nth++) await get('/v1/reports', nth)
+describeWith('extension pg_stat_statements', await countsStatements())(
+  'statements, as PostgreSQL itself counts them',
+  () => {
+    test('200 proxied requests of people signed in cause none at all', async () => {
+      const caused = await causedBy(async () => {
+        for (let nth = 0; nth < requests; nth++) await get('/v1/reports', nth)
+      })
+      expect(caused).toEqual([])
     })
-    expect(caused).toEqual([])
-  })
 
-  test('a proxied request that is refused causes none either', async () => {
-    const caused = await causedBy(async () => {
-      await answered(401, world.call('/v1/reports'))
-      await answered(401, world.call('/v1/reports', { headers: bearer('none') }))
-      await answered(
-        403,
-        world.call('/admin/users/1/unlock', { method: 'POST', headers: bearer(tokens[0] ?? '') }),
+    test('a proxied request that is refused causes none either', async () => {
+      const caused = await causedBy(async () => {
+        await answered(401, world.call('/v1/reports'))
+        await answered(401, world.call('/v1/reports', { headers: bearer('none') }))
+        await answered(
+          403,
+          world.call('/admin/users/1/unlock', { method: 'POST', headers: bearer(tokens[0] ?? '') }),
+        )
+      })
+      expect(caused).toEqual([])
+    })
+
+    test('GET /v1/me is one, each time: the count sees what there is', async () => {
+      const caused = await causedBy(async () => {
+        for (let nth = 0; nth < requests; nth++) await get('/v1/me', nth)
+      })
+      expect(caused).toHaveLength(requests)
+      expect(new Set(caused).size).toBe(1)
+      expect(caused[0]).toContain('from user_accounts where id = $1')
+    })
+
+    test('a refresh is one', async () => {
+      const { refresh_token: token } = await world.login(readers[0] ?? '', password)
+      const caused = await causedBy(() =>
+        answered(200, world.post('/auth/refresh', { refresh_token: token })),
       )
+      expect(caused).toHaveLength(1)
+      expect(caused[0]).toContain('update tokens set spent_at')
     })
-    expect(caused).toEqual([])
-  })
 
-  test('GET /v1/me is one, each time: the count sees what there is', async () => {
-    const caused = await causedBy(async () => {
-      for (let nth = 0; nth < requests; nth++) await get('/v1/me', nth)
+    test('a login is nine, however many accounts there are', async () => {
+      const caused = await causedBy(() => world.login(readers[0] ?? '', password))
+      expect(caused.map((statement) => statement.slice(0, 40))).toHaveLength(9)
     })
-    expect(caused).toHaveLength(requests)
-    expect(new Set(caused).size).toBe(1)
-    expect(caused[0]).toContain('from user_accounts where id = $1')
-  })
-
-  test('a refresh is one', async () => {
-    const { refresh_token: token } = await world.login(readers[0] ?? '', password)
-    const caused = await causedBy(() => answered(200, world.post('/auth/refresh', { refresh_token: token })))
-    expect(caused).toHaveLength(1)
-    expect(caused[0]).toContain('update tokens set spent_at')
-  })
-
-  test('a login is nine, however many accounts there are', async () => {
-    const caused = await causedBy(() => world.login(readers[0] ?? '', password))
-    expect(caused.map((statement) => statement.slice(0, 40))).toHaveLength(9)
-  })
-})
+  },
+)

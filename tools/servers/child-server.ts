@@ -65,7 +65,7 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
   const exited = new Promise((resolve) => child.once('exit', resolve))
   const pid = child.pid as number
   const dismissGuard = startGuard(pid, options)
-  exited.then(dismissGuard)
+  void exited.then(dismissGuard)
 
   function signal(name: NodeJS.Signals) {
     child.kill(name)

@@ -56,7 +56,7 @@ function enter() {
   door.hidden = true
   house.hidden = false
   signIn.reset()
-  show()
+  void show()
 }
 
 signIn.addEventListener('submit', async (event) => {
@@ -158,7 +158,7 @@ function present(shown) {
 }
 
 addEventListener('hashchange', () => {
-  if (!house.hidden && location.hash.startsWith('#/')) show()
+  if (!house.hidden && location.hash.startsWith('#/')) void show()
 })
 
 if (await session.resume()) enter()

@@ -35,7 +35,7 @@ export async function showHealth({ left }) {
 
   await look()
   const looking = setInterval(() => {
-    if (!document.hidden) look()
+    if (!document.hidden) void look()
   }, lookMs)
   left.addEventListener('abort', () => clearInterval(looking))
   return element(

@@ -89,7 +89,7 @@ async function attempt(work) {
 form.addEventListener('submit', (event) => {
   event.preventDefault()
   const fields = new FormData(form)
-  attempt(async () => {
+  void attempt(async () => {
     await session.signIn(String(fields.get('email')), String(fields.get('password')))
     form.reset()
     showCaller()

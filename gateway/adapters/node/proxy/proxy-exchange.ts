@@ -57,7 +57,7 @@ export function carry(options: CarriageOptions): () => void {
     carriage = undefined
   }
   if (!hasBody) {
-    go(noBody)
+    void go(noBody)
     return stop
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
