@@ -4,7 +4,7 @@ import { andThen, type Eventually } from '../../shared/lib/async.ts'
 import type { RequestFields } from '../http/request-headers.ts'
 import { upstreamFields } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
-import { createTakeTurns } from '../rate-limit/over-limit.ts'
+import { createOverLimitQueue } from '../rate-limit/over-limit.ts'
 import type { Decide, Decision } from './decide.ts'
 import type { RequireHost } from './served-hosts.ts'
 import type { ReadClientSide } from './trusted-proxies.ts'
@@ -35,11 +35,12 @@ export interface Admission {
   /** The fields that go upstream, names and values in turn. */
   fields: string[]
   /**
-   * To be waited for when the body is in, before the request goes upstream; undefined where it goes at once.
+   * To be awaited when the body is in, before the request goes upstream; undefined where it goes at once.
    *
-   * @throws Problem `overloaded`
+   * @param signal aborted when the client leaves
+   * @throws Problem `overloaded`, `client_closed_request`
    */
-  turn: (() => Promise<void>) | undefined
+  waitForPlace: ((signal: AbortSignal) => Promise<void>) | undefined
   /** @param status of the answer, as the client gets it */
   ended: (status: number) => void
 }
@@ -81,7 +82,7 @@ export function createAdmission({
   requireHost,
   viaName,
 }: AdmissionOptions) {
-  const takeTurns = createTakeTurns()
+  const enqueue = createOverLimitQueue()
 
   function enter(decision: Decision): Admission['ended'] {
     const { settle, route } = decision
@@ -116,10 +117,10 @@ export function createAdmission({
         decision,
         origin,
         fields: upstreamFields(fields, decision, { address, requestId, scheme, host, viaName, onward }),
-        turn: undefined,
+        waitForPlace: undefined,
         ended,
       }
-      return decision.overLimit ? { ...admission, ...takeTurns(address, ended) } : admission
+      return decision.overLimit ? { ...admission, ...enqueue(address, ended) } : admission
     })
   }
 }

@@ -11,7 +11,7 @@ import type { RequireRights } from '../policy/authorization.ts'
 import type { Policy, Route } from '../policy/policy.ts'
 import { readTarget } from '../policy/request-target.ts'
 import { type Limiter, RateLimited } from '../rate-limit/limiter.ts'
-import { type CountedOrOver, goesOnOverLimit, letGoOn } from '../rate-limit/over-limit.ts'
+import { type CountedOrOver, countOrForward, mayExceedLimits } from '../rate-limit/over-limit.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import { TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
@@ -36,7 +36,7 @@ export interface Decision {
   assertion: string
   /** Fields that the limits add to the answer, names and values in turn. */
   limitFields: readonly string[]
-  /** For the origin, where the request goes on over its limits. */
+  /** For the origin, where the request is forwarded over its limits. */
   overLimit: OverLimit | undefined
   /** To be told the answer's status where the row has limits that count failures alone. */
   settle: ((status: number) => void) | undefined
@@ -109,8 +109,8 @@ export function createDecide(options: DecideOptions) {
 
   function count(head: RequestHead, route: Route, caller: VerifiedToken | null): Eventually<CountedOrOver> {
     const applying = limits.of(head.address, route, caller)
-    return goesOnOverLimit(route, head.fields.cookie)
-      ? letGoOn(() => limiter.count(applying, caller?.identity))
+    return mayExceedLimits(route, head.fields.cookie)
+      ? countOrForward(() => limiter.count(applying, caller?.identity))
       : limiter.count(applying, caller?.identity)
   }
 

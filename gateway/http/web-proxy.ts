@@ -34,13 +34,13 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
   /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
   return async function forward(
     request: Request,
-    { decision, origin, fields, turn }: Admission,
+    { decision, origin, fields, waitForPlace }: Admission,
   ): Promise<Response> {
     const { route, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
     const requestBody = hasBody ? await readRequestBody(chunks, { ...route, idleMs }) : noBody
-    await turn?.()
+    await waitForPlace?.(request.signal)
     const { body, problem, isAwaited } = requestBody
     const sentAt = performance.now()
     try {

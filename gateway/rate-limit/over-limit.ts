@@ -6,8 +6,8 @@ import { createTurns } from '../lib/turns.ts'
 import type { Route } from '../policy/policy.ts'
 import { type Counted, RateLimited } from './limiter.ts'
 
-/** Requests over a limit that one address may have in progress at the origin, and how many more wait for one of those to end. */
-const ofOneAddress = { inProgress: 8, waiting: 50 }
+/** Requests over a limit that one address may have at the origin at once, those that wait, and for how long. */
+const ofOneAddress = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
 
 /** A request over its limits that the origin decides about. */
 export interface ForwardedOverLimit {
@@ -16,29 +16,29 @@ export interface ForwardedOverLimit {
   mark: OverLimit
 }
 
-/** A request that is within its limits, or goes on over them. */
+/** A request that is within its limits, or is forwarded over them. */
 export interface CountedOrOver extends Counted {
   over?: ForwardedOverLimit | undefined
 }
 
-/** Has requests of one address that are over its limits take turns at the origin. */
-export function createTakeTurns() {
+/** Bounds the requests over their limits that one address has at the origin at once. */
+export function createOverLimitQueue() {
   const turns = createTurns(ofOneAddress)
 
-  /** A turn is taken when the body is in: who sends one slowly takes none from others. */
-  return function takeTurns(address: string, ended: (status: number) => void) {
+  return function enqueue(address: string, ended: (status: number) => void) {
     const caller = addressKey(address)
     let isEnded = false
-    let hasTurn = false
+    let hasPlace = false
     return {
-      async turn(): Promise<void> {
-        await turns.enter(caller)
+      /** Called when the body is in: a client that sends one slowly takes no place from others. */
+      async waitForPlace(signal: AbortSignal): Promise<void> {
+        await turns.enter(caller, signal)
         if (isEnded) turns.leave(caller)
-        else hasTurn = true
+        else hasPlace = true
       },
       ended(status: number): void {
         isEnded = true
-        if (hasTurn) turns.leave(caller)
+        if (hasPlace) turns.leave(caller)
         ended(status)
       },
     }
@@ -49,22 +49,22 @@ export function createTakeTurns() {
 const hasDeviceCookie = (cookie: string | undefined) =>
   cookie?.split(';').some((pair) => pair.trimStart().startsWith(`${deviceCookie}=`)) === true
 
-/** Whether a request that is over its limits goes on. */
-export function goesOnOverLimit({ over_limit }: Route, cookie: string | undefined): boolean {
+/** Whether a request over its limits is forwarded. */
+export function mayExceedLimits({ over_limit }: Route, cookie: string | undefined): boolean {
   return over_limit === 'forward' || (over_limit === 'forward_known_device' && hasDeviceCookie(cookie))
 }
 
-/** Counts, and lets go on what is over. @throws what `count` does but RateLimited, at once or later */
-export function letGoOn(count: () => Eventually<Counted>): Eventually<CountedOrOver> {
+/** Counts a request that may exceed its limits. @throws what `count` does but RateLimited, at once or later */
+export function countOrForward(count: () => Eventually<Counted>): Eventually<CountedOrOver> {
   try {
     const counted = count()
-    return counted instanceof Promise ? counted.catch(goOn) : counted
+    return counted instanceof Promise ? counted.catch(forwardOverLimit) : counted
   } catch (error) {
-    return goOn(error)
+    return forwardOverLimit(error)
   }
 }
 
-function goOn(error: unknown): CountedOrOver {
+function forwardOverLimit(error: unknown): CountedOrOver {
   if (!(error instanceof RateLimited)) throw error
   const { over, fields, retryAfterSeconds } = error
   return {

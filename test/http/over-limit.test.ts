@@ -64,17 +64,48 @@ test('200: whose body is in has a turn, however many others at the address send 
   expect(marks).toEqual([undefined, expect.stringMatching(/^refresh;t=\d+$/)])
 })
 
+/** A request that is whole. */
+async function send(port: number) {
+  const socket = await openSocket(port)
+  socket.write(`POST ${row.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`)
+  return socket
+}
+
+// Else a hostile colleague would fill the queue by connections that it closes again.
+test('503 overloaded only for clients that stay: one that leaves gives up its place in the queue', async () => {
+  const { port, held, hold } = await startOverLimit()
+  hold()
+  await Promise.all(Array.from({ length: 8 }, () => send(port)))
+  await expect.poll(() => held.length).toBe(8)
+  const waiting = await Promise.all(Array.from({ length: 50 }, () => send(port)))
+  await expect.poll(async () => (await ask(port, attempt)).statusCode).toBe(503)
+  for (const socket of waiting) socket.destroy()
+  // The gateway sees the sockets close in its own time: until then one more is 503.
+  const asked: Promise<number | undefined>[] = []
+  await expect
+    .poll(async () => {
+      const status = ask(port, attempt).then(({ statusCode }) => statusCode)
+      const soon = new Promise((resolve) => setTimeout(resolve, 50, 'waits'))
+      const first = await Promise.race([status, soon])
+      if (first === 'waits') asked.push(status)
+      return first
+    })
+    .toBe('waits')
+  await expect
+    .poll(async () => {
+      for (const response of held.splice(0)) response.writeHead(200).end()
+      return Promise.race([...asked, undefined])
+    })
+    .toBe(200)
+  expect(await Promise.all(asked)).toEqual([200])
+})
+
 test('200: who leaves while waiting for a turn, or in it, gives it to the next', async () => {
   const { port, held, hold } = await startOverLimit()
   hold()
-  const send = async () => {
-    const socket = await openSocket(port)
-    socket.write(`POST ${row.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}`)
-    return socket
-  }
-  const inTurn = await Promise.all(Array.from({ length: 8 }, send))
+  const inTurn = await Promise.all(Array.from({ length: 8 }, () => send(port)))
   await expect.poll(() => held.length).toBe(8)
-  const waiting = await Promise.all(Array.from({ length: 10 }, send))
+  const waiting = await Promise.all(Array.from({ length: 10 }, () => send(port)))
   const last = ask(port, attempt)
   for (const socket of [...waiting, ...inTurn]) socket.destroy()
   let isAnswered = false

@@ -50,19 +50,24 @@ export function carry(options: CarriageOptions): () => void {
     carriage = new Carriage(options, body)
     carriage.start()
   }
-  const { turn } = admission
-  const go = turn ? (body: RequestBody) => turn().then(() => start(body), options.refuse) : start
+  const { waitForPlace } = admission
+  const client = waitForPlace && new AbortController()
+  const startInTurn =
+    waitForPlace && client
+      ? (body: RequestBody) => waitForPlace(client.signal).then(() => start(body), options.refuse)
+      : start
   const stop = () => {
+    client?.abort()
     carriage?.stop()
     carriage = undefined
   }
   if (!hasBody) {
-    void go(noBody)
+    void startInTurn(noBody)
     return stop
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
-  readRequestBody(chunks, { ...admission.decision.route, idleMs }).then(go, options.refuse)
+  readRequestBody(chunks, { ...admission.decision.route, idleMs }).then(startInTurn, options.refuse)
   return stop
 }
 
