@@ -35,7 +35,7 @@ export const routeSchema = z
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
     /** Whether it may become a WebSocket, where the runtime can. */
     websocket: z.boolean().default(false),
-    /** From the request's head to the answer's head. */
+    /** From when the request goes upstream to the head of the response. */
     deadline_seconds: z.number().positive().max(3600).default(30),
     /** The longest silence inside the body of a response, which ends it. */
     idle_seconds: z.number().positive().max(86_400).default(60),
