@@ -73,5 +73,3 @@ export function createSignatureChecks({ now }: { now: Now }) {
     },
   }
 }
-
-export type SignatureChecks = ReturnType<typeof createSignatureChecks>

@@ -52,7 +52,7 @@ export class TokenError extends Error {
 }
 
 /** A token that passed each check that needs no key. Nothing in it is believed before its signature is verified. */
-export interface UnverifiedToken {
+interface UnverifiedToken {
   kid: string
   /** What the signature is over, and the signature. */
   signed: string
@@ -66,7 +66,7 @@ export interface UnverifiedToken {
  *
  * @throws TokenError
  */
-export function readAccessToken(
+function readAccessToken(
   token: string,
   expected: Pick<Expectations, 'issuer' | 'audience' | 'now'>,
 ): UnverifiedToken {
