@@ -24,39 +24,48 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
   let failedAt: number | undefined
   let cause: unknown
 
-  async function tryAgain(): Promise<void> {
-    await within(timeoutMs, probe())
-    if (failedAt !== undefined) onClose()
-    failedAt = undefined
-    cause = undefined
+  function markFailed(error: unknown): void {
+    if (failedAt === undefined) onOpen(error)
+    failedAt = now()
+    cause = error
   }
 
-  /** @param isDue whether to call although a failure is more recent than a pause */
-  async function ask<T extends object>(question: () => Promise<T>, isDue = false): Promise<T | undefined> {
-    const isTrial = failedAt !== undefined
-    if (failedAt !== undefined) {
-      if (!isDue && now() - failedAt < pauseMs) return undefined
-      // The others wait for as long again: a runtime may drop the call that finds out before it has.
-      failedAt = now()
-    }
-    try {
-      if (isTrial) await tryAgain()
-      return await within(timeoutMs, question())
-    } catch (error) {
-      if (failedAt === undefined) onOpen(error)
-      failedAt = now()
-      cause = error
-      return undefined
-    }
+  /** A trial that succeeds closes the breaker; a probe that began before the failure does not. */
+  async function probeOnce(isTrial: boolean): Promise<void> {
+    await within(timeoutMs, probe())
+    if (!isTrial || failedAt === undefined) return
+    failedAt = undefined
+    cause = undefined
+    onClose()
   }
 
   return {
     /** @returns undefined where the call failed, took too long or was not made */
-    ask: <T extends object>(question: () => Promise<T>) => ask(question),
+    async ask<T extends object>(question: () => Promise<T>): Promise<T | undefined> {
+      const isTrial = failedAt !== undefined
+      if (failedAt !== undefined) {
+        if (now() - failedAt < pauseMs) return undefined
+        // Other calls wait for another pause: a runtime may drop this one before it has an answer.
+        failedAt = now()
+      }
+      try {
+        if (isTrial) await probeOnce(isTrial)
+        return await within(timeoutMs, question())
+      } catch (error) {
+        markFailed(error)
+        return undefined
+      }
+    },
 
     /** Finds out now whether calls succeed. Never rejects. */
     async check(): Promise<void> {
-      await ask(async () => ({ answer: await probe() }), true)
+      const isTrial = failedAt !== undefined
+      if (isTrial) failedAt = now()
+      try {
+        await probeOnce(isTrial)
+      } catch (error) {
+        markFailed(error)
+      }
     },
 
     isOpen: () => failedAt !== undefined,
@@ -65,3 +74,5 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
     cause: () => cause,
   }
 }
+
+export type Breaker = ReturnType<typeof createBreaker>

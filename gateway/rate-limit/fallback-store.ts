@@ -1,6 +1,6 @@
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import { createBreaker } from '../lib/circuit-breaker.ts'
+import { type Breaker, createBreaker } from '../lib/circuit-breaker.ts'
 import type { Counter, Now, Take, Taken } from '../ports.ts'
 
 /** The most that counting may add to a request. */
@@ -30,13 +30,12 @@ export const probeTake: Take = {
 }
 
 /** How limits are counted at this moment, for readiness: in words fit for the public. */
-export function countingHealth(
-  breaker: { isOpen: () => boolean; cause: () => unknown },
-  startedAt: number,
-): HealthCheck {
+export async function countingHealth({ check, isOpen, cause: causeOf }: Breaker): Promise<HealthCheck> {
+  const startedAt = performance.now()
+  await check()
   const timeMs = Math.round(performance.now() - startedAt)
-  if (!breaker.isOpen()) return { status: 'pass', time_ms: timeMs, detail: 'redis' }
-  const cause = breaker.cause()
+  if (!isOpen()) return { status: 'pass', time_ms: timeMs, detail: 'redis' }
+  const cause = causeOf()
   // Of a refusal the first word is its code: OOM, READONLY, NOPERM, MISCONF.
   const code = cause instanceof Error && cause.name === 'ReplyError' && /^[A-Z]+\b/.exec(cause.message)?.[0]
   const reason = code ? `redis refuses with ${code}` : 'redis does not answer'
@@ -68,11 +67,7 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
     /** Whether limits are counted here alone at this moment. */
     isLocal: breaker.isOpen,
 
-    async health(): Promise<HealthCheck> {
-      const startedAt = performance.now()
-      await breaker.check()
-      return countingHealth(breaker, startedAt)
-    },
+    health: () => countingHealth(breaker),
   } satisfies Counter & { isLocal: () => boolean; health: () => Promise<HealthCheck> }
 }
 
