@@ -1,22 +1,18 @@
 import { z } from 'zod'
+import type { HealthAnswer, HealthCheck } from '../http/health.ts'
 
-/** Health answers in the form of draft-inadarei-api-health-check: `warn` serves, but not as it should. */
+export type { HealthAnswer, HealthStatus } from '../http/health.ts'
+
+/** `warn`: the service answers requests, in a degraded state. */
 const healthStatus = z.enum(['pass', 'warn', 'fail'])
 
-export type HealthStatus = z.output<typeof healthStatus>
-
-/** `time_ms` is how long the check took. */
 const healthCheck = z.object({
   status: healthStatus,
   time_ms: z.int().exactOptional(),
   detail: z.string().exactOptional(),
-})
-
-export type HealthCheck = z.output<typeof healthCheck>
+}) satisfies z.ZodType<HealthCheck>
 
 /** Of the gateway, in words that are fit for the public. */
 export const healthAnswer = z
   .object({ status: healthStatus, checks: z.record(z.string(), healthCheck) })
-  .meta({ id: 'Health' })
-
-export type HealthAnswer = z.output<typeof healthAnswer>
+  .meta({ id: 'Health' }) satisfies z.ZodType<HealthAnswer>

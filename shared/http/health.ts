@@ -1,7 +1,19 @@
-import type { HealthAnswer, HealthCheck } from '../contract/health.ts'
 import { within } from '../lib/with-timeout.ts'
 
-export type { HealthCheck, HealthStatus } from '../contract/health.ts'
+export type HealthStatus = 'pass' | 'warn' | 'fail'
+
+export interface HealthCheck {
+  status: HealthStatus
+  /** How long the check took. */
+  time_ms?: number
+  detail?: string
+}
+
+/** In the form of draft-inadarei-api-health-check. */
+export interface HealthAnswer {
+  status: HealthStatus
+  checks: Record<string, HealthCheck>
+}
 
 /** The worst of the checks; `fail` answers 503, so that a load balancer needs to read no body. */
 export function healthResponse(
