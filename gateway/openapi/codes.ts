@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { Route } from '../policy/policy.ts'
-import type { OperationContract } from './contract.ts'
+import type { OperationContract } from './operations/contract.ts'
 
 /** What any request may be told, whatever it asks for. */
 const always: readonly ErrorCode[] = [

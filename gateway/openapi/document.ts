@@ -4,10 +4,10 @@ import { isOptionalBody, jobNames } from '../../shared/contract.ts'
 import { refreshCookie } from '../../shared/http/headers.ts'
 import { type Route, type RouteRow, routeSchema } from '../policy/policy.ts'
 import { codesOfContract, codesOfRow } from './codes.ts'
-import type { OperationContract } from './contract.ts'
 import { headers } from './headers.ts'
+import type { OperationContract } from './operations/contract.ts'
+import { createSubjects, ownSubject } from './operations/subjects.ts'
 import { createSharedResponses, refusals, successes, withOAuthRefusals } from './responses.ts'
-import { createSubjects, ownSubject } from './subjects.ts'
 
 interface DescriptionOptions {
   /** The rows in code: each has a contract. */

@@ -1,5 +1,5 @@
 import type { ZodOpenApiHeaderObject } from 'zod-openapi'
-import type { HeaderName } from './contract.ts'
+import type { HeaderName } from './operations/contract.ts'
 
 const text = (description: string, example?: string) => ({
   description,

@@ -6,8 +6,8 @@ import type {
 } from 'zod-openapi'
 import { oauthErrorAnswer, problemAnswer } from '../../shared/contract.ts'
 import { type ErrorCode, errors } from '../../shared/http/errors.ts'
-import type { HeaderName, OperationContract } from './contract.ts'
 import { referTo } from './headers.ts'
+import type { HeaderName, OperationContract } from './operations/contract.ts'
 
 const ofLimits: readonly HeaderName[] = ['RateLimit', 'RateLimit-Policy']
 

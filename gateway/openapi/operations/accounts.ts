@@ -15,8 +15,8 @@ import {
   tokenAnswer,
   verifyEmailBody,
 } from '../../../shared/contract.ts'
-import type { OperationContract, Subject } from '../contract.ts'
 import { done, ok } from './answers.ts'
+import type { OperationContract, Subject } from './contract.ts'
 
 const minimumOf = (length: number) =>
   `A password has at least ${length} characters. One that is easily guessed, or contains the address, is refused with a code.`

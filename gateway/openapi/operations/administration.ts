@@ -18,8 +18,8 @@ import {
   userFilters,
   userItem,
 } from '../../../shared/contract.ts'
-import type { Subject } from '../contract.ts'
 import { done, list, ok } from './answers.ts'
+import type { Subject } from './contract.ts'
 
 export const users: Subject = {
   name: 'Users',

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { listOf, pageParameters } from '../../../shared/contract.ts'
-import type { OperationContract } from '../contract.ts'
+import type { OperationContract } from './contract.ts'
 
 type Answers = OperationContract['answers']
 

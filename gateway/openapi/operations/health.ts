@@ -1,5 +1,5 @@
 import { healthAnswer } from '../../../shared/contract.ts'
-import type { Subject } from '../contract.ts'
+import type { Subject } from './contract.ts'
 
 const mediaType = 'application/health+json'
 

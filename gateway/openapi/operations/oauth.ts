@@ -6,8 +6,8 @@ import {
   tokenForm,
   tokenInForm,
 } from '../../../shared/contract.ts'
-import type { Subject } from '../contract.ts'
 import { ok } from './answers.ts'
+import type { Subject } from './contract.ts'
 
 export const oauth: Subject = {
   name: 'OAuth',

@@ -10,8 +10,8 @@ import {
   subscriptionFilters,
   subscriptionItem,
 } from '../../../shared/contract.ts'
-import type { Subject } from '../contract.ts'
 import { list, ok } from './answers.ts'
+import type { Subject } from './contract.ts'
 
 export const plans: Subject = {
   name: 'Plans',

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ErrorCode } from '../../shared/http/errors.ts'
+import type { ErrorCode } from '../../../shared/http/errors.ts'
 
 /** What a description says of an operation that the policy table does not: what goes in, what comes out, and in which words. */
 export interface OperationContract {

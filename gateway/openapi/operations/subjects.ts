@@ -1,9 +1,9 @@
+import { createSigningIn, ownAccount } from './accounts.ts'
+import { roles, trail, upkeep, users } from './administration.ts'
 import type { Subject } from './contract.ts'
-import { createSigningIn, ownAccount } from './operations/accounts.ts'
-import { roles, trail, upkeep, users } from './operations/administration.ts'
-import { health } from './operations/health.ts'
-import { oauth } from './operations/oauth.ts'
-import { planAdministration, plans } from './operations/plans.ts'
+import { health } from './health.ts'
+import { oauth } from './oauth.ts'
+import { planAdministration, plans } from './plans.ts'
 
 /** In the order in which a reader meets them. */
 export const createSubjects = (settings: { passwordMinLength: number }): readonly Subject[] => [
