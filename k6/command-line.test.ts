@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../origin/command.ts'
+import { UsageError } from '../shared/node/cli.ts'
 import { readOrder } from './command-line.ts'
 import { scenarios } from './scenarios.ts'
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { UsageError } from '../origin/command.ts'
+import { UsageError } from '../shared/node/cli.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 
 export const usage = `npm run k6 -- SCENARIO [--users N] [--rate N] [--seconds N] [--gateways N] [--hash-cost N] [--measure]

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runCommand } from '../origin/command.ts'
+import { runCommand } from '../shared/node/cli.ts'
 import { findK6 } from './binary.ts'
 import { readOrder, usage } from './command-line.ts'
 import { measure } from './measure/measure.ts'

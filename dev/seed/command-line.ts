@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { UsageError } from '../../origin/command.ts'
+import { UsageError } from '../../shared/node/cli.ts'
 
 export const usage = `npm run seed -- --users COUNT [--force]
 

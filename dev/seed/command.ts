@@ -1,7 +1,7 @@
-import { RefusedError, runCommand } from '../../origin/command.ts'
 import { withDatabase } from '../../origin/db/command-database.ts'
 import { createDatabase } from '../../origin/db/database.ts'
 import type { Sql } from '../../origin/db/types.ts'
+import { RefusedError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { demoAccounts } from '../demo.ts'

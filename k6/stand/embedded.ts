@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { RefusedError } from '../../origin/command.ts'
+import { RefusedError } from '../../shared/node/cli.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -1,5 +1,5 @@
 import { knownEmail } from '../../shared/lib/email.ts'
-import { UsageError } from '../command.ts'
+import { UsageError } from '../../shared/node/cli.ts'
 
 export const usage = `npm run accounts -- role EMAIL ROLE   give an account a role, whatever it has now
 

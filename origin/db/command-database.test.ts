@@ -6,6 +6,7 @@ import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { databaseUrl } from '../../tools/servers/database-url.ts'
+import { findFreePort } from '../../tools/servers/free-port.ts'
 
 const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
 const url = databaseUrl(inject('postgresUrl'), name)
@@ -22,11 +23,18 @@ afterAll(async () => {
   await server.end()
 })
 
-function run(path: string, args: string[]): Promise<{ code: number; out: string; err: string }> {
+function run(
+  path: string,
+  args: readonly string[],
+  changes: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
   const file = fileURLToPath(new URL(path, import.meta.url))
   return new Promise((resolve) => {
-    execFile(process.execPath, [file, ...args], { env: environment, cwd: tmpdir() }, (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, err }),
+    execFile(
+      process.execPath,
+      [file, ...args],
+      { env: { ...environment, ...changes }, cwd: tmpdir() },
+      (error, out, err) => resolve({ code: error ? Number(error.code) : 0, out, err }),
     )
   })
 }
@@ -60,10 +68,24 @@ describe('a command on a database that is not this code’s', () => {
       ['./migrate.ts', []],
       ['../keys/command.ts', ['list']],
     ] as const)
-      expect(await run(path, [...args])).toEqual({
+      expect(await run(path, args)).toEqual({
         code: 1,
         out: '',
         err: expect.stringMatching(/^The database has schema version 9999, .*: run the code that fits\n$/),
       })
   })
+})
+
+describe('a command whose database cannot be reached', () => {
+  test.each([...commands, ['migrate', './migrate.ts', []]] satisfies typeof commands)(
+    '69: %s says so in one line',
+    async (_, path, args) => {
+      const port = await findFreePort()
+      expect(await run(path, args, { DATABASE_URL: `postgres://127.0.0.1:${port}/gatehouse` })).toEqual({
+        code: 69,
+        out: '',
+        err: expect.stringMatching(/^The database at DATABASE_URL cannot be reached: .*ECONNREFUSED.*\n$/),
+      })
+    },
+  )
 })

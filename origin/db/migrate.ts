@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
+import { RefusedError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
-import { RefusedError, runCommand } from '../command.ts'
 import { closeSeconds } from './database.ts'
+import { requireReachable } from './require-reachable.ts'
 import { surviveLostConnections } from './transactions.ts'
 import type { Queryable, Sql } from './types.ts'
 
@@ -116,7 +117,8 @@ async function readSchema(sql: Queryable, newest: number): Promise<{ version: nu
 
 if (import.meta.main) {
   await runCommand(async () => {
-    const applied = await migrate(configFromEnvironment(['DATABASE_URL']).DATABASE_URL)
+    const { DATABASE_URL } = configFromEnvironment(['DATABASE_URL'])
+    const applied = await requireReachable(() => migrate(DATABASE_URL))
     process.stdout.write(
       applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'There is nothing to apply.\n',
     )

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../command.ts'
+import { UsageError } from '../../shared/node/cli.ts'
 import { readOrder } from './command-line.ts'
 
 const kid = '-_2XzAq0lNP3JcvI2c7K4sS9c6W0a8n1xQeYzD5uBtE'

@@ -1,4 +1,4 @@
-import { UsageError } from '../command.ts'
+import { UsageError } from '../../shared/node/cli.ts'
 export const usage = `npm run keys -- create             make the first signing key
 npm run keys -- list               show the keys, and when each makes its next step
 npm run keys -- rotate             publish a successor; origins make the later steps by themselves

@@ -1,7 +1,7 @@
 import { ConfigError, variables } from '../../shared/config.ts'
+import { RefusedError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { RefusedError, runCommand } from '../command.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
 import { type Order, readOrder, usage } from './command-line.ts'

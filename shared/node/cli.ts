@@ -1,5 +1,3 @@
-import { isDatabaseUnavailable } from './db/database.ts'
-
 /** Exit codes of sysexits.h; a refusal is 1. */
 const usageExitCode = 64
 const unavailableExitCode = 69
@@ -10,6 +8,9 @@ export class UsageError extends Error {}
 
 /** What was asked for is well said, but cannot be done. */
 export class RefusedError extends Error {}
+
+/** A server that the command needs does not answer; the message says which. */
+export class UnavailableError extends Error {}
 
 interface CommandOptions {
   usage?: string
@@ -38,8 +39,7 @@ export async function runCommand(
       fail((error as Error).message, 1)
     else if (misconfigurations.some((Misconfiguration) => error instanceof Misconfiguration))
       fail((error as Error).message, configurationExitCode)
-    else if (isDatabaseUnavailable(error)) {
-      fail(`The database at DATABASE_URL cannot be reached: ${error}`, unavailableExitCode)
-    } else throw error
+    else if (error instanceof UnavailableError) fail(error.message, unavailableExitCode)
+    else throw error
   }
 }
