@@ -1,7 +1,6 @@
-import { isIP } from 'node:net'
 import { createMiddleware } from 'hono/factory'
-import ipaddr from 'ipaddr.js'
 import { addressKey } from '../shared/http/address-key.ts'
+import { canonicalAddress } from '../shared/http/canonical-address.ts'
 import { Problem } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { overLimitProblem } from '../shared/http/over-limit.ts'
@@ -83,7 +82,7 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
     if (claimed === undefined || c.get('client')) return next()
     const client: Client = { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
     await requireScope(c.req.header('authorization'), client)
-    client.ip = canonicalAddress(claimed)
+    client.ip = requireAddress(claimed)
     c.set('client', client)
     c.set('user', null)
     const counted = countedPaths.get(c.req.path)
@@ -102,10 +101,8 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
 }
 
 /** @throws Problem `bad_request` for anything but an IP address, without a zone or a port */
-function canonicalAddress(text: string): string {
-  if (isIP(text) === 0 || text.includes('%'))
-    throw new Problem('bad_request', {
-      members: { detail: `${clientAddressHeader} must be one IP address` },
-    })
-  return ipaddr.process(text).toString()
+function requireAddress(text: string): string {
+  const address = canonicalAddress(text)
+  if (address !== undefined) return address
+  throw new Problem('bad_request', { members: { detail: `${clientAddressHeader} must be one IP address` } })
 }

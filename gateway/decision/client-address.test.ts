@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { problem } from '../../test/support/world.ts'
-import { clientAddress } from './client-address.ts'
+import { findClient, peerAddress } from './client-address.ts'
 
 const behind = (trustedHops: number, forwardedFor: string | undefined) =>
-  clientAddress({ peer: '10.0.0.1', forwardedFor, trustedHops })
+  findClient('10.0.0.1', forwardedFor, trustedHops).address
 
-describe('clientAddress', () => {
+describe('findClient', () => {
   test('without proxies of ours: the socket, whatever X-Forwarded-For says', () => {
     expect(behind(0, undefined)).toBe('10.0.0.1')
     expect(behind(0, '1.2.3.4')).toBe('10.0.0.1')
@@ -45,6 +45,7 @@ describe('clientAddress', () => {
       '1.2.3.4, 5.6.7.8:123456',
       '1.2.3.4, 5.6.7.8:http',
       '1.2.3.4, 5.6.7.8:443:443',
+      '1.2.3.4, 5.6.7.8%eth0',
       '1.2.3.4, [2001:db8::1',
       '1.2.3.4, [2001:db8::1]x',
       '1.2.3.4, [1.2.3.4]:443',
@@ -58,7 +59,7 @@ describe('clientAddress', () => {
     ])
       expect(() => behind(1, forwardedFor), String(forwardedFor)).toThrow('client_address_unknown')
     expect(() => behind(2, '1.2.3.4')).toThrow('client_address_unknown')
-    expect(() => clientAddress({ peer: undefined, forwardedFor: undefined, trustedHops: 0 })).toThrow()
+    expect(() => peerAddress(undefined)).toThrow()
   })
 
   test('an IPv4 address in an IPv6 coat is the IPv4 address', () => {
@@ -68,12 +69,12 @@ describe('clientAddress', () => {
       '::ffff:cb00:7107',
       '0:0:0:0:0:ffff:cb00:7107',
     ])
-      expect(clientAddress({ peer: form, forwardedFor: undefined, trustedHops: 0 })).toBe('203.0.113.7')
+      expect(peerAddress(form)).toBe('203.0.113.7')
   })
 
   test('one spelling of an IPv6 address, without its zone', () => {
     for (const form of ['2001:db8::1', '2001:DB8:0:0:0:0:0:1', '2001:0db8::0001', '2001:db8::1%eth0'])
-      expect(clientAddress({ peer: form, forwardedFor: undefined, trustedHops: 0 })).toBe('2001:db8::1')
+      expect(peerAddress(form)).toBe('2001:db8::1')
   })
 })
 

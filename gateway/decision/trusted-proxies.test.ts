@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createStand, openRow } from '../../test/support/stand.ts'
 import { problem } from '../../test/support/world.ts'
-import { createTrustedProxies, type TrustedProxiesOptions } from './trusted-proxies.ts'
+import { createTrustedProxies } from './trusted-proxies.ts'
 
 const networks = ['10.0.0.0/8', '192.0.2.7', '2001:db8:ffff::/48']
 
@@ -13,7 +13,10 @@ interface Facts {
   forwarded?: string
 }
 
-function read(options: Partial<TrustedProxiesOptions>, { peer = '10.0.0.1', ...fields }: Facts) {
+function read(
+  options: Partial<Parameters<typeof createTrustedProxies>[0]>,
+  { peer = '10.0.0.1', ...fields }: Facts,
+) {
   const readClientSide = createTrustedProxies({ hops: 0, cidrs: [], header: 'x-forwarded-for', ...options })
   const none = { forwardedFor: undefined, forwardedProto: undefined, forwarded: undefined }
   return readClientSide({ peer, scheme: 'http', fields: { ...none, ...fields } })

@@ -1,10 +1,10 @@
 import ipaddr from 'ipaddr.js'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { RequestFields } from '../http/request-headers.ts'
-import { clientAddress, findClient } from './client-address.ts'
+import { findClient, peerAddress } from './client-address.ts'
 import { type ForwardedElement, readForwarded } from './forwarded.ts'
 
-export interface TrustedProxiesOptions {
+interface TrustedProxiesOptions {
   /** Proxies of ours that every request passes, nearest first, whatever their addresses are. */
   hops: number
   /** Networks of proxies and servers of ours that may name their client: `10.0.0.0/8`, `2001:db8::/32`. */
@@ -21,7 +21,7 @@ interface ConnectionFacts {
   fields: Pick<RequestFields, 'forwardedFor' | 'forwardedProto' | 'forwarded'>
 }
 
-export interface ClientSide {
+interface ClientSide {
   address: string
   /** What the client spoke: TLS may end at a proxy. */
   scheme: 'http' | 'https'
@@ -32,31 +32,39 @@ export interface ClientSide {
 /** Addresses whose network is known, remembered per generation. */
 const rememberedAddresses = 10_000
 
-/** Finds out who the client is and which scheme it used, from the socket and from what trusted proxies report. */
-export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOptions) {
+/**
+ * Reads who the client is and which scheme it used, from the socket and from what trusted proxies report.
+ *
+ * @throws Problem `client_address_unknown`, `bad_request` where a Forwarded field cannot be read
+ */
+export type ReadClientSide = (facts: ConnectionFacts) => ClientSide
+
+export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOptions): ReadClientSide {
+  if (hops === 0 && cidrs.length === 0) return readSocket
   const isTrustedAddress = cidrs.length > 0 ? createNetworkMatcher(cidrs) : undefined
 
-  /** @throws Problem `client_address_unknown`, `bad_request` where a Forwarded field cannot be read */
-  return function readClientSide({ peer, scheme, fields }: ConnectionFacts): ClientSide {
-    if (hops === 0) {
-      const address = clientAddress({ peer, forwardedFor: undefined, trustedHops: 0 })
-      if (!isTrustedAddress?.(address)) return { address, scheme, isProxied: false }
-    }
-    const facts = { peer, trustedHops: hops, isTrustedAddress }
+  return function readClientSide(facts) {
+    const { peer, scheme, fields } = facts
+    if (hops === 0 && !isTrustedAddress?.(peerAddress(peer))) return readSocket(facts)
     if (header === 'forwarded') {
       const elements = readForwarded(fields.forwarded ?? '')
       const forwardedFor = elements.length > 0 ? elements.map(addressIn).join(',') : undefined
-      const client = findClient({ ...facts, forwardedFor })
+      const client = findClient(peer, forwardedFor, hops, isTrustedAddress)
       const proto = schemeIn(elements.at(-client.hops)?.proto)
       return { address: client.address, scheme: proto ?? scheme, isProxied: true }
     }
     const { forwardedFor, forwardedProto } = fields
-    const { address } = findClient({ ...facts, forwardedFor })
+    const { address } = findClient(peer, forwardedFor, hops, isTrustedAddress)
     return { address, scheme: schemeIn(lastOf(forwardedProto)) ?? scheme, isProxied: true }
   }
 }
 
-export type ReadClientSide = ReturnType<typeof createTrustedProxies>
+/** The peer of the socket is the client. */
+const readSocket: ReadClientSide = ({ peer, scheme }) => ({
+  address: peerAddress(peer),
+  scheme,
+  isProxied: false,
+})
 
 /** An address never contains a comma, which would make two entries of one. */
 const addressIn = ({ for: named }: ForwardedElement) =>

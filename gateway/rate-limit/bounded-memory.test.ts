@@ -5,11 +5,11 @@ import { expect, test } from 'vitest'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { importNodeVerifier } from '../../shared/node/keys.ts'
 import { audience, createIssuer, issuer as issuerUrl } from '../../test/support/issuer.ts'
-import { clientAddress } from '../decision/client-address.ts'
+import { findClient } from '../decision/client-address.ts'
 import { readFields } from '../http/request-headers.ts'
 import { createTokenVerifier } from '../tokens/token-verifier.ts'
 import { createPermits } from './batched-limits.ts'
-import { createLimit, createLimiter } from './limiter.ts'
+import { createLimiter, type Limit } from './limiter.ts'
 import { createMemoryCounter } from './memory-store.ts'
 
 setFlagsFromString('--expose-gc')
@@ -38,17 +38,18 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
   async function attack(from: number, to: number): Promise<void> {
     for (let i = from; i < to; i++) {
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
-      const limit = createLimit({
+      const limit: Limit = {
         name: 'address',
         caller: address,
         quota: 1,
         windowSeconds: 900,
         failuresOnly: false,
-      })
+        outage: 'share',
+      }
       await limiter.count([limit])
       if (i % 10 > 0) continue
       readFields([`x-${i}`, 'a'])
-      addressKey(clientAddress({ peer: undefined, forwardedFor: `::ffff:${address}`, trustedHops: 1 }))
+      addressKey(findClient(undefined, `::ffff:${address}`, 1).address)
       await Promise.resolve(limiter.count([limit])).catch(() => {})
     }
   }
