@@ -3,11 +3,11 @@ import type { RefusalsBody } from '../../shared/contract.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { bearer } from '../../test/support/world.ts'
-import { createLimit, type Limit, type LimitClass } from '../rate-limit/limiter.ts'
+import type { Limit, LimitClass } from '../rate-limit/limiter.ts'
 import { createRefusalLog } from './rate-limit-reporter.ts'
 
 const over = (caller: string, name: LimitClass = 'address'): Limit[] => [
-  createLimit({ name, caller, quota: 1, windowSeconds: 60, failuresOnly: false }),
+  { name, caller, quota: 1, windowSeconds: 60, failuresOnly: false, outage: 'share' },
 ]
 const open = { method: 'GET', route: '/open' }
 

@@ -4,7 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { limitClasses, limits as limitsByName } from '../rate-limit/limiter.ts'
+import { limitClassDefinitions, limitClasses } from '../rate-limit/limiter.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-target.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -54,7 +54,7 @@ export const routeSchema = z
   .refine(
     ({ over_limit, upstream, limits }) =>
       over_limit === 'refuse' ||
-      (upstream === 'origin' && limits.every((name) => limitsByName[name].counts === 'failures')),
+      (upstream === 'origin' && limits.every((name) => limitClassDefinitions[name].counts === 'failures')),
     { error: 'goes on over its limits, so it must go to the origin and have limits of failures alone' },
   )
   .refine((route) => route.method === 'GET' || !route.websocket, {

@@ -6,7 +6,7 @@ import { bearer, problem } from '../../test/support/world.ts'
 import type { RouteRow } from '../policy/policy.ts'
 import type { Counter } from '../ports.ts'
 import { createPermits } from './batched-limits.ts'
-import { createLimit, createLimiter, type Limiter } from './limiter.ts'
+import { createLimiter, type Limit, type Limiter } from './limiter.ts'
 
 const limits = (requests: number, seconds = 60) => ({
   LIMIT_ADDRESS_REQUESTS: String(requests),
@@ -150,13 +150,14 @@ describe('failed authentications', () => {
 })
 
 describe('a counter that is not shared', () => {
-  const limit = createLimit({
+  const limit: Limit = {
     name: 'address',
     caller: 'x',
     quota: 10,
     windowSeconds: 60,
     failuresOnly: false,
-  })
+    outage: 'share',
+  }
   const window = { resetMs: 60_000, quota: 10 }
   /** A counter as it is while Redis is away, or back. */
   const counting = (state: { shared: boolean; used: number; calls?: number }): Counter => ({

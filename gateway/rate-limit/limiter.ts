@@ -11,7 +11,7 @@ import { keyOf, type Permit, type Permits, type Wanted } from './batched-limits.
  * The classes of limit: what each counts, and what holds while the shared counter is away. Each is a count of its own, so that
  * one kind of request never uses up what another kind has left.
  */
-export const limits = {
+export const limitClassDefinitions = {
   /** Requests of one address that nobody has signed in for, and tokens that were refused. */
   address: { counts: 'requests', outage: 'share' },
   /** Requests of one address that have a mail sent: registrations, forgotten passwords, verification links. */
@@ -30,8 +30,8 @@ export const limits = {
   refresh: { counts: 'failures', outage: 'strict' },
 } as const satisfies Record<string, { counts: 'requests' | 'failures'; outage: Take['outage'] }>
 
-export type LimitClass = keyof typeof limits
-export const limitClasses = Object.keys(limits) as [LimitClass, ...LimitClass[]]
+export type LimitClass = keyof typeof limitClassDefinitions
+export const limitClasses = Object.keys(limitClassDefinitions) as [LimitClass, ...LimitClass[]]
 
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
 export interface Limit extends Wanted {
@@ -39,11 +39,6 @@ export interface Limit extends Wanted {
   /** Whether a request that succeeds gives back what it took, so that failures alone count. */
   failuresOnly: boolean
 }
-
-export const createLimit = (limit: Omit<Limit, 'outage'>): Limit => ({
-  ...limit,
-  outage: limits[limit.name].outage,
-})
 
 /** For a person who reads the response. */
 const inWords = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>

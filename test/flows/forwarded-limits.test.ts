@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limits } from '../../gateway/rate-limit/limiter.ts'
+import { limitClassDefinitions } from '../../gateway/rate-limit/limiter.ts'
 import { routes } from '../../gateway/routes.ts'
 import { countedPaths, userPaths } from '../../origin/forwarding-service.ts'
 
@@ -10,7 +10,7 @@ test('the origin limits what a service forwards as the gateway limits what comes
     .map(({ path, limits: [name = 'address'], over_limit: overLimit = 'refuse' }) => ({
       path,
       limit: name,
-      counts: limits[name].counts,
+      counts: limitClassDefinitions[name].counts,
       goesOn: overLimit !== 'refuse',
     }))
   const ofOrigin = [...countedPaths].map(([path, counted]) => ({ path, ...counted }))
