@@ -3,6 +3,7 @@ import { meet } from '../../test/support/meeting.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
 import { createLockout } from '../lockout/lockout.ts'
+import type { OwnCounter } from '../lockout/queries.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -110,6 +111,47 @@ describe('attempts in progress', () => {
     for (const { end } of [...here.inProgress, ...there.inProgress]) end()
     expect(await Promise.all([...first, sixth])).toEqual(Array(6).fill('right'))
     expect(await counters()).toEqual([])
+  })
+
+  // A stream of newcomers would make the ones that wait time out.
+  test('wait in order: one that comes later does not take what is freed for the one that waits', async () => {
+    const [here, there] = [createGate(), createGate()]
+    const first = Array.from({ length: 5 }, () => evaluateAt(other, there)(password))
+    await until(there, 5)
+    // An attempt that claims nothing writes the row as it was.
+    const version = async () => (await world.sql`select xmin::text from login_counters`)[0]?.xmin
+    const before = await version()
+    const evaluate = evaluateAt(world, here)
+    const sixth = evaluate(password)
+    await expect.poll(version, { interval: 2 }).not.toBe(before)
+    there.inProgress[0]?.end()
+    await Promise.race(first)
+    const seventh = evaluate('wrong')
+    await until(here, 1)
+    expect(here.inProgress[0]?.password).toBe(password)
+    for (const { end } of there.inProgress) end()
+    await Promise.all(first)
+    await until(here, 2)
+    for (const { end } of here.inProgress) end()
+    expect(await Promise.all([sixth, seventh])).toEqual(['right', 'granted'])
+  })
+
+  test('of strangers that wait do not hold up a known device', async () => {
+    const gate = createGate()
+    const lockout = lockoutAt(world, gate)
+    const evaluate = (own: OwnCounter[]) => lockout.evaluate({ email }, password, own)
+    const ofStrangers = Array.from({ length: 5 }, () => evaluate([]))
+    await until(gate, 5)
+    ofStrangers.push(evaluate([]))
+    const [account] = await world.sql`select id from user_accounts where email = ${email}`
+    const known = evaluate([{ id: crypto.randomUUID(), userId: account?.id }])
+    await until(gate, 6)
+    gate.inProgress[5]?.end()
+    expect((await known).claim).toMatchObject({ state: 'granted', account: { email } })
+    for (const { end } of gate.inProgress) end()
+    await until(gate, 7)
+    gate.inProgress[6]?.end()
+    await Promise.all(ofStrangers)
   })
 
   // Ten origins must not be ten times as many guesses.

@@ -1,10 +1,10 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 interface ClaimQueueOptions {
-  /** Attempts that may wait for one counter; beyond that they are refused. */
+  /** Attempts that may wait for one counter. One more is refused. */
   limit: number
   longestWaitMs: number
-  /** How often a counter is asked again: other origins do not tell when their attempts end. */
+  /** How often the database is asked again: other origins do not announce the end of their attempts. */
   pollMs?: number
 }
 
@@ -12,31 +12,47 @@ interface Queue {
   waiting: number
   /** Resolves when the last of the queue has its claim or has given up. */
   last: Promise<unknown>
-  /** Has the first of the queue ask at once. */
-  wake: () => void
+  /** An attempt has ended since the first of the queue asked. */
+  isWoken: boolean
+  /** Ends the pause of the first of the queue. */
+  endPause: () => void
 }
 
+const createQueue = (): Queue => ({
+  waiting: 0,
+  last: Promise.resolve(),
+  isWoken: false,
+  endPause: () => {},
+})
+
+/** Resolves after a time, or when `endPause` is called. */
+const pause = (queue: Queue, ms: number) =>
+  new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    queue.endPause = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+
 /**
- * Where attempts wait while others of the same counter are in progress, first come first served. The first of each
- * queue asks the database, so the number of waiting attempts does not matter to it.
+ * Attempts wait here while others of the same counter are in progress, first come first served at this origin. Only
+ * the first of each queue asks the database, so its load does not grow with the number of waiting attempts.
+ *
+ * The race we accept: an attempt at another origin, or one whose statement began before the queue did, may go first.
  */
 export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQueueOptions) {
   const queues = new Map<string, Queue>()
 
   async function askUntil<T>(queue: Queue, ask: () => Promise<T | undefined>, endsAt: number): Promise<T> {
     while (true) {
+      queue.isWoken = false
       const answer = await ask()
       if (answer !== undefined) return answer
       const leftMs = endsAt - performance.now()
       if (leftMs <= 0)
         throw new Problem('overloaded', { cause: 'other attempts at the account are in progress' })
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.min(pollMs, leftMs))
-        queue.wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
+      if (!queue.isWoken) await pause(queue, Math.min(pollMs, leftMs))
     }
   }
 
@@ -46,14 +62,14 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
      * @throws Problem `overloaded` where too many wait, or for too long
      */
     async wait<T>(counter: string, ask: () => Promise<T | undefined>): Promise<T> {
-      const queue = queues.get(counter) ?? { waiting: 0, last: Promise.resolve(), wake: () => {} }
+      const queue = queues.get(counter) ?? createQueue()
       if (queue.waiting >= limit)
         throw new Problem('overloaded', { cause: 'too many attempts at the account wait' })
       queues.set(counter, queue)
       queue.waiting += 1
       const endsAt = performance.now() + longestWaitMs
       const turn = queue.last.then(() => askUntil(queue, ask, endsAt))
-      // Those behind get their turn however this one ends; who waits hears of its error below.
+      // The next gets its turn however this one ends. The caller gets the error from `turn` below.
       queue.last = turn.catch(() => {})
       try {
         return await turn
@@ -63,7 +79,15 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
       }
     },
 
-    /** An attempt at this counter has ended. */
-    wake: (counter: string) => queues.get(counter)?.wake(),
+    /** Whether attempts wait for this counter. */
+    has: (counter: string) => queues.has(counter),
+
+    /** An attempt at this counter has ended: the first of the queue asks again. */
+    wake(counter: string): void {
+      const queue = queues.get(counter)
+      if (!queue) return
+      queue.isWoken = true
+      queue.endPause()
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
@@ -22,7 +23,7 @@ interface LockoutOptions {
   lockSeconds: number
   /** Attempts at one counter that may wait at this origin while others are in progress. */
   queue: number
-  /** Somebody who logs in is gone by then, and the gateway gives up after 30 s. */
+  /** A user who logs in has given up by then, and the gateway gives up after 30 s. */
   longestWaitMs?: number
   /** Tells the owner, inside the transaction that locks. */
   tellOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
@@ -48,12 +49,18 @@ export function createLockout({
 }: LockoutOptions) {
   const waiting = createClaimQueue({ limit: queue, longestWaitMs })
 
+  /** Counters that this attempt may belong to and that others wait for: their free tries are not its to take. */
+  function withWaiting(whose: Whose, own: readonly OwnCounter[]): string[] {
+    const ofStrangers = 'email' in whose && waiting.has(digestOf(whose.email)) ? [strangers] : []
+    return [...own.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofStrangers]
+  }
+
   async function claimOrWait(whose: Whose, own: readonly OwnCounter[]): Promise<Claim> {
     const options = { whose, own, maxTries, windowSeconds }
-    const first = await claimTry(sql, options)
+    const first = await claimTry(sql, { ...options, leave: withWaiting(whose, own) })
     if (first.state !== 'in_progress') return first
     return waiting.wait(counterName(first), async () => {
-      const claim = await claimTry(sql, options)
+      const claim = await claimTry(sql, { ...options, leave: [] })
       return claim.state === 'in_progress' ? undefined : claim
     })
   }
@@ -110,5 +117,12 @@ export function createLockout({
   }
 }
 
+/** A UUID without its hyphens, as some callers write it. */
+const plainId = (id: string) => id.replaceAll('-', '')
+
+/** The digest of the database, for addresses that both lower alike. Others may not wait in order. */
+const digestOf = (email: string) => createHash('sha256').update(email.toLowerCase()).digest('base64url')
+
+/** Names a counter before the database is asked: that of the strangers by the address, each other one by its id. */
 const counterName = ({ addressHash, deviceId }: Claim) =>
-  `${Buffer.from(addressHash).toString('base64url')} ${deviceId}`
+  deviceId === strangers ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)

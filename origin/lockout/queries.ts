@@ -1,9 +1,9 @@
 import type { Queryable } from '../db/types.ts'
 import { passwordVersion } from '../passwords/queries.ts'
 
-/** Whose tries are counted together: one known device's, or all strangers' to an address. */
+/** Tries that are counted together: those of one known device, or those of all strangers to an address. */
 export interface Counter {
-  /** SHA-256 of the address: what has no account is counted like what has one, so that neither shows by its cost. */
+  /** SHA-256 of the address. One without an account is counted too, so that neither shows by its cost. */
   addressHash: Uint8Array
   deviceId: string
 }
@@ -32,7 +32,7 @@ export interface Claim extends Counter {
   account: Credentials | null
 }
 
-/** Whose password is tried: somebody's who says an address, or that of somebody signed in. */
+/** The account whose password is tried: by its address, or that of a signed-in user. */
 export type Whose = { email: string } | { userId: string }
 
 /** A counter apart from that of the strangers: a known device's, a session's, or a mailed link's. */
@@ -46,6 +46,8 @@ export interface OwnCounter {
 interface ClaimOptions {
   whose: Whose
   own: readonly OwnCounter[]
+  /** Counters whose free tries are for attempts that came earlier: of those it claims none. */
+  leave: readonly string[]
   maxTries: number
   windowSeconds: number
 }
@@ -72,11 +74,12 @@ const liveClaims = (sql: Queryable) => sql`(
  * statement and the same write, and so does a locked one, whose row is written as it was.
  */
 export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim> {
-  const { whose, own, maxTries, windowSeconds } = options
+  const { whose, own, leave, maxTries, windowSeconds } = options
   const claimId = crypto.randomUUID()
   const given = 'email' in whose ? whose.email : null
   const claimed = sql`
-    jsonb_build_object(${claimId}::text, extract(epoch from now() + make_interval(secs => ${claimSeconds})))`
+    case when device_id = any(${[...leave]}::uuid[]) then '{}' else
+      jsonb_build_object(${claimId}::text, extract(epoch from now() + make_interval(secs => ${claimSeconds}))) end`
   const isOver = sql`counter.window_ends_at <= now()`
   const tries = sql`case when ${isOver} then 0 else counter.tries end`
   const isFree = sql`
