@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { databaseUrl } from '../../tools/servers/database-url.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
+import { migrate } from './migrate.ts'
 
 const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
 const url = databaseUrl(inject('postgresUrl'), name)
@@ -73,6 +74,25 @@ describe('a command on a database that is not this code’s', () => {
         out: '',
         err: expect.stringMatching(/^The database has schema version 9999, .*: run the code that fits\n$/),
       })
+  })
+
+  test('1: migrate that meets a locked table says so in one line, and has applied nothing', async () => {
+    const locked = `${name}_locked`
+    await server`create database ${server(locked)}`
+    const lockedUrl = databaseUrl(inject('postgresUrl'), locked)
+    await migrate(lockedUrl)
+    const sql = postgres(lockedUrl, { max: 1 })
+    const result = await sql.begin(async (transaction) => {
+      await transaction`lock table schema_migrations in access exclusive mode`
+      return run('./migrate.ts', [], { DATABASE_URL: lockedUrl })
+    })
+    await sql.end()
+    await server`drop database ${server(locked)} with (force)`
+    expect(result).toEqual({
+      code: 1,
+      out: '',
+      err: 'Another transaction holds the lock of a table for more than 5s. Nothing was applied: run npm run migrate again\n',
+    })
   })
 })
 

@@ -217,7 +217,7 @@ describe('a newer schema', () => {
     const reader = await sql.reserve()
     await reader`begin`
     await reader`select from sessions`
-    await expect(migrate(url, newer)).rejects.toMatchObject({ code: '55P03' })
+    await expect(migrate(url, newer)).rejects.toThrow('holds the lock of a table')
     await reader`rollback`
     reader.release()
     expect((await tables()).map(({ name }) => name)).not.toContain('unrelated')

@@ -20,6 +20,9 @@ const migrationLock = '4148305191'
 /** Whoever waits for a table's lock holds up all behind them, the origins that run among them: better to fail and be tried again. */
 const lockTimeout = '5s'
 
+/** The state of a statement that ran into `lock_timeout`. */
+const lockNotAvailable = '55P03'
+
 /**
  * What a migration says that leaves older code running: the schema whose code was the first to get along with this one. Without the line
  * that is its own.
@@ -58,6 +61,12 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
           update ${sql(schemaTable)} set code_since = ${migrations.get(version) ?? version} where version = ${version}`
       return applied
     })
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== lockNotAvailable) throw error
+    throw new RefusedError(
+      `Another transaction holds the lock of a table for more than ${lockTimeout}. Nothing was applied: run npm run migrate again`,
+      { cause: error },
+    )
   } finally {
     await sql.end({ timeout: closeSeconds })
   }
