@@ -5,21 +5,10 @@ import { parse } from 'yaml'
 const read = (path: string) => readFileSync(path, 'utf8')
 const records = globSync('docs/adr/0*.md').toSorted()
 
-/** Pages whose lines fit. A table row is one line, however long. */
-const wrapped = ['CONTRIBUTING.md', 'SECURITY.md', 'docs/glossary.md', ...globSync('docs/adr/*.md')]
-const widest = 110
-
 /** Folders that commands make. */
 const isMade = /^(\.cache|node_modules)\//
 
 describe('project pages', () => {
-  test.each(wrapped)('%s wraps at 110 columns', (page) => {
-    const wide = read(page)
-      .split('\n')
-      .flatMap((line, index) => (line.length > widest && !line.startsWith('|') ? [index + 1] : []))
-    expect(wide).toEqual([])
-  })
-
   test.each(['CONTRIBUTING.md', 'SECURITY.md', ...records])('%s names files that exist', (page) => {
     const named = [...read(page).matchAll(/`((?:[\w.-]+\/)+[\w.*-]*)`/g)].map(([, path = '']) => path)
     const exists = (path: string) => path.includes('*') || isMade.test(path) || existsSync(path)

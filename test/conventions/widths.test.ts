@@ -1,0 +1,50 @@
+import { globSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+
+const widestMarkdown = 110
+const widestComment = 100
+
+/** Migrations keep the checksum that they were applied with: the comments of these stay as they are. */
+const firstCheckedMigration = 14
+
+const isForeign = (path: string) => /(^|\/)(node_modules|\.cache|\.gatehouse|coverage)(\/|$)/.test(path)
+const files = (patterns: string[]) => globSync(patterns, { exclude: isForeign })
+
+/** A path or an address that stands alone cannot be broken. */
+const isOneWord = (line: string) => !/\S\s+\S/.test(line.replace(/^\s*([-*>#]|\/\/|--|\d+\.)*\s*/, ''))
+
+/** @returns the numbers of lines that are wider, counted from 1 */
+function wideLines(text: string, widest: number, isChecked: (line: string) => boolean): number[] {
+  return text
+    .split('\n')
+    .flatMap((line, index) =>
+      line.length > widest && isChecked(line) && !isOneWord(line) ? [index + 1] : [],
+    )
+}
+
+/** Code keeps its lines, so that line numbers stay true. */
+const withoutCode = (markdown: string) =>
+  markdown.replace(/^( *)(```+).*?^\1\2 *$/gms, (code) => code.replace(/[^\n]/g, ''))
+
+const isTableRow = (line: string) => line.startsWith('|')
+
+const widthsOf = (paths: readonly string[], find: (text: string) => number[]) =>
+  paths.flatMap((path) => find(readFileSync(path, 'utf8')).map((line) => `${path}:${line}`))
+
+describe('width', () => {
+  test('Markdown wraps at 110 columns, but for tables, code and addresses', () => {
+    // Reports of measurements are written by the benchmarks.
+    const pages = files(['**/*.md', '.github/**/*.md']).filter((path) => !path.startsWith('bench/results/'))
+    expect(pages.length).toBeGreaterThan(30)
+    const find = (text: string) => wideLines(withoutCode(text), widestMarkdown, (line) => !isTableRow(line))
+    expect(widthsOf(pages, find)).toEqual([])
+  })
+
+  test('comments of new migrations wrap at 100 columns', () => {
+    const migrations = files(['sql/*.sql']).filter(
+      (path) => Number.parseInt(path.slice('sql/'.length), 10) >= firstCheckedMigration,
+    )
+    const find = (text: string) => wideLines(text, widestComment, (line) => line.trimStart().startsWith('--'))
+    expect(widthsOf(migrations, find)).toEqual([])
+  })
+})
