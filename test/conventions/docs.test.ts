@@ -73,6 +73,13 @@ describe('the docs', () => {
     expect(unnamed).toEqual([])
   })
 
+  test('say for whom they are in their first line', () => {
+    const unaddressed = globSync(['docs/*.md', 'docs/runbooks/*.md']).filter(
+      (page) => !/^# [^\n]+\n\nFor /.test(readFileSync(page, 'utf8')),
+    )
+    expect(unaddressed).toEqual([])
+  })
+
   test('have what each alert leads to', () => {
     const alerts = readFileSync('deploy/monitoring/alerts.yml', 'utf8')
     const runbooks = [...alerts.matchAll(/runbook_url: (\S+)/g)].map(([, link = '']) => link)
