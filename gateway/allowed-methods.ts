@@ -1,4 +1,5 @@
 import type { RequireHost } from './decision/served-hosts.ts'
+import { formatAllow, ownMethods } from './http/method.ts'
 import { ownPaths } from './own-paths.ts'
 import type { Policy } from './policy/policy.ts'
 import { normalizePath, readTarget } from './policy/request-target.ts'
@@ -12,17 +13,17 @@ interface AllowedMethodsOptions {
 
 /** `OPTIONS *` asks for the server as a whole. Runtimes whose URLs need a path have it as `/*`, which no row can be. */
 const wholeServer = '/*'
-const ofTheServer = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const ofTheServer = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-/** What the gateway answers to OPTIONS that is no preflight (RFC 9110, section 9.3.7): the value of Allow. */
+/** The value of Allow in the response to an OPTIONS that is no preflight (RFC 9110, section 9.3.7). */
 export function createAllowedMethods({ policy, pages, requireHost }: AllowedMethodsOptions) {
   /** @throws Problem `not_found`, `bad_request`, `misdirected_request` */
   return function allowedMethods(target: string, host: string): string {
-    if (target === wholeServer) return ofTheServer
+    if (target === wholeServer) return formatAllow(ofTheServer)
     const path = normalizePath(target.replace(/\?.*/s, ''))
-    if (ownPaths.has(path) || pages.has(path)) return 'GET, HEAD, OPTIONS'
+    if (ownPaths.has(path) || pages.has(path)) return formatAllow(ownMethods)
     requireHost(host)
-    return [...policy.methods(readTarget(target).path), 'OPTIONS'].join(', ')
+    return formatAllow(policy.methods(readTarget(target).path))
   }
 }
 

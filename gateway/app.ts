@@ -10,6 +10,7 @@ import type { Admit } from './decision/admit.ts'
 import { logRefusal, toProblem } from './decision/to-problem.ts'
 import type { CheckHealth } from './health.ts'
 import { type CorsOptions, cors } from './http/cors.ts'
+import { formatAllow, ownMethods } from './http/method.ts'
 import { readFields } from './http/request-headers.ts'
 import { addSecurityHeaders } from './http/security-headers.ts'
 import type { createProxy } from './http/web-proxy.ts'
@@ -56,7 +57,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
   })
   for (const path of [...ownPaths, ...pages.keys()])
     app.all(path, () => {
-      throw new Problem('method_not_allowed', { headers: { allow: 'GET, HEAD' } })
+      throw new Problem('method_not_allowed', { headers: { allow: formatAllow(ownMethods) } })
     })
 
   app.all('*', async function proxy(c) {

@@ -1,6 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
 import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { isBodyUnwanted } from '../http/request-body.ts'
 import type { RequestFields } from '../http/request-headers.ts'
 import { upstreamFields } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
@@ -58,22 +59,7 @@ interface AdmissionOptions {
 
 const longestTarget = 8192
 
-/** Methods that ask for something and have nothing to say. */
-const withoutBody = new Set(['GET', 'HEAD'])
-
-/**
- * Whether a request says that a body follows although its method gives it no meaning (RFC 9110, section 9.3.1). Such a
- * body is refused, not dropped: its client means something by it. Nor is it forwarded: fetch cannot send one, so the
- * runtimes would differ, and a cache on the way would not know that it is part of the question.
- */
-export const isBodyUnwanted = (
-  method: string,
-  { contentLength, transferEncoding }: Pick<RequestFields, 'contentLength' | 'transferEncoding'>,
-): boolean =>
-  (transferEncoding !== undefined || (contentLength !== undefined && contentLength !== 0)) &&
-  withoutBody.has(method)
-
-/** What holds for a request before and after its decision, on every runtime. */
+/** Admits a request on every runtime: the checks before its decision, the decision, and what goes upstream. */
 export function createAdmission({
   decide,
   concurrency,

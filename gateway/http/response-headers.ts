@@ -10,18 +10,7 @@ const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 /** Ours to say, whatever an upstream does. */
 const ours = new Set([...Object.keys(securityHeaders), requestIdHeader])
 
-type Fate =
-  | 'passed'
-  | 'dropped'
-  | 'connection'
-  | 'set-cookie'
-  | 'cache-control'
-  | 'content-length'
-  | 'upgrade'
-  | 'ratelimit'
-  | 'ratelimit-policy'
-
-const special: ReadonlySet<string> = new Set<Fate>([
+const special = [
   'connection',
   'set-cookie',
   'cache-control',
@@ -29,11 +18,14 @@ const special: ReadonlySet<string> = new Set<Fate>([
   'upgrade',
   'ratelimit',
   'ratelimit-policy',
-])
+] as const
+
+type Fate = 'passed' | 'dropped' | (typeof special)[number]
 
 function judge(name: string): Fate {
   const lower = name.toLowerCase()
-  if (special.has(lower)) return lower as Fate
+  const known = special.find((one) => one === lower)
+  if (known) return known
   const isDropped =
     isHopByHop(lower) ||
     revealing.has(lower) ||

@@ -1,7 +1,7 @@
 import type { Admission } from '../decision/admit.ts'
 import { type Transport, TransportError, type UpstreamRequest } from '../ports.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
-import { isRepeatable } from './method.ts'
+import { isRead } from './method.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
 import { answerFields } from './response-headers.ts'
 
@@ -21,7 +21,7 @@ interface ProxyOptions {
 export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () => {} }: ProxyOptions) {
   /** A read that met no response is sent once more: its upstream may have closed a kept connection as it was used. */
   async function send(request: Omit<UpstreamRequest, 'isFresh'>): Promise<Response> {
-    const mayRepeat = isRepeatable(request.method) && request.body === null
+    const mayRepeat = isRead(request.method) && request.body === null
     try {
       return await transport({ ...request, isFresh: false })
     } catch (error) {

@@ -27,7 +27,7 @@ describe('the policy table, over HTTP', () => {
       const answer = await stand.call('/open', { method })
       expect(answer.status).toBe(405)
       expect((await problem(answer)).code).toBe('method_not_allowed')
-      expect(answer.headers.get('allow')).toBe('GET, HEAD')
+      expect(answer.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
     }
     expect(stand.forwarded).toHaveLength(0)
   })
@@ -44,7 +44,7 @@ describe('the policy table, over HTTP', () => {
     const stand = await createStand({ policy: [{ ...openRow, method: 'POST' }] })
     const answer = await stand.call('/open', { method: 'HEAD' })
     expect(answer.status).toBe(405)
-    expect(answer.headers.get('allow')).toBe('POST')
+    expect(answer.headers.get('allow')).toBe('POST, OPTIONS')
   })
 
   test('a row sends its path to its own upstream', async () => {

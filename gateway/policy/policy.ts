@@ -4,6 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { formatAllow } from '../http/method.ts'
 import { limitClassDefinitions, limitClasses } from '../rate-limit/limiter.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-target.ts'
 
@@ -140,8 +141,7 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
     match(method, path) {
       const atPath = methodsAt(path)
       const route = atPath.get(method)
-      if (!route)
-        throw new Problem('method_not_allowed', { headers: { allow: [...atPath.keys()].join(', ') } })
+      if (!route) throw new Problem('method_not_allowed', { headers: { allow: formatAllow(atPath.keys()) } })
       return route
     },
     methods: (path) => [...methodsAt(path).keys()],

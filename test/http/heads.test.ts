@@ -337,7 +337,7 @@ describe('methods', () => {
     async (method) => {
       const answer = await send(`${method} /open HTTP/1.1`, host, close)
       expectRefusal(answer, 405, 'method_not_allowed')
-      expect(answer).toMatch(/\r\nallow: GET, HEAD, POST\r\n/i)
+      expect(answer).toMatch(/\r\nallow: GET, HEAD, POST, OPTIONS\r\n/i)
     },
   )
 
@@ -413,7 +413,7 @@ describe('methods', () => {
   )('405 method_not_allowed: %s %s, with Allow', async (method, path) => {
     const answer = await send(`${method} ${path} HTTP/1.1`, host, close)
     expectRefusal(answer, 405, 'method_not_allowed')
-    expect(answer).toMatch(/\r\nallow: GET, HEAD\r\n/i)
+    expect(answer).toMatch(/\r\nallow: GET, HEAD, OPTIONS\r\n/i)
   })
 
   test('405 method_not_allowed: POST /live with a body, and the next request on the connection', async () => {

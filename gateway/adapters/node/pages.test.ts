@@ -65,7 +65,7 @@ describe('pages', () => {
     for (const path of ['/docs', '/admin', '/openapi.json', '/pages/session.js']) {
       const answer = await stand.call(path, { method: 'POST' })
       expect(answer.status, path).toBe(405)
-      expect(answer.headers.get('allow')).toBe('GET, HEAD')
+      expect(answer.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
       const options = await stand.call(path, { method: 'OPTIONS' })
       expect(options.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
     }

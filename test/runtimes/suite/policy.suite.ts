@@ -15,13 +15,13 @@ test('404 not_found: the internal API of the origin has no way in', async () => 
 test('405 method_not_allowed: with what is allowed', async () => {
   const answer = await send('/try/gzip', { method: 'DELETE' })
   expect(outcome(answer)).toBe('405 method_not_allowed')
-  expect(answer.headers.allow).toBe('GET, HEAD')
+  expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS')
 })
 
 test('405 method_not_allowed: POST /live; HEAD /live is 200', async () => {
   const answer = await send('/live', { method: 'POST', body: 'x' })
   expect(outcome(answer)).toBe('405 method_not_allowed')
-  expect(answer.headers.allow).toBe('GET, HEAD')
+  expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS')
   expect(outcome(await send('/live', { method: 'HEAD' }))).toBe('200')
 })
 

@@ -2,8 +2,14 @@ import { Problem } from '../../../../shared/http/errors.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import type { Admission } from '../../../decision/admit.ts'
 import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
-import { isRepeatable } from '../../../http/method.ts'
-import { bodyTimeout, noBody, type RequestBody, readRequestBody } from '../../../http/request-body.ts'
+import { isRead } from '../../../http/method.ts'
+import {
+  bodyTimeout,
+  hasBody,
+  noBody,
+  type RequestBody,
+  readRequestBody,
+} from '../../../http/request-body.ts'
 import type { RequestFields } from '../../../http/request-headers.ts'
 import { answerFields, interimFields } from '../../../http/response-headers.ts'
 import { TransportError } from '../../../ports.ts'
@@ -44,7 +50,6 @@ const smallBytes = 4096
  */
 export function carry(options: CarriageOptions): () => void {
   const { request, fields, admission, uploadIdleMs: idleMs } = options
-  const hasBody = fields.transferEncoding !== undefined || (fields.contentLength ?? 0) > 0
   let carriage: Carriage | undefined
   const start = (body: RequestBody) => {
     carriage = new Carriage(options, body)
@@ -61,7 +66,7 @@ export function carry(options: CarriageOptions): () => void {
     carriage?.stop()
     carriage = undefined
   }
-  if (!hasBody) {
+  if (!hasBody(fields)) {
     void startInTurn(noBody)
     return stop
   }
@@ -213,7 +218,7 @@ class Carriage implements Exchange {
       return
     }
     // An upstream may close a kept connection just as it is used, and with it all others that are as old.
-    const mayRepeat = isUnanswered && isRepeatable(this.method) && this.body === null
+    const mayRepeat = isUnanswered && isRead(this.method) && this.body === null
     if (mayRepeat && !this.isSecondTry && !this.isLate && !response.closed) {
       this.isSecondTry = true
       this.send()

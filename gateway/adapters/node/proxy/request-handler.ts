@@ -3,7 +3,8 @@ import { problemAnswer } from '../../../../shared/http/errors.ts'
 import { isHost } from '../../../../shared/http/host-header.ts'
 import type { ServerOptions } from '../../../../shared/node/http/http-server.ts'
 import { problemFields } from '../../../../shared/node/http/problem-headers.ts'
-import { type Admission, isBodyUnwanted } from '../../../decision/admit.ts'
+import type { Admission } from '../../../decision/admit.ts'
+import { hasBody, isBodyUnwanted } from '../../../http/request-body.ts'
 import { mostFields, readFields } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import { normalizePath } from '../../../policy/request-target.ts'
@@ -41,7 +42,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
 
   function proxy(request: ClientRequest, response: ClientAnswer, path: string): void {
     const visit = new RequestVisit(options, request, path)
-    let hasBody = true
+    let mayHaveBody = true
 
     function refuse(error: unknown): void {
       // The server has answered what cannot be read any further.
@@ -50,7 +51,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
       if (response.closed) return
       const answer = problemAnswer(problem, visit.requestId)
       // What is left of a body that nobody reads would have to be read for the next request.
-      const fields = problemFields(answer, hasBody && !request.complete)
+      const fields = problemFields(answer, mayHaveBody && !request.complete)
       response.writeHead(answer.status, [...fields, ...visit.commonFields()])
       response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
     }
@@ -63,7 +64,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
 
     try {
       const fields = readFields(request.rawHeaders)
-      hasBody = fields.transferEncoding !== undefined || fields.contentLength !== undefined
+      mayHaveBody = hasBody(fields)
       const admitted = visit.admit(fields)
       const go = (admission: Admission): void => {
         if (!visit.enter(admission, response.closed || response.writableEnded)) return
