@@ -3,8 +3,7 @@ import type { Queryable, Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import type { LinkKind } from '../email-tokens/queries.ts'
 import type { Client } from '../http/request-context.ts'
-import { selectActiveAccount } from '../passwords/queries.ts'
-import { selectUnverifiedAccount } from './queries.ts'
+import { selectActiveAccount, selectUnverifiedAccount } from './queries.ts'
 
 interface LinkRequest {
   email: string

@@ -18,6 +18,14 @@ export async function selectProfile(sql: Sql, userId: string): Promise<Profile |
   return row
 }
 
+/** Holds the account until the transaction ends, so that links asked for at once are counted one after the other. */
+export async function selectActiveAccount(sql: Queryable, email: string): Promise<LinkOwner | undefined> {
+  const [row] = await sql<[LinkOwner?]>`
+    select id as "userId", email from user_accounts where lower(email) = lower(${email}) and status = 'active'
+    for no key update`
+  return row
+}
+
 /** Held, so that of two at once no more links live than may. */
 export async function selectUnverifiedAccount(sql: Queryable, email: string): Promise<LinkOwner | undefined> {
   const [row] = await sql<[LinkOwner?]>`

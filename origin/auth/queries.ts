@@ -1,7 +1,7 @@
+import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
 import type { Device } from '../lockout/device-tokens.ts'
-import { passwordVersion } from '../passwords/queries.ts'
 import type { LoginOutcome } from './rules.ts'
 
 interface NewAccount {

@@ -5,7 +5,7 @@ import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
-import { tokenAnswer } from '../sessions/routes.ts'
+import { tokenAnswer } from '../sessions/token-answer.ts'
 import type { AuthService } from './service.ts'
 
 interface AuthRoutesOptions {

@@ -12,7 +12,7 @@ import {
 import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
-import { requireScope, type ServiceEnv } from '../http/require-service.ts'
+import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
 import type { Directory } from './directory.ts'
 import type { AccountState } from './directory-queries.ts'
 

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { Queryable } from '../db/types.ts'
 import { auditDenials } from '../gateway-reports/denials.ts'
-import { requireService, type ServiceEnv } from '../http/require-service.ts'
+import { requireService, type ServiceEnv } from '../oauth/require-service.ts'
 import type { VerifyServiceToken } from '../oauth/service-token.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
 import { createDirectory } from './directory.ts'

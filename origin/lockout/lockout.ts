@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
-import type { PasswordHasher } from '../passwords/hasher.ts'
 import { createClaimQueue } from './claim-queue.ts'
 import {
   type Claim,
@@ -15,9 +14,14 @@ import {
   type Whose,
 } from './queries.ts'
 
+interface PasswordMatcher {
+  /** @throws Problem `overloaded` */
+  matches(password: string, storedHash: string | undefined, isPreferred: boolean): Promise<boolean>
+}
+
 interface LockoutOptions {
   sql: Sql
-  passwords: Pick<PasswordHasher, 'matches'>
+  passwords: PasswordMatcher
   maxTries: number
   windowSeconds: number
   lockSeconds: number

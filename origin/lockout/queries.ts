@@ -1,5 +1,5 @@
+import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
-import { passwordVersion } from '../passwords/queries.ts'
 
 /** Tries that are counted together: those of one known device, or those of all strangers to an address. */
 export interface Counter {

@@ -1,11 +1,12 @@
 import { type Context, Hono } from 'hono'
-import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '../../shared/contract.ts'
+import { logoutBody, refreshBody, type SessionsAnswer } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 import type { SessionService } from './service.ts'
+import { tokenAnswer } from './token-answer.ts'
 
 interface SessionRoutesOptions {
   sessions: SessionService
@@ -70,17 +71,4 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
   })
 
   return routes
-}
-
-/** RFC 6749's answer or, in cookie mode, the same with the refresh token in its cookie alone. */
-export function tokenAnswer(
-  c: Context,
-  tokens: TokenAnswer,
-  mode: 'body' | 'cookie',
-  refreshCookie: RefreshCookie,
-) {
-  if (mode === 'body') return c.json(tokens)
-  const { refresh_token: refreshToken, ...rest } = tokens
-  refreshCookie.set(c, refreshToken)
-  return c.json(rest)
 }

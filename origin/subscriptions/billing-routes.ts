@@ -3,7 +3,7 @@ import { billingEventBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
-import { requireScope, type ServiceEnv } from '../http/require-service.ts'
+import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
 import type { Billing, BillingOutcome } from './billing.ts'
 import { unknownPlan } from './refusals.ts'
 

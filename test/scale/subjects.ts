@@ -1,5 +1,5 @@
+import { passwordVersion } from '../../origin/db/password-version.ts'
 import type { Sql } from '../../origin/db/types.ts'
-import { passwordVersion } from '../../origin/passwords/queries.ts'
 import type { Subject } from './hot-queries.ts'
 
 /** Active accounts with a live session whose second token is not spent, spread over all there are. */

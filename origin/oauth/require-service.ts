@@ -1,9 +1,9 @@
 import { createMiddleware } from 'hono/factory'
 import { bearerToken } from '../../shared/auth/bearer-token.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import type { Scope } from '../oauth/scopes.ts'
-import type { Service, VerifyServiceToken } from '../oauth/service-token.ts'
-import { type OriginEnv, userAgentOf } from './request-context.ts'
+import { type OriginEnv, userAgentOf } from '../http/request-context.ts'
+import type { Scope } from './scopes.ts'
+import type { Service, VerifyServiceToken } from './service-token.ts'
 
 export interface ServiceEnv extends OriginEnv {
   Variables: OriginEnv['Variables'] & { service: Service }
