@@ -14,11 +14,11 @@ import { createTrailRoutes } from './audit/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { isDatabaseUnavailable } from './db/database.ts'
 import { believeForwardingService } from './forwarding-service.ts'
-import { createGatewayRoutes } from './gateway-reports/routes.ts'
+import { createGatewayApp } from './gateway-reports/app.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { refuseOtherMethods } from './http/other-methods.ts'
 import { believeGateway, type OriginEnv, requireGateway } from './http/request-context.ts'
-import { createInternalRoutes } from './internal/routes.ts'
+import { createInternalApp } from './internal/app.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
@@ -46,8 +46,8 @@ interface OriginOptions {
   plans: Parameters<typeof createPlanAdminRoutes>[0]
   subscriptions: Parameters<typeof createSubscriptionAdminRoutes>[0] &
     Parameters<typeof createSubscriptionRoutes>[0]
-  gateways: Parameters<typeof createGatewayRoutes>[0]
-  internal: Parameters<typeof createInternalRoutes>[0]
+  gateways: Parameters<typeof createGatewayApp>[0]
+  internal: Parameters<typeof createInternalApp>[0]
   forwarding: Parameters<typeof believeForwardingService>[0]
   openAssertion: OpenAssertion
   onAnswered?: RequestLogOptions['onAnswered']
@@ -98,9 +98,9 @@ export function createOrigin(options: OriginOptions) {
 
   app.use('/internal/*', noStore)
   app.use('/internal/gateway/*', capBody(gatewayBodyBytes))
-  app.route('/internal/gateway', createGatewayRoutes(options.gateways))
+  app.route('/internal/gateway', createGatewayApp(options.gateways))
   app.use('/internal/*', capBody(bodyBytes))
-  app.route('/internal', createInternalRoutes(options.internal))
+  app.route('/internal', createInternalApp(options.internal))
 
   app.use(believeGateway(openAssertion))
   app.route('/oauth', createOAuthRoutes(options.oauth))

@@ -230,7 +230,7 @@ export async function buildOrigin(
       refusals: { sql, log },
       denials: { sql, log },
       openGatewayAssertion: await openerFor(gatewayAudience),
-      readRevocations: (after) => selectRevocations(sql, after, lifeSeconds),
+      revocations: { readRevocations: (after) => selectRevocations(sql, after, lifeSeconds) },
     },
     internal: {
       sql,

@@ -7,18 +7,18 @@ import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
 import { createDirectory } from './directory.ts'
 import { createDirectoryRoutes } from './directory-routes.ts'
 
-interface InternalRoutesOptions {
+interface InternalAppOptions {
   sql: Queryable
   verifyServiceToken: VerifyServiceToken
   billing: Parameters<typeof createBillingRoutes>[0]
 }
 
-/** For services of ours that call the origin directly, each by its own token; a scope a route. */
-export function createInternalRoutes({ sql, verifyServiceToken, billing }: InternalRoutesOptions) {
-  const routes = new Hono<ServiceEnv>()
-  routes.use(requireService(verifyServiceToken))
-  routes.use(auditDenials(sql))
-  routes.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
-  routes.route('/', createBillingRoutes(billing))
-  return routes
+/** The routes of services that call the origin directly, each by its own token and the scope of the route. */
+export function createInternalApp({ sql, verifyServiceToken, billing }: InternalAppOptions) {
+  const app = new Hono<ServiceEnv>()
+  app.use(requireService(verifyServiceToken))
+  app.use(auditDenials(sql))
+  app.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
+  app.route('/', createBillingRoutes(billing))
+  return app
 }
