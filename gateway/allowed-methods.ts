@@ -11,11 +11,16 @@ interface AllowedMethodsOptions {
   requireHost: RequireHost
 }
 
-/** `OPTIONS *` asks for the server as a whole. Runtimes whose URLs need a path have it as `/*`, which no row can be. */
+/**
+ * `OPTIONS *` asks for the server as a whole. Runtimes whose URLs need a path have it as `/*`,
+ * which no row can be.
+ */
 const wholeServer = '/*'
 const ofTheServer = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 
-/** The value of Allow in the response to an OPTIONS that is no preflight (RFC 9110, section 9.3.7). */
+/**
+ * The value of Allow in the response to an OPTIONS that is no preflight (RFC 9110, section 9.3.7).
+ */
 export function createAllowedMethods({ policy, pages, requireHost }: AllowedMethodsOptions) {
   /** @throws Problem `not_found`, `bad_request`, `misdirected_request` */
   return function allowedMethods(target: string, host: string): string {

@@ -17,7 +17,10 @@ const scope: Scope = 'users.sign_in'
 /** The limits of one address. The gateway counts them for requests that come through it. */
 export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', AddressLimit>
 
-/** The limit of a route. Over it a request `goesOn` where the handler serves genuine credentials all the same. */
+/**
+ * The limit of a route. Over it a request `goesOn` where the handler serves genuine credentials all
+ * the same.
+ */
 export interface Counted {
   limit: keyof AddressLimits
   counts: 'requests' | 'failures'
@@ -40,7 +43,10 @@ export const countedPaths: ReadonlyMap<string, Counted> = new Map<string, Counte
   ['/auth/logout', refresh],
 ])
 
-/** The routes for users, as in the policy table: a service speaks for none, and each refuses it with 401. */
+/**
+ * The routes for users, as in the policy table: a service speaks for none, and each refuses it with
+ * 401.
+ */
 export const userPaths: readonly string[] = ['/auth/password', '/auth/sessions', '/auth/sessions/{id}']
 
 const userPathPatterns = userPaths.map((path) => new RegExp(`^${path.replaceAll(/{\w+}/g, '[^/]+')}$`))
@@ -55,12 +61,13 @@ interface ForwardingOptions {
 }
 
 /**
- * Believes a service that signs users in on their behalf, such as a server that renders pages, which address its user
- * has. The address counts for limits, attempts, sessions and audit rows, so that users of one server share no limit.
- * A route that neither list has would have no limit: it is refused.
+ * Believes a service that signs users in on their behalf, such as a server that renders pages,
+ * which address its user has. The address counts for limits, attempts, sessions and audit rows, so
+ * that users of one server share no limit. A route that neither list has would have no limit: it is
+ * refused.
  *
- * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no IP address;
- *   `not_found`; `rate_limited`
+ * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no
+ * IP address; `not_found`; `rate_limited`
  */
 export function believeForwardingService({ sql, verify, limits }: ForwardingOptions) {
   async function requireScope(authorization: string | undefined, client: Client): Promise<void> {

@@ -20,7 +20,7 @@ export interface Arrival {
   requestId: string
   /** The other end of the socket. */
   peer: string | undefined
-  /** What the socket spoke. */
+  /** The scheme of the socket. */
   scheme: 'http' | 'https'
   /** That of the target, where the client sent the absolute form. */
   targetScheme?: 'http' | 'https' | undefined
@@ -31,12 +31,12 @@ export interface Arrival {
 /** A request that may go on. Whoever carries it says once how it ended. */
 export interface Admission {
   decision: Decision
-  /** Where the upstream stands: `http://10.0.0.7:8081`. */
+  /** The base URL of the upstream: `http://10.0.0.7:8081`. */
   origin: string
   /** The fields that go upstream, names and values in turn. */
   fields: string[]
   /**
-   * To be awaited when the body is in, before the request goes upstream; undefined where it goes at once.
+   * Awaited when the body is in, before the request goes upstream; undefined where it goes at once.
    *
    * @param signal aborted when the client leaves
    * @throws Problem `overloaded`, `client_closed_request`
@@ -49,7 +49,7 @@ export interface Admission {
 interface AdmissionOptions {
   decide: Decide
   concurrency: Concurrency
-  /** Where each upstream stands, by its name in the policy table. */
+  /** Base URLs by the names of the policy table. */
   upstreams: Readonly<Record<string, string>>
   readClientSide: ReadClientSide
   requireHost: RequireHost
@@ -59,7 +59,10 @@ interface AdmissionOptions {
 
 const longestTarget = 8192
 
-/** Admits a request on every runtime: the checks before its decision, the decision, and what goes upstream. */
+/**
+ * Admits a request on every runtime: the checks before its decision, the decision, and what goes
+ * upstream.
+ */
 export function createAdmission({
   decide,
   concurrency,
@@ -92,7 +95,8 @@ export function createAdmission({
     if (isBodyUnwanted(method, fields)) throw new Problem('body_not_allowed')
     if (target.length > longestTarget) throw new Problem('target_too_long')
     const { address, scheme, isProxied } = readClientSide(arrival)
-    // An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110, section 7.4).
+    // An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110,
+    // section 7.4).
     if (arrival.targetScheme === 'https' && scheme === 'http' && !isProxied)
       throw new Problem('misdirected_request')
     return andThen(decide({ method, target, fields, address }), (decision) => {

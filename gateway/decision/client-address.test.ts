@@ -13,7 +13,7 @@ describe('findClient', () => {
     expect(behind(0, '1.2.3.4')).toBe('10.0.0.1')
   })
 
-  // What stands left of our own proxies' entries was written by the client.
+  // Entries left of those of our own proxies were written by the client.
   test('behind n proxies: the n-th entry from the right', () => {
     const chain = '6.6.6.6, 5.5.5.5, 203.0.113.7 ,\t198.51.100.2'
     expect(behind(1, chain)).toBe('198.51.100.2')

@@ -19,14 +19,17 @@ export function peerAddress(peer: string | undefined): string {
 }
 
 /**
- * Finds the client's address: the first one that does not belong to a trusted proxy, counted from the gateway towards
- * the client. The first `trustedHops` connections are proxies by their position; behind them, addresses for which
- * `isTrustedAddress` holds are proxies too. Entries further left were written by the client and are not read.
+ * Finds the client's address: the first one that does not belong to a trusted proxy, counted from
+ * the gateway towards the client. The first `trustedHops` connections are proxies by their
+ * position; behind them, addresses for which `isTrustedAddress` holds are proxies too. Entries
+ * further left were written by the client and are not read.
  *
  * @param peer the remote address of the socket
  * @param forwardedFor the addresses that proxies reported, the oldest first, separated by commas
- * @param trustedHops our proxies in front of the gateway, each of which appends the address of its own peer
- * @throws Problem `client_address_unknown` where no address is left, or the one at that place cannot be read
+ * @param trustedHops our proxies in front of the gateway, each of which appends the address of its
+ * own peer
+ * @throws Problem `client_address_unknown` where no address is left, or the one at that place
+ * cannot be read
  */
 export function findClient(
   peer: string | undefined,
@@ -63,8 +66,8 @@ const withPort = /^(?:\[([^\]]*:[^\]]*)\]|([\d.]*))(?::\d{1,5})?$/
 const withoutZone = (text: string) => (text.includes(':') ? text.replace(/%.*/, '') : text)
 
 /**
- * An address as sockets and proxies report it: with blanks around it, a port, or a zone (fe80::1%eth0), which names an
- * interface of this machine.
+ * An address as sockets and proxies report it: with blanks around it, a port, or a zone
+ * (fe80::1%eth0), which names an interface of this machine.
  */
 function reportedAddress(text: string): string | undefined {
   const plain = canonicalAddress(text)

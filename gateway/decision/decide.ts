@@ -32,13 +32,13 @@ export interface Decision {
   route: Route
   target: string
   caller: VerifiedToken | null
-  /** What the upstream will believe. */
+  /** Signed statement of the caller, for the upstream. */
   assertion: string
   /** Fields that the limits add to the answer, names and values in turn. */
   limitFields: readonly string[]
   /** For the origin, where the request is forwarded over its limits. */
   overLimit: OverLimit | undefined
-  /** To be told the answer's status where the row has limits that count failures alone. */
+  /** Takes the status of the response where the row has limits that count failures alone. */
   settle: ((status: number) => void) | undefined
 }
 
@@ -46,7 +46,8 @@ interface DecideOptions {
   policy: Policy
   tokens: TokenVerifier
   /**
-   * Holds a token against what was revoked since. Missing where the limiter does so, in the question that it has to ask.
+   * Holds a token against later revocations. Missing where the limiter does so in its own call of
+   * the store.
    *
    * @throws Problem with the refusal
    */
@@ -58,7 +59,10 @@ interface DecideOptions {
   limits: RequestLimits
 }
 
-/** A secret was tried and was wrong, or nobody stayed to hear. Trouble of ours is not the caller's. */
+/**
+ * A credential was wrong, or the client left before the response. Internal failures are not the
+ * caller's.
+ */
 const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
 
 /** For a request that is rejected after it was counted. */
@@ -68,8 +72,9 @@ function settleRejected(settle: Decision['settle'], error: unknown): never {
 }
 
 /**
- * Decides what becomes of a request: path, row, caller, size, limits, rights. Limits come before rights, so that trying doors is
- * counted too. Nothing is waited for where all that it takes is in memory.
+ * Decides about a request: path, row, caller, size, limits, rights. Limits come before rights, so
+ * that attempts without a right are counted too. The decision is synchronous where all of it is in
+ * memory.
  */
 export function createDecide(options: DecideOptions) {
   const { policy, tokens, refuseRevoked, limiter, limits, noteRefusal, requireRights, assertionFor } = options
@@ -82,7 +87,10 @@ export function createDecide(options: DecideOptions) {
     return token
   }
 
-  /** Who is calling. What others do at the same address does not matter to who has a genuine token, seen before or not. */
+  /**
+   * Authenticates the caller. Requests of others at the address never refuse a genuine token, seen
+   * before or not.
+   */
   function authenticate(head: RequestHead): Eventually<VerifiedToken> {
     try {
       const token = credential(head.fields)
@@ -95,7 +103,9 @@ export function createDecide(options: DecideOptions) {
     }
   }
 
-  /** A token that is missing or false counts against the address, one that is merely over does not. */
+  /**
+   * A token that is missing or false counts against the address, one that is merely over does not.
+   */
   function countFailure(head: RequestHead, error: unknown): Eventually<never> {
     if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
     return andThen(limiter.count([limits.ofFalseTokens(head.address)]), () => {
@@ -129,8 +139,8 @@ export function createDecide(options: DecideOptions) {
 
   function decideRoute(head: RequestHead, route: Route, target: string): Eventually<Decision> {
     return andThen(route.who === 'user' ? authenticate(head) : null, (caller) => {
-      // Before anything is counted: whoever comes with a revoked token is a client that has not heard yet, so it is no failed try of the
-      // address; and a stolen one must not use up its owner's quota.
+      // Before the limits: the client of a revoked token has not heard of that yet, so the address
+      // made no failed attempt; and a stolen token must not use up its owner's quota.
       if (caller) refuseRevoked?.(caller.identity)
       refuseOversized(head.fields, route)
       return andThen(count(head, route, caller), (counted) => {

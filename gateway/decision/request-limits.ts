@@ -29,7 +29,7 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
     clients: failures('clients'),
     refresh: failures('refresh'),
   }
-  /** The quota is a default only: the token has that of the plan, and there is no second place to configure. */
+  /** The quota comes from the token: there is no second place to configure. */
   const user = boundsOf('user', 0, userSeconds)
   const account = boundsOf('account', config.LIMIT_ACCOUNT_REQUESTS, config.LIMIT_ACCOUNT_SECONDS)
   /** Of one user at one address: apart from others at the address, and from thieves elsewhere. */
@@ -53,7 +53,7 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
   }
 
   return {
-    /** What missing and false tokens count against. */
+    /** The limit of missing and false tokens. */
     ofFalseTokens: (from: string): Limit => toLimit(address, addressKey(from)),
 
     of: (address: string, route: Route, caller: VerifiedToken | null): Limit[] =>

@@ -7,7 +7,10 @@ import { type ForwardedElement, readForwarded } from './forwarded.ts'
 interface TrustedProxiesOptions {
   /** Proxies of ours that every request passes, nearest first, whatever their addresses are. */
   hops: number
-  /** Networks of proxies and servers of ours that may name their client: `10.0.0.0/8`, `2001:db8::/32`. */
+  /**
+   * Networks of proxies and servers of ours that may name their client: `10.0.0.0/8`,
+   * `2001:db8::/32`.
+   */
   cidrs: readonly string[]
   /** The one header that they report clients in. The other one is not read. */
   header: 'x-forwarded-for' | 'forwarded'
@@ -23,7 +26,7 @@ interface ConnectionFacts {
 
 interface ClientSide {
   address: string
-  /** What the client spoke: TLS may end at a proxy. */
+  /** The scheme that the client used: TLS may end at a proxy. */
   scheme: 'http' | 'https'
   /** Whether the peer of the socket is a trusted proxy. */
   isProxied: boolean
@@ -33,7 +36,8 @@ interface ClientSide {
 const rememberedAddresses = 10_000
 
 /**
- * Reads who the client is and which scheme it used, from the socket and from what trusted proxies report.
+ * Reads who the client is and which scheme it used, from the socket and from what trusted proxies
+ * report.
  *
  * @throws Problem `client_address_unknown`, `bad_request` where a Forwarded field cannot be read
  */
@@ -70,7 +74,10 @@ const readSocket: ReadClientSide = ({ peer, scheme }) => ({
 const addressIn = ({ for: named }: ForwardedElement) =>
   named === undefined || named.includes(',') ? 'unknown' : named
 
-/** The nearest proxy wrote the last value of X-Forwarded-Proto; those left of it may be the client's. */
+/**
+ * The nearest proxy wrote the last value of X-Forwarded-Proto; those left of it may be the
+ * client's.
+ */
 const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim()
 
 function schemeIn(text: string | undefined): 'http' | 'https' | undefined {

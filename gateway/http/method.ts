@@ -1,6 +1,6 @@
 /**
- * Whether a request reads: it changes nothing and may be sent twice, and a body has no meaning in it (RFC 9110,
- * sections 9.2.1 and 9.3.1).
+ * Whether a request reads: it changes nothing and may be sent twice, and a body has no meaning in
+ * it (RFC 9110, sections 9.2.1 and 9.3.1).
  */
 export const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
 

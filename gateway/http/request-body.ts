@@ -4,10 +4,16 @@ import type { Route } from '../policy/policy.ts'
 import { isRead } from './method.ts'
 import type { RequestFields } from './request-headers.ts'
 
-/** Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its connections then. */
+/**
+ * Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its
+ * connections then.
+ */
 const gatheredBytes = 64 * 1024
 
-/** How long a body that is gathered may take, or as long as the deadline of its row if that is less: 1 KB/s. */
+/**
+ * How long a body that is gathered may take, or as long as the deadline of its row if that is less:
+ * 1 KB/s.
+ */
 const gatherMs = 60_000
 
 type Framing = Pick<RequestFields, 'contentLength' | 'transferEncoding'>
@@ -17,9 +23,10 @@ export const hasBody = ({ contentLength, transferEncoding }: Framing): boolean =
   transferEncoding !== undefined || (contentLength !== undefined && contentLength !== 0)
 
 /**
- * Whether a body follows although the method gives it no meaning (RFC 9110, section 9.3.1). The gateway rejects it: its
- * client means something by it. Nor does the gateway forward it: fetch cannot send one, so the runtimes would differ,
- * and a cache on the way would not know that it is part of the question.
+ * Whether a body follows although the method gives it no meaning (RFC 9110, section 9.3.1). The
+ * gateway rejects it: its client means something by it. Nor does the gateway forward it: fetch
+ * cannot send one, so the runtimes would differ, and a cache on the way would not know that it is
+ * part of the question.
  */
 export const isBodyUnwanted = (method: string, framing: Framing): boolean =>
   hasBody(framing) && isRead(method)
@@ -42,8 +49,9 @@ export interface BodyBounds extends Pick<Route, 'body_bytes' | 'deadline_seconds
 }
 
 /**
- * The body as it goes upstream, never longer than its row allows, whatever its length was said to be. A streamed one
- * has no time of its own beyond `idleMs`: the deadline of its row covers all until the head of the response.
+ * The body as it goes upstream, never longer than its row allows, whatever its length was said to
+ * be. A streamed one has no time of its own beyond `idleMs`: the deadline of its row covers all
+ * until the head of the response.
  *
  * @throws Problem `body_too_large`, `body_timeout`, `client_closed_request`
  */

@@ -4,10 +4,10 @@ import type { Decision } from '../decision/decide.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './security-headers.ts'
 
-/** What an upstream says of itself is nobody's business, nor may it send clients to where we do not stand. */
+/** Headers that describe the upstream itself, or send clients to another place. */
 const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 
-/** Ours to say, whatever an upstream does. */
+/** Headers that the gateway sets itself. */
 const ours = new Set([...Object.keys(securityHeaders), requestIdHeader])
 
 const special = [
@@ -31,14 +31,17 @@ function judge(name: string): Fate {
     revealing.has(lower) ||
     ours.has(lower) ||
     isInternalHeader(lower) ||
-    // Which origins may read an answer is for the gateway to say.
+    // The gateway decides which origins may read a response.
     lower.startsWith('access-control-')
   return isDropped ? 'dropped' : 'passed'
 }
 
 const fateOf = rememberTexts(judge)
 
-/** A response that has no content says nothing of its length: a client may wait for that (RFC 9110, section 8.6). */
+/**
+ * A response without content has no length: a client may wait for that many bytes (RFC 9110,
+ * section 8.6).
+ */
 const isWithoutContent = (status: number) => status === 204 || status === 304 || status < 200
 
 interface Passed {
@@ -49,7 +52,7 @@ interface Passed {
   upgrade: string | undefined
 }
 
-/** What of an upstream's fields may pass. */
+/** The fields of an upstream that may pass. */
 function passedOf(status: number, raw: readonly string[], { passes, upstream }: Decision['route']): Passed {
   const passed: string[] = []
   let connection: string | undefined
@@ -71,12 +74,14 @@ function passedOf(status: number, raw: readonly string[], { passes, upstream }: 
         if (isWithoutContent(status)) continue
         break
       case 'set-cookie':
-        // No upstream sets a cookie that we would believe, unless its row says that it is for it to set.
+        // No upstream sets a cookie that we would believe, unless its row says that it is for it to
+        // set.
         if (value.trimStart().startsWith(ownCookiePrefix) && !passes.includes('cookies')) continue
         break
       case 'ratelimit':
       case 'ratelimit-policy':
-        // The origin has limits of its own; what another upstream says would pass for the gateway's.
+        // The origin has limits of its own; what another upstream says would pass for the
+        // gateway's.
         if (upstream !== 'origin') continue
         break
       case 'cache-control':
@@ -88,7 +93,7 @@ function passedOf(status: number, raw: readonly string[], { passes, upstream }: 
 }
 
 /**
- * The fields of an answer to the client, but for those that every answer has: what of the upstream's may pass, and what the decision adds.
+ * The fields of a response to the client, without those that every response has.
  *
  * @param raw of the upstream, names and values in turn
  * @returns names and values in turn
@@ -100,7 +105,7 @@ export function answerFields(
 ): string[] {
   const { fields, isCacheSaid, upgrade } = passedOf(status, raw, route)
   fields.push('via', ownVia, ...limitFields)
-  // What one user was told is nobody else's: no cache on the way keeps it unless the upstream says so.
+  // A response for one user: no cache on the way keeps it unless the upstream says so.
   if (caller && !isCacheSaid) fields.push('cache-control', 'private, no-store')
   // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
   if (status === 426 && upgrade !== undefined) fields.push('upgrade', upgrade, 'connection', 'upgrade')

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
 import { createBreaker } from './circuit-breaker.ts'
 
-/** A breaker before a service that fails when it is told to, and what happened to both. */
+/** A breaker before a service that fails when it is told to, and the events of both. */
 function createSubject() {
   const clock = createClock()
   const events: string[] = []
@@ -26,7 +26,7 @@ function createSubject() {
     setUp(value: boolean) {
       isUp = value
     },
-    /** What happened since it was last asked. */
+    /** The events since the last call. */
     seen: () => events.splice(0),
   }
 }

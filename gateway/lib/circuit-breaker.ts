@@ -4,7 +4,10 @@ import type { Now } from '../ports.ts'
 interface BreakerOptions {
   /** The most that a call may take. */
   timeoutMs: number
-  /** Succeeds only where the other side does all that calls need of it. A call may succeed by less than that. */
+  /**
+   * Succeeds only where the other side does all that calls need of it. A call may succeed by less
+   * than that.
+   */
   probe: () => Promise<unknown>
   now: Now
   /** Called once when calls begin to fail, and once when they succeed again. */
@@ -12,13 +15,16 @@ interface BreakerOptions {
   onClose: () => void
 }
 
-/** How long the other side is left alone after a failure, so that not every request pays for finding out. */
+/**
+ * How long the other side is left alone after a failure, so that not every request pays for finding
+ * out.
+ */
 const pauseMs = 1000
 
 /**
- * Calls another service for as long as that is worth it. After a failure one call a pause is a trial: it probes the
- * service first, and only a successful probe closes the breaker. Neither a call that began before the failure does,
- * nor one that happens to need nothing of what fails.
+ * Calls another service for as long as that is worth it. After a failure one call a pause is a
+ * trial: it probes the service first, and only a successful probe closes the breaker. Neither a
+ * call that began before the failure does, nor one that happens to need nothing of what fails.
  */
 export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: BreakerOptions) {
   let failedAt: number | undefined

@@ -1,6 +1,9 @@
 import { Problem } from '../../shared/http/errors.ts'
 
-/** Requests of one caller: those in progress, and what starts those that wait, in the order of their arrival. */
+/**
+ * Requests of one caller: those in progress, and what starts those that wait, in the order of their
+ * arrival.
+ */
 interface Line {
   inProgress: number
   waiting: Set<() => void>
@@ -15,8 +18,8 @@ interface TurnsOptions {
 }
 
 /**
- * Bounds the requests that one caller has in progress at once; further ones wait for their turn. Only callers with
- * requests in progress take memory.
+ * Bounds the requests that one caller has in progress at once; further ones wait for their turn.
+ * Only callers with requests in progress take memory.
  */
 export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions) {
   const lines = new Map<string, Line>()
@@ -51,7 +54,8 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
     /**
      * @param signal aborted when the client leaves, which gives its place in the queue up
      * @returns undefined where the turn is there at once
-     * @throws Problem `overloaded` where too many wait, or the wait is too long; `client_closed_request`
+     * @throws Problem `overloaded` where too many wait, or the wait is too long;
+     * `client_closed_request`
      */
     enter(caller: string, signal: AbortSignal): Promise<void> | undefined {
       if (signal.aborted) throw new Problem('client_closed_request')
@@ -68,7 +72,10 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
       return wait(line, signal)
     },
 
-    /** To be called once for each turn that was entered. The turn passes to the request that has waited longest. */
+    /**
+     * To be called once for each turn that was entered. The turn passes to the request that has
+     * waited longest.
+     */
     leave(caller: string): void {
       const line = lines.get(caller)
       if (!line) return

@@ -14,8 +14,9 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 const pathPattern = /^(\/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$/
 
 /**
- * A row of the policy table: one method of one path, where it goes, who may, and what it may cost. A row that `user` may use can ask
- * for permissions (any of, all of), features (all of) and a level; all that it names must hold.
+ * A row of the policy table: one method of one path, where it goes, who may, and what it may cost.
+ * A row that `user` may use can ask for permissions (any of, all of), features (all of) and a
+ * level; all that it names must hold.
  */
 export const routeSchema = z
   .strictObject({
@@ -25,14 +26,18 @@ export const routeSchema = z
     who: z.enum(['public', 'user']),
     ...rightsShape,
     limits: z.array(z.enum(limitClasses)).min(1),
-    /** What the limit of the address counts here: every request, or those that fail. */
+    /** Whether the limit `address` counts every request here, or those that fail. */
     counts: z.enum(['requests', 'failures']).default('requests'),
     /**
-     * What becomes of a request whose address is over a limit of failures: it is refused, or the origin is told and serves what
-     * proves to be genuine. The last is for requests with a device cookie.
+     * For a request whose address is over a limit of failures: the gateway refuses it, or forwards
+     * it with a mark and the origin serves genuine credentials. The last forwards requests with a
+     * device cookie only.
      */
     over_limit: z.enum(['refuse', 'forward', 'forward_known_device']).default('refuse'),
-    /** What goes upstream although it is a secret between the client and us: our own cookies, the Authorization field. */
+    /**
+     * Credentials between client and gateway that go upstream too: our own cookies, the
+     * Authorization field.
+     */
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
     /** Whether it may become a WebSocket, where the runtime can. */
     websocket: z.boolean().default(false),
@@ -72,7 +77,8 @@ export type Route = z.output<typeof routeSchema>
 export interface Policy {
   /**
    * @param path normalized, as `readTarget` gives it
-   * @throws Problem `not_found`, `method_not_allowed`, `bad_request` where path parameters change the row
+   * @throws Problem `not_found`, `method_not_allowed`, `bad_request` where path parameters change
+   * the row
    */
   match(method: string, path: string): Route
   /**
@@ -83,7 +89,10 @@ export interface Policy {
   methods(path: string): readonly string[]
 }
 
-/** The origin's internal API has no place behind a gateway, not even by a parameter that happens to say so. */
+/**
+ * The origin's internal API has no place behind a gateway, not even by a parameter that happens to
+ * say so.
+ */
 const reachesInternal = /^\/(internal|\{[a-z_]+\})(\/|$)/
 
 /** A row that cannot be used, and why. */
@@ -120,7 +129,8 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
     atPath.set(route.method, route)
     if (route.method === 'GET') atPath.set('HEAD', route)
   }
-  // The router takes the first that fits: a literal segment wins over a parameter, in whatever order the rows stand.
+  // The router takes the first that fits: a literal segment wins over a parameter, in whatever
+  // order the rows stand.
   const literalsFirst = (pattern: string) => pattern.replaceAll(':_', '\uffff')
   for (const [pattern, atPath] of [...paths].sort(([a], [b]) =>
     literalsFirst(a) < literalsFirst(b) ? -1 : 1,

@@ -4,11 +4,11 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 const returnedKeys = 10_000
 
 /**
- * Knows which keys have attempts in progress at this gateway: a quota that attempts in progress use up is not used up
- * by failures, since those that succeed return their tokens.
+ * Knows which keys have attempts in progress at this gateway: a quota that attempts in progress use
+ * up is not used up by failures, since those that succeed return their tokens.
  *
- * The race we accept: attempts in progress at other gateways are not known here. A gateway that has none of its own for
- * a key takes the quota for used up by failures.
+ * The race we accept: attempts in progress at other gateways are not known here. A gateway that has
+ * none of its own for a key takes the quota for used up by failures.
  */
 export function createAttemptsInProgress() {
   const inProgress = new Map<string, number>()
@@ -43,7 +43,8 @@ export function createAttemptsInProgress() {
     /**
      * Whether the store's answer may include tokens that come back.
      *
-     * @param since the number of the latest return when the store was asked: it may not have known of later ones
+     * @param since the number of the latest return when the store was asked: it may not have known
+     * of later ones
      */
     mayReturn: (key: string, since: number): boolean =>
       inProgress.has(key) || (returnedAs.get(key) ?? 0) > since,

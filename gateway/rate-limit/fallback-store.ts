@@ -11,15 +11,19 @@ interface FallbackOptions {
   shared: Counter
   /** This gateway's own. */
   local: Counter
-  /** Gateways that share the traffic: each allows its part of a quota while nobody can say what the others gave out. */
+  /**
+   * Gateways that share the traffic: each allows its part of a quota while the shared counter is
+   * away.
+   */
   replicas: number
   now: Now
   log: Log
 }
 
 /**
- * A permit that always is one more write in its window. A store that is full, or a replica, reads windows and refuses
- * to write them, so that a call for a key over its quota would pass for a success.
+ * A permit that always is one more write in its window. A store that is full, or a replica, reads
+ * windows and refuses to write them, so that a call for a key over its quota would pass for a
+ * success.
  */
 export const probeTake: Take = {
   key: 'probe',
@@ -39,14 +43,17 @@ export async function countingHealth({ check, isOpen, cause: causeOf }: Breaker)
   // Of a refusal the first word is its code: OOM, READONLY, NOPERM, MISCONF.
   const code = cause instanceof Error && cause.name === 'ReplyError' && /^[A-Z]+\b/.exec(cause.message)?.[0]
   const reason = code ? `redis refuses with ${code}` : 'redis does not answer'
-  // Limits still hold without Redis, if less exactly: a warning, not a reason to send requests elsewhere.
+  // Limits still hold without Redis, if less exactly: a warning, not a reason to send requests
+  // elsewhere.
   return { status: 'warn', time_ms: timeMs, detail: `local, ${reason}` }
 }
 
 /**
- * The shared counter with the local one behind it: Redis gone or slow never stops a request, and never lifts a limit either.
+ * The shared counter with the local one behind it: an outage of Redis never stops a request and
+ * never lifts a limit.
  *
- * The race we accept: a window begun on one counter does not carry over to the other, so an outage allows each key up to one more quota.
+ * The race we accept: a window does not move between the counters, so an outage allows each key one
+ * more quota.
  */
 export function createFallbackCounter({ shared, local, replicas, now, log }: FallbackOptions) {
   const breaker = createBreaker({
@@ -71,19 +78,24 @@ export function createFallbackCounter({ shared, local, replicas, now, log }: Fal
   } satisfies Counter & { isLocal: () => boolean; health: () => Promise<HealthCheck> }
 }
 
-/** How many permits a window gives of which so many are used; negative where some are given back. */
+/**
+ * How many permits a window gives of which so many are used; negative where some are given back.
+ */
 export const grantedOf = ({ permits, quota }: Take, used: number): number =>
   permits < 0 ? Math.max(permits, -used) : Math.min(permits, Math.max(0, quota - used))
 
-/** A permit is given back to the counter that gave it or to none: the other would have one more to give than its limit. */
+/**
+ * A permit is given back to the counter that gave it or to none: the other would have one more to
+ * give than its limit.
+ */
 const nothingOf = (take: Take): Take => ({ ...take, permits: 0 })
 
-/** What a take asks of the shared counter. */
+/** The take as the shared counter gets it. */
 export const ofShared = (take: Take): Take => (take.shared === false ? nothingOf(take) : take)
 
 /**
- * What it asks of this gateway's own. Guessing at a password must not get cheaper by an outage: what is strict gets half of its part, and never less
- * than one try.
+ * The take as this gateway's own counter gets it. An outage must not make guesses at a password
+ * cheaper: a strict limit gets half of its part, and never less than one attempt.
  */
 export function shareOf(take: Take, replicas: number): Take {
   if (take.shared) return nothingOf(take)

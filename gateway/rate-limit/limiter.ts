@@ -8,17 +8,22 @@ import { createAttemptsInProgress } from './attempts-in-progress.ts'
 import { keyOf, type Permit, type Permits, type Wanted } from './batched-limits.ts'
 
 /**
- * The classes of limit: what each counts, and what holds while the shared counter is away. Each is a count of its own, so that
- * one kind of request never uses up what another kind has left.
+ * The classes of limit: what each counts, and what holds while the shared store is away. Each has a
+ * count of its own, so that one kind of request never uses up the quota of another.
  */
 export const limitClassDefinitions = {
   /** Requests of one address that nobody has signed in for, and tokens that were refused. */
   address: { counts: 'requests', outage: 'share' },
-  /** Requests of one address that have a mail sent: registrations, forgotten passwords, verification links. */
+  /**
+   * Requests of one address that have a mail sent: registrations, forgotten passwords, verification
+   * links.
+   */
   mail: { counts: 'requests', outage: 'share' },
   /** Requests of one user, by the quota of the plan. */
   user: { counts: 'requests', outage: 'share' },
-  /** Requests of one user that manage sessions, the account or other accounts, whatever the plan. */
+  /**
+   * Requests of one user that manage sessions, the account or other accounts, whatever the plan.
+   */
   account: { counts: 'requests', outage: 'share' },
   /** Passwords that were wrong. */
   credentials: { counts: 'failures', outage: 'strict' },
@@ -56,8 +61,8 @@ interface RateLimitedOptions {
 }
 
 /**
- * The response to a request over its limits: 429 `rate_limited`, or 503 `overloaded` where only attempts in progress use
- * the quota up.
+ * The response to a request over its limits: 429 `rate_limited`, or 503 `overloaded` where only
+ * attempts in progress use the quota up.
  */
 export class RateLimited extends Problem {
   readonly over: readonly Limit[]
@@ -80,8 +85,8 @@ export class RateLimited extends Problem {
 }
 
 /**
- * How a limit was decided: at the counter that all gateways share, by a permit in hand, at this gateway's own counter; or known to be over, so that
- * nobody was asked.
+ * How a limit was decided: at the store that all gateways share, by a prefetched token, at this
+ * gateway's own store, or from memory of an earlier rejection.
  */
 export const limitModes = ['shared', 'leased', 'local', 'remembered'] as const
 export type LimitMode = (typeof limitModes)[number]
@@ -91,8 +96,8 @@ export interface Counted {
   /** RateLimit fields of the response. */
   fields: RateLimitFields
   /**
-   * To be called once when the request has ended, where there are limits that count failures alone: returns the tokens of
-   * those limits unless the request failed.
+   * Called once when the request has ended, where there are limits that count failures alone:
+   * returns the tokens of those limits unless the request failed.
    */
   settle: ((isFailure: boolean) => void) | undefined
 }
@@ -100,7 +105,7 @@ export interface Counted {
 interface LimiterOptions {
   permits: Permits
   now: Now
-  /** Told of each limit that was held against a request. */
+  /** Called for each limit that a request was held against. */
   onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
 }
 
@@ -113,10 +118,16 @@ const failuresOnlyRefusedMs = 1000
 /** After this long a request may be sent again that attempts in progress left no token for. */
 const inProgressRetryMs = 1000
 
-/** Counts requests against their limits and words the answer's fields (draft-ietf-httpapi-ratelimit-headers). */
+/**
+ * Counts requests against their limits and words the answer's fields
+ * (draft-ietf-httpapi-ratelimit-headers).
+ */
 export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOptions) {
   const attempts = createAttemptsInProgress()
-  /** Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at which quota. */
+  /**
+   * Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at
+   * which quota.
+   */
   const refused = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(refusedKeys)
 
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
@@ -125,7 +136,7 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
     const key = keyOf(limit)
     const known = refused.get(key)
     if (!known) return
-    // What has run out, or a higher quota than the one that was used up: the plan has changed since.
+    // The window has ended, or the quota has risen with a change of plan.
     if (known.untilMs <= now() || known.quota < limit.quota) {
       refused.delete(key)
       return

@@ -6,7 +6,10 @@ import { createTurns } from '../lib/turns.ts'
 import type { Route } from '../policy/policy.ts'
 import { type Counted, RateLimited } from './limiter.ts'
 
-/** Requests over a limit that one address may have at the origin at once, those that wait, and for how long. */
+/**
+ * Requests over a limit that one address may have at the origin at once, those that wait, and for
+ * how long.
+ */
 const ofOneAddress = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
 
 /** A request over its limits that the origin decides about. */
@@ -54,7 +57,10 @@ export function mayExceedLimits({ over_limit }: Route, cookie: string | undefine
   return over_limit === 'forward' || (over_limit === 'forward_known_device' && hasDeviceCookie(cookie))
 }
 
-/** Counts a request that may exceed its limits. @throws what `count` does but RateLimited, at once or later */
+/**
+ * Counts a request that may exceed its limits. @throws what `count` does but RateLimited, at once
+ * or later
+ */
 export function countOrForward(count: () => Eventually<Counted>): Eventually<CountedOrOver> {
   try {
     const counted = count()

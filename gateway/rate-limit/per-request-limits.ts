@@ -20,15 +20,19 @@ interface AskedPermitsOptions {
   log: Log
 }
 
-/** The most that asking may add to a request: it opens a connection first, over TLS and to another place. */
+/**
+ * The most that asking may add to a request: it opens a connection first, over TLS and to another
+ * place.
+ */
 const timeoutMs = 500
 
 /**
- * The permits of a runtime that keeps nothing from one request to the next: each request asks the store for its own, and learns from the same
- * answer whether its token was revoked. Nothing is taken for a token that was.
+ * The permits of a runtime that keeps nothing between requests: each request asks the store for its
+ * own, and the same answer says whether its token was revoked. No permit is taken for a revoked
+ * token.
  *
- * Where the store is gone, or nobody vouches for what it knows of revocations, the feed of the origin says what was revoked. Where the store is gone,
- * limits are counted by this gateway alone, at its share of the quota.
+ * Without the store, or where its revocations may be incomplete, the gateway reads the origin's
+ * feed. Without the store the gateway counts limits alone, at its share of the quota.
  */
 export function createAskedPermits(options: AskedPermitsOptions) {
   const { store, local, replicas, refuseByFeed, outlive, now, log } = options
@@ -96,7 +100,7 @@ export function createAskedPermits(options: AskedPermitsOptions) {
     /** How limits are counted. */
     limiterHealth: () => countingHealth(breaker),
 
-    /** Where revocations were learned from last. */
+    /** The latest source of revocations. */
     health(): HealthCheck {
       if (breaker.isOpen() || !isVouched) return { status: 'warn', detail: 'feed' }
       return { status: 'pass', detail: 'store' }

@@ -2,7 +2,10 @@ import { Problem } from '../../shared/http/errors.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { Now } from '../ports.ts'
 
-/** Forged signatures of one address in one window, beyond which its unseen tokens wait for their turn. */
+/**
+ * Forged signatures of one address in one window, beyond which its unseen tokens wait for their
+ * turn.
+ */
 export const signatureFailuresAllowed = 20
 const windowMs = 60_000
 
@@ -28,9 +31,9 @@ interface Failures extends Pace {
 }
 
 /**
- * Bounds what forged signatures cost this process, which is why it counts in its own memory: a check takes a hundred times as long
- * as a refusal. An address with too many of them is not refused, since others at the same address have genuine tokens; its unseen
- * tokens are checked at a bounded pace.
+ * Bounds the cost of forged signatures for this process, so it counts in its own memory: a check
+ * takes a hundred times as long as a rejection. An address with too many is not refused, since
+ * others there have genuine tokens; its unseen tokens are checked at a bounded pace.
  *
  * The race we accept: checks that began before the failures of one address were known run at once.
  */

@@ -16,16 +16,21 @@ interface TokenVerifierOptions {
   keys: Pick<KeySet, 'find'>
   issuer: string
   audience: string
-  /** How long a signature once checked is believed: a key that was withdrawn stops counting after this. */
+  /**
+   * How long a signature once checked is believed: a key that was withdrawn stops counting after
+   * this.
+   */
   recheckSeconds: number
   now: Now
-  /** What a token is known by once it is found: a digest that no two tokens share takes less memory than the token. */
+  /**
+   * The digest under which a verified token is remembered, which takes less memory than the token.
+   */
   digest?: ((token: string) => string) | undefined
-  /** Told of each token that came, whether it is one seen lately. */
+  /** Called for each token: whether it was verified lately. */
   onLookup?: ((isKnown: boolean) => void) | undefined
 }
 
-/** The refusal of a token that is over and has no other fault: its bearer did nothing wrong and must learn to refresh. */
+/** The rejection of a token whose only fault is its age: its bearer must learn to refresh. */
 export class TokenExpired extends Problem {
   constructor() {
     super('invalid_token', { cause: 'expired' })
@@ -33,7 +38,9 @@ export class TokenExpired extends Problem {
 }
 
 interface Remembered extends VerifiedToken {
-  /** Tells the token from others of the same mark; the token itself where no digest is handed in. */
+  /**
+   * Tells the token from others of the same mark; the token itself where no digest is handed in.
+   */
   digest: string
   /** Seconds since 1970. */
   believedUntil: number
@@ -44,13 +51,22 @@ interface Remembered extends VerifiedToken {
 /** Tokens remembered per generation, two of which are held. */
 const remembered = 100_000
 
-/** Those that come again in the second they were last seen in are kept whole, which spares their digest and costs their length: so many per generation. */
+/**
+ * Tokens that come twice in a second are kept whole, which saves their digest: so many per
+ * generation.
+ */
 const busiest = 2_000
 
-/** Characters at the end of a token's signature that its mark is made of: 44 bits, as the last has two. */
+/**
+ * Characters at the end of a token's signature that its mark is made of: 44 bits, as the last has
+ * two.
+ */
 const markedCharacters = 8
 
-/** Verifies access tokens. A token seen before is spared its signature check for a while, never the check of its time. */
+/**
+ * Verifies access tokens. A token seen before is spared its signature check for a while, never the
+ * check of its time.
+ */
 export function createTokenVerifier(options: TokenVerifierOptions) {
   const {
     keys,
@@ -61,13 +77,15 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     digest = (token) => token,
     onLookup = () => {},
   } = options
-  /** By their marks. Where two share one, the last verified stands, and the other is verified again: some 20 pairs of 200,000. */
+  /** By mark. Of two tokens with one mark the last verified is kept: some 20 pairs of 200,000. */
   const verified = createBoundedMap<number, Remembered>(remembered)
   const busy = createBoundedMap<number, { token: string; seen: Remembered }>(busiest)
   const compactIdentity = createCompactIdentity()
   const signatureChecks = createSignatureChecks({ now })
 
-  /** Whole, as `verifyAccessToken` counts them; a fraction V8 would keep in an object of its own. */
+  /**
+   * Whole, as `verifyAccessToken` counts them; a fraction V8 would keep in an object of its own.
+   */
   const nowSeconds = () => Math.floor(now() / 1000)
 
   const markOfToken = (token: string) => markOf(token, token.length - markedCharacters)
@@ -146,7 +164,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
     /**
      * @param caller the address that the token came from, or its /64
-     * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`, at once or later
+     * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`, at once or
+     * later
      */
     verify(token: string, caller: string): Eventually<VerifiedToken> {
       try {

@@ -8,7 +8,10 @@ import type { VerifySignature } from './jwk.ts'
 const longestToken = 8192
 const longestKeyId = 64
 
-/** Three parts in base64url, a JWS in compact form and nothing else; the last are the 64 bytes of an ES256 signature, in the one spelling of them. */
+/**
+ * A JWS in compact form: three parts in base64url, the last the one spelling of a 64-byte ES256
+ * signature.
+ */
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/
 
 const headerNames = new Set(['alg', 'kid', 'typ'])
@@ -51,18 +54,21 @@ export class TokenError extends Error {
   }
 }
 
-/** A token that passed each check that needs no key. Nothing in it is believed before its signature is verified. */
+/**
+ * A token that passed each check that needs no key. Nothing in it is believed before its signature
+ * is verified.
+ */
 interface UnverifiedToken {
   kid: string
-  /** What the signature is over, and the signature. */
+  /** The signed text, and the signature. */
   signed: string
   signature: string
   payload: JWTPayload
 }
 
 /**
- * The checks that cost next to nothing, before the one that costs a hundred times as much. A token that is only expired fails with
- * `expired` and nothing else: that check is the last.
+ * The cheap checks, before the signature, which costs a hundred times as much. A token that is only
+ * expired fails with `expired` and nothing else: that check is the last.
  *
  * @throws TokenError
  */
@@ -82,10 +88,11 @@ function readAccessToken(
 }
 
 /**
- * What holds for an access token (RFC 9068) wherever it is presented, be it a user's or a service's. Which of the two it is, and what
- * else it must carry, is for the caller to check.
+ * Verifies an access token (RFC 9068) of a user or a service. The caller checks which of the two it
+ * is, and what else it must carry.
  *
- * @throws TokenError for anything but a live token of ours for this audience, at once or later; whatever `findKey` throws
+ * @throws TokenError for anything but a live token of ours for this audience, at once or later;
+ * whatever `findKey` throws
  */
 export function verifyAccessToken(token: string, expected: Expectations): Eventually<JWTPayload> {
   const { kid, signed, signature, payload } = readAccessToken(token, expected)
@@ -101,7 +108,8 @@ export function verifyAccessToken(token: string, expected: Expectations): Eventu
 /** All tokens of a key begin alike. */
 const keyIdOf = rememberTexts(function readKeyId(encodedHeader: string): string {
   const header = readHeader(encodedHeader)
-  // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC 8725, section 3.10.
+  // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC
+  // 8725, section 3.10.
   const foreign = Object.keys(header).find((name) => !headerNames.has(name))
   if (foreign !== undefined) throw new TokenError('foreign header')
   if (header.alg !== algorithm || typeof header.kid !== 'string' || header.kid.length > longestKeyId)
@@ -137,7 +145,8 @@ function requireClaims(
   const { iss, aud, sub, jti, exp, iat, nbf = 0 } = payload as Record<string, unknown>
   const nowSeconds = Math.floor(now / 1000)
   if (iss !== issuer) throw new TokenError('iss')
-  // RFC 9068 allows several; ours are for one, and a token that others may use too is theirs to replay.
+  // RFC 9068 allows several; ours are for one, and a token that others may use too is theirs to
+  // replay.
   if (typeof aud !== 'string' || ![audience].flat().includes(aud)) throw new TokenError('aud')
   if (typeof sub !== 'string' || typeof jti !== 'string') throw new TokenError('sub or jti')
   if (!isTime(exp) || !isTime(iat) || !isTime(nbf)) throw new TokenError('exp, iat or nbf')

@@ -9,7 +9,8 @@ const longestRemembered = 45
 const canonicals = createBoundedMap<string, string>(10_000)
 
 /**
- * One spelling of an IP address: IPv4 in dotted decimal, also where it is mapped into IPv6; IPv6 as in RFC 5952.
+ * One spelling of an IP address: IPv4 in dotted decimal, also where it is mapped into IPv6; IPv6 as
+ * in RFC 5952.
  *
  * @returns undefined for any other text, also for an address with a port, brackets or a zone
  */

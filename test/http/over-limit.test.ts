@@ -18,7 +18,9 @@ const row: RouteRow = {
 
 const attempt = { method: 'POST', path: row.path, body: '{}' }
 
-/** An origin that answers 401 until it is told otherwise, and an address that is over its failures. */
+/**
+ * An origin that answers 401 until it is told otherwise, and an address that is over its failures.
+ */
 async function startOverLimit() {
   const held: ServerResponse[] = []
   const marks: unknown[] = []

@@ -33,20 +33,21 @@ export interface CarriageOptions {
   uploadIdleMs: number
   /** Answers end here together. */
   atTurnEnd: AtTurnEnd
-  /** Told of the answer: the seconds from the request upstream to the head of it. */
+  /** Called with the seconds from the request upstream to the head of its response. */
   onAnswered: (upstream: string, seconds: number) => void
-  /** Told once where no answer of an upstream's has begun. */
+  /** Called once where no response of an upstream has begun. */
   refuse: (error: unknown) => void
 }
 
-/** Up to so many bytes it is cheaper to write an answer's head and body as one string, a character a byte, than as two pieces. */
+/** Up to this size a head and body written as one latin1 string cost less than two writes. */
 const smallBytes = 4096
 
 /**
- * Carries one request upstream and its answer back, streaming both ways without web streams in between. Where it ends early, the other side hears: a
- * client that leaves cancels the request upstream, an upstream that breaks off shows to the client as a broken answer.
+ * Carries one request upstream and its response back, streaming both ways without web streams. A
+ * client that leaves cancels the request upstream; an upstream that breaks off shows to the client
+ * as a broken response.
  *
- * @returns to be called when the client's connection has closed, after the whole answer or before
+ * @returns to be called when the client's connection has closed, after the whole response or before
  */
 export function carry(options: CarriageOptions): () => void {
   const { request, fields, admission, uploadIdleMs: idleMs } = options
@@ -84,7 +85,10 @@ const isEventStream = (fields: readonly string[]) =>
       /^text\/event-stream\b/i.test(fields[i + 1] ?? ''),
   )
 
-/** Whether Node ends the connection with this response, which it forgets for another Connection option. */
+/**
+ * Whether Node ends the connection with this response, which it forgets for another Connection
+ * option.
+ */
 const endsConnection = (response: ClientAnswer) =>
   response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
 
@@ -160,7 +164,8 @@ class Carriage implements Exchange {
       return
     }
     const fields = [...answerFields(status, raw, admission.decision), ...visit.commonFields()]
-    // Nobody may read the rest of the request, which would stand before the next one (RFC 9112, section 9.3).
+    // Nobody may read the rest of the request, which would stand before the next one (RFC 9112,
+    // section 9.3).
     if (!request.complete || endsConnection(response)) fields.push('connection', 'close')
     response.writeHead(status, fields)
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
@@ -171,7 +176,7 @@ class Carriage implements Exchange {
     }
   }
 
-  /** A stream of events outlives the token that it was asked for with, which is looked at once and again from here on. */
+  /** A stream of events outlives its token, which is checked from here on. */
   private holdAgainstToken(): void {
     const { response, admission, streams } = this.options
     response.once(
@@ -189,7 +194,7 @@ class Carriage implements Exchange {
   }
 
   private waitForClient(): void {
-    // What was on its way when the upstream was asked to wait comes all the same.
+    // Data that was on its way when the upstream was paused still arrives.
     if (this.isPaused) return
     this.isPaused = true
     this.underway?.pause()
@@ -217,7 +222,8 @@ class Carriage implements Exchange {
       response.destroy()
       return
     }
-    // An upstream may close a kept connection just as it is used, and with it all others that are as old.
+    // An upstream may close a kept connection just as it is used, and with it all others that are
+    // as old.
     const mayRepeat = isUnanswered && isRead(this.method) && this.body === null
     if (mayRepeat && !this.isSecondTry && !this.isLate && !response.closed) {
       this.isSecondTry = true

@@ -33,8 +33,9 @@ interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'dead
 }
 
 /**
- * Handles a request on Node, from node:http or from the fast path. The decision is the one of every runtime; the
- * proxied request makes no Request or Response. The gateway's own paths and preflights go through the Hono app.
+ * Handles a request on Node, from node:http or from the fast path. The decision is the one of every
+ * runtime; the proxied request makes no Request or Response. The gateway's own paths and preflights
+ * go through the Hono app.
  */
 export function createListener(options: ListenerOptions): RequestHandler {
   const { upstreams, ownPaths, answerItself, streams, uploadIdleMs, metrics } = options
@@ -50,7 +51,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
       const problem = visit.problemOf(error)
       if (response.closed) return
       const answer = problemAnswer(problem, visit.requestId)
-      // What is left of a body that nobody reads would have to be read for the next request.
+      // The rest of an unread body would stand before the next request.
       const fields = problemFields(answer, mayHaveBody && !request.complete)
       response.writeHead(answer.status, [...fields, ...visit.commonFields()])
       response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
@@ -116,7 +117,10 @@ function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
   return isBodyUnwanted(method, { contentLength: length ? Number(length) : undefined, transferEncoding })
 }
 
-/** What a URL can be made of, and no more fields than elsewhere; all else is refused on the way of every other request. */
+/**
+ * Whether a URL can be made of the target, and the fields are within their bound. Any other request
+ * is rejected by the proxy.
+ */
 function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
   return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * mostFields
 }
