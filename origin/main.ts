@@ -25,6 +25,7 @@ const metrics = await serveMetrics({
   service: 'origin',
   hostname: config.METRICS_HOST,
   port: config.ORIGIN_METRICS_PORT,
+  portVariable: 'ORIGIN_METRICS_PORT',
   registry,
   health: () => origin.app.request('/health'),
   log,

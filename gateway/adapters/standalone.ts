@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, type VariableName } from '../../shared/config.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
-import { describeListenError } from '../../shared/node/http/listen-error.ts'
+import { exitUnlistenable } from '../../shared/node/http/listen-error.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { loadTracing } from '../../shared/node/telemetry/tracing.ts'
 import { type GatewayConfig, gatewayVariables } from '../config.ts'
@@ -91,13 +91,8 @@ export async function runStandalone({ unavailable = {}, serve, createTransport }
     try {
       return serve({ hostname, port, fetch: gateway.app.fetch })
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
       const variables = { host: 'HOST', port: 'GATEWAY_PORT' } as const
-      log.error(
-        { reason: code },
-        describeListenError(error as NodeJS.ErrnoException, { hostname, port }, variables),
-      )
-      process.exit(1)
+      return exitUnlistenable(log, error as NodeJS.ErrnoException, { hostname, port }, variables)
     }
   }
 

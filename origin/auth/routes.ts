@@ -31,7 +31,7 @@ export function createAuthRoutes({
 
   routes.post('/login', ...jsonBody(loginBody), async (c) => {
     const { email, password, token_delivery: delivery } = c.req.valid('json')
-    if (delivery === 'cookie') refreshCookie.requireAllowedOrigin(c)
+    if (delivery === 'cookie') cookieOrigins.requireAllowed(c)
     const deviceToken = readDeviceCookie(c)
     const loggedIn = await auth.login({ email, password, deviceToken }, c.get('client'))
     if (cookieOrigins.mayRemember(c)) setDeviceCookie(c, loggedIn.deviceToken)

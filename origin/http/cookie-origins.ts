@@ -10,7 +10,8 @@ export function createCookieOrigins(origins: readonly string[]) {
 
   return {
     /**
-     * For the refresh cookie, which stands for somebody: the request must say where it comes from.
+     * For the refresh cookie, which is a credential: the request must name its origin. Called before the cookie is
+     * used, and before anything is done for which it will be set.
      *
      * @throws Problem `origin_not_allowed`
      */

@@ -13,13 +13,6 @@ interface CookieOptions {
 /** Cookie mode, for browsers: the refresh token in a cookie that no script can read and no other site can send. */
 export function createRefreshCookie({ origins, maxAgeSeconds }: CookieOptions) {
   return {
-    /**
-     * Called before anything is done for whom the cookie will be set.
-     *
-     * @throws Problem `origin_not_allowed`
-     */
-    requireAllowedOrigin: origins.requireAllowed,
-
     /** @throws Problem `origin_not_allowed` where there is a cookie and a page that may not use it sent it */
     read(c: Context): string | undefined {
       const token = getCookie(c, refreshCookie)

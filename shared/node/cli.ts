@@ -1,7 +1,7 @@
 /** Exit codes of sysexits.h; a refusal is 1. */
 const usageExitCode = 64
 const unavailableExitCode = 69
-const configurationExitCode = 78
+export const configurationExitCode = 78
 
 /** What was asked for makes no sense; the message says why. */
 export class UsageError extends Error {}

@@ -2,9 +2,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type Config, ConfigError, readConfig, type VariableName } from '../config.ts'
-
-/** EX_CONFIG of sysexits.h. */
-const configurationExitCode = 78
+import { configurationExitCode } from './cli.ts'
 
 /**
  * The process's configuration: its environment over the `.env` file beside it. Ends the process with the reasons where it

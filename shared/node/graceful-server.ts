@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../lib/log.ts'
 import { createHttpServer, type ServerOptions } from './http/http-server.ts'
-import { describeListenError } from './http/listen-error.ts'
+import { exitUnlistenable } from './http/listen-error.ts'
 
 interface ServeOptions extends Omit<ServerOptions, 'isStopping'> {
   hostname: string
@@ -53,9 +53,7 @@ export async function serveUntilStopped(options: ServeOptions): Promise<void> {
     server.once('error', reject)
     server.listen(port, hostname, resolve)
   }).catch((error: NodeJS.ErrnoException) => {
-    const variables = { host: 'HOST', port: options.portVariable } as const
-    log.error({ reason: error.code }, describeListenError(error, { hostname, port }, variables))
-    process.exit(1)
+    exitUnlistenable(log, error, { hostname, port }, { host: 'HOST', port: options.portVariable })
   })
   options.onListening?.(server)
   log.info({ hostname, port }, 'listening')

@@ -1,3 +1,5 @@
+import type { Log } from '../../lib/log.ts'
+
 /** The variables that say where a server listens. */
 export interface ListenVariables {
   host: 'HOST' | 'METRICS_HOST'
@@ -9,7 +11,7 @@ interface Address {
   port: number
 }
 
-/** Why a server cannot listen, led by the variable to change. */
+/** Tells why a server cannot listen, led by the variable to change. */
 export function describeListenError(
   error: NodeJS.ErrnoException,
   { hostname, port }: Address,
@@ -27,4 +29,15 @@ export function describeListenError(
     default:
       return `${variables.port}: cannot listen on port ${port} of ${hostname} (${error.code ?? error.message})`
   }
+}
+
+/** Ends the process of a server that cannot listen, with the reason in the log. */
+export function exitUnlistenable(
+  log: Log,
+  error: NodeJS.ErrnoException,
+  address: Address,
+  variables: ListenVariables,
+): never {
+  log.error({ reason: error.code }, describeListenError(error, address, variables))
+  process.exit(1)
 }

@@ -89,6 +89,7 @@ test('without a port nothing is served, and the log says so', async () => {
     service: 'origin',
     hostname: '127.0.0.1',
     port: undefined,
+    portVariable: 'ORIGIN_METRICS_PORT',
     registry,
     health,
     log,

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Log } from '../../lib/log.ts'
-import { describeListenError } from '../http/listen-error.ts'
+import { exitUnlistenable } from '../http/listen-error.ts'
 import { toOriginForm } from '../http/origin-form.ts'
 import { collectProcessMetrics } from './process-metrics.ts'
 
@@ -70,6 +70,8 @@ export async function startMetricsServer({ hostname, port, registry, health, log
 
 interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
   port: number | undefined
+  /** The variable that `port` is from. */
+  portVariable: string
   service: string
 }
 
@@ -78,16 +80,14 @@ interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
  * public port's does, so that nobody runs unwatched who believes to be watched.
  */
 export async function serveMetrics(options: ProcessOptions) {
-  const { hostname, port, service, log } = options
+  const { hostname, port, portVariable, service, log } = options
   if (port === undefined) {
     log.info({}, 'metrics are not served: no port is set for them')
     return { close: async () => {} }
   }
   collectProcessMetrics(options.registry, service)
   return startMetricsServer({ ...options, port }).catch((error: NodeJS.ErrnoException) => {
-    const variables = { host: 'METRICS_HOST', port: `${service.toUpperCase()}_METRICS_PORT` } as const
-    log.error({ reason: error.code }, describeListenError(error, { hostname, port }, variables))
-    process.exit(1)
+    exitUnlistenable(log, error, { hostname, port }, { host: 'METRICS_HOST', port: portVariable })
   })
 }
 

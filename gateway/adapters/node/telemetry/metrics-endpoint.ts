@@ -40,5 +40,13 @@ export function watchGateway({ config, gateway, counting, connections, now, log 
   }
 
   const { METRICS_HOST: hostname, GATEWAY_METRICS_PORT: port } = config
-  return serveMetrics({ service: 'gateway', hostname, port, registry, health, log })
+  return serveMetrics({
+    service: 'gateway',
+    hostname,
+    port,
+    portVariable: 'GATEWAY_METRICS_PORT',
+    registry,
+    health,
+    log,
+  })
 }
