@@ -97,8 +97,11 @@ export async function buildOrigin(
   const linkTokens = createLinkTokens(mail)
   const relay = startRelay({
     async deliver(signal) {
-      await answerLinkRequests({ sql, linkTokens }, signal)
-      await outbox.deliverDue(signal)
+      let isLeft = true
+      while (isLeft) {
+        isLeft = await answerLinkRequests({ sql, linkTokens }, signal)
+        await outbox.deliverDue(signal)
+      }
     },
     log,
   })

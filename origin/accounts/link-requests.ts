@@ -10,12 +10,14 @@ interface LinkRequest {
   client: Client
 }
 
+type LinkSenders = Pick<LinkTokens, 'sendReset' | 'sendVerification'>
+
 interface RequestKind {
   table: string
   audited: AuditAction
   /** The account whose owner gets the link, if there is one. */
   selectAccount: typeof selectActiveAccount
-  send: (linkTokens: LinkTokens) => LinkTokens['sendReset']
+  send: keyof LinkSenders
 }
 
 const kinds: Record<LinkKind, RequestKind> = {
@@ -23,13 +25,13 @@ const kinds: Record<LinkKind, RequestKind> = {
     table: 'reset_requests',
     audited: 'password.reset_requested',
     selectAccount: selectActiveAccount,
-    send: ({ sendReset }) => sendReset,
+    send: 'sendReset',
   },
   email_verification: {
     table: 'verification_requests',
     audited: 'account.verification_requested',
     selectAccount: selectUnverifiedAccount,
-    send: ({ sendVerification }) => sendVerification,
+    send: 'sendVerification',
   },
 }
 
@@ -44,7 +46,7 @@ export async function insertLinkRequest(
     values (${email}, ${client.ip}, ${client.userAgent}, ${client.requestId})`
 }
 
-/** Takes the oldest request; of several replicas each takes another. It is gone when the transaction commits. */
+/** Takes the oldest request, each replica another one. The row is gone when the transaction commits. */
 async function takeLinkRequest(sql: Queryable, table: string): Promise<LinkRequest | undefined> {
   const [row] = await sql<[(Client & { email: string })?]>`
     delete from ${sql(table)}
@@ -55,27 +57,44 @@ async function takeLinkRequest(sql: Queryable, table: string): Promise<LinkReque
   return { email, client }
 }
 
-/** Mails a link for each request whose address has an account for it, until none is left or `signal` says to stop. */
+/** Requests that are answered before the mails that are due get their turn. */
+export const requestsPerRound = 100
+
+/**
+ * Mails a link for each request whose address has an account for it. The kinds take turns, so that many requests of
+ * one do not hold up the other.
+ *
+ * @returns whether requests may be left because the round is full
+ */
 export async function answerLinkRequests(
-  { sql, linkTokens }: { sql: Sql; linkTokens: LinkTokens },
+  { sql, linkTokens }: { sql: Sql; linkTokens: LinkSenders },
   signal?: AbortSignal,
-): Promise<void> {
-  for (const { table, audited, selectAccount, send } of Object.values(kinds)) {
-    let taken = true
-    while (taken && !signal?.aborted) {
-      taken = await sql.begin(async (transaction) => {
-        const request = await takeLinkRequest(transaction, table)
-        if (!request) return false
-        const account = await selectAccount(transaction, request.email)
-        await insertAuditRow(transaction, {
-          action: audited,
-          actorId: null,
-          userId: account?.userId ?? null,
-          client: request.client,
-        })
-        if (account) await send(linkTokens)(transaction, account)
-        return true
-      })
+): Promise<boolean> {
+  const left = new Set(Object.values(kinds))
+  let answered = 0
+  while (left.size > 0) {
+    for (const kind of left) {
+      if (signal?.aborted) return false
+      if (answered === requestsPerRound) return true
+      if (await answerOne(sql, linkTokens, kind)) answered += 1
+      else left.delete(kind)
     }
   }
+  return false
 }
+
+/** @returns whether there was a request */
+const answerOne = (sql: Sql, linkTokens: LinkSenders, { table, audited, selectAccount, send }: RequestKind) =>
+  sql.begin(async (transaction) => {
+    const request = await takeLinkRequest(transaction, table)
+    if (!request) return false
+    const account = await selectAccount(transaction, request.email)
+    await insertAuditRow(transaction, {
+      action: audited,
+      actorId: null,
+      userId: account?.userId ?? null,
+      client: request.client,
+    })
+    if (account) await linkTokens[send](transaction, account)
+    return true
+  })
