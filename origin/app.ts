@@ -3,7 +3,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import type { OpenAssertion } from '../shared/auth/assertion.ts'
-import { type ErrorCode, Problem, problemResponse } from '../shared/http/errors.ts'
+import { type ErrorCode, logEntryOf, Problem, problemResponse } from '../shared/http/errors.ts'
 import { type RequestLogOptions, requestLog } from '../shared/http/request-log.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
@@ -129,16 +129,19 @@ export function createOrigin(options: OriginOptions) {
   })
   app.onError((error, c) => {
     const problem = toProblem(error)
-    const { code, cause } = problem
-    onRefused(code)
-    const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code }
-    if (code === 'overloaded') log.warn(fields, 'request shed')
-    else if (problem.status >= 500) log.error({ ...fields, err: error }, 'request failed')
-    else if (cause instanceof Error) log.info({ ...fields, err: cause }, 'request refused')
-    else if (cause !== undefined) log.info({ ...fields, reason: cause }, 'request refused')
+    onRefused(problem.code)
+    const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code: problem.code }
+    const entry = logEntryOf(problem)
+    const reason = entry?.level === 'error' ? { err: error } : reasonOf(problem)
+    if (entry) log[entry.level]({ ...fields, ...reason }, entry.message)
     return problemResponse(problem, c.get('requestId'))
   })
   return app
+}
+
+function reasonOf({ cause }: Problem): { err?: Error; reason?: unknown } {
+  if (cause === undefined) return {}
+  return cause instanceof Error ? { err: cause } : { reason: cause }
 }
 
 function toProblem(error: Error): Problem {

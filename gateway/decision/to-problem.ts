@@ -1,4 +1,4 @@
-import { type ErrorCode, Problem } from '../../shared/http/errors.ts'
+import { type ErrorCode, logEntryOf, Problem } from '../../shared/http/errors.ts'
 import type { LoggedRequest } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { TransportError } from '../ports.ts'
@@ -9,7 +9,7 @@ const transportCodes = {
   client_left: 'client_closed_request',
 } as const satisfies Record<TransportError['reason'], ErrorCode>
 
-/** What an error is to the client. */
+/** The problem that stands for an error in a response. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof TransportError)
@@ -17,12 +17,10 @@ export function toProblem(error: unknown): Problem {
   return new Problem('internal_error', { cause: error })
 }
 
-/** Tells the log what the client is not told. */
+/** Logs the cause, which the client does not see. */
 export function logRefusal(log: Log, problem: Problem, { requestId, traceId }: LoggedRequest): void {
+  const entry = logEntryOf(problem)
+  if (!entry) return
   const fields = { request_id: requestId, trace_id: traceId, code: problem.code, err: problem.cause }
-  if (problem.code === 'overloaded') log.warn(fields, 'request shed')
-  // A fault of the deployment that no client can repair, whatever the status says.
-  else if (problem.code === 'client_address_unknown') log.error(fields, 'client address unknown')
-  else if (problem.status >= 500) log.error(fields, 'request failed')
-  else if (problem.cause !== undefined) log.info(fields, 'request refused')
+  log[entry.level](fields, entry.message)
 }

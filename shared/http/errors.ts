@@ -1,9 +1,12 @@
 import { assertionScheme } from './headers.ts'
 
+type LogLevel = 'info' | 'warn' | 'error'
+
 /**
  * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row before a branch.
  *
  * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default Retry-After;
+ * `log` is set where the status tells the log too much or too little: a 400 that only the operator can repair;
  * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
  */
 interface ErrorRow {
@@ -33,6 +36,7 @@ interface ErrorRow {
   title: string
   challenge?: string
   retryAfterSeconds?: number
+  log?: { level: LogLevel; message: string }
   type?: string
 }
 
@@ -40,7 +44,11 @@ export const errors = {
   bad_request: { status: 400, title: 'The request cannot be read' },
   body_not_allowed: { status: 400, title: 'GET and HEAD take no body' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
-  client_address_unknown: { status: 400, title: 'The request did not come through the expected proxies' },
+  client_address_unknown: {
+    status: 400,
+    title: 'The request did not come through the expected proxies',
+    log: { level: 'error', message: 'client address unknown' },
+  },
 
   query_invalid: { status: 400, title: 'The query does not fit its schema' },
   link_invalid: { status: 400, title: 'The link is no longer valid' },
@@ -139,7 +147,12 @@ export const errors = {
     retryAfterSeconds: 2,
   },
   database_unavailable: { status: 503, title: 'The database cannot be reached', retryAfterSeconds: 2 },
-  overloaded: { status: 503, title: 'Too busy right now', retryAfterSeconds: 1 },
+  overloaded: {
+    status: 503,
+    title: 'Too busy right now',
+    retryAfterSeconds: 1,
+    log: { level: 'warn', message: 'request shed' },
+  },
   upstream_timeout: {
     status: 504,
     title: 'The upstream service did not answer in time',
@@ -166,7 +179,7 @@ export class Problem extends Error {
   readonly status: number
   readonly members: Record<string, unknown>
   readonly headers: Record<string, string>
-  /** The row of the policy table that refused, for those who watch; undefined where none matched. */
+  /** The row of the policy table that refused, for metrics; undefined where none matched. */
   route: { method: string; path: string } | undefined
 
   constructor(code: ErrorCode, { members = {}, headers = {}, cause }: ProblemOptions = {}) {
@@ -177,6 +190,14 @@ export class Problem extends Error {
     this.members = members
     this.headers = headers
   }
+}
+
+/** @returns undefined for a refusal that the log need not have: nothing is known beyond the response */
+export function logEntryOf({ code, status, cause }: Problem): ErrorRow['log'] {
+  const { log }: ErrorRow = errors[code]
+  if (log) return log
+  if (status >= 500) return { level: 'error', message: 'request failed' }
+  return cause === undefined ? undefined : { level: 'info', message: 'request refused' }
 }
 
 export interface ProblemAnswer {
