@@ -63,7 +63,8 @@ export async function buildGateway<Bindings extends object>(
     onAssertionRefused: () => metrics.assertionRefused('origin'),
   })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
-  const policy = createReplaceablePolicy(compile(ports.policyFile))
+  const first = compile(ports.policyFile)
+  const policy = createReplaceablePolicy(first.policy)
   const replicas = config.GATEWAY_REPLICAS
   const asked =
     store &&
@@ -179,15 +180,15 @@ export async function buildGateway<Bindings extends object>(
       const names = plans.names()
       if (!names) return
       if (rows !== routes) requireKnownNames(rows, names)
-      if (ports.policyFile) requireKnownNamesInFile(ports.policyFile, names)
+      if (ports.policyFile) requireKnownNamesInFile(ports.policyFile.name, first.added, names)
     },
     /** @throws PolicyFileError where the file cannot be used; the policy of before stays */
     async usePolicyFile(file: PolicyFile) {
-      const next = compile(file)
+      const { policy: next, added } = compile(file)
       // A permission may have come since the last read.
       await plans.reread()
       const names = plans.names()
-      if (names) requireKnownNamesInFile(file, names)
+      if (names) requireKnownNamesInFile(file.name, added, names)
       policy.replace(next)
     },
     /** Whether a row takes this request for a WebSocket. What no row takes is refused like any other request. */

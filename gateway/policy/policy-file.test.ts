@@ -27,7 +27,8 @@ routes:
     limits: [user]
 `
 
-const compile = (text: string) => compilePolicyWithFile(routes, { name: 'policy.yaml', text }, upstreams)
+const compile = (text: string) =>
+  compilePolicyWithFile(routes, { name: 'policy.yaml', text }, upstreams).policy
 
 function reasons(text: string) {
   try {
@@ -106,7 +107,7 @@ function bomb(): string {
 describe('a replaceable policy', () => {
   test('decides by the new rows from the next request on', () => {
     const policy = createReplaceablePolicy(compile(orders))
-    policy.replace(compilePolicyWithFile(routes, undefined, upstreams))
+    policy.replace(compilePolicyWithFile(routes, undefined, upstreams).policy)
     expect(() => policy.match('GET', '/v1/orders/7')).toThrow('not_found')
   })
 })

@@ -82,6 +82,12 @@ export interface PolicyFile {
   text: string
 }
 
+export interface CompiledPolicy {
+  policy: Policy
+  /** The rows that the file adds. */
+  added: readonly PolicyFileRow[]
+}
+
 /**
  * The policy of the rows in code and those of a file together.
  *
@@ -91,11 +97,11 @@ export function compilePolicyWithFile(
   rows: readonly RouteRow[],
   file: PolicyFile | undefined,
   upstreams: readonly string[],
-): Policy {
-  if (!file) return compilePolicy(rows, upstreams)
+): CompiledPolicy {
+  if (!file) return { policy: compilePolicy(rows, upstreams), added: [] }
   const added = parsePolicyFile(file.text, file.name)
   try {
-    return compilePolicy([...rows, ...added.map(({ row }) => row)], upstreams)
+    return { policy: compilePolicy([...rows, ...added.map(({ row }) => row)], upstreams), added }
   } catch (error) {
     const culprit = error instanceof PolicyRowError ? added[error.index - rows.length] : undefined
     if (!(error instanceof PolicyRowError && culprit)) throw error

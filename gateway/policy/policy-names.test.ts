@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createStand, openRow } from '../../test/support/stand.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
 import type { RouteRow } from './policy.ts'
+import { parsePolicyFile } from './policy-file.ts'
 import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
 
 const known = { permissions: ['dashboard.read', 'profile.read'], features: ['premium_dashboard'] }
@@ -34,7 +35,7 @@ describe('a row that asks for what there is not is refused, with the nearest nam
     const line = (path: string, permission: string) =>
       `  - { method: GET, path: ${path}, upstream: o, who: user, limits: [user], permissions: { all: [${permission}] } }\n`
     const text = `routes:\n${line('/a', 'users.raed')}${line('/b', 'dashboard.read')}${line('/c', 'x.y')}`
-    expect(() => requireKnownNamesInFile({ name: 'policy.yaml', text }, known)).toThrow(
+    expect(() => requireKnownNamesInFile('policy.yaml', parsePolicyFile(text, 'policy.yaml'), known)).toThrow(
       /^policy\.yaml:2: .+users\.raed.+\npolicy\.yaml:4: .+x\.y.+$/,
     )
   })

@@ -1,7 +1,7 @@
 import type { Log } from '../../shared/lib/log.ts'
 import { nearestName } from '../../shared/lib/nearest-name.ts'
 import { PolicyRowError, type RouteRow } from './policy.ts'
-import { type PolicyFile, PolicyFileError, parsePolicyFile } from './policy-file.ts'
+import { PolicyFileError, type PolicyFileRow } from './policy-file.ts'
 
 /** All permissions and features that the origin has. */
 export interface KnownNames {
@@ -34,13 +34,20 @@ export function requireKnownNames(rows: readonly RouteRow[], known: KnownNames):
   }
 }
 
-/** @throws PolicyFileError with each row of the file that asks for what the origin does not have */
-export function requireKnownNamesInFile(file: PolicyFile, known: KnownNames): void {
-  const reasons = parsePolicyFile(file.text, file.name).flatMap(({ row, line }, index) => {
+/**
+ * @param file the name of the file, for the reasons
+ * @throws PolicyFileError with each row of the file that asks for what the origin does not have
+ */
+export function requireKnownNamesInFile(
+  file: string,
+  added: readonly PolicyFileRow[],
+  known: KnownNames,
+): void {
+  const reasons = added.flatMap(({ row, line }, index) => {
     const reason = unknownName(row, known)
     return reason ? [{ line, reason: new PolicyRowError(index, row, reason).message }] : []
   })
-  if (reasons.length > 0) throw new PolicyFileError(file.name, reasons)
+  if (reasons.length > 0) throw new PolicyFileError(file, reasons)
 }
 
 /** For a gateway that cannot end: its rows refuse everybody, and the log says which. */
