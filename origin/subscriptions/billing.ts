@@ -8,7 +8,7 @@ import { claimBillingEvent, selectContentHash } from './event-queries.ts'
 import { holdSubscriber, type Subscription, selectPlanId } from './queries.ts'
 
 interface IncomingEvent {
-  /** Who sent it; ids of events are its own. */
+  /** The billing service; ids of events are its own. */
   clientId: string
   eventId: string
   userId: string
@@ -23,18 +23,14 @@ export type BillingOutcome =
 
 export type Billing = ReturnType<typeof createBilling>
 
-/** Takes the events of billing services, which send each one until it is answered and in whatever order. */
+/** Takes the events of billing services, which send each one until it is answered, in any order. */
 export function createBilling({ sql }: { sql: Sql }) {
   return {
     /** Applies an event once. One that comes again is told the same, as the answer follows from the event alone. */
     async apply(event: IncomingEvent, client: Client): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
       const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
-      const [contentHash, hashOfMilliseconds] = [occurredAt, new Date(occurredAt).toISOString()].map((time) =>
-        createHash('sha256')
-          .update(JSON.stringify([answer, time]))
-          .digest(),
-      ) as [Buffer, Buffer]
+      const contentHash = hashOf(answer, occurredAt)
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
         if (!(await holdSubscriber(transaction, userId))) return { outcome: 'unknown_user' }
         const planId = await selectPlanId(transaction, subscription.plan)
@@ -45,7 +41,8 @@ export function createBilling({ sql }: { sql: Sql }) {
           const first = await selectContentHash(transaction, clientId, eventId)
           if (!first) return { outcome: 'event_outdated' }
           // Earlier versions hashed the time to the millisecond.
-          const isSame = contentHash.equals(first) || hashOfMilliseconds.equals(first)
+          const isSame =
+            contentHash.equals(first) || hashOf(answer, new Date(occurredAt).toISOString()).equals(first)
           return isSame ? { outcome: 'applied', answer } : { outcome: 'event_conflict' }
         }
         const changed = await changeSubscription(transaction, userId, planId, subscription)
@@ -64,3 +61,8 @@ export function createBilling({ sql }: { sql: Sql }) {
     },
   }
 }
+
+const hashOf = (answer: BillingEventAnswer, occurredAt: string): Buffer =>
+  createHash('sha256')
+    .update(JSON.stringify([answer, occurredAt]))
+    .digest()
