@@ -218,7 +218,10 @@ export class ConfigError extends Error {
 
 type Environment = Record<string, string | undefined>
 
-/** Prefixes that are ours as a rule: a variable under one that we do not know is taken for a typo. */
+/**
+ * Beginnings of names that are ours as a rule: an unknown variable with one is refused as a typo. Where other programs
+ * use the same first word, as in PRODUCT_ID or REDIS_HOST, it is most of our name without its end.
+ */
 const ownPrefixes = [
   'GATEWAY_',
   'ORIGIN_',

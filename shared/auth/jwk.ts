@@ -56,7 +56,12 @@ export async function generateKey(): Promise<{ publicJwk: PublicJwk; privateJwk:
   return { publicJwk: publicJwkSchema.parse(privateJwk), privateJwk }
 }
 
-/** @throws TypeError where the point is not on the curve */
+/**
+ * Imports without `key_ops`: the schema has checked them, and WebCrypto refuses a key whose list names more than it can
+ * do, such as `deriveBits`.
+ *
+ * @throws TypeError where the point is not on the curve
+ */
 export async function importKey({ key_ops: _, ...jwk }: PublicJwk | PrivateJwk): Promise<SigningKey> {
   return { kid: jwk.kid, key: (await importJWK(jwk, algorithm)) as CryptoKey }
 }

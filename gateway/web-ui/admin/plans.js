@@ -4,6 +4,13 @@ import { createList } from './list.js'
 /** @import { Page } from './admin.js' */
 /** @import { AdminPlanAnswer, FeatureItem, ListAnswer } from '../../../shared/contract.ts' */
 
+/**
+ * A browser cannot import the contract; its type holds the two numbers together.
+ *
+ * @type {typeof import('../../../shared/contract/plans.ts').minQuotaPerHour}
+ */
+const minQuotaPerHour = 60
+
 const count = new Intl.NumberFormat()
 
 /** @param {AdminPlanAnswer} plan */
@@ -96,7 +103,7 @@ function termsForm(plan) {
       field('Requests an hour', {
         name: 'api_quota_per_hour',
         type: 'number',
-        min: 60,
+        min: minQuotaPerHour,
         value: plan.api_quota_per_hour,
       }),
       element('button', { class: 'primary' }, 'Save'),
