@@ -1,6 +1,7 @@
 -- The load, run by wrk: bearer tokens from files, each user behind an address of their own.
--- Arguments: path, file of known tokens, how many of them, file of fresh tokens, where in it to begin,
--- one request in how many is fresh (0: none), and how many requests to send, known tokens in turn (0: until time is up, at random).
+-- Arguments: path, file of known tokens, how many of them, file of fresh tokens, where in it to
+-- begin, one request in how many is fresh (0: none), and how many requests to send, known tokens in
+-- turn (0: until time is up, at random).
 
 local ffi = require("ffi")
 ffi.cdef("int getpid(void); int kill(int pid, int signal);")

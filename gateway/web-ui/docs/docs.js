@@ -5,9 +5,12 @@ import { createSession, Refusal } from '../session.js'
 import { inWords } from '../words.js'
 
 /**
- * As much of Swagger UI as is used here.
+ * The part of Swagger UI that is used here.
  *
- * @typedef {{ preauthorizeApiKey: (scheme: string, token: string) => void, authActions: { logout: (schemes: string[]) => void } }} SwaggerUi
+ * @typedef {object} SwaggerUi
+ * @property {(scheme: string, token: string) => void} preauthorizeApiKey
+ * @property {{ logout: (schemes: string[]) => void }} authActions
+ *
  * @typedef {{ url: string, status: number, headers: Record<string, string>, text: string }} Answer
  */
 
