@@ -202,7 +202,10 @@ export async function buildOrigin(
   createStateMetrics({
     registry,
     poolLoad,
-    passwordQueue: () => ({ length: pool.waiting(), limit: config.PASSWORD_HASH_QUEUE }),
+    passwordQueues: () => ({
+      hash: { length: pool.waiting(), limit: config.PASSWORD_HASH_QUEUE },
+      strength: { length: strengthPool.waiting(), limit: config.PASSWORD_HASH_QUEUE },
+    }),
     isRedisUp: requireRedis && (async () => (await check(requireRedis)).status === 'pass'),
     readShared: () =>
       selectSharedState(

@@ -144,7 +144,10 @@ test('the state of keys, pool, queue and Redis is there at every scrape', async 
   expect(value('gatehouse_origin_signing_keys', { state: 'signing' })).toBe(1)
   expect(value('gatehouse_origin_signing_key_age_seconds', { state: 'signing' })).toBeGreaterThan(0)
   expect(value('gatehouse_origin_database_connections_max')).toBe(10)
-  expect(value('gatehouse_origin_password_queue_limit')).toBe(64)
+  for (const pool of ['hash', 'strength']) {
+    expect(value('gatehouse_origin_password_queue_length', { pool })).toBe(0)
+    expect(value('gatehouse_origin_password_queue_limit', { pool })).toBe(64)
+  }
   expect(value('gatehouse_origin_database_up')).toBe(1)
   expect(value('gatehouse_origin_redis_up')).toBe(1)
   expect(series('gatehouse_origin_revocations_unpublished')).toHaveLength(1)

@@ -27,7 +27,7 @@ function create(readShared: () => Promise<SharedState>, isRedisUp?: () => boolea
   createStateMetrics({
     registry,
     poolLoad: () => ({ max: 10, inUse: 7, waiting: 1 }),
-    passwordQueue: () => ({ length: 5, limit: 64 }),
+    passwordQueues: () => ({ hash: { length: 5, limit: 64 }, strength: { length: 2, limit: 32 } }),
     isRedisUp,
     readShared,
     log,
@@ -59,7 +59,9 @@ test('each figure stands under its name', async () => {
   const origin = (name: string, labels = {}) => value(`gatehouse_origin_${name}`, labels)
   expect(origin('database_connections_in_use')).toBe(7)
   expect(origin('database_waiting')).toBe(1)
-  expect(origin('password_queue_length')).toBe(5)
+  expect(origin('password_queue_length', { pool: 'hash' })).toBe(5)
+  expect(origin('password_queue_length', { pool: 'strength' })).toBe(2)
+  expect(origin('password_queue_limit', { pool: 'strength' })).toBe(32)
   expect(origin('locked_accounts')).toBe(3)
   expect(origin('mails_waiting')).toBe(2)
   expect(origin('mails_given_up')).toBe(1)

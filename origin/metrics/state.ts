@@ -7,7 +7,8 @@ import type { SharedState } from './queries.ts'
 interface StateOptions {
   registry: Registry
   poolLoad: () => PoolLoad
-  passwordQueue: () => { length: number; limit: number }
+  /** The queues of the threads that hash passwords, and of the one that estimates the strength of new ones. */
+  passwordQueues: () => Record<'hash' | 'strength', { length: number; limit: number }>
   /** Whether Redis answers; undefined where none is configured, and nothing is published. */
   isRedisUp: (() => boolean | Promise<boolean>) | undefined
   readShared: () => Promise<SharedState>
@@ -24,7 +25,7 @@ const readTimeoutMs = 2000
  * the maximum of them, not the sum. While the database cannot be asked it is unknown, NaN, and no old figure stands in for it.
  */
 export function createStateMetrics(options: StateOptions): void {
-  const { registry, poolLoad, passwordQueue, isRedisUp, readShared, log, now = Date.now } = options
+  const { registry, poolLoad, passwordQueues, isRedisUp, readShared, log, now = Date.now } = options
   const registers = [registry]
   let readAt = Number.NEGATIVE_INFINITY
   let read: Promise<SharedState | undefined> | undefined
@@ -71,6 +72,18 @@ export function createStateMetrics(options: StateOptions): void {
     })
   }
 
+  function ofPools(name: string, help: string, figure: 'length' | 'limit'): void {
+    new Gauge({
+      name: `gatehouse_origin_${name}`,
+      help,
+      labelNames: ['pool'],
+      registers,
+      collect() {
+        for (const [pool, queue] of Object.entries(passwordQueues())) this.set({ pool }, queue[figure])
+      },
+    })
+  }
+
   const fromShared = (name: string, help: string, value: (state: SharedState) => number) =>
     gauge(name, help, async () => {
       const state = await shared()
@@ -82,15 +95,11 @@ export function createStateMetrics(options: StateOptions): void {
   gauge('database_waiting', 'Queries and transactions that wait for a connection.', () => poolLoad().waiting)
   gauge('database_up', '1 where the database answered within 2 s.', async () => ((await shared()) ? 1 : 0))
 
-  gauge(
-    'password_queue_length',
-    'Password tasks that wait for a thread, in both lines.',
-    () => passwordQueue().length,
-  )
-  gauge(
+  ofPools('password_queue_length', 'Password tasks that wait for a thread, in both lines.', 'length')
+  ofPools(
     'password_queue_limit',
     'Password tasks that may wait in each of two lines; more are shed.',
-    () => passwordQueue().limit,
+    'limit',
   )
 
   fromShared(
