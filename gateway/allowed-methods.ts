@@ -1,5 +1,5 @@
 import type { RequireHost } from './decision/served-hosts.ts'
-import { formatAllow, ownMethods } from './http/method.ts'
+import { formatAllow, ownMethods } from './lib/http-method.ts'
 import { ownPaths } from './own-paths.ts'
 import type { Policy } from './policy/policy.ts'
 import { normalizePath, readTarget } from './policy/request-target.ts'

@@ -2,7 +2,8 @@ import type { ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { AnsweringRoute } from '../shared/http/request-log.ts'
 import { createDistribution } from '../shared/lib/histogram.ts'
 import { AssertionRefused } from './http/assertion-refusal.ts'
-import { type LimitClass, type LimitMode, limitClasses, limitModes } from './rate-limit/limiter.ts'
+import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'
+import { type LimitMode, limitModes } from './rate-limit/limiter.ts'
 
 /** What no row matched is one route: paths are as many as clients think of. */
 const noRoute: AnsweringRoute = { method: 'any', path: 'none' }

@@ -1,7 +1,8 @@
 import { addressKey } from '../../shared/http/address-key.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Route } from '../policy/policy.ts'
-import { type Limit, type LimitClass, limitClassDefinitions } from '../rate-limit/limiter.ts'
+import { type LimitClass, limitClassDefinitions } from '../rate-limit/limit-classes.ts'
+import type { Limit } from '../rate-limit/limiter.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 
 type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>

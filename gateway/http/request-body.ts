@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { within } from '../../shared/lib/with-timeout.ts'
+import { isRead } from '../lib/http-method.ts'
 import type { Route } from '../policy/policy.ts'
-import { isRead } from './method.ts'
 import type { RequestFields } from './request-headers.ts'
 
 /**

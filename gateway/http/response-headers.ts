@@ -1,6 +1,6 @@
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
 import { rememberTexts } from '../../shared/lib/memoize-by-string.ts'
-import type { Decision } from '../decision/decide.ts'
+import type { Route } from '../policy/policy.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './security-headers.ts'
 
@@ -44,6 +44,15 @@ const fateOf = rememberTexts(judge)
  */
 const isWithoutContent = (status: number) => status === 204 || status === 304 || status < 200
 
+/** The part of a decision that the response depends on. */
+export interface ResponseDecision {
+  route: Pick<Route, 'passes' | 'upstream'>
+  /** null where nobody is signed in. */
+  caller: object | null
+  /** Headers that the limits add, names and values in turn. */
+  limitFields: readonly string[]
+}
+
 interface Passed {
   /** Names and values in turn. */
   fields: string[]
@@ -53,7 +62,11 @@ interface Passed {
 }
 
 /** The fields of an upstream that may pass. */
-function passedOf(status: number, raw: readonly string[], { passes, upstream }: Decision['route']): Passed {
+function passedOf(
+  status: number,
+  raw: readonly string[],
+  { passes, upstream }: ResponseDecision['route'],
+): Passed {
   const passed: string[] = []
   let connection: string | undefined
   let upgrade: string | undefined
@@ -101,7 +114,7 @@ function passedOf(status: number, raw: readonly string[], { passes, upstream }: 
 export function answerFields(
   status: number,
   raw: readonly string[],
-  { route, caller, limitFields }: Pick<Decision, 'route' | 'caller' | 'limitFields'>,
+  { route, caller, limitFields }: ResponseDecision,
 ): string[] {
   const { fields, isCacheSaid, upgrade } = passedOf(status, raw, route)
   fields.push('via', ownVia, ...limitFields)
@@ -121,5 +134,5 @@ export function answerFields(
 export const interimFields = (
   status: number,
   raw: readonly string[],
-  { route }: Pick<Decision, 'route'>,
+  { route }: Pick<ResponseDecision, 'route'>,
 ): string[] => passedOf(status, raw, route).fields

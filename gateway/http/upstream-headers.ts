@@ -4,16 +4,23 @@ import {
   ownCookiePrefix,
   requestIdHeader,
 } from '../../shared/http/headers.ts'
-import { formatOverLimit } from '../../shared/http/over-limit.ts'
+import { formatOverLimit, type OverLimit } from '../../shared/http/over-limit.ts'
 import { addTraceFields } from '../../shared/http/trace-context.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
-import type { Decision } from '../decision/decide.ts'
+import type { Route } from '../policy/policy.ts'
 import type { RequestFields } from './request-headers.ts'
 
 /** The cookies of a Cookie field that are not ours, or undefined where there are none. */
 function foreignCookies(field: string): string | undefined {
   const foreign = field.split(';').filter((pair) => !pair.trim().startsWith(ownCookiePrefix))
   return foreign.length > 0 ? foreign.join(';').trim() : undefined
+}
+
+/** The part of a decision that goes upstream. */
+interface UpstreamDecision {
+  route: Pick<Route, 'passes'>
+  assertion: string
+  overLimit: OverLimit | undefined
 }
 
 export interface ClientFacts {
@@ -34,7 +41,7 @@ export interface ClientFacts {
  */
 export function upstreamFields(
   given: RequestFields,
-  { route, assertion, overLimit }: Pick<Decision, 'route' | 'assertion' | 'overLimit'>,
+  { route, assertion, overLimit }: UpstreamDecision,
   { address, requestId, scheme, host, viaName, onward }: ClientFacts,
 ): string[] {
   const { passed, authorization, cookie, via } = given

@@ -1,13 +1,24 @@
-import type { Admission } from '../decision/admit.ts'
+import { isRead } from '../lib/http-method.ts'
+import type { Route } from '../policy/policy.ts'
 import { type Transport, TransportError, type UpstreamRequest } from '../ports.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
-import { isRead } from './method.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
-import { answerFields } from './response-headers.ts'
+import { answerFields, type ResponseDecision } from './response-headers.ts'
 
 /** Names and values in turn, as pairs. */
 export const toPairs = (fields: readonly string[]): [string, string][] =>
   fields.flatMap((name, i) => (i % 2 ? [] : [[name, fields[i + 1] as string] as [string, string]]))
+
+/** An admitted request. */
+interface ProxiedRequest {
+  decision: ResponseDecision & { route: Route; target: string }
+  /** Where the upstream stands. */
+  origin: string
+  /** The headers that go upstream, names and values in turn. */
+  fields: readonly string[]
+  /** To be awaited when the body is in; undefined where the request goes at once. */
+  waitForPlace: ((signal: AbortSignal) => Promise<void>) | undefined
+}
 
 interface ProxyOptions {
   transport: Transport
@@ -34,7 +45,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
   /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
   return async function forward(
     request: Request,
-    { decision, origin, fields, waitForPlace }: Admission,
+    { decision, origin, fields, waitForPlace }: ProxiedRequest,
   ): Promise<Response> {
     const { route, target } = decision
     const { body: chunks } = request

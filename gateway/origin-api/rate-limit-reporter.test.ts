@@ -3,7 +3,8 @@ import type { RefusalsBody } from '../../shared/contract.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { bearer } from '../../test/support/world.ts'
-import type { Limit, LimitClass } from '../rate-limit/limiter.ts'
+import type { LimitClass } from '../rate-limit/limit-classes.ts'
+import type { Limit } from '../rate-limit/limiter.ts'
 import { createRefusalLog } from './rate-limit-reporter.ts'
 
 const over = (caller: string, name: LimitClass = 'address'): Limit[] => [

@@ -1,7 +1,6 @@
 import { judgeRights, rightsProblem } from '../../shared/auth/authorization.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
-import type { Plans } from '../origin-api/plan-catalogue.ts'
 import type { Route } from './policy.ts'
 
 /** Somebody signed in who asked for what their role may not do. */
@@ -16,7 +15,10 @@ export interface Denied {
 type DenialCode = 'permission_required' | 'level_required'
 
 interface GuardsOptions {
-  plans: Pick<Plans, 'cheapestWith'>
+  plans: {
+    /** @returns null where no plan has these features, undefined where no plan is known */
+    cheapestWith(features: readonly string[]): string | null | undefined
+  }
   /** Where a plan is bought. */
   upgradePage: string
   /** A plan that lacks a feature is an offer, not a denial. */

@@ -4,8 +4,8 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { formatAllow } from '../http/method.ts'
-import { limitClassDefinitions, limitClasses } from '../rate-limit/limiter.ts'
+import { formatAllow } from '../lib/http-method.ts'
+import { limitClassDefinitions, limitClasses, overLimitRules } from '../rate-limit/limit-classes.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-target.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -28,12 +28,7 @@ export const routeSchema = z
     limits: z.array(z.enum(limitClasses)).min(1),
     /** Whether the limit `address` counts every request here, or those that fail. */
     counts: z.enum(['requests', 'failures']).default('requests'),
-    /**
-     * For a request whose address is over a limit of failures: the gateway refuses it, or forwards
-     * it with a mark and the origin serves genuine credentials. The last forwards requests with a
-     * device cookie only.
-     */
-    over_limit: z.enum(['refuse', 'forward', 'forward_known_device']).default('refuse'),
+    over_limit: z.enum(overLimitRules).default('refuse'),
     /**
      * Credentials between client and gateway that go upstream too: our own cookies, the
      * Authorization field.

@@ -3,7 +3,7 @@ import { deviceCookie } from '../../shared/http/headers.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
 import { createTurns } from '../lib/turns.ts'
-import type { Route } from '../policy/policy.ts'
+import type { OverLimitRule } from './limit-classes.ts'
 import { type Counted, RateLimited } from './limiter.ts'
 
 /**
@@ -53,7 +53,10 @@ const hasDeviceCookie = (cookie: string | undefined) =>
   cookie?.split(';').some((pair) => pair.trimStart().startsWith(`${deviceCookie}=`)) === true
 
 /** Whether a request over its limits is forwarded. */
-export function mayExceedLimits({ over_limit }: Route, cookie: string | undefined): boolean {
+export function mayExceedLimits(
+  { over_limit }: { over_limit: OverLimitRule },
+  cookie: string | undefined,
+): boolean {
   return over_limit === 'forward' || (over_limit === 'forward_known_device' && hasDeviceCookie(cookie))
 }
 

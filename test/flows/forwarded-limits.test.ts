@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limitClassDefinitions } from '../../gateway/rate-limit/limiter.ts'
+import { limitClassDefinitions } from '../../gateway/rate-limit/limit-classes.ts'
 import { routes } from '../../gateway/routes.ts'
 import { countedPaths, userPaths } from '../../origin/forwarding-service.ts'
 

@@ -2,7 +2,6 @@ import { Problem } from '../../../../shared/http/errors.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import type { Admission } from '../../../decision/admit.ts'
 import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
-import { isRead } from '../../../http/method.ts'
 import {
   bodyTimeout,
   hasBody,
@@ -12,6 +11,7 @@ import {
 } from '../../../http/request-body.ts'
 import type { RequestFields } from '../../../http/request-headers.ts'
 import { answerFields, interimFields } from '../../../http/response-headers.ts'
+import { isRead } from '../../../lib/http-method.ts'
 import { TransportError } from '../../../ports.ts'
 import type { Exchange } from '../upstream/connection.ts'
 import type { Pool, Underway } from '../upstream/pool.ts'
