@@ -10,7 +10,8 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    // A shared machine may stand still for longer than a test waits: there a test may fail once, and says so. Here it may not.
+    // A shared machine may stand still for longer than a test waits: there a test may fail once,
+    // and says so. Here it may not.
     retry: process.env.CI ? 1 : 0,
   },
 })

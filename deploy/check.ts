@@ -9,8 +9,9 @@ import { readComposeFile } from './compose-file.ts'
 import { writeSecretFiles } from './kubernetes/secrets.ts'
 
 /**
- * `npm run check:deploy`: Dockerfile, compose file, Kubernetes manifests and CI workflows, each judged by a tool of its own kind, without
- * a container engine or a cluster. Fetches the tools by go and pip, once.
+ * `npm run check:deploy`: Dockerfile, compose file, Kubernetes manifests and CI workflows, each
+ * judged by a tool of its own kind, without a container engine or a cluster. Fetches the tools by
+ * go and pip, once.
  */
 
 /** Newest versions that the Go before the newest one builds. */

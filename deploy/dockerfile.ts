@@ -18,7 +18,10 @@ export interface Dockerfile {
   stages: Stage[]
 }
 
-/** Reads what our Dockerfile uses of the language: no heredocs, no other escape, no flags but those of COPY and HEALTHCHECK. */
+/**
+ * Reads what our Dockerfile uses of the language: no heredocs, no other escape, no flags but those
+ * of COPY and HEALTHCHECK.
+ */
 export function readDockerfile(path: string): Dockerfile {
   const args: Record<string, string> = {}
   const stages: Stage[] = []

@@ -3,7 +3,10 @@ import { cp } from 'node:fs/promises'
 import { basename, dirname, join, matchesGlob, relative } from 'node:path'
 import type { Step } from './dockerfile.ts'
 
-/** What .dockerignore leaves of a context: its last pattern that matches a path, or a folder above it, decides. */
+/**
+ * What .dockerignore leaves of a context: its last pattern that matches a path, or a folder above
+ * it, decides.
+ */
 function createContextFilter(ignoreFile: string): (path: string) => boolean {
   const patterns = readFileSync(ignoreFile, 'utf8')
     .split('\n')

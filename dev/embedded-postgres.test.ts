@@ -8,7 +8,10 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
 
-/** To make a database takes seconds, and longer where other tests run: so the second test goes on with the first one's. */
+/**
+ * To make a database takes seconds, and longer where other tests run: so the second test goes on
+ * with the first one's.
+ */
 vi.setConfig({ testTimeout: 60_000 })
 
 let folder: string
@@ -21,7 +24,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }))
 
-/** Another process with the embedded database, which prints its URL when it has started, and does not outlive us. */
+/**
+ * Another process with the embedded database, which prints its URL when it has started, and does
+ * not outlive us.
+ */
 function spawnEmbedded() {
   const code = `
     import { startEmbeddedPostgres } from '${new URL('./embedded-postgres.ts', import.meta.url)}'

@@ -10,16 +10,18 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * PGlite is one backend. Its socket server hands it the messages of several clients as they come, so that one's Bind can land
- * between another's Bind and Execute (electric-sql/pglite#1046): a service keeps to one connection. The rest are for a look with psql.
+ * PGlite is one backend. Its socket server hands it the messages of several clients as they come,
+ * so that one's Bind can land between another's Bind and Execute (electric-sql/pglite#1046): a
+ * service keeps to one connection. The rest are for a look with psql.
  */
 export const servicePoolMax = 1
 const connections = 5
 
 /**
- * Starts PostgreSQL compiled to WebAssembly inside this process, for trying Gatehouse without a database server. What is
- * committed survives the process, however it ends; it may not survive the machine's sudden death, as PGlite never calls
- * fsync. Queries run on this process's thread, so what should stay responsive belongs into another process.
+ * Starts PostgreSQL compiled to WebAssembly inside this process, for trying Gatehouse without a
+ * database server. What is committed survives the process, however it ends; it may not survive the
+ * machine's sudden death, as PGlite never calls fsync. Queries run on this process's thread, so
+ * what should stay responsive belongs into another process.
  *
  * @throws Error where another process uses `dataDir`, or it cannot be written
  */
@@ -44,8 +46,8 @@ export async function startEmbeddedPostgres({ dataDir }: { dataDir: string }): P
 }
 
 /**
- * The first start makes the cluster under another name, which takes seconds: one that was interrupted in them is made
- * anew, and what has the name is always whole.
+ * The first start makes the cluster under another name, which takes seconds: one that was
+ * interrupted in them is made anew, and what has the name is always whole.
  */
 async function openCluster(cluster: string): Promise<PGlite> {
   if (!existsSync(cluster)) {

@@ -1,8 +1,10 @@
 /**
- * Brings node_modules to what package-lock.json says, before `npm start` and `npm test`. So both work on a fresh clone and
- * after a pull, and cost nothing otherwise. `node dev/install.js FOLDER` does so for a folder with a lock file of its own.
+ * Brings node_modules to what package-lock.json says, before `npm start` and `npm test`. So both
+ * work on a fresh clone and after a pull, and cost nothing otherwise. `node dev/install.js FOLDER`
+ * does so for a folder with a lock file of its own.
  *
- * Runs on the host's Node, whose version we do not choose: plain JavaScript, nothing but Node's own modules.
+ * Runs on the host's Node, whose version we do not choose: plain JavaScript, nothing but Node's own
+ * modules.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
@@ -18,8 +20,8 @@ if (!isInstalled()) await install()
 if (folder === '.' && !existsSync(pinnedNode)) requireHostNode()
 
 /**
- * npm keeps what it has installed in node_modules/.package-lock.json, written when all of it is there. So an `npm ci` or
- * `npm install` by hand needs no second one from us.
+ * npm keeps what it has installed in node_modules/.package-lock.json, written when all of it is
+ * there. So an `npm ci` or `npm install` by hand needs no second one from us.
  */
 function isInstalled() {
   const installedLock = join(root, 'node_modules', '.package-lock.json')
@@ -43,7 +45,8 @@ async function install() {
     `Installing the packages of ${join(folder, 'package-lock.json')} into node_modules ...\n`,
   )
   const startedAtMs = Date.now()
-  // At a lower level npm warns that some packages want a newer Node than the host's: they get the pinned one.
+  // At a lower level npm warns that some packages want a newer Node than the host's: they get the
+  // pinned one.
   const { status, signal, error } = await runNpm([
     'ci',
     '--include=dev',
@@ -64,7 +67,9 @@ async function install() {
   process.stdout.write(`Installed in ${seconds} s.\n`)
 }
 
-/** Uses the npm that runs us, on the Node that it runs on. Another package manager's path is no npm. */
+/**
+ * Uses the npm that runs us, on the Node that it runs on. Another package manager's path is no npm.
+ */
 function runNpm(args) {
   const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
   const options = { cwd: root, stdio: /** @type {const} */ ('inherit') }
@@ -72,7 +77,8 @@ function runNpm(args) {
     basename(npm) === 'npm-cli.js'
       ? spawn(node, [npm, ...args], options)
       : spawn('npm', args, { ...options, shell: process.platform === 'win32' })
-  // npm lets an interrupted install go on for a while. What it leaves half done, the next start does anew.
+  // npm lets an interrupted install go on for a while. What it leaves half done, the next start
+  // does anew.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill('SIGKILL'))
   return new Promise((resolve) => {
     child.once('error', (error) => resolve({ status: null, signal: null, error }))
@@ -80,7 +86,10 @@ function runNpm(args) {
   })
 }
 
-/** A system with another C library (Alpine) gets the package, but cannot run it: its own Node must be found instead. */
+/**
+ * A system with another C library (Alpine) gets the package, but cannot run it: its own Node must
+ * be found instead.
+ */
 function removeUnusableNode() {
   if (existsSync(pinnedNode) && spawnSync(pinnedNode, ['--version']).status !== 0) rmSync(pinnedNode)
 }

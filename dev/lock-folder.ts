@@ -10,9 +10,10 @@ const held = new Set<DatabaseSync>()
 /**
  * Takes the folder for this process, or throws with the id of the process that has it.
  *
- * The lock is SQLite's exclusive one, which the operating system drops when its holder ends, however it ends. So there
- * is no stale lock to take over, no race about who does, and no trouble when a container gives every process the same
- * id. The file `lock` stays behind, empty; `pid` only serves the message.
+ * The lock is SQLite's exclusive one, which the operating system drops when its holder ends,
+ * however it ends. So there is no stale lock to take over, no race about who does, and no trouble
+ * when a container gives every process the same id. The file `lock` stays behind, empty; `pid` only
+ * serves the message.
  */
 export function lockFolder(folder: string): { release(): void } {
   mkdirSync(folder, { recursive: true })
@@ -42,7 +43,10 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy
 }
 
-/** The holder writes its id just after it has the lock: in between, the file is missing or names the one before. */
+/**
+ * The holder writes its id just after it has the lock: in between, the file is missing or names the
+ * one before.
+ */
 function readHolder(pidFile: string): string {
   try {
     return readFileSync(pidFile, 'utf8').trim()

@@ -2,8 +2,8 @@
 const lookMs = 1000
 
 /**
- * Calls back when this process's parent is gone. npm hands SIGINT and SIGTERM on, but ends at a SIGHUP or a SIGKILL
- * without a word to its child.
+ * Calls back when this process's parent is gone. npm hands SIGINT and SIGTERM on, but ends at a
+ * SIGHUP or a SIGKILL without a word to its child.
  */
 export function onParentGone(callback: () => void): void {
   const parent = process.ppid

@@ -19,13 +19,15 @@ const startTimeoutMs = 30_000
 const pollMs = 50
 
 /**
- * Runs a service as a process of its own, as production does. The service ends when this process does, however that happens.
+ * Runs a service as a process of its own, as production does. The service ends when this process
+ * does, however that happens.
  *
- * `listening` rejects where it ends before, or does not listen in time; it has said why on its own output. `stop` may be called at any
- * time.
+ * `listening` rejects where it ends before, or does not listen in time; it has said why on its own
+ * output. `stop` may be called at any time.
  */
 export function startService({ name, entry, environment, liveUrl, onUnexpectedEnd }: ServiceOptions) {
-  // In a group of its own: a Ctrl-C reaches us alone, so that we stop gateway, origin and database in this order.
+  // In a group of its own: a Ctrl-C reaches us alone, so that we stop gateway, origin and database
+  // in this order.
   const child = spawn(process.execPath, ['--import', endWithStarter, entry], {
     env: environment,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -25,7 +25,8 @@ beforeEach(async () => {
   database = await createTestDatabase()
 })
 afterEach(async () => {
-  // A test that failed leaves processes behind, which belong to the group of npm or to groups of their own.
+  // A test that failed leaves processes behind, which belong to the group of npm or to groups of
+  // their own.
   for (const pid of npm?.pid === undefined ? [] : [...descendantsOf(npm.pid), npm.pid]) kill(pid, 'SIGKILL')
   npm = undefined
   await closeSockets()
@@ -49,7 +50,10 @@ function descendantsOf(parent: number): number[] {
   return below(parent)
 }
 
-/** Runs `npm start` and collects what it and all of its services print, which ends when the last of them has. */
+/**
+ * Runs `npm start` and collects what it and all of its services print, which ends when the last of
+ * them has.
+ */
 async function startNpm(environment: Record<string, string> = {}) {
   const ports = [await findFreePort(), await findFreePort(), await findFreePort()]
   const child = spawn('npm', ['start', '--', '--folder', folder], {

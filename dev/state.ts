@@ -4,7 +4,9 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateSecrets, type Secrets } from './secrets.ts'
 
-/** What one machine's `npm start` keeps from one start to the next, in a folder that git ignores. */
+/**
+ * What one machine's `npm start` keeps from one start to the next, in a folder that git ignores.
+ */
 interface State {
   secrets: Secrets
   /** Demo passwords are drawn once per machine: no password of ours is known to the world. */
@@ -32,8 +34,8 @@ export async function readState(folder: string): Promise<State> {
 }
 
 /**
- * Writes what the commands (keys, clients) need to work on this start's database, readable by its owner alone. Their npm
- * scripts read it where it is.
+ * Writes what the commands (keys, clients) need to work on this start's database, readable by its
+ * owner alone. Their npm scripts read it where it is.
  */
 export async function writeCommandEnvironment(
   folder: string,

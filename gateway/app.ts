@@ -33,7 +33,10 @@ export interface GatewayOptions<Bindings> {
   log: Log
 }
 
-/** The gateway: its own three answers, its pages, and for everything else the policy table and the proxy. */
+/**
+ * The gateway: its own three answers, its pages, and for everything else the policy table and the
+ * proxy.
+ */
 export function createGateway<Bindings extends object>(options: GatewayOptions<Bindings>) {
   const { admit, forward, checkHealth, peerAddress, socketScheme, pages, metrics, beginSpan, log } = options
   type Env = RequestLogEnv & { Bindings: Bindings }
@@ -97,8 +100,8 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
 }
 
 /**
- * The authority of the target. A runtime may keep the Host field to itself, and where the target came in the absolute
- * form, Host does not count (RFC 9112, section 3.2.2).
+ * The authority of the target. A runtime may keep the Host field to itself, and where the target
+ * came in the absolute form, Host does not count (RFC 9112, section 3.2.2).
  *
  * @throws Problem `bad_request` for userinfo
  */

@@ -13,10 +13,16 @@ export interface GatewayPorts<Bindings> {
   ownTransport?: Transport | undefined
   /** Where requests are counted; beside a `store`, where they are counted while that is gone. */
   counter: Counter
-  /** Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then, and nothing leased. */
+  /**
+   * Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then,
+   * and nothing leased.
+   */
   store?: Store | undefined
   outlive?: Outlive | undefined
-  /** By default a microtask; where requests come in one by one within a turn of the event loop, its end. */
+  /**
+   * By default a microtask; where requests come in one by one within a turn of the event loop, its
+   * end.
+   */
   nextTurn?: NextTurn | undefined
   /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
   importVerifier?: ImportVerifier | undefined
@@ -26,7 +32,10 @@ export interface GatewayPorts<Bindings> {
   /** How limits are counted, where that can change; beside a `store`, that says so itself. */
   limiterHealth?: (() => Promise<HealthCheck>) | undefined
   peerAddress: (bindings: Bindings) => string | undefined
-  /** What the socket speaks. Without it the URL decides, which a client writes where it sends the absolute form. */
+  /**
+   * What the socket speaks. Without it the URL decides, which a client writes where it sends the
+   * absolute form.
+   */
   socketScheme?: ((bindings: Bindings) => 'http' | 'https') | undefined
   now: Now
   log: Log

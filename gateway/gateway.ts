@@ -35,7 +35,10 @@ export function upstreamsOf({ UPSTREAMS, ORIGIN_URL }: Pick<GatewayConfig, 'UPST
   return { ...UPSTREAMS, origin: ORIGIN_URL }
 }
 
-/** In production the issuer's own name, if nothing else is said; elsewhere whatever a client calls us. */
+/**
+ * In production the issuer's own name, if nothing else is said; elsewhere whatever a client calls
+ * us.
+ */
 function servedHosts({ GATEWAY_HOSTS, NODE_ENV, ISSUER_URL }: GatewayConfig): readonly string[] | undefined {
   if (GATEWAY_HOSTS) return GATEWAY_HOSTS
   return NODE_ENV === 'production' ? [new URL(ISSUER_URL).hostname] : undefined
@@ -172,9 +175,11 @@ export async function buildGateway<Bindings extends object>(
       refusalsUntold: refusalLog.untold,
     },
     /**
-     * Holds the rows that are no part of the product against the names that the origin has, where it has told them.
+     * Holds the rows that are no part of the product against the names that the origin has, where
+     * it has told them.
      *
-     * @throws PolicyFileError, PolicyRowError where a row asks for a permission or a feature that there is not
+     * @throws PolicyFileError, PolicyRowError where a row asks for a permission or a feature that
+     *   there is not
      */
     requireKnownNames() {
       const names = plans.names()
@@ -191,7 +196,10 @@ export async function buildGateway<Bindings extends object>(
       if (names) requireKnownNamesInFile(file.name, added, names)
       policy.replace(next)
     },
-    /** Whether a row takes this request for a WebSocket. What no row takes is refused like any other request. */
+    /**
+     * Whether a row takes this request for a WebSocket. What no row takes is refused like any other
+     * request.
+     */
     takesWebSocket(method: string, target: string): boolean {
       try {
         return policy.match(method, readTarget(target).path).websocket
@@ -200,14 +208,20 @@ export async function buildGateway<Bindings extends object>(
         throw error
       }
     },
-    /** Whether a token that was good when its request came still is, for what goes on long after that. */
+    /**
+     * Whether a token that was good when its request came still is, for what goes on long after
+     * that.
+     */
     stillHolds: ({ identity, expiresAt }: VerifiedToken): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.judge(identity) === 'good',
     /** Resolves when revocations that were committed before the call are known here. */
     hearRevocations: follower.hear,
     /** How fresh what is known of revocations is. */
     revocationState: follower.state,
-    /** Tells the origin now which requests were refused, by a limit or for want of a right, instead of in a while. */
+    /**
+     * Tells the origin now which requests were refused, by a limit or for want of a right, instead
+     * of in a while.
+     */
     async tellRefusals() {
       await Promise.all([refusalLog.flush(), denialLog.flush()])
     },

@@ -29,7 +29,8 @@ export function createHealth(options: HealthOptions) {
     const [origin, limiter] = await Promise.all([check(askOrigin), limiterHealth()])
     return {
       key_set: { status: keys.isUsable() ? 'pass' : 'fail' },
-      // Without it its own routes answer 503 and all others go on: sending requests elsewhere would help nobody, as no gateway reaches it.
+      // Without it its own routes answer 503 and all others go on: sending requests elsewhere would
+      // help nobody, as no gateway reaches it.
       origin: { status: origin.status === 'fail' ? 'warn' : 'pass' } as const,
       limiter,
       revocations: revocationHealth(),

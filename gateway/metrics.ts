@@ -36,8 +36,9 @@ function countIn<Key>(counts: Map<Key, number>, key: Key): void {
 }
 
 /**
- * What the gateway counts of itself, in plain numbers, which an adapter shows in the way its runtime is watched. Each function costs a request a
- * few additions; no count has more entries than there are rows, codes, classes and upstreams.
+ * What the gateway counts of itself, in plain numbers, which an adapter shows in the way its
+ * runtime is watched. Each function costs a request a few additions; no count has more entries than
+ * there are rows, codes, classes and upstreams.
  */
 export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const routes = new Map<string, RouteFigures>()

@@ -1,7 +1,10 @@
 import type { Identity } from '../shared/auth/claims.ts'
 import type { Revocation } from '../shared/auth/revocation.ts'
 
-/** What the gateway needs of the runtime it stands on. Each adapter hands these in; the core never asks where it runs. */
+/**
+ * What the gateway needs of the runtime it stands on. Each adapter hands these in; the core never
+ * asks where it runs.
+ */
 
 /** Milliseconds since 1970. */
 export type Now = () => number
@@ -19,7 +22,10 @@ export interface Take {
   permits: number
   /** Of permits given back: whether it was the shared counter that gave them. */
   shared?: boolean
-  /** What holds while the shared counter is away: this gateway's share of the quota, or less than that. */
+  /**
+   * What holds while the shared counter is away: this gateway's share of the quota, or less than
+   * that.
+   */
   outage: 'share' | 'strict'
 }
 
@@ -28,15 +34,23 @@ export interface Taken {
   granted: number
   /** Permits given out in this window up to now. */
   used: number
-  /** The quota that they were held against: less than that of the take where the counter is not shared. */
+  /**
+   * The quota that they were held against: less than that of the take where the counter is not
+   * shared.
+   */
   quota: number
   /** Milliseconds until the window ends. */
   resetMs: number
-  /** Whether all gateways share this counter; a local one sees only its own share of the traffic. */
+  /**
+   * Whether all gateways share this counter; a local one sees only its own share of the traffic.
+   */
   shared: boolean
 }
 
-/** Gives permits out in fixed windows that begin with a key's first permit. What was refused uses nothing up. */
+/**
+ * Gives permits out in fixed windows that begin with a key's first permit. What was refused uses
+ * nothing up.
+ */
 export interface Counter {
   /**
    * All at once, in order.
@@ -46,7 +60,10 @@ export interface Counter {
   take(takes: readonly Take[]): Promise<Taken[]>
 }
 
-/** Told of work that goes on when the request that it began in is answered: some runtimes drop it then, unless they are told. */
+/**
+ * Told of work that goes on when the request that it began in is answered: some runtimes drop it
+ * then, unless they are told.
+ */
 export type Outlive = (work: Promise<unknown>) => void
 
 export type StoreAnswer =
@@ -55,10 +72,14 @@ export type StoreAnswer =
   /** Nobody vouches for what the store knows of revocations. */
   | { kind: 'unvouched' }
 
-/** For a runtime that keeps nothing between requests: what one of them has to know, in one round trip. */
+/**
+ * For a runtime that keeps nothing between requests: what one of them has to know, in one round
+ * trip.
+ */
 export interface Store {
   /**
-   * Holds a token against what was revoked and, where it is good, gives out all permits as a counter does. In every other case none is taken.
+   * Holds a token against what was revoked and, where it is good, gives out all permits as a
+   * counter does. In every other case none is taken.
    *
    * @param bearer what the token says; undefined where nothing is to be held against anything
    * @throws Error where the store cannot be asked
@@ -66,11 +87,17 @@ export interface Store {
   ask(bearer: Identity | undefined, takes: readonly Take[]): Promise<StoreAnswer>
 }
 
-/** The news of revocations, in the order they were published in. Each method throws an Error where the store cannot be asked. */
+/**
+ * The news of revocations, in the order they were published in. Each method throws an Error where
+ * the store cannot be asked.
+ */
 export interface RevocationStream {
   /** Where the stream ends at this moment. */
   position(): Promise<string>
-  /** What came after a position, as soon as there is something; after a while nothing, so that a lost store is noticed. */
+  /**
+   * What came after a position, as soon as there is something; after a while nothing, so that a
+   * lost store is noticed.
+   */
   read(from: string): Promise<{ entries: Revocation[]; position: string }>
   /** A read that waits fails. */
   close(): void

@@ -17,7 +17,10 @@ const passwords = {
 /** Where a mailed link is tried. */
 const links = { ...open, limits: ['links'] } satisfies Partial<RouteRow>
 
-/** Where a refresh token, which nobody guesses, is spent: a genuine one is served whatever others at the address do. */
+/**
+ * Where a refresh token, which nobody guesses, is spent: a genuine one is served whatever others at
+ * the address do.
+ */
 const renews = {
   ...open,
   limits: ['refresh'],
@@ -33,10 +36,15 @@ const clients = {
   passes: ['authorization'],
 } satisfies Partial<RouteRow>
 
-/** What somebody signed in may ask of the origin on their own behalf, by the quota of their plan. */
+/**
+ * What somebody signed in may ask of the origin on their own behalf, by the quota of their plan.
+ */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
 
-/** Sessions, the account and administration: a tiny quota keeps nobody from signing out, or from repairing it. */
+/**
+ * Sessions, the account and administration: a tiny quota keeps nobody from signing out, or from
+ * repairing it.
+ */
 const manages = { ...own, limits: ['account'] } satisfies Partial<RouteRow>
 
 const readsTrail = { permissions: { all: ['audit.read'] } } satisfies Partial<RouteRow>

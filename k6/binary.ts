@@ -19,7 +19,8 @@ export async function findK6(): Promise<string | undefined> {
   const folder = await cachedFolder(`k6-${k6Version}`, async (target) => {
     process.stdout.write(`Building k6 ${k6Version}, which takes some minutes ...\n`)
     const work = join(target, 'go.mod')
-    // A module that asks for exactly this one: `go install` would also ask which versions there are, and not every proxy says.
+    // A module that asks for exactly this one: `go install` would also ask which versions there
+    // are, and not every proxy says.
     await writeFile(work, `module gatehouse/k6\n\ngo 1.25\n\nrequire ${k6Module} ${k6Version}\n`)
     await run('go', ['build', '-mod=mod', '-o', join(target, 'k6'), k6Module], { cwd: target })
     await rm(work)

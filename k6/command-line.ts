@@ -19,7 +19,9 @@ export interface Order extends Scenario {
   measures: boolean
 }
 
-/** Logins are measured at what they cost in production; other scenarios hash at the least there is. */
+/**
+ * Logins are measured at what they cost in production; other scenarios hash at the least there is.
+ */
 const productionHashCost = 12
 
 const numbers = ['users', 'rate', 'seconds', 'gateways', 'hash-cost'] as const

@@ -9,7 +9,10 @@ import { runScript } from './script.ts'
 import { startEmbedded } from './stand/embedded.ts'
 import { startStand } from './stand/stand.ts'
 
-/** `npm run k6 -- SCENARIO`: starts what the scenario runs against, runs it, and says where its report is. */
+/**
+ * `npm run k6 -- SCENARIO`: starts what the scenario runs against, runs it, and says where its
+ * report is.
+ */
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const reports = join(import.meta.dirname, 'reports')

@@ -1,6 +1,9 @@
 /** What a scenario runs against and how large it is where the command line does not say. */
 export interface Scenario {
-  /** `start`: npm start with its embedded defaults. `stand`: real PostgreSQL and Redis, gateways behind a balancer. */
+  /**
+   * `start`: npm start with its embedded defaults. `stand`: real PostgreSQL and Redis, gateways
+   * behind a balancer.
+   */
   against: 'start' | 'stand'
   users: number
   gateways: number
@@ -23,7 +26,8 @@ export const scenarios: Record<string, Scenario> = {
   'refresh-stampede': { ...usual, users: 1000, rate: 50 },
   'lockout-attack': { ...usual, users: 1000, rate: 2 },
   'redis-killed': usual,
-  // A token's life decides how long the old key stays: the shortest there is, and clients that refresh each minute.
+  // A token's life decides how long the old key stays: the shortest there is, and clients that
+  // refresh each minute.
   'key-rotation': {
     ...usual,
     users: 1000,

@@ -93,7 +93,8 @@ describe('a request id', () => {
     expect(await answer.json()).toMatchObject({ request_id: 'given-id.0001' })
   })
 
-  // A request id goes into logs and audit rows: one that is long or has other characters is not ours to keep.
+  // A request id goes into logs and audit rows: one that is long or has other characters is not
+  // ours to keep.
   test.each([
     ['is short', 'short'],
     ['has a space', 'with a space'],

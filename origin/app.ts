@@ -80,13 +80,19 @@ function capBody(maxSize: number) {
   })
 }
 
-/** Tokens (RFC 6749, section 5.1) and what services are told of people must not rest in a cache on the way. */
+/**
+ * Tokens (RFC 6749, section 5.1) and what services are told of people must not rest in a cache on
+ * the way.
+ */
 const noStore = createMiddleware(async function noStore(c, next) {
   await next()
   c.header('cache-control', 'no-store')
 })
 
-/** The service that owns the accounts. Answers the gateway, services by their credentials, and health and public keys to anyone. */
+/**
+ * The service that owns the accounts. Answers the gateway, services by their credentials, and
+ * health and public keys to anyone.
+ */
 export function createOrigin(options: OriginOptions) {
   const { openAssertion, onAnswered = () => {}, beginSpan, onRefused = () => {}, log } = options
   const app = new Hono<OriginEnv>()

@@ -107,7 +107,10 @@ async function useLinks(): Promise<string[]> {
   return [verification, reset]
 }
 
-/** But for the mails themselves: without a mail server, in development alone, they are read in the log. */
+/**
+ * But for the mails themselves: without a mail server, in development alone, they are read in the
+ * log.
+ */
 const lines = () =>
   Object.values(world.logs)
     .flat()

@@ -58,7 +58,8 @@ import { createUpkeepService } from './upkeep/service.ts'
 /**
  * Puts the origin's parts together.
  *
- * @throws Error where the schema is not the one this code knows, or there is no signing key in production
+ * @throws Error where the schema is not the one this code knows, or there is no signing key in
+ *   production
  */
 export async function buildOrigin(
   config: OriginConfig,
@@ -193,7 +194,8 @@ export async function buildOrigin(
   })
 
   const jobs = upkeepJobs(config)
-  // A pool of one says that the database takes one connection, as the embedded one does: upkeep has to share it.
+  // A pool of one says that the database takes one connection, as the embedded one does: upkeep has
+  // to share it.
   const upkeepSql = config.DATABASE_POOL_MAX > 1 ? connect(1, runSeconds) : sql
   const runner = createUpkeepRunner({ sql: upkeepSql, log, onRun: events.upkeepEnded })
   const upkeepScheduler = await startUpkeepScheduler({ sql, jobs, runner, log })

@@ -10,7 +10,10 @@ import { sealedBy } from '../test/support/origin-call.ts'
 import { roomy } from '../test/support/roomy.ts'
 import { createWorld, type World } from '../test/support/world.ts'
 
-/** What an injected fetch does not show: a request as Node's server makes it, behind the very server that runs. */
+/**
+ * What an injected fetch does not show: a request as Node's server makes it, behind the very server
+ * that runs.
+ */
 
 const account = { email: 'ada@example.com', password: 'correct horse battery' }
 

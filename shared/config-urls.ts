@@ -1,6 +1,9 @@
 import { z } from 'zod'
 
-/** Schemas of variables that are URLs or mail addresses. What would be ignored or sent elsewhere is refused. */
+/**
+ * Schemas of variables that are URLs or mail addresses. What would be ignored or sent elsewhere is
+ * refused.
+ */
 
 export const url = (...schemes: string[]) =>
   z.url({
@@ -48,8 +51,8 @@ function isDecodable({ username, password }: URL): boolean {
 }
 
 /**
- * A server with a user and a password. A reserved character in the password that is not escaped ends the password, or
- * the whole authority: what follows is then another host.
+ * A server with a user and a password. A reserved character in the password that is not escaped
+ * ends the password, or the whole authority: what follows is then another host.
  */
 export const server = (...schemes: string[]) =>
   url(...schemes)

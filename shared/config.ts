@@ -4,7 +4,10 @@ import { privateJwkSchema, publicJwkSchema } from './auth/jwk.ts'
 import { base, issuer, mailServer, page, pageFolder, sender, server } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
 
-/** Every variable of every service, once. `.env.example` documents each; a test holds the two together. */
+/**
+ * Every variable of every service, once. `.env.example` documents each; a test holds the two
+ * together.
+ */
 
 /** A decimal number, or the reason with the range: what zod says of `15m` names NaN. */
 function whole(min: number, max: number, unit = '') {
@@ -62,7 +65,10 @@ const json = z.string().transform((text, context) => {
   }
 })
 
-/** A key or a set of keys, with one reason for all that is wrong in it: which members, and never what they hold. */
+/**
+ * A key or a set of keys, with one reason for all that is wrong in it: which members, and never
+ * what they hold.
+ */
 const keys = <Schema extends z.ZodType>(schema: Schema, what: string) =>
   json.transform((value, context): z.output<Schema> => {
     const { data, error } = schema.safeParse(value)
@@ -87,7 +93,10 @@ const upstreams = json.pipe(
     }),
 )
 
-/** 32 random bytes in base64. A phrase or a repeated byte has few different ones; random bytes practically never do. */
+/**
+ * 32 random bytes in base64. A phrase or a repeated byte has few different ones; random bytes
+ * practically never do.
+ */
 const secret = z
   .base64({ error: 'must be base64' })
   .transform((text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)))
@@ -205,7 +214,10 @@ export type VariableName = keyof typeof variables
 
 export type Config<Name extends VariableName> = { [K in Name]: z.output<(typeof variables)[K]> }
 
-/** What is wrong with the configuration, a sentence each. A value is never repeated: it may be a secret. */
+/**
+ * What is wrong with the configuration, a sentence each. A value is never repeated: it may be a
+ * secret.
+ */
 export class ConfigError extends Error {
   readonly reasons: readonly string[]
 
@@ -219,8 +231,9 @@ export class ConfigError extends Error {
 type Environment = Record<string, string | undefined>
 
 /**
- * Beginnings of names that are ours as a rule: an unknown variable with one is refused as a typo. Where other programs
- * use the same first word, as in PRODUCT_ID or REDIS_HOST, it is most of our name without its end.
+ * Beginnings of names that are ours as a rule: an unknown variable with one is refused as a typo.
+ * Where other programs use the same first word, as in PRODUCT_ID or REDIS_HOST, it is most of our
+ * name without its end.
  */
 const ownPrefixes = [
   'GATEWAY_',

@@ -1,6 +1,7 @@
 /**
- * The bodies of every endpoint, what comes in and what goes out. Objects that come in are strict: a field that one may not set is refused
- * by its name. Handlers are checked against what goes out, and the API description is made of both.
+ * The bodies of every endpoint, what comes in and what goes out. Objects that come in are strict: a
+ * field that one may not set is refused by its name. Handlers are checked against what goes out,
+ * and the API description is made of both.
  */
 export * from './contract/accounts.ts'
 export { isOptionalBody, type PasswordFaultCode } from './contract/fields.ts'

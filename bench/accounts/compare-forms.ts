@@ -21,7 +21,10 @@ interface CompareOptions {
 
 type Row = Record<'perSecond' | 'originMs' | 'postgresMs', number>
 
-/** Measures several forms of one thing in interleaved rounds, in this process, which is then the origin, and tables their medians. */
+/**
+ * Measures several forms of one thing in interleaved rounds, in this process, which is then the
+ * origin, and tables their medians.
+ */
 export async function compareForms(options: CompareOptions): Promise<void> {
   const { part, forms, unit, clientCounts, rounds, roundMs, most, postgresPid, report } = options
   const measured = new Map<string, Row[]>()

@@ -14,7 +14,10 @@ const sizes = {
 /** A round never reads more, so that a machine of any speed takes bounded time. */
 const mostReads = 200_000
 
-/** What an account may do, read at every login and refresh: in one query, and in a query for each thing. */
+/**
+ * What an account may do, read at every login and refresh: in one query, and in a query for each
+ * thing.
+ */
 export const entitlementsBench: BenchPart = async ({ server, isFull, report }) => {
   const { accounts, rounds, roundMs } = isFull ? sizes.full : sizes.short
   const sql = await openDatabase(await server.createDatabase('bench_entitlements'))

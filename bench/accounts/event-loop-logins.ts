@@ -24,8 +24,9 @@ import type { Log } from '../../shared/lib/log.ts'
 import { createOneKey } from './one-key.ts'
 
 /**
- * The origin's login without its pool: hashed on the event loop by bcryptjs's own promises, which give way every 100 ms. That is what
- * its manual shows, and kinder to other requests than the synchronous form.
+ * The origin's login without its pool: hashed on the event loop by bcryptjs's own promises, which
+ * give way every 100 ms. That is what its manual shows, and kinder to other requests than the
+ * synchronous form.
  */
 export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: Log) {
   const hasher = await createEventLoopHasher(config.PASSWORD_DIGEST_KEY, config.PASSWORD_HASH_COST)

@@ -5,7 +5,10 @@ import type { BenchPart } from './part.ts'
 import { addAccounts, address, hashPassword, lockAccounts, openDatabase } from './seed.ts'
 import { withOrigin } from './start-origin.ts'
 
-/** At the lowest cost a configuration may have, and at one that hides nothing of what stands beside the hash. */
+/**
+ * At the lowest cost a configuration may have, and at one that hides nothing of what stands beside
+ * the hash.
+ */
 const costs = [10, 4]
 const sizes = { short: { samples: 200 }, full: { samples: 1000 } }
 const warmUps = 10
@@ -18,7 +21,10 @@ const arms = {
 type Arm = keyof typeof arms
 const armNames = Object.keys(arms) as Arm[]
 
-/** SECURITY 8: unknown, wrong and locked are the same to whoever asks, also by the clock. One request at a time, in mixed order. */
+/**
+ * SECURITY 8: unknown, wrong and locked are the same to whoever asks, also by the clock. One
+ * request at a time, in mixed order.
+ */
 export const loginTimingBench: BenchPart = async ({ server, secrets, isFull, report }) => {
   const { samples } = isFull ? sizes.full : sizes.short
   const threads = availableParallelism()

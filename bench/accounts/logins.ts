@@ -10,8 +10,9 @@ import { addAccounts, address, hashPassword, openDatabase } from './seed.ts'
 import { type BenchOrigin, withOrigin } from './start-origin.ts'
 
 /**
- * The default cost is what users wait for, and what is beside bcrypt drowns in its noise; at a cost that no configuration may
- * have, bcrypt is small and the rest of a login stands out. What is beside bcrypt does not depend on the cost.
+ * The default cost is what users wait for, and what is beside bcrypt drowns in its noise; at a cost
+ * that no configuration may have, bcrypt is small and the rest of a login stands out. What is
+ * beside bcrypt does not depend on the cost.
  */
 const costs = [
   { cost: 12, short: { rounds: 3, count: 12 }, full: { rounds: 9, count: 60 } },

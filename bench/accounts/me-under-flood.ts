@@ -23,7 +23,10 @@ const sizes = { short: { rounds: 1, windowMs: 4000 }, full: { rounds: 5, windowM
 type Login = (signal: AbortSignal) => Promise<Answer | undefined>
 type Flood = (forMs: number, login: Login, signal: AbortSignal) => Promise<unknown>
 
-/** Callers who wait for their answers, and callers who know nothing of each other and come faster than anybody can hash. */
+/**
+ * Callers who wait for their answers, and callers who know nothing of each other and come faster
+ * than anybody can hash.
+ */
 const floods: Record<string, Flood> = {
   none: (forMs) => sleep(forMs),
   '4 logins at a time': (forMs, login, signal) =>
@@ -33,7 +36,9 @@ const floods: Record<string, Flood> = {
 
 const hashings = { pool: 'worker pool', 'event-loop': 'event loop' } as const
 
-/** A profile at the origin while logins come in, hashed by the worker pool and on the event loop. */
+/**
+ * A profile at the origin while logins come in, hashed by the worker pool and on the event loop.
+ */
 export const meUnderFloodBench: BenchPart = async ({ server, secrets, isFull, report }) => {
   const { rounds, windowMs } = isFull ? sizes.full : sizes.short
   const threads = availableParallelism()

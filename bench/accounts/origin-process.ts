@@ -8,8 +8,8 @@ import { createLog } from '../../shared/node/log.ts'
 import { buildEventLoopLogins } from './event-loop-logins.ts'
 
 /**
- * The origin as a process of its own: `origin/main.ts`, but for a cost that no configuration may have, and logins that hash on the
- * event loop.
+ * The origin as a process of its own: `origin/main.ts`, but for a cost that no configuration may
+ * have, and logins that hash on the event loop.
  */
 
 const { cost, hashing } = parseArgs({

@@ -5,8 +5,8 @@ import { type Bearer, insertRefreshToken, type SessionOwner } from '../../origin
 type Successor = Parameters<typeof insertRefreshToken>[2]
 
 /**
- * Rotation as one would first write it: a transaction, its statements one after another. The same checks, and the same rows
- * afterwards, as `rotateRefreshToken`.
+ * Rotation as one would first write it: a transaction, its statements one after another. The same
+ * checks, and the same rows afterwards, as `rotateRefreshToken`.
  *
  * @param touchSession false leaves `last_used_at` as it is: a statement less, and less done
  */

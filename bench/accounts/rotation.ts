@@ -25,8 +25,8 @@ const maxRotations = 100_000
 type Rotate = (token: string, successor: string) => Promise<unknown>
 
 /**
- * Refresh rotation in this process, which is then the origin: there is no HTTP in it, and of the loop that drives it a few
- * microseconds.
+ * Refresh rotation in this process, which is then the origin: there is no HTTP in it, and of the
+ * loop that drives it a few microseconds.
  */
 export const rotationBench: BenchPart = async ({ server, secrets, isFull, report }) => {
   const { sessions, rounds, roundMs } = isFull ? sizes.full : sizes.short
@@ -41,7 +41,10 @@ export const rotationBench: BenchPart = async ({ server, secrets, isFull, report
   await addSessions(sql, userIds, live)
 
   let turn = 0
-  /** Each takes the session whose turn it is: far more of them than clients, so that no two meet at one. */
+  /**
+   * Each takes the session whose turn it is: far more of them than clients, so that no two meet at
+   * one.
+   */
   async function rotateNext(rotate: Rotate) {
     const session = turn++ % sessions
     const token = live[session] as string

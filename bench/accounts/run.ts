@@ -15,8 +15,9 @@ import { rotationBench } from './rotation.ts'
 import { openDatabase } from './seed.ts'
 
 /**
- * `npm run bench:accounts`: how fast the origin's accounts are, on a PostgreSQL of its own. `--full` for long rounds, `--only NAME` for
- * one part (repeatable), `--out FILE` for where the raw rows go.
+ * `npm run bench:accounts`: how fast the origin's accounts are, on a PostgreSQL of its own.
+ * `--full` for long rounds, `--only NAME` for one part (repeatable), `--out FILE` for where the raw
+ * rows go.
  */
 
 const parts: Record<string, BenchPart> = {

@@ -12,7 +12,10 @@ export const client = { ip: '203.0.113.7', userAgent: 'bench', requestId: 'bench
 
 const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** The origin's own pool, on a database with the newest schema. @param poolMax by default that of the origin */
+/**
+ * The origin's own pool, on a database with the newest schema.
+ * @param poolMax by default that of the origin
+ */
 export async function openDatabase(url: string, poolMax = 50): Promise<Sql> {
   await migrate(url)
   return createDatabase({

@@ -34,7 +34,10 @@ const entry = fileURLToPath(new URL('./origin-process.ts', import.meta.url))
 /** Before the origin stops to believe an assertion, with room for a long answer. */
 const resealMs = (assertionLifeSeconds * 1000) / 2
 
-/** The origin as a process of its own on a loopback port, for as long as the work takes, and what a gateway would call it by. */
+/**
+ * The origin as a process of its own on a loopback port, for as long as the work takes, and what a
+ * gateway would call it by.
+ */
 export async function withOrigin<Result>(
   options: StartOptions,
   work: (origin: BenchOrigin) => Promise<Result>,
@@ -124,7 +127,10 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
       return async (signal?: AbortSignal) => ask('/v1/me', await seal(), undefined, signal)
     },
 
-    /** At once: a flooded event loop would take minutes to drain, and nobody waits for its answers any more. */
+    /**
+     * At once: a flooded event loop would take minutes to drain, and nobody waits for its answers
+     * any more.
+     */
     async kill() {
       child.signal('SIGKILL')
       await child.end()

@@ -21,11 +21,13 @@ const exitTimeoutMs = 10_000
 const exitPollMs = 20
 
 /**
- * A PostgreSQL server of our own with the settings a server has by default, above all `fsync`, without which a commit costs next to
- * nothing. The tests' server has it off on its command line, which no ALTER SYSTEM overrides: so its cluster is
- * started once more without. Linux alone, as are the processor times that are read of it.
+ * A PostgreSQL server of our own with the settings a server has by default, above all `fsync`,
+ * without which a commit costs next to nothing. The tests' server has it off on its command line,
+ * which no ALTER SYSTEM overrides: so its cluster is started once more without. Linux alone, as are
+ * the processor times that are read of it.
  *
- * @param countsStatements whether its maintenance database has `pg_stat_statements`, where the server has the library; it costs a little
+ * @param countsStatements whether its maintenance database has `pg_stat_statements`, where the
+ *   server has the library; it costs a little
  * @throws Error where TEST_DATABASE_URL names a server that is not ours to restart
  */
 export async function startDurablePostgres({ countsStatements = false } = {}): Promise<DurablePostgres> {

@@ -26,8 +26,9 @@ export async function closedLoop(
 }
 
 /**
- * An open loop: a task starts when its time has come, whatever became of those before, as real callers do who know nothing of
- * each other. Ends with the last start; what was started is the task's own to follow up.
+ * An open loop: a task starts when its time has come, whatever became of those before, as real
+ * callers do who know nothing of each other. Ends with the last start; what was started is the
+ * task's own to follow up.
  */
 export async function openLoop(
   { perSecond, forMs }: { perSecond: number; forMs: number },

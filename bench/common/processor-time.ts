@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Linux tells processor time to programs in hundredths of a second, whatever the kernel's own clock is. */
+/**
+ * Linux tells processor time to programs in hundredths of a second, whatever the kernel's own clock
+ * is.
+ */
 const tickMs = 10
 
 interface ProcessTimes {
@@ -11,7 +14,9 @@ interface ProcessTimes {
   endedChildrenMs: number
 }
 
-/** proc_pid_stat(5). The second field is the program's name in parentheses, which may hold anything. */
+/**
+ * proc_pid_stat(5). The second field is the program's name in parentheses, which may hold anything.
+ */
 function readTimes(pid: number): ProcessTimes | undefined {
   let stat: string
   try {
@@ -32,14 +37,18 @@ function readTimes(pid: number): ProcessTimes | undefined {
   }
 }
 
-/** Milliseconds of processor time of one process so far, user and system, all its threads; in steps of 10. */
+/**
+ * Milliseconds of processor time of one process so far, user and system, all its threads; in steps
+ * of 10.
+ */
 export function processorMs(pid: number): number {
   return readTimes(pid)?.ownMs ?? 0
 }
 
 /**
- * As `processorMs`, of a process and its children, those that ended included. Backends of PostgreSQL leave the process group of their
- * postmaster (setsid), so it is the parent they are found by.
+ * As `processorMs`, of a process and its children, those that ended included. Backends of
+ * PostgreSQL leave the process group of their postmaster (setsid), so it is the parent they are
+ * found by.
  */
 export function familyProcessorMs(pid: number): number {
   const head = readTimes(pid)

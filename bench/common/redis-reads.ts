@@ -1,6 +1,9 @@
 import { Redis } from 'ioredis'
 
-/** Reads of Redis from its clients since its start: commands that came together are one, so these are the round trips. */
+/**
+ * Reads of Redis from its clients since its start: commands that came together are one, so these
+ * are the round trips.
+ */
 export async function redisReads(url: string): Promise<number> {
   const redis = new Redis(url)
   try {

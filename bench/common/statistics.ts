@@ -9,15 +9,19 @@ export function percentile(values: readonly number[], share: number): number {
 export const median = (values: readonly number[]) => percentile(values, 0.5)
 
 interface Comparison {
-  /** How much later the first is than the second, as the median of all differences between them (Hodges and Lehmann). */
+  /**
+   * How much later the first is than the second, as the median of all differences between them
+   * (Hodges and Lehmann).
+   */
   shift: number
   /** Probability of ranks at least this unlike, were both drawn from one distribution. */
   p: number
 }
 
 /**
- * Mann and Whitney's test, two-sided, by the normal approximation with ties corrected: good from some twenty values a side. It
- * asks whether the one tends to be larger, and a few wild outliers do not sway it.
+ * Mann and Whitney's test, two-sided, by the normal approximation with ties corrected: good from
+ * some twenty values a side. It asks whether the one tends to be larger, and a few wild outliers do
+ * not sway it.
  */
 export function compare(first: readonly number[], second: readonly number[]): Comparison {
   const all = ascending([...first, ...second])

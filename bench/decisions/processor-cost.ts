@@ -21,7 +21,10 @@ export interface Candidate {
   work: (number: number) => unknown
 }
 
-/** Prints microseconds of processor time per call of each candidate: median, lowest and highest of interleaved rounds. */
+/**
+ * Prints microseconds of processor time per call of each candidate: median, lowest and highest of
+ * interleaved rounds.
+ */
 export async function printCosts(
   candidates: readonly Candidate[],
   { times, concurrent }: { times: number; concurrent: number },

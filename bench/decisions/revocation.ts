@@ -6,7 +6,10 @@ import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { user } from '../gateway/tokens.ts'
 import { printCosts } from './processor-cost.ts'
 
-/** What it costs the gateway to check one token against 10,000 ended sessions: in its memory, and in Redis. */
+/**
+ * What it costs the gateway to check one token against 10,000 ended sessions: in its memory, and in
+ * Redis.
+ */
 
 const ended = 10_000
 const at = Date.now()

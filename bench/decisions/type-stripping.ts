@@ -3,7 +3,10 @@ import { stripTypeScriptTypes } from 'node:module'
 import { ownProcessorMs } from '../common/processor-time.ts'
 import { median } from '../common/statistics.ts'
 
-/** What running TypeScript unbuilt costs a start of the gateway: the types of every file it could load are stripped. */
+/**
+ * What running TypeScript unbuilt costs a start of the gateway: the types of every file it could
+ * load are stripped.
+ */
 
 const files = globSync('{gateway,shared}/**/*.ts', { exclude: ['**/*.test.ts', '**/*.d.ts'] })
 const sources = files.map((file) => readFileSync(file, 'utf8'))

@@ -166,8 +166,8 @@ const inHaproxy =
 const inNode = 'sends X-User-* headers, which it does not sign'
 
 /**
- * The gateway of another checkout of this repository, whose packages are installed: the difference that a
- * change makes, measured in one run.
+ * The gateway of another checkout of this repository, whose packages are installed: the difference
+ * that a change makes, measured in one run.
  *
  * @param checkout the folder of its package.json
  */

@@ -4,7 +4,10 @@ import { run } from '../../tools/servers/run.ts'
 /** The contender has a core of its own; load, upstream, Redis, origin and we share the others. */
 export const contenderCores = '0'
 
-/** Moves this process off the contender's core, and with it all that it starts from now on. @throws Error where there is one core alone */
+/**
+ * Moves this process off the contender's core, and with it all that it starts from now on.
+ * @throws Error where there is one core alone
+ */
 export async function leaveContenderCore(): Promise<void> {
   const cores = availableParallelism()
   if (cores < 2) throw new Error('The bench needs two cores: one for what it measures, one for the load.')

@@ -4,7 +4,10 @@ import { run } from '../../tools/servers/run.ts'
 
 const folder = join(import.meta.dirname, 'peers')
 
-/** Installs what the peers stand on, as their own lock file says. By the npm that runs us, on the Node that it runs on, where one does. */
+/**
+ * Installs what the peers stand on, as their own lock file says. By the npm that runs us, on the
+ * Node that it runs on, where one does.
+ */
 export async function installPeers(): Promise<void> {
   if (isInstalled()) return
   process.stdout.write('Installing the peers ...\n')

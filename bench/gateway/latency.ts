@@ -11,7 +11,10 @@ const sizes = {
   full: { rounds: 5, seconds: 4 },
 }
 
-/** How long a request takes: with a contender to oneself, and with many clients who each ask again as soon as they are answered. */
+/**
+ * How long a request takes: with a contender to oneself, and with many clients who each ask again
+ * as soon as they are answered.
+ */
 export const latencyBench: BenchPart = async (options) => {
   const { contenders, isFull, report } = options
   const { rounds, seconds } = isFull ? sizes.full : sizes.short

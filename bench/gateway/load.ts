@@ -28,7 +28,9 @@ interface LoadOptions {
   seconds: number
   /** The first line of fresh tokens to use. */
   freshFrom?: number
-  /** So many requests with the known tokens one after the other, instead of at random for some time. */
+  /**
+   * So many requests with the known tokens one after the other, instead of at random for some time.
+   */
   inTurn?: number
 }
 

@@ -5,9 +5,15 @@ import type { Stand } from './stand.ts'
 import type { Running } from './start-contender.ts'
 import type { TokenFiles } from './tokens.ts'
 
-/** One load on one contender. Processor time is in microseconds a request, of all processes and threads. */
+/**
+ * One load on one contender. Processor time is in microseconds a request, of all processes and
+ * threads.
+ */
 export interface Round extends LoadResult {
-  /** Requests that reached the upstream: those cut off at the end of the load had their work done, too. */
+  /**
+   * Requests that reached the upstream: those cut off at the end of the load had their work done,
+   * too.
+   */
   answered: number
   us: number
   redisUs: number

@@ -18,7 +18,10 @@ const idleCounts = { short: 2000, full: 10_000 }
 
 const inMegabytes = (bytes: number) => figure(bytes / 1e6)
 
-/** Memory of each contender: at rest after some load, with all users' tokens seen, and with idle connections. */
+/**
+ * Memory of each contender: at rest after some load, with all users' tokens seen, and with idle
+ * connections.
+ */
 export const memoryBench: BenchPart = async ({ stand, contenders, tokens, users, isFull, report }) => {
   const idleCount = isFull ? idleCounts.full : idleCounts.short
   const lines = readFileSync(tokens.known, 'utf8').split('\n', hot.users)

@@ -4,7 +4,10 @@ import type { Stand } from './stand.ts'
 import { startContender } from './start-contender.ts'
 import { user } from './tokens.ts'
 
-/** The header set of an API: C2 of the requirements, as Gatehouse sends it and every other contender is configured to. */
+/**
+ * The header set of an API: C2 of the requirements, as Gatehouse sends it and every other contender
+ * is configured to.
+ */
 const headerSet = [
   'content-security-policy',
   'strict-transport-security',
@@ -30,7 +33,8 @@ const userQuota = 3
 const bodyBytes = 300
 
 /**
- * Holds a contender against the work that it is measured for, on limits so low that they are reached.
+ * Holds a contender against the work that it is measured for, on limits so low that they are
+ * reached.
  *
  * @throws Error with the first thing that it does not do: what is not the same work is not measured
  */

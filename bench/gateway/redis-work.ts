@@ -2,13 +2,17 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 
-/** A line of MONITOR for a command that a script called: the client is "lua" instead of an address. */
+/**
+ * A line of MONITOR for a command that a script called: the client is "lua" instead of an address.
+ */
 const fromScript = /^\+[\d.]+ \[\d+ lua\]/
 
 /**
- * By a socket of our own: ioredis's monitor takes what comes while it closes for the answers of commands.
+ * By a socket of our own: ioredis's monitor takes what comes while it closes for the answers of
+ * commands.
  *
- * @returns the commands that clients sent while the work went on; what scripts called is no command of theirs
+ * @returns the commands that clients sent while the work went on; what scripts called is no command
+ *   of theirs
  */
 export async function countCommands(url: string, work: () => Promise<unknown>): Promise<number> {
   const { hostname, port } = new URL(url)

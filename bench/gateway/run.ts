@@ -17,8 +17,9 @@ import { startStand } from './stand.ts'
 import { writeTokens } from './tokens.ts'
 
 /**
- * `npm run bench`: the gateway beside its peers. `--full` for long rounds, `--only NAME` for one part, `--with NAME` for one contender (both
- * repeatable), `--out FOLDER` for where the report, its raw rows and the picture go. `--baseline FOLDER` adds the gateway of another checkout.
+ * `npm run bench`: the gateway beside its peers. `--full` for long rounds, `--only NAME` for one
+ * part, `--with NAME` for one contender (both repeatable), `--out FOLDER` for where the report, its
+ * raw rows and the picture go. `--baseline FOLDER` adds the gateway of another checkout.
  */
 
 const parts: Record<string, BenchPart> = {

@@ -32,7 +32,10 @@ export interface Stand {
 
 const originMain = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
 
-/** Starts Redis, the upstream, and a real origin on a real PostgreSQL whose signing key we know, so that we sign its users' tokens. */
+/**
+ * Starts Redis, the upstream, and a real origin on a real PostgreSQL whose signing key we know, so
+ * that we sign its users' tokens.
+ */
 export async function startStand(): Promise<Stand> {
   const stops: (() => Promise<void>)[] = []
   async function stop() {

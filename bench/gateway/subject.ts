@@ -8,7 +8,10 @@ import { type Running, startContender } from './start-contender.ts'
 /** Just-in-time compilers need some, and are still at it after ten thousand. */
 const warmUpRequests = { short: 30_000, full: 50_000 }
 
-/** Seconds of each round that are not counted: what stood idle meanwhile has given memory and code back. */
+/**
+ * Seconds of each round that are not counted: what stood idle meanwhile has given memory and code
+ * back.
+ */
 const leadInSeconds = 1
 
 /** So many tell what is sent to Redis for one. */
@@ -17,7 +20,10 @@ const countedRequests = 10_000
 /** As wrk has it where nothing else is said. */
 export const manyConnections = 64
 
-/** Below the 280 s after which Gatehouse makes an assertion anew: what a contender has learned is still of use. */
+/**
+ * Below the 280 s after which Gatehouse makes an assertion anew: what a contender has learned is
+ * still of use.
+ */
 const staleMs = 240_000
 
 /** A contender that runs and has been warmed up. */
@@ -33,8 +39,9 @@ export interface Subject {
 }
 
 /**
- * With three gateways behind 10,000 requests a second of 100,000 users, each gateway meets each user every 30 s. It believes a signature for
- * 300 s, so one request in ten brings a token to verify.
+ * With three gateways behind 10,000 requests a second of 100,000 users, each gateway meets each
+ * user every 30 s. It believes a signature for 300 s, so one request in ten brings a token to
+ * verify.
  */
 export const freshOneIn = 10
 
@@ -92,7 +99,10 @@ async function createSubject(
   }
 }
 
-/** Starts all contenders side by side, and stops them when the work is done: each stands idle while another is at work. */
+/**
+ * Starts all contenders side by side, and stops them when the work is done: each stands idle while
+ * another is at work.
+ */
 export async function withSubjects<Result>(
   { contenders, ...options }: Options & Pick<BenchOptions, 'contenders'>,
   work: (subjects: readonly Subject[]) => Promise<Result>,

@@ -2,7 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Issuer } from '../../test/support/issuer.ts'
 
-/** Tokens as they are signed for subscribers of a plan in the middle, in files that the load reads, a line each. */
+/**
+ * Tokens as they are signed for subscribers of a plan in the middle, in files that the load reads,
+ * a line each.
+ */
 export interface TokenFiles {
   /** One for each user. */
   known: string

@@ -6,7 +6,10 @@ import { beginTrace } from '../../shared/http/tracing.ts'
 import { ownProcessorMs } from '../common/processor-time.ts'
 import { median } from '../common/statistics.ts'
 
-/** `npm run bench:monitoring`: the processor time that being watched costs the gateway, a request and a scrape. */
+/**
+ * `npm run bench:monitoring`: the processor time that being watched costs the gateway, a request
+ * and a scrape.
+ */
 
 const requests = 3_000_000
 const scrapes = 200
@@ -25,7 +28,10 @@ function cost(times: number, work: (number: number) => void): number {
 const metrics = createGatewayMetrics()
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 
-/** What the Node adapter does for a proxied request of a signed-in user beyond what it did unwatched. */
+/**
+ * What the Node adapter does for a proxied request of a signed-in user beyond what it did
+ * unwatched.
+ */
 function countOne(number: number): void {
   metrics.tokenLookedUp(true)
   metrics.limitDecided('user', 'leased', true)

@@ -2,14 +2,20 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
 
-/** `npm run secrets:kubernetes -- FOLDER`: a fresh set of secrets as the files that an overlay's secretGenerator reads. */
+/**
+ * `npm run secrets:kubernetes -- FOLDER`: a fresh set of secrets as the files that an overlay's
+ * secretGenerator reads.
+ */
 
 /** Where the stores are: URLs with passwords in them, which nobody but their owner can make. */
 const urls = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL'] as const
 
 type Url = (typeof urls)[number]
 
-/** Each workload gets what it needs and no more: who breaks into a gateway finds no key of the origin's. */
+/**
+ * Each workload gets what it needs and no more: who breaks into a gateway finds no key of the
+ * origin's.
+ */
 const holders: Record<string, readonly (keyof Secrets | Url)[]> = {
   gateway: ['ASSERTION_PRIVATE_JWK', 'REDIS_URL'],
   origin: [
@@ -24,7 +30,10 @@ const holders: Record<string, readonly (keyof Secrets | Url)[]> = {
   reports: ['ASSERTION_PUBLIC_JWKS'],
 }
 
-/** @throws Error where a file is there already: it may hold the only copy of a key that data depends on */
+/**
+ * @throws Error where a file is there already: it may hold the only copy of a key that data depends
+ *   on
+ */
 export async function writeSecretFiles(folder: string, given: Record<Url, string>): Promise<void> {
   const values = { ...(await generateSecrets()), ...given }
   await mkdir(folder, { recursive: true })

@@ -1,6 +1,9 @@
 import { promtool, promtoolChecks } from '../../tools/servers/promtool.ts'
 
-/** `npm run alerts`: holds configuration and alert rules against promtool, without the servers that the tests start. */
+/**
+ * `npm run alerts`: holds configuration and alert rules against promtool, without the servers that
+ * the tests start.
+ */
 try {
   for (const args of promtoolChecks) process.stdout.write(await promtool(args))
 } catch (error) {

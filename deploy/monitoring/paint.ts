@@ -14,8 +14,8 @@ import { createTemporaryFolder, removeFolder } from '../../tools/servers/tempora
 import { drawDashboard, queryRange, readPanels, toQuery } from './picture.ts'
 
 /**
- * `npm run picture`: gateway, origin and a Prometheus that scrapes them, some minutes of load of many kinds, and then the dashboard, drawn from
- * what Prometheus answers.
+ * `npm run picture`: gateway, origin and a Prometheus that scrapes them, some minutes of load of
+ * many kinds, and then the dashboard, drawn from what Prometheus answers.
  */
 
 const { values } = parseArgs({
@@ -70,7 +70,10 @@ async function startPrometheus(targets: { job: string; url: string }[]) {
 function createLoad(gateway: string) {
   const tokens: TokenAnswer[] = []
 
-  /** Clients sit at many addresses, behind a proxy; somebody who tries passwords and made-up tokens sits at one. */
+  /**
+   * Clients sit at many addresses, behind a proxy; somebody who tries passwords and made-up tokens
+   * sits at one.
+   */
   const somewhere = () => `198.51.100.${1 + Math.floor(Math.random() * 250)}`
   const attacker = '203.0.113.66'
 

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { init } from 'echarts'
 
-/** The dashboard of Grafana as a picture, drawn from the same queries over a Prometheus that has run: for the docs, where there is no Grafana. */
+/**
+ * The dashboard of Grafana as a picture, drawn from the same queries over a Prometheus that has
+ * run: for the docs, where there is no Grafana.
+ */
 
 interface Panel {
   type: 'row' | 'stat' | 'timeseries'

@@ -1,9 +1,10 @@
 import type { Queryable } from '../../origin/db/types.ts'
 
 /**
- * Functions of this connection that draw without chance: what account n gets depends on n alone, so that two databases of one size
- * have the same accounts and a count can be foretold. md5 is here for its spread, and protects nothing. Each names its parameters once and
- * is what it is declared to be, so that the planner inlines it.
+ * Functions of this connection that draw without chance: what account n gets depends on n alone, so
+ * that two databases of one size have the same accounts and a count can be foretold. md5 is here
+ * for its spread, and protects nothing. Each names its parameters once and is what it is declared
+ * to be, so that the planner inlines it.
  */
 export async function createDraws(sql: Queryable): Promise<void> {
   await sql`

@@ -8,7 +8,10 @@ interface PasswordOptions {
   cost: number
 }
 
-/** All seeded accounts' password and its hash. Drawn from the installation's own key: each run says the same, no two machines do. */
+/**
+ * All seeded accounts' password and its hash. Drawn from the installation's own key: each run says
+ * the same, no two machines do.
+ */
 export async function seedPassword({ digestKey, cost }: PasswordOptions) {
   const password = `seed-${createHmac('sha256', digestKey).update('password of seeded accounts').digest('base64url').slice(0, 16)}`
   const pool = createWorkerPool({ threads: 1, queue: 1 })

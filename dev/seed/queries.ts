@@ -17,7 +17,10 @@ const trailDays = 90
 /** Any number that no other program locks: two seeds at once take turns. */
 const seedLock = '4148305192'
 
-/** An account that is neither of the seed nor one of `known`. @returns its address, undefined where there is none */
+/**
+ * An account that is neither of the seed nor one of `known`.
+ * @returns its address, undefined where there is none
+ */
 export async function selectForeignAccount(
   sql: Queryable,
   known: readonly string[],
@@ -30,8 +33,9 @@ export async function selectForeignAccount(
 }
 
 /**
- * Chooses the accounts of a range that are missing, until the transaction ends. Of a hundred 70 are on free, 15 on starter, 10 on pro,
- * 4 on business, 1 on enterprise; of a hundred paid subscriptions 85 are live.
+ * Chooses the accounts of a range that are missing, until the transaction ends. Of a hundred 70 are
+ * on free, 15 on starter, 10 on pro, 4 on business, 1 on enterprise; of a hundred paid
+ * subscriptions 85 are live.
  *
  * @returns how many are missing
  */
@@ -65,7 +69,10 @@ export async function chooseMissing(sql: Queryable, { first, last }: Range): Pro
   return count
 }
 
-/** One in a thousand is an admin, one in a hundred disabled, one in ten unverified. Whoever pays is a subscriber. */
+/**
+ * One in a thousand is an admin, one in a hundred disabled, one in ten unverified. Whoever pays is
+ * a subscriber.
+ */
 export async function insertAccounts(sql: Queryable, passwordHash: string): Promise<void> {
   await sql`
     insert into user_accounts
@@ -121,7 +128,10 @@ export async function insertSubscriptions(sql: Queryable): Promise<void> {
     join subscription_plans plan on plan.name = current.plan`
 }
 
-/** Up to three of the last 30 days, one in five ended, each with a spent refresh token and the one after it. */
+/**
+ * Up to three of the last 30 days, one in five ended, each with a spent refresh token and the one
+ * after it.
+ */
 export async function insertSessions(sql: Queryable): Promise<void> {
   await sql`
     with opened as (

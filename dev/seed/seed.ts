@@ -12,7 +12,10 @@ import {
   refreshViews,
 } from './queries.ts'
 
-/** Large enough that a statement's fixed cost does not show, small enough that an interrupted run loses seconds. */
+/**
+ * Large enough that a statement's fixed cost does not show, small enough that an interrupted run
+ * loses seconds.
+ */
 const batchUsers = 10_000
 
 interface SeedOptions {

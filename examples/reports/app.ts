@@ -12,8 +12,9 @@ interface ReportsOptions {
 }
 
 /**
- * A team's own service behind the gateway. It holds no keys but the gateway's public ones and asks nobody who is calling: the
- * assertion says so, and the policy table has checked permission and feature before a request gets here.
+ * A team's own service behind the gateway. It holds no keys but the gateway's public ones and asks
+ * nobody who is calling: the assertion says so, and the policy table has checked permission and
+ * feature before a request gets here.
  */
 export function createReports({ openAssertion, log }: ReportsOptions) {
   const app = new Hono<RequestLogEnv>()

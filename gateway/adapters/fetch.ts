@@ -8,15 +8,22 @@ interface FetchTransportOptions {
   fetch: Fetch
   /** Of this runtime's fetch. */
   settings?: Record<string, unknown>
-  /** Settings that come to those for a request on a connection of its own, where the runtime has some. */
+  /**
+   * Settings that come to those for a request on a connection of its own, where the runtime has
+   * some.
+   */
   freshSettings?: Record<string, unknown>
-  /** Whether the runtime lets a script read a body as its upstream has encoded it, and so bound its silence. */
+  /**
+   * Whether the runtime lets a script read a body as its upstream has encoded it, and so bound its
+   * silence.
+   */
   boundsSilence?: boolean
 }
 
 /**
- * Carries requests over the runtime's own fetch, told to leave everything alone: redirects, and encodings where it has a setting for that. What a
- * client accepts is said for it even where it said nothing, as fetch would say what it accepts itself, and decode it.
+ * Carries requests over the runtime's own fetch, told to leave everything alone: redirects, and
+ * encodings where it has a setting for that. What a client accepts is said for it even where it
+ * said nothing, as fetch would say what it accepts itself, and decode it.
  */
 export function createFetchTransport({
   fetch,
@@ -79,8 +86,8 @@ function withBoundedSilence(answer: Response, idleMs: number): Response {
 }
 
 /**
- * A body that breaks off cancels its request and never ends: workerd would tell the upstream of a clean end, and it would act on a part for the
- * whole.
+ * A body that breaks off cancels its request and never ends: workerd would tell the upstream of a
+ * clean end, and it would act on a part for the whole.
  */
 function wholeOrNothing(
   body: ReadableStream<Uint8Array>,

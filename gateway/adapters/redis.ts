@@ -4,7 +4,10 @@ import { readTaken, takeArgument, takeKeys, takeScript } from '../rate-limit/rat
 
 type Scripted = Redis & { takePermits(keyCount: number, ...args: (string | number)[]): Promise<string> }
 
-/** Fixed windows in Redis, all that is wanted at once in one script call. A window ends with its key. */
+/**
+ * Fixed windows in Redis, all that is wanted at once in one script call. A window ends with its
+ * key.
+ */
 export function createRedisCounter(redis: Redis, keyPrefix: string): Counter {
   redis.defineCommand('takePermits', { lua: takeScript })
   const scripted = redis as Scripted

@@ -53,8 +53,9 @@ function requireAvailable(unavailable: Partial<Record<VariableName, string>>): v
 }
 
 /**
- * The gateway as a process of its own on a runtime that has Node's modules too, but a server and a fetch that are better than its imitation of
- * Node's. Listens until SIGTERM or SIGINT, then drains and exits 0.
+ * The gateway as a process of its own on a runtime that has Node's modules too, but a server and a
+ * fetch that are better than its imitation of Node's. Listens until SIGTERM or SIGINT, then drains
+ * and exits 0.
  */
 export async function runStandalone({ unavailable = {}, serve, createTransport }: Runtime): Promise<void> {
   const config = configFromEnvironment(gatewayVariables, (config) => {

@@ -11,8 +11,9 @@ const quoted = /"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xf
 const separators = /[;, \t]*/y
 
 /**
- * Reads a Forwarded field (RFC 7239, section 4) from its first character to its last. A lenient reader could be made to
- * skip an element by a quote that a client opened, so one error refuses the whole field.
+ * Reads a Forwarded field (RFC 7239, section 4) from its first character to its last. A lenient
+ * reader could be made to skip an element by a quote that a client opened, so one error refuses the
+ * whole field.
  *
  * @returns the elements, the oldest first
  * @throws Problem `bad_request`

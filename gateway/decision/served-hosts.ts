@@ -1,7 +1,10 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { parseHost } from '../../shared/http/host-header.ts'
 
-/** `api.example.com.` is the same host as `api.example.com`: the dot only names the DNS root (RFC 1034, section 3.1). */
+/**
+ * `api.example.com.` is the same host as `api.example.com`: the dot only names the DNS root (RFC
+ * 1034, section 3.1).
+ */
 const withoutRootDot = (name: string): string => (name.endsWith('.') ? name.slice(0, -1) : name)
 
 /**
@@ -11,7 +14,10 @@ const withoutRootDot = (name: string): string => (name.endsWith('.') ? name.slic
  */
 export function createRequireHost(hosts: readonly string[] | undefined) {
   const served = hosts && new Set(hosts.map(withoutRootDot))
-  /** The last field that passed, and its host. Most requests name the same one, which then is not read again. */
+  /**
+   * The last field that passed, and its host. Most requests name the same one, which then is not
+   * read again.
+   */
   let lastField: string | undefined
   let lastHost = ''
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { createStand } from '../../test/support/stand.ts'
 import { problem } from '../../test/support/world.ts'
 
-// An upstream that hangs would hold a place in memory for everybody who waits, up to all that there is.
+// An upstream that hangs would hold a place in memory for everybody who waits, up to all that there
+// is.
 test('503 overloaded: all places of the upstream are taken; they come back with its answers', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   const stand = await createStand({

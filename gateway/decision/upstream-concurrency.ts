@@ -1,8 +1,8 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 /**
- * Bounds the requests under way to each upstream: one that hangs fills its own places and nobody else's, and what comes beyond them is told at
- * once instead of waiting in line for its deadline.
+ * Bounds the requests under way to each upstream: one that hangs fills its own places and nobody
+ * else's, and what comes beyond them is told at once instead of waiting in line for its deadline.
  */
 export function createConcurrency(most: number) {
   const underway = new Map<string, number>()

@@ -29,7 +29,10 @@ export interface GatehouseEnv {
   }
 }
 
-/** What decides, apart from the policy: the gateway's own configuration and ports, as an adapter hands them in. */
+/**
+ * What decides, apart from the policy: the gateway's own configuration and ports, as an adapter
+ * hands them in.
+ */
 export interface GatehouseRuntime<Bindings extends object> {
   config: GatewayConfig
   ports: GatewayPorts<Bindings>
@@ -39,8 +42,9 @@ export interface GatehouseRuntime<Bindings extends object> {
 const here = 'here'
 
 /**
- * The gateway's decision as a middleware of somebody's own Hono app: the same rows, tokens, revocations, limits and refusals, and no proxy. A path that
- * no row names is 404, so mount it where it is to rule. It adds no security headers and no CORS, which are the app's.
+ * The gateway's decision as a middleware of somebody's own Hono app: the same rows, tokens,
+ * revocations, limits and refusals, and no proxy. A path that no row names is 404, so mount it
+ * where it is to rule. It adds no security headers and no CORS, which are the app's.
  *
  * @param policy rows, or a policy file, whose upstreams mean nothing here
  * @throws PolicyFileError, PolicyRowError for a policy that cannot be used
@@ -52,7 +56,8 @@ export function gatehouse<Bindings extends object>(
   const rows = rowsOf(policy)
   compilePolicy(rows, [here])
   const building = buildGateway(
-    // What a row asks of a caller is held here; there is no origin behind it whose name a request could come under.
+    // What a row asks of a caller is held here; there is no origin behind it whose name a request
+    // could come under.
     { ...config, UPSTREAMS: { [here]: 'http://127.0.0.1' } },
     { ...ports, policyFile: undefined },
     rows,

@@ -76,7 +76,8 @@ describe('with the clocks of gateway and origin apart', () => {
     })
     expect(await world.sql`select from login_attempts where not succeeded`).toHaveLength(0)
 
-    // Assertions of the wrong time are not used once the clock is right, nor does anything count as a try.
+    // Assertions of the wrong time are not used once the clock is right, nor does anything count as
+    // a try.
     world.setSkew(0)
     expect((await login(world)).status).toBe(200)
     const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })

@@ -2,8 +2,9 @@ import { Problem } from '../../shared/http/errors.ts'
 import { assertionScheme } from '../../shared/http/headers.ts'
 
 /**
- * The refusal of a request whose upstream did not trust the gateway's assertion. Clocks, keys or names of the
- * two services differ: the user did nothing wrong, and a 401 would make their client give its tokens up.
+ * The refusal of a request whose upstream did not trust the gateway's assertion. Clocks, keys or
+ * names of the two services differ: the user did nothing wrong, and a 401 would make their client
+ * give its tokens up.
  */
 export class AssertionRefused extends Problem {
   /** By its name in the policy table. */
@@ -22,7 +23,8 @@ export class AssertionRefused extends Problem {
 const challenge = new RegExp(`(?:^|,)\\s*${assertionScheme}(?:[\\s,]|$)`, 'i')
 
 /**
- * Whether a response says that the upstream refused the assertion: a 401 with a challenge of its scheme.
+ * Whether a response says that the upstream refused the assertion: a 401 with a challenge of its
+ * scheme.
  *
  * @param fields names and values in turn
  */

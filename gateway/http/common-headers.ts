@@ -3,8 +3,9 @@ import { grantedFields } from './cors.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /**
- * The fields that every answer has, names and values in turn: security headers, what CORS grants to the origin of the page that asked, and
- * the request's id. What the middlewares add to a Response, for a runtime that writes fields itself.
+ * The fields that every answer has, names and values in turn: security headers, what CORS grants to
+ * the origin of the page that asked, and the request's id. What the middlewares add to a Response,
+ * for a runtime that writes fields itself.
  */
 export function createCommonFields(corsOrigins: readonly string[], exposedHeaders: readonly string[] = []) {
   const everywhere = [...Object.entries(securityHeaders).flat(), 'vary', 'Origin']

@@ -142,7 +142,8 @@ describe('any other origin', () => {
     expect(answer.headers.get('access-control-allow-origin')).toBeNull()
   })
 
-  // Frameworks that echo the Origin are common; with our Allow-Credentials beside it, any page could read any user's answers.
+  // Frameworks that echo the Origin are common; with our Allow-Credentials beside it, any page
+  // could read any user's answers.
   test('gets none from an upstream that is more generous than we are', async () => {
     for (const generous of ['https://evil.example', '*']) {
       const stand = await createStand({

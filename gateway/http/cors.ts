@@ -3,7 +3,10 @@ import { createMiddleware } from 'hono/factory'
 import { isForwarded } from './request-headers.ts'
 
 export interface CorsOptions {
-  /** Exact origins whose pages may call: no pattern, so that no suffix, prefix or other port slips in. */
+  /**
+   * Exact origins whose pages may call: no pattern, so that no suffix, prefix or other port slips
+   * in.
+   */
   origins: readonly string[]
   /** Response headers that pages may read beside `exposedFields`. */
   exposedHeaders?: readonly string[]
@@ -11,7 +14,10 @@ export interface CorsOptions {
   maxAgeSeconds?: number
 }
 
-/** Response headers that pages may read beside those that CORS always allows (Fetch, CORS-safelisted). */
+/**
+ * Response headers that pages may read beside those that CORS always allows (Fetch,
+ * CORS-safelisted).
+ */
 export const exposedFields = [
   'Accept-Ranges',
   'Allow',
@@ -70,7 +76,10 @@ export const grantedFields = (origin: string, exposedHeaders: readonly string[] 
   [...exposedFields, ...exposedHeaders].join(','),
 ]
 
-/** Answers preflights, and lets pages of the allowed origins read responses, errors too (Fetch, section 3.3). */
+/**
+ * Answers preflights, and lets pages of the allowed origins read responses, errors too (Fetch,
+ * section 3.3).
+ */
 export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptions) {
   const granted = new Map(origins.map((origin) => [origin, grantedFields(origin, exposedHeaders)]))
 
@@ -107,8 +116,8 @@ const isPreflight = ({ req }: Context): boolean =>
   req.header('access-control-request-method') !== undefined
 
 /**
- * Origins are what CORS protects by; a list of headers only breaks frontends whose libraries add one. Headers that the
- * gateway does not forward stay out, so that the page hears of it.
+ * Origins are what CORS protects by; a list of headers only breaks frontends whose libraries add
+ * one. Headers that the gateway does not forward stay out, so that the page hears of it.
  *
  * @param requested the names that a preflight asks for
  */

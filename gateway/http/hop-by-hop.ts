@@ -11,13 +11,19 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
-/** The entry in the Via field of a response (RFC 9110, section 7.6.3), the same for every deployment. */
+/**
+ * The entry in the Via field of a response (RFC 9110, section 7.6.3), the same for every
+ * deployment.
+ */
 export const ownVia = '1.1 gatehouse'
 
 /** @param name in lower case */
 export const isHopByHop = (name: string): boolean => hopByHop.has(name)
 
-/** Fields, names and values in turn, without those that the Connection field makes hop-by-hop for this message. */
+/**
+ * Fields, names and values in turn, without those that the Connection field makes hop-by-hop for
+ * this message.
+ */
 export function withoutNamed(fields: string[], connection: string | undefined): string[] {
   if (connection === undefined || /^(keep-alive|close)$/i.test(connection)) return fields
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))

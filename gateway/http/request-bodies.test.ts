@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { createStand, openRow, postRow } from '../../test/support/stand.ts'
 import { TransportError } from '../ports.ts'
 
-/** Bodies of requests where a runtime has web streams. Over sockets: `adapters/node/slow-bodies.test.ts`. */
+/**
+ * Bodies of requests where a runtime has web streams. Over sockets:
+ * `adapters/node/slow-bodies.test.ts`.
+ */
 
 const row = { ...postRow, body_bytes: 1024 ** 2 }
 

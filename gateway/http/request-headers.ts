@@ -3,7 +3,10 @@ import { isInternalHeader, requestIdHeader } from '../../shared/http/headers.ts'
 import { rememberTexts } from '../../shared/lib/memoize-by-string.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
-/** What the gateway itself reads of a request's fields. A field that came twice is here with both values, joined by a comma. */
+/**
+ * What the gateway itself reads of a request's fields. A field that came twice is here with both
+ * values, joined by a comma.
+ */
 interface Read {
   host: string | undefined
   authorization: string | undefined
@@ -78,7 +81,8 @@ function judge(name: string): Fate {
   const lower = name.toLowerCase()
   const readAs = read.get(lower)
   if (readAs !== undefined) return readAs
-  // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, others any sign that is no letter or digit: all spellings count.
+  // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, others any sign that is no letter or
+  // digit: all spellings count.
   const spelled = lower.replace(/[^a-z\d]/g, '-')
   const isDropped =
     isHopByHop(spelled) ||
@@ -88,7 +92,8 @@ function judge(name: string): Fate {
     isInternalHeader(spelled) ||
     // Of a handshake that is none here; one of them may carry a token.
     spelled.startsWith('sec-websocket-') ||
-    // Credentials are read under their own names alone, so another spelling of one is nobody's business.
+    // Credentials are read under their own names alone, so another spelling of one is nobody's
+    // business.
     (spelled !== lower && read.has(spelled))
   return isDropped ? 'dropped' : 'passed'
 }
@@ -102,7 +107,8 @@ export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'
  * Reads a request's fields in one pass.
  *
  * @param raw names and values in turn, as they came
- * @throws Problem `too_many_fields`, `bad_request` where Host came twice or the body is encoded in more than chunks
+ * @throws Problem `too_many_fields`, `bad_request` where Host came twice or the body is encoded in
+ *   more than chunks
  */
 export function readFields(raw: readonly string[]): RequestFields {
   if (raw.length > 2 * mostFields) throw new Problem('too_many_fields')

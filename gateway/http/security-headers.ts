@@ -1,6 +1,9 @@
 import { createMiddleware } from 'hono/factory'
 
-/** The set for an API: nothing of it is a page, so nothing may be loaded, framed or sniffed. HSTS is one year. */
+/**
+ * The set for an API: nothing of it is a page, so nothing may be loaded, framed or sniffed. HSTS is
+ * one year.
+ */
 export const securityHeaders = {
   'content-security-policy':
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

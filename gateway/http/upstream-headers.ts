@@ -36,8 +36,9 @@ export interface ClientFacts {
 }
 
 /**
- * The fields of the request upstream, names and values in turn: what may pass, and who is calling in our words. The user's token and our cookies
- * are for us: an upstream that never has them cannot lose them.
+ * The fields of the request upstream, names and values in turn: what may pass, and who is calling
+ * in our words. The user's token and our cookies are for us: an upstream that never has them cannot
+ * lose them.
  */
 export function upstreamFields(
   given: RequestFields,

@@ -4,9 +4,10 @@ import type { GatewayConfig } from '../config.ts'
 const digits = 12
 
 /**
- * This deployment's name in the Via field upstream (RFC 9110, section 7.6.3), by which each of its gateways knows
- * a request that has passed through one of them before. It follows from the issuer and the public half of the
- * assertion key, which replicas share and other deployments do not, and tells neither.
+ * This deployment's name in the Via field upstream (RFC 9110, section 7.6.3), by which each of its
+ * gateways knows a request that has passed through one of them before. It follows from the issuer
+ * and the public half of the assertion key, which replicas share and other deployments do not, and
+ * tells neither.
  */
 export async function viaName({
   ISSUER_URL,
@@ -18,6 +19,9 @@ export async function viaName({
   return `gatehouse-${hex.slice(0, digits)}`
 }
 
-/** @param via the field's value: a protocol and a name for each proxy on the way, then perhaps a comment */
+/**
+ * @param via the field's value: a protocol and a name for each proxy on the way, then perhaps a
+ *   comment
+ */
 export const hasPassed = (via: string, name: string): boolean =>
   via.split(',').some((entry) => entry.trim().split(/[ \t]+/, 2)[1] === name)

@@ -71,7 +71,8 @@ describe('what an upstream is told', () => {
     expect((await open.call('/open')).headers.getSetCookie()).toHaveLength(2)
   })
 
-  // A framework that honours one of these would serve another method or path than the row that let the request in.
+  // A framework that honours one of these would serve another method or path than the row that let
+  // the request in.
   test('headers that reroute inside the upstream never arrive', async () => {
     const stand = await createStand()
     const names = [
@@ -137,7 +138,8 @@ describe('what an upstream is told', () => {
       expect(names).not.toContain(name)
   })
 
-  // Connection: gatehouse-assertion would have a naive proxy strip the very header that the upstream decides by.
+  // Connection: gatehouse-assertion would have a naive proxy strip the very header that the
+  // upstream decides by.
   test('Connection cannot take our own headers away', async () => {
     const stand = await createStand()
     await stand.call('/open', {

@@ -30,7 +30,10 @@ interface ProxyOptions {
 
 /** Carries requests over what the runtime has for web standards: Request in, Response out. */
 export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () => {} }: ProxyOptions) {
-  /** A read that met no response is sent once more: its upstream may have closed a kept connection as it was used. */
+  /**
+   * A read that met no response is sent once more: its upstream may have closed a kept connection
+   * as it was used.
+   */
   async function send(request: Omit<UpstreamRequest, 'isFresh'>): Promise<Response> {
     const mayRepeat = isRead(request.method) && request.body === null
     try {

@@ -1,4 +1,7 @@
-/** A browser cannot give a WebSocket an Authorization field: its token comes as the name of a subprotocol. */
+/**
+ * A browser cannot give a WebSocket an Authorization field: its token comes as the name of a
+ * subprotocol.
+ */
 const bearerProtocol = 'gatehouse.bearer.'
 
 export interface Handshake {

@@ -49,7 +49,8 @@ const securitySchemes = {
 } as const
 
 /**
- * The API description (OpenAPI 3.1), made of the policy table and the schemas that the services are held by.
+ * The API description (OpenAPI 3.1), made of the policy table and the schemas that the services are
+ * held by.
  *
  * @throws Error where a row of the table has no contract, or a contract no row
  */
@@ -201,7 +202,8 @@ const narrowed: ReadonlySet<string> = new Set(['email', 'date-time'])
 
 /** zod's way of making a schema, put right in three points. */
 function tidy({ jsonSchema, io }: { jsonSchema: { [key: string]: unknown }; io: 'input' | 'output' }) {
-  // A format says it all; its pattern would repeat it in some hundred characters. Not so where less is taken.
+  // A format says it all; its pattern would repeat it in some hundred characters. Not so where less
+  // is taken.
   if (typeof jsonSchema.format === 'string' && !(io === 'input' && narrowed.has(jsonSchema.format)))
     delete jsonSchema.pattern
   // An integer of JavaScript is one that a double can hold, which the other end need not be told.

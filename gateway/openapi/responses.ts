@@ -29,7 +29,10 @@ export function successes(
 
 type Refusals = Record<string, ZodOpenApiResponseObject>
 
-/** Refusals by their status: each code by its own schema, so that a client knows the members that come with it. */
+/**
+ * Refusals by their status: each code by its own schema, so that a client knows the members that
+ * come with it.
+ */
 export function refusals(codes: readonly ErrorCode[]): Refusals {
   const byStatus = Map.groupBy(new Set(codes), (code) => errors[code].status)
   return Object.fromEntries(
@@ -81,7 +84,10 @@ const oauthStatuses: Record<number, string> = {
   415: 'The body is no form.',
 }
 
-/** OAuth clients read refusals in the form of RFC 6749; what the gateway refuses before comes as problem+json all the same. */
+/**
+ * OAuth clients read refusals in the form of RFC 6749; what the gateway refuses before comes as
+ * problem+json all the same.
+ */
 export function withOAuthRefusals(responses: Refusals): Refusals {
   const ours: ZodOpenApiContentObject = { 'application/json': { schema: oauthErrorAnswer } }
   const added = Object.entries(oauthStatuses).map(([status, description]) => {

@@ -1,7 +1,10 @@
 import type { Log } from '../../shared/lib/log.ts'
 import type { Outlive } from '../ports.ts'
 
-/** Gathered at most, and told at most in one post: what an attack from many addresses may cost in memory. */
+/**
+ * Gathered at most, and told at most in one post: what an attack from many addresses may cost in
+ * memory.
+ */
 const largestBatch = 1000
 
 /** From the first entry of a batch to its post. */
@@ -23,10 +26,11 @@ interface BatchLogOptions<Entry> {
 }
 
 /**
- * Gathers what happens to requests, for the origin to keep: equal entries counted as one, told in batches, so that no request waits for a
- * write or causes one.
+ * Gathers what happens to requests, for the origin to keep: equal entries counted as one, told in
+ * batches, so that no request waits for a write or causes one.
  *
- * A batch that could not be told is dropped and counted: it may have been kept all the same, and told again it would count twice.
+ * A batch that could not be told is dropped and counted: it may have been kept all the same, and
+ * told again it would count twice.
  */
 export function createBatchLog<Entry extends { count: number }>(options: BatchLogOptions<Entry>) {
   const { of, post, outlive = () => {}, log } = options

@@ -11,7 +11,10 @@ interface DenialLogOptions {
   log: Log
 }
 
-/** Gathers who asked for what their role may not do, for the audit log: counted by session, reason, method and route. */
+/**
+ * Gathers who asked for what their role may not do, for the audit log: counted by session, reason,
+ * method and route.
+ */
 export function createDenialLog({ post, outlive, log }: DenialLogOptions) {
   const { note, ...rest } = createBatchLog<DenialsBody['denials'][number]>({
     of: 'denials',

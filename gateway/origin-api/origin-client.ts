@@ -17,8 +17,8 @@ interface OriginClientOptions {
 const ownQuestionMs = 3000
 
 /**
- * What the gateway asks the origin on its own behalf. It says who it is by an assertion for an audience of its own, which no proxied request
- * ever carries, whatever row the policy table has.
+ * What the gateway asks the origin on its own behalf. It says who it is by an assertion for an
+ * audience of its own, which no proxied request ever carries, whatever row the policy table has.
  */
 export function createOriginClient({
   transport,
@@ -54,7 +54,10 @@ export function createOriginClient({
     return text
   }
 
-  /** The whole answer has that long: an origin that falls silent in the middle of one is as good as none. */
+  /**
+   * The whole answer has that long: an origin that falls silent in the middle of one is as good as
+   * none.
+   */
   async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
     const controller = new AbortController()
     try {
@@ -66,8 +69,8 @@ export function createOriginClient({
 
   return {
     /**
-     * @throws AssertionRefused, TransportError where the origin does not respond, Error where its response is
-     * not 2xx
+     * @throws AssertionRefused, TransportError where the origin does not respond, Error where its
+     * response is not 2xx
      */
     get: (target: string) => ask('GET', target),
     /** As `get`, with a JSON body. */

@@ -22,7 +22,10 @@ interface OriginLinksOptions {
   onAssertionRefused: () => void
 }
 
-/** All that the gateway asks the origin on its own behalf, keys, plans and revocations, and what it tells it, whom it refused. */
+/**
+ * All that the gateway asks the origin on its own behalf, keys, plans and revocations, and what it
+ * tells it, whom it refused.
+ */
 export function createOriginLinks(options: OriginLinksOptions) {
   const { config, ports, assertionFor, revocations, onNews, onAssertionRefused } = options
   const { transport, ownTransport = transport, importVerifier = importWebVerifier, outlive, now, log } = ports

@@ -17,8 +17,8 @@ interface PlansOptions {
 }
 
 /**
- * The origin's plans, cached. Nobody waits for them: they only say which plan to book, so the last known ones do while the origin is
- * down, and none at all does too.
+ * The origin's plans, cached. Nobody waits for them: they only say which plan to book, so the last
+ * known ones do while the origin is down, and none at all does too.
  */
 export function createPlans(options: PlansOptions) {
   const { fetchPlans, now, log, freshSeconds = 60, cooldownSeconds = 10 } = options
@@ -57,11 +57,15 @@ export function createPlans(options: PlansOptions) {
     /** Reads the catalogue whatever its age. Never rejects. */
     reread: reading.run,
 
-    /** All features and permissions, as they were read last; undefined where the origin has not told them. */
+    /**
+     * All features and permissions, as they were read last; undefined where the origin has not told
+     * them.
+     */
     names: () => names,
 
     /**
-     * The cheapest plan with all of these features, from what is known at this moment; an old catalogue is read again behind it.
+     * The cheapest plan with all of these features, from what is known at this moment; an old
+     * catalogue is read again behind it.
      *
      * @returns null where no plan has them, undefined where no plan is known
      */

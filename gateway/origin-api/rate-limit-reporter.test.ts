@@ -69,7 +69,8 @@ describe('the log of refused requests', () => {
     expect(batches).toHaveLength(1)
   })
 
-  // An attack from many addresses must not fill the memory, neither while it is gathered nor while the origin hangs.
+  // An attack from many addresses must not fill the memory, neither while it is gathered nor while
+  // the origin hangs.
   test('keeps a thousand at most, beside those on their way, and says how many it dropped', async () => {
     const { note, batches, answers, warnings } = createLogStand()
     const attack = () => {

@@ -25,7 +25,10 @@ interface GuardsOptions {
   onDenied: (denied: Denied) => void
 }
 
-/** Holds callers against what a row asks for, and tells those whose plan lacks a feature which one has it. */
+/**
+ * Holds callers against what a row asks for, and tells those whose plan lacks a feature which one
+ * has it.
+ */
 export function createRequireRights({ plans, upgradePage, onDenied }: GuardsOptions) {
   function offer(features: readonly string[]) {
     const plan = plans.cheapestWith(features)

@@ -66,7 +66,10 @@ function withoutDots(segments: readonly string[]): string[] {
   return kept
 }
 
-/** The pattern of a path that is split and decoded: that with the most literal segments from the left. */
+/**
+ * The pattern of a path that is split and decoded: that with the most literal segments from the
+ * left.
+ */
 function patternOf(segments: readonly string[]): string | undefined {
   const fits = (pattern: string) => {
     const parts = segmentsOf(pattern)

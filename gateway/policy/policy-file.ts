@@ -2,7 +2,10 @@ import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { compilePolicy, type Policy, PolicyRowError, type RouteRow, routeSchema } from './policy.ts'
 
-/** A policy file: rows that come to those of `routes.ts`, for services that a team puts behind the gateway without touching code. */
+/**
+ * A policy file: rows that come to those of `routes.ts`, for services that a team puts behind the
+ * gateway without touching code.
+ */
 export const policyFileSchema = z.strictObject({
   /** Where editors find the schema; it means nothing to the gateway. */
   $schema: z.string().optional(),
@@ -91,7 +94,8 @@ export interface CompiledPolicy {
 /**
  * The policy of the rows in code and those of a file together.
  *
- * @throws PolicyFileError for what is wrong in the file, PolicyRowError for what is wrong in the code
+ * @throws PolicyFileError for what is wrong in the file, PolicyRowError for what is wrong in the
+ *   code
  */
 export function compilePolicyWithFile(
   rows: readonly RouteRow[],
@@ -109,7 +113,10 @@ export function compilePolicyWithFile(
   }
 }
 
-/** A policy that another can take the place of between two requests: each is decided by one of them, whole. */
+/**
+ * A policy that another can take the place of between two requests: each is decided by one of them,
+ * whole.
+ */
 export function createReplaceablePolicy(first: Policy): Policy & { replace(next: Policy): void } {
   let current = first
   return {
@@ -121,7 +128,10 @@ export function createReplaceablePolicy(first: Policy): Policy & { replace(next:
   }
 }
 
-/** The JSON Schema (2020-12) of a policy file, for editors and checks outside; `policy.schema.json` holds what this makes. */
+/**
+ * The JSON Schema (2020-12) of a policy file, for editors and checks outside; `policy.schema.json`
+ * holds what this makes.
+ */
 export function policyFileJsonSchema(): object {
   return {
     ...z.toJSONSchema(policyFileSchema, { io: 'input' }),

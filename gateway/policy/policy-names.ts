@@ -9,7 +9,10 @@ export interface KnownNames {
   features: readonly string[]
 }
 
-/** A row that asks for what nobody can have refuses everybody: which name, and which one it most likely means. */
+/**
+ * A row that asks for what nobody can have refuses everybody: which name, and which one it most
+ * likely means.
+ */
 function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames): string | undefined {
   const asked = [
     ...[...(permissions?.all ?? []), ...(permissions?.any ?? [])].map((name) => ({

@@ -36,7 +36,8 @@ describe('readTarget', () => {
     expect(readTarget(target).path).toBe(target)
   })
 
-  // Each of these is one path to one server and another to the next, so one that is allowed could reach one that is not.
+  // Each of these is one path to one server and another to the next, so one that is allowed could
+  // reach one that is not.
   const ambiguous = {
     'empty segments': ['//', '//v1/me', '/v1//me'],
     'dot segments': ['/v1/../me', '/v1/..', '/./v1', '/v1/.'],

@@ -12,17 +12,22 @@ const wellFormed = /^\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/
 /** Percent-encoded unreserved characters (RFC 3986, section 2.3). */
 const encodedUnreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi
 
-/** Empty and dot segments, also those that are left where a server removes path parameters (`;...`). */
+/**
+ * Empty and dot segments, also those that are left where a server removes path parameters (`;...`).
+ */
 const ambiguousSegment = /\/(?:\/|\.{1,2}(?:\/|$)|\.{0,2}(?:;|%3b))/i
 
 /**
- * Encoded slashes, backslashes and controls, overlong and invalid UTF-8 (%c0, %c1 and others), and encoded percent signs
- * in front of what a second decoding would take for an encoded character.
+ * Encoded slashes, backslashes and controls, overlong and invalid UTF-8 (%c0, %c1 and others), and
+ * encoded percent signs in front of what a second decoding would take for an encoded character.
  */
 const ambiguousEncoding =
   /%(?:2f|5c|7f|25(?:[\da-f]{2}|u[\da-f]{4})|[01][\da-f]|c[01]|e0%[89]|ed%[ab]|f0%8|f[5-9a-f])/i
 
-/** Decodes the characters that need no encoding: both forms name the same resource (RFC 3986, section 6.2.2.2). */
+/**
+ * Decodes the characters that need no encoding: both forms name the same resource (RFC 3986,
+ * section 6.2.2.2).
+ */
 export function normalizePath(path: string): string {
   if (!path.includes('%')) return path
   return path.replace(encodedUnreserved, (encoded) =>
@@ -35,8 +40,8 @@ export const ambiguousPath = () =>
   new Problem('bad_request', { members: { detail: 'The path can be read in more than one way.' } })
 
 /**
- * Splits a target, and refuses paths that servers read in different ways: the path that is matched here must be the
- * one that the upstream reads.
+ * Splits a target, and refuses paths that servers read in different ways: the path that is matched
+ * here must be the one that the upstream reads.
  *
  * @throws Problem `bad_request`
  */

@@ -16,8 +16,9 @@ interface GroundOptions {
 }
 
 /**
- * Gateways on one counter, each on a connection of its own that keeps their order as Redis does. Nothing happens by itself: when a turn of an event
- * loop ends, when a call reaches the counter and when its answer comes back is for a test to say.
+ * Gateways on one counter, each on a connection of its own that keeps their order as Redis does.
+ * Nothing happens by itself: when a turn of an event loop ends, when a call reaches the counter and
+ * when its answer comes back is for a test to say.
  */
 function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) {
   const clock = createClock()
@@ -206,7 +207,8 @@ describe('with leases, whatever the order of events', () => {
     expect(ground.grantedOf('a')).toBeGreaterThanOrEqual(2000 - 10)
   })
 
-  // Waiters beyond what a lease had brought were refused by the thousand on one hot key, while a thousand keys looked fine.
+  // Waiters beyond what a lease had brought were refused by the thousand on one hot key, while a
+  // thousand keys looked fine.
   test('a crowd on one hot key gets its whole quota, also while a lease is on its way', async () => {
     const ground = createGround({ quota: 5000, largestLease: 50 })
     const [link] = ground.links

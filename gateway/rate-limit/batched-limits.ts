@@ -8,7 +8,10 @@ interface PermitsOptions {
   counter: Counter
   now: Now
   nextTurn: NextTurn
-  /** The most permits that a key may have in hand here beyond those asked for; 0 counts each request where all are counted. */
+  /**
+   * The most permits that a key may have in hand here beyond those asked for; 0 counts each request
+   * where all are counted.
+   */
   largestLease: number
   /** Gateways that share the traffic. */
   replicas: number
@@ -35,12 +38,13 @@ export interface Permits {
   /**
    * All that one request wants.
    *
-   * @param bearer whose request it is; for permits that hold tokens against what was revoked, and then throw Problem
+   * @param bearer whose request it is; for permits that hold tokens against what was revoked, and
+   *   then throw Problem
    */
   takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Eventually<readonly Permit[]>
   /**
-   * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with its store, or would come about when the
-   * window ends, lapses with it.
+   * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with
+   * its store, or would come about when the window ends, lapses with it.
    */
   giveBack(wanted: Wanted, permit: Permit): void
 }
@@ -73,7 +77,10 @@ interface Lease {
   permits: number
   /** Permits to take with the next call, beyond those asked for. */
   size: number
-  /** Whether a call that takes some is on its way: one at a time, so that a slow counter does not fill the hand. */
+  /**
+   * Whether a call that takes some is on its way: one at a time, so that a slow counter does not
+   * fill the hand.
+   */
   isAsked: boolean
   used: number
   /** Milliseconds since 1970. */
@@ -107,11 +114,12 @@ const isSame = (one: Wanted, other: Wanted) =>
 const largestCall = 500
 
 /**
- * Gives each request its permit. All that is wanted in one turn of the event loop travels in one call of the counter, and what is wanted of one
- * key as one number.
+ * Gives each request its permit. All that is wanted in one turn of the event loop travels in one
+ * call of the counter, and what is wanted of one key as one number.
  *
- * A lease takes some permits in advance, so that the next requests of a busy key ask nobody. It doubles with each call of a window and shrinks
- * with what is left of the quota. Permits in hand are used up at the counter, so no quota is ever exceeded; a key may be refused early, by at most
+ * A lease takes some permits in advance, so that the next requests of a busy key ask nobody. It
+ * doubles with each call of a window and shrinks with what is left of the quota. Permits in hand
+ * are used up at the counter, so no quota is ever exceeded; a key may be refused early, by at most
  * `largestLease` for each other gateway that has some in hand.
  */
 export function createPermits(options: PermitsOptions): Permits {
@@ -151,7 +159,8 @@ export function createPermits(options: PermitsOptions): Permits {
     for (const queue of asked) takes.push(takeOf(queue.wanted, queue.places.length + permitsToLease(queue)))
     if (takes.length === 0) return
     const first = takes.length - asked.length
-    // A window ends at the counter, which was asked later than this: no permit is used beyond its window.
+    // A window ends at the counter, which was asked later than this: no permit is used beyond its
+    // window.
     const askedAt = now()
     counter.take(takes).then(
       (answers) => {
@@ -209,8 +218,8 @@ export function createPermits(options: PermitsOptions): Permits {
   }
 
   /**
-   * With those who want the same: `isSame` decides, so none are mixed. Whoever picks addresses of one mark costs the others no more than
-   * `largestCall` steps.
+   * With those who want the same: `isSame` decides, so none are mixed. Whoever picks addresses of
+   * one mark costs the others no more than `largestCall` steps.
    */
   function enqueue(wanted: Wanted, place: Place): void {
     for (let id = markOf(wanted.caller); ; id++) {

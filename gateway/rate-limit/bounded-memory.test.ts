@@ -34,7 +34,10 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
   })
   const limiter = createLimiter({ permits, now })
 
-  /** Some of them show themselves in a head, and ask until they are refused, so that every map on the way hears of many. */
+  /**
+   * Some of them show themselves in a head, and ask until they are refused, so that every map on
+   * the way hears of many.
+   */
   async function attack(from: number, to: number): Promise<void> {
     for (let i = from; i < to; i++) {
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`

@@ -177,7 +177,8 @@ describe('a counter that is not shared', () => {
     })
   const count = async (limiter: Limiter) => limiter.count([limit])
 
-  // Else a caller over his share in a second without Redis would be refused to the window's end, an hour for a user.
+  // Else a caller over his share in a second without Redis would be refused to the window's end, an
+  // hour for a user.
   test('refuses no longer than it is asked: what is over its share is counted anew where Redis is back', async () => {
     const state = { shared: false, used: 10 }
     const limiter = limiting(counting(state))

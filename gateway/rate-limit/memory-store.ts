@@ -17,8 +17,9 @@ interface Window {
 }
 
 /**
- * Fixed windows in the memory of one gateway. Under more keys than it holds the windows asked for longest ago are forgotten: that somebody with a
- * million addresses starts anew is the price of a bounded memory.
+ * Fixed windows in the memory of one gateway. Under more keys than it holds the windows asked for
+ * longest ago are forgotten: that somebody with a million addresses starts anew is the price of a
+ * bounded memory.
  */
 export function createMemoryCounter({ shared, now, windowsHeld = 100_000 }: MemoryCounterOptions): Counter {
   const windows = createBoundedMap<string, Window>(windowsHeld)

@@ -8,7 +8,10 @@ import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'
 
-/** The product's rows before an origin that answers when it is told to, and an address with one failure of each kind left. */
+/**
+ * The product's rows before an origin that answers when it is told to, and an address with one
+ * failure of each kind left.
+ */
 async function createProduct() {
   let respond: () => Response | Promise<Response> = () => new Response(null, { status: 401 })
   const stand = await createStand({

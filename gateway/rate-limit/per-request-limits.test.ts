@@ -25,7 +25,10 @@ interface AskingOptions {
   feed?: () => Revocation[]
 }
 
-/** A gateway that keeps nothing, on a Redis that this test may harm; somebody vouches for the revocations in it. */
+/**
+ * A gateway that keeps nothing, on a Redis that this test may harm; somebody vouches for the
+ * revocations in it.
+ */
 async function startAsking({ feed = () => [] }: AskingOptions = {}) {
   const server = await startPrivateRedis()
   closers.push(server.stop)

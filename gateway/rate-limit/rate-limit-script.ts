@@ -2,9 +2,10 @@ import type { Take, Taken } from '../ports.ts'
 import { grantedOf } from './fallback-store.ts'
 
 /**
- * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of quota, permits and milliseconds for each key, which
- * costs both sides less than an argument each. The answer is one line for the same reason, two numbers a key: what was used before, from which follows
- * what was granted, and the milliseconds left.
+ * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of
+ * quota, permits and milliseconds for each key, which costs both sides less than an argument each.
+ * The answer is one line for the same reason, two numbers a key: what was used before, from which
+ * follows what was granted, and the milliseconds left.
  */
 export const takeScript = `
 local answers, wanted = {}, cjson.decode(ARGV[1])
@@ -31,7 +32,8 @@ export const takeArgument = (takes: readonly Take[]): string =>
 const answerPattern = /^(?:-?\d+(?: -?\d+)*)?$/
 
 /**
- * What was granted follows from what was used by the rule of the script, which is that of `grantedOf`.
+ * What was granted follows from what was used by the rule of the script, which is that of
+ * `grantedOf`.
  *
  * @param answer of the script
  * @throws Error where it is not one

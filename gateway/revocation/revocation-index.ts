@@ -6,7 +6,10 @@ import type { Now } from '../ports.ts'
 export type Verdict = 'good' | 'session_ended' | 'claims_stale'
 
 interface Entry {
-  /** Tokens made from a lower epoch are stale; infinite for a session, which has no good tokens any more. */
+  /**
+   * Tokens made from a lower epoch are stale; infinite for a session, which has no good tokens any
+   * more.
+   */
   epoch: number
   /** Milliseconds since 1970. */
   until: number
@@ -24,10 +27,12 @@ const createGeneration = (): Generation => ({
 })
 
 /**
- * The revocations that are in force, in memory, so that judging a token asks nobody and does not wait.
+ * The revocations that are in force, in memory, so that judging a token asks nobody and does not
+ * wait.
  *
- * Two generations: entries come into the new one, and when the last of the old one has run out, it is dropped whole. So an entry is held for
- * at most twice its life, without a timer for each and without a sweep.
+ * Two generations: entries come into the new one, and when the last of the old one has run out, it
+ * is dropped whole. So an entry is held for at most twice its life, without a timer for each and
+ * without a sweep.
  */
 export function createRevocations({ now }: { now: Now }) {
   let young = createGeneration()
@@ -46,14 +51,18 @@ export function createRevocations({ now }: { now: Now }) {
     if (until <= now()) return false
     const known = find(scope, subject)
     if (known && known.epoch >= epoch && known.until >= until) return false
-    // They may come in any order and more than once: a lower epoch never takes the place of a higher one.
+    // They may come in any order and more than once: a lower epoch never takes the place of a
+    // higher one.
     const entry = { epoch: Math.max(epoch, known?.epoch ?? 0), until: Math.max(until, known?.until ?? 0) }
     young[scope].set(subject, entry)
     young.untilMs = Math.max(young.untilMs, entry.until)
     return true
   }
 
-  /** The epochs are read only where there is an entry: of a user who comes rarely they are far from the processor. */
+  /**
+   * The epochs are read only where there is an entry: of a user who comes rarely they are far from
+   * the processor.
+   */
   function isStale(scope: keyof Identity['epoch'], subject: string, epoch: Identity['epoch']): boolean {
     const entry = find(scope, subject)
     return entry !== undefined && epoch[scope] < entry.epoch && entry.until > now()
@@ -86,12 +95,18 @@ export function createRevocations({ now }: { now: Now }) {
       loaded = true
     },
 
-    /** Before, nobody knows which tokens are good: an ended session must not come back because a gateway starts. */
+    /**
+     * Before, nobody knows which tokens are good: an ended session must not come back because a
+     * gateway starts.
+     */
     isLoaded: () => loaded,
 
     judge,
 
-    /** @throws Problem `session_ended`, `claims_stale`; `revocations_unavailable` before `markLoaded` */
+    /**
+     * @throws Problem `session_ended`, `claims_stale`; `revocations_unavailable` before
+     *   `markLoaded`
+     */
     refuse(identity: Identity): void {
       if (!loaded) throw new Problem('revocations_unavailable')
       const verdict = judge(identity)

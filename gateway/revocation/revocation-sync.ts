@@ -25,15 +25,17 @@ interface FollowerOptions {
 const defaultTickMs = 1000
 
 /**
- * Beside the stream the feed is read at every fourth tick. That heals whatever Redis lost, and holds the bound of 5 s where the
- * origin cannot write what we can read.
+ * Beside the stream the feed is read at every fourth tick. That heals whatever Redis lost, and
+ * holds the bound of 5 s where the origin cannot write what we can read.
  */
 const healTicks = 4
 
 /** A feed that takes longer is read again rather than waited for. */
 const feedTimeoutMs = 4000
 
-/** Where nothing follows: how old what is known may be for `recall`, and how long it waits for news. */
+/**
+ * Where nothing follows: how old what is known may be for `recall`, and how long it waits for news.
+ */
 const recallMs = 1000
 const recallTimeoutMs = 1500
 
@@ -50,10 +52,12 @@ export interface FollowerState {
 }
 
 /**
- * Keeps the revocations up to date. The feed of the origin is the truth, the stream in Redis the news.
+ * Keeps the revocations up to date. The feed of the origin is the truth, the stream in Redis the
+ * news.
  *
- * Each time the stream is taken up, its position is taken first and the feed is read after that: what the feed did not have yet comes behind the
- * position. While there is no stream the feed is read at every tick.
+ * Each time the stream is taken up, its position is taken first and the feed is read after that:
+ * what the feed did not have yet comes behind the position. While there is no stream the feed is
+ * read at every tick.
  */
 export function createRevocationFollower(options: FollowerOptions) {
   const { revocations, readFeed, stream, tickMs = defaultTickMs, onNews = () => {}, now, log } = options
@@ -150,17 +154,26 @@ export function createRevocationFollower(options: FollowerOptions) {
   return {
     state: state as Readonly<FollowerState>,
 
-    /** Resolves when the feed has been tried once. Never rejects: what could not be read shows in `health`. */
+    /**
+     * Resolves when the feed has been tried once. Never rejects: what could not be read shows in
+     * `health`.
+     */
     async start(): Promise<void> {
       takeUpStream()
       await poll()
       schedule()
     },
 
-    /** Resolves when what was committed before the call is known here, where the origin can be asked. */
+    /**
+     * Resolves when what was committed before the call is known here, where the origin can be
+     * asked.
+     */
     hear,
 
-    /** Reads the feed where it was not read lately, for a gateway that follows nothing. What does not come in time is not waited for. */
+    /**
+     * Reads the feed where it was not read lately, for a gateway that follows nothing. What does
+     * not come in time is not waited for.
+     */
     async recall(): Promise<void> {
       if (!polling.underway && now() - recalledAt < recallMs) return
       recalledAt = now()

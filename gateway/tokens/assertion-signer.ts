@@ -22,8 +22,8 @@ interface AssertionsOptions {
 }
 
 /**
- * One is made anew this long before its end, so that none expires on its way, and an upstream whose clock is
- * ahead by less (and by its own leeway more) still believes it.
+ * One is made anew this long before its end, so that none expires on its way, and an upstream whose
+ * clock is ahead by less (and by its own leeway more) still believes it.
  */
 const renewSeconds = 20
 
@@ -42,7 +42,8 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
     const nowSeconds = Math.floor(now() / 1000)
     const made = assertionIn(caller ?? anonymous, audience)
     const leftSeconds = made.renewAt - nowSeconds
-    // More is left than one ever has where the clock was set back: upstreams would take it for one of the future.
+    // More is left than one ever has where the clock was set back: upstreams would take it for one
+    // of the future.
     if (leftSeconds > 0 && leftSeconds <= usedSeconds) return made.sealed
     const expiresAtSeconds = nowSeconds + assertionLifeSeconds
     const user = caller?.identity ?? null

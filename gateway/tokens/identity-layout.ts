@@ -1,7 +1,10 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import { createSharedLists } from './interned-lists.ts'
 
-/** Lays identities out so that a hundred thousand of them take little memory, and all are read in the same way. */
+/**
+ * Lays identities out so that a hundred thousand of them take little memory, and all are read in
+ * the same way.
+ */
 export function createCompactIdentity() {
   const share = createSharedLists()
 

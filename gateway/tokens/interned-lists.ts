@@ -1,7 +1,13 @@
-/** Permissions and features go with roles and plans, so a few lists serve all users; beyond so many each has its own. */
+/**
+ * Permissions and features go with roles and plans, so a few lists serve all users; beyond so many
+ * each has its own.
+ */
 const mostShared = 1000
 
-/** Lets users with the same permissions and features hold the same lists: a hundred thousand of each would be most of the memory. */
+/**
+ * Lets users with the same permissions and features hold the same lists: a hundred thousand of each
+ * would be most of the memory.
+ */
 export function createSharedLists() {
   const lists = new Map<string, string[]>()
 

@@ -220,7 +220,8 @@ describe('what the origin answers', () => {
     }
   })
 
-  // RFC 7517, section 5: what one cannot use, one ignores; a new kind of key must not take the others down.
+  // RFC 7517, section 5: what one cannot use, one ignores; a new kind of key must not take the
+  // others down.
   test('keys of other kinds, and one that is no point of the curve, do not spoil the rest', async () => {
     const odd = [
       null,

@@ -18,8 +18,9 @@ interface KeySetOptions {
   /** Age up to which the last known set still verifies while the origin cannot be asked. */
   staleSeconds?: number
   /**
-   * Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded number of them. A set is read ahead when it has so long
-   * left; a quarter of a short age leaves time to use it before.
+   * Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded
+   * number of them. A set is read ahead when it has so long left; a quarter of a short age leaves
+   * time to use it before.
    */
   cooldownSeconds?: number
 }
@@ -33,7 +34,10 @@ export class KeysUnavailableError extends Error {
 
 const jwksSchema = z.object({ keys: z.array(z.unknown()) })
 
-/** The origin's public keys, cached: one fetch in flight, a cooldown between fetches, and the last good set while they fail. */
+/**
+ * The origin's public keys, cached: one fetch in flight, a cooldown between fetches, and the last
+ * good set while they fail.
+ */
 export function createKeySet(options: KeySetOptions) {
   const {
     fetchKeys,
@@ -91,8 +95,8 @@ export function createKeySet(options: KeySetOptions) {
   const reading = createSingleFlight(read, options.outlive)
 
   /**
-   * An old set is believed while the origin cannot be asked, never for want of asking: a failure counts for two pauses, so that somebody who comes in
-   * the second has it asked again.
+   * An old set is believed while the origin cannot be asked, never for want of asking: a failure
+   * counts for two pauses, so that somebody who comes in the second has it asked again.
    */
   function isBelieved(): boolean {
     if (ageSeconds() < freshSeconds) return true

@@ -52,7 +52,8 @@ describe('algorithms', () => {
     },
   )
 
-  // The verifier that takes the algorithm from the token would use the public key, which everyone has, as a shared secret.
+  // The verifier that takes the algorithm from the token would use the public key, which everyone
+  // has, as a shared secret.
   test('401 invalid_token: HS256 signed with the public key, in any form of it', async () => {
     const { publicJwk, jwks } = stand.issuer
     const key = await crypto.subtle.importKey(
@@ -112,7 +113,8 @@ describe('algorithms', () => {
 })
 
 describe('headers', () => {
-  // An attacker would have us fetch a key, or take the one he sent along (RFC 8725, sections 3.9 and 3.10).
+  // An attacker would have us fetch a key, or take the one he sent along (RFC 8725, sections 3.9
+  // and 3.10).
   test('401 invalid_token: jwk, jku, x5u, x5c or crit in the header, and nothing is fetched', async () => {
     const own = await createIssuer(clock.now)
     const reads = stand.keyReads()
@@ -327,7 +329,8 @@ describe('the cache of verified tokens', () => {
       now: clock.now,
       digest,
     })
-    // Of a mark that two genuine signatures share nobody has an example: these are genuine by decree.
+    // Of a mark that two genuine signatures share nobody has an example: these are genuine by
+    // decree.
     const [one, other] = ['one', 'other'].map((name, at) => {
       const header = { alg: 'ES256', kid: issuer.publicJwk.kid, typ: 'at+jwt' }
       const signature = `${'AB'[at]}${'x'.repeat(84)}A`

@@ -7,7 +7,10 @@ export interface SealedAssertion {
   sealed: Eventually<string>
   /** Seconds since 1970. */
   renewAt: number
-  /** That of another upstream: most tokens go to one or two, and a map for each token would take more memory than its claims. */
+  /**
+   * That of another upstream: most tokens go to one or two, and a map for each token would take
+   * more memory than its claims.
+   */
   next: SealedAssertion | undefined
 }
 

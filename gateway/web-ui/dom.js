@@ -1,10 +1,12 @@
 /**
- * Makes an element. Text goes in as text and never as markup, so nothing that somebody registered under can become part of the page.
+ * Makes an element. Text goes in as text and never as markup, so nothing that somebody registered
+ * under can become part of the page.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Record<string, string | number | boolean | undefined | ((event: Event) => void)>} attributes functions are listeners, by
- * the event's name; false and undefined leave an attribute out
+ * @param {Record<string, string | number | boolean | undefined | ((event: Event) => void)>}
+ * attributes functions are listeners, by the event's name; false and undefined leave an attribute
+ * out
  * @param {...(Node | string | number | null | undefined)} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */

@@ -1,6 +1,6 @@
 /**
- * Somebody signed in, as a browser has them: the access token in this module's memory alone, the refresh token in a cookie that no
- * script reads.
+ * Somebody signed in, as a browser has them: the access token in this module's memory alone, the
+ * refresh token in a cookie that no script reads.
  */
 
 /**
@@ -20,7 +20,11 @@
  * @property {number} [retryAfterSeconds] from the answer's head
  */
 
-/** What a token says of its bearer. @typedef {{ sid: string, sub: string, email: string, role: string, level: number, permissions: string[] }} Claims */
+/**
+ * What a token says of its bearer. @typedef
+ * {{ sid: string, sub: string, email: string, role: string, level: number, permissions: string[] }}
+ * Claims
+ */
 
 export class Refusal extends Error {
   /** @param {Problem} problem */
@@ -34,10 +38,16 @@ export class Refusal extends Error {
 /** Says that there may be a session to go on with; the session itself is in the cookie. */
 const hint = 'gatehouse-signed-in'
 
-/** A token that is not good any more, though its session may be: one refresh, then the same request once more. */
+/**
+ * A token that is not good any more, though its session may be: one refresh, then the same request
+ * once more.
+ */
 const refreshable = new Set(['claims_stale', 'invalid_token'])
 
-/** No cookie arrived, or cookies are not for this page, as at another name of the gateway's host than ISSUER_URL says. */
+/**
+ * No cookie arrived, or cookies are not for this page, as at another name of the gateway's host
+ * than ISSUER_URL says.
+ */
 const cookieless = new Set(['refresh_missing', 'origin_not_allowed'])
 
 /**
@@ -48,7 +58,8 @@ export function createSession({ onEnded }) {
   /** @type {string | undefined} */
   let accessToken
   /**
-   * Only where cookies do not work here, as on a page without TLS in some browsers: then it is held like the access token.
+   * Only where cookies do not work here, as on a page without TLS in some browsers: then it is held
+   * like the access token.
    *
    * @type {string | undefined}
    */
@@ -75,7 +86,8 @@ export function createSession({ onEnded }) {
   const presented = () => (refreshToken === undefined ? {} : { refresh_token: refreshToken })
 
   /**
-   * One at a time: whoever comes meanwhile waits for the same. Two tabs that do it at once get the same successor from the origin.
+   * One at a time: whoever comes meanwhile waits for the same. Two tabs that do it at once get the
+   * same successor from the origin.
    *
    * @returns {Promise<void>}
    */
@@ -127,7 +139,10 @@ export function createSession({ onEnded }) {
   return {
     call,
 
-    /** A new access token for one that is no longer good; where there is none to be had, the session is over. */
+    /**
+     * A new access token for one that is no longer good; where there is none to be had, the session
+     * is over.
+     */
     renew,
 
     /**

@@ -1,4 +1,7 @@
-/** What the gateway refuses, in words for people. The codes are those of shared/http/errors.ts; what is missing here has its title. */
+/**
+ * What the gateway refuses, in words for people. The codes are those of shared/http/errors.ts; what
+ * is missing here has its title.
+ */
 
 /** @import { Problem } from './session.js' */
 

@@ -23,7 +23,10 @@ export function visit(number: number): User {
   return user
 }
 
-/** What every request has: whom it comes from as the last proxy of ours saw it, and what it is called in the report. */
+/**
+ * What every request has: whom it comes from as the last proxy of ours saw it, and what it is
+ * called in the report.
+ */
 export function params(
   user: Pick<User, 'number'>,
   name: string,
@@ -105,7 +108,10 @@ export const getRequest = (user: User, path: string, name: string) => ({
   params: params(user, name, bearer(user)),
 })
 
-/** As a frontend does it: a token about to end is refreshed before, one whose claims are stale after, once. */
+/**
+ * As a frontend does it: a token about to end is refreshed before, one whose claims are stale
+ * after, once.
+ */
 export function get(user: User, path: string, name: string): Answer {
   if (user.expiresAt - refreshSecondsAhead < Date.now() / 1000) refresh(user)
   const answer = getOnce(user, path, name)

@@ -21,10 +21,16 @@ const describe = ({ values }: Metric) =>
     .map(([name, value]) => `${name} ${figure(value)}`)
     .join(', ')
 
-/** Promises nothing, and has a metric in the summary that is not there otherwise: those of one tag are. */
+/**
+ * Promises nothing, and has a metric in the summary that is not there otherwise: those of one tag
+ * are.
+ */
 const isVoid = (threshold: string) => threshold.endsWith('>=0')
 
-/** The whole summary as JSON beside the HTML report, and in words what was promised and what became of it. */
+/**
+ * The whole summary as JSON beside the HTML report, and in words what was promised and what became
+ * of it.
+ */
 export function summarize(data: Summary, more: readonly string[] = []): Record<string, string> {
   const promised = Object.entries(data.metrics).flatMap(([name, metric]) =>
     Object.entries(metric.thresholds ?? {})

@@ -19,7 +19,10 @@ const requests = new Counter('frontend_requests')
 /** Enough for answers of a second at the full rate; more would only queue. */
 export const frontendVus = Math.max(100, rate)
 
-/** Which share of the users this run is for, of how many: one of before has used up the refresh tokens of its own. */
+/**
+ * Which share of the users this run is for, of how many: one of before has used up the refresh
+ * tokens of its own.
+ */
 const [share = 0, shares = 1] = (__ENV.SHARE ?? '0/1').split('/').map(Number)
 export const shareSize = Math.floor(userCount / shares)
 const nextUser = ownUsers(frontendVus, share * shareSize, shareSize)
@@ -43,7 +46,8 @@ export const frontendThresholds = {
   frontend_failed: ['rate<0.01'],
   unauthorized: ['count==0'],
   server_errors: ['count==0'],
-  // What k6 itself did not get round to: a run that asked for much less than it should has shown nothing.
+  // What k6 itself did not get round to: a run that asked for much less than it should has shown
+  // nothing.
   dropped_iterations: [`rate<${rate / 100}`],
 }
 

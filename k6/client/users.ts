@@ -43,8 +43,8 @@ export function usersOn(plan: string): number[] {
 export const addressOf = (number: number) => `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
 
 /**
- * Numbers of users that no other VU gets, so that each user's tokens have one owner. They come in turn, so that as many users as
- * there are requests for have been here.
+ * Numbers of users that no other VU gets, so that each user's tokens have one owner. They come in
+ * turn, so that as many users as there are requests for have been here.
  *
  * @param vus the most there may be
  */

@@ -1,6 +1,9 @@
 import { type Kind, kinds, shareOf } from '../client/mix.ts'
 
-/** What one request of a kind costs, by part: microseconds of processor time, and what it asks of the stores. */
+/**
+ * What one request of a kind costs, by part: microseconds of processor time, and what it asks of
+ * the stores.
+ */
 export interface Cost {
   gateway: number
   origin: number

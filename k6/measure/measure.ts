@@ -47,13 +47,16 @@ async function spentBy(stand: Stand, work: () => Promise<unknown>) {
   return { spent: combine(await readSpent(stand), before, (after, then) => after - then), seconds }
 }
 
-/** Reads at the whole rate; a refresh writes, and a login is a second of processor time by intention. */
+/**
+ * Reads at the whole rate; a refresh writes, and a login is a second of processor time by
+ * intention.
+ */
 const rateOf = (kind: Kind, rate: number): number =>
   ({ feed: rate, me: rate, refresh: Math.ceil(rate / 2), login: 1 })[kind]
 
 /**
- * Has k6 ask for one kind of request after the other, and divides what each process spent by how many there were, less what it spends on
- * nothing.
+ * Has k6 ask for one kind of request after the other, and divides what each process spent by how
+ * many there were, less what it spends on nothing.
  */
 export async function measure({ k6, order, stand, reports, say }: MeasureOptions): Promise<void> {
   say('Warming up ...')

@@ -2,11 +2,17 @@ import { rate, seconds } from '../client/stand.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, shareSize, steady } from '../client/traffic.ts'
 
-/** The frontends of a product, each user behind an address of their own, at a rate that does not wait for answers. */
+/**
+ * The frontends of a product, each user behind an address of their own, at a rate that does not
+ * wait for answers.
+ */
 
 export { frontend } from '../client/traffic.ts'
 
-/** One kind of request alone is asked for to measure its processor time, which does not depend on how long it waits for a processor. */
+/**
+ * One kind of request alone is asked for to measure its processor time, which does not depend on
+ * how long it waits for a processor.
+ */
 const { dropped_iterations: _, ...correctness } = frontendThresholds
 const promises = __ENV.ONLY
   ? { ...correctness, checks: ['rate>=0'] }

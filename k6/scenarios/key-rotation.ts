@@ -10,8 +10,10 @@ import { frontendThresholds, steady } from '../client/traffic.ts'
 import { spareUser, userAt } from '../client/users.ts'
 
 /**
- * A signing key is succeeded by another while frontends read and refresh: published, signing, and the old one gone, with not one
- * 401. The waits between are Gatehouse's own, for the shortest token and a JWKS cache of five seconds.
+ * A signing key is succeeded by another while frontends read and refresh: published, signing, and
+ * the old one gone, with not one
+ * 401. The waits between are Gatehouse's own, for the shortest token and a JWKS cache of five
+ *      seconds.
  */
 
 const lookSeconds = 6

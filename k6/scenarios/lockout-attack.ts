@@ -7,8 +7,9 @@ import { rate, seconds } from '../client/stand.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 
 /**
- * Many machines guess at a few accounts, `--rate` guesses a second. Strangers are locked out of them, even one who knows the password; the
- * owners, whose devices have signed in before, log in and refresh all the while.
+ * Many machines guess at a few accounts, `--rate` guesses a second. Strangers are locked out of
+ * them, even one who knows the password; the owners, whose devices have signed in before, log in
+ * and refresh all the while.
  */
 
 const victims = 5
@@ -56,7 +57,10 @@ export const options = {
 
 export const handleSummary = (data: Summary) => summarize(data)
 
-/** Owners sign in once before the attack: from then on their devices are known. @returns their device cookies */
+/**
+ * Owners sign in once before the attack: from then on their devices are known.
+ * @returns their device cookies
+ */
 export function setup(): string[] {
   return Array.from({ length: victims }, (_, number) => {
     const answer = login(visit(number), password)

@@ -20,8 +20,9 @@ import type { User } from '../client/users.ts'
 import { usersOn } from '../client/users.ts'
 
 /**
- * Plans shrink in the middle of the traffic: one subscriber's after another, and once a whole plan. Tokens of before are stale at every
- * gateway within the bound; frontends refresh and go on, with what the plan has now.
+ * Plans shrink in the middle of the traffic: one subscriber's after another, and once a whole plan.
+ * Tokens of before are stale at every gateway within the bound; frontends refresh and go on, with
+ * what the plan has now.
  */
 
 /** Within which every gateway knows (docs/revocation.md). */
@@ -33,7 +34,10 @@ const password = __ENV.PASSWORD ?? ''
 /** An address above those of any user. */
 const admin = { number: 14_000_000, email: adminEmail }
 
-/** From the change's answer to when the last request was sent that its token of before still opened the door for. */
+/**
+ * From the change's answer to when the last request was sent that its token of before still opened
+ * the door for.
+ */
 const letInFor = new Trend('token_of_before_let_in_ms')
 const downgraded = usersOn('pro')
 

@@ -4,8 +4,8 @@ import { type Summary, summarize } from '../client/summary.ts'
 import { frontend as ask, frontendVus } from '../client/traffic.ts'
 
 /**
- * The rate rises step by step, to `--rate`. Where answers no longer keep up is the knee of this machine, which carries the load's
- * generator too; past it answers are late, and still answers.
+ * The rate rises step by step, to `--rate`. Where answers no longer keep up is the knee of this
+ * machine, which carries the load's generator too; past it answers are late, and still answers.
  */
 
 const steps = 10

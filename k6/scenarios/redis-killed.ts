@@ -19,13 +19,17 @@ import { frontend as ask, frontendThresholds, steady } from '../client/traffic.t
 import { spareUser } from '../client/users.ts'
 
 /**
- * Redis dies in the middle of the traffic and comes back. No frontend notices but by its RateLimit-Policy: each gateway allows its share of a
- * limit meanwhile. Limits hold, and a session's end still reaches the gateways.
+ * Redis dies in the middle of the traffic and comes back. No frontend notices but by its
+ * RateLimit-Policy: each gateway allows its share of a limit meanwhile. Limits hold, and a
+ * session's end still reaches the gateways.
  */
 
 const killedAtSeconds = Math.floor(seconds / 3)
 const backAtSeconds = Math.floor((2 * seconds) / 3)
-/** From the kill, or the restart, until every gateway must have taken notice: its pause between two tries at Redis, and its reconnect. */
+/**
+ * From the kill, or the restart, until every gateway must have taken notice: its pause between two
+ * tries at Redis, and its reconnect.
+ */
 const noticeSeconds = 3
 
 const addressQuota = 100
@@ -37,7 +41,10 @@ const abuser = { number: 12_000_001 }
 /** Within which gateways know of a session's end without Redis (docs/revocation.md). */
 const boundMs = 5000
 
-/** From the logout's answer to when the last request was sent that the session still opened the door for. */
+/**
+ * From the logout's answer to when the last request was sent that the session still opened the door
+ * for.
+ */
 const letInFor = new Trend('ended_session_let_in_ms')
 
 export const options = {
@@ -132,7 +139,10 @@ function logoutIsHeard(): void {
   })
 }
 
-/** Looks again where a call took more than its 50 ms, which sends a gateway to its own counter for a second. */
+/**
+ * Looks again where a call took more than its 50 ms, which sends a gateway to its own counter for a
+ * second.
+ */
 function wholeQuotaCounts(): boolean {
   const user = visit(spareUser)
   for (let look = 1; look <= 10; look++) {

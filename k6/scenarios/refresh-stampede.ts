@@ -7,8 +7,8 @@ import { type Summary, summarize } from '../client/summary.ts'
 import { ownUsers } from '../client/users.ts'
 
 /**
- * Many tabs wake at once and refresh one token, `--rate` of them: all are answered, with one successor. The same token once more, after
- * the grace window, is a theft, and ends the session.
+ * Many tabs wake at once and refresh one token, `--rate` of them: all are answered, with one
+ * successor. The same token once more, after the grace window, is a theft, and ends the session.
  */
 
 const vus = 10

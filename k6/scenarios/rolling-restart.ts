@@ -4,7 +4,9 @@ import { countCutRequests, gateways, restartGateway, seconds } from '../client/s
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 
-/** Gateways are replaced one after the other, as a deployment does it, and not one request fails. */
+/**
+ * Gateways are replaced one after the other, as a deployment does it, and not one request fails.
+ */
 
 /** By the balancer: k6 sends a GET again by itself where its connection goes away. */
 const cut = new Gauge('requests_cut')

@@ -3,7 +3,10 @@ import http, { type Params } from 'k6/http'
 import { gatewayUrl as gateway } from '../client/stand.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 
-/** The main path, a few times over, against a gateway that runs: GATEWAY_URL. Registers accounts of its own. */
+/**
+ * The main path, a few times over, against a gateway that runs: GATEWAY_URL. Registers accounts of
+ * its own.
+ */
 
 const json = { headers: { 'content-type': 'application/json' } }
 

@@ -4,7 +4,10 @@ import { readParts, seconds } from '../client/stand.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 
-/** A day's traffic for as long as one has time: answers stay as fast as they were, and no process grows. */
+/**
+ * A day's traffic for as long as one has time: answers stay as fast as they were, and no process
+ * grows.
+ */
 
 const lookSeconds = 10
 /** By then every user has been here, and the caches hold what they will. */
@@ -13,7 +16,9 @@ const warmShare = 0.4
 const mostGrowth = 1.25
 
 const memory = new Trend('gateway_resident_mb')
-/** The last fifth's median over the first look's after warming up; of the process that grew most. */
+/**
+ * The last fifth's median over the first look's after warming up; of the process that grew most.
+ */
 const growth = new Gauge('memory_growth')
 
 export { frontend } from '../client/traffic.ts'

@@ -19,13 +19,17 @@ interface SignInOptions {
   config: OriginConfig
   /** Seeded accounts u1 to u<users>. */
   users: number
-  /** Gets a line for each that is active: id, email, plan, end of the access token in seconds since 1970, refresh token, access token. */
+  /**
+   * Gets a line for each that is active: id, email, plan, end of the access token in seconds since
+   * 1970, refresh token, access token.
+   */
   file: string
 }
 
 /**
- * Signs all seeded users in, as far as a gateway or an origin could tell: a session and a refresh token in the database, an access token of
- * the origin's own making. Their logins would hash 100,000 passwords, which is hours of bcrypt and no part of what is measured.
+ * Signs all seeded users in, as far as a gateway or an origin could tell: a session and a refresh
+ * token in the database, an access token of the origin's own making. Their logins would hash
+ * 100,000 passwords, which is hours of bcrypt and no part of what is measured.
  *
  * @returns how many are signed in
  */

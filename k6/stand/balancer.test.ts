@@ -8,7 +8,9 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-/** A gateway as a balancer sees one: it says whether it is ready, and its name to everything else. */
+/**
+ * A gateway as a balancer sees one: it says whether it is ready, and its name to everything else.
+ */
 async function startBackend(name: string) {
   let ready = true
   let asked = false

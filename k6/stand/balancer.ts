@@ -11,8 +11,8 @@ const probeMs = 500
 const probeTimeoutMs = 1000
 
 /**
- * A TCP balancer as stands in front of real gateways: it asks each backend's /ready, gives new connections to those that said yes, in
- * turn, and leaves connections alone that it has given.
+ * A TCP balancer as stands in front of real gateways: it asks each backend's /ready, gives new
+ * connections to those that said yes, in turn, and leaves connections alone that it has given.
  */
 export async function startBalancer(backends: readonly Backend[], listenPort: number) {
   const ready = new Set<Backend>()
@@ -42,7 +42,9 @@ export async function startBalancer(backends: readonly Backend[], listenPort: nu
     socket.once('close', () => open.delete(socket))
   }
 
-  /** A backend that refuses the connection has not been given a byte, so the next one may have it. */
+  /**
+   * A backend that refuses the connection has not been given a byte, so the next one may have it.
+   */
   function connect(client: Socket, candidates: readonly Backend[]): void {
     const [backend, ...others] = candidates
     if (!backend) return void client.destroy()
@@ -55,7 +57,8 @@ export async function startBalancer(backends: readonly Backend[], listenPort: nu
       } else client.destroy()
     })
     upstream.once('connect', () => {
-      // Answers come after their requests and nobody pipelines: who spoke last tells whether an answer is owed.
+      // Answers come after their requests and nobody pipelines: who spoke last tells whether an
+      // answer is owed.
       let isOwed = false
       client.on('data', () => {
         isOwed = true
@@ -89,8 +92,8 @@ export async function startBalancer(backends: readonly Backend[], listenPort: nu
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     /**
-     * Requests whose connection a backend closed instead of answering. A client may not tell: Go's, which is k6's, sends a GET again
-     * by itself.
+     * Requests whose connection a backend closed instead of answering. A client may not tell: Go's,
+     * which is k6's, sends a GET again by itself.
      */
     cutRequests: () => cut,
     async untilReady(name: string): Promise<void> {

@@ -2,10 +2,16 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What a scenario may have done to the stand, by method and path; what it returns is the answer's body. */
+/**
+ * What a scenario may have done to the stand, by method and path; what it returns is the answer's
+ * body.
+ */
 type Actions = Record<string, () => unknown>
 
-/** Lets a scenario, which runs in k6, act on the stand in the middle of its run: it alone knows when its moment has come. */
+/**
+ * Lets a scenario, which runs in k6, act on the stand in the middle of its run: it alone knows when
+ * its moment has come.
+ */
 export async function startControl(actions: Actions) {
   const server = createServer(async (request, response) => {
     const action = actions[`${request.method} ${request.url}`]

@@ -12,7 +12,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const upTimeoutMs = 60_000
 const pollMs = 100
 
-/** `npm start` on free ports and with its embedded defaults, in a folder of its own that goes with it. */
+/**
+ * `npm start` on free ports and with its embedded defaults, in a folder of its own that goes with
+ * it.
+ */
 export async function startEmbedded() {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-k6-'))
   const [gatewayPort, originPort, reportsPort] = [

@@ -16,7 +16,9 @@ export type Service = Awaited<ReturnType<typeof startService>>
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** One of our services as a process of its own, which can be stopped and started again on its port. */
+/**
+ * One of our services as a process of its own, which can be stopped and started again on its port.
+ */
 export async function startService({ name, entry, args = [], environment, port }: ServiceOptions) {
   const folder = await createTemporaryFolder(`k6-${name}`)
 

@@ -4,8 +4,8 @@ import { assertionHeader } from '../../shared/http/headers.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 
 /**
- * The product behind the gateway, as a process: one short answer, which says whom the gateway said is asking. A mix-up of two users
- * under load shows in it.
+ * The product behind the gateway, as a process: one short answer, which says whom the gateway said
+ * is asking. A mix-up of two users under load shows in it.
  */
 
 const config = configFromEnvironment(['HOST', 'ASSERTION_PUBLIC_JWKS'])

@@ -58,8 +58,9 @@ const policy = {
 }
 
 /**
- * Gatehouse as it stands in production, on one machine: PostgreSQL that syncs its log, Redis, an origin, a product's service, and gateways
- * behind a balancer, each a process of its own, with seeded accounts that are signed in.
+ * Gatehouse as it stands in production, on one machine: PostgreSQL that syncs its log, Redis, an
+ * origin, a product's service, and gateways behind a balancer, each a process of its own, with
+ * seeded accounts that are signed in.
  */
 export async function startStand({ users, gateways: gatewayCount, environment = {}, say }: StandOptions) {
   const parts: { stop: () => Promise<unknown> }[] = []
@@ -102,7 +103,8 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
       UPSTREAMS: JSON.stringify({ product: `http://127.0.0.1:${productPort}` }),
       POLICY_FILE: policyFile,
       ISSUER_URL: `http://127.0.0.1:${balancerPort}`,
-      // The balancer passes bytes on: it is k6 that says whom a request comes from, as the last proxy of ours would.
+      // The balancer passes bytes on: it is k6 that says whom a request comes from, as the last
+      // proxy of ours would.
       TRUSTED_PROXY_HOPS: '1',
       GATEWAY_REPLICAS: `${gatewayCount}`,
       PASSWORD_HASH_COST: '10',
@@ -184,7 +186,10 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
           select coalesce(sum(calls), 0)::int as calls from pg_stat_statements where toplevel`
         return row.calls
       },
-      /** Times that Redis has read from a connection: whatever came together, one script or many commands, came in one. */
+      /**
+       * Times that Redis has read from a connection: whatever came together, one script or many
+       * commands, came in one.
+       */
       countRedisReads: () => redisReads(redis.url),
       stop,
     }

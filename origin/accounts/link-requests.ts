@@ -46,7 +46,9 @@ export async function insertLinkRequest(
     values (${email}, ${client.ip}, ${client.userAgent}, ${client.requestId})`
 }
 
-/** Takes the oldest request, each replica another one. The row is gone when the transaction commits. */
+/**
+ * Takes the oldest request, each replica another one. The row is gone when the transaction commits.
+ */
 async function takeLinkRequest(sql: Queryable, table: string): Promise<LinkRequest | undefined> {
   const [row] = await sql<[(Client & { email: string })?]>`
     delete from ${sql(table)}
@@ -61,8 +63,8 @@ async function takeLinkRequest(sql: Queryable, table: string): Promise<LinkReque
 export const requestsPerRound = 100
 
 /**
- * Mails a link for each request whose address has an account for it. The kinds take turns, so that many requests of
- * one do not hold up the other.
+ * Mails a link for each request whose address has an account for it. The kinds take turns, so that
+ * many requests of one do not hold up the other.
  *
  * @returns whether requests may be left because the round is full
  */

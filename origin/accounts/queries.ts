@@ -18,7 +18,10 @@ export async function selectProfile(sql: Sql, userId: string): Promise<Profile |
   return row
 }
 
-/** Holds the account until the transaction ends, so that links asked for at once are counted one after the other. */
+/**
+ * Holds the account until the transaction ends, so that links asked for at once are counted one
+ * after the other.
+ */
 export async function selectActiveAccount(sql: Queryable, email: string): Promise<LinkOwner | undefined> {
   const [row] = await sql<[LinkOwner?]>`
     select id as "userId", email from user_accounts where lower(email) = lower(${email}) and status = 'active'

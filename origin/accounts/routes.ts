@@ -20,7 +20,10 @@ const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
 export function createProfileRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
 
-  /** The profile from the database, the rights from the token: what the caller may do now is what the gateway goes by. */
+  /**
+   * The profile from the database, the rights from the token: what the caller may do now is what
+   * the gateway goes by.
+   */
   routes.get('/me', readProfile, async (c) => {
     const { sub, role, level, permissions, plan, features } = requireUser(c.get('user'))
     const profile = await selectProfile(sql, sub)
@@ -54,7 +57,10 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
     return c.body(null, 204)
   })
 
-  /** Whether there is an account to mail a link to is looked up later, so that the time tells nobody. */
+  /**
+   * Whether there is an account to mail a link to is looked up later, so that the time tells
+   * nobody.
+   */
   routes.post('/resend', ...jsonBody(resendVerificationBody), async (c) => {
     const { email } = c.req.valid('json')
     await insertLinkRequest(options.sql, 'email_verification', { email, client: c.get('client') })

@@ -153,8 +153,8 @@ describe('POST /auth/email/verify', () => {
 })
 
 /**
- * Somebody registers another's address with a password of their own, signs in, and waits for its owner to make the account worth having
- * (pre-hijacking: Sudhodanan and Paverd, 2022).
+ * Somebody registers another's address with a password of their own, signs in, and waits for its
+ * owner to make the account worth having (pre-hijacking: Sudhodanan and Paverd, 2022).
  */
 describe('an account that somebody else registered with my address', () => {
   const mine = 'tundra vowel kiosk'

@@ -14,9 +14,11 @@ export interface VerificationOptions {
 }
 
 /**
- * Verifies an address for whoever has both its mail and the account's password. The link alone would let somebody register another's
- * address, wait until its owner opens the mail, and go on with a password of their own in an account that counts as the owner's. An owner
- * who did not register has no such password, and takes the account over by a reset link, which leaves the other nothing.
+ * Verifies an address for whoever has both its mail and the account's password. The link alone
+ * would let somebody register another's address, wait until its owner opens the mail, and go on
+ * with a password of their own in an account that counts as the owner's. An owner who did not
+ * register has no such password, and takes the account over by a reset link, which leaves the other
+ * nothing.
  *
  * Tries count against the link, so that they lock nobody out; a wrong one leaves it good.
  *

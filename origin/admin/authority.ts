@@ -12,8 +12,8 @@ export interface Change {
 }
 
 /**
- * Holds the accounts of both until the transaction ends. Levels are read from these rows, not from the actor's
- * token: an actor who is gone or locked by now stands below everybody.
+ * Holds the accounts of both until the transaction ends. Levels are read from these rows, not from
+ * the actor's token: an actor who is gone or locked by now stands below everybody.
  */
 export async function holdBoth(transaction: Transaction, { userId, actorId }: Change) {
   const held = await holdAccounts(transaction, [userId, actorId])
@@ -22,7 +22,9 @@ export async function holdBoth(transaction: Transaction, { userId, actorId }: Ch
   return { actor, target: held.get(userId) }
 }
 
-/** The audit row of a refused change; the refusal is an outcome, not a throw, so that the row stays. */
+/**
+ * The audit row of a refused change; the refusal is an outcome, not a throw, so that the row stays.
+ */
 export async function refuseChange(
   transaction: Transaction,
   { userId, actorId, client }: Change,

@@ -49,7 +49,8 @@ describe('npm run accounts', () => {
     ])
   })
 
-  // Anybody can register anybody's address: the one who has the account may not be the one who is meant.
+  // Anybody can register anybody's address: the one who has the account may not be the one who is
+  // meant.
   test('0: warns where the address is not verified; not where it is, or where the role takes rights away', async () => {
     const warning = expect.stringMatching(/^Warning: ada@example\.com is not verified\. .*\n$/)
     expect(await accounts('role', 'ada@example.com', 'user')).toMatchObject({ code: 0, err: '' })

@@ -8,7 +8,10 @@ import { type Order, readOrder, usage } from './command-line.ts'
 import { holdAccounts, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
 import { setRole } from './user-service.ts'
 
-/** The first superadmin is made here, and one is unmade here: no rule lets anybody do either through the gateway. */
+/**
+ * The first superadmin is made here, and one is unmade here: no rule lets anybody do either through
+ * the gateway.
+ */
 async function carryOut(order: Order): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('accounts', config.LOG_LEVEL))
@@ -22,7 +25,10 @@ async function carryOut(order: Order): Promise<void> {
   })
 }
 
-/** @returns the role of before, and whether somebody who has not proven the address has more rights now */
+/**
+ * @returns the role of before, and whether somebody who has not proven the address has more rights
+ *   now
+ */
 async function changeRole(sql: Sql, { email, role }: Order) {
   const client = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
   return sql.begin(async (transaction) => {

@@ -34,8 +34,8 @@ export async function selectPermissionPage(
 }
 
 /**
- * A role, held until the transaction ends. The lock comes first: a statement that waits for it sees the permissions
- * of before the wait.
+ * A role, held until the transaction ends. The lock comes first: a statement that waits for it sees
+ * the permissions of before the wait.
  */
 export async function holdRole(sql: Transaction, name: string): Promise<Role | undefined> {
   await sql`select from roles where name = ${name} for no key update`

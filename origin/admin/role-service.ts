@@ -29,7 +29,9 @@ export type RoleService = ReturnType<typeof createRoleService>
 
 export function createRoleService({ sql }: { sql: Sql }) {
   return {
-    /** Sets what a role may do. Tokens of all who have it are stale from the commit on, by one row. */
+    /**
+     * Sets what a role may do. Tokens of all who have it are stale from the commit on, by one row.
+     */
     async setPermissions({ role: name, permissions, actorId, client }: RoleChange): Promise<RoleOutcome> {
       return sql.begin(async (transaction): Promise<RoleOutcome> => {
         const before = await holdRole(transaction, name)

@@ -6,8 +6,9 @@ type Role = keyof typeof levels
 const roles = Object.keys(levels) as Role[]
 
 /**
- * Whom each may act on, and which roles they may give to those: written down by hand. What is not here is refused. A superadmin is above
- * everybody but another superadmin, whom no rule lets anybody touch.
+ * Whom each may act on, and which roles they may give to those: written down by hand. What is not
+ * here is refused. A superadmin is above everybody but another superadmin, whom no rule lets
+ * anybody touch.
  */
 const mayActOn: Record<Role, Role[]> = {
   guest: [],

@@ -19,7 +19,10 @@ export function judgeAuthority(actor: Standing, target: Standing): AuthorityRefu
   return 'allowed'
 }
 
-/** Nor does anybody grant a role above their own level; superadmin alone assigns admin and superadmin. */
+/**
+ * Nor does anybody grant a role above their own level; superadmin alone assigns admin and
+ * superadmin.
+ */
 export function judgeRoleChange(
   actor: Standing,
   target: Standing,

@@ -30,7 +30,10 @@ const address = (sql: Queryable) => sql`lower(account.email) collate "C"`
 /** Above every character that an address can go on with. */
 const lastCharacter = 1_114_111
 
-/** Accounts by address. The prefix is a range of the order, so that one index serves both and nothing in it is a pattern. */
+/**
+ * Accounts by address. The prefix is a range of the order, so that one index serves both and
+ * nothing in it is a pattern.
+ */
 export async function selectUserPage(sql: Queryable, filters: UserFilters): Promise<ListedUser[]> {
   const { email_prefix: prefix = '', role, status, after = '', limit } = filters
   const roleId = sql`(select id from roles where name = ${role ?? null})`
@@ -77,9 +80,9 @@ export interface HeldAccount {
 }
 
 /**
- * The accounts of a change and of who makes it, held until the transaction ends, always in one order: two such
- * changes never wait for each other. The locks come first: a statement that waits for one joins the role of before
- * the wait, and loses the account where it has another role now.
+ * The accounts of a change and of who makes it, held until the transaction ends, always in one
+ * order: two such changes never wait for each other. The locks come first: a statement that waits
+ * for one joins the role of before the wait, and loses the account where it has another role now.
  */
 export async function holdAccounts(
   sql: Transaction,

@@ -21,8 +21,9 @@ const unknownUser = { kind: 'unknown_user' } as const
 export type UserService = ReturnType<typeof createUserService>
 
 /**
- * What people who run the product do to accounts. Levels are read from the rows that the transaction holds, not from
- * the actor's token: who was demoted or locked a moment ago changes nothing any more.
+ * What people who run the product do to accounts. Levels are read from the rows that the
+ * transaction holds, not from the actor's token: who was demoted or locked a moment ago changes
+ * nothing any more.
  */
 export function createUserService({ sql }: { sql: Sql }) {
   /** Carries out what takes authority over an account. */
@@ -77,8 +78,9 @@ export function createUserService({ sql }: { sql: Sql }) {
       }),
 
     /**
-     * Forgets failed logins, and opens an account that was locked by hand. The first takes authority too: whoever could have the failures of
-     * somebody above them forgotten could guess at that password for ever.
+     * Forgets failed logins, and opens an account that was locked by hand. The first takes
+     * authority too: whoever could have the failures of somebody above them forgotten could guess
+     * at that password for ever.
      */
     unlock: (change: Change) =>
       withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {

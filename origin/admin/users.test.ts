@@ -287,7 +287,8 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
     expect((await audit()).filter(({ action }) => action === 'account.disabled')).toHaveLength(1)
   })
 
-  // An admin who could have the failures of a superadmin forgotten could guess at that password for ever.
+  // An admin who could have the failures of a superadmin forgotten could guess at that password for
+  // ever.
   test('403 escalation_refused: nobody forgets the failed logins of somebody at or above their level', async () => {
     for (let tries = 0; tries < 5; tries++)
       await world.post('/auth/login', { email: 'superadmin@example.com', password: 'wrong' })

@@ -3,8 +3,8 @@ import { moment } from '../../shared/contract/fields.ts'
 import type { Queryable } from '../db/types.ts'
 
 /**
- * `created_at` as text with the microseconds that Postgres has and a Date does not: a position cut to milliseconds would skip rows or bring
- * them twice.
+ * `created_at` as text with the microseconds that Postgres has and a Date does not: a position cut
+ * to milliseconds would skip rows or bring them twice.
  */
 export const createdAt = (sql: Queryable) =>
   sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
@@ -25,8 +25,8 @@ export interface Page {
 }
 
 /**
- * Ends a list's query after its filters: one row more than the page has, newest first. Moments go in as text, as the driver makes a Date of
- * what goes in as a timestamptz.
+ * Ends a list's query after its filters: one row more than the page has, newest first. Moments go
+ * in as text, as the driver makes a Date of what goes in as a timestamptz.
  */
 export const pageOf = (sql: Queryable, { from, to, cursor, limit }: Page) => sql`
   ${from ? sql`and created_at >= ${from}::text::timestamptz` : sql``}

@@ -2,7 +2,10 @@ import type { JSONValue } from 'postgres'
 import type { Queryable } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
 
-/** Every security event. Its row is written in the transaction of its cause: without the one, the other did not happen. */
+/**
+ * Every security event. Its row is written in the transaction of its cause: without the one, the
+ * other did not happen.
+ */
 export type AuditAction =
   | 'account.registered'
   | 'account.registration_refused'

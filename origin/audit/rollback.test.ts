@@ -100,7 +100,8 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
     await expectNothingDone(await remove('/auth/sessions'))
   })
 
-  // The tries stay counted, else whoever can break the trail could guess without end; the lock itself, and its mail, are undone.
+  // The tries stay counted, else whoever can break the trail could guess without end; the lock
+  // itself, and its mail, are undone.
   test('POST /auth/login does not lock with the fifth wrong password', async () => {
     for (let tries = 0; tries < 5; tries++) {
       await expectNothingDone(

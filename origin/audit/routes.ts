@@ -17,7 +17,9 @@ const rateLimitLogQuery = listQuery(rateLimitLogFilters, trailPosition)
 
 const requireAuditor = requireRights({ permissions: { all: ['audit.read'] } })
 
-/** What happened, who tried to log in, and which requests were refused: newest first, for admins. */
+/**
+ * What happened, who tried to log in, and which requests were refused: newest first, for admins.
+ */
 export function createTrailRoutes({ sql }: TrailRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 

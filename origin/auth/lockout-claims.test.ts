@@ -213,7 +213,8 @@ describe('attempts in progress', () => {
     expect(await counters()).toEqual([])
   })
 
-  // An origin that was killed ends nothing any more: its claims must neither lock nor hold the account for ever.
+  // An origin that was killed ends nothing any more: its claims must neither lock nor hold the
+  // account for ever.
   test('of an origin that died hold the account for a minute at most, and are no failures', async () => {
     const died = createGate()
     for (let tries = 0; tries < 5; tries++) void evaluateAt(world, died)(password)

@@ -20,9 +20,10 @@ interface Attempt {
 }
 
 /**
- * Limits failed logins by address and account, so that guesses at one account refuse no other account's login at the
- * same address. An address without an account is counted like one with it. A device that the account knows is let in
- * despite the failures of others: the lockout counts it apart.
+ * Limits failed logins by address and account, so that guesses at one account refuse no other
+ * account's login at the same address. An address without an account is counted like one with it. A
+ * device that the account knows is let in despite the failures of others: the lockout counts it
+ * apart.
  */
 export function createLoginLimit({ sql, failures }: LoginLimitOptions) {
   /** A digest, so that Redis holds nobody's address. */

@@ -61,7 +61,8 @@ describe('POST /auth/login', () => {
     expect(Math.abs(token?.created_at.getTime() - before)).toBeLessThan(60_000)
   })
 
-  // Whoever tries addresses learns from no answer which of them have an account, and in which state.
+  // Whoever tries addresses learns from no answer which of them have an account, and in which
+  // state.
   test('401 invalid_credentials: unknown account, wrong password and disabled account answer the same', async () => {
     const answers = await Promise.all(
       [
@@ -77,7 +78,8 @@ describe('POST /auth/login', () => {
     expect(await world.sql`select from tokens`).toHaveLength(0)
   })
 
-  // The password was right and the account open when the login began: what is refused must leave its trail all the same.
+  // The password was right and the account open when the login began: what is refused must leave
+  // its trail all the same.
   test('401 invalid_credentials: an account that is locked while its password is hashed; recorded as such', async () => {
     const lockAccount = async () =>
       void (await world.sql`update user_accounts set status = 'disabled' where email = 'ada@example.com'`)

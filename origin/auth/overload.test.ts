@@ -37,7 +37,8 @@ describe('POST /auth/login in a flood', () => {
     expect((await world.post('/auth/login', { email, password })).status).toBe(200)
   })
 
-  // Whoever floods the logins wants everybody out: those who were in before keep a way of their own.
+  // Whoever floods the logins wants everybody out: those who were in before keep a way of their
+  // own.
   test('200: the owner on a known device, while strangers fill the queue and are shed', async () => {
     const signedIn = await world.post('/auth/login', { email, password })
     const device = setCookieOf(signedIn, deviceCookie)?.value

@@ -23,8 +23,8 @@ export async function insertAccount(sql: Queryable, account: NewAccount): Promis
 }
 
 /**
- * The owner of a taken address, held until the transaction ends; undefined where he was told within a day that somebody tried to register
- * with it: whoever tries again and again fills no mailbox.
+ * The owner of a taken address, held until the transaction ends; undefined where he was told within
+ * a day that somebody tried to register with it: whoever tries again and again fills no mailbox.
  */
 export async function holdUntoldOwner(
   sql: Queryable,
@@ -59,7 +59,9 @@ export async function insertLoginAttempt(
       ${outcome === 'succeeded' ? null : outcome})`
 }
 
-/** Whether one of the devices is one that the account of an address knows by its present password. */
+/**
+ * Whether one of the devices is one that the account of an address knows by its present password.
+ */
 export async function selectIsKnownDevice(
   sql: Queryable,
   email: string,

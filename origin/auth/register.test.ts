@@ -145,7 +145,8 @@ describe('POST /auth/register', () => {
     expect(await accountsOf('dave@example.com')).toHaveLength(0)
   })
 
-  // A name is shown beside other text: it must not turn that around, break its line or be no text at all.
+  // A name is shown beside other text: it must not turn that around, break its line or be no text
+  // at all.
   test('422 validation_failed: a display name with half characters, line breaks or turned direction', async () => {
     for (const name of ['Half \ud83d', 'a\u2028b', 'a\u202eb', 'a\u2066b', 'a\u0007b']) {
       const answer = await register({ email: 'half@example.com', display_name: name })
@@ -161,7 +162,8 @@ describe('POST /auth/register', () => {
     expect((await accountsOf('joined@example.com'))[0]?.display_name).toBe(name)
   })
 
-  // NFC takes time that grows with the square of a run of accents: one such request stopped the event loop for seconds.
+  // NFC takes time that grows with the square of a run of accents: one such request stopped the
+  // event loop for seconds.
   test('422 validation_failed: a password of 30,000 accents, at once', async () => {
     const accents = '\u0301'.repeat(15_000) + '\u0316'.repeat(15_000)
     const usage = process.cpuUsage()

@@ -10,7 +10,10 @@ export type LoginOutcome =
 
 interface LoginFacts {
   claim: Pick<Claim, 'account' | 'state'>
-  /** The account's by now, which may have been locked since the claim; undefined where the password is not its own. */
+  /**
+   * The account's by now, which may have been locked since the claim; undefined where the password
+   * is not its own.
+   */
   status: AccountStatus | undefined
   requireVerifiedEmail: boolean
 }

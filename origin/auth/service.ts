@@ -46,7 +46,10 @@ interface Login {
 
 export interface LoggedIn {
   tokens: TokenAnswer
-  /** For the device cookie: from now on this device is known to this account beside those it was known to. */
+  /**
+   * For the device cookie: from now on this device is known to this account beside those it was
+   * known to.
+   */
   deviceToken: string
 }
 
@@ -59,8 +62,8 @@ export function createAuthService(options: AuthOptions) {
 
   return {
     /**
-     * Account, role, subscription, audit row and mail, or nothing. A taken address takes as long and answers the same; its owner is
-     * told by mail.
+     * Account, role, subscription, audit row and mail, or nothing. A taken address takes as long
+     * and answers the same; its owner is told by mail.
      *
      * @throws Problem `validation_failed` for a password that is easy to guess; `overloaded`
      */
@@ -91,8 +94,8 @@ export function createAuthService(options: AuthOptions) {
     },
 
     /**
-     * @throws Problem `invalid_credentials`, the same for unknown, wrong, locked and disabled; `email_unverified` for one who knows the
-     * password; `rate_limited`; `overloaded`
+     * @throws Problem `invalid_credentials`, the same for unknown, wrong, locked and disabled;
+     * `email_unverified` for one who knows the password; `rate_limited`; `overloaded`
      */
     async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
       const known = await deviceTokens.read(deviceToken)

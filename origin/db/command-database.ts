@@ -6,7 +6,8 @@ import type { Sql } from './types.ts'
 /**
  * Does the work of a command on its database, and closes it.
  *
- * @throws RefusedError where the schema is not one that this code runs on, as before `npm run migrate`
+ * @throws RefusedError where the schema is not one that this code runs on, as before
+ *   `npm run migrate`
  * @throws UnavailableError where the database cannot be reached
  */
 export async function withDatabase(sql: Sql, work: (sql: Sql) => Promise<void>): Promise<void> {

@@ -13,8 +13,9 @@ interface DatabaseOptions {
 }
 
 /**
- * How long closing the pool waits for open queries, of which there are none when all requests are done. Without a limit postgres.js
- * waits for ever for a connection that the server ended under a query.
+ * How long closing the pool waits for open queries, of which there are none when all requests are
+ * done. Without a limit postgres.js waits for ever for a connection that the server ended under a
+ * query.
  */
 export const closeSeconds = 2
 
@@ -34,10 +35,16 @@ export function createCommandDatabase(url: string, log: Log): Sql {
   return createDatabase({ url, poolMax: 1, idleSeconds: 5, connectSeconds: 10, statementSeconds: 30, log })
 }
 
-/** Postgres error classes that say "not now", not "wrong": connection, resources, operator, system, read-only. */
+/**
+ * Postgres error classes that say "not now", not "wrong": connection, resources, operator, system,
+ * read-only.
+ */
 const unavailableStates = /^(08|53|57|58)|^25006$|^40001$|^40P01$/
 
-/** FATAL refuses or ends the connection, whatever the reason: no database of that name, no such user, not accepting. */
+/**
+ * FATAL refuses or ends the connection, whatever the reason: no database of that name, no such
+ * user, not accepting.
+ */
 const connectionEnding = new Set(['FATAL', 'PANIC'])
 
 /** What postgres.js and Node say where the server cannot be reached. */
@@ -56,7 +63,9 @@ const unavailableCodes = new Set([
   'ETIMEDOUT',
 ])
 
-/** Whether an error means that the database cannot serve us right now, so that a retry may succeed. */
+/**
+ * Whether an error means that the database cannot serve us right now, so that a retry may succeed.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return false
   if (error instanceof postgres.PostgresError)

@@ -113,7 +113,8 @@ describe('migrate', () => {
     await requireUsableSchema(sql)
   })
 
-  // A file that was changed after it was applied: databases would differ from each other, and nobody know.
+  // A file that was changed after it was applied: databases would differ from each other, and
+  // nobody know.
   test('refuses a file whose content is not the one that was applied', async () => {
     await migrate(url)
     await sql`update schema_migrations set md5 = 'of another content' where version = 1`
@@ -162,7 +163,8 @@ describe('requireUsableSchema refuses, with what to do,', () => {
   })
 })
 
-// Between the migration and the last restart of a rolling release, and after a rollback, code meets a schema newer than itself.
+// Between the migration and the last restart of a rolling release, and after a rollback, code meets
+// a schema newer than itself.
 describe('a newer schema', () => {
   let newer: string
   let newest: number
@@ -208,7 +210,8 @@ describe('a newer schema', () => {
     await expect(requireUsableSchema(sql)).rejects.toThrow(`code since schema ${newest + 1} runs on`)
   })
 
-  // A report that reads for minutes must not make every login wait behind a migration that waits for it.
+  // A report that reads for minutes must not make every login wait behind a migration that waits
+  // for it.
   test('is given up, whole, where a table stays in use: it waits for a lock for some seconds only', async () => {
     await add(
       newest + 1,

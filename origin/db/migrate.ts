@@ -17,23 +17,28 @@ const schemaTable = 'schema_migrations'
 /** Any number that no other program locks. */
 const migrationLock = '4148305191'
 
-/** Whoever waits for a table's lock holds up all behind them, the origins that run among them: better to fail and be tried again. */
+/**
+ * Whoever waits for a table's lock holds up all behind them, the origins that run among them:
+ * better to fail and be tried again.
+ */
 const lockTimeout = '5s'
 
 /** The state of a statement that ran into `lock_timeout`. */
 const lockNotAvailable = '55P03'
 
 /**
- * What a migration says that leaves older code running: the schema whose code was the first to get along with this one. Without the line
- * that is its own.
+ * What a migration says that leaves older code running: the schema whose code was the first to get
+ * along with this one. Without the line that is its own.
  */
 const codeSinceLine = /^-- Code since schema (\d+)\.$/m
 
 /**
- * Brings the database to the newest schema, in one transaction: all of it or nothing. Applying it twice changes nothing, two
- * at once wait for each other, and a file that was changed after it was applied is refused by its checksum.
+ * Brings the database to the newest schema, in one transaction: all of it or nothing. Applying it
+ * twice changes nothing, two at once wait for each other, and a file that was changed after it was
+ * applied is refused by its checksum.
  *
- * @returns the versions applied now, none where the schema was already the newest, or is a newer one that this code runs on
+ * @returns the versions applied now, none where the schema was already the newest, or is a newer
+ *   one that this code runs on
  * @throws RefusedError where the schema is a newer one that this code does not run on
  */
 export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
@@ -84,8 +89,8 @@ export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise
 }
 
 /**
- * Is it a newer schema, each of whose migrations says that code as old as this still runs on it? So an origin of before may start again
- * during a release, or after a rollback.
+ * Is it a newer schema, each of whose migrations says that code as old as this still runs on it? So
+ * an origin of before may start again during a release, or after a rollback.
  *
  * @throws RefusedError where it is newer and one of them does not say so
  */
@@ -111,7 +116,9 @@ async function readMigrations(folder: string): Promise<Map<number, number>> {
 
 const newestOf = (migrations: Map<number, number>) => Math.max(...migrations.keys())
 
-/** The schema's version, 0 where there is none, and what the migrations after `newest` ask of code. */
+/**
+ * The schema's version, 0 where there is none, and what the migrations after `newest` ask of code.
+ */
 async function readSchema(sql: Queryable, newest: number): Promise<{ version: number; codeSince: number }> {
   const [table] = await sql<[{ present: boolean }]>`select to_regclass(${schemaTable}) is not null as present`
   if (!table.present) return { version: 0, codeSince: 0 }

@@ -30,7 +30,10 @@ afterAll(async () => {
 
 const notes = async () => (await sql`select note from notes order by note`).map(({ note }) => note)
 
-/** Ends the connections of the pool as an administrator, a failover or a crash does; returns how many there were. */
+/**
+ * Ends the connections of the pool as an administrator, a failover or a crash does; returns how
+ * many there were.
+ */
 async function cutConnections(doing = '%') {
   const name = new URL(database.url).pathname.slice(1)
   const rows = await server`
@@ -84,7 +87,8 @@ describe('a transaction', () => {
   })
 })
 
-// postgres.js alone would end the process here, and every other request with it: vitest reports that as an unhandled error.
+// postgres.js alone would end the process here, and every other request with it: vitest reports
+// that as an unhandled error.
 describe('a transaction whose connection is lost rejects as unavailable, leaves nothing, and the pool goes on:', () => {
   test('under a statement', async () => {
     const ended = sql.begin(async (transaction) => {

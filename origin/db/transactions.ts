@@ -13,12 +13,14 @@ function saysConnectionLost(error: unknown): boolean {
 }
 
 /**
- * Makes `begin` survive the loss of its connection. postgres.js 3.4.9 sends its ROLLBACK or COMMIT all the same, and writing to a socket
- * that is gone throws where nobody can catch it, which ends the process (porsager/postgres#1208). Here neither is sent: a
- * transaction without a connection has nothing to end, and `begin` rejects by itself when the connection closes.
+ * Makes `begin` survive the loss of its connection. postgres.js 3.4.9 sends its ROLLBACK or COMMIT
+ * all the same, and writing to a socket that is gone throws where nobody can catch it, which ends
+ * the process (porsager/postgres#1208). Here neither is sent: a transaction without a connection
+ * has nothing to end, and `begin` rejects by itself when the connection closes.
  *
- * Accepted: a statement that a transaction issues after it has waited for something other than the database can still meet a socket that
- * went away meanwhile. Transactions of ours wait for nothing else before their last statement.
+ * Accepted: a statement that a transaction issues after it has waited for something other than the
+ * database can still meet a socket that went away meanwhile. Transactions of ours wait for nothing
+ * else before their last statement.
  */
 export function surviveLostConnections(sql: Sql): Sql {
   const begin = sql.begin as Begin

@@ -9,7 +9,9 @@ const lifeSeconds: Record<LinkKind, number> = {
   password_reset: 30 * 60,
 }
 
-/** Live links of one kind an account may have: somebody who asks again and again fills no mailbox. */
+/**
+ * Live links of one kind an account may have: somebody who asks again and again fills no mailbox.
+ */
 const liveLinks = 3
 
 export type LinkTokens = ReturnType<typeof createLinkTokens>

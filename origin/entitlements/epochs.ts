@@ -1,8 +1,9 @@
 import type { Queryable } from '../db/types.ts'
 
 /**
- * Raises the epoch of what a change touches and tells the gateways, in one statement of the change's own transaction (I3): every token
- * made from an older epoch is stale at once. A role or a plan is one row and one entry, however many accounts have it.
+ * Raises the epoch of what a change touches and tells the gateways, in one statement of the
+ * change's own transaction (I3): every token made from an older epoch is stale at once. A role or a
+ * plan is one row and one entry, however many accounts have it.
  *
  * Each returns the new epoch, undefined where there is no such row.
  */

@@ -42,7 +42,8 @@ async function claimsAfter(...subscriptions: Subscription[]) {
   return decodeJwt((await world.login('ada@example.com', password)).access_token)
 }
 
-// The monolith before us refused people whose subscription had lapsed. It narrows the features, never the login.
+// The monolith before us refused people whose subscription had lapsed. It narrows the features,
+// never the login.
 describe('POST /auth/login, by the state of the subscription', () => {
   test('200 with the plan: active without an end', async () => {
     const claims = await claimsAfter({})

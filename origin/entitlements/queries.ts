@@ -11,7 +11,10 @@ export interface Entitlements {
   /** API requests an hour. */
   quota: number
   epoch: { user: number; role: number; plan: number }
-  /** How long this holds by itself: until the period that was paid for ends; null where it has no end. */
+  /**
+   * How long this holds by itself: until the period that was paid for ends; null where it has no
+   * end.
+   */
   secondsLeft: number | null
 }
 
@@ -38,8 +41,8 @@ export const entitlementColumns = (sql: Queryable) => sql`
   extract(epoch from subscription.period_ends_at - clock_timestamp())::float8 as "secondsLeft"`
 
 /**
- * Base tables alone: a token is never staler than this moment. A subscription that lapsed, was canceled or is missing leaves the
- * plan of rank 0, never a refusal.
+ * Base tables alone: a token is never staler than this moment. A subscription that lapsed, was
+ * canceled or is missing leaves the plan of rank 0, never a refusal.
  */
 export const entitlementTables = (sql: Queryable) => sql`
   join roles role on role.id = account.role_id

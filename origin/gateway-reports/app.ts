@@ -10,7 +10,9 @@ import { createDenialRoutes } from './denial-routes.ts'
 import { createRefusalRoutes } from './rate-limit-routes.ts'
 
 interface GatewayAppOptions {
-  /** Opens what the gateway seals for its own questions, which nothing that it passes on carries. */
+  /**
+   * Opens what the gateway seals for its own questions, which nothing that it passes on carries.
+   */
   openGatewayAssertion: OpenAssertion
   plans: Parameters<typeof createPlanCatalogueRoutes>[0]
   refusals: Parameters<typeof createRefusalRoutes>[0]

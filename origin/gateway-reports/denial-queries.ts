@@ -4,7 +4,10 @@ import type { Queryable } from '../db/types.ts'
 
 const action: AuditAction = 'access.denied'
 
-/** Writes a gateway's batch, however long, with one statement: an audit row for each, with how often it came. */
+/**
+ * Writes a gateway's batch, however long, with one statement: an audit row for each, with how often
+ * it came.
+ */
 export async function insertDenials(
   sql: Queryable,
   denials: DenialsBody['denials'],

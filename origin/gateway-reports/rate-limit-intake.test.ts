@@ -79,7 +79,8 @@ describe('POST /internal/gateway/refusals', () => {
     expect(await kept()).toEqual([])
   })
 
-  // What the gateway sends along with somebody's request must not let that request speak for the gateway.
+  // What the gateway sends along with somebody's request must not let that request speak for the
+  // gateway.
   test('401 untrusted_caller: no assertion, that of a proxied request, or one past its end', async () => {
     const nowSeconds = Math.floor(Date.now() / 1000) - 3600
     const past = { audience: gatewayAudience, nowSeconds, expiresAtSeconds: nowSeconds + 300 }

@@ -22,7 +22,10 @@ export function createHealthRoutes(options: HealthRoutesOptions) {
     database: await check(() => sql`select 1`),
   })
 
-  /** Without Redis gateways read the feed of revocations: news comes later, so this warns and does not fail. */
+  /**
+   * Without Redis gateways read the feed of revocations: news comes later, so this warns and does
+   * not fail.
+   */
   async function redisCheck(ask: () => Promise<unknown>) {
     const { status, ...more } = await check(ask)
     return { ...more, status: status === 'pass' ? ('pass' as const) : ('warn' as const) }
@@ -34,7 +37,10 @@ export function createHealthRoutes(options: HealthRoutesOptions) {
   /** Should requests be sent here? */
   routes.get('/ready', async () => healthResponse(await checks()))
 
-  /** How is it doing? Bytes and seconds. The origin stands on the inner network, so this may say more. */
+  /**
+   * How is it doing? Bytes and seconds. The origin stands on the inner network, so this may say
+   * more.
+   */
   routes.get('/health', async () => {
     const [asked, redis] = await Promise.all([checks(), askRedis && redisCheck(askRedis)])
     const { max, inUse, waiting } = poolLoad()

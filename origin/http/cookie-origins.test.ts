@@ -59,7 +59,8 @@ describe.each(foreign)('the Origin is %s', (_, origin) => {
     expect(await world.sql`select from login_attempts`).toHaveLength(0)
   })
 
-  // A native shell or a browser extension has an Origin that no list names, and reads its tokens from the body.
+  // A native shell or a browser extension has an Origin that no list names, and reads its tokens
+  // from the body.
   test('200: a login in the body, without the device cookie', async () => {
     const answer = await logIn({ origin })
     expect(answer.status).toBe(200)

@@ -111,7 +111,8 @@ describe.each(endpoints)('POST %s, a body that', (path, valid) => {
     })
   })
 
-  // Prototype pollution: the fields of a prototype must not count as the body's own, nor reach anybody else's.
+  // Prototype pollution: the fields of a prototype must not count as the body's own, nor reach
+  // anybody else's.
   test('422 validation_failed: has its fields under __proto__', async () => {
     await expectRefused(await send(`{"__proto__":${JSON.stringify(valid)}}`), 422, 'validation_failed')
   })
@@ -150,7 +151,8 @@ describe.each(endpoints)('POST %s, a body that', (path, valid) => {
   ])('413 body_too_large: is over 64 KiB at the origin itself and %s', async (_, headers) => {
     await expectRefused(await stream(chunked(), headers), 413, 'body_too_large')
   })
-  // A client that leaves in the middle is no failure of ours: it must not raise the alarm that a 500 raises.
+  // A client that leaves in the middle is no failure of ours: it must not raise the alarm that a
+  // 500 raises.
   test.each([
     ['said how long it is', { 'content-length': '200' }],
     ['did not', {}],

@@ -5,8 +5,9 @@ import { isOptionalBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 
 /**
- * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It sends no body
- * unasked too, which does no harm: a request with a cookie of ours also needs an allowed Origin.
+ * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It
+ * sends no body unasked too, which does no harm: a request with a cookie of ours also needs an
+ * allowed Origin.
  */
 function requireJson({ isOptional }: { isOptional: boolean }) {
   return createMiddleware(async function requireJson(c, next) {
@@ -20,8 +21,8 @@ function requireJson({ isOptional }: { isOptional: boolean }) {
 }
 
 /**
- * Demands a JSON body and validates it; each fault is named by a JSON pointer (RFC 6901) to its field. A body with
- * nothing but optional fields may be left out.
+ * Demands a JSON body and validates it; each fault is named by a JSON pointer (RFC 6901) to its
+ * field. A body with nothing but optional fields may be left out.
  */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   const validate = zValidator('json', schema, (result) => {

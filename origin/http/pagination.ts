@@ -5,11 +5,12 @@ import { type ListAnswer, pageParameters } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 
 /**
- * Validates the query of a list: its filters, `limit` and `cursor`. Pages follow a key, not an offset: a page deep in a list costs what the
- * first one does, and rows that come or go meanwhile are neither skipped nor doubled.
+ * Validates the query of a list: its filters, `limit` and `cursor`. Pages follow a key, not an
+ * offset: a page deep in a list costs what the first one does, and rows that come or go meanwhile
+ * are neither skipped nor doubled.
  *
- * The cursor is opaque to the caller: the position after the last row of a page, in base64url. It holds nothing that the row itself
- * did not say, so it needs no signature.
+ * The cursor is opaque to the caller: the position after the last row of a page, in base64url. It
+ * holds nothing that the row itself did not say, so it needs no signature.
  *
  * @param position of a row in the list's order, as a tuple of its key
  * @throws Problem `query_invalid` naming each parameter at fault, an unknown one too
@@ -45,7 +46,8 @@ interface ListAnswerOptions<Row, Item> {
 }
 
 /**
- * One page: `items`, and where there are more, the cursor to go on from, in the body and as a link (RFC 8288).
+ * One page: `items`, and where there are more, the cursor to go on from, in the body and as a link
+ * (RFC 8288).
  *
  * @param rows up to `limit + 1`: one too many says that there is another page
  */

@@ -76,7 +76,8 @@ describe('the origin believes', () => {
   )
 })
 
-// Whoever is on the inner network, or found a way around the gateway, writes what he likes into a request.
+// Whoever is on the inner network, or found a way around the gateway, writes what he likes into a
+// request.
 describe('the origin refuses, 401 untrusted_caller,', () => {
   test('a request without an assertion', () => expectUntrusted({}))
 
@@ -94,7 +95,8 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
       'x-forwarded-user': 'ada@example.com',
     }))
 
-  // A stolen access token is worth nothing here: it is for the gateway, which checks that it was not revoked.
+  // A stolen access token is worth nothing here: it is for the gateway, which checks that it was
+  // not revoked.
   test("a user's own access token, as bearer and as assertion", async () => {
     await expectUntrusted(bearer(accessToken))
     await expectUntrusted({ [assertionHeader]: accessToken })
@@ -156,7 +158,8 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     await expectUntrusted({ [assertionHeader]: `${head}.${changed}.${signature}` })
   })
 
-  // The control: with nothing changed, the hand-made token is believed, so each refusal below is for its own reason.
+  // The control: with nothing changed, the hand-made token is believed, so each refusal below is
+  // for its own reason.
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['of another type', { typ: 'at+jwt' }, {}],
     ['without a type', { typ: undefined }, {}],

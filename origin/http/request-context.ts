@@ -12,7 +12,10 @@ export interface Client {
   ip: string | null
   userAgent: string | null
   requestId: string
-  /** The limits of failures that its address is over: what is not known to be genuine is refused for them. */
+  /**
+   * The limits of failures that its address is over: what is not known to be genuine is refused for
+   * them.
+   */
   overLimit?: OverLimit | undefined
 }
 
@@ -27,7 +30,8 @@ export interface OriginEnv {
 }
 
 /**
- * Takes from the gateway's assertion who is calling, and from where. A user's own token, or a header somebody wrote, is worth nothing here.
+ * Takes from the gateway's assertion who is calling, and from where. A user's own token, or a
+ * header somebody wrote, is worth nothing here.
  *
  * @throws Problem `untrusted_caller` for an assertion that is not one
  */
@@ -56,7 +60,10 @@ export const requireGateway = createMiddleware<OriginEnv>(async function require
   await next()
 })
 
-/** The signed-in caller. The policy table lets no other in; this holds where the two are joined wrongly. */
+/**
+ * The signed-in caller. The policy table lets no other in; this holds where the two are joined
+ * wrongly.
+ */
 export function requireUser(user: Identity | null): Identity {
   if (!user) throw new Problem('token_missing')
   return user

@@ -3,8 +3,8 @@ import { judgeRights, type Rights, rightsProblem } from '../../shared/auth/autho
 import { type OriginEnv, requireUser } from './request-context.ts'
 
 /**
- * Asks the signed-in caller for rights, as a row of the policy table does. The table has asked before; this holds where a row is missing
- * what it should ask for.
+ * Asks the signed-in caller for rights, as a row of the policy table does. The table has asked
+ * before; this holds where a row is missing what it should ask for.
  *
  * @throws Problem `token_missing`, `permission_required`, `level_required`, `feature_required`
  */

@@ -13,7 +13,10 @@ interface InternalAppOptions {
   billing: Parameters<typeof createBillingRoutes>[0]
 }
 
-/** The routes of services that call the origin directly, each by its own token and the scope of the route. */
+/**
+ * The routes of services that call the origin directly, each by its own token and the scope of the
+ * route.
+ */
 export function createInternalApp({ sql, verifyServiceToken, billing }: InternalAppOptions) {
   const app = new Hono<ServiceEnv>()
   app.use(requireService(verifyServiceToken))

@@ -12,8 +12,9 @@ interface FindOptions {
 }
 
 /**
- * Accounts for services, in bulk: from the materialized views, and live what those do not have yet, which is who registered since.
- * What changed since the last refresh shows with the next one; whoever cannot wait asks for fresh.
+ * Accounts for services, in bulk: from the materialized views, and live what those do not have yet,
+ * which is who registered since. What changed since the last refresh shows with the next one;
+ * whoever cannot wait asks for fresh.
  */
 export function createDirectory(sql: Queryable) {
   return {

@@ -11,7 +11,10 @@ export type Order =
   | { kind: 'create' | 'list' | 'rotate' | 'reseal' }
   | { kind: 'revoke'; kid: string; evenInUse: boolean }
 
-/** A kid is a SHA-256 in base64url (RFC 7638), so one in 64 begins with a hyphen, which parsers of options stumble over. */
+/**
+ * A kid is a SHA-256 in base64url (RFC 7638), so one in 64 begins with a hyphen, which parsers of
+ * options stumble over.
+ */
 const kidShape = /^[\w-]{43}$/
 
 /** @throws UsageError */

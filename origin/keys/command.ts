@@ -16,7 +16,10 @@ import { SealedKeyError } from './stored-key.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-/** The waits come from the same variables as the origins', which make the steps: `list` tells the truth where these agree. */
+/**
+ * The waits come from the same variables as the origins', which make the steps: `list` tells the
+ * truth where these agree.
+ */
 async function carryOut(order: Order): Promise<void> {
   const oldSealing = order.kind === 'reseal' ? sealingFromOldKey() : undefined
   const config = configFromEnvironment(

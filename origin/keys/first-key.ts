@@ -8,7 +8,8 @@ import { newKey } from './stored-key.ts'
 /**
  * Makes the very first key, which signs at once; later ones come by rotation.
  *
- * @param by whom the audit row names; without it there is none, as where development makes itself a key
+ * @param by whom the audit row names; without it there is none, as where development makes itself a
+ *   key
  * @returns its kid, or undefined where there was one already
  */
 export async function createFirstKey(sql: Sql, sealing: Sealing, by?: Client): Promise<string | undefined> {

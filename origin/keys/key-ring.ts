@@ -6,17 +6,21 @@ import { openKey } from './stored-key.ts'
 
 export interface KeyRing {
   signing: () => SigningKey
-  /** The public half of every key there is, whatever its state: a gateway knows a key before it signs, and after. */
+  /**
+   * The public half of every key there is, whatever its state: a gateway knows a key before it
+   * signs, and after.
+   */
   published: () => readonly PublicJwk[]
   /** Reads the keys anew. What was read before stays where that fails. */
   refresh: () => Promise<void>
 }
 
 /**
- * The keys in Postgres, held in memory: signing a token asks no database, least of all inside a transaction, where a full pool
- * would wait for itself.
+ * The keys in Postgres, held in memory: signing a token asks no database, least of all inside a
+ * transaction, where a full pool would wait for itself.
  *
- * @throws Error where there is no signing key; SealedKeyError where KEY_ENCRYPTION_KEY is not the one it was sealed with
+ * @throws Error where there is no signing key; SealedKeyError where KEY_ENCRYPTION_KEY is not the
+ *   one it was sealed with
  */
 export async function createKeyRing(sql: Sql, sealing: Sealing): Promise<KeyRing> {
   async function read() {

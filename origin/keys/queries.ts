@@ -35,8 +35,8 @@ export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promis
 }
 
 /**
- * Holds on to the key that has signed for `forSeconds` until the transaction ends: who comes meanwhile waits here, and sees in his next
- * statement what became of it.
+ * Holds on to the key that has signed for `forSeconds` until the transaction ends: who comes
+ * meanwhile waits here, and sees in his next statement what became of it.
  *
  * @returns false where there is none
  */
@@ -57,7 +57,10 @@ export async function insertPublishedKey(sql: Queryable, key: NewKey): Promise<b
   return count === 1
 }
 
-/** @returns the kid that retires now; undefined where `successor` has not been published for `waitSeconds` */
+/**
+ * @returns the kid that retires now; undefined where `successor` has not been published for
+ *   `waitSeconds`
+ */
 export async function retireSigningKey(
   sql: Queryable,
   { successor, waitSeconds }: { successor: string; waitSeconds: number },

@@ -15,8 +15,9 @@ export interface Resealed {
 }
 
 /**
- * Puts everything that KEY_ENCRYPTION_KEY seals under another one: all of it in one transaction, or nothing. What is under the new one already
- * stays, so it may run again for what replicas with the old one sealed meanwhile.
+ * Puts everything that KEY_ENCRYPTION_KEY seals under another one: all of it in one transaction, or
+ * nothing. What is under the new one already stays, so it may run again for what replicas with the
+ * old one sealed meanwhile.
  *
  * @throws SealedKeyError where a signing key opens under neither
  */

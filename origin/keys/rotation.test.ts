@@ -30,9 +30,10 @@ describe('a rotation under load', () => {
   afterAll(() => keys.close())
 
   /**
-   * The worst that the waits allow for: one replica makes each step and sees it at once, the other sees each only after `ringLagSeconds`, and
-   * each gateway reads the key set of but one of them. Both replicas sign all the time; every token is shown to both gateways when it is
-   * new and, another one of its moment, when it is about to expire.
+   * The worst that the waits allow for: one replica makes each step and sees it at once, the other
+   * sees each only after `ringLagSeconds`, and each gateway reads the key set of but one of them.
+   * Both replicas sign all the time; every token is shown to both gateways when it is new and,
+   * another one of its moment, when it is about to expire.
    */
   test('200: every token at every gateway in every state; 401: the old key once it is gone', async () => {
     const clock = createClock()
@@ -66,7 +67,9 @@ describe('a rotation under load', () => {
     const show = async (token: string) =>
       Promise.all(stands.map(async ({ call }) => (await call('/closed', { headers: bearer(token) })).status))
 
-    /** When each key's state began, in seconds of the test; the database is told before each step. */
+    /**
+     * When each key's state began, in seconds of the test; the database is told before each step.
+     */
     const since = new Map([[old, -Infinity]])
     const setTimes = async () => {
       for (const [kid, at] of since) {
@@ -118,7 +121,10 @@ describe('a rotation under load', () => {
 })
 
 describe('an origin in the middle of a rotation', () => {
-  /** The gateway's; behind the origin's, so that what the gateway seals is not from the future when it is moved. */
+  /**
+   * The gateway's; behind the origin's, so that what the gateway seals is not from the future when
+   * it is moved.
+   */
   let clock: ReturnType<typeof createClock>
   const cacheSeconds = 30
   let world: World

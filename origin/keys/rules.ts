@@ -1,8 +1,9 @@
 import { clockLeewaySeconds } from '../../shared/auth/claims.ts'
 
 /**
- * A signing key's life: published (it verifies, and does not sign yet), signing, retiring (it verifies what it signed), gone. Gone is no
- * state but the row's absence: a private key that nobody needs any more is only something to leak. The audit trail remembers it.
+ * A signing key's life: published (it verifies, and does not sign yet), signing, retiring (it
+ * verifies what it signed), gone. Gone is no state but the row's absence: a private key that nobody
+ * needs any more is only something to leak. The audit trail remembers it.
  */
 export type KeyState = 'published' | 'signing' | 'retiring'
 
@@ -13,10 +14,16 @@ export interface KeyAge {
   stateSince: Date
 }
 
-/** How often a replica reads the keys and looks for a step to make: seldom enough to cost nothing, far below any wait. */
+/**
+ * How often a replica reads the keys and looks for a step to make: seldom enough to cost nothing,
+ * far below any wait.
+ */
 export const keyUpkeepSeconds = 30
 
-/** How long a replica may go on with keys it read before: three looks in a row may fail, and the fourth finds the change. */
+/**
+ * How long a replica may go on with keys it read before: three looks in a row may fail, and the
+ * fourth finds the change.
+ */
 export const ringLagSeconds = 4 * keyUpkeepSeconds
 
 /** How long a key stays in each state before its next step, in seconds. */
@@ -32,14 +39,17 @@ interface KeyWaitsConfig {
 /**
  * Why no token meets a gateway without its key:
  *
- * A new key is in every replica's JWKS `ringLagSeconds` after it was published, and in every gateway one cache time later. It signs
- * another cache time after that, which is for a read that failed.
+ * A new key is in every replica's JWKS `ringLagSeconds` after it was published, and in every
+ * gateway one cache time later. It signs another cache time after that, which is for a read that
+ * failed.
  *
- * The last token of an old key is signed by the replica that hears of the change last, `ringLagSeconds` after it, and is accepted
- * for a token's life and the leeway from then on. A gateway drops a key no sooner than the row has gone.
+ * The last token of an old key is signed by the replica that hears of the change last,
+ * `ringLagSeconds` after it, and is accepted for a token's life and the leeway from then on. A
+ * gateway drops a key no sooner than the row has gone.
  *
- * The race we accept: a replica that cannot read the keys for longer than `ringLagSeconds`, and yet can write a login, signs with a key that
- * may be gone. It logs an error at every look; KEY_ENCRYPTION_KEY changed under a running replica is the one known way there.
+ * The race we accept: a replica that cannot read the keys for longer than `ringLagSeconds`, and yet
+ * can write a login, signs with a key that may be gone. It logs an error at every look;
+ * KEY_ENCRYPTION_KEY changed under a running replica is the one known way there.
  */
 export function keyWaits(config: KeyWaitsConfig): KeyWaits {
   const caches = 2 * config.JWKS_CACHE_SECONDS

@@ -5,14 +5,18 @@ const nonceBytes = 12
 const tagBytes = 16
 
 /**
- * Seals secrets with KEY_ENCRYPTION_KEY (AES-256-GCM: nonce, ciphertext, tag), so that a copy of the database alone is worth nothing.
- * Synchronous, as it stands inside transactions, which wait for the database alone.
+ * Seals secrets with KEY_ENCRYPTION_KEY (AES-256-GCM: nonce, ciphertext, tag), so that a copy of
+ * the database alone is worth nothing. Synchronous, as it stands inside transactions, which wait
+ * for the database alone.
  *
  * @param key 32 bytes
  */
 export function createSealing(key: Uint8Array) {
   return {
-    /** The name is authenticated with the content: a sealed value moved to another row does not open. */
+    /**
+     * The name is authenticated with the content: a sealed value moved to another row does not
+     * open.
+     */
     seal(name: string, secret: string): Uint8Array {
       const nonce = randomBytes(nonceBytes)
       const cipher = createCipheriv(algorithm, key, nonce).setAAD(Buffer.from(name))

@@ -44,9 +44,11 @@ export type KeyService = ReturnType<typeof createKeyService>
 class OvertakenError extends Error {}
 
 /**
- * Moves keys from state to state. Each step is guarded in its WHERE by the state and by the time in it, and touches the signing key's row
- * first, so that any number of replicas and commands make each step once: who comes second waits for that row, and finds nothing left to do.
- * One key signs at any time, which a unique index holds, and two would have to change in one commit for it to be none.
+ * Moves keys from state to state. Each step is guarded in its WHERE by the state and by the time in
+ * it, and touches the signing key's row first, so that any number of replicas and commands make
+ * each step once: who comes second waits for that row, and finds nothing left to do. One key signs
+ * at any time, which a unique index holds, and two would have to change in one commit for it to be
+ * none.
  */
 export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
   async function record(transaction: Transaction, by: Client, ...events: KeyEvent[]): Promise<KeyEvent[]> {
@@ -131,15 +133,18 @@ export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
     },
 
     /**
-     * Deletes a key at once. Where it was the one that signs, the published key signs from this commit on, or a new one where none is.
+     * Deletes a key at once. Where it was the one that signs, the published key signs from this
+     * commit on, or a new one where none is.
      *
-     * Its tokens end thus: origins follow within `keyUpkeepSeconds`, and a gateway reads the key set again within
-     * JWKS_CACHE_SECONDS of that, from when on it refuses a token it has not seen. One that it verified before is believed for another
-     * JWKS_CACHE_SECONDS at the most. Longer lives every token while the gateway cannot read the origin's key set (a day). So after a
-     * leak origins are restarted, then gateways: docs/runbooks/keys.md.
+     * Its tokens end thus: origins follow within `keyUpkeepSeconds`, and a gateway reads the key
+     * set again within JWKS_CACHE_SECONDS of that, from when on it refuses a token it has not seen.
+     * One that it verified before is believed for another JWKS_CACHE_SECONDS at the most. Longer
+     * lives every token while the gateway cannot read the origin's key set (a day). So after a leak
+     * origins are restarted, then gateways: docs/runbooks/keys.md.
      *
-     * Meanwhile new tokens may be answered 401: for `keyUpkeepSeconds` replicas sign with the old key or show a key set without the
-     * new one, and a gateway that met an unknown key pauses up to 10 s before it reads again.
+     * Meanwhile new tokens may be answered 401: for `keyUpkeepSeconds` replicas sign with the old
+     * key or show a key set without the new one, and a gateway that met an unknown key pauses up to
+     * 10 s before it reads again.
      *
      * @param evenInUse also a key that signed tokens which live
      * @throws SealedKeyError, before anything is changed

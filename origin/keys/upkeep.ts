@@ -7,14 +7,17 @@ import type { KeyService } from './service.ts'
 interface KeyUpkeepOptions {
   takeStep: KeyService['takeStep']
   ring: Pick<KeyRing, 'refresh'>
-  /** Between the end of one look and the start of the next; `ringLagSeconds` builds on its default. */
+  /**
+   * Between the end of one look and the start of the next; `ringLagSeconds` builds on its default.
+   */
   intervalMs?: number
   log: Log
 }
 
 /**
- * Makes the steps of a rotation that are due and keeps the ring as new as the database, again and again, the first time after one
- * interval: the ring was read when it was made. Runs in every replica.
+ * Makes the steps of a rotation that are due and keeps the ring as new as the database, again and
+ * again, the first time after one interval: the ring was read when it was made. Runs in every
+ * replica.
  */
 export function startKeyUpkeep(options: KeyUpkeepOptions) {
   const { takeStep, ring, intervalMs = keyUpkeepSeconds * 1000, log } = options

@@ -9,8 +9,8 @@ interface AddressLimitOptions {
   quota: number
   windowSeconds: number
   /**
-   * Where all origins count; without it this process counts alone. Its commands must fail soon, or nothing stands in
-   * for it.
+   * Where all origins count; without it this process counts alone. Its commands must fail soon, or
+   * nothing stands in for it.
    */
   redis: Redis | undefined
   keyPrefix: string
@@ -19,8 +19,8 @@ interface AddressLimitOptions {
 export type AddressLimit = ReturnType<typeof createAddressLimit>
 
 /**
- * Counts requests or failures by key in fixed windows. While Redis is away, or takes no writes, each origin allows
- * half the quota.
+ * Counts requests or failures by key in fixed windows. While Redis is away, or takes no writes,
+ * each origin allows half the quota.
  */
 export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefix }: AddressLimitOptions) {
   const local = new RateLimiterMemory({
@@ -74,7 +74,8 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
 
   return {
     /**
-     * For limits of requests. The decision is the one write, so of many at once no more than the quota pass.
+     * For limits of requests. The decision is the one write, so of many at once no more than the
+     * quota pass.
      *
      * @returns undefined where this one may go on
      */
@@ -87,9 +88,9 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
     },
 
     /**
-     * For limits of failures. The race we accept: a key is looked at before an attempt and counted after it failed, so
-     * that attempts which turn out right never refuse each other. Of many wrong ones at once more than the quota are
-     * let through here; the lockout bounds those.
+     * For limits of failures. The race we accept: a key is looked at before an attempt and counted
+     * after it failed, so that attempts which turn out right never refuse each other. Of many wrong
+     * ones at once more than the quota are let through here; the lockout bounds those.
      *
      * @returns undefined where a key may try
      */

@@ -4,7 +4,9 @@ interface ClaimQueueOptions {
   /** Attempts that may wait for one counter. One more is refused. */
   limit: number
   longestWaitMs: number
-  /** How often the database is asked again: other origins do not announce the end of their attempts. */
+  /**
+   * How often the database is asked again: other origins do not announce the end of their attempts.
+   */
   pollMs?: number
 }
 
@@ -36,10 +38,12 @@ const pause = (queue: Queue, ms: number) =>
   })
 
 /**
- * Attempts wait here while others of the same counter are in progress, first come first served at this origin. Only
- * the first of each queue asks the database, so its load does not grow with the number of waiting attempts.
+ * Attempts wait here while others of the same counter are in progress, first come first served at
+ * this origin. Only the first of each queue asks the database, so its load does not grow with the
+ * number of waiting attempts.
  *
- * The race we accept: an attempt at another origin, or one whose statement began before the queue did, may go first.
+ * The race we accept: an attempt at another origin, or one whose statement began before the queue
+ * did, may go first.
  */
 export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQueueOptions) {
   const queues = new Map<string, Queue>()

@@ -14,7 +14,8 @@ beforeAll(async () => {
   world = await createWorld({ environment: roomy })
   for (const address of [email, 'eve@example.com'])
     await world.post('/auth/register', { email: address, password })
-  // Of one moment, so that no device is a stranger merely because the other account's password is of another.
+  // Of one moment, so that no device is a stranger merely because the other account's password is
+  // of another.
   await world.sql`update user_accounts set password_changed_at = now()`
   const [account] = await world.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
   userId = account.id
@@ -161,7 +162,8 @@ describe('the device cookie of a browser that several people use', () => {
 })
 
 describe('while strangers are locked out', () => {
-  // An attacker who guesses on purpose wants the owner locked out: he gets strangers locked out, himself among them.
+  // An attacker who guesses on purpose wants the owner locked out: he gets strangers locked out,
+  // himself among them.
   test('200: the owner’s known device logs in, and its live session refreshes and reads', async () => {
     const signedIn = await login()
     const device = setCookieOf(signedIn, deviceCookie)?.value
@@ -245,7 +247,8 @@ describe('a known device', () => {
     expect(await world.mails(email)).toHaveLength(mailsBefore)
   })
 
-  // Whoever changes the password because somebody had it wants that somebody's device to be a stranger, at once.
+  // Whoever changes the password because somebody had it wants that somebody's device to be a
+  // stranger, at once.
   test('401: from before a password change is a stranger, although both are of the same second', async () => {
     const device = await knownDevice()
     await world.sql`update user_accounts set password_changed_at = password_changed_at + interval '1 microsecond'`

@@ -1,26 +1,34 @@
 import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 
-/** HS256 for a token that only its maker reads; the key serves nothing else (RFC 8725, section 3.1). */
+/**
+ * HS256 for a token that only its maker reads; the key serves nothing else (RFC 8725, section 3.1).
+ */
 const algorithm = 'HS256'
 const type = 'gatehouse-device+jwt'
 
 /** Long enough that somebody who signs in now and then stays known. */
 export const deviceLifeSeconds = 180 * 86_400
 
-/** Accounts that one cookie remembers: a browser sends it with every request, so it stays below 2 KiB. */
+/**
+ * Accounts that one cookie remembers: a browser sends it with every request, so it stays below 2
+ * KiB.
+ */
 export const deviceAccounts = 5
 
 const accountSchema = z.object({ sub: z.uuid(), jti: z.uuid(), password_version: z.string() })
 const otherSchema = accountSchema.extend({ exp: z.number() })
 
 /**
- * The account that signed in last stands at the top level, as in the cookies of earlier versions, which held
- * one account: either version reads the other's cookies.
+ * The account that signed in last stands at the top level, as in the cookies of earlier versions,
+ * which held one account: either version reads the other's cookies.
  */
 const payloadSchema = otherSchema.extend({ others: z.array(otherSchema).default([]) })
 
-/** A device that its owner signed in on before: its tries at the password are counted apart from everybody else's. */
+/**
+ * A device that its owner signed in on before: its tries at the password are counted apart from
+ * everybody else's.
+ */
 export interface Device {
   id: string
   userId: string
@@ -39,8 +47,8 @@ export function createDeviceTokens(key: Uint8Array) {
   return {
     /**
      * @param device signed in now
-     * @param known what the cookie held before: kept beside it, except for an older entry of the same account and
-     * the oldest beyond `deviceAccounts`
+     * @param known what the cookie held before: kept beside it, except for an older entry of the
+     * same account and the oldest beyond `deviceAccounts`
      */
     sign(device: Device, known: readonly KnownDevice[] = []): Promise<string> {
       const others = known
@@ -55,8 +63,8 @@ export function createDeviceTokens(key: Uint8Array) {
     },
 
     /**
-     * @returns one for each account, the one signed in last first; none for what we did not sign, or long ago:
-     * then it is a stranger's
+     * @returns one for each account, the one signed in last first; none for what we did not sign,
+     * or long ago: then it is a stranger's
      */
     async read(token: string | undefined): Promise<KnownDevice[]> {
       if (token === undefined) return []

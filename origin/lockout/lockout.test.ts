@@ -89,7 +89,8 @@ describe('POST /auth/login, lockout', () => {
     expect(mails.at(-1)?.text).toContain('forgot password')
   })
 
-  // The attack that counting afterwards would let through: fifty tries that are all under way before the first is counted.
+  // The attack that counting afterwards would let through: fifty tries that are all under way
+  // before the first is counted.
   test('of fifty wrong at once five are evaluated, and there is one audit row and one mail', async () => {
     const mailsBefore = (await lockMails()).length
     const answers = await meet(world, {
@@ -167,7 +168,8 @@ describe('POST /auth/login, lockout', () => {
     expect((await world.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
   })
 
-  // What is counted costs a write more than what is not: on a slow disk that alone would say who has an account.
+  // What is counted costs a write more than what is not: on a slow disk that alone would say who
+  // has an account.
   test('an address without an account is counted and locked like any other, and nobody is told', async () => {
     for (let index = 0; index < 6; index++)
       await world.post('/auth/login', { email: 'Nobody@example.com', password: 'wrong' })

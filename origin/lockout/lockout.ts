@@ -36,10 +36,11 @@ interface LockoutOptions {
 export type Lockout = ReturnType<typeof createLockout>
 
 /**
- * Tries at a password, counted by the database's clock. Each claims one of those that are left before it is
- * evaluated; only failures lock, and an attempt for which nothing is left but what others have in progress waits
- * until they end. Strangers share one counter of the account, a device that its owner signed in on has its own, so
- * an attacker locks out strangers and never the owner.
+ * Tries at a password, counted by the database's clock. Each claims one of those that are left
+ * before it is evaluated; only failures lock, and an attempt for which nothing is left but what
+ * others have in progress waits until they end. Strangers share one counter of the account, a
+ * device that its owner signed in on has its own, so an attacker locks out strangers and never the
+ * owner.
  */
 export function createLockout({
   sql,
@@ -53,7 +54,10 @@ export function createLockout({
 }: LockoutOptions) {
   const waiting = createClaimQueue({ limit: queue, longestWaitMs })
 
-  /** Counters that this attempt may belong to and that others wait for: their free tries are not its to take. */
+  /**
+   * Counters that this attempt may belong to and that others wait for: their free tries are not its
+   * to take.
+   */
   function withWaiting(whose: Whose, own: readonly OwnCounter[]): string[] {
     const ofStrangers = 'email' in whose && waiting.has(digestOf(whose.email)) ? [strangers] : []
     return [...own.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofStrangers]
@@ -77,9 +81,10 @@ export function createLockout({
 
   return {
     /**
-     * Evaluates one try. Unknown, locked and wrong cost the same: the same writes, and each hashes once. A right one
-     * clears its counter here and a wrong one is counted here, not in the transaction that follows: trouble there
-     * must neither lock the owner out nor leave guesses uncounted.
+     * Evaluates one try. Unknown, locked and wrong cost the same: the same writes, and each hashes
+     * once. A right one clears its counter here and a wrong one is counted here, not in the
+     * transaction that follows: trouble there must neither lock the owner out nor leave guesses
+     * uncounted.
      *
      * @param own of which the one of the account counts this try; strangers' where there is none
      * @throws Problem `overloaded`; such a try does not count
@@ -88,8 +93,8 @@ export function createLockout({
       const claim = await claimOrWait(whose, own)
       const isGranted = claim.state === 'granted'
       const storedHash = isGranted ? claim.account?.passwordHash : undefined
-      // However many strangers try, who has a counter of their own, as owners on known devices do, does not stand
-      // in line behind them.
+      // However many strangers try, who has a counter of their own, as owners on known devices do,
+      // does not stand in line behind them.
       const isKnown = isGranted && claim.deviceId !== strangers
       let passwordMatches: boolean
       try {
@@ -103,7 +108,8 @@ export function createLockout({
     },
 
     /**
-     * Locks where this failure was the last one allowed. The owner is told, once, where strangers are locked out.
+     * Locks where this failure was the last one allowed. The owner is told, once, where strangers
+     * are locked out.
      */
     async fail(transaction: Transaction, claim: Claim, client: Client): Promise<void> {
       const until = await lockWhenUsedUp(transaction, claim, { maxTries, lockSeconds })
@@ -124,9 +130,14 @@ export function createLockout({
 /** A UUID without its hyphens, as some callers write it. */
 const plainId = (id: string) => id.replaceAll('-', '')
 
-/** The digest of the database, for addresses that both lower alike. Others may not wait in order. */
+/**
+ * The digest of the database, for addresses that both lower alike. Others may not wait in order.
+ */
 const digestOf = (email: string) => createHash('sha256').update(email.toLowerCase()).digest('base64url')
 
-/** Names a counter before the database is asked: that of the strangers by the address, each other one by its id. */
+/**
+ * Names a counter before the database is asked: that of the strangers by the address, each other
+ * one by its id.
+ */
 const counterName = ({ addressHash, deviceId }: Claim) =>
   deviceId === strangers ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)

@@ -1,9 +1,15 @@
 import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 
-/** Tries that are counted together: those of one known device, or those of all strangers to an address. */
+/**
+ * Tries that are counted together: those of one known device, or those of all strangers to an
+ * address.
+ */
 export interface Counter {
-  /** SHA-256 of the address. One without an account is counted too, so that neither shows by its cost. */
+  /**
+   * SHA-256 of the address. One without an account is counted too, so that neither shows by its
+   * cost.
+   */
   addressHash: Uint8Array
   deviceId: string
 }
@@ -25,8 +31,8 @@ export interface Claim extends Counter {
   /** Names the claim in its counter until the attempt has ended. */
   claimId: string
   /**
-   * granted: evaluate the attempt. locked: so many have failed that it must not be evaluated. in_progress: attempts
-   * that have not ended hold all that is left; ask again later.
+   * granted: evaluate the attempt. locked: so many have failed that it must not be evaluated.
+   * in_progress: attempts that have not ended hold all that is left; ask again later.
    */
   state: 'granted' | 'locked' | 'in_progress'
   account: Credentials | null
@@ -35,7 +41,9 @@ export interface Claim extends Counter {
 /** The account whose password is tried: by its address, or that of a signed-in user. */
 export type Whose = { email: string } | { userId: string }
 
-/** A counter apart from that of the strangers: a known device's, a session's, or a mailed link's. */
+/**
+ * A counter apart from that of the strangers: a known device's, a session's, or a mailed link's.
+ */
 export interface OwnCounter {
   id: string
   userId: string
@@ -56,8 +64,8 @@ const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
   sql`sha256(convert_to(lower(${address}), 'UTF8'))`
 
 /**
- * Longer than any evaluation: the gateway gives up after 30 s. The claims of an origin that died are void after
- * it, and nothing was answered to those who made them.
+ * Longer than any evaluation: the gateway gives up after 30 s. The claims of an origin that died
+ * are void after it, and nothing was answered to those who made them.
  */
 const claimSeconds = 60
 
@@ -68,10 +76,11 @@ const liveClaims = (sql: Queryable) => sql`(
 )`
 
 /**
- * Claims an attempt before it is evaluated, in the statement that finds the account. Failures and claims together
- * never exceed `maxTries`, so of fifty attempts at once as many are evaluated as tries are left, at all origins
- * together. Tries are forgotten when none came for the length of the window. An unknown address costs the same
- * statement and the same write, and so does a locked one, whose row is written as it was.
+ * Claims an attempt before it is evaluated, in the statement that finds the account. Failures and
+ * claims together never exceed `maxTries`, so of fifty attempts at once as many are evaluated as
+ * tries are left, at all origins together. Tries are forgotten when none came for the length of the
+ * window. An unknown address costs the same statement and the same write, and so does a locked one,
+ * whose row is written as it was.
  */
 export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim> {
   const { whose, own, leave, maxTries, windowSeconds } = options
@@ -132,8 +141,9 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
 }
 
 /**
- * Holds the account until the transaction ends, if its password is still the one that was evaluated. Without it a login with the old
- * password could open its session just after a change had ended them all.
+ * Holds the account until the transaction ends, if its password is still the one that was
+ * evaluated. Without it a login with the old password could open its session just after a change
+ * had ended them all.
  *
  * @returns the account's status by now; undefined where it has another password
  */
@@ -148,9 +158,9 @@ export async function holdPassword(
 }
 
 /**
- * Ends a claim that has not failed. One that succeeded clears its counter, except for the claims of others; one that
- * was never evaluated leaves what it found. MERGE looks again at a row it had to wait for, so of several at once
- * none is lost.
+ * Ends a claim that has not failed. One that succeeded clears its counter, except for the claims of
+ * others; one that was never evaluated leaves what it found. MERGE looks again at a row it had to
+ * wait for, so of several at once none is lost.
  */
 export async function endClaim(
   sql: Queryable,
@@ -170,8 +180,8 @@ export async function endClaim(
 }
 
 /**
- * Turns a granted claim into a failure. An attempt at a locked counter costs the same write, and its row stays as
- * it was.
+ * Turns a granted claim into a failure. An attempt at a locked counter costs the same write, and
+ * its row stays as it was.
  */
 export async function countFailure(
   sql: Queryable,

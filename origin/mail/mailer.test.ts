@@ -71,7 +71,8 @@ describe('a mail', () => {
     expect(received?.headers).toContain('To: ada@xn--mnchen-3ya.de')
   })
 
-  // An attacker who gets a line break into a header writes headers of his own, and reads what is not his.
+  // An attacker who gets a line break into a header writes headers of his own, and reads what is
+  // not his.
   test.each([['\r\n'], ['\n'], ['\r']])(
     'with a subject that has %j has no header more for it',
     async (lineBreak) => {
@@ -140,7 +141,8 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     silent.close()
   })
 
-  // Whoever sits between us and the server removes STARTTLS from its greeting, and reads the password.
+  // Whoever sits between us and the server removes STARTTLS from its greeting, and reads the
+  // password.
   test('a server without TLS is not told our password', async () => {
     const url = server.url.replace('smtp://', 'smtp://user:pass@')
     const other = createMailer({ smtpUrl: url, from, log })

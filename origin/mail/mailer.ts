@@ -5,7 +5,10 @@ export interface Mail {
   to: string
   subject: string
   text: string
-  /** The same at each try of one mail, so that a server or reader that knows it already can drop a second copy. */
+  /**
+   * The same at each try of one mail, so that a server or reader that knows it already can drop a
+   * second copy.
+   */
   id: string
 }
 
@@ -16,8 +19,8 @@ export interface Mailer {
 }
 
 /**
- * `outage`: the server cannot be reached, or takes no mail of ours; any other mail would fail too. `postponed`: this mail
- * is not taken now. `refused`: this mail will never be taken.
+ * `outage`: the server cannot be reached, or takes no mail of ours; any other mail would fail too.
+ * `postponed`: this mail is not taken now. `refused`: this mail will never be taken.
  */
 export type MailFailureKind = 'outage' | 'postponed' | 'refused'
 
@@ -32,7 +35,10 @@ export class MailError extends Error {
   }
 }
 
-/** Mails handed over at a time, each on a connection of its own; servers count how many one client opens. */
+/**
+ * Mails handed over at a time, each on a connection of its own; servers count how many one client
+ * opens.
+ */
 export const mailsAtOnce = 5
 
 /** A whole delivery, waiting for a connection included. A mail of ours is a few hundred bytes. */
@@ -45,7 +51,10 @@ const connectSeconds = 10
 const silenceSeconds = 20
 
 interface MailerOptions {
-  /** Options of nodemailer's may follow as a query: `?requireTLS=false`. Without a URL mails go to the log. */
+  /**
+   * Options of nodemailer's may follow as a query: `?requireTLS=false`. Without a URL mails go to
+   * the log.
+   */
   smtpUrl: string | undefined
   /** `Name <address>`, or an address. */
   from: string
@@ -78,13 +87,15 @@ function createSmtpMailer({
       url: smtpUrl,
       pool: true,
       maxConnections: mailsAtOnce,
-      // The outbox alone tries again: two places that do would multiply, and a second copy might follow a lost answer.
+      // The outbox alone tries again: two places that do would multiply, and a second copy might
+      // follow a lost answer.
       maxRequeues: 0,
       connectionTimeout: connectSeconds * 1000,
       greetingTimeout: connectSeconds * 1000,
       dnsTimeout: connectSeconds * 1000,
       socketTimeout: silenceSeconds * 1000,
-      // Our password never crosses the network readable because somebody removed STARTTLS from the greeting.
+      // Our password never crosses the network readable because somebody removed STARTTLS from the
+      // greeting.
       requireTLS: new URL(smtpUrl).password !== '',
       disableFileAccess: true,
       disableUrlAccess: true,
@@ -115,14 +126,17 @@ function createSmtpMailer({
 }
 
 /**
- * Registration lets nothing else in; this is the wall behind it. A line break would start a header or an SMTP command, a comma a
- * second recipient.
+ * Registration lets nothing else in; this is the wall behind it. A line break would start a header
+ * or an SMTP command, a comma a second recipient.
  */
 function isOneAddress(text: string): boolean {
   return /^[^\s\p{C}<>()[\]\\,;:"@]+@[^\s\p{C}<>()[\]\\,;:"@]+$/u.test(text)
 }
 
-/** A server's own words often repeat the address, so only the codes are kept: ours, the reply's and RFC 3463's. */
+/**
+ * A server's own words often repeat the address, so only the codes are kept: ours, the reply's and
+ * RFC 3463's.
+ */
 function toMailError(error: NodemailerError): MailError {
   const enhancedStatus = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(error.response ?? '')?.[1]
   const parts = [error.code ?? error.name, error.originalCode, error.timeoutType, error.command]
@@ -133,7 +147,10 @@ function toMailError(error: NodemailerError): MailError {
 /** RFC 5321, section 3.8: the server ends the session, whatever it was asked. */
 const serviceNotAvailable = 421
 
-/** A reply to our greeting, login or sender address is about us: it would be the same for every mail. */
+/**
+ * A reply to our greeting, login or sender address is about us: it would be the same for every
+ * mail.
+ */
 function kindOf({ code, command, responseCode, permanent }: NodemailerError): MailFailureKind {
   const isAboutMail = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE'
   if (!isAboutMail || responseCode === serviceNotAvailable) return 'outage'

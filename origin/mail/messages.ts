@@ -19,10 +19,11 @@ interface Link {
 }
 
 /**
- * Every mail that the origin sends. None repeats what a stranger typed (a display name, say): anybody may register anybody's
- * address, and would have us carry his text to it.
+ * Every mail that the origin sends. None repeats what a stranger typed (a display name, say):
+ * anybody may register anybody's address, and would have us carry his text to it.
  *
- * A link's token stands in the fragment, which browsers keep to themselves: it reaches no server's log and no Referer.
+ * A link's token stands in the fragment, which browsers keep to themselves: it reaches no server's
+ * log and no Referer.
  *
  * Each names the product as its people know it.
  */
@@ -87,8 +88,8 @@ export type Messages = ReturnType<typeof createMessages>
 const paragraphs = (...texts: string[]) => `${texts.join('\n\n')}\n`
 
 /**
- * To the minute, rounded to the safe side: an account is never still locked at the time we named, and a link never dead
- * before it.
+ * To the minute, rounded to the safe side: an account is never still locked at the time we named,
+ * and a link never dead before it.
  */
 function inUtc(time: Date, round: (minutes: number) => number): string {
   const minuteMs = 60_000

@@ -7,7 +7,10 @@ import type { Message } from './messages.ts'
 import { type ClaimedMail, claimDueMails, deleteMail, insertMail, parkMail, postponeMail } from './queries.ts'
 import { judgeFailure } from './rules.ts'
 
-/** How long a claimed mail is one relay's: four times the mailer's deadline, so that a slow process keeps its claim. */
+/**
+ * How long a claimed mail is one relay's: four times the mailer's deadline, so that a slow process
+ * keeps its claim.
+ */
 const leaseSeconds = 120
 
 interface OutboxOptions {
@@ -22,11 +25,13 @@ interface OutboxOptions {
 export type Outbox = ReturnType<typeof createOutbox>
 
 /**
- * Mail that cannot be lost: written with its cause, handed to the mail server afterwards, as often as it takes.
+ * Mail that cannot be lost: written with its cause, handed to the mail server afterwards, as often
+ * as it takes.
  *
- * The race that this accepts: a relay that dies, stands still for longer than its claim or loses Postgres after the server took
- * the mail and before the row is gone leaves it to be sent once more. The copy has the same Message-ID and the same link, which
- * works once; the other order would lose mails instead.
+ * The race that this accepts: a relay that dies, stands still for longer than its claim or loses
+ * Postgres after the server took the mail and before the row is gone leaves it to be sent once
+ * more. The copy has the same Message-ID and the same link, which works once; the other order would
+ * lose mails instead.
  */
 export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: OutboxOptions) {
   function openBody(recipient: string, sealedBody: Uint8Array): string {
@@ -39,7 +44,8 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
 
   async function trySending({ recipient, subject, sealedBody }: ClaimedMail): Promise<void> {
     const text = openBody(recipient, sealedBody)
-    // Sealing draws a nonce for each mail, so a digest of it is an id that repeats only with the mail itself.
+    // Sealing draws a nonce for each mail, so a digest of it is an id that repeats only with the
+    // mail itself.
     const id = createHash('sha256').update(sealedBody).digest('hex').slice(0, 32)
     await mailer.send({ to: recipient, subject, text, id })
   }
@@ -67,8 +73,9 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
   }
 
   /**
-   * A mail is given up by parking it, not by deleting it: whoever mends the cause makes it due again with
-   * `update mail_outbox set next_attempt_at = now() where id = ...`. Upkeep deletes it after a month.
+   * A mail is given up by parking it, not by deleting it: whoever mends the cause makes it due
+   * again with `update mail_outbox set next_attempt_at = now() where id = ...`. Upkeep deletes it
+   * after a month.
    */
   async function settleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
     const lastError = error.message
@@ -94,8 +101,8 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
 
   return {
     /**
-     * Writes the mail inside the caller's transaction: it exists exactly if its cause was committed. Nudge the relay after the
-     * commit.
+     * Writes the mail inside the caller's transaction: it exists exactly if its cause was
+     * committed. Nudge the relay after the commit.
      */
     async enqueue(transaction: Queryable, { to, message }: { to: string; message: Message }): Promise<void> {
       await insertMail(transaction, {
@@ -107,15 +114,17 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
     },
 
     /**
-     * Hands over what is due, until nothing is, a whole batch met an outage (a queue of thousands would wait for each of its
-     * timeouts) or `signal` says to stop. A server that refuses recipients is not down: the next batch follows at once. Any number
-     * of replicas may do so at once.
+     * Hands over what is due, until nothing is, a whole batch met an outage (a queue of thousands
+     * would wait for each of its timeouts) or `signal` says to stop. A server that refuses
+     * recipients is not down: the next batch follows at once. Any number of replicas may do so at
+     * once.
      */
     async deliverDue(signal?: AbortSignal): Promise<void> {
       while (!signal?.aborted) {
         const mails = await claimDueMails(sql, { limit: mailsAtOnce, leaseSeconds })
         if (mails.length === 0) return
-        // Each is waited for, also where one throws: whoever waits for us must find nothing under way.
+        // Each is waited for, also where one throws: whoever waits for us must find nothing under
+        // way.
         const outcomes = await Promise.allSettled(mails.map(deliver))
         for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
         if (!outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value)) return
@@ -125,8 +134,9 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
 }
 
 /**
- * The name a body is sealed under. No key's name has a colon, so it opens nowhere else; and the recipient is part of it, so that
- * who can write to the table cannot turn somebody's reset link to an address of his own.
+ * The name a body is sealed under. No key's name has a colon, so it opens nowhere else; and the
+ * recipient is part of it, so that who can write to the table cannot turn somebody's reset link to
+ * an address of his own.
  */
 const bodyName = (recipient: string) => `mail_outbox:${recipient}`
 

@@ -24,9 +24,10 @@ export interface ClaimedMail extends Omit<NewMail, 'expiresAt'> {
 }
 
 /**
- * Takes due mails for `leaseSeconds`: nobody else is given them before that, and no lock or transaction is held meanwhile. The
- * try is counted here, before it is made, so that a mail that brings its process down is not tried for ever. Due mails that have
- * expired are deleted, and returned to be told of.
+ * Takes due mails for `leaseSeconds`: nobody else is given them before that, and no lock or
+ * transaction is held meanwhile. The try is counted here, before it is made, so that a mail that
+ * brings its process down is not tried for ever. Due mails that have expired are deleted, and
+ * returned to be told of.
  */
 export async function claimDueMails(
   sql: Queryable,

@@ -12,7 +12,10 @@ export type Relay = ReturnType<typeof startRelay>
 /** Below the first wait of a failed mail; one indexed look at a table that is empty as a rule. */
 const defaultIntervalMs = 3000
 
-/** Delivers again and again, never two at a time, the first time at once: a restart may have left mail. */
+/**
+ * Delivers again and again, never two at a time, the first time at once: a restart may have left
+ * mail.
+ */
 export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: RelayOptions) {
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined

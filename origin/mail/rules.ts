@@ -1,6 +1,9 @@
 import type { MailFailureKind } from './mailer.ts'
 
-/** The first wait; each further one is twice as long. Somebody is waiting for this mail with the page open. */
+/**
+ * The first wait; each further one is twice as long. Somebody is waiting for this mail with the
+ * page open.
+ */
 const firstWaitSeconds = 5
 
 /** The longest wait: how long after a server is back its mail may still lie here. */
@@ -18,7 +21,10 @@ interface Failure {
 
 export type FailureVerdict = { kind: 'retry'; waitSeconds: number } | { kind: 'give_up' }
 
-/** RFC 5321, section 4.2.1: a refusal for good is not to be repeated. An operator who mends its cause makes the mail due again. */
+/**
+ * RFC 5321, section 4.2.1: a refusal for good is not to be repeated. An operator who mends its
+ * cause makes the mail due again.
+ */
 export function judgeFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
   if (kind === 'refused' || ageSeconds >= longestTrySeconds) return { kind: 'give_up' }
   return { kind: 'retry', waitSeconds: Math.min(firstWaitSeconds * 2 ** (attempts - 1), longestWaitSeconds) }

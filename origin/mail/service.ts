@@ -3,7 +3,10 @@ import type { Message, Messages } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { Relay } from './relay.ts'
 
-/** What the services need of mail: write it inside the transaction of its cause, nudge after the commit. */
+/**
+ * What the services need of mail: write it inside the transaction of its cause, nudge after the
+ * commit.
+ */
 export interface Mail {
   messages: Messages
   enqueue: (transaction: Queryable, to: string, message: Message) => Promise<void>

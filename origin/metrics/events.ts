@@ -26,8 +26,8 @@ const passwordBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const lagBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300]
 
 /**
- * What the origin counts as it happens: one function an event, called where the event has come to stay, which is after its commit. No
- * label has more values than the code has names for.
+ * What the origin counts as it happens: one function an event, called where the event has come to
+ * stay, which is after its commit. No label has more values than the code has names for.
  */
 export function createEventMetrics(registry: Registry) {
   const registers = [registry]
@@ -96,7 +96,10 @@ export function createEventMetrics(registry: Registry) {
   )
 
   return {
-    /** @param route the pattern that matched; what no route matches is one series, as paths are as many as clients think of */
+    /**
+     * @param route the pattern that matched; what no route matches is one series, as paths are as
+     *   many as clients think of
+     */
     requestAnswered(route: AnsweringRoute | undefined, status: number, seconds: number) {
       const labels = { method: route?.method ?? 'any', route: route?.path ?? 'none' }
       requests.inc({ ...labels, status })

@@ -27,11 +27,12 @@ type Work = (transaction: Transaction) => unknown
 type Begin = (options: string, work: Work) => Promise<unknown>
 
 /**
- * The same database, whose queries are measured. postgres.js tells nobody how long a query took or how full its pool is
- * (porsager/postgres#443), so this counts what goes in and what comes out. The library's own BEGIN and COMMIT are not queries of ours.
+ * The same database, whose queries are measured. postgres.js tells nobody how long a query took or
+ * how full its pool is (porsager/postgres#443), so this counts what goes in and what comes out. The
+ * library's own BEGIN and COMMIT are not queries of ours.
  *
- * The error that this accepts: of queries that share a connection, which postgres.js lets them do when all are taken, some may still count
- * as using one each when others have become free.
+ * The error that this accepts: of queries that share a connection, which postgres.js lets them do
+ * when all are taken, some may still count as using one each when others have become free.
  */
 export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void) {
   let underWay = 0
@@ -99,7 +100,10 @@ export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void
 
 const places = new WeakMap<TemplateStringsArray, string>()
 
-/** Where a query stands in the code: postgres.js keeps four frames of that, and they would all be its own and ours. */
+/**
+ * Where a query stands in the code: postgres.js keeps four frames of that, and they would all be
+ * its own and ours.
+ */
 function placeOf(strings: TemplateStringsArray): string {
   const known = places.get(strings)
   if (known !== undefined) return known

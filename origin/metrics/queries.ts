@@ -3,13 +3,19 @@ import type { KeyState } from '../keys/rules.ts'
 import { strangers } from '../lockout/queries.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 
-/** What all origins of a database have in common, so that each of them says the same. Times in seconds. */
+/**
+ * What all origins of a database have in common, so that each of them says the same. Times in
+ * seconds.
+ */
 export interface SharedState {
   lockedAccounts: number
   mails: { waiting: number; givenUp: number; oldestAge: number }
   resetRequests: { waiting: number; oldestAge: number }
   revocations: { unpublished: number; oldestAge: number }
-  /** How long the key of each state has been in it; where there are several, the one that has longest. */
+  /**
+   * How long the key of each state has been in it; where there are several, the one that has
+   * longest.
+   */
   keys: { state: KeyState; count: number; age: number }[]
   /** Since when each job's last run that succeeded is over; null for a job that never succeeded. */
   upkeep: { job: JobName; sinceSuccess: number | null }[]
@@ -21,7 +27,8 @@ const countedAtMost = 10_000
 /**
  * In one statement, each part of which is served by an index or a table of a few rows.
  *
- * A lock counts for the address, whether or not there is an account: neither is to show by what it costs, and a lookup by hash would.
+ * A lock counts for the address, whether or not there is an account: neither is to show by what it
+ * costs, and a lookup by hash would.
  */
 export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]): Promise<SharedState> {
   // By id, which is the order they came in: an index has it whatever else is in the table.

@@ -7,7 +7,10 @@ import type { SharedState } from './queries.ts'
 interface StateOptions {
   registry: Registry
   poolLoad: () => PoolLoad
-  /** The queues of the threads that hash passwords, and of the one that estimates the strength of new ones. */
+  /**
+   * The queues of the threads that hash passwords, and of the one that estimates the strength of
+   * new ones.
+   */
   passwordQueues: () => Record<'hash' | 'strength', { length: number; limit: number }>
   /** Whether Redis answers; undefined where none is configured, and nothing is published. */
   isRedisUp: (() => boolean | Promise<boolean>) | undefined
@@ -21,8 +24,9 @@ const reuseMs = 5000
 const readTimeoutMs = 2000
 
 /**
- * What the origin is asked for at a scrape, and does not keep count of. What comes from the database is the same at every origin: take
- * the maximum of them, not the sum. While the database cannot be asked it is unknown, NaN, and no old figure stands in for it.
+ * What the origin is asked for at a scrape, and does not keep count of. What comes from the
+ * database is the same at every origin: take the maximum of them, not the sum. While the database
+ * cannot be asked it is unknown, NaN, and no old figure stands in for it.
  */
 export function createStateMetrics(options: StateOptions): void {
   const { registry, poolLoad, passwordQueues, isRedisUp, readShared, log, now = Date.now } = options

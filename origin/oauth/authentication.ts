@@ -20,7 +20,10 @@ type FailureReason =
 /** No client has this name. Asked for in place of one that Postgres might not take. */
 const nobody = ''
 
-/** Client authentication (RFC 6749, section 2.3). Unknown, wrong and disabled answer alike and take the same work. */
+/**
+ * Client authentication (RFC 6749, section 2.3). Unknown, wrong and disabled answer alike and take
+ * the same work.
+ */
 export function createClientAuthentication({ sql }: { sql: Sql }) {
   async function refuse(
     reason: FailureReason,
@@ -39,7 +42,10 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
     throw new OAuthError('invalid_client', { challenge, cause: reason })
   }
 
-  /** @throws OAuthError `invalid_client`, `credentials_repeated`; Problem `rate_limited` where the address is over its limit */
+  /**
+   * @throws OAuthError `invalid_client`, `credentials_repeated`; Problem `rate_limited` where the
+   *   address is over its limit
+   */
   return async function authenticateClient(credentials: Credentials, client: Client): Promise<OAuthCaller> {
     switch (credentials.kind) {
       case 'none':

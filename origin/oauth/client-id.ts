@@ -1,4 +1,7 @@
-/** The product's own frontends: a public client (RFC 6749, section 2.1), as its users' tokens name it. It has no row and no secret. */
+/**
+ * The product's own frontends: a public client (RFC 6749, section 2.1), as its users' tokens name
+ * it. It has no row and no secret.
+ */
 export const frontendClient = 'frontend'
 
 /** As the table checks it. */
@@ -6,7 +9,10 @@ const grammar = /^[a-z][a-z0-9-]{2,62}$/
 
 const accountId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Whether a text can be asked for and written down: a name somebody made up may hold what Postgres does not take. */
+/**
+ * Whether a text can be asked for and written down: a name somebody made up may hold what Postgres
+ * does not take.
+ */
 export function isClientId(text: string): boolean {
   return grammar.test(text)
 }

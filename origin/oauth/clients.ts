@@ -5,7 +5,10 @@ import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import { insertClient, updateClientDisabled, updateClientSecret } from './queries.ts'
 import type { Scope } from './scopes.ts'
 
-/** Each change to a client leaves an audit row in the same transaction, with who asked for it in `by`. */
+/**
+ * Each change to a client leaves an audit row in the same transaction, with who asked for it in
+ * `by`.
+ */
 
 /** @returns its secret, which is nowhere else; undefined where the name is taken */
 export function createClient(

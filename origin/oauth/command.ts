@@ -37,7 +37,9 @@ async function carryOut(order: Order): Promise<void> {
   })
 }
 
-/** The secret alone goes to standard output with its name, what is for a person to read beside it. */
+/**
+ * The secret alone goes to standard output with its name, what is for a person to read beside it.
+ */
 function showSecret(id: string, secret: string): void {
   process.stdout.write(`client_id: ${id}\nclient_secret: ${secret}\n`)
   process.stderr.write('Keep the secret now: only its hash is stored.\n')

@@ -31,7 +31,10 @@ export function readCredentials(authorization: string | undefined, form: Form): 
 
 const basicScheme = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i
 
-/** RFC 6749, section 2.3.1: both parts are form-encoded before they become the user and password of RFC 7617. */
+/**
+ * RFC 6749, section 2.3.1: both parts are form-encoded before they become the user and password of
+ * RFC 7617.
+ */
 function readBasic(authorization: string): { clientId: string; secret: string } | undefined {
   const encoded = basicScheme.exec(authorization)?.[1]
   if (!encoded) return undefined

@@ -1,11 +1,13 @@
 import { errors } from '../../shared/http/errors.ts'
 
 /**
- * The closed list of refusals under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC 6750 names it, for clients that know
- * no more than those; our own code beside it says which of the cases it was. The statuses are those RFCs', so a spent refresh
- * token is 400 here and 401 at /auth/refresh.
+ * The closed list of refusals under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC
+ * 6750 names it, for clients that know no more than those; our own code beside it says which of the
+ * cases it was. The statuses are those RFCs', so a spent refresh token is 400 here and 401 at
+ * /auth/refresh.
  *
- * `description` has no quote, no backslash and nothing of the request in it: section 5.2 allows only %x20-21 / %x23-5B / %x5D-7E.
+ * `description` has no quote, no backslash and nothing of the request in it: section 5.2 allows
+ * only %x20-21 / %x23-5B / %x5D-7E.
  */
 interface OAuthErrorRow {
   status: 400 | 401 | 403 | 413 | 415
@@ -85,7 +87,10 @@ export class OAuthError extends Error {
 
 const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
 
-/** The one place that makes an error body under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has. */
+/**
+ * The one place that makes an error body under /oauth: RFC 6749, section 5.2, with the members that
+ * every refusal of ours has.
+ */
 export function oauthErrorResponse({ code, challenge }: OAuthError, requestId: string): Response {
   const { status, error, description } = oauthErrors[code]
   const body = { error, error_description: description, status, code, request_id: requestId }

@@ -15,7 +15,10 @@ const limitBody = bodyLimit({
   },
 })
 
-/** @throws OAuthError `unsupported_media_type`, `body_too_large`, `form_malformed`, `parameter_repeated` */
+/**
+ * @throws OAuthError `unsupported_media_type`, `body_too_large`, `form_malformed`,
+ *   `parameter_repeated`
+ */
 export async function readForm(c: Context): Promise<Form> {
   const mediaType = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (mediaType !== 'application/x-www-form-urlencoded') throw new OAuthError('unsupported_media_type')
@@ -32,7 +35,10 @@ async function readText(c: Context): Promise<string> {
   }
 }
 
-/** Strict where URLSearchParams is lenient: it would read a broken escape as text, and the second of two parameters not at all. */
+/**
+ * Strict where URLSearchParams is lenient: it would read a broken escape as text, and the second of
+ * two parameters not at all.
+ */
 function parseForm(text: string): Form {
   const form = new Map<string, string>()
   for (const pair of text.split('&')) {

@@ -1,6 +1,8 @@
 import type { IntrospectionAnswer, LiveToken } from '../../shared/contract.ts'
 
-/** All that is told of a token that is none, or not any more: which of the two is nobody's business. */
+/**
+ * All that is told of a token that is none, or not any more: which of the two is nobody's business.
+ */
 export const inactive: IntrospectionAnswer = { active: false }
 
 type Registered = 'iss' | 'sub' | 'client_id' | 'exp' | 'iat' | 'aud' | 'jti'

@@ -2,8 +2,8 @@ import type { AuthorizationServerAnswer } from '../../shared/contract.ts'
 import { scopeNames } from './scopes.ts'
 
 /**
- * What a client needs to know of us (RFC 8414). There is no authorization endpoint, as no grant of ours uses one: users sign in at
- * /auth/login, so `response_types_supported` is there and empty.
+ * What a client needs to know of us (RFC 8414). There is no authorization endpoint, as no grant of
+ * ours uses one: users sign in at /auth/login, so `response_types_supported` is there and empty.
  *
  * @param issuer as it stands in every token: section 3.3 has clients compare it to the letter
  */

@@ -66,8 +66,8 @@ export async function updateClientDisabled(sql: Queryable, id: string): Promise<
 }
 
 /**
- * Whether a user's token is as good now as its signature says: its session and account live, and nothing it was made from changed
- * since. The epochs are compared as the gateways compare them.
+ * Whether a user's token is as good now as its signature says: its session and account live, and
+ * nothing it was made from changed since. The epochs are compared as the gateways compare them.
  */
 export async function selectIsTokenLive(
   sql: Queryable,
@@ -93,7 +93,10 @@ interface LiveRefreshToken {
   expiresAt: number
 }
 
-/** @returns undefined where it is unknown, spent or expired, its session ended or its account disabled */
+/**
+ * @returns undefined where it is unknown, spent or expired, its session ended or its account
+ *   disabled
+ */
 export async function selectLiveRefreshToken(
   sql: Queryable,
   hash: Uint8Array,

@@ -24,8 +24,8 @@ interface OAuthRequest {
 type Grant = (request: OAuthRequest) => Promise<object>
 
 /**
- * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A request is believed by the client
- * credentials in it, so that no assertion is needed.
+ * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A
+ * request is believed by the client credentials in it, so that no assertion is needed.
  */
 export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
@@ -53,7 +53,9 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
     ],
   ])
 
-  /** Tokens must not rest in a cache on the way: RFC 6749, section 5.1, which names both headers. */
+  /**
+   * Tokens must not rest in a cache on the way: RFC 6749, section 5.1, which names both headers.
+   */
   routes.use(async function noStore(c, next) {
     await next()
     c.header('cache-control', 'no-store')
@@ -78,7 +80,10 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
     return c.body(null, 200)
   })
 
-  /** A refusal in the form that OAuth clients read. What is no refusal of ours is for the app to answer. */
+  /**
+   * A refusal in the form that OAuth clients read. What is no refusal of ours is for the app to
+   * answer.
+   */
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
     onRefused(error.code)
@@ -90,7 +95,10 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
   return routes
 }
 
-/** As the gateway says. Who comes without it is a service of ours, whose own address no header is believed for. */
+/**
+ * As the gateway says. Who comes without it is a service of ours, whose own address no header is
+ * believed for.
+ */
 function clientOf(c: Context<OriginEnv>): Client {
   const vouchedFor: Client | undefined = c.get('client')
   if (vouchedFor) return vouchedFor

@@ -24,7 +24,8 @@ export type ScopeOutcome =
   | { kind: 'not_granted' }
 
 /**
- * The scopes of a token: all that the client has where it asks for none in particular, never more than that.
+ * The scopes of a token: all that the client has where it asks for none in particular, never more
+ * than that.
  *
  * @param requested the `scope` parameter as it came
  */

@@ -117,7 +117,8 @@ describe('the origin believes no', () => {
     expect(await verifier()(await sign(payload, header))).toBeUndefined()
   })
 
-  // Should both audiences be configured alike by mistake, the claims still tell a user from a service.
+  // Should both audiences be configured alike by mistake, the claims still tell a user from a
+  // service.
   test("user's token, not even one for the same audience", async () => {
     expect(await verifier()(await signer.sign({ aud: 'origin' }))).toBeUndefined()
   })
@@ -141,7 +142,8 @@ describe('the origin believes no', () => {
   })
 })
 
-// The two kinds of token are signed by the same key under the same typ: the audience alone keeps them apart.
+// The two kinds of token are signed by the same key under the same typ: the audience alone keeps
+// them apart.
 test('a service token is 401 invalid_token at the gateway, a user token nothing at the origin', async () => {
   const world = await createOAuthWorld()
   try {

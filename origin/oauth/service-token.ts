@@ -75,10 +75,12 @@ interface Verified {
 }
 
 /**
- * Verifies what a service presents to the origin. A token seen before is spared its signature check, never the check of its time or
- * that its key still counts. The database is not asked: a client that was disabled keeps what it has for SERVICE_TOKEN_SECONDS.
+ * Verifies what a service presents to the origin. A token seen before is spared its signature
+ * check, never the check of its time or that its key still counts. The database is not asked: a
+ * client that was disabled keeps what it has for SERVICE_TOKEN_SECONDS.
  *
- * @returns a function that answers undefined for anything but a live service token for this audience
+ * @returns a function that answers undefined for anything but a live service token for this
+ *   audience
  */
 export function createServiceTokenVerifier(options: VerifierOptions) {
   const { publicKeys, issuer, audience, now = Date.now, cacheSize = 1000 } = options

@@ -44,7 +44,10 @@ export function createOAuthService(options: OAuthOptions) {
     return insertAuditRow(sql, { action, actorId: null, userId: null, client, details })
   }
 
-  /** A session that has ended is no error: what the caller wants is already so (RFC 7009, section 2.2). */
+  /**
+   * A session that has ended is no error: what the caller wants is already so (RFC 7009, section
+   * 2.2).
+   */
   async function endSession(session: { userId: string; sessionId: string }, client: Client): Promise<void> {
     try {
       await options.endSession(session, client)
@@ -57,8 +60,8 @@ export function createOAuthService(options: OAuthOptions) {
     authenticate: createClientAuthentication({ sql }),
 
     /**
-     * The client_credentials grant (RFC 6749, section 4.4). A client that is disabled between its authentication and here gets one last
-     * token, which is why those live for minutes.
+     * The client_credentials grant (RFC 6749, section 4.4). A client that is disabled between its
+     * authentication and here gets one last token, which is why those live for minutes.
      *
      * @throws OAuthError `unauthorized_client`, `invalid_scope`
      */
@@ -86,9 +89,11 @@ export function createOAuthService(options: OAuthOptions) {
     },
 
     /**
-     * The refresh_token grant (RFC 6749, section 6), for the frontend: services get no refresh token.
+     * The refresh_token grant (RFC 6749, section 6), for the frontend: services get no refresh
+     * token.
      *
-     * @throws OAuthError `unauthorized_client`, `invalid_scope`, `refresh_invalid`, `refresh_reused`
+     * @throws OAuthError `unauthorized_client`, `invalid_scope`, `refresh_invalid`,
+     *   `refresh_reused`
      */
     async refresh(
       caller: OAuthCaller,
@@ -96,7 +101,8 @@ export function createOAuthService(options: OAuthOptions) {
       client: Client,
     ): Promise<TokenAnswer> {
       if (caller.kind !== 'frontend') throw new OAuthError('unauthorized_client')
-      // A user's token has permissions and no scopes, so that whatever is asked for was not granted before.
+      // A user's token has permissions and no scopes, so that whatever is asked for was not granted
+      // before.
       if (scope !== undefined) throw new OAuthError('invalid_scope')
       try {
         return await options.refresh(refreshToken, client)
@@ -108,12 +114,14 @@ export function createOAuthService(options: OAuthOptions) {
     },
 
     /**
-     * Whether a token is live (RFC 7662): its signature and time, and what the database knows at this moment.
+     * Whether a token is live (RFC 7662): its signature and time, and what the database knows at
+     * this moment.
      *
      * @throws OAuthError `invalid_client`, `insufficient_scope`
      */
     async introspect(caller: OAuthCaller, token: string, client: Client): Promise<IntrospectionAnswer> {
-      // RFC 7662, section 2.1: the endpoint requires authorization, and a name alone proves nothing.
+      // RFC 7662, section 2.1: the endpoint requires authorization, and a name alone proves
+      // nothing.
       if (caller.kind !== 'service') throw new OAuthError('invalid_client', { cause: 'public client' })
       const needed: Scope = 'tokens.introspect'
       if (!caller.scopes.includes(needed)) {
@@ -144,9 +152,11 @@ export function createOAuthService(options: OAuthOptions) {
     },
 
     /**
-     * Revokes a token (RFC 7009). Section 2 wants refresh tokens and would like access tokens; section 2.1 lets an access token take its
-     * grant along. A user's access token ends the session that it names: gateways are told of sessions, not of single tokens. A
-     * service's token is known to nobody but its bearer and ends by itself within minutes, so section 2.2.1 has the answer for it.
+     * Revokes a token (RFC 7009). Section 2 wants refresh tokens and would like access tokens;
+     * section 2.1 lets an access token take its grant along. A user's access token ends the session
+     * that it names: gateways are told of sessions, not of single tokens. A service's token is
+     * known to nobody but its bearer and ends by itself within minutes, so section 2.2.1 has the
+     * answer for it.
      *
      * @throws OAuthError `token_of_another_client`, `unsupported_token_type`
      */
@@ -168,7 +178,9 @@ export function createOAuthService(options: OAuthOptions) {
   }
 }
 
-/** RFC 7009, section 2.1: a token is revoked by the client that it was issued to, and by no other. */
+/**
+ * RFC 7009, section 2.1: a token is revoked by the client that it was issued to, and by no other.
+ */
 function requireOwner(caller: OAuthCaller, clientId: string): void {
   if (caller.id !== clientId) throw new OAuthError('token_of_another_client')
 }

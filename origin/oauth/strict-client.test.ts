@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
 
 /**
- * oauth4webapi as it comes from npm: a client that reads the RFCs to the letter. Only its fetch is ours, and that the issuer of
- * the tests is plain http.
+ * oauth4webapi as it comes from npm: a client that reads the RFCs to the letter. Only its fetch is
+ * ours, and that the issuer of the tests is plain http.
  */
 
 let world: OAuthWorld

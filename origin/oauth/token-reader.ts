@@ -5,7 +5,10 @@ import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-t
 import { readServiceClaims, type ServiceClaims } from './service-token.ts'
 import { createKeyFinder } from './token-keys.ts'
 
-/** What a text is that somebody calls a token. Live by signature and time; whether it was revoked is for the database to say. */
+/**
+ * What a text is that somebody calls a token. Live by signature and time; whether it was revoked is
+ * for the database to say.
+ */
 export type ReadToken =
   | { kind: 'user'; claims: Claims }
   | { kind: 'service'; claims: ServiceClaims }

@@ -145,7 +145,8 @@ describe('POST /auth/password', () => {
     expect((await problem(answer)).code).toBe('token_missing')
   })
 
-  // The thief logs in with the old password while its owner changes it: his session must not outlive the change that ends all.
+  // The thief logs in with the old password while its owner changes it: his session must not
+  // outlive the change that ends all.
   test('401: a login that was evaluated before the change and comes to its session after it', async () => {
     const [changed, loggedIn] = await raceWithChange(() => world.post('/auth/login', { email, password }))
     expect(changed?.status).toBe(204)

@@ -27,7 +27,10 @@ const withLetters = (text: string) => text.replace(/[0134570@$!]/g, (sign) => le
 
 const withoutAccents = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '')
 
-/** 53 bits, of which no two of the list's passwords share all: a table of numbers takes a tenth of one of texts. */
+/**
+ * 53 bits, of which no two of the list's passwords share all: a table of numbers takes a tenth of
+ * one of texts.
+ */
 function fingerprint(text: string): number {
   let low = 0xdeadbeef
   let high = 0x41c6ce57
@@ -72,7 +75,10 @@ export function createCommonPasswords() {
   return {
     size: fingerprints.length,
 
-    /** Also in other letter case, without its accents, with digits for letters, and with a few signs around it. */
+    /**
+     * Also in other letter case, without its accents, with digits for letters, and with a few signs
+     * around it.
+     */
     includes(password: string): boolean {
       const plain = withoutAccents(password.toLowerCase())
       const bare = decorated.exec(plain)?.[1] ?? plain

@@ -35,7 +35,8 @@ describe('the password hasher', () => {
     expect(await other.matches('correct horse battery', hash)).toBe(false)
   })
 
-  // A flood of logins is shed, so that it cannot queue up minutes of work for those who come after it.
+  // A flood of logins is shed, so that it cannot queue up minutes of work for those who come after
+  // it.
   test('503 overloaded: what finds the queue full is refused, the rest is served', async () => {
     const tries = await Promise.allSettled(
       Array.from({ length: 10 }, () => hasher.hash('correct horse battery')),

@@ -18,14 +18,17 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
   const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
 
   /**
-   * bcrypt reads 72 bytes and stops at a zero byte; a keyed digest first lets every byte of a long password count, and makes
-   * a stolen table useless without the key. NFC, so that one password typed on two keyboards is one password (SP 800-63B-4).
+   * bcrypt reads 72 bytes and stops at a zero byte; a keyed digest first lets every byte of a long
+   * password count, and makes a stolen table useless without the key. NFC, so that one password
+   * typed on two keyboards is one password (SP 800-63B-4).
    */
   function digest(password: string): string {
     return createHmac('sha256', digestKey).update(password.normalize('NFC')).digest('base64')
   }
 
-  /** What an unknown account's password is compared with, so that it takes as long as a known one's. */
+  /**
+   * What an unknown account's password is compared with, so that it takes as long as a known one's.
+   */
   const nobodysHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
 
   return {

@@ -69,7 +69,8 @@ describe('POST /auth/register, the password', () => {
     },
   )
 
-  // One keyboard sends é as one code point, another as e and an accent: SP 800-63B-4 has them be one password.
+  // One keyboard sends é as one code point, another as e and an accent: SP 800-63B-4 has them be
+  // one password.
   test('202: the composed and the decomposed form of one password both log in, whichever was registered', async () => {
     const phrase = 'crème brûlée à Genève'
     const composed = phrase.normalize('NFC')
@@ -83,7 +84,8 @@ describe('POST /auth/register, the password', () => {
     }
   })
 
-  // A stolen table alone is worth no guess: what bcrypt hashed is a digest under a key that is not in the table.
+  // A stolen table alone is worth no guess: what bcrypt hashed is a digest under a key that is not
+  // in the table.
   test('what is stored is bcrypt of cost 10 or more, and not of the bare password', async () => {
     const password = 'correct horse battery'
     const { email } = await register(password)

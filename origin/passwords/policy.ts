@@ -14,7 +14,8 @@ export interface PasswordPolicy {
   /** @throws Problem `validation_failed` with the reason; `overloaded` */
   hashNew: (password: string, facts: NewPasswordFacts) => Promise<string>
   /**
-   * A new hash of a password that is right, where its stored one was made at a lower cost than today's.
+   * A new hash of a password that is right, where its stored one was made at a lower cost than
+   * today's.
    *
    * @returns undefined where it was not, or nobody has time for it now: the next login will do
    */
@@ -23,7 +24,10 @@ export interface PasswordPolicy {
 
 export const strengthWorker = new URL('./strength-worker.ts', import.meta.url)
 
-/** What a new password must be beyond its length: not easily guessed, and no composition rules (SP 800-63B-4, 3.1.1.2). */
+/**
+ * What a new password must be beyond its length: not easily guessed, and no composition rules (SP
+ * 800-63B-4, 3.1.1.2).
+ */
 export function createPasswordPolicy(
   pool: WorkerPool,
   hasher: PasswordHasher,

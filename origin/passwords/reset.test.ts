@@ -110,7 +110,8 @@ describe('POST /auth/password/forgot', () => {
     expect(row?.everything).not.toContain(token)
   })
 
-  // Somebody who asks again and again fills a mailbox; asked at once, each would count the links of before.
+  // Somebody who asks again and again fills a mailbox; asked at once, each would count the links of
+  // before.
   test('202: ten times, one after the other or at once, makes three live links', async () => {
     const before = (await resetMails()).length
     const answers = await Promise.all(Array.from({ length: 10 }, () => forgot()))
@@ -225,7 +226,8 @@ describe('POST /auth/password/reset', () => {
     await expectOneWins(Array.from({ length: 10 }, () => token))
   })
 
-  // Each has spent its own link and waits for the other's: the database would end one with an error.
+  // Each has spent its own link and waits for the other's: the database would end one with an
+  // error.
   test('204: of two at once with two links of one account one wins', async () => {
     await expectOneWins([await mailedToken(), await mailedToken()])
   })
@@ -243,7 +245,8 @@ describe('POST /auth/password/reset', () => {
     expect(await loginStatus(winner)).toBe(200)
   }
 
-  // The thief has evaluated the password he knows when its owner resets it: no session of his may outlive that.
+  // The thief has evaluated the password he knows when its owner resets it: no session of his may
+  // outlive that.
   test('401: a login that was evaluated before the reset and comes to its session after it', async () => {
     const token = await mailedToken()
     const answers = await meet(world, {

@@ -11,7 +11,9 @@ const shortestName = 4
 
 interface Names {
   email: string
-  /** As it is configured: a name of several words counts with and without what stands between them. */
+  /**
+   * As it is configured: a name of several words counts with and without what stands between them.
+   */
   product: string
 }
 

@@ -41,8 +41,8 @@ export function createPasswordService({
 }: PasswordOptions) {
   return {
     /**
-     * Changes the password of somebody signed in and ends their other sessions. Tries count against the session, so that a stolen
-     * access token cannot try on and locks nobody else out.
+     * Changes the password of somebody signed in and ends their other sessions. Tries count against
+     * the session, so that a stolen access token cannot try on and locks nobody else out.
      *
      * @returns the new password's version
      * @throws Problem `password_wrong`, the same for wrong and locked; `overloaded`
@@ -91,17 +91,22 @@ export function createPasswordService({
       return passwordVersion
     },
 
-    /** Asks for a link; whether there is an account to mail it to is looked up later, so that the time tells nobody. */
+    /**
+     * Asks for a link; whether there is an account to mail it to is looked up later, so that the
+     * time tells nobody.
+     */
     async forgot(email: string, client: Client): Promise<void> {
       await insertLinkRequest(sql, 'password_reset', { email, client })
       mail.nudge()
     },
 
     /**
-     * Sets a new password by a mailed link: ends all sessions, unlocks the account, and proves the address.
+     * Sets a new password by a mailed link: ends all sessions, unlocks the account, and proves the
+     * address.
      *
      * @returns what makes the device that did it a known one
-     * @throws Problem `link_invalid`; `validation_failed` for a weak password, which leaves the link good; `overloaded`
+     * @throws Problem `link_invalid`; `validation_failed` for a weak password, which leaves the
+     *   link good; `overloaded`
      */
     async reset(token: string, newPassword: string, client: Client) {
       const owner = await linkTokens.owner(sql, 'password_reset', token)
@@ -109,7 +114,8 @@ export function createPasswordService({
       const passwordHash = await passwords.hashNew(newPassword, { email: owner.email, field: '/password' })
       const { userId } = owner
       const passwordVersion = await sql.begin(async (transaction) => {
-        // The account's row first: two links of one account would wait for each other the other way round.
+        // The account's row first: two links of one account would wait for each other the other way
+        // round.
         const version = await updatePassword(transaction, userId, passwordHash)
         if (!(await linkTokens.spend(transaction, 'password_reset', token))) throw new Problem('link_invalid')
         await spendLinkTokens(transaction, 'password_reset', userId)

@@ -8,7 +8,10 @@ const estimator = createEstimator()
 /** Withstands far more guesses than lockout and bcrypt let anybody make; zxcvbn's score 3. */
 const leastGuesses = 1e8
 
-/** Estimating takes time that grows with the square of the length; a start this long that is strong is strong enough. */
+/**
+ * Estimating takes time that grows with the square of the length; a start this long that is strong
+ * is strong enough.
+ */
 const judgedCharacters = 32
 
 /** The signs over the digits, as Shift is what people add: `123!@#`. */

@@ -5,7 +5,10 @@ type Task = Parameters<TaskQueue['push']>[0]
 /** Laid over a task that is to wait in the line that goes first. */
 export const asPreferred = { [queueOptionsSymbol]: { isPreferred: true } } as const
 
-/** So many preferred tasks in a row, and then one of the others: nobody waits for ever, even where somebody fills the line that goes first. */
+/**
+ * So many preferred tasks in a row, and then one of the others: nobody waits for ever, even where
+ * somebody fills the line that goes first.
+ */
 export const inARow = 4
 
 /** Two lines in front of the same threads, one of which goes first. */
@@ -13,7 +16,10 @@ export class TwoLines implements TaskQueue {
   readonly preferred = new FixedQueue()
   readonly others = new FixedQueue()
   private row = 0
-  /** What `row` was before the task taken last, which piscina puts back where no thread is free for it. */
+  /**
+   * What `row` was before the task taken last, which piscina puts back where no thread is free for
+   * it.
+   */
   private rowBefore = 0
 
   get size(): number {

@@ -15,10 +15,16 @@ import { dictionary as portuguese } from '@zxcvbn-ts/language-pt-br'
 
 type Lists = Record<string, readonly (string | number)[]>
 
-/** The most frequent words of each list of a language beside English: what a thread keeps stays near 80 MB. */
+/**
+ * The most frequent words of each list of a language beside English: what a thread keeps stays near
+ * 80 MB.
+ */
 const wordsPerList = 10_000
 
-/** Spellings with digits for letters that are tried; by default so many that one password can keep a thread for half a second. */
+/**
+ * Spellings with digits for letters that are tried; by default so many that one password can keep a
+ * thread for half a second.
+ */
 const l33tMaxSubstitutions = 16
 
 /** A rank by word, from 1. Without a prototype, so that `constructor` is a word like any other. */
@@ -52,8 +58,9 @@ function addDictionary({ rankedDictionaries, rankedDictionariesMaxWordSize }: Op
 }
 
 /**
- * Estimates guesses by the words of twelve languages. The lists are one dictionary, as each look-up is made for
- * every part of a password, and once a dictionary: one takes a fifth of the time of one a list.
+ * Estimates guesses by the words of twelve languages. The lists are one dictionary, as each look-up
+ * is made for every part of a password, and once a dictionary: one takes a fifth of the time of one
+ * a list.
  */
 export function createEstimator(): ZxcvbnFactory {
   const zxcvbn = new ZxcvbnFactory({ graphs: adjacencyGraphs, translations, l33tMaxSubstitutions })

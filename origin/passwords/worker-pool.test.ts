@@ -6,7 +6,10 @@ import { createWorkerPool, secondsToDrain } from './worker-pool.ts'
 
 const task = { digest: 'correct horse battery', cost: 10 }
 
-/** What one task too many is told, where the queue has this many places and the pool knows how long a task takes. */
+/**
+ * What one task too many is told, where the queue has this many places and the pool knows how long
+ * a task takes.
+ */
 async function retryAfter(queue: number): Promise<number> {
   const pool = createWorkerPool({ threads: 1, queue })
   const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))

@@ -5,7 +5,10 @@ import { asPreferred, inARow, TwoLines } from './two-lines.ts'
 /** A thread that was idle this long gives its memory back. */
 const idleMs = 60_000
 
-/** How long the mean of what tasks took is good for: to read it takes a millisecond, and a flood sheds thousands a second. */
+/**
+ * How long the mean of what tasks took is good for: to read it takes a millisecond, and a flood
+ * sheds thousands a second.
+ */
 const meanLifeMs = 5000
 
 interface WorkerPoolOptions {
@@ -13,13 +16,13 @@ interface WorkerPoolOptions {
   /** Tasks that may wait for a thread, in each of two lines; beyond that they are refused. */
   queue: number
   /**
-   * Nor may one wait longer than this, as far as those before it tell: somebody who logs in is gone by then, and the gateway at its 30 s;
-   * hashing for who has gone keeps who comes waiting.
+   * Nor may one wait longer than this, as far as those before it tell: somebody who logs in is gone
+   * by then, and the gateway at its 30 s; hashing for who has gone keeps who comes waiting.
    */
   longestWaitSeconds?: number
   /**
-   * A module that takes long to load. A thread loads it before its first task, so that the time of tasks tells
-   * nothing of it, and no thread stays once all are idle.
+   * A module that takes long to load. A thread loads it before its first task, so that the time of
+   * tasks tells nothing of it, and no thread stays once all are idle.
    */
   heavyModule?: URL
   /** Told of each task; its seconds have the wait for a thread in them. */
@@ -34,8 +37,9 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
 /**
  * Threads for what the event loop has no time for: one bcrypt of cost 12 takes most of a second.
  *
- * A flood of logins fills the queue and is shed, instead of being served late and starving everything else. On a machine that is slow, or
- * busy with something else, a queue is too long before it is full. Preferred tasks wait in a line of their own, which the flood is not in.
+ * A flood of logins fills the queue and is shed, instead of being served late and starving
+ * everything else. On a machine that is slow, or busy with something else, a queue is too long
+ * before it is full. Preferred tasks wait in a line of their own, which the flood is not in.
  */
 export function createWorkerPool({
   threads,
@@ -81,8 +85,8 @@ export function createWorkerPool({
     /**
      * Binds the pool to a module, each export of which takes one argument.
      *
-     * @returns a function that runs an export by its name, ahead of the others where it is preferred; it throws Problem `overloaded` where its line is
-     * full or too slow
+     * @returns a function that runs an export by its name, ahead of the others where it is
+     * preferred; it throws Problem `overloaded` where its line is full or too slow
      */
     from<Module extends Functions>(module: URL) {
       return async function run<Name extends keyof Module & string>(
@@ -123,8 +127,8 @@ interface Load {
 }
 
 /**
- * How long until what waits now is done, in whole seconds and at least one: whoever comes back sooner finds the queue as full as they left
- * it, and is turned away again.
+ * How long until what waits now is done, in whole seconds and at least one: whoever comes back
+ * sooner finds the queue as full as they left it, and is turned away again.
  */
 export function secondsToDrain({ waiting, threads, taskSeconds }: Load): number {
   const seconds = (waiting / threads + 1) * taskSeconds

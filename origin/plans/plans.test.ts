@@ -156,7 +156,8 @@ describe('PATCH /admin/plans/{name}', () => {
     expect(await marks()).toEqual({ told: [], audit: [] })
   })
 
-  // An admin who set a quota of one request an hour had locked everybody on the plan out, and could not set it back.
+  // An admin who set a quota of one request an hour had locked everybody on the plan out, and could
+  // not set it back.
   test('422 validation_failed: fewer requests an hour than one a minute, with the least in words', async () => {
     const { status, body } = await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 59 })
     expect(status).toBe(422)

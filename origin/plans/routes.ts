@@ -15,7 +15,10 @@ export function createPlanRoutes({ sql }: { sql: Sql }) {
   return routes
 }
 
-/** What gateways keep of it, to say which plan has a feature and whether a row of the policy asks for what there is. */
+/**
+ * What gateways keep of it, to say which plan has a feature and whether a row of the policy asks
+ * for what there is.
+ */
 export function createPlanCatalogueRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
   routes.get('/plans', async (c) => {

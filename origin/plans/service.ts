@@ -19,7 +19,10 @@ export type PlanOutcome =
 
 export type PlanService = ReturnType<typeof createPlanService>
 
-/** Changes of what a plan is. What subscribers' tokens say of it grows stale by one epoch, however many they are. */
+/**
+ * Changes of what a plan is. What subscribers' tokens say of it grows stale by one epoch, however
+ * many they are.
+ */
 export function createPlanService({ sql }: { sql: Sql }) {
   async function audit(
     transaction: Transaction,

@@ -89,7 +89,8 @@ describe('GET /internal/gateway/revocations', () => {
     expect(subjects(await read(cursor))).toEqual(['b'])
   })
 
-  // An id is taken at insert and shows at commit: whoever reads up to the highest id passes over the slower transaction for ever.
+  // An id is taken at insert and shows at commit: whoever reads up to the highest id passes over
+  // the slower transaction for ever.
   test('200: an entry whose transaction began earlier and commits later is not passed over', async () => {
     const { next: before } = await read()
     let after = ''

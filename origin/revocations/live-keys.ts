@@ -17,8 +17,8 @@ interface LiveKeysOptions {
 }
 
 /**
- * How long the keys count as complete after the origin has said so. With the pause between two looks it stays within the 5 s that hold where the
- * origin cannot write what gateways can read.
+ * How long the keys count as complete after the origin has said so. With the pause between two
+ * looks it stays within the 5 s that hold where the origin cannot write what gateways can read.
  */
 const vouchedMs = 3000
 
@@ -26,7 +26,10 @@ const vouchedMs = 3000
 const renewTimeoutMs = 1000
 const writeTimeoutMs = 10_000
 
-/** Entries may come in any order and more than once: a lower epoch never takes the place of a higher one. */
+/**
+ * Entries may come in any order and more than once: a lower epoch never takes the place of a higher
+ * one.
+ */
 const raiseScript = `
 local known = tonumber(redis.call('GET', KEYS[1]) or -1)
 if tonumber(ARGV[1]) >= known then redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end`
@@ -38,10 +41,12 @@ export function raiseKey(pipeline: ChainableCommander, keyPrefix: string, entry:
 }
 
 /**
- * Vouches for the keys, to be called when all that is due was published: renews the word that they are complete, and where nobody has given it
- * lately, as Redis was empty or out of reach, writes all that is in force before it gives it.
+ * Vouches for the keys, to be called when all that is due was published: renews the word that they
+ * are complete, and where nobody has given it lately, as Redis was empty or out of reach, writes
+ * all that is in force before it gives it.
  *
- * All goes over one connection in one pipeline, so that a Redis that loses its data on the way is not vouched for.
+ * All goes over one connection in one pipeline, so that a Redis that loses its data on the way is
+ * not vouched for.
  */
 export function createLiveKeys({ sql, redis, keyPrefix, lifeSeconds }: LiveKeysOptions) {
   const complete = revocationsCompleteKey(keyPrefix)

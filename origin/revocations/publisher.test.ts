@@ -144,7 +144,8 @@ describe('publishing', () => {
     expect(await unpublished()).toBe(0)
   })
 
-  // postgres.js ends the process where a statement meets a connection that went away: see origin/db/transactions.ts.
+  // postgres.js ends the process where a statement meets a connection that went away: see
+  // origin/db/transactions.ts.
   test('the database connection lost while Redis is asked: the row stays, and the process too', async () => {
     const { publish } = await createReplica()
     await insert(1)

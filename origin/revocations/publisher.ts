@@ -24,8 +24,9 @@ const keptMs = 2 * 3600 * 1000
 const redisTimeoutMs = 1000
 
 /**
- * Publishes what was committed to the Redis stream and to the keys beside it, at least once: rows are marked after Redis has them, in the
- * transaction that locks them, so that replicas share the work. An entry that comes twice does no harm.
+ * Publishes what was committed to the Redis stream and to the keys beside it, at least once: rows
+ * are marked after Redis has them, in the transaction that locks them, so that replicas share the
+ * work. An entry that comes twice does no harm.
  */
 export function createPublisher(options: PublisherOptions) {
   const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
@@ -50,7 +51,8 @@ export function createPublisher(options: PublisherOptions) {
       const rows = await lockUnpublished(transaction, batchSize, lifeSeconds)
       if (rows.length === 0) return 0
       await append(rows)
-      // A statement on a connection that went away while Redis was asked would end the process: see origin/db/transactions.ts.
+      // A statement on a connection that went away while Redis was asked would end the process: see
+      // origin/db/transactions.ts.
       if (lost) throw new Error('the database connection was lost')
       await markPublished(
         transaction,
@@ -68,7 +70,8 @@ export function createPublisher(options: PublisherOptions) {
   /**
    * Publishes all there is.
    *
-   * @throws Error where the database or Redis fails; what it had not published stays for the next time
+   * @throws Error where the database or Redis fails; what it had not published stays for the next
+   *   time
    */
   return async function publishDue(signal: AbortSignal): Promise<void> {
     if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)

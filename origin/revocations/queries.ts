@@ -22,11 +22,14 @@ const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 
 /**
  * The live entries of transactions from `after` on, and where to go on.
  *
- * A cursor over ids would lose entries: a transaction that took its id earlier may commit later. So the cursor is a transaction id, and the next one is
- * the snapshot's xmin, below which every transaction is finished: what commits later has an id from there on, and is read then. What had
- * already committed above it is read twice, which does no harm; a long transaction, in any database of the server, makes that many. Rows and xmin must come from one snapshot, hence one statement.
+ * A cursor over ids would lose entries: a transaction that took its id earlier may commit later. So
+ * the cursor is a transaction id, and the next one is the snapshot's xmin, below which every
+ * transaction is finished: what commits later has an id from there on, and is read then. What had
+ * already committed above it is read twice, which does no harm; a long transaction, in any database
+ * of the server, makes that many. Rows and xmin must come from one snapshot, hence one statement.
  *
- * A cursor beyond the snapshot's xmax was not given by this database as it is now: it was restored, so all live entries count as new.
+ * A cursor beyond the snapshot's xmax was not given by this database as it is now: it was restored,
+ * so all live entries count as new.
  *
  * @param after null for all live entries
  */
@@ -58,7 +61,10 @@ export interface UnpublishedRevocation extends Revocation {
   id: string
 }
 
-/** The oldest that no stream has yet, locked until they are marked; those that another replica is publishing are left to it. */
+/**
+ * The oldest that no stream has yet, locked until they are marked; those that another replica is
+ * publishing are left to it.
+ */
 export async function lockUnpublished(
   transaction: Transaction,
   limit: number,

@@ -7,10 +7,16 @@ interface RelayOptions {
   log: Log
 }
 
-/** Well below the second within which gateways have to know; one look at an index that is empty as a rule. */
+/**
+ * Well below the second within which gateways have to know; one look at an index that is empty as a
+ * rule.
+ */
 const defaultIntervalMs = 200
 
-/** Publishes again and again, never two at a time. Says when it cannot, and when it can again, once each. */
+/**
+ * Publishes again and again, never two at a time. Says when it cannot, and when it can again, once
+ * each.
+ */
 export function startRevocationRelay({ publish, intervalMs = defaultIntervalMs, log }: RelayOptions) {
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -31,7 +31,10 @@ export function startRevocations({
   const publish = createPublisher({ sql, redis, keyPrefix, lifeSeconds, onPublished })
   const relay = startRevocationRelay({ publish, log })
   return {
-    /** @throws Error where Redis takes no writes: one that is full, or a replica, answers PING all the same */
+    /**
+     * @throws Error where Redis takes no writes: one that is full, or a replica, answers PING all
+     *   the same
+     */
     async requireRedis(): Promise<void> {
       await redis.set(`${keyPrefix}origin-probe`, 1, 'PX', probeKeptMs)
     },

@@ -21,8 +21,9 @@ interface SignedToken {
 export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: AccessTokenOptions) {
   return {
     /**
-     * A token never outlives its session, nor the period that its plan was paid for, so that the end of either takes
-     * effect at its time and no job has to notice it. It lives a second at least, as times in it are whole seconds.
+     * A token never outlives its session, nor the period that its plan was paid for, so that the
+     * end of either takes effect at its time and no job has to notice it. It lives a second at
+     * least, as times in it are whole seconds.
      */
     async sign(bearer: Bearer): Promise<SignedToken> {
       const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...claims } = bearer

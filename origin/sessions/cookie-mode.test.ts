@@ -83,7 +83,8 @@ describe('POST /auth/refresh by cookie', () => {
     expect((await postFrom(origin, '/auth/refresh', next?.value)).status).toBe(200)
   })
 
-  // Another page has the browser send the cookie: it must neither get an access token nor spend the refresh token.
+  // Another page has the browser send the cookie: it must neither get an access token nor spend the
+  // refresh token.
   test.each([
     ['a foreign site', 'https://evil.example'],
     ['none', null],
@@ -152,7 +153,8 @@ describe('POST /auth/refresh by cookie', () => {
     expect((await problem(answer)).code).toBe('refresh_invalid')
   })
 
-  // A page that has just been opened asks whether there is a session: nobody is signed in, and nothing is malformed.
+  // A page that has just been opened asks whether there is a session: nobody is signed in, and
+  // nothing is malformed.
   test('401 refresh_missing: neither a cookie nor a token in the body', async () => {
     for (const path of ['/auth/refresh', '/auth/logout']) {
       const answer = await world.post(path, {}, { headers: { origin: frontendOrigin } })
@@ -161,7 +163,8 @@ describe('POST /auth/refresh by cookie', () => {
     }
   })
 
-  // Two tabs wake up together: the browser keeps whichever cookie comes last, and both are the same.
+  // Two tabs wake up together: the browser keeps whichever cookie comes last, and both are the
+  // same.
   test('200: a replay inside the grace window sets the same cookie', async () => {
     const answers = await Promise.all([1, 2].map(() => postFrom(frontendOrigin, '/auth/refresh')))
     const [one, two] = answers.map((answer) => setCookieOf(answer, refreshCookie)?.value)

@@ -36,7 +36,8 @@ async function refusalOf(refreshToken: string) {
 const liveTokens = async () => (await world.sql`select from tokens where spent_at is null`).length
 
 describe('POST /auth/refresh inside the grace window', () => {
-  // The answer to the first was lost on the way: the client knows the old token alone, and must not lose its session for that.
+  // The answer to the first was lost on the way: the client knows the old token alone, and must not
+  // lose its session for that.
   test('200: a replay gets the same successor, which works; no row is added and nothing is revoked', async () => {
     const second = await successorOf(tokens.refresh_token)
     const before = await world.sql`select * from tokens order by id`
@@ -65,7 +66,8 @@ describe('POST /auth/refresh inside the grace window', () => {
     await world.sql`update user_accounts set role_id = (select id from roles where name = 'user')`
   })
 
-  // Two tabs, or a hundred: all are past their look at the token before any of them has spent it (I2).
+  // Two tabs, or a hundred: all are past their look at the token before any of them has spent it
+  // (I2).
   test('200: a hundred at once with one token get one and the same successor, of which one row is stored', async () => {
     const answers = await meet(world, {
       at: 'select from sessions for update',
@@ -124,7 +126,8 @@ describe('POST /auth/refresh with REFRESH_GRACE_SECONDS=0', () => {
     expect((await problem(replay)).code).toBe('refresh_reused')
   })
 
-  // A race for two successors (I2): ten are past their look at the token before any of them has spent it.
+  // A race for two successors (I2): ten are past their look at the token before any of them has
+  // spent it.
   test('of fifty at once with one token, one gets a successor', async () => {
     await strict.sql`truncate sessions, audit_logs cascade`
     const { refresh_token } = await strict.login('ada@example.com', password)

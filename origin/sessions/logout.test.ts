@@ -66,7 +66,8 @@ describe('POST /auth/logout', () => {
     expect([await session(), await world.sql`select * from audit_logs`]).toEqual(before)
   })
 
-  // RFC 7009, section 2.2: what the caller wants is already so, and the answer tells no guesser anything.
+  // RFC 7009, section 2.2: what the caller wants is already so, and the answer tells no guesser
+  // anything.
   test('204: an unknown token ends no session', async () => {
     expect((await logout('A'.repeat(43))).status).toBe(204)
     expect((await session())?.ended_at).toBeNull()

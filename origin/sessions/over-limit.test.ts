@@ -21,7 +21,9 @@ beforeEach(() => {
 })
 afterAll(() => world.close())
 
-/** What the origin asked of the database, but for the mail relay, which asks every three seconds. */
+/**
+ * What the origin asked of the database, but for the mail relay, which asks every three seconds.
+ */
 const asked = () =>
   statements.filter((statement) => !/mail_outbox|reset_requests|revocations/.test(statement))
 

@@ -9,7 +9,10 @@ export interface SessionOwner {
 }
 
 export interface Bearer extends SessionOwner, Entitlements {
-  /** How long the session lives without another refresh: until its idle limit, or its absolute one where that is sooner. */
+  /**
+   * How long the session lives without another refresh: until its idle limit, or its absolute one
+   * where that is sooner.
+   */
   sessionSecondsLeft: number
 }
 
@@ -42,7 +45,10 @@ export async function insertSession(sql: Queryable, session: NewSession): Promis
 
 interface NewRefreshToken {
   hash: Uint8Array
-  /** Idle limit: the chain ends where nobody refreshes for this long. The session's own end comes no later for it. */
+  /**
+   * Idle limit: the chain ends where nobody refreshes for this long. The session's own end comes no
+   * later for it.
+   */
   lifeSeconds: number
   client: Client
 }
@@ -66,10 +72,12 @@ export async function insertRefreshToken(
 }
 
 /**
- * Spends a live token of a live session, stores its successor and reads what the account may do, in one round trip. The
- * `spent_at is null` settles a race: of many that present one token, one spends it.
+ * Spends a live token of a live session, stores its successor and reads what the account may do, in
+ * one round trip. The `spent_at is null` settles a race: of many that present one token, one spends
+ * it.
  *
- * @returns undefined where the token is unknown, spent or expired, its session ended or its account disabled
+ * @returns undefined where the token is unknown, spent or expired, its session ended or its account
+ *   disabled
  */
 export async function rotateRefreshToken(
   sql: Queryable,
@@ -109,7 +117,8 @@ export async function rotateRefreshToken(
 /**
  * The bearer of a token spent so lately that its replay is a retry, not a theft.
  *
- * @returns undefined where the token is none of these, or its successor is not the one this key derives
+ * @returns undefined where the token is none of these, or its successor is not the one this key
+ *   derives
  */
 export async function selectReplay(
   sql: Queryable,
@@ -166,7 +175,8 @@ interface SessionsToEnd {
 }
 
 /**
- * Ends live sessions and tells the gateways, in one statement: there is no end without its revocation (I3).
+ * Ends live sessions and tells the gateways, in one statement: there is no end without its
+ * revocation (I3).
  *
  * @returns the ids of those that ended now
  */
@@ -207,7 +217,9 @@ export interface SessionRow {
   expiresAt: Date
 }
 
-/** Of sessions: neither ended nor past a limit. One whose last token idled out is not live any more. */
+/**
+ * Of sessions: neither ended nor past a limit. One whose last token idled out is not live any more.
+ */
 export const isLive = (sql: Queryable) => sql`
   ended_at is null and expires_at > now()
   and exists (

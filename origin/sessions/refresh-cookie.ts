@@ -10,10 +10,16 @@ interface CookieOptions {
   maxAgeSeconds: number
 }
 
-/** Cookie mode, for browsers: the refresh token in a cookie that no script can read and no other site can send. */
+/**
+ * Cookie mode, for browsers: the refresh token in a cookie that no script can read and no other
+ * site can send.
+ */
 export function createRefreshCookie({ origins, maxAgeSeconds }: CookieOptions) {
   return {
-    /** @throws Problem `origin_not_allowed` where there is a cookie and a page that may not use it sent it */
+    /**
+     * @throws Problem `origin_not_allowed` where there is a cookie and a page that may not use it
+     *   sent it
+     */
     read(c: Context): string | undefined {
       const token = getCookie(c, refreshCookie)
       if (token !== undefined) origins.requireAllowed(c)

@@ -5,18 +5,21 @@ import { newOpaqueToken } from '../opaque-token.ts'
 const secretLength = 43
 const tagLength = 11
 
-/** A token without its tag is one of before there were tags: no older than REFRESH_TOKEN_SECONDS. */
+/**
+ * A token without its tag is one of before there were tags: no older than REFRESH_TOKEN_SECONDS.
+ */
 const shape = new RegExp(`^[\\w-]{${secretLength}}(?:[\\w-]{${tagLength}})?$`)
 
 /** Whether a text was issued here by this key, as far as the text itself can say. */
 export type RefreshTokenKind = 'issued' | 'untagged' | 'made_up'
 
 /**
- * Refresh tokens: 256 bits and a tag, opaque to everybody. The first of a session is random; each next one is derived from the one
- * before with a key that only the origin has. So a replay inside the grace window is answered with the same successor, and no
- * secret has to be stored for it.
+ * Refresh tokens: 256 bits and a tag, opaque to everybody. The first of a session is random; each
+ * next one is derived from the one before with a key that only the origin has. So a replay inside
+ * the grace window is answered with the same successor, and no secret has to be stored for it.
  *
- * The tag tells what was issued here from what was made up, without a query: a flood of made-up tokens need not reach the database.
+ * The tag tells what was issued here from what was made up, without a query: a flood of made-up
+ * tokens need not reach the database.
  *
  * @param key 32 bytes
  */

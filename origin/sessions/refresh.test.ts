@@ -112,7 +112,8 @@ describe('POST /auth/refresh', () => {
     expect(last?.capped).toBe(true)
   })
 
-  // A thief and the owner hold the same token: whoever comes second shows that there are two, so the session ends for both.
+  // A thief and the owner hold the same token: whoever comes second shows that there are two, so
+  // the session ends for both.
   test('401 refresh_reused: a spent token ends the whole session, its successor with it, and leaves an audit row', async () => {
     const { refresh_token: second } = await refreshed(tokens.refresh_token)
     const { refresh_token: third } = await refreshed(second)
@@ -159,7 +160,8 @@ describe('POST /auth/refresh', () => {
     expect((await session())?.end_reason).toBe('refresh_reused')
   })
 
-  // What the gateways are told of, and what the trail says, must not be lost between two commits (I3).
+  // What the gateways are told of, and what the trail says, must not be lost between two commits
+  // (I3).
   test('401 refresh_reused: end, revocation and audit row are of one commit', async () => {
     await refreshed(tokens.refresh_token)
     await passGrace()
@@ -179,7 +181,8 @@ describe('POST /auth/refresh', () => {
     expect(await world.sql`select from audit_logs`).toHaveLength(0)
   })
 
-  // What lies in the table opens nothing: a thief of the database cannot send the hash in place of the token.
+  // What lies in the table opens nothing: a thief of the database cannot send the hash in place of
+  // the token.
   test('401 refresh_invalid: the stored hash itself, in hex or base64url', async () => {
     const [row] = await world.sql<[{ token_hash: Buffer }]>`select token_hash from tokens`
     for (const encoding of ['hex', 'base64url'] as const)

@@ -61,7 +61,8 @@ describe('POST /auth/refresh after a restart of everything', () => {
   })
 })
 
-// The key is rotated, or one replica has another: sessions go on, only retries across the change cannot be answered.
+// The key is rotated, or one replica has another: sessions go on, only retries across the change
+// cannot be answered.
 describe('POST /auth/refresh with another REFRESH_TOKEN_KEY', () => {
   let rekeyed: World
   beforeAll(async () => {

@@ -17,7 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** What the origin asked of the database, but for the mail relay, which asks every three seconds. */
+/**
+ * What the origin asked of the database, but for the mail relay, which asks every three seconds.
+ */
 const asked = () => statements.filter((statement) => !statement.includes('mail_outbox'))
 
 async function refresh(token: string): Promise<TokenAnswer> {

@@ -79,8 +79,8 @@ export function createSessionService(options: SessionOptions) {
   }
 
   /**
-   * Without a query. Within its limit an address may ask for any token: one that was issued under an earlier REFRESH_TOKEN_KEY has
-   * another tag.
+   * Without a query. Within its limit an address may ask for any token: one that was issued under
+   * an earlier REFRESH_TOKEN_KEY has another tag.
    */
   function refuseMadeUp(refreshToken: string, { overLimit }: Client): void {
     if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return
@@ -92,8 +92,8 @@ export function createSessionService(options: SessionOptions) {
     endMany,
 
     /**
-     * Opens a session inside a login's transaction. Where that is one too many, the one used longest ago ends; logins of one account
-     * hold its row, so that none overlooks another's.
+     * Opens a session inside a login's transaction. Where that is one too many, the one used
+     * longest ago ends; logins of one account hold its row, so that none overlooks another's.
      */
     async open(transaction: Transaction, userId: string, client: Client) {
       const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, client })
@@ -112,11 +112,11 @@ export function createSessionService(options: SessionOptions) {
     answer,
 
     /**
-     * Rotates: the presented token is spent and its successor returned. A token spent within the grace window is answered with
-     * the same successor; one spent before that ends its session.
+     * Rotates: the presented token is spent and its successor returned. A token spent within the
+     * grace window is answered with the same successor; one spent before that ends its session.
      *
-     * @throws Problem `refresh_reused`, `refresh_invalid`; `rate_limited` where the address is over its limit and the token was
-     * not issued here
+     * @throws Problem `refresh_reused`, `refresh_invalid`; `rate_limited` where the address is over
+     * its limit and the token was not issued here
      */
     async refresh(refreshToken: string, client: Client): Promise<TokenAnswer> {
       refuseMadeUp(refreshToken, client)
@@ -137,16 +137,19 @@ export function createSessionService(options: SessionOptions) {
       })
       onRefresh(reused ? 'reused' : 'invalid')
       if (reused) throw new Problem('refresh_reused')
-      // Its bearer has to learn that the session is over; of an untagged one it is not known that it has a bearer.
+      // Its bearer has to learn that the session is over; of an untagged one it is not known that
+      // it has a bearer.
       if (client.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
         throw overLimitProblem(client.overLimit, 'refresh_invalid')
       throw new Problem('refresh_invalid')
     },
 
     /**
-     * Ends the token's session. An unknown token is no error: what the caller wants is already so (RFC 7009, 2.2).
+     * Ends the token's session. An unknown token is no error: what the caller wants is already so
+     * (RFC 7009, 2.2).
      *
-     * @throws Problem `rate_limited` where the address is over its limit and the token was not issued here
+     * @throws Problem `rate_limited` where the address is over its limit and the token was not
+     *   issued here
      */
     async logout(
       refreshToken: string,
@@ -164,7 +167,10 @@ export function createSessionService(options: SessionOptions) {
 
     list: (userId: string) => selectLiveSessions(sql, userId),
 
-    /** @throws Problem `not_found` where it is not a live session of this user's: somebody else's does not exist for them */
+    /**
+     * @throws Problem `not_found` where it is not a live session of this user's: somebody else's
+     *   does not exist for them
+     */
     async endOne(owner: SessionOwner, reason: 'ended_by_user' | 'logout', client: Client): Promise<void> {
       const ended = await sql.begin((transaction) => end(transaction, owner, reason, client))
       if (!ended) throw new Problem('not_found')

@@ -2,7 +2,10 @@ import type { Context } from 'hono'
 import type { TokenAnswer } from '../../shared/contract.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 
-/** The token response of RFC 6749 or, in cookie mode, the same with the refresh token in its cookie alone. */
+/**
+ * The token response of RFC 6749 or, in cookie mode, the same with the refresh token in its cookie
+ * alone.
+ */
 export function tokenAnswer(
   c: Context,
   tokens: TokenAnswer,

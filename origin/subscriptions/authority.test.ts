@@ -88,7 +88,8 @@ describe('PUT /admin/users/{id}/subscription, by the level of both', () => {
     await expectNothingBooked()
   })
 
-  // Until the gateways have heard, the token of an admin who was locked or demoted is still let through.
+  // Until the gateways have heard, the token of an admin who was locked or demoted is still let
+  // through.
   test.each([
     ['locked', `status = 'disabled'`],
     ['demoted', `role_id = (select id from roles where name = 'guest')`],

@@ -26,7 +26,10 @@ export type Billing = ReturnType<typeof createBilling>
 /** Takes the events of billing services, which send each one until it is answered, in any order. */
 export function createBilling({ sql }: { sql: Sql }) {
   return {
-    /** Applies an event once. One that comes again is told the same, as the answer follows from the event alone. */
+    /**
+     * Applies an event once. One that comes again is told the same, as the answer follows from the
+     * event alone.
+     */
     async apply(event: IncomingEvent, client: Client): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
       const answer = { event_id: eventId, user_id: userId, ...described(subscription) }

@@ -3,7 +3,8 @@ import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import { replaceSubscription, type Subscription, selectCurrentSubscription } from './queries.ts'
 
 /**
- * Makes a subscription the current one of an account that the transaction holds; tokens made from the one before are stale at once.
+ * Makes a subscription the current one of an account that the transaction holds; tokens made from
+ * the one before are stale at once.
  *
  * @returns what was and what is, for the audit row; undefined where it is so already
  */

@@ -11,9 +11,10 @@ export interface BillingEvent {
 }
 
 /**
- * Stores an event, which is what entitles to apply it. Of many that bring the same id one stores it, by the key; and none does once
- * something later was applied to the account, which the transaction has to hold. Later is: by the time to the microsecond, then by
- * the event's id and the client's, byte by byte; a booking by hand is later than all events of its microsecond.
+ * Stores an event, which is what entitles to apply it. Of many that bring the same id one stores
+ * it, by the key; and none does once something later was applied to the account, which the
+ * transaction has to hold. Later is: by the time to the microsecond, then by the event's id and the
+ * client's, byte by byte; a booking by hand is later than all events of its microsecond.
  *
  * @returns whether it was stored now
  */
@@ -38,8 +39,8 @@ export async function claimBillingEvent(sql: Transaction, event: BillingEvent): 
 }
 
 /**
- * Notes that the account, which the transaction holds, was booked by hand at this moment; or with the last event of the account,
- * where that says it comes from the future.
+ * Notes that the account, which the transaction holds, was booked by hand at this moment; or with
+ * the last event of the account, where that says it comes from the future.
  */
 export async function noteBooking(sql: Transaction, userId: string): Promise<void> {
   await sql`

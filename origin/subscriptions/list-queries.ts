@@ -41,8 +41,9 @@ export async function selectSubscriptionPage(
 }
 
 /**
- * Where a page stands in the index made for its filters. Equal values are written as bounds of the index's whole key: with plain
- * equalities the database walks down the ids instead, through all accounts where a plan has few.
+ * Where a page stands in the index made for its filters. Equal values are written as bounds of the
+ * index's whole key: with plain equalities the database walks down the ids instead, through all
+ * accounts where a plan has few.
  */
 function pageOf(sql: Queryable, { plan, status, user_id: userId }: SubscriptionFilters, before: string) {
   const planId = sql`(select id from subscription_plans where name = ${plan ?? null})`

@@ -11,7 +11,8 @@ export interface Subscription {
 }
 
 /**
- * Holds an account until the transaction ends, so that of two changes of its subscription the second sees what the first did.
+ * Holds an account until the transaction ends, so that of two changes of its subscription the
+ * second sees what the first did.
  *
  * @returns whether there is such an account
  */
@@ -20,7 +21,10 @@ export async function holdSubscriber(sql: Transaction, userId: string): Promise<
   return count === 1
 }
 
-/** The database's time at this moment, which is later than the transaction's where that has waited for a lock. */
+/**
+ * The database's time at this moment, which is later than the transaction's where that has waited
+ * for a lock.
+ */
 export async function selectClock(sql: Transaction): Promise<Date> {
   const [row] = await sql<[{ now: Date }]>`select clock_timestamp() as now`
   return row.now

@@ -13,7 +13,10 @@ export interface UpkeepJob {
 
 type Ages = Pick<OriginConfig, 'AUDIT_LOG_DAYS' | 'LOGIN_ATTEMPT_DAYS' | 'RATE_LIMIT_LOG_DAYS'>
 
-/** What each one does is in the database: `upkeep_batch` in sql/0006. They keep out of each other's way by some minutes. */
+/**
+ * What each one does is in the database: `upkeep_batch` in sql/0006. They keep out of each other's
+ * way by some minutes.
+ */
 export function upkeepJobs(ages: Ages): readonly UpkeepJob[] {
   return [
     { name: 'refresh_views', cron: '*/5 * * * *', keepDays: null },

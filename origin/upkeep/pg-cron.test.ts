@@ -22,7 +22,9 @@ function connect(url: string): Sql {
   return pool
 }
 
-/** An origin that starts with these jobs. Its own timers run nothing in a test as short as these. */
+/**
+ * An origin that starts with these jobs. Its own timers run nothing in a test as short as these.
+ */
 async function start(sql: Sql, scheduled: readonly UpkeepJob[]) {
   const from = lines.length
   const runner = { run: async () => {} }

@@ -3,7 +3,9 @@ import type { UpkeepJob } from './jobs.ts'
 
 const prefix = 'gatehouse '
 
-/** Whether the database has a scheduler of its own. pg_cron lives in one database of a server alone. */
+/**
+ * Whether the database has a scheduler of its own. pg_cron lives in one database of a server alone.
+ */
 export async function hasPgCron(sql: Sql): Promise<boolean> {
   const [row] = await sql<[{ present: boolean }]>`
     select exists (select from pg_extension where extname = 'pg_cron') as present`
@@ -11,8 +13,9 @@ export async function hasPgCron(sql: Sql): Promise<boolean> {
 }
 
 /**
- * Leaves the jobs to pg_cron, by name: a second time changes nothing, a changed hour or age replaces the old one, and a job that is no
- * longer on the list goes. The call is a statement of its own, as it commits.
+ * Leaves the jobs to pg_cron, by name: a second time changes nothing, a changed hour or age
+ * replaces the old one, and a job that is no longer on the list goes. The call is a statement of
+ * its own, as it commits.
  *
  * @throws PostgresError where we may not
  */

@@ -9,7 +9,10 @@ interface DueRun {
   runId?: string | undefined
 }
 
-/** Runs the job to its end. Not inside a transaction: it commits between batches. @returns undefined where there was nothing to do */
+/**
+ * Runs the job to its end. Not inside a transaction: it commits between batches.
+ * @returns undefined where there was nothing to do
+ */
 export async function callRunUpkeep(
   sql: Queryable,
   { job, slot, runId }: DueRun,

@@ -43,7 +43,8 @@ function toAnswer(run: UpkeepRun): UpkeepRunAnswer {
     finished_at: run.finishedAt?.toISOString() ?? null,
     rows: run.rows,
     outcome: run.outcome,
-    // What the database said beside its code names tables and columns, which stays in the table and in the log.
+    // What the database said beside its code names tables and columns, which stays in the table and
+    // in the log.
     sqlstate: run.error?.slice(0, 5) ?? null,
   }
 }

@@ -7,7 +7,10 @@ import { callRunUpkeep, selectUpkeepRun } from './queries.ts'
 export const runSeconds = 15 * 60
 
 interface RunnerOptions {
-  /** Of one connection, whose statements may take `runSeconds`. The lock that keeps others from the same job goes with it when it is lost. */
+  /**
+   * Of one connection, whose statements may take `runSeconds`. The lock that keeps others from the
+   * same job goes with it when it is lost.
+   */
   sql: Sql
   log: Log
   /** Told how each run ended that was done here. */
@@ -22,7 +25,8 @@ export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions
   let last: Promise<void> = Promise.resolve()
 
   async function runNow(job: UpkeepJob, slot: Date, runId?: string): Promise<void> {
-    // postgres.js 3.4.9 answers the first statement after a lost connection with the error of the loss. That shall not be the call.
+    // postgres.js 3.4.9 answers the first statement after a lost connection with the error of the
+    // loss. That shall not be the call.
     await sql`select`.catch(() => {})
     const id = await callRunUpkeep(sql, { job, slot, runId })
     if (id === undefined) return
@@ -51,8 +55,9 @@ export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions
     },
 
     /**
-     * No run starts any more. One under way gets `graceSeconds`; after that its connection may be closed. The database then ends it by
-     * itself, or leaves what was not committed to the next slot.
+     * No run starts any more. One under way gets `graceSeconds`; after that its connection may be
+     * closed. The database then ends it by itself, or leaves what was not committed to the next
+     * slot.
      */
     async stop(graceSeconds: number): Promise<void> {
       stopping = true

@@ -12,7 +12,8 @@ afterAll(() => db.close())
 let pools: Sql[]
 beforeEach(async () => {
   await db.sql`truncate upkeep_runs`
-  // The driver connects by a timer, so connections are made before time stands still. The database keeps its own.
+  // The driver connects by a timer, so connections are made before time stands still. The database
+  // keeps its own.
   pools = [db.connect(1), db.connect(1)]
   for (const pool of pools) await pool`select 1`
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: new Date('2026-03-01T03:09:30Z') })

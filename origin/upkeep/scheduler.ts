@@ -15,8 +15,9 @@ interface SchedulerOptions {
 const minuteMs = 60_000
 
 /**
- * Has every job run when it is due: by the database's own scheduler where it has one, else by timers here. Each replica has them, and the
- * first to claim a slot runs it; so has a replica from before pg_cron was there.
+ * Has every job run when it is due: by the database's own scheduler where it has one, else by
+ * timers here. Each replica has them, and the first to claim a slot runs it; so has a replica from
+ * before pg_cron was there.
  */
 export async function startUpkeepScheduler({ sql, jobs, runner, log }: SchedulerOptions) {
   const timers = (await isLeftToPgCron()) ? [] : jobs.map(startTimer)
@@ -46,7 +47,10 @@ export async function startUpkeepScheduler({ sql, jobs, runner, log }: Scheduler
   }
 }
 
-/** The minute that a timer went off in, as pg_cron has it. A timer comes late, never early; one late by a minute makes a second run. */
+/**
+ * The minute that a timer went off in, as pg_cron has it. A timer comes late, never early; one late
+ * by a minute makes a second run.
+ */
 function slotOf(now: number): Date {
   return new Date(Math.floor(now / minuteMs) * minuteMs)
 }

@@ -25,7 +25,8 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
     /**
      * Claims a run and has it done after the answer.
      *
-     * The race that this accepts: another run of the job that starts between the claim and this one fails this one, and its row says so.
+     * The race that this accepts: another run of the job that starts between the claim and this one
+     * fails this one, and its row says so.
      *
      * @returns the run's id
      * @throws Problem `not_found`, `upkeep_running`

@@ -13,12 +13,16 @@ const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
 
 /**
- * A gateway's clock may be ahead of an upstream's by this much. The other way round the gateway renews an
- * assertion early enough. More than `clockLeewaySeconds`, as a future `iat` prolongs nothing: the end counts.
+ * A gateway's clock may be ahead of an upstream's by this much. The other way round the gateway
+ * renews an assertion early enough. More than `clockLeewaySeconds`, as a future `iat` prolongs
+ * nothing: the end counts.
  */
 const gatewayAheadSeconds = 30
 
-/** Whom the gateway's own questions to the origin are for: apart from `origin`, so that no proxied request can ask them. */
+/**
+ * Whom the gateway's own questions to the origin are for: apart from `origin`, so that no proxied
+ * request can ask them.
+ */
 export const gatewayAudience = 'origin-gateway'
 
 const assertionType = 'gatehouse-assertion+jwt'
@@ -52,10 +56,16 @@ export interface Assertion {
   user: Identity | null
 }
 
-/** Opens an assertion; undefined for anything that is not one of the gateway's, for us, and still alive. */
+/**
+ * Opens an assertion; undefined for anything that is not one of the gateway's, for us, and still
+ * alive.
+ */
 export type OpenAssertion = (sealed: string) => Promise<Assertion | undefined>
 
-/** The gateway sends one assertion many times: so many answers are kept per generation, so that a signature is checked once. */
+/**
+ * The gateway sends one assertion many times: so many answers are kept per generation, so that a
+ * signature is checked once.
+ */
 const remembered = 20_000
 
 /** @param end seconds since 1970, as are the others */
@@ -64,7 +74,10 @@ function lifetimeFault(issuedAt: number, end: number, nowSeconds: number): strin
   return end + clockLeewaySeconds <= nowSeconds ? 'older than it may be' : undefined
 }
 
-/** jose has one code for each claim that is wrong; the name of the claim tells a clock from a configuration. */
+/**
+ * jose has one code for each claim that is wrong; the name of the claim tells a clock from a
+ * configuration.
+ */
 const reasonOf = (error: jose.JOSEError): string =>
   error instanceof jose.JWTClaimValidationFailed || error instanceof jose.JWTExpired
     ? `${error.code}: ${error.claim}`
@@ -89,7 +102,10 @@ export async function createAssertionOpener({
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
   const opened = createBoundedMap<string, Assertion & { exp: number }>(remembered)
 
-  /** The log names the check that failed, which tells a wrong key or clock from an attack. The caller is not told. */
+  /**
+   * The log names the check that failed, which tells a wrong key or clock from an attack. The
+   * caller is not told.
+   */
   function refuse(reason: string): undefined {
     onRefused(reason)
     return undefined

@@ -4,7 +4,10 @@ import type { Identity } from './claims.ts'
 
 const names = z.array(z.string().min(1)).min(1)
 
-/** What can be asked of a caller: permissions (any of, all of), features (all of), a level. All that is named must hold. */
+/**
+ * What can be asked of a caller: permissions (any of, all of), features (all of), a level. All that
+ * is named must hold.
+ */
 export const rightsShape = {
   permissions: z
     .strictObject({ any: names.optional(), all: names.optional() })

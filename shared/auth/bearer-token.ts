@@ -4,8 +4,8 @@ const scheme = 'bearer '
 const mostSpaces = 8
 
 /**
- * The token of an Authorization field (RFC 6750, section 2.1), or undefined where the field is not one Bearer credential. Read without a pattern:
- * tokens are long, and each request brings one.
+ * The token of an Authorization field (RFC 6750, section 2.1), or undefined where the field is not
+ * one Bearer credential. Read without a pattern: tokens are long, and each request brings one.
  */
 export function bearerToken(authorization: string): string | undefined {
   if (authorization.slice(0, scheme.length).toLowerCase() !== scheme) return undefined

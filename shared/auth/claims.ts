@@ -1,8 +1,9 @@
 import { z } from 'zod'
 
 /**
- * What an access token says of its bearer: everything a request needs, so that authorizing one asks no database.
- * `level` is 0-100, `quota` is API requests an hour, `epoch` holds the three row versions the claims were made from.
+ * What an access token says of its bearer: everything a request needs, so that authorizing one asks
+ * no database. `level` is 0-100, `quota` is API requests an hour, `epoch` holds the three row
+ * versions the claims were made from.
  */
 export const identitySchema = z.object({
   sub: z.uuid(),
@@ -33,11 +34,19 @@ export type Claims = z.infer<typeof claimsSchema>
 /** RFC 9068, section 2.1. */
 export const accessTokenType = 'at+jwt'
 
-/** Whom a service's token is for: the origin itself. A user's is never, so that neither passes for the other. */
+/**
+ * Whom a service's token is for: the origin itself. A user's is never, so that neither passes for
+ * the other.
+ */
 export const serviceAudience = 'origin'
 
-/** Clocks of two machines may differ by this much; well below the 60 s that are the most one should allow. */
+/**
+ * Clocks of two machines may differ by this much; well below the 60 s that are the most one should
+ * allow.
+ */
 export const clockLeewaySeconds = 5
 
-/** Keys and tokens are ES256 alone: one algorithm leaves nothing to confuse (RFC 8725, section 3.1). */
+/**
+ * Keys and tokens are ES256 alone: one algorithm leaves nothing to confuse (RFC 8725, section 3.1).
+ */
 export const algorithm = 'ES256'

@@ -29,7 +29,8 @@ test('a key of another kind, curve, algorithm or use is refused', async () => {
     )
 })
 
-// RFC 7517, section 4.3: a key says what it may be used for, and a key that may only wrap others verifies nothing.
+// RFC 7517, section 4.3: a key says what it may be used for, and a key that may only wrap others
+// verifies nothing.
 test('a public key whose key_ops lack verify is refused, and so is a private one whose key_ops lack sign', async () => {
   const { publicJwk, privateJwk } = await generateKey()
   const isPublic = (key_ops: unknown) => publicJwkSchema.safeParse({ ...publicJwk, key_ops }).success

@@ -13,7 +13,9 @@ const keyOps = (operation: 'sign' | 'verify') =>
     .refine((operations) => operations.includes(operation), { error: `must have ${operation}` })
     .exactOptional()
 
-/** A public P-256 key as it stands in a JWKS. Unknown members are dropped, a private `d` with them. */
+/**
+ * A public P-256 key as it stands in a JWKS. Unknown members are dropped, a private `d` with them.
+ */
 export const publicJwkSchema = z.object({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),
@@ -44,7 +46,10 @@ export interface Signer {
   sign: (text: string) => Eventually<string>
 }
 
-/** How a runtime checks signatures and makes them. `shared/node/keys.ts` does it without a turn of the event loop. */
+/**
+ * How a runtime checks signatures and makes them. `shared/node/keys.ts` does it without a turn of
+ * the event loop.
+ */
 export type ImportVerifier = (jwk: PublicJwk) => Promise<VerifySignature>
 export type ImportSigner = (jwk: PrivateJwk) => Promise<Signer>
 
@@ -57,8 +62,8 @@ export async function generateKey(): Promise<{ publicJwk: PublicJwk; privateJwk:
 }
 
 /**
- * Imports without `key_ops`: the schema has checked them, and WebCrypto refuses a key whose list names more than it can
- * do, such as `deriveBits`.
+ * Imports without `key_ops`: the schema has checked them, and WebCrypto refuses a key whose list
+ * names more than it can do, such as `deriveBits`.
  *
  * @throws TypeError where the point is not on the curve
  */

@@ -1,12 +1,18 @@
 import { z } from 'zod'
 
-/** What the origin tells every gateway: which tokens stopped being good before their time, by the feed or by the stream. */
+/**
+ * What the origin tells every gateway: which tokens stopped being good before their time, by the
+ * feed or by the stream.
+ */
 
 const revocationSchema = z.object({
   scope: z.enum(['session', 'user', 'role', 'plan']),
   /** The session's or the user's id, the role's or the plan's name. */
   subject: z.string().min(1).max(64),
-  /** Tokens made from a lower epoch of the subject are stale; null for a session, which has ended whatever the token says. */
+  /**
+   * Tokens made from a lower epoch of the subject are stale; null for a session, which has ended
+   * whatever the token says.
+   */
   epoch: z.int().min(0).nullable(),
   /** Milliseconds since 1970: from here on no token that this concerns is alive. */
   until: z.number(),
@@ -28,8 +34,8 @@ export type RevocationFeed = z.infer<typeof revocationFeedSchema>
 export const revocationStreamKey = (keyPrefix: string) => `${keyPrefix}revocations`
 
 /**
- * What is in force in Redis, for gateways that keep nothing between requests: a key for each subject holds the epoch from which its tokens are
- * good, until the last one of before has run out.
+ * What is in force in Redis, for gateways that keep nothing between requests: a key for each
+ * subject holds the epoch from which its tokens are good, until the last one of before has run out.
  */
 export const revocationKey = (keyPrefix: string, { scope, subject }: Pick<Revocation, 'scope' | 'subject'>) =>
   `${keyPrefix}revoked:${scope}:${subject}`
@@ -37,10 +43,15 @@ export const revocationKey = (keyPrefix: string, { scope, subject }: Pick<Revoca
 /** Stands for the epoch of a session that has ended: no token of it is made from one as high. */
 export const endedEpoch = Number.MAX_SAFE_INTEGER
 
-/** The key that says that the others are complete. The origin renews it; without it nobody knows. */
+/**
+ * The key that says that the others are complete. The origin renews it; without it nobody knows.
+ */
 export const revocationsCompleteKey = (keyPrefix: string) => `${keyPrefix}revoked`
 
-/** An entry as the fields of a stream's entry: names and values in turn, with no epoch where there is none. */
+/**
+ * An entry as the fields of a stream's entry: names and values in turn, with no epoch where there
+ * is none.
+ */
 export function toStreamFields({ scope, subject, epoch, until, at }: Revocation): string[] {
   const fields = ['scope', scope, 'subject', subject, 'until', String(until), 'at', String(at)]
   return epoch === null ? fields : [...fields, 'epoch', String(epoch)]

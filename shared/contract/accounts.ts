@@ -15,7 +15,10 @@ export function registerBody(minPasswordLength: number) {
   })
 }
 
-/** `token_delivery` says where the refresh token goes: into the body or, for browsers, into a cookie that no script reads. */
+/**
+ * `token_delivery` says where the refresh token goes: into the body or, for browsers, into a cookie
+ * that no script reads.
+ */
 export const loginBody = z.strictObject({
   email,
   password,
@@ -40,7 +43,9 @@ export function resetPasswordBody(minPasswordLength: number) {
   return z.strictObject({ token: opaqueToken, password: newPassword(minPasswordLength) })
 }
 
-/** The password is the account's, as it was registered: the link alone does not tell who registered. */
+/**
+ * The password is the account's, as it was registered: the link alone does not tell who registered.
+ */
 export const verifyEmailBody = z.strictObject({ token: opaqueToken, password })
 
 export const resendVerificationBody = z.strictObject({ email })

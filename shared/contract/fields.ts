@@ -29,7 +29,10 @@ export const newEmail = emailBy(canonicalEmail)
 /** An address to look up, in its one form. */
 export const email = emailBy(knownEmail)
 
-/** In UTF-16 units. Longer ones are not even normalized: NFC takes time that grows with the square of a run of accents. */
+/**
+ * In UTF-16 units. Longer ones are not even normalized: NFC takes time that grows with the square
+ * of a run of accents.
+ */
 const longestPassword = 1024
 
 /** A password that exists: what it had to be was checked when it was set. */
@@ -37,7 +40,9 @@ export const password = z.string().min(1).max(longestPassword).meta({ format: 'p
 
 export const opaqueToken = z.string().min(1).max(512)
 
-/** Why a new password is refused. Frontends translate these, so one that exists keeps its meaning. */
+/**
+ * Why a new password is refused. Frontends translate these, so one that exists keeps its meaning.
+ */
 export const passwordFaultCode = z.enum([
   'too_short',
   'too_long',
@@ -74,7 +79,10 @@ export function newPassword(minLength: number) {
     .meta({ format: 'password', minLength, maxLength })
 }
 
-/** No controls, no line breaks, no half characters, and nothing that turns the direction of the text around it. */
+/**
+ * No controls, no line breaks, no half characters, and nothing that turns the direction of the text
+ * around it.
+ */
 export const displayable = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u
 
 /** The name of a role, a plan or a feature. */
@@ -88,7 +96,10 @@ export const permissionName = z
   .string()
   .regex(/^[a-z_]{2,30}\.[a-z_]{2,30}$/, { error: 'is not the name of a permission' })
 
-/** Of a time without its zone; published, as `date-time` alone would promise zones and precisions that are refused. */
+/**
+ * Of a time without its zone; published, as `date-time` alone would promise zones and precisions
+ * that are refused.
+ */
 const timePattern = (fraction: string) =>
   `^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d${fraction})?)?`
 
@@ -110,8 +121,8 @@ export const time = z.iso
   })
 
 /**
- * RFC 3339 with microseconds, which a Date does not hold: what is finer is cut off. As text in UTC, whose order as text is
- * that in time.
+ * RFC 3339 with microseconds, which a Date does not hold: what is finer is cut off. As text in UTC,
+ * whose order as text is that in time.
  */
 export const microsecondTime = z.iso
   .datetime({ offset: true, abort: true })
@@ -119,7 +130,10 @@ export const microsecondTime = z.iso
   .refine(({ at }) => isStorable(at), { error: 'is out of range', abort: true })
   .transform(({ at, fraction }) => `${at.toISOString().slice(0, 19)}.${fraction.padEnd(6, '0').slice(0, 6)}Z`)
 
-/** RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to Postgres. */
+/**
+ * RFC 3339 in UTC, as the lists write it, with up to microseconds. The year 0000 is none to
+ * Postgres.
+ */
 export const moment = z.iso
   .datetime({ error: 'must be a time in UTC, as in 2026-01-31T12:00:00Z' })
   .max(27)

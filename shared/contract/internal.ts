@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { displayable } from './fields.ts'
 
 /**
- * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep. Methods and routes are as the policy
- * table has them.
+ * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep.
+ * Methods and routes are as the policy table has them.
  */
 export const refusalsBody = z.strictObject({
   dropped: z.int().min(0),
@@ -22,7 +22,10 @@ export const refusalsBody = z.strictObject({
 
 export type RefusalsBody = z.output<typeof refusalsBody>
 
-/** What a gateway tells of people signed in who asked for what their role may not do; else as `refusalsBody`. */
+/**
+ * What a gateway tells of people signed in who asked for what their role may not do; else as
+ * `refusalsBody`.
+ */
 export const denialsBody = z.strictObject({
   dropped: z.int().min(0),
   denials: z
@@ -65,7 +68,10 @@ export interface InternalUsersAnswer {
   items: InternalUserAnswer[]
 }
 
-/** For services: what an account may do, as it was at `as_of`. Permissions and features of a disabled one are empty. */
+/**
+ * For services: what an account may do, as it was at `as_of`. Permissions and features of a
+ * disabled one are empty.
+ */
 export interface EntitlementsAnswer {
   user_id: string
   status: 'active' | 'disabled'

@@ -19,7 +19,10 @@ export const pageParameters = {
     .meta({ description: '`next_cursor` of the page before, with the same filters.' }),
 }
 
-/** One page; `next_cursor` is null on the last one, and otherwise also the `next` of the Link header (RFC 8288). */
+/**
+ * One page; `next_cursor` is null on the last one, and otherwise also the `next` of the Link header
+ * (RFC 8288).
+ */
 export const listOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), next_cursor: z.string().nullable() })
 

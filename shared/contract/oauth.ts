@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { publicJwkSchema } from '../auth/jwk.ts'
 import { tokenAnswer } from './accounts.ts'
 
-/** RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in the form. */
+/**
+ * RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in
+ * the form.
+ */
 const clientInForm = { client_id: z.string().optional(), client_secret: z.string().optional() }
 
 export const tokenForm = z.object({
@@ -56,7 +59,9 @@ export const introspectionAnswer = z
 
 export type IntrospectionAnswer = z.output<typeof introspectionAnswer>
 
-/** A refusal under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has. */
+/**
+ * A refusal under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has.
+ */
 export const oauthErrorAnswer = z
   .object({
     error: z.string(),

@@ -9,7 +9,10 @@ import {
   time,
 } from './fields.ts'
 
-/** A request a minute, as the database has it: with fewer nobody on the plan could work, whoever set it among them. */
+/**
+ * A request a minute, as the database has it: with fewer nobody on the plan could work, whoever set
+ * it among them.
+ */
 export const minQuotaPerHour = 60
 
 export const changePlanBody = z
@@ -34,7 +37,10 @@ export const changeSubscriptionBody = z.strictObject({
   period_ends_at: time.nullable().default(null),
 })
 
-/** What a billing service tells: the subscription as it is from this event on. The period starts with the event unless it says otherwise. */
+/**
+ * What a billing service tells: the subscription as it is from this event on. The period starts
+ * with the event unless it says otherwise.
+ */
 export const billingEventBody = z
   .strictObject({
     event_id: z.string().min(1).max(200).regex(displayable),
@@ -59,8 +65,9 @@ export const billingEventBody = z
   })
 
 /**
- * What gateways know of plans; `rank` orders them from the cheapest up. Rows of the policy are held against the names of
- * all features and permissions, which an origin of an earlier version does not tell.
+ * What gateways know of plans; `rank` orders them from the cheapest up. Rows of the policy are held
+ * against the names of all features and permissions, which an origin of an earlier version does not
+ * tell.
  */
 export const planCatalogue = z.object({
   plans: z.array(z.object({ name: z.string(), rank: z.number(), features: z.array(z.string()) })),
@@ -98,8 +105,8 @@ export const featureItem = z.object({ name: z.string(), description: z.string() 
 export type FeatureItem = z.output<typeof featureItem>
 
 /**
- * `plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is past due, canceled or lapsed. An upgrade
- * names what it adds to the features one has now.
+ * `plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is
+ * past due, canceled or lapsed. An upgrade names what it adds to the features one has now.
  */
 export const subscriptionAnswer = z
   .object({

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import { type ErrorCode, errors } from '../http/errors.ts'
 import { passwordFaultCode } from './fields.ts'
 
-/** Where in a body, by a JSON pointer (RFC 6901), and what is wrong there; `code` where it is a new password. */
+/**
+ * Where in a body, by a JSON pointer (RFC 6901), and what is wrong there; `code` where it is a new
+ * password.
+ */
 const bodyFaults = z.array(
   z.object({ pointer: z.string(), detail: z.string(), code: passwordFaultCode.exactOptional() }),
 )

@@ -39,7 +39,10 @@ export const rateLimitLogFilters = {
   ...period,
 }
 
-/** One security event. `user_id` is the account it concerns, `actor_id` the account that did it. Times have microseconds. */
+/**
+ * One security event. `user_id` is the account it concerns, `actor_id` the account that did it.
+ * Times have microseconds.
+ */
 export const auditLogItem = z
   .object({
     id: z.string(),

@@ -18,7 +18,10 @@ export const upkeepRunFilters = {
   outcome: z.enum(['succeeded', 'failed', 'unfinished']).optional(),
 }
 
-/** One run of a job of the database's upkeep. Without an outcome it is under way, or broke off; `slot` is when it was due. */
+/**
+ * One run of a job of the database's upkeep. Without an outcome it is under way, or broke off;
+ * `slot` is when it was due.
+ */
 export const upkeepRunAnswer = z
   .object({
     id: z.string(),

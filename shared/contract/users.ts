@@ -40,7 +40,10 @@ export const userItem = z
 
 export type UserItem = z.output<typeof userItem>
 
-/** `locked_until` is until when strangers are locked out after failed logins; `status` is what an admin's lock changes. */
+/**
+ * `locked_until` is until when strangers are locked out after failed logins; `status` is what an
+ * admin's lock changes.
+ */
 export const userAnswer = z
   .object({
     ...userItem.shape,

@@ -3,11 +3,13 @@ import { assertionScheme } from './headers.ts'
 type LogLevel = 'info' | 'warn' | 'error'
 
 /**
- * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row before a branch.
+ * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row
+ * before a branch.
  *
- * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default Retry-After;
- * `log` is set where the status tells the log too much or too little: a 400 that only the operator can repair;
- * `type` is set where a registered problem type says the same (RFC 9457, section 4.2).
+ * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default
+ * Retry-After; `log` is set where the status tells the log too much or too little: a 400 that only
+ * the operator can repair; `type` is set where a registered problem type says the same (RFC 9457,
+ * section 4.2).
  */
 interface ErrorRow {
   status:
@@ -73,7 +75,10 @@ export const errors = {
   refresh_missing: { status: 401, title: 'There is no refresh token, in the body or in a cookie' },
   refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
   refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
-  /** The challenge tells the gateway that its assertion was refused, and no credential of its client's. */
+  /**
+   * The challenge tells the gateway that its assertion was refused, and no credential of its
+   * client's.
+   */
   untrusted_caller: {
     status: 401,
     title: 'The caller is not trusted by this service',
@@ -173,7 +178,10 @@ interface ProblemOptions {
   cause?: unknown
 }
 
-/** A refusal on its way out. What the client is told are `code` and `members`; `cause` stays in the log. */
+/**
+ * A refusal on its way out. What the client is told are `code` and `members`; `cause` stays in the
+ * log.
+ */
 export class Problem extends Error {
   readonly code: ErrorCode
   readonly status: number
@@ -192,7 +200,9 @@ export class Problem extends Error {
   }
 }
 
-/** @returns undefined for a refusal that the log need not have: nothing is known beyond the response */
+/**
+ * @returns undefined for a refusal that the log need not have: nothing is known beyond the response
+ */
 export function logEntryOf({ code, status, cause }: Problem): ErrorRow['log'] {
   const { log }: ErrorRow = errors[code]
   if (log) return log

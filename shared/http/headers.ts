@@ -1,14 +1,26 @@
-/** The headers that Gatehouse speaks in. Everything under `gatehouse-` is ours: a client's are removed at the gateway. */
+/**
+ * The headers that Gatehouse speaks in. Everything under `gatehouse-` is ours: a client's are
+ * removed at the gateway.
+ */
 export const assertionHeader = 'gatehouse-assertion'
-/** Authentication scheme (RFC 9110, section 11.1) in the challenge of a service that refuses an assertion. */
+/**
+ * Authentication scheme (RFC 9110, section 11.1) in the challenge of a service that refuses an
+ * assertion.
+ */
 export const assertionScheme = 'Gatehouse-Assertion'
 /** Of a request over a limit that the gateway forwards all the same (shared/http/over-limit.ts). */
 export const overLimitHeader = 'gatehouse-over-limit'
-/** The address of a user whom a service signs in; from a service that may (docs/internal-services.md). */
+/**
+ * The address of a user whom a service signs in; from a service that may
+ * (docs/internal-services.md).
+ */
 export const clientAddressHeader = 'gatehouse-client-address'
 export const requestIdHeader = 'x-request-id'
 
-/** Our cookies. The prefix binds them to this host, over TLS, for every path (RFC 6265bis, section 4.1.3.2). */
+/**
+ * Our cookies. The prefix binds them to this host, over TLS, for every path (RFC 6265bis, section
+ * 4.1.3.2).
+ */
 export const ownCookiePrefix = '__Host-gatehouse_'
 export const refreshCookie = `${ownCookiePrefix}refresh`
 export const deviceCookie = `${ownCookiePrefix}device`

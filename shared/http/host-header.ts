@@ -1,7 +1,10 @@
 /** A host name or an address, then a port: IPv6 stands in brackets (RFC 9110, section 7.2). */
 const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i
 
-/** @returns the parts of a Host field, `port` with its colon or empty; undefined where it cannot be read */
+/**
+ * @returns the parts of a Host field, `port` with its colon or empty; undefined where it cannot be
+ *   read
+ */
 export function parseHost(host: string): { name: string; port: string } | undefined {
   const [, name, port = ''] = hostPattern.exec(host) ?? []
   return name === undefined ? undefined : { name, port }

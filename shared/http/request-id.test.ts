@@ -8,7 +8,8 @@ test("a caller's id of 8 to 128 harmless characters is kept", () => {
     expect(requestIdFrom(id)).toBe(id)
 })
 
-// It goes into logs and headers of others: whatever could end a line or begin a field there is not kept.
+// It goes into logs and headers of others: whatever could end a line or begin a field there is not
+// kept.
 test('any other is replaced by a new one', () => {
   for (const id of [
     '',

@@ -56,14 +56,19 @@ export function logRequest(
 }
 
 export interface RequestLogOptions {
-  /** Whether a path is asked again and again by our own services, so that its successes are lines for debugging alone. */
+  /**
+   * Whether a path is asked again and again by our own services, so that its successes are lines
+   * for debugging alone.
+   */
   isRoutine?: (path: string) => boolean
   beginSpan?: BeginSpan | undefined
   /** Told of each request. @param route undefined where none matched */
   onAnswered?: (route: AnsweringRoute | undefined, status: number, seconds: number) => void
 }
 
-/** Gives each request its id, in and out, its place in a trace, and a log line when it is answered. */
+/**
+ * Gives each request its id, in and out, its place in a trace, and a log line when it is answered.
+ */
 export function requestLog(log: Log, options: RequestLogOptions = {}) {
   const { isRoutine = () => false, beginSpan, onAnswered = () => {} } = options
 

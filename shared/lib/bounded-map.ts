@@ -1,8 +1,9 @@
 /**
  * A map of at most `2 * generationSize` entries that forgets what was not asked for lately.
  *
- * Two generations: new and touched entries are hot; when hot is full it becomes cold and the old cold one is dropped. A hit
- * in hot costs one lookup and relinks nothing, unlike a least-recently-used list.
+ * Two generations: new and touched entries are hot; when hot is full it becomes cold and the old
+ * cold one is dropped. A hit in hot costs one lookup and relinks nothing, unlike a
+ * least-recently-used list.
  */
 export function createBoundedMap<K, V>(generationSize: number) {
   let hot = new Map<K, V>()

@@ -13,7 +13,10 @@ export const emailPattern = `^${localPart}@${anyLabel}(?:\\.${anyLabel})*$`
 
 const typedAddress = new RegExp(emailPattern, 'u')
 
-/** Accounts of before this was the rule may have a label that ends in a hyphen or is longer than 63 characters. */
+/**
+ * Accounts of before this was the rule may have a label that ends in a hyphen or is longer than 63
+ * characters.
+ */
 const formerAddress = /^[\w'+.-]*[\w+-]@(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}$/i
 
 /** Characters of an address, which is in ASCII when it is counted (RFC 5321, section 4.5.3.1.3). */
@@ -27,8 +30,9 @@ function toAsciiDomain(domain: string): string | undefined {
 }
 
 /**
- * The one form of an address that is stored, looked up, hashed and mailed to: the local part as it was typed, the
- * domain in lower case and in A-labels. Letter case of the local part is left to the comparison, which ignores it.
+ * The one form of an address that is stored, looked up, hashed and mailed to: the local part as it
+ * was typed, the domain in lower case and in A-labels. Letter case of the local part is left to the
+ * comparison, which ignores it.
  *
  * @returns undefined for what is no address
  */
@@ -42,7 +46,10 @@ export function canonicalEmail(text: string): string | undefined {
   return canonical.length <= longestEmail && browserAddress.test(canonical) ? canonical : undefined
 }
 
-/** As `canonicalEmail`, for addresses that are looked up: also those that could be registered in former times. */
+/**
+ * As `canonicalEmail`, for addresses that are looked up: also those that could be registered in
+ * former times.
+ */
 export function knownEmail(text: string): string | undefined {
   const isFormer = text.length <= longestEmail && formerAddress.test(text)
   return canonicalEmail(text) ?? (isFormer ? text : undefined)

@@ -2,8 +2,9 @@
 const prime = 0x01000193
 
 /**
- * A number to find a text by. Anyone can make texts of the same one: whoever finds something compares it, and bounds the search. 30 bits are a small
- * integer in every V8, which a map finds without a look at its table of strings.
+ * A number to find a text by. Anyone can make texts of the same one: whoever finds something
+ * compares it, and bounds the search. 30 bits are a small integer in every V8, which a map finds
+ * without a look at its table of strings.
  *
  * @param from where the part of the text begins that tells it from others
  */

@@ -1,4 +1,7 @@
-/** How many values fell under each bound, and what they add up to: a histogram in plain numbers, which costs a few comparisons a value. */
+/**
+ * How many values fell under each bound, and what they add up to: a histogram in plain numbers,
+ * which costs a few comparisons a value.
+ */
 export interface Distribution {
   /** Upper bounds, ascending; what is above the last is in `counts` too, at its end. */
   readonly bounds: readonly number[]

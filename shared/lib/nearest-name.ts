@@ -1,4 +1,7 @@
-/** The name that a typo most likely meant: the one that fewest edits of single characters lead to; undefined of none. */
+/**
+ * The name that a typo most likely meant: the one that fewest edits of single characters lead to;
+ * undefined of none.
+ */
 export function nearestName(text: string, names: readonly string[]): string | undefined {
   const [nearest] = names
     .map((name) => ({ name, edits: editsBetween(text, name) }))

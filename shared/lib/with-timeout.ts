@@ -1,4 +1,7 @@
-/** @throws Error where the promise has not settled by then; it goes on, but nobody waits for it any more */
+/**
+ * @throws Error where the promise has not settled by then; it goes on, but nobody waits for it any
+ *   more
+ */
 export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_, reject) => {

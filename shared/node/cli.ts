@@ -22,7 +22,10 @@ interface CommandOptions {
 
 type ErrorClass = new (...given: never[]) => Error
 
-/** Carries out what a person asked for on the command line, and ends with a sentence and an exit code where that fails. */
+/**
+ * Carries out what a person asked for on the command line, and ends with a sentence and an exit
+ * code where that fails.
+ */
 export async function runCommand(
   work: () => Promise<void>,
   { usage = '', refusals = [], misconfigurations = [] }: CommandOptions = {},

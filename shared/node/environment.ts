@@ -5,8 +5,8 @@ import { type Config, ConfigError, readConfig, type VariableName } from '../conf
 import { configurationExitCode } from './cli.ts'
 
 /**
- * The process's configuration: its environment over the `.env` file beside it. Ends the process with the reasons where it
- * cannot be used, so that a service never runs half configured.
+ * The process's configuration: its environment over the `.env` file beside it. Ends the process
+ * with the reasons where it cannot be used, so that a service never runs half configured.
  *
  * @param require throws ConfigError for what one variable demands of another
  */

@@ -12,13 +12,19 @@ interface ServeOptions extends Omit<ServerOptions, 'isStopping'> {
   log: Log
   /** Told of the server when it listens. */
   onListening?: (server: Server) => void
-  /** How long requests are still served after a stop signal, while balancers see that readiness is off. */
+  /**
+   * How long requests are still served after a stop signal, while balancers see that readiness is
+   * off.
+   */
   drainDelaySeconds: number
   /** How long requests under way may take after that before their sockets are cut. */
   drainSeconds: number
   /** Called first on a stop signal: readiness goes off here. */
   onStopping: () => void
-  /** Called when nothing new is served any more: what would go on for as long as its client likes ends here. */
+  /**
+   * Called when nothing new is served any more: what would go on for as long as its client likes
+   * ends here.
+   */
   onDraining?: () => void
   /** Called when the last request is done: pools close here. */
   onStopped: () => Promise<void>

@@ -4,7 +4,10 @@ import type { ImportSigner, ImportVerifier } from '../auth/jwk.ts'
 /** The form of a signature in a JWS (RFC 7518, section 3.4). */
 const dsaEncoding = 'ieee-p1363'
 
-/** WebCrypto does the same in its pool of threads, which takes more processor time than the signature itself. */
+/**
+ * WebCrypto does the same in its pool of threads, which takes more processor time than the
+ * signature itself.
+ */
 export const importNodeVerifier: ImportVerifier = async (jwk) => {
   const key = createPublicKey({ key: jwk, format: 'jwk' })
   return (signed, signature) =>

@@ -2,10 +2,12 @@ import { Redis } from 'ioredis'
 import type { Log } from '../lib/log.ts'
 
 /**
- * A client that fails at once instead of queueing: with its defaults a lost Redis hangs its user for more than a minute.
+ * A client that fails at once instead of queueing: with its defaults a lost Redis hangs its user
+ * for more than a minute.
  *
  * @param url redis:// or rediss://
- * @param commandTimeoutMs after which a command fails, as those of a paused Redis would wait for ever
+ * @param commandTimeoutMs after which a command fails, as those of a paused Redis would wait for
+ *   ever
  */
 export function connectRedis(
   url: string,
@@ -17,7 +19,8 @@ export function connectRedis(
     maxRetriesPerRequest: 0,
     connectTimeout: 1000,
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
-    // After a failover the name leads elsewhere, and the connection still to what has become a replica.
+    // After a failover the name leads elsewhere, and the connection still to what has become a
+    // replica.
     reconnectOnError: ({ message }) => message.startsWith('READONLY'),
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
   })

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 const widestMarkdown = 110
 const widestComment = 100
 
-/** Migrations keep the checksum that they were applied with: the comments of these stay as they are. */
+/** Earlier migrations keep their text: the database has its checksum. */
 const firstCheckedMigration = 14
 
 const isForeign = (path: string) => /(^|\/)(node_modules|\.cache|\.gatehouse|coverage)(\/|$)/.test(path)
@@ -28,6 +28,11 @@ const withoutCode = (markdown: string) =>
 
 const isTableRow = (line: string) => line.startsWith('|')
 
+/** Tools read these as one line. */
+const isDirective = (line: string) => /\b(biome-ignore|@ts-|@typedef|@import)/.test(line)
+
+const isComment = (line: string) => /^\s*(\/\/|\/\*|\*)/.test(line) && !isDirective(line)
+
 const widthsOf = (paths: readonly string[], find: (text: string) => number[]) =>
   paths.flatMap((path) => find(readFileSync(path, 'utf8')).map((line) => `${path}:${line}`))
 
@@ -38,6 +43,12 @@ describe('width', () => {
     expect(pages.length).toBeGreaterThan(30)
     const find = (text: string) => wideLines(withoutCode(text), widestMarkdown, (line) => !isTableRow(line))
     expect(widthsOf(pages, find)).toEqual([])
+  })
+
+  test('comments of TypeScript and JavaScript wrap at 100 columns', () => {
+    const sources = files(['**/*.{ts,js,mjs}'])
+    expect(sources.length).toBeGreaterThan(700)
+    expect(widthsOf(sources, (text) => wideLines(text, widestComment, isComment))).toEqual([])
   })
 
   test('comments of new migrations wrap at 100 columns', () => {

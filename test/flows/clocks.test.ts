@@ -7,7 +7,8 @@ afterEach(() => {
 
 const minutes = 60_000
 
-// A machine whose clock is off, or jumps when it is set right: were there two clocks, a lock would end early for who asks the right replica.
+// A machine whose clock is off, or jumps when it is set right: were there two clocks, a lock would
+// end early for who asks the right replica.
 describe.each([
   ['ahead', 5],
   ['behind', -5],

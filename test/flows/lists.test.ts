@@ -46,7 +46,10 @@ const nameOf = ({ id, name }: Record<string, unknown>) => String(id ?? name)
 
 const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url')
 
-/** What somebody makes up: not base64, not JSON, no position, and what the database does not take as text, number or time. */
+/**
+ * What somebody makes up: not base64, not JSON, no position, and what the database does not take as
+ * text, number or time.
+ */
 const madeUp: [string, string][] = [
   ['nothing', ''],
   ['no base64', '!!!'],

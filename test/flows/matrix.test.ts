@@ -11,9 +11,10 @@ import { createStand, type Stand } from '../support/stand.ts'
 import { bearer, createWorld, problem } from '../support/world.ts'
 
 /**
- * Who gets through, written down by hand: a row of the policy table that is not here fails, and so does one whose rights were changed without
- * this page. `anonymous` is a caller without a token; the others are the demo accounts, one a role, with the claims that a real
- * login gives them: guest and user on Free, subscriber on Pro, admin on Business, superadmin on Enterprise.
+ * Who gets through, written down by hand: a row of the policy table that is not here fails, and so
+ * does one whose rights were changed without this page. `anonymous` is a caller without a token;
+ * the others are the demo accounts, one a role, with the claims that a real login gives them: guest
+ * and user on Free, subscriber on Pro, admin on Business, superadmin on Enterprise.
  */
 const anybody = ['anonymous', 'guest', 'user', 'subscriber', 'admin', 'superadmin']
 const signedIn = ['guest', 'user', 'subscriber', 'admin', 'superadmin']
@@ -78,7 +79,10 @@ const rows = table.map((row) => routeSchema.parse(row))
 let stand: Stand
 const tokens = new Map<string, string>()
 
-/** Real claims, from a login at a real origin; then a gateway alone, so that no call changes what the next one is told. */
+/**
+ * Real claims, from a login at a real origin; then a gateway alone, so that no call changes what
+ * the next one is told.
+ */
 beforeAll(async () => {
   const world = await createWorld({ environment: roomy })
   const pool = createWorkerPool({ threads: 1, queue: 1 })

@@ -7,7 +7,9 @@ import { deviceCookie } from '../../shared/http/headers.ts'
 import { encodePart } from '../support/issuer.ts'
 import { bearer, createWorld, problem, type World } from '../support/world.ts'
 
-/** An office of 200 people behind one address, one of whom is hostile. All limits are the defaults. */
+/**
+ * An office of 200 people behind one address, one of whom is hostile. All limits are the defaults.
+ */
 const office = '203.0.113.7'
 const password = 'correct horse battery'
 const people = 200
@@ -27,7 +29,10 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => world.close())
 
-/** Accounts with the password of one that registered, each with a session and a device that it signed in on. */
+/**
+ * Accounts with the password of one that registered, each with a session and a device that it
+ * signed in on.
+ */
 async function hire(): Promise<Colleague[]> {
   const { sql, originConfig } = world
   const first = await world.signUp('colleague0@example.com')
@@ -143,7 +148,8 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
     const junk = await junkTokens()
     for (const token of junk.slice(0, -1)) expect(await me(token)).toBe('429 rate_limited')
     expect(await me(junk.at(-1) ?? '')).toBe('401 invalid_token')
-    // Forged signatures cost the most: they get their own pace, and take nobody's place in this process.
+    // Forged signatures cost the most: they get their own pace, and take nobody's place in this
+    // process.
     const forged = await tally(60, () => me(junk[3] ?? ''))
     expect(Object.keys(forged).sort()).toEqual(['429 rate_limited'])
     expect(await everybodyGoesOn()).toEqual({ '200': people })

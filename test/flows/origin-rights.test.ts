@@ -29,7 +29,10 @@ const atTheOrigin = routes
   .map((row) => routeSchema.parse(row))
   .filter(({ upstream }) => upstream === 'origin')
 
-/** The policy table guards the gateway. Where a row of it were wrong, the origin would still ask for what the row asks now. */
+/**
+ * The policy table guards the gateway. Where a row of it were wrong, the origin would still ask for
+ * what the row asks now.
+ */
 describe.each(atTheOrigin.filter(({ permissions }) => permissions))(
   '$method $path',
   ({ method, path, permissions }) => {

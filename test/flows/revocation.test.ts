@@ -16,7 +16,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** Gateway and origin as they run in production: news by Redis where there is one, and a clock of their own. */
+/**
+ * Gateway and origin as they run in production: news by Redis where there is one, and a clock of
+ * their own.
+ */
 async function startWorld(redis?: PrivateRedis, remains?: World['remains']) {
   const { log } = createCapturedLog('gateway')
   const url = redis?.url
@@ -136,7 +139,8 @@ describe('after a change of rights', () => {
     },
   )
 
-  // Nobody waits for a job, a new login or the token's end: the next call after the bound tells what is true now.
+  // Nobody waits for a job, a new login or the token's end: the next call after the bound tells
+  // what is true now.
   test('in mid-session: a downgrade, a demotion and a new booking by the admin API are told within 1 s, and the refreshed token has the new rights', async () => {
     const world = await startWorld(await startRedis())
     const { tokens: boss } = await world.signUp('boss@example.com')
@@ -284,7 +288,8 @@ describe('Redis in trouble: nothing is missed', () => {
 })
 
 describe('a gateway that starts', () => {
-  // What is published between its first read of the feed and its taking up the stream is in neither, unless it looks again.
+  // What is published between its first read of the feed and its taking up the stream is in
+  // neither, unless it looks again.
   test('401 session_ended within 1 s of hearing Redis for what came before that and after it had read the feed', async () => {
     const redis = await startRedis()
     const one = await startWorld(redis)

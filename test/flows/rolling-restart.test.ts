@@ -44,7 +44,10 @@ async function startOrigin() {
   return { port: await listen(server), orders }
 }
 
-/** Gateways as they run in production, each a process that can be stopped and started again on its port. */
+/**
+ * Gateways as they run in production, each a process that can be stopped and started again on its
+ * port.
+ */
 async function startGateways(names: readonly string[], originPort: number) {
   const secrets = await generateSecrets()
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-rolling-'))
@@ -110,7 +113,10 @@ test('a rolling restart of two gateways under load: not one request fails, none 
   let sent = 0
   let isOver = false
 
-  /** Reads and orders in turn, as fast as answers come and no faster, over connections that it keeps. */
+  /**
+   * Reads and orders in turn, as fast as answers come and no faster, over connections that it
+   * keeps.
+   */
   async function work(): Promise<void> {
     while (!isOver) {
       const id = sent++

@@ -9,7 +9,10 @@ afterEach(closeSockets)
 const megabyte = Buffer.alloc(1024 ** 2)
 const offered = 128
 
-/** What systems hold in the buffers of four sockets, each a few megabytes, is not ours; a body that waits here would be all of it. */
+/**
+ * What systems hold in the buffers of four sockets, each a few megabytes, is not ours; a body that
+ * waits here would be all of it.
+ */
 const heldAtMost = 48
 
 /** Writes as fast as it is taken, and counts the megabytes that were. */

@@ -109,7 +109,8 @@ describe('requests under way', () => {
     for (const answer of answers) expect((await answer).statusCode).toBe(200)
   })
 
-  // A second bound below the configured one would have requests wait in line for streams that last for hours.
+  // A second bound below the configured one would have requests wait in line for streams that last
+  // for hours.
   test('503 overloaded: at once beyond UPSTREAM_REQUESTS, and up to there each has its connection', async () => {
     const upstream = createHeldUpstream()
     const environment = { ...roomy, UPSTREAM_REQUESTS: '400' }
@@ -188,7 +189,9 @@ describe('clients that are slow on purpose', () => {
 describe('clients that read slowly', () => {
   const stallSeconds = 0.6
 
-  /** An upstream whose answer is told in chunks as small as they come, and ends when it is told to. */
+  /**
+   * An upstream whose answer is told in chunks as small as they come, and ends when it is told to.
+   */
   async function start() {
     const mayEnd = Promise.withResolvers<void>()
     let isClosed = false
@@ -269,7 +272,9 @@ test.each([
 describe('huge bodies', () => {
   const total = 200 * 1024 ** 2
   const piece = Buffer.alloc(64 * 1024, 'gatehouse')
-  /** What sockets and streams on the way may hold; a body that is held whole is several times that. */
+  /**
+   * What sockets and streams on the way may hold; a body that is held whole is several times that.
+   */
   const onTheWay = 64 * 1024 ** 2
   const policy = [openRow, { ...postRow, body_bytes: 1024 ** 3, deadline_seconds: 300 }]
 
@@ -348,7 +353,8 @@ describe('huge bodies', () => {
 })
 
 describe('connections kept to an upstream', () => {
-  // A request on a connection that its upstream closes at this moment is lost: it cannot be known whether it was acted on, so it is not sent again.
+  // A request on a connection that its upstream closes at this moment is lost: it cannot be known
+  // whether it was acted on, so it is not sent again.
   test('200: 300 POSTs around the idle time of the upstream, none lost, none twice', async () => {
     const idleMs = 400
     const orders = new Map<string, number>()

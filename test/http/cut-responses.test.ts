@@ -6,8 +6,8 @@ import { bodyOf, closeSockets, listen, openSocket, startGateway, startPair } fro
 import { openRow } from '../support/stand.ts'
 
 /**
- * A response that breaks off shows as broken to every client. Over HTTP/1.0 a body without a length ends with its
- * connection: closed as usual, half of it looks whole.
+ * A response that breaks off shows as broken to every client. Over HTTP/1.0 a body without a length
+ * ends with its connection: closed as usual, half of it looks whole.
  */
 
 afterEach(closeSockets)
@@ -15,7 +15,10 @@ afterEach(closeSockets)
 const get = (version: string, ...fields: string[]) =>
   [`GET /open HTTP/${version}`, 'Host: x', ...fields, '', ''].join('\r\n')
 
-/** A gateway before an upstream that has sent the first part of a body of unknown length, and a client that has it. */
+/**
+ * A gateway before an upstream that has sent the first part of a body of unknown length, and a
+ * client that has it.
+ */
 async function startHalf(version: string, type = 'text/plain') {
   const asked = Promise.withResolvers<ServerResponse>()
   const pair = await startPair((_request, response) => {

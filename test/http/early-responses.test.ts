@@ -15,9 +15,9 @@ import {
 import { closedRow, openRow, postRow } from '../support/stand.ts'
 
 /**
- * A response that ends the connection while its request's body is still arriving reaches a client that writes all of
- * it first (RFC 9112, section 9.6). A plain close would reset the connection, and the client would never learn that
- * its token has expired.
+ * A response that ends the connection while its request's body is still arriving reaches a client
+ * that writes all of it first (RFC 9112, section 9.6). A plain close would reset the connection,
+ * and the client would never learn that its token has expired.
  */
 
 afterEach(closeSockets)

@@ -38,7 +38,9 @@ const send = (...lines: string[]) => exchange(pair.port, [...lines, '', ''].join
 const host = 'Host: api.example.com'
 const close = 'Connection: close'
 
-/** The refusal as it stands on the wire: its form and the whole set of headers, whoever wrote it. */
+/**
+ * The refusal as it stands on the wire: its form and the whole set of headers, whoever wrote it.
+ */
 function expectRefusal(answer: string, status: number, code: string) {
   expect({ status: statusOf(answer), body: bodyOf(answer) }).toMatchObject({ status })
   const head = answer.slice(0, answer.indexOf('\r\n\r\n'))
@@ -145,7 +147,8 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
   })
 })
 
-// Node's parser stops at the end of a request that asks for another protocol: its client would wait in vain for the answer to the next.
+// Node's parser stops at the end of a request that asks for another protocol: its client would wait
+// in vain for the answer to the next.
 test.each(['/open', '/live'])(
   '200 and the connection ends: %s with an upgrade that nobody offers, another request right behind it',
   async (path) => {

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../support/sockets.ts'
 import { closedRow, openRow, postRow } from '../support/stand.ts'
 
-/** Requests as browsers, libraries and proxies send them, to a gateway behind one proxy, and what its upstream gets. */
+/**
+ * Requests as browsers, libraries and proxies send them, to a gateway behind one proxy, and what
+ * its upstream gets.
+ */
 
 interface Received {
   line: string
@@ -50,7 +53,10 @@ interface Sent {
   body?: string
 }
 
-/** A GET without a body that keeps its connection takes the fast path; what closes it goes by node:http. */
+/**
+ * A GET without a body that keeps its connection takes the fast path; what closes it goes by
+ * node:http.
+ */
 async function send({ line = 'GET /open', fields = [], body = '' }: Sent) {
   received = []
   const host = fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: api.example.com']

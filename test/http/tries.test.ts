@@ -19,7 +19,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** The counter in Redis without what stands in for it: a slow moment of this machine must not move a count. */
+/**
+ * The counter in Redis without what stands in for it: a slow moment of this machine must not move a
+ * count.
+ */
 async function startCounter() {
   const redis = connectRedis(await redisForFile(), createCapturedLog('gateway').log)
   closers.push(() => redis.disconnect())
@@ -129,7 +132,8 @@ test('of fifty tries at once five reach the upstream, and once they failed no ot
   expect(tried).toBe(5)
 })
 
-// Else who hangs up before the answer, and reads it from the time it took or from a side effect, could try for ever.
+// Else who hangs up before the answer, and reads it from the time it took or from a side effect,
+// could try for ever.
 test('429: a try whose client left is not given back', async () => {
   const held: ServerResponse[] = []
   const { port } = await startTrials((_incoming: IncomingMessage, response: ServerResponse) => {
@@ -147,7 +151,8 @@ test('429: a try whose client left is not given back', async () => {
   expect(await json(refused)).toMatchObject({ 'violated-policies': ['credentials'] })
 })
 
-// Whoever sends the head of a try and no body would else get it back by the timeout of ours, and the login with it.
+// Whoever sends the head of a try and no body would else get it back by the timeout of ours, and
+// the login with it.
 test('429: so is one whose body never came', async () => {
   const { port } = await startTrials((_incoming, response) => void response.end())
   for (let i = 0; i < 5; i++) {

@@ -25,7 +25,9 @@ afterEach(async () => {
   await closeSockets()
 })
 
-/** An upstream below HTTP: it does to a connection what the test says, once it has a request's head. */
+/**
+ * An upstream below HTTP: it does to a connection what the test says, once it has a request's head.
+ */
 async function startRawUpstream(onRequest: (socket: Socket, count: number) => void) {
   let count = 0
   const server = createServer((socket) => {
@@ -72,7 +74,8 @@ describe('an upstream that cannot be asked', () => {
     }
   })
 
-  // The first may have been acted on although its answer was lost: sent again it would be a second order.
+  // The first may have been acted on although its answer was lost: sent again it would be a second
+  // order.
   test('502: a POST is sent once, even where the upstream resets the connection', async () => {
     const { upstreamPort, count } = await startRawUpstream((socket) => socket.resetAndDestroy())
     const { port } = await startGateway({ upstreamPort })
@@ -128,7 +131,8 @@ describe('an upstream that is silent', () => {
     expect(statusOf(String(answer))).toBe(408)
   })
 
-  // Whoever sends a length and no body would else hold one of the upstream's connections for as long as he likes.
+  // Whoever sends a length and no body would else hold one of the upstream's connections for as
+  // long as he likes.
   test('408 body_timeout: a small body that does not come, before the upstream is asked', async () => {
     const { upstreamPort, count } = await startRawUpstream(() => {})
     const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })
@@ -227,7 +231,8 @@ describe('a client that leaves', () => {
   })
 })
 
-// A connection kept too long may be closed by its upstream just as it is used; reading again changes nothing.
+// A connection kept too long may be closed by its upstream just as it is used; reading again
+// changes nothing.
 test('200: a GET whose connection broke before an answer began is asked once more', async () => {
   const { upstreamPort, count } = await startRawUpstream((socket, count) =>
     count === 1 ? socket.resetAndDestroy() : socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
@@ -237,7 +242,10 @@ test('200: a GET whose connection broke before an answer began is asked once mor
   expect(count()).toBe(2)
 })
 
-/** An upstream whose connections are all gone at one moment, as behind a balancer that was replaced: new ones are good. */
+/**
+ * An upstream whose connections are all gone at one moment, as behind a balancer that was replaced:
+ * new ones are good.
+ */
 async function startStaleUpstream(idle: number) {
   const sockets = new Set<Socket>()
   const waiting: Socket[] = []

@@ -204,7 +204,8 @@ describe('a row that is a WebSocket', () => {
     })
   })
 
-  // CORS does not hold a WebSocket back: any page may open one, with whatever its user can be made to give.
+  // CORS does not hold a WebSocket back: any page may open one, with whatever its user can be made
+  // to give.
   test('403 origin_not_allowed: from a page of another origin, whoever the row is for', async () => {
     const gateway = await start()
     const mine = async (origin: string) =>

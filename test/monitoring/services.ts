@@ -15,7 +15,10 @@ interface ServicesOptions {
   environment?: Record<string, string>
 }
 
-/** Origin, demo upstream and gateway as processes of their own, each with its metrics on a port of their own. */
+/**
+ * Origin, demo upstream and gateway as processes of their own, each with its metrics on a port of
+ * their own.
+ */
 export async function startServices({ databaseUrl, redisUrl, environment = {} }: ServicesOptions) {
   const names = ['gateway', 'gatewayMetrics', 'origin', 'originMetrics', 'reports'] as const
   const ports = {} as Record<(typeof names)[number], number>

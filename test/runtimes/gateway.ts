@@ -16,7 +16,10 @@ export const addressQuota = 20
 /** How tests come from addresses of their own: they write what a proxy of ours would. */
 const trustedHops = 1
 
-/** Starts the gateway on a runtime, on the same ground as every other, and resolves when it is ready. */
+/**
+ * Starts the gateway on a runtime, on the same ground as every other, and resolves when it is
+ * ready.
+ */
 export async function startGateway(runtime: Runtime, { environment }: Pick<Ground, 'environment'>) {
   const port = await findFreePort()
   const folder = await createTemporaryFolder(runtime.name)

@@ -22,12 +22,18 @@ const local = (port: number) => `http://127.0.0.1:${port}`
 /** bcrypt at its least: passwords are not what this suite is about. */
 const hashCost = 10
 
-/** The key that the origin signs with. The suite has it too, so that it can sign what an origin never would. */
+/**
+ * The key that the origin signs with. The suite has it too, so that it can sign what an origin
+ * never would.
+ */
 type SigningKey = Awaited<ReturnType<typeof generateKey>>
 
 export type Ground = Awaited<ReturnType<typeof startGround>>
 
-/** What every gateway of a run stands on, whatever its runtime: Postgres, Redis, the origin, the demo service, the suite's upstream. */
+/**
+ * What every gateway of a run stands on, whatever its runtime: Postgres, Redis, the origin, the
+ * demo service, the suite's upstream.
+ */
 export async function startGround() {
   const running: { stop: () => Promise<unknown> }[] = []
   async function stop() {

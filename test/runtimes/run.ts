@@ -41,7 +41,8 @@ try {
         setupFiles: [`${here}/setup.ts`],
         testTimeout: 20_000,
         hookTimeout: 60_000,
-        // The suite keeps nothing between tests that another could trip over: a worker serves file after file.
+        // The suite keeps nothing between tests that another could trip over: a worker serves file
+        // after file.
         isolate: false,
         provide: {
           runtime: runtime.name,
@@ -58,5 +59,6 @@ try {
 } finally {
   for (const part of running.reverse()) await part.stop()
 }
-// All that was started has ended; what Vitest keeps open for a next run would keep this process, too.
+// All that was started has ended; what Vitest keeps open for a next run would keep this process,
+// too.
 process.exit()

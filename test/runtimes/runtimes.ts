@@ -28,7 +28,10 @@ export interface StartCommand {
   env: Record<string, string>
 }
 
-/** For a process of its own, which listens, reads files and drains: at once, as nobody sends it more. */
+/**
+ * For a process of its own, which listens, reads files and drains: at once, as nobody sends it
+ * more.
+ */
 const asProcess = ({ port, environment, policyFile }: StartOptions) => ({
   ...environment,
   GATEWAY_PORT: String(port),
@@ -48,7 +51,8 @@ function node(name: string, command: string, variables: Record<string, string> =
 }
 
 /**
- * The program inside the package of this platform: install scripts, which would put it where its name is, are not run.
+ * The program inside the package of this platform: install scripts, which would put it where its
+ * name is, are not run.
  *
  * @throws Error where there is none for this platform
  */
@@ -73,7 +77,10 @@ function project(name: string, pattern: string, args: string[]): Runtime {
 /** What keeps wrangler to itself: no questions, no news from home. */
 const offline = { CI: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' }
 
-/** workerd, as wrangler starts it for the project in examples/; rows cannot come from a file there, so that the Worker brings them. */
+/**
+ * workerd, as wrangler starts it for the project in examples/; rows cannot come from a file there,
+ * so that the Worker brings them.
+ */
 const workers: Runtime = {
   name: 'workers',
   start({ port, environment, folder }) {

@@ -4,7 +4,10 @@ const readBody = 'The body of a GET is dropped by the platform before the Worker
 const silence = 'The silence inside a body is bounded by the platform'
 const files = 'Pages are files, and there is no disk'
 
-/** A test that a runtime cannot pass, by runtime and name, and the reason, which docs/runtimes.md gives in the same words. */
+/**
+ * A test that a runtime cannot pass, by runtime and name, and the reason, which docs/runtimes.md
+ * gives in the same words.
+ */
 export const skips: Record<string, Record<string, string>> = {
   workers: {
     'a client that leaves in the middle of an answer: the upstream is let go though it says nothing': leaving,

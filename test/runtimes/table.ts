@@ -11,7 +11,10 @@ interface TableOptions {
 
 const marks = { passed: 'ok', failed: 'FAIL', skipped: 'skip', pending: '?' }
 
-/** Prints a table of test x runtime, and fails the run where a cell is skipped that the page does not explain. */
+/**
+ * Prints a table of test x runtime, and fails the run where a cell is skipped that the page does
+ * not explain.
+ */
 export function createTableReporter({ columns, skips, documented }: TableOptions): Reporter {
   return {
     onTestRunEnd(modules) {
@@ -59,7 +62,9 @@ function print(rows: Map<string, Row>, columns: readonly string[]): void {
   process.stdout.write(`\n${rows.size} tests on ${columns.length} runtimes: ${totals.join(', ')}\n`)
 }
 
-/** Skips of tests that there are not: they would skip nothing, and say that something is skipped. */
+/**
+ * Skips of tests that there are not: they would skip nothing, and say that something is skipped.
+ */
 function unfounded(
   tests: readonly TestCase[],
   columns: readonly string[],

@@ -10,7 +10,10 @@ export const zipped = gzipSync('gatehouse '.repeat(500))
 /** What `/try/length` would answer to a GET. */
 export const statedLength = 12_345
 
-/** A conversation that a test has with this upstream through the gateway, by the last segment of its path. */
+/**
+ * A conversation that a test has with this upstream through the gateway, by the last segment of its
+ * path.
+ */
 export interface Exchange {
   /** Bytes of the request's body so far. */
   receivedBytes: number
@@ -21,8 +24,9 @@ export interface Exchange {
 }
 
 /**
- * An upstream that answers in every way that a gateway may get wrong. What a test has to know of the other side, or decides on it, goes around the gateway:
- * `GET /seen/{id}` tells what has come of an exchange, `POST /go/{id}` lets it go on.
+ * An upstream that answers in every way that a gateway may get wrong. What a test has to know of
+ * the other side, or decides on it, goes around the gateway: `GET /seen/{id}` tells what has come
+ * of an exchange, `POST /go/{id}` lets it go on.
  */
 export async function startUpstream() {
   const exchanges = new Map<string, Exchange>()

@@ -11,14 +11,23 @@ import { selectSubjects } from './subjects.ts'
 
 const users = 100_000
 
-/** Of each query: enough that a prepared statement has got its generic plan, which it gets after five. */
+/**
+ * Of each query: enough that a prepared statement has got its generic plan, which it gets after
+ * five.
+ */
 const rounds = 15
 
-/** What a query about one account may look at, of big tables. A table of 100,000 accounts has thousands of pages. */
+/**
+ * What a query about one account may look at, of big tables. A table of 100,000 accounts has
+ * thousands of pages.
+ */
 const rowsPerAccount = 20
 const buffersPerAccount = 120
 
-/** What a page may, for each of its items: the row, those it is joined to, and some that a filter leaves out. */
+/**
+ * What a page may, for each of its items: the row, those it is joined to, and some that a filter
+ * leaves out.
+ */
 const rowsPerItem = 25
 const buffersPerItem = 40
 

@@ -6,7 +6,10 @@ type Position = readonly (string | number)[]
 export interface List {
   path: string
   filters: Record<string, string>
-  /** A position halfway down the whole list; undefined where the filters leave too little to have a middle. */
+  /**
+   * A position halfway down the whole list; undefined where the filters leave too little to have a
+   * middle.
+   */
   middle?: (sql: Sql) => Promise<Position>
 }
 

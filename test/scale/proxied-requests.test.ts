@@ -25,13 +25,19 @@ afterAll(async () => {
   await world.close()
 })
 
-/** What the origin asks of the database by itself, every few seconds: mail, keys, revocations, upkeep. */
+/**
+ * What the origin asks of the database by itself, every few seconds: mail, keys, revocations,
+ * upkeep.
+ */
 const isBackground = (statement: string) =>
   /\b(mail_outbox|reset_requests|verification_requests|signing_keys|revocations|upkeep_runs|run_upkeep)\b/.test(
     statement,
   )
 
-/** Transactions have one of each around their statements, the background's too; a new connection asks for the types. */
+/**
+ * Transactions have one of each around their statements, the background's too; a new connection
+ * asks for the types.
+ */
 const isFrame = (statement: string) => /^(begin|commit)$|pg_catalog\.pg_type/.test(statement)
 
 /** Statements that requests caused, each as often as it ran. */

@@ -56,7 +56,10 @@ export async function createSeededWorld(users: number) {
     remains: { secrets, databaseUrl: database.url },
   })
 
-  /** What `work` made the origin ask of the big tables. Its pollers, which go on meanwhile, ask the small ones. */
+  /**
+   * What `work` made the origin ask of the big tables. Its pollers, which go on meanwhile, ask the
+   * small ones.
+   */
   async function executionsOf(work: () => Promise<unknown>): Promise<Execution[]> {
     const from = world.logs.origin.length
     await work()

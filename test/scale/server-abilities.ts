@@ -1,10 +1,16 @@
 import postgres, { type Sql } from 'postgres'
 import { inject } from 'vitest'
 
-/** Whether the tests' server counts statements, and lets us see the count: one of TEST_DATABASE_URL may not. */
+/**
+ * Whether the tests' server counts statements, and lets us see the count: one of TEST_DATABASE_URL
+ * may not.
+ */
 export const countsStatements = () => succeeds((sql) => sql`select from pg_stat_statements limit 1`)
 
-/** Whether we may have it tell us how it carries statements out: one of TEST_DATABASE_URL may have a superuser for that. */
+/**
+ * Whether we may have it tell us how it carries statements out: one of TEST_DATABASE_URL may have a
+ * superuser for that.
+ */
 export const explainsStatements = () =>
   succeeds(async (sql) => {
     await sql`load 'auto_explain'`

@@ -2,7 +2,9 @@ import { passwordVersion } from '../../origin/db/password-version.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import type { Subject } from './hot-queries.ts'
 
-/** Active accounts with a live session whose second token is not spent, spread over all there are. */
+/**
+ * Active accounts with a live session whose second token is not spent, spread over all there are.
+ */
 export async function selectSubjects(sql: Sql, count: number): Promise<Subject[]> {
   return sql<Subject[]>`
     select distinct on (account.id) account.id as "userId", account.email, ${passwordVersion(sql)} as "passwordVersion",

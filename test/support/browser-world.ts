@@ -19,7 +19,10 @@ const cost = '10'
 
 export type BrowserWorld = Awaited<ReturnType<typeof createBrowserWorld>>
 
-/** Gateway and origin as processes on sockets, a Postgres database and a Redis of their own, the demo accounts, and a Chromium before it all. */
+/**
+ * Gateway and origin as processes on sockets, a Postgres database and a Redis of their own, the
+ * demo accounts, and a Chromium before it all.
+ */
 export async function createBrowserWorld(environment: Record<string, string> = {}) {
   /** What to end, the last first: also where one of the next does not start. */
   const endings: (() => Promise<unknown>)[] = []

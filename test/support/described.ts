@@ -4,7 +4,10 @@ import { describeApi } from '../../gateway/openapi/document.ts'
 import { routes } from '../../gateway/routes.ts'
 import { demoRows } from './demo-policy.ts'
 
-/** Holds answers against the API description as a client would that was generated from it, only that no member may go unmentioned. */
+/**
+ * Holds answers against the API description as a client would that was generated from it, only that
+ * no member may go unmentioned.
+ */
 export function createDescribed() {
   const description = closed(describeApi({ rows: routes, fileRows: demoRows, version: '0' })) as ReturnType<
     typeof describeApi

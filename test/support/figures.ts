@@ -21,7 +21,10 @@ export async function figures(registry: Registry) {
   return {
     names: metrics.map(({ name }) => name),
     series,
-    /** The sum of those that have these labels; 0 where there are none, as of a counter that never counted. */
+    /**
+     * The sum of those that have these labels; 0 where there are none, as of a counter that never
+     * counted.
+     */
     value(name: string, labels: Labels = {}): number {
       return series(name)
         .filter((found) => Object.entries(labels).every(([label, value]) => found.labels[label] === value))

@@ -56,7 +56,10 @@ export async function measure({ stand }: Asked, address = newAddress()) {
   return { status: answer.status, quota: policy?.parameters.q, durationMs: performance.now() - startedAt }
 }
 
-/** Waits until requests are held against this limit: the whole of it in Redis, a quarter of it without. */
+/**
+ * Waits until requests are held against this limit: the whole of it in Redis, a quarter of it
+ * without.
+ */
 export async function untilCounted(gateway: Asked, quota: number) {
   await expect.poll(async () => (await measure(gateway)).quota, { timeout: 5000, interval: 25 }).toBe(quota)
 }

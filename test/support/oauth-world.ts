@@ -19,7 +19,10 @@ export interface OAuthRefusal {
 
 export type OAuthWorld = Awaited<ReturnType<typeof createOAuthWorld>>
 
-/** The endpoints under /oauth on a world's database, joined to its accounts by its own /auth endpoints. */
+/**
+ * The endpoints under /oauth on a world's database, joined to its accounts by its own /auth
+ * endpoints.
+ */
 export async function createOAuthWorld(environment: Record<string, string> = {}) {
   const world = await createWorld({ environment: { ...roomy, ...environment } })
   const { sql, originConfig } = world

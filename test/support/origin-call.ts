@@ -6,7 +6,9 @@ import type { World } from './world.ts'
 
 type SealOptions = Parameters<typeof sealAssertion>[1]
 
-/** An assertion as this world's gateway seals it; `over` makes it one that the gateway never would. */
+/**
+ * An assertion as this world's gateway seals it; `over` makes it one that the gateway never would.
+ */
 export async function sealedBy(world: World, user: Identity | null = null, over: Partial<SealOptions> = {}) {
   const nowSeconds = Math.floor(Date.now() / 1000)
   return sealAssertion(user, {
@@ -18,7 +20,10 @@ export async function sealedBy(world: World, user: Identity | null = null, over:
   })
 }
 
-/** Calls the origin as the gateway would, for nobody signed in: the answer's headers are the origin's own. */
+/**
+ * Calls the origin as the gateway would, for nobody signed in: the answer's headers are the
+ * origin's own.
+ */
 export async function callOrigin(world: World, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
   headers.set(assertionHeader, await sealedBy(world))
@@ -34,7 +39,9 @@ export function postOrigin(world: World, path: string, body: unknown): Promise<R
   })
 }
 
-/** What two answers must share to be the same to whoever reads them: all but the request's own id. */
+/**
+ * What two answers must share to be the same to whoever reads them: all but the request's own id.
+ */
 export async function sameToAReader(answer: Response) {
   const { request_id: _, ...body } = (await answer.json()) as Record<string, unknown>
   const headers = [...answer.headers].filter(([name]) => name !== 'x-request-id')

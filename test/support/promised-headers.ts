@@ -1,4 +1,7 @@
-/** The security headers as they are promised, written out once more, so that none is lost by an edit of the set that answers get. */
+/**
+ * The security headers as they are promised, written out once more, so that none is lost by an edit
+ * of the set that answers get.
+ */
 export const promisedHeaders = {
   'content-security-policy':
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

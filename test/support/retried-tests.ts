@@ -1,6 +1,9 @@
 import type { Reporter } from 'vitest/node'
 
-/** Lists the tests that passed at a second try only, at the end of a run: one that does so often is to be mended. */
+/**
+ * Lists the tests that passed at a second try only, at the end of a run: one that does so often is
+ * to be mended.
+ */
 export const retriedTests: Reporter = {
   onTestRunEnd(modules) {
     const names = modules

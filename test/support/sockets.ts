@@ -127,7 +127,10 @@ export async function exchange(port: number, bytes: string | Buffer): Promise<st
   return text(socket)
 }
 
-/** Writes bytes as they are and gives back the first response alone, by its Content-Length: the connection stays open. */
+/**
+ * Writes bytes as they are and gives back the first response alone, by its Content-Length: the
+ * connection stays open.
+ */
 export async function exchangeOpen(port: number, bytes: string | Buffer): Promise<string> {
   const socket = await openSocket(port)
   socket.write(bytes)

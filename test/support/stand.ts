@@ -21,7 +21,10 @@ export interface StandOptions extends Partial<GatewayPorts<StandBindings>> {
   policy?: readonly RouteRow[]
   /** What the demo upstream answers. */
   upstream?: (request: UpstreamRequest) => Response | Promise<Response>
-  /** What the origin answers when asked for its key set, by default that of the stand's issuer; throws where it is down. */
+  /**
+   * What the origin answers when asked for its key set, by default that of the stand's issuer;
+   * throws where it is down.
+   */
   keys?: (jwks: unknown) => unknown
   /** What the origin answers when asked for its revocations; throws where it is down. */
   revocations?: (target: string) => unknown
@@ -40,8 +43,8 @@ export const postRow: RouteRow = { ...openRow, method: 'POST' }
 export const closedRow: RouteRow = { ...openRow, path: '/closed', who: 'user', limits: ['user'] }
 
 /**
- * A gateway alone, before upstreams that answer whatever a test wants and an issuer that signs whatever it wants. For what a
- * request meets behind the gateway, see the world.
+ * A gateway alone, before upstreams that answer whatever a test wants and an issuer that signs
+ * whatever it wants. For what a request meets behind the gateway, see the world.
  */
 export async function createStand({
   environment = {},
@@ -122,7 +125,10 @@ export async function createStand({
     stillHolds,
     metrics,
     close,
-    /** Has the gateway read its revocations now: it does not by itself, unless a test sets `revocationTickMs`. */
+    /**
+     * Has the gateway read its revocations now: it does not by itself, unless a test sets
+     * `revocationTickMs`.
+     */
     heard: hearRevocations,
     requireKnownNames,
     revocationState,

@@ -26,9 +26,15 @@ interface WorldOptions {
   /** Rows in place of those in code and of the demo's policy file. */
   policy?: readonly RouteRow[]
   counter?: GatewayPorts<object>['counter']
-  /** Ports of the gateway for the news of revocations. Without them it hears when a test says `heard()`, and not by itself. */
+  /**
+   * Ports of the gateway for the news of revocations. Without them it hears when a test says
+   * `heard()`, and not by itself.
+   */
   revocations?: Pick<GatewayPorts<object>, 'revocationStream' | 'revocationTickMs'>
-  /** What another world left, as a restart of everything finds it. Whoever made the database drops it. */
+  /**
+   * What another world left, as a restart of everything finds it. Whoever made the database drops
+   * it.
+   */
   remains?: Remains
 }
 
@@ -52,7 +58,10 @@ interface Bindings {
 
 export type World = Awaited<ReturnType<typeof createWorld>>
 
-/** Gateway, origin and demo upstream on a real Postgres of their own, joined by an injected fetch instead of sockets. */
+/**
+ * Gateway, origin and demo upstream on a real Postgres of their own, joined by an injected fetch
+ * instead of sockets.
+ */
 export async function createWorld({
   environment = {},
   now = Date.now,

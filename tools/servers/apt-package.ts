@@ -11,8 +11,9 @@ export interface UnpackedPackage {
 }
 
 /**
- * Has apt-get fetch the packages that an installation would need, and unpacks them into the cache instead. That takes no
- * root, and leaves the system as it was, without the service that the package's installation starts.
+ * Has apt-get fetch the packages that an installation would need, and unpacks them into the cache
+ * instead. That takes no root, and leaves the system as it was, without the service that the
+ * package's installation starts.
  *
  * @param more packages that it does not need, and we do
  */
@@ -30,7 +31,10 @@ export async function unpackAptPackage(name: string, ...more: string[]): Promise
   return { root, env: { ...process.env, LD_LIBRARY_PATH: libraries } }
 }
 
-/** The system's package lists may be missing, or too old for what the archive still has: then we use lists of our own. */
+/**
+ * The system's package lists may be missing, or too old for what the archive still has: then we use
+ * lists of our own.
+ */
 async function download(names: readonly string[], work: string): Promise<void> {
   await mkdir(join(work, 'archives/partial'), { recursive: true })
   await mkdir(join(work, 'lists/partial'), { recursive: true })

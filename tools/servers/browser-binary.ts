@@ -40,7 +40,10 @@ async function unpackChromium(): Promise<Program> {
   return { command: join(root, 'usr/lib/chromium/chromium'), env: { ...env, FONTCONFIG_FILE: fonts } }
 }
 
-/** Without fonts a page has no letters, and those of the machine are where its own configuration says. */
+/**
+ * Without fonts a page has no letters, and those of the machine are where its own configuration
+ * says.
+ */
 const fontConfiguration = (root: string) => `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig>

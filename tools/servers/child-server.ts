@@ -30,13 +30,15 @@ export interface ChildServer {
   end(): Promise<void>
 }
 
-/** How long a server may take until it answers; a PostgreSQL on a busy machine needs some seconds. */
+/**
+ * How long a server may take until it answers; a PostgreSQL on a busy machine needs some seconds.
+ */
 const startTimeoutMs = 30_000
 const pingIntervalMs = 20
 
 /**
- * When its input ends, we are gone, however that happened: it ends the server that we left, waits some seconds for that,
- * and removes the folder. A line says that there is nothing left to do.
+ * When its input ends, we are gone, however that happened: it ends the server that we left, waits
+ * some seconds for that, and removes the folder. A line says that there is nothing left to do.
  */
 const guardScript = `
 read -r line && exit

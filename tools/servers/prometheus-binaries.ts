@@ -1,7 +1,8 @@
 import { findProgram, type Program } from './find-program.ts'
 
 /**
- * Prometheus or its promtool: of this machine, else those that the system's package manager fetches.
+ * Prometheus or its promtool: of this machine, else those that the system's package manager
+ * fetches.
  *
  * @throws Error with what to install where there are none to be had
  */

@@ -1,7 +1,8 @@
 import { findProgram, type Program } from './find-program.ts'
 
 /**
- * The Redis or Valkey server of this machine, else the one that the system's package manager fetches.
+ * The Redis or Valkey server of this machine, else the one that the system's package manager
+ * fetches.
  *
  * @throws Error with what to install or set where there is none to be had
  */

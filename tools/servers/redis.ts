@@ -14,7 +14,10 @@ export interface PrivateRedis extends RunningServer {
   resume(): void
   /** Ends it as a crash would: connections are reset, new ones refused. */
   kill(): Promise<void>
-  /** Starts it on the same URL, empty, and resolves when it answers; kills it before where it still runs. */
+  /**
+   * Starts it on the same URL, empty, and resolves when it answers; kills it before where it still
+   * runs.
+   */
   restart(): Promise<void>
 }
 

@@ -3,7 +3,10 @@ import { promisify } from 'node:util'
 
 const execute = promisify(execFile)
 
-/** Runs a program and resolves with what it printed. @throws Error with all that it printed where it fails */
+/**
+ * Runs a program and resolves with what it printed.
+ * @throws Error with all that it printed where it fails
+ */
 export async function run(
   command: string,
   args: string[],

@@ -5,9 +5,10 @@ import { inject } from 'vitest'
 const allotmentKey = 'gatehouse:test:allotted-databases'
 
 /**
- * The URL of an empty Redis database for one test file or one test alone. A server of ours has a thousand; on one of
- * `TEST_REDIS_URL` they are given out again when all are used, so it needs more than there are files at work at once.
- * Channels of PUBLISH are shared by all databases of a server.
+ * The URL of an empty Redis database for one test file or one test alone. A server of ours has a
+ * thousand; on one of `TEST_REDIS_URL` they are given out again when all are used, so it needs more
+ * than there are files at work at once. Channels of PUBLISH are shared by all databases of a
+ * server.
  */
 export async function redisForFile(): Promise<string> {
   const serverUrl = inject('redisUrl')

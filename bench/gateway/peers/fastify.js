@@ -7,7 +7,10 @@ import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import { helmetOptions, keepAliveMs, permissionsPolicy, quotaSeconds, settings } from './settings.js'
 
-/** Fastify with its own plugins and what their manuals name as fastest: the cache of verified tokens, limits asked for together, undici. */
+/**
+ * Fastify with its own plugins and what their manuals name as fastest: the cache of verified
+ * tokens, limits asked for together, undici.
+ */
 
 /** As many as there are users in the bench: a smaller cache would be no use to it. */
 const rememberedTokens = 100_000

@@ -25,7 +25,10 @@ export const keepAliveMs = 65_000
 /** The set that Gatehouse sends and no library of headers has by default. */
 export const permissionsPolicy = 'camera=(), geolocation=(), microphone=(), payment=(), usb=()'
 
-/** Helmet's options for an API that is no page, as Gatehouse has it: its default policy lets a page load from its own host. */
+/**
+ * Helmet's options for an API that is no page, as Gatehouse has it: its default policy lets a page
+ * load from its own host.
+ */
 export const helmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,

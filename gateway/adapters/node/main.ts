@@ -26,7 +26,8 @@ import { watchGateway } from './telemetry/metrics-endpoint.ts'
 import { createUpstreams } from './upstream/pools.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
 
-// In a quiet minute V8 would throw away what it knows of the code: the first second after it would cost a third more.
+// In a quiet minute V8 would throw away what it knows of the code: the first second after it would
+// cost a third more.
 setFlagsFromString('--no-flush-bytecode')
 
 const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)

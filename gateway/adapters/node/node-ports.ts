@@ -8,7 +8,10 @@ import { createRevocationStream } from './revocation-stream.ts'
 
 type NodePortsConfig = Pick<GatewayConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'GATEWAY_REPLICAS'>
 
-/** The ports that are the same wherever Node's modules are, whatever serves the gateway there and carries its requests. */
+/**
+ * The ports that are the same wherever Node's modules are, whatever serves the gateway there and
+ * carries its requests.
+ */
 export function createNodePorts(config: NodePortsConfig, log: Log) {
   const { REDIS_URL: redisUrl, REDIS_KEY_PREFIX: keyPrefix, GATEWAY_REPLICAS: replicas } = config
   const now = Date.now

@@ -8,8 +8,8 @@ import { createNodePorts } from './node-ports.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
 
 /**
- * What `gatehouse` needs in an app that @hono/node-server serves: limits and news of revocations by Redis, keys, plans and the feed from the
- * origin, all by the variables of a gateway.
+ * What `gatehouse` needs in an app that @hono/node-server serves: limits and news of revocations by
+ * Redis, keys, plans and the feed from the origin, all by the variables of a gateway.
  *
  * @throws ConfigError
  */

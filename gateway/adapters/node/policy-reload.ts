@@ -8,7 +8,10 @@ import { upstreamsOf } from '../../gateway.ts'
 import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../policy/policy-file.ts'
 import { routes } from '../../routes.ts'
 
-/** How often the file is looked at: a look sees renames, links that turn (a mounted ConfigMap) and network mounts, which a watch misses. */
+/**
+ * How often the file is looked at: a look sees renames, links that turn (a mounted ConfigMap) and
+ * network mounts, which a watch misses.
+ */
 const lookMs = 1000
 
 /** @throws Error where the file cannot be read */
@@ -16,7 +19,10 @@ export function readPolicyFile(path: string): PolicyFile {
   return { name: path, text: readFileSync(path, 'utf8') }
 }
 
-/** @throws ConfigError where POLICY_FILE is set to what cannot be used: no gateway starts on half a policy */
+/**
+ * @throws ConfigError where POLICY_FILE is set to what cannot be used: no gateway starts on half a
+ *   policy
+ */
 export function requireUsablePolicyFile(
   config: Pick<GatewayConfig, 'POLICY_FILE' | 'UPSTREAMS' | 'ORIGIN_URL'>,
 ) {
@@ -29,8 +35,8 @@ export function requireUsablePolicyFile(
 }
 
 /**
- * Tells that a policy file is in use, in one line at every level of the log. Ends the process with 78 where the file
- * asks for a permission or a feature that the origin does not have.
+ * Tells that a policy file is in use, in one line at every level of the log. Ends the process with
+ * 78 where the file asks for a permission or a feature that the origin does not have.
  */
 export function reportPolicyFile(path: string | undefined, gateway: { requireKnownNames: () => void }): void {
   try {
@@ -51,7 +57,10 @@ interface PolicyReloadOptions {
   log: Log
 }
 
-/** Reads the policy file again when it changes or the process gets SIGHUP. A file that is bad or gone changes nothing. */
+/**
+ * Reads the policy file again when it changes or the process gets SIGHUP. A file that is bad or
+ * gone changes nothing.
+ */
 export function startPolicyReload(options: PolicyReloadOptions): { stop: () => void } {
   const { path, gateway, pages, log } = options
   if (path === undefined) return { stop() {} }

@@ -42,7 +42,9 @@ function timed(counter: Counter, onCall: (seconds: number) => void): Counter {
   }
 }
 
-/** Where the limits are counted: Redis with this process's memory behind it, or that memory alone. */
+/**
+ * Where the limits are counted: Redis with this process's memory behind it, or that memory alone.
+ */
 export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: CountingOptions): Counting {
   if (!redisUrl) {
     log.warn({}, 'no REDIS_URL: limits count in memory, for this gateway alone')
@@ -62,7 +64,8 @@ export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: Coun
     now,
     log,
   })
-  // A connection that was not there yet, or was lost, opened the breaker: no pause keeps limits local from here on.
+  // A connection that was not there yet, or was lost, opened the breaker: no pause keeps limits
+  // local from here on.
   redis.on('ready', () => void counter.health())
   return {
     counter,

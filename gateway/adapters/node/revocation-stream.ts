@@ -23,7 +23,10 @@ const batchSize = 1000
 /** Before the first entry. */
 const beginning = '0-0'
 
-/** The revocation stream in Redis, on a connection of its own: a read that waits holds up what comes after it. */
+/**
+ * The revocation stream in Redis, on a connection of its own: a read that waits holds up what comes
+ * after it.
+ */
 export function createRevocationStream({
   redisUrl,
   keyPrefix,

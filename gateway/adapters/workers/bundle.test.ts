@@ -2,7 +2,10 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 
-/** As wrangler bundles it: for a runtime that is neither Node nor a browser, with the platform's own modules left to it. */
+/**
+ * As wrangler bundles it: for a runtime that is neither Node nor a browser, with the platform's own
+ * modules left to it.
+ */
 async function bundle(entry: string, { minify = false, platform = 'neutral' as 'neutral' | 'node' } = {}) {
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -19,7 +22,10 @@ async function bundle(entry: string, { minify = false, platform = 'neutral' as '
   return outputFiles[0]?.text ?? ''
 }
 
-/** What has no place at the edge. esbuild names each file above what it took of it, so that a file of ours shows by its path. */
+/**
+ * What has no place at the edge. esbuild names each file above what it took of it, so that a file
+ * of ours shows by its path.
+ */
 const foreign = {
   'a module of Node':
     /\bfrom ?["']node:|import\(["']node:|require\(["'](node:)?(fs|net|http|crypto|stream|events|buffer)["']\)/,

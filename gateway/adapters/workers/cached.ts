@@ -15,12 +15,16 @@ interface CachedTransportOptions {
   outlive: Outlive
 }
 
-/** The pause between two reads of one gateway elsewhere; here it holds for all that run in one data centre. */
+/**
+ * The pause between two reads of one gateway elsewhere; here it holds for all that run in one data
+ * centre.
+ */
 const keptSeconds = 10
 
 /**
- * Gateways here are many and live shortly, and each needs the key set before its first token: what all of them ask the origin alike goes through the
- * platform's cache. A copy adds at most `keptSeconds` to the age of what a gateway knows.
+ * Gateways here are many and live shortly, and each needs the key set before its first token: what
+ * all of them ask the origin alike goes through the platform's cache. A copy adds at most
+ * `keptSeconds` to the age of what a gateway knows.
  */
 export function createCachedTransport(options: CachedTransportOptions): Transport {
   const { transport, cache, targets, originUrl, outlive } = options

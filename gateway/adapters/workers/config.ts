@@ -26,7 +26,8 @@ const unavailable: Partial<Record<VariableName, string>> = {
  * The configuration of a Worker: its variables and secrets.
  *
  * @param env its bindings, of which those that are no text are somebody else's
- * @throws ConfigError naming each variable that is missing, malformed, unknown or asks for what cannot be had, and why
+ * @throws ConfigError naming each variable that is missing, malformed, unknown or asks for what
+ *   cannot be had, and why
  */
 export function readWorkerConfig(env: Record<string, unknown>): GatewayConfig {
   const variables = Object.fromEntries(

@@ -24,8 +24,9 @@ interface RedisOptions {
 const standardPort = 6379
 
 /**
- * Asks Redis over a connection that lives as long as the question, for a runtime where one cannot outlive its request: all commands go out in
- * one write, with those before them that a new connection needs.
+ * Asks Redis over a connection that lives as long as the question, for a runtime where one cannot
+ * outlive its request: all commands go out in one write, with those before them that a new
+ * connection needs.
  */
 export function createRedis({ url, connect }: RedisOptions) {
   const { protocol, hostname, port, username, password, pathname } = new URL(url)

@@ -12,7 +12,10 @@ export class ReplyError extends Error {
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-/** Far beyond what any command of ours is answered with: bytes of one reply, and arrays inside arrays. */
+/**
+ * Far beyond what any command of ours is answered with: bytes of one reply, and arrays inside
+ * arrays.
+ */
 const longestReply = 1024 ** 2
 const deepestReply = 8
 
@@ -35,7 +38,9 @@ export function encodeCommands(commands: readonly (readonly (string | number)[])
 export function createReplyReader() {
   let pending: Uint8Array = new Uint8Array()
 
-  /** @returns the reply that begins at `at` and where it ends, undefined where it is not here whole */
+  /**
+   * @returns the reply that begins at `at` and where it ends, undefined where it is not here whole
+   */
   function read(at: number, depth = 0): { reply: Reply; end: number } | undefined {
     const lineEnd = findLineEnd(at)
     if (lineEnd === undefined) return undefined

@@ -10,13 +10,18 @@ interface StoreOptions {
   keyPrefix: string
 }
 
-/** What a bearer is held against, in this order: a session that has ended comes before claims that are stale. */
+/**
+ * What a bearer is held against, in this order: a session that has ended comes before claims that
+ * are stale.
+ */
 const scopes = ['session', 'user', 'role', 'plan'] as const satisfies Revocation['scope'][]
 
 /**
- * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the key that vouches for the others and one for each
- * scope; then those of the limits. ARGV: the number of scopes, the bearer's epochs, and what `takeScript` wants. The answer begins with -1 where
- * nobody vouches, or the number of the scope that was revoked; with 0 and the answer of `takeScript` otherwise.
+ * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the
+ * key that vouches for the others and one for each scope; then those of the limits. ARGV: the
+ * number of scopes, the bearer's epochs, and what `takeScript` wants. The answer begins with -1
+ * where nobody vouches, or the number of the scope that was revoked; with 0 and the answer of
+ * `takeScript` otherwise.
  */
 const askScript = `
 local function take(KEYS, ARGV)${takeScript}

@@ -27,8 +27,9 @@ interface Peer {
 const alike = new Set(['/.well-known/jwks.json', '/internal/gateway/plans'])
 
 /**
- * The gateway as a Cloudflare Worker. What it keeps in memory (keys, plans, tokens verified, assertions made) spares work as long as the platform keeps
- * it; what a request must know anew it asks Redis, in one round trip.
+ * The gateway as a Cloudflare Worker. What it keeps in memory (keys, plans, tokens verified,
+ * assertions made) spares work as long as the platform keeps it; what a request must know anew it
+ * asks Redis, in one round trip.
  *
  * @throws ConfigError when the Worker is loaded, not when it is asked
  */

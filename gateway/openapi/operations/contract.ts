@@ -1,7 +1,10 @@
 import type { z } from 'zod'
 import type { ErrorCode } from '../../../shared/http/errors.ts'
 
-/** What a description says of an operation that the policy table does not: what goes in, what comes out, and in which words. */
+/**
+ * What a description says of an operation that the policy table does not: what goes in, what comes
+ * out, and in which words.
+ */
 export interface OperationContract {
   /** Names the operation in clients that are generated from the description. */
   id: string
@@ -15,7 +18,10 @@ export interface OperationContract {
   answers: Partial<Record<200 | 202 | 204 | 503, Answer>>
   /** Codes beside those that follow from the row, the body and the query. */
   problems?: readonly ErrorCode[]
-  /** Proof of the caller beside an access token: the refresh token's cookie, or the credentials of an OAuth client. */
+  /**
+   * Proof of the caller beside an access token: the refresh token's cookie, or the credentials of
+   * an OAuth client.
+   */
   credential?: 'refreshCookie' | 'client'
 }
 

@@ -1,4 +1,7 @@
-/** The frame of the administration: who is signed in, which view is shown, and what is said about it. */
+/**
+ * The frame of the administration: who is signed in, which view is shown, and what is said about
+ * it.
+ */
 
 import { byId, element } from '../dom.js'
 import { createSession, Refusal } from '../session.js'

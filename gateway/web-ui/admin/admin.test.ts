@@ -62,7 +62,10 @@ async function elsewhere(method: string, path: string, body: unknown) {
   expect(answer.ok).toBe(true)
 }
 
-/** A change of rights is known at the gateway within a second: looks at a section again until it is as expected. */
+/**
+ * A change of rights is known at the gateway within a second: looks at a section again until it is
+ * as expected.
+ */
 async function lookUntil(page: Page, section: string, seen: ReturnType<Page['locator']>) {
   await expect
     .poll(async () => {
@@ -180,7 +183,8 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'End the session of A lost phone' }).click()
     await notice(page).getByText('The session has ended.').waitFor()
 
-    // Known at every gateway within a second; the next call of the lost phone after that is its last.
+    // Known at every gateway within a second; the next call of the lost phone after that is its
+    // last.
     await expect
       .poll(async () => {
         await device.reload()
@@ -367,7 +371,8 @@ describe('the admin page', { timeout: 90_000 }, () => {
   test('shows which requests a limit refused, once the gateway has told', async () => {
     const page = await world.openPage('/admin')
     await signIn(page)
-    // Where Redis is slow for a moment, some are counted apart from it, and more than the limit pass.
+    // Where Redis is slow for a moment, some are counted apart from it, and more than the limit
+    // pass.
     let sent = 0
     for (let status = 0; status !== 429 && sent < 5 * addressLimit; sent++)
       status = (await fetch(`${world.url}/v1/plans`)).status
@@ -421,7 +426,10 @@ async function permissionsOf(role: string): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** Presses Tab until the focus is on the control of this name or with this text; a control that no Tab reaches fails. */
+/**
+ * Presses Tab until the focus is on the control of this name or with this text; a control that no
+ * Tab reaches fails.
+ */
 async function tabTo(page: Page, target: string) {
   for (let presses = 0; presses < 60; presses++) {
     await page.keyboard.press('Tab')

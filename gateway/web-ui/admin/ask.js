@@ -21,7 +21,8 @@ export function ask({ title, text, yes, withReason = false }) {
   if (input) input.value = ''
   dialog.returnValue = 'no'
   dialog.showModal()
-  // Enter in the reason takes the form's first button, which is the harmless one: the reason's own answer is yes.
+  // Enter in the reason takes the form's first button, which is the harmless one: the reason's own
+  // answer is yes.
   input?.addEventListener('keydown', enterMeansYes)
   return new Promise((resolve) => {
     dialog.addEventListener(

@@ -47,7 +47,10 @@ export async function showHealth({ left }) {
   )
 }
 
-/** @returns {Promise<HealthAnswer | undefined>} undefined where nobody answers; 503 has a body as well */
+/**
+ * @returns {Promise<HealthAnswer | undefined>} undefined where nobody answers; 503 has a body as
+ *   well
+ */
 async function readHealth() {
   try {
     return await (await fetch('/health')).json()

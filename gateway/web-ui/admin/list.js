@@ -1,4 +1,7 @@
-/** Lists by pages: a form of filters, a table, and the way on, by the Link header of each answer (RFC 8288). */
+/**
+ * Lists by pages: a form of filters, a table, and the way on, by the Link header of each answer
+ * (RFC 8288).
+ */
 
 import { element, fieldsOf } from '../dom.js'
 
@@ -104,7 +107,8 @@ function nextLink(field) {
 }
 
 /**
- * A form whose fields become the address's filters, so that a filtered list can be kept, sent and gone back to.
+ * A form whose fields become the address's filters, so that a filtered list can be kept, sent and
+ * gone back to.
  *
  * @param {string} section
  * @param {URLSearchParams} filters

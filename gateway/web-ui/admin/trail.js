@@ -4,7 +4,9 @@ import { badge, element, moment } from '../dom.js'
 import { choice, createFilters, createList, text, withQuery } from './list.js'
 
 /** @import { Page } from './admin.js' */
-/** @import { AuditLogItem, LoginAttemptItem, RateLimitLogItem } from '../../../shared/contract.ts' */
+/**
+ * @import { AuditLogItem, LoginAttemptItem, RateLimitLogItem } from '../../../shared/contract.ts'
+ */
 
 /** @param {Page} page */
 export async function showAudit({ call, attempt, filters }) {

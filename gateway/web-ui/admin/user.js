@@ -4,9 +4,14 @@ import { createList } from './list.js'
 import { statusOf } from './users.js'
 
 /** @import { Page } from './admin.js' */
-/** @import { ListAnswer, RoleAnswer, SessionItem, UserAnswer } from '../../../shared/contract.ts' */
+/**
+ * @import { ListAnswer, RoleAnswer, SessionItem, UserAnswer } from '../../../shared/contract.ts'
+ */
 
-/** One account: what it is, what can be done with it, and where it is signed in. @param {Page} page */
+/**
+ * One account: what it is, what can be done with it, and where it is signed in.
+ * @param {Page} page
+ */
 export async function showUser({ call, attempt, say, subject, left }) {
   const path = `/admin/users/${encodeURIComponent(subject)}`
   const view = element('div', { class: 'stack' })

@@ -1,4 +1,6 @@
-/** The API description to read and to try: Swagger UI, with whoever is signed in here as the caller. */
+/**
+ * The API description to read and to try: Swagger UI, with whoever is signed in here as the caller.
+ */
 
 import { byId, element } from '../dom.js'
 import { createSession, Refusal } from '../session.js'
@@ -62,7 +64,10 @@ function authorize(token) {
   isAuthorized = true
 }
 
-/** Calls go out as whoever is signed in; the lock beside each operation shows it, and takes any other token. */
+/**
+ * Calls go out as whoever is signed in; the lock beside each operation shows it, and takes any
+ * other token.
+ */
 function showCaller() {
   const token = session.accessToken()
   const { email = '', role = '' } = session.claims() ?? {}
@@ -107,7 +112,8 @@ byId('sign-out').addEventListener('click', () =>
 )
 
 /**
- * What was tried here has consequences here: a login makes its caller the one of the next call, and a stale token is renewed.
+ * What was tried here has consequences here: a login makes its caller the one of the next call, and
+ * a stale token is renewed.
  *
  * @param {Answer} answer
  */

@@ -24,7 +24,10 @@ export function readFieldLines(text: string, from: number): string[] | undefined
   return fields
 }
 
-/** A line feed alone ends a line for some and not for others: here it is in the line, which no field allows. */
+/**
+ * A line feed alone ends a line for some and not for others: here it is in the line, which no field
+ * allows.
+ */
 export function endOfLine(text: string, from: number): number {
   const end = text.indexOf('\r\n', from)
   return end === -1 ? text.length : end
@@ -39,7 +42,9 @@ function trimmed(text: string, from: number, to: number): string {
   return text.slice(start, end)
 }
 
-/** Whether a name is this one, in whatever case; written out only where its length is that of it. */
+/**
+ * Whether a name is this one, in whatever case; written out only where its length is that of it.
+ */
 export const isNamed = (name: string, known: string): boolean =>
   name.length === known.length && name.toLowerCase() === known
 

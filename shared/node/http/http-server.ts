@@ -49,16 +49,25 @@ export interface ServerOptions {
   listener: RequestListener
   /** Takes the server's connections before node:http does, and may hand each over. */
   wrapConnections?: ((server: Server, context: ConnectionContext) => void) | undefined
-  /** Kept above the idle time of whoever pools connections to us, so that a request never meets a closing socket. */
+  /**
+   * Kept above the idle time of whoever pools connections to us, so that a request never meets a
+   * closing socket.
+   */
   keepAliveSeconds: number
-  /** Takes requests out of HTTP, for another protocol on the same socket; all others are served as if they had not asked. */
+  /**
+   * Takes requests out of HTTP, for another protocol on the same socket; all others are served as
+   * if they had not asked.
+   */
   upgrade?: {
     takes: (request: IncomingMessage) => boolean
     listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   }
   /** Fields of the answers that no listener gives, names and values in turn. */
   commonFields?: (requestId: string) => readonly string[]
-  /** Whether each connection is to end with its next answer, so that its client goes to another instance while this one still serves. */
+  /**
+   * Whether each connection is to end with its next answer, so that its client goes to another
+   * instance while this one still serves.
+   */
   isStopping?: () => boolean
   /** In seconds. `request` is 0 where the listener bounds the time of each body itself. */
   deadlines?: Partial<typeof defaultDeadlines>
@@ -107,7 +116,10 @@ export function createHttpServer({
   const deadlines = { ...defaultDeadlines, ...givenDeadlines }
   const isClosing = () => !server.listening
   const pipelines = createPipelines({ isClosing })
-  /** Requests that asked for another protocol and did not get it: Node reads nothing of what came in one piece with them. */
+  /**
+   * Requests that asked for another protocol and did not get it: Node reads nothing of what came in
+   * one piece with them.
+   */
   const unheeded = new WeakSet<IncomingMessage>()
   /** Sockets of which nothing more can be read. */
   const unreadable = new WeakSet<Socket>()
@@ -115,8 +127,8 @@ export function createHttpServer({
   const unchunked = new Set<ServerResponse>()
 
   /**
-   * A body without chunks or a length ends with its connection (RFC 9112, section 6.3): one that is cut would look
-   * whole to its client if the connection was closed as usual.
+   * A body without chunks or a length ends with its connection (RFC 9112, section 6.3): one that is
+   * cut would look whole to its client if the connection was closed as usual.
    */
   function resetWhereCut({ socket }: IncomingMessage, response: ServerResponse): void {
     unchunked.add(response)
@@ -185,7 +197,10 @@ export function createHttpServer({
     socket.destroySoon()
   }
 
-  /** The refusal of a request whose body cannot be read, in place of the response that its listener would give. */
+  /**
+   * The refusal of a request whose body cannot be read, in place of the response that its listener
+   * would give.
+   */
   function answerInstead(response: ServerResponse, problem: Problem): void {
     writeProblem(response, problem)
     // The listener may not have heard yet, and a second head would throw.
@@ -211,7 +226,8 @@ export function createHttpServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = pipelines.lastOf(socket)
     if (error.code === 'ECONNRESET') socket.destroy()
-    // Each further piece is refused by the parser again, and the deadline of its request still passes.
+    // Each further piece is refused by the parser again, and the deadline of its request still
+    // passes.
     else if (unreadable.has(socket) || isClosingInStages(socket)) return
     else if (!socket.writable) socket.destroy()
     // What comes behind a request that ends the connection is nobody's; that one is still answered.

@@ -12,10 +12,11 @@ declare module 'node:http' {
 const absoluteForm = /^(https?):\/\/([^/?#]*)(.*)$/is
 
 /**
- * Rewrites a target in the absolute form (`http://api.example.com/v1/me`) to the origin form (`/v1/me`), and Host to
- * the authority of the target, whatever the client wrote there (RFC 9112, section 3.2.2). A target that names no host,
- * or has userinfo, stays as it is; so does one next to a Host that is missing, malformed or doubled. All are refused
- * like any other target that is no path.
+ * Rewrites a target in the absolute form (`http://api.example.com/v1/me`) to the origin form
+ * (`/v1/me`), and Host to the authority of the target, whatever the client wrote there (RFC 9112,
+ * section 3.2.2). A target that names no host, or has userinfo, stays as it is; so does one next to
+ * a Host that is missing, malformed or doubled. All are refused like any other target that is no
+ * path.
  */
 export function toOriginForm(request: IncomingMessage): void {
   const { url = '', method, rawHeaders, httpVersion } = request

@@ -6,15 +6,22 @@ interface PipelinesOptions {
   isClosing: () => boolean
 }
 
-/** Requests of one connection that may wait. Each takes some kilobytes for the twenty bytes that it came in, so whoever sends more is cut off. */
+/**
+ * Requests of one connection that may wait. Each takes some kilobytes for the twenty bytes that it
+ * came in, so whoever sends more is cut off.
+ */
 const mostWaiting = 100
 
 /**
- * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do. Node would hand over all that came together: what
- * stands behind an answer that ends the connection would be acted on all the same, and nobody told (section 9.6).
+ * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do.
+ * Node would hand over all that came together: what stands behind an answer that ends the
+ * connection would be acted on all the same, and nobody told (section 9.6).
  */
 export function createPipelines({ isClosing }: PipelinesOptions) {
-  /** The last request of a socket, as long as it is not answered to its end. A socket that idles keeps nothing of it. */
+  /**
+   * The last request of a socket, as long as it is not answered to its end. A socket that idles
+   * keeps nothing of it.
+   */
   const last = new WeakMap<Duplex, ServerResponse>()
   /** How many wait, where some do. */
   const waiting = new WeakMap<Duplex, number>()
@@ -26,7 +33,10 @@ export function createPipelines({ isClosing }: PipelinesOptions) {
     if (isClosing()) socket.destroySoon()
   }
 
-  /** Runs it when what was under way on this socket is answered to its end, at once where nothing was; never where the connection ends with that. */
+  /**
+   * Runs it when what was under way on this socket is answered to its end, at once where nothing
+   * was; never where the connection ends with that.
+   */
   function whenFree(socket: Duplex, run: () => void): void {
     const before = last.get(socket)
     const runOnWritable = () => {

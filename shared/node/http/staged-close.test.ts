@@ -43,7 +43,8 @@ test('401 reaches a client that writes 20 MB before it reads, and the server rea
   expect(answer).toMatch(/\r\n\r\nno$/)
 })
 
-// The origin is served like this: its framework answers before it reads, and would close half a second later.
+// The origin is served like this: its framework answers before it reads, and would close half a
+// second later.
 test('413 of a fetch listener reaches a client that takes a second to send its body', async () => {
   const server = createHttpServer({
     listener: fetchListener(() => new Response('too large', { status: 413 })),

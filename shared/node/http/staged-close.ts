@@ -10,7 +10,10 @@ export interface StagedCloseLimits {
   bytes: number
   /** Connections of one server in this state at once. One more closes the oldest. */
   connections: number
-  /** The `totalMs` of a server that has stopped listening, so that these connections do not delay its end. */
+  /**
+   * The `totalMs` of a server that has stopped listening, so that these connections do not delay
+   * its end.
+   */
   drainMs: number
 }
 
@@ -24,9 +27,10 @@ export const stagedCloseLimits: StagedCloseLimits = {
 }
 
 /**
- * Replaces `destroySoon` of each accepted socket, which node:http also calls after a last response, by a staged
- * close (RFC 9112, section 9.6): it ends the write side, then reads and discards within the limits. A close with
- * unread bytes would be a reset, and a client that writes its whole body before it reads would lose the response.
+ * Replaces `destroySoon` of each accepted socket, which node:http also calls after a last response,
+ * by a staged close (RFC 9112, section 9.6): it ends the write side, then reads and discards within
+ * the limits. A close with unread bytes would be a reset, and a client that writes its whole body
+ * before it reads would lose the response.
  *
  * @returns whether a socket is in this state: nothing it sends is a request any more
  */
@@ -80,7 +84,10 @@ export function closeInStages(
   return (socket) => closing.has(socket)
 }
 
-/** Takes over the reads from the previous listener, until the client ends its side or a limit is reached. */
+/**
+ * Takes over the reads from the previous listener, until the client ends its side or a limit is
+ * reached.
+ */
 function discard(socket: Socket, { idleMs, bytes }: StagedCloseLimits): void {
   const readBefore = socket.bytesRead
   socket.removeAllListeners('data')

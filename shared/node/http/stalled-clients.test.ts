@@ -35,7 +35,10 @@ async function start(way: 'node:http' | 'the fast path', megabytes: number, stal
   return { client, socket, length: body.length }
 }
 
-/** Reads at a steady rate until all has come; gives how much, and the most that came without progress at the server. */
+/**
+ * Reads at a steady rate until all has come; gives how much, and the most that came without
+ * progress at the server.
+ */
 async function readSteadily(client: Socket, socket: Socket, bytesPerSecond: number, length: number) {
   const everyMs = 10
   let received = 0
@@ -91,7 +94,8 @@ describe.each(['node:http', 'the fast path'] as const)('by %s', (way) => {
   })
 })
 
-// The system takes more bytes only when a good part of its buffer is free again: until then nothing shows that a client reads.
+// The system takes more bytes only when a good part of its buffer is free again: until then nothing
+// shows that a client reads.
 test('by default a client of 8 KB/s is not taken for one that reads nothing', {
   timeout: 60_000,
 }, async () => {

@@ -2,8 +2,9 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
- * Progress is visible in steps of what the system buffers: a socket takes more bytes when a third of its send
- * buffer is free again, up to 2 MB at the 4 MB that Linux allows it. 600 s are enough for 4 KB/s.
+ * Progress is visible in steps of what the system buffers: a socket takes more bytes when a third
+ * of its send buffer is free again, up to 2 MB at the 4 MB that Linux allows it. 600 s are enough
+ * for 4 KB/s.
  */
 export const defaultStallSeconds = 600
 
@@ -18,14 +19,18 @@ interface Pending {
   since: number
 }
 
-/** What node:net itself tells progress from in `socket.setTimeout`: without it a large write shows none until its end. */
+/**
+ * What node:net itself tells progress from in `socket.setTimeout`: without it a large write shows
+ * none until its end.
+ */
 interface WithHandle {
   _handle?: { writeQueueSize?: number } | null
 }
 
 /**
- * Resets connections whose client has taken nothing of what waits for it. Every socket of the server is looked at,
- * whatever it speaks: responses, WebSockets and event streams have one rule, and a request costs nothing for it.
+ * Resets connections whose client has taken nothing of what waits for it. Every socket of the
+ * server is looked at, whatever it speaks: responses, WebSockets and event streams have one rule,
+ * and a request costs nothing for it.
  */
 export function resetStalledClients(server: Server, stallMs: number): void {
   const sockets = new Set<Socket>()

@@ -19,7 +19,8 @@ interface MetricsServerOptions {
 const requestSeconds = 10
 
 /**
- * Serves /metrics and /health on a port of their own, which only monitoring reaches: what they say is of use to an attacker.
+ * Serves /metrics and /health on a port of their own, which only monitoring reaches: what they say
+ * is of use to an attacker.
  *
  * @throws Error where the port cannot be had
  */
@@ -76,8 +77,9 @@ interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
 }
 
 /**
- * The same for a process, with what it tells of itself: without a port nothing is served, and one that cannot be had ends the process as the
- * public port's does, so that nobody runs unwatched who believes to be watched.
+ * The same for a process, with what it tells of itself: without a port nothing is served, and one
+ * that cannot be had ends the process as the public port's does, so that nobody runs unwatched who
+ * believes to be watched.
  */
 export async function serveMetrics(options: ProcessOptions) {
   const { hostname, port, portVariable, service, log } = options

@@ -57,8 +57,9 @@ function samplerOf(environment: NodeJS.ProcessEnv): Sampler {
 }
 
 /**
- * One span for each request that a service answers, as OpenTelemetry's conventions for HTTP have it, handed over in batches. A receiver that is
- * away costs nobody anything but its spans: the queue is bounded.
+ * One span for each request that a service answers, as OpenTelemetry's conventions for HTTP have
+ * it, handed over in batches. A receiver that is away costs nobody anything but its spans: the
+ * queue is bounded.
  *
  * @throws Error for a sampler that is none
  */

@@ -7,8 +7,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 }
 
 /**
- * What every process tells of itself: processor, memory, garbage collection, the event loop's delay, and which build it is. Once a process:
- * observers of the runtime are behind it.
+ * What every process tells of itself: processor, memory, garbage collection, the event loop's
+ * delay, and which build it is. Once a process: observers of the runtime are behind it.
  */
 export function collectProcessMetrics(registry: Registry, service: string): void {
   collectDefaultMetrics({ register: registry })

@@ -16,7 +16,8 @@ function isWanted(environment: NodeJS.ProcessEnv): boolean {
 }
 
 /**
- * Export of traces over OTLP, where the standard variables ask for it; otherwise none of its libraries is even loaded.
+ * Export of traces over OTLP, where the standard variables ask for it; otherwise none of its
+ * libraries is even loaded.
  *
  * @returns undefined where nobody collects traces
  */

@@ -13,7 +13,8 @@ async function use(address: string, leaving = 0) {
   await Promise.all(Array.from({ length: addressQuota - leaving }, () => send(path, { address })))
 }
 
-// Where a busy machine keeps Redis waiting for longer than the cap of counting, a gateway counts alone for a second, as it promises to.
+// Where a busy machine keeps Redis waiting for longer than the cap of counting, a gateway counts
+// alone for a second, as it promises to.
 describe('limits', { retry: 2 }, () => {
   test('RateLimit and RateLimit-Policy tell what is left, and count down', async () => {
     const address = newAddress()

@@ -9,7 +9,10 @@ const { kid } = issuer.publicJwk
 
 const unsigned = (header: object, payload: object) => `${encodePart(header)}.${encodePart(payload)}`
 
-/** The public key as the secret of an HMAC: what a verifier that goes by the header's `alg` would accept. */
+/**
+ * The public key as the secret of an HMAC: what a verifier that goes by the header's `alg` would
+ * accept.
+ */
 function signedWithPublicKey() {
   const signed = unsigned({ alg: 'HS256', kid, typ: 'at+jwt' }, issuer.claims())
   const mac = createHmac('sha256', JSON.stringify(issuer.publicJwk)).update(signed).digest('base64url')

@@ -79,7 +79,10 @@ async function openClient() {
   return { socket, answers, ask: async (bytes: string) => (await answers(1, bytes))[0] ?? '' }
 }
 
-/** The whole answers in a text, by their own lengths. Those to HEAD cannot be told, so none is asked for here. */
+/**
+ * The whole answers in a text, by their own lengths. Those to HEAD cannot be told, so none is asked
+ * for here.
+ */
 function split(text: string): string[] {
   const found: string[] = []
   for (let at = 0; at < text.length; ) {

@@ -26,7 +26,10 @@ interface LaneOptions extends PlainOptions, ConnectionContext {
   handOver: (socket: Socket) => void
 }
 
-/** What may come behind a request under way; who sends more is cut off, as nobody does that pipelines by the book (RFC 9112, section 9.3.2). */
+/**
+ * What may come behind a request under way; who sends more is cut off, as nobody does that
+ * pipelines by the book (RFC 9112, section 9.3.2).
+ */
 const mostHeldBytes = 64 * 1024
 
 /** What a piece takes beside its bytes, however small it is. */
@@ -42,9 +45,10 @@ export const attachFastPath =
     openPlainLane(server, { ...options, ...context })
 
 /**
- * A shorter way for most requests: a connection is read here as long as each piece of it is one plain request (see `readPlainHead`), and is handed to
- * Node's own server with the first that is anything else. So nothing that could be read in two ways is read here, nothing is waited for but whole
- * heads, and what may be long or slow, bodies, tunnels and heads in pieces, has one reader.
+ * A shorter way for most requests: a connection is read here as long as each piece of it is one
+ * plain request (see `readPlainHead`), and is handed to Node's own server with the first that is
+ * anything else. So nothing that could be read in two ways is read here, nothing is waited for but
+ * whole heads, and what may be long or slow, bodies, tunnels and heads in pieces, has one reader.
  */
 function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver'>): void {
   const lanes = new Set<Lane>()
@@ -127,7 +131,8 @@ class Lane {
   private hold(bytes: Buffer): void {
     this.held.push(bytes)
     this.heldBytes += bytes.byteLength + pieceBytes
-    // Never paused: what waited in the stream would be overtaken by what Node's parser takes straight from the handle.
+    // Never paused: what waited in the stream would be overtaken by what Node's parser takes
+    // straight from the handle.
     if (this.heldBytes > mostHeldBytes) this.socket.destroy()
   }
 
@@ -182,7 +187,10 @@ class Lane {
     this.socket.end()
   }
 
-  /** A response under way has deadlines of its own, and one that its client does not take is reset by the server. */
+  /**
+   * A response under way has deadlines of its own, and one that its client does not take is reset
+   * by the server.
+   */
   private readonly tire = (): void => {
     if (!this.hasSpoken) {
       this.onLeft()

@@ -16,8 +16,8 @@ interface PlainAnswerOptions {
 }
 
 /**
- * The answer to a plain request, with what of Node's ServerResponse its writers use. It emits `close` once, when all is written or the socket has
- * closed before, and `drain`.
+ * The answer to a plain request, with what of Node's ServerResponse its writers use. It emits
+ * `close` once, when all is written or the socket has closed before, and `drain`.
  *
  * Fields go out as they are: whoever gives one vouches for it.
  */

@@ -12,7 +12,8 @@ import { fastPath } from '../../../../test/support/fast-path.ts'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-// A head is up to 16 kB and a body may be gathered: thousands of sockets that idle would keep as many of them.
+// A head is up to 16 kB and a body may be gathered: thousands of sockets that idle would keep as
+// many of them.
 test.each(['by Node’s server', 'on the shorter way'])(
   'a socket that idles keeps nothing of its last request: %s',
   async (way) => {
@@ -75,7 +76,8 @@ test('a socket that idles for longer than it is kept is closed, on the shorter w
   }
 })
 
-// A server that has stopped to listen would else wait for as long as the client keeps the connection.
+// A server that has stopped to listen would else wait for as long as the client keeps the
+// connection.
 test('a server that closes ends each connection with the answer under way', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   const server = createHttpServer({

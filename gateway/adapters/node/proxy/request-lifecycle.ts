@@ -19,7 +19,10 @@ export interface VisitOptions {
   log: Log
 }
 
-/** One request from its head to its end, whatever carries it: who it is to the log, to a trace and to the metrics, and what they are told of it. */
+/**
+ * One request from its head to its end, whatever carries it: who it is to the log, to a trace and
+ * to the metrics, and what they are told of it.
+ */
 export class RequestVisit implements LoggedRequest {
   private readonly options: VisitOptions
   private readonly request: ClientRequest
@@ -75,7 +78,10 @@ export class RequestVisit implements LoggedRequest {
     })
   }
 
-  /** @returns whether to carry on, which is for nobody where the client left while its request was decided */
+  /**
+   * @returns whether to carry on, which is for nobody where the client left while its request was
+   *   decided
+   */
   enter(admission: Admission, hasLeft: boolean): boolean {
     if (hasLeft) admission.ended(499)
     else this.admission = admission
@@ -97,7 +103,10 @@ export class RequestVisit implements LoggedRequest {
     return problem
   }
 
-  /** To be called once, when nothing more is written. @param status of the answer, as the client got it; 499 where it left before */
+  /**
+   * To be called once, when nothing more is written.
+   * @param status of the answer, as the client got it; 499 where it left before
+   */
   ended(status: number): void {
     const { admission, requestId, traceId, method, path, startedAt } = this
     const { metrics, log } = this.options

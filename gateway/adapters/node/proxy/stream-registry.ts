@@ -4,13 +4,15 @@ interface OpenStreamsOptions {
   stillHolds: (caller: VerifiedToken) => boolean
   /** How often tokens are looked at. */
   checkMs?: number
-  /** Streams of one user; one more ends the oldest, so that nobody takes all places of an upstream. */
+  /**
+   * Streams of one user; one more ends the oldest, so that nobody takes all places of an upstream.
+   */
   mostOfUser?: number
 }
 
 /**
- * What goes on for as long as its client likes, WebSockets and streams of events: each ends when its token does, by time, revocation or epoch, and all
- * of them when this instance stops.
+ * What goes on for as long as its client likes, WebSockets and streams of events: each ends when
+ * its token does, by time, revocation or epoch, and all of them when this instance stops.
  */
 export function createOpenStreams({ stillHolds, checkMs = 1000, mostOfUser = 50 }: OpenStreamsOptions) {
   /** The caller of each, null where nobody had to sign in, by what ends it. */

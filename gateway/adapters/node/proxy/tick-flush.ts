@@ -1,8 +1,9 @@
 export type AtTurnEnd = (run: () => void) => void
 
 /**
- * Gathers what is to run when all that a turn of the event loop brought has been read. What is written to many sockets in a row wakes whoever
- * reads them once; what is written now and then, each time.
+ * Gathers what is to run when all that a turn of the event loop brought has been read. What is
+ * written to many sockets in a row wakes whoever reads them once; what is written now and then,
+ * each time.
  */
 export function createTurnEnd(): AtTurnEnd {
   let waiting: (() => void)[] = []

@@ -22,7 +22,10 @@ const good = [
 const offers = ['Sec-WebSocket-Protocol: chat, log', 'Sec-WebSocket-Extensions: permessage-deflate; x="a, b"']
 const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
 
-/** A client that has sent its handshake to a gateway whose upstream responds 101 with these lines and 'bytes'. */
+/**
+ * A client that has sent its handshake to a gateway whose upstream responds 101 with these lines
+ * and 'bytes'.
+ */
 async function shake(lines: readonly string[], sent = [key, ...offers]) {
   const upstreamClosed = Promise.withResolvers<void>()
   const server = createServer((socket) => {

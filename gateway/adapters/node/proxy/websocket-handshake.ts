@@ -7,8 +7,9 @@ export type ParsedFields = Record<string, string | string[] | undefined>
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /**
- * Why a 101 of an upstream opens no WebSocket (RFC 6455, section 4.1), or undefined where it opens one. Bytes that
- * follow a wrong 101 are of a protocol that neither the client nor the gateway's policy has asked for.
+ * Why a 101 of an upstream opens no WebSocket (RFC 6455, section 4.1), or undefined where it opens
+ * one. Bytes that follow a wrong 101 are of a protocol that neither the client nor the gateway's
+ * policy has asked for.
  *
  * @param offered the fields of the request upstream, names and values in turn
  */

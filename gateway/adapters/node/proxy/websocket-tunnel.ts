@@ -12,7 +12,10 @@ interface TunnelOptions {
   head: Buffer
   admission: Admission
   dispatcher: Dispatcher
-  /** Writes the head of the upstream's answer to the client. @param fields names and values in turn */
+  /**
+   * Writes the head of the upstream's answer to the client.
+   * @param fields names and values in turn
+   */
   answer: (status: number, fields: string[]) => void
   /** Told once where the upstream gave no answer. */
   refuse: (error: unknown) => void
@@ -20,7 +23,10 @@ interface TunnelOptions {
 
 const keepAliveMs = 30_000
 
-/** Asks the upstream for a WebSocket and joins both sockets where it agrees; else its answer goes to the client. */
+/**
+ * Asks the upstream for a WebSocket and joins both sockets where it agrees; else its answer goes to
+ * the client.
+ */
 export function openTunnel(options: TunnelOptions): void {
   const { socket, head, admission, dispatcher, answer, refuse } = options
   const { decision, origin, fields } = admission

@@ -22,14 +22,18 @@ interface UpgradesOptions extends VisitOptions {
 }
 
 /**
- * WebSockets, for rows that are some: decided like every request, then bytes are passed on both ways for as long as the token holds. A request that
- * asks for another protocol, or where no row offers one, is served as if it had not asked.
+ * WebSockets, for rows that are some: decided like every request, then bytes are passed on both
+ * ways for as long as the token holds. A request that asks for another protocol, or where no row
+ * offers one, is served as if it had not asked.
  */
 export function createUpgrades(options: UpgradesOptions) {
   const { takesWebSocket, dispatcher, streams } = options
   const origins = new Set(options.corsOrigins)
 
-  /** A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section 10.2). */
+  /**
+   * A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section
+   * 10.2).
+   */
   function requireOrigin({ origin }: RequestFields): void {
     if (origin !== undefined && !origins.has(origin)) throw new Problem('origin_not_allowed')
   }
@@ -49,7 +53,8 @@ export function createUpgrades(options: UpgradesOptions) {
     // What it died of is nobody's concern; that it closed follows.
     socket.on('error', () => {})
     socket.on('close', end)
-    // A response that is none of a WebSocket is over when it is written, however long its client keeps the socket.
+    // A response that is none of a WebSocket is over when it is written, however long its client
+    // keeps the socket.
     socket.on('finish', () => {
       if (status !== 101) end()
     })
@@ -113,7 +118,10 @@ export function createUpgrades(options: UpgradesOptions) {
   }
 }
 
-/** The fields of a request, with those of its handshake, and a token that it carries where others have it. */
+/**
+ * The fields of a request, with those of its handshake, and a token that it carries where others
+ * have it.
+ */
 function withHandshake(raw: readonly string[]): RequestFields {
   const fields = readFields(raw)
   const { fields: handshake, credentials } = readHandshake(raw)

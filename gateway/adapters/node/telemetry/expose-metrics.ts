@@ -21,7 +21,9 @@ interface ExposeOptions {
   now: () => number
 }
 
-/** Shows Prometheus what the gateway counts and what its parts say of themselves, at each scrape. */
+/**
+ * Shows Prometheus what the gateway counts and what its parts say of themselves, at each scrape.
+ */
 export function exposeMetrics(options: ExposeOptions): void {
   const { registry, figures, watched, revocationState, redis, connections, now } = options
   const { routes, refusals, limits, tokens, upstreams, revocationLag, assertionsRefused } = figures

@@ -1,7 +1,10 @@
 import { Counter, Gauge, type Metric, type Registry } from 'prom-client'
 import type { Distribution } from '../../../../shared/lib/histogram.ts'
 
-/** Shows figures that are kept elsewhere, in plain numbers: they are read at a scrape, so that counting costs a request next to nothing. */
+/**
+ * Shows figures that are kept elsewhere, in plain numbers: they are read at a scrape, so that
+ * counting costs a request next to nothing.
+ */
 
 interface Described<Label extends string> {
   name: string
@@ -48,7 +51,9 @@ export function exposeGauge<Label extends string = never>(
   })
 }
 
-/** prom-client keeps the buckets of its own histograms to itself, so this is a metric beside them. */
+/**
+ * prom-client keeps the buckets of its own histograms to itself, so this is a metric beside them.
+ */
 export function exposeHistogram<Label extends string = never>(
   registry: Registry,
   { name, help }: Described<Label>,

@@ -2,7 +2,9 @@ import type { Socket } from 'node:net'
 import { type ChunkedReader, createChunkedReader } from './chunked.ts'
 import { type Framing, parseResponseHead, ResponseError } from './response-head.ts'
 
-/** One request and what becomes of it. Each is told of one end: the last of the answer, or an error. */
+/**
+ * One request and what becomes of it. Each is told of one end: the last of the answer, or an error.
+ */
 export interface Exchange {
   method: string
   /** Path and query. */
@@ -33,7 +35,10 @@ const headEnd = Buffer.from('\r\n\r\n')
 /** More than any head of an upstream of ours. */
 const mostHeadBytes = 64 * 1024
 
-/** Interim responses before one response, and the bytes of their heads together: what common clients read. */
+/**
+ * Interim responses before one response, and the bytes of their heads together: what common clients
+ * read.
+ */
 const mostInterim = 16
 const mostInterimBytes = 16 * 1024
 
@@ -41,7 +46,10 @@ interface ConnectionOptions {
   socket: Socket
   /** Of the upstream: what Host says. */
   host: string
-  /** Told when another exchange may begin. @param keepAliveSeconds for which the upstream keeps it, where it says so */
+  /**
+   * Told when another exchange may begin.
+   * @param keepAliveSeconds for which the upstream keeps it, where it says so
+   */
   onIdle: (connection: Connection, keepAliveSeconds: number | undefined) => void
   onClose: (connection: Connection) => void
   /** Milliseconds since 1970 from which it begins no exchange. */
@@ -49,8 +57,9 @@ interface ConnectionOptions {
 }
 
 /**
- * One connection to an upstream, for one exchange after the other. Whatever is not exactly as it should be ends it: bytes that nobody asked for,
- * an answer before its request has gone out in full, an end that was not said.
+ * One connection to an upstream, for one exchange after the other. Whatever is not exactly as it
+ * should be ends it: bytes that nobody asked for, an answer before its request has gone out in
+ * full, an end that was not said.
  */
 export class Connection {
   private readonly socket: Socket

@@ -210,7 +210,8 @@ describe('bodies of requests', () => {
 })
 
 describe('the pool', () => {
-  // A bound here, below that of the requests under way, would have a request wait for the streams of others.
+  // A bound here, below that of the requests under way, would have a request wait for the streams
+  // of others.
   test('opens a connection for each exchange that finds none idle', async () => {
     const sockets: Socket[] = []
     const { pool, connections } = await start((socket) => sockets.push(socket))
@@ -230,7 +231,8 @@ describe('the pool', () => {
     expect(connections()).toBe(2)
   })
 
-  // Else an upstream that moved in DNS would never be found as long as somebody asks the one before it.
+  // Else an upstream that moved in DNS would never be found as long as somebody asks the one before
+  // it.
   test('a connection beyond its age begins no exchange, and ends none', async () => {
     const sockets: Socket[] = []
     const { pool, connections } = await start((socket) => sockets.push(socket), { maxAgeMs: 30 })
@@ -280,7 +282,8 @@ describe('the pool', () => {
     expect(await next).toMatchObject({ status: 200 })
   })
 
-  // Without the timer a server that takes connections and never speaks TLS would hold its request for as long as it likes.
+  // Without the timer a server that takes connections and never speaks TLS would hold its request
+  // for as long as it likes.
   test('a connection that does not come fails in time', async () => {
     const port = await listen(createServer(() => {}))
     const pool = createPool(`https://127.0.0.1:${port}`, {

@@ -30,13 +30,17 @@ const closingSoonMs = 1000
 /** How often idle connections are looked at. */
 const sweepMs = 1000
 
-/** The share of its age that a connection may end early, so that those opened together do not end together. */
+/**
+ * The share of its age that a connection may end early, so that those opened together do not end
+ * together.
+ */
 const ageJitter = 0.2
 
 /**
- * Connections to one upstream, each with one exchange at a time. An exchange that finds none idle opens one:
- * requests under way are bounded before they come here, and no second bound below that one can delay them.
- * The one used last is used next, so that a pool which was busy shrinks to what it needs.
+ * Connections to one upstream, each with one exchange at a time. An exchange that finds none idle
+ * opens one: requests under way are bounded before they come here, and no second bound below that
+ * one can delay them. The one used last is used next, so that a pool which was busy shrinks to what
+ * it needs.
  *
  * @param origin without a path: `http://10.0.0.7:8081`
  */

@@ -26,7 +26,8 @@ const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
 const digits = /^\d{1,15}$/
 
 /**
- * Reads the head of an answer, strictly: two readings of one answer would be two answers to a client behind us.
+ * Reads the head of an answer, strictly: two readings of one answer would be two answers to a
+ * client behind us.
  *
  * @param text of the head, a character a byte, without the empty line that ends it
  * @param isHead whether the answer is to a HEAD

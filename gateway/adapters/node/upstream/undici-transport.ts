@@ -3,7 +3,10 @@ import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { Agent, type Dispatcher } from 'undici'
 import { type Transport, TransportError } from '../../../ports.ts'
 
-/** Connections of undici. Unlike fetch they leave encoded bodies, redirects and the length of a HEAD alone. */
+/**
+ * Connections of undici. Unlike fetch they leave encoded bodies, redirects and the length of a HEAD
+ * alone.
+ */
 export interface Dispatchers {
   /** One request after the other. */
   kept: Dispatcher
@@ -12,7 +15,10 @@ export interface Dispatchers {
   close: () => Promise<void>
 }
 
-/** @param maxAgeMs from a connection's opening: beyond it the connection ends with the request under way */
+/**
+ * @param maxAgeMs from a connection's opening: beyond it the connection ends with the request under
+ *   way
+ */
 export function createDispatchers(maxAgeMs: number): Dispatchers {
   const connect = { timeout: 3000 }
   const kept = new Agent({
