@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { roomy } from '../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../test/support/world.ts'
+import { roomy } from '../support/roomy.ts'
+import { createWorld, problem, type World } from '../support/world.ts'
 
 const password = 'correct horse battery'
 
