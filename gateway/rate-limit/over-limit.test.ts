@@ -19,9 +19,10 @@ async function createProduct() {
     environment: { LIMIT_FAILURES: '1', UPSTREAMS: '{"reports":"http://127.0.0.1:8082"}' },
     upstream: () => respond(),
   })
-  const ask = (path: string, headers = {}) =>
+  const ask = (path: string, headers = {}, signal: AbortSignal | null = null) =>
     stand.call(path, {
       method: 'POST',
+      signal,
       headers: { 'content-type': 'application/json', ...headers },
       body: '{}',
       address,
@@ -98,6 +99,25 @@ test('503 overloaded: an address over its failures has 8 requests in progress an
   expect((await elsewhere).status).toBe(200)
   const statuses = (await Promise.all(asked)).map(({ status }) => status)
   expect(statuses.filter((status) => status === 200)).toHaveLength(58)
+})
+
+// On runtimes of web standards the request's signal is all that tells of a client that leaves.
+test('499 client_closed_request: a client that leaves gives up its place in the queue', async () => {
+  const { ask, respondWith, forwarded } = await createProduct()
+  await ask('/auth/refresh')
+  const response = Promise.withResolvers<Response>()
+  respondWith(async () => (await response.promise).clone())
+  const before = forwarded.length
+  const inProgress = Array.from({ length: 8 }, () => ask('/auth/refresh'))
+  await expect.poll(() => forwarded.length - before).toBe(8)
+  const client = new AbortController()
+  const left = Array.from({ length: 50 }, () => ask('/auth/refresh', {}, client.signal))
+  expect((await ask('/auth/refresh')).status).toBe(503)
+  client.abort()
+  for (const answer of await Promise.all(left)) expect(answer.status).toBe(499)
+  const next = ask('/auth/refresh')
+  response.resolve(new Response(null, { status: 200 }))
+  for (const answer of await Promise.all([...inProgress, next])) expect(answer.status).toBe(200)
 })
 
 describe('a row that goes on over its limits', () => {
