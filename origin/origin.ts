@@ -159,11 +159,12 @@ export async function buildOrigin(
   })
   const deviceTokens = createDeviceTokens(config.DEVICE_COOKIE_KEY)
   const limits = createLimits(config, log)
+  const loginLimit = createLoginLimit({ sql, failures: limits.login, resets: limits.loginResets })
   const auth = createAuthService({
     sql,
     passwords,
     lockout,
-    loginLimit: createLoginLimit({ sql, failures: limits.login }),
+    loginLimit,
     sessions,
     deviceTokens,
     linkTokens,
@@ -253,14 +254,22 @@ export async function buildOrigin(
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
     passwords: {
-      passwords: createPasswordService({ sql, passwords, lockout, sessions, linkTokens, mail }),
+      passwords: createPasswordService({
+        sql,
+        passwords,
+        lockout,
+        resetLoginLimit: loginLimit.reset,
+        sessions,
+        linkTokens,
+        mail,
+      }),
       deviceTokens,
       cookieOrigins,
       minLength: config.PASSWORD_MIN_LENGTH,
     },
     email: { sql, linkTokens, lockout, mail },
     profile: { sql },
-    users: { sql, users: createUserService({ sql }) },
+    users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset }) },
     roles: { sql, roles: createRoleService({ sql }) },
     trail: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },

@@ -46,7 +46,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
       lockSeconds: config.LOCKOUT_SECONDS,
       tellOwner: async () => {},
     }),
-    loginLimit: { admit: async () => {}, failed: async () => {} },
+    loginLimit: { admit: async () => {}, failed: async () => {}, reset: async () => {} },
     sessions: createSessionService({
       sql,
       accessTokens: createAccessTokens({

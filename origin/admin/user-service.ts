@@ -18,6 +18,12 @@ export type ChangeOutcome =
 const done = { kind: 'done' } as const
 const unknownUser = { kind: 'unknown_user' } as const
 
+interface UserOptions {
+  sql: Sql
+  /** Lifts the limit of failed logins at an account; called after the commit. */
+  resetLoginLimit: (email: string) => Promise<void>
+}
+
 export type UserService = ReturnType<typeof createUserService>
 
 /**
@@ -25,7 +31,7 @@ export type UserService = ReturnType<typeof createUserService>
  * transaction holds, not from the actor's token: who was demoted or locked a moment ago changes
  * nothing any more.
  */
-export function createUserService({ sql }: { sql: Sql }) {
+export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   /** Carries out what takes authority over an account. */
   async function withAuthority(
     change: Change,
@@ -82,8 +88,9 @@ export function createUserService({ sql }: { sql: Sql }) {
      * authority too: whoever could have the failures of somebody above them forgotten could guess
      * at that password for ever.
      */
-    unlock: (change: Change) =>
-      withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {
+    async unlock(change: Change): Promise<ChangeOutcome> {
+      let unlocked: string | undefined
+      const outcome = await withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {
         const by = { actorId: change.actorId, userId, client: change.client }
         if (await updateStatus(transaction, userId, 'active')) {
           await raiseUserEpoch(transaction, userId)
@@ -92,8 +99,12 @@ export function createUserService({ sql }: { sql: Sql }) {
         }
         const details = { was_counted: await clearCounters(transaction, email) }
         await insertAuditRow(transaction, { action: 'account.unlocked', ...by, details })
+        unlocked = email
         return done
-      }),
+      })
+      if (unlocked !== undefined) await resetLoginLimit(unlocked)
+      return outcome
+    },
 
     /** @param only this session; all of them where it is undefined */
     endSessions: (change: Change, only?: string) =>

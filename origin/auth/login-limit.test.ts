@@ -4,7 +4,7 @@ import { setCookieOf } from '../../test/support/cookies.ts'
 import { callOrigin, sameToAReader } from '../../test/support/origin-call.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 const office = '203.0.113.7'
@@ -90,6 +90,47 @@ describe('after five wrong passwords of an address at an account', () => {
     await failFiveTimes(email, '2001:db8:1:2::1')
     expect(await statusOf(email, { address: '2001:db8:1:2:ffff::9' })).toBe(429)
     expect(await statusOf(email, { address: '2001:db8:1:3::1' })).toBe(200)
+  })
+})
+
+describe('forgets the failures at an account, of all addresses', () => {
+  async function failAtTwoAddresses(email: string) {
+    for (const address of [office, '198.51.100.20']) await failFiveTimes(email, address)
+    expect(await statusOf(email)).toBe(429)
+  }
+
+  async function expectForgotten(email: string, attempt: string) {
+    for (const address of [office, '198.51.100.20'])
+      expect(await statusOf(email, { attempt, address })).toBe(200)
+    await failFiveTimes(email)
+    expect(await statusOf(email, { attempt })).toBe(429)
+  }
+
+  test('200: after an administrator has unlocked it, and no other account', async () => {
+    const [email, other, admin] = [await account(), await account(), await account()]
+    await world.sql`
+      update user_accounts set role_id = (select id from roles where name = 'admin') where email = ${admin}`
+    const { access_token } = await world.login(admin, password)
+    await failAtTwoAddresses(email)
+    await failFiveTimes(other)
+    const [row] = await world.sql`select id from user_accounts where email = ${email}`
+    const unlocked = await world.call(`/admin/users/${row?.id}/unlock`, {
+      method: 'POST',
+      headers: bearer(access_token),
+    })
+    expect(unlocked.status).toBe(204)
+    await expectForgotten(email, password)
+    expect(await statusOf(other)).toBe(429)
+  })
+
+  test('200: after its password was reset by a mailed link', async () => {
+    const email = await account()
+    await failAtTwoAddresses(email)
+    await world.post('/auth/password/forgot', { email })
+    const token = await world.mailedToken(email)
+    const chosen = 'tundra vowel kiosk'
+    expect((await world.post('/auth/password/reset', { token, password: chosen })).status).toBe(204)
+    await expectForgotten(email, chosen)
   })
 })
 

@@ -11,6 +11,8 @@ interface LoginLimitOptions {
   sql: Queryable
   /** Failed logins of one address at one account. */
   failures: AddressLimit
+  /** Times that the failures at one account were forgotten, whatever their address. */
+  resets: Pick<AddressLimit, 'counted' | 'count'>
 }
 
 interface Attempt {
@@ -25,24 +27,41 @@ interface Attempt {
  * device that the account knows is let in despite the failures of others: the lockout counts it
  * apart.
  */
-export function createLoginLimit({ sql, failures }: LoginLimitOptions) {
-  /** A digest, so that Redis holds nobody's address. */
-  const keyOf = (email: string, { ip }: Client) =>
-    createHash('sha256')
-      .update(`${ip === null ? '' : addressKey(ip)} ${email.toLowerCase()}`)
-      .digest('base64url')
+export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
+  /**
+   * After each reset an account has other keys, so that the failures of all addresses are forgotten
+   * in one write, and those under the former keys expire.
+   */
+  async function keyOf(email: string, { ip }: Client): Promise<string> {
+    const resetCount = await resets.counted(accountKey(email))
+    const parts = [ip === null ? '' : addressKey(ip), email.toLowerCase()]
+    return digest(resetCount === 0 ? parts : [...parts, String(resetCount)])
+  }
 
   return {
     /** @throws Problem `rate_limited`, before anything is hashed */
     async admit({ email, known }: Attempt, client: Client): Promise<void> {
-      const exceeded = client.overLimit ?? (await failures.over(keyOf(email, client)))
+      const exceeded = client.overLimit ?? (await failures.over(await keyOf(email, client)))
       if (!exceeded) return
       if (known.length > 0 && (await selectIsKnownDevice(sql, email, known))) return
       throw overLimitProblem(exceeded, 'login')
     },
 
-    failed: (email: string, client: Client): Promise<void> => failures.count(keyOf(email, client)),
+    async failed(email: string, client: Client): Promise<void> {
+      await failures.count(await keyOf(email, client))
+    },
+
+    /**
+     * Forgets the failures at an account, once the change that unlocks it is committed. While Redis
+     * is away only this origin forgets them.
+     */
+    reset: (email: string): Promise<void> => resets.count(accountKey(email)),
   }
 }
+
+/** Redis holds digests, and no address. */
+const digest = (parts: readonly string[]) => createHash('sha256').update(parts.join(' ')).digest('base64url')
+
+const accountKey = (email: string) => digest([email.toLowerCase()])
 
 export type LoginLimit = ReturnType<typeof createLoginLimit>

@@ -100,6 +100,11 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
       return isUsedUp(everywhere) ? exceeded(everywhere, quota) : undefined
     },
 
+    /** @returns how many are counted in this window */
+    async counted(key: string): Promise<number> {
+      return (await (shared ?? local).get(key))?.consumedPoints ?? 0
+    },
+
     /** Counts a failure. */
     async count(key: string): Promise<void> {
       await (shared ?? local).penalty(key)

@@ -19,6 +19,11 @@ export function createLimits(config: LimitConfig, log: Log) {
   return {
     /** Failed logins of one address at one account. */
     login: create('login', config.LIMIT_CREDENTIALS_TRIES, config.LIMIT_CREDENTIALS_SECONDS),
+    /**
+     * Times that the failed logins at one account were forgotten. The count lasts as long as those
+     * do, and limits nothing.
+     */
+    loginResets: create('login-resets', Number.MAX_SAFE_INTEGER, config.LIMIT_CREDENTIALS_SECONDS),
     /** Of one address, for those whom a service signs in; the gateway counts the others. */
     forwarded: {
       mail: create('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),

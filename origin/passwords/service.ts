@@ -18,6 +18,8 @@ interface PasswordOptions {
   sql: Sql
   passwords: PasswordPolicy
   lockout: Lockout
+  /** Lifts the limit of failed logins at an account; called after the commit. */
+  resetLoginLimit: (email: string) => Promise<void>
   sessions: SessionService
   linkTokens: LinkTokens
   mail: Mail
@@ -35,6 +37,7 @@ export function createPasswordService({
   sql,
   passwords,
   lockout,
+  resetLoginLimit,
   sessions,
   linkTokens,
   mail,
@@ -126,6 +129,7 @@ export function createPasswordService({
         await mail.enqueue(transaction, owner.email, mail.messages.passwordChanged())
         return version
       })
+      await resetLoginLimit(owner.email)
       mail.nudge()
       return { userId, passwordVersion }
     },
