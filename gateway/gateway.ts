@@ -165,7 +165,7 @@ export async function buildGateway<Bindings extends object>(
     /** The decision alone, for a runtime that carries requests in a way of its own. */
     admit,
     checkHealth,
-    /** What was counted, and how the parts are at this moment. */
+    /** The counts so far, and the state of the parts now. */
     metrics,
     watched: {
       keySetAgeSeconds: keys.ageSeconds,

@@ -29,7 +29,7 @@ import { createSubscriptionRoutes } from './subscriptions/routes.ts'
 import { createUpkeepRoutes } from './upkeep/routes.ts'
 import { createWellKnownRoutes } from './well-known/routes.ts'
 
-/** What each group of routes is made of. */
+/** The dependencies of each group of routes. */
 interface OriginOptions {
   health: Parameters<typeof createHealthRoutes>[0]
   wellKnown: Parameters<typeof createWellKnownRoutes>[0]
@@ -152,7 +152,7 @@ function reasonOf({ cause }: Problem): { err?: Error; reason?: unknown } {
 
 function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error
-  // What Hono itself throws for a body that is not JSON.
+  // Hono itself throws it for a body that is not JSON.
   if (error instanceof HTTPException && error.status === 400)
     return new Problem('malformed_json', { cause: error.message })
   return new Problem(isDatabaseUnavailable(error) ? 'database_unavailable' : 'internal_error', {

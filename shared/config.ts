@@ -286,10 +286,10 @@ function pairs<T>(items: readonly T[]): [T, T][] {
   return items.flatMap((first, index) => items.slice(index + 1).map((second): [T, T] => [first, second]))
 }
 
-/** What Kubernetes adds for a Service called gateway or origin. */
+/** Variables that Kubernetes adds for a Service called gateway or origin. */
 const serviceLink = /_SERVICE_(HOST|PORT)|_PORT_\d+_/
 
-/** What development has a stand-in for, and production must not run on. */
+/** Variables whose default is a stand-in for development, on which production must not run. */
 const requiredInProduction: readonly VariableName[] = [
   'ISSUER_URL',
   'REDIS_URL',

@@ -17,7 +17,7 @@ import {
 } from './node/policy-reload.ts'
 import { watchGateway } from './node/telemetry/metrics-endpoint.ts'
 
-/** What the server of a runtime knows of a request. */
+/** The facts about a request that the server of a runtime knows. */
 export interface Peer {
   /** The other end of the socket. */
   address: string | undefined

@@ -4,7 +4,7 @@ import type { Client } from '../http/request-context.ts'
 import type { RoleRefusal } from './rules.ts'
 import { holdAccounts } from './user-queries.ts'
 
-/** Who changes whose account, and from where. */
+/** The account that changes, the actor, and where the request comes from. */
 export interface Change {
   userId: string
   actorId: string

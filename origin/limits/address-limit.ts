@@ -55,7 +55,7 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
     }
   }
 
-  /** What Redis took no note of is counted in memory alone, and still holds when Redis is back. */
+  /** A count that Redis did not take is in memory alone, and still holds when Redis is back. */
   async function overHere(key: string): Promise<OverLimit | undefined> {
     const state = await local.get(key)
     return isUsedUp(state) ? exceeded(state, local.points) : undefined

@@ -70,7 +70,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
   }
 }
 
-/** What can change of a plan. */
+/** The members of a plan that can change. */
 function described({ title, priceCentsPerMonth, apiQuotaPerHour, features }: Plan) {
   return {
     title,

@@ -6,7 +6,7 @@ import { algorithm } from './claims.ts'
 /** 32 bytes in base64url, leading zeros included (RFC 7518, section 6.2.1.2). */
 const coordinate = z.string().regex(/^[\w-]{43}$/)
 
-/** What a key may be used for, where it says so (RFC 7517, section 4.3): this among the rest. */
+/** The operations of a key, if it lists them, must include this one (RFC 7517, section 4.3). */
 const keyOps = (operation: 'sign' | 'verify') =>
   z
     .array(z.string())

@@ -131,7 +131,7 @@ export const errors = {
   },
   too_many_fields: { status: 431, title: 'The header fields are too many or too large' },
 
-  /** Nobody reads it; the log tells it from a failure of ours. */
+  /** No client reads it. The log needs it apart from our own failures. */
   client_closed_request: { status: 499, title: 'The client left' },
 
   internal_error: { status: 500, title: 'Something went wrong on our side' },

@@ -85,7 +85,7 @@ export function fetchListener(
   })
 }
 
-/** What the parser refuses, as a problem. */
+/** The problem for a request that the parser refuses. */
 const parserCodes: Record<string, ErrorCode> = {
   HPE_HEADER_OVERFLOW: 'too_many_fields',
   HPE_INVALID_VERSION: 'http_version_not_supported',
