@@ -6,7 +6,8 @@ import type { RequestFields } from '../http/request-headers.ts'
 import { upstreamFields } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
 import { createOverLimitQueue } from '../rate-limit/over-limit.ts'
-import type { Decide, Decision } from './decide.ts'
+import { Admission } from './admission.ts'
+import type { Decide } from './decide.ts'
 import type { RequireHost } from './served-hosts.ts'
 import type { ReadClientSide } from './trusted-proxies.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
@@ -26,24 +27,6 @@ export interface Arrival {
   targetScheme?: 'http' | 'https' | undefined
   /** The span that the request upstream belongs to, where one of ours is recorded. */
   onward?: RequestSpan['onward'] | undefined
-}
-
-/** A request that may go on. Whoever carries it says once how it ended. */
-export interface Admission {
-  decision: Decision
-  /** The base URL of the upstream: `http://10.0.0.7:8081`. */
-  origin: string
-  /** The fields that go upstream, names and values in turn. */
-  fields: string[]
-  /**
-   * Awaited when the body is in, before the request goes upstream; undefined where it goes at once.
-   *
-   * @param signal aborted when the client leaves
-   * @throws Problem `overloaded`, `client_closed_request`
-   */
-  waitForPlace: ((signal: AbortSignal) => Promise<void>) | undefined
-  /** @param status of the answer, as the client gets it */
-  ended: (status: number) => void
 }
 
 interface AdmissionOptions {
@@ -73,20 +56,6 @@ export function createAdmission({
 }: AdmissionOptions) {
   const enqueue = createOverLimitQueue()
 
-  function enter(decision: Decision): Admission['ended'] {
-    const { settle, route } = decision
-    try {
-      concurrency.enter(route.upstream)
-    } catch (error) {
-      settle?.(503)
-      throw error
-    }
-    return function ended(status) {
-      concurrency.leave(route.upstream)
-      settle?.(status)
-    }
-  }
-
   /** @throws Problem with the refusal, at once or later */
   return function admit(arrival: Arrival): Eventually<Admission> {
     const { method, target, fields, requestId, onward } = arrival
@@ -102,15 +71,14 @@ export function createAdmission({
     return andThen(decide({ method, target, fields, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]
       if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)
-      const ended = enter(decision)
-      const admission: Admission = {
+      const { overLimit } = decision
+      return new Admission({
         decision,
         origin,
         fields: upstreamFields(fields, decision, { address, requestId, scheme, host, viaName, onward }),
-        waitForPlace: undefined,
-        ended,
-      }
-      return decision.overLimit ? { ...admission, ...enqueue(address, ended) } : admission
+        overLimit: overLimit && enqueue(address, overLimit),
+        concurrency,
+      })
     })
   }
 }

@@ -7,7 +7,7 @@ import { requestIdHeader } from '../../shared/http/headers.ts'
 import { requestIdFrom } from '../../shared/http/request-id.ts'
 import { hostOf, targetOf } from '../app.ts'
 import type { GatewayConfig } from '../config.ts'
-import type { Admission } from '../decision/admit.ts'
+import type { Admission } from '../decision/admission.ts'
 import { logRefusal, toProblem } from '../decision/to-problem.ts'
 import { buildGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
@@ -73,7 +73,7 @@ export function gatehouse<Bindings extends object>(
     const fields = readFields([...c.req.raw.headers].flat())
     const url = new URL(c.req.url)
     const targetScheme = url.protocol === 'https:' ? 'https' : 'http'
-    return gateway.admit({
+    const admission = await gateway.admit({
       method: c.req.method,
       target: targetOf(c),
       fields: { ...fields, host: hostOf(url, fields.host) },
@@ -82,6 +82,13 @@ export function gatehouse<Bindings extends object>(
       scheme: ports.socketScheme?.(c.env as Bindings) ?? targetScheme,
       targetScheme,
     })
+    try {
+      admission.enterUpstream()
+    } catch (error) {
+      admission.ended(toProblem(error).status)
+      throw error
+    }
+    return admission
   }
 
   const middleware = createMiddleware<GatehouseEnv>(async function gatehouse(c, next) {

@@ -1,14 +1,8 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { within } from '../../shared/lib/with-timeout.ts'
+import { gatheredBytes } from '../lib/gathered-bytes.ts'
 import { isRead } from '../lib/http-method.ts'
-import type { Route } from '../policy/policy.ts'
 import type { RequestFields } from './request-headers.ts'
-
-/**
- * Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its
- * connections then.
- */
-const gatheredBytes = 64 * 1024
 
 /**
  * How long a body that is gathered may take, or as long as the deadline of its row if that is less:
@@ -43,9 +37,14 @@ export interface RequestBody {
 
 export const noBody: RequestBody = { body: null, problem: () => undefined, isAwaited: () => false }
 
-/** @param idleMs how long a client may send nothing of its body */
-export interface BodyBounds extends Pick<Route, 'body_bytes' | 'deadline_seconds'> {
+/** With those of its row. */
+export interface BodyBounds {
+  body_bytes: number
+  deadline_seconds: number
+  /** How long a client may send nothing of its body. */
   idleMs: number
+  /** Aborted, with a Problem, where a gathered body may take no longer. */
+  signal?: AbortSignal | undefined
 }
 
 /**
@@ -53,7 +52,7 @@ export interface BodyBounds extends Pick<Route, 'body_bytes' | 'deadline_seconds
  * be. A streamed one has no time of its own beyond `idleMs`: the deadline of its row covers all
  * until the head of the response.
  *
- * @throws Problem `body_too_large`, `body_timeout`, `client_closed_request`
+ * @throws Problem `body_too_large`, `body_timeout`, `client_closed_request`; the reason of `signal`
  */
 export async function readRequestBody(chunks: Chunks, bounds: BodyBounds): Promise<RequestBody> {
   return bounds.body_bytes > gatheredBytes
@@ -69,14 +68,15 @@ export const bodyTimeout = () => new Problem('body_timeout', { headers: { connec
 
 async function gather(
   source: Chunks,
-  { body_bytes: capBytes, deadline_seconds: deadlineSeconds, idleMs }: BodyBounds,
+  { body_bytes: capBytes, deadline_seconds: deadlineSeconds, idleMs, signal }: BodyBounds,
 ): Promise<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]()
   const chunks: Uint8Array[] = []
   let seenBytes = 0
+  const stopped = signal && rejectOnAbort(signal)
   const deadline = performance.now() + Math.min(gatherMs, deadlineSeconds * 1000)
   for (;;) {
-    const { done, value } = await nextChunk(iterator, Math.min(idleMs, deadline - performance.now()))
+    const { done, value } = await nextChunk(iterator, Math.min(idleMs, deadline - performance.now()), stopped)
     if (done) return joined(chunks, seenBytes)
     seenBytes += value.byteLength
     if (seenBytes > capBytes) throw tooLarge(capBytes)
@@ -84,11 +84,21 @@ async function gather(
   }
 }
 
-async function nextChunk(iterator: AsyncIterator<Uint8Array>, leftMs: number) {
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  if (signal.aborted) reject(signal.reason)
+  else signal.addEventListener('abort', () => reject(signal.reason))
+  // The body may be in by then.
+  promise.catch(() => {})
+  return promise
+}
+
+async function nextChunk(iterator: AsyncIterator<Uint8Array>, leftMs: number, stopped?: Promise<never>) {
   const next = iterator.next().catch((cause) => {
     throw new Problem('client_closed_request', { cause })
   })
-  return within(leftMs, next).catch((cause) => {
+  const first = stopped === undefined ? next : Promise.race([next, stopped])
+  return within(leftMs, first).catch((cause) => {
     throw cause instanceof Problem ? cause : bodyTimeout()
   })
 }

@@ -16,8 +16,10 @@ interface ProxiedRequest {
   origin: string
   /** The headers that go upstream, names and values in turn. */
   fields: readonly string[]
-  /** To be awaited when the body is in; undefined where the request goes at once. */
-  waitForPlace: ((signal: AbortSignal) => Promise<void>) | undefined
+  /** Where the request is over its limits: bounds its body, and gives it its turn. */
+  overLimit: { bodySignal: AbortSignal; waitForTurn(client: AbortSignal): Promise<void> } | undefined
+  /** @throws Problem `overloaded` */
+  enterUpstream(): void
 }
 
 interface ProxyOptions {
@@ -46,15 +48,15 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
   }
 
   /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
-  return async function forward(
-    request: Request,
-    { decision, origin, fields, waitForPlace }: ProxiedRequest,
-  ): Promise<Response> {
+  return async function forward(request: Request, admission: ProxiedRequest): Promise<Response> {
+    const { decision, origin, fields, overLimit } = admission
     const { route, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
-    const requestBody = hasBody ? await readRequestBody(chunks, { ...route, idleMs }) : noBody
-    await waitForPlace?.(request.signal)
+    const bounds = { ...route, idleMs, signal: overLimit?.bodySignal }
+    const requestBody = hasBody ? await readRequestBody(chunks, bounds) : noBody
+    await overLimit?.waitForTurn(request.signal)
+    admission.enterUpstream()
     const { body, problem, isAwaited } = requestBody
     const sentAt = performance.now()
     try {

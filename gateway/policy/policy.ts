@@ -4,6 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { gatheredBytes } from '../lib/gathered-bytes.ts'
 import { formatAllow } from '../lib/http-method.ts'
 import { limitClassDefinitions, limitClasses, overLimitRules } from '../rate-limit/limit-classes.ts'
 import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-target.ts'
@@ -58,6 +59,9 @@ export const routeSchema = z
       (upstream === 'origin' && limits.every((name) => limitClassDefinitions[name].counts === 'failures')),
     { error: 'goes on over its limits, so it must go to the origin and have limits of failures alone' },
   )
+  .refine(({ over_limit, body_bytes }) => over_limit === 'refuse' || body_bytes <= gatheredBytes, {
+    error: `goes on over its limits, so its body must have at most ${gatheredBytes} bytes`,
+  })
   .refine((route) => route.method === 'GET' || !route.websocket, {
     error: 'is a WebSocket, so its method must be GET',
   })

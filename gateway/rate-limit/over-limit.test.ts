@@ -77,6 +77,20 @@ describe('an address over its failures', () => {
   })
 })
 
+// Else made-up refresh tokens would keep known devices and OAuth clients of the address waiting.
+test('401: each limit of an address has a line of its own, so a flood of refreshes delays no login', async () => {
+  const { ask, respondWith, forwarded } = await createProduct()
+  for (const path of ['/auth/refresh', '/auth/login', '/oauth/token']) await ask(path, device)
+  respondWith(() => new Promise(() => {}))
+  const before = forwarded.length
+  const refreshes = Array.from({ length: 59 }, () => ask('/auth/refresh'))
+  expect((await Promise.race(refreshes)).status).toBe(503)
+  expect(forwarded.length - before).toBe(8)
+  respondWith(() => new Response(null, { status: 401 }))
+  expect((await ask('/auth/login', device)).status).toBe(401)
+  expect((await ask('/oauth/token')).status).toBe(401)
+})
+
 test('503 overloaded: an address over its failures has 8 requests in progress and 50 that wait; others have their own', async () => {
   const { ask, call, respondWith, forwarded } = await createProduct()
   await ask('/auth/refresh')
@@ -122,6 +136,11 @@ test('499 client_closed_request: a client that leaves gives up its place in the 
 
 describe('a row that goes on over its limits', () => {
   const row: RouteRow = { ...postRow, limits: ['refresh'], over_limit: 'forward' }
+
+  test('is refused with a body that is streamed: its client would hold a turn while it sends', () => {
+    const large = { ...row, upstream: 'origin' as const, body_bytes: 64 * 1024 + 1 }
+    expect(() => compilePolicy([large], ['origin'])).toThrow(/goes on over its limits.* 65536 bytes/)
+  })
 
   test('is refused where it does not go to the origin, or has a limit that counts every request', () => {
     const upstreams = ['origin', 'reports']

@@ -1,16 +1,35 @@
 import { addressKey } from '../../shared/http/address-key.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
-import type { OverLimit } from '../../shared/http/over-limit.ts'
+import { type OverLimit, overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { OverLimitRule } from './limit-classes.ts'
 import { type Counted, RateLimited } from './limiter.ts'
+import { createSlowBodies } from './slow-bodies.ts'
 
 /**
- * Requests over a limit that one address may have at the origin at once, those that wait, and for
+ * Requests over one limit that one address may have at the origin at once, those that wait, and for
  * how long.
  */
-const ofOneAddress = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
+const ofOneLine = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
+
+/** Requests over limits that one address may be sending the bodies of, and for how long each. */
+const bodiesOfOneAddress = { most: 100, longestMs: 10_000 }
+
+/** What a request over its limits holds of the bounds of its address. */
+export interface OverLimitPlace {
+  /** Aborted, with a Problem, where the request may send no more of its body. */
+  bodySignal: AbortSignal
+  /**
+   * Called when the body is in, before the request goes upstream.
+   *
+   * @param signal aborted when the client leaves
+   * @throws Problem `overloaded`, `client_closed_request`
+   */
+  waitForTurn(signal: AbortSignal): Promise<void>
+  /** Gives up what it holds; further calls do nothing. */
+  leave(): void
+}
 
 /** A request over its limits that the origin decides about. */
 export interface ForwardedOverLimit {
@@ -24,25 +43,33 @@ export interface CountedOrOver extends Counted {
   over?: ForwardedOverLimit | undefined
 }
 
-/** Bounds the requests over their limits that one address has at the origin at once. */
+/**
+ * Bounds the requests over their limits that one address has at the origin at once. Each limit has
+ * a line of its own, so that made-up refresh tokens delay no login and no OAuth client.
+ */
 export function createOverLimitQueue() {
-  const turns = createTurns(ofOneAddress)
+  const turns = createTurns(ofOneLine)
+  const bodies = createSlowBodies(bodiesOfOneAddress)
 
-  return function enqueue(address: string, ended: (status: number) => void) {
+  return function enqueue(address: string, mark: OverLimit): OverLimitPlace {
     const caller = addressKey(address)
-    let isEnded = false
-    let hasPlace = false
+    const line = `${mark.policies.join()} ${caller}`
+    const body = bodies.begin(caller, () => overLimitProblem(mark, 'too many slow bodies of its address'))
+    let hasLeft = false
+    let hasTurn = false
     return {
-      /** Called when the body is in: a client that sends one slowly takes no place from others. */
-      async waitForPlace(signal: AbortSignal): Promise<void> {
-        await turns.enter(caller, signal)
-        if (isEnded) turns.leave(caller)
-        else hasPlace = true
+      bodySignal: body.signal,
+      async waitForTurn(signal) {
+        body.end()
+        await turns.enter(line, signal)
+        if (hasLeft) turns.leave(line)
+        else hasTurn = true
       },
-      ended(status: number): void {
-        isEnded = true
-        if (hasPlace) turns.leave(caller)
-        ended(status)
+      leave() {
+        body.end()
+        hasLeft = true
+        if (hasTurn) turns.leave(line)
+        hasTurn = false
       },
     }
   }

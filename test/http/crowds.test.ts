@@ -109,6 +109,22 @@ describe('requests under way', () => {
     for (const answer of answers) expect((await answer).statusCode).toBe(200)
   })
 
+  test('200: clients that send their bodies slowly hold no place', async () => {
+    const { port } = await startPair(
+      (incoming, response) => incoming.resume().on('end', () => response.end('ok')),
+      {
+        environment: { ...roomy, UPSTREAM_REQUESTS: '2' },
+      },
+    )
+    for (let i = 0; i < 4; i++) {
+      const socket = await openSocket(port)
+      socket.write('POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n')
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 100 /)
+    }
+    expect((await ask(port)).statusCode).toBe(200)
+    expect((await ask(port, { method: 'POST', body: '{}' })).statusCode).toBe(200)
+  })
+
   // A second bound below the configured one would have requests wait in line for streams that last
   // for hours.
   test('503 overloaded: at once beyond UPSTREAM_REQUESTS, and up to there each has its connection', async () => {
@@ -227,6 +243,33 @@ describe('clients that read slowly', () => {
     socket.write(get.repeat(100))
     await sleep(stallSeconds * 500)
     await expect.poll(async () => (await ask(port)).statusCode, { timeout: 10_000 }).toBe(200)
+  })
+
+  test('200: a client that does not read the end of its response holds no place', async () => {
+    const size = 8000
+    let answered = 0
+    const { port } = await startPair(
+      (_request, response) => {
+        answered++
+        response.end(Buffer.alloc(size))
+      },
+      { environment: { ...roomy, UPSTREAM_REQUESTS: '1' } },
+    )
+    const socket = await openSocket(port)
+    socket.pause()
+    // Until the sockets on the way are full, and the gateway keeps the response.
+    let asked = 0
+    for (let still = 0, before = -1; still < 3; before = answered) {
+      if (asked === answered) {
+        socket.write(get.repeat(40))
+        asked += 40
+      }
+      await sleep(200)
+      still = before === answered ? still + 1 : 0
+    }
+    expect(answered).toBeLessThan(asked)
+    expect((await ask(port)).statusCode).toBe(200)
+    expect(socket.destroyed).toBe(false)
   })
 
   // A pause that was made up for must not end the answer a minute later.

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
-import { ask, closeSockets, listen, openSocket, startGateway } from '../support/sockets.ts'
+import { ask, bodyOf, closeSockets, listen, openSocket, startGateway, statusOf } from '../support/sockets.ts'
 
 afterEach(closeSockets)
 
@@ -21,7 +22,7 @@ const attempt = { method: 'POST', path: row.path, body: '{}' }
 /**
  * An origin that answers 401 until it is told otherwise, and an address that is over its failures.
  */
-async function startOverLimit() {
+async function startOverLimit(environment = {}) {
   const held: ServerResponse[] = []
   const marks: unknown[] = []
   let respond = (response: ServerResponse) => void response.writeHead(401).end()
@@ -35,7 +36,7 @@ async function startOverLimit() {
   const { port } = await startGateway({
     upstreamPort,
     policy: [row],
-    environment: { LIMIT_FAILURES: '1', ORIGIN_URL: `http://127.0.0.1:${upstreamPort}` },
+    environment: { LIMIT_FAILURES: '1', ORIGIN_URL: `http://127.0.0.1:${upstreamPort}`, ...environment },
   })
   expect((await ask(port, attempt)).statusCode).toBe(401)
   respond = (response) => void response.writeHead(200).end()
@@ -45,6 +46,9 @@ async function startOverLimit() {
     held,
     hold() {
       respond = (response) => void held.push(response)
+    },
+    respondWith(next: typeof respond) {
+      respond = next
     },
   }
 }
@@ -64,6 +68,37 @@ test('200: whose body is in has a turn, however many others at the address send 
   await Promise.all(Array.from({ length: 60 }, () => openSlowly(port)))
   expect((await ask(port, attempt)).statusCode).toBe(200)
   expect(marks).toEqual([undefined, expect.stringMatching(/^refresh;t=\d+$/)])
+})
+
+// Else one address would take all places of the origin with heads alone, and nobody could log in.
+test('200: requests whose body has not come hold no place of the upstream', async () => {
+  const { port } = await startOverLimit({ UPSTREAM_REQUESTS: '1' })
+  await Promise.all(Array.from({ length: 10 }, () => openSlowly(port)))
+  expect((await ask(port, attempt)).statusCode).toBe(200)
+})
+
+test('429 rate_limited: the 101st slow body of an address ends the first; one that is whole is served', async () => {
+  const { port } = await startOverLimit()
+  const first = await openSlowly(port)
+  const answered = text(first)
+  const others = await Promise.all(Array.from({ length: 99 }, () => openSlowly(port)))
+  expect((await ask(port, attempt)).statusCode).toBe(200)
+  const answer = await answered
+  expect(statusOf(answer)).toBe(429)
+  expect(JSON.parse(bodyOf(answer))).toMatchObject({ code: 'rate_limited', 'violated-policies': ['refresh'] })
+  for (const { readableEnded } of others) expect(readableEnded).toBe(false)
+})
+
+// Else eight clients that read nothing would keep their address waiting for ten minutes.
+test('200: clients that do not read their responses hold no turn of their address', async () => {
+  const { port, respondWith, marks } = await startOverLimit()
+  respondWith((response) => void response.writeHead(200).end(Buffer.alloc(32 * 1024 ** 2)))
+  const stalled = await Promise.all(Array.from({ length: 8 }, () => send(port)))
+  for (const socket of stalled) socket.pause()
+  await expect.poll(() => marks.length).toBe(9)
+  respondWith((response) => void response.writeHead(200).end())
+  expect((await ask(port, attempt)).statusCode).toBe(200)
+  for (const { destroyed } of stalled) expect(destroyed).toBe(false)
 })
 
 /** A request that is whole. */

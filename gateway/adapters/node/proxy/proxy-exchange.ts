@@ -1,6 +1,6 @@
 import { Problem } from '../../../../shared/http/errors.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
-import type { Admission } from '../../../decision/admit.ts'
+import type { Admission } from '../../../decision/admission.ts'
 import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
 import {
   bodyTimeout,
@@ -56,11 +56,11 @@ export function carry(options: CarriageOptions): () => void {
     carriage = new Carriage(options, body)
     carriage.start()
   }
-  const { waitForPlace } = admission
-  const client = waitForPlace && new AbortController()
+  const { overLimit } = admission
+  const client = overLimit && new AbortController()
   const startInTurn =
-    waitForPlace && client
-      ? (body: RequestBody) => waitForPlace(client.signal).then(() => start(body), options.refuse)
+    overLimit && client
+      ? (body: RequestBody) => overLimit.waitForTurn(client.signal).then(() => start(body), options.refuse)
       : start
   const stop = () => {
     client?.abort()
@@ -73,7 +73,8 @@ export function carry(options: CarriageOptions): () => void {
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
-  readRequestBody(chunks, { ...admission.decision.route, idleMs }).then(startInTurn, options.refuse)
+  const bounds = { ...admission.decision.route, idleMs, signal: overLimit?.bodySignal }
+  readRequestBody(chunks, bounds).then(startInTurn, options.refuse)
   return stop
 }
 
@@ -125,8 +126,14 @@ class Carriage implements Exchange {
   }
 
   start(): void {
-    const { response, admission } = this.options
+    const { response, admission, refuse } = this.options
     if (response.closed) return
+    try {
+      admission.enterUpstream()
+    } catch (error) {
+      refuse(error)
+      return
+    }
     this.deadline = setTimeout(this.beLate, admission.decision.route.deadline_seconds * 1000)
     this.send()
   }
@@ -158,6 +165,7 @@ class Carriage implements Exchange {
     clearTimeout(this.deadline)
     const { request, response, admission, visit, onAnswered } = this.options
     const { upstream } = admission.decision.route
+    admission.responseBegan()
     onAnswered(upstream, (performance.now() - this.sentAt) / 1000)
     if (isAssertionRefused(status, raw)) {
       this.underway?.abort(new AssertionRefused(upstream))
@@ -205,6 +213,7 @@ class Carriage implements Exchange {
   }
 
   onEnd(): void {
+    this.options.admission.leaveUpstream()
     if (!this.isEnding) this.endAtTurnEnd()
   }
 
@@ -217,8 +226,9 @@ class Carriage implements Exchange {
   }
 
   onError(error: Error, isUnanswered: boolean): void {
-    const { response, refuse } = this.options
+    const { response, admission, refuse } = this.options
     if (response.headersSent) {
+      admission.leaveUpstream()
       response.destroy()
       return
     }
@@ -231,6 +241,7 @@ class Carriage implements Exchange {
       return
     }
     clearTimeout(this.deadline)
+    admission.leaveUpstream()
     refuse(this.failure(error))
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
-import type { Admission } from '../../../decision/admit.ts'
+import type { Admission } from '../../../decision/admission.ts'
 import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
 import { TransportError } from '../../../ports.ts'
 import { handshakeFault, type ParsedFields } from './websocket-handshake.ts'
@@ -66,6 +66,7 @@ export function openTunnel(options: TunnelOptions): void {
     onRequestUpgrade(_, status, parsed, upstream) {
       controller = undefined
       upstream.on('error', () => {})
+      upstream.on('close', () => admission.leaveUpstream())
       const fault = handshakeFault(fields, parsed)
       if (fault === undefined && !isOver) {
         begin(status, parsed)
@@ -88,9 +89,11 @@ export function openTunnel(options: TunnelOptions): void {
     },
     onResponseEnd() {
       controller = undefined
+      admission.leaveUpstream()
       socket.destroySoon()
     },
     onResponseError(_, error) {
+      admission.leaveUpstream()
       // Its end is that of the connection: only a reset shows that something is missing.
       if (hasBegun) socket.resetAndDestroy()
       else give(new TransportError('unreachable', error))

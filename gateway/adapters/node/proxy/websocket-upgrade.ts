@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 import { Problem, problemAnswer } from '../../../../shared/http/errors.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import { problemFields } from '../../../../shared/node/http/problem-headers.ts'
-import type { Admission } from '../../../decision/admit.ts'
+import type { Admission } from '../../../decision/admission.ts'
 import type { Decision } from '../../../decision/decide.ts'
 import { type RequestFields, readFields } from '../../../http/request-headers.ts'
 import { answerFields } from '../../../http/response-headers.ts'
@@ -87,6 +87,7 @@ export function createUpgrades(options: UpgradesOptions) {
     function go(admission: Admission, fields: RequestFields): void {
       if (!visit.enter(admission, socket.destroyed)) return
       requireOrigin(fields)
+      admission.enterUpstream()
       openTunnel({
         socket,
         head,

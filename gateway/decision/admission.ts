@@ -1,0 +1,66 @@
+import type { OverLimitPlace } from '../rate-limit/over-limit.ts'
+import type { Decision } from './decide.ts'
+import type { Concurrency } from './upstream-concurrency.ts'
+
+interface AdmissionOptions {
+  decision: Decision
+  origin: string
+  fields: string[]
+  /** Where the request is over its limits. */
+  overLimit: OverLimitPlace | undefined
+  concurrency: Concurrency
+}
+
+/**
+ * A request that may go on. The runtime that proxies it reports each step once; `ended` releases
+ * all that an earlier step has not. A class, so that a request makes no closures.
+ */
+export class Admission {
+  readonly decision: Decision
+  /** The base URL of the upstream: `http://10.0.0.7:8081`. */
+  readonly origin: string
+  /** The fields that go upstream, names and values in turn. */
+  readonly fields: string[]
+  /** Bounds its body, and gives it its turn, where the request is over its limits. */
+  readonly overLimit: OverLimitPlace | undefined
+  private readonly concurrency: Concurrency
+  private isAtUpstream = false
+
+  constructor({ decision, origin, fields, overLimit, concurrency }: AdmissionOptions) {
+    this.decision = decision
+    this.origin = origin
+    this.fields = fields
+    this.overLimit = overLimit
+    this.concurrency = concurrency
+  }
+
+  /**
+   * To be called when the request goes upstream, with its body where that is gathered. A client
+   * that sends its body slowly takes no place from others.
+   *
+   * @throws Problem `overloaded` where the upstream has no place left
+   */
+  enterUpstream(): void {
+    this.concurrency.enter(this.decision.route.upstream)
+    this.isAtUpstream = true
+  }
+
+  /** The response's head has come: a client that reads it slowly takes no turn from others. */
+  responseBegan(): void {
+    this.overLimit?.leave()
+  }
+
+  /** The upstream's response has ended, or was aborted, however much of it the client has read. */
+  leaveUpstream(): void {
+    this.overLimit?.leave()
+    if (!this.isAtUpstream) return
+    this.isAtUpstream = false
+    this.concurrency.leave(this.decision.route.upstream)
+  }
+
+  /** @param status of the response, as the client gets it */
+  ended(status: number): void {
+    this.leaveUpstream()
+    this.decision.settle?.(status)
+  }
+}
