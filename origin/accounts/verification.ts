@@ -33,7 +33,7 @@ export async function verifyEmail(
   if (!owner) throw new Problem('link_invalid')
   const { userId } = owner
   const own = { id: linkTokens.counterOf(token), userId }
-  const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own])
+  const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], client)
   const { account } = claim
   const about = { userId, client }
   const outcome = await sql.begin(async (transaction) => {

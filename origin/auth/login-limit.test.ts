@@ -184,6 +184,21 @@ describe('a login from an address over its failures', () => {
     expect((await forwarded(email, await knownDevice(email))).status).toBe(200)
   })
 
+  // Else each attempt would cost a hash, without end: an attacker has a known device of their own.
+  test('429 rate_limited: on a known device whose attempts are used up; from another address it is 401', async () => {
+    const email = await account()
+    const device = await knownDevice(email)
+    await statusOf(email, { device, attempt: 'wrong' })
+    await world.sql`
+      update login_counters set tries = 100, locked_at = now(), window_ends_at = now() + interval '15 minutes'`
+    const before = await attempts()
+    const refused = await forwarded(email, device)
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('retry-after')).toBe('812')
+    expect(await attempts()).toBe(before)
+    expect(await statusOf(email, { device })).toBe(401)
+  })
+
   test.each<[string, (email: string) => Promise<string | undefined>]>([
     ['a device cookie of another account', async () => knownDevice(await account())],
     ['a device cookie that is none', async () => 'a.b.c'],

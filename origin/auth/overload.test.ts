@@ -3,17 +3,43 @@ import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createDeviceTokens } from '../lockout/device-tokens.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
+const attackers = Array.from({ length: 8 }, (_, index) => `attacker${index}@example.com`)
+
 let world: World
+/** With a queue that one address could fill. */
+let busy: World
 beforeAll(async () => {
   const environment = { ...roomy, PASSWORD_HASH_THREADS: '1', PASSWORD_HASH_QUEUE: '2' }
   world = await createWorld({ environment })
+  busy = await createWorld({ environment: { ...environment, PASSWORD_HASH_QUEUE: '8' } })
   await world.signUp(email, password)
+  await busy.signUp(email, password)
+  await busy.sql`
+    insert into user_accounts (email, password_hash, role_id, password_changed_at)
+    select attacker, password_hash, role_id, password_changed_at
+    from user_accounts, unnest(${attackers}::text[]) attacker where email = ${email}`
+  await busy.sql`
+    insert into user_subscriptions (user_id, plan_id)
+    select id, (select id from subscription_plans where name = 'free') from user_accounts where email <> ${email}`
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  await busy.close()
+  await world.close()
+})
+
+/** The device cookie of an owner's browser. */
+async function deviceOf(owner: string): Promise<string> {
+  const [account] = await busy.sql`
+    select id, extract(epoch from password_changed_at)::text as version from user_accounts where email = ${owner}`
+  if (!account) throw new Error(`no account of ${owner}`)
+  const device = { id: crypto.randomUUID(), userId: account.id, passwordVersion: account.version }
+  return createDeviceTokens(busy.originConfig.DEVICE_COOKIE_KEY).sign(device)
+}
 
 describe('POST /auth/login in a flood', () => {
   // A flood of wrong logins is shed early; what was shed was never a try, so it locks nobody.
@@ -50,6 +76,29 @@ describe('POST /auth/login in a flood', () => {
       expect((await world.post('/auth/login', { email, password }, { headers })).status).toBe(200)
     const shed = (await Promise.all(flood)).filter(({ status }) => status === 503)
     expect(shed.length).toBeGreaterThan(20)
+  })
+
+  // Right passwords count against no limit, so one address can have as many in flight as it likes.
+  test.each([
+    ['on unknown devices', false],
+    ['on known devices', true],
+  ])('200: another address, while right logins of one address %s are shed', async (_, isKnown) => {
+    const devices = await Promise.all(attackers.map((owner) => deviceOf(owner)))
+    const login = (owner: string, address: string, device?: string) =>
+      busy.post(
+        '/auth/login',
+        { email: owner, password },
+        { address, headers: device === undefined ? {} : { cookie: `${deviceCookie}=${device}` } },
+      )
+    const flood = [0, 1, 2, 3].flatMap(() =>
+      attackers.map((owner, index) => login(owner, '198.51.100.66', isKnown ? devices[index] : undefined)),
+    )
+    const victim = isKnown ? await deviceOf(email) : undefined
+    for (let logins = 0; logins < 3; logins++)
+      expect((await login(email, `203.0.113.${logins}`, victim)).status).toBe(200)
+    const statuses = (await Promise.all(flood)).map(({ status }) => status)
+    expect(statuses).toContain(200)
+    expect(statuses.filter((status) => status === 503).length).toBeGreaterThan(10)
   })
 
   test('200: meanwhile sessions refresh', async () => {

@@ -68,7 +68,11 @@ export function createAuthService(options: AuthOptions) {
      * @throws Problem `validation_failed` for a password that is easy to guess; `overloaded`
      */
     async register({ email, password, displayName }: Registration, client: Client): Promise<void> {
-      const passwordHash = await passwords.hashNew(password, { email, field: '/password' })
+      const passwordHash = await passwords.hashNew(password, {
+        email,
+        field: '/password',
+        address: client.ip,
+      })
       const outcome = await sql.begin(async (transaction) => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
         if (!userId) {
@@ -100,9 +104,10 @@ export function createAuthService(options: AuthOptions) {
     async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
       const known = await deviceTokens.read(deviceToken)
       await loginLimit.admit({ email, known }, client)
-      const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known)
+      const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known, client)
       const { account } = claim
-      const rehashed = passwordMatches && account && (await passwords.rehash(password, account.passwordHash))
+      const rehashed =
+        passwordMatches && account && (await passwords.rehash(password, account.passwordHash, client.ip))
 
       const { outcome, opened } = await sql.begin(async (transaction) => {
         const status = passwordMatches && account ? await holdPassword(transaction, account) : undefined

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
+import type { Client } from '../http/request-context.ts'
 import { createPasswordHasher } from '../passwords/hasher.ts'
 import { createWorkerPool, type WorkerPool } from '../passwords/worker-pool.ts'
 import { createLockout, type Lockout } from './lockout.ts'
@@ -43,7 +44,7 @@ const client = { ip: null, userAgent: null, requestId: 'test' }
 
 async function evaluate(address: string, attempt: string) {
   hashed = 0
-  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [])
+  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [], client)
   if (!passwordMatches) await world.sql.begin((transaction) => lockout.fail(transaction, claim, client))
   return { state: claim.state, passwordMatches, hashed }
 }
@@ -61,6 +62,24 @@ test('unknown, wrong, right and locked hash exactly once each', async () => {
     expect(await evaluate(email, 'wrong')).toEqual({ state: 'granted', passwordMatches: false, hashed: 1 })
   expect(await evaluate(email, 'wrong')).toEqual({ state: 'locked', passwordMatches: false, hashed: 1 })
   expect(await evaluate(email, password)).toEqual({ state: 'locked', passwordMatches: false, hashed: 1 })
+})
+
+test('429 rate_limited: a known device that is locked, of an address over its failures, hashes nothing', async () => {
+  const [account] = await world.sql`select id from user_accounts where email = ${email}`
+  const device = [{ id: crypto.randomUUID(), userId: account?.id }]
+  const overLimit = { policies: ['credentials'], retryAfterSeconds: 812 }
+  const attempt = async (from: Client) => {
+    const { claim, passwordMatches } = await lockout.evaluate({ email }, 'wrong', device, from)
+    await world.sql.begin((transaction) => lockout.fail(transaction, claim, from))
+    return passwordMatches
+  }
+  hashed = 0
+  for (let tries = 1; tries <= 5; tries++) expect(await attempt({ ...client, overLimit })).toBe(false)
+  expect(hashed).toBe(5)
+  await expect(attempt({ ...client, overLimit })).rejects.toMatchObject({ code: 'rate_limited', status: 429 })
+  expect(hashed).toBe(5)
+  expect(await attempt(client)).toBe(false)
+  expect(hashed).toBe(6)
 })
 
 // Under a flood most tries are shed unseen: were they counted, the flood would lock everybody out.

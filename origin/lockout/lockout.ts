@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
@@ -16,7 +17,11 @@ import {
 
 interface PasswordMatcher {
   /** @throws Problem `overloaded` */
-  matches(password: string, storedHash: string | undefined, isPreferred: boolean): Promise<boolean>
+  matches(
+    password: string,
+    storedHash: string | undefined,
+    turn: { address: string | null; isPreferred: boolean },
+  ): Promise<boolean>
 }
 
 interface LockoutOptions {
@@ -86,19 +91,24 @@ export function createLockout({
      * transaction that follows: trouble there must neither lock the owner out nor leave guesses
      * uncounted.
      *
+     * For an address over its failures, a locked counter of its own hashes nothing. Only the holder
+     * of the device, session or link sees the difference.
+     *
      * @param own of which the one of the account counts this try; strangers' where there is none
-     * @throws Problem `overloaded`; such a try does not count
+     * @throws Problem `overloaded`; such a try does not count. `rate_limited`
      */
-    async evaluate(whose: Whose, password: string, own: readonly OwnCounter[]) {
+    async evaluate(whose: Whose, password: string, own: readonly OwnCounter[], client: Client) {
       const claim = await claimOrWait(whose, own)
       const isGranted = claim.state === 'granted'
+      if (client.overLimit && claim.state === 'locked' && claim.deviceId !== strangers)
+        throw overLimitProblem(client.overLimit, 'locked')
       const storedHash = isGranted ? claim.account?.passwordHash : undefined
       // However many strangers try, who has a counter of their own, as owners on known devices do,
       // does not stand in line behind them.
-      const isKnown = isGranted && claim.deviceId !== strangers
+      const turn = { address: client.ip, isPreferred: isGranted && claim.deviceId !== strangers }
       let passwordMatches: boolean
       try {
-        passwordMatches = await passwords.matches(password, storedHash, isKnown)
+        passwordMatches = await passwords.matches(password, storedHash, turn)
       } catch (error) {
         if (isGranted) await end(claim, 'not_evaluated')
         throw error

@@ -32,15 +32,21 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
   const nobodysHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
 
   return {
-    hash: (password: string) => run('hash', { digest: digest(password), cost }),
+    /** @param address the client's; null for a hash that no request asks for */
+    hash: (password: string, address: string | null = null) =>
+      run('hash', { digest: digest(password), cost }, { address }),
 
     /**
      * @param storedHash undefined where there is none to match: takes the same time and is false
-     * @param isPreferred whether it goes before what strangers try
+     * @param turn `isPreferred` for an attempt that goes before those of unknown devices
      */
-    async matches(password: string, storedHash: string | undefined, isPreferred = false): Promise<boolean> {
+    async matches(
+      password: string,
+      storedHash: string | undefined,
+      turn: { address?: string | null; isPreferred?: boolean } = {},
+    ): Promise<boolean> {
       const task = { digest: digest(password), stored: storedHash ?? nobodysHash }
-      const same = await run('compare', task, { isPreferred })
+      const same = await run('compare', task, turn)
       return same && storedHash !== undefined
     },
 

@@ -8,6 +8,8 @@ interface NewPasswordFacts {
   email: string
   /** JSON pointer of the field that a refusal names. */
   field: string
+  /** The client's. */
+  address: string | null
 }
 
 export interface PasswordPolicy {
@@ -17,9 +19,10 @@ export interface PasswordPolicy {
    * A new hash of a password that is right, where its stored one was made at a lower cost than
    * today's.
    *
-   * @returns undefined where it was not, or nobody has time for it now: the next login will do
+   * @param address the client's
+   * @returns undefined where it was not, or no thread has time for it now: the next login will do
    */
-  rehash: (password: string, storedHash: string) => Promise<string | undefined>
+  rehash: (password: string, storedHash: string, address: string | null) => Promise<string | undefined>
 }
 
 export const strengthWorker = new URL('./strength-worker.ts', import.meta.url)
@@ -36,17 +39,18 @@ export function createPasswordPolicy(
   const run = pool.from<typeof worker>(strengthWorker)
 
   return {
-    async hashNew(password, { email, field }) {
-      const fault = whyNamesItself(password, { email, product }) ?? (await run('whyWeak', password))
+    async hashNew(password, { email, field, address }) {
+      const fault =
+        whyNamesItself(password, { email, product }) ?? (await run('whyWeak', { password }, { address }))
       if (fault) {
         throw new Problem('validation_failed', { members: { errors: [{ pointer: field, ...fault }] } })
       }
-      return hasher.hash(password)
+      return hasher.hash(password, address)
     },
 
-    async rehash(password, storedHash) {
+    async rehash(password, storedHash, address) {
       if (!hasher.isOutdated(storedHash)) return undefined
-      return hasher.hash(password).catch((error) => {
+      return hasher.hash(password, address).catch((error) => {
         if (error instanceof Problem && error.code === 'overloaded') return undefined
         throw error
       })

@@ -56,10 +56,11 @@ export function createPasswordService({
       client: Client,
     ): Promise<string> {
       const own = { id: sessionId, userId }
-      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own])
+      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own], client)
       const { account } = claim
       const passwordHash =
-        passwordMatches && (await passwords.hashNew(newPassword, { email, field: '/new_password' }))
+        passwordMatches &&
+        (await passwords.hashNew(newPassword, { email, field: '/new_password', address: client.ip }))
       const passwordVersion = await sql.begin(async (transaction) => {
         if (!account || !passwordHash || !(await holdPassword(transaction, account))) {
           const details = { reason: 'wrong_password' }
@@ -114,7 +115,8 @@ export function createPasswordService({
     async reset(token: string, newPassword: string, client: Client) {
       const owner = await linkTokens.owner(sql, 'password_reset', token)
       if (!owner) throw new Problem('link_invalid')
-      const passwordHash = await passwords.hashNew(newPassword, { email: owner.email, field: '/password' })
+      const facts = { email: owner.email, field: '/password', address: client.ip }
+      const passwordHash = await passwords.hashNew(newPassword, facts)
       const { userId } = owner
       const passwordVersion = await sql.begin(async (transaction) => {
         // The account's row first: two links of one account would wait for each other the other way

@@ -11,7 +11,7 @@ const pool = new Piscina({
 })
 afterAll(() => pool.destroy())
 
-const judge = (password: string) => pool.run(password, { name: 'whyWeak' })
+const judge = (password: string) => pool.run({ password }, { name: 'whyWeak' })
 
 test(`the word lists of twelve languages and a million passwords fit into ${heapMb} MB`, async () => {
   expect(await judge('correct horse battery')).toBeNull()

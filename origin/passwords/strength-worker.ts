@@ -26,7 +26,7 @@ const halfOf = (characters: readonly string[], first: 0 | 1) =>
 const isPart = (part: number, whole: number) => part * 2 > whole
 
 /** @returns why a password is easy to guess, or null */
-export function whyWeak(password: string): PasswordFault | null {
+export function whyWeak({ password }: { password: string }): PasswordFault | null {
   if (commonPasswords.includes(password))
     return { code: 'too_common', detail: 'This is a commonly used password.' }
   const characters = [...password].slice(0, judgedCharacters)

@@ -1,20 +1,26 @@
-import { FixedQueue, queueOptionsSymbol, type TaskQueue } from 'piscina'
+import { queueOptionsSymbol, type TaskQueue } from 'piscina'
+import { FairQueue, type Task } from './fair-queue.ts'
 
-type Task = Parameters<TaskQueue['push']>[0]
+/** How a task waits. */
+export interface Turn {
+  isPreferred: boolean
+  /** Tasks of one group wait for each other; '' for those without a client. */
+  group: string
+}
 
-/** Laid over a task that is to wait in the line that goes first. */
-export const asPreferred = { [queueOptionsSymbol]: { isPreferred: true } } as const
+/** Laid over a task, tells the queue how it waits. */
+export const inTurn = (turn: Turn) => ({ [queueOptionsSymbol]: turn })
 
 /**
- * So many preferred tasks in a row, and then one of the others: nobody waits for ever, even where
- * somebody fills the line that goes first.
+ * After so many preferred tasks in a row one of the others runs, so a full preferred line starves
+ * nobody.
  */
 export const inARow = 4
 
-/** Two lines in front of the same threads, one of which goes first. */
+/** Two lines in front of the same threads, one of which goes first. Each is fair to its groups. */
 export class TwoLines implements TaskQueue {
-  readonly preferred = new FixedQueue()
-  readonly others = new FixedQueue()
+  readonly preferred = new FairQueue()
+  readonly others = new FairQueue()
   private row = 0
   /**
    * What `row` was before the task taken last, which piscina puts back where no thread is free for
@@ -27,16 +33,16 @@ export class TwoLines implements TaskQueue {
   }
 
   push(task: Task): void {
-    this.lineOf(task).push(task)
+    this.lineOf(task).push(turnOf(task).group, task)
   }
 
   unshift(task: Task): void {
-    this.lineOf(task).unshift(task)
+    this.lineOf(task).unshift(turnOf(task).group, task)
     this.row = this.rowBefore
   }
 
   remove(task: Task): void {
-    this.lineOf(task).remove(task)
+    this.lineOf(task).remove(turnOf(task).group, task)
   }
 
   shift(): Task | null {
@@ -46,7 +52,9 @@ export class TwoLines implements TaskQueue {
     return (isPreferred ? this.preferred : this.others).shift()
   }
 
-  private lineOf(task: Task): FixedQueue {
-    return task[queueOptionsSymbol] === null ? this.others : this.preferred
+  private lineOf(task: Task): FairQueue {
+    return turnOf(task).isPreferred ? this.preferred : this.others
   }
 }
+
+const turnOf = (task: Task) => task[queueOptionsSymbol] as Turn

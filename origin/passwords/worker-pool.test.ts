@@ -41,7 +41,7 @@ describe('a queue', () => {
 describe('a preferred task', () => {
   /** The order in which tasks ended that came all at once, each by its letter: `p` is preferred. */
   async function orderOf(letters: string, queue = 100): Promise<string> {
-    const pool = createWorkerPool({ threads: 1, queue })
+    const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
     const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
     await run('hash', task)
     let order = ''
@@ -74,6 +74,56 @@ describe('a preferred task', () => {
   })
 })
 
+describe('client addresses', () => {
+  const addresses: Record<string, string> = {
+    a: '203.0.113.7',
+    b: '203.0.113.8',
+    x: '2001:db8:1:2::1',
+    y: '2001:db8:1:2::2',
+  }
+
+  /** The order in which tasks ended that came at once: letters are addresses, capitals preferred. */
+  async function orderOf(letters: string, queue = 100): Promise<string> {
+    const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
+    const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
+    await run('hash', task)
+    let order = ''
+    await Promise.all(
+      [...letters].map(async (letter) => {
+        const address = addresses[letter.toLowerCase()] ?? null
+        await run('hash', task, { address, isPreferred: letter !== letter.toLowerCase() }).then(
+          () => (order += letter),
+          () => (order += '-'),
+        )
+      }),
+    )
+    await pool.close()
+    return order
+  }
+
+  test('take turns, so one with many tasks delays no other', async () => {
+    expect(await orderOf('aaaaab')).toBe('aabaaa')
+  })
+
+  test('take turns among preferred tasks, too', async () => {
+    expect(await orderOf('AAAAAB')).toBe('AABAAA')
+  })
+
+  test('of one IPv6 /64 are one', async () => {
+    expect(await orderOf('xxxyb')).toBe('xxbxy')
+  })
+
+  test('503 overloaded: beyond a third of the queue, for that address alone', async () => {
+    expect(await orderOf('aaaaaabb', 8)).toBe('--aababa')
+    expect(await orderOf('AAAAAABB', 8)).toBe('--AABABA')
+  })
+
+  test('tasks of requests without an address take a turn like those of one, and may fill the queue', async () => {
+    expect(await orderOf('oooooa', 8)).toBe('ooaooo')
+    expect(await orderOf('ooooo', 4)).toBe('ooooo')
+  })
+})
+
 describe('Retry-After of a task that is shed', () => {
   test('is longer behind a longer queue', async () => {
     expect(await retryAfter(25)).toBeGreaterThan(await retryAfter(1))
@@ -94,8 +144,8 @@ test('the time that a heavy module takes to load sheds nothing', async () => {
   const heavyModule = new URL('./test-slow-module.ts', import.meta.url)
   const pool = createWorkerPool({ threads: 1, queue: 100, heavyModule })
   const run = pool.from<typeof slowModule>(heavyModule)
-  await run('echo', 'first')
+  await run('echo', { text: 'first' })
   const texts = Array.from({ length: 40 }, (_, i) => `text ${i}`)
-  expect(await Promise.all(texts.map((text) => run('echo', text)))).toEqual(texts)
+  expect(await Promise.all(texts.map((text) => run('echo', { text })))).toEqual(texts)
   await pool.close()
 })

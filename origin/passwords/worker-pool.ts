@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina'
+import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { asPreferred, inARow, TwoLines } from './two-lines.ts'
+import { inARow, inTurn, type Turn, TwoLines } from './two-lines.ts'
 
 /** A thread that was idle this long gives its memory back. */
 const idleMs = 60_000
@@ -29,6 +30,15 @@ interface WorkerPoolOptions {
   onTask?: (ended: { task: string; seconds: number; shed: boolean }) => void
 }
 
+/** The part of a line that one client address may fill: 22 of 64, as an office logs in together. */
+const shareOfAddress = 1 / 3
+
+interface RunOptions {
+  /** Of the client; tasks without one wait as one group, which may fill its line. */
+  address?: string | null
+  isPreferred?: boolean
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a module's functions take what they take.
 type Functions = Record<string, (task: any) => unknown>
 
@@ -39,7 +49,9 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
  *
  * A flood of logins fills the queue and is shed, instead of being served late and starving
  * everything else. On a machine that is slow, or busy with something else, a queue is too long
- * before it is full. Preferred tasks wait in a line of their own, which the flood is not in.
+ * before it is full. Preferred tasks wait in a line of their own, which the flood is not in. In
+ * each line client addresses take turns, and one address may fill a third of it, so one address neither
+ * delays nor sheds the tasks of others.
  */
 export function createWorkerPool({
   threads,
@@ -49,6 +61,7 @@ export function createWorkerPool({
   onTask = () => {},
 }: WorkerPoolOptions) {
   const lines = new TwoLines()
+  const perAddress = Math.ceil(queue * shareOfAddress)
   const pool = new Piscina({
     minThreads: heavyModule ? 0 : 1,
     maxThreads: threads,
@@ -68,15 +81,19 @@ export function createWorkerPool({
     return mean.taskSeconds
   }
 
-  /** @throws Problem `overloaded` where the line is full, or too slow for what comes now */
-  function refuseLongWait(isPreferred: boolean): void {
+  /** @throws Problem `overloaded` where the line, or the address's share, is full or too slow */
+  function refuseLongWait({ isPreferred, group }: Turn): void {
     // What a thread is just being started for waits behind nobody.
     const starting = lines.size - pool.queueSize
     const line = isPreferred ? lines.preferred : lines.others
-    const letBy = Math.min(lines.others.size, Math.floor(line.size / inARow))
-    const waiting = Math.max(0, (isPreferred ? line.size + letBy : lines.size) - starting)
+    const ahead = line.aheadOf(group)
+    const ofOtherLine = isPreferred
+      ? Math.min(lines.others.size, Math.floor(ahead / inARow))
+      : lines.preferred.size
+    const waiting = Math.max(0, ahead + ofOtherLine - starting)
     const seconds = secondsToDrain({ waiting, threads, taskSeconds: taskSeconds() })
-    const isFull = line.size - starting >= queue
+    const isShareFull = group !== '' && line.sizeOf(group) - starting >= perAddress
+    const isFull = isShareFull || line.size - starting >= queue
     if (isFull || (waiting > 0 && seconds > longestWaitSeconds))
       throw new Problem('overloaded', { headers: { 'retry-after': String(seconds) } })
   }
@@ -91,21 +108,17 @@ export function createWorkerPool({
     from<Module extends Functions>(module: URL) {
       return async function run<Name extends keyof Module & string>(
         name: Name,
-        task: Parameters<Module[Name]>[0],
-        // What is laid over a task to prefer it needs an object to lie over.
-        {
-          isPreferred = false,
-        }: { isPreferred?: Parameters<Module[Name]>[0] extends object ? boolean : false } = {},
+        // An object, as its turn is laid over it.
+        task: Parameters<Module[Name]>[0] & object,
+        { address = null, isPreferred = false }: RunOptions = {},
       ): Promise<ReturnType<Module[Name]>> {
         const startedAt = performance.now()
+        const turn = { isPreferred, group: address === null ? '' : addressKey(address) }
         let shed = true
         try {
-          refuseLongWait(isPreferred)
+          refuseLongWait(turn)
           shed = false
-          return await pool.run(isPreferred ? { ...task, ...asPreferred } : task, {
-            filename: module.href,
-            name,
-          })
+          return await pool.run({ ...task, ...inTurn(turn) }, { filename: module.href, name })
         } finally {
           onTask({ task: name, seconds: (performance.now() - startedAt) / 1000, shed })
         }
