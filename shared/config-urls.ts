@@ -75,6 +75,20 @@ export const mailServer = server('smtp', 'smtps')
     { error: 'must have / as %2F, ? as %3F and # as %23 in a user name or a password' },
   )
 
+/**
+ * Whether the options of a mail server leave TLS and the check of its certificate on. The client
+ * takes `0` for false, and other texts for true.
+ */
+export function hasSafeTransport(text: string): boolean {
+  const { protocol, searchParams } = new URL(text)
+  const isEvery = (name: string, value: string) => searchParams.getAll(name).every((one) => one === value)
+  return (
+    isEvery('tls.rejectUnauthorized', 'true') &&
+    isEvery('ignoreTLS', 'false') &&
+    (protocol === 'smtp:' || isEvery('secure', 'true'))
+  )
+}
+
 const addressPattern = /^[^\s<>()[\]\\,;:"@]+@[^\s<>()[\]\\,;:"@]+$/
 const namedPattern = /^(?:"(?:[^"\\]|\\.)*"\s*|[^"<]*)<([^<>]*)>$/
 

@@ -108,7 +108,10 @@ describe('refuses, naming the variable', () => {
         '10.0.0/8',
         'proxy.internal',
         '0.0.0.0/0',
+        '0.0.0.0/1,128.0.0.0/1',
+        '10.0.0.0/7',
         '::/0',
+        '2000::/15',
         '::ffff:10.0.0.0/104',
         '10.0.0.1, x',
       ],
@@ -144,6 +147,11 @@ describe('refuses, naming the variable', () => {
     ['UPSTREAMS', '{"orders":"http://orders#x"}', 'orders must be a URL without a query and a fragment'],
     ['UPSTREAMS', '{"Orders":"http://o"}', 'Orders must be a name of lower-case letters, digits and -'],
     ['UPSTREAMS', '{"origin":"http://o"}', 'origin must not be named: its URL is ORIGIN_URL'],
+    [
+      'UPSTREAMS',
+      '{"origin-gateway":"http://o"}',
+      "origin-gateway must not be named: assertions for it are the gateway's own",
+    ],
     [
       'UPSTREAMS',
       '["http://o"]',
@@ -267,4 +275,50 @@ describe('refuses, naming the variable', () => {
         for (const reason of reasonsOf([name], { [name]: text })) expect(reason).not.toContain(value)
     expect(reasonsOf(['HOST'], { GATEWAY_SECRET: value })[0]).not.toContain(value)
   })
+})
+
+describe('refuses in production', () => {
+  const inProduction = (name: VariableName, value: string) =>
+    reasonsOf([name], { NODE_ENV: 'production', [name]: value })
+
+  test.each(['http://auth.example.com', 'HTTP://auth.example.com', ' http://auth.example.com'])(
+    'a page that is not https: "%s"',
+    (value) => {
+      for (const name of ['ISSUER_URL', 'FRONTEND_URL', 'UPGRADE_URL'] as const)
+        expect(inProduction(name, value)).toEqual([`${name} must be https in production`])
+    },
+  )
+
+  test.each([
+    'tls.rejectUnauthorized=false',
+    'tls.rejectUnauthorized=0',
+    'ignoreTLS=true',
+    'requireTLS=true&ignoreTLS=1',
+    'secure=false',
+  ])('a mail server without TLS, or with any certificate: ?%s', (query) => {
+    expect(inProduction('SMTP_URL', `smtps://user:pw@mail.example.com?${query}`)).toEqual([
+      'SMTP_URL must not turn TLS or the check of its certificate off in production',
+    ])
+    expect(reasonsOf(['SMTP_URL'], { SMTP_URL: `smtps://user:pw@mail.example.com?${query}` })).toEqual([])
+  })
+
+  test('no other option of a mail server', () => {
+    for (const query of ['', '?requireTLS=false', '?ignoreTLS=false&tls.rejectUnauthorized=true&name=x'])
+      expect(inProduction('SMTP_URL', `smtp://user:pw@mail.example.com${query}`)).toEqual([])
+  })
+})
+
+// The last character of 32 bytes in base64 has two bits that say nothing.
+test('refuses one secret for two purposes, however it is spelled', () => {
+  const { REFRESH_TOKEN_KEY: one } = secrets
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+  const last = letters.indexOf(one.at(-2) as string)
+  const other = `${one.slice(0, -2)}${letters[last + 1]}=`
+  expect(base64(Buffer.from(other, 'base64'))).toBe(one)
+  expect(
+    reasonsOf(['REFRESH_TOKEN_KEY', 'DEVICE_COOKIE_KEY'], {
+      REFRESH_TOKEN_KEY: one,
+      DEVICE_COOKIE_KEY: other,
+    }),
+  ).toEqual(['REFRESH_TOKEN_KEY and DEVICE_COOKIE_KEY must differ: each secret is for one purpose'])
 })

@@ -1,7 +1,17 @@
 import { z } from 'zod'
+import { gatewayAudience } from './auth/assertion.ts'
 import { serviceAudience } from './auth/claims.ts'
 import { privateJwkSchema, publicJwkSchema } from './auth/jwk.ts'
-import { base, issuer, mailServer, page, pageFolder, sender, server } from './config-urls.ts'
+import {
+  base,
+  hasSafeTransport,
+  issuer,
+  mailServer,
+  page,
+  pageFolder,
+  sender,
+  server,
+} from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
 
 /**
@@ -41,12 +51,20 @@ const origins = list.pipe(
   ),
 )
 
+/** Two networks of one bit would be everybody; no network of one owner is as large as these. */
+function isNarrow(text: string): boolean {
+  const [address, bits] = text.split('/')
+  return bits === undefined || Number(bits) >= (address?.includes(':') ? 16 : 8)
+}
+
 /** A network or one address. One of everybody would let every client choose its own address. */
 const network = z
   .union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
     error: 'must be networks or addresses such as 10.0.0.0/8, 2001:db8::/32, 192.0.2.7',
   })
-  .refine((text) => !text.endsWith('/0'), { error: 'must not trust every address: a prefix of 0 bits' })
+  .refine(isNarrow, {
+    error: 'must not trust whole parts of the internet: a prefix of less than 8 bits, or 16 of IPv6',
+  })
   .refine((text) => !/^[0:]*ffff:/i.test(text), {
     error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
   })
@@ -90,6 +108,10 @@ const upstreams = json.pipe(
     .refine((named) => !('origin' in named), {
       path: ['origin'],
       error: 'must not be named: its URL is ORIGIN_URL',
+    })
+    .refine((named) => !(gatewayAudience in named), {
+      path: [gatewayAudience],
+      error: "must not be named: assertions for it are the gateway's own",
     }),
 )
 
@@ -342,8 +364,12 @@ export function readConfig<Name extends VariableName>(
   }
   if (environment.NODE_ENV === 'production') {
     for (const name of names.filter((name) => browserFacing.includes(name))) {
-      if (environment[name]?.startsWith('http:')) reasons.push(`${name} must be https in production`)
+      const text = environment[name] ?? ''
+      if (URL.canParse(text) && new URL(text).protocol === 'http:')
+        reasons.push(`${name} must be https in production`)
     }
+    if (typeof config.SMTP_URL === 'string' && !hasSafeTransport(config.SMTP_URL))
+      reasons.push('SMTP_URL must not turn TLS or the check of its certificate off in production')
   }
   if (
     config.TRUSTED_PROXY_HEADER === 'forwarded' &&
@@ -355,7 +381,9 @@ export function readConfig<Name extends VariableName>(
       'TRUSTED_PROXY_HEADER needs TRUSTED_PROXY_HOPS or TRUSTED_PROXY_CIDRS: nobody else is believed',
     )
   for (const [first, second] of pairs(names.filter((name) => secretNames.includes(name)))) {
-    if (environment[first] && environment[first] === environment[second])
+    const bytes = config[first]
+    // Texts in base64 that differ may be the same bytes.
+    if (bytes instanceof Uint8Array && `${bytes}` === `${config[second]}`)
       reasons.push(`${first} and ${second} must differ: each secret is for one purpose`)
   }
   for (const name of Object.keys(environment)) {
