@@ -44,6 +44,12 @@ const fateOf = rememberTexts(judge)
  */
 const isWithoutContent = (status: number) => status === 204 || status === 304 || status < 200
 
+/**
+ * Whether a browser would send it back as a cookie of ours: one without a name is sent as its value
+ * alone (RFC 6265bis, section 5.8.3).
+ */
+const isOwnCookie = (setCookie: string) => setCookie.replace(/^[\s=]+/, '').startsWith(ownCookiePrefix)
+
 /** The part of a decision that the response depends on. */
 export interface ResponseDecision {
   route: Pick<Route, 'passes' | 'upstream'>
@@ -89,7 +95,7 @@ function passedOf(
       case 'set-cookie':
         // No upstream sets a cookie that we would believe, unless its row says that it is for it to
         // set.
-        if (value.trimStart().startsWith(ownCookiePrefix) && !passes.includes('cookies')) continue
+        if (isOwnCookie(value) && !passes.includes('cookies')) continue
         break
       case 'ratelimit':
       case 'ratelimit-policy':

@@ -60,6 +60,9 @@ describe('what an upstream is told', () => {
   test('an upstream sets no cookie of ours unless its row passes them', async () => {
     const cookies: [string, string][] = [
       ['set-cookie', '__Host-gatehouse_refresh=planted; Path=/; Secure'],
+      // Browsers send a cookie without a name as its value alone.
+      ['set-cookie', '=__Host-gatehouse_refresh=planted; Path=/; Secure'],
+      ['set-cookie', ' = __Host-gatehouse_refresh=planted'],
       ['set-cookie', 'theme=dark'],
     ]
     const closed = await answering(cookies)
@@ -68,7 +71,7 @@ describe('what an upstream is told', () => {
       upstream: () => new Response('x', { headers: cookies }),
       policy: [{ ...openRow, passes: ['cookies'] }],
     })
-    expect((await open.call('/open')).headers.getSetCookie()).toHaveLength(2)
+    expect((await open.call('/open')).headers.getSetCookie()).toHaveLength(4)
   })
 
   // A framework that honours one of these would serve another method or path than the row that let

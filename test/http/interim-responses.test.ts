@@ -80,7 +80,8 @@ describe('103 Early Hints of an upstream', () => {
     const kept = ['Link: <a>; rel=preload', 'Set-Cookie: theme=dark']
     const lost = [
       ...['Server: x', 'Connection: x-hop', 'X-Hop: 1', 'Content-Length: 5', 'Gatehouse-Assertion: x'],
-      ...['Set-Cookie: __Host-gatehouse_refresh=x', 'Access-Control-Allow-Origin: *', 'Alt-Svc: h3=":1"'],
+      ...['Set-Cookie: __Host-gatehouse_refresh=x', 'Set-Cookie: =__Host-gatehouse_refresh=x'],
+      ...['Access-Control-Allow-Origin: *', 'Alt-Svc: h3=":1"'],
     ]
     const lines = ['HTTP/1.1 103 Early Hints', ...lost, ...kept]
     const { port } = await start((socket) => socket.write(`${lines.join('\r\n')}\r\n\r\n${ok}`))
