@@ -82,7 +82,7 @@ describe('client addresses', () => {
     y: '2001:db8:1:2::2',
   }
 
-  /** The order in which tasks ended that came at once: letters are addresses, capitals preferred. */
+  /** The order in which tasks ended: letters are addresses, capitals preferred tasks. */
   async function orderOf(letters: string, queue = 100): Promise<string> {
     const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
     const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))

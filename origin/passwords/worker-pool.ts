@@ -50,8 +50,8 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
  * A flood of logins fills the queue and is shed, instead of being served late and starving
  * everything else. On a machine that is slow, or busy with something else, a queue is too long
  * before it is full. Preferred tasks wait in a line of their own, which the flood is not in. In
- * each line client addresses take turns, and one address may fill a third of it, so one address neither
- * delays nor sheds the tasks of others.
+ * each line client addresses take turns, and one address may fill a third of it, so one address
+ * neither delays nor sheds the tasks of others.
  */
 export function createWorkerPool({
   threads,

@@ -5,7 +5,7 @@ import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
 import type { Billing, BillingOutcome } from './billing.ts'
-import { unknownPlan } from './refusals.ts'
+import { isAhead, unknownPlan } from './refusals.ts'
 
 /** For a billing service, by its own token. */
 export function createBillingRoutes({ billing }: { billing: Billing }) {
@@ -49,6 +49,8 @@ function applied(result: BillingOutcome) {
       throw new Problem('not_found')
     case 'unknown_plan':
       throw unknownPlan()
+    case 'event_ahead':
+      throw isAhead()
     case 'event_conflict':
     case 'event_outdated':
       throw new Problem(result.outcome)

@@ -5,7 +5,7 @@ import type { Sql } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
 import { changeSubscription, described } from './change.ts'
 import { claimBillingEvent, selectContentHash } from './event-queries.ts'
-import { holdSubscriber, type Subscription, selectPlanId } from './queries.ts'
+import { holdSubscriber, type Subscription, selectClock, selectPlanId } from './queries.ts'
 
 interface IncomingEvent {
   /** The billing service; ids of events are its own. */
@@ -19,9 +19,12 @@ interface IncomingEvent {
 
 export type BillingOutcome =
   | { outcome: 'applied'; answer: BillingEventAnswer }
-  | { outcome: 'unknown_user' | 'unknown_plan' | 'event_conflict' | 'event_outdated' }
+  | { outcome: 'unknown_user' | 'unknown_plan' | 'event_conflict' | 'event_outdated' | 'event_ahead' }
 
 export type Billing = ReturnType<typeof createBilling>
+
+/** The difference of clocks that is allowed: an event of a later time would outdate the others. */
+const aheadMs = 5 * 60_000
 
 /** Takes the events of billing services, which send each one until it is answered, in any order. */
 export function createBilling({ sql }: { sql: Sql }) {
@@ -39,10 +42,12 @@ export function createBilling({ sql }: { sql: Sql }) {
         const planId = await selectPlanId(transaction, subscription.plan)
         if (planId === undefined) return { outcome: 'unknown_plan' }
 
+        const now = await selectClock(transaction)
+        const isAhead = new Date(occurredAt).getTime() > now.getTime() + aheadMs
         const claim = { clientId, eventId, userId, occurredAt, contentHash }
-        if (!(await claimBillingEvent(transaction, claim))) {
+        if (isAhead || !(await claimBillingEvent(transaction, claim))) {
           const first = await selectContentHash(transaction, clientId, eventId)
-          if (!first) return { outcome: 'event_outdated' }
+          if (!first) return { outcome: isAhead ? 'event_ahead' : 'event_outdated' }
           // Earlier versions hashed the time to the millisecond.
           const isSame =
             contentHash.equals(first) || hashOf(answer, new Date(occurredAt).toISOString()).equals(first)

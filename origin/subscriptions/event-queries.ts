@@ -21,32 +21,31 @@ export interface BillingEvent {
 export async function claimBillingEvent(sql: Transaction, event: BillingEvent): Promise<boolean> {
   // As text: the driver would make a Date of a timestamp, which knows milliseconds.
   const occurredAt = sql`${event.occurredAt}::text::timestamptz`
+  // Earlier versions stored times from the future, which would outdate every event until then.
+  const latest = sql`clock_timestamp() + interval '5 minutes'`
   const rows = await sql`
     insert into billing_events (client_id, event_id, user_id, occurred_at, content_hash)
     select ${event.clientId}, ${event.eventId}, ${event.userId}, ${occurredAt}, ${event.contentHash}
     where not exists (
       select from billing_events
-      where user_id = ${event.userId} and occurred_at >= ${occurredAt}
+      where user_id = ${event.userId} and occurred_at between ${occurredAt} and ${latest}
         and (occurred_at, event_id collate "C", client_id collate "C")
           > (${occurredAt}, ${event.eventId}::text collate "C", ${event.clientId}::text collate "C")
     )
     and not exists (
-      select from subscription_bookings where user_id = ${event.userId} and booked_at >= ${occurredAt}
+      select from subscription_bookings
+      where user_id = ${event.userId} and booked_at between ${occurredAt} and ${latest}
     )
     on conflict (client_id, event_id) do nothing
     returning client_id`
   return rows.length > 0
 }
 
-/**
- * Notes that the account, which the transaction holds, was booked by hand at this moment; or with
- * the last event of the account, where that says it comes from the future.
- */
+/** Notes that the account, which the transaction holds, was booked by hand at this moment. */
 export async function noteBooking(sql: Transaction, userId: string): Promise<void> {
   await sql`
-    insert into subscription_bookings (user_id, booked_at)
-    select ${userId}, greatest(clock_timestamp(), max(occurred_at)) from billing_events where user_id = ${userId}
-    on conflict (user_id) do update set booked_at = greatest(subscription_bookings.booked_at, excluded.booked_at)`
+    insert into subscription_bookings (user_id, booked_at) values (${userId}, clock_timestamp())
+    on conflict (user_id) do update set booked_at = excluded.booked_at`
 }
 
 export async function selectContentHash(
