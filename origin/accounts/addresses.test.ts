@@ -83,6 +83,26 @@ describe('what is no address', () => {
   })
 })
 
+// Mail servers read them as hosts of the local network, or as other spellings of an IPv4 address.
+describe('a domain without a dot, or that ends in a number', () => {
+  test.each(['a@localhost', 'a@127.0.0.1', 'a@0x7f.1', 'a@1.0x7F', 'a@example.1'])(
+    '422 validation_failed: %s registers no account',
+    async (email) => {
+      const { status, errors } = await problem(await register(email))
+      expect({ status, at: errors?.map(({ pointer }) => pointer) }).toEqual({ status: 422, at: ['/email'] })
+    },
+  )
+
+  test('202: a domain with a number in it, and 200: an account of former times signs in', async () => {
+    expect((await register('ada@1.4you.example')).status).toBe(202)
+    await world.signUp('numbers@example.com')
+    await world.sql`
+      insert into user_accounts (email, password_hash, role_id)
+      select 'old@localhost', password_hash, role_id from user_accounts where email = 'numbers@example.com'`
+    expect(await login('old@localhost')).toBe(200)
+  })
+})
+
 test('200: an account of former times, whose domain no browser would take, signs in', async () => {
   const email = 'Old@former-.example.com'
   await world.signUp('new@example.com')

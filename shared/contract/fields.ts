@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { canonicalEmail, emailPattern, knownEmail, longestEmail } from '../lib/email.ts'
+import { emailPattern, knownEmail, longestEmail, newAddress } from '../lib/email.ts'
 
 /** Whether a body may be left out: what asks for no field says the same without one. */
 export const isOptionalBody = (schema: z.ZodType): boolean => schema.safeParse({}).success
@@ -24,7 +24,7 @@ function emailBy(read: (text: string) => string | undefined) {
 }
 
 /** A new address, in its one form. */
-export const newEmail = emailBy(canonicalEmail)
+export const newEmail = emailBy(newAddress)
 
 /** An address to look up, in its one form. */
 export const email = emailBy(knownEmail)

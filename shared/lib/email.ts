@@ -46,6 +46,19 @@ export function canonicalEmail(text: string): string | undefined {
   return canonical.length <= longestEmail && browserAddress.test(canonical) ? canonical : undefined
 }
 
+/** A dot, and a last label that is no number: the URL standard reads `0x7f.1` as 127.0.0.1. */
+const publicDomain = /\.(?!(?:\d+|0x[\da-f]*)$)[a-z0-9-]+$/i
+
+/**
+ * As `canonicalEmail`, for addresses to register: without domains that a mail server reads as a
+ * host of its own network, or as an IPv4 address.
+ */
+export function newAddress(text: string): string | undefined {
+  const canonical = canonicalEmail(text)
+  const domain = canonical?.slice(canonical.indexOf('@') + 1)
+  return domain !== undefined && publicDomain.test(domain) ? canonical : undefined
+}
+
 /**
  * As `canonicalEmail`, for addresses that are looked up: also those that could be registered in
  * former times.
