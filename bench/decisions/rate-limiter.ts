@@ -6,7 +6,7 @@ import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { printCosts } from './processor-cost.ts'
 
-/** What one request's limit costs the gateway, 64 requests of 1,000 users under way at once. */
+/** The cost of one request's limit at the gateway, 64 requests of 1,000 users under way at once. */
 
 const concurrent = 64
 const users = 1000

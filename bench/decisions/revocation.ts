@@ -7,7 +7,7 @@ import { user } from '../gateway/tokens.ts'
 import { printCosts } from './processor-cost.ts'
 
 /**
- * What it costs the gateway to check one token against 10,000 ended sessions: in its memory, and in
+ * The cost for the gateway to check one token against 10,000 ended sessions: in its memory, and in
  * Redis.
  */
 

@@ -8,7 +8,7 @@ import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { issuerUrl, user } from '../gateway/tokens.ts'
 import { printCosts } from './processor-cost.ts'
 
-/** What it costs to verify an access token and to sign an assertion. */
+/** The cost to verify an access token and to sign an assertion. */
 
 const audience = 'gatehouse'
 const address = '192.0.2.1'

@@ -4,7 +4,7 @@ import { ownProcessorMs } from '../common/processor-time.ts'
 import { median } from '../common/statistics.ts'
 
 /**
- * What running TypeScript unbuilt costs a start of the gateway: the types of every file it could
+ * The cost of unbuilt TypeScript for a start of the gateway: the types of every file it could
  * load are stripped.
  */
 

@@ -4,7 +4,7 @@ import { createUpstreams } from '../../gateway/adapters/node/upstream/pools.ts'
 import { startUpstream } from '../gateway/upstream.ts'
 import { printCosts } from './processor-cost.ts'
 
-/** What one GET of 300 bytes costs with each client, 64 under way at once. */
+/** The cost of one GET of 300 bytes with each client, 64 in progress at once. */
 
 const concurrent = 64
 const upstream = await startUpstream()
