@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
-import type { OpenAssertion } from '../shared/auth/assertion.ts'
+import type { VerifyAssertion } from '../shared/auth/assertion.ts'
 import { type ErrorCode, logEntryOf, Problem, problemResponse } from '../shared/http/errors.ts'
 import { type RequestLogOptions, requestLog } from '../shared/http/request-log.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
@@ -49,7 +49,7 @@ interface OriginOptions {
   gateways: Parameters<typeof createGatewayApp>[0]
   internal: Parameters<typeof createInternalApp>[0]
   forwarding: Parameters<typeof believeForwardingService>[0]
-  openAssertion: OpenAssertion
+  verifyAssertion: VerifyAssertion
   onAnswered?: RequestLogOptions['onAnswered']
   beginSpan?: BeginSpan | undefined
   /** Told the code of every problem that is answered. */
@@ -94,7 +94,7 @@ const noStore = createMiddleware(async function noStore(c, next) {
  * health and public keys to anyone.
  */
 export function createOrigin(options: OriginOptions) {
-  const { openAssertion, onAnswered = () => {}, beginSpan, onRefused = () => {}, log } = options
+  const { verifyAssertion, onAnswered = () => {}, beginSpan, onRefused = () => {}, log } = options
   const app = new Hono<OriginEnv>()
 
   const isRoutine = (path: string) => path.startsWith('/internal/gateway/')
@@ -108,7 +108,7 @@ export function createOrigin(options: OriginOptions) {
   app.use('/internal/*', capBody(bodyBytes))
   app.route('/internal', createInternalApp(options.internal))
 
-  app.use(believeGateway(openAssertion))
+  app.use(believeGateway(verifyAssertion))
   app.route('/oauth', createOAuthRoutes(options.oauth))
 
   app.use(refuseOtherMethods(app))

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAnswer } from '../shared/contract.ts'
 import { assertionHeader, deviceCookie, refreshCookie } from '../shared/http/headers.ts'
 import { setCookieOf } from '../test/support/cookies.ts'
-import { sealedBy } from '../test/support/origin-call.ts'
+import { assertionFrom } from '../test/support/origin-call.ts'
 import { roomy } from '../test/support/roomy.ts'
 import { bearer, createWorld, type World } from '../test/support/world.ts'
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
 
   const mailedSecrets = [...(await useCookies()), ...(await useLinks())]
 
-  const assertion = await sealedBy(world, null, { audience: 'reports' })
+  const assertion = await assertionFrom(world, null, { audience: 'reports' })
   await world.originFetch('/v1/me', {
     headers: { [assertionHeader]: assertion, ...bearer(next.access_token) },
   })

@@ -57,7 +57,7 @@ describe('the origin', () => {
   test('refuses to start with a KEY_ENCRYPTION_KEY that does not open the key', async () => {
     await (await start()).close()
     const KEY_ENCRYPTION_KEY = randomBytes(32).toString('base64')
-    await expect(start({ KEY_ENCRYPTION_KEY })).rejects.toThrow('KEY_ENCRYPTION_KEY does not open')
+    await expect(start({ KEY_ENCRYPTION_KEY })).rejects.toThrow('KEY_ENCRYPTION_KEY does not decrypt')
   })
 
   // One secret for two purposes lets what leaks of the one break the other.

@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client'
-import { createAssertionOpener, gatewayAudience } from '../shared/auth/assertion.ts'
+import { createAssertionVerifier, gatewayAudience } from '../shared/auth/assertion.ts'
 import { serviceAudience } from '../shared/auth/claims.ts'
 import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
@@ -15,10 +15,10 @@ import { closeSeconds, createDatabase } from './db/database.ts'
 import { requireUsableSchema } from './db/migrate.ts'
 import { createLinkTokens } from './email-tokens/email-tokens.ts'
 import { createCookieOrigins } from './http/cookie-origins.ts'
+import { createEncryption } from './keys/encryption.ts'
 import { createFirstKey } from './keys/first-key.ts'
 import { createKeyRing } from './keys/key-ring.ts'
 import { keyWaits } from './keys/rules.ts'
-import { createSealing } from './keys/sealing.ts'
 import { createKeyService } from './keys/service.ts'
 import { startKeyUpkeep } from './keys/upkeep.ts'
 import { createLimits } from './limits/limits.ts'
@@ -85,14 +85,14 @@ export async function buildOrigin(
   })
   await requireUsableSchema(sql)
 
-  const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
-  if (config.NODE_ENV !== 'production') await createFirstKey(sql, sealing)
-  const keys = await createKeyRing(sql, sealing)
-  const keyService = createKeyService({ sql, sealing, waits: keyWaits(config) })
+  const encryption = createEncryption(config.KEY_ENCRYPTION_KEY)
+  if (config.NODE_ENV !== 'production') await createFirstKey(sql, encryption)
+  const keys = await createKeyRing(sql, encryption)
+  const keyService = createKeyService({ sql, encryption, waits: keyWaits(config) })
   const keyUpkeep = startKeyUpkeep({ takeStep: keyService.takeStep, ring: keys, log })
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
-  const outbox = createOutbox({ sql, sealing, mailer, log, onTry: events.mailTried })
+  const outbox = createOutbox({ sql, encryption, mailer, log, onTry: events.mailTried })
   const messages = createMessages({ frontendUrl: config.FRONTEND_URL, product: config.PRODUCT_NAME })
   const mail = createMail(messages, outbox, { nudge: () => relay.nudge() })
   const linkTokens = createLinkTokens(mail)
@@ -218,8 +218,8 @@ export async function buildOrigin(
     log,
   })
 
-  const openerFor = (audience: string) =>
-    createAssertionOpener({
+  const verifierFor = (audience: string) =>
+    createAssertionVerifier({
       keys: config.ASSERTION_PUBLIC_JWKS.keys,
       audience,
       onRefused: (reason) => log.warn({ reason, audience }, 'assertion refused'),
@@ -238,7 +238,7 @@ export async function buildOrigin(
       plans: { sql },
       refusals: { sql, log },
       denials: { sql, log },
-      openGatewayAssertion: await openerFor(gatewayAudience),
+      verifyGatewayAssertion: await verifierFor(gatewayAudience),
       revocations: { readRevocations: (after) => selectRevocations(sql, after, lifeSeconds) },
     },
     internal: {
@@ -247,7 +247,7 @@ export async function buildOrigin(
       verifyServiceToken,
     },
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
-    openAssertion: await openerFor('origin'),
+    verifyAssertion: await verifierFor('origin'),
     health: { sql, poolLoad, askRedis: requireRedis, isStopping },
     wellKnown: { keys, issuer },
     oauth: { oauth, onRefused: events.requestRefused, log },

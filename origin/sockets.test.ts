@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assertionHeader, refreshCookie } from '../shared/http/headers.ts'
 import { createHttpServer, fetchListener } from '../shared/node/http/http-server.ts'
 import { setCookieOf } from '../test/support/cookies.ts'
-import { sealedBy } from '../test/support/origin-call.ts'
+import { assertionFrom } from '../test/support/origin-call.ts'
 import { roomy } from '../test/support/roomy.ts'
 import { createWorld, type World } from '../test/support/world.ts'
 
@@ -42,7 +42,7 @@ async function send(method: string, path: string, headers: Record<string, string
 }
 
 test('200: a chunked body arrives whole', async () => {
-  const headers = { [assertionHeader]: await sealedBy(world), 'content-type': 'application/json' }
+  const headers = { [assertionHeader]: await assertionFrom(world), 'content-type': 'application/json' }
   const body = JSON.stringify(account)
   const answer = await send('POST', '/auth/login', headers, [body.slice(0, 9), body.slice(9)])
   expect(answer.status).toBe(200)
@@ -61,7 +61,7 @@ test('204: a DELETE without a body, and with an empty one', async () => {
 
 test('204: a body with nothing but optional fields may be left out, and be empty; 415 where it has bytes', async () => {
   const headers = {
-    [assertionHeader]: await sealedBy(world),
+    [assertionHeader]: await assertionFrom(world),
     origin: world.originConfig.ISSUER_URL,
     'x-forwarded-for': '203.0.113.7',
   }
@@ -84,7 +84,7 @@ async function cookieOf(): Promise<string> {
 }
 
 test('413 body_too_large: chunked beyond the cap', async () => {
-  const headers = { [assertionHeader]: await sealedBy(world), 'content-type': 'application/json' }
+  const headers = { [assertionHeader]: await assertionFrom(world), 'content-type': 'application/json' }
   const answer = await send('POST', '/auth/login', headers, Array(8).fill('x'.repeat(16_000)))
   expect(answer.status).toBe(413)
 })

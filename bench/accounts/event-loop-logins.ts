@@ -17,7 +17,7 @@ import { createAccessTokens } from '../../origin/sessions/access-tokens.ts'
 import { createRefreshCookie } from '../../origin/sessions/refresh-cookie.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
 import { createSessionService } from '../../origin/sessions/service.ts'
-import { createAssertionOpener } from '../../shared/auth/assertion.ts'
+import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import { requestLog } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/lib/log.ts'
@@ -66,7 +66,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
     mail,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
   })
-  const openAssertion = await createAssertionOpener({
+  const verifyAssertion = await createAssertionVerifier({
     keys: config.ASSERTION_PUBLIC_JWKS.keys,
     audience: 'origin',
   })
@@ -77,7 +77,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
   })
 
   const app = new Hono<OriginEnv>()
-  app.use(requestLog(log), believeGateway(openAssertion), requireGateway)
+  app.use(requestLog(log), believeGateway(verifyAssertion), requireGateway)
   app.route(
     '/auth',
     createAuthRoutes({ auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH }),

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import type { Secrets } from '../../dev/secrets.ts'
-import { assertionLifeSeconds, sealAssertion } from '../../shared/auth/assertion.ts'
+import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
@@ -32,7 +32,7 @@ export type BenchOrigin = Awaited<ReturnType<typeof startOrigin>>
 const entry = fileURLToPath(new URL('./origin-process.ts', import.meta.url))
 
 /** Before the origin stops to believe an assertion, with room for a long answer. */
-const resealMs = (assertionLifeSeconds * 1000) / 2
+const renewMs = (assertionLifeSeconds * 1000) / 2
 
 /**
  * The origin as a process of its own on a loopback port, for as long as the work takes, and what a
@@ -78,28 +78,28 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
   const signer = await importNodeSigner(privateJwkSchema.parse(JSON.parse(secrets.ASSERTION_PRIVATE_JWK)))
 
   /** One assertion for many requests, as the gateway does it. */
-  function createSeal(user: Identity | null) {
-    let sealed: Eventually<string> | undefined
-    let sealedAt = 0
-    return function seal(): Eventually<string> {
-      if (!sealed || performance.now() - sealedAt > resealMs) {
+  function createAssertionSource(user: Identity | null) {
+    let assertion: Eventually<string> | undefined
+    let signedAt = 0
+    return function currentAssertion(): Eventually<string> {
+      if (!assertion || performance.now() - signedAt > renewMs) {
         const nowSeconds = Math.floor(Date.now() / 1000)
         const expiresAtSeconds = nowSeconds + assertionLifeSeconds
-        sealed = sealAssertion(user, { signer, audience: 'origin', nowSeconds, expiresAtSeconds })
-        sealedAt = performance.now()
+        assertion = signAssertion(user, { signer, audience: 'origin', nowSeconds, expiresAtSeconds })
+        signedAt = performance.now()
       }
-      return sealed
+      return assertion
     }
   }
-  const sealNobody = createSeal(null)
+  const anonymousAssertion = createAssertionSource(null)
 
-  async function ask(path: string, sealed: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
+  async function ask(path: string, assertion: string, body?: unknown, signal?: AbortSignal): Promise<Answer> {
     const startedAt = performance.now()
     const answer = await request(url + path, {
       dispatcher: agent,
       method: body ? 'POST' : 'GET',
       headers: {
-        [assertionHeader]: sealed,
+        [assertionHeader]: assertion,
         'x-forwarded-for': '203.0.113.7',
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
@@ -119,12 +119,12 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
 
     /** @param given by default the right one */
     login: async (email: string, given = password, signal?: AbortSignal) =>
-      ask('/auth/login', await sealNobody(), { email, password: given }, signal),
+      ask('/auth/login', await anonymousAssertion(), { email, password: given }, signal),
 
     /** @returns a function that asks for one user's profile */
     createMe(user: Identity) {
-      const seal = createSeal(user)
-      return async (signal?: AbortSignal) => ask('/v1/me', await seal(), undefined, signal)
+      const currentAssertion = createAssertionSource(user)
+      return async (signal?: AbortSignal) => ask('/v1/me', await currentAssertion(), undefined, signal)
     },
 
     /**

@@ -1,8 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
+import { createEncryption } from '../../origin/keys/encryption.ts'
 import { insertFirstSigningKey } from '../../origin/keys/queries.ts'
-import { createSealing } from '../../origin/keys/sealing.ts'
 import { audience, createIssuer, type Issuer } from '../../test/support/issuer.ts'
 import { startChildServer } from '../../tools/servers/child-server.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
@@ -82,9 +82,9 @@ export async function startStand(): Promise<Stand> {
 async function prepareDatabase(url: string, secrets: Secrets, { publicJwk, privateJwk }: Issuer) {
   const sql = await openDatabase(url)
   try {
-    const sealing = createSealing(Buffer.from(secrets.KEY_ENCRYPTION_KEY, 'base64'))
-    const sealedPrivateJwk = sealing.seal(publicJwk.kid, JSON.stringify(privateJwk))
-    await insertFirstSigningKey(sql, { kid: publicJwk.kid, publicJwk, sealedPrivateJwk })
+    const encryption = createEncryption(Buffer.from(secrets.KEY_ENCRYPTION_KEY, 'base64'))
+    const encryptedPrivateJwk = encryption.encrypt(publicJwk.kid, JSON.stringify(privateJwk))
+    await insertFirstSigningKey(sql, { kid: publicJwk.kid, publicJwk, encryptedPrivateJwk })
     return await machineFacts(sql)
   } finally {
     await sql.end()

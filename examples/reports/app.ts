@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { OpenAssertion } from '../../shared/auth/assertion.ts'
+import type { VerifyAssertion } from '../../shared/auth/assertion.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { type RequestLogEnv, requestLog } from '../../shared/http/request-log.ts'
@@ -7,7 +7,7 @@ import type { Log } from '../../shared/lib/log.ts'
 import type { ReportsAnswer } from './contract.ts'
 
 interface ReportsOptions {
-  openAssertion: OpenAssertion
+  verifyAssertion: VerifyAssertion
   log: Log
 }
 
@@ -16,13 +16,13 @@ interface ReportsOptions {
  * nobody who is calling: the assertion says so, and the policy table has checked permission and
  * feature before a request gets here.
  */
-export function createReports({ openAssertion, log }: ReportsOptions) {
+export function createReports({ verifyAssertion, log }: ReportsOptions) {
   const app = new Hono<RequestLogEnv>()
   app.use(requestLog(log))
   app.get('/live', (c) => c.json({ status: 'pass' }))
 
   app.get('/v1/reports', async (c) => {
-    const assertion = await openAssertion(c.req.header(assertionHeader) ?? '')
+    const assertion = await verifyAssertion(c.req.header(assertionHeader) ?? '')
     if (!assertion?.user) throw new Problem('untrusted_caller')
     const { email, plan, features } = assertion.user
     return c.json({

@@ -1,4 +1,4 @@
-import { createAssertionOpener } from '../../shared/auth/assertion.ts'
+import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { serveUntilStopped } from '../../shared/node/graceful-server.ts'
 import { fetchListener } from '../../shared/node/http/http-server.ts'
@@ -14,12 +14,12 @@ const config = configFromEnvironment([
   'ASSERTION_PUBLIC_JWKS',
 ])
 const log = createLog('reports', config.LOG_LEVEL)
-const openAssertion = await createAssertionOpener({
+const verifyAssertion = await createAssertionVerifier({
   keys: config.ASSERTION_PUBLIC_JWKS.keys,
   audience: 'reports',
   onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
 })
-const app = createReports({ openAssertion, log })
+const app = createReports({ verifyAssertion, log })
 
 await serveUntilStopped({
   listener: fetchListener(app.fetch),

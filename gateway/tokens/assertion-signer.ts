@@ -1,17 +1,17 @@
-import { assertionLifeSeconds, sealAssertion } from '../../shared/auth/assertion.ts'
+import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion.ts'
 import type { Signer } from '../../shared/auth/jwk.ts'
 import { andThen, type Eventually } from '../../shared/lib/async.ts'
 import type { Now } from '../ports.ts'
-import type { SealedAssertion, VerifiedToken } from './verified-token.ts'
+import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
 
 /** Where the assertions of one caller are kept. */
 interface Holder {
-  assertion: SealedAssertion | undefined
+  assertion: SignedAssertion | undefined
 }
 
-function assertionIn(holder: Holder, audience: string): SealedAssertion {
+function assertionIn(holder: Holder, audience: string): SignedAssertion {
   for (let made = holder.assertion; made; made = made.next) if (made.audience === audience) return made
-  const unmade = { audience, sealed: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
+  const unmade = { audience, jwt: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
   holder.assertion = unmade
   return unmade
 }
@@ -44,14 +44,14 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
     const leftSeconds = made.renewAt - nowSeconds
     // More is left than one ever has where the clock was set back: upstreams would take it for one
     // of the future.
-    if (leftSeconds > 0 && leftSeconds <= usedSeconds) return made.sealed
+    if (leftSeconds > 0 && leftSeconds <= usedSeconds) return made.jwt
     const expiresAtSeconds = nowSeconds + assertionLifeSeconds
     const user = caller?.identity ?? null
-    made.sealed = sealAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
+    made.jwt = signAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
     made.renewAt = nowSeconds + usedSeconds
-    return andThen(made.sealed, (sealed) => {
-      made.sealed = sealed
-      return sealed
+    return andThen(made.jwt, (jwt) => {
+      made.jwt = jwt
+      return jwt
     })
   }
 }

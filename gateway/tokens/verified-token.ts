@@ -1,17 +1,17 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Eventually } from '../../shared/lib/async.ts'
 
-export interface SealedAssertion {
+export interface SignedAssertion {
   /** The upstream that it is for. */
   audience: string
-  sealed: Eventually<string>
+  jwt: Eventually<string>
   /** Seconds since 1970. */
   renewAt: number
   /**
    * That of another upstream: most tokens go to one or two, and a map for each token would take
    * more memory than its claims.
    */
-  next: SealedAssertion | undefined
+  next: SignedAssertion | undefined
 }
 
 export interface VerifiedToken {
@@ -19,5 +19,5 @@ export interface VerifiedToken {
   /** Seconds since 1970. */
   expiresAt: number
   /** What upstreams were told of it: kept here to be forgotten together. */
-  assertion: SealedAssertion | undefined
+  assertion: SignedAssertion | undefined
 }

@@ -4,9 +4,9 @@ import { seedDomain } from '../../dev/seed/queries.ts'
 import type { OriginConfig } from '../../origin/config.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { entitlementColumns, entitlementTables } from '../../origin/entitlements/queries.ts'
+import { createEncryption } from '../../origin/keys/encryption.ts'
 import { createFirstKey } from '../../origin/keys/first-key.ts'
 import { createKeyRing } from '../../origin/keys/key-ring.ts'
-import { createSealing } from '../../origin/keys/sealing.ts'
 import { hashToken, newOpaqueToken } from '../../origin/opaque-token.ts'
 import { createAccessTokens } from '../../origin/sessions/access-tokens.ts'
 import type { Bearer } from '../../origin/sessions/queries.ts'
@@ -34,10 +34,10 @@ interface SignInOptions {
  * @returns how many are signed in
  */
 export async function signIn({ sql, config, users, file }: SignInOptions): Promise<number> {
-  const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
-  await createFirstKey(sql, sealing)
+  const encryption = createEncryption(config.KEY_ENCRYPTION_KEY)
+  await createFirstKey(sql, encryption)
   const accessTokens = createAccessTokens({
-    keys: await createKeyRing(sql, sealing),
+    keys: await createKeyRing(sql, encryption),
     issuer: config.ISSUER_URL,
     audience: config.ACCESS_TOKEN_AUDIENCE,
     lifeSeconds: config.ACCESS_TOKEN_SECONDS,

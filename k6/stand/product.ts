@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { createAssertionOpener } from '../../shared/auth/assertion.ts'
+import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 
@@ -9,7 +9,7 @@ import { configFromEnvironment } from '../../shared/node/environment.ts'
  */
 
 const config = configFromEnvironment(['HOST', 'ASSERTION_PUBLIC_JWKS'])
-const openAssertion = await createAssertionOpener({
+const verifyAssertion = await createAssertionVerifier({
   keys: config.ASSERTION_PUBLIC_JWKS.keys,
   audience: 'product',
 })
@@ -19,7 +19,7 @@ const filler = 'x'.repeat(220)
 
 const server = createServer(async (request, response) => {
   if (request.url === '/live') return void response.end('{}')
-  const assertion = await openAssertion(String(request.headers[assertionHeader]))
+  const assertion = await verifyAssertion(String(request.headers[assertionHeader]))
   const body = JSON.stringify({ user_id: assertion?.user?.sub ?? null, filler })
   response.writeHead(assertion?.user ? 200 : 401, {
     'content-type': 'application/json',

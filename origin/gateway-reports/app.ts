@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { OpenAssertion } from '../../shared/auth/assertion.ts'
+import type { VerifyAssertion } from '../../shared/auth/assertion.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import type { OriginEnv } from '../http/request-context.ts'
@@ -11,9 +11,9 @@ import { createRefusalRoutes } from './rate-limit-routes.ts'
 
 interface GatewayAppOptions {
   /**
-   * Opens what the gateway seals for its own questions, which nothing that it passes on carries.
+   * Verifies assertions of the gateway's own requests. No proxied request carries one.
    */
-  openGatewayAssertion: OpenAssertion
+  verifyGatewayAssertion: VerifyAssertion
   plans: Parameters<typeof createPlanCatalogueRoutes>[0]
   refusals: Parameters<typeof createRefusalRoutes>[0]
   denials: Parameters<typeof createDenialRoutes>[0]
@@ -22,7 +22,7 @@ interface GatewayAppOptions {
 
 /** The routes that gateways call on their own behalf. */
 export function createGatewayApp({
-  openGatewayAssertion,
+  verifyGatewayAssertion,
   plans,
   refusals,
   denials,
@@ -32,8 +32,8 @@ export function createGatewayApp({
 
   app.use(
     createMiddleware<OriginEnv>(async function requireGatewayItself(c, next) {
-      const sealed = c.req.header(assertionHeader)
-      if (!sealed || !(await openGatewayAssertion(sealed))) throw new Problem('untrusted_caller')
+      const jwt = c.req.header(assertionHeader)
+      if (!jwt || !(await verifyGatewayAssertion(jwt))) throw new Problem('untrusted_caller')
       await next()
     }),
   )

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { DenialsBody } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/support/origin-call.ts'
+import { assertionFrom } from '../../test/support/origin-call.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
@@ -32,7 +32,7 @@ async function post(body: unknown, headers?: Record<string, string>) {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      ...(headers ?? { [assertionHeader]: await sealedBy(world, null, { audience: gatewayAudience }) }),
+      ...(headers ?? { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) }),
     },
     body: JSON.stringify(body),
   })
@@ -99,7 +99,7 @@ describe('POST /internal/gateway/denials', () => {
   })
 
   test('401 untrusted_caller: anybody but a gateway itself', async () => {
-    const forwarded = { [assertionHeader]: await sealedBy(world) }
+    const forwarded = { [assertionHeader]: await assertionFrom(world) }
     for (const headers of [{}, bearer(token), forwarded]) {
       const answer = await post({ dropped: 0, denials: [denial] }, headers)
       expect(answer.status).toBe(401)

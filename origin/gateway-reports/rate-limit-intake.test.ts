@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { RefusalsBody } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/support/origin-call.ts'
+import { assertionFrom } from '../../test/support/origin-call.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 let world: World
@@ -20,7 +20,7 @@ async function post(body: unknown, headers?: Record<string, string>) {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      ...(headers ?? { [assertionHeader]: await sealedBy(world, null, { audience: gatewayAudience }) }),
+      ...(headers ?? { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) }),
     },
     body: JSON.stringify(body),
   })
@@ -86,8 +86,8 @@ describe('POST /internal/gateway/refusals', () => {
     const past = { audience: gatewayAudience, nowSeconds, expiresAtSeconds: nowSeconds + 300 }
     for (const headers of [
       {},
-      { [assertionHeader]: await sealedBy(world) },
-      { [assertionHeader]: await sealedBy(world, null, past) },
+      { [assertionHeader]: await assertionFrom(world) },
+      { [assertionHeader]: await assertionFrom(world, null, past) },
     ]) {
       const answer = await post({ dropped: 0, refusals: [refusal] }, headers)
       expect(answer.status).toBe(401)

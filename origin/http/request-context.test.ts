@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/support/origin-call.ts'
+import { assertionFrom } from '../../test/support/origin-call.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
@@ -62,7 +62,7 @@ async function expectUntrusted(headers: Record<string, string>) {
 describe('the origin believes', () => {
   test('200: the gateway, for the user it vouches for', async () => {
     const answer = await world.originFetch('/v1/me', {
-      headers: { [assertionHeader]: await sealedBy(world, user) },
+      headers: { [assertionHeader]: await assertionFrom(world, user) },
     })
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({ id: user.sub })
@@ -105,33 +105,33 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
 
   // What another upstream received, it could send on to us.
   test('an assertion for another upstream', async () => {
-    await expectUntrusted({ [assertionHeader]: await sealedBy(world, user, { audience: 'reports' }) })
+    await expectUntrusted({ [assertionHeader]: await assertionFrom(world, user, { audience: 'reports' }) })
   })
 
   test('an assertion past its life', async () => {
     const issued = nowSeconds() - 310
-    const sealed = await sealedBy(world, user, { nowSeconds: issued, expiresAtSeconds: issued + 300 })
-    await expectUntrusted({ [assertionHeader]: sealed })
+    const jwt = await assertionFrom(world, user, { nowSeconds: issued, expiresAtSeconds: issued + 300 })
+    await expectUntrusted({ [assertionHeader]: jwt })
   })
 
   test('an assertion older than 300 seconds, whatever it says of its own end', async () => {
-    const sealed = await sealedBy(world, user, {
+    const jwt = await assertionFrom(world, user, {
       nowSeconds: nowSeconds() - 310,
       expiresAtSeconds: nowSeconds() + 3600,
     })
-    await expectUntrusted({ [assertionHeader]: sealed })
+    await expectUntrusted({ [assertionHeader]: jwt })
   })
 
   test('an assertion from the future', async () => {
-    const sealed = await sealedBy(world, user, { nowSeconds: nowSeconds() + 60 })
-    await expectUntrusted({ [assertionHeader]: sealed })
+    const jwt = await assertionFrom(world, user, { nowSeconds: nowSeconds() + 60 })
+    await expectUntrusted({ [assertionHeader]: jwt })
   })
 
   test("an assertion signed by a stranger's key, under his kid and under the gateway's", async () => {
     const { sign, kid } = await importWebSigner((await generateKey()).privateJwk)
     for (const name of [kid, (await gatewayKey()).kid])
       await expectUntrusted({
-        [assertionHeader]: await sealedBy(world, user, { signer: { kid: name, sign } }),
+        [assertionHeader]: await assertionFrom(world, user, { signer: { kid: name, sign } }),
       })
   })
 
@@ -139,7 +139,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     const { kid } = await gatewayKey()
     const head = base64url({ alg, kid, typ: 'gatehouse-assertion+jwt' })
     await expectUntrusted({ [assertionHeader]: `${head}.${base64url(payload())}.` })
-    const [, , signature] = (await sealedBy(world, user)).split('.')
+    const [, , signature] = (await assertionFrom(world, user)).split('.')
     await expectUntrusted({ [assertionHeader]: `${head}.${base64url(payload())}.${signature}` })
   })
 
@@ -153,7 +153,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
   })
 
   test('an assertion whose content was changed after it was signed', async () => {
-    const [head, , signature] = (await sealedBy(world, user)).split('.')
+    const [head, , signature] = (await assertionFrom(world, user)).split('.')
     const changed = base64url({ ...payload(), user: { ...user, role: 'superadmin', level: 100 } })
     await expectUntrusted({ [assertionHeader]: `${head}.${changed}.${signature}` })
   })

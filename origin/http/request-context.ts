@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { OpenAssertion } from '../../shared/auth/assertion.ts'
+import type { VerifyAssertion } from '../../shared/auth/assertion.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { assertionHeader, overLimitHeader } from '../../shared/http/headers.ts'
@@ -35,11 +35,11 @@ export interface OriginEnv {
  *
  * @throws Problem `untrusted_caller` for an assertion that is not one
  */
-export function believeGateway(open: OpenAssertion) {
+export function believeGateway(verify: VerifyAssertion) {
   return createMiddleware<OriginEnv>(async function believeGateway(c, next) {
-    const sealed = c.req.header(assertionHeader)
-    if (sealed !== undefined) {
-      const assertion = await open(sealed)
+    const jwt = c.req.header(assertionHeader)
+    if (jwt !== undefined) {
+      const assertion = await verify(jwt)
       if (!assertion) throw new Problem('untrusted_caller')
       c.set('user', assertion.user)
       const overLimit = c.req.header(overLimitHeader)

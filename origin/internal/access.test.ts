@@ -4,7 +4,7 @@ import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
-import { sealedBy } from '../../test/support/origin-call.ts'
+import { assertionFrom } from '../../test/support/origin-call.ts'
 import { bearer, problem } from '../../test/support/world.ts'
 import { createServiceTokenSigner } from '../oauth/service-token.ts'
 
@@ -60,12 +60,12 @@ describe('/internal', () => {
 
   test("401 token_missing: nothing, or an assertion of the gateway's, be it about a user", async () => {
     const { sub, sid, ...claims } = decodeJwt(userToken)
-    const user = { sub, sid, ...claims } as unknown as Parameters<typeof sealedBy>[1]
+    const user = { sub, sid, ...claims } as unknown as Parameters<typeof assertionFrom>[1]
     for (const headers of [
       {},
-      { [assertionHeader]: await sealedBy(world) },
-      { [assertionHeader]: await sealedBy(world, user) },
-      { [assertionHeader]: await sealedBy(world, null, { audience: gatewayAudience }) },
+      { [assertionHeader]: await assertionFrom(world) },
+      { [assertionHeader]: await assertionFrom(world, user) },
+      { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) },
     ]) {
       for (const answer of await askAll(headers)) {
         expect(answer.status).toBe(401)
@@ -79,7 +79,7 @@ describe('/internal', () => {
   test("401 invalid_token: a user's token, an assertion as a token, one of another issuer, for another audience or past its end", async () => {
     const wrong = [
       userToken,
-      await sealedBy(world),
+      await assertionFrom(world),
       await signed(300, 'https://elsewhere.example'),
       await signed(-60),
       await foreign(),

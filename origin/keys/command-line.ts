@@ -4,7 +4,7 @@ npm run keys -- list               show the keys, and when each makes its next s
 npm run keys -- rotate             publish a successor; origins make the later steps by themselves
 npm run keys -- revoke KID         delete a published key
 npm run keys -- revoke KID --now   delete any key: every token it signed is refused, and another key signs at once
-npm run keys -- reseal             put all under KEY_ENCRYPTION_KEY that OLD_KEY_ENCRYPTION_KEY sealed
+npm run keys -- reseal             encrypt with KEY_ENCRYPTION_KEY what OLD_KEY_ENCRYPTION_KEY encrypted
 `
 
 export type Order =

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
+import { createEncryption } from './encryption.ts'
 import { createKeyRing } from './key-ring.ts'
-import { createSealing } from './sealing.ts'
 
 let database: KeyDatabase
 beforeAll(async () => {
@@ -130,7 +130,7 @@ describe('npm run keys', () => {
     const refusal = {
       code: 1,
       out: '',
-      err: 'KEY_ENCRYPTION_KEY does not open the signing key in the database\n',
+      err: 'KEY_ENCRYPTION_KEY does not decrypt the signing key in the database\n',
     }
     expect(await run(['rotate'], wrong)).toEqual(refusal)
     expect(await run(['revoke', Object.keys(before)[0] ?? '', '--now'], wrong)).toEqual(refusal)
@@ -152,7 +152,10 @@ describe('npm run keys', () => {
       out: 'Resealed 1, found 0 under KEY_ENCRYPTION_KEY already.\n',
       err: '',
     })
-    const ring = await createKeyRing(database.sql, createSealing(Buffer.from(KEY_ENCRYPTION_KEY, 'base64')))
+    const ring = await createKeyRing(
+      database.sql,
+      createEncryption(Buffer.from(KEY_ENCRYPTION_KEY, 'base64')),
+    )
     expect(Object.keys(await database.states())).toEqual([ring.signing().kid])
   })
 

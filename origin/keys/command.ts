@@ -5,14 +5,14 @@ import { createLog } from '../../shared/node/log.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
 import { type Order, readOrder, usage } from './command-line.ts'
+import { createEncryption, type Encryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
 import { describeKeys } from './listing.ts'
 import { selectKeys } from './queries.ts'
-import { reseal } from './reseal.ts'
+import { reencrypt } from './reencrypt.ts'
 import { keyUpkeepSeconds, keyWaits } from './rules.ts'
-import { createSealing, type Sealing } from './sealing.ts'
 import { createKeyService } from './service.ts'
-import { SealedKeyError } from './stored-key.ts'
+import { KeyDecryptionError } from './stored-key.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -21,7 +21,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
  * truth where these agree.
  */
 async function carryOut(order: Order): Promise<void> {
-  const oldSealing = order.kind === 'reseal' ? sealingFromOldKey() : undefined
+  const oldEncryption = order.kind === 'reseal' ? encryptionFromOldKey() : undefined
   const config = configFromEnvironment(
     [
       'DATABASE_URL',
@@ -33,19 +33,19 @@ async function carryOut(order: Order): Promise<void> {
       'SIGNING_KEY_DAYS',
     ],
     function requireOldKey() {
-      if (order.kind === 'reseal' && !oldSealing)
+      if (order.kind === 'reseal' && !oldEncryption)
         throw new ConfigError(['OLD_KEY_ENCRYPTION_KEY must be the former KEY_ENCRYPTION_KEY'])
     },
   )
-  const sealing = createSealing(config.KEY_ENCRYPTION_KEY)
+  const encryption = createEncryption(config.KEY_ENCRYPTION_KEY)
   const waits = keyWaits(config)
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('keys', config.LOG_LEVEL))
-  const service = createKeyService({ sql, sealing, waits })
+  const service = createKeyService({ sql, encryption, waits })
   const operator = { ip: null, userAgent: 'npm run keys', requestId: crypto.randomUUID() }
   await withDatabase(sql, async () => {
     switch (order.kind) {
       case 'create': {
-        const kid = await createFirstKey(sql, sealing, operator)
+        const kid = await createFirstKey(sql, encryption, operator)
         return void say(kid ? `Made the signing key ${kid}.` : 'There is a signing key already.')
       }
       case 'list': {
@@ -80,22 +80,22 @@ async function carryOut(order: Order): Promise<void> {
         return
       }
       case 'reseal': {
-        const from = oldSealing ?? sealing
-        const { resealed, kept, lost } = await reseal(sql, { from, to: sealing }, operator)
+        const from = oldEncryption ?? encryption
+        const { resealed, kept, lost } = await reencrypt(sql, { from, to: encryption }, operator)
         say(`Resealed ${resealed}, found ${kept} under KEY_ENCRYPTION_KEY already.`)
-        if (lost > 0) say(`${lost} mails open under neither key and will not be sent.`)
+        if (lost > 0) say(`${lost} mails decrypt with neither key and will not be sent.`)
       }
     }
   })
 }
 
 /** Read here and nowhere else: no service needs it, so it is no variable of theirs. */
-function sealingFromOldKey(): Sealing | undefined {
+function encryptionFromOldKey(): Encryption | undefined {
   const { data } = variables.KEY_ENCRYPTION_KEY.safeParse(process.env.OLD_KEY_ENCRYPTION_KEY)
-  return data && createSealing(data)
+  return data && createEncryption(data)
 }
 
 await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), {
   usage,
-  refusals: [SealedKeyError],
+  refusals: [KeyDecryptionError],
 })

@@ -1,8 +1,8 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
+import type { Encryption } from './encryption.ts'
 import { insertFirstSigningKey } from './queries.ts'
-import type { Sealing } from './sealing.ts'
 import { newKey } from './stored-key.ts'
 
 /**
@@ -12,8 +12,12 @@ import { newKey } from './stored-key.ts'
  *   key
  * @returns its kid, or undefined where there was one already
  */
-export async function createFirstKey(sql: Sql, sealing: Sealing, by?: Client): Promise<string | undefined> {
-  const key = await newKey(sealing)
+export async function createFirstKey(
+  sql: Sql,
+  encryption: Encryption,
+  by?: Client,
+): Promise<string | undefined> {
+  const key = await newKey(encryption)
   return sql.begin(async (transaction) => {
     if (!(await insertFirstSigningKey(transaction, key))) return undefined
     const details = { kid: key.kid, reason: 'first' }

@@ -5,7 +5,7 @@ import type { KeyState } from './rules.ts'
 export interface NewKey {
   kid: string
   publicJwk: PublicJwk
-  sealedPrivateJwk: Uint8Array
+  encryptedPrivateJwk: Uint8Array
 }
 
 export interface StoredKey extends NewKey {
@@ -15,7 +15,7 @@ export interface StoredKey extends NewKey {
 
 export async function selectKeys(sql: Queryable): Promise<StoredKey[]> {
   return sql<StoredKey[]>`
-    select kid, state, state_since as "stateSince", public_jwk as "publicJwk", sealed_private_jwk as "sealedPrivateJwk"
+    select kid, state, state_since as "stateSince", public_jwk as "publicJwk", sealed_private_jwk as "encryptedPrivateJwk"
     from signing_keys
     order by created_at`
 }
@@ -29,7 +29,7 @@ export async function selectNow(sql: Queryable): Promise<Date> {
 export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promise<boolean> {
   const { count } = await sql`
     insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
-    values (${key.kid}, 'signing', ${sql.json(key.publicJwk)}, ${key.sealedPrivateJwk})
+    values (${key.kid}, 'signing', ${sql.json(key.publicJwk)}, ${key.encryptedPrivateJwk})
     on conflict (state) where state = 'signing' do nothing`
   return count === 1
 }
@@ -52,7 +52,7 @@ export async function lockSigningKey(sql: Queryable, forSeconds: number): Promis
 export async function insertPublishedKey(sql: Queryable, key: NewKey): Promise<boolean> {
   const { count } = await sql`
     insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
-    select ${key.kid}, 'published', ${sql.json(key.publicJwk)}::jsonb, ${key.sealedPrivateJwk}::bytea
+    select ${key.kid}, 'published', ${sql.json(key.publicJwk)}::jsonb, ${key.encryptedPrivateJwk}::bytea
     where not exists (select from signing_keys where state = 'published')`
   return count === 1
 }
@@ -109,26 +109,26 @@ export async function deleteKey(
   return row?.state
 }
 
-/** A value under KEY_ENCRYPTION_KEY, and the name it is sealed under. */
-export interface SealedRow {
+/** A value under KEY_ENCRYPTION_KEY, and the name that is authenticated with it. */
+export interface EncryptedRow {
   table: 'signing_keys' | 'mail_outbox'
   id: string
   name: string
-  sealed: Uint8Array
+  encrypted: Uint8Array
 }
 
 /** Every one there is, held on to until the transaction ends. */
-export async function lockSealedRows(sql: Queryable): Promise<SealedRow[]> {
-  const keys = await sql<SealedRow[]>`
-    select 'signing_keys' as table, kid as id, kid as name, sealed_private_jwk as sealed from signing_keys for update`
-  const mails = await sql<SealedRow[]>`
-    select 'mail_outbox' as table, id::text, 'mail_outbox:' || recipient as name, sealed_body as sealed
+export async function lockEncryptedRows(sql: Queryable): Promise<EncryptedRow[]> {
+  const keys = await sql<EncryptedRow[]>`
+    select 'signing_keys' as table, kid as id, kid as name, sealed_private_jwk as encrypted from signing_keys for update`
+  const mails = await sql<EncryptedRow[]>`
+    select 'mail_outbox' as table, id::text, 'mail_outbox:' || recipient as name, sealed_body as encrypted
     from mail_outbox for update`
   return [...keys, ...mails]
 }
 
-export async function updateSealed(sql: Queryable, { table, id, sealed }: SealedRow): Promise<void> {
+export async function updateEncrypted(sql: Queryable, { table, id, encrypted }: EncryptedRow): Promise<void> {
   if (table === 'signing_keys')
-    await sql`update signing_keys set sealed_private_jwk = ${sealed} where kid = ${id}`
-  else await sql`update mail_outbox set sealed_body = ${sealed} where id = ${id}`
+    await sql`update signing_keys set sealed_private_jwk = ${encrypted} where kid = ${id}`
+  else await sql`update mail_outbox set sealed_body = ${encrypted} where id = ${id}`
 }

@@ -9,10 +9,10 @@ import { roomy } from '../../test/support/roomy.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 import { buildOrigin } from '../origin.ts'
+import { createEncryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'
 import { keyWaits, ringLagSeconds } from './rules.ts'
-import { createSealing } from './sealing.ts'
 import { createKeyService } from './service.ts'
 
 describe('a rotation under load', () => {
@@ -40,11 +40,11 @@ describe('a rotation under load', () => {
     const startSeconds = clock.seconds
     const elapsed = () => clock.seconds - startSeconds
     const waits = keyWaits(config)
-    const service = createKeyService({ sql: keys.sql, sealing: keys.sealing, waits })
-    const old = await createFirstKey(keys.sql, keys.sealing)
+    const service = createKeyService({ sql: keys.sql, encryption: keys.encryption, waits })
+    const old = await createFirstKey(keys.sql, keys.encryption)
     const replicas = [
-      await createKeyRing(keys.sql, keys.sealing),
-      await createKeyRing(keys.sql, keys.sealing),
+      await createKeyRing(keys.sql, keys.encryption),
+      await createKeyRing(keys.sql, keys.encryption),
     ] as const
     const [prompt, late] = replicas
     const stands = await Promise.all(
@@ -122,7 +122,7 @@ describe('a rotation under load', () => {
 
 describe('an origin in the middle of a rotation', () => {
   /**
-   * The gateway's; behind the origin's, so that what the gateway seals is not from the future when
+   * The gateway's; behind the origin's, so that what the gateway signs is not from the future when
    * it is moved.
    */
   let clock: ReturnType<typeof createClock>
@@ -138,7 +138,7 @@ describe('an origin in the middle of a rotation', () => {
     })
     rotate = createKeyService({
       sql: world.sql,
-      sealing: createSealing(world.originConfig.KEY_ENCRYPTION_KEY),
+      encryption: createEncryption(world.originConfig.KEY_ENCRYPTION_KEY),
       waits: keyWaits(world.originConfig),
     })
   })

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
+import { createEncryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'
 import { deleteRetiredKey, promotePublishedKey, retireSigningKey } from './queries.ts'
-import { createSealing } from './sealing.ts'
 
 let keys: KeyDatabase
 beforeAll(async () => {
@@ -13,10 +13,10 @@ beforeAll(async () => {
 beforeEach(() => keys.clear())
 afterAll(() => keys.close())
 
-const wrongSealing = () => createSealing(randomBytes(32))
+const wrongEncryption = () => createEncryption(randomBytes(32))
 
 async function firstKey(): Promise<string> {
-  const kid = await createFirstKey(keys.sql, keys.sealing)
+  const kid = await createFirstKey(keys.sql, keys.encryption)
   if (!kid) throw new Error('there was a key')
   return kid
 }
@@ -115,7 +115,7 @@ describe('many replicas at once', () => {
 
   /** All of them step; the events of all of them. */
   const stepTogether = async () =>
-    (await Promise.all(replicas.map(() => keys.serviceWith(keys.sealing).takeStep(operator)))).flat()
+    (await Promise.all(replicas.map(() => keys.serviceWith(keys.encryption).takeStep(operator)))).flat()
 
   test('make one step of each, and one key signs at every moment', async () => {
     for (let round = 0; round < 10; round++) {
@@ -173,7 +173,7 @@ describe('many replicas at once', () => {
       expect(Object.keys(states)).not.toContain(old)
       expect(Object.keys(states)).not.toContain(next)
       expect(Object.values(states)).toEqual(['signing'])
-      const ring = await createKeyRing(keys.sql, keys.sealing)
+      const ring = await createKeyRing(keys.sql, keys.encryption)
       expect(Object.keys(states)).toEqual([ring.signing().kid])
     }
   })
@@ -199,7 +199,7 @@ describe('a revocation', () => {
     expect(Object.values(states)).toEqual(['signing'])
     expect(states).not.toHaveProperty(old)
     expect(outcome).toMatchObject({ kind: 'revoked', signing: Object.keys(states)[0] })
-    const ring = await createKeyRing(keys.sql, keys.sealing)
+    const ring = await createKeyRing(keys.sql, keys.encryption)
     expect(ring.published().map(({ kid }) => kid)).toEqual(Object.keys(states))
   })
 
@@ -243,13 +243,13 @@ describe('a revocation', () => {
   })
 })
 
-// A replica or an operator with the wrong variable must not put in what no origin can open.
+// A replica or an operator with the wrong variable must not store a key that no origin can decrypt.
 describe('with another KEY_ENCRYPTION_KEY', () => {
-  const refusal = 'KEY_ENCRYPTION_KEY does not open the signing key in the database'
+  const refusal = 'KEY_ENCRYPTION_KEY does not decrypt the signing key in the database'
 
   test('nothing is published, promoted or revoked', async () => {
     const old = await firstKey()
-    const wrong = keys.serviceWith(wrongSealing())
+    const wrong = keys.serviceWith(wrongEncryption())
     await expect(wrong.publishSuccessor(operator)).rejects.toThrow(refusal)
     await expect(wrong.revoke(old, { evenInUse: true }, operator)).rejects.toThrow(refusal)
     await keys.pass(waits.signing)

@@ -1,6 +1,7 @@
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { Client } from '../http/request-context.ts'
+import type { Encryption } from './encryption.ts'
 import {
   deleteKey,
   deleteRetiredKey,
@@ -14,12 +15,11 @@ import {
   selectNow,
 } from './queries.ts'
 import { type KeyState, type KeyWaits, nextStep } from './rules.ts'
-import type { Sealing } from './sealing.ts'
-import { newKey, openKey } from './stored-key.ts'
+import { decryptKey, newKey } from './stored-key.ts'
 
 interface KeyServiceOptions {
   sql: Sql
-  sealing: Sealing
+  encryption: Encryption
   waits: KeyWaits
 }
 
@@ -50,21 +50,24 @@ class OvertakenError extends Error {}
  * at any time, which a unique index holds, and two would have to change in one commit for it to be
  * none.
  */
-export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
+export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) {
   async function record(transaction: Transaction, by: Client, ...events: KeyEvent[]): Promise<KeyEvent[]> {
     for (const { action, ...details } of events)
       await insertAuditRow(transaction, { action, actorId: null, userId: null, client: by, details })
     return events
   }
 
-  /** Who does not open what signs now must not seal what signs next: no origin could open it. */
+  /**
+   * A process that cannot decrypt the current signing key must not encrypt the next one: no origin
+   * could decrypt it.
+   */
   function requireOpens(key: StoredKey | undefined): void {
-    if (key) openKey(sealing, key)
+    if (key) decryptKey(encryption, key)
   }
 
   async function publish(keys: StoredKey[], forSeconds: number, by: Client): Promise<KeyEvent[]> {
     requireOpens(keys.find(({ state }) => state === 'signing'))
-    const key = await newKey(sealing)
+    const key = await newKey(encryption)
     return sql.begin(async (transaction) => {
       if (!(await lockSigningKey(transaction, forSeconds))) return []
       if (!(await insertPublishedKey(transaction, key))) return []
@@ -104,7 +107,7 @@ export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
      * Makes the step that is due, if one is.
      *
      * @returns what happened; nothing where nothing was due, or another replica was first
-     * @throws SealedKeyError where KEY_ENCRYPTION_KEY is not the one of the key concerned
+     * @throws KeyDecryptionError where KEY_ENCRYPTION_KEY is not the one of the key concerned
      */
     async takeStep(by: Client): Promise<KeyEvent[]> {
       const keys = await selectKeys(sql)
@@ -125,7 +128,7 @@ export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
      * Begins a rotation whatever the signing key's age.
      *
      * @returns the successor's kid; undefined where one is published already, or no key signs
-     * @throws SealedKeyError
+     * @throws KeyDecryptionError
      */
     async publishSuccessor(by: Client): Promise<string | undefined> {
       const [event] = await publish(await selectKeys(sql), 0, by)
@@ -147,12 +150,12 @@ export function createKeyService({ sql, sealing, waits }: KeyServiceOptions) {
      * 10 s before it reads again.
      *
      * @param evenInUse also a key that signed tokens which live
-     * @throws SealedKeyError, before anything is changed
+     * @throws KeyDecryptionError, before anything is changed
      */
     async revoke(kid: string, { evenInUse }: { evenInUse: boolean }, by: Client): Promise<Revocation> {
       const keys = await selectKeys(sql)
       for (const key of keys) if (key.state !== 'retiring') requireOpens(key)
-      const spare = await newKey(sealing)
+      const spare = await newKey(encryption)
       const states: KeyState[] = evenInUse ? ['published', 'signing', 'retiring'] : ['published']
 
       const revoked = await sql.begin(async (transaction): Promise<Revocation | undefined> => {

@@ -1,33 +1,33 @@
 import { generateKey, type PrivateJwk, privateJwkSchema } from '../../shared/auth/jwk.ts'
+import type { Encryption } from './encryption.ts'
 import type { NewKey } from './queries.ts'
-import type { Sealing } from './sealing.ts'
 
-/** A key in the database was sealed with another KEY_ENCRYPTION_KEY than ours. */
-export class SealedKeyError extends Error {
+/** A key in the database was encrypted with another KEY_ENCRYPTION_KEY than ours. */
+export class KeyDecryptionError extends Error {
   constructor(cause: unknown) {
-    super('KEY_ENCRYPTION_KEY does not open the signing key in the database', { cause })
-    this.name = 'SealedKeyError'
+    super('KEY_ENCRYPTION_KEY does not decrypt the signing key in the database', { cause })
+    this.name = 'KeyDecryptionError'
   }
 }
 
-type SealedKey = Pick<NewKey, 'kid' | 'sealedPrivateJwk'>
+type EncryptedKey = Pick<NewKey, 'kid' | 'encryptedPrivateJwk'>
 
-/** @throws SealedKeyError */
-export function openKey(sealing: Sealing, { kid, sealedPrivateJwk }: SealedKey): PrivateJwk {
-  let opened: string
+/** @throws KeyDecryptionError */
+export function decryptKey(encryption: Encryption, { kid, encryptedPrivateJwk }: EncryptedKey): PrivateJwk {
+  let decrypted: string
   try {
-    opened = sealing.open(kid, sealedPrivateJwk)
+    decrypted = encryption.decrypt(kid, encryptedPrivateJwk)
   } catch (cause) {
-    throw new SealedKeyError(cause)
+    throw new KeyDecryptionError(cause)
   }
-  return privateJwkSchema.parse(JSON.parse(opened))
+  return privateJwkSchema.parse(JSON.parse(decrypted))
 }
 
-export async function newKey(sealing: Sealing): Promise<NewKey> {
+export async function newKey(encryption: Encryption): Promise<NewKey> {
   const { publicJwk, privateJwk } = await generateKey()
   return {
     kid: publicJwk.kid,
     publicJwk,
-    sealedPrivateJwk: sealing.seal(publicJwk.kid, JSON.stringify(privateJwk)),
+    encryptedPrivateJwk: encryption.encrypt(publicJwk.kid, JSON.stringify(privateJwk)),
   }
 }

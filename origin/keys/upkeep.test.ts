@@ -14,8 +14,8 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await keys.clear()
-  old = await createFirstKey(keys.sql, keys.sealing)
-  ring = await createKeyRing(keys.sql, keys.sealing)
+  old = await createFirstKey(keys.sql, keys.encryption)
+  ring = await createKeyRing(keys.sql, keys.encryption)
 })
 afterEach(async () => {
   for (const upkeep of started.splice(0)) await upkeep.stop()

@@ -4,7 +4,7 @@ import { startMailServer, type TestMailServer } from '../../test/support/mail-se
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
-import { createSealing, type Sealing } from '../keys/sealing.ts'
+import { createEncryption, type Encryption } from '../keys/encryption.ts'
 import { createMailer, MailError, type Mailer } from './mailer.ts'
 import { createMessages } from './messages.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
@@ -18,11 +18,11 @@ const { log, lines } = createCapturedLog('origin')
 
 let database: TestDatabase
 let sql: Sql
-let sealing: Sealing
+let encryption: Encryption
 beforeAll(async () => {
   database = await createTestDatabase()
   sql = connect()
-  sealing = createSealing(crypto.getRandomValues(new Uint8Array(32)))
+  encryption = createEncryption(crypto.getRandomValues(new Uint8Array(32)))
 })
 afterAll(async () => {
   await sql.end({ timeout: closeSeconds })
@@ -35,7 +35,7 @@ let outbox: Outbox
 beforeEach(async () => {
   server = await startMailServer()
   mailer = createMailer({ smtpUrl: server.url, from: 'no-reply@gatehouse.example', log })
-  outbox = createOutbox({ sql, sealing, mailer, log })
+  outbox = createOutbox({ sql, encryption, mailer, log })
 })
 afterEach(async () => {
   mailer.close()
@@ -145,7 +145,7 @@ describe('a mail', () => {
     await server.close()
     await sql`
       insert into mail_outbox (recipient, subject, sealed_body)
-      select ${to}, 'x', ${sealing.seal(`mail_outbox:${to}`, 'x')} from generate_series(1, 200)`
+      select ${to}, 'x', ${encryption.encrypt(`mail_outbox:${to}`, 'x')} from generate_series(1, 200)`
     await outbox.deliverDue()
     expect((await rows()).filter(({ attempts }) => attempts > 0)).toHaveLength(5)
   })
@@ -197,7 +197,13 @@ describe('a mail whose link has expired', () => {
     await enqueue()
     await expire()
     const outcomes: string[] = []
-    await createOutbox({ sql, sealing, mailer, log, onTry: (outcome) => outcomes.push(outcome) }).deliverDue()
+    await createOutbox({
+      sql,
+      encryption,
+      mailer,
+      log,
+      onTry: (outcome) => outcomes.push(outcome),
+    }).deliverDue()
     expect(server.mails).toEqual([])
     expect(await rows()).toHaveLength(0)
     expect(outcomes).toEqual(['expired'])
@@ -257,7 +263,7 @@ describe('a mail that the server refuses for good', () => {
 describe('several relays', () => {
   test('at once deliver each mail once', async () => {
     const pools = Array.from({ length: 4 }, connect)
-    const relays = pools.map((pool) => createOutbox({ sql: pool, sealing, mailer, log }))
+    const relays = pools.map((pool) => createOutbox({ sql: pool, encryption, mailer, log }))
     for (let round = 0; round < 5; round++) {
       await sql.begin(async (transaction) => {
         for (let index = 0; index < 20; index++)
@@ -291,7 +297,7 @@ describe('several relays', () => {
     await enqueue()
     const dying = createOutbox({
       sql,
-      sealing,
+      encryption,
       log,
       mailer: {
         async send() {
@@ -330,7 +336,7 @@ describe('several relays', () => {
   test('whose claim has passed to another change nothing of its claim when they fail', async () => {
     await enqueue()
     const { promise: failed, reject: fail } = Promise.withResolvers<void>()
-    const late = createOutbox({ sql, sealing, log, mailer: createFailing(failed) }).deliverDue()
+    const late = createOutbox({ sql, encryption, log, mailer: createFailing(failed) }).deliverDue()
     await expect.poll(rows, { interval: 5 }).toMatchObject([{ attempts: 1 }])
     await sql`update mail_outbox set attempts = 2, next_attempt_at = now() + interval '100 seconds'`
     fail(undefined)
@@ -356,15 +362,17 @@ describe('what lies in the table', () => {
     await sql`update mail_outbox set recipient = 'eve@example.com'`
     await outbox.deliverDue()
     expect(server.mails).toEqual([])
-    expect(await rows()).toMatchObject([{ last_error: 'the sealed body does not open', wait_seconds: 5 }])
+    expect(await rows()).toMatchObject([
+      { last_error: 'the encrypted body cannot be decrypted', wait_seconds: 5 },
+    ])
   })
 
   test('opens under no other name, so a body copied to another table is of no use there', async () => {
     await enqueue()
     const [row] = await sql<[{ sealed_body: Buffer }]>`select sealed_body from mail_outbox`
     for (const name of ['', 'mail_outbox', to, `signing_keys:${to}`])
-      expect(() => sealing.open(name, row.sealed_body)).toThrow()
-    expect(sealing.open(`mail_outbox:${to}`, row.sealed_body)).toBe(message.text)
+      expect(() => encryption.decrypt(name, row.sealed_body)).toThrow()
+    expect(encryption.decrypt(`mail_outbox:${to}`, row.sealed_body)).toBe(message.text)
   })
 })
 

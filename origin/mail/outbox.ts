@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable, Sql } from '../db/types.ts'
-import type { Sealing } from '../keys/sealing.ts'
+import type { Encryption } from '../keys/encryption.ts'
 import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'
 import type { Message } from './messages.ts'
 import { type ClaimedMail, claimDueMails, deleteMail, insertMail, parkMail, postponeMail } from './queries.ts'
@@ -15,7 +15,7 @@ const leaseSeconds = 120
 
 interface OutboxOptions {
   sql: Sql
-  sealing: Sealing
+  encryption: Encryption
   mailer: Pick<Mailer, 'send'>
   log: Log
   /** Told how each try ended. */
@@ -33,20 +33,20 @@ export type Outbox = ReturnType<typeof createOutbox>
  * more. The copy has the same Message-ID and the same link, which works once; the other order would
  * lose mails instead.
  */
-export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: OutboxOptions) {
-  function openBody(recipient: string, sealedBody: Uint8Array): string {
+export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }: OutboxOptions) {
+  function decryptBody(recipient: string, encryptedBody: Uint8Array): string {
     try {
-      return sealing.open(bodyName(recipient), sealedBody)
+      return encryption.decrypt(bodyName(recipient), encryptedBody)
     } catch (cause) {
-      throw new MailError('the sealed body does not open', 'postponed', { cause })
+      throw new MailError('the encrypted body cannot be decrypted', 'postponed', { cause })
     }
   }
 
-  async function trySending({ recipient, subject, sealedBody }: ClaimedMail): Promise<void> {
-    const text = openBody(recipient, sealedBody)
-    // Sealing draws a nonce for each mail, so a digest of it is an id that repeats only with the
+  async function trySending({ recipient, subject, encryptedBody }: ClaimedMail): Promise<void> {
+    const text = decryptBody(recipient, encryptedBody)
+    // Encryption draws a nonce for each mail, so a digest of it is an id that repeats only with the
     // mail itself.
-    const id = createHash('sha256').update(sealedBody).digest('hex').slice(0, 32)
+    const id = createHash('sha256').update(encryptedBody).digest('hex').slice(0, 32)
     await mailer.send({ to: recipient, subject, text, id })
   }
 
@@ -108,7 +108,7 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
       await insertMail(transaction, {
         recipient: to,
         subject: message.subject,
-        sealedBody: sealing.seal(bodyName(to), message.text),
+        encryptedBody: encryption.encrypt(bodyName(to), message.text),
         expiresAt: message.expiresAt ?? null,
       })
     },
@@ -134,9 +134,9 @@ export function createOutbox({ sql, sealing, mailer, log, onTry = () => {} }: Ou
 }
 
 /**
- * The name a body is sealed under. No key's name has a colon, so it opens nowhere else; and the
- * recipient is part of it, so that who can write to the table cannot turn somebody's reset link to
- * an address of his own.
+ * The name authenticated with a body. No key's name has a colon, so a body decrypts nowhere else.
+ * The recipient is part of it, so that an attacker who can write to the table cannot redirect a
+ * reset link.
  */
 const bodyName = (recipient: string) => `mail_outbox:${recipient}`
 

@@ -3,7 +3,7 @@ import type { Queryable } from '../db/types.ts'
 interface NewMail {
   recipient: string
   subject: string
-  sealedBody: Uint8Array
+  encryptedBody: Uint8Array
   /** From then on it is of no use. */
   expiresAt: Date | null
 }
@@ -11,7 +11,7 @@ interface NewMail {
 export async function insertMail(sql: Queryable, mail: NewMail): Promise<void> {
   await sql`
     insert into mail_outbox (recipient, subject, sealed_body, expires_at)
-    values (${mail.recipient}, ${mail.subject}, ${mail.sealedBody}, ${mail.expiresAt})`
+    values (${mail.recipient}, ${mail.subject}, ${mail.encryptedBody}, ${mail.expiresAt})`
 }
 
 export interface ClaimedMail extends Omit<NewMail, 'expiresAt'> {
@@ -34,7 +34,7 @@ export async function claimDueMails(
   { limit, leaseSeconds }: { limit: number; leaseSeconds: number },
 ): Promise<ClaimedMail[]> {
   const claimed = sql`
-    mail_outbox.id, recipient, subject, sealed_body as "sealedBody", attempts, due.expired,
+    mail_outbox.id, recipient, subject, sealed_body as "encryptedBody", attempts, due.expired,
     extract(epoch from now() - created_at)::float8 as "ageSeconds"`
   return sql<ClaimedMail[]>`
     with due as materialized (

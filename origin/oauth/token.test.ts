@@ -2,7 +2,7 @@ import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { basic, createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/oauth-world.ts'
-import { sealedBy } from '../../test/support/origin-call.ts'
+import { assertionFrom } from '../../test/support/origin-call.ts'
 import { disableClient, rotateClientSecret } from './clients.ts'
 
 let world: OAuthWorld
@@ -95,7 +95,7 @@ describe('POST /oauth/token, client_credentials', () => {
 
   test('200: through the gateway the audit row has the address that the gateway vouches for', async () => {
     const forwarded = { 'x-forwarded-for': '198.51.100.9' }
-    await post(grant, { ...billing.basic, ...forwarded, [assertionHeader]: await sealedBy(world.world) })
+    await post(grant, { ...billing.basic, ...forwarded, [assertionHeader]: await assertionFrom(world.world) })
     expect(await world.audit()).toMatchObject([{ action: 'client.token_issued', ip: '198.51.100.9' }])
   })
 

@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../../test/support/origin-call.ts'
+import { assertionFrom } from '../../test/support/origin-call.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
@@ -69,7 +69,7 @@ describe('GET /v1/plans', () => {
 
 describe('GET /internal/gateway/plans', () => {
   test('401 untrusted_caller: anybody but a gateway itself', async () => {
-    for (const headers of [{}, { [assertionHeader]: await sealedBy(world) }, bearer(admin)]) {
+    for (const headers of [{}, { [assertionHeader]: await assertionFrom(world) }, bearer(admin)]) {
       const answer = await world.originFetch('/internal/gateway/plans', { headers })
       expect(await problem(answer)).toMatchObject({ status: 401, code: 'untrusted_caller' })
     }
@@ -294,7 +294,7 @@ test('403 permission_required: no ordinary user whom the gateway let through', a
     ['GET', '/admin/subscriptions'],
     ['PUT', `/admin/users/${identity.sub}/subscription`],
   ] as const) {
-    const headers = { [assertionHeader]: await sealedBy(world, identity) }
+    const headers = { [assertionHeader]: await assertionFrom(world, identity) }
     const answer = await world.originFetch(path, { method, headers })
     expect(await problem(answer)).toMatchObject({
       status: 403,

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { gatewayAudience, sealAssertion } from '../../shared/auth/assertion.ts'
+import { gatewayAudience, signAssertion } from '../../shared/auth/assertion.ts'
 import { importWebSigner } from '../../shared/auth/jwk.ts'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
@@ -11,16 +11,16 @@ let world: World
 let other: postgres.Sql
 let headers: Record<string, string>
 
-const seal = async (audience: string) => {
+const sign = async (audience: string) => {
   const nowSeconds = Math.floor(Date.now() / 1000)
   const signer = await importWebSigner(world.gatewayConfig.ASSERTION_PRIVATE_JWK)
-  return sealAssertion(null, { signer, audience, nowSeconds, expiresAtSeconds: nowSeconds + 300 })
+  return signAssertion(null, { signer, audience, nowSeconds, expiresAtSeconds: nowSeconds + 300 })
 }
 
 beforeAll(async () => {
   world = await createWorld()
   other = postgres(world.originConfig.DATABASE_URL, { max: 1 })
-  headers = { [assertionHeader]: await seal(gatewayAudience) }
+  headers = { [assertionHeader]: await sign(gatewayAudience) }
 })
 afterAll(async () => {
   await other.end()
@@ -128,7 +128,7 @@ describe('GET /internal/gateway/revocations', () => {
   })
 
   test('401 untrusted_caller: nobody, and an assertion as proxied requests carry it', async () => {
-    for (const refused of [{}, { [assertionHeader]: await seal('origin') }]) {
+    for (const refused of [{}, { [assertionHeader]: await sign('origin') }]) {
       const answer = await world.originFetch(path, { headers: refused as Record<string, string> })
       expect(answer.status).toBe(401)
       expect((await problem(answer)).code).toBe('untrusted_caller')

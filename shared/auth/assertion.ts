@@ -29,7 +29,7 @@ const assertionType = 'gatehouse-assertion+jwt'
 
 const assertionSchema = z.object({ user: identitySchema.nullable(), iat: z.number(), exp: z.number() })
 
-interface SealOptions {
+interface SignOptions {
   signer: Signer
   audience: string
   nowSeconds: number
@@ -42,9 +42,9 @@ const joinParts = (...parts: string[]) => parts.join('.')
 const encodePart = (part: object) => base64url.encode(JSON.stringify(part))
 
 /** @param user null for a request that nobody had to sign in for */
-export function sealAssertion(
+export function signAssertion(
   user: Identity | null,
-  { signer, audience, nowSeconds, expiresAtSeconds }: SealOptions,
+  { signer, audience, nowSeconds, expiresAtSeconds }: SignOptions,
 ): Eventually<string> {
   const header = { alg: algorithm, kid: signer.kid, typ: assertionType }
   const payload = { user, iss: assertionIssuer, aud: audience, iat: nowSeconds, exp: expiresAtSeconds }
@@ -57,10 +57,10 @@ export interface Assertion {
 }
 
 /**
- * Opens an assertion; undefined for anything that is not one of the gateway's, for us, and still
- * alive.
+ * Verifies an assertion. Resolves to undefined unless the gateway signed it for this audience and
+ * it has not expired.
  */
-export type OpenAssertion = (sealed: string) => Promise<Assertion | undefined>
+export type VerifyAssertion = (jwt: string) => Promise<Assertion | undefined>
 
 /**
  * The gateway sends one assertion many times: so many answers are kept per generation, so that a
@@ -83,7 +83,7 @@ const reasonOf = (error: jose.JOSEError): string =>
     ? `${error.code}: ${error.claim}`
     : error.code
 
-interface OpenerOptions {
+interface VerifierOptions {
   keys: readonly PublicJwk[]
   audience: string
   /** Milliseconds since 1970. */
@@ -92,15 +92,15 @@ interface OpenerOptions {
   onRefused?: (reason: string) => void
 }
 
-export async function createAssertionOpener({
+export async function createAssertionVerifier({
   keys,
   audience,
   onRefused = () => {},
   now = Date.now,
-}: OpenerOptions): Promise<OpenAssertion> {
+}: VerifierOptions): Promise<VerifyAssertion> {
   const imported = new Map<string, CryptoKey>()
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
-  const opened = createBoundedMap<string, Assertion & { exp: number }>(remembered)
+  const verified = createBoundedMap<string, Assertion & { exp: number }>(remembered)
 
   /**
    * The log names the check that failed, which tells a wrong key or clock from an attack. The
@@ -111,12 +111,12 @@ export async function createAssertionOpener({
     return undefined
   }
 
-  return async function openAssertion(sealed) {
-    const known = opened.get(sealed)
+  return async function verifyAssertion(jwt) {
+    const known = verified.get(jwt)
     if (known) return known.exp + clockLeewaySeconds > now() / 1000 ? known : undefined
     try {
       const { payload } = await jwtVerify(
-        sealed,
+        jwt,
         ({ kid = '' }) => {
           const key = imported.get(kid)
           if (!key) throw new jose.JWKSNoMatchingKey()
@@ -136,7 +136,7 @@ export async function createAssertionOpener({
       const assertion = { user, exp: Math.min(exp, iat + assertionLifeSeconds) }
       const reason = lifetimeFault(iat, assertion.exp, now() / 1000)
       if (reason) return refuse(reason)
-      opened.set(sealed, assertion)
+      verified.set(jwt, assertion)
       return assertion
     } catch (error) {
       if (!(error instanceof jose.JOSEError || error instanceof z.ZodError)) throw error

@@ -4,7 +4,7 @@ import { routeSchema } from '../../gateway/policy/policy.ts'
 import { routes } from '../../gateway/routes.ts'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { sealedBy } from '../support/origin-call.ts'
+import { assertionFrom } from '../support/origin-call.ts'
 import { createWorld, problem, type World } from '../support/world.ts'
 
 let world: World
@@ -21,7 +21,7 @@ afterAll(() => world.close())
 /** A call that the gateway let through, whoever `user` is. */
 async function pass(method: string, path: string, user: Identity | null) {
   const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
-  const headers = { [assertionHeader]: await sealedBy(world, user) }
+  const headers = { [assertionHeader]: await assertionFrom(world, user) }
   return world.originFetch(target, { method, headers })
 }
 

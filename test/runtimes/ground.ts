@@ -5,8 +5,8 @@ import { generateSecrets } from '../../dev/secrets.ts'
 import { startService } from '../../dev/service.ts'
 import { createCommandDatabase } from '../../origin/db/database.ts'
 import { migrate } from '../../origin/db/migrate.ts'
+import { createEncryption } from '../../origin/keys/encryption.ts'
 import { insertFirstSigningKey } from '../../origin/keys/queries.ts'
-import { createSealing } from '../../origin/keys/sealing.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import { generateKey } from '../../shared/auth/jwk.ts'
@@ -106,11 +106,11 @@ async function fill(environment: {
   try {
     const signingKey: SigningKey = await generateKey()
     const { kid } = signingKey.publicJwk
-    const sealing = createSealing(Buffer.from(environment.KEY_ENCRYPTION_KEY, 'base64'))
+    const encryption = createEncryption(Buffer.from(environment.KEY_ENCRYPTION_KEY, 'base64'))
     await insertFirstSigningKey(sql, {
       kid,
       publicJwk: signingKey.publicJwk,
-      sealedPrivateJwk: sealing.seal(kid, JSON.stringify(signingKey.privateJwk)),
+      encryptedPrivateJwk: encryption.encrypt(kid, JSON.stringify(signingKey.privateJwk)),
     })
     const digestKey = Buffer.from(environment.PASSWORD_DIGEST_KEY, 'base64')
     const passwords = await createPasswordHasher({ pool, digestKey, cost: hashCost })

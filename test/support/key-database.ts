@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSeconds, createDatabase } from '../../origin/db/database.ts'
+import { createEncryption, type Encryption } from '../../origin/keys/encryption.ts'
 import type { KeyState, KeyWaits } from '../../origin/keys/rules.ts'
-import { createSealing, type Sealing } from '../../origin/keys/sealing.ts'
 import { createKeyService } from '../../origin/keys/service.ts'
 import { createTestDatabase } from '../../tools/servers/test-database.ts'
 import { createCapturedLog } from './captured-log.ts'
@@ -23,17 +23,17 @@ export async function openKeyDatabase() {
     log: createCapturedLog('keys').log,
   })
   const keyEncryptionKey = randomBytes(32)
-  const sealing = createSealing(keyEncryptionKey)
-  const serviceWith = (other: Sealing) => createKeyService({ sql, sealing: other, waits })
+  const encryption = createEncryption(keyEncryptionKey)
+  const serviceWith = (other: Encryption) => createKeyService({ sql, encryption: other, waits })
 
   return {
     url: database.url,
     sql,
-    sealing,
+    encryption,
     keyEncryptionKey: keyEncryptionKey.toString('base64'),
     /** As another replica would have it. */
     serviceWith,
-    service: serviceWith(sealing),
+    service: serviceWith(encryption),
     clear: () => sql`truncate signing_keys, audit_logs, mail_outbox`,
     /** Lets time go by for every key. */
     pass: (seconds: number) =>

@@ -1,5 +1,5 @@
+import { createEncryption } from '../../origin/keys/encryption.ts'
 import { createKeyRing } from '../../origin/keys/key-ring.ts'
-import { createSealing } from '../../origin/keys/sealing.ts'
 import { createClient } from '../../origin/oauth/clients.ts'
 import type { Scope } from '../../origin/oauth/scopes.ts'
 import { requestIdHeader } from '../../shared/http/headers.ts'
@@ -26,7 +26,7 @@ export type OAuthWorld = Awaited<ReturnType<typeof createOAuthWorld>>
 export async function createOAuthWorld(environment: Record<string, string> = {}) {
   const world = await createWorld({ environment: { ...roomy, ...environment } })
   const { sql, originConfig } = world
-  const keys = await createKeyRing(sql, createSealing(originConfig.KEY_ENCRYPTION_KEY))
+  const keys = await createKeyRing(sql, createEncryption(originConfig.KEY_ENCRYPTION_KEY))
   const issuer = originConfig.ISSUER_URL
   const fetch = (path: string, init?: RequestInit) => world.origin.request(issuer + path, init)
 

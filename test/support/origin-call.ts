@@ -1,17 +1,21 @@
-import { assertionLifeSeconds, sealAssertion } from '../../shared/auth/assertion.ts'
+import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import type { World } from './world.ts'
 
-type SealOptions = Parameters<typeof sealAssertion>[1]
+type SignOptions = Parameters<typeof signAssertion>[1]
 
 /**
- * An assertion as this world's gateway seals it; `over` makes it one that the gateway never would.
+ * An assertion as this world's gateway signs it; `over` makes it one that the gateway never would.
  */
-export async function sealedBy(world: World, user: Identity | null = null, over: Partial<SealOptions> = {}) {
+export async function assertionFrom(
+  world: World,
+  user: Identity | null = null,
+  over: Partial<SignOptions> = {},
+) {
   const nowSeconds = Math.floor(Date.now() / 1000)
-  return sealAssertion(user, {
+  return signAssertion(user, {
     signer: await importWebSigner(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK))),
     audience: 'origin',
     nowSeconds,
@@ -26,7 +30,7 @@ export async function sealedBy(world: World, user: Identity | null = null, over:
  */
 export async function callOrigin(world: World, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
-  headers.set(assertionHeader, await sealedBy(world))
+  headers.set(assertionHeader, await assertionFrom(world))
   return world.originFetch(path, { ...init, headers })
 }
 

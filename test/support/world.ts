@@ -10,7 +10,7 @@ import { type Transport, TransportError } from '../../gateway/ports.ts'
 import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
 import { originVariables } from '../../origin/config.ts'
 import { buildOrigin } from '../../origin/origin.ts'
-import { createAssertionOpener } from '../../shared/auth/assertion.ts'
+import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { revocationFeedPath } from '../../shared/auth/revocation.ts'
 import { readConfig } from '../../shared/config.ts'
 import type { TokenAnswer } from '../../shared/contract.ts'
@@ -89,7 +89,7 @@ export async function createWorld({
   const origin = await buildOrigin(originConfig, originLog.log)
   const reports = createReports({
     log: reportsLog.log,
-    openAssertion: await createAssertionOpener({
+    verifyAssertion: await createAssertionVerifier({
       keys: originConfig.ASSERTION_PUBLIC_JWKS.keys,
       audience: 'reports',
     }),

@@ -4,47 +4,47 @@ import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/key-database.ts'
 import { createMailer } from '../mail/mailer.ts'
 import { createOutbox } from '../mail/outbox.ts'
+import { createEncryption, type Encryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'
-import { reseal } from './reseal.ts'
-import { createSealing, type Sealing } from './sealing.ts'
+import { reencrypt } from './reencrypt.ts'
 
 let keys: KeyDatabase
-let from: Sealing
-let to: Sealing
+let from: Encryption
+let to: Encryption
 beforeAll(async () => {
   keys = await openKeyDatabase()
-  from = keys.sealing
+  from = keys.encryption
 })
 beforeEach(async () => {
   await keys.clear()
-  to = createSealing(randomBytes(32))
+  to = createEncryption(randomBytes(32))
 })
 afterAll(() => keys.close())
 
 /** Mails that the outbox delivers go to its log. */
-function outboxWith(sealing: Sealing) {
+function outboxWith(encryption: Encryption) {
   const { log, lines } = createCapturedLog('origin')
   const outbox = createOutbox({
     sql: keys.sql,
-    sealing,
+    encryption,
     mailer: createMailer({ smtpUrl: undefined, from: 'Gatehouse <no-reply@localhost>', log }),
     log,
   })
   return { outbox, delivered: () => lines.filter(({ msg }) => msg === 'mail').map(({ text }) => text) }
 }
 
-const enqueue = (sealing: Sealing, to: string, text: string) =>
-  outboxWith(sealing).outbox.enqueue(keys.sql, { to, message: { subject: 'Reset', text } })
+const enqueue = (encryption: Encryption, to: string, text: string) =>
+  outboxWith(encryption).outbox.enqueue(keys.sql, { to, message: { subject: 'Reset', text } })
 
-describe('a reseal', () => {
+describe('re-encryption', () => {
   test('puts keys and waiting mails under the new key: it opens them, the old one does not', async () => {
     const kid = await createFirstKey(keys.sql, from)
     const next = await keys.service.publishSuccessor(operator)
     await enqueue(from, 'ada@example.com', 'the link')
 
-    expect(await reseal(keys.sql, { from, to }, operator)).toEqual({ resealed: 3, kept: 0, lost: 0 })
-    await expect(createKeyRing(keys.sql, from)).rejects.toThrow('KEY_ENCRYPTION_KEY does not open')
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 3, kept: 0, lost: 0 })
+    await expect(createKeyRing(keys.sql, from)).rejects.toThrow('KEY_ENCRYPTION_KEY does not decrypt')
     const ring = await createKeyRing(keys.sql, to)
     expect(ring.signing().kid).toBe(kid)
     expect(ring.published().map((key) => key.kid)).toEqual([kid, next])
@@ -55,12 +55,12 @@ describe('a reseal', () => {
   })
 
   // A replica that still has the old key writes mail until it is restarted.
-  test('may run again, for what was sealed with the old key meanwhile', async () => {
+  test('may run again, for values encrypted with the old key meanwhile', async () => {
     await createFirstKey(keys.sql, from)
-    await reseal(keys.sql, { from, to }, operator)
+    await reencrypt(keys.sql, { from, to }, operator)
     await enqueue(from, 'ada@example.com', 'the late link')
-    expect(await reseal(keys.sql, { from, to }, operator)).toEqual({ resealed: 1, kept: 1, lost: 0 })
-    expect(await reseal(keys.sql, { from, to }, operator)).toEqual({ resealed: 0, kept: 2, lost: 0 })
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 1, kept: 1, lost: 0 })
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 0, kept: 2, lost: 0 })
     expect(await keys.audit()).toHaveLength(2)
   })
 
@@ -68,8 +68,8 @@ describe('a reseal', () => {
     await createFirstKey(keys.sql, from)
     await enqueue(from, 'ada@example.com', 'the link')
     const before = await keys.sql`select * from signing_keys, mail_outbox`
-    const wrong = createSealing(randomBytes(32))
-    await expect(reseal(keys.sql, { from: wrong, to }, operator)).rejects.toThrow(
+    const wrong = createEncryption(randomBytes(32))
+    await expect(reencrypt(keys.sql, { from: wrong, to }, operator)).rejects.toThrow(
       'KEY_ENCRYPTION_KEY does not',
     )
     expect(await keys.sql`select * from signing_keys, mail_outbox`).toEqual(before)
@@ -77,7 +77,7 @@ describe('a reseal', () => {
 
   test('leaves a mail that no key opens, and counts it', async () => {
     await createFirstKey(keys.sql, from)
-    await enqueue(createSealing(randomBytes(32)), 'ada@example.com', 'nobody knows')
-    expect(await reseal(keys.sql, { from, to }, operator)).toEqual({ resealed: 1, kept: 0, lost: 1 })
+    await enqueue(createEncryption(randomBytes(32)), 'ada@example.com', 'nobody knows')
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 1, kept: 0, lost: 1 })
   })
 })

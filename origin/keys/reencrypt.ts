@@ -1,0 +1,61 @@
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Sql } from '../db/types.ts'
+import type { Client } from '../http/request-context.ts'
+import type { Encryption } from './encryption.ts'
+import { lockEncryptedRows, updateEncrypted } from './queries.ts'
+import { KeyDecryptionError } from './stored-key.ts'
+
+export interface ReencryptionCounts {
+  /** Signing keys and mails now under the new key. */
+  resealed: number
+  /** Already under it. */
+  kept: number
+  /** Mails under neither: they are not sent any more. */
+  lost: number
+}
+
+/**
+ * Encrypts everything anew that is under KEY_ENCRYPTION_KEY: all of it in one transaction, or
+ * nothing. Values under the new key stay, so it may run again for values that replicas with the old
+ * key encrypted meanwhile.
+ *
+ * @throws KeyDecryptionError where neither key decrypts a signing key
+ */
+export function reencrypt(
+  sql: Sql,
+  { from, to }: { from: Encryption; to: Encryption },
+  by: Client,
+): Promise<ReencryptionCounts> {
+  return sql.begin(async (transaction) => {
+    const counts: ReencryptionCounts = { resealed: 0, kept: 0, lost: 0 }
+    for (const row of await lockEncryptedRows(transaction)) {
+      if (tryDecrypting(to, row) !== undefined) {
+        counts.kept++
+        continue
+      }
+      const secret = tryDecrypting(from, row)
+      if (secret !== undefined) {
+        await updateEncrypted(transaction, { ...row, encrypted: to.encrypt(row.name, secret) })
+        counts.resealed++
+      } else if (row.table === 'mail_outbox') counts.lost++
+      else throw new KeyDecryptionError('neither the old nor the new one')
+    }
+    if (counts.resealed > 0)
+      await insertAuditRow(transaction, {
+        action: 'key.resealed',
+        actorId: null,
+        userId: null,
+        client: by,
+        details: { ...counts },
+      })
+    return counts
+  })
+}
+
+function tryDecrypting(encryption: Encryption, { name, encrypted }: { name: string; encrypted: Uint8Array }) {
+  try {
+    return encryption.decrypt(name, encrypted)
+  } catch {
+    return undefined
+  }
+}
