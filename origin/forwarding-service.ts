@@ -6,7 +6,7 @@ import { clientAddressHeader } from '../shared/http/headers.ts'
 import { overLimitProblem } from '../shared/http/over-limit.ts'
 import { insertAuditRow } from './audit/queries.ts'
 import type { Queryable } from './db/types.ts'
-import { type Client, type OriginEnv, userAgentOf } from './http/request-context.ts'
+import { type OriginEnv, type RequestContext, userAgentOf } from './http/request-context.ts'
 import type { AddressLimit } from './limits/address-limit.ts'
 import { authenticateService } from './oauth/require-service.ts'
 import type { Scope } from './oauth/scopes.ts'
@@ -70,14 +70,14 @@ interface ForwardingOptions {
  * IP address; `not_found`; `rate_limited`
  */
 export function believeForwardingService({ sql, verify, limits }: ForwardingOptions) {
-  async function requireScope(authorization: string | undefined, client: Client): Promise<void> {
+  async function requireScope(authorization: string | undefined, context: RequestContext): Promise<void> {
     const { clientId, scopes } = await authenticateService(authorization, verify)
     if (scopes.includes(scope)) return
     await insertAuditRow(sql, {
       action: 'client.denied',
       actorId: null,
       userId: null,
-      client,
+      context,
       details: { client_id: clientId, reason: 'scope_missing', scope },
     })
     throw new Problem('scope_required', { members: { required_scope: scope } })
@@ -86,11 +86,11 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
   return createMiddleware<OriginEnv>(async function believeForwardingService(c, next) {
     const claimed = c.req.header(clientAddressHeader)
     // The gateway lets nobody through with this header, and says the address itself.
-    if (claimed === undefined || c.get('client')) return next()
-    const client: Client = { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
-    await requireScope(c.req.header('authorization'), client)
-    client.ip = requireAddress(claimed)
-    c.set('client', client)
+    if (claimed === undefined || c.get('context')) return next()
+    const context: RequestContext = { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
+    await requireScope(c.req.header('authorization'), context)
+    context.ip = requireAddress(claimed)
+    c.set('context', context)
     c.set('user', null)
     const counted = countedPaths.get(c.req.path)
     if (!counted) {
@@ -99,11 +99,11 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
     }
 
     const limit = limits[counted.limit]
-    const key = addressKey(client.ip)
-    client.overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
-    if (client.overLimit && !counted.goesOn) throw overLimitProblem(client.overLimit)
+    const key = addressKey(context.ip)
+    context.overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
+    if (context.overLimit && !counted.goesOn) throw overLimitProblem(context.overLimit)
     await next()
-    if (counted.counts === 'failures' && !client.overLimit && isFailure(c.res.status)) await limit.count(key)
+    if (counted.counts === 'failures' && !context.overLimit && isFailure(c.res.status)) await limit.count(key)
   })
 }
 

@@ -180,8 +180,8 @@ export async function buildOrigin(
     userAudience: config.ACCESS_TOKEN_AUDIENCE,
     serviceTokenSeconds: config.SERVICE_TOKEN_SECONDS,
     refresh: sessions.refresh,
-    logout: (token, client) => sessions.logout(token, { everywhere: false }, client),
-    endSession: (owner, client) => sessions.endOne(owner, 'logout', client),
+    logout: (token, context) => sessions.logout(token, { everywhere: false }, context),
+    endSession: (owner, context) => sessions.endOne(owner, 'logout', context),
   })
 
   const lifeSeconds = revocationLifeSeconds(config.ACCESS_TOKEN_SECONDS)

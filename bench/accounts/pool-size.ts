@@ -8,7 +8,7 @@ import { familyProcessorMs } from '../common/processor-time.ts'
 import { figure } from '../common/report.ts'
 import { median, percentile } from '../common/statistics.ts'
 import type { BenchPart } from './part.ts'
-import { addAccounts, addSessions, client, openDatabase } from './seed.ts'
+import { addAccounts, addSessions, context, openDatabase } from './seed.ts'
 
 /** A server takes 100 connections by default, some of which are kept for others. */
 const poolSizes = [1, 2, 4, 8, 16, 32, 50, 90]
@@ -52,7 +52,7 @@ export const poolSizeBench: BenchPart = async ({ server, isFull, report }) => {
     const session = turn++ % sessions
     const token = live[session] as string
     const successor = refreshTokens.successorOf(token)
-    const stored = { hash: hashToken(successor), lifeSeconds, client }
+    const stored = { hash: hashToken(successor), lifeSeconds, context }
     if (!(await rotateRefreshToken(sql, hashToken(token), stored)))
       throw new Error('A rotation was refused: the bench is wrong.')
     live[session] = successor

@@ -10,7 +10,7 @@ import { compareForms } from './compare-forms.ts'
 import { createOneKey } from './one-key.ts'
 import type { BenchPart } from './part.ts'
 import { rotatePlainly } from './plain-rotation.ts'
-import { addAccounts, addSessions, client, openDatabase } from './seed.ts'
+import { addAccounts, addSessions, context, openDatabase } from './seed.ts'
 
 const clientCounts = [1, 8, 32]
 const sizes = {
@@ -93,7 +93,7 @@ async function createForms(
     graceSeconds: config.REFRESH_GRACE_SECONDS,
     perUser: config.SESSIONS_PER_USER,
   })
-  const stored = (token: string) => ({ hash: hashToken(token), lifeSeconds: idleSeconds, client })
+  const stored = (token: string) => ({ hash: hashToken(token), lifeSeconds: idleSeconds, context })
 
   return {
     'one statement (ours)': (token, successor) =>
@@ -103,6 +103,6 @@ async function createForms(
     'plain without last_used_at: 4 statements': (token, successor) =>
       rotatePlainly(sql, hashToken(token), stored(successor), { touchSession: false }),
     'ours as a service, with signing': async (token, successor) =>
-      (await refresh(token, client)).refresh_token === successor,
+      (await refresh(token, context)).refresh_token === successor,
   }
 }

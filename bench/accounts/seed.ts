@@ -8,7 +8,7 @@ import type { Log } from '../../shared/lib/log.ts'
 
 export const password = 'correct horse battery'
 
-export const client = { ip: '203.0.113.7', userAgent: 'bench', requestId: 'bench' }
+export const context = { ip: '203.0.113.7', userAgent: 'bench', requestId: 'bench' }
 
 const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -73,12 +73,12 @@ export async function addSessions(sql: Sql, userIds: string[], refreshTokens: st
   await sql`
     with opened as (
       insert into sessions (user_id, ip, user_agent, expires_at)
-      select id, ${client.ip}, ${client.userAgent}, now() + interval '30 days' from unnest(${userIds}::uuid[]) as id
+      select id, ${context.ip}, ${context.userAgent}, now() + interval '30 days' from unnest(${userIds}::uuid[]) as id
       returning id, user_id
     ),
     numbered as (select id, user_id, row_number() over () as number from opened)
     insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
-    select 'refresh', user_id, id, decode(hash, 'hex'), ${client.ip}, ${client.userAgent}, now() + interval '7 days'
+    select 'refresh', user_id, id, decode(hash, 'hex'), ${context.ip}, ${context.userAgent}, now() + interval '7 days'
     from numbered join unnest(${hashes}::text[]) with ordinality as given (hash, number) using (number)`
   await sql`vacuum analyze`
 }

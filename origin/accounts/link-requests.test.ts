@@ -6,7 +6,7 @@ import type { Sql } from '../db/types.ts'
 import type { LinkKind } from '../email-tokens/queries.ts'
 import { answerLinkRequests, insertLinkRequest, requestsPerRound } from './link-requests.ts'
 
-const client = { ip: null, userAgent: null, requestId: 'test' }
+const context = { ip: null, userAgent: null, requestId: 'test' }
 
 let database: TestDatabase
 let sql: Sql
@@ -27,7 +27,7 @@ const answer = (signal?: AbortSignal) => answerLinkRequests({ sql, linkTokens },
 
 async function request(kind: LinkKind, times: number) {
   for (let time = 0; time < times; time++)
-    await insertLinkRequest(sql, kind, { email: `nobody${time}@example.com`, client })
+    await insertLinkRequest(sql, kind, { email: `nobody${time}@example.com`, context })
 }
 
 const answered = async () =>

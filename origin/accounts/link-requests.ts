@@ -2,12 +2,12 @@ import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Queryable, Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import type { LinkKind } from '../email-tokens/queries.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { selectActiveAccount, selectUnverifiedAccount } from './queries.ts'
 
 interface LinkRequest {
   email: string
-  client: Client
+  context: RequestContext
 }
 
 type LinkSenders = Pick<LinkTokens, 'sendReset' | 'sendVerification'>
@@ -39,24 +39,24 @@ const kinds: Record<LinkKind, RequestKind> = {
 export async function insertLinkRequest(
   sql: Queryable,
   kind: LinkKind,
-  { email, client }: LinkRequest,
+  { email, context }: LinkRequest,
 ): Promise<void> {
   await sql`
     insert into ${sql(kinds[kind].table)} (email, ip, user_agent, request_id)
-    values (${email}, ${client.ip}, ${client.userAgent}, ${client.requestId})`
+    values (${email}, ${context.ip}, ${context.userAgent}, ${context.requestId})`
 }
 
 /**
  * Takes the oldest request, each replica another one. The row is gone when the transaction commits.
  */
 async function takeLinkRequest(sql: Queryable, table: string): Promise<LinkRequest | undefined> {
-  const [row] = await sql<[(Client & { email: string })?]>`
+  const [row] = await sql<[(RequestContext & { email: string })?]>`
     delete from ${sql(table)}
     where id = (select id from ${sql(table)} order by id limit 1 for update skip locked)
     returning email, host(ip) as ip, user_agent as "userAgent", request_id as "requestId"`
   if (!row) return undefined
-  const { email, ...client } = row
-  return { email, client }
+  const { email, ...context } = row
+  return { email, context }
 }
 
 /** Requests that are answered before the mails that are due get their turn. */
@@ -95,7 +95,7 @@ const answerOne = (sql: Sql, linkTokens: LinkSenders, { table, audited, selectAc
       action: audited,
       actorId: null,
       userId: account?.userId ?? null,
-      client: request.client,
+      context: request.context,
     })
     if (account) await linkTokens[send](transaction, account)
     return true

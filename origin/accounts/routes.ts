@@ -53,7 +53,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   routes.post('/verify', ...jsonBody(verifyEmailBody), async (c) => {
-    await verifyEmail(options, c.req.valid('json'), c.get('client'))
+    await verifyEmail(options, c.req.valid('json'), c.get('context'))
     return c.body(null, 204)
   })
 
@@ -63,7 +63,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
    */
   routes.post('/resend', ...jsonBody(resendVerificationBody), async (c) => {
     const { email } = c.req.valid('json')
-    await insertLinkRequest(options.sql, 'email_verification', { email, client: c.get('client') })
+    await insertLinkRequest(options.sql, 'email_verification', { email, context: c.get('context') })
     options.mail.nudge()
     return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
   })

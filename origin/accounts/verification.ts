@@ -2,7 +2,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { holdPassword } from '../lockout/queries.ts'
 import { updateEmailVerified } from './queries.ts'
@@ -27,15 +27,15 @@ export interface VerificationOptions {
 export async function verifyEmail(
   { sql, linkTokens, lockout }: VerificationOptions,
   { token, password }: { token: string; password: string },
-  client: Client,
+  context: RequestContext,
 ): Promise<void> {
   const owner = await linkTokens.owner(sql, 'email_verification', token)
   if (!owner) throw new Problem('link_invalid')
   const { userId } = owner
   const own = { id: linkTokens.counterOf(token), userId }
-  const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], client)
+  const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], context)
   const { account } = claim
-  const about = { userId, client }
+  const about = { userId, context }
   const outcome = await sql.begin(async (transaction) => {
     if (!account || !passwordMatches || !(await holdPassword(transaction, account))) {
       const details = { reason: 'wrong_password' }
@@ -45,7 +45,7 @@ export async function verifyEmail(
         ...about,
         details,
       })
-      await lockout.fail(transaction, claim, client)
+      await lockout.fail(transaction, claim, context)
       return 'wrong_password'
     }
     if (!(await linkTokens.spend(transaction, 'email_verification', token))) return 'link_invalid'

@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Transaction } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { RoleRefusal } from './rules.ts'
 import { holdAccounts } from './user-queries.ts'
 
@@ -8,7 +8,7 @@ import { holdAccounts } from './user-queries.ts'
 export interface Change {
   userId: string
   actorId: string
-  client: Client
+  context: RequestContext
 }
 
 /**
@@ -27,11 +27,11 @@ export async function holdBoth(transaction: Transaction, { userId, actorId }: Ch
  */
 export async function refuseChange(
   transaction: Transaction,
-  { userId, actorId, client }: Change,
+  { userId, actorId, context }: Change,
   attempted: string,
   reason: RoleRefusal,
 ): Promise<{ kind: 'refused'; reason: RoleRefusal }> {
   const details = { attempted, reason }
-  await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, client, details })
+  await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, context, details })
   return { kind: 'refused', reason }
 }

@@ -30,14 +30,14 @@ async function carryOut(order: Order): Promise<void> {
  *   now
  */
 async function changeRole(sql: Sql, { email, role }: Order) {
-  const client = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
+  const context = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
   return sql.begin(async (transaction) => {
     const id = await selectIdByEmail(transaction, email)
     const account = id && (await holdAccounts(transaction, [id])).get(id)
     if (!account) throw new RefusedError(`There is no account ${email}.`)
     const level = await selectRoleLevel(transaction, role)
     if (level === undefined) throw new RefusedError(`There is no role ${role}.`)
-    if (account.role !== role) await setRole(transaction, account, role, { actorId: null, client })
+    if (account.role !== role) await setRole(transaction, account, role, { actorId: null, context })
     return { before: account.role, isUnproven: !account.emailVerified && level > account.level }
   })
 }

@@ -41,7 +41,7 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
       role: c.req.param('name'),
       permissions: c.req.valid('json').permissions,
       actorId: requireUser(c.get('user')).sub,
-      client: c.get('client'),
+      context: c.get('context'),
     })
     return c.json(changedRole(outcome) satisfies RoleAnswer)
   })

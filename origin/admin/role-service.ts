@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import { raiseRoleEpoch } from '../entitlements/epochs.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import {
   holdRole,
   type Role,
@@ -22,7 +22,7 @@ interface RoleChange {
   role: string
   permissions: readonly string[]
   actorId: string
-  client: Client
+  context: RequestContext
 }
 
 export type RoleService = ReturnType<typeof createRoleService>
@@ -32,7 +32,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
     /**
      * Sets what a role may do. Tokens of all who have it are stale from the commit on, by one row.
      */
-    async setPermissions({ role: name, permissions, actorId, client }: RoleChange): Promise<RoleOutcome> {
+    async setPermissions({ role: name, permissions, actorId, context }: RoleChange): Promise<RoleOutcome> {
       return sql.begin(async (transaction): Promise<RoleOutcome> => {
         const before = await holdRole(transaction, name)
         if (!before) return { kind: 'unknown_role' }
@@ -43,7 +43,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
         const actor = (await selectRoleOf(transaction, actorId)) ?? { level: -1, permissions: [] }
         const changed = difference(before.permissions, wanted)
         const verdict = judgePermissionsChange(actor, before, changed)
-        const about = { actorId, userId: null, client }
+        const about = { actorId, userId: null, context }
         if (verdict !== 'allowed') {
           const details = { attempted: `permissions of ${name}`, reason: verdict }
           await insertAuditRow(transaction, { action: 'role.change_refused', ...about, details })

@@ -45,7 +45,7 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
   const change = (c: Context<OriginEnv>): Change => ({
     userId: requireUuid(c.req.param('id') ?? ''),
     actorId: requireUser(c.get('user')).sub,
-    client: c.get('client'),
+    context: c.get('context'),
   })
 
   routes.get('/', readUsers, userQuery, async (c) => {

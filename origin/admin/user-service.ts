@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { clearCounters } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
 import { type Change, holdBoth, refuseChange } from './authority.ts'
@@ -57,7 +57,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
         const verdict = judgeRoleChange(actor, target, { level })
         if (verdict !== 'allowed') return refuseChange(transaction, change, `role ${role}`, verdict)
         if (target.role === role) return done
-        await setRole(transaction, target, role, { actorId: change.actorId, client: change.client })
+        await setRole(transaction, target, role, { actorId: change.actorId, context: change.context })
         return done
       })
     },
@@ -72,7 +72,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
           action: 'account.disabled',
           actorId: change.actorId,
           userId: id,
-          client: change.client,
+          context: change.context,
           details: {
             before: { status: 'active' },
             after: { status: 'disabled' },
@@ -91,7 +91,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
     async unlock(change: Change): Promise<ChangeOutcome> {
       let unlocked: string | undefined
       const outcome = await withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {
-        const by = { actorId: change.actorId, userId, client: change.client }
+        const by = { actorId: change.actorId, userId, context: change.context }
         if (await updateStatus(transaction, userId, 'active')) {
           await raiseUserEpoch(transaction, userId)
           const details = { before: { status: 'disabled' }, after: { status: 'active' } }
@@ -117,7 +117,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
           actorId: change.actorId,
           userId: id,
           ...(only && { sessionId: only }),
-          client: change.client,
+          context: change.context,
           details: { reason: 'ended_by_admin', count: ended.length },
         })
         return done
@@ -130,10 +130,10 @@ export async function setRole(
   transaction: Transaction,
   { id: userId, role: before }: Pick<HeldAccount, 'id' | 'role'>,
   after: string,
-  { actorId, client }: { actorId: string | null; client: Client },
+  { actorId, context }: { actorId: string | null; context: RequestContext },
 ): Promise<void> {
   await updateRole(transaction, userId, after)
   await raiseUserEpoch(transaction, userId)
   const details = { before: { role: before }, after: { role: after } }
-  await insertAuditRow(transaction, { action: 'account.role_changed', actorId, userId, client, details })
+  await insertAuditRow(transaction, { action: 'account.role_changed', actorId, userId, context, details })
 }

@@ -1,6 +1,6 @@
 import type { JSONValue } from 'postgres'
 import type { Queryable } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 
 /**
  * Every security event. Its row is written in the transaction of its cause: without the one, the
@@ -53,14 +53,14 @@ interface AuditEvent {
   /** Whom it concerns. */
   userId: string | null
   sessionId?: string
-  client: Client
+  context: RequestContext
   details?: Record<string, JSONValue>
 }
 
 export async function insertAuditRow(sql: Queryable, event: AuditEvent): Promise<void> {
-  const { action, actorId, userId, sessionId = null, client, details = {} } = event
+  const { action, actorId, userId, sessionId = null, context, details = {} } = event
   await sql`
     insert into audit_logs (action, actor_id, user_id, session_id, ip, user_agent, request_id, details)
-    values (${action}, ${actorId}, ${userId}, ${sessionId}, ${client.ip}, ${client.userAgent}, ${client.requestId},
+    values (${action}, ${actorId}, ${userId}, ${sessionId}, ${context.ip}, ${context.userAgent}, ${context.requestId},
       ${sql.json(details)})`
 }

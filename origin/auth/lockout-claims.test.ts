@@ -7,7 +7,7 @@ import type { OwnCounter } from '../lockout/queries.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
-const client = { ip: null, userAgent: null, requestId: 'test' }
+const context = { ip: null, userAgent: null, requestId: 'test' }
 
 let world: World
 let other: World
@@ -64,8 +64,8 @@ const lockoutAt = (origin: World, { matches }: Gate, longestWaitMs = 10_000) =>
 const evaluateAt = (origin: World, gate: Gate, longestWaitMs?: number) => {
   const lockout = lockoutAt(origin, gate, longestWaitMs)
   return async (tried: string) => {
-    const { claim, passwordMatches } = await lockout.evaluate({ email }, tried, [], client)
-    if (!passwordMatches) await origin.sql.begin((transaction) => lockout.fail(transaction, claim, client))
+    const { claim, passwordMatches } = await lockout.evaluate({ email }, tried, [], context)
+    if (!passwordMatches) await origin.sql.begin((transaction) => lockout.fail(transaction, claim, context))
     return passwordMatches ? 'right' : claim.state
   }
 }
@@ -139,7 +139,7 @@ describe('attempts in progress', () => {
   test('of strangers that wait do not hold up a known device', async () => {
     const gate = createGate()
     const lockout = lockoutAt(world, gate)
-    const evaluate = (own: OwnCounter[]) => lockout.evaluate({ email }, password, own, client)
+    const evaluate = (own: OwnCounter[]) => lockout.evaluate({ email }, password, own, context)
     const ofStrangers = Array.from({ length: 5 }, () => evaluate([]))
     await until(gate, 5)
     ofStrangers.push(evaluate([]))

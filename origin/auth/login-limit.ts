@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Queryable } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { Device } from '../lockout/device-tokens.ts'
 import { selectIsKnownDevice } from './queries.ts'
@@ -32,7 +32,7 @@ export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
    * After each reset an account has other keys, so that the failures of all addresses are forgotten
    * in one write, and those under the former keys expire.
    */
-  async function keyOf(email: string, { ip }: Client): Promise<string> {
+  async function keyOf(email: string, { ip }: RequestContext): Promise<string> {
     const resetCount = await resets.counted(accountKey(email))
     const parts = [ip === null ? '' : addressKey(ip), email.toLowerCase()]
     return digest(resetCount === 0 ? parts : [...parts, String(resetCount)])
@@ -40,15 +40,15 @@ export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
 
   return {
     /** @throws Problem `rate_limited`, before anything is hashed */
-    async admit({ email, known }: Attempt, client: Client): Promise<void> {
-      const exceeded = client.overLimit ?? (await failures.over(await keyOf(email, client)))
+    async admit({ email, known }: Attempt, context: RequestContext): Promise<void> {
+      const exceeded = context.overLimit ?? (await failures.over(await keyOf(email, context)))
       if (!exceeded) return
       if (known.length > 0 && (await selectIsKnownDevice(sql, email, known))) return
       throw overLimitProblem(exceeded, 'login')
     },
 
-    async failed(email: string, client: Client): Promise<void> {
-      await failures.count(await keyOf(email, client))
+    async failed(email: string, context: RequestContext): Promise<void> {
+      await failures.count(await keyOf(email, context))
     },
 
     /**

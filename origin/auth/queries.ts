@@ -1,6 +1,6 @@
 import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Device } from '../lockout/device-tokens.ts'
 import type { LoginOutcome } from './rules.ts'
 
@@ -50,12 +50,12 @@ export async function insertSubscription(sql: Queryable, userId: string, plan: s
 
 export async function insertLoginAttempt(
   sql: Queryable,
-  attempt: { email: string; userId: string | null; outcome: LoginOutcome; client: Client },
+  attempt: { email: string; userId: string | null; outcome: LoginOutcome; context: RequestContext },
 ): Promise<void> {
-  const { email, userId, outcome, client } = attempt
+  const { email, userId, outcome, context } = attempt
   await sql`
     insert into login_attempts (email, user_id, ip, user_agent, succeeded, reason)
-    values (${email}, ${userId}, ${client.ip}, ${client.userAgent}, ${outcome === 'succeeded'},
+    values (${email}, ${userId}, ${context.ip}, ${context.userAgent}, ${outcome === 'succeeded'},
       ${outcome === 'succeeded' ? null : outcome})`
 }
 

@@ -25,7 +25,7 @@ export function createAuthRoutes({
 
   routes.post('/register', ...jsonBody(registerBody(passwordMinLength)), async (c) => {
     const { email, password, display_name: displayName = null } = c.req.valid('json')
-    await auth.register({ email, password, displayName }, c.get('client'))
+    await auth.register({ email, password, displayName }, c.get('context'))
     return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
   })
 
@@ -33,7 +33,7 @@ export function createAuthRoutes({
     const { email, password, token_delivery: delivery } = c.req.valid('json')
     if (delivery === 'cookie') cookieOrigins.requireAllowed(c)
     const deviceToken = readDeviceCookie(c)
-    const loggedIn = await auth.login({ email, password, deviceToken }, c.get('client'))
+    const loggedIn = await auth.login({ email, password, deviceToken }, c.get('context'))
     if (cookieOrigins.mayRemember(c)) setDeviceCookie(c, loggedIn.deviceToken)
     return tokenAnswer(c, loggedIn.tokens, delivery, refreshCookie)
   })

@@ -4,7 +4,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import { selectEntitlements } from '../entitlements/queries.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { holdPassword, strangers } from '../lockout/queries.ts'
@@ -67,11 +67,11 @@ export function createAuthService(options: AuthOptions) {
      *
      * @throws Problem `validation_failed` for a password that is easy to guess; `overloaded`
      */
-    async register({ email, password, displayName }: Registration, client: Client): Promise<void> {
+    async register({ email, password, displayName }: Registration, context: RequestContext): Promise<void> {
       const passwordHash = await passwords.hashNew(password, {
         email,
         field: '/password',
-        address: client.ip,
+        address: context.ip,
       })
       const outcome = await sql.begin(async (transaction) => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
@@ -83,12 +83,12 @@ export function createAuthService(options: AuthOptions) {
             action: 'account.registration_refused',
             actorId: null,
             userId: owner?.userId ?? null,
-            client,
+            context,
             details,
           })
           return 'address_taken' as const
         }
-        await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, client })
+        await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, context })
         await insertSubscription(transaction, userId, 'free')
         await linkTokens.sendVerification(transaction, { userId, email })
         return 'registered' as const
@@ -101,20 +101,20 @@ export function createAuthService(options: AuthOptions) {
      * @throws Problem `invalid_credentials`, the same for unknown, wrong, locked and disabled;
      * `email_unverified` for one who knows the password; `rate_limited`; `overloaded`
      */
-    async login({ email, password, deviceToken }: Login, client: Client): Promise<LoggedIn> {
+    async login({ email, password, deviceToken }: Login, context: RequestContext): Promise<LoggedIn> {
       const known = await deviceTokens.read(deviceToken)
-      await loginLimit.admit({ email, known }, client)
-      const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known, client)
+      await loginLimit.admit({ email, known }, context)
+      const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known, context)
       const { account } = claim
       const rehashed =
-        passwordMatches && account && (await passwords.rehash(password, account.passwordHash, client.ip))
+        passwordMatches && account && (await passwords.rehash(password, account.passwordHash, context.ip))
 
       const { outcome, opened } = await sql.begin(async (transaction) => {
         const status = passwordMatches && account ? await holdPassword(transaction, account) : undefined
         const outcome = judgeLogin({ claim, status, requireVerifiedEmail })
         if (account && status && rehashed)
           await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
-        await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, client })
+        await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, context })
         if (outcome !== 'succeeded' || !account) {
           const details = { reason: outcome }
           const userId = account?.id ?? null
@@ -122,24 +122,24 @@ export function createAuthService(options: AuthOptions) {
             action: 'login.failed',
             actorId: null,
             userId,
-            client,
+            context,
             details,
           })
-          if (!status) await lockout.fail(transaction, claim, client)
+          if (!status) await lockout.fail(transaction, claim, context)
           if (account && outcome === 'email_unverified') {
             await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }
           return { outcome, opened: undefined }
         }
         const userId = account.id
-        const { refreshToken, ...session } = await sessions.open(transaction, userId, client)
+        const { refreshToken, ...session } = await sessions.open(transaction, userId, context)
         const { sessionId } = session
         await insertAuditRow(transaction, {
           action: 'login.succeeded',
           actorId: userId,
           userId,
           sessionId,
-          client,
+          context,
         })
         const entitlements = await selectEntitlements(transaction, userId)
         if (!entitlements)
@@ -158,7 +158,7 @@ export function createAuthService(options: AuthOptions) {
       onLogin(outcome)
       if (!opened) {
         // A known device has a count of its own, which is the lockout's.
-        if (!passwordMatches && claim.deviceId === strangers) await loginLimit.failed(email, client)
+        if (!passwordMatches && claim.deviceId === strangers) await loginLimit.failed(email, context)
         mail.nudge()
         throw new Problem(outcome === 'email_unverified' ? 'email_unverified' : 'invalid_credentials', {
           cause: outcome,

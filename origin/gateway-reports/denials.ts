@@ -14,7 +14,7 @@ export function auditDenials(sql: Queryable) {
       action: 'client.denied',
       actorId: null,
       userId: null,
-      client: c.get('client'),
+      context: c.get('context'),
       details: { client_id: c.get('service').clientId, reason: 'scope_missing', scope: String(scope) },
     })
   })

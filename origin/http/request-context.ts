@@ -7,14 +7,17 @@ import { assertionHeader, overLimitHeader } from '../../shared/http/headers.ts'
 import { type OverLimit, parseOverLimit } from '../../shared/http/over-limit.ts'
 import type { RequestLogEnv } from '../../shared/http/request-log.ts'
 
-/** Where a request came from, as the gateway says; goes into audit rows, sessions and attempts. */
-export interface Client {
+/**
+ * A request's address, user agent and id, as the gateway reports them. Stored in audit rows,
+ * sessions and login attempts.
+ */
+export interface RequestContext {
   ip: string | null
   userAgent: string | null
   requestId: string
   /**
-   * The limits of failures that its address is over: what is not known to be genuine is refused for
-   * them.
+   * The limits of failures that its address exceeds. A secret or device that is not known to be
+   * genuine is refused.
    */
   overLimit?: OverLimit | undefined
 }
@@ -26,7 +29,7 @@ export const userAgentOf = (c: Context): string | null =>
   c.req.header('user-agent')?.slice(0, longestUserAgent) ?? null
 
 export interface OriginEnv {
-  Variables: RequestLogEnv['Variables'] & { client: Client; user: Identity | null }
+  Variables: RequestLogEnv['Variables'] & { context: RequestContext; user: Identity | null }
 }
 
 /**
@@ -43,7 +46,7 @@ export function believeGateway(verify: VerifyAssertion) {
       if (!assertion) throw new Problem('untrusted_caller')
       c.set('user', assertion.user)
       const overLimit = c.req.header(overLimitHeader)
-      c.set('client', {
+      c.set('context', {
         ip: c.req.header('x-forwarded-for') ?? null,
         userAgent: userAgentOf(c),
         requestId: c.get('requestId'),
@@ -56,7 +59,7 @@ export function believeGateway(verify: VerifyAssertion) {
 
 /** Lets in what the gateway vouches for and nothing else. */
 export const requireGateway = createMiddleware<OriginEnv>(async function requireGateway(c, next) {
-  if (!c.get('client')) throw new Problem('untrusted_caller')
+  if (!c.get('context')) throw new Problem('untrusted_caller')
   await next()
 })
 

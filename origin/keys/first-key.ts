@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from './encryption.ts'
 import { insertFirstSigningKey } from './queries.ts'
 import { newKey } from './stored-key.ts'
@@ -8,25 +8,25 @@ import { newKey } from './stored-key.ts'
 /**
  * Makes the very first key, which signs at once; later ones come by rotation.
  *
- * @param by whom the audit row names; without it there is none, as where development makes itself a
+ * @param context whom the audit row names; without it there is none, as where development makes itself a
  *   key
  * @returns its kid, or undefined where there was one already
  */
 export async function createFirstKey(
   sql: Sql,
   encryption: Encryption,
-  by?: Client,
+  context?: RequestContext,
 ): Promise<string | undefined> {
   const key = await newKey(encryption)
   return sql.begin(async (transaction) => {
     if (!(await insertFirstSigningKey(transaction, key))) return undefined
     const details = { kid: key.kid, reason: 'first' }
-    if (by)
+    if (context)
       await insertAuditRow(transaction, {
         action: 'key.signing',
         actorId: null,
         userId: null,
-        client: by,
+        context,
         details,
       })
     return key.kid

@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from './encryption.ts'
 import { lockEncryptedRows, updateEncrypted } from './queries.ts'
 import { KeyDecryptionError } from './stored-key.ts'
@@ -24,7 +24,7 @@ export interface ReencryptionCounts {
 export function reencrypt(
   sql: Sql,
   { from, to }: { from: Encryption; to: Encryption },
-  by: Client,
+  context: RequestContext,
 ): Promise<ReencryptionCounts> {
   return sql.begin(async (transaction) => {
     const counts: ReencryptionCounts = { resealed: 0, kept: 0, lost: 0 }
@@ -45,7 +45,7 @@ export function reencrypt(
         action: 'key.resealed',
         actorId: null,
         userId: null,
-        client: by,
+        context,
         details: { ...counts },
       })
     return counts

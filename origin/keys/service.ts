@@ -1,6 +1,6 @@
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from './encryption.ts'
 import {
   deleteKey,
@@ -51,9 +51,13 @@ class OvertakenError extends Error {}
  * none.
  */
 export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) {
-  async function record(transaction: Transaction, by: Client, ...events: KeyEvent[]): Promise<KeyEvent[]> {
+  async function record(
+    transaction: Transaction,
+    context: RequestContext,
+    ...events: KeyEvent[]
+  ): Promise<KeyEvent[]> {
     for (const { action, ...details } of events)
-      await insertAuditRow(transaction, { action, actorId: null, userId: null, client: by, details })
+      await insertAuditRow(transaction, { action, actorId: null, userId: null, context, details })
     return events
   }
 
@@ -65,17 +69,21 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     if (key) decryptKey(encryption, key)
   }
 
-  async function publish(keys: StoredKey[], forSeconds: number, by: Client): Promise<KeyEvent[]> {
+  async function publish(
+    keys: StoredKey[],
+    forSeconds: number,
+    context: RequestContext,
+  ): Promise<KeyEvent[]> {
     requireOpens(keys.find(({ state }) => state === 'signing'))
     const key = await newKey(encryption)
     return sql.begin(async (transaction) => {
       if (!(await lockSigningKey(transaction, forSeconds))) return []
       if (!(await insertPublishedKey(transaction, key))) return []
-      return record(transaction, by, { action: 'key.published', kid: key.kid })
+      return record(transaction, context, { action: 'key.published', kid: key.kid })
     })
   }
 
-  async function sign(keys: StoredKey[], successor: string, by: Client): Promise<KeyEvent[]> {
+  async function sign(keys: StoredKey[], successor: string, context: RequestContext): Promise<KeyEvent[]> {
     requireOpens(keys.find(({ kid }) => kid === successor))
     try {
       return await sql.begin(async (transaction) => {
@@ -84,7 +92,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
         if (!(await promotePublishedKey(transaction, successor))) throw new OvertakenError()
         return record(
           transaction,
-          by,
+          context,
           { action: 'key.retiring', kid: retired },
           { action: 'key.signing', kid: successor },
         )
@@ -95,10 +103,10 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     }
   }
 
-  function remove(kid: string, by: Client): Promise<KeyEvent[]> {
+  function remove(kid: string, context: RequestContext): Promise<KeyEvent[]> {
     return sql.begin(async (transaction) => {
       if (!(await deleteRetiredKey(transaction, { kid, waitSeconds: waits.retiring }))) return []
-      return record(transaction, by, { action: 'key.gone', kid })
+      return record(transaction, context, { action: 'key.gone', kid })
     })
   }
 
@@ -109,18 +117,18 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
      * @returns what happened; nothing where nothing was due, or another replica was first
      * @throws KeyDecryptionError where KEY_ENCRYPTION_KEY is not the one of the key concerned
      */
-    async takeStep(by: Client): Promise<KeyEvent[]> {
+    async takeStep(context: RequestContext): Promise<KeyEvent[]> {
       const keys = await selectKeys(sql)
       const step = nextStep(keys, await selectNow(sql), waits)
       switch (step.kind) {
         case 'wait':
           return []
         case 'publish':
-          return publish(keys, waits.signing, by)
+          return publish(keys, waits.signing, context)
         case 'sign':
-          return sign(keys, step.kid, by)
+          return sign(keys, step.kid, context)
         case 'remove':
-          return remove(step.kid, by)
+          return remove(step.kid, context)
       }
     },
 
@@ -130,8 +138,8 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
      * @returns the successor's kid; undefined where one is published already, or no key signs
      * @throws KeyDecryptionError
      */
-    async publishSuccessor(by: Client): Promise<string | undefined> {
-      const [event] = await publish(await selectKeys(sql), 0, by)
+    async publishSuccessor(context: RequestContext): Promise<string | undefined> {
+      const [event] = await publish(await selectKeys(sql), 0, context)
       return event?.kid
     },
 
@@ -152,7 +160,11 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
      * @param evenInUse also a key that signed tokens which live
      * @throws KeyDecryptionError, before anything is changed
      */
-    async revoke(kid: string, { evenInUse }: { evenInUse: boolean }, by: Client): Promise<Revocation> {
+    async revoke(
+      kid: string,
+      { evenInUse }: { evenInUse: boolean },
+      context: RequestContext,
+    ): Promise<Revocation> {
       const keys = await selectKeys(sql)
       for (const key of keys) if (key.state !== 'retiring') requireOpens(key)
       const spare = await newKey(encryption)
@@ -161,13 +173,13 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
       const revoked = await sql.begin(async (transaction): Promise<Revocation | undefined> => {
         const state = await deleteKey(transaction, kid, states)
         if (!state) return undefined
-        await record(transaction, by, { action: 'key.revoked', kid, reason: `was ${state}` })
+        await record(transaction, context, { action: 'key.revoked', kid, reason: `was ${state}` })
         if (state !== 'signing') return { kind: 'revoked', state, signing: undefined }
         const promoted = await promotePublishedKey(transaction)
         const signing =
           promoted ?? ((await insertFirstSigningKey(transaction, spare)) ? spare.kid : undefined)
         if (signing)
-          await record(transaction, by, { action: 'key.signing', kid: signing, reason: 'revocation' })
+          await record(transaction, context, { action: 'key.signing', kid: signing, reason: 'revocation' })
         return { kind: 'revoked', state, signing }
       })
       if (revoked) return revoked

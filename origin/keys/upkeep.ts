@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/lib/log.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { KeyRing } from './key-ring.ts'
 import { keyUpkeepSeconds } from './rules.ts'
 import type { KeyService } from './service.ts'
@@ -21,7 +21,7 @@ interface KeyUpkeepOptions {
  */
 export function startKeyUpkeep(options: KeyUpkeepOptions) {
   const { takeStep, ring, intervalMs = keyUpkeepSeconds * 1000, log } = options
-  const by = (): Client => ({ ip: null, userAgent: 'key upkeep', requestId: crypto.randomUUID() })
+  const by = (): RequestContext => ({ ip: null, userAgent: 'key upkeep', requestId: crypto.randomUUID() })
   let stopping = false
   let running: Promise<void> | undefined
   let timer = setTimeout(start, intervalMs)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { createPasswordHasher } from '../passwords/hasher.ts'
 import { createWorkerPool, type WorkerPool } from '../passwords/worker-pool.ts'
 import { createLockout, type Lockout } from './lockout.ts'
@@ -40,12 +40,12 @@ afterAll(async () => {
   await world.close()
 })
 
-const client = { ip: null, userAgent: null, requestId: 'test' }
+const context = { ip: null, userAgent: null, requestId: 'test' }
 
 async function evaluate(address: string, attempt: string) {
   hashed = 0
-  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [], client)
-  if (!passwordMatches) await world.sql.begin((transaction) => lockout.fail(transaction, claim, client))
+  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [], context)
+  if (!passwordMatches) await world.sql.begin((transaction) => lockout.fail(transaction, claim, context))
   return { state: claim.state, passwordMatches, hashed }
 }
 
@@ -68,17 +68,20 @@ test('429 rate_limited: a known device that is locked, of an address over its fa
   const [account] = await world.sql`select id from user_accounts where email = ${email}`
   const device = [{ id: crypto.randomUUID(), userId: account?.id }]
   const overLimit = { policies: ['credentials'], retryAfterSeconds: 812 }
-  const attempt = async (from: Client) => {
+  const attempt = async (from: RequestContext) => {
     const { claim, passwordMatches } = await lockout.evaluate({ email }, 'wrong', device, from)
     await world.sql.begin((transaction) => lockout.fail(transaction, claim, from))
     return passwordMatches
   }
   hashed = 0
-  for (let tries = 1; tries <= 5; tries++) expect(await attempt({ ...client, overLimit })).toBe(false)
+  for (let tries = 1; tries <= 5; tries++) expect(await attempt({ ...context, overLimit })).toBe(false)
   expect(hashed).toBe(5)
-  await expect(attempt({ ...client, overLimit })).rejects.toMatchObject({ code: 'rate_limited', status: 429 })
+  await expect(attempt({ ...context, overLimit })).rejects.toMatchObject({
+    code: 'rate_limited',
+    status: 429,
+  })
   expect(hashed).toBe(5)
-  expect(await attempt(client)).toBe(false)
+  expect(await attempt(context)).toBe(false)
   expect(hashed).toBe(6)
 })
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { createClaimQueue } from './claim-queue.ts'
 import {
   type Claim,
@@ -97,15 +97,15 @@ export function createLockout({
      * @param own of which the one of the account counts this try; strangers' where there is none
      * @throws Problem `overloaded`; such a try does not count. `rate_limited`
      */
-    async evaluate(whose: Whose, password: string, own: readonly OwnCounter[], client: Client) {
+    async evaluate(whose: Whose, password: string, own: readonly OwnCounter[], context: RequestContext) {
       const claim = await claimOrWait(whose, own)
       const isGranted = claim.state === 'granted'
-      if (client.overLimit && claim.state === 'locked' && claim.deviceId !== strangers)
-        throw overLimitProblem(client.overLimit, 'locked')
+      if (context.overLimit && claim.state === 'locked' && claim.deviceId !== strangers)
+        throw overLimitProblem(context.overLimit, 'locked')
       const storedHash = isGranted ? claim.account?.passwordHash : undefined
       // However many strangers try, who has a counter of their own, as owners on known devices do,
       // does not stand in line behind them.
-      const turn = { address: client.ip, isPreferred: isGranted && claim.deviceId !== strangers }
+      const turn = { address: context.ip, isPreferred: isGranted && claim.deviceId !== strangers }
       let passwordMatches: boolean
       try {
         passwordMatches = await passwords.matches(password, storedHash, turn)
@@ -121,7 +121,7 @@ export function createLockout({
      * Locks where this failure was the last one allowed. The owner is told, once, where strangers
      * are locked out.
      */
-    async fail(transaction: Transaction, claim: Claim, client: Client): Promise<void> {
+    async fail(transaction: Transaction, claim: Claim, context: RequestContext): Promise<void> {
       const until = await lockWhenUsedUp(transaction, claim, { maxTries, lockSeconds })
       const { account, deviceId } = claim
       if (!until || !account) return
@@ -129,7 +129,7 @@ export function createLockout({
         action: 'account.locked',
         actorId: null,
         userId: account.id,
-        client,
+        context,
         details: { until: until.toISOString(), known_device: deviceId !== strangers },
       })
       if (deviceId === strangers) await tellOwner(transaction, account.email, until)

@@ -1,7 +1,7 @@
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { frontendClient, isClientId } from './client-id.ts'
 import { secretMatches } from './client-secret.ts'
 import type { Credentials } from './credentials.ts'
@@ -28,15 +28,15 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
   async function refuse(
     reason: FailureReason,
     { clientId, challenge }: { clientId?: string; challenge: boolean },
-    client: Client,
+    context: RequestContext,
   ): Promise<never> {
     // An address that goes on failing writes no more rows, and is not told whether it failed.
-    if (client.overLimit) throw overLimitProblem(client.overLimit, reason)
+    if (context.overLimit) throw overLimitProblem(context.overLimit, reason)
     await insertAuditRow(sql, {
       action: 'client.authentication_failed',
       actorId: null,
       userId: null,
-      client,
+      context,
       details: { reason, ...(clientId !== undefined && isClientId(clientId) && { client_id: clientId }) },
     })
     throw new OAuthError('invalid_client', { challenge, cause: reason })
@@ -46,7 +46,10 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
    * @throws OAuthError `invalid_client`, `credentials_repeated`; Problem `rate_limited` where the
    *   address is over its limit
    */
-  return async function authenticateClient(credentials: Credentials, client: Client): Promise<OAuthCaller> {
+  return async function authenticateClient(
+    credentials: Credentials,
+    context: RequestContext,
+  ): Promise<OAuthCaller> {
     switch (credentials.kind) {
       case 'none':
         // RFC 9110, section 15.5.2: a 401 says how to authenticate.
@@ -54,11 +57,11 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
       case 'repeated':
         throw new OAuthError('credentials_repeated')
       case 'unreadable':
-        return refuse('unreadable_credentials', { challenge: credentials.inHeader }, client)
+        return refuse('unreadable_credentials', { challenge: credentials.inHeader }, context)
       case 'public': {
         const { clientId } = credentials
         if (clientId === frontendClient) return { kind: 'frontend', id: clientId }
-        return refuse('secret_missing', { clientId, challenge: false }, client)
+        return refuse('secret_missing', { clientId, challenge: false }, context)
       }
       case 'secret': {
         const { clientId, secret, inHeader } = credentials
@@ -68,7 +71,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
           secretMatches: secretMatches(secret, stored?.secretHash),
         })
         if (outcome.kind === 'refused')
-          return refuse(outcome.reason, { clientId, challenge: inHeader }, client)
+          return refuse(outcome.reason, { clientId, challenge: inHeader }, context)
         return { kind: 'service', id: outcome.client.id, scopes: outcome.client.scopes }
       }
     }

@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import { insertClient, updateClientDisabled, updateClientSecret } from './queries.ts'
 import type { Scope } from './scopes.ts'
@@ -14,7 +14,7 @@ import type { Scope } from './scopes.ts'
 export function createClient(
   sql: Sql,
   { id, scopes }: { id: string; scopes: Scope[] },
-  by: Client,
+  context: RequestContext,
 ): Promise<string | undefined> {
   const secret = newOpaqueToken()
   return sql.begin(async (transaction) => {
@@ -24,7 +24,7 @@ export function createClient(
       action: 'client.created',
       actorId: null,
       userId: null,
-      client: by,
+      context,
       details: { client_id: id, scope: scopes.join(' ') },
     })
     return secret
@@ -36,7 +36,11 @@ export function createClient(
  *
  * @returns the new secret; undefined where there is no such client, or it is disabled
  */
-export function rotateClientSecret(sql: Sql, id: string, by: Client): Promise<string | undefined> {
+export function rotateClientSecret(
+  sql: Sql,
+  id: string,
+  context: RequestContext,
+): Promise<string | undefined> {
   const secret = newOpaqueToken()
   return sql.begin(async (transaction) => {
     if (!(await updateClientSecret(transaction, id, hashToken(secret)))) return undefined
@@ -44,7 +48,7 @@ export function rotateClientSecret(sql: Sql, id: string, by: Client): Promise<st
       action: 'client.secret_rotated',
       actorId: null,
       userId: null,
-      client: by,
+      context,
       details: { client_id: id },
     })
     return secret
@@ -52,14 +56,14 @@ export function rotateClientSecret(sql: Sql, id: string, by: Client): Promise<st
 }
 
 /** @returns false where there is no such client, or it was disabled before */
-export function disableClient(sql: Sql, id: string, by: Client): Promise<boolean> {
+export function disableClient(sql: Sql, id: string, context: RequestContext): Promise<boolean> {
   return sql.begin(async (transaction) => {
     if (!(await updateClientDisabled(transaction, id))) return false
     await insertAuditRow(transaction, {
       action: 'client.disabled',
       actorId: null,
       userId: null,
-      client: by,
+      context,
       details: { client_id: id },
     })
     return true

@@ -30,7 +30,7 @@ export async function authenticateService(
 export function requireService(verify: VerifyServiceToken) {
   return createMiddleware<ServiceEnv>(async function requireService(c, next) {
     c.set('service', await authenticateService(c.req.header('authorization'), verify))
-    c.set('client', {
+    c.set('context', {
       ip: null,
       userAgent: userAgentOf(c),
       requestId: c.get('requestId'),

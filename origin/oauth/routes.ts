@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { Log } from '../../shared/lib/log.ts'
-import { type Client, type OriginEnv, userAgentOf } from '../http/request-context.ts'
+import { type OriginEnv, type RequestContext, userAgentOf } from '../http/request-context.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'
 import { OAuthError, type OAuthErrorCode, oauthErrorResponse } from './errors.ts'
@@ -18,7 +18,7 @@ interface OAuthRoutesOptions {
 interface OAuthRequest {
   form: Form
   caller: OAuthCaller
-  client: Client
+  context: RequestContext
 }
 
 type Grant = (request: OAuthRequest) => Promise<object>
@@ -32,23 +32,23 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
 
   async function read(c: Context<OriginEnv>): Promise<OAuthRequest> {
     const form = await readForm(c)
-    const client = clientOf(c)
+    const context = requestContextOf(c)
     const credentials = readCredentials(c.req.header('authorization'), form)
-    return { form, client, caller: await oauth.authenticate(credentials, client) }
+    return { form, context, caller: await oauth.authenticate(credentials, context) }
   }
 
   const grants = new Map<string, Grant>([
     [
       'client_credentials',
-      ({ form, caller, client }) => oauth.issueServiceToken(caller, form.get('scope'), client),
+      ({ form, caller, context }) => oauth.issueServiceToken(caller, form.get('scope'), context),
     ],
     [
       'refresh_token',
-      ({ form, caller, client }) =>
+      ({ form, caller, context }) =>
         oauth.refresh(
           caller,
           { refreshToken: requireParameter(form, 'refresh_token'), scope: form.get('scope') },
-          client,
+          context,
         ),
     ],
   ])
@@ -70,13 +70,13 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
   })
 
   routes.post('/introspect', async (c) => {
-    const { form, caller, client } = await read(c)
-    return c.json(await oauth.introspect(caller, requireParameter(form, 'token'), client))
+    const { form, caller, context } = await read(c)
+    return c.json(await oauth.introspect(caller, requireParameter(form, 'token'), context))
   })
 
   routes.post('/revoke', async (c) => {
-    const { form, caller, client } = await read(c)
-    await oauth.revoke(caller, requireParameter(form, 'token'), client)
+    const { form, caller, context } = await read(c)
+    await oauth.revoke(caller, requireParameter(form, 'token'), context)
     return c.body(null, 200)
   })
 
@@ -99,8 +99,8 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
  * As the gateway says. Who comes without it is a service of ours, whose own address no header is
  * believed for.
  */
-function clientOf(c: Context<OriginEnv>): Client {
-  const vouchedFor: Client | undefined = c.get('client')
+function requestContextOf(c: Context<OriginEnv>): RequestContext {
+  const vouchedFor: RequestContext | undefined = c.get('context')
   if (vouchedFor) return vouchedFor
   return { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
 }

@@ -2,7 +2,7 @@ import type { IntrospectionAnswer, ServiceTokenAnswer, TokenAnswer } from '../..
 import { Problem } from '../../shared/http/errors.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { hashToken } from '../opaque-token.ts'
 import { createClientAuthentication, type OAuthCaller } from './authentication.ts'
@@ -24,11 +24,11 @@ interface OAuthOptions {
   /** Life of a service's token. */
   serviceTokenSeconds: number
   /** Rotates a refresh token; throws Problem `refresh_invalid`, `refresh_reused`. */
-  refresh: (refreshToken: string, client: Client) => Promise<TokenAnswer>
+  refresh: (refreshToken: string, context: RequestContext) => Promise<TokenAnswer>
   /** Ends the session of a refresh token. Does nothing where there is none. */
-  logout: (refreshToken: string, client: Client) => Promise<void>
+  logout: (refreshToken: string, context: RequestContext) => Promise<void>
   /** Ends a session, with audit and revocation; throws Problem `not_found` where it has ended. */
-  endSession: (session: { userId: string; sessionId: string }, client: Client) => Promise<void>
+  endSession: (session: { userId: string; sessionId: string }, context: RequestContext) => Promise<void>
   /** Milliseconds since 1970. */
   now?: () => number
 }
@@ -40,17 +40,24 @@ export function createOAuthService(options: OAuthOptions) {
   const signServiceToken = createServiceTokenSigner({ keys, issuer, lifeSeconds: serviceTokenSeconds })
   const readToken = createTokenReader({ publicKeys: keys.published, issuer, userAudience, now })
 
-  function record(action: AuditAction, details: Record<string, string>, client: Client): Promise<void> {
-    return insertAuditRow(sql, { action, actorId: null, userId: null, client, details })
+  function record(
+    action: AuditAction,
+    details: Record<string, string>,
+    context: RequestContext,
+  ): Promise<void> {
+    return insertAuditRow(sql, { action, actorId: null, userId: null, context, details })
   }
 
   /**
    * A session that has ended is no error: what the caller wants is already so (RFC 7009, section
    * 2.2).
    */
-  async function endSession(session: { userId: string; sessionId: string }, client: Client): Promise<void> {
+  async function endSession(
+    session: { userId: string; sessionId: string },
+    context: RequestContext,
+  ): Promise<void> {
     try {
-      await options.endSession(session, client)
+      await options.endSession(session, context)
     } catch (error) {
       if (!(error instanceof Problem && error.code === 'not_found')) throw error
     }
@@ -68,18 +75,18 @@ export function createOAuthService(options: OAuthOptions) {
     async issueServiceToken(
       caller: OAuthCaller,
       scope: string | undefined,
-      client: Client,
+      context: RequestContext,
     ): Promise<ServiceTokenAnswer> {
       // RFC 6749, section 4.4: this grant is for confidential clients alone.
       if (caller.kind !== 'service') throw new OAuthError('unauthorized_client')
       const outcome = narrowScopes(caller.scopes, scope)
       if (outcome.kind === 'malformed') throw new OAuthError('invalid_scope', { cause: 'malformed' })
       if (outcome.kind === 'not_granted') {
-        await record('client.denied', { client_id: caller.id, reason: 'scope_not_granted' }, client)
+        await record('client.denied', { client_id: caller.id, reason: 'scope_not_granted' }, context)
         throw new OAuthError('invalid_scope', { cause: 'not granted' })
       }
       const granted = outcome.scopes.join(' ')
-      await record('client.token_issued', { client_id: caller.id, scope: granted }, client)
+      await record('client.token_issued', { client_id: caller.id, scope: granted }, context)
       return {
         access_token: await signServiceToken({ clientId: caller.id, scopes: outcome.scopes }),
         token_type: 'Bearer',
@@ -98,14 +105,14 @@ export function createOAuthService(options: OAuthOptions) {
     async refresh(
       caller: OAuthCaller,
       { refreshToken, scope }: { refreshToken: string; scope: string | undefined },
-      client: Client,
+      context: RequestContext,
     ): Promise<TokenAnswer> {
       if (caller.kind !== 'frontend') throw new OAuthError('unauthorized_client')
       // A user's token has permissions and no scopes, so that whatever is asked for was not granted
       // before.
       if (scope !== undefined) throw new OAuthError('invalid_scope')
       try {
-        return await options.refresh(refreshToken, client)
+        return await options.refresh(refreshToken, context)
       } catch (cause) {
         if (cause instanceof Problem && (cause.code === 'refresh_invalid' || cause.code === 'refresh_reused'))
           throw new OAuthError(cause.code, { cause: cause.cause })
@@ -119,7 +126,11 @@ export function createOAuthService(options: OAuthOptions) {
      *
      * @throws OAuthError `invalid_client`, `insufficient_scope`
      */
-    async introspect(caller: OAuthCaller, token: string, client: Client): Promise<IntrospectionAnswer> {
+    async introspect(
+      caller: OAuthCaller,
+      token: string,
+      context: RequestContext,
+    ): Promise<IntrospectionAnswer> {
       // RFC 7662, section 2.1: the endpoint requires authorization, and a name alone proves
       // nothing.
       if (caller.kind !== 'service') throw new OAuthError('invalid_client', { cause: 'public client' })
@@ -128,7 +139,7 @@ export function createOAuthService(options: OAuthOptions) {
         await record(
           'client.denied',
           { client_id: caller.id, reason: 'scope_missing', scope: needed },
-          client,
+          context,
         )
         throw new OAuthError('insufficient_scope')
       }
@@ -160,18 +171,18 @@ export function createOAuthService(options: OAuthOptions) {
      *
      * @throws OAuthError `token_of_another_client`, `unsupported_token_type`
      */
-    async revoke(caller: OAuthCaller, token: string, client: Client): Promise<void> {
+    async revoke(caller: OAuthCaller, token: string, context: RequestContext): Promise<void> {
       const read = await readToken(token)
       switch (read.kind) {
         case 'user': {
           requireOwner(caller, read.claims.client_id)
-          return endSession({ userId: read.claims.sub, sessionId: read.claims.sid }, client)
+          return endSession({ userId: read.claims.sub, sessionId: read.claims.sid }, context)
         }
         case 'service':
           requireOwner(caller, read.claims.client_id)
           throw new OAuthError('unsupported_token_type')
         case 'opaque':
-          if (caller.kind === 'frontend') return options.logout(token, client)
+          if (caller.kind === 'frontend') return options.logout(token, context)
           if (await selectIsRefreshToken(sql, hashToken(token))) requireOwner(caller, frontendClient)
       }
     },

@@ -39,19 +39,19 @@ export function createPasswordRoutes({
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }
     const change = { email, currentPassword, newPassword }
-    const passwordVersion = await passwords.change(owner, change, c.get('client'))
+    const passwordVersion = await passwords.change(owner, change, c.get('context'))
     await remember(c, { userId: sub, passwordVersion })
     return c.body(null, 204)
   })
 
   routes.post('/forgot', ...jsonBody(forgotPasswordBody), async (c) => {
-    await passwords.forgot(c.req.valid('json').email, c.get('client'))
+    await passwords.forgot(c.req.valid('json').email, c.get('context'))
     return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
   })
 
   routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {
     const { token, password } = c.req.valid('json')
-    const owner = await passwords.reset(token, password, c.get('client'))
+    const owner = await passwords.reset(token, password, c.get('context'))
     await remember(c, owner)
     return c.body(null, 204)
   })

@@ -5,7 +5,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import { spendLinkTokens } from '../email-tokens/queries.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { clearCounters, holdPassword } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
@@ -53,14 +53,14 @@ export function createPasswordService({
     async change(
       { userId, sessionId }: SessionOwner,
       { email, currentPassword, newPassword }: Change,
-      client: Client,
+      context: RequestContext,
     ): Promise<string> {
       const own = { id: sessionId, userId }
-      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own], client)
+      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own], context)
       const { account } = claim
       const passwordHash =
         passwordMatches &&
-        (await passwords.hashNew(newPassword, { email, field: '/new_password', address: client.ip }))
+        (await passwords.hashNew(newPassword, { email, field: '/new_password', address: context.ip }))
       const passwordVersion = await sql.begin(async (transaction) => {
         if (!account || !passwordHash || !(await holdPassword(transaction, account))) {
           const details = { reason: 'wrong_password' }
@@ -69,21 +69,21 @@ export function createPasswordService({
             actorId: userId,
             userId,
             sessionId,
-            client,
+            context,
             details,
           })
-          await lockout.fail(transaction, claim, client)
+          await lockout.fail(transaction, claim, context)
           return undefined
         }
         const version = await updatePassword(transaction, userId, passwordHash)
         await spendLinkTokens(transaction, 'password_reset', userId)
-        await sessions.endMany(transaction, userId, sessionId, 'password_changed', client)
+        await sessions.endMany(transaction, userId, sessionId, 'password_changed', context)
         await insertAuditRow(transaction, {
           action: 'password.changed',
           actorId: userId,
           userId,
           sessionId,
-          client,
+          context,
         })
         await mail.enqueue(transaction, account.email, mail.messages.passwordChanged())
         return version
@@ -99,8 +99,8 @@ export function createPasswordService({
      * Asks for a link; whether there is an account to mail it to is looked up later, so that the
      * time tells nobody.
      */
-    async forgot(email: string, client: Client): Promise<void> {
-      await insertLinkRequest(sql, 'password_reset', { email, client })
+    async forgot(email: string, context: RequestContext): Promise<void> {
+      await insertLinkRequest(sql, 'password_reset', { email, context })
       mail.nudge()
     },
 
@@ -112,10 +112,10 @@ export function createPasswordService({
      * @throws Problem `link_invalid`; `validation_failed` for a weak password, which leaves the
      *   link good; `overloaded`
      */
-    async reset(token: string, newPassword: string, client: Client) {
+    async reset(token: string, newPassword: string, context: RequestContext) {
       const owner = await linkTokens.owner(sql, 'password_reset', token)
       if (!owner) throw new Problem('link_invalid')
-      const facts = { email: owner.email, field: '/password', address: client.ip }
+      const facts = { email: owner.email, field: '/password', address: context.ip }
       const passwordHash = await passwords.hashNew(newPassword, facts)
       const { userId } = owner
       const passwordVersion = await sql.begin(async (transaction) => {
@@ -125,9 +125,9 @@ export function createPasswordService({
         if (!(await linkTokens.spend(transaction, 'password_reset', token))) throw new Problem('link_invalid')
         await spendLinkTokens(transaction, 'password_reset', userId)
         await clearCounters(transaction, owner.email)
-        await sessions.endMany(transaction, userId, undefined, 'password_reset', client)
+        await sessions.endMany(transaction, userId, undefined, 'password_reset', context)
         await updateEmailVerified(transaction, userId)
-        await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, client })
+        await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, context })
         await mail.enqueue(transaction, owner.email, mail.messages.passwordChanged())
         return version
       })

@@ -54,7 +54,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     }
     const { sub } = requireUser(c.get('user'))
     return c.json(
-      adminPlanAnswer(changedPlan(await plans.change(c.req.param('name'), change, sub, c.get('client')))),
+      adminPlanAnswer(changedPlan(await plans.change(c.req.param('name'), change, sub, c.get('context')))),
     )
   })
 
@@ -63,7 +63,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     const { sub } = requireUser(c.get('user'))
     return c.json(
       adminPlanAnswer(
-        changedPlan(await plans.setFeatures(c.req.param('name'), features, sub, c.get('client'))),
+        changedPlan(await plans.setFeatures(c.req.param('name'), features, sub, c.get('context'))),
       ),
     )
   })

@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { raisePlanEpoch } from '../entitlements/epochs.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import {
   holdPlan,
   type Plan,
@@ -27,14 +27,24 @@ export function createPlanService({ sql }: { sql: Sql }) {
   async function audit(
     transaction: Transaction,
     action: 'plan.changed' | 'plan.features_changed',
-    { actorId, client, before, after }: { actorId: string; client: Client; before: Plan; after: Plan },
+    {
+      actorId,
+      context,
+      before,
+      after,
+    }: { actorId: string; context: RequestContext; before: Plan; after: Plan },
   ) {
     const details = { plan: before.name, before: described(before), after: described(after) }
-    await insertAuditRow(transaction, { action, actorId, userId: null, client, details })
+    await insertAuditRow(transaction, { action, actorId, userId: null, context, details })
   }
 
   return {
-    async change(name: string, change: PlanChange, actorId: string, client: Client): Promise<PlanOutcome> {
+    async change(
+      name: string,
+      change: PlanChange,
+      actorId: string,
+      context: RequestContext,
+    ): Promise<PlanOutcome> {
       return sql.begin(async (transaction) => {
         const before = await holdPlan(transaction, name)
         if (!before) return { outcome: 'unknown_plan' }
@@ -42,7 +52,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
         if (sameAs(before, after)) return { outcome: 'changed', plan: before }
         await updatePlan(transaction, before.id, change)
         if (before.apiQuotaPerHour !== after.apiQuotaPerHour) await raisePlanEpoch(transaction, name)
-        await audit(transaction, 'plan.changed', { actorId, client, before, after })
+        await audit(transaction, 'plan.changed', { actorId, context, before, after })
         return { outcome: 'changed', plan: after }
       })
     },
@@ -51,7 +61,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
       name: string,
       features: readonly string[],
       actorId: string,
-      client: Client,
+      context: RequestContext,
     ): Promise<PlanOutcome> {
       return sql.begin(async (transaction) => {
         const before = await holdPlan(transaction, name)
@@ -63,7 +73,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
         if (sameAs(before, after)) return { outcome: 'changed', plan: before }
         await replacePlanFeatures(transaction, before.id, known)
         await raisePlanEpoch(transaction, name)
-        await audit(transaction, 'plan.features_changed', { actorId, client, before, after })
+        await audit(transaction, 'plan.features_changed', { actorId, context, before, after })
         return { outcome: 'changed', plan: after }
       })
     },

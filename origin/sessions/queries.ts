@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 
 /** A session, and whose it is. */
 export interface SessionOwner {
@@ -31,13 +31,13 @@ interface NewSession {
   userId: string
   /** Absolute limit: no refresh prolongs it. */
   lifeSeconds: number
-  client: Client
+  context: RequestContext
 }
 
 export async function insertSession(sql: Queryable, session: NewSession): Promise<string> {
   const [row] = await sql<[{ id: string }]>`
     insert into sessions (user_id, ip, user_agent, expires_at)
-    values (${session.userId}, ${session.client.ip}, ${session.client.userAgent},
+    values (${session.userId}, ${session.context.ip}, ${session.context.userAgent},
       now() + make_interval(secs => ${session.lifeSeconds}))
     returning id`
   return row.id
@@ -50,7 +50,7 @@ interface NewRefreshToken {
    * later for it.
    */
   lifeSeconds: number
-  client: Client
+  context: RequestContext
 }
 
 const secondsLeft = (sql: Queryable, expiresAt: ReturnType<Queryable>) =>
@@ -64,7 +64,7 @@ export async function insertRefreshToken(
 ): Promise<number> {
   const [row] = await sql<[{ seconds: number }]>`
     insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
-    select 'refresh', user_id, id, ${token.hash}, ${token.client.ip}, ${token.client.userAgent},
+    select 'refresh', user_id, id, ${token.hash}, ${token.context.ip}, ${token.context.userAgent},
       least(now() + make_interval(secs => ${token.lifeSeconds}), expires_at)
     from sessions where id = ${sessionId}
     returning ${secondsLeft(sql, sql`expires_at`)} as seconds`
@@ -102,7 +102,7 @@ export async function rotateRefreshToken(
     ),
     successor as (
       insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
-      select 'refresh', user_id, id, ${successor.hash}, ${successor.client.ip}, ${successor.client.userAgent},
+      select 'refresh', user_id, id, ${successor.hash}, ${successor.context.ip}, ${successor.context.userAgent},
         least(now() + make_interval(secs => ${successor.lifeSeconds}), expires_at)
       from live
       returning expires_at

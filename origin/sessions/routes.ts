@@ -30,13 +30,13 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
 
   routes.post('/refresh', ...jsonBody(refreshBody), async (c) => {
     const { token, mode } = presented(c, c.req.valid('json').refresh_token)
-    return tokenAnswer(c, await sessions.refresh(token, c.get('client')), mode, refreshCookie)
+    return tokenAnswer(c, await sessions.refresh(token, c.get('context')), mode, refreshCookie)
   })
 
   routes.post('/logout', ...jsonBody(logoutBody), async (c) => {
     const { refresh_token: inBody, everywhere } = c.req.valid('json')
     const { token, mode } = presented(c, inBody)
-    await sessions.logout(token, { everywhere }, c.get('client'))
+    await sessions.logout(token, { everywhere }, c.get('context'))
     if (mode === 'cookie') refreshCookie.clear(c)
     return c.body(null, 204)
   })
@@ -60,13 +60,13 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
   routes.delete('/sessions/:id', async (c) => {
     const { sub } = requireUser(c.get('user'))
     const sessionId = requireUuid(c.req.param('id'))
-    await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('client'))
+    await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('context'))
     return c.body(null, 204)
   })
 
   routes.delete('/sessions', async (c) => {
     const { sub, sid } = requireUser(c.get('user'))
-    await sessions.endOthers({ userId: sub, sessionId: sid }, c.get('client'))
+    await sessions.endOthers({ userId: sub, sessionId: sid }, c.get('context'))
     return c.body(null, 204)
   })
 

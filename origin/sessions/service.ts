@@ -3,7 +3,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {
@@ -56,12 +56,17 @@ export function createSessionService(options: SessionOptions) {
   }
 
   /** Ends one session where it still lives, with its revocation and its audit row. */
-  async function end(transaction: Transaction, owner: SessionOwner, reason: SessionEnd, client: Client) {
+  async function end(
+    transaction: Transaction,
+    owner: SessionOwner,
+    reason: SessionEnd,
+    context: RequestContext,
+  ) {
     const [ended] = await endSessions(transaction, { userId: owner.userId, only: owner.sessionId }, reason)
     if (!ended) return false
     const action = reason === 'refresh_reused' ? 'session.refresh_reused' : 'session.ended'
     const actorId = reason === 'refresh_reused' ? null : owner.userId
-    await insertAuditRow(transaction, { action, actorId, ...owner, client, details: { reason } })
+    await insertAuditRow(transaction, { action, actorId, ...owner, context, details: { reason } })
     return true
   }
 
@@ -70,19 +75,19 @@ export function createSessionService(options: SessionOptions) {
     userId: string,
     except: string | undefined,
     reason: SessionEnd,
-    client: Client,
+    context: RequestContext,
   ) {
     const ended = await endSessions(transaction, { userId, ...(except && { except }) }, reason)
     if (ended.length === 0) return
     const details = { reason, count: ended.length }
-    await insertAuditRow(transaction, { action: 'session.ended', actorId: userId, userId, client, details })
+    await insertAuditRow(transaction, { action: 'session.ended', actorId: userId, userId, context, details })
   }
 
   /**
    * Without a query. Within its limit an address may ask for any token: one that was issued under
    * an earlier REFRESH_TOKEN_KEY has another tag.
    */
-  function refuseMadeUp(refreshToken: string, { overLimit }: Client): void {
+  function refuseMadeUp(refreshToken: string, { overLimit }: RequestContext): void {
     if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return
     onRefresh('invalid')
     throw overLimitProblem(overLimit, 'refresh_invalid')
@@ -95,16 +100,16 @@ export function createSessionService(options: SessionOptions) {
      * Opens a session inside a login's transaction. Where that is one too many, the one used
      * longest ago ends; logins of one account hold its row, so that none overlooks another's.
      */
-    async open(transaction: Transaction, userId: string, client: Client) {
-      const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, client })
+    async open(transaction: Transaction, userId: string, context: RequestContext) {
+      const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, context })
       const refreshToken = refreshTokens.first()
       const sessionSecondsLeft = await insertRefreshToken(transaction, sessionId, {
         hash: hashToken(refreshToken),
         lifeSeconds: idleSeconds,
-        client,
+        context,
       })
       for (const surplus of await selectSurplusSessions(transaction, userId, perUser)) {
-        await end(transaction, { userId, sessionId: surplus }, 'session_limit', client)
+        await end(transaction, { userId, sessionId: surplus }, 'session_limit', context)
       }
       return { sessionId, sessionSecondsLeft, refreshToken }
     },
@@ -118,12 +123,12 @@ export function createSessionService(options: SessionOptions) {
      * @throws Problem `refresh_reused`, `refresh_invalid`; `rate_limited` where the address is over
      * its limit and the token was not issued here
      */
-    async refresh(refreshToken: string, client: Client): Promise<TokenAnswer> {
-      refuseMadeUp(refreshToken, client)
+    async refresh(refreshToken: string, context: RequestContext): Promise<TokenAnswer> {
+      refuseMadeUp(refreshToken, context)
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
       const successorHash = hashToken(successor)
-      const next = { hash: successorHash, lifeSeconds: idleSeconds, client }
+      const next = { hash: successorHash, lifeSeconds: idleSeconds, context }
       const rotated = await rotateRefreshToken(sql, hash, next)
       const bearer = rotated ?? (await selectReplay(sql, { hash, successorHash, graceSeconds }))
       if (bearer) {
@@ -133,14 +138,14 @@ export function createSessionService(options: SessionOptions) {
 
       const reused = await sql.begin(async (transaction) => {
         const owner = await selectReusedOwner(transaction, hash, graceSeconds)
-        return owner !== undefined && end(transaction, owner, 'refresh_reused', client)
+        return owner !== undefined && end(transaction, owner, 'refresh_reused', context)
       })
       onRefresh(reused ? 'reused' : 'invalid')
       if (reused) throw new Problem('refresh_reused')
       // Its bearer has to learn that the session is over; of an untagged one it is not known that
       // it has a bearer.
-      if (client.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
-        throw overLimitProblem(client.overLimit, 'refresh_invalid')
+      if (context.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
+        throw overLimitProblem(context.overLimit, 'refresh_invalid')
       throw new Problem('refresh_invalid')
     },
 
@@ -154,14 +159,14 @@ export function createSessionService(options: SessionOptions) {
     async logout(
       refreshToken: string,
       { everywhere }: { everywhere: boolean },
-      client: Client,
+      context: RequestContext,
     ): Promise<void> {
-      refuseMadeUp(refreshToken, client)
+      refuseMadeUp(refreshToken, context)
       await sql.begin(async (transaction) => {
         const owner = await selectOwner(transaction, hashToken(refreshToken))
         if (!owner) return
-        if (everywhere) await endMany(transaction, owner.userId, undefined, 'logout_everywhere', client)
-        else await end(transaction, owner, 'logout', client)
+        if (everywhere) await endMany(transaction, owner.userId, undefined, 'logout_everywhere', context)
+        else await end(transaction, owner, 'logout', context)
       })
     },
 
@@ -171,14 +176,18 @@ export function createSessionService(options: SessionOptions) {
      * @throws Problem `not_found` where it is not a live session of this user's: somebody else's
      *   does not exist for them
      */
-    async endOne(owner: SessionOwner, reason: 'ended_by_user' | 'logout', client: Client): Promise<void> {
-      const ended = await sql.begin((transaction) => end(transaction, owner, reason, client))
+    async endOne(
+      owner: SessionOwner,
+      reason: 'ended_by_user' | 'logout',
+      context: RequestContext,
+    ): Promise<void> {
+      const ended = await sql.begin((transaction) => end(transaction, owner, reason, context))
       if (!ended) throw new Problem('not_found')
     },
 
     /** Ends all of a user's sessions but the one that asks. */
-    async endOthers({ userId, sessionId }: SessionOwner, client: Client): Promise<void> {
-      await sql.begin((transaction) => endMany(transaction, userId, sessionId, 'ended_by_user', client))
+    async endOthers({ userId, sessionId }: SessionOwner, context: RequestContext): Promise<void> {
+      await sql.begin((transaction) => endMany(transaction, userId, sessionId, 'ended_by_user', context))
     },
   }
 }

@@ -46,7 +46,7 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
       const userId = requireUuid(c.req.param('id')).toLowerCase()
       const { sub: actorId } = requireUser(c.get('user'))
       const result = await subscriptions.book(
-        { userId, actorId, client: c.get('client') },
+        { userId, actorId, context: c.get('context') },
         { plan, periodEndsAt },
       )
       const answer: BookedSubscriptionAnswer = { user_id: userId, ...described(booked(result)) }

@@ -31,7 +31,7 @@ export function createBillingRoutes({ billing }: { billing: Billing }) {
             cancelAtPeriodEnd: event.cancel_at_period_end,
           },
         },
-        c.get('client'),
+        c.get('context'),
       )
       return c.json(applied(result))
     },

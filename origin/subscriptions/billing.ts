@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BillingEventAnswer } from '../../shared/contract.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import { changeSubscription, described } from './change.ts'
 import { claimBillingEvent, selectContentHash } from './event-queries.ts'
 import { holdSubscriber, type Subscription, selectClock, selectPlanId } from './queries.ts'
@@ -33,7 +33,7 @@ export function createBilling({ sql }: { sql: Sql }) {
      * Applies an event once. One that comes again is told the same, as the answer follows from the
      * event alone.
      */
-    async apply(event: IncomingEvent, client: Client): Promise<BillingOutcome> {
+    async apply(event: IncomingEvent, context: RequestContext): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
       const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
       const contentHash = hashOf(answer, occurredAt)
@@ -60,7 +60,7 @@ export function createBilling({ sql }: { sql: Sql }) {
             action: 'subscription.changed',
             actorId: null,
             userId,
-            client,
+            context,
             details,
           })
         }

@@ -26,7 +26,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
      * from before does not.
      */
     async book(change: Change, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
-      const { userId, actorId, client } = change
+      const { userId, actorId, context } = change
       return sql.begin(async (transaction): Promise<BookingOutcome> => {
         const { actor, target } = await holdBoth(transaction, change)
         if (!target) return { outcome: 'unknown_user' }
@@ -53,7 +53,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
             action: 'subscription.changed',
             actorId,
             userId,
-            client,
+            context,
             details: changed,
           })
         }

@@ -27,7 +27,7 @@ export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
 
   routes.post('/upkeep/:job/runs', manageSystem, async (c) => {
     const { sub: actorId } = requireUser(c.get('user'))
-    const id = await upkeep.start(c.req.param('job'), actorId, c.get('client'))
+    const id = await upkeep.start(c.req.param('job'), actorId, c.get('context'))
     return c.json({ id } satisfies UpkeepRunStartedAnswer, 202)
   })
 

@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { Client } from '../http/request-context.ts'
+import type { RequestContext } from '../http/request-context.ts'
 import type { UpkeepJob } from './jobs.ts'
 import { claimUpkeepRun, isUpkeepIdle, type RunFilter, selectUpkeepRuns } from './queries.ts'
 import type { UpkeepRunner } from './runner.ts'
@@ -31,13 +31,13 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
      * @returns the run's id
      * @throws Problem `not_found`, `upkeep_running`
      */
-    async start(name: string, actorId: string, client: Client): Promise<string> {
+    async start(name: string, actorId: string, context: RequestContext): Promise<string> {
       const job = jobs.find((candidate) => candidate.name === name)
       if (!job) throw new Problem('not_found')
       if (underWay.has(job)) throw new Problem('upkeep_running')
       underWay.add(job)
       try {
-        const run = await claim(job, actorId, client)
+        const run = await claim(job, actorId, context)
         void runner.run(job, run.slot, run.id).finally(() => underWay.delete(job))
         return run.id
       } catch (error) {
@@ -47,7 +47,7 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
     },
   }
 
-  function claim(job: UpkeepJob, actorId: string, client: Client) {
+  function claim(job: UpkeepJob, actorId: string, context: RequestContext) {
     return sql.begin(async (transaction) => {
       const run = (await isUpkeepIdle(transaction, job.name)) && (await claimUpkeepRun(transaction, job.name))
       if (!run) throw new Problem('upkeep_running')
@@ -55,7 +55,7 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
         action: 'upkeep.started',
         actorId,
         userId: null,
-        client,
+        context,
         details: { job: job.name, run_id: run.id },
       })
       return run

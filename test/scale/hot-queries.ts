@@ -40,9 +40,9 @@ export interface HotQuery {
   run: (sql: Sql, subject: Subject, others: Subject[]) => Promise<unknown>
 }
 
-const client = { ip: '198.18.0.1', userAgent: 'scale', requestId: 'scale' }
+const context = { ip: '198.18.0.1', userAgent: 'scale', requestId: 'scale' }
 const lifeSeconds = 3600
-const token = () => ({ hash: randomBytes(32), lifeSeconds, client })
+const token = () => ({ hash: randomBytes(32), lifeSeconds, context })
 const counted = { own: [], leave: [], maxTries: 5, windowSeconds: 900 }
 
 /** Some change what they read: each gets a subject that no other has had. */
@@ -72,18 +72,19 @@ export const hotQueries: readonly HotQuery[] = [
   {
     name: 'insertLoginAttempt',
     where: 'login',
-    run: (sql, { userId, email }) => insertLoginAttempt(sql, { email, userId, outcome: 'succeeded', client }),
+    run: (sql, { userId, email }) =>
+      insertLoginAttempt(sql, { email, userId, outcome: 'succeeded', context }),
   },
   {
     name: 'insertAuditRow',
     where: 'everything that changes something',
     run: (sql, { userId }) =>
-      insertAuditRow(sql, { action: 'login.succeeded', actorId: userId, userId, client }),
+      insertAuditRow(sql, { action: 'login.succeeded', actorId: userId, userId, context }),
   },
   {
     name: 'insertSession',
     where: 'login',
-    run: (sql, { userId }) => insertSession(sql, { userId, lifeSeconds, client }),
+    run: (sql, { userId }) => insertSession(sql, { userId, lifeSeconds, context }),
   },
   {
     name: 'insertRefreshToken',
