@@ -4,7 +4,7 @@ import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
-import { holdPassword } from '../lockout/queries.ts'
+import { lockPasswordForUpdate } from '../lockout/queries.ts'
 import { updateEmailVerified } from './queries.ts'
 
 export interface VerificationOptions {
@@ -37,7 +37,7 @@ export async function verifyEmail(
   const { account } = claim
   const about = { userId, context }
   const outcome = await sql.begin(async (transaction) => {
-    if (!account || !passwordMatches || !(await holdPassword(transaction, account))) {
+    if (!account || !passwordMatches || !(await lockPasswordForUpdate(transaction, account))) {
       const details = { reason: 'wrong_password' }
       await insertAuditRow(transaction, {
         action: 'account.verification_refused',

@@ -2,7 +2,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { RoleRefusal } from './rules.ts'
-import { holdAccounts } from './user-queries.ts'
+import { lockAccountsForUpdate } from './user-queries.ts'
 
 /** The account that changes, the actor, and where the request comes from. */
 export interface Change {
@@ -12,14 +12,15 @@ export interface Change {
 }
 
 /**
- * Holds the accounts of both until the transaction ends. Levels are read from these rows, not from
- * the actor's token: an actor who is gone or locked by now stands below everybody.
+ * Locks the accounts of both until the transaction ends. Levels are read from these rows, not from
+ * the actor's token: an actor who was deleted or disabled meanwhile has less authority than
+ * anybody.
  */
-export async function holdBoth(transaction: Transaction, { userId, actorId }: Change) {
-  const held = await holdAccounts(transaction, [userId, actorId])
-  const by = held.get(actorId)
+export async function lockBothForUpdate(transaction: Transaction, { userId, actorId }: Change) {
+  const accounts = await lockAccountsForUpdate(transaction, [userId, actorId])
+  const by = accounts.get(actorId)
   const actor = { id: actorId, level: by?.status === 'active' ? by.level : -1 }
-  return { actor, target: held.get(userId) }
+  return { actor, target: accounts.get(userId) }
 }
 
 /**

@@ -5,7 +5,7 @@ import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
 import { type Order, readOrder, usage } from './command-line.ts'
-import { holdAccounts, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
+import { lockAccountsForUpdate, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
 import { setRole } from './user-service.ts'
 
 /**
@@ -33,7 +33,7 @@ async function changeRole(sql: Sql, { email, role }: Order) {
   const context = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
   return sql.begin(async (transaction) => {
     const id = await selectIdByEmail(transaction, email)
-    const account = id && (await holdAccounts(transaction, [id])).get(id)
+    const account = id && (await lockAccountsForUpdate(transaction, [id])).get(id)
     if (!account) throw new RefusedError(`There is no account ${email}.`)
     const level = await selectRoleLevel(transaction, role)
     if (level === undefined) throw new RefusedError(`There is no role ${role}.`)

@@ -34,10 +34,10 @@ export async function selectPermissionPage(
 }
 
 /**
- * A role, held until the transaction ends. The lock comes first: a statement that waits for it sees
- * the permissions of before the wait.
+ * Selects a role and locks its row until the transaction ends. The lock comes first: a statement
+ * that waits for it sees the permissions of before the wait.
  */
-export async function holdRole(sql: Transaction, name: string): Promise<Role | undefined> {
+export async function lockRoleForUpdate(sql: Transaction, name: string): Promise<Role | undefined> {
   await sql`select from roles where name = ${name} for no key update`
   const [row] = await sql<[Role?]>`
     select name, level, description, ${permissionsOf(sql)} as permissions from roles role where name = ${name}`

@@ -3,7 +3,7 @@ import type { Sql } from '../db/types.ts'
 import { raiseRoleEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import {
-  holdRole,
+  lockRoleForUpdate,
   type Role,
   replaceRolePermissions,
   selectPermissionNames,
@@ -34,7 +34,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
      */
     async setPermissions({ role: name, permissions, actorId, context }: RoleChange): Promise<RoleOutcome> {
       return sql.begin(async (transaction): Promise<RoleOutcome> => {
-        const before = await holdRole(transaction, name)
+        const before = await lockRoleForUpdate(transaction, name)
         if (!before) return { kind: 'unknown_role' }
         const wanted = await selectPermissionNames(transaction, permissions)
         const positions = permissions.flatMap((given, index) => (wanted.includes(given) ? [] : [index]))

@@ -80,11 +80,12 @@ export interface HeldAccount {
 }
 
 /**
- * The accounts of a change and of who makes it, held until the transaction ends, always in one
- * order: two such changes never wait for each other. The locks come first: a statement that waits
- * for one joins the role of before the wait, and loses the account where it has another role now.
+ * Selects the accounts of a change and of its actor and locks them until the transaction ends,
+ * always in one order: two such changes never wait for each other. The locks come first: a
+ * statement that waits for one joins the role of before the wait, and loses the account where it
+ * has another role now.
  */
-export async function holdAccounts(
+export async function lockAccountsForUpdate(
   sql: Transaction,
   ids: readonly string[],
 ): Promise<Map<string, HeldAccount>> {

@@ -4,7 +4,7 @@ import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { clearCounters } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
-import { type Change, holdBoth, refuseChange } from './authority.ts'
+import { type Change, lockBothForUpdate, refuseChange } from './authority.ts'
 import { judgeAuthority, judgeRoleChange, type RoleRefusal } from './rules.ts'
 import { type HeldAccount, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
 
@@ -39,7 +39,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
     work: (transaction: Transaction, target: HeldAccount) => Promise<ChangeOutcome>,
   ): Promise<ChangeOutcome> {
     return sql.begin(async (transaction) => {
-      const { actor, target } = await holdBoth(transaction, change)
+      const { actor, target } = await lockBothForUpdate(transaction, change)
       if (!target) return unknownUser
       const verdict = judgeAuthority(actor, target)
       if (verdict !== 'allowed') return refuseChange(transaction, change, attempted, verdict)
@@ -50,7 +50,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   return {
     async changeRole(change: Change, role: string): Promise<ChangeOutcome> {
       return sql.begin(async (transaction) => {
-        const { actor, target } = await holdBoth(transaction, change)
+        const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return unknownUser
         const level = await selectRoleLevel(transaction, role)
         if (level === undefined) return { kind: 'unknown_role' }

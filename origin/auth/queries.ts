@@ -23,10 +23,11 @@ export async function insertAccount(sql: Queryable, account: NewAccount): Promis
 }
 
 /**
- * The owner of a taken address, held until the transaction ends; undefined where he was told within
- * a day that somebody tried to register with it: whoever tries again and again fills no mailbox.
+ * The owner of a taken address, whose row is locked until the transaction ends; undefined where he
+ * was told within a day that somebody tried to register with it: whoever tries again and again
+ * fills no mailbox.
  */
-export async function holdUntoldOwner(
+export async function lockUnnotifiedOwnerForUpdate(
   sql: Queryable,
   email: string,
 ): Promise<{ userId: string; email: string } | undefined> {

@@ -7,13 +7,18 @@ import { selectEntitlements } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { Lockout } from '../lockout/lockout.ts'
-import { holdPassword, strangers } from '../lockout/queries.ts'
+import { lockPasswordForUpdate, strangers } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import type { PasswordPolicy } from '../passwords/policy.ts'
 import { replaceHash } from '../passwords/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
 import type { LoginLimit } from './login-limit.ts'
-import { holdUntoldOwner, insertAccount, insertLoginAttempt, insertSubscription } from './queries.ts'
+import {
+  insertAccount,
+  insertLoginAttempt,
+  insertSubscription,
+  lockUnnotifiedOwnerForUpdate,
+} from './queries.ts'
 import { judgeLogin, type LoginOutcome } from './rules.ts'
 
 interface AuthOptions {
@@ -76,7 +81,7 @@ export function createAuthService(options: AuthOptions) {
       const outcome = await sql.begin(async (transaction) => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
         if (!userId) {
-          const owner = await holdUntoldOwner(transaction, email)
+          const owner = await lockUnnotifiedOwnerForUpdate(transaction, email)
           if (owner) await mail.enqueue(transaction, owner.email, mail.messages.addressTaken())
           const details = { owner_told: owner !== undefined }
           await insertAuditRow(transaction, {
@@ -110,7 +115,8 @@ export function createAuthService(options: AuthOptions) {
         passwordMatches && account && (await passwords.rehash(password, account.passwordHash, context.ip))
 
       const { outcome, opened } = await sql.begin(async (transaction) => {
-        const status = passwordMatches && account ? await holdPassword(transaction, account) : undefined
+        const status =
+          passwordMatches && account ? await lockPasswordForUpdate(transaction, account) : undefined
         const outcome = judgeLogin({ claim, status, requireVerifiedEmail })
         if (account && status && rehashed)
           await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })

@@ -40,7 +40,7 @@ export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promis
  *
  * @returns false where there is none
  */
-export async function lockSigningKey(sql: Queryable, forSeconds: number): Promise<boolean> {
+export async function lockSigningKeyForUpdate(sql: Queryable, forSeconds: number): Promise<boolean> {
   const { count } = await sql`
     select from signing_keys
     where state = 'signing' and state_since <= now() - make_interval(secs => ${forSeconds})
@@ -117,8 +117,8 @@ export interface EncryptedRow {
   encrypted: Uint8Array
 }
 
-/** Every one there is, held on to until the transaction ends. */
-export async function lockEncryptedRows(sql: Queryable): Promise<EncryptedRow[]> {
+/** All encrypted values, whose rows are locked until the transaction ends. */
+export async function lockEncryptedRowsForUpdate(sql: Queryable): Promise<EncryptedRow[]> {
   const keys = await sql<EncryptedRow[]>`
     select 'signing_keys' as table, kid as id, kid as name, sealed_private_jwk as encrypted from signing_keys for update`
   const mails = await sql<EncryptedRow[]>`

@@ -2,7 +2,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from './encryption.ts'
-import { lockEncryptedRows, updateEncrypted } from './queries.ts'
+import { lockEncryptedRowsForUpdate, updateEncrypted } from './queries.ts'
 import { KeyDecryptionError } from './stored-key.ts'
 
 export interface ReencryptionCounts {
@@ -28,7 +28,7 @@ export function reencrypt(
 ): Promise<ReencryptionCounts> {
   return sql.begin(async (transaction) => {
     const counts: ReencryptionCounts = { resealed: 0, kept: 0, lost: 0 }
-    for (const row of await lockEncryptedRows(transaction)) {
+    for (const row of await lockEncryptedRowsForUpdate(transaction)) {
       if (tryDecrypting(to, row) !== undefined) {
         counts.kept++
         continue

@@ -7,7 +7,7 @@ import {
   deleteRetiredKey,
   insertFirstSigningKey,
   insertPublishedKey,
-  lockSigningKey,
+  lockSigningKeyForUpdate,
   promotePublishedKey,
   retireSigningKey,
   type StoredKey,
@@ -77,7 +77,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     requireOpens(keys.find(({ state }) => state === 'signing'))
     const key = await newKey(encryption)
     return sql.begin(async (transaction) => {
-      if (!(await lockSigningKey(transaction, forSeconds))) return []
+      if (!(await lockSigningKeyForUpdate(transaction, forSeconds))) return []
       if (!(await insertPublishedKey(transaction, key))) return []
       return record(transaction, context, { action: 'key.published', kid: key.kid })
     })

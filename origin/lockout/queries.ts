@@ -147,7 +147,7 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
  *
  * @returns the account's status by now; undefined where it has another password
  */
-export async function holdPassword(
+export async function lockPasswordForUpdate(
   sql: Queryable,
   { id, passwordVersion: evaluated }: Credentials,
 ): Promise<AccountStatus | undefined> {

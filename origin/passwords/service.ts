@@ -7,7 +7,7 @@ import type { LinkTokens } from '../email-tokens/email-tokens.ts'
 import { spendLinkTokens } from '../email-tokens/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
-import { clearCounters, holdPassword } from '../lockout/queries.ts'
+import { clearCounters, lockPasswordForUpdate } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import type { SessionOwner } from '../sessions/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
@@ -62,7 +62,7 @@ export function createPasswordService({
         passwordMatches &&
         (await passwords.hashNew(newPassword, { email, field: '/new_password', address: context.ip }))
       const passwordVersion = await sql.begin(async (transaction) => {
-        if (!account || !passwordHash || !(await holdPassword(transaction, account))) {
+        if (!account || !passwordHash || !(await lockPasswordForUpdate(transaction, account))) {
           const details = { reason: 'wrong_password' }
           await insertAuditRow(transaction, {
             action: 'password.change_refused',

@@ -45,8 +45,11 @@ export async function selectPlanPage(
     order by plan.rank limit ${limit + 1}`
 }
 
-/** A plan, held until the transaction ends: of two changes the second sees what the first did. */
-export async function holdPlan(sql: Transaction, name: string): Promise<Plan | undefined> {
+/**
+ * Selects a plan and locks its row until the transaction ends: the second of two changes sees the
+ * first.
+ */
+export async function lockPlanForUpdate(sql: Transaction, name: string): Promise<Plan | undefined> {
   await sql`select from subscription_plans where name = ${name} for no key update`
   const [plan] = await sql<[Plan?]>`
     select ${planColumns(sql)} from subscription_plans plan where plan.name = ${name}`

@@ -3,7 +3,7 @@ import type { Sql, Transaction } from '../db/types.ts'
 import { raisePlanEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import {
-  holdPlan,
+  lockPlanForUpdate,
   type Plan,
   type PlanChange,
   replacePlanFeatures,
@@ -46,7 +46,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
       context: RequestContext,
     ): Promise<PlanOutcome> {
       return sql.begin(async (transaction) => {
-        const before = await holdPlan(transaction, name)
+        const before = await lockPlanForUpdate(transaction, name)
         if (!before) return { outcome: 'unknown_plan' }
         const after = { ...before, ...withoutUndefined(change) }
         if (sameAs(before, after)) return { outcome: 'changed', plan: before }
@@ -64,7 +64,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
       context: RequestContext,
     ): Promise<PlanOutcome> {
       return sql.begin(async (transaction) => {
-        const before = await holdPlan(transaction, name)
+        const before = await lockPlanForUpdate(transaction, name)
         if (!before) return { outcome: 'unknown_plan' }
         const known = await selectFeatureNames(transaction, features)
         const positions = features.flatMap((feature, index) => (known.includes(feature) ? [] : [index]))

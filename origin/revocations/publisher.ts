@@ -3,7 +3,7 @@ import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocatio
 import { within } from '../../shared/lib/with-timeout.ts'
 import type { Sql } from '../db/types.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'
-import { lockUnpublished, markPublished, type UnpublishedRevocation } from './queries.ts'
+import { lockUnpublishedForUpdate, markPublished, type UnpublishedRevocation } from './queries.ts'
 
 export interface PublisherOptions {
   sql: Sql
@@ -48,7 +48,7 @@ export function createPublisher(options: PublisherOptions) {
   async function publishBatch(): Promise<number> {
     let lost = false
     const publishing = sql.begin(async (transaction) => {
-      const rows = await lockUnpublished(transaction, batchSize, lifeSeconds)
+      const rows = await lockUnpublishedForUpdate(transaction, batchSize, lifeSeconds)
       if (rows.length === 0) return 0
       await append(rows)
       // A statement on a connection that went away while Redis was asked would end the process: see

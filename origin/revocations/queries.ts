@@ -65,7 +65,7 @@ export interface UnpublishedRevocation extends Revocation {
  * The oldest that no stream has yet, locked until they are marked; those that another replica is
  * publishing are left to it.
  */
-export async function lockUnpublished(
+export async function lockUnpublishedForUpdate(
   transaction: Transaction,
   limit: number,
   lifeSeconds: number,

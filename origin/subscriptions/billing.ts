@@ -5,7 +5,7 @@ import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { changeSubscription, described } from './change.ts'
 import { claimBillingEvent, selectContentHash } from './event-queries.ts'
-import { holdSubscriber, type Subscription, selectClock, selectPlanId } from './queries.ts'
+import { lockSubscriberForUpdate, type Subscription, selectClock, selectPlanId } from './queries.ts'
 
 interface IncomingEvent {
   /** The billing service; ids of events are its own. */
@@ -38,7 +38,7 @@ export function createBilling({ sql }: { sql: Sql }) {
       const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
       const contentHash = hashOf(answer, occurredAt)
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
-        if (!(await holdSubscriber(transaction, userId))) return { outcome: 'unknown_user' }
+        if (!(await lockSubscriberForUpdate(transaction, userId))) return { outcome: 'unknown_user' }
         const planId = await selectPlanId(transaction, subscription.plan)
         if (planId === undefined) return { outcome: 'unknown_plan' }
 

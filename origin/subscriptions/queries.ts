@@ -16,7 +16,7 @@ export interface Subscription {
  *
  * @returns whether there is such an account
  */
-export async function holdSubscriber(sql: Transaction, userId: string): Promise<boolean> {
+export async function lockSubscriberForUpdate(sql: Transaction, userId: string): Promise<boolean> {
   const { count } = await sql`select from user_accounts where id = ${userId} for no key update`
   return count === 1
 }

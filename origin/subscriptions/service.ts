@@ -1,4 +1,4 @@
-import { type Change, holdBoth, refuseChange } from '../admin/authority.ts'
+import { type Change, lockBothForUpdate, refuseChange } from '../admin/authority.ts'
 import { type AuthorityRefusal, judgeAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
@@ -28,7 +28,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
     async book(change: Change, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
       const { userId, actorId, context } = change
       return sql.begin(async (transaction): Promise<BookingOutcome> => {
-        const { actor, target } = await holdBoth(transaction, change)
+        const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return { outcome: 'unknown_user' }
         const verdict = judgeAuthority(actor, target)
         if (verdict !== 'allowed') {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { selectProfile } from '../../origin/accounts/queries.ts'
 import { insertAuditRow } from '../../origin/audit/queries.ts'
-import { holdUntoldOwner, insertLoginAttempt } from '../../origin/auth/queries.ts'
+import { insertLoginAttempt, lockUnnotifiedOwnerForUpdate } from '../../origin/auth/queries.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { raiseUserEpoch } from '../../origin/entitlements/epochs.ts'
 import { selectEntitlements } from '../../origin/entitlements/queries.ts'
 import { selectLiveAccounts, selectRefreshedAccounts } from '../../origin/internal/directory-queries.ts'
-import { claimTry, holdPassword } from '../../origin/lockout/queries.ts'
+import { claimTry, lockPasswordForUpdate } from '../../origin/lockout/queries.ts'
 import {
   endSessions,
   insertRefreshToken,
@@ -58,10 +58,10 @@ export const hotQueries: readonly HotQuery[] = [
     run: (sql, { userId }) => claimTry(sql, { whose: { email: `${userId}@example.org` }, ...counted }),
   },
   {
-    name: 'holdPassword',
+    name: 'lockPasswordForUpdate',
     where: 'login',
     run: (sql, { userId: id, email, passwordVersion }) =>
-      holdPassword(sql, {
+      lockPasswordForUpdate(sql, {
         id,
         email,
         passwordVersion,
@@ -139,9 +139,9 @@ export const hotQueries: readonly HotQuery[] = [
     run: (sql, { userId }) => selectProfile(sql, userId),
   },
   {
-    name: 'holdUntoldOwner',
+    name: 'lockUnnotifiedOwnerForUpdate',
     where: 'registration, address taken',
-    run: (sql, { email }) => holdUntoldOwner(sql, email),
+    run: (sql, { email }) => lockUnnotifiedOwnerForUpdate(sql, email),
   },
   {
     name: 'raiseUserEpoch',
