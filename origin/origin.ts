@@ -130,10 +130,10 @@ export async function buildOrigin(
     passwords: hasher,
     maxTries: config.LOCKOUT_TRIES,
     windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
-    lockSeconds: config.LOCKOUT_SECONDS,
+    lockoutSeconds: config.LOCKOUT_SECONDS,
     queue: config.PASSWORD_HASH_QUEUE,
-    tellOwner: (transaction, email, unlocksAt) =>
-      mail.enqueue(transaction, email, mail.messages.accountLocked({ unlocksAt })),
+    tellOwner: (transaction, email, lockoutEndsAt) =>
+      mail.enqueue(transaction, email, mail.messages.lockoutStarted({ lockoutEndsAt })),
   })
 
   const issuer = config.ISSUER_URL

@@ -43,7 +43,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
       maxTries: config.LOCKOUT_TRIES,
       windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
       queue: 64,
-      lockSeconds: config.LOCKOUT_SECONDS,
+      lockoutSeconds: config.LOCKOUT_SECONDS,
       tellOwner: async () => {},
     }),
     loginLimit: { admit: async () => {}, failed: async () => {}, reset: async () => {} },

@@ -44,7 +44,7 @@ export async function lockRoleForUpdate(sql: Transaction, name: string): Promise
   return row
 }
 
-/** The role of an account at this moment; undefined where it is gone or locked. */
+/** The role of an account at this moment; undefined where it is gone or disabled. */
 export async function selectRoleOf(sql: Queryable, userId: string): Promise<Role | undefined> {
   const [row] = await sql<[Role?]>`
     select role.name, role.level, role.description, ${permissionsOf(sql)} as permissions

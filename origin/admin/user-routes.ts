@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { displayable, moment } from '../../shared/contract/fields.ts'
 import {
   changeRoleBody,
-  lockBody,
+  disableBody,
   type SessionItem,
   type UserAnswer,
   type UserItem,
@@ -66,11 +66,11 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
     answer(c, await users.changeRole(change(c), c.req.valid('json').role)),
   )
 
-  routes.post('/:id/lock', manageUsers, ...jsonBody(lockBody), async (c) =>
-    answer(c, await users.lock(change(c), c.req.valid('json').reason ?? null)),
+  routes.post('/:id/lock', manageUsers, ...jsonBody(disableBody), async (c) =>
+    answer(c, await users.disable(change(c), c.req.valid('json').reason ?? null)),
   )
 
-  routes.post('/:id/unlock', manageUsers, async (c) => answer(c, await users.unlock(change(c))))
+  routes.post('/:id/unlock', manageUsers, async (c) => answer(c, await users.enable(change(c))))
 
   routes.get('/:id/sessions', readUsers, sessionQuery, async (c) => {
     const { limit, cursor } = c.req.valid('query')

@@ -28,8 +28,8 @@ export type UserService = ReturnType<typeof createUserService>
 
 /**
  * What people who run the product do to accounts. Levels are read from the rows that the
- * transaction holds, not from the actor's token: who was demoted or locked a moment ago changes
- * nothing any more.
+ * transaction holds, not from the actor's token: an actor who was demoted or disabled a moment ago
+ * changes nothing any more.
  */
 export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   /** Carries out what takes authority over an account. */
@@ -62,8 +62,8 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       })
     },
 
-    /** Locks an account until somebody unlocks it, and ends what it has open. */
-    lock: (change: Change, reason: string | null) =>
+    /** Disables an account until an admin enables it, and ends its sessions. */
+    disable: (change: Change, reason: string | null) =>
       withAuthority(change, 'lock', async (transaction, { id }) => {
         if (!(await updateStatus(transaction, id, 'disabled'))) return done
         const ended = await endSessions(transaction, { userId: id }, 'account_locked')
@@ -84,11 +84,11 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       }),
 
     /**
-     * Forgets failed logins, and opens an account that was locked by hand. The first takes
+     * Ends a lockout, and enables an account that an admin disabled. The first takes
      * authority too: whoever could have the failures of somebody above them forgotten could guess
      * at that password for ever.
      */
-    async unlock(change: Change): Promise<ChangeOutcome> {
+    async enable(change: Change): Promise<ChangeOutcome> {
       let unlocked: string | undefined
       const outcome = await withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {
         const by = { actorId: change.actorId, userId, context: change.context }

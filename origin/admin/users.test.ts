@@ -218,14 +218,14 @@ describe('PUT /admin/users/{id}/role', () => {
     })
   })
 
-  // Until the gateways have heard, a locked admin's token is still let through.
+  // Until the gateways have heard, a disabled admin's token is still let through.
   test.each<[string, string, (target: string) => string, unknown?]>([
     ['no role', 'PUT', (target) => `/admin/users/${target}/role`, { role: 'guest' }],
     ['no lock', 'POST', (target) => `/admin/users/${target}/lock`, {}],
     ['no end of a session', 'DELETE', (target) => `/admin/users/${target}/sessions`],
     ['nothing that a role may do', 'PUT', () => '/admin/roles/guest/permissions', { permissions: [] }],
   ])(
-    '403 escalation_refused: a superadmin who was locked a moment ago changes %s',
+    '403 escalation_refused: a superadmin who was disabled a moment ago changes %s',
     async (_, method, path, body) => {
       await world.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
       const answer = await send(method, path(ids.second), 'superadmin', body)
@@ -250,7 +250,7 @@ describe('PUT /admin/users/{id}/role', () => {
 })
 
 describe('POST /admin/users/{id}/lock and unlock', () => {
-  test('204: sessions end, no refresh, no login, until it is unlocked', async () => {
+  test('204: sessions end, no refresh, no login, until it is enabled', async () => {
     const session = await world.login('second@example.com', password)
     const lock = await send('POST', `/admin/users/${ids.second}/lock`, 'admin', { reason: 'fraud' })
     expect(lock.status).toBe(204)
@@ -281,7 +281,7 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
     expect((await audit()).map(({ action }) => action)).toContain('account.enabled')
   })
 
-  test('204: locked twice, one audit row', async () => {
+  test('204: disabled twice, one audit row', async () => {
     for (let time = 0; time < 2; time++)
       expect((await send('POST', `/admin/users/${ids.second}/lock`, 'admin', {})).status).toBe(204)
     expect((await audit()).filter(({ action }) => action === 'account.disabled')).toHaveLength(1)
@@ -305,7 +305,7 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
     })
   })
 
-  test('403 escalation_refused: nobody locks, or opens, somebody at or above their level', async () => {
+  test('403 escalation_refused: nobody disables or enables an account at or above their level', async () => {
     expect((await send('POST', `/admin/users/${ids.superadmin}/lock`, 'admin', {})).status).toBe(403)
     await world.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
     expect((await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')).status).toBe(403)

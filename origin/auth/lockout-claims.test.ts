@@ -26,7 +26,7 @@ const counters = () => world.sql`select tries, claims, locked_at from login_coun
 
 const rowsOf = (action: string) => world.sql`select from audit_logs where action = ${action}`
 
-const lockMails = async () =>
+const lockoutMails = async () =>
   (await Promise.all([world, other].map((origin) => origin.mails(email))))
     .flat()
     .filter(({ subject }) => subject.includes('locked'))
@@ -54,7 +54,7 @@ const lockoutAt = (origin: World, { matches }: Gate, longestWaitMs = 10_000) =>
     passwords: { matches },
     maxTries: 5,
     windowSeconds: 900,
-    lockSeconds: 900,
+    lockoutSeconds: 900,
     queue: 64,
     longestWaitMs,
     tellOwner: async () => {},
@@ -93,7 +93,7 @@ describe('parallel logins with the right password', () => {
     expect(await rowsOf('login.failed')).toHaveLength(0)
     expect(await rowsOf('account.locked')).toHaveLength(0)
     expect(await counters()).toEqual([])
-    expect(await lockMails()).toEqual([])
+    expect(await lockoutMails()).toEqual([])
     expect((await login(world)).status).toBe(200)
   })
 })

@@ -30,7 +30,7 @@ beforeAll(async () => {
     },
     maxTries: 5,
     windowSeconds: 900,
-    lockSeconds: 900,
+    lockoutSeconds: 900,
     queue: 64,
     tellOwner: async () => {},
   })

@@ -34,9 +34,10 @@ const counters = () =>
       10 * round(extract(epoch from window_ends_at - now()) / 10)::int as ends_in_seconds
     from login_counters`
 
-const locks = () => world.sql`select user_id, details from audit_logs where action = 'account.locked'`
+const lockouts = () => world.sql`select user_id, details from audit_logs where action = 'account.locked'`
 
-const lockMails = async () => (await world.mails(email)).filter(({ subject }) => subject.includes('locked'))
+const lockoutMails = async () =>
+  (await world.mails(email)).filter(({ subject }) => subject.includes('locked'))
 
 /** Whatever time has to pass has passed. */
 const passTime = () => world.sql`update login_counters set window_ends_at = now()`
@@ -70,8 +71,8 @@ describe('POST /auth/login, lockout', () => {
     for (const other of [unknown, lockedWrong, lockedRight]) expect(other).toEqual(wrong)
   })
 
-  test('the fifth failure locks for 15 minutes: counter and audit row in one commit, and one mail', async () => {
-    const mailsBefore = (await lockMails()).length
+  test('the fifth failure starts a lockout of 15 minutes: counter and audit row in one commit, and one mail', async () => {
+    const mailsBefore = (await lockoutMails()).length
     await failTimes(5)
     expect(await counters()).toEqual([
       { device_id: expect.stringMatching(/^[0-]{36}$/), tries: 5, locked: true, ends_in_seconds: 900 },
@@ -83,8 +84,8 @@ describe('POST /auth/login, lockout', () => {
       from audit_logs, login_counters, user_accounts where action = 'account.locked'`
     expect(lock).toMatchObject({ one_commit: true, until_end: true, details: { known_device: false } })
     expect(lock?.user_id).toBe(lock?.id)
-    expect(await locks()).toHaveLength(1)
-    const mails = await lockMails()
+    expect(await lockouts()).toHaveLength(1)
+    const mails = await lockoutMails()
     expect(mails).toHaveLength(mailsBefore + 1)
     expect(mails.at(-1)?.text).toContain('forgot password')
   })
@@ -92,7 +93,7 @@ describe('POST /auth/login, lockout', () => {
   // The attack that counting afterwards would let through: fifty tries that are all under way
   // before the first is counted.
   test('of fifty wrong at once five are evaluated, and there is one audit row and one mail', async () => {
-    const mailsBefore = (await lockMails()).length
+    const mailsBefore = (await lockoutMails()).length
     const answers = await meet(world, {
       at: 'lock table login_counters in exclusive mode',
       requests: () => Array.from({ length: 50 }, (_, index) => tryWith(`wrong ${index}`)),
@@ -106,8 +107,8 @@ describe('POST /auth/login, lockout', () => {
       ...Array(5).fill('wrong_password'),
     ])
     expect(await counters()).toMatchObject([{ tries: 5, locked: true }])
-    expect(await locks()).toHaveLength(1)
-    expect(await lockMails()).toHaveLength(mailsBefore + 1)
+    expect(await lockouts()).toHaveLength(1)
+    expect(await lockoutMails()).toHaveLength(mailsBefore + 1)
   })
 
   test('401: the right password as the last of fifty at once', async () => {
@@ -130,13 +131,13 @@ describe('POST /auth/login, lockout', () => {
     expect(await tryWith(password)).toBe(200)
   })
 
-  test('a second lock, after the first has ended, is told again', async () => {
-    const mailsBefore = (await lockMails()).length
+  test('a second lockout, after the first has ended, is told again', async () => {
+    const mailsBefore = (await lockoutMails()).length
     await failTimes(5)
     await passTime()
     await failTimes(5)
-    expect(await locks()).toHaveLength(2)
-    expect(await lockMails()).toHaveLength(mailsBefore + 2)
+    expect(await lockouts()).toHaveLength(2)
+    expect(await lockoutMails()).toHaveLength(mailsBefore + 2)
   })
 
   test('failures that are fifteen minutes old do not count any more', async () => {
@@ -146,7 +147,7 @@ describe('POST /auth/login, lockout', () => {
     expect(await tryWith(password)).toBe(200)
   })
 
-  test('tries against a locked account do not make its lock longer', async () => {
+  test('attempts during a lockout do not make it longer', async () => {
     await failTimes(5)
     await world.sql`update login_counters set window_ends_at = now() + interval '1 minute'`
     const before = await world.sql`select * from login_counters`
@@ -170,18 +171,18 @@ describe('POST /auth/login, lockout', () => {
 
   // What is counted costs a write more than what is not: on a slow disk that alone would say who
   // has an account.
-  test('an address without an account is counted and locked like any other, and nobody is told', async () => {
+  test('an address without an account is counted and locked out like any other, and nobody is told', async () => {
     for (let index = 0; index < 6; index++)
       await world.post('/auth/login', { email: 'Nobody@example.com', password: 'wrong' })
     expect(await counters()).toEqual([
       { device_id: expect.stringMatching(/^[0-]{36}$/), tries: 5, locked: true, ends_in_seconds: 900 },
     ])
     expect(await attempts()).toEqual(Array(6).fill('unknown_account'))
-    expect(await locks()).toHaveLength(0)
+    expect(await lockouts()).toHaveLength(0)
     expect(await world.mails('nobody@example.com')).toHaveLength(0)
   })
 
-  // The lock lives in Postgres: killing the origin is no way around it (I1).
+  // The lockout lives in Postgres: killing the origin is no way around it (I1).
   test('401: it outlives a restart', async () => {
     await failTimes(5)
     const after = await createWorld({ environment: roomy, remains: world.remains })
@@ -192,7 +193,7 @@ describe('POST /auth/login, lockout', () => {
     }
   })
 
-  test('limit, window and lock are configurable', async () => {
+  test('limit, window and lockout are configurable', async () => {
     const environment = {
       ...roomy,
       LOCKOUT_TRIES: '2',

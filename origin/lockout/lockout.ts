@@ -9,8 +9,8 @@ import {
   claimTry,
   countFailure,
   endClaim,
-  lockWhenUsedUp,
   type OwnCounter,
+  startLockoutWhenUsedUp,
   strangers,
   type Whose,
 } from './queries.ts'
@@ -29,12 +29,12 @@ interface LockoutOptions {
   passwords: PasswordMatcher
   maxTries: number
   windowSeconds: number
-  lockSeconds: number
+  lockoutSeconds: number
   /** Attempts at one counter that may wait at this origin while others are in progress. */
   queue: number
   /** A user who logs in has given up by then, and the gateway gives up after 30 s. */
   longestWaitMs?: number
-  /** Tells the owner, inside the transaction that locks. */
+  /** Tells the owner, inside the transaction that starts the lockout. */
   tellOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
 }
 
@@ -52,7 +52,7 @@ export function createLockout({
   passwords,
   maxTries,
   windowSeconds,
-  lockSeconds,
+  lockoutSeconds,
   queue,
   longestWaitMs = 10_000,
   tellOwner,
@@ -118,11 +118,11 @@ export function createLockout({
     },
 
     /**
-     * Locks where this failure was the last one allowed. The owner is told, once, where strangers
-     * are locked out.
+     * Starts the lockout where this failure was the last one allowed. The owner is told, once,
+     * where strangers are locked out.
      */
     async fail(transaction: Transaction, claim: Claim, context: RequestContext): Promise<void> {
-      const until = await lockWhenUsedUp(transaction, claim, { maxTries, lockSeconds })
+      const until = await startLockoutWhenUsedUp(transaction, claim, { maxTries, lockoutSeconds })
       const { account, deviceId } = claim
       if (!until || !account) return
       await insertAuditRow(transaction, {

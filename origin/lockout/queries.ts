@@ -204,23 +204,23 @@ export async function countFailure(
 }
 
 /**
- * Locks the counter where its tries are used up. One of several failures at once does it.
+ * Starts the lockout where the attempts are used up. One of several concurrent failures does it.
  *
- * @returns when the lock ends, for the one that locked
+ * @returns when the lockout ends, to the failure that started it
  */
-export async function lockWhenUsedUp(
+export async function startLockoutWhenUsedUp(
   sql: Queryable,
   { addressHash, deviceId }: Counter,
-  { maxTries, lockSeconds }: { maxTries: number; lockSeconds: number },
+  { maxTries, lockoutSeconds }: { maxTries: number; lockoutSeconds: number },
 ): Promise<Date | undefined> {
   const [row] = await sql<[{ until: Date }?]>`
-    update login_counters set locked_at = now(), window_ends_at = now() + make_interval(secs => ${lockSeconds})
+    update login_counters set locked_at = now(), window_ends_at = now() + make_interval(secs => ${lockoutSeconds})
     where address_hash = ${addressHash} and device_id = ${deviceId} and tries >= ${maxTries} and locked_at is null
     returning window_ends_at as until`
   return row?.until
 }
 
-/** Unlocks an address for everybody. @returns whether anything was counted */
+/** Ends the lockout of an address for everybody. @returns whether anything was counted */
 export async function clearCounters(sql: Queryable, email: string): Promise<boolean> {
   const rows = await sql`
     delete from login_counters where address_hash = ${hashOf(sql, sql`${email}`)} returning device_id`

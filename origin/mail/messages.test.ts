@@ -9,7 +9,7 @@ const all = {
   addressTaken: messages.addressTaken(),
   resetPassword: messages.resetPassword({ token, expiresAt }),
   passwordChanged: messages.passwordChanged(),
-  accountLocked: messages.accountLocked({ unlocksAt: new Date('2026-03-01T23:59:01Z') }),
+  lockoutStarted: messages.lockoutStarted({ lockoutEndsAt: new Date('2026-03-01T23:59:01Z') }),
 }
 
 describe('a link', () => {
@@ -47,9 +47,9 @@ test.each(Object.entries(all))(
   },
 )
 
-test('a lock says when it ends by itself, never too early, and how to end it sooner', () => {
-  expect(all.accountLocked.text).toContain('2026-03-02 00:00 UTC')
-  expect(all.accountLocked.text).toContain('forgot password')
+test('the mail about a lockout says when it ends by itself, never too early, and how to end it sooner', () => {
+  expect(all.lockoutStarted.text).toContain('2026-03-02 00:00 UTC')
+  expect(all.lockoutStarted.text).toContain('forgot password')
 })
 
 test('a taken address hears that it has an account, and how to get back in', () => {

@@ -72,10 +72,10 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
       ),
     }),
 
-    accountLocked: ({ unlocksAt }: { unlocksAt: Date }): Message => ({
+    lockoutStarted: ({ lockoutEndsAt }: { lockoutEndsAt: Date }): Message => ({
       subject: `Your account at ${product} is locked for a while`,
       text: paragraphs(
-        `Somebody tried too many wrong passwords on your account at ${product}. It takes no sign-in from new devices until ${inUtc(unlocksAt, Math.ceil)}, then unlocks by itself.`,
+        `Somebody tried too many wrong passwords on your account at ${product}. It takes no sign-in from new devices until ${inUtc(lockoutEndsAt, Math.ceil)}, then unlocks by itself.`,
         `To unlock it sooner, ${askForReset}`,
         'If it was not you, your password held: you need do nothing.',
       ),

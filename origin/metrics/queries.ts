@@ -8,7 +8,7 @@ import type { JobName } from '../upkeep/jobs.ts'
  * seconds.
  */
 export interface SharedState {
-  lockedAccounts: number
+  lockedOutAddresses: number
   mails: { waiting: number; givenUp: number; oldestAge: number }
   resetRequests: { waiting: number; oldestAge: number }
   revocations: { unpublished: number; oldestAge: number }
@@ -27,8 +27,8 @@ const countedAtMost = 10_000
 /**
  * In one statement, each part of which is served by an index or a table of a few rows.
  *
- * A lock counts for the address, whether or not there is an account: neither is to show by what it
- * costs, and a lookup by hash would.
+ * A lockout counts for the address, whether or not there is an account: neither is to show by what
+ * it costs, and a lookup by hash would.
  */
 export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]): Promise<SharedState> {
   // By id, which is the order they came in: an index has it whatever else is in the table.
@@ -42,7 +42,7 @@ export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]
   const [row] = await sql<[SharedState]>`
     select
       ${countOf('login_counters', sql`window_ends_at > now() and locked_at is not null and device_id = ${strangers}`)}
-        as "lockedAccounts",
+        as "lockedOutAddresses",
       json_build_object(
         'waiting', ${countOf('mail_outbox', due)},
         'givenUp', ${countOf('mail_outbox', sql`next_attempt_at = 'infinity'`)},

@@ -7,7 +7,7 @@ import type { SharedState } from './queries.ts'
 import { createStateMetrics } from './state.ts'
 
 const state: SharedState = {
-  lockedAccounts: 3,
+  lockedOutAddresses: 3,
   mails: { waiting: 2, givenUp: 1, oldestAge: 40 },
   resetRequests: { waiting: 0, oldestAge: 0 },
   revocations: { unpublished: 4, oldestAge: 2 },

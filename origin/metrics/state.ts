@@ -109,7 +109,7 @@ export function createStateMetrics(options: StateOptions): void {
   fromShared(
     'locked_accounts',
     'Addresses that strangers are locked out of, those without an account among them; counted to 10,000.',
-    ({ lockedAccounts }) => lockedAccounts,
+    ({ lockedOutAddresses }) => lockedOutAddresses,
   )
   fromShared('mails_waiting', 'Mails to be handed over; counted to 10,000.', ({ mails }) => mails.waiting)
   fromShared(

@@ -88,7 +88,7 @@ describe('PUT /admin/users/{id}/subscription, by the level of both', () => {
     await expectNothingBooked()
   })
 
-  // Until the gateways have heard, the token of an admin who was locked or demoted is still let
+  // Until the gateways have heard, the token of an admin who was disabled or demoted is still let
   // through.
   test.each([
     ['locked', `status = 'disabled'`],

@@ -5,7 +5,7 @@ import { answeredTime, displayable, permissionName, roleName, userStatus } from 
 export const changeRoleBody = z.strictObject({ role: roleName })
 
 /** The reason goes into the audit log alone. */
-export const lockBody = z.strictObject({
+export const disableBody = z.strictObject({
   reason: z.string().trim().min(1).max(500).regex(displayable).optional(),
 })
 
@@ -41,8 +41,7 @@ export const userItem = z
 export type UserItem = z.output<typeof userItem>
 
 /**
- * `locked_until` is until when strangers are locked out after failed logins; `status` is what an
- * admin's lock changes.
+ * `locked_until` is until when strangers are locked out after failed logins; `status` is what an admin changes by disabling or enabling.
  */
 export const userAnswer = z
   .object({

@@ -36,7 +36,7 @@ describe.each([
     expect(await problem(await refresh())).toMatchObject({ status: 401, code: 'refresh_reused' })
   })
 
-  test('a lock begins at the fifth failure, and is over when the database says so', async () => {
+  test('a lockout begins at the fifth failure, and is over when the database says so', async () => {
     await using world = disposable(await createSkewedWorld())
     const { email, password } = await world.signUp('ada@example.com')
     const login = (tried: string) => world.post('/auth/login', { email, password: tried })

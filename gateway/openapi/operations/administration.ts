@@ -2,7 +2,7 @@ import {
   auditLogFilters,
   auditLogItem,
   changeRoleBody,
-  lockBody,
+  disableBody,
   loginAttemptFilters,
   loginAttemptItem,
   permissionItem,
@@ -45,7 +45,7 @@ export const users: Subject = {
       summary: 'Lock an account',
       description:
         'Its sessions end, and nobody logs in until it is unlocked. The reason goes into the audit log.',
-      body: lockBody,
+      body: disableBody,
       answers: done('It is locked.'),
       problems: ['escalation_refused'],
     },
