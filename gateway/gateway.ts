@@ -162,7 +162,7 @@ export async function buildGateway<Bindings extends object>(
   await Promise.all([keys.refresh(), plans.refresh(), store ? undefined : follower.start()])
   return {
     app,
-    /** The decision alone, for a runtime that carries requests in a way of its own. */
+    /** The decision alone, for a runtime with its own proxy. */
     admit,
     checkHealth,
     /** The counts so far, and the state of the parts now. */

@@ -13,7 +13,7 @@ import type { ReadClientSide } from './trusted-proxies.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
 
 /** A request's head as a runtime has it. */
-export interface Arrival {
+export interface RequestInfo {
   method: string
   /** Path and query. */
   target: string
@@ -57,16 +57,16 @@ export function createAdmission({
   const enqueue = createOverLimitQueue()
 
   /** @throws Problem with the refusal, at once or later */
-  return function admit(arrival: Arrival): Eventually<Admission> {
-    const { method, target, fields, requestId, onward } = arrival
+  return function admit(request: RequestInfo): Eventually<Admission> {
+    const { method, target, fields, requestId, onward } = request
     const host = requireHost(fields.host)
     if (fields.via !== undefined && hasPassed(fields.via, viaName)) throw new Problem('loop_detected')
     if (isBodyUnwanted(method, fields)) throw new Problem('body_not_allowed')
     if (target.length > longestTarget) throw new Problem('target_too_long')
-    const { address, scheme, isProxied } = readClientSide(arrival)
+    const { address, scheme, isProxied } = readClientSide(request)
     // An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110,
     // section 7.4).
-    if (arrival.targetScheme === 'https' && scheme === 'http' && !isProxied)
+    if (request.targetScheme === 'https' && scheme === 'http' && !isProxied)
       throw new Problem('misdirected_request')
     return andThen(decide({ method, target, fields, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]

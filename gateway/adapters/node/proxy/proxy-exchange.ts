@@ -17,17 +17,17 @@ import type { Exchange } from '../upstream/connection.ts'
 import type { Pool, Underway } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
 import type { ClientAnswer, ClientRequest } from './client-types.ts'
-import type { RequestVisit } from './request-lifecycle.ts'
+import type { RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
 import type { AtTurnEnd } from './tick-flush.ts'
 
-export interface CarriageOptions {
+export interface ProxyExchangeOptions {
   request: ClientRequest
   response: ClientAnswer
   fields: RequestFields
   admission: Admission
   pool: Pool
-  visit: Pick<RequestVisit, 'commonFields'>
+  lifecycle: Pick<RequestLifecycle, 'commonFields'>
   streams: OpenStreams
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
@@ -43,18 +43,18 @@ export interface CarriageOptions {
 const smallBytes = 4096
 
 /**
- * Carries one request upstream and its response back, streaming both ways without web streams. A
+ * Proxies one request upstream and its response back, streaming both ways without web streams. A
  * client that leaves cancels the request upstream; an upstream that breaks off shows to the client
  * as a broken response.
  *
  * @returns to be called when the client's connection has closed, after the whole response or before
  */
-export function carry(options: CarriageOptions): () => void {
+export function proxyRequest(options: ProxyExchangeOptions): () => void {
   const { request, fields, admission, uploadIdleMs: idleMs } = options
-  let carriage: Carriage | undefined
+  let exchange: ProxyExchange | undefined
   const start = (body: RequestBody) => {
-    carriage = new Carriage(options, body)
-    carriage.start()
+    exchange = new ProxyExchange(options, body)
+    exchange.start()
   }
   const { overLimit } = admission
   const client = overLimit && new AbortController()
@@ -64,8 +64,8 @@ export function carry(options: CarriageOptions): () => void {
       : start
   const stop = () => {
     client?.abort()
-    carriage?.stop()
-    carriage = undefined
+    exchange?.stop()
+    exchange = undefined
   }
   if (!hasBody(fields)) {
     void startInTurn(noBody)
@@ -93,27 +93,27 @@ const isEventStream = (fields: readonly string[]) =>
 const endsConnection = (response: ClientAnswer) =>
   response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
 
-class Carriage implements Exchange {
+class ProxyExchange implements Exchange {
   readonly method: string
   readonly target: string
   readonly fields: readonly string[]
   readonly body: RequestBody['body']
   readonly contentLength: number | undefined
   readonly bodyIdleMs: number
-  private readonly options: CarriageOptions
+  private readonly options: ProxyExchangeOptions
   private readonly requestBody: RequestBody
   private underway: Underway | undefined
   private deadline: ReturnType<typeof setTimeout> | undefined
   private isPaused = false
-  private isLate = false
+  private isPastDeadline = false
   /** As `performance.now()` has it. */
   private sentAt = 0
-  private isSecondTry = false
+  private isRetry = false
   /** Bytes of the answer's body that are still to come; NaN where its head does not say. */
   private leftBytes = 0
   private isEnding = false
 
-  constructor(options: CarriageOptions, requestBody: RequestBody) {
+  constructor(options: ProxyExchangeOptions, requestBody: RequestBody) {
     const { request, fields, admission } = options
     this.options = options
     this.requestBody = requestBody
@@ -134,17 +134,17 @@ class Carriage implements Exchange {
       refuse(error)
       return
     }
-    this.deadline = setTimeout(this.beLate, admission.decision.route.deadline_seconds * 1000)
+    this.deadline = setTimeout(this.abortAtDeadline, admission.decision.route.deadline_seconds * 1000)
     this.send()
   }
 
   private send(): void {
     this.sentAt = performance.now()
-    this.underway = this.options.pool.send(this, this.isSecondTry)
+    this.underway = this.options.pool.send(this, this.isRetry)
   }
 
-  private readonly beLate = (): void => {
-    this.isLate = true
+  private readonly abortAtDeadline = (): void => {
+    this.isPastDeadline = true
     const isOfClient = this.requestBody.isAwaited()
     this.underway?.abort(isOfClient ? bodyTimeout() : new Error('no answer before the deadline'))
   }
@@ -163,7 +163,7 @@ class Carriage implements Exchange {
 
   onHead(status: number, raw: string[], framing: Framing): void {
     clearTimeout(this.deadline)
-    const { request, response, admission, visit, onAnswered } = this.options
+    const { request, response, admission, lifecycle, onAnswered } = this.options
     const { upstream } = admission.decision.route
     admission.responseBegan()
     onAnswered(upstream, (performance.now() - this.sentAt) / 1000)
@@ -171,7 +171,7 @@ class Carriage implements Exchange {
       this.underway?.abort(new AssertionRefused(upstream))
       return
     }
-    const fields = [...answerFields(status, raw, admission.decision), ...visit.commonFields()]
+    const fields = [...answerFields(status, raw, admission.decision), ...lifecycle.commonFields()]
     // Nobody may read the rest of the request, which would stand before the next one (RFC 9112,
     // section 9.3).
     if (!request.complete || endsConnection(response)) fields.push('connection', 'close')
@@ -180,12 +180,12 @@ class Carriage implements Exchange {
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
     if (framing === 'chunked' || framing === 'close') {
       response.flushHeaders()
-      if (isEventStream(raw)) this.holdAgainstToken()
+      if (isEventStream(raw)) this.endWithToken()
     }
   }
 
   /** A stream of events outlives its token, which is checked from here on. */
-  private holdAgainstToken(): void {
+  private endWithToken(): void {
     const { response, admission, streams } = this.options
     response.once(
       'close',
@@ -198,10 +198,10 @@ class Carriage implements Exchange {
     this.leftBytes -= bytes.byteLength
     if (this.leftBytes === 0) {
       this.endAtTurnEnd(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : bytes)
-    } else if (!response.write(bytes)) this.waitForClient()
+    } else if (!response.write(bytes)) this.pauseUpstream()
   }
 
-  private waitForClient(): void {
+  private pauseUpstream(): void {
     // Data that was on its way when the upstream was paused still arrives.
     if (this.isPaused) return
     this.isPaused = true
@@ -235,8 +235,8 @@ class Carriage implements Exchange {
     // An upstream may close a kept connection just as it is used, and with it all others that are
     // as old.
     const mayRepeat = isUnanswered && isRead(this.method) && this.body === null
-    if (mayRepeat && !this.isSecondTry && !this.isLate && !response.closed) {
-      this.isSecondTry = true
+    if (mayRepeat && !this.isRetry && !this.isPastDeadline && !response.closed) {
+      this.isRetry = true
       this.send()
       return
     }
@@ -250,6 +250,6 @@ class Carriage implements Exchange {
     const problem = this.requestBody.problem()
     if (problem) return problem
     if (this.options.response.closed) return new TransportError('client_left', cause)
-    return new TransportError(this.isLate ? 'timeout' : 'unreachable', cause)
+    return new TransportError(this.isPastDeadline ? 'timeout' : 'unreachable', cause)
   }
 }

@@ -11,12 +11,12 @@ import { normalizePath } from '../../../policy/request-target.ts'
 import type { PlainOptions } from '../fast-path/fast-path-connection.ts'
 import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientAnswer, ClientRequest } from './client-types.ts'
-import { carry } from './proxy-exchange.ts'
-import { pathOf, RequestVisit, type VisitOptions } from './request-lifecycle.ts'
+import { proxyRequest } from './proxy-exchange.ts'
+import { type LifecycleOptions, pathOf, RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
 import { createTurnEnd } from './tick-flush.ts'
 
-interface ListenerOptions extends VisitOptions {
+interface ListenerOptions extends LifecycleOptions {
   upstreams: Upstreams
   /** Paths that the gateway answers itself, by `answerItself`. */
   ownPaths: ReadonlySet<string>
@@ -42,40 +42,40 @@ export function createListener(options: ListenerOptions): RequestHandler {
   const atTurnEnd = createTurnEnd()
 
   function proxy(request: ClientRequest, response: ClientAnswer, path: string): void {
-    const visit = new RequestVisit(options, request, path)
+    const lifecycle = new RequestLifecycle(options, request, path)
     let mayHaveBody = true
 
     function refuse(error: unknown): void {
       // The server has answered what cannot be read any further.
       if (response.writableEnded) return
-      const problem = visit.problemOf(error)
+      const problem = lifecycle.problemOf(error)
       if (response.closed) return
-      const answer = problemAnswer(problem, visit.requestId)
+      const answer = problemAnswer(problem, lifecycle.requestId)
       // The rest of an unread body would stand before the next request.
       const fields = problemFields(answer, mayHaveBody && !request.complete)
-      response.writeHead(answer.status, [...fields, ...visit.commonFields()])
+      response.writeHead(answer.status, [...fields, ...lifecycle.commonFields()])
       response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
     }
 
     let stop: (() => void) | undefined
     response.on('close', () => {
-      visit.ended(response.writableFinished ? response.statusCode : 499)
+      lifecycle.ended(response.writableFinished ? response.statusCode : 499)
       stop?.()
     })
 
     try {
       const fields = readFields(request.rawHeaders)
       mayHaveBody = hasBody(fields)
-      const admitted = visit.admit(fields)
+      const admitted = lifecycle.admit(fields)
       const go = (admission: Admission): void => {
-        if (!visit.enter(admission, response.closed || response.writableEnded)) return
-        stop = carry({
+        if (!lifecycle.enter(admission, response.closed || response.writableEnded)) return
+        stop = proxyRequest({
           request,
           response,
           fields,
           admission,
           pool: upstreams.poolOf(admission.origin),
-          visit,
+          lifecycle,
           streams,
           uploadIdleMs,
           atTurnEnd,

@@ -12,7 +12,7 @@ import type { RequestFields } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import type { ClientRequest } from './client-types.ts'
 
-export interface VisitOptions {
+export interface LifecycleOptions {
   admit: Admit
   commonFields: CommonFields
   metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
@@ -21,11 +21,11 @@ export interface VisitOptions {
 }
 
 /**
- * One request from its head to its end, whatever carries it: who it is to the log, to a trace and
- * to the metrics, and what they are told of it.
+ * One request from its head to its end, on any transport: its identity in logs, traces and metrics,
+ * and what is recorded of it.
  */
-export class RequestVisit implements LoggedRequest {
-  private readonly options: VisitOptions
+export class RequestLifecycle implements LoggedRequest {
+  private readonly options: LifecycleOptions
   private readonly request: ClientRequest
   private readonly target: string
   private readonly method: string
@@ -40,7 +40,7 @@ export class RequestVisit implements LoggedRequest {
   private refusedAt: AnsweringRoute | undefined
 
   /** @param path of its target, where the caller has it already */
-  constructor(options: VisitOptions, request: ClientRequest, path = pathOf(request.url ?? '/')) {
+  constructor(options: LifecycleOptions, request: ClientRequest, path = pathOf(request.url ?? '/')) {
     const { url: target = '/', method = 'GET' } = request
     this.options = options
     this.request = request
@@ -49,7 +49,7 @@ export class RequestVisit implements LoggedRequest {
     this.path = path
   }
 
-  /** One of its own where its head could not be read. */
+  /** A generated id where the head could not be read. */
   get requestId(): string {
     this.givenId ??= requestIdFrom(undefined)
     return this.givenId
@@ -80,8 +80,7 @@ export class RequestVisit implements LoggedRequest {
   }
 
   /**
-   * @returns whether to carry on, which is for nobody where the client left while its request was
-   *   decided
+   * @returns whether to go on: false where the client left while its request was decided
    */
   enter(admission: Admission, hasLeft: boolean): boolean {
     if (hasLeft) admission.ended(499)

@@ -9,11 +9,11 @@ import type { Decision } from '../../../decision/decide.ts'
 import { type RequestFields, readFields } from '../../../http/request-headers.ts'
 import { answerFields } from '../../../http/response-headers.ts'
 import { readHandshake } from '../../../http/websocket-handshake.ts'
-import { RequestVisit, type VisitOptions } from './request-lifecycle.ts'
+import { type LifecycleOptions, RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
 import { openTunnel } from './websocket-tunnel.ts'
 
-interface UpgradesOptions extends VisitOptions {
+interface UpgradesOptions extends LifecycleOptions {
   takesWebSocket: (method: string, target: string) => boolean
   dispatcher: Dispatcher
   /** Pages of these may open a WebSocket of a signed-in user. */
@@ -40,14 +40,14 @@ export function createUpgrades(options: UpgradesOptions) {
 
   function listener(request: IncomingMessage, _stream: Duplex, head: Buffer): void {
     const { socket } = request
-    const visit = new RequestVisit(options, request)
+    const lifecycle = new RequestLifecycle(options, request)
     let status = 499
     let isEnded = false
 
     function end(): void {
       if (isEnded) return
       isEnded = true
-      visit.ended(status)
+      lifecycle.ended(status)
     }
 
     // What it died of is nobody's concern; that it closed follows.
@@ -61,13 +61,13 @@ export function createUpgrades(options: UpgradesOptions) {
 
     function write(answered: number, fields: readonly string[], body = ''): void {
       status = answered
-      socket.write(rawHead(status, [...fields, ...visit.commonFields()]) + body, 'latin1')
+      socket.write(rawHead(status, [...fields, ...lifecycle.commonFields()]) + body, 'latin1')
     }
 
     function refuse(error: unknown): void {
-      const problem = visit.problemOf(error)
+      const problem = lifecycle.problemOf(error)
       if (socket.destroyed) return
-      const answer = problemAnswer(problem, visit.requestId)
+      const answer = problemAnswer(problem, lifecycle.requestId)
       write(answer.status, problemFields(answer, true), answer.body)
       socket.destroySoon()
     }
@@ -85,7 +85,7 @@ export function createUpgrades(options: UpgradesOptions) {
     }
 
     function go(admission: Admission, fields: RequestFields): void {
-      if (!visit.enter(admission, socket.destroyed)) return
+      if (!lifecycle.enter(admission, socket.destroyed)) return
       requireOrigin(fields)
       admission.enterUpstream()
       openTunnel({
@@ -100,7 +100,7 @@ export function createUpgrades(options: UpgradesOptions) {
 
     try {
       const fields = withHandshake(request.rawHeaders)
-      const admitted = visit.admit(fields)
+      const admitted = lifecycle.admit(fields)
       if (admitted instanceof Promise) admitted.then((admission) => go(admission, fields)).catch(refuse)
       else go(admitted, fields)
     } catch (error) {
