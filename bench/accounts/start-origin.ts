@@ -5,7 +5,7 @@ import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion
 import type { Identity } from '../../shared/auth/claims.ts'
 import { privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import type { Eventually } from '../../shared/lib/async.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
 import { importNodeSigner } from '../../shared/node/keys.ts'
 import { startChildServer } from '../../tools/servers/child-server.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
@@ -79,9 +79,9 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
 
   /** One assertion for many requests, as the gateway does it. */
   function createAssertionSource(user: Identity | null) {
-    let assertion: Eventually<string> | undefined
+    let assertion: Awaitable<string> | undefined
     let signedAt = 0
-    return function currentAssertion(): Eventually<string> {
+    return function currentAssertion(): Awaitable<string> {
       if (!assertion || performance.now() - signedAt > renewMs) {
         const nowSeconds = Math.floor(Date.now() / 1000)
         const expiresAtSeconds = nowSeconds + assertionLifeSeconds

@@ -1,6 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
-import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { isBodyUnwanted } from '../http/request-body.ts'
 import type { RequestFields } from '../http/request-headers.ts'
 import { upstreamFields } from '../http/upstream-headers.ts'
@@ -57,7 +57,7 @@ export function createAdmission({
   const enqueue = createOverLimitQueue()
 
   /** @throws Problem with the refusal, at once or later */
-  return function admit(request: RequestInfo): Eventually<Admission> {
+  return function admit(request: RequestInfo): Awaitable<Admission> {
     const { method, target, fields, requestId, onward } = request
     const host = requireHost(fields.host)
     if (fields.via !== undefined && hasPassed(fields.via, viaName)) throw new Problem('loop_detected')
@@ -68,7 +68,7 @@ export function createAdmission({
     // section 7.4).
     if (request.targetScheme === 'https' && scheme === 'http' && !isProxied)
       throw new Problem('misdirected_request')
-    return andThen(decide({ method, target, fields, address }), (decision) => {
+    return chain(decide({ method, target, fields, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]
       if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)
       const { overLimit } = decision

@@ -3,7 +3,7 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
-import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { tooLarge } from '../http/request-body.ts'
 import type { RequestFields } from '../http/request-headers.ts'
 import type { RefusalLog } from '../origin-api/rate-limit-reporter.ts'
@@ -91,7 +91,7 @@ export function createDecide(options: DecideOptions) {
    * Authenticates the caller. Requests of others at the address never refuse a genuine token, seen
    * before or not.
    */
-  function authenticate(head: RequestHead): Eventually<VerifiedToken> {
+  function authenticate(head: RequestHead): Awaitable<VerifiedToken> {
     try {
       const token = credential(head.fields)
       const known = tokens.known(token)
@@ -106,9 +106,9 @@ export function createDecide(options: DecideOptions) {
   /**
    * A token that is missing or false counts against the address, one that is merely over does not.
    */
-  function countFailure(head: RequestHead, error: unknown): Eventually<never> {
+  function countFailure(head: RequestHead, error: unknown): Awaitable<never> {
     if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
-    return andThen(limiter.count([limits.ofFalseTokens(head.address)]), () => {
+    return chain(limiter.count([limits.ofFalseTokens(head.address)]), () => {
       throw error
     })
   }
@@ -117,7 +117,7 @@ export function createDecide(options: DecideOptions) {
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
 
-  function count(head: RequestHead, route: Route, caller: VerifiedToken | null): Eventually<CountedOrOver> {
+  function count(head: RequestHead, route: Route, caller: VerifiedToken | null): Awaitable<CountedOrOver> {
     const applying = limits.of(head.address, route, caller)
     return mayExceedLimits(route, head.fields.cookie)
       ? countOrForward(() => limiter.count(applying, caller?.identity))
@@ -137,17 +137,17 @@ export function createDecide(options: DecideOptions) {
     noteRefusal({ limits: over, method, route: path })
   }
 
-  function decideRoute(head: RequestHead, route: Route, target: string): Eventually<Decision> {
-    return andThen(route.who === 'user' ? authenticate(head) : null, (caller) => {
+  function decideRoute(head: RequestHead, route: Route, target: string): Awaitable<Decision> {
+    return chain(route.who === 'user' ? authenticate(head) : null, (caller) => {
       // Before the limits: the client of a revoked token has not heard of that yet, so the address
       // made no failed attempt; and a stolen token must not use up its owner's quota.
       if (caller) refuseRevoked?.(caller.identity)
       refuseOversized(head.fields, route)
-      return andThen(count(head, route, caller), (counted) => {
+      return chain(count(head, route, caller), (counted) => {
         const settle = settling(counted, head, route)
         try {
           if (caller) requireRights(route, caller.identity)
-          const decided = andThen(assertionFor(caller, route.upstream), (assertion) => ({
+          const decided = chain(assertionFor(caller, route.upstream), (assertion) => ({
             route,
             target,
             caller,
@@ -167,7 +167,7 @@ export function createDecide(options: DecideOptions) {
   }
 
   /** @throws Problem with the refusal, at once or later */
-  return function decide(head: RequestHead): Eventually<Decision> {
+  return function decide(head: RequestHead): Awaitable<Decision> {
     const { path, query } = readTarget(head.target)
     const route = policy.match(head.method, path)
     const refuse = (error: unknown): never => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { andThen } from '../../shared/lib/async.ts'
+import { chain } from '../../shared/lib/async.ts'
 import { markOf } from '../../shared/lib/hash32.ts'
 import { createClock } from '../../test/support/clock.ts'
 import type { Take, Taken } from '../ports.ts'
@@ -43,7 +43,7 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
       calls: () => sent.length,
       async ask(key: string) {
         asked++
-        void andThen(permits.takeAll([wanted(key)], undefined), ([permit]) => {
+        void chain(permits.takeAll([wanted(key)], undefined), ([permit]) => {
           given.push({ gateway, key, permit: permit as Permit })
         })
       },

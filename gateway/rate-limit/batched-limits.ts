@@ -1,5 +1,5 @@
 import type { Identity } from '../../shared/auth/claims.ts'
-import type { Eventually } from '../../shared/lib/async.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { markOf } from '../../shared/lib/hash32.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from '../ports.ts'
@@ -41,7 +41,7 @@ export interface Permits {
    * @param bearer whose request it is; for permits that hold tokens against what was revoked, and
    *   then throw Problem
    */
-  takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Eventually<readonly Permit[]>
+  takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Awaitable<readonly Permit[]>
   /**
    * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with
    * its store, or would come about when the window ends, lapses with it.

@@ -1,7 +1,7 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { overLimitMembers } from '../../shared/http/over-limit.ts'
-import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { Now } from '../ports.ts'
 import { createAttemptsInProgress } from './attempts-in-progress.ts'
@@ -182,10 +182,10 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
      * @param bearer whose request it is, where somebody is signed in
      * @throws RateLimited naming the limits that are over, at once or later; what `permits` throws
      */
-    count(limits: readonly Limit[], bearer?: Identity): Eventually<Counted> {
+    count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
       for (const limit of limits) refuseKnown(limit)
       const since = attempts.latestReturn()
-      return andThen(permits.takeAll(limits, bearer), (given) => judge(limits, given, since))
+      return chain(permits.takeAll(limits, bearer), (given) => judge(limits, given, since))
     },
   }
 }

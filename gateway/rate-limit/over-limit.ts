@@ -1,7 +1,7 @@
 import { addressKey } from '../../shared/http/address-key.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { type OverLimit, overLimitProblem } from '../../shared/http/over-limit.ts'
-import type { Eventually } from '../../shared/lib/async.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { OverLimitRule } from './limit-classes.ts'
 import { type Counted, RateLimited } from './limiter.ts'
@@ -91,7 +91,7 @@ export function mayExceedLimits(
  * Counts a request that may exceed its limits. @throws what `count` does but RateLimited, at once
  * or later
  */
-export function countOrForward(count: () => Eventually<Counted>): Eventually<CountedOrOver> {
+export function countOrForward(count: () => Awaitable<Counted>): Awaitable<CountedOrOver> {
   try {
     const counted = count()
     return counted instanceof Promise ? counted.catch(forwardOverLimit) : counted

@@ -1,6 +1,6 @@
 import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion.ts'
 import type { Signer } from '../../shared/auth/jwk.ts'
-import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import type { Now } from '../ports.ts'
 import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
 
@@ -38,7 +38,7 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
   return function assertionFor(
     caller: Pick<VerifiedToken, 'identity' | 'assertion'> | null,
     audience: string,
-  ): Eventually<string> {
+  ): Awaitable<string> {
     const nowSeconds = Math.floor(now() / 1000)
     const made = assertionIn(caller ?? anonymous, audience)
     const leftSeconds = made.renewAt - nowSeconds
@@ -49,7 +49,7 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
     const user = caller?.identity ?? null
     made.jwt = signAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
     made.renewAt = nowSeconds + usedSeconds
-    return andThen(made.jwt, (jwt) => {
+    return chain(made.jwt, (jwt) => {
       made.jwt = jwt
       return jwt
     })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../../shared/auth/jwk.ts'
-import type { Eventually } from '../../shared/lib/async.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { Now, Outlive } from '../ports.ts'
@@ -131,7 +131,7 @@ export function createKeySet(options: KeySetOptions) {
      * @returns undefined where no key has this id
      * @throws KeysUnavailableError where there is no set to look in
      */
-    find(kid: string): Eventually<VerifySignature | undefined> {
+    find(kid: string): Awaitable<VerifySignature | undefined> {
       const known = isUsable() ? keys?.get(kid) : undefined
       if (known === undefined || !isBelieved()) return findAnew(kid)
       if (isDue()) void readOnce()

@@ -3,7 +3,7 @@ import { claimsSchema, clockLeewaySeconds } from '../../shared/auth/claims.ts'
 import type { VerifySignature } from '../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { andThen, type Eventually } from '../../shared/lib/async.ts'
+import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { markOf } from '../../shared/lib/hash32.ts'
 import type { Now } from '../ports.ts'
@@ -135,18 +135,18 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   /** A check that waits where the address has forged signatures, and counts one that is forged. */
   function limited(verify: VerifySignature, caller: string): VerifySignature {
     return (signed, signature) =>
-      andThen(signatureChecks.waitForTurn(caller), () =>
-        andThen(verify(signed, signature), (isGenuine) => {
+      chain(signatureChecks.waitForTurn(caller), () =>
+        chain(verify(signed, signature), (isGenuine) => {
           if (!isGenuine) signatureChecks.failed(caller)
           return isGenuine
         }),
       )
   }
 
-  function verifyAnew(token: string, caller: string): Eventually<Remembered> {
-    const findKey = (kid: string) => andThen(keys.find(kid), (verify) => verify && limited(verify, caller))
+  function verifyAnew(token: string, caller: string): Awaitable<Remembered> {
+    const findKey = (kid: string) => chain(keys.find(kid), (verify) => verify && limited(verify, caller))
     const payload = verifyAccessToken(token, { findKey, issuer, audience, now: now() })
-    return andThen(payload, (claims) => remember(token, claims))
+    return chain(payload, (claims) => remember(token, claims))
   }
 
   return {
@@ -167,7 +167,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
      * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`, at once or
      * later
      */
-    verify(token: string, caller: string): Eventually<VerifiedToken> {
+    verify(token: string, caller: string): Awaitable<VerifiedToken> {
       try {
         const verified = verifyAnew(token, caller)
         return verified instanceof Promise ? verified.catch(fail) : verified

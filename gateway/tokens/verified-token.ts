@@ -1,10 +1,10 @@
 import type { Identity } from '../../shared/auth/claims.ts'
-import type { Eventually } from '../../shared/lib/async.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
 
 export interface SignedAssertion {
   /** The upstream that it is for. */
   audience: string
-  jwt: Eventually<string>
+  jwt: Awaitable<string>
   /** Seconds since 1970. */
   renewAt: number
   /**

@@ -1,6 +1,6 @@
 import { base64url, errors as jose, jwtVerify } from 'jose'
 import { z } from 'zod'
-import { andThen, type Eventually } from '../lib/async.ts'
+import { type Awaitable, chain } from '../lib/async.ts'
 import { createBoundedMap } from '../lib/bounded-map.ts'
 import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
 import { importKey, type PublicJwk, type Signer } from './jwk.ts'
@@ -45,11 +45,11 @@ const encodePart = (part: object) => base64url.encode(JSON.stringify(part))
 export function signAssertion(
   user: Identity | null,
   { signer, audience, nowSeconds, expiresAtSeconds }: SignOptions,
-): Eventually<string> {
+): Awaitable<string> {
   const header = { alg: algorithm, kid: signer.kid, typ: assertionType }
   const payload = { user, iss: assertionIssuer, aud: audience, iat: nowSeconds, exp: expiresAtSeconds }
   const signed = joinParts(encodePart(header), encodePart(payload))
-  return andThen(signer.sign(signed), (signature) => joinParts(signed, signature))
+  return chain(signer.sign(signed), (signature) => joinParts(signed, signature))
 }
 
 export interface Assertion {

@@ -1,6 +1,6 @@
 import { base64url, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { z } from 'zod'
-import type { Eventually } from '../lib/async.ts'
+import type { Awaitable } from '../lib/async.ts'
 import { algorithm } from './claims.ts'
 
 /** 32 bytes in base64url, leading zeros included (RFC 7518, section 6.2.1.2). */
@@ -38,12 +38,12 @@ export interface SigningKey {
 }
 
 /** Whether an ES256 signature in base64url is this key's over these ASCII characters. */
-export type VerifySignature = (signed: string, signature: string) => Eventually<boolean>
+export type VerifySignature = (signed: string, signature: string) => Awaitable<boolean>
 
 /** Signs ASCII characters; the signature is in base64url. */
 export interface Signer {
   kid: string
-  sign: (text: string) => Eventually<string>
+  sign: (text: string) => Awaitable<string>
 }
 
 /**

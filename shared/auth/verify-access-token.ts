@@ -1,5 +1,5 @@
 import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
-import { andThen, type Eventually } from '../lib/async.ts'
+import { type Awaitable, chain } from '../lib/async.ts'
 import { rememberTexts } from '../lib/memoize-by-string.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
@@ -18,7 +18,7 @@ const headerNames = new Set(['alg', 'kid', 'typ'])
 
 interface Expectations {
   /** undefined where no key has this id. */
-  findKey: (kid: string) => Eventually<VerifySignature | undefined>
+  findKey: (kid: string) => Awaitable<VerifySignature | undefined>
   issuer: string
   /** One of them, where there are several. */
   audience: string | string[]
@@ -94,11 +94,11 @@ function readAccessToken(
  * @throws TokenError for anything but a live token of ours for this audience, at once or later;
  * whatever `findKey` throws
  */
-export function verifyAccessToken(token: string, expected: Expectations): Eventually<JWTPayload> {
+export function verifyAccessToken(token: string, expected: Expectations): Awaitable<JWTPayload> {
   const { kid, signed, signature, payload } = readAccessToken(token, expected)
-  return andThen(expected.findKey(kid), (verify) => {
+  return chain(expected.findKey(kid), (verify) => {
     if (!verify) throw new TokenError('no key has this kid')
-    return andThen(verify(signed, signature), (isGenuine) => {
+    return chain(verify(signed, signature), (isGenuine) => {
       if (!isGenuine) throw new TokenError('signature')
       return payload
     })

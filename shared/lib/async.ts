@@ -1,10 +1,10 @@
-/** What is there at once where nothing had to be waited for. */
-export type Eventually<T> = T | Promise<T>
+/** A value, or a promise of it where something had to be awaited. */
+export type Awaitable<T> = T | Promise<T>
 
 /**
- * Goes on with a value: at once where it is there, so that the common way through a chain costs no
+ * Calls `next` with the value, synchronously unless it is a promise. The common case costs no
  * promise and no turn of the event loop.
  */
-export function andThen<T, U>(value: Eventually<T>, next: (value: T) => Eventually<U>): Eventually<U> {
+export function chain<T, U>(value: Awaitable<T>, next: (value: T) => Awaitable<U>): Awaitable<U> {
   return value instanceof Promise ? value.then(next) : next(value)
 }

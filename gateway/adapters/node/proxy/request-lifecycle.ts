@@ -2,7 +2,7 @@ import type { Problem } from '../../../../shared/http/errors.ts'
 import { requestIdFrom } from '../../../../shared/http/request-id.ts'
 import { type AnsweringRoute, type LoggedRequest, logRequest } from '../../../../shared/http/request-log.ts'
 import { type BeginSpan, beginTrace, type RequestTrace } from '../../../../shared/http/tracing.ts'
-import type { Eventually } from '../../../../shared/lib/async.ts'
+import type { Awaitable } from '../../../../shared/lib/async.ts'
 import type { Log } from '../../../../shared/lib/log.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import type { Admit } from '../../../decision/admit.ts'
@@ -60,7 +60,7 @@ export class RequestLifecycle implements LoggedRequest {
   }
 
   /** @throws Problem with the refusal, at once or later */
-  admit(fields: RequestFields): Eventually<Admission> {
+  admit(fields: RequestFields): Awaitable<Admission> {
     const { options, request, target, method } = this
     this.origin = fields.origin
     const requestId = requestIdFrom(fields.requestId)
