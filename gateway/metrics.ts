@@ -1,6 +1,6 @@
 import type { ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { AnsweringRoute } from '../shared/http/request-log.ts'
-import { createDistribution } from '../shared/lib/histogram.ts'
+import { createHistogram } from '../shared/lib/histogram.ts'
 import { AssertionRefused } from './http/assertion-refusal.ts'
 import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'
 import { type LimitMode, limitModes } from './rate-limit/limiter.ts'
@@ -13,7 +13,7 @@ const requestBounds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 const lagBounds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
 
 function createRouteFigures({ method, path }: AnsweringRoute) {
-  return { method, path, statuses: new Map<number, number>(), seconds: createDistribution(requestBounds) }
+  return { method, path, statuses: new Map<number, number>(), seconds: createHistogram(requestBounds) }
 }
 
 type RouteFigures = ReturnType<typeof createRouteFigures>
@@ -47,8 +47,8 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const refusals = new Map<ErrorCode, number>()
   const limits = createLimitFigures()
   const tokens = { hit: 0, miss: 0 }
-  const upstreams = new Map<string, ReturnType<typeof createDistribution>>()
-  const revocationLag = createDistribution(lagBounds)
+  const upstreams = new Map<string, ReturnType<typeof createHistogram>>()
+  const revocationLag = createHistogram(lagBounds)
   /** By upstream, from zero: Prometheus sees no increase in a series that begins at one. */
   const assertionsRefused = new Map(upstreamNames.map((name) => [name, 0]))
 
@@ -100,7 +100,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
     upstreamAnswered(upstream: string, seconds: number): void {
       let distribution = upstreams.get(upstream)
       if (!distribution) {
-        distribution = createDistribution(requestBounds)
+        distribution = createHistogram(requestBounds)
         upstreams.set(upstream, distribution)
       }
       distribution.add(seconds)

@@ -1,4 +1,4 @@
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { type Transport, TransportError } from '../ports.ts'
 
 /** Takes what fetch takes; some runtimes know more settings than the standard has. */
@@ -72,7 +72,7 @@ function withBoundedSilence(answer: Response, idleMs: number): Response {
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await within(idleMs, reader.read())
+        const { done, value } = await withTimeout(idleMs, reader.read())
         if (done) controller.close()
         else controller.enqueue(value)
       } catch (error) {

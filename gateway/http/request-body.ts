@@ -1,5 +1,5 @@
 import { Problem } from '../../shared/http/errors.ts'
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { gatheredBytes } from '../lib/gathered-bytes.ts'
 import { isRead } from '../lib/http-method.ts'
 import type { RequestFields } from './request-headers.ts'
@@ -98,7 +98,7 @@ async function nextChunk(iterator: AsyncIterator<Uint8Array>, leftMs: number, st
     throw new Problem('client_closed_request', { cause })
   })
   const first = stopped === undefined ? next : Promise.race([next, stopped])
-  return within(leftMs, first).catch((cause) => {
+  return withTimeout(leftMs, first).catch((cause) => {
     throw cause instanceof Problem ? cause : bodyTimeout()
   })
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { isInternalHeader, requestIdHeader } from '../../shared/http/headers.ts'
-import { rememberTexts } from '../../shared/lib/memoize-by-string.ts'
+import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
 /**
@@ -98,7 +98,7 @@ function judge(name: string): Fate {
   return isDropped ? 'dropped' : 'passed'
 }
 
-const fateOf = rememberTexts(judge)
+const fateOf = memoizeByString(judge)
 
 /** Whether a header of this name goes upstream as it came. */
 export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'

@@ -1,5 +1,5 @@
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
-import { rememberTexts } from '../../shared/lib/memoize-by-string.ts'
+import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import type { Route } from '../policy/policy.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './security-headers.ts'
@@ -36,7 +36,7 @@ function judge(name: string): Fate {
   return isDropped ? 'dropped' : 'passed'
 }
 
-const fateOf = rememberTexts(judge)
+const fateOf = memoizeByString(judge)
 
 /**
  * A response without content has no length: a client may wait for that many bytes (RFC 9110,

@@ -1,4 +1,4 @@
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { Now } from '../ports.ts'
 
 interface BreakerOptions {
@@ -38,7 +38,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
 
   /** A trial that succeeds closes the breaker; a probe that began before the failure does not. */
   async function probeOnce(isTrial: boolean): Promise<void> {
-    await within(timeoutMs, probe())
+    await withTimeout(timeoutMs, probe())
     if (!isTrial || failedAt === undefined) return
     failedAt = undefined
     cause = undefined
@@ -56,7 +56,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
       }
       try {
         if (isTrial) await probeOnce(isTrial)
-        return await within(timeoutMs, question())
+        return await withTimeout(timeoutMs, question())
       } catch (error) {
         markFailed(error)
         return undefined

@@ -1,6 +1,6 @@
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { AssertionRefused, isAssertionRefused } from '../http/assertion-refusal.ts'
 import type { Transport } from '../ports.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
@@ -61,7 +61,7 @@ export function createOriginClient({
   async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
     const controller = new AbortController()
     try {
-      return await within(ownQuestionMs, exchange(controller.signal, method, target, body))
+      return await withTimeout(ownQuestionMs, exchange(controller.signal, method, target, body))
     } finally {
       controller.abort()
     }

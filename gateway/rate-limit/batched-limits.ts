@@ -1,7 +1,7 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import { markOf } from '../../shared/lib/hash32.ts'
+import { hash32 } from '../../shared/lib/hash32.ts'
 import type { Counter, NextTurn, Now, Take, Taken } from '../ports.ts'
 
 interface PermitsOptions {
@@ -222,7 +222,7 @@ export function createPermits(options: PermitsOptions): Permits {
    * one mark costs the others no more than `largestCall` steps.
    */
   function enqueue(wanted: Wanted, place: Place): void {
-    for (let id = markOf(wanted.caller); ; id++) {
+    for (let id = hash32(wanted.caller); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
         queues.set(id, { wanted, places: [place] })

@@ -1,7 +1,7 @@
 import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts'
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { Now, Outlive, RevocationStream } from '../ports.ts'
 import type { Revocations } from './revocation-index.ts'
@@ -85,7 +85,7 @@ export function createRevocationFollower(options: FollowerOptions) {
   async function readFeedOnce(): Promise<void> {
     owing = false
     try {
-      const { entries, next } = await within(feedTimeoutMs, readFeed(cursor))
+      const { entries, next } = await withTimeout(feedTimeoutMs, readFeed(cursor))
       apply(entries)
       cursor = next
       revocations.markLoaded()
@@ -177,7 +177,7 @@ export function createRevocationFollower(options: FollowerOptions) {
     async recall(): Promise<void> {
       if (!polling.underway && now() - recalledAt < recallMs) return
       recalledAt = now()
-      await within(recallTimeoutMs, poll()).catch(() => {})
+      await withTimeout(recallTimeoutMs, poll()).catch(() => {})
     },
 
     health(): HealthCheck {

@@ -5,7 +5,7 @@ import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-t
 import { Problem } from '../../shared/http/errors.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import { markOf } from '../../shared/lib/hash32.ts'
+import { hash32 } from '../../shared/lib/hash32.ts'
 import type { Now } from '../ports.ts'
 import { createCompactIdentity } from './identity-layout.ts'
 import { type KeySet, KeysUnavailableError } from './jwks-cache.ts'
@@ -61,7 +61,7 @@ const busiest = 2_000
  * Characters at the end of a token's signature that its mark is made of: 44 bits, as the last has
  * two.
  */
-const markedCharacters = 8
+const hashedCharacters = 8
 
 /**
  * Verifies access tokens. A token seen before is spared its signature check for a while, never the
@@ -88,7 +88,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
    */
   const nowSeconds = () => Math.floor(now() / 1000)
 
-  const markOfToken = (token: string) => markOf(token, token.length - markedCharacters)
+  const hashOfToken = (token: string) => hash32(token, token.length - hashedCharacters)
 
   function toRemembered(token: string, payload: unknown): Remembered {
     const { iss, aud, client_id, iat, exp, ...identity } = claimsSchema.parse(payload)
@@ -116,13 +116,13 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
   function remember(token: string, payload: unknown): Remembered {
     const fresh = toRemembered(token, payload)
-    verified.set(markOfToken(token), fresh)
+    verified.set(hashOfToken(token), fresh)
     return fresh
   }
 
   function find(token: string): Remembered | undefined {
     const at = nowSeconds()
-    const mark = markOfToken(token)
+    const mark = hashOfToken(token)
     const atHand = busy.get(mark)
     if (atHand?.token === token && atHand.seen.believedUntil > at) return atHand.seen
     const seen = verified.get(mark)

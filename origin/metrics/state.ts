@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { Log } from '../../shared/lib/log.ts'
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { PoolLoad } from './measured-sql.ts'
 import type { SharedState } from './queries.ts'
 
@@ -37,7 +37,7 @@ export function createStateMetrics(options: StateOptions): void {
   function shared(): Promise<SharedState | undefined> {
     if (!read || now() - readAt >= reuseMs) {
       readAt = now()
-      read = within(readTimeoutMs, readShared()).catch((error) => {
+      read = withTimeout(readTimeoutMs, readShared()).catch((error) => {
         log.warn({ err: error }, 'state for the metrics not read')
         return undefined
       })

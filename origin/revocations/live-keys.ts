@@ -5,7 +5,7 @@ import {
   revocationKey,
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { Sql } from '../db/types.ts'
 import { selectRevocations } from './queries.ts'
 
@@ -52,12 +52,12 @@ export function createLiveKeys({ sql, redis, keyPrefix, lifeSeconds }: LiveKeysO
   const complete = revocationsCompleteKey(keyPrefix)
 
   return async function vouch(): Promise<void> {
-    if (await within(renewTimeoutMs, redis.set(complete, 1, 'PX', vouchedMs, 'XX'))) return
+    if (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', vouchedMs, 'XX'))) return
     const { entries } = await selectRevocations(sql, null, lifeSeconds)
     const pipeline = redis.pipeline()
     for (const entry of entries) raiseKey(pipeline, keyPrefix, entry)
     pipeline.set(complete, 1, 'PX', vouchedMs)
-    const results = await within(writeTimeoutMs, pipeline.exec())
+    const results = await withTimeout(writeTimeoutMs, pipeline.exec())
     for (const [error] of results ?? []) if (error) throw error
   }
 }

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
-import { within } from '../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { Sql } from '../db/types.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'
 import { lockUnpublishedForUpdate, markPublished, type UnpublishedRevocation } from './queries.ts'
@@ -40,7 +40,7 @@ export function createPublisher(options: PublisherOptions) {
       raiseKey(pipeline, keyPrefix, row)
     }
     pipeline.xtrim(key, 'MINID', '~', Date.now() - keptMs)
-    const results = await within(redisTimeoutMs, pipeline.exec())
+    const results = await withTimeout(redisTimeoutMs, pipeline.exec())
     for (const [error] of results ?? []) if (error) throw error
   }
 

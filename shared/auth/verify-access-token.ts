@@ -1,6 +1,6 @@
 import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { type Awaitable, chain } from '../lib/async.ts'
-import { rememberTexts } from '../lib/memoize-by-string.ts'
+import { memoizeByString } from '../lib/memoize-by-string.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 
@@ -106,7 +106,7 @@ export function verifyAccessToken(token: string, expected: Expectations): Awaita
 }
 
 /** All tokens of a key begin alike. */
-const keyIdOf = rememberTexts(function readKeyId(encodedHeader: string): string {
+const keyIdOf = memoizeByString(function readKeyId(encodedHeader: string): string {
   const header = readHeader(encodedHeader)
   // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC
   // 8725, section 3.10.

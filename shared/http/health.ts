@@ -1,4 +1,4 @@
-import { within } from '../lib/with-timeout.ts'
+import { withTimeout } from '../lib/with-timeout.ts'
 
 export type HealthStatus = 'pass' | 'warn' | 'fail'
 
@@ -33,7 +33,7 @@ export async function check(ask: () => Promise<unknown>, timeoutMs = 1000): Prom
   const startedAt = performance.now()
   const timeMs = () => Math.round(performance.now() - startedAt)
   try {
-    await within(timeoutMs, ask())
+    await withTimeout(timeoutMs, ask())
     return { status: 'pass', time_ms: timeMs() }
   } catch (error) {
     // The error's own text may name hosts and users, and goes no further than here.

@@ -2,14 +2,14 @@
 const prime = 0x01000193
 
 /**
- * A number to find a text by. Anyone can make texts of the same one: whoever finds something
- * compares it, and bounds the search. 30 bits are a small integer in every V8, which a map finds
- * without a look at its table of strings.
+ * 30-bit non-cryptographic hash (FNV-1a style) for map keys. Collisions can be forged: compare full
+ * keys and bound probing. 30 bits are a small integer in every V8, which a map finds without its
+ * table of strings.
  *
- * @param from where the part of the text begins that tells it from others
+ * @param from index of the first character to hash
  */
-export function markOf(text: string, from = 0): number {
-  let mark = 0
-  for (let i = Math.max(0, from); i < text.length; i++) mark = Math.imul(mark ^ text.charCodeAt(i), prime)
-  return mark & 0x3fffffff
+export function hash32(text: string, from = 0): number {
+  let hash = 0
+  for (let i = Math.max(0, from); i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), prime)
+  return hash & 0x3fffffff
 }

@@ -1,16 +1,18 @@
 /**
- * How many values fell under each bound, and what they add up to: a histogram in plain numbers,
- * which costs a few comparisons a value.
+ * A histogram in plain numbers: a few comparisons per value.
  */
-export interface Distribution {
+export interface Histogram {
   /** Upper bounds, ascending; what is above the last is in `counts` too, at its end. */
   readonly bounds: readonly number[]
-  /** Each value is counted once, in the first bucket that it fits into. */
+  /**
+   * One count per bucket, not cumulative: a value counts in the first bucket whose bound is not
+   * below it.
+   */
   readonly counts: readonly number[]
   readonly sum: number
 }
 
-export function createDistribution(bounds: readonly number[]): Distribution & { add(value: number): void } {
+export function createHistogram(bounds: readonly number[]): Histogram & { add(value: number): void } {
   const counts = new Array<number>(bounds.length + 1).fill(0)
   let sum = 0
   return {

@@ -1,23 +1,22 @@
 import { createBoundedMap } from './bounded-map.ts'
 
 /**
- * Texts that come again and again are few. Those that an attacker makes up push each other out, and
- * what comes often stays.
+ * Few distinct strings recur. Strings made up by an attacker evict each other, and frequent ones
+ * stay.
  */
-const rememberedTexts = 1000
-const longestRemembered = 512
+const maxEntries = 1000
+const maxKeyLength = 512
 
 /**
- * What follows from a text alone, found out once for each that comes often. What throws is tried
- * again.
+ * Memoizes a pure function of a string for frequent strings. An error is not remembered.
  */
-export function rememberTexts<T>(judge: (text: string) => T): (text: string) => T {
-  const judged = createBoundedMap<string, T>(rememberedTexts)
-  return function judgeOnce(text) {
-    const known = judged.get(text)
+export function memoizeByString<T>(compute: (text: string) => T): (text: string) => T {
+  const results = createBoundedMap<string, T>(maxEntries)
+  return function computeOnce(text) {
+    const known = results.get(text)
     if (known !== undefined) return known
-    const verdict = judge(text)
-    if (text.length <= longestRemembered) judged.set(text, verdict)
-    return verdict
+    const result = compute(text)
+    if (text.length <= maxKeyLength) results.set(text, result)
+    return result
   }
 }

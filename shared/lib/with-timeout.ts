@@ -1,8 +1,7 @@
 /**
- * @throws Error where the promise has not settled by then; it goes on, but nobody waits for it any
- *   more
+ * @throws Error if the promise has not settled by then. The work goes on, but its result is ignored
  */
-export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+export async function withTimeout<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)

@@ -1,5 +1,5 @@
 import type { HealthCheck } from '../../../shared/http/health.ts'
-import { createDistribution, type Distribution } from '../../../shared/lib/histogram.ts'
+import { createHistogram, type Histogram } from '../../../shared/lib/histogram.ts'
 import type { Log } from '../../../shared/lib/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
 import type { Counter, Now } from '../../ports.ts'
@@ -20,7 +20,7 @@ interface CountingOptions {
 export interface Counting {
   counter: Counter
   /** What is known of Redis, where there is one. */
-  redis: { isUp: () => boolean; callSeconds: Distribution } | undefined
+  redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
   health: () => Promise<HealthCheck>
   close: () => void
 }
@@ -56,7 +56,7 @@ export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: Coun
     }
   }
   const redis = connectRedis(redisUrl, log)
-  const callSeconds = createDistribution(callBounds)
+  const callSeconds = createHistogram(callBounds)
   const counter = createFallbackCounter({
     shared: timed(createRedisCounter(redis, keyPrefix), callSeconds.add),
     local: createMemoryCounter({ shared: false, now }),

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { fromStreamFields, revocationStreamKey } from '../../../shared/auth/revocation.ts'
 import type { Log } from '../../../shared/lib/log.ts'
-import { within } from '../../../shared/lib/with-timeout.ts'
+import { withTimeout } from '../../../shared/lib/with-timeout.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
 import type { RevocationStream } from '../../ports.ts'
 
@@ -38,7 +38,7 @@ export function createRevocationStream({
   /** A connection with an answer outstanding is of no use any more. */
   async function answered<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
     try {
-      return await within(timeoutMs, answer)
+      return await withTimeout(timeoutMs, answer)
     } catch (error) {
       if (redis.status === 'ready') redis.disconnect(true)
       throw error

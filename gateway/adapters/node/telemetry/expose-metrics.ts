@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { Distribution } from '../../../../shared/lib/histogram.ts'
+import type { Histogram } from '../../../../shared/lib/histogram.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import type { FollowerState } from '../../../revocation/revocation-sync.ts'
 import { exposeCounter, exposeGauge, exposeHistogram } from './exposition.ts'
@@ -15,7 +15,7 @@ interface ExposeOptions {
     refusalsUntold: () => number
   }
   revocationState: Readonly<FollowerState>
-  redis: { isUp: () => boolean; callSeconds: Distribution } | undefined
+  redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
   /** Of clients, where the runtime tells how many there are. */
   connections: (() => Promise<number>) | undefined
   now: () => number

@@ -1,6 +1,6 @@
 import { Histogram, Registry } from 'prom-client'
 import { beforeEach, expect, test } from 'vitest'
-import { createDistribution } from '../../../../shared/lib/histogram.ts'
+import { createHistogram } from '../../../../shared/lib/histogram.ts'
 import { exposeCounter, exposeGauge, exposeHistogram } from './exposition.ts'
 
 let registry: Registry
@@ -29,7 +29,7 @@ test('a gauge forgets a series that is read no more', async () => {
 test('a histogram reads as one of prom-client does', async () => {
   const bounds = [0.1, 1]
   const values = [0.05, 0.1, 0.5, 30]
-  const distribution = createDistribution(bounds)
+  const distribution = createHistogram(bounds)
   exposeHistogram(registry, { name: 'wait_seconds', help: 'Wait.', labels: ['route'] }, () => [
     [{ route: '/a' }, distribution],
   ])

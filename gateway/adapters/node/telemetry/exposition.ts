@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Metric, type Registry } from 'prom-client'
-import type { Distribution } from '../../../../shared/lib/histogram.ts'
+import type { Histogram } from '../../../../shared/lib/histogram.ts'
 
 /**
  * Shows figures that are kept elsewhere, in plain numbers: they are read at a scrape, so that
@@ -57,13 +57,13 @@ export function exposeGauge<Label extends string = never>(
 export function exposeHistogram<Label extends string = never>(
   registry: Registry,
   { name, help }: Described<Label>,
-  read: () => Iterable<Labeled<Label, Distribution>>,
+  read: () => Iterable<Labeled<Label, Histogram>>,
 ): void {
   const metric = {
     name,
     help,
     async get() {
-      const values = [...read()].flatMap(([labels, distribution]) => seriesOf(name, labels, distribution))
+      const values = [...read()].flatMap(([labels, histogram]) => seriesOf(name, labels, histogram))
       return { name, help, type: 'histogram', aggregator: 'sum', values }
     },
     reset() {},
@@ -71,8 +71,8 @@ export function exposeHistogram<Label extends string = never>(
   registry.registerMetric(metric as unknown as Metric<Label>)
 }
 
-function seriesOf(name: string, labels: Record<string, string | number>, distribution: Distribution) {
-  const { bounds, counts, sum } = distribution
+function seriesOf(name: string, labels: Record<string, string | number>, histogram: Histogram) {
+  const { bounds, counts, sum } = histogram
   let count = 0
   const buckets = counts.map((inBucket, index) => {
     count += inBucket

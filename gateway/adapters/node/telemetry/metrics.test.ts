@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createDistribution } from '../../../../shared/lib/histogram.ts'
+import { createHistogram } from '../../../../shared/lib/histogram.ts'
 import { figures } from '../../../../test/support/figures.ts'
 import { ask, closeSockets, startPair } from '../../../../test/support/sockets.ts'
 import { closedRow, openRow, postRow } from '../../../../test/support/stand.ts'
@@ -36,7 +36,7 @@ async function start(environment: Record<string, string>) {
       refusalsUntold: () => 5,
     },
     revocationState: { source: 'stream', lagMs: 100, contactAt: 1000 },
-    redis: { isUp: () => false, callSeconds: createDistribution([0.01]) },
+    redis: { isUp: () => false, callSeconds: createHistogram([0.01]) },
     connections: async () => 6,
     now: () => 3500,
   })
