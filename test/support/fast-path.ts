@@ -1,10 +1,10 @@
 import {
   attachFastPath,
-  type PlainOptions,
+  type FastPathOptions,
 } from '../../gateway/adapters/node/fast-path/fast-path-connection.ts'
 import type { ServerOptions } from '../../shared/node/http/http-server.ts'
 
 /** The fast path in front of a server of a test's own. */
-export const fastPath = (options: PlainOptions): Pick<ServerOptions, 'wrapConnections'> => ({
+export const fastPath = (options: FastPathOptions): Pick<ServerOptions, 'wrapConnections'> => ({
   wrapConnections: attachFastPath(options),
 })

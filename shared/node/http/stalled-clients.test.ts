@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { PlainAnswer } from '../../../gateway/adapters/node/fast-path/fast-response.ts'
+import type { FastPathResponse } from '../../../gateway/adapters/node/fast-path/fast-response.ts'
 import { fastPath } from '../../../test/support/fast-path.ts'
 import { closeSockets, listen, openSocket } from '../../../test/support/sockets.ts'
 import { createHttpServer } from './http-server.ts'
@@ -17,7 +17,7 @@ const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
 /** A server that answers each request with so many bytes, in one piece. */
 async function start(way: 'node:http' | 'the fast path', megabytes: number, stallSeconds?: number) {
   const body = Buffer.alloc(megabytes * megabyte)
-  const answer = (response: Parameters<RequestListener>[1] | PlainAnswer) => {
+  const answer = (response: Parameters<RequestListener>[1] | FastPathResponse) => {
     response.writeHead(200, ['content-length', String(body.length)] as never)
     response.end(body as never)
   }

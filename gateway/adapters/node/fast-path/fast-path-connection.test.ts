@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ask, closeSockets, openSocket, startPair } from '../../../../test/support/sockets.ts'
 import { closedRow, openRow, postRow } from '../../../../test/support/stand.ts'
 
-/** What the shorter way of plain requests does, and where it hands over to Node's server. */
+/** What the fast path does, and where it hands over to Node's server. */
 
 /** What reached the upstream. */
 const seen: string[] = []
@@ -161,7 +161,7 @@ describe('the answer is that of Node’s server', () => {
   })
 })
 
-describe('a connection goes over to Node’s server with the first request that is not plain', () => {
+describe('a connection goes over to Node’s server with the first request that the fast path does not take', () => {
   test.each([
     ['a body', `${message('POST /open HTTP/1.1', 'Content-Length: 4')}body`],
     ['a path of the gateway’s own', get('/live')],

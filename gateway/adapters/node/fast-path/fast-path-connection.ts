@@ -1,11 +1,11 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionContext, ServerOptions } from '../../../../shared/node/http/http-server.ts'
-import { PlainAnswer } from './fast-response.ts'
-import { readPlainHead } from './request-head.ts'
+import { FastPathResponse } from './fast-response.ts'
+import { readRequestHead } from './request-head.ts'
 
-/** A plain request, with what of Node's IncomingMessage its readers use. */
-export interface PlainRequest {
+/** A request on the fast path, with the members of Node's IncomingMessage that its readers use. */
+export interface FastPathRequest {
   method: string
   /** Path and query. */
   url: string
@@ -15,13 +15,13 @@ export interface PlainRequest {
   socket: Socket
 }
 
-export interface PlainOptions {
+export interface FastPathOptions {
   /** @param target path and query */
   takes: (target: string) => boolean
-  listener: (request: PlainRequest, answer: PlainAnswer) => void
+  listener: (request: FastPathRequest, answer: FastPathResponse) => void
 }
 
-interface LaneOptions extends PlainOptions, ConnectionContext {
+interface FastPathConnectionOptions extends FastPathOptions, ConnectionContext {
   /** Takes a connection for good, and listens to its data from then on. */
   handOver: (socket: Socket) => void
 }
@@ -40,54 +40,57 @@ const keepAliveBufferSeconds = 1
 
 /** Puts the fast path in front of a server: for `wrapConnections` of its options. */
 export const attachFastPath =
-  (options: PlainOptions): NonNullable<ServerOptions['wrapConnections']> =>
+  (options: FastPathOptions): NonNullable<ServerOptions['wrapConnections']> =>
   (server, context) =>
-    openPlainLane(server, { ...options, ...context })
+    readConnections(server, { ...options, ...context })
 
 /**
- * A shorter way for most requests: a connection is read here as long as each piece of it is one
- * plain request (see `readPlainHead`), and is handed to Node's own server with the first that is
- * anything else. So nothing that could be read in two ways is read here, nothing is waited for but
- * whole heads, and what may be long or slow, bodies, tunnels and heads in pieces, has one reader.
+ * Bypasses node:http for most requests: a connection is read here as long as each chunk of it is
+ * one whole GET or HEAD without a body (see `readRequestHead`), and is handed to Node's own server
+ * with the first that is anything else. So nothing that could be read in two ways is read here,
+ * nothing is waited for but whole heads, and what may be long or slow, bodies, tunnels and heads in
+ * pieces, has one reader.
  */
-function openPlainLane(server: Server, options: Omit<LaneOptions, 'handOver'>): void {
-  const lanes = new Set<Lane>()
-  const nodes = server.listeners('connection')
+function readConnections(server: Server, options: Omit<FastPathConnectionOptions, 'handOver'>): void {
+  const connections = new Set<FastPathConnection>()
+  const nodeListeners = server.listeners('connection')
   server.removeAllListeners('connection')
   const handOver = (socket: Socket) => {
-    for (const listener of nodes) listener.call(server, socket)
+    for (const listener of nodeListeners) listener.call(server, socket)
   }
-  const laneOptions = { ...options, handOver }
+  const connectionOptions = { ...options, handOver }
   server.on('connection', (socket: Socket) => {
-    const lane: Lane = new Lane(socket, laneOptions, () => lanes.delete(lane))
-    lanes.add(lane)
+    const connection: FastPathConnection = new FastPathConnection(socket, connectionOptions, () =>
+      connections.delete(connection),
+    )
+    connections.add(connection)
   })
 
   // `close` asks for the former (docs of node:http).
   const { closeIdleConnections, closeAllConnections } = server
   server.closeIdleConnections = () => {
-    for (const lane of lanes) lane.closeIdle()
+    for (const connection of connections) connection.closeIdle()
     closeIdleConnections.call(server)
   }
   server.closeAllConnections = () => {
-    for (const lane of lanes) lane.destroy()
+    for (const connection of connections) connection.destroy()
     closeAllConnections.call(server)
   }
 }
 
 /** One connection, for as long as it is read here. */
-class Lane {
+class FastPathConnection {
   private readonly socket: Socket
-  private readonly options: LaneOptions
+  private readonly options: FastPathConnectionOptions
   private readonly onLeft: () => void
-  private answer: PlainAnswer | undefined
+  private answer: FastPathResponse | undefined
   /** What came behind the request under way. */
   private held: Buffer[] = []
   private heldBytes = 0
   private hasSpoken = false
 
   /** @param onLeft told when the connection is closed or handed over */
-  constructor(socket: Socket, options: LaneOptions, onLeft: () => void) {
+  constructor(socket: Socket, options: FastPathConnectionOptions, onLeft: () => void) {
     this.socket = socket
     this.options = options
     this.onLeft = onLeft
@@ -108,17 +111,17 @@ class Lane {
       return
     }
     const { takes, isStopping } = this.options
-    const head = isStopping() ? undefined : readPlainHead(bytes)
+    const head = isStopping() ? undefined : readRequestHead(bytes)
     if (!head || !takes(head.target)) this.handOver(bytes)
     else this.serve(head)
   }
 
-  private serve({ method, target, fields }: NonNullable<ReturnType<typeof readPlainHead>>): void {
+  private serve({ method, target, fields }: NonNullable<ReturnType<typeof readRequestHead>>): void {
     const { socket, options } = this
     const { listener, isStopping, keepAliveSeconds } = options
     if (!this.hasSpoken) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
     this.hasSpoken = true
-    this.answer = new PlainAnswer({
+    this.answer = new FastPathResponse({
       socket,
       isHead: method === 'HEAD',
       keepAliveSeconds,

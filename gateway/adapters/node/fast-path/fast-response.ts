@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { isNamed } from '../../../../shared/node/http/header-lines.ts'
 import { httpDate } from './http-date.ts'
 
-interface PlainAnswerOptions {
+interface FastPathResponseOptions {
   socket: Socket
   isHead: boolean
   /** How long the connection is kept for the next request; told to the client. */
@@ -16,12 +16,13 @@ interface PlainAnswerOptions {
 }
 
 /**
- * The answer to a plain request, with what of Node's ServerResponse its writers use. It emits
+ * The response to a request on the fast path, with the members of Node's ServerResponse that its
+ * writers use. It emits
  * `close` once, when all is written or the socket has closed before, and `drain`.
  *
  * Fields go out as they are: whoever gives one vouches for it.
  */
-export class PlainAnswer extends EventEmitter {
+export class FastPathResponse extends EventEmitter {
   statusCode = 200
   headersSent = false
   /** Whether nothing more will be written. */
@@ -29,13 +30,13 @@ export class PlainAnswer extends EventEmitter {
   /** Whether all of it has been handed to the system. */
   writableFinished = false
   closed = false
-  private readonly options: PlainAnswerOptions
+  private readonly options: FastPathResponseOptions
   /** What of the head has not gone out. */
   private head = ''
   private isChunked = false
   private isLast = false
 
-  constructor(options: PlainAnswerOptions) {
+  constructor(options: FastPathResponseOptions) {
     super()
     this.options = options
   }

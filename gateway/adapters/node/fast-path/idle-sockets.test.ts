@@ -14,7 +14,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 
 // A head is up to 16 kB and a body may be gathered: thousands of sockets that idle would keep as
 // many of them.
-test.each(['by Node’s server', 'on the shorter way'])(
+test.each(['by Node’s server', 'on the fast path'])(
   'a socket that idles keeps nothing of its last request: %s',
   async (way) => {
     const answers: WeakRef<object>[] = []
@@ -25,7 +25,7 @@ test.each(['by Node’s server', 'on the shorter way'])(
         response.end('ok')
       },
       ...fastPath({
-        takes: () => way === 'on the shorter way',
+        takes: () => way === 'on the fast path',
         listener(_request, answer) {
           answers.push(new WeakRef(answer))
           answer.writeHead(200, ['content-length', '2'])
@@ -53,7 +53,7 @@ test.each(['by Node’s server', 'on the shorter way'])(
   },
 )
 
-test('a socket that idles for longer than it is kept is closed, on the shorter way, too', async () => {
+test('a socket that idles for longer than it is kept is closed, on the fast path, too', async () => {
   const server = createHttpServer({
     keepAliveSeconds: 0.1,
     listener: (_request, response) => void response.destroy(),

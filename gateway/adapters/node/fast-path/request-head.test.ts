@@ -3,13 +3,13 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readPlainHead } from './request-head.ts'
+import { readRequestHead } from './request-head.ts'
 
-const read = (text: string) => readPlainHead(Buffer.from(text, 'latin1'))
+const read = (text: string) => readRequestHead(Buffer.from(text, 'latin1'))
 const head = (line: string, ...fields: string[]) => [line, ...fields, '', ''].join('\r\n')
 const get = (...fields: string[]) => head('GET /a?b=c HTTP/1.1', 'Host: x', ...fields)
 
-test('a plain request: its method, target and fields, as they came', () => {
+test('a GET or HEAD without a body: its method, target and fields, as they came', () => {
   expect(read(get('Accept:  */* \t', 'accept: \xe9', 'X:'))).toEqual({
     method: 'GET',
     target: '/a?b=c',

@@ -2,7 +2,7 @@ import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/http
 import { mostHeadBytes } from '../../../../shared/node/http/http-server.ts'
 
 /** The head of a request that has no body and asks for nothing but its answer. */
-export interface PlainHead {
+export interface RequestHead {
   method: 'GET' | 'HEAD'
   /** Path and query. */
   target: string
@@ -14,11 +14,11 @@ const headEnd = Buffer.from('\r\n\r\n')
 const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1$/
 
 /**
- * Reads what came in one piece where it is one plain request, whole and alone.
+ * Reads a chunk that is exactly one GET or HEAD without a body.
  *
  * @returns undefined for anything else, whatever a more lenient reader would make of it
  */
-export function readPlainHead(bytes: Buffer): PlainHead | undefined {
+export function readRequestHead(bytes: Buffer): RequestHead | undefined {
   const end = bytes.indexOf(headEnd)
   if (end === -1 || end + headEnd.length !== bytes.length || end > mostHeadBytes) return undefined
   const text = bytes.toString('latin1', 0, end)
@@ -26,18 +26,18 @@ export function readPlainHead(bytes: Buffer): PlainHead | undefined {
   const [, method, target] = requestLine.exec(text.slice(0, lineEnd)) ?? []
   if (target === undefined) return undefined
   const fields = readFieldLines(text, lineEnd + 2)
-  if (!fields || !isPlain(fields)) return undefined
-  return { method: method as PlainHead['method'], target, fields }
+  if (!fields || !isBodyless(fields)) return undefined
+  return { method: method as RequestHead['method'], target, fields }
 }
 
-/** What says something of a body or of another protocol. */
-const notPlain = ['content-length', 'transfer-encoding', 'upgrade', 'expect']
+/** Headers that announce a body or another protocol. */
+const bodyOrUpgradeHeaders = ['content-length', 'transfer-encoding', 'upgrade', 'expect']
 
 /** Whether nothing is said of a body, of another protocol or of the connection's end. */
-function isPlain(fields: readonly string[]): boolean {
+function isBodyless(fields: readonly string[]): boolean {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string
-    if (notPlain.some((known) => isNamed(name, known))) return false
+    if (bodyOrUpgradeHeaders.some((known) => isNamed(name, known))) return false
     if (isNamed(name, 'connection') && !isNamed(fields[i + 1] as string, 'keep-alive')) return false
   }
   return true

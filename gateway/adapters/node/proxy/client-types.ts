@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** What the way of a request needs to know of it: Node's IncomingMessage, or a plain request. */
+/** What the way of a request needs to know of it: Node's IncomingMessage, or a FastPathRequest. */
 export interface ClientRequest {
   method?: string | undefined
   /** Path and query. */
@@ -19,7 +19,7 @@ export interface ClientRequest {
   iterator?: IncomingMessage['iterator']
 }
 
-/** What the way of a request needs of its answer: Node's ServerResponse, or a plain answer. */
+/** What the way of a request needs of its answer: Node's ServerResponse, or a FastPathResponse. */
 export interface ClientAnswer {
   readonly statusCode: number
   readonly headersSent: boolean

@@ -8,7 +8,7 @@ import { hasBody, isBodyUnwanted } from '../../../http/request-body.ts'
 import { mostFields, readFields } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import { normalizePath } from '../../../policy/request-target.ts'
-import type { PlainOptions } from '../fast-path/fast-path-connection.ts'
+import type { FastPathOptions } from '../fast-path/fast-path-connection.ts'
 import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientAnswer, ClientRequest } from './client-types.ts'
 import { proxyRequest } from './proxy-exchange.ts'
@@ -29,7 +29,7 @@ interface ListenerOptions extends LifecycleOptions {
 
 interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'deadlines'>> {
   /** The same handler for requests of the fast path, which can be left out. */
-  fastPath: PlainOptions
+  fastPath: FastPathOptions
 }
 
 /**
@@ -92,7 +92,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
 
   const isOwn = (path: string) => ownPaths.has(normalizePath(path))
 
-  const fastPath: PlainOptions = {
+  const fastPath: FastPathOptions = {
     takes: (target) => !isOwn(pathOf(target)),
     listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
   }
