@@ -3,7 +3,7 @@ import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { PolicyFile } from './policy/policy-file.ts'
-import type { Counter, NextTurn, Now, Outlive, RevocationStream, Store, Transport } from './ports.ts'
+import type { NextTurn, Now, Outlive, RateLimitStore, RevocationStream, Store, Transport } from './ports.ts'
 import type { Pages } from './web-ui/pages.ts'
 
 /** What an adapter hands in. */
@@ -12,7 +12,7 @@ export interface GatewayPorts<Bindings> {
   /** Carries what the gateway asks the origin on its own behalf; without it, `transport` does. */
   ownTransport?: Transport | undefined
   /** Where requests are counted; beside a `store`, where they are counted while that is gone. */
-  counter: Counter
+  rateLimitStore: RateLimitStore
   /**
    * Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then,
    * and nothing leased.

@@ -21,9 +21,9 @@ import type { RouteRow } from './policy/policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy/policy-file.ts'
 import { requireKnownNames, requireKnownNamesInFile } from './policy/policy-names.ts'
 import { readTarget } from './policy/request-target.ts'
-import { createPermits } from './rate-limit/batched-limits.ts'
+import { createBatchedLimits } from './rate-limit/batched-limits.ts'
 import { createLimiter } from './rate-limit/limiter.ts'
-import { createAskedPermits } from './rate-limit/per-request-limits.ts'
+import { createPerRequestLimits } from './rate-limit/per-request-limits.ts'
 import { createRevocations } from './revocation/revocation-index.ts'
 import { routes } from './routes.ts'
 import { createAssertions } from './tokens/assertion-signer.ts'
@@ -71,9 +71,9 @@ export async function buildGateway<Bindings extends object>(
   const replicas = config.GATEWAY_REPLICAS
   const asked =
     store &&
-    createAskedPermits({
+    createPerRequestLimits({
       store,
-      local: ports.counter,
+      local: ports.rateLimitStore,
       replicas,
       async refuseByFeed(bearer) {
         await follower.recall()
@@ -83,10 +83,10 @@ export async function buildGateway<Bindings extends object>(
       now,
       log,
     })
-  const permits =
+  const limitTokens =
     asked ??
-    createPermits({
-      counter: ports.counter,
+    createBatchedLimits({
+      rateLimitStore: ports.rateLimitStore,
       now,
       nextTurn: ports.nextTurn ?? queueMicrotask,
       largestLease: config.LIMIT_LEASE,
@@ -109,7 +109,7 @@ export async function buildGateway<Bindings extends object>(
       policy,
       tokens,
       refuseRevoked: asked ? undefined : revocations.refuse,
-      limiter: createLimiter({ permits, now, onDecision: metrics.limitDecided }),
+      limiter: createLimiter({ limitTokens, now, onDecision: metrics.limitDecided }),
       noteRefusal: refusalLog.note,
       requireRights: createRequireRights({
         plans,

@@ -12,52 +12,51 @@ export type Now = () => number
 /** Runs something when what is at hand in this turn of the event loop is done. */
 export type NextTurn = (run: () => void) => void
 
-/** What somebody wants of one window of one key. */
-export interface Take {
+/** Tokens to consume from one window of one key. */
+export interface ConsumeRequest {
   key: string
   windowSeconds: number
-  /** Permits in one window. */
+  /** Tokens in one window. */
   quota: number
-  /** Permits wanted; negative where they are given back. */
-  permits: number
-  /** Of permits given back: whether it was the shared counter that gave them. */
+  /** Tokens to consume; negative to refund. */
+  tokens: number
+  /** For a refund: whether the tokens came from the shared store. */
   shared?: boolean
   /**
-   * What holds while the shared counter is away: this gateway's share of the quota, or less than
-   * that.
+   * What applies while the shared store is unavailable: this gateway's share of the quota, or less
+   * than that.
    */
   outage: 'share' | 'strict'
 }
 
-export interface Taken {
-  /** Permits given, from none to those wanted. */
+export interface ConsumeResult {
+  /** Tokens granted, from 0 to those requested. */
   granted: number
-  /** Permits given out in this window up to now. */
+  /** Tokens consumed in this window so far. */
   used: number
   /**
-   * The quota that they were held against: less than that of the take where the counter is not
-   * shared.
+   * The quota that applied: less than that of the request where the store is not shared.
    */
   quota: number
   /** Milliseconds until the window ends. */
   resetMs: number
   /**
-   * Whether all gateways share this counter; a local one sees only its own share of the traffic.
+   * Whether all gateways share this store; a local one sees only its own share of the traffic.
    */
   shared: boolean
 }
 
 /**
- * Gives permits out in fixed windows that begin with a key's first permit. What was refused uses
- * nothing up.
+ * Grants tokens in fixed windows that begin with a key's first token. A refused request consumes
+ * nothing.
  */
-export interface Counter {
+export interface RateLimitStore {
   /**
    * All at once, in order.
    *
    * @throws Error where the store cannot be asked
    */
-  take(takes: readonly Take[]): Promise<Taken[]>
+  consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]>
 }
 
 /**
@@ -66,8 +65,8 @@ export interface Counter {
  */
 export type Outlive = (work: Promise<unknown>) => void
 
-export type StoreAnswer =
-  | { kind: 'taken'; taken: Taken[] }
+export type StoreResult =
+  | { kind: 'consumed'; results: ConsumeResult[] }
   | { kind: 'revoked'; scope: Revocation['scope'] }
   /** Nobody vouches for what the store knows of revocations. */
   | { kind: 'unvouched' }
@@ -78,13 +77,13 @@ export type StoreAnswer =
  */
 export interface Store {
   /**
-   * Holds a token against what was revoked and, where it is good, gives out all permits as a
-   * counter does. In every other case none is taken.
+   * Holds a token against what was revoked and, where it is good, grants all tokens as a rate-limit
+   * store does. In every other case none is consumed.
    *
    * @param bearer what the token says; undefined where nothing is to be held against anything
    * @throws Error where the store cannot be asked
    */
-  ask(bearer: Identity | undefined, takes: readonly Take[]): Promise<StoreAnswer>
+  ask(bearer: Identity | undefined, requests: readonly ConsumeRequest[]): Promise<StoreResult>
 }
 
 /**

@@ -1,6 +1,6 @@
-import { createRedisCounter } from '../../gateway/adapters/redis.ts'
-import { createPermits } from '../../gateway/rate-limit/batched-limits.ts'
-import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
+import { createRedisStore } from '../../gateway/adapters/redis.ts'
+import { createBatchedLimits } from '../../gateway/rate-limit/batched-limits.ts'
+import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
@@ -13,7 +13,7 @@ const users = 1000
 const server = await startPrivateRedis()
 const redis = connectRedis(server.url, createLog('bench', 'error'))
 await new Promise((resolve) => redis.once('ready', resolve))
-const counter = createRedisCounter(redis, 'bench:')
+const rateLimitStore = createRedisStore(redis, 'bench:')
 
 const limitOf = (number: number) => ({
   name: 'user',
@@ -23,26 +23,32 @@ const limitOf = (number: number) => ({
   outage: 'share' as const,
 })
 
-const limiterWith = (store: typeof counter, largestLease: number) =>
-  createPermits({ counter: store, now: Date.now, nextTurn: setImmediate, largestLease, replicas: 1 })
-const batched = limiterWith(counter, 0)
-const leased = limiterWith(counter, 100)
-const inMemory = limiterWith(createMemoryCounter({ shared: true, now: Date.now }), 0)
+const limiterWith = (store: typeof rateLimitStore, largestLease: number) =>
+  createBatchedLimits({
+    rateLimitStore: store,
+    now: Date.now,
+    nextTurn: setImmediate,
+    largestLease,
+    replicas: 1,
+  })
+const batched = limiterWith(rateLimitStore, 0)
+const leased = limiterWith(rateLimitStore, 100)
+const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }), 0)
 
 function callAlone(number: number) {
   const { caller, quota, windowSeconds, outage } = limitOf(number)
-  return counter.take([{ key: `alone:${caller}`, quota, windowSeconds, outage, permits: 1 }])
+  return rateLimitStore.consume([{ key: `alone:${caller}`, quota, windowSeconds, outage, tokens: 1 }])
 }
 
 await printCosts(
   [
     { name: 'one script call per request', work: callAlone },
-    { name: 'one script call per tick', work: (number) => batched.takeAll([limitOf(number)], undefined) },
+    { name: 'one script call per tick', work: (number) => batched.consumeAll([limitOf(number)], undefined) },
     {
       name: 'one script call per tick, with leases',
-      work: (number) => leased.takeAll([limitOf(number)], undefined),
+      work: (number) => leased.consumeAll([limitOf(number)], undefined),
     },
-    { name: 'in memory', work: (number) => inMemory.takeAll([limitOf(number)], undefined) },
+    { name: 'in memory', work: (number) => inMemory.consumeAll([limitOf(number)], undefined) },
   ],
   { times: 50_000, concurrent },
 )

@@ -4,8 +4,8 @@ import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { redisForFile } from '../../tools/servers/test-redis.ts'
-import type { Take } from '../ports.ts'
-import { createRedisCounter } from './redis.ts'
+import type { ConsumeRequest } from '../ports.ts'
+import { createRedisStore } from './redis.ts'
 
 const connections: { disconnect(): void }[] = []
 afterEach(() => {
@@ -20,11 +20,11 @@ async function connect(url: string) {
   return redis
 }
 
-const take = (more: Partial<Take> = {}): Take => ({
+const take = (more: Partial<ConsumeRequest> = {}): ConsumeRequest => ({
   key: 'key',
   windowSeconds: 60,
   quota: 10,
-  permits: 1,
+  tokens: 1,
   outage: 'share',
   ...more,
 })
@@ -34,7 +34,7 @@ async function startGateways(count: number, limit: number) {
   return Promise.all(
     Array.from({ length: count }, async () =>
       createStand({
-        counter: createRedisCounter(await connect(url), 'gatehouse:'),
+        rateLimitStore: createRedisStore(await connect(url), 'gatehouse:'),
         environment: { LIMIT_ADDRESS_REQUESTS: String(limit), GATEWAY_REPLICAS: String(count) },
       }),
     ),
@@ -68,7 +68,7 @@ describe('limits on a real Redis', () => {
 
   test('keys carry the prefix and end with their window, so that Redis forgets them', async () => {
     const redis = await connect(await redisForFile())
-    await createRedisCounter(redis, 'shop:').take([take({ key: 'address:203.0.113.7' })])
+    await createRedisStore(redis, 'shop:').consume([take({ key: 'address:203.0.113.7' })])
     const [key = ''] = await redis.keys('*')
     expect(key).toMatch(/^shop:/)
     expect(await redis.ttl(key)).toBeGreaterThan(55)
@@ -77,8 +77,8 @@ describe('limits on a real Redis', () => {
 
   test('one window does not count for another of the same key', async () => {
     const redis = await connect(await redisForFile())
-    const counter = createRedisCounter(redis, 'x:')
-    const taken = await counter.take([take(), take(), take({ windowSeconds: 3600 })])
-    expect(taken.map(({ used }) => used)).toEqual([1, 2, 1])
+    const rateLimitStore = createRedisStore(redis, 'x:')
+    const results = await rateLimitStore.consume([take(), take(), take({ windowSeconds: 3600 })])
+    expect(results.map(({ used }) => used)).toEqual([1, 2, 1])
   })
 })

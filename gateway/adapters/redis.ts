@@ -1,22 +1,25 @@
 import type { Redis } from 'ioredis'
-import type { Counter } from '../ports.ts'
-import { readTaken, takeArgument, takeKeys, takeScript } from '../rate-limit/rate-limit-script.ts'
+import type { RateLimitStore } from '../ports.ts'
+import { rateLimitScript, readResults, scriptArgument, scriptKeys } from '../rate-limit/rate-limit-script.ts'
 
-type Scripted = Redis & { takePermits(keyCount: number, ...args: (string | number)[]): Promise<string> }
+type Scripted = Redis & { consumeTokens(keyCount: number, ...args: (string | number)[]): Promise<string> }
 
 /**
- * Fixed windows in Redis, all that is wanted at once in one script call. A window ends with its
+ * Fixed windows in Redis, all requests of a tick in one script call. A window ends with its
  * key.
  */
-export function createRedisCounter(redis: Redis, keyPrefix: string): Counter {
-  redis.defineCommand('takePermits', { lua: takeScript })
+export function createRedisStore(redis: Redis, keyPrefix: string): RateLimitStore {
+  redis.defineCommand('consumeTokens', { lua: rateLimitScript })
   const scripted = redis as Scripted
 
   return {
-    async take(takes) {
+    async consume(requests) {
       if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
-      const keys = takeKeys(keyPrefix, takes)
-      return readTaken(takes, await scripted.takePermits(keys.length, ...keys, takeArgument(takes)))
+      const keys = scriptKeys(keyPrefix, requests)
+      return readResults(
+        requests,
+        await scripted.consumeTokens(keys.length, ...keys, scriptArgument(requests)),
+      )
     },
   }
 }

@@ -64,7 +64,7 @@ export async function runStandalone({ unavailable = {}, serve, createTransport }
   })
   const log = createLog('gateway', config.LOG_LEVEL)
   const { HOST: hostname, GATEWAY_PORT: port, POLICY_FILE: policyFile } = config
-  const { ports, counting, close: closePorts } = createNodePorts(config, log)
+  const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
 
   const tracing = await loadTracing('gateway', log)
 
@@ -82,7 +82,7 @@ export async function runStandalone({ unavailable = {}, serve, createTransport }
     policyFile: firstPolicyFile,
     pages: pages.byPath,
   })
-  const watch = await watchGateway({ config, gateway, counting, now: ports.now, log })
+  const watch = await watchGateway({ config, gateway, rateLimiting, now: ports.now, log })
   reportPolicyFile(policyFile, gateway)
   const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log })
   const server = listen()

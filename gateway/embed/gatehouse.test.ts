@@ -4,7 +4,7 @@ import { parseList } from '../../test/support/structured-fields.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Transport } from '../ports.ts'
-import { createMemoryCounter } from '../rate-limit/memory-store.ts'
+import { createMemoryStore } from '../rate-limit/memory-store.ts'
 import { type EmbeddedRow, gatehouse } from './gatehouse.ts'
 
 type Bindings = { address: string }
@@ -32,7 +32,7 @@ function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<Gat
     config: { ...world.gatewayConfig, ...config },
     ports: {
       transport,
-      counter: createMemoryCounter({ shared: true, now: Date.now }),
+      rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
       limiterHealth: async () => ({ status: 'pass' }),
       peerAddress: ({ address }) => address,
       revocationTickMs: 50,

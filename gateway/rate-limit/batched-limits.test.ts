@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { chain } from '../../shared/lib/async.ts'
 import { hash32 } from '../../shared/lib/hash32.ts'
 import { createClock } from '../../test/support/clock.ts'
-import type { Take, Taken } from '../ports.ts'
-import { createPermits, type Permit } from './batched-limits.ts'
-import { createMemoryCounter } from './memory-store.ts'
+import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
+import { createBatchedLimits, type LimitResult } from './batched-limits.ts'
+import { createMemoryStore } from './memory-store.ts'
 
 const windowSeconds = 60
 
@@ -16,24 +16,24 @@ interface GroundOptions {
 }
 
 /**
- * Gateways on one counter, each on a connection of its own that keeps their order as Redis does.
- * Nothing happens by itself: when a turn of an event loop ends, when a call reaches the counter and
+ * Gateways on one store, each on a connection of its own that keeps their order as Redis does.
+ * Nothing happens by itself: when a turn of an event loop ends, when a call reaches the store and
  * when its answer comes back is for a test to say.
  */
 function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) {
   const clock = createClock()
-  const counter = createMemoryCounter({ shared: true, now: clock.now })
-  const given: { gateway: number; key: string; permit: Permit }[] = []
+  const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
+  const given: { gateway: number; key: string; result: LimitResult }[] = []
   let asked = 0
   const wanted = (caller: string) =>
     ({ name: 'user', caller, windowSeconds, quota, outage: 'share' }) as const
 
   const links = Array.from({ length: gateways }, (_, gateway) => {
-    const sent: { takes: readonly Take[]; answer: (taken: Taken[]) => void }[] = []
+    const sent: { requests: readonly ConsumeRequest[]; answer: (results: ConsumeResult[]) => void }[] = []
     const answers: (() => void)[] = []
     const turns: (() => void)[] = []
-    const permits = createPermits({
-      counter: { take: (takes) => new Promise((answer) => sent.push({ takes, answer })) },
+    const limitTokens = createBatchedLimits({
+      rateLimitStore: { consume: (requests) => new Promise((answer) => sent.push({ requests, answer })) },
       now: clock.now,
       nextTurn: (run) => turns.push(run),
       largestLease,
@@ -43,16 +43,16 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
       calls: () => sent.length,
       async ask(key: string) {
         asked++
-        void chain(permits.takeAll([wanted(key)], undefined), ([permit]) => {
-          given.push({ gateway, key, permit: permit as Permit })
+        void chain(limitTokens.consumeAll([wanted(key)], undefined), ([result]) => {
+          given.push({ gateway, key, result: result as LimitResult })
         })
       },
       async return(key: string) {
-        const at = given.findIndex((one) => one.gateway === gateway && one.key === key && one.permit.granted)
+        const at = given.findIndex((one) => one.gateway === gateway && one.key === key && one.result.granted)
         const [returned] = at === -1 ? [] : given.splice(at, 1)
         if (!returned) return
         asked--
-        permits.giveBack(wanted(key), returned.permit)
+        limitTokens.refund(wanted(key), returned.result)
       },
       async turn() {
         turns.shift()?.()
@@ -60,8 +60,8 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
       async reach() {
         const call = sent.shift()
         if (!call) return
-        const taken = await counter.take(call.takes)
-        answers.push(() => call.answer(taken))
+        const results = await rateLimitStore.consume(call.requests)
+        answers.push(() => call.answer(results))
       },
       async answer() {
         answers.shift()?.()
@@ -75,8 +75,8 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
     clock,
     links,
     asked: () => asked,
-    grantedOf: (key: string) => given.filter((one) => one.key === key && one.permit.granted).length,
-    refusedOf: (key: string) => given.filter((one) => one.key === key && !one.permit.granted).length,
+    grantedOf: (key: string) => given.filter((one) => one.key === key && one.result.granted).length,
+    refusedOf: (key: string) => given.filter((one) => one.key === key && !one.result.granted).length,
     async settle() {
       while (!links.every((link) => link.isIdle()))
         for (const link of links) {
@@ -127,7 +127,7 @@ const quotas = fc.integer({ min: 1, max: 200 })
 const largestLeases = fc.integer({ min: 1, max: 20 })
 
 describe('without leases, whatever the order of events', () => {
-  test('each key is granted its quota to the last permit and not one more', async () => {
+  test('each key is granted its quota to the last token and not one more', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, stepsOf(3, acts), async (quota, steps) => {
         const ground = createGround({ quota, gateways: 3 })
@@ -158,7 +158,7 @@ describe('without leases, whatever the order of events', () => {
 })
 
 describe('with leases, whatever the order of events', () => {
-  test('no key is granted more than its quota, and none refused earlier than the others may have in hand', async () => {
+  test('no key is granted more than its quota, and none refused earlier than the others may have prefetched', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, largestLeases, stepsOf(3, acts), async (quota, largestLease, steps) => {
         const ground = createGround({ quota, largestLease, gateways: 3 })
@@ -173,7 +173,7 @@ describe('with leases, whatever the order of events', () => {
     )
   })
 
-  test('one gateway alone refuses nobody while permits are left', async () => {
+  test('one gateway alone refuses nobody while tokens are left', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, largestLeases, stepsOf(1, acts), async (quota, largestLease, steps) => {
         const ground = createGround({ quota, largestLease })
@@ -184,8 +184,8 @@ describe('with leases, whatever the order of events', () => {
     )
   })
 
-  // Each permit in hand is one that another gateway refuses too early.
-  test('the hand holds no more than the largest lease, however slowly the counter answers', async () => {
+  // Each prefetched token is one that another gateway refuses too early.
+  test('no more tokens are prefetched than the largest lease, however slowly the store answers', async () => {
     const ground = createGround({ quota: 2000, largestLease: 10, gateways: 2 })
     const [slow, other] = ground.links
     for (let i = 0; i < 60; i++) {
@@ -196,7 +196,7 @@ describe('with leases, whatever the order of events', () => {
       await slow?.ask('a')
       await slow?.turn()
     }
-    // Asked while nothing was in hand, sent when an answer has filled it.
+    // Asked while nothing was prefetched, sent when an answer has filled it.
     await slow?.ask('a')
     await slow?.reach()
     await slow?.answer()
@@ -225,7 +225,7 @@ describe('with leases, whatever the order of events', () => {
     expect(ground.grantedOf('a')).toBe(5000)
   })
 
-  test('a busy key asks the counter for a few of its requests alone', async () => {
+  test('a busy key asks the store for a few of its requests alone', async () => {
     const ground = createGround({ quota: 10_000, largestLease: 50 })
     const [link] = ground.links
     let calls = 0
@@ -240,7 +240,7 @@ describe('with leases, whatever the order of events', () => {
     expect(calls).toBeLessThan(30)
   })
 
-  test('permits in hand end with their window', async () => {
+  test('prefetched tokens end with their window', async () => {
     const ground = createGround({ quota: 100, largestLease: 10 })
     const [link] = ground.links
     const spend = async (times: number) => {
@@ -258,7 +258,7 @@ describe('with leases, whatever the order of events', () => {
   })
 })
 
-test('all that is wanted in one turn is one call, however many keys and requests', async () => {
+test('all requests of one tick are one call, however many keys and requests', async () => {
   const ground = createGround({ quota: 100, gateways: 1 })
   const [link] = ground.links
   for (let i = 0; i < 50; i++) for (const key of ['a', 'b', 'c']) await link?.ask(key)
@@ -285,13 +285,13 @@ test('what is given back after its window has ended adds nothing to the next', a
 /** Permits that count each request, and what they took. */
 function createExact() {
   const clock = createClock()
-  const counter = createMemoryCounter({ shared: true, now: clock.now })
-  const taken: Take[] = []
-  const permits = createPermits({
-    counter: {
-      take(takes) {
-        taken.push(...takes)
-        return counter.take(takes)
+  const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
+  const taken: ConsumeRequest[] = []
+  const limitTokens = createBatchedLimits({
+    rateLimitStore: {
+      consume(requests) {
+        taken.push(...requests)
+        return rateLimitStore.consume(requests)
       },
     },
     now: clock.now,
@@ -299,38 +299,40 @@ function createExact() {
     largestLease: 0,
     replicas: 1,
   })
-  return { permits, taken }
+  return { limitTokens, taken }
 }
 
 // Somebody who has changed plans and comes with the old token and the new one at once.
 test('two quotas of one key in one turn: each is held against its own', async () => {
-  const { permits } = createExact()
+  const { limitTokens } = createExact()
   const wanted = (quota: number) =>
     ({ name: 'user', caller: 'ada', windowSeconds, quota, outage: 'share' }) as const
-  const given = await Promise.all([10, 1, 10, 1].map((quota) => permits.takeAll([wanted(quota)], undefined)))
-  expect(given.map(([permit]) => permit?.granted)).toEqual([true, false, true, false])
+  const results = await Promise.all(
+    [10, 1, 10, 1].map((quota) => limitTokens.consumeAll([wanted(quota)], undefined)),
+  )
+  expect(results.map(([result]) => result?.granted)).toEqual([true, false, true, false])
 })
 
 test('two callers of one mark in one turn: each is counted for itself', async () => {
-  const { permits, taken } = createExact()
+  const { limitTokens, taken } = createExact()
   const callers = ['ada', '\0ada']
   expect(hash32('\0ada')).toBe(hash32('ada'))
-  const given = await Promise.all(
+  const results = await Promise.all(
     callers.map((caller) =>
-      permits.takeAll([{ name: 'user', caller, windowSeconds, quota: 1, outage: 'share' }], undefined),
+      limitTokens.consumeAll([{ name: 'user', caller, windowSeconds, quota: 1, outage: 'share' }], undefined),
     ),
   )
-  expect(given.map(([permit]) => permit?.granted)).toEqual([true, true])
+  expect(results.map(([result]) => result?.granted)).toEqual([true, true])
   expect(taken.map(({ key }) => key)).toEqual(callers.map((caller) => `user:${caller}`))
 })
 
 test('one caller, quota and window under two names: each is counted for itself', async () => {
-  const { permits, taken } = createExact()
+  const { limitTokens, taken } = createExact()
   const wanted = (name: string) =>
     ({ name, caller: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
-  const given = await permits.takeAll([wanted('address'), wanted('credentials')], undefined)
-  expect(given.map(({ granted }) => granted)).toEqual([true, true])
-  expect(taken.map(({ key, permits }) => [key, permits])).toEqual([
+  const results = await limitTokens.consumeAll([wanted('address'), wanted('credentials')], undefined)
+  expect(results.map(({ granted }) => granted)).toEqual([true, true])
+  expect(taken.map(({ key, tokens }) => [key, tokens])).toEqual([
     ['address:10.0.0.1', 1],
     ['credentials:10.0.0.1', 1],
   ])

@@ -2,84 +2,82 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash32 } from '../../shared/lib/hash32.ts'
-import type { Counter, NextTurn, Now, Take, Taken } from '../ports.ts'
+import type { ConsumeRequest, ConsumeResult, NextTurn, Now, RateLimitStore } from '../ports.ts'
 
-interface PermitsOptions {
-  counter: Counter
+interface BatchedLimitsOptions {
+  rateLimitStore: RateLimitStore
   now: Now
   nextTurn: NextTurn
   /**
-   * The most permits that a key may have in hand here beyond those asked for; 0 counts each request
-   * where all are counted.
+   * The most tokens of a key to prefetch; 0 counts each request at the shared store.
    */
   largestLease: number
   /** Gateways that share the traffic. */
   replicas: number
 }
 
-/** One request's permit, or that there was none. */
-export type Permit = Pick<Taken, 'used' | 'quota' | 'shared'> & {
+/** The result of one limit: a token, or none. */
+export type LimitResult = Pick<ConsumeResult, 'used' | 'quota' | 'shared'> & {
   granted: boolean
   /** Milliseconds since 1970: no later than the window's end. */
   resetAt: number
-  /** Whether it was in hand. */
+  /** Whether it was prefetched. */
   leased: boolean
 }
 
-/** What one request wants: one permit. The name and the caller make its key. */
-export interface Wanted extends Omit<Take, 'key' | 'permits' | 'shared'> {
+/** One limit of one request, for one token. The name and the caller make its key. */
+export interface LimitRequest extends Omit<ConsumeRequest, 'key' | 'tokens' | 'shared'> {
   name: string
   /** A user's id, an address, or the /64 of one. */
   caller: string
 }
 
-/** Where requests have their permits from. */
-export interface Permits {
+/** Consumes and refunds the tokens of requests. */
+export interface LimitTokens {
   /**
-   * All that one request wants.
+   * Consumes one token of each limit of a request.
    *
-   * @param bearer whose request it is; for permits that hold tokens against what was revoked, and
-   *   then throw Problem
+   * @param bearer whose request it is; an implementation that checks revocations throws Problem
    */
-  takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Awaitable<readonly Permit[]>
+  consumeAll(limits: readonly LimitRequest[], bearer: Identity | undefined): Awaitable<readonly LimitResult[]>
   /**
-   * Gives a permit back to the window that it is of. Nobody waits for that; one that is lost with
-   * its store, or would come about when the window ends, lapses with it.
+   * Refunds a token to its window, in the background. A refund that is lost with its store, or
+   * would arrive about when the window ends, is dropped.
    */
-  giveBack(wanted: Wanted, permit: Permit): void
+  refund(limit: LimitRequest, result: LimitResult): void
 }
 
-/** A request that waits for some of its permits. */
+/** A request that waits for some of its tokens. */
 interface Waiting {
   /** By the place of what it wants. */
-  permits: Permit[]
+  results: LimitResult[]
   missing: number
-  resolve: (permits: Permit[]) => void
+  resolve: (results: LimitResult[]) => void
   reject: (error: unknown) => void
 }
 
-/** Of one permit in what a request waits for. */
+/** Of one token in what a request waits for. */
 interface Place {
   of: Waiting
   index: number
 }
 
-/** Those who want the same at the same time. */
+/** Requests for the same key in the same tick. */
 interface Queue {
-  wanted: Wanted
+  limit: LimitRequest
   places: Place[]
   /** The lease that some are taken for beyond those, on their way. */
   leasing?: Lease | undefined
 }
 
-/** Permits in hand, taken in advance. */
+/** Prefetched tokens. */
 interface Lease {
-  permits: number
-  /** Permits to take with the next call, beyond those asked for. */
+  tokens: number
+  /** Tokens to prefetch with the next call. */
   size: number
   /**
-   * Whether a call that takes some is on its way: one at a time, so that a slow counter does not
-   * fill the hand.
+   * Whether a call that takes some is on its way: one at a time, so that a slow store does not fill
+   * the lease.
    */
   isAsked: boolean
   used: number
@@ -90,21 +88,21 @@ interface Lease {
 /** Leases held per generation, two of which are. */
 const leasesHeld = 50_000
 
-/** What a permit may need on its way back: more than a counter is waited for. */
-export const giveBackMs = 100
+/** The longest a refund may take: more than the timeout of the store. */
+export const refundMs = 100
 
-export const keyOf = ({ name, caller }: Wanted): string => `${name}:${caller}`
+export const keyOf = ({ name, caller }: LimitRequest): string => `${name}:${caller}`
 
-export const takeOf = (wanted: Wanted, permits: number, shared?: boolean): Take => ({
-  key: keyOf(wanted),
-  quota: wanted.quota,
-  windowSeconds: wanted.windowSeconds,
-  outage: wanted.outage,
-  permits,
+export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: boolean): ConsumeRequest => ({
+  key: keyOf(limit),
+  quota: limit.quota,
+  windowSeconds: limit.windowSeconds,
+  outage: limit.outage,
+  tokens,
   ...(shared !== undefined && { shared }),
 })
 
-const isSame = (one: Wanted, other: Wanted) =>
+const isSame = (one: LimitRequest, other: LimitRequest) =>
   one.caller === other.caller &&
   one.name === other.name &&
   one.quota === other.quota &&
@@ -114,57 +112,59 @@ const isSame = (one: Wanted, other: Wanted) =>
 const largestCall = 500
 
 /**
- * Gives each request its permit. All that is wanted in one turn of the event loop travels in one
- * call of the counter, and what is wanted of one key as one number.
+ * Consumes tokens for requests. All requests of one tick travel in one call of the store, added up
+ * by key.
  *
- * A lease takes some permits in advance, so that the next requests of a busy key ask nobody. It
- * doubles with each call of a window and shrinks with what is left of the quota. Permits in hand
- * are used up at the counter, so no quota is ever exceeded; a key may be refused early, by at most
- * `largestLease` for each other gateway that has some in hand.
+ * A lease prefetches tokens, so that the next requests of a busy key need no call. It doubles with
+ * each call of a window and shrinks with what is left of the quota. Prefetched tokens are consumed
+ * at the store, so no quota is ever exceeded; a key may be refused early, by at most
+ * `largestLease` for each other gateway that has prefetched some.
  */
-export function createPermits(options: PermitsOptions): Permits {
-  const { counter, now, nextTurn, largestLease, replicas } = options
+export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
+  const { rateLimitStore, now, nextTurn, largestLease, replicas } = options
   const leases = createBoundedMap<string, Lease>(leasesHeld)
   /** By the mark of their caller, or the next number that was free. */
   let queues = new Map<number, Queue>()
-  let givenBack: Take[] = []
+  let refunds: ConsumeRequest[] = []
 
   /** With the quota: who has changed plans in this moment is held against the new one. */
-  const leaseId = (wanted: Wanted) => `${wanted.windowSeconds}:${wanted.quota}:${keyOf(wanted)}`
+  const leaseId = (limit: LimitRequest) => `${limit.windowSeconds}:${limit.quota}:${keyOf(limit)}`
 
-  const mayLease = ({ outage }: Wanted) => largestLease > 0 && outage === 'share'
+  const mayLease = ({ outage }: LimitRequest) => largestLease > 0 && outage === 'share'
 
-  function leaseOf(wanted: Wanted): Lease | undefined {
-    const lease = mayLease(wanted) ? leases.get(leaseId(wanted)) : undefined
+  function leaseOf(limit: LimitRequest): Lease | undefined {
+    const lease = mayLease(limit) ? leases.get(leaseId(limit)) : undefined
     return lease && lease.resetAt > now() ? lease : undefined
   }
 
-  function useLease(lease: Lease, { quota }: Wanted): Permit {
-    lease.permits--
-    const { used, permits, resetAt } = lease
-    return { granted: true, quota, used: used - permits, resetAt, shared: true, leased: true }
+  function useLease(lease: Lease, { quota }: LimitRequest): LimitResult {
+    lease.tokens--
+    const { used, tokens, resetAt } = lease
+    return { granted: true, quota, used: used - tokens, resetAt, shared: true, leased: true }
   }
 
   function schedule(): void {
-    const size = queues.size + givenBack.length
+    const size = queues.size + refunds.length
     if (size === 1) nextTurn(call)
     else if (size === largestCall) call()
   }
 
   function call(): void {
     const asked = [...queues.values()]
-    const takes = givenBack
+    const requests = refunds
     queues = new Map()
-    givenBack = []
-    for (const queue of asked) takes.push(takeOf(queue.wanted, queue.places.length + permitsToLease(queue)))
-    if (takes.length === 0) return
-    const first = takes.length - asked.length
-    // A window ends at the counter, which was asked later than this: no permit is used beyond its
+    refunds = []
+    for (const queue of asked)
+      requests.push(consumeRequestOf(queue.limit, queue.places.length + tokensToPrefetch(queue)))
+    if (requests.length === 0) return
+    const first = requests.length - asked.length
+    // A window ends at the store, which was called later than this: no token is used beyond its
     // window.
     const askedAt = now()
-    counter.take(takes).then(
+    rateLimitStore.consume(requests).then(
       (answers) => {
-        for (const [index, queue] of asked.entries()) give(queue, answers[first + index] as Taken, askedAt)
+        for (const [index, queue] of asked.entries())
+          give(queue, answers[first + index] as ConsumeResult, askedAt)
       },
       (error) => {
         for (const queue of asked) fail(queue, error)
@@ -172,15 +172,15 @@ export function createPermits(options: PermitsOptions): Permits {
     )
   }
 
-  /** How many to take in advance: no more than the hand has room for. */
-  function permitsToLease(queue: Queue): number {
-    const lease = leaseOf(queue.wanted)
+  /** How many tokens to prefetch: no more than the lease has room for. */
+  function tokensToPrefetch(queue: Queue): number {
+    const lease = leaseOf(queue.limit)
     if (!lease || lease.isAsked) return 0
-    const permits = Math.min(lease.size, largestLease - lease.permits)
-    if (permits <= 0) return 0
+    const tokens = Math.min(lease.size, largestLease - lease.tokens)
+    if (tokens <= 0) return 0
     lease.isAsked = true
     queue.leasing = lease
-    return permits
+    return tokens
   }
 
   function fail({ places, leasing }: Queue, error: unknown): void {
@@ -188,32 +188,32 @@ export function createPermits(options: PermitsOptions): Permits {
     for (const { of } of places) of.reject(error)
   }
 
-  /** Gives those who wait what came, in their order; what is over stays in hand. */
+  /** Gives those who wait what came, in their order; the rest stays in the lease. */
   function give(
-    { wanted, places, leasing }: Queue,
-    { granted, used, quota, resetMs, shared }: Taken,
+    { limit, places, leasing }: Queue,
+    { granted, used, quota, resetMs, shared }: ConsumeResult,
     askedAt: number,
   ): void {
     if (leasing) leasing.isAsked = false
     const resetAt = askedAt + resetMs
     const taken = { quota, resetAt, shared, leased: false }
-    const lease = shared && mayLease(wanted) ? renewLease(wanted, { used, resetAt }) : undefined
+    const lease = shared && mayLease(limit) ? renewLease(limit, { used, resetAt }) : undefined
     for (const [order, { of, index }] of places.entries()) {
-      if (order < granted) of.permits[index] = { ...taken, granted: true, used: used - granted + order + 1 }
-      else if (lease && lease.permits > 0) of.permits[index] = useLease(lease, wanted)
-      else of.permits[index] = { ...taken, granted: false, used }
-      if (--of.missing === 0) of.resolve(of.permits)
+      if (order < granted) of.results[index] = { ...taken, granted: true, used: used - granted + order + 1 }
+      else if (lease && lease.tokens > 0) of.results[index] = useLease(lease, limit)
+      else of.results[index] = { ...taken, granted: false, used }
+      if (--of.missing === 0) of.resolve(of.results)
     }
-    if (lease) lease.permits += Math.max(0, granted - places.length)
+    if (lease) lease.tokens += Math.max(0, granted - places.length)
   }
 
-  function renewLease(wanted: Wanted, { used, resetAt }: Pick<Permit, 'used' | 'resetAt'>): Lease {
-    const known = leaseOf(wanted)
-    const fairShare = Math.floor((wanted.quota - used) / (2 * replicas))
+  function renewLease(limit: LimitRequest, { used, resetAt }: Pick<LimitResult, 'used' | 'resetAt'>): Lease {
+    const known = leaseOf(limit)
+    const fairShare = Math.floor((limit.quota - used) / (2 * replicas))
     const size = known ? Math.min(largestLease, Math.max(0, fairShare), Math.max(1, known.size * 2)) : 0
     if (known) return Object.assign(known, { size, used, resetAt })
-    const fresh = { permits: 0, size, isAsked: false, used, resetAt }
-    leases.set(leaseId(wanted), fresh)
+    const fresh = { tokens: 0, size, isAsked: false, used, resetAt }
+    leases.set(leaseId(limit), fresh)
     return fresh
   }
 
@@ -221,15 +221,15 @@ export function createPermits(options: PermitsOptions): Permits {
    * With those who want the same: `isSame` decides, so none are mixed. Whoever picks addresses of
    * one mark costs the others no more than `largestCall` steps.
    */
-  function enqueue(wanted: Wanted, place: Place): void {
-    for (let id = hash32(wanted.caller); ; id++) {
+  function enqueue(limit: LimitRequest, place: Place): void {
+    for (let id = hash32(limit.caller); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
-        queues.set(id, { wanted, places: [place] })
+        queues.set(id, { limit, places: [place] })
         schedule()
         return
       }
-      if (isSame(queue.wanted, wanted)) {
+      if (isSame(queue.limit, limit)) {
         queue.places.push(place)
         return
       }
@@ -237,24 +237,24 @@ export function createPermits(options: PermitsOptions): Permits {
   }
 
   return {
-    takeAll(wanted: readonly Wanted[]) {
-      const permits: Permit[] = []
+    consumeAll(limits: readonly LimitRequest[]) {
+      const results: LimitResult[] = []
       const missing: number[] = []
-      for (const [index, one] of wanted.entries()) {
+      for (const [index, one] of limits.entries()) {
         const lease = leaseOf(one)
-        if (lease && lease.permits > 0) permits[index] = useLease(lease, one)
+        if (lease && lease.tokens > 0) results[index] = useLease(lease, one)
         else missing.push(index)
       }
-      if (missing.length === 0) return permits
+      if (missing.length === 0) return results
       return new Promise((resolve, reject) => {
-        const waiting = { permits, missing: missing.length, resolve, reject }
-        for (const index of missing) enqueue(wanted[index] as Wanted, { of: waiting, index })
+        const waiting = { results, missing: missing.length, resolve, reject }
+        for (const index of missing) enqueue(limits[index] as LimitRequest, { of: waiting, index })
       })
     },
 
-    giveBack(wanted: Wanted, { resetAt, shared }: Permit) {
-      if (resetAt - now() < giveBackMs) return
-      givenBack.push(takeOf(wanted, -1, shared))
+    refund(limit: LimitRequest, { resetAt, shared }: LimitResult) {
+      if (resetAt - now() < refundMs) return
+      refunds.push(consumeRequestOf(limit, -1, shared))
       schedule()
     },
   }

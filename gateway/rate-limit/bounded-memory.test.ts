@@ -8,9 +8,9 @@ import { audience, createIssuer, issuer as issuerUrl } from '../../test/support/
 import { findClient } from '../decision/client-address.ts'
 import { readFields } from '../http/request-headers.ts'
 import { createTokenVerifier } from '../tokens/token-verifier.ts'
-import { createPermits } from './batched-limits.ts'
+import { createBatchedLimits } from './batched-limits.ts'
 import { createLimiter, type Limit } from './limiter.ts'
-import { createMemoryCounter } from './memory-store.ts'
+import { createMemoryStore } from './memory-store.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -25,14 +25,14 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
   timeout: 120_000,
 }, async () => {
   const now = Date.now
-  const permits = createPermits({
-    counter: createMemoryCounter({ shared: true, now }),
+  const limitTokens = createBatchedLimits({
+    rateLimitStore: createMemoryStore({ shared: true, now }),
     now,
     nextTurn: queueMicrotask,
     largestLease: 10,
     replicas: 1,
   })
-  const limiter = createLimiter({ permits, now })
+  const limiter = createLimiter({ limitTokens, now })
 
   /**
    * Some of them show themselves in a head, and ask until they are refused, so that every map on

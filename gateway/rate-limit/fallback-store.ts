@@ -1,19 +1,19 @@
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { type Breaker, createBreaker } from '../lib/circuit-breaker.ts'
-import type { Counter, Now, Take, Taken } from '../ports.ts'
+import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
 
 /** The most that counting may add to a request. */
 const timeoutMs = 50
 
 interface FallbackOptions {
-  /** The counter that all gateways share. */
-  shared: Counter
+  /** The store that all gateways share. */
+  shared: RateLimitStore
   /** This gateway's own. */
-  local: Counter
+  local: RateLimitStore
   /**
-   * Gateways that share the traffic: each allows its part of a quota while the shared counter is
-   * away.
+   * Gateways that share the traffic: each allows its part of a quota while the shared store is
+   * unavailable.
    */
   replicas: number
   now: Now
@@ -21,20 +21,20 @@ interface FallbackOptions {
 }
 
 /**
- * A permit that always is one more write in its window. A store that is full, or a replica, reads
+ * A token that always is one more write in its window. A store that is full, or a replica, reads
  * windows and refuses to write them, so that a call for a key over its quota would pass for a
  * success.
  */
-export const probeTake: Take = {
+export const probeRequest: ConsumeRequest = {
   key: 'probe',
   windowSeconds: 1,
   quota: Number.MAX_SAFE_INTEGER,
-  permits: 1,
+  tokens: 1,
   outage: 'share',
 }
 
 /** How limits are counted at this moment, for readiness: in words fit for the public. */
-export async function countingHealth({ check, isOpen, cause: causeOf }: Breaker): Promise<HealthCheck> {
+export async function storeHealth({ check, isOpen, cause: causeOf }: Breaker): Promise<HealthCheck> {
   const startedAt = performance.now()
   await check()
   const timeMs = Math.round(performance.now() - startedAt)
@@ -49,56 +49,57 @@ export async function countingHealth({ check, isOpen, cause: causeOf }: Breaker)
 }
 
 /**
- * The shared counter with the local one behind it: an outage of Redis never stops a request and
+ * The shared store with the local one as fallback: an outage of Redis never stops a request and
  * never lifts a limit.
  *
- * The race we accept: a window does not move between the counters, so an outage allows each key one
+ * The race we accept: a window does not move between the stores, so an outage allows each key one
  * more quota.
  */
-export function createFallbackCounter({ shared, local, replicas, now, log }: FallbackOptions) {
+export function createFallbackStore({ shared, local, replicas, now, log }: FallbackOptions) {
   const breaker = createBreaker({
     timeoutMs,
-    probe: () => shared.take([probeTake]),
+    probe: () => shared.consume([probeRequest]),
     now,
     onOpen: (error) => log.warn({ err: error }, 'limits count locally'),
     onClose: () => log.info({}, 'limits count in Redis again'),
   })
 
   return {
-    async take(takes: readonly Take[]): Promise<Taken[]> {
-      const asked = takes.some(({ shared }) => shared === false) ? takes.map(ofShared) : takes
-      const taken = await breaker.ask(() => shared.take(asked))
-      return taken ?? local.take(takes.map((take) => shareOf(take, replicas)))
+    async consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]> {
+      const asked = requests.some(({ shared }) => shared === false) ? requests.map(ofShared) : requests
+      const results = await breaker.ask(() => shared.consume(asked))
+      return results ?? local.consume(requests.map((request) => shareOf(request, replicas)))
     },
 
     /** Whether limits are counted here alone at this moment. */
     isLocal: breaker.isOpen,
 
-    health: () => countingHealth(breaker),
-  } satisfies Counter & { isLocal: () => boolean; health: () => Promise<HealthCheck> }
+    health: () => storeHealth(breaker),
+  } satisfies RateLimitStore & { isLocal: () => boolean; health: () => Promise<HealthCheck> }
 }
 
 /**
- * How many permits a window gives of which so many are used; negative where some are given back.
+ * How many tokens a window grants of which so many are used; negative for a refund.
  */
-export const grantedOf = ({ permits, quota }: Take, used: number): number =>
-  permits < 0 ? Math.max(permits, -used) : Math.min(permits, Math.max(0, quota - used))
+export const grantedOf = ({ tokens, quota }: ConsumeRequest, used: number): number =>
+  tokens < 0 ? Math.max(tokens, -used) : Math.min(tokens, Math.max(0, quota - used))
 
 /**
- * A permit is given back to the counter that gave it or to none: the other would have one more to
- * give than its limit.
+ * A token is refunded to the store that granted it or to none: the other would grant one more than
+ * its limit.
  */
-const nothingOf = (take: Take): Take => ({ ...take, permits: 0 })
+const nothingOf = (request: ConsumeRequest): ConsumeRequest => ({ ...request, tokens: 0 })
 
-/** The take as the shared counter gets it. */
-export const ofShared = (take: Take): Take => (take.shared === false ? nothingOf(take) : take)
+/** The request as the shared store gets it. */
+export const ofShared = (request: ConsumeRequest): ConsumeRequest =>
+  request.shared === false ? nothingOf(request) : request
 
 /**
- * The take as this gateway's own counter gets it. An outage must not make guesses at a password
+ * The request as this gateway's own store gets it. An outage must not make guesses at a password
  * cheaper: a strict limit gets half of its part, and never less than one attempt.
  */
-export function shareOf(take: Take, replicas: number): Take {
-  if (take.shared) return nothingOf(take)
-  const parts = take.outage === 'strict' ? 2 * replicas : replicas
-  return { ...take, quota: Math.max(1, Math.ceil(take.quota / parts)) }
+export function shareOf(request: ConsumeRequest, replicas: number): ConsumeRequest {
+  if (request.shared) return nothingOf(request)
+  const parts = request.outage === 'strict' ? 2 * replicas : replicas
+  return { ...request, quota: Math.max(1, Math.ceil(request.quota / parts)) }
 }

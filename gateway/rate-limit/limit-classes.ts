@@ -1,4 +1,4 @@
-import type { Take } from '../ports.ts'
+import type { ConsumeRequest } from '../ports.ts'
 
 /**
  * The classes of limit: what each counts, and what holds while the shared store is away. Each has a
@@ -26,7 +26,7 @@ export const limitClassDefinitions = {
   clients: { counts: 'failures', outage: 'strict' },
   /** Refresh tokens that were wrong. */
   refresh: { counts: 'failures', outage: 'strict' },
-} as const satisfies Record<string, { counts: 'requests' | 'failures'; outage: Take['outage'] }>
+} as const satisfies Record<string, { counts: 'requests' | 'failures'; outage: ConsumeRequest['outage'] }>
 
 export type LimitClass = keyof typeof limitClassDefinitions
 export const limitClasses = Object.keys(limitClassDefinitions) as [LimitClass, ...LimitClass[]]

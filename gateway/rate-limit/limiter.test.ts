@@ -4,8 +4,8 @@ import { createStand, openRow } from '../../test/support/stand.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { bearer, problem } from '../../test/support/world.ts'
 import type { RouteRow } from '../policy/policy.ts'
-import type { Counter } from '../ports.ts'
-import { createPermits } from './batched-limits.ts'
+import type { RateLimitStore } from '../ports.ts'
+import { createBatchedLimits } from './batched-limits.ts'
 import { createLimiter, type Limit, type Limiter } from './limiter.ts'
 
 const limits = (requests: number, seconds = 60) => ({
@@ -149,7 +149,7 @@ describe('failed authentications', () => {
   })
 })
 
-describe('a counter that is not shared', () => {
+describe('a store that is not shared', () => {
   const limit: Limit = {
     name: 'address',
     caller: 'x',
@@ -160,19 +160,25 @@ describe('a counter that is not shared', () => {
   }
   const window = { resetMs: 60_000, quota: 10 }
   /** A counter as it is while Redis is away, or back. */
-  const counting = (state: { shared: boolean; used: number; calls?: number }): Counter => ({
-    async take(takes) {
+  const counting = (state: { shared: boolean; used: number; calls?: number }): RateLimitStore => ({
+    async consume(requests) {
       state.calls = (state.calls ?? 0) + 1
-      return takes.map(() => {
+      return requests.map(() => {
         const granted = state.used < window.quota ? 1 : 0
         state.used += granted
         return { ...window, granted, used: state.used, shared: state.shared }
       })
     },
   })
-  const limiting = (counter: Counter, now: () => number = Date.now) =>
+  const limiting = (rateLimitStore: RateLimitStore, now: () => number = Date.now) =>
     createLimiter({
-      permits: createPermits({ counter, now, nextTurn: queueMicrotask, largestLease: 0, replicas: 1 }),
+      limitTokens: createBatchedLimits({
+        rateLimitStore,
+        now,
+        nextTurn: queueMicrotask,
+        largestLease: 0,
+        replicas: 1,
+      }),
       now,
     })
   const count = async (limiter: Limiter) => limiter.count([limit])
@@ -189,7 +195,7 @@ describe('a counter that is not shared', () => {
     await count(limiter)
   })
 
-  test('refuses what the shared counter refused without asking it again', async () => {
+  test('refuses what the shared store refused without asking it again', async () => {
     const state = { shared: true, used: 10, calls: 0 }
     const clock = createClock()
     const limiter = limiting(counting(state), clock.now)

@@ -5,11 +5,11 @@ import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { Now } from '../ports.ts'
 import { createAttemptsInProgress } from './attempts-in-progress.ts'
-import { keyOf, type Permit, type Permits, type Wanted } from './batched-limits.ts'
+import { keyOf, type LimitRequest, type LimitResult, type LimitTokens } from './batched-limits.ts'
 import type { LimitClass } from './limit-classes.ts'
 
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
-export interface Limit extends Wanted {
+export interface Limit extends LimitRequest {
   name: LimitClass
   /** Whether a request that succeeds gives back what it took, so that failures alone count. */
   failuresOnly: boolean
@@ -73,7 +73,7 @@ export interface Counted {
 }
 
 interface LimiterOptions {
-  permits: Permits
+  limitTokens: LimitTokens
   now: Now
   /** Called for each limit that a request was held against. */
   onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
@@ -92,7 +92,7 @@ const inProgressRetryMs = 1000
  * Counts requests against their limits and words the answer's fields
  * (draft-ietf-httpapi-ratelimit-headers).
  */
-export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOptions) {
+export function createLimiter({ limitTokens, now, onDecision = () => {} }: LimiterOptions) {
   const attempts = createAttemptsInProgress()
   /**
    * Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at
@@ -118,45 +118,49 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
   }
 
   /** @param since the latest return of a token when the store was asked */
-  function judge(limits: readonly Limit[], given: readonly Permit[], since: number): Counted {
+  function judge(limits: readonly Limit[], results: readonly LimitResult[], since: number): Counted {
     const states = limits.map((limit, index): LimitState => {
-      const { quota, used, resetAt, granted, shared, leased } = given[index] as Permit
+      const { quota, used, resetAt, granted, shared, leased } = results[index] as LimitResult
       onDecision(limit.name, leased ? 'leased' : shared ? 'shared' : 'local', granted)
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - now() }
     })
-    if (given.every(({ granted }) => granted))
-      return { fields: fields(states), settle: beginAttempt(limits, given) }
+    if (results.every(({ granted }) => granted))
+      return { fields: fields(states), settle: beginAttempt(limits, results) }
     for (const [index, limit] of limits.entries()) {
-      const permit = given[index] as Permit
-      if (permit.granted && limit.failuresOnly) giveBack(limit, permit)
+      const result = results[index] as LimitResult
+      if (result.granted && limit.failuresOnly) refund(limit, result)
     }
-    throw overLimit(states, given, since)
+    throw overLimit(states, results, since)
   }
 
-  function beginAttempt(limits: readonly Limit[], given: readonly Permit[]): Counted['settle'] {
+  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['settle'] {
     if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
     for (const limit of limits) if (limit.failuresOnly) attempts.begin(keyOf(limit))
     return function settle(isFailure) {
       for (const [index, limit] of limits.entries()) {
         if (!limit.failuresOnly) continue
         attempts.end(keyOf(limit))
-        if (!isFailure) giveBack(limit, given[index] as Permit)
+        if (!isFailure) refund(limit, results[index] as LimitResult)
       }
     }
   }
 
-  function giveBack(limit: Limit, permit: Permit): void {
-    permits.giveBack(limit, permit)
+  function refund(limit: Limit, result: LimitResult): void {
+    limitTokens.refund(limit, result)
     const key = keyOf(limit)
     refused.delete(key)
     attempts.returned(key)
   }
 
-  function overLimit(states: readonly LimitState[], given: readonly Permit[], since: number): RateLimited {
+  function overLimit(
+    states: readonly LimitState[],
+    results: readonly LimitResult[],
+    since: number,
+  ): RateLimited {
     const over: LimitState[] = []
     let isInProgress = true
     for (const [index, state] of states.entries()) {
-      const { granted, shared, resetAt } = given[index] as Permit
+      const { granted, shared, resetAt } = results[index] as LimitResult
       if (granted) continue
       over.push(state)
       if (state.limit.failuresOnly && attempts.mayReturn(keyOf(state.limit), since)) {
@@ -180,12 +184,12 @@ export function createLimiter({ permits, now, onDecision = () => {} }: LimiterOp
      * Counts one request against all its limits at once.
      *
      * @param bearer whose request it is, where somebody is signed in
-     * @throws RateLimited naming the limits that are over, at once or later; what `permits` throws
+     * @throws RateLimited naming the limits that are over, at once or later; what `tokens` throws
      */
     count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
       for (const limit of limits) refuseKnown(limit)
       const since = attempts.latestReturn()
-      return chain(permits.takeAll(limits, bearer), (given) => judge(limits, given, since))
+      return chain(limitTokens.consumeAll(limits, bearer), (results) => judge(limits, results, since))
     },
   }
 }

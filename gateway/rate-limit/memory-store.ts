@@ -1,8 +1,8 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import type { Counter, Now, Take, Taken } from '../ports.ts'
+import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
 import { grantedOf } from './fallback-store.ts'
 
-interface MemoryCounterOptions {
+interface MemoryStoreOptions {
   /** true where this process is the only gateway, so that its count is everybody's. */
   shared: boolean
   now: Now
@@ -21,20 +21,24 @@ interface Window {
  * longest ago are forgotten: that somebody with a million addresses starts anew is the price of a
  * bounded memory.
  */
-export function createMemoryCounter({ shared, now, windowsHeld = 100_000 }: MemoryCounterOptions): Counter {
+export function createMemoryStore({
+  shared,
+  now,
+  windowsHeld = 100_000,
+}: MemoryStoreOptions): RateLimitStore {
   const windows = createBoundedMap<string, Window>(windowsHeld)
 
-  function takeOne(take: Take): Taken {
-    const { key, windowSeconds, quota } = take
+  function consumeOne(request: ConsumeRequest): ConsumeResult {
+    const { key, windowSeconds, quota } = request
     const id = `${windowSeconds}:${key}`
     const at = now()
     const known = windows.get(id)
     const window = known && known.endsAt > at ? known : { used: 0, endsAt: at + windowSeconds * 1000 }
-    const granted = grantedOf(take, window.used)
+    const granted = grantedOf(request, window.used)
     window.used += granted
     if (window !== known && granted > 0) windows.set(id, window)
     return { granted, used: window.used, quota, resetMs: window.endsAt - at, shared }
   }
 
-  return { take: async (takes) => takes.map(takeOne) }
+  return { consume: async (requests) => requests.map(consumeOne) }
 }

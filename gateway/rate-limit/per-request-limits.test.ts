@@ -12,7 +12,7 @@ import { bearer, problem } from '../../test/support/world.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'
-import { createMemoryCounter } from './memory-store.ts'
+import { createMemoryStore } from './memory-store.ts'
 
 const keyPrefix = 'gatehouse:'
 const closers: (() => unknown)[] = []
@@ -45,7 +45,7 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
           commands.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<Reply>),
         ),
     }),
-    counter: createMemoryCounter({ shared: false, now: Date.now }),
+    rateLimitStore: createMemoryStore({ shared: false, now: Date.now }),
     environment: { GATEWAY_REPLICAS: '4' },
     revocations(target) {
       reads.push(target)

@@ -3,14 +3,28 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createBreaker } from '../lib/circuit-breaker.ts'
-import type { Counter, Now, Outlive, Store, StoreAnswer, Take, Taken } from '../ports.ts'
-import { giveBackMs, type Permit, type Permits, takeOf, type Wanted } from './batched-limits.ts'
-import { countingHealth, ofShared, probeTake, shareOf } from './fallback-store.ts'
+import type {
+  ConsumeRequest,
+  ConsumeResult,
+  Now,
+  Outlive,
+  RateLimitStore,
+  Store,
+  StoreResult,
+} from '../ports.ts'
+import {
+  consumeRequestOf,
+  type LimitRequest,
+  type LimitResult,
+  type LimitTokens,
+  refundMs,
+} from './batched-limits.ts'
+import { ofShared, probeRequest, shareOf, storeHealth } from './fallback-store.ts'
 
-interface AskedPermitsOptions {
+interface PerRequestLimitsOptions {
   store: Store
-  /** This gateway's own counter. */
-  local: Counter
+  /** This gateway's own store. */
+  local: RateLimitStore
   /** Gateways that share the traffic. */
   replicas: number
   /** Holds a token against what the origin's feed says. @throws Problem with the refusal */
@@ -27,20 +41,19 @@ interface AskedPermitsOptions {
 const timeoutMs = 500
 
 /**
- * The permits of a runtime that keeps nothing between requests: each request asks the store for its
- * own, and the same answer says whether its token was revoked. No permit is taken for a revoked
- * token.
+ * The limits of a runtime that keeps nothing between requests: each request calls the store, and
+ * the same response says whether its access token was revoked. A revoked one consumes nothing.
  *
  * Without the store, or where its revocations may be incomplete, the gateway reads the origin's
  * feed. Without the store the gateway counts limits alone, at its share of the quota.
  */
-export function createAskedPermits(options: AskedPermitsOptions) {
+export function createPerRequestLimits(options: PerRequestLimitsOptions) {
   const { store, local, replicas, refuseByFeed, outlive, now, log } = options
   let isVouched = true
 
   const breaker = createBreaker({
     timeoutMs,
-    probe: () => store.ask(undefined, [probeTake]),
+    probe: () => store.ask(undefined, [probeRequest]),
     now,
     onOpen: (error) => log.warn({ err: error }, 'the store is not asked: limits count locally'),
     onClose: () => log.info({}, 'the store is asked again'),
@@ -52,37 +65,43 @@ export function createAskedPermits(options: AskedPermitsOptions) {
     isVouched = vouched
   }
 
-  const ask = (bearer: Identity | undefined, takes: readonly Take[]) =>
-    breaker.ask<StoreAnswer>(() => store.ask(bearer, takes.map(ofShared)))
+  const ask = (bearer: Identity | undefined, requests: readonly ConsumeRequest[]) =>
+    breaker.ask<StoreResult>(() => store.ask(bearer, requests.map(ofShared)))
 
-  async function take(takes: readonly Take[], bearer: Identity | undefined): Promise<Taken[]> {
-    const answer = await ask(bearer, takes)
+  async function consume(
+    requests: readonly ConsumeRequest[],
+    bearer: Identity | undefined,
+  ): Promise<ConsumeResult[]> {
+    const answer = await ask(bearer, requests)
     if (bearer && answer) noteVouched(answer.kind !== 'unvouched')
     switch (answer?.kind) {
-      case 'taken':
-        return answer.taken
+      case 'consumed':
+        return answer.results
       case 'revoked':
         throw new Problem(answer.scope === 'session' ? 'session_ended' : 'claims_stale')
       case 'unvouched':
       case undefined:
-        return takeByFeed(takes, bearer)
+        return consumeByFeed(requests, bearer)
     }
   }
 
-  async function takeByFeed(takes: readonly Take[], bearer: Identity | undefined): Promise<Taken[]> {
+  async function consumeByFeed(
+    requests: readonly ConsumeRequest[],
+    bearer: Identity | undefined,
+  ): Promise<ConsumeResult[]> {
     if (bearer) await refuseByFeed(bearer)
-    const answer = await ask(undefined, takes)
-    if (answer?.kind === 'taken') return answer.taken
-    return local.take(takes.map((take) => shareOf(take, replicas)))
+    const answer = await ask(undefined, requests)
+    if (answer?.kind === 'consumed') return answer.results
+    return local.consume(requests.map((request) => shareOf(request, replicas)))
   }
 
   return {
-    async takeAll(wanted: readonly Wanted[], bearer: Identity | undefined): Promise<Permit[]> {
-      const taken = await take(
-        wanted.map((one) => takeOf(one, 1)),
+    async consumeAll(limits: readonly LimitRequest[], bearer: Identity | undefined): Promise<LimitResult[]> {
+      const results = await consume(
+        limits.map((one) => consumeRequestOf(one, 1)),
         bearer,
       )
-      return taken.map(({ granted, used, quota, resetMs, shared }) => ({
+      return results.map(({ granted, used, quota, resetMs, shared }) => ({
         granted: granted > 0,
         used,
         quota,
@@ -92,18 +111,18 @@ export function createAskedPermits(options: AskedPermitsOptions) {
       }))
     },
 
-    giveBack(wanted: Wanted, { resetAt, shared }: Permit): void {
-      if (resetAt - now() < giveBackMs) return
-      outlive(take([takeOf(wanted, -1, shared)], undefined))
+    refund(limit: LimitRequest, { resetAt, shared }: LimitResult): void {
+      if (resetAt - now() < refundMs) return
+      outlive(consume([consumeRequestOf(limit, -1, shared)], undefined))
     },
 
     /** How limits are counted. */
-    limiterHealth: () => countingHealth(breaker),
+    limiterHealth: () => storeHealth(breaker),
 
     /** The latest source of revocations. */
     health(): HealthCheck {
       if (breaker.isOpen() || !isVouched) return { status: 'warn', detail: 'feed' }
       return { status: 'pass', detail: 'store' }
     },
-  } satisfies Permits & { health: () => HealthCheck; limiterHealth: () => Promise<HealthCheck> }
+  } satisfies LimitTokens & { health: () => HealthCheck; limiterHealth: () => Promise<HealthCheck> }
 }

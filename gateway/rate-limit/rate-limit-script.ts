@@ -1,13 +1,13 @@
-import type { Take, Taken } from '../ports.ts'
+import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
 import { grantedOf } from './fallback-store.ts'
 
 /**
- * For each key its window's permits: as many as are wanted and left. ARGV is one JSON array of
- * quota, permits and milliseconds for each key, which costs both sides less than an argument each.
+ * For each key its window's tokens: as many as are requested and left. ARGV is one JSON array of
+ * quota, tokens and milliseconds for each key, which costs both sides less than an argument each.
  * The answer is one line for the same reason, two numbers a key: what was used before, from which
  * follows what was granted, and the milliseconds left.
  */
-export const takeScript = `
+export const rateLimitScript = `
 local answers, wanted = {}, cjson.decode(ARGV[1])
 for i, key in ipairs(KEYS) do
   local quota, permits, window = wanted[3 * i - 2], wanted[3 * i - 1], wanted[3 * i]
@@ -23,11 +23,11 @@ end
 return table.concat(answers, ' ')`
 
 /** One key a window of a limit, which ends with it. */
-export const takeKeys = (keyPrefix: string, takes: readonly Take[]): string[] =>
-  takes.map(({ key, windowSeconds }) => `${keyPrefix}${windowSeconds}:${key}`)
+export const scriptKeys = (keyPrefix: string, requests: readonly ConsumeRequest[]): string[] =>
+  requests.map(({ key, windowSeconds }) => `${keyPrefix}${windowSeconds}:${key}`)
 
-export const takeArgument = (takes: readonly Take[]): string =>
-  `[${takes.map(({ quota, permits, windowSeconds }) => `${quota},${permits},${windowSeconds * 1000}`).join()}]`
+export const scriptArgument = (requests: readonly ConsumeRequest[]): string =>
+  `[${requests.map(({ quota, tokens, windowSeconds }) => `${quota},${tokens},${windowSeconds * 1000}`).join()}]`
 
 const answerPattern = /^(?:-?\d+(?: -?\d+)*)?$/
 
@@ -38,17 +38,17 @@ const answerPattern = /^(?:-?\d+(?: -?\d+)*)?$/
  * @param answer of the script
  * @throws Error where it is not one
  */
-export function readTaken(takes: readonly Take[], answer: string): Taken[] {
+export function readResults(requests: readonly ConsumeRequest[], answer: string): ConsumeResult[] {
   const numbers = answer === '' ? [] : answer.split(' ').map(Number)
-  if (!answerPattern.test(answer) || numbers.length !== 2 * takes.length)
-    throw new Error('the answer of the counter cannot be read')
-  return takes.map((take, i) => {
+  if (!answerPattern.test(answer) || numbers.length !== 2 * requests.length)
+    throw new Error('the response of the rate-limit store cannot be read')
+  return requests.map((request, i) => {
     const used = numbers[2 * i] as number
-    const granted = grantedOf(take, used)
+    const granted = grantedOf(request, used)
     return {
       granted,
       used: used + granted,
-      quota: take.quota,
+      quota: request.quota,
       resetMs: numbers[2 * i + 1] as number,
       shared: true,
     }

@@ -4,8 +4,8 @@ import { createStand, postRow, type StandOptions } from '../../test/support/stan
 import { parseList } from '../../test/support/structured-fields.ts'
 import { bearer, problem } from '../../test/support/world.ts'
 import type { RouteRow } from '../policy/policy.ts'
-import { createFallbackCounter } from './fallback-store.ts'
-import { createMemoryCounter } from './memory-store.ts'
+import { createFallbackStore } from './fallback-store.ts'
+import { createMemoryStore } from './memory-store.ts'
 
 const trial: RouteRow = { ...postRow, path: '/login', limits: ['credentials'] }
 
@@ -94,17 +94,17 @@ test('429: once those in progress have failed, for the window; 503 before, as th
 
 // A store answers with the count of the moment that it was asked in.
 test('503: tokens that came back while the store was asked', async () => {
-  const memory = createMemoryCounter({ shared: true, now: Date.now })
+  const memory = createMemoryStore({ shared: true, now: Date.now })
   const waiting: (() => void)[] = []
   let isHeld = false
   const { tryWith } = await createTrials({
     environment: { LIMIT_FAILURES: '1' },
     upstream: () => responses.promise,
-    counter: {
-      async take(takes) {
-        const taken = await memory.take(takes)
+    rateLimitStore: {
+      async consume(requests) {
+        const results = await memory.consume(requests)
         if (isHeld) await new Promise<void>((resolve) => waiting.push(resolve))
-        return taken
+        return results
       },
     },
   })
@@ -139,14 +139,17 @@ test.each([
 ])(
   '429: without Redis each of %i gateways lets %i tries fail, half of its share and never none',
   async (replicas, tries) => {
-    const counter = createFallbackCounter({
-      shared: { take: () => Promise.reject(new Error('gone')) },
-      local: createMemoryCounter({ shared: false, now: Date.now }),
+    const rateLimitStore = createFallbackStore({
+      shared: { consume: () => Promise.reject(new Error('gone')) },
+      local: createMemoryStore({ shared: false, now: Date.now }),
       replicas,
       now: Date.now,
       log: createCapturedLog('gateway').log,
     })
-    const { tryWith } = await createTrials({ counter, environment: { GATEWAY_REPLICAS: `${replicas}` } })
+    const { tryWith } = await createTrials({
+      rateLimitStore,
+      environment: { GATEWAY_REPLICAS: `${replicas}` },
+    })
     for (let i = 0; i < tries; i++) expect((await tryWith(401)).status).toBe(401)
     expect((await tryWith(200)).status).toBe(429)
   },

@@ -4,8 +4,8 @@ import { createServer as createRawServer } from 'node:net'
 import { json, text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Counter } from '../../gateway/ports.ts'
-import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
+import type { RateLimitStore } from '../../gateway/ports.ts'
+import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import {
   ask,
   bodyOf,
@@ -70,16 +70,16 @@ describe('requests under way', () => {
   // Each would else hold its place for good, and the last one close the upstream to everybody.
   test('200: those who left while they were counted, gathered or answered hold no place', async () => {
     const released = Promise.withResolvers<void>()
-    const memory = createMemoryCounter({ shared: true, now: Date.now })
-    const counter: Counter = {
-      async take(takes) {
+    const memory = createMemoryStore({ shared: true, now: Date.now })
+    const rateLimitStore: RateLimitStore = {
+      async consume(takes) {
         await released.promise
-        return memory.take(takes)
+        return memory.consume(takes)
       },
     }
     const upstream = createHeldUpstream()
     const { port, server } = await startPair(upstream.listener, {
-      counter,
+      rateLimitStore,
       environment: { ...roomy, UPSTREAM_REQUESTS: '3' },
     })
     const open = async () =>

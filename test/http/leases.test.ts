@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createRedisCounter } from '../../gateway/adapters/redis.ts'
+import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
@@ -27,7 +27,7 @@ async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?
       closers.push(() => redis.disconnect())
       await once(redis, 'ready')
       return createStand({
-        counter: createRedisCounter(redis, 'test:'),
+        rateLimitStore: createRedisStore(redis, 'test:'),
         nextTurn: setImmediate,
         keys: () => issuerKeys.issuer.jwks,
         environment: { GATEWAY_REPLICAS: String(replicas), LIMIT_LEASE: String(lease) },
@@ -93,7 +93,7 @@ describe('three gateways on one Redis, without leases', () => {
 describe('three gateways on one Redis, with leases', () => {
   const lease = 20
 
-  test('never let more than the quota pass, and refuse early by no more than the others may have in hand', async () => {
+  test('never let more than the quota pass, and refuse early by no more than the others may have prefetched', async () => {
     const { createUser } = await startGateways({ lease })
     for (const [quota, atOnce] of [
       [10, 1],

@@ -62,14 +62,14 @@ const faults: Record<string, Fault> = {
 describe.each(Object.entries(faults))('Redis that answers PING and %s', (_what, { code, begin, end }) => {
   test('limits count locally, and headers, /ready, metrics and log say so; and that they are back', async () => {
     const gateway = await start()
-    const { counting, stand, admin, lines } = gateway
+    const { rateLimiting, stand, admin, lines } = gateway
     await expect.poll(() => limiterOf(gateway)).toEqual({ status: 'pass', limiter: 'pass', detail: 'redis' })
     // A look before the first connection is up finds no Redis, and says so.
     lines.length = 0
     await begin(admin)
     expect(await admin.ping()).toBe('PONG')
     expect(await measure(gateway)).toMatchObject({ status: 200, quota: 25 })
-    expect(counting.redis?.isUp()).toBe(false)
+    expect(rateLimiting.redis?.isUp()).toBe(false)
     gateway.untilTrial()
     expect(await limiterOf(gateway)).toEqual({
       status: 'warn',
@@ -92,7 +92,7 @@ describe.each(Object.entries(faults))('Redis that answers PING and %s', (_what, 
       )
       .toEqual({ status: 'pass', limiter: 'pass', detail: 'redis' })
     await untilCounted(gateway, 100)
-    expect(counting.redis?.isUp()).toBe(true)
+    expect(rateLimiting.redis?.isUp()).toBe(true)
     expect(messages()).toEqual(['limits count locally', 'limits count in Redis again'])
   })
 
@@ -101,22 +101,22 @@ describe.each(Object.entries(faults))('Redis that answers PING and %s', (_what, 
     await begin(gateway.admin)
     gateway.untilTrial()
     expect(await limiterOf(gateway)).toMatchObject({ limiter: 'warn' })
-    expect(gateway.counting.redis?.isUp()).toBe(false)
+    expect(gateway.rateLimiting.redis?.isUp()).toBe(false)
   })
 })
 
 // A script that finds a quota used up writes nothing, so that it succeeds where others fail.
 test('a call that needs no write does not end the outage of a Redis that takes none', async () => {
   const gateway = await start()
-  const { counter, redis } = gateway.counting
-  const usedUp = { key: 'used up', windowSeconds: 60, quota: 1, permits: 1, outage: 'share' } as const
-  expect(await counter.take([usedUp])).toMatchObject([{ granted: 1, shared: true }])
-  expect(await counter.take([usedUp])).toMatchObject([{ granted: 0, shared: true }])
+  const { rateLimitStore, redis } = gateway.rateLimiting
+  const usedUp = { key: 'used up', windowSeconds: 60, quota: 1, tokens: 1, outage: 'share' } as const
+  expect(await rateLimitStore.consume([usedUp])).toMatchObject([{ granted: 1, shared: true }])
+  expect(await rateLimitStore.consume([usedUp])).toMatchObject([{ granted: 0, shared: true }])
   await gateway.admin.config('SET', 'maxmemory', '1')
   expect((await measure(gateway)).quota).toBe(25)
   for (let trial = 0; trial < 3; trial++) {
     gateway.untilTrial()
-    expect(await counter.take([usedUp])).toMatchObject([{ shared: false }])
+    expect(await rateLimitStore.consume([usedUp])).toMatchObject([{ shared: false }])
     expect(redis?.isUp()).toBe(false)
   }
   expect(gateway.lines.map(({ msg }) => msg)).not.toContain('limits count in Redis again')

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
 import { json, text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
-import { createCounting } from '../../gateway/adapters/node/rate-limit-store.ts'
-import { createRedisCounter } from '../../gateway/adapters/redis.ts'
+import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
+import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
@@ -27,13 +27,13 @@ async function startCounter() {
   const redis = connectRedis(await redisForFile(), createCapturedLog('gateway').log)
   closers.push(() => redis.disconnect())
   await once(redis, 'ready')
-  return createRedisCounter(redis, 'test:')
+  return createRedisStore(redis, 'test:')
 }
 
 /** Gateway and origin, the tries counted in Redis. */
 async function startWorld({ environment, ...options }: Parameters<typeof createWorld>[0] = {}) {
   const world = await createWorld({
-    counter: await startCounter(),
+    rateLimitStore: await startCounter(),
     environment: { LIMIT_FAILURES: '5', ...environment },
     ...options,
   })
@@ -86,7 +86,7 @@ test('429: with Redis gone in the middle, a gateway lets three tries fail and no
   const redis = await startPrivateRedis()
   closers.push(redis.stop)
   const { log } = createCapturedLog('gateway')
-  const counting = createCounting({
+  const counting = createRateLimiting({
     redisUrl: redis.url,
     keyPrefix: 'test:',
     replicas: 1,
@@ -96,7 +96,7 @@ test('429: with Redis gone in the middle, a gateway lets three tries fail and no
   closers.push(counting.close)
   // A first look before the connection is up opens the breaker, which looks again after a second.
   await expect.poll(async () => (await counting.health()).status, { timeout: 5000 }).toBe('pass')
-  const { login } = await startWorld({ counter: counting.counter })
+  const { login } = await startWorld({ rateLimitStore: counting.rateLimitStore })
   await redis.kill()
   const statuses: number[] = []
   for (let i = 0; i < 5; i++) statuses.push((await login(stranger(), 'wrong horse')).status)
@@ -109,7 +109,7 @@ const trial: RouteRow = { ...postRow, limits: ['credentials'] }
 async function startTrials(listener: RequestListener) {
   return startPair(listener, {
     policy: [trial],
-    counter: await startCounter(),
+    rateLimitStore: await startCounter(),
     environment: { LIMIT_FAILURES: '5' },
   })
 }

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { createCounting } from '../../gateway/adapters/node/rate-limit-store.ts'
+import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { createStand } from './stand.ts'
@@ -30,15 +30,15 @@ export async function startGatewayWithRedis(
   closers.push(redis.stop)
   const { log, lines } = createCapturedLog('gateway')
   const redisUrl = await reach(redis.url)
-  const counting = createCounting({ redisUrl, keyPrefix: 'test:', replicas: 4, now, log })
-  closers.push(counting.close)
+  const rateLimiting = createRateLimiting({ redisUrl, keyPrefix: 'test:', replicas: 4, now, log })
+  closers.push(rateLimiting.close)
   const stand = await createStand({
-    counter: counting.counter,
-    limiterHealth: counting.health,
+    rateLimitStore: rateLimiting.rateLimitStore,
+    limiterHealth: rateLimiting.health,
     now,
     environment: { GATEWAY_REPLICAS: '4', LIMIT_ADDRESS_REQUESTS: String(quota) },
   })
-  const gateway = { redis, counting, stand, lines }
+  const gateway = { redis, rateLimiting, stand, lines }
   if (isCounted) await untilCounted(gateway, quota)
   return gateway
 }

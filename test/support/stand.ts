@@ -5,7 +5,7 @@ import { buildGateway } from '../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../gateway/gateway-ports.ts'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import type { Transport, UpstreamRequest } from '../../gateway/ports.ts'
-import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
+import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { revocationFeedPath } from '../../shared/auth/revocation.ts'
 import { readConfig } from '../../shared/config.ts'
 import { createCapturedLog } from './captured-log.ts'
@@ -89,7 +89,7 @@ export async function createStand({
 
   const standPorts: GatewayPorts<StandBindings> = {
     transport,
-    counter: createMemoryCounter({ shared: true, now: Date.now }),
+    rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
     log,

@@ -7,7 +7,7 @@ import { buildGateway } from '../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../gateway/gateway-ports.ts'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import { type Transport, TransportError } from '../../gateway/ports.ts'
-import { createMemoryCounter } from '../../gateway/rate-limit/memory-store.ts'
+import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { originVariables } from '../../origin/config.ts'
 import { buildOrigin } from '../../origin/origin.ts'
 import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
@@ -25,7 +25,7 @@ interface WorldOptions {
   now?: () => number
   /** Rows in place of those in code and of the demo's policy file. */
   policy?: readonly RouteRow[]
-  counter?: GatewayPorts<object>['counter']
+  rateLimitStore?: GatewayPorts<object>['rateLimitStore']
   /**
    * Ports of the gateway for the news of revocations. Without them it hears when a test says
    * `heard()`, and not by itself.
@@ -66,7 +66,7 @@ export async function createWorld({
   environment = {},
   now = Date.now,
   policy,
-  counter,
+  rateLimitStore,
   revocations,
   remains,
 }: WorldOptions = {}) {
@@ -117,7 +117,7 @@ export async function createWorld({
 
   const ports: GatewayPorts<Bindings & Partial<HttpBindings>> = {
     transport,
-    counter: counter ?? createMemoryCounter({ shared: true, now: Date.now }),
+    rateLimitStore: rateLimitStore ?? createMemoryStore({ shared: true, now: Date.now }),
     limiterHealth: async () => ({ status: 'pass' }),
     peerAddress: ({ address }) => address,
     now,

@@ -33,7 +33,7 @@ setFlagsFromString('--no-flush-bytecode')
 const config = configFromEnvironment(gatewayVariables, requireUsablePolicyFile)
 const log = createLog('gateway', config.LOG_LEVEL)
 const { POLICY_FILE: policyFile } = config
-const { ports, counting, close: closePorts } = createNodePorts(config, log)
+const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
 const maxAgeMs = config.UPSTREAM_CONNECTION_SECONDS * 1000
 const upstreams = createUpstreams({ maxAgeMs })
 const dispatchers = createDispatchers(maxAgeMs)
@@ -61,7 +61,7 @@ const gateway = await buildGateway<HttpBindings>(config, {
 const watch = await watchGateway({
   config,
   gateway,
-  counting,
+  rateLimiting,
   connections: () => connections(),
   now: ports.now,
   log,

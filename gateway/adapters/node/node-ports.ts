@@ -3,7 +3,7 @@ import type { Log } from '../../../shared/lib/log.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { GatewayPorts } from '../../gateway-ports.ts'
-import { createCounting } from './rate-limit-store.ts'
+import { createRateLimiting } from './rate-limit-store.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 
 type NodePortsConfig = Pick<GatewayConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'GATEWAY_REPLICAS'>
@@ -15,11 +15,11 @@ type NodePortsConfig = Pick<GatewayConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'G
 export function createNodePorts(config: NodePortsConfig, log: Log) {
   const { REDIS_URL: redisUrl, REDIS_KEY_PREFIX: keyPrefix, GATEWAY_REPLICAS: replicas } = config
   const now = Date.now
-  const counting = createCounting({ redisUrl, keyPrefix, replicas, now, log })
+  const rateLimiting = createRateLimiting({ redisUrl, keyPrefix, replicas, now, log })
   return {
     ports: {
-      counter: counting.counter,
-      limiterHealth: counting.health,
+      rateLimitStore: rateLimiting.rateLimitStore,
+      limiterHealth: rateLimiting.health,
       revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
       nextTurn: setImmediate,
       importVerifier: importNodeVerifier,
@@ -29,8 +29,8 @@ export function createNodePorts(config: NodePortsConfig, log: Log) {
       log,
     } satisfies Omit<GatewayPorts<never>, 'transport' | 'peerAddress'>,
     /** For those who watch. */
-    counting,
+    rateLimiting,
     /** After the gateway, which counts until then. */
-    close: counting.close,
+    close: rateLimiting.close,
   }
 }

@@ -8,7 +8,7 @@ import {
   untilCounted,
 } from '../../../test/support/gateway-with-redis.ts'
 import { startPrivateRedis } from '../../../tools/servers/redis.ts'
-import { createCounting } from './rate-limit-store.ts'
+import { createRateLimiting } from './rate-limit-store.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -103,27 +103,39 @@ describe('Redis paused: connections stay open and nothing answers', () => {
   })
 })
 
-const one = { key: 'key', windowSeconds: 60, quota: 8, permits: 1, outage: 'share' } as const
+const one = { key: 'key', windowSeconds: 60, quota: 8, tokens: 1, outage: 'share' } as const
 
 describe('Redis that was never there', () => {
   test('200: the gateway starts and counts its share', async () => {
     const redis = await startPrivateRedis()
     await redis.stop()
     const { log } = createCapturedLog('gateway')
-    const counting = createCounting({ redisUrl: redis.url, keyPrefix: 'x:', replicas: 4, now: Date.now, log })
-    closers.push(counting.close)
-    const taken = await counting.counter.take([one])
-    expect(taken).toMatchObject([{ granted: 1, used: 1, quota: 2, shared: false }])
-    expect(await counting.health()).toMatchObject({ status: 'warn' })
+    const rateLimiting = createRateLimiting({
+      redisUrl: redis.url,
+      keyPrefix: 'x:',
+      replicas: 4,
+      now: Date.now,
+      log,
+    })
+    closers.push(rateLimiting.close)
+    const results = await rateLimiting.rateLimitStore.consume([one])
+    expect(results).toMatchObject([{ granted: 1, used: 1, quota: 2, shared: false }])
+    expect(await rateLimiting.health()).toMatchObject({ status: 'warn' })
   })
 
   test('without REDIS_URL it counts in memory as the only gateway, and says so', async () => {
     const { log, lines } = createCapturedLog('gateway')
-    const counting = createCounting({ redisUrl: undefined, keyPrefix: 'x:', replicas: 1, now: Date.now, log })
-    expect(await counting.counter.take([one])).toMatchObject([
+    const rateLimiting = createRateLimiting({
+      redisUrl: undefined,
+      keyPrefix: 'x:',
+      replicas: 1,
+      now: Date.now,
+      log,
+    })
+    expect(await rateLimiting.rateLimitStore.consume([one])).toMatchObject([
       { granted: 1, used: 1, quota: 8, shared: true },
     ])
-    expect(await counting.health()).toEqual({ status: 'pass', detail: 'memory' })
+    expect(await rateLimiting.health()).toEqual({ status: 'pass', detail: 'memory' })
     expect(lines[0]?.msg).toContain('no REDIS_URL')
   })
 })

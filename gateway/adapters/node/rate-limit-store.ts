@@ -2,10 +2,10 @@ import type { HealthCheck } from '../../../shared/http/health.ts'
 import { createHistogram, type Histogram } from '../../../shared/lib/histogram.ts'
 import type { Log } from '../../../shared/lib/log.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
-import type { Counter, Now } from '../../ports.ts'
-import { createFallbackCounter } from '../../rate-limit/fallback-store.ts'
-import { createMemoryCounter } from '../../rate-limit/memory-store.ts'
-import { createRedisCounter } from '../redis.ts'
+import type { Now, RateLimitStore } from '../../ports.ts'
+import { createFallbackStore } from '../../rate-limit/fallback-store.ts'
+import { createMemoryStore } from '../../rate-limit/memory-store.ts'
+import { createRedisStore } from '../redis.ts'
 
 interface CountingOptions {
   /** Without one the gateway counts in its own memory, and says so. */
@@ -17,8 +17,8 @@ interface CountingOptions {
   log: Log
 }
 
-export interface Counting {
-  counter: Counter
+export interface RateLimiting {
+  rateLimitStore: RateLimitStore
   /** What is known of Redis, where there is one. */
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
   health: () => Promise<HealthCheck>
@@ -28,13 +28,13 @@ export interface Counting {
 /** Seconds. A call is given up after 0.05. */
 const callBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1]
 
-/** The same counter, whose calls are timed, well ended or not. */
-function timed(counter: Counter, onCall: (seconds: number) => void): Counter {
+/** The same store, whose calls are timed, whether or not they succeed. */
+function timed(rateLimitStore: RateLimitStore, onCall: (seconds: number) => void): RateLimitStore {
   return {
-    async take(takes) {
+    async consume(requests) {
       const startedAt = performance.now()
       try {
-        return await counter.take(takes)
+        return await rateLimitStore.consume(requests)
       } finally {
         onCall((performance.now() - startedAt) / 1000)
       }
@@ -45,11 +45,17 @@ function timed(counter: Counter, onCall: (seconds: number) => void): Counter {
 /**
  * Where the limits are counted: Redis with this process's memory behind it, or that memory alone.
  */
-export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: CountingOptions): Counting {
+export function createRateLimiting({
+  redisUrl,
+  keyPrefix,
+  replicas,
+  now,
+  log,
+}: CountingOptions): RateLimiting {
   if (!redisUrl) {
     log.warn({}, 'no REDIS_URL: limits count in memory, for this gateway alone')
     return {
-      counter: createMemoryCounter({ shared: true, now }),
+      rateLimitStore: createMemoryStore({ shared: true, now }),
       redis: undefined,
       health: async () => ({ status: 'pass', detail: 'memory' }),
       close: () => {},
@@ -57,20 +63,20 @@ export function createCounting({ redisUrl, keyPrefix, replicas, now, log }: Coun
   }
   const redis = connectRedis(redisUrl, log)
   const callSeconds = createHistogram(callBounds)
-  const counter = createFallbackCounter({
-    shared: timed(createRedisCounter(redis, keyPrefix), callSeconds.add),
-    local: createMemoryCounter({ shared: false, now }),
+  const rateLimitStore = createFallbackStore({
+    shared: timed(createRedisStore(redis, keyPrefix), callSeconds.add),
+    local: createMemoryStore({ shared: false, now }),
     replicas,
     now,
     log,
   })
   // A connection that was not there yet, or was lost, opened the breaker: no pause keeps limits
   // local from here on.
-  redis.on('ready', () => void counter.health())
+  redis.on('ready', () => void rateLimitStore.health())
   return {
-    counter,
-    redis: { isUp: () => redis.status === 'ready' && !counter.isLocal(), callSeconds },
-    health: counter.health,
+    rateLimitStore,
+    redis: { isUp: () => redis.status === 'ready' && !rateLimitStore.isLocal(), callSeconds },
+    health: rateLimitStore.health,
     close: () => redis.disconnect(),
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '../../../shared/auth/revocation.ts'
 import { createIssuer } from '../../../test/support/issuer.ts'
 import { redisForFile } from '../../../tools/servers/test-redis.ts'
-import type { Take } from '../../ports.ts'
+import type { ConsumeRequest } from '../../ports.ts'
 import type { Reply } from './resp.ts'
 import { createStore } from './store.ts'
 
@@ -39,21 +39,21 @@ beforeEach(async () => {
 const issuer = await createIssuer()
 const bearer = issuer.claims({ epoch: { user: 5, role: 6, plan: 7 } }) as unknown as Identity
 
-const one: Take = { key: 'user:ada', windowSeconds: 60, quota: 3, permits: 1, outage: 'share' }
-const other: Take = { ...one, key: 'address:10.0.0.1', quota: 9 }
+const one: ConsumeRequest = { key: 'user:ada', windowSeconds: 60, quota: 3, tokens: 1, outage: 'share' }
+const other: ConsumeRequest = { ...one, key: 'address:10.0.0.1', quota: 9 }
 
 const revoke = (scope: Revocation['scope'], subject: string, epoch: number) =>
   redis.set(revocationKey(keyPrefix, { scope, subject }), epoch)
 
-const countsOf = async (...takes: Take[]) =>
-  Promise.all(takes.map(({ key, windowSeconds }) => redis.get(`${keyPrefix}${windowSeconds}:${key}`)))
+const countsOf = async (...requests: ConsumeRequest[]) =>
+  Promise.all(requests.map(({ key, windowSeconds }) => redis.get(`${keyPrefix}${windowSeconds}:${key}`)))
 
 describe('a good token', () => {
   test('has all that it wants, in one command', async () => {
     const answer = await store.ask(bearer, [one, other])
     expect(answer).toMatchObject({
-      kind: 'taken',
-      taken: [
+      kind: 'consumed',
+      results: [
         { granted: 1, used: 1, quota: 3, shared: true },
         { granted: 1, used: 1, quota: 9, shared: true },
       ],
@@ -65,18 +65,18 @@ describe('a good token', () => {
     await revoke('user', bearer.sub, 5)
     await revoke('role', bearer.role, 6)
     await revoke('plan', bearer.plan, 7)
-    expect(await store.ask(bearer, [one])).toMatchObject({ kind: 'taken' })
+    expect(await store.ask(bearer, [one])).toMatchObject({ kind: 'consumed' })
   })
 
   test('is refused beyond the quota, with the time that is left', async () => {
     for (let i = 0; i < 3; i++) await store.ask(bearer, [one])
     const answer = await store.ask(bearer, [one])
-    expect(answer).toMatchObject({ taken: [{ granted: 0, used: 3 }] })
-    expect(answer.kind === 'taken' && answer.taken[0]?.resetMs).toBeGreaterThan(50_000)
+    expect(answer).toMatchObject({ results: [{ granted: 0, used: 3 }] })
+    expect(answer.kind === 'consumed' && answer.results[0]?.resetMs).toBeGreaterThan(50_000)
   })
 
   test('counts where gateways count that keep a connection, under the same keys', async () => {
-    await store.ask(bearer, [one, { ...one, permits: 1 }])
+    await store.ask(bearer, [one, { ...one, tokens: 1 }])
     expect(await countsOf(one)).toEqual(['2'])
   })
 })
@@ -108,10 +108,10 @@ test('where nobody vouches for the keys, it says so and takes nothing', async ()
 })
 
 test('a good token that wants nothing is told so', async () => {
-  expect(await store.ask(bearer, [])).toEqual({ kind: 'taken', taken: [] })
+  expect(await store.ask(bearer, [])).toEqual({ kind: 'consumed', results: [] })
 })
 
 test('without a bearer nothing is held against anything', async () => {
   await redis.del(revocationsCompleteKey(keyPrefix))
-  expect(await store.ask(undefined, [one])).toMatchObject({ kind: 'taken', taken: [{ granted: 1 }] })
+  expect(await store.ask(undefined, [one])).toMatchObject({ kind: 'consumed', results: [{ granted: 1 }] })
 })

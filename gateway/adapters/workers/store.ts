@@ -1,7 +1,12 @@
 import type { Identity } from '../../../shared/auth/claims.ts'
 import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/auth/revocation.ts'
 import type { Store } from '../../ports.ts'
-import { readTaken, takeArgument, takeKeys, takeScript } from '../../rate-limit/rate-limit-script.ts'
+import {
+  rateLimitScript,
+  readResults,
+  scriptArgument,
+  scriptKeys,
+} from '../../rate-limit/rate-limit-script.ts'
 import type { Command } from './redis.ts'
 import type { Reply } from './resp.ts'
 
@@ -19,12 +24,12 @@ const scopes = ['session', 'user', 'role', 'plan'] as const satisfies Revocation
 /**
  * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the
  * key that vouches for the others and one for each scope; then those of the limits. ARGV: the
- * number of scopes, the bearer's epochs, and what `takeScript` wants. The answer begins with -1
- * where nobody vouches, or the number of the scope that was revoked; with 0 and the answer of
- * `takeScript` otherwise.
+ * number of scopes, the bearer's epochs, and what `rateLimitScript` wants. The answer begins with
+ * -1 where nobody vouches, or the number of the scope that was revoked; with 0 and the answer of
+ * `rateLimitScript` otherwise.
  */
 const askScript = `
-local function take(KEYS, ARGV)${takeScript}
+local function take(KEYS, ARGV)${rateLimitScript}
 end
 local scopes = tonumber(ARGV[1])
 if scopes > 0 and redis.call('EXISTS', KEYS[1]) == 0 then return {-1} end
@@ -46,18 +51,18 @@ export function createStore({ ask, keyPrefix }: StoreOptions): Store {
   }
 
   return {
-    async ask(bearer, takes) {
-      const keys = [...(bearer ? bearerKeys(bearer) : []), ...takeKeys(keyPrefix, takes)]
+    async ask(bearer, requests) {
+      const keys = [...(bearer ? bearerKeys(bearer) : []), ...scriptKeys(keyPrefix, requests)]
       const epochs = bearer ? [0, bearer.epoch.user, bearer.epoch.role, bearer.epoch.plan] : []
       const [reply] = await ask([
-        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, takeArgument(takes)],
+        ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, scriptArgument(requests)],
       ])
       const [outcome = 0, line] = reply as [number?, string?]
       if (outcome === -1) return { kind: 'unvouched' }
       const revoked = scopes[outcome - 1]
       if (revoked) return { kind: 'revoked', scope: revoked }
       if (line === undefined) throw new Error('the answer of the store cannot be read')
-      return { kind: 'taken', taken: readTaken(takes, line) }
+      return { kind: 'consumed', results: readResults(requests, line) }
     },
   }
 }

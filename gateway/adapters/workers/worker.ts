@@ -4,7 +4,7 @@ import { buildGateway } from '../../gateway.ts'
 import type { RouteRow } from '../../policy/policy.ts'
 import type { PolicyFile } from '../../policy/policy-file.ts'
 import { logUnknownNames } from '../../policy/policy-names.ts'
-import { createMemoryCounter } from '../../rate-limit/memory-store.ts'
+import { createMemoryStore } from '../../rate-limit/memory-store.ts'
 import { createFetchTransport } from '../fetch.ts'
 import { createCachedTransport, type EdgeCache } from './cached.ts'
 import { readWorkerConfig } from './config.ts'
@@ -54,7 +54,7 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
           originUrl: config.ORIGIN_URL,
           outlive: waitUntil,
         }),
-        counter: createMemoryCounter({ shared: false, now }),
+        rateLimitStore: createMemoryStore({ shared: false, now }),
         store: createStore({ ask, keyPrefix: config.REDIS_KEY_PREFIX }),
         peerAddress: ({ address }) => address,
         outlive: waitUntil,

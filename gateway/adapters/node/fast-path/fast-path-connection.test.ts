@@ -244,7 +244,7 @@ test.each([
 
 test('200: the next request of a connection finds the place free that the one before it had', async () => {
   const own = await startPair((_request, response) => void setTimeout(() => response.end('ok'), 20), {
-    // With permits in hand the next one is decided at once.
+    // With prefetched tokens the next one is decided at once.
     environment: { UPSTREAM_REQUESTS: '1', LIMIT_LEASE: '100', LIMIT_ADDRESS_REQUESTS: '1000000' },
   })
   for (let asked = 0; asked < 5; asked++) expect((await ask(own.port)).statusCode).toBe(200)

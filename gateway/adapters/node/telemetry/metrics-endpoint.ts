@@ -5,7 +5,7 @@ import { serveMetrics } from '../../../../shared/node/telemetry/metrics-server.t
 import { processState } from '../../../../shared/node/telemetry/process-metrics.ts'
 import type { GatewayConfig } from '../../../config.ts'
 import type { buildGateway } from '../../../gateway.ts'
-import type { Counting } from '../rate-limit-store.ts'
+import type { RateLimiting } from '../rate-limit-store.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 interface WatchOptions {
@@ -14,7 +14,7 @@ interface WatchOptions {
     Awaited<ReturnType<typeof buildGateway>>,
     'metrics' | 'watched' | 'revocationState' | 'checkHealth'
   >
-  counting: Counting
+  rateLimiting: RateLimiting
   /** Of clients, where the runtime tells how many there are. */
   connections?: (() => Promise<number>) | undefined
   now: () => number
@@ -22,14 +22,14 @@ interface WatchOptions {
 }
 
 /** Serves what monitoring asks of a gateway, on a port of its own, where one is set. */
-export function watchGateway({ config, gateway, counting, connections, now, log }: WatchOptions) {
+export function watchGateway({ config, gateway, rateLimiting, connections, now, log }: WatchOptions) {
   const registry = new Registry()
   exposeMetrics({
     registry,
     figures: gateway.metrics.figures,
     watched: gateway.watched,
     revocationState: gateway.revocationState,
-    redis: counting.redis,
+    redis: rateLimiting.redis,
     connections,
     now,
   })

@@ -93,7 +93,7 @@ test('limits are counted by class, by how they were decided and by outcome', asy
   expect(await value('limit_decisions_total', { class: 'user' })).toBe(0)
 })
 
-test('a permit in hand is told from one that was asked for', async () => {
+test('a prefetched token is told from one that was asked for', async () => {
   await start({ LIMIT_ADDRESS_REQUESTS: '100', LIMIT_LEASE: '4' })
   for (let requests = 0; requests < 10; requests++) await ask(pair.port, { path: '/open' })
   const allowed = (mode: string) =>
