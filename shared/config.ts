@@ -13,6 +13,7 @@ import {
   server,
 } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
+import { listSchemaFaults } from './lib/schema-faults.ts'
 
 /**
  * Every variable of every service, once. `.env.example` documents each; a test holds the two
@@ -91,7 +92,7 @@ const keys = <Schema extends z.ZodType>(schema: Schema, what: string) =>
   json.transform((value, context): z.output<Schema> => {
     const { data, error } = schema.safeParse(value)
     if (!error) return data
-    const members = new Set(error.issues.map(({ path }) => path.join('.') || 'the whole of it'))
+    const members = new Set(listSchemaFaults(error).map(({ path }) => path.join('.') || 'the whole of it'))
     context.addIssue(
       `must be ${what} of P-256 as npm run secrets prints it; missing or wrong: ${[...members].join(', ')}`,
     )
@@ -322,20 +323,14 @@ const requiredInProduction: readonly VariableName[] = [
 ]
 
 /** One reason for each member: a value that is no URL breaks the rules of URLs too. */
-function describeIssues(issues: readonly z.core.$ZodIssue[]): string[] {
+function describeFaults(error: z.ZodError): string[] {
   const first = new Map<string, string>()
-  for (const issue of issues) {
-    const member = issue.path.join('.')
-    if (!first.has(member)) first.set(member, describeIssue(issue))
+  for (const { path, message } of listSchemaFaults(error)) {
+    const place = path.join('.')
+    const member = path.filter((part) => typeof part === 'string').join('.')
+    if (!first.has(place)) first.set(place, member ? `${member} ${message}` : message)
   }
   return [...first.values()]
-}
-
-/** Led by the member of a JSON object that it is about. */
-function describeIssue(issue: z.core.$ZodIssue): string {
-  const member = issue.path.filter((part) => typeof part === 'string').join('.')
-  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
-  return member ? `${member} ${message}` : message
 }
 
 /**
@@ -360,7 +355,7 @@ export function readConfig<Name extends VariableName>(
     const result = variables[name].safeParse(text)
     if (result.success) config[name] = result.data
     else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
-    else reasons.push(...describeIssues(result.error.issues).map((text) => `${name}: ${text}`))
+    else reasons.push(...describeFaults(result.error).map((text) => `${name}: ${text}`))
   }
   if (environment.NODE_ENV === 'production') {
     for (const name of names.filter((name) => browserFacing.includes(name))) {

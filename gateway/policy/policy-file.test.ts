@@ -96,6 +96,20 @@ describe('a policy file is refused by line and reason', () => {
   })
 })
 
+test('names each of two unknown fields by its own line', () => {
+  const text = orders.replaceAll('upstream:', 'upstreams:')
+  expect(reasons(text).filter(({ reason }) => reason.includes('Unrecognized'))).toEqual([
+    { line: 5, reason: 'routes.0.upstreams: Unrecognized key: "upstreams"' },
+    { line: 10, reason: 'routes.1.upstreams: Unrecognized key: "upstreams"' },
+  ])
+  expect(reasons(orders.replace('who: user\n    limits', 'whom: user\n    limit'))).toEqual(
+    expect.arrayContaining([
+      { line: 6, reason: 'routes.0.whom: Unrecognized key: "whom"' },
+      { line: 7, reason: 'routes.0.limit: Unrecognized key: "limit"' },
+    ]),
+  )
+})
+
 function bomb(): string {
   const names = [...'abcdef']
   const ten = (name: string) => `[${Array.from({ length: 10 }, () => name).join(', ')}]`

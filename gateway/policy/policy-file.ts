@@ -1,5 +1,6 @@
 import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
 import { compilePolicy, type Policy, PolicyRowError, type RouteRow, routeSchema } from './policy.ts'
 
 /**
@@ -61,9 +62,9 @@ export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
   if (!parsed.success) {
     throw new PolicyFileError(
       file,
-      parsed.error.issues.map((issue) => ({
-        line: lineOf(issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys] : issue.path),
-        reason: `${issue.path.join('.') || 'the file'}: ${issue.message}`,
+      listSchemaFaults(parsed.error).map((fault) => ({
+        line: lineOf(fault.path),
+        reason: describeSchemaFault(fault, 'the file'),
       })),
     )
   }

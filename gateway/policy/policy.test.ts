@@ -130,7 +130,7 @@ describe('a table that cannot be used is refused at start, naming the row', () =
   test('an unknown method, caller or limit', () => {
     expect(refused({ method: 'HEAD' })).toThrow('The policy row HEAD /open is not usable')
     expect(refused({ method: 'get' })).toThrow('The policy row get /open is not usable')
-    expect(refused({ who: 'everyone' })).toThrow('The policy row GET /open is not usable')
+    expect(refused({ who: 'everyone' })).toThrow('The policy row GET /open is not usable: who: Invalid ')
     expect(refused({ limits: ['nobody'] })).toThrow('The policy row GET /open is not usable')
   })
 

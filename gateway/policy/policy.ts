@@ -4,6 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { rightsShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
 import { gatheredBytes } from '../lib/gathered-bytes.ts'
 import { formatAllow } from '../lib/http-method.ts'
 import { limitClassDefinitions, limitClasses, overLimitRules } from '../rate-limit/limit-classes.ts'
@@ -113,8 +114,10 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
 
   for (const [index, row] of rows.entries()) {
     const parsed = routeSchema.safeParse(row)
-    if (!parsed.success)
-      throw new PolicyRowError(index, row, `is not usable: ${z.prettifyError(parsed.error)}`)
+    if (!parsed.success) {
+      const faults = listSchemaFaults(parsed.error).map((fault) => describeSchemaFault(fault, 'the row'))
+      throw new PolicyRowError(index, row, `is not usable: ${faults.join('; ')}`)
+    }
     const route = parsed.data
     if (!upstreams.includes(route.upstream))
       throw new PolicyRowError(index, row, `goes to ${route.upstream}, which is no upstream`)

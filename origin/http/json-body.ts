@@ -3,6 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
 import { isOptionalBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
 
 /**
  * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It
@@ -26,29 +27,18 @@ function requireJson({ isOptional }: { isOptional: boolean }) {
  */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   const validate = zValidator('json', schema, (result) => {
-    if (!result.success)
-      throw new Problem('validation_failed', { members: { errors: faults(result.error.issues) } })
+    if (result.success) return
+    const errors = listSchemaFaults(result.error).map(toBodyFault)
+    throw new Problem('validation_failed', { members: { errors } })
   })
   return [requireJson({ isOptional: isOptionalBody(schema) }), validate] as const
 }
 
-interface Issue {
-  code?: string
-  path: PropertyKey[]
-  message: string
-  keys?: string[]
-  /** Of a check of ours. */
-  params?: { code?: string } | undefined
+function toBodyFault({ path, message, isUnknownKey, code }: SchemaFault) {
+  if (isUnknownKey) return { pointer: pointer(path), detail: 'is not a field one may set' }
+  return { pointer: pointer(path), detail: message, ...(code && { code }) }
 }
 
-function faults(issues: Issue[]) {
-  return issues.flatMap(({ code, path, message, keys, params }) =>
-    code === 'unrecognized_keys' && keys
-      ? keys.map((key) => ({ pointer: pointer([...path, key]), detail: 'is not a field one may set' }))
-      : [{ pointer: pointer(path), detail: message, ...(params?.code && { code: params.code }) }],
-  )
-}
-
-function pointer(path: PropertyKey[]): string {
+function pointer(path: readonly PropertyKey[]): string {
   return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }

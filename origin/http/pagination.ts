@@ -1,8 +1,7 @@
-import { zValidator } from '@hono/zod-validator'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { type ListAnswer, pageParameters } from '../../shared/contract.ts'
-import { Problem } from '../../shared/http/errors.ts'
+import { queryParameters } from './query-parameters.ts'
 
 /**
  * Validates the query of a list: its filters, `limit` and `cursor`. Pages follow a key, not an
@@ -30,10 +29,7 @@ export function listQuery<Filters extends z.ZodRawShape, Position extends z.ZodT
     limit: pageParameters.limit,
     cursor: cursor.optional(),
   })
-  return zValidator('query', schema, (result) => {
-    if (!result.success)
-      throw new Problem('query_invalid', { members: { errors: faults(result.error.issues) } })
-  })
+  return queryParameters(schema, 'list')
 }
 
 interface ListAnswerOptions<Row, Item> {
@@ -78,19 +74,4 @@ function decodeCursor(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-interface Issue {
-  code?: string
-  path: PropertyKey[]
-  message: string
-  keys?: string[]
-}
-
-function faults(issues: Issue[]) {
-  return issues.flatMap(({ code, path, message, keys }) =>
-    code === 'unrecognized_keys' && keys
-      ? keys.map((key) => ({ parameter: key, detail: 'is not a parameter of this list' }))
-      : [{ parameter: String(path[0]), detail: message }],
-  )
 }

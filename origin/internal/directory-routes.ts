@@ -1,4 +1,3 @@
-import { zValidator } from '@hono/zod-validator'
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { email as knownAddress } from '../../shared/contract/fields.ts'
@@ -12,6 +11,7 @@ import {
 import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
+import { queryParameters } from '../http/query-parameters.ts'
 import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
 import type { Directory } from './directory.ts'
 import type { AccountState } from './directory-queries.ts'
@@ -66,17 +66,8 @@ export function createDirectoryRoutes({ directory }: { directory: Directory }) {
 
 const freshness = (options: { fresh: string }) => ({ fresh: options.fresh === 'true' })
 
-/** @throws Problem `query_invalid` naming each parameter at fault, an unknown one too */
 function query<Shape extends z.ZodRawShape>(shape: Shape) {
-  return zValidator('query', z.strictObject(shape), (result) => {
-    if (result.success) return
-    const errors = result.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({ parameter: key, detail: 'is not a parameter of this path' }))
-        : [{ parameter: String(issue.path[0]), detail: issue.message }],
-    )
-    throw new Problem('query_invalid', { members: { errors } })
-  })
+  return queryParameters(z.strictObject(shape), 'path')
 }
 
 function userAnswer(account: AccountState): InternalUserAnswer {

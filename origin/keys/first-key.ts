@@ -6,10 +6,9 @@ import { insertFirstSigningKey } from './queries.ts'
 import { newKey } from './stored-key.ts'
 
 /**
- * Makes the very first key, which signs at once; later ones come by rotation.
+ * Creates the first key, which signs at once; later ones come by rotation.
  *
- * @param context whom the audit row names; without it there is none, as where development makes itself a
- *   key
+ * @param context of the audit row; left out where development creates its own key, without an audit row
  * @returns its kid, or undefined where there was one already
  */
 export async function createFirstKey(

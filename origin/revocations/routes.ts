@@ -1,8 +1,7 @@
-import { zValidator } from '@hono/zod-validator'
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
-import { Problem } from '../../shared/http/errors.ts'
+import { queryParameters } from '../http/query-parameters.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 
 interface RevocationRoutesOptions {
@@ -11,17 +10,14 @@ interface RevocationRoutesOptions {
 }
 
 /** A transaction id, which has 64 bits: this many digits always fit. */
-const revocationQuery = zValidator(
-  'query',
+const revocationQuery = queryParameters(
   z.strictObject({
     after: z
       .string()
       .regex(/^\d{1,18}$/)
       .optional(),
   }),
-  (result) => {
-    if (!result.success) throw new Problem('query_invalid')
-  },
+  'path',
 )
 
 /** The feed that gateways follow. */

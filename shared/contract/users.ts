@@ -41,7 +41,8 @@ export const userItem = z
 export type UserItem = z.output<typeof userItem>
 
 /**
- * `locked_until` is until when strangers are locked out after failed logins; `status` is what an admin changes by disabling or enabling.
+ * `locked_until` ends the lockout of unknown devices after failed logins; an admin changes `status` by
+ * disabling or enabling.
  */
 export const userAnswer = z
   .object({

@@ -52,6 +52,20 @@ describe('imports run one way', () => {
     expect(naming).toEqual([])
   })
 
+  test('one function reads the issues of schemas', async () => {
+    const reading: string[] = []
+    for await (const file of glob('{gateway,origin,shared,examples}/**/*.ts')) {
+      if (file.endsWith('.test.ts')) continue
+      if (
+        /\b(error|result)\??\.issues\b|prettifyError|treeifyError|flattenError/.test(
+          readFileSync(file, 'utf8'),
+        )
+      )
+        reading.push(file)
+    }
+    expect(reading).toEqual([])
+  })
+
   test('the test of what a service is finds those with and without the name', () => {
     const services = [...new Set(imports.map(({ from }) => from))].filter(isService)
     expect(services).toEqual(
