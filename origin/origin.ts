@@ -149,6 +149,7 @@ export async function buildOrigin(
     idleSeconds: config.REFRESH_TOKEN_SECONDS,
     absoluteSeconds: config.SESSION_SECONDS,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
+    lateReplays: config.REFRESH_LATE_REPLAYS,
     perUser: config.SESSIONS_PER_USER,
     onRefresh: events.refreshEnded,
   })

@@ -206,6 +206,7 @@ export const variables = {
   REFRESH_TOKEN_SECONDS: seconds(60, 31_536_000).default(604_800),
   REFRESH_TOKEN_KEY: secret,
   REFRESH_GRACE_SECONDS: seconds(0, 60).default(10),
+  REFRESH_LATE_REPLAYS: count(0, 10).default(2),
   SESSION_SECONDS: seconds(60, 31_536_000).default(2_592_000),
   SESSIONS_PER_USER: count(1, 1000).default(20),
   DEVICE_COOKIE_KEY: secret,

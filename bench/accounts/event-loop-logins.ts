@@ -59,6 +59,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
       idleSeconds: config.REFRESH_TOKEN_SECONDS,
       absoluteSeconds: config.SESSION_SECONDS,
       graceSeconds: config.REFRESH_GRACE_SECONDS,
+      lateReplays: config.REFRESH_LATE_REPLAYS,
       perUser: config.SESSIONS_PER_USER,
     }),
     deviceTokens: createDeviceTokens(config.DEVICE_COOKIE_KEY),

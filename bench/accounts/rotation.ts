@@ -91,6 +91,7 @@ async function createForms(
     idleSeconds,
     absoluteSeconds: config.SESSION_SECONDS,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
+    lateReplays: config.REFRESH_LATE_REPLAYS,
     perUser: config.SESSIONS_PER_USER,
   })
   const stored = (token: string) => ({ hash: hashToken(token), lifeSeconds: idleSeconds, context })

@@ -23,6 +23,7 @@ export type AuditAction =
   | 'login.succeeded'
   | 'login.failed'
   | 'session.ended'
+  | 'session.refresh_replayed_late'
   | 'session.refresh_reused'
   | 'password.changed'
   | 'password.change_refused'

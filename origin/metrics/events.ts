@@ -3,11 +3,11 @@ import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { AnsweringRoute } from '../../shared/http/request-log.ts'
 import type { LoginOutcome } from '../auth/rules.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
+import type { RefreshOutcome } from '../sessions/service.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
 
 export type RegistrationOutcome = 'registered' | 'address_taken'
-export type RefreshOutcome = 'rotated' | 'replayed' | 'reused' | 'invalid'
 export type MailOutcome = 'delivered' | 'postponed' | 'given_up' | 'expired'
 export type UpkeepOutcome = 'succeeded' | 'failed' | 'broken_off'
 

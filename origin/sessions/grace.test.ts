@@ -102,7 +102,7 @@ describe('POST /auth/refresh inside the grace window', () => {
     [9, 200, null],
     [11, 401, 'refresh_reused'],
   ])('it is 10 seconds long: a replay after %i gives %i', async (seconds, status, reason) => {
-    await successorOf(tokens.refresh_token)
+    await successorOf(await successorOf(tokens.refresh_token))
     await world.sql`
       update tokens set spent_at = now() - make_interval(secs => ${seconds}) where spent_at is not null`
     expect((await refresh(tokens.refresh_token)).status).toBe(status)

@@ -83,7 +83,8 @@ describe('POST /auth/refresh of an address over its limit', () => {
   // Its bearer has to learn that the session is over, or would wait for 15 minutes.
   test('401 refresh_reused, refresh_invalid: a token that was issued here and is good no more', async () => {
     const token = await signedIn()
-    await refresh(token)
+    const { refresh_token } = (await (await refresh(token)).json()) as TokenAnswer
+    await refresh(refresh_token)
     await world.sql`update tokens set spent_at = now() - interval '1 hour' where token_hash = ${hashToken(token)}`
     expect(await outcome(await refresh(token))).toBe('401 refresh_reused')
     expect(await outcome(await refresh(token))).toBe('401 refresh_invalid')

@@ -76,6 +76,10 @@ export async function insertRefreshToken(
  * one round trip. The `spent_at is null` settles a race: of many that present one token, one spends
  * it.
  *
+ * The grace window begins at `spent_at`, so that is the time after the wait for the session's row,
+ * which comes first. With the statement's own time a lock or a slow database would use the window
+ * up before the token is spent, and the client's retry would count as reuse.
+ *
  * @returns undefined where the token is unknown, spent or expired, its session ended or its account
  *   disabled
  */
@@ -85,32 +89,32 @@ export async function rotateRefreshToken(
   successor: NewRefreshToken,
 ): Promise<Bearer | undefined> {
   const [row] = await sql<[Bearer?]>`
-    with spent as (
-      update tokens set spent_at = now()
-      from sessions session join user_accounts account on account.id = session.user_id
+    with live as (
+      update sessions set last_used_at = now()
+      from tokens join user_accounts account on account.id = tokens.user_id
       where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
         and tokens.spent_at is null and tokens.expires_at > now()
-        and session.id = tokens.session_id and session.ended_at is null and session.expires_at > now()
+        and sessions.id = tokens.session_id and sessions.ended_at is null and sessions.expires_at > now()
         and account.status = 'active'
-      returning tokens.session_id
+      returning sessions.id, sessions.user_id, sessions.expires_at, tokens.id as token_id
     ),
-    live as (
-      update sessions set last_used_at = now()
-      from spent
-      where sessions.id = spent.session_id and ended_at is null
-      returning sessions.id, sessions.user_id, sessions.expires_at
+    spent as (
+      update tokens set spent_at = clock_timestamp()
+      from live
+      where tokens.id = live.token_id and tokens.spent_at is null
+      returning live.id, live.user_id, live.expires_at
     ),
     successor as (
       insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
       select 'refresh', user_id, id, ${successor.hash}, ${successor.context.ip}, ${successor.context.userAgent},
         least(now() + make_interval(secs => ${successor.lifeSeconds}), expires_at)
-      from live
+      from spent
       returning expires_at
     )
-    select live.user_id as "userId", live.id as "sessionId",
+    select spent.user_id as "userId", spent.id as "sessionId",
       ${secondsLeft(sql, sql`successor.expires_at`)} as "sessionSecondsLeft", ${entitlementColumns(sql)}
-    from live cross join successor
-    join user_accounts account on account.id = live.user_id ${entitlementTables(sql)}`
+    from spent cross join successor
+    join user_accounts account on account.id = spent.user_id ${entitlementTables(sql)}`
   return row
 }
 
@@ -143,6 +147,65 @@ export async function selectReplay(
   return row
 }
 
+interface LateReplay {
+  /** Since it was spent, or replayed late before this. */
+  secondsSinceAnswered: number
+  /** Of the session in 24 hours, with this one. */
+  lateReplays: number
+}
+
+/**
+ * Takes a late replay from the session's budget, for a token whose successor was never used, and
+ * begins its grace window anew: two tabs that wake up together are one late replay. The caller has
+ * locked the session's row, so the successor is used before this or after it.
+ *
+ * @returns undefined where the budget is used up, the successor was used, or token, session or
+ *   account is not good any more
+ */
+export async function claimLateReplay(
+  sql: Queryable,
+  {
+    hash,
+    successorHash,
+    graceSeconds,
+    budget,
+  }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number; budget: number },
+): Promise<LateReplay | undefined> {
+  const [row] = await sql<[LateReplay?]>`
+    with late as (
+      select tokens.id, tokens.session_id, tokens.spent_at, recent.replays
+      from tokens
+      join sessions session on session.id = tokens.session_id
+      join tokens successor on successor.token_hash = ${successorHash} and successor.session_id = session.id
+      join user_accounts account on account.id = session.user_id
+      cross join lateral (
+        select array(select at from unnest(late_replays) at where at > now() - interval '24 hours') as replays
+      ) recent
+      where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
+        and tokens.spent_at <= now() - make_interval(secs => ${graceSeconds})
+        and tokens.expires_at > now()
+        and successor.spent_at is null and successor.expires_at > now()
+        and session.ended_at is null and session.expires_at > now()
+        and account.status = 'active'
+        and cardinality(recent.replays) < ${budget}
+    ),
+    counted as (
+      update sessions set late_replays = late.replays || now()
+      from late
+      where sessions.id = late.session_id and ended_at is null
+      returning cardinality(late_replays) as replays
+    ),
+    reopened as (
+      update tokens set spent_at = clock_timestamp()
+      from late cross join counted
+      where tokens.id = late.id
+    )
+    select extract(epoch from now() - late.spent_at)::integer as "secondsSinceAnswered",
+      counted.replays as "lateReplays"
+    from late cross join counted`
+  return row
+}
+
 /** The owner of a refresh token whose session lives, whatever became of the token. */
 export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<SessionOwner | undefined> {
   const [row] = await sql<[SessionOwner?]>`
@@ -152,7 +215,12 @@ export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<Ses
   return row
 }
 
-/** As `selectOwner`, for a token that was spent longer ago than the grace window. */
+/** For a change of the session that depends on its tokens. */
+export async function lockSessionForUpdate(sql: Queryable, sessionId: string): Promise<void> {
+  await sql`select from sessions where id = ${sessionId} for no key update`
+}
+
+/** As `selectOwner`, for a token that was spent, or answered late, before the grace window. */
 export async function selectReusedOwner(
   sql: Queryable,
   hash: Uint8Array,

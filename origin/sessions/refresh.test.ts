@@ -10,7 +10,7 @@ const password = 'correct horse battery'
 let world: World
 let tokens: TokenAnswer
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  world = await createWorld({ environment: { ...roomy, REFRESH_LATE_REPLAYS: '0' } })
   await world.signUp('ada@example.com', password)
 })
 afterAll(() => world.close())

@@ -8,9 +8,11 @@ import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {
   type Bearer,
+  claimLateReplay,
   endSessions,
   insertRefreshToken,
   insertSession,
+  lockSessionForUpdate,
   rotateRefreshToken,
   type SessionEnd,
   type SessionOwner,
@@ -22,6 +24,9 @@ import {
 } from './queries.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
 
+/** What became of a refresh token that was presented. */
+export type RefreshOutcome = 'rotated' | 'replayed' | 'replayed_late' | 'reused' | 'invalid'
+
 interface SessionOptions {
   sql: Sql
   accessTokens: AccessTokens
@@ -32,10 +37,14 @@ interface SessionOptions {
   absoluteSeconds: number
   /** How long a spent token still answers its successor; 0 turns that off. */
   graceSeconds: number
+  /**
+   * Spent tokens of a session that are answered after the grace window, in 24 hours. 0 turns that
+   * off, and so does a grace window of 0, which asks for no replays.
+   */
+  lateReplays: number
   /** Sessions one account may have. */
   perUser: number
-  /** Told what became of each refresh token that was presented. */
-  onRefresh?: (outcome: 'rotated' | 'replayed' | 'reused' | 'invalid') => void
+  onRefresh?: (outcome: RefreshOutcome) => void
 }
 
 export type SessionService = ReturnType<typeof createSessionService>
@@ -44,6 +53,7 @@ export type SessionService = ReturnType<typeof createSessionService>
 export function createSessionService(options: SessionOptions) {
   const { sql, accessTokens, refreshTokens, idleSeconds, absoluteSeconds, graceSeconds, perUser } = options
   const { onRefresh = () => {} } = options
+  const lateReplayBudget = graceSeconds > 0 ? options.lateReplays : 0
 
   async function answer(bearer: Bearer, refreshToken: string): Promise<TokenAnswer> {
     const { token, expiresIn } = await accessTokens.sign(bearer)
@@ -68,6 +78,37 @@ export function createSessionService(options: SessionOptions) {
     const actorId = reason === 'refresh_reused' ? null : owner.userId
     await insertAuditRow(transaction, { action, actorId, ...owner, context, details: { reason } })
     return true
+  }
+
+  /**
+   * A token that is not live and not in its grace window. A successor that nobody used means that
+   * the response was lost: the phone slept, or the database failed over. A thief who refreshes in
+   * step with the owner looks the same, once for each refresh: the budget finds them.
+   */
+  async function replayLate(
+    transaction: Transaction,
+    hashes: { hash: Uint8Array; successorHash: Uint8Array },
+    context: RequestContext,
+  ): Promise<{ outcome: RefreshOutcome; bearer?: Bearer | undefined }> {
+    const owner = await selectOwner(transaction, hashes.hash)
+    if (!owner) return { outcome: 'invalid' }
+    await lockSessionForUpdate(transaction, owner.sessionId)
+    const late = await claimLateReplay(transaction, { ...hashes, graceSeconds, budget: lateReplayBudget })
+    // Another request with this token may have been the late replay.
+    const bearer = await selectReplay(transaction, { ...hashes, graceSeconds })
+    if (late) {
+      await insertAuditRow(transaction, {
+        action: 'session.refresh_replayed_late',
+        actorId: null,
+        ...owner,
+        context,
+        details: { seconds_since_answered: late.secondsSinceAnswered, late_replays: late.lateReplays },
+      })
+    }
+    if (bearer) return { outcome: late ? 'replayed_late' : 'replayed', bearer }
+    const reused = await selectReusedOwner(transaction, hashes.hash, graceSeconds)
+    const ended = reused !== undefined && (await end(transaction, reused, 'refresh_reused', context))
+    return { outcome: ended ? 'reused' : 'invalid' }
   }
 
   async function endMany(
@@ -118,7 +159,8 @@ export function createSessionService(options: SessionOptions) {
 
     /**
      * Rotates: the presented token is spent and its successor returned. A token spent within the
-     * grace window is answered with the same successor; one spent before that ends its session.
+     * grace window is answered with the same successor. One spent before that is answered while
+     * its successor was never used and the session has late replays left; else its session ends.
      *
      * @throws Problem `refresh_reused`, `refresh_invalid`; `rate_limited` where the address is over
      * its limit and the token was not issued here
@@ -128,20 +170,27 @@ export function createSessionService(options: SessionOptions) {
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
       const successorHash = hashToken(successor)
-      const next = { hash: successorHash, lifeSeconds: idleSeconds, context }
-      const rotated = await rotateRefreshToken(sql, hash, next)
-      const bearer = rotated ?? (await selectReplay(sql, { hash, successorHash, graceSeconds }))
-      if (bearer) {
-        onRefresh(rotated ? 'rotated' : 'replayed')
-        return answer(bearer, successor)
+      const rotated = await rotateRefreshToken(sql, hash, {
+        hash: successorHash,
+        lifeSeconds: idleSeconds,
+        context,
+      })
+      if (rotated) {
+        onRefresh('rotated')
+        return answer(rotated, successor)
+      }
+      const replayed = await selectReplay(sql, { hash, successorHash, graceSeconds })
+      if (replayed) {
+        onRefresh('replayed')
+        return answer(replayed, successor)
       }
 
-      const reused = await sql.begin(async (transaction) => {
-        const owner = await selectReusedOwner(transaction, hash, graceSeconds)
-        return owner !== undefined && end(transaction, owner, 'refresh_reused', context)
-      })
-      onRefresh(reused ? 'reused' : 'invalid')
-      if (reused) throw new Problem('refresh_reused')
+      const { outcome, bearer } = await sql.begin((transaction) =>
+        replayLate(transaction, { hash, successorHash }, context),
+      )
+      onRefresh(outcome)
+      if (bearer) return answer(bearer, successor)
+      if (outcome === 'reused') throw new Problem('refresh_reused')
       // Its bearer has to learn that the session is over; of an untagged one it is not known that
       // it has a bearer.
       if (context.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')

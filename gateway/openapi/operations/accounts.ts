@@ -71,8 +71,9 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       id: 'refresh',
       summary: 'Spend a refresh token for new tokens',
       description:
-        'Within `REFRESH_GRACE_SECONDS` the same token gets the same successor: two tabs, a lost reply or a retry break nothing. Later it is a stolen ' +
-        'one, and its session ends.',
+        'Within `REFRESH_GRACE_SECONDS` the same token gets the same successor: two tabs, a lost reply or a retry break nothing. ' +
+        'Later it does so at most `REFRESH_LATE_REPLAYS` times a session in 24 hours, and only while that successor was never used. ' +
+        'Otherwise it is a stolen one, and its session ends.',
       body: refreshBody,
       answers: tokens,
       problems: ['refresh_missing', 'refresh_invalid', 'refresh_reused', 'origin_not_allowed'],

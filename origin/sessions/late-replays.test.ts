@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { TokenAnswer } from '../../shared/contract.ts'
+import { meet, untilOneWaits } from '../../test/support/meeting.ts'
+import { roomy } from '../../test/support/roomy.ts'
+import { createWorld, problem, type World } from '../../test/support/world.ts'
+
+const password = 'correct horse battery'
+const graceSeconds = 1
+
+let world: World
+let tokens: TokenAnswer
+beforeAll(async () => {
+  world = await createWorld({ environment: { ...roomy, REFRESH_GRACE_SECONDS: `${graceSeconds}` } })
+  await world.signUp('ada@example.com', password)
+})
+afterAll(() => world.close())
+
+beforeEach(async () => {
+  await world.sql`truncate sessions cascade`
+  tokens = await world.login('ada@example.com', password)
+  await world.sql`truncate audit_logs, revocations`
+})
+
+const refreshIn = ({ post }: World, refreshToken: string) =>
+  post('/auth/refresh', { refresh_token: refreshToken })
+
+const refresh = (refreshToken: string) => refreshIn(world, refreshToken)
+
+async function successorOf(refreshToken: string): Promise<string> {
+  const response = await refresh(refreshToken)
+  expect(response.status).toBe(200)
+  return ((await response.json()) as TokenAnswer).refresh_token
+}
+
+async function codeOf(refreshToken: string) {
+  const response = await refresh(refreshToken)
+  return response.status === 200 ? 200 : (await problem(response)).code
+}
+
+/** Moves everything that was spent or replayed into the past. */
+const pass = async (interval: string) => {
+  await world.sql`update tokens set spent_at = spent_at - ${interval}::interval where spent_at is not null`
+  await world.sql`
+    update sessions set late_replays = array(select at - ${interval}::interval from unnest(late_replays) at)`
+}
+
+const audited = () => world.sql`select action, session_id is not null as of_session, details from audit_logs`
+const lateReplays = async () =>
+  (await world.sql`select from audit_logs where action = 'session.refresh_replayed_late'`).length
+const ended = async () => (await world.sql`select end_reason from sessions`)[0]?.end_reason
+
+describe('POST /auth/refresh after the grace window, with the last token that was spent', () => {
+  // A phone refreshes, sleeps before the response arrives, and wakes up in the morning.
+  test('200: a sleeping phone gets the successor it never received, with an audit row', async () => {
+    const second = await successorOf(tokens.refresh_token)
+    await pass('8 hours')
+    expect(await successorOf(tokens.refresh_token)).toBe(second)
+    expect(await audited()).toEqual([
+      {
+        action: 'session.refresh_replayed_late',
+        of_session: true,
+        details: { seconds_since_answered: 28_800, late_replays: 1 },
+      },
+    ])
+    expect(await world.sql`select from revocations`).toHaveLength(0)
+    await successorOf(second)
+  })
+
+  test('200: two tabs that wake up with one token get one successor, and use up one late replay', async () => {
+    const second = await successorOf(tokens.refresh_token)
+    await pass('8 hours')
+    const responses = await meet(world, {
+      at: 'select from sessions for update',
+      requests: () => Array.from({ length: 5 }, () => refresh(tokens.refresh_token)),
+      waiting: 5,
+    })
+    expect(responses.map(({ status }) => status)).toEqual(Array(5).fill(200))
+    const bodies = (await Promise.all(responses.map((response) => response.json()))) as TokenAnswer[]
+    expect(new Set(bodies.map(({ refresh_token }) => refresh_token))).toEqual(new Set([second]))
+    expect(await lateReplays()).toBe(1)
+  })
+
+  test('401 refresh_reused: the third in 24 hours ends the session; those before do not count', async () => {
+    await successorOf(tokens.refresh_token)
+    for (const _ of [1, 2]) {
+      await pass('1 hour')
+      await successorOf(tokens.refresh_token)
+    }
+    await pass('24 hours')
+    await successorOf(tokens.refresh_token)
+    await pass('30 minutes')
+    await successorOf(tokens.refresh_token)
+    await pass('30 minutes')
+    expect(await codeOf(tokens.refresh_token)).toBe('refresh_reused')
+    expect(await ended()).toBe('refresh_reused')
+    expect(await lateReplays()).toBe(4)
+  })
+
+  // Thief and owner hold one token. The one that refreshes second shows up as a late replay.
+  test.each([
+    ['owner', 'thief'],
+    ['thief', 'owner'],
+  ])('401 refresh_reused: the %s refreshes first, the %s in step: found within three refreshes', async () => {
+    let shared = tokens.refresh_token
+    for (const _ of [1, 2]) {
+      const next = await successorOf(shared)
+      await pass('15 minutes')
+      expect(await successorOf(shared)).toBe(next)
+      shared = next
+    }
+    const last = await successorOf(shared)
+    await pass('15 minutes')
+    expect(await codeOf(shared)).toBe('refresh_reused')
+    expect(await codeOf(last)).toBe('refresh_invalid')
+    expect(await world.sql`select from revocations`).toHaveLength(1)
+  })
+
+  test('401 refresh_reused: once the successor was used, no late replay is answered', async () => {
+    await successorOf(await successorOf(tokens.refresh_token))
+    await pass('2 seconds')
+    expect(await codeOf(tokens.refresh_token)).toBe('refresh_reused')
+    expect(await lateReplays()).toBe(0)
+  })
+
+  // The check and the use of the successor meet at the session's row, so one comes after the other.
+  test('401 refresh_reused: a late replay that waits while the successor is used', async () => {
+    const second = await successorOf(tokens.refresh_token)
+    await pass('8 hours')
+    const [used, late] = await meet(world, {
+      at: 'select from sessions for update',
+      requests: () => [refresh(second), untilOneWaits(world).then(() => refresh(tokens.refresh_token))],
+      waiting: 2,
+    })
+    expect(used?.status).toBe(200)
+    expect(late?.status).toBe(401)
+    expect(await ended()).toBe('refresh_reused')
+  })
+
+  test.each([
+    ['whose successor has idled out', `update tokens set expires_at = now() where spent_at is null`],
+    ['that is past its own life', `update tokens set expires_at = now() where spent_at is not null`],
+    ['whose session is past its end', `update sessions set expires_at = now()`],
+    ['of a disabled account', `update user_accounts set status = 'disabled'`],
+  ])('401: a late replay of a token %s', async (_, change) => {
+    await successorOf(tokens.refresh_token)
+    await pass('8 hours')
+    await world.sql.unsafe(change)
+    expect((await refresh(tokens.refresh_token)).status).toBe(401)
+    expect(await lateReplays()).toBe(0)
+    await world.sql`update user_accounts set status = 'active'`
+  })
+
+  test('the late replay and its audit row are of one commit', async () => {
+    await successorOf(tokens.refresh_token)
+    await pass('8 hours')
+    await world.sql`alter table audit_logs add constraint no_late check (action <> 'session.refresh_replayed_late')`
+    expect((await refresh(tokens.refresh_token)).status).toBe(500)
+    await world.sql`alter table audit_logs drop constraint no_late`
+    expect(await world.sql`select late_replays from sessions`).toEqual([{ late_replays: [] }])
+  })
+})
+
+describe('POST /auth/refresh while the database stalls for longer than the grace window', () => {
+  const stall = `pg_sleep(${graceSeconds * 2})`
+
+  test.each([
+    ['a row lock', 'select from sessions for update'],
+    ['a table lock', 'lock table tokens in access exclusive mode'],
+  ])('200: the client repeats its refresh after %s, and no late replay is used up', async (_, at) => {
+    const responses = await meet(world, {
+      at,
+      requests: () => [refresh(tokens.refresh_token), refresh(tokens.refresh_token)],
+      waiting: 2,
+      met: () => world.sql.unsafe(`select ${stall}`),
+    })
+    expect(responses.map(({ status }) => status)).toEqual([200, 200])
+    await successorOf(tokens.refresh_token)
+    expect(await lateReplays()).toBe(0)
+  })
+})
+
+describe.each([
+  ['REFRESH_LATE_REPLAYS=0', { REFRESH_LATE_REPLAYS: '0' }],
+  ['REFRESH_GRACE_SECONDS=0, which asks for no replay at all', { REFRESH_GRACE_SECONDS: '0' }],
+])('POST /auth/refresh with %s', (_, environment) => {
+  let strict: World
+  beforeAll(async () => {
+    strict = await createWorld({ environment: { ...roomy, ...environment } })
+    await strict.signUp('ada@example.com', password)
+  })
+  afterAll(() => strict.close())
+
+  test('401 refresh_reused: a late replay ends the session', async () => {
+    const { refresh_token } = await strict.login('ada@example.com', password)
+    expect((await refreshIn(strict, refresh_token)).status).toBe(200)
+    await strict.sql`update tokens set spent_at = spent_at - interval '11 seconds' where spent_at is not null`
+    const replay = await refreshIn(strict, refresh_token)
+    expect(replay.status).toBe(401)
+    expect((await problem(replay)).code).toBe('refresh_reused')
+  })
+})
