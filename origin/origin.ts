@@ -210,7 +210,12 @@ export async function buildOrigin(
       hash: { length: pool.waiting(), limit: config.PASSWORD_HASH_QUEUE },
       strength: { length: strengthPool.waiting(), limit: config.PASSWORD_HASH_QUEUE },
     }),
-    isRedisUp: requireRedis && (async () => (await check(requireRedis)).status === 'pass'),
+    isRedisUp:
+      requireRedis &&
+      (async () => {
+        const parts = await Promise.all([check(requireRedis), limits.health?.()])
+        return parts.every((part) => part?.status === 'pass')
+      }),
     readShared: () =>
       selectSharedState(
         sql,
@@ -249,7 +254,7 @@ export async function buildOrigin(
     },
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
     verifyAssertion: await verifierFor('origin'),
-    health: { sql, poolLoad, askRedis: requireRedis, isStopping },
+    health: { sql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
     wellKnown: { keys, issuer },
     oauth: { oauth, onRefused: events.requestRefused, log },
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },

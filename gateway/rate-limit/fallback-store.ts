@@ -1,5 +1,6 @@
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
+import { redisFailure } from '../../shared/lib/redis-failure.ts'
 import { type Breaker, createBreaker } from '../lib/circuit-breaker.ts'
 import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
 
@@ -39,13 +40,9 @@ export async function storeHealth({ check, isOpen, cause: causeOf }: Breaker): P
   await check()
   const timeMs = Math.round(performance.now() - startedAt)
   if (!isOpen()) return { status: 'pass', time_ms: timeMs, detail: 'redis' }
-  const cause = causeOf()
-  // Of a refusal the first word is its code: OOM, READONLY, NOPERM, MISCONF.
-  const code = cause instanceof Error && cause.name === 'ReplyError' && /^[A-Z]+\b/.exec(cause.message)?.[0]
-  const reason = code ? `redis refuses with ${code}` : 'redis does not answer'
   // Limits still hold without Redis, if less exactly: a warning, not a reason to send requests
   // elsewhere.
-  return { status: 'warn', time_ms: timeMs, detail: `local, ${reason}` }
+  return { status: 'warn', time_ms: timeMs, detail: `local, ${redisFailure(causeOf())}` }
 }
 
 /**

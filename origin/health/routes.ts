@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { check, healthResponse } from '../../shared/http/health.ts'
+import { check, type HealthCheck, healthResponse } from '../../shared/http/health.ts'
 import { processState } from '../../shared/node/telemetry/process-metrics.ts'
 import type { Sql } from '../db/types.ts'
 import type { OriginEnv } from '../http/request-context.ts'
@@ -10,17 +10,23 @@ interface HealthRoutesOptions {
   poolLoad: () => PoolLoad
   /** Asks Redis, where revocations are published there. */
   askRedis?: (() => Promise<unknown>) | undefined
+  /** How the origin's own limits are counted, where all origins share them. */
+  limitsHealth?: (() => Promise<HealthCheck>) | undefined
   isStopping?: (() => boolean) | undefined
 }
 
 export function createHealthRoutes(options: HealthRoutesOptions) {
-  const { sql, poolLoad, askRedis, isStopping = () => false } = options
+  const { sql, poolLoad, askRedis, limitsHealth, isStopping = () => false } = options
   const routes = new Hono<OriginEnv>()
 
-  const checks = async () => ({
-    instance: isStopping() ? { status: 'fail' as const, detail: 'stopping' } : { status: 'pass' as const },
-    database: await check(() => sql`select 1`),
-  })
+  async function checks() {
+    const [database, limiter] = await Promise.all([check(() => sql`select 1`), limitsHealth?.()])
+    return {
+      instance: isStopping() ? { status: 'fail' as const, detail: 'stopping' } : { status: 'pass' as const },
+      database,
+      ...(limiter && { limiter }),
+    }
+  }
 
   /**
    * Without Redis gateways read the feed of revocations: news comes later, so this warns and does

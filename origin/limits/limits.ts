@@ -1,5 +1,8 @@
+import { RateLimiterRedis } from 'rate-limiter-flexible'
+import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import { connectRedis } from '../../shared/node/redis.ts'
+import { redisFailure } from '../../shared/lib/redis-failure.ts'
+import { connectRedis, type RedisClient } from '../../shared/node/redis.ts'
 import type { OriginConfig } from '../config.ts'
 import { createAddressLimit } from './address-limit.ts'
 
@@ -9,10 +12,18 @@ type LimitConfig = Pick<OriginConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | LimitVa
 /** The most that Redis may add to an attempt. */
 const commandTimeoutMs = 50
 
+/** Far beyond the timeout of a command: only a lost connection is silent for so long. */
+const silenceMs = 1500
+
+/** A key that limits nothing. */
+const probeKey = 'probe'
+
 /** The limits that the origin counts itself, in Redis where there is one. */
 export function createLimits(config: LimitConfig, log: Log) {
   const redis =
-    config.REDIS_URL === undefined ? undefined : connectRedis(config.REDIS_URL, log, { commandTimeoutMs })
+    config.REDIS_URL === undefined
+      ? undefined
+      : connectRedis(config.REDIS_URL, log, { commandTimeoutMs, silenceMs })
   const create = (name: string, quota: number, windowSeconds: number) =>
     createAddressLimit({ name, quota, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
   const ofFailures = (name: string) => create(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
@@ -31,6 +42,31 @@ export function createLimits(config: LimitConfig, log: Log) {
       links: ofFailures('links'),
       refresh: ofFailures('refresh'),
     },
+    /** How the limits are counted; undefined where no Redis is configured. */
+    health: redis && createLimitsHealth(redis, config.REDIS_KEY_PREFIX),
     close: () => redis?.disconnect(),
+  }
+}
+
+/**
+ * Counts once as the limits do: a Redis that answers PING may take no writes, or run no scripts.
+ */
+function createLimitsHealth(redis: RedisClient, keyPrefix: string) {
+  const probe = new RateLimiterRedis({
+    storeClient: redis,
+    keyPrefix: `${keyPrefix}origin`,
+    points: Number.MAX_SAFE_INTEGER,
+    duration: 1,
+    rejectIfRedisNotReady: true,
+  })
+  return async (): Promise<HealthCheck> => {
+    const startedAt = performance.now()
+    const timeMs = () => Math.round(performance.now() - startedAt)
+    try {
+      await probe.consume(probeKey)
+      return { status: 'pass', time_ms: timeMs(), detail: 'redis' }
+    } catch (error) {
+      return { status: 'warn', time_ms: timeMs(), detail: `local, ${redisFailure(error)}` }
+    }
   }
 }

@@ -12,7 +12,10 @@ interface StateOptions {
    * new ones.
    */
   passwordQueues: () => Record<'hash' | 'strength', { length: number; limit: number }>
-  /** Whether Redis answers; undefined where none is configured, and nothing is published. */
+  /**
+   * Whether Redis does its whole work for this process; undefined where none is configured, and
+   * nothing is published.
+   */
   isRedisUp: (() => boolean | Promise<boolean>) | undefined
   readShared: () => Promise<SharedState>
   log: Log
@@ -150,7 +153,7 @@ export function createStateMetrics(options: StateOptions): void {
   )
 
   if (isRedisUp) {
-    gauge('redis_up', '1 where Redis takes what this process writes.', async () =>
+    gauge('redis_up', '1 where Redis takes revocations and limits are counted there.', async () =>
       (await isRedisUp()) ? 1 : 0,
     )
     fromShared(

@@ -1,4 +1,4 @@
-import type { ChainableCommander, Redis } from 'ioredis'
+import type { ChainableCommander } from 'ioredis'
 import {
   endedEpoch,
   type Revocation,
@@ -6,12 +6,14 @@ import {
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
+import type { RedisClient } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
 import { selectRevocations } from './queries.ts'
+import { execute } from './redis-pipeline.ts'
 
 interface LiveKeysOptions {
   sql: Sql
-  redis: Redis
+  redis: RedisClient
   keyPrefix: string
   lifeSeconds: number
 }
@@ -50,14 +52,22 @@ export function raiseKey(pipeline: ChainableCommander, keyPrefix: string, entry:
  */
 export function createLiveKeys({ sql, redis, keyPrefix, lifeSeconds }: LiveKeysOptions) {
   const complete = revocationsCompleteKey(keyPrefix)
+  let isComplete = false
+  // A replica that was promoted may lack the newest keys, although it has the one that says that
+  // they are complete.
+  const onConnectionLost = () => {
+    isComplete = false
+  }
+  redis.on('close', onConnectionLost)
 
   return async function vouch(): Promise<void> {
-    if (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', vouchedMs, 'XX'))) return
+    if (isComplete && (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', vouchedMs, 'XX'))))
+      return
     const { entries } = await selectRevocations(sql, null, lifeSeconds)
     const pipeline = redis.pipeline()
     for (const entry of entries) raiseKey(pipeline, keyPrefix, entry)
     pipeline.set(complete, 1, 'PX', vouchedMs)
-    const results = await withTimeout(writeTimeoutMs, pipeline.exec())
-    for (const [error] of results ?? []) if (error) throw error
+    await execute(pipeline, writeTimeoutMs)
+    isComplete = true
   }
 }

@@ -111,6 +111,17 @@ describe('publishing', () => {
     expect((await streamed()).length).toBeLessThan(200)
   })
 
+  test('a Redis that takes XADD and rejects EVAL: no entry is appended, however often it is tried', async () => {
+    const { client, publish } = await createReplica()
+    await client.call('ACL', 'SETUSER', 'default', '-eval')
+    await insert(600)
+    for (let i = 0; i < 3; i++) await expect(publish()).rejects.toThrow('NOPERM')
+    expect(await streamed()).toHaveLength(0)
+    await client.call('ACL', 'SETUSER', 'default', '+eval')
+    await publish()
+    expect(await streamed()).toHaveLength(600)
+  })
+
   test('Redis gone: the rows stay; back and empty: they are published', async () => {
     const { publish } = await createReplica()
     await redis.kill()
@@ -216,6 +227,24 @@ describe('the keys beside the stream', () => {
     const keys = await everything()
     expect(Object.keys(keys)).toHaveLength(701)
     expect(keys['shop:revoked']).toBe('1')
+  })
+
+  // A replica that is promoted may have lost the newest writes.
+  test('are all written again after a connection was lost, whatever Redis says of them', async () => {
+    const { client, publish } = await createReplica()
+    await insert(2)
+    await publish()
+    const admin = new Redis(redis.url)
+    closers.push(() => admin.disconnect())
+    await admin.del('shop:revoked:user:user-1')
+    await admin.call('CLIENT', 'KILL', 'SKIPME', 'yes')
+    await new Promise((resolve) => client.once('ready', resolve))
+    await publish()
+    expect(Object.keys(await everything())).toEqual([
+      'shop:revoked',
+      'shop:revoked:user:user-0',
+      'shop:revoked:user:user-1',
+    ])
   })
 
   test('stop counting as complete 3 s after the origin was here last', async () => {

@@ -1,13 +1,13 @@
-import type { Redis } from 'ioredis'
 import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
-import { withTimeout } from '../../shared/lib/with-timeout.ts'
+import type { RedisClient } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'
 import { lockUnpublishedForUpdate, markPublished, type UnpublishedRevocation } from './queries.ts'
+import { execute } from './redis-pipeline.ts'
 
 export interface PublisherOptions {
   sql: Sql
-  redis: Redis
+  redis: RedisClient
   keyPrefix: string
   lifeSeconds: number
   /** Told of those that the stream has now: the seconds since the cause of each, by our clock. */
@@ -33,15 +33,17 @@ export function createPublisher(options: PublisherOptions) {
   const key = revocationStreamKey(keyPrefix)
   const vouch = createLiveKeys({ sql, redis, keyPrefix, lifeSeconds })
 
+  /**
+   * All or nothing: of a Redis that takes one of these commands and rejects another, the stream
+   * would grow by the same entries at each try.
+   */
   async function append(rows: readonly UnpublishedRevocation[]): Promise<void> {
-    const pipeline = redis.pipeline()
+    const transaction = redis.multi()
     for (const row of rows) {
-      pipeline.xadd(key, '*', ...toStreamFields(row))
-      raiseKey(pipeline, keyPrefix, row)
+      transaction.xadd(key, 'MINID', '~', Date.now() - keptMs, '*', ...toStreamFields(row))
+      raiseKey(transaction, keyPrefix, row)
     }
-    pipeline.xtrim(key, 'MINID', '~', Date.now() - keptMs)
-    const results = await withTimeout(redisTimeoutMs, pipeline.exec())
-    for (const [error] of results ?? []) if (error) throw error
+    await execute(transaction, redisTimeoutMs)
   }
 
   /** @returns how many were published */

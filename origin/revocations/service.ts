@@ -4,6 +4,9 @@ import type { Sql } from '../db/types.ts'
 import { createPublisher, type PublisherOptions } from './publisher.ts'
 import { startRevocationRelay } from './relay.ts'
 
+/** Longer than any reply takes, the one about all that is in force among them. */
+const silenceMs = 1500
+
 /** A key that nobody reads; it only has to be written. */
 const probeKeptMs = 1000
 
@@ -27,7 +30,7 @@ export function startRevocations({
   log,
 }: RevocationsOptions) {
   if (redisUrl === undefined) return { requireRedis: undefined, stop: async () => {} }
-  const redis = connectRedis(redisUrl, log)
+  const redis = connectRedis(redisUrl, log, { silenceMs })
   const publish = createPublisher({ sql, redis, keyPrefix, lifeSeconds, onPublished })
   const relay = startRevocationRelay({ publish, log })
   return {

@@ -1,0 +1,40 @@
+import { afterEach, expect, test } from 'vitest'
+import { startTcpProxy, type TcpProxy } from '../../tools/servers/tcp-proxy.ts'
+import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../support/gateway-with-redis.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function start() {
+  let proxy: TcpProxy | undefined
+  const gateway = await startGatewayWithRedis(closers, {
+    reach: async (url) => {
+      proxy = await startTcpProxy(Number(new URL(url).port))
+      closers.push(proxy.stop)
+      return `redis://127.0.0.1:${proxy.port}`
+    },
+  })
+  return { ...gateway, proxy: proxy as TcpProxy }
+}
+
+// A firewall that forgets a connection drops its packets: no reset, no end.
+test('Redis connection that died silently: limits are local, shown so, and shared again within 5 s', async () => {
+  const gateway = await start()
+  const redis = gateway.rateLimiting.redis
+  expect(redis?.isUp()).toBe(true)
+  gateway.proxy.abandonConnections()
+  expect(await measure(gateway)).toMatchObject({ status: 200, quota: 25 })
+  expect(redis?.isUp()).toBe(false)
+  await untilCounted(gateway, 100)
+  expect(redis?.isUp()).toBe(true)
+  expect(await limiterOf(gateway)).toMatchObject({ limiter: 'pass', detail: 'redis' })
+})
+
+test('a gateway that nobody calls: /ready finds the dead connection, and the next look passes', async () => {
+  const gateway = await start()
+  gateway.proxy.abandonConnections()
+  await expect.poll(() => limiterOf(gateway), { timeout: 3000 }).toMatchObject({ limiter: 'warn' })
+  await expect.poll(() => limiterOf(gateway), { timeout: 5000 }).toMatchObject({ limiter: 'pass' })
+})
