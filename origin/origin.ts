@@ -180,9 +180,7 @@ export async function buildOrigin(
     issuer,
     userAudience: config.ACCESS_TOKEN_AUDIENCE,
     serviceTokenSeconds: config.SERVICE_TOKEN_SECONDS,
-    refresh: sessions.refresh,
-    logout: (token, context) => sessions.logout(token, { everywhere: false }, context),
-    endSession: (owner, context) => sessions.endOne(owner, 'logout', context),
+    sessions,
   })
 
   const lifeSeconds = revocationLifeSeconds(config.ACCESS_TOKEN_SECONDS)

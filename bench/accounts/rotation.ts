@@ -103,7 +103,9 @@ async function createForms(
       rotatePlainly(sql, hashToken(token), stored(successor), { touchSession: true }),
     'plain without last_used_at: 4 statements': (token, successor) =>
       rotatePlainly(sql, hashToken(token), stored(successor), { touchSession: false }),
-    'ours as a service, with signing': async (token, successor) =>
-      (await refresh(token, context)).refresh_token === successor,
+    'ours as a service, with signing': async (token, successor) => {
+      const outcome = await refresh(token, context)
+      return outcome.kind === 'rotated' && outcome.tokens.refresh_token === successor
+    },
   }
 }

@@ -1,4 +1,4 @@
-import type { Queryable, Sql } from '../db/types.ts'
+import type { Queryable, Sql, Transaction } from '../db/types.ts'
 import type { LinkOwner } from '../email-tokens/queries.ts'
 
 export interface Profile {
@@ -42,4 +42,15 @@ export async function updateEmailVerified(sql: Queryable, userId: string): Promi
   await sql`
     update user_accounts set email_verified_at = now()
     where id = ${userId} and email_verified_at is null`
+}
+
+/**
+ * Locks the row of an account until the transaction ends, so that the second of two changes sees
+ * the first.
+ *
+ * @returns whether the account exists
+ */
+export async function lockAccountForUpdate(sql: Transaction, userId: string): Promise<boolean> {
+  const { count } = await sql`select from user_accounts where id = ${userId} for no key update`
+  return count === 1
 }

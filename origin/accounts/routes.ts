@@ -13,7 +13,7 @@ import { requireRights } from '../http/require-rights.ts'
 import type { Mail } from '../mail/service.ts'
 import { insertLinkRequest } from './link-requests.ts'
 import { selectProfile } from './queries.ts'
-import { type VerificationOptions, verifyEmail } from './verification.ts'
+import { type VerificationOptions, type VerificationOutcome, verifyEmail } from './verification.ts'
 
 const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
 
@@ -53,7 +53,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   routes.post('/verify', ...jsonBody(verifyEmailBody), async (c) => {
-    await verifyEmail(options, c.req.valid('json'), c.get('context'))
+    requireVerified(await verifyEmail(options, c.req.valid('json'), c.get('context')))
     return c.body(null, 204)
   })
 
@@ -69,4 +69,16 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
   })
 
   return routes
+}
+
+/** @throws Problem `link_invalid`, `password_wrong` */
+function requireVerified(outcome: VerificationOutcome): void {
+  switch (outcome.kind) {
+    case 'verified':
+      return
+    case 'link_invalid':
+      throw new Problem('link_invalid')
+    case 'wrong_password':
+      throw new Problem('password_wrong')
+  }
 }

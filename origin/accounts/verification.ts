@@ -1,4 +1,3 @@
-import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
@@ -13,6 +12,12 @@ export interface VerificationOptions {
   lockout: Lockout
 }
 
+export type VerificationOutcome =
+  | { kind: 'verified' }
+  | { kind: 'link_invalid' }
+  /** The same for a locked counter. */
+  | { kind: 'wrong_password' }
+
 /**
  * Verifies an address for whoever has both its mail and the account's password. The link alone
  * would let somebody register another's address, wait until its owner opens the mail, and go on
@@ -22,21 +27,21 @@ export interface VerificationOptions {
  *
  * Tries count against the link, so that they lock nobody out; a wrong one leaves it good.
  *
- * @throws Problem `link_invalid`; `password_wrong`, the same for wrong and locked; `overloaded`
+ * @throws Problem `overloaded`, `rate_limited`
  */
 export async function verifyEmail(
   { sql, linkTokens, lockout }: VerificationOptions,
   { token, password }: { token: string; password: string },
   context: RequestContext,
-): Promise<void> {
+): Promise<VerificationOutcome> {
   const owner = await linkTokens.owner(sql, 'email_verification', token)
-  if (!owner) throw new Problem('link_invalid')
+  if (!owner) return { kind: 'link_invalid' }
   const { userId } = owner
   const own = { id: linkTokens.counterOf(token), userId }
   const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], context)
   const { account } = claim
   const about = { userId, context }
-  const outcome = await sql.begin(async (transaction) => {
+  return sql.begin(async (transaction): Promise<VerificationOutcome> => {
     if (!account || !passwordMatches || !(await lockPasswordForUpdate(transaction, account))) {
       const details = { reason: 'wrong_password' }
       await insertAuditRow(transaction, {
@@ -46,19 +51,11 @@ export async function verifyEmail(
         details,
       })
       await lockout.fail(transaction, claim, context)
-      return 'wrong_password'
+      return { kind: 'wrong_password' }
     }
-    if (!(await linkTokens.spend(transaction, 'email_verification', token))) return 'link_invalid'
+    if (!(await linkTokens.spend(transaction, 'email_verification', token))) return { kind: 'link_invalid' }
     await updateEmailVerified(transaction, userId)
     await insertAuditRow(transaction, { action: 'account.email_verified', actorId: userId, ...about })
-    return 'verified'
+    return { kind: 'verified' }
   })
-  switch (outcome) {
-    case 'verified':
-      return
-    case 'link_invalid':
-      throw new Problem('link_invalid')
-    case 'wrong_password':
-      throw new Problem('password_wrong')
-  }
 }

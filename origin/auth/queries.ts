@@ -2,7 +2,7 @@ import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device } from '../lockout/device-tokens.ts'
-import type { LoginOutcome } from './rules.ts'
+import type { LoginVerdict } from './rules.ts'
 
 interface NewAccount {
   email: string
@@ -51,13 +51,13 @@ export async function insertSubscription(sql: Queryable, userId: string, plan: s
 
 export async function insertLoginAttempt(
   sql: Queryable,
-  attempt: { email: string; userId: string | null; outcome: LoginOutcome; context: RequestContext },
+  attempt: { email: string; userId: string | null; kind: LoginVerdict['kind']; context: RequestContext },
 ): Promise<void> {
-  const { email, userId, outcome, context } = attempt
+  const { email, userId, kind, context } = attempt
   await sql`
     insert into login_attempts (email, user_id, ip, user_agent, succeeded, reason)
-    values (${email}, ${userId}, ${context.ip}, ${context.userAgent}, ${outcome === 'succeeded'},
-      ${outcome === 'succeeded' ? null : outcome})`
+    values (${email}, ${userId}, ${context.ip}, ${context.userAgent}, ${kind === 'succeeded'},
+      ${kind === 'succeeded' ? null : kind})`
 }
 
 /**

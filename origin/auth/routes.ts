@@ -1,12 +1,13 @@
 import { Hono } from 'hono'
 import { type AcceptedAnswer, loginBody, registerBody } from '../../shared/contract.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
 import { tokenAnswer } from '../sessions/token-answer.ts'
-import type { AuthService } from './service.ts'
+import type { AuthService, LoginOutcome } from './service.ts'
 
 interface AuthRoutesOptions {
   auth: AuthService
@@ -33,10 +34,28 @@ export function createAuthRoutes({
     const { email, password, token_delivery: delivery } = c.req.valid('json')
     if (delivery === 'cookie') cookieOrigins.requireAllowed(c)
     const deviceToken = readDeviceCookie(c)
-    const loggedIn = await auth.login({ email, password, deviceToken }, c.get('context'))
+    const loggedIn = requireSucceeded(await auth.login({ email, password, deviceToken }, c.get('context')))
     if (cookieOrigins.mayRemember(c)) setDeviceCookie(c, loggedIn.deviceToken)
     return tokenAnswer(c, loggedIn.tokens, delivery, refreshCookie)
   })
 
   return routes
+}
+
+/**
+ * @throws Problem `email_unverified` where the password is right; otherwise `invalid_credentials`,
+ *   the same for an unknown, locked or disabled account and a wrong password
+ */
+function requireSucceeded(outcome: LoginOutcome) {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return outcome
+    case 'email_unverified':
+      throw new Problem('email_unverified', { cause: outcome.kind })
+    case 'unknown_account':
+    case 'account_locked':
+    case 'wrong_password':
+    case 'account_disabled':
+      throw new Problem('invalid_credentials', { cause: outcome.kind })
+  }
 }

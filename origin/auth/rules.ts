@@ -1,12 +1,14 @@
-import type { AccountStatus, Claim } from '../lockout/queries.ts'
+import type { AccountStatus, Claim, Credentials } from '../lockout/queries.ts'
 
-export type LoginOutcome =
-  | 'succeeded'
+/** Stored with the attempt. Only `email_unverified` differs to the client. */
+export type LoginFailure =
   | 'unknown_account'
   | 'account_locked'
   | 'wrong_password'
   | 'account_disabled'
   | 'email_unverified'
+
+export type LoginVerdict = { kind: 'succeeded'; account: Credentials } | { kind: LoginFailure }
 
 interface LoginFacts {
   claim: Pick<Claim, 'account' | 'state'>
@@ -19,12 +21,12 @@ interface LoginFacts {
 }
 
 /** The subscription has no say here: it narrows the features, never the login. */
-export function judgeLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginOutcome {
+export function judgeLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
   const { account, state } = claim
-  if (!account) return 'unknown_account'
-  if (state === 'locked') return 'account_locked'
-  if (!status) return 'wrong_password'
-  if (status === 'disabled') return 'account_disabled'
-  if (requireVerifiedEmail && !account.emailVerified) return 'email_unverified'
-  return 'succeeded'
+  if (!account) return { kind: 'unknown_account' }
+  if (state === 'locked') return { kind: 'account_locked' }
+  if (!status) return { kind: 'wrong_password' }
+  if (status === 'disabled') return { kind: 'account_disabled' }
+  if (requireVerifiedEmail && !account.emailVerified) return { kind: 'email_unverified' }
+  return { kind: 'succeeded', account }
 }

@@ -1,5 +1,4 @@
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
@@ -19,7 +18,10 @@ import {
   insertSubscription,
   lockUnnotifiedOwnerForUpdate,
 } from './queries.ts'
-import { judgeLogin, type LoginOutcome } from './rules.ts'
+import { judgeLogin, type LoginFailure, type LoginVerdict } from './rules.ts'
+
+/** Not told to the client: it would tell who has an account. */
+export type RegistrationKind = 'registered' | 'address_taken'
 
 interface AuthOptions {
   sql: Sql
@@ -32,8 +34,8 @@ interface AuthOptions {
   mail: Mail
   requireVerifiedEmail: boolean
   /** Told after the commit, as `onLogin` is. */
-  onRegistration?: (outcome: 'registered' | 'address_taken') => void
-  onLogin?: (outcome: LoginOutcome) => void
+  onRegistration?: (kind: RegistrationKind) => void
+  onLogin?: (kind: LoginVerdict['kind']) => void
 }
 
 interface Registration {
@@ -49,7 +51,8 @@ interface Login {
   deviceToken: string | undefined
 }
 
-export interface LoggedIn {
+interface LoggedIn {
+  kind: 'succeeded'
   tokens: TokenAnswer
   /**
    * For the device cookie: from now on this device is known to this account beside those it was
@@ -57,6 +60,8 @@ export interface LoggedIn {
    */
   deviceToken: string
 }
+
+export type LoginOutcome = LoggedIn | { kind: LoginFailure }
 
 export type AuthService = ReturnType<typeof createAuthService>
 
@@ -78,7 +83,7 @@ export function createAuthService(options: AuthOptions) {
         field: '/password',
         address: context.ip,
       })
-      const outcome = await sql.begin(async (transaction) => {
+      const kind = await sql.begin(async (transaction): Promise<RegistrationKind> => {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
         if (!userId) {
           const owner = await lockUnnotifiedOwnerForUpdate(transaction, email)
@@ -91,22 +96,19 @@ export function createAuthService(options: AuthOptions) {
             context,
             details,
           })
-          return 'address_taken' as const
+          return 'address_taken'
         }
         await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, context })
         await insertSubscription(transaction, userId, 'free')
         await linkTokens.sendVerification(transaction, { userId, email })
-        return 'registered' as const
+        return 'registered'
       })
       mail.nudge()
-      onRegistration(outcome)
+      onRegistration(kind)
     },
 
-    /**
-     * @throws Problem `invalid_credentials`, the same for unknown, wrong, locked and disabled;
-     * `email_unverified` for one who knows the password; `rate_limited`; `overloaded`
-     */
-    async login({ email, password, deviceToken }: Login, context: RequestContext): Promise<LoggedIn> {
+    /** @throws Problem `rate_limited`, `overloaded` */
+    async login({ email, password, deviceToken }: Login, context: RequestContext): Promise<LoginOutcome> {
       const known = await deviceTokens.read(deviceToken)
       await loginLimit.admit({ email, known }, context)
       const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known, context)
@@ -114,30 +116,29 @@ export function createAuthService(options: AuthOptions) {
       const rehashed =
         passwordMatches && account && (await passwords.rehash(password, account.passwordHash, context.ip))
 
-      const { outcome, opened } = await sql.begin(async (transaction) => {
+      const outcome = await sql.begin(async (transaction) => {
         const status =
           passwordMatches && account ? await lockPasswordForUpdate(transaction, account) : undefined
-        const outcome = judgeLogin({ claim, status, requireVerifiedEmail })
         if (account && status && rehashed)
           await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
-        await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, outcome, context })
-        if (outcome !== 'succeeded' || !account) {
-          const details = { reason: outcome }
-          const userId = account?.id ?? null
+        const verdict = judgeLogin({ claim, status, requireVerifiedEmail })
+        const { kind } = verdict
+        await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, kind, context })
+        if (verdict.kind !== 'succeeded') {
           await insertAuditRow(transaction, {
             action: 'login.failed',
             actorId: null,
-            userId,
+            userId: account?.id ?? null,
             context,
-            details,
+            details: { reason: verdict.kind },
           })
           if (!status) await lockout.fail(transaction, claim, context)
-          if (account && outcome === 'email_unverified') {
+          if (account && verdict.kind === 'email_unverified') {
             await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }
-          return { outcome, opened: undefined }
+          return { kind: verdict.kind }
         }
-        const userId = account.id
+        const { id: userId, passwordVersion } = verdict.account
         const { refreshToken, ...session } = await sessions.open(transaction, userId, context)
         const { sessionId } = session
         await insertAuditRow(transaction, {
@@ -148,32 +149,24 @@ export function createAuthService(options: AuthOptions) {
           context,
         })
         const entitlements = await selectEntitlements(transaction, userId)
-        if (!entitlements)
-          throw new Problem('invalid_credentials', { cause: 'the account went away while it logged in' })
-        const device = {
-          id: knownDevice(claim.deviceId),
-          userId,
-          passwordVersion: account.passwordVersion,
-        }
-        return {
-          outcome,
-          opened: { bearer: { userId, ...session, ...entitlements }, refreshToken, device },
-        }
+        // The locked row keeps the account active, and every account has a role and a plan.
+        if (!entitlements) throw new Error('an active account has no entitlements')
+        const bearer = { userId, ...session, ...entitlements }
+        const device = { id: knownDevice(claim.deviceId), userId, passwordVersion }
+        return { kind: verdict.kind, bearer, refreshToken, device }
       })
 
-      onLogin(outcome)
-      if (!opened) {
+      onLogin(outcome.kind)
+      if (outcome.kind !== 'succeeded') {
         // A known device has a count of its own, which is the lockout's.
         if (!passwordMatches && claim.deviceId === strangers) await loginLimit.failed(email, context)
         mail.nudge()
-        throw new Problem(outcome === 'email_unverified' ? 'email_unverified' : 'invalid_credentials', {
-          cause: outcome,
-        })
+        return { kind: outcome.kind }
       }
-      const { bearer, refreshToken } = opened
       return {
-        tokens: await sessions.answer(bearer, refreshToken),
-        deviceToken: await deviceTokens.sign(opened.device, known),
+        kind: 'succeeded',
+        tokens: await sessions.answer(outcome.bearer, outcome.refreshToken),
+        deviceToken: await deviceTokens.sign(outcome.device, known),
       }
     },
   }

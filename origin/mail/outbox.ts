@@ -13,13 +13,15 @@ import { judgeFailure } from './rules.ts'
  */
 const leaseSeconds = 120
 
+/** How an attempt to deliver a mail ended. */
+export type DeliveryKind = 'delivered' | 'postponed' | 'given_up' | 'expired'
+
 interface OutboxOptions {
   sql: Sql
   encryption: Encryption
   mailer: Pick<Mailer, 'send'>
   log: Log
-  /** Told how each try ended. */
-  onTry?: (outcome: 'delivered' | 'postponed' | 'given_up' | 'expired') => void
+  onTry?: (kind: DeliveryKind) => void
 }
 
 export type Outbox = ReturnType<typeof createOutbox>

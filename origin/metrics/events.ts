@@ -1,15 +1,14 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { AnsweringRoute } from '../../shared/http/request-log.ts'
-import type { LoginOutcome } from '../auth/rules.ts'
+import type { LoginVerdict } from '../auth/rules.ts'
+import type { RegistrationKind } from '../auth/service.ts'
+import type { DeliveryKind } from '../mail/outbox.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
-import type { RefreshOutcome } from '../sessions/service.ts'
+import type { PresentedKind } from '../sessions/service.ts'
 import type { JobName } from '../upkeep/jobs.ts'
+import type { RunKind } from '../upkeep/runner.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
-
-export type RegistrationOutcome = 'registered' | 'address_taken'
-export type MailOutcome = 'delivered' | 'postponed' | 'given_up' | 'expired'
-export type UpkeepOutcome = 'succeeded' | 'failed' | 'broken_off'
 
 /** A task of the threads that hash and judge passwords. */
 export interface PasswordTask {
@@ -106,9 +105,9 @@ export function createEventMetrics(registry: Registry) {
       requestSeconds.observe(labels, seconds)
     },
     requestRefused: (code: ErrorCode | OAuthErrorCode) => refusals.inc({ code }),
-    loginEnded: (outcome: LoginOutcome) => logins.inc({ outcome }),
-    registrationEnded: (outcome: RegistrationOutcome) => registrations.inc({ outcome }),
-    refreshEnded: (outcome: RefreshOutcome) => refreshes.inc({ outcome }),
+    loginEnded: (outcome: LoginVerdict['kind']) => logins.inc({ outcome }),
+    registrationEnded: (outcome: RegistrationKind) => registrations.inc({ outcome }),
+    refreshEnded: (outcome: PresentedKind) => refreshes.inc({ outcome }),
     passwordTaskEnded({ task, seconds, shed }: PasswordTask) {
       if (shed) passwordsShed.inc()
       else passwordSeconds.observe({ task }, seconds)
@@ -117,12 +116,12 @@ export function createEventMetrics(registry: Registry) {
       queries.inc({ statement, outcome: failed ? 'failed' : 'succeeded' })
       querySeconds.observe(seconds)
     },
-    mailTried: (outcome: MailOutcome) => mails.inc({ outcome }),
+    mailTried: (outcome: DeliveryKind) => mails.inc({ outcome }),
     /** @param lags seconds from each one's cause to its being in the stream */
     revocationsPublished(lags: readonly number[]) {
       published.inc(lags.length)
       for (const lag of lags) publishLag.observe(lag)
     },
-    upkeepEnded: (job: JobName, outcome: UpkeepOutcome) => upkeepRuns.inc({ task: job, outcome }),
+    upkeepEnded: (job: JobName, outcome: RunKind) => upkeepRuns.inc({ task: job, outcome }),
   }
 }

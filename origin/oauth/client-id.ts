@@ -1,8 +1,4 @@
-/**
- * The product's own frontends: a public client (RFC 6749, section 2.1), as its users' tokens name
- * it. It has no row and no secret.
- */
-export const frontendClient = 'frontend'
+import { frontendClient } from '../../shared/auth/claims.ts'
 
 /** As the table checks it. */
 const grammar = /^[a-z][a-z0-9-]{2,62}$/

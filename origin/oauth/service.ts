@@ -1,12 +1,13 @@
+import { frontendClient } from '../../shared/auth/claims.ts'
 import type { IntrospectionAnswer, ServiceTokenAnswer, TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/http/errors.ts'
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { hashToken } from '../opaque-token.ts'
+import type { SessionService } from '../sessions/service.ts'
 import { createClientAuthentication, type OAuthCaller } from './authentication.ts'
-import { frontendClient } from './client-id.ts'
 import { OAuthError } from './errors.ts'
 import { inactive, liveAccessToken, liveRefreshToken } from './introspection.ts'
 import { selectClient, selectIsRefreshToken, selectIsTokenLive, selectLiveRefreshToken } from './queries.ts'
@@ -23,12 +24,7 @@ interface OAuthOptions {
   userAudience: string
   /** Life of a service's token. */
   serviceTokenSeconds: number
-  /** Rotates a refresh token; throws Problem `refresh_invalid`, `refresh_reused`. */
-  refresh: (refreshToken: string, context: RequestContext) => Promise<TokenAnswer>
-  /** Ends the session of a refresh token. Does nothing where there is none. */
-  logout: (refreshToken: string, context: RequestContext) => Promise<void>
-  /** Ends a session, with audit and revocation; throws Problem `not_found` where it has ended. */
-  endSession: (session: { userId: string; sessionId: string }, context: RequestContext) => Promise<void>
+  sessions: Pick<SessionService, 'refresh' | 'logout' | 'endOne'>
   /** Milliseconds since 1970. */
   now?: () => number
 }
@@ -36,7 +32,7 @@ interface OAuthOptions {
 export type OAuthService = ReturnType<typeof createOAuthService>
 
 export function createOAuthService(options: OAuthOptions) {
-  const { sql, keys, issuer, userAudience, serviceTokenSeconds, now = Date.now } = options
+  const { sql, keys, issuer, userAudience, serviceTokenSeconds, sessions, now = Date.now } = options
   const signServiceToken = createServiceTokenSigner({ keys, issuer, lifeSeconds: serviceTokenSeconds })
   const readToken = createTokenReader({ publicKeys: keys.published, issuer, userAudience, now })
 
@@ -46,21 +42,6 @@ export function createOAuthService(options: OAuthOptions) {
     context: RequestContext,
   ): Promise<void> {
     return insertAuditRow(sql, { action, actorId: null, userId: null, context, details })
-  }
-
-  /**
-   * A session that has ended is no error: what the caller wants is already so (RFC 7009, section
-   * 2.2).
-   */
-  async function endSession(
-    session: { userId: string; sessionId: string },
-    context: RequestContext,
-  ): Promise<void> {
-    try {
-      await options.endSession(session, context)
-    } catch (error) {
-      if (!(error instanceof Problem && error.code === 'not_found')) throw error
-    }
   }
 
   return {
@@ -100,7 +81,7 @@ export function createOAuthService(options: OAuthOptions) {
      * token.
      *
      * @throws OAuthError `unauthorized_client`, `invalid_scope`, `refresh_invalid`,
-     *   `refresh_reused`
+     *   `refresh_reused`; Problem `rate_limited`
      */
     async refresh(
       caller: OAuthCaller,
@@ -111,12 +92,18 @@ export function createOAuthService(options: OAuthOptions) {
       // A user's token has permissions and no scopes, so that whatever is asked for was not granted
       // before.
       if (scope !== undefined) throw new OAuthError('invalid_scope')
-      try {
-        return await options.refresh(refreshToken, context)
-      } catch (cause) {
-        if (cause instanceof Problem && (cause.code === 'refresh_invalid' || cause.code === 'refresh_reused'))
-          throw new OAuthError(cause.code, { cause: cause.cause })
-        throw cause
+      const outcome = await sessions.refresh(refreshToken, context)
+      switch (outcome.kind) {
+        case 'rotated':
+        case 'replayed':
+        case 'replayed_late':
+          return outcome.tokens
+        case 'reused':
+          throw new OAuthError('refresh_reused')
+        case 'invalid':
+          throw new OAuthError('refresh_invalid')
+        case 'over_limit':
+          throw overLimitProblem(outcome.limit, 'refresh_invalid')
       }
     },
 
@@ -169,21 +156,27 @@ export function createOAuthService(options: OAuthOptions) {
      * known to nobody but its bearer and ends by itself within minutes, so section 2.2.1 has the
      * answer for it.
      *
-     * @throws OAuthError `token_of_another_client`, `unsupported_token_type`
+     * A session that has ended is no error: the token is void already (RFC 7009, section 2.2).
+     *
+     * @throws OAuthError `token_of_another_client`, `unsupported_token_type`; Problem
+     *   `rate_limited`
      */
     async revoke(caller: OAuthCaller, token: string, context: RequestContext): Promise<void> {
       const read = await readToken(token)
       switch (read.kind) {
         case 'user': {
           requireOwner(caller, read.claims.client_id)
-          return endSession({ userId: read.claims.sub, sessionId: read.claims.sid }, context)
+          await sessions.endOne({ userId: read.claims.sub, sessionId: read.claims.sid }, 'logout', context)
+          return
         }
         case 'service':
           requireOwner(caller, read.claims.client_id)
           throw new OAuthError('unsupported_token_type')
         case 'opaque':
-          if (caller.kind === 'frontend') return options.logout(token, context)
-          if (await selectIsRefreshToken(sql, hashToken(token))) requireOwner(caller, frontendClient)
+          if (caller.kind === 'frontend') {
+            const outcome = await sessions.logout(token, { everywhere: false }, context)
+            if (outcome.kind === 'over_limit') throw overLimitProblem(outcome.limit, 'refresh_invalid')
+          } else if (await selectIsRefreshToken(sql, hashToken(token))) requireOwner(caller, frontendClient)
       }
     },
   }

@@ -5,11 +5,12 @@ import {
   forgotPasswordBody,
   resetPasswordBody,
 } from '../../shared/contract.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
-import type { DeviceTokens } from '../lockout/device-tokens.ts'
+import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { PasswordService } from './service.ts'
 
 interface PasswordRoutesOptions {
@@ -28,10 +29,13 @@ export function createPasswordRoutes({
   const routes = new Hono<OriginEnv>()
 
   /** A new password makes every known device a stranger; this one has just proven itself. */
-  async function remember(c: Context, owner: { userId: string; passwordVersion: string }) {
+  async function remember(
+    c: Context,
+    { userId, passwordVersion }: Pick<Device, 'userId' | 'passwordVersion'>,
+  ) {
     if (!cookieOrigins.mayRemember(c)) return
     const known = await deviceTokens.read(readDeviceCookie(c))
-    setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), ...owner }, known))
+    setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), userId, passwordVersion }, known))
   }
 
   routes.post('/', ...jsonBody(changePasswordBody(minLength)), async (c) => {
@@ -39,9 +43,14 @@ export function createPasswordRoutes({
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }
     const change = { email, currentPassword, newPassword }
-    const passwordVersion = await passwords.change(owner, change, c.get('context'))
-    await remember(c, { userId: sub, passwordVersion })
-    return c.body(null, 204)
+    const outcome = await passwords.change(owner, change, c.get('context'))
+    switch (outcome.kind) {
+      case 'changed':
+        await remember(c, { userId: sub, passwordVersion: outcome.passwordVersion })
+        return c.body(null, 204)
+      case 'wrong_password':
+        throw new Problem('password_wrong')
+    }
   })
 
   routes.post('/forgot', ...jsonBody(forgotPasswordBody), async (c) => {
@@ -51,9 +60,14 @@ export function createPasswordRoutes({
 
   routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {
     const { token, password } = c.req.valid('json')
-    const owner = await passwords.reset(token, password, c.get('context'))
-    await remember(c, owner)
-    return c.body(null, 204)
+    const outcome = await passwords.reset(token, password, c.get('context'))
+    switch (outcome.kind) {
+      case 'changed':
+        await remember(c, outcome)
+        return c.body(null, 204)
+      case 'link_invalid':
+        throw new Problem('link_invalid')
+    }
   })
 
   return routes

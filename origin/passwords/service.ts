@@ -1,6 +1,5 @@
-import { Problem } from '../../shared/http/errors.ts'
 import { insertLinkRequest } from '../accounts/link-requests.ts'
-import { updateEmailVerified } from '../accounts/queries.ts'
+import { lockAccountForUpdate, updateEmailVerified } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
@@ -31,6 +30,15 @@ interface Change {
   newPassword: string
 }
 
+export type ChangeOutcome =
+  | { kind: 'changed'; passwordVersion: string }
+  /** The same for a locked counter. */
+  | { kind: 'wrong_password' }
+
+export type ResetOutcome =
+  | { kind: 'changed'; userId: string; passwordVersion: string }
+  | { kind: 'link_invalid' }
+
 export type PasswordService = ReturnType<typeof createPasswordService>
 
 export function createPasswordService({
@@ -47,21 +55,20 @@ export function createPasswordService({
      * Changes the password of somebody signed in and ends their other sessions. Tries count against
      * the session, so that a stolen access token cannot try on and locks nobody else out.
      *
-     * @returns the new password's version
-     * @throws Problem `password_wrong`, the same for wrong and locked; `overloaded`
+     * @throws Problem `validation_failed` for a weak password; `overloaded`, `rate_limited`
      */
     async change(
       { userId, sessionId }: SessionOwner,
       { email, currentPassword, newPassword }: Change,
       context: RequestContext,
-    ): Promise<string> {
+    ): Promise<ChangeOutcome> {
       const own = { id: sessionId, userId }
       const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own], context)
       const { account } = claim
       const passwordHash =
         passwordMatches &&
         (await passwords.hashNew(newPassword, { email, field: '/new_password', address: context.ip }))
-      const passwordVersion = await sql.begin(async (transaction) => {
+      const outcome = await sql.begin(async (transaction): Promise<ChangeOutcome> => {
         if (!account || !passwordHash || !(await lockPasswordForUpdate(transaction, account))) {
           const details = { reason: 'wrong_password' }
           await insertAuditRow(transaction, {
@@ -73,9 +80,9 @@ export function createPasswordService({
             details,
           })
           await lockout.fail(transaction, claim, context)
-          return undefined
+          return { kind: 'wrong_password' }
         }
-        const version = await updatePassword(transaction, userId, passwordHash)
+        const passwordVersion = await updatePassword(transaction, userId, passwordHash)
         await spendLinkTokens(transaction, 'password_reset', userId)
         await sessions.endMany(transaction, userId, sessionId, 'password_changed', context)
         await insertAuditRow(transaction, {
@@ -86,13 +93,10 @@ export function createPasswordService({
           context,
         })
         await mail.enqueue(transaction, account.email, mail.messages.passwordChanged())
-        return version
+        return { kind: 'changed', passwordVersion }
       })
-      if (passwordVersion === undefined) {
-        throw new Problem('password_wrong')
-      }
       mail.nudge()
-      return passwordVersion
+      return outcome
     },
 
     /**
@@ -108,32 +112,32 @@ export function createPasswordService({
      * Sets a new password by a mailed link: ends all sessions, unlocks the account, and proves the
      * address.
      *
-     * @returns what makes the device that did it a known one
-     * @throws Problem `link_invalid`; `validation_failed` for a weak password, which leaves the
-     *   link good; `overloaded`
+     * @throws Problem `validation_failed` for a weak password, which leaves the link good;
+     *   `overloaded`
      */
-    async reset(token: string, newPassword: string, context: RequestContext) {
+    async reset(token: string, newPassword: string, context: RequestContext): Promise<ResetOutcome> {
       const owner = await linkTokens.owner(sql, 'password_reset', token)
-      if (!owner) throw new Problem('link_invalid')
+      if (!owner) return { kind: 'link_invalid' }
       const facts = { email: owner.email, field: '/password', address: context.ip }
       const passwordHash = await passwords.hashNew(newPassword, facts)
       const { userId } = owner
-      const passwordVersion = await sql.begin(async (transaction) => {
-        // The account's row first: two links of one account would wait for each other the other way
-        // round.
-        const version = await updatePassword(transaction, userId, passwordHash)
-        if (!(await linkTokens.spend(transaction, 'password_reset', token))) throw new Problem('link_invalid')
+      const outcome = await sql.begin(async (transaction): Promise<ResetOutcome> => {
+        // The row of the account is locked first: in the other order, two links of one account
+        // would wait for each other.
+        await lockAccountForUpdate(transaction, userId)
+        if (!(await linkTokens.spend(transaction, 'password_reset', token))) return { kind: 'link_invalid' }
+        const passwordVersion = await updatePassword(transaction, userId, passwordHash)
         await spendLinkTokens(transaction, 'password_reset', userId)
         await clearCounters(transaction, owner.email)
         await sessions.endMany(transaction, userId, undefined, 'password_reset', context)
         await updateEmailVerified(transaction, userId)
         await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, context })
         await mail.enqueue(transaction, owner.email, mail.messages.passwordChanged())
-        return version
+        return { kind: 'changed', userId, passwordVersion }
       })
-      await resetLoginLimit(owner.email)
+      if (outcome.kind === 'changed') await resetLoginLimit(owner.email)
       mail.nudge()
-      return { userId, passwordVersion }
+      return outcome
     },
   }
 }

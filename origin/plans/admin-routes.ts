@@ -74,14 +74,14 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
 const adminPlanAnswer = (plan: Plan): AdminPlanAnswer => ({ ...planAnswer(plan), rank: plan.rank })
 
 /** @throws Problem `not_found`, `validation_failed` */
-function changedPlan(result: PlanOutcome): Plan {
-  switch (result.outcome) {
+function changedPlan(outcome: PlanOutcome): Plan {
+  switch (outcome.kind) {
     case 'changed':
-      return result.plan
+      return outcome.plan
     case 'unknown_plan':
       throw new Problem('not_found')
     case 'unknown_features': {
-      const errors = result.positions.map((position) => ({
+      const errors = outcome.positions.map((position) => ({
         pointer: `/features/${position}`,
         detail: 'is not the name of a feature',
       }))

@@ -12,10 +12,10 @@ import {
 } from './queries.ts'
 
 export type PlanOutcome =
-  | { outcome: 'changed'; plan: Plan }
-  | { outcome: 'unknown_plan' }
+  | { kind: 'changed'; plan: Plan }
+  | { kind: 'unknown_plan' }
   /** Where in the list the names stand that are no features. */
-  | { outcome: 'unknown_features'; positions: number[] }
+  | { kind: 'unknown_features'; positions: number[] }
 
 export type PlanService = ReturnType<typeof createPlanService>
 
@@ -47,13 +47,13 @@ export function createPlanService({ sql }: { sql: Sql }) {
     ): Promise<PlanOutcome> {
       return sql.begin(async (transaction) => {
         const before = await lockPlanForUpdate(transaction, name)
-        if (!before) return { outcome: 'unknown_plan' }
+        if (!before) return { kind: 'unknown_plan' }
         const after = { ...before, ...withoutUndefined(change) }
-        if (sameAs(before, after)) return { outcome: 'changed', plan: before }
+        if (sameAs(before, after)) return { kind: 'changed', plan: before }
         await updatePlan(transaction, before.id, change)
         if (before.apiQuotaPerHour !== after.apiQuotaPerHour) await raisePlanEpoch(transaction, name)
         await audit(transaction, 'plan.changed', { actorId, context, before, after })
-        return { outcome: 'changed', plan: after }
+        return { kind: 'changed', plan: after }
       })
     },
 
@@ -65,16 +65,16 @@ export function createPlanService({ sql }: { sql: Sql }) {
     ): Promise<PlanOutcome> {
       return sql.begin(async (transaction) => {
         const before = await lockPlanForUpdate(transaction, name)
-        if (!before) return { outcome: 'unknown_plan' }
+        if (!before) return { kind: 'unknown_plan' }
         const known = await selectFeatureNames(transaction, features)
         const positions = features.flatMap((feature, index) => (known.includes(feature) ? [] : [index]))
-        if (positions.length > 0) return { outcome: 'unknown_features', positions }
+        if (positions.length > 0) return { kind: 'unknown_features', positions }
         const after = { ...before, features: known }
-        if (sameAs(before, after)) return { outcome: 'changed', plan: before }
+        if (sameAs(before, after)) return { kind: 'changed', plan: before }
         await replacePlanFeatures(transaction, before.id, known)
         await raisePlanEpoch(transaction, name)
         await audit(transaction, 'plan.features_changed', { actorId, context, before, after })
-        return { outcome: 'changed', plan: after }
+        return { kind: 'changed', plan: after }
       })
     },
   }

@@ -1,7 +1,6 @@
 import { SignJWT } from 'jose'
-import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
+import { accessTokenType, algorithm, frontendClient } from '../../shared/auth/claims.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
-import { frontendClient } from '../oauth/client-id.ts'
 import type { Bearer } from './queries.ts'
 
 interface AccessTokenOptions {

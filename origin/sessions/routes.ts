@@ -1,11 +1,12 @@
 import { type Context, Hono } from 'hono'
-import { logoutBody, refreshBody, type SessionsAnswer } from '../../shared/contract.ts'
+import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
-import type { SessionService } from './service.ts'
+import type { RefreshOutcome, SessionService } from './service.ts'
 import { tokenAnswer } from './token-answer.ts'
 
 interface SessionRoutesOptions {
@@ -30,13 +31,15 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
 
   routes.post('/refresh', ...jsonBody(refreshBody), async (c) => {
     const { token, mode } = presented(c, c.req.valid('json').refresh_token)
-    return tokenAnswer(c, await sessions.refresh(token, c.get('context')), mode, refreshCookie)
+    const tokens = refreshed(await sessions.refresh(token, c.get('context')))
+    return tokenAnswer(c, tokens, mode, refreshCookie)
   })
 
   routes.post('/logout', ...jsonBody(logoutBody), async (c) => {
     const { refresh_token: inBody, everywhere } = c.req.valid('json')
     const { token, mode } = presented(c, inBody)
-    await sessions.logout(token, { everywhere }, c.get('context'))
+    const outcome = await sessions.logout(token, { everywhere }, c.get('context'))
+    if (outcome.kind === 'over_limit') throw overLimitProblem(outcome.limit, 'refresh_invalid')
     if (mode === 'cookie') refreshCookie.clear(c)
     return c.body(null, 204)
   })
@@ -60,7 +63,8 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
   routes.delete('/sessions/:id', async (c) => {
     const { sub } = requireUser(c.get('user'))
     const sessionId = requireUuid(c.req.param('id'))
-    await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('context'))
+    if (!(await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('context'))))
+      throw new Problem('not_found')
     return c.body(null, 204)
   })
 
@@ -71,4 +75,20 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
   })
 
   return routes
+}
+
+/** @throws Problem `refresh_reused`, `refresh_invalid`, `rate_limited` */
+function refreshed(outcome: RefreshOutcome): TokenAnswer {
+  switch (outcome.kind) {
+    case 'rotated':
+    case 'replayed':
+    case 'replayed_late':
+      return outcome.tokens
+    case 'reused':
+      throw new Problem('refresh_reused')
+    case 'invalid':
+      throw new Problem('refresh_invalid')
+    case 'over_limit':
+      throw overLimitProblem(outcome.limit, 'refresh_invalid')
+  }
 }

@@ -1,6 +1,5 @@
 import type { TokenAnswer } from '../../shared/contract.ts'
-import { Problem } from '../../shared/http/errors.ts'
-import { overLimitProblem } from '../../shared/http/over-limit.ts'
+import type { OverLimit } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -24,8 +23,25 @@ import {
 } from './queries.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
 
-/** What became of a refresh token that was presented. */
-export type RefreshOutcome = 'rotated' | 'replayed' | 'replayed_late' | 'reused' | 'invalid'
+/** What became of a presented refresh token; each is also a label of a metric. */
+type Presented =
+  | { kind: 'rotated' | 'replayed' | 'replayed_late'; tokens: TokenAnswer }
+  | { kind: 'reused' }
+  | { kind: 'invalid' }
+
+type LateReplay = { kind: 'replayed' | 'replayed_late'; bearer: Bearer } | { kind: 'reused' | 'invalid' }
+
+/** The address is over its limit, and the token was not issued here. */
+interface OverLimitOutcome {
+  kind: 'over_limit'
+  limit: OverLimit
+}
+
+export type RefreshOutcome = Presented | OverLimitOutcome
+
+export type LogoutOutcome = { kind: 'done' } | OverLimitOutcome
+
+export type PresentedKind = Presented['kind']
 
 interface SessionOptions {
   sql: Sql
@@ -44,7 +60,8 @@ interface SessionOptions {
   lateReplays: number
   /** Sessions one account may have. */
   perUser: number
-  onRefresh?: (outcome: RefreshOutcome) => void
+  /** Told what became of each refresh token that was presented. */
+  onRefresh?: (kind: PresentedKind) => void
 }
 
 export type SessionService = ReturnType<typeof createSessionService>
@@ -89,9 +106,9 @@ export function createSessionService(options: SessionOptions) {
     transaction: Transaction,
     hashes: { hash: Uint8Array; successorHash: Uint8Array },
     context: RequestContext,
-  ): Promise<{ outcome: RefreshOutcome; bearer?: Bearer | undefined }> {
+  ): Promise<LateReplay> {
     const owner = await selectOwner(transaction, hashes.hash)
-    if (!owner) return { outcome: 'invalid' }
+    if (!owner) return { kind: 'invalid' }
     await lockSessionForUpdate(transaction, owner.sessionId)
     const late = await claimLateReplay(transaction, { ...hashes, graceSeconds, budget: lateReplayBudget })
     // Another request with this token may have been the late replay.
@@ -105,10 +122,10 @@ export function createSessionService(options: SessionOptions) {
         details: { seconds_since_answered: late.secondsSinceAnswered, late_replays: late.lateReplays },
       })
     }
-    if (bearer) return { outcome: late ? 'replayed_late' : 'replayed', bearer }
+    if (bearer) return { kind: late ? 'replayed_late' : 'replayed', bearer }
     const reused = await selectReusedOwner(transaction, hashes.hash, graceSeconds)
     const ended = reused !== undefined && (await end(transaction, reused, 'refresh_reused', context))
-    return { outcome: ended ? 'reused' : 'invalid' }
+    return { kind: ended ? 'reused' : 'invalid' }
   }
 
   async function endMany(
@@ -128,10 +145,10 @@ export function createSessionService(options: SessionOptions) {
    * Without a query. Within its limit an address may ask for any token: one that was issued under
    * an earlier REFRESH_TOKEN_KEY has another tag.
    */
-  function refuseMadeUp(refreshToken: string, { overLimit }: RequestContext): void {
-    if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return
+  function refuseMadeUp(refreshToken: string, { overLimit }: RequestContext): OverLimitOutcome | undefined {
+    if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return undefined
     onRefresh('invalid')
-    throw overLimitProblem(overLimit, 'refresh_invalid')
+    return { kind: 'over_limit', limit: overLimit }
   }
 
   return {
@@ -161,78 +178,61 @@ export function createSessionService(options: SessionOptions) {
      * Rotates: the presented token is spent and its successor returned. A token spent within the
      * grace window is answered with the same successor. One spent before that is answered while
      * its successor was never used and the session has late replays left; else its session ends.
-     *
-     * @throws Problem `refresh_reused`, `refresh_invalid`; `rate_limited` where the address is over
-     * its limit and the token was not issued here
      */
-    async refresh(refreshToken: string, context: RequestContext): Promise<TokenAnswer> {
-      refuseMadeUp(refreshToken, context)
+    async refresh(refreshToken: string, context: RequestContext): Promise<RefreshOutcome> {
+      const refused = refuseMadeUp(refreshToken, context)
+      if (refused) return refused
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
       const successorHash = hashToken(successor)
-      const rotated = await rotateRefreshToken(sql, hash, {
-        hash: successorHash,
-        lifeSeconds: idleSeconds,
-        context,
-      })
-      if (rotated) {
-        onRefresh('rotated')
-        return answer(rotated, successor)
-      }
-      const replayed = await selectReplay(sql, { hash, successorHash, graceSeconds })
-      if (replayed) {
-        onRefresh('replayed')
-        return answer(replayed, successor)
+      const next = { hash: successorHash, lifeSeconds: idleSeconds, context }
+      const rotated = await rotateRefreshToken(sql, hash, next)
+      const bearer = rotated ?? (await selectReplay(sql, { hash, successorHash, graceSeconds }))
+      if (bearer) {
+        const kind = rotated ? 'rotated' : 'replayed'
+        onRefresh(kind)
+        return { kind, tokens: await answer(bearer, successor) }
       }
 
-      const { outcome, bearer } = await sql.begin((transaction) =>
-        replayLate(transaction, { hash, successorHash }, context),
-      )
-      onRefresh(outcome)
-      if (bearer) return answer(bearer, successor)
-      if (outcome === 'reused') throw new Problem('refresh_reused')
+      const late = await sql.begin((transaction) => replayLate(transaction, { hash, successorHash }, context))
+      onRefresh(late.kind)
+      if ('bearer' in late) return { kind: late.kind, tokens: await answer(late.bearer, successor) }
+      if (late.kind === 'reused') return late
       // Its bearer has to learn that the session is over; of an untagged one it is not known that
       // it has a bearer.
       if (context.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
-        throw overLimitProblem(context.overLimit, 'refresh_invalid')
-      throw new Problem('refresh_invalid')
+        return { kind: 'over_limit', limit: context.overLimit }
+      return late
     },
 
     /**
      * Ends the token's session. An unknown token is no error: what the caller wants is already so
      * (RFC 7009, 2.2).
-     *
-     * @throws Problem `rate_limited` where the address is over its limit and the token was not
-     *   issued here
      */
     async logout(
       refreshToken: string,
       { everywhere }: { everywhere: boolean },
       context: RequestContext,
-    ): Promise<void> {
-      refuseMadeUp(refreshToken, context)
+    ): Promise<LogoutOutcome> {
+      const refused = refuseMadeUp(refreshToken, context)
+      if (refused) return refused
       await sql.begin(async (transaction) => {
         const owner = await selectOwner(transaction, hashToken(refreshToken))
         if (!owner) return
         if (everywhere) await endMany(transaction, owner.userId, undefined, 'logout_everywhere', context)
         else await end(transaction, owner, 'logout', context)
       })
+      return { kind: 'done' }
     },
 
     list: (userId: string) => selectLiveSessions(sql, userId),
 
-    /**
-     * @throws Problem `not_found` where it is not a live session of this user's: somebody else's
-     *   does not exist for them
-     */
-    async endOne(
+    /** @returns false where the user has no such live session; a session of another is none */
+    endOne: (
       owner: SessionOwner,
       reason: 'ended_by_user' | 'logout',
       context: RequestContext,
-    ): Promise<void> {
-      const ended = await sql.begin((transaction) => end(transaction, owner, reason, context))
-      if (!ended) throw new Problem('not_found')
-    },
+    ): Promise<boolean> => sql.begin((transaction) => end(transaction, owner, reason, context)),
 
     /** Ends all of a user's sessions but the one that asks. */
     async endOthers({ userId, sessionId }: SessionOwner, context: RequestContext): Promise<void> {

@@ -45,11 +45,11 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
       const { plan, period_ends_at: periodEndsAt } = c.req.valid('json')
       const userId = requireUuid(c.req.param('id')).toLowerCase()
       const { sub: actorId } = requireUser(c.get('user'))
-      const result = await subscriptions.book(
+      const outcome = await subscriptions.book(
         { userId, actorId, context: c.get('context') },
         { plan, periodEndsAt },
       )
-      const answer: BookedSubscriptionAnswer = { user_id: userId, ...described(booked(result)) }
+      const answer: BookedSubscriptionAnswer = { user_id: userId, ...described(booked(outcome)) }
       return c.json(answer)
     },
   )
@@ -69,10 +69,10 @@ function subscriptionItem(row: SubscriptionRow): SubscriptionItem {
 }
 
 /** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
-function booked(result: BookingOutcome): Subscription {
-  switch (result.outcome) {
+function booked(outcome: BookingOutcome): Subscription {
+  switch (outcome.kind) {
     case 'booked':
-      return result.subscription
+      return outcome.subscription
     case 'unknown_user':
       throw new Problem('not_found')
     case 'unknown_plan':
@@ -80,6 +80,6 @@ function booked(result: BookingOutcome): Subscription {
     case 'period_is_over':
       throw periodIsOver()
     case 'refused':
-      throw new Problem('escalation_refused', { members: { reason: result.reason } })
+      throw new Problem('escalation_refused', { members: { reason: outcome.reason } })
   }
 }

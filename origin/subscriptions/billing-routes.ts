@@ -17,7 +17,7 @@ export function createBillingRoutes({ billing }: { billing: Billing }) {
     ...jsonBody(billingEventBody),
     async (c) => {
       const event = c.req.valid('json')
-      const result = await billing.apply(
+      const outcome = await billing.apply(
         {
           clientId: c.get('service').clientId,
           eventId: event.event_id,
@@ -33,7 +33,7 @@ export function createBillingRoutes({ billing }: { billing: Billing }) {
         },
         c.get('context'),
       )
-      return c.json(applied(result))
+      return c.json(applied(outcome))
     },
   )
 
@@ -41,10 +41,10 @@ export function createBillingRoutes({ billing }: { billing: Billing }) {
 }
 
 /** @throws Problem `not_found`, `validation_failed`, `event_conflict`, `event_outdated` */
-function applied(result: BillingOutcome) {
-  switch (result.outcome) {
+function applied(outcome: BillingOutcome) {
+  switch (outcome.kind) {
     case 'applied':
-      return result.answer
+      return outcome.answer
     case 'unknown_user':
       throw new Problem('not_found')
     case 'unknown_plan':
@@ -53,6 +53,6 @@ function applied(result: BillingOutcome) {
       throw isAhead()
     case 'event_conflict':
     case 'event_outdated':
-      throw new Problem(result.outcome)
+      throw new Problem(outcome.kind)
   }
 }

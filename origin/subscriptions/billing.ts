@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { BillingEventAnswer } from '../../shared/contract.ts'
+import { lockAccountForUpdate } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { changeSubscription, described } from './change.ts'
 import { claimBillingEvent, selectContentHash } from './event-queries.ts'
-import { lockSubscriberForUpdate, type Subscription, selectClock, selectPlanId } from './queries.ts'
+import { type Subscription, selectClock, selectPlanId } from './queries.ts'
 
 interface IncomingEvent {
   /** The billing service; ids of events are its own. */
@@ -18,8 +19,8 @@ interface IncomingEvent {
 }
 
 export type BillingOutcome =
-  | { outcome: 'applied'; answer: BillingEventAnswer }
-  | { outcome: 'unknown_user' | 'unknown_plan' | 'event_conflict' | 'event_outdated' | 'event_ahead' }
+  | { kind: 'applied'; answer: BillingEventAnswer }
+  | { kind: 'unknown_user' | 'unknown_plan' | 'event_conflict' | 'event_outdated' | 'event_ahead' }
 
 export type Billing = ReturnType<typeof createBilling>
 
@@ -38,20 +39,20 @@ export function createBilling({ sql }: { sql: Sql }) {
       const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
       const contentHash = hashOf(answer, occurredAt)
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
-        if (!(await lockSubscriberForUpdate(transaction, userId))) return { outcome: 'unknown_user' }
+        if (!(await lockAccountForUpdate(transaction, userId))) return { kind: 'unknown_user' }
         const planId = await selectPlanId(transaction, subscription.plan)
-        if (planId === undefined) return { outcome: 'unknown_plan' }
+        if (planId === undefined) return { kind: 'unknown_plan' }
 
         const now = await selectClock(transaction)
         const isAhead = new Date(occurredAt).getTime() > now.getTime() + aheadMs
         const claim = { clientId, eventId, userId, occurredAt, contentHash }
         if (isAhead || !(await claimBillingEvent(transaction, claim))) {
           const first = await selectContentHash(transaction, clientId, eventId)
-          if (!first) return { outcome: isAhead ? 'event_ahead' : 'event_outdated' }
+          if (!first) return { kind: isAhead ? 'event_ahead' : 'event_outdated' }
           // Earlier versions hashed the time to the millisecond.
           const isSame =
             contentHash.equals(first) || hashOf(answer, new Date(occurredAt).toISOString()).equals(first)
-          return isSame ? { outcome: 'applied', answer } : { outcome: 'event_conflict' }
+          return isSame ? { kind: 'applied', answer } : { kind: 'event_conflict' }
         }
         const changed = await changeSubscription(transaction, userId, planId, subscription)
         if (changed) {
@@ -64,7 +65,7 @@ export function createBilling({ sql }: { sql: Sql }) {
             details,
           })
         }
-        return { outcome: 'applied', answer }
+        return { kind: 'applied', answer }
       })
     },
   }

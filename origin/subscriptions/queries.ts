@@ -11,17 +11,6 @@ export interface Subscription {
 }
 
 /**
- * Holds an account until the transaction ends, so that of two changes of its subscription the
- * second sees what the first did.
- *
- * @returns whether there is such an account
- */
-export async function lockSubscriberForUpdate(sql: Transaction, userId: string): Promise<boolean> {
-  const { count } = await sql`select from user_accounts where id = ${userId} for no key update`
-  return count === 1
-}
-
-/**
  * The database's time at this moment, which is later than the transaction's where that has waited
  * for a lock.
  */

@@ -12,9 +12,9 @@ interface Booking {
 }
 
 export type BookingOutcome =
-  | { outcome: 'booked'; subscription: Subscription }
-  | { outcome: 'unknown_user' | 'unknown_plan' | 'period_is_over' }
-  | { outcome: 'refused'; reason: AuthorityRefusal }
+  | { kind: 'booked'; subscription: Subscription }
+  | { kind: 'unknown_user' | 'unknown_plan' | 'period_is_over' }
+  | { kind: 'refused'; reason: AuthorityRefusal }
 
 export type SubscriptionService = ReturnType<typeof createSubscriptionService>
 
@@ -29,16 +29,16 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
       const { userId, actorId, context } = change
       return sql.begin(async (transaction): Promise<BookingOutcome> => {
         const { actor, target } = await lockBothForUpdate(transaction, change)
-        if (!target) return { outcome: 'unknown_user' }
+        if (!target) return { kind: 'unknown_user' }
         const verdict = judgeAuthority(actor, target)
         if (verdict !== 'allowed') {
           await refuseChange(transaction, change, `subscription ${plan}`, verdict)
-          return { outcome: 'refused', reason: verdict }
+          return { kind: 'refused', reason: verdict }
         }
         const now = await selectClock(transaction)
         const planId = await selectPlanId(transaction, plan)
-        if (planId === undefined) return { outcome: 'unknown_plan' }
-        if (periodEndsAt && periodEndsAt <= now) return { outcome: 'period_is_over' }
+        if (planId === undefined) return { kind: 'unknown_plan' }
+        if (periodEndsAt && periodEndsAt <= now) return { kind: 'period_is_over' }
         const subscription: Subscription = {
           plan,
           status: 'active',
@@ -57,7 +57,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
             details: changed,
           })
         }
-        return { outcome: 'booked', subscription }
+        return { kind: 'booked', subscription }
       })
     },
   }

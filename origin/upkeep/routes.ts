@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import { type UpkeepRunAnswer, type UpkeepRunStartedAnswer, upkeepRunFilters } from '../../shared/contract.ts'
+import { Problem } from '../../shared/http/errors.ts'
 import { listAnswer, listQuery } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
@@ -27,8 +28,15 @@ export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
 
   routes.post('/upkeep/:job/runs', manageSystem, async (c) => {
     const { sub: actorId } = requireUser(c.get('user'))
-    const id = await upkeep.start(c.req.param('job'), actorId, c.get('context'))
-    return c.json({ id } satisfies UpkeepRunStartedAnswer, 202)
+    const outcome = await upkeep.start(c.req.param('job'), actorId, c.get('context'))
+    switch (outcome.kind) {
+      case 'started':
+        return c.json({ id: outcome.id } satisfies UpkeepRunStartedAnswer, 202)
+      case 'unknown_job':
+        throw new Problem('not_found')
+      case 'running':
+        throw new Problem('upkeep_running')
+    }
   })
 
   return routes

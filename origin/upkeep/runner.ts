@@ -6,6 +6,9 @@ import { callRunUpkeep, selectUpkeepRun } from './queries.ts'
 /** How long a run may take. What it committed until then stays, and the next slot goes on. */
 export const runSeconds = 15 * 60
 
+/** How a run ended. */
+export type RunKind = 'succeeded' | 'failed' | 'broken_off'
+
 interface RunnerOptions {
   /**
    * Of one connection, whose statements may take `runSeconds`. The lock that keeps others from the
@@ -13,8 +16,8 @@ interface RunnerOptions {
    */
   sql: Sql
   log: Log
-  /** Told how each run ended that was done here. */
-  onRun?: (job: JobName, outcome: 'succeeded' | 'failed' | 'broken_off') => void
+  /** Called for each run of this process. */
+  onRun?: (job: JobName, kind: RunKind) => void
 }
 
 export type UpkeepRunner = ReturnType<typeof createUpkeepRunner>

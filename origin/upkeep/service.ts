@@ -1,4 +1,3 @@
-import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -11,6 +10,8 @@ interface UpkeepServiceOptions {
   jobs: readonly UpkeepJob[]
   runner: Pick<UpkeepRunner, 'run'>
 }
+
+export type StartOutcome = { kind: 'started'; id: string } | { kind: 'unknown_job' } | { kind: 'running' }
 
 export type UpkeepService = ReturnType<typeof createUpkeepService>
 
@@ -27,30 +28,29 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
      *
      * The race that this accepts: another run of the job that starts between the claim and this one
      * fails this one, and its row says so.
-     *
-     * @returns the run's id
-     * @throws Problem `not_found`, `upkeep_running`
      */
-    async start(name: string, actorId: string, context: RequestContext): Promise<string> {
+    async start(name: string, actorId: string, context: RequestContext): Promise<StartOutcome> {
       const job = jobs.find((candidate) => candidate.name === name)
-      if (!job) throw new Problem('not_found')
-      if (underWay.has(job)) throw new Problem('upkeep_running')
+      if (!job) return { kind: 'unknown_job' }
+      if (underWay.has(job)) return { kind: 'running' }
       underWay.add(job)
+      let ended = Promise.resolve()
       try {
         const run = await claim(job, actorId, context)
-        void runner.run(job, run.slot, run.id).finally(() => underWay.delete(job))
-        return run.id
-      } catch (error) {
-        underWay.delete(job)
-        throw error
+        if (!run) return { kind: 'running' }
+        ended = runner.run(job, run.slot, run.id)
+        return { kind: 'started', id: run.id }
+      } finally {
+        void ended.finally(() => underWay.delete(job))
       }
     },
   }
 
+  /** @returns undefined where the job is running */
   function claim(job: UpkeepJob, actorId: string, context: RequestContext) {
     return sql.begin(async (transaction) => {
       const run = (await isUpkeepIdle(transaction, job.name)) && (await claimUpkeepRun(transaction, job.name))
-      if (!run) throw new Problem('upkeep_running')
+      if (!run) return undefined
       await insertAuditRow(transaction, {
         action: 'upkeep.started',
         actorId,

@@ -22,11 +22,11 @@ const rightsSchema = z.strictObject(rightsShape)
 export type Rights = z.output<typeof rightsSchema>
 
 export type RightsOutcome =
-  | { outcome: 'granted' }
-  | { outcome: 'lacks_permission'; required: { any: string[] } | { all: string[] } }
-  | { outcome: 'lacks_level'; required: number }
+  | { kind: 'granted' }
+  | { kind: 'lacks_permission'; required: { any: string[] } | { all: string[] } }
+  | { kind: 'lacks_level'; required: number }
   /** `lacking` is the first that the plan does not have. */
-  | { outcome: 'lacks_feature'; lacking: string; required: string[]; plan: string }
+  | { kind: 'lacks_feature'; lacking: string; required: string[]; plan: string }
 
 /** Holds a caller against what is asked, from the claims alone. */
 export function judgeRights(
@@ -34,13 +34,13 @@ export function judgeRights(
   identity: Pick<Identity, 'permissions' | 'level' | 'features' | 'plan'>,
 ): RightsOutcome {
   const has = (permission: string) => identity.permissions.includes(permission)
-  if (all && !all.every(has)) return { outcome: 'lacks_permission', required: { all } }
-  if (any && !any.some(has)) return { outcome: 'lacks_permission', required: { any } }
-  if (level !== undefined && identity.level < level) return { outcome: 'lacks_level', required: level }
+  if (all && !all.every(has)) return { kind: 'lacks_permission', required: { all } }
+  if (any && !any.some(has)) return { kind: 'lacks_permission', required: { any } }
+  if (level !== undefined && identity.level < level) return { kind: 'lacks_level', required: level }
   const lacking = features.find((feature) => !identity.features.includes(feature))
   if (lacking !== undefined)
-    return { outcome: 'lacks_feature', lacking, required: features, plan: identity.plan }
-  return { outcome: 'granted' }
+    return { kind: 'lacks_feature', lacking, required: features, plan: identity.plan }
+  return { kind: 'granted' }
 }
 
 /**
@@ -53,7 +53,7 @@ export function rightsProblem(
   judged: RightsOutcome,
   offer: (features: readonly string[]) => Record<string, unknown> = () => ({}),
 ): Problem | undefined {
-  switch (judged.outcome) {
+  switch (judged.kind) {
     case 'granted':
       return undefined
     case 'lacks_permission':

@@ -31,6 +31,12 @@ export const claimsSchema = identitySchema.extend({
 export type Identity = z.infer<typeof identitySchema>
 export type Claims = z.infer<typeof claimsSchema>
 
+/**
+ * `client_id` of users' tokens: the product's own frontends, a public client (RFC 6749, section
+ * 2.1) without a row and without a secret.
+ */
+export const frontendClient = 'frontend'
+
 /** RFC 9068, section 2.1. */
 export const accessTokenType = 'at+jwt'
 

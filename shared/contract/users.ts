@@ -41,8 +41,8 @@ export const userItem = z
 export type UserItem = z.output<typeof userItem>
 
 /**
- * `locked_until` ends the lockout of unknown devices after failed logins; an admin changes `status` by
- * disabling or enabling.
+ * `locked_until` ends the lockout of unknown devices after failed logins; an admin changes `status`
+ * by disabling or enabling.
  */
 export const userAnswer = z
   .object({

@@ -72,8 +72,7 @@ export const hotQueries: readonly HotQuery[] = [
   {
     name: 'insertLoginAttempt',
     where: 'login',
-    run: (sql, { userId, email }) =>
-      insertLoginAttempt(sql, { email, userId, outcome: 'succeeded', context }),
+    run: (sql, { userId, email }) => insertLoginAttempt(sql, { email, userId, kind: 'succeeded', context }),
   },
   {
     name: 'insertAuditRow',
