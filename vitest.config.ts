@@ -1,17 +1,45 @@
 import { defineConfig } from 'vitest/config'
 import { retriedTests } from './test/support/retried-tests.ts'
 
+const exclude = ['**/node_modules/**', '.cache/**', '.gatehouse/**']
+const common = {
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+  setupFiles: 'test/support/fail-on-warnings.ts',
+  // A shared CI machine may pause for longer than a test waits. `retriedTests` lists every retry.
+  retry: process.env.CI ? 1 : 0,
+}
+const clockTests = '**/*.clock.test.ts'
+
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: ['**/node_modules/**', '.cache/**', '.gatehouse/**'],
     globalSetup: 'tools/servers/global-setup.ts',
     reporters: ['default', retriedTests],
-    maxWorkers: '100%',
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    // A shared machine may stand still for longer than a test waits: there a test may fail once,
-    // and says so. Here it may not.
-    retry: process.env.CI ? 1 : 0,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'parallel',
+          include: ['**/*.test.ts'],
+          exclude: [...exclude, clockTests],
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+          // A busy machine delays an event by more than the default of one second.
+          expect: { poll: { timeout: 5000 } },
+        },
+      },
+      {
+        // These tests measure elapsed time or race a deadline: they run after all others, one file
+        // at a time, so that no other test takes the processor from them.
+        test: {
+          ...common,
+          name: 'clock',
+          include: [clockTests],
+          exclude,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 })
