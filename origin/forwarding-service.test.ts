@@ -194,6 +194,6 @@ describe('who may not say an address', () => {
   })
 })
 
-test('a service that may sign users in and says no address is not trusted', async () => {
-  expect((await login(service)).ok).toBe(false)
+test('401 untrusted_caller: a service that may sign users in and says no address', async () => {
+  expect(await outcome(await login(service))).toBe('401 untrusted_caller')
 })

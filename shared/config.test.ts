@@ -270,9 +270,12 @@ describe('refuses, naming the variable', () => {
 
   test('never with the value, which may be a secret', () => {
     const value = 'S3cr3t-V4lue'
-    for (const name of Object.keys(variables) as VariableName[])
-      for (const text of [value, `{"kty":"EC","d":"${value}"}`, `${value}==`, `redis:${value}`])
-        for (const reason of reasonsOf([name], { [name]: text })) expect(reason).not.toContain(value)
+    const texts = [value, `{"kty":"EC","d":"${value}"}`, `${value}==`, `redis:${value}`]
+    const reasons = (Object.keys(variables) as VariableName[]).flatMap((name) =>
+      texts.flatMap((text) => reasonsOf([name], { [name]: text })),
+    )
+    expect(reasons.length).toBeGreaterThan(200)
+    for (const reason of reasons) expect(reason).not.toContain(value)
     expect(reasonsOf(['HOST'], { GATEWAY_SECRET: value })[0]).not.toContain(value)
   })
 })
