@@ -9,6 +9,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
+import { requireRights } from '../http/require-rights.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { PasswordService } from './service.ts'
@@ -38,7 +39,7 @@ export function createPasswordRoutes({
     setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), userId, passwordVersion }, known))
   }
 
-  routes.post('/', ...jsonBody(changePasswordBody(minLength)), async (c) => {
+  routes.post('/', requireRights({}), ...jsonBody(changePasswordBody(minLength)), async (c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }

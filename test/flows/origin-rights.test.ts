@@ -21,8 +21,10 @@ afterAll(() => world.close())
 /** A call that the gateway let through, whoever `user` is. */
 async function pass(method: string, path: string, user: Identity | null) {
   const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
-  const headers = { [assertionHeader]: await assertionFrom(world, user) }
-  return world.originFetch(target, { method, headers })
+  const headers: Record<string, string> = { [assertionHeader]: await assertionFrom(world, user) }
+  if (method === 'GET') return world.originFetch(target, { headers })
+  headers['content-type'] = 'application/json'
+  return world.originFetch(target, { method, headers, body: '{}' })
 }
 
 const atTheOrigin = routes
@@ -49,16 +51,16 @@ describe.each(atTheOrigin.filter(({ permissions }) => permissions))(
       })
     })
 
-    test('not 403: whoever has these permissions alone', async () => {
+    test('200, 404 or 422: a caller with these permissions alone', async () => {
       const answer = await pass(method, path, { ...superadmin, permissions: required })
-      expect(answer.status).not.toBe(403)
+      expect([200, 404, 422]).toContain(answer.status)
     })
   },
 )
 
 describe.each(atTheOrigin.filter(({ who }) => who === 'user'))('$method $path', ({ method, path }) => {
-  test('no success: nobody signed in', async () => {
+  test('401: no user', async () => {
     const answer = await pass(method, path, null)
-    expect([401, 415]).toContain(answer.status)
+    expect(answer.status).toBe(401)
   })
 })
