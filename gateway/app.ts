@@ -10,7 +10,7 @@ import type { Admit } from './decision/admit.ts'
 import { logRefusal, toProblem } from './decision/to-problem.ts'
 import type { CheckHealth } from './health.ts'
 import { type CorsOptions, cors } from './http/cors.ts'
-import { readFields } from './http/request-headers.ts'
+import { readHeaders } from './http/request-headers.ts'
 import { addSecurityHeaders } from './http/security-headers.ts'
 import type { createProxy } from './http/web-proxy.ts'
 import { formatAllow, ownMethods } from './lib/http-method.ts'
@@ -43,7 +43,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
   const app = new Hono<Env>()
 
   app.use(requestLog(log, { beginSpan, onAnswered: metrics.requestAnswered }))
-  // Before the fields of all others, as a page has a content security policy of its own.
+  // Before the headers of all others, as a page has a content security policy of its own.
   for (const path of pages.keys()) {
     // A page may be made anew while the gateway runs.
     app.get(path, (c) => pageResponse(pages.get(path) as Page, c.req.header('if-none-match')))
@@ -64,14 +64,14 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     })
 
   app.all('*', async function proxy(c) {
-    const { method, headers } = c.req.raw
+    const { raw } = c.req
     const url = new URL(c.req.url)
-    const fields = readFields([...headers].flat())
+    const headers = readHeaders([...raw.headers].flat())
     const targetScheme = url.protocol === 'https:' ? 'https' : 'http'
     const admission = await admit({
-      method,
+      method: raw.method,
       target: targetOf(c),
-      fields: { ...fields, host: hostOf(url, fields.host) },
+      headers: { ...headers, host: hostOf(url, headers.host) },
       requestId: c.get('requestId'),
       peer: peerAddress(c.env),
       scheme: socketScheme?.(c.env) ?? targetScheme,
@@ -80,7 +80,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     })
     c.set('route', admission.decision.route)
     try {
-      const answer = await forward(c.req.raw, admission)
+      const answer = await forward(raw, admission)
       admission.ended(answer.status)
       return answer
     } catch (error) {
@@ -100,7 +100,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
 }
 
 /**
- * The authority of the target. A runtime may keep the Host field to itself, and where the target
+ * The authority of the target. A runtime may keep the Host header to itself, and where the target
  * came in the absolute form, Host does not count (RFC 9112, section 3.2.2).
  *
  * @throws Problem `bad_request` for userinfo

@@ -13,7 +13,7 @@ const headers = {
   via: '1.1 gatehouse',
   'gatehouse-assertion': 'x'.repeat(800),
 }
-const fields = Object.entries(headers).flat()
+const rawHeaders = Object.entries(headers).flat()
 
 const own = createUpstreams({ maxAgeMs: 60_000 })
 const agent = new Agent({ connections: concurrent })
@@ -24,7 +24,7 @@ const sendOwn = () =>
     own.poolOf(upstream.url).send({
       method: 'GET',
       target: '/v1/reports',
-      fields,
+      headers: rawHeaders,
       body: null,
       contentLength: undefined,
       bodyIdleMs: 60_000,

@@ -1,3 +1,4 @@
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { OverLimitPlace } from '../rate-limit/over-limit.ts'
 import type { Decision } from './decide.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
@@ -5,7 +6,7 @@ import type { Concurrency } from './upstream-concurrency.ts'
 interface AdmissionOptions {
   decision: Decision
   origin: string
-  fields: string[]
+  headers: RawHeaders
   /** Where the request is over its limits. */
   overLimit: OverLimitPlace | undefined
   concurrency: Concurrency
@@ -19,17 +20,17 @@ export class Admission {
   readonly decision: Decision
   /** The base URL of the upstream: `http://10.0.0.7:8081`. */
   readonly origin: string
-  /** The fields that go upstream, names and values in turn. */
-  readonly fields: string[]
+  /** The headers that go upstream, names and values in turn. */
+  readonly headers: RawHeaders
   /** Bounds its body, and gives it its turn, where the request is over its limits. */
   readonly overLimit: OverLimitPlace | undefined
   private readonly concurrency: Concurrency
   private isAtUpstream = false
 
-  constructor({ decision, origin, fields, overLimit, concurrency }: AdmissionOptions) {
+  constructor({ decision, origin, headers, overLimit, concurrency }: AdmissionOptions) {
     this.decision = decision
     this.origin = origin
-    this.fields = fields
+    this.headers = headers
     this.overLimit = overLimit
     this.concurrency = concurrency
   }

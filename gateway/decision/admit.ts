@@ -2,8 +2,8 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { isBodyUnwanted } from '../http/request-body.ts'
-import type { RequestFields } from '../http/request-headers.ts'
-import { upstreamFields } from '../http/upstream-headers.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
+import { upstreamHeaders } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
 import { createOverLimitQueue } from '../rate-limit/over-limit.ts'
 import { Admission } from './admission.ts'
@@ -17,7 +17,7 @@ export interface RequestInfo {
   method: string
   /** Path and query. */
   target: string
-  fields: RequestFields
+  headers: RequestHeaders
   requestId: string
   /** The other end of the socket. */
   peer: string | undefined
@@ -36,7 +36,7 @@ interface AdmissionOptions {
   upstreams: Readonly<Record<string, string>>
   readClientSide: ReadClientSide
   requireHost: RequireHost
-  /** This deployment's name in the Via field. */
+  /** This deployment's name in the Via header. */
   viaName: string
 }
 
@@ -58,24 +58,24 @@ export function createAdmission({
 
   /** @throws Problem with the refusal, at once or later */
   return function admit(request: RequestInfo): Awaitable<Admission> {
-    const { method, target, fields, requestId, onward } = request
-    const host = requireHost(fields.host)
-    if (fields.via !== undefined && hasPassed(fields.via, viaName)) throw new Problem('loop_detected')
-    if (isBodyUnwanted(method, fields)) throw new Problem('body_not_allowed')
+    const { method, target, headers, requestId, onward } = request
+    const host = requireHost(headers.host)
+    if (headers.via !== undefined && hasPassed(headers.via, viaName)) throw new Problem('loop_detected')
+    if (isBodyUnwanted(method, headers)) throw new Problem('body_not_allowed')
     if (target.length > longestTarget) throw new Problem('target_too_long')
     const { address, scheme, isProxied } = readClientSide(request)
     // An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110,
     // section 7.4).
     if (request.targetScheme === 'https' && scheme === 'http' && !isProxied)
       throw new Problem('misdirected_request')
-    return chain(decide({ method, target, fields, address }), (decision) => {
+    return chain(decide({ method, target, headers, address }), (decision) => {
       const origin = upstreams[decision.route.upstream]
       if (origin === undefined) throw new Error(`no upstream ${decision.route.upstream}`)
       const { overLimit } = decision
       return new Admission({
         decision,
         origin,
-        fields: upstreamFields(fields, decision, { address, requestId, scheme, host, viaName, onward }),
+        headers: upstreamHeaders(headers, decision, { address, requestId, scheme, host, viaName, onward }),
         overLimit: overLimit && enqueue(address, overLimit),
         concurrency,
       })

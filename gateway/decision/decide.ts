@@ -2,10 +2,11 @@ import { bearerToken } from '../../shared/auth/bearer-token.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { tooLarge } from '../http/request-body.ts'
-import type { RequestFields } from '../http/request-headers.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
 import type { RefusalLog } from '../origin-api/rate-limit-reporter.ts'
 import type { RequireRights } from '../policy/authorization.ts'
 import type { Policy, Route } from '../policy/policy.ts'
@@ -23,7 +24,7 @@ export interface RequestHead {
   method: string
   /** Path and query as the runtime has them: the edge's have resolved dot segments by then. */
   target: string
-  fields: Pick<RequestFields, 'authorization' | 'cookie' | 'contentLength'>
+  headers: Pick<RequestHeaders, 'authorization' | 'cookie' | 'contentLength'>
   /** The client's address. */
   address: string
 }
@@ -34,8 +35,8 @@ export interface Decision {
   caller: VerifiedToken | null
   /** Signed statement of the caller, for the upstream. */
   assertion: string
-  /** Fields that the limits add to the answer, names and values in turn. */
-  limitFields: readonly string[]
+  /** Headers that the limits add to the answer, names and values in turn. */
+  limitHeaders: Readonly<RawHeaders>
   /** For the origin, where the request is forwarded over its limits. */
   overLimit: OverLimit | undefined
   /** Takes the status of the response where the row has limits that count failures alone. */
@@ -79,7 +80,7 @@ function settleRejected(settle: Decision['settle'], error: unknown): never {
 export function createDecide(options: DecideOptions) {
   const { policy, tokens, refuseRevoked, limiter, limits, noteRefusal, requireRights, assertionFor } = options
 
-  function credential({ authorization }: RequestHead['fields']): string {
+  function credential({ authorization }: RequestHead['headers']): string {
     // Some libraries send the header without a value where they have no token.
     if (authorization === undefined || authorization === '') throw new Problem('token_missing')
     const token = bearerToken(authorization)
@@ -93,7 +94,7 @@ export function createDecide(options: DecideOptions) {
    */
   function authenticate(head: RequestHead): Awaitable<VerifiedToken> {
     try {
-      const token = credential(head.fields)
+      const token = credential(head.headers)
       const known = tokens.known(token)
       if (known) return known
       const verified = tokens.verify(token, addressKey(head.address))
@@ -113,13 +114,13 @@ export function createDecide(options: DecideOptions) {
     })
   }
 
-  function refuseOversized({ contentLength = 0 }: RequestHead['fields'], route: Route): void {
+  function refuseOversized({ contentLength = 0 }: RequestHead['headers'], route: Route): void {
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
 
   function count(head: RequestHead, route: Route, caller: VerifiedToken | null): Awaitable<CountedOrOver> {
     const applying = limits.of(head.address, route, caller)
-    return mayExceedLimits(route, head.fields.cookie)
+    return mayExceedLimits(route, head.headers.cookie)
       ? countOrForward(() => limiter.count(applying, caller?.identity))
       : limiter.count(applying, caller?.identity)
   }
@@ -142,7 +143,7 @@ export function createDecide(options: DecideOptions) {
       // Before the limits: the client of a revoked token has not heard of that yet, so the address
       // made no failed attempt; and a stolen token must not use up its owner's quota.
       if (caller) refuseRevoked?.(caller.identity)
-      refuseOversized(head.fields, route)
+      refuseOversized(head.headers, route)
       return chain(count(head, route, caller), (counted) => {
         const settle = settling(counted, head, route)
         try {
@@ -152,7 +153,7 @@ export function createDecide(options: DecideOptions) {
             target,
             caller,
             assertion,
-            limitFields: counted.fields,
+            limitHeaders: counted.limitHeaders,
             overLimit: counted.over?.mark,
             settle,
           }))

@@ -17,7 +17,7 @@ describe('readForwarded', () => {
     ['proto=https', [element(undefined, 'https')]],
     ['for=unknown,for=_hidden', [element('unknown'), element('_hidden')]],
     ['for="a\\"b,c;d"', [element('a"b,c;d')]],
-    // An empty field in front of that of a proxy.
+    // An empty header in front of that of a proxy.
     [', for=192.0.2.60', [element('192.0.2.60')]],
     ['for=192.0.2.43,, for=192.0.2.60 ', [element('192.0.2.43'), element('192.0.2.60')]],
   ])('%s', (field, elements) => {

@@ -15,7 +15,7 @@ const withoutRootDot = (name: string): string => (name.endsWith('.') ? name.slic
 export function createRequireHost(hosts: readonly string[] | undefined) {
   const served = hosts && new Set(hosts.map(withoutRootDot))
   /**
-   * The last field that passed, and its host. Most requests name the same one, which then is not
+   * The last header that passed, and its host. Most requests name the same one, which then is not
    * read again.
    */
   let lastField: string | undefined

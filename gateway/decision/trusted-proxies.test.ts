@@ -15,11 +15,11 @@ interface Facts {
 
 function read(
   options: Partial<Parameters<typeof createTrustedProxies>[0]>,
-  { peer = '10.0.0.1', ...fields }: Facts,
+  { peer = '10.0.0.1', ...headers }: Facts,
 ) {
   const readClientSide = createTrustedProxies({ hops: 0, cidrs: [], header: 'x-forwarded-for', ...options })
   const none = { forwardedFor: undefined, forwardedProto: undefined, forwarded: undefined }
-  return readClientSide({ peer, scheme: 'http', fields: { ...none, ...fields } })
+  return readClientSide({ peer, scheme: 'http', headers: { ...none, ...headers } })
 }
 
 const address = (...facts: Parameters<typeof read>) => read(...facts).address
@@ -100,9 +100,9 @@ describe('TRUSTED_PROXY_HEADER=forwarded', () => {
   const options = { hops: 1, header: 'forwarded' } as const
 
   test('the element of the last trusted proxy names client and scheme; X-Forwarded-… is not read', () => {
-    const fields = { forwardedFor: '6.6.6.6', forwardedProto: 'http' }
+    const headers = { forwardedFor: '6.6.6.6', forwardedProto: 'http' }
     expect(
-      read(options, { forwarded: 'for=6.6.6.6, for="[2001:db8::1]:443";proto=https', ...fields }),
+      read(options, { forwarded: 'for=6.6.6.6, for="[2001:db8::1]:443";proto=https', ...headers }),
     ).toEqual({
       address: '2001:db8::1',
       scheme: 'https',
@@ -126,7 +126,7 @@ describe('TRUSTED_PROXY_HEADER=forwarded', () => {
       )
   })
 
-  test('400 bad_request: a field that cannot be read', () => {
+  test('400 bad_request: a header that cannot be read', () => {
     expect(() => read(options, { forwarded: 'for="x, for=203.0.113.7' })).toThrow('bad_request')
   })
 })

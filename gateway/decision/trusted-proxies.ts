@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import type { RequestFields } from '../http/request-headers.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
 import { findClient, peerAddress } from './client-address.ts'
 import { type ForwardedElement, readForwarded } from './forwarded.ts'
 
@@ -21,7 +21,7 @@ interface ConnectionFacts {
   peer: string | undefined
   /** The scheme of the socket. */
   scheme: 'http' | 'https'
-  fields: Pick<RequestFields, 'forwardedFor' | 'forwardedProto' | 'forwarded'>
+  headers: Pick<RequestHeaders, 'forwardedFor' | 'forwardedProto' | 'forwarded'>
 }
 
 interface ClientSide {
@@ -39,7 +39,7 @@ const rememberedAddresses = 10_000
  * Reads who the client is and which scheme it used, from the socket and from what trusted proxies
  * report.
  *
- * @throws Problem `client_address_unknown`, `bad_request` where a Forwarded field cannot be read
+ * @throws Problem `client_address_unknown`, `bad_request` where a Forwarded header cannot be read
  */
 export type ReadClientSide = (facts: ConnectionFacts) => ClientSide
 
@@ -48,16 +48,16 @@ export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOpti
   const isTrustedAddress = cidrs.length > 0 ? createNetworkMatcher(cidrs) : undefined
 
   return function readClientSide(facts) {
-    const { peer, scheme, fields } = facts
+    const { peer, scheme, headers } = facts
     if (hops === 0 && !isTrustedAddress?.(peerAddress(peer))) return readSocket(facts)
     if (header === 'forwarded') {
-      const elements = readForwarded(fields.forwarded ?? '')
+      const elements = readForwarded(headers.forwarded ?? '')
       const forwardedFor = elements.length > 0 ? elements.map(addressIn).join(',') : undefined
       const client = findClient(peer, forwardedFor, hops, isTrustedAddress)
       const proto = schemeIn(elements.at(-client.hops)?.proto)
       return { address: client.address, scheme: proto ?? scheme, isProxied: true }
     }
-    const { forwardedFor, forwardedProto } = fields
+    const { forwardedFor, forwardedProto } = headers
     const { address } = findClient(peer, forwardedFor, hops, isTrustedAddress)
     return { address, scheme: schemeIn(lastOf(forwardedProto)) ?? scheme, isProxied: true }
   }

@@ -41,7 +41,7 @@ function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<Gat
     },
   })
   let handled = 0
-  // The identity's type comes with the middleware: a field that a token does not have would not
+  // The identity's type comes with the middleware: a header that a token does not have would not
   // compile.
   const app = new Hono<{ Bindings: Bindings }>()
     .get('/open', (c) => c.text('not behind the gate'))

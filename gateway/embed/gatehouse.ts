@@ -12,7 +12,7 @@ import { logRefusal, toProblem } from '../decision/to-problem.ts'
 import { buildGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { tooLarge } from '../http/request-body.ts'
-import { readFields } from '../http/request-headers.ts'
+import { readHeaders } from '../http/request-headers.ts'
 import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { type PolicyFile, parsePolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
@@ -70,13 +70,13 @@ export function gatehouse<Bindings extends object>(
 
   const admit = async (c: Context, requestId: string) => {
     const gateway = await building
-    const fields = readFields([...c.req.raw.headers].flat())
+    const headers = readHeaders([...c.req.raw.headers].flat())
     const url = new URL(c.req.url)
     const targetScheme = url.protocol === 'https:' ? 'https' : 'http'
     const admission = await gateway.admit({
       method: c.req.method,
       target: targetOf(c),
-      fields: { ...fields, host: hostOf(url, fields.host) },
+      headers: { ...headers, host: hostOf(url, headers.host) },
       requestId,
       peer: ports.peerAddress(c.env as Bindings),
       scheme: ports.socketScheme?.(c.env as Bindings) ?? targetScheme,
@@ -100,7 +100,7 @@ export function gatehouse<Bindings extends object>(
     } catch (error) {
       return refuse(error, requestId)
     }
-    const { route, caller, limitFields } = admission.decision
+    const { route, caller, limitHeaders } = admission.decision
     c.set('caller', caller?.identity ?? null)
     const limited = bodyLimit({
       maxSize: route.body_bytes,
@@ -114,7 +114,7 @@ export function gatehouse<Bindings extends object>(
       admission.ended(c.error ? 500 : c.res.status)
     }
     c.header(requestIdHeader, requestId)
-    for (let i = 0; i < limitFields.length; i += 2) c.header(limitFields[i] as string, limitFields[i + 1])
+    for (let i = 0; i < limitHeaders.length; i += 2) c.header(limitHeaders[i] as string, limitHeaders[i + 1])
     // What one user was told is nobody else's.
     if (caller && !c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-store')
     return undefined

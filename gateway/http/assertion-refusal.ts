@@ -1,4 +1,5 @@
 import { Problem } from '../../shared/http/errors.ts'
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { assertionScheme } from '../../shared/http/headers.ts'
 
 /**
@@ -26,12 +27,12 @@ const challenge = new RegExp(`(?:^|,)\\s*${assertionScheme}(?:[\\s,]|$)`, 'i')
  * Whether a response says that the upstream refused the assertion: a 401 with a challenge of its
  * scheme.
  *
- * @param fields names and values in turn
+ * @param headers names and values in turn
  */
-export function isAssertionRefused(status: number, fields: readonly string[]): boolean {
+export function isAssertionRefused(status: number, headers: Readonly<RawHeaders>): boolean {
   if (status !== 401) return false
-  return fields.some(
+  return headers.some(
     (name, i) =>
-      i % 2 === 0 && name.toLowerCase() === 'www-authenticate' && challenge.test(fields[i + 1] as string),
+      i % 2 === 0 && name.toLowerCase() === 'www-authenticate' && challenge.test(headers[i + 1] as string),
   )
 }

@@ -1,22 +1,23 @@
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { requestIdHeader } from '../../shared/http/headers.ts'
-import { grantedFields } from './cors.ts'
+import { corsHeaders } from './cors.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /**
- * The fields that every answer has, names and values in turn: security headers, what CORS grants to
- * the origin of the page that asked, and the request's id. What the middlewares add to a Response,
- * for a runtime that writes fields itself.
+ * The headers that every answer has, names and values in turn: security headers, what CORS grants
+ * to the origin of the page that asked, and the request's id. What the middlewares add to a
+ * Response, for a runtime that writes headers itself.
  */
-export function createCommonFields(corsOrigins: readonly string[], exposedHeaders: readonly string[] = []) {
+export function createCommonHeaders(corsOrigins: readonly string[], exposedHeaders: readonly string[] = []) {
   const everywhere = [...Object.entries(securityHeaders).flat(), 'vary', 'Origin']
   const granted = new Map(
-    corsOrigins.map((origin) => [origin, [...everywhere, ...grantedFields(origin, exposedHeaders)]]),
+    corsOrigins.map((origin) => [origin, [...everywhere, ...corsHeaders(origin, exposedHeaders)]]),
   )
 
-  return function commonFields(origin: string | undefined, requestId: string): string[] {
-    const fields = (origin === undefined ? undefined : granted.get(origin)) ?? everywhere
-    return [...fields, requestIdHeader, requestId]
+  return function commonHeaders(origin: string | undefined, requestId: string): RawHeaders {
+    const headers = (origin === undefined ? undefined : granted.get(origin)) ?? everywhere
+    return [...headers, requestIdHeader, requestId]
   }
 }
 
-export type CommonFields = ReturnType<typeof createCommonFields>
+export type CommonHeaders = ReturnType<typeof createCommonHeaders>

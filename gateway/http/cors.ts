@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isForwarded } from './request-headers.ts'
 
 export interface CorsOptions {
@@ -8,7 +9,7 @@ export interface CorsOptions {
    * in.
    */
   origins: readonly string[]
-  /** Response headers that pages may read beside `exposedFields`. */
+  /** Response headers that pages may read beside `defaultExposedHeaders`. */
   exposedHeaders?: readonly string[]
   /** How long a browser may remember a preflight. */
   maxAgeSeconds?: number
@@ -18,7 +19,7 @@ export interface CorsOptions {
  * Response headers that pages may read beside those that CORS always allows (Fetch,
  * CORS-safelisted).
  */
-export const exposedFields = [
+export const defaultExposedHeaders = [
   'Accept-Ranges',
   'Allow',
   'Content-Disposition',
@@ -67,13 +68,13 @@ const methods = 'GET,HEAD,POST,PUT,PATCH,DELETE'
 const headerName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 
 /** What pages of an allowed origin may read, names and values in turn. */
-export const grantedFields = (origin: string, exposedHeaders: readonly string[] = []): string[] => [
+export const corsHeaders = (origin: string, exposedHeaders: readonly string[] = []): RawHeaders => [
   'access-control-allow-origin',
   origin,
   'access-control-allow-credentials',
   'true',
   'access-control-expose-headers',
-  [...exposedFields, ...exposedHeaders].join(','),
+  [...defaultExposedHeaders, ...exposedHeaders].join(','),
 ]
 
 /**
@@ -81,13 +82,13 @@ export const grantedFields = (origin: string, exposedHeaders: readonly string[] 
  * section 3.3).
  */
 export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptions) {
-  const granted = new Map(origins.map((origin) => [origin, grantedFields(origin, exposedHeaders)]))
+  const granted = new Map(origins.map((origin) => [origin, corsHeaders(origin, exposedHeaders)]))
 
   function grant(c: Context): boolean {
-    const fields = granted.get(c.req.header('origin') ?? '')
+    const headers = granted.get(c.req.header('origin') ?? '')
     c.header('vary', 'Origin', { append: true })
-    if (!fields) return false
-    for (let i = 0; i < fields.length; i += 2) c.header(fields[i] as string, fields[i + 1])
+    if (!headers) return false
+    for (let i = 0; i < headers.length; i += 2) c.header(headers[i] as string, headers[i + 1])
     return true
   }
 

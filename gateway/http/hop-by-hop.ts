@@ -1,3 +1,5 @@
+import type { RawHeaders } from '../../shared/http/headers.ts'
+
 /** These belong to one connection (RFC 9110, section 7.6.1) and end here, both ways. */
 const hopByHop = new Set([
   'connection',
@@ -12,7 +14,7 @@ const hopByHop = new Set([
 ])
 
 /**
- * The entry in the Via field of a response (RFC 9110, section 7.6.3), the same for every
+ * The entry in the Via header of a response (RFC 9110, section 7.6.3), the same for every
  * deployment.
  */
 export const ownVia = '1.1 gatehouse'
@@ -21,11 +23,11 @@ export const ownVia = '1.1 gatehouse'
 export const isHopByHop = (name: string): boolean => hopByHop.has(name)
 
 /**
- * Fields, names and values in turn, without those that the Connection field makes hop-by-hop for
+ * Headers, names and values in turn, without those that the Connection header makes hop-by-hop for
  * this message.
  */
-export function withoutNamed(fields: string[], connection: string | undefined): string[] {
-  if (connection === undefined || /^(keep-alive|close)$/i.test(connection)) return fields
+export function withoutNamed(headers: RawHeaders, connection: string | undefined): RawHeaders {
+  if (connection === undefined || /^(keep-alive|close)$/i.test(connection)) return headers
   const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
-  return fields.filter((_, i) => !named.has((fields[i - (i % 2)] as string).toLowerCase()))
+  return headers.filter((_, i) => !named.has((headers[i - (i % 2)] as string).toLowerCase()))
 }

@@ -2,7 +2,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { gatheredBytes } from '../lib/gathered-bytes.ts'
 import { isRead } from '../lib/http-method.ts'
-import type { RequestFields } from './request-headers.ts'
+import type { RequestHeaders } from './request-headers.ts'
 
 /**
  * How long a body that is gathered may take, or as long as the deadline of its row if that is less:
@@ -10,7 +10,7 @@ import type { RequestFields } from './request-headers.ts'
  */
 const gatherMs = 60_000
 
-type Framing = Pick<RequestFields, 'contentLength' | 'transferEncoding'>
+type Framing = Pick<RequestHeaders, 'contentLength' | 'transferEncoding'>
 
 /** Whether a body follows the head. */
 export const hasBody = ({ contentLength, transferEncoding }: Framing): boolean =>

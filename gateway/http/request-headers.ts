@@ -1,10 +1,11 @@
 import { Problem } from '../../shared/http/errors.ts'
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isInternalHeader, requestIdHeader } from '../../shared/http/headers.ts'
 import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
 /**
- * What the gateway itself reads of a request's fields. A field that came twice is here with both
+ * What the gateway itself reads of a request's headers. A header that came twice is here with both
  * values, joined by a comma.
  */
 interface Read {
@@ -26,9 +27,9 @@ interface Read {
   transferEncoding: string | undefined
 }
 
-export interface RequestFields extends Read {
+export interface RequestHeaders extends Read {
   /** All that may go upstream as it is, names and values in turn. */
-  passed: readonly string[]
+  passed: Readonly<RawHeaders>
 }
 
 /** Read here, and passed on only as what we make of it, but for what is `readAndPassed`. */
@@ -72,8 +73,8 @@ const rerouting = new Set([
   'x-rewrite-url',
 ])
 
-/** More fields than any client of ours sends; each costs every server on the way. */
-export const mostFields = 200
+/** More headers than any client of ours sends; each costs every server on the way. */
+export const maxHeaders = 200
 
 type Fate = 'passed' | 'dropped' | keyof Read
 
@@ -104,16 +105,16 @@ const fateOf = memoizeByString(judge)
 export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'
 
 /**
- * Reads a request's fields in one pass.
+ * Reads a request's headers in one pass.
  *
  * @param raw names and values in turn, as they came
  * @throws Problem `too_many_fields`, `bad_request` where Host came twice or the body is encoded in
  *   more than chunks
  */
-export function readFields(raw: readonly string[]): RequestFields {
-  if (raw.length > 2 * mostFields) throw new Problem('too_many_fields')
+export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
+  if (raw.length > 2 * maxHeaders) throw new Problem('too_many_fields')
   const found: Partial<Record<keyof Read, string>> = {}
-  const passed: string[] = []
+  const passed: RawHeaders = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string

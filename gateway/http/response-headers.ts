@@ -1,3 +1,4 @@
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
 import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import type { Route } from '../policy/policy.ts'
@@ -56,24 +57,24 @@ export interface ResponseDecision {
   /** null where nobody is signed in. */
   caller: object | null
   /** Headers that the limits add, names and values in turn. */
-  limitFields: readonly string[]
+  limitHeaders: Readonly<RawHeaders>
 }
 
 interface Passed {
   /** Names and values in turn. */
-  fields: string[]
+  headers: RawHeaders
   isCacheSaid: boolean
   /** Protocols that the upstream wants in place of this one. */
   upgrade: string | undefined
 }
 
-/** The fields of an upstream that may pass. */
+/** The headers of an upstream that may pass. */
 function passedOf(
   status: number,
-  raw: readonly string[],
+  raw: Readonly<RawHeaders>,
   { passes, upstream }: ResponseDecision['route'],
 ): Passed {
-  const passed: string[] = []
+  const passed: RawHeaders = []
   let connection: string | undefined
   let upgrade: string | undefined
   let isCacheSaid = false
@@ -108,37 +109,37 @@ function passedOf(
     }
     passed.push(name, value)
   }
-  return { fields: withoutNamed(passed, connection), isCacheSaid, upgrade }
+  return { headers: withoutNamed(passed, connection), isCacheSaid, upgrade }
 }
 
 /**
- * The fields of a response to the client, without those that every response has.
+ * The headers of a response to the client, without those that every response has.
  *
  * @param raw of the upstream, names and values in turn
  * @returns names and values in turn
  */
-export function answerFields(
+export function responseHeaders(
   status: number,
-  raw: readonly string[],
-  { route, caller, limitFields }: ResponseDecision,
-): string[] {
-  const { fields, isCacheSaid, upgrade } = passedOf(status, raw, route)
-  fields.push('via', ownVia, ...limitFields)
+  raw: Readonly<RawHeaders>,
+  { route, caller, limitHeaders }: ResponseDecision,
+): RawHeaders {
+  const { headers, isCacheSaid, upgrade } = passedOf(status, raw, route)
+  headers.push('via', ownVia, ...limitHeaders)
   // A response for one user: no cache on the way keeps it unless the upstream says so.
-  if (caller && !isCacheSaid) fields.push('cache-control', 'private, no-store')
+  if (caller && !isCacheSaid) headers.push('cache-control', 'private, no-store')
   // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
-  if (status === 426 && upgrade !== undefined) fields.push('upgrade', upgrade, 'connection', 'upgrade')
-  return fields
+  if (status === 426 && upgrade !== undefined) headers.push('upgrade', upgrade, 'connection', 'upgrade')
+  return headers
 }
 
 /**
- * The fields of an interim response to the client.
+ * The headers of an interim response to the client.
  *
  * @param raw of the upstream, names and values in turn
  * @returns names and values in turn
  */
-export const interimFields = (
+export const interimHeaders = (
   status: number,
-  raw: readonly string[],
+  raw: Readonly<RawHeaders>,
   { route }: Pick<ResponseDecision, 'route'>,
-): string[] => passedOf(status, raw, route).fields
+): RawHeaders => passedOf(status, raw, route).headers

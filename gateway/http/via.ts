@@ -4,7 +4,7 @@ import type { GatewayConfig } from '../config.ts'
 const digits = 12
 
 /**
- * This deployment's name in the Via field upstream (RFC 9110, section 7.6.3), by which each of its
+ * This deployment's name in the Via header upstream (RFC 9110, section 7.6.3), by which each of its
  * gateways knows a request that has passed through one of them before. It follows from the issuer
  * and the public half of the assertion key, which replicas share and other deployments do not, and
  * tells neither.
@@ -20,7 +20,7 @@ export async function viaName({
 }
 
 /**
- * @param via the field's value: a protocol and a name for each proxy on the way, then perhaps a
+ * @param via the header's value: a protocol and a name for each proxy on the way, then perhaps a
  *   comment
  */
 export const hasPassed = (via: string, name: string): boolean =>

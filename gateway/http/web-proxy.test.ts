@@ -40,7 +40,7 @@ describe('what an upstream is told', () => {
     expect(JSON.stringify([...stand.last().headers])).not.toContain(token)
   })
 
-  test('a row that passes cookies or the Authorization field passes these alone', async () => {
+  test('a row that passes cookies or the Authorization header passes these alone', async () => {
     const stand = await createStand({
       policy: [
         { ...openRow, passes: ['cookies'] },

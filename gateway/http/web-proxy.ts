@@ -1,13 +1,14 @@
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isRead } from '../lib/http-method.ts'
 import type { Route } from '../policy/policy.ts'
 import { type Transport, TransportError, type UpstreamRequest } from '../ports.ts'
 import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
-import { answerFields, type ResponseDecision } from './response-headers.ts'
+import { type ResponseDecision, responseHeaders } from './response-headers.ts'
 
 /** Names and values in turn, as pairs. */
-export const toPairs = (fields: readonly string[]): [string, string][] =>
-  fields.flatMap((name, i) => (i % 2 ? [] : [[name, fields[i + 1] as string] as [string, string]]))
+export const toPairs = (headers: Readonly<RawHeaders>): [string, string][] =>
+  headers.flatMap((name, i) => (i % 2 ? [] : [[name, headers[i + 1] as string] as [string, string]]))
 
 /** An admitted request. */
 interface ProxiedRequest {
@@ -15,7 +16,7 @@ interface ProxiedRequest {
   /** Where the upstream stands. */
   origin: string
   /** The headers that go upstream, names and values in turn. */
-  fields: readonly string[]
+  headers: Readonly<RawHeaders>
   /** Where the request is over its limits: bounds its body, and gives it its turn. */
   overLimit: { bodySignal: AbortSignal; waitForTurn(client: AbortSignal): Promise<void> } | undefined
   /** @throws Problem `overloaded` */
@@ -49,7 +50,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
 
   /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
   return async function forward(request: Request, admission: ProxiedRequest): Promise<Response> {
-    const { decision, origin, fields, overLimit } = admission
+    const { decision, origin, headers, overLimit } = admission
     const { route, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
@@ -64,7 +65,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
         origin,
         target,
         method: request.method,
-        headers: new Headers(toPairs(fields)),
+        headers: new Headers(toPairs(headers)),
         body: body === null || body instanceof Uint8Array ? body : toStream(body),
         signal: request.signal,
         deadlineMs: route.deadline_seconds * 1000,
@@ -81,7 +82,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
       }
       return new Response(answer.body, {
         status: answer.status,
-        headers: toPairs(answerFields(answer.status, raw, decision)),
+        headers: toPairs(responseHeaders(answer.status, raw, decision)),
       })
     } catch (error) {
       const isLate = error instanceof TransportError && error.reason === 'timeout'

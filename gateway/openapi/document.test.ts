@@ -147,7 +147,7 @@ describe('the API description', () => {
     ])
   })
 
-  test('has the RateLimit fields on what is counted, and Retry-After on 429', () => {
+  test('has the RateLimit headers on what is counted, and Retry-After on 429', () => {
     const { responses } = operation('GET', '/v1/me')
     expect(Object.keys(responses?.[200].headers)).toEqual(['X-Request-Id', 'RateLimit', 'RateLimit-Policy'])
     expect(Object.keys(responses?.[429].headers)).toContain('Retry-After')

@@ -20,13 +20,13 @@ const inWords = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
   `${quota} ${failuresOnly ? 'failed attempts' : 'requests'} in ${windowSeconds} s (${name})`
 
 /** Names and values in turn. */
-export type RateLimitFields = readonly ['ratelimit-policy', string, 'ratelimit', string]
+export type RateLimitHeaders = readonly ['ratelimit-policy', string, 'ratelimit', string]
 
 interface RateLimitedOptions {
   over: readonly Limit[]
   /** Whether attempts in progress use the quota up, which may succeed and return their tokens. */
   isInProgress: boolean
-  fields: RateLimitFields
+  limitHeaders: RateLimitHeaders
   retryAfterSeconds: number
 }
 
@@ -36,11 +36,11 @@ interface RateLimitedOptions {
  */
 export class RateLimited extends Problem {
   readonly over: readonly Limit[]
-  readonly fields: RateLimitFields
+  readonly limitHeaders: RateLimitHeaders
   readonly retryAfterSeconds: number
 
-  constructor({ over, isInProgress, fields, retryAfterSeconds }: RateLimitedOptions) {
-    const [policyName, policy, limitName, limit] = fields
+  constructor({ over, isInProgress, limitHeaders, retryAfterSeconds }: RateLimitedOptions) {
+    const [policyName, policy, limitName, limit] = limitHeaders
     const headers = { [policyName]: policy, [limitName]: limit, 'retry-after': String(retryAfterSeconds) }
     if (isInProgress)
       super('overloaded', { headers, cause: `attempts in progress: ${over.map(inWords).join(', ')}` })
@@ -49,7 +49,7 @@ export class RateLimited extends Problem {
       super('rate_limited', { members: overLimitMembers(names, over.map(inWords)), headers })
     }
     this.over = over
-    this.fields = fields
+    this.limitHeaders = limitHeaders
     this.retryAfterSeconds = retryAfterSeconds
   }
 }
@@ -63,8 +63,8 @@ export type LimitMode = (typeof limitModes)[number]
 
 /** A request that is within its limits. */
 export interface Counted {
-  /** RateLimit fields of the response. */
-  fields: RateLimitFields
+  /** RateLimit headers of the response. */
+  limitHeaders: RateLimitHeaders
   /**
    * Called once when the request has ended, where there are limits that count failures alone:
    * returns the tokens of those limits unless the request failed.
@@ -89,7 +89,7 @@ const failuresOnlyRefusedMs = 1000
 const inProgressRetryMs = 1000
 
 /**
- * Counts requests against their limits and words the answer's fields
+ * Counts requests against their limits and words the response's headers
  * (draft-ietf-httpapi-ratelimit-headers).
  */
 export function createLimiter({ limitTokens, now, onDecision = () => {} }: LimiterOptions) {
@@ -125,7 +125,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - now() }
     })
     if (results.every(({ granted }) => granted))
-      return { fields: fields(states), settle: beginAttempt(limits, results) }
+      return { limitHeaders: rateLimitHeaders(states), settle: beginAttempt(limits, results) }
     for (const [index, limit] of limits.entries()) {
       const result = results[index] as LimitResult
       if (result.granted && limit.failuresOnly) refund(limit, result)
@@ -206,7 +206,7 @@ interface LimitState {
 const inSeconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1000))
 
 /** RateLimit-Policy and RateLimit, in which every policy has its limit. */
-function fields(states: readonly LimitState[]): RateLimitFields {
+function rateLimitHeaders(states: readonly LimitState[]): RateLimitHeaders {
   let policies = ''
   let left = ''
   for (const { limit, quota, remaining, resetMs } of states) {
@@ -221,6 +221,6 @@ const rateLimited = (over: readonly LimitState[], states: readonly LimitState[],
   new RateLimited({
     over: over.map(({ limit }) => limit),
     isInProgress,
-    fields: fields(states),
+    limitHeaders: rateLimitHeaders(states),
     retryAfterSeconds: inSeconds(Math.max(...over.map(({ resetMs }) => resetMs))),
   })

@@ -102,9 +102,9 @@ export function countOrForward(count: () => Awaitable<Counted>): Awaitable<Count
 
 function forwardOverLimit(error: unknown): CountedOrOver {
   if (!(error instanceof RateLimited)) throw error
-  const { over, fields, retryAfterSeconds } = error
+  const { over, limitHeaders, retryAfterSeconds } = error
   return {
-    fields,
+    limitHeaders,
     settle: undefined,
     over: {
       refusal: error,

@@ -1,3 +1,6 @@
+/** Header names and values in turn, as in `rawHeaders` of node:http. */
+export type RawHeaders = string[]
+
 /**
  * The headers that Gatehouse speaks in. Everything under `gatehouse-` is ours: a client's are
  * removed at the gateway.

@@ -5,7 +5,7 @@ export interface OverLimit {
   /** By name, as in `violated-policies`. */
   policies: readonly string[]
   retryAfterSeconds: number
-  /** RateLimit fields, where the service that refuses counted itself. */
+  /** RateLimit headers, where the service that refuses counted itself. */
   headers?: Record<string, string>
 }
 

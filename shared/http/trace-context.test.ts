@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addTraceFields, readTraceparent } from './trace-context.ts'
+import { addTraceHeaders, readTraceparent } from './trace-context.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const parentId = '00f067aa0ba902b7'
@@ -36,11 +36,11 @@ describe('readTraceparent', () => {
   })
 })
 
-describe('addTraceFields', () => {
-  function added(...given: [Parameters<typeof addTraceFields>[1], Parameters<typeof addTraceFields>[2]?]) {
-    const fields = ['via', 'x']
-    addTraceFields(fields, ...given)
-    return fields.slice(2)
+describe('addTraceHeaders', () => {
+  function added(...given: [Parameters<typeof addTraceHeaders>[1], Parameters<typeof addTraceHeaders>[2]?]) {
+    const headers = ['via', 'x']
+    addTraceHeaders(headers, ...given)
+    return headers.slice(2)
   }
 
   const tracestate = 'vendor=1'

@@ -1,3 +1,4 @@
+import type { RawHeaders } from './headers.ts'
 /**
  * W3C Trace Context and Baggage: what a request says of the trace it belongs to, and how much of
  * that we believe.
@@ -13,10 +14,10 @@ export interface TraceContext {
 }
 
 /**
- * The fields as they came; one that came twice has both values, joined by a comma, and is none
+ * The headers as they came; one that came twice has both values, joined by a comma, and is none
  * then.
  */
-export interface TraceFields {
+export interface TraceHeaders {
   traceparent?: string | undefined
   tracestate?: string | undefined
   baggage?: string | undefined
@@ -56,29 +57,29 @@ const hasMoreMembers = (list: string, most: number) => list.split(',').length > 
  * `tracestate` is worth nothing without the `traceparent` it belongs to (Trace Context, section
  * 4.3).
  */
-export function passableState({ traceparent, tracestate }: TraceFields): string | undefined {
+export function passableState({ traceparent, tracestate }: TraceHeaders): string | undefined {
   if (tracestate === undefined || readTraceparent(traceparent) === undefined) return undefined
   return tracestate.length > longestState || hasMoreMembers(tracestate, mostStates) ? undefined : tracestate
 }
 
 /**
- * Adds the fields that go on with a request, names and values in turn. What is malformed or too
+ * Adds the headers that go on with a request, names and values in turn. What is malformed or too
  * long ends here. Where nobody records a span of ours, the caller's own `traceparent` goes on as it
  * came: the next service's parent is the caller. We begin no trace of our own then, as to say that
  * it is not sampled would keep everybody behind us from sampling.
  *
  * @param own what says our span's id instead of the caller's, where there is one
  */
-export function addTraceFields(
-  fields: string[],
-  given: TraceFields,
+export function addTraceHeaders(
+  headers: RawHeaders,
+  given: TraceHeaders,
   own?: { traceparent: string; tracestate?: string | undefined },
 ): void {
   const { baggage } = given
   const traceparent = own ? own.traceparent : readTraceparent(given.traceparent) && given.traceparent
   const tracestate = own ? own.tracestate : passableState(given)
-  if (traceparent !== undefined) fields.push('traceparent', traceparent)
-  if (tracestate !== undefined) fields.push('tracestate', tracestate)
+  if (traceparent !== undefined) headers.push('traceparent', traceparent)
+  if (tracestate !== undefined) headers.push('tracestate', tracestate)
   if (baggage !== undefined && baggage.length <= longestBaggage && !hasMoreMembers(baggage, mostBaggage))
-    fields.push('baggage', baggage)
+    headers.push('baggage', baggage)
 }

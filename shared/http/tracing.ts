@@ -1,7 +1,7 @@
-import { readTraceparent, type TraceFields } from './trace-context.ts'
+import { readTraceparent, type TraceHeaders } from './trace-context.ts'
 
 /** A request as a span begins with it. */
-export interface TracedRequest extends TraceFields {
+export interface TracedRequest extends TraceHeaders {
   method: string
   requestId: string
 }

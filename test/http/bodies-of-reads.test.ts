@@ -30,8 +30,8 @@ beforeEach(() => {
 })
 afterAll(closeSockets)
 
-const message = (line: string, fields: string[], body = '') =>
-  [line, 'Host: x', 'Connection: close', ...fields, '', body].join('\r\n')
+const message = (line: string, headers: string[], body = '') =>
+  [line, 'Host: x', 'Connection: close', ...headers, '', body].join('\r\n')
 const length = 'Content-Length: 4'
 const chunked = 'Transfer-Encoding: chunked'
 

@@ -12,8 +12,8 @@ import { openRow } from '../support/stand.ts'
 
 afterEach(closeSockets)
 
-const get = (version: string, ...fields: string[]) =>
-  [`GET /open HTTP/${version}`, 'Host: x', ...fields, '', ''].join('\r\n')
+const get = (version: string, ...headers: string[]) =>
+  [`GET /open HTTP/${version}`, 'Host: x', ...headers, '', ''].join('\r\n')
 
 /**
  * A gateway before an upstream that has sent the first part of a body of unknown length, and a

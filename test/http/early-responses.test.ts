@@ -23,7 +23,7 @@ import { closedRow, openRow, postRow } from '../support/stand.ts'
 afterEach(closeSockets)
 
 const body = Buffer.alloc(20 * 1024 ** 2)
-const head = (line: string, ...fields: string[]) => [line, 'Host: x', ...fields, '', ''].join('\r\n')
+const head = (line: string, ...headers: string[]) => [line, 'Host: x', ...headers, '', ''].join('\r\n')
 const length = `Content-Length: ${body.length}`
 const largeRow = { ...postRow, body_bytes: 2 * body.length }
 const closedPost = { ...closedRow, method: 'POST' as const, body_bytes: 2 * body.length }

@@ -62,7 +62,7 @@ const requests = fc.record({
     characters,
   ),
   target: targets,
-  fields: fc.array(fc.tuple(names, values), { maxLength: 6 }),
+  headers: fc.array(fc.tuple(names, values), { maxLength: 6 }),
   body: fc.oneof(fc.constant(undefined), characters),
 })
 
@@ -70,12 +70,12 @@ const requests = fc.record({
 test('whatever a request is made of, it is answered below 500 or its connection ends, and no path without a row goes on', async () => {
   const statuses = new Set<number>()
   await fc.assert(
-    fc.asyncProperty(requests, async ({ method, target, fields, body }) => {
+    fc.asyncProperty(requests, async ({ method, target, headers, body }) => {
       const length = body === undefined ? [] : [`Content-Length: ${body.length}`]
       const lines = [
         `${method} ${target} HTTP/1.1`,
         'Host: x',
-        ...fields.map(([name, value]) => `${name}: ${value}`),
+        ...headers.map(([name, value]) => `${name}: ${value}`),
         ...length,
         'Connection: close',
         '',

@@ -11,16 +11,16 @@ import {
 } from '../support/sockets.ts'
 import { closedRow, openRow, postRow } from '../support/stand.ts'
 
-/** What reached the upstream, and the fields of the last of it. */
+/** What reached the upstream, and the headers of the last of it. */
 const received: string[] = []
-let lastFields: string[] = []
+let lastHeaders: string[] = []
 let pair: Awaited<ReturnType<typeof startPair>>
 
 beforeAll(async () => {
   pair = await startPair(
     (request, response) => {
       received.push(`${request.method} ${request.url}`)
-      lastFields = request.rawHeaders
+      lastHeaders = request.rawHeaders
       request.resume().on('end', () => response.end('ok'))
     },
     {
@@ -44,19 +44,19 @@ const close = 'Connection: close'
 function expectRefusal(answer: string, status: number, code: string) {
   expect({ status: statusOf(answer), body: bodyOf(answer) }).toMatchObject({ status })
   const head = answer.slice(0, answer.indexOf('\r\n\r\n'))
-  const fields = Object.fromEntries(
+  const headers = Object.fromEntries(
     head
       .split('\r\n')
       .slice(1)
       .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 2)]),
   )
-  expect(fields).toMatchObject({
+  expect(headers).toMatchObject({
     ...securityHeaders,
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
     'content-length': String(Buffer.byteLength(bodyOf(answer))),
   })
-  expect(JSON.parse(bodyOf(answer))).toMatchObject({ status, code, request_id: fields['x-request-id'] })
+  expect(JSON.parse(bodyOf(answer))).toMatchObject({ status, code, request_id: headers['x-request-id'] })
   expect(received).toEqual([])
 }
 
@@ -88,8 +88,8 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
     ['a name with a space in it', 'X A: a'],
     ['a name that is none', ': a'],
     ['a line without a colon', 'nothing'],
-  ])('%s', async (_name, fields) => {
-    const answer = await send('POST /open HTTP/1.1', host, fields, '', '0')
+  ])('%s', async (_name, headers) => {
+    const answer = await send('POST /open HTTP/1.1', host, headers, '', '0')
     expectRefusal(answer, 400, 'bad_request')
     expect(answer).toMatch(/\r\nconnection: close\r\n/i)
   })
@@ -193,14 +193,14 @@ describe('too much', () => {
       expectRefusal(await send(line, host, close, ...many(2500)), 431, 'too_many_fields')
   })
 
-  test('431 too_many_fields: 201 fields; 200 pass', async () => {
+  test('431 too_many_fields: 201 headers; 200 pass', async () => {
     expectRefusal(await send('GET /open HTTP/1.1', host, close, ...many(199)), 431, 'too_many_fields')
     expect(statusOf(await send('GET /open HTTP/1.1', host, close, ...many(198)))).toBe(200)
   })
 
   test('431 too_many_fields: one field of more than 16 kB, or many that are as long together', async () => {
-    for (const fields of [[`X-A: ${'a'.repeat(17_000)}`], Array(100).fill(`X-A: ${'a'.repeat(200)}`)])
-      expectRefusal(await send('GET /open HTTP/1.1', host, close, ...fields), 431, 'too_many_fields')
+    for (const headers of [[`X-A: ${'a'.repeat(17_000)}`], Array(100).fill(`X-A: ${'a'.repeat(200)}`)])
+      expectRefusal(await send('GET /open HTTP/1.1', host, close, ...headers), 431, 'too_many_fields')
   })
 
   test('414 target_too_long: a URL of more than 8 KiB, in its path or in its query', async () => {
@@ -220,8 +220,8 @@ describe('Host (RFC 9112, section 3.2)', () => {
     ['with a path', ['Host: api.example.com/x']],
     ['with a list', ['Host: api.example.com, evil.example']],
     ['with a port that is none', ['Host: api.example.com:x']],
-  ])('400 bad_request: %s', async (_name, fields) => {
-    expectRefusal(await send('GET /open HTTP/1.1', ...fields, close), 400, 'bad_request')
+  ])('400 bad_request: %s', async (_name, headers) => {
+    expectRefusal(await send('GET /open HTTP/1.1', ...headers, close), 400, 'bad_request')
   })
 
   test.each([
@@ -250,7 +250,7 @@ describe('Host (RFC 9112, section 3.2)', () => {
       await exchangeOpen(pair.port, plain),
     ]
     expect(answers.map(statusOf)).toEqual([200, 200, 200])
-    expect(lastFields[lastFields.indexOf('x-forwarded-host') + 1]).toBe(forwardedHost)
+    expect(lastHeaders[lastHeaders.indexOf('x-forwarded-host') + 1]).toBe(forwardedHost)
   })
 
   test('421 misdirected_request: a name is not served for having come before, nor for coming after one that is', async () => {
@@ -279,10 +279,10 @@ describe('the absolute form of a target (RFC 9112, section 3.2.2)', () => {
       received.length = 0
       expect(statusOf(await send(`GET ${target} HTTP/1.1`, field, close))).toBe(200)
       expect(received).toEqual([forwarded])
-      expect(lastFields[lastFields.indexOf('x-forwarded-host') + 1]?.toLowerCase()).toMatch(
+      expect(lastHeaders[lastHeaders.indexOf('x-forwarded-host') + 1]?.toLowerCase()).toMatch(
         /^api\.example\.com(:|$)/,
       )
-      expect(lastFields[lastFields.indexOf('x-forwarded-proto') + 1]).toBe('http')
+      expect(lastHeaders[lastHeaders.indexOf('x-forwarded-proto') + 1]).toBe('http')
     }
   })
 
@@ -321,8 +321,8 @@ describe('the absolute form of a target (RFC 9112, section 3.2.2)', () => {
     ['no Host', 'http://api.example.com/open', []],
     ['two Hosts', 'http://api.example.com/open', [host, host]],
     ['a malformed Host', 'http://api.example.com/open', ['Host: a b']],
-  ])('400 bad_request: %s', async (_name, target, fields) => {
-    expectRefusal(await send(`GET ${target} HTTP/1.1`, ...fields, close), 400, 'bad_request')
+  ])('400 bad_request: %s', async (_name, target, headers) => {
+    expectRefusal(await send(`GET ${target} HTTP/1.1`, ...headers, close), 400, 'bad_request')
   })
 
   test('what is behind it on the connection is served, too', async () => {
@@ -444,8 +444,8 @@ describe('HTTP/1.0', () => {
   test.each([
     ['', []],
     [', also where the client would keep it', ['Connection: keep-alive']],
-  ])('200 and the connection ends%s', async (_name, fields) => {
-    const answer = await send('GET /open HTTP/1.0', host, ...fields)
+  ])('200 and the connection ends%s', async (_name, headers) => {
+    const answer = await send('GET /open HTTP/1.0', host, ...headers)
     expect(statusOf(answer)).toBe(200)
     expect(answer).toMatch(/\r\nconnection: close\r\n/i)
     expect(bodyOf(answer)).toBe('ok')
@@ -456,12 +456,12 @@ describe('HTTP/1.0', () => {
     ['alone', []],
     ['with Content-Length', ['Content-Length: 2']],
     ['where the client would keep the connection', ['Connection: keep-alive']],
-  ])('400 bad_request: chunks by HTTP/1.0, %s', async (_name, fields) => {
+  ])('400 bad_request: chunks by HTTP/1.0, %s', async (_name, headers) => {
     const answer = await send(
       'POST /open HTTP/1.0',
       host,
       'Transfer-Encoding: chunked',
-      ...fields,
+      ...headers,
       '',
       '2\r\nok\r\n0',
     )
@@ -484,7 +484,7 @@ describe('HTTP/1.0', () => {
 
 test('fields with the names of what every object has are passed on like any other', async () => {
   await send('GET /open HTTP/1.1', host, close, 'constructor: a', '__proto__: b', 'toString: c')
-  expect(lastFields.join(' ')).toContain('constructor a __proto__ b toString c')
+  expect(lastHeaders.join(' ')).toContain('constructor a __proto__ b toString c')
 })
 
 // A refusal that closes would cost every client a new connection, and us a handshake.

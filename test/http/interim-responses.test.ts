@@ -25,11 +25,11 @@ async function start(act: (socket: Socket, count: number) => void, deadlineSecon
   return { port, count: () => count }
 }
 
-/** Asks by Node's client: the interim responses, as statuses and fields, and the final one. */
+/** Asks by Node's client: the interim responses, as statuses and headers, and the final one. */
 async function askAll(port: number, method: 'GET' | 'POST') {
   const asked = request({ port, host: '127.0.0.1', path: '/open', method, agent: false })
-  const interim: { status: number; fields: NodeJS.Dict<string | string[]> }[] = []
-  asked.on('information', ({ statusCode, headers }) => interim.push({ status: statusCode, fields: headers }))
+  const interim: { status: number; headers: NodeJS.Dict<string | string[]> }[] = []
+  asked.on('information', ({ statusCode, headers }) => interim.push({ status: statusCode, headers }))
   asked.end(method === 'POST' ? 'body' : undefined)
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]
   return { interim, status: answer.statusCode, body: await text(answer) }
@@ -41,8 +41,8 @@ describe('103 Early Hints of an upstream', () => {
     const link = { link: '</style.css>; rel=preload; as=style' }
     expect(await askAll(port, method)).toEqual({
       interim: [
-        { status: 103, fields: link },
-        { status: 103, fields: link },
+        { status: 103, headers: link },
+        { status: 103, headers: link },
       ],
       status: 200,
       body: 'ok',
@@ -76,7 +76,7 @@ describe('103 Early Hints of an upstream', () => {
     ])
   })
 
-  test('lose what a response loses: hop-by-hop fields, a length, our cookies, what reveals', async () => {
+  test('lose what a response loses: hop-by-hop headers, a length, our cookies, what reveals', async () => {
     const kept = ['Link: <a>; rel=preload', 'Set-Cookie: theme=dark']
     const lost = [
       ...['Server: x', 'Connection: x-hop', 'X-Hop: 1', 'Content-Length: 5', 'Gatehouse-Assertion: x'],
@@ -86,7 +86,7 @@ describe('103 Early Hints of an upstream', () => {
     const lines = ['HTTP/1.1 103 Early Hints', ...lost, ...kept]
     const { port } = await start((socket) => socket.write(`${lines.join('\r\n')}\r\n\r\n${ok}`))
     expect((await askAll(port, 'GET')).interim).toEqual([
-      { status: 103, fields: { link: '<a>; rel=preload', 'set-cookie': ['theme=dark'] } },
+      { status: 103, headers: { link: '<a>; rel=preload', 'set-cookie': ['theme=dark'] } },
     ])
   })
 
@@ -102,7 +102,7 @@ test('102 passes like 103; a 100 that the upstream sends on its own does not', a
   const { port } = await start((socket) =>
     socket.write(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${ok}`),
   )
-  expect((await askAll(port, 'GET')).interim).toEqual([{ status: 102, fields: {} }])
+  expect((await askAll(port, 'GET')).interim).toEqual([{ status: 102, headers: {} }])
 })
 
 // A client that waits for 100 has it from the gateway.

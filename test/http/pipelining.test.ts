@@ -31,8 +31,8 @@ beforeEach(() => {
 afterAll(closeSockets)
 
 const host = 'Host: api.example.com'
-const message = (line: string, ...fields: string[]) => [line, host, ...fields, '', ''].join('\r\n')
-const get = (target: string, ...fields: string[]) => message(`GET ${target} HTTP/1.1`, ...fields)
+const message = (line: string, ...headers: string[]) => [line, host, ...headers, '', ''].join('\r\n')
+const get = (target: string, ...headers: string[]) => message(`GET ${target} HTTP/1.1`, ...headers)
 const last = get('/closed', 'Connection: close')
 const statusesIn = (answers: string) => [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
 

@@ -49,7 +49,7 @@ afterAll(closeSockets)
 
 interface Sent {
   line?: string
-  fields?: readonly string[]
+  headers?: readonly string[]
   body?: string
 }
 
@@ -57,14 +57,14 @@ interface Sent {
  * A GET without a body that keeps its connection takes the fast path; what closes it goes by
  * node:http.
  */
-async function send({ line = 'GET /open', fields = [], body = '' }: Sent) {
+async function send({ line = 'GET /open', headers = [], body = '' }: Sent) {
   received = []
-  const host = fields.some((field) => /^host:/i.test(field)) ? [] : ['Host: api.example.com']
-  const from = fields.some((field) => /^x-forwarded-for:/i.test(field))
+  const host = headers.some((field) => /^host:/i.test(field)) ? [] : ['Host: api.example.com']
+  const from = headers.some((field) => /^x-forwarded-for:/i.test(field))
     ? []
     : ['X-Forwarded-For: 203.0.113.7']
   const bytes = (...more: string[]) =>
-    Buffer.from([`${line} HTTP/1.1`, ...host, ...from, ...fields, ...more, '', body].join('\r\n'), 'latin1')
+    Buffer.from([`${line} HTTP/1.1`, ...host, ...from, ...headers, ...more, '', body].join('\r\n'), 'latin1')
   const answers = [await exchange(port, bytes('Connection: close'))]
   if (line.startsWith('GET ') && body === '') answers.push(await exchangeOpen(port, bytes()))
   return answers
@@ -95,26 +95,26 @@ describe('200: a header reaches the upstream as it came', () => {
     ['conditions', 'If-None-Match', 'W/"a", "b"'],
     ['8,000 bytes', 'X-Long', 'a'.repeat(8000)],
   ])('%s', async (_name, name, value, expected = value) => {
-    await expectForwarded({ fields: [`${name}: ${value}`] })
+    await expectForwarded({ headers: [`${name}: ${value}`] })
     for (const values of valuesOf(name.toLowerCase())) expect(values).toEqual([expected])
   })
 
   test('a header in several lines stays in several lines', async () => {
-    await expectForwarded({ fields: ['Accept: a/b', 'accept: c/d'] })
+    await expectForwarded({ headers: ['Accept: a/b', 'accept: c/d'] })
     for (const values of valuesOf('accept')) expect(values).toEqual(['a/b', 'c/d'])
   })
 
   // HTTP/2 lets clients split it (RFC 9113, section 8.2.3); proxies may pass it on so.
   test('Cookie in several lines becomes one, without our own cookies', async () => {
     const own = 'Cookie: __Host-gatehouse_refresh=x'
-    await expectForwarded({ fields: ['Cookie: a=1', own, 'Cookie: b=2; c="\xe9"'] })
+    await expectForwarded({ headers: ['Cookie: a=1', own, 'Cookie: b=2; c="\xe9"'] })
     for (const values of valuesOf('cookie')) expect(values).toEqual(['a=1; b=2; c="\xe9"'])
   })
 
   test('tracestate and baggage in several lines become one', async () => {
     const traceparent = 'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
     await expectForwarded({
-      fields: [traceparent, 'tracestate: a=1', 'tracestate: b=2', 'baggage: x=1', 'baggage: y=2'],
+      headers: [traceparent, 'tracestate: a=1', 'tracestate: b=2', 'baggage: x=1', 'baggage: y=2'],
     })
     for (const values of valuesOf('tracestate')) expect(values).toEqual(['a=1, b=2'])
     for (const values of valuesOf('baggage')) expect(values).toEqual(['x=1, y=2'])
@@ -132,14 +132,14 @@ describe('200: lists in Connection', () => {
     ['keep-alive, Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA'],
   ])('%s: nothing of it goes on, the rest does', async (connection, ...more) => {
     received = []
-    const fields = [
+    const headers = [
       `Connection: ${connection}`,
       'TE: trailers',
       'Keep-Alive: timeout=5',
       'X-Kept: 1',
       ...more,
     ]
-    const head = ['GET /open HTTP/1.1', 'Host: api.example.com', 'X-Forwarded-For: 203.0.113.7', ...fields]
+    const head = ['GET /open HTTP/1.1', 'Host: api.example.com', 'X-Forwarded-For: 203.0.113.7', ...headers]
     expect(statusOf(await exchangeOpen(port, `${head.join('\r\n')}\r\n\r\n`))).toBe(200)
     const names = received[0]?.headers.map(([name]) => name.toLowerCase())
     expect(names).toContain('x-kept')
@@ -177,18 +177,18 @@ describe('200: bodies as clients frame them', () => {
     ['an empty body in chunks', ['Transfer-Encoding: chunked'], '0\r\n\r\n', ''],
     ['leading zeros of a length', ['Content-Length: 0002'], 'ok', 'ok'],
     ['no length at all', [], '', ''],
-  ])('POST: %s', async (_name, fields, body, expected) => {
-    await expectForwarded({ line: 'POST /open', fields, body }, { line: 'POST /open', body: expected })
+  ])('POST: %s', async (_name, headers, body, expected) => {
+    await expectForwarded({ line: 'POST /open', headers, body }, { line: 'POST /open', body: expected })
   })
 
   test.each(['DELETE', 'PATCH'])('%s with a body, and without', async (method) => {
     const line = `${method} /open`
-    await expectForwarded({ line, fields: ['Content-Length: 2'], body: 'ok' }, { line, body: 'ok' })
+    await expectForwarded({ line, headers: ['Content-Length: 2'], body: 'ok' }, { line, body: 'ok' })
     await expectForwarded({ line }, { line, body: '' })
   })
 
   test('GET with Content-Length: 0', async () => {
-    await expectForwarded({ fields: ['Content-Length: 0'] }, { body: '' })
+    await expectForwarded({ headers: ['Content-Length: 0'] }, { body: '' })
   })
 })
 
@@ -211,7 +211,7 @@ describe('200: targets', () => {
   test('https in the absolute form, from a trusted proxy', async () => {
     await expectForwarded({
       line: 'GET https://api.example.com/open',
-      fields: ['Host: other.example', 'X-Forwarded-Proto: https'],
+      headers: ['Host: other.example', 'X-Forwarded-Proto: https'],
     })
     expect(valuesOf('x-forwarded-proto')[0]).toEqual(['https'])
     expect(valuesOf('x-forwarded-host')[0]).toEqual(['api.example.com'])
@@ -247,7 +247,7 @@ describe('200: whom a proxy names', () => {
     ['IPv6 with a port', ['[2001:DB8::9]:443'], '2001:db8::9'],
     ['a zone', ['fe80::1%eth0'], 'fe80::1'],
   ])('%s', async (_name, lines, address) => {
-    await expectForwarded({ fields: lines.map((line) => `X-Forwarded-For: ${line}`) })
+    await expectForwarded({ headers: lines.map((line) => `X-Forwarded-For: ${line}`) })
     for (const values of valuesOf('x-forwarded-for')) expect(values).toEqual([address])
   })
 })
@@ -260,7 +260,7 @@ describe('401: credentials that are none', () => {
     ['Bearer undefined', 'invalid_token', 'Bearer error="invalid_token"'],
     ['Basic eDp5', 'invalid_token', 'Bearer error="invalid_token"'],
   ])('Authorization: %j is %s', async (value, code, challenge) => {
-    for (const answer of await send({ line: 'GET /closed', fields: [`Authorization: ${value}`] })) {
+    for (const answer of await send({ line: 'GET /closed', headers: [`Authorization: ${value}`] })) {
       expect(statusOf(answer)).toBe(401)
       expect(JSON.parse(bodyOf(answer)).code).toBe(code)
       expect(answer).toContain(`\r\nwww-authenticate: ${challenge}\r\n`)

@@ -27,8 +27,8 @@ async function startReceiver(options: Parameters<typeof startPair>[1] = {}) {
   return { ...(await startPair(listener, { deadlines, ...options })), acted }
 }
 
-const head = (length: number, ...fields: string[]) =>
-  ['POST /open HTTP/1.1', 'Host: x', `Content-Length: ${length}`, ...fields, '', ''].join('\r\n')
+const head = (length: number, ...headers: string[]) =>
+  ['POST /open HTTP/1.1', 'Host: x', `Content-Length: ${length}`, ...headers, '', ''].join('\r\n')
 
 /** Sends so many bytes, one after the other, and gives what is answered. */
 async function drip(port: number, start: string, bytes: number, everyMs = 50) {

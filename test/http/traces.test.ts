@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 afterEach(closeSockets)
 
-/** A gateway before an upstream whose last request's fields are kept. */
+/** A gateway before an upstream whose last request's headers are kept. */
 const start = (options: Options = {}) =>
   startPair(
     (request, response) => {

@@ -8,7 +8,7 @@ import { createOpenStreams } from '../../gateway/adapters/node/proxy/stream-regi
 import { createUpgrades } from '../../gateway/adapters/node/proxy/websocket-upgrade.ts'
 import { createUpstreams, type UpstreamsOptions } from '../../gateway/adapters/node/upstream/pools.ts'
 import { createDispatchers } from '../../gateway/adapters/node/upstream/undici-transport.ts'
-import { createCommonFields } from '../../gateway/http/common-headers.ts'
+import { createCommonHeaders } from '../../gateway/http/common-headers.ts'
 import { ownPaths } from '../../gateway/own-paths.ts'
 import { createHttpServer, fetchListener, type ServerOptions } from '../../shared/node/http/http-server.ts'
 import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
@@ -65,7 +65,7 @@ export async function startGateway({
     importVerifier: importNodeVerifier,
     importSigner: importNodeSigner,
   })
-  const commonFields = createCommonFields(stand.config.CORS_ORIGINS, stand.config.CORS_EXPOSED_HEADERS)
+  const commonHeaders = createCommonHeaders(stand.config.CORS_ORIGINS, stand.config.CORS_EXPOSED_HEADERS)
   const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
   let isStopping = false
   const listening = createListener({
@@ -75,7 +75,7 @@ export async function startGateway({
     answerItself: fetchListener((request, { incoming }) =>
       stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
     ),
-    commonFields,
+    commonHeaders,
     streams,
     uploadIdleMs: uploadIdleMs ?? stand.config.UPLOAD_IDLE_SECONDS * 1000,
     metrics: stand.metrics,
@@ -91,14 +91,14 @@ export async function startGateway({
       admit: stand.admit,
       dispatcher: dispatchers.fresh,
       corsOrigins: stand.config.CORS_ORIGINS,
-      commonFields,
+      commonHeaders,
       streams,
       metrics: stand.metrics,
       beginSpan: options.beginSpan,
       log: stand.log,
     }),
     keepAliveSeconds: 65,
-    commonFields: (requestId) => commonFields(undefined, requestId),
+    commonHeaders: (requestId) => commonHeaders(undefined, requestId),
     deadlines: { ...listening.deadlines, ...deadlines },
     stallSeconds,
   })

@@ -8,7 +8,7 @@ import { createLog } from '../../../shared/node/log.ts'
 import { loadTracing } from '../../../shared/node/telemetry/tracing.ts'
 import { gatewayVariables } from '../../config.ts'
 import { buildGateway } from '../../gateway.ts'
-import { createCommonFields } from '../../http/common-headers.ts'
+import { createCommonHeaders } from '../../http/common-headers.ts'
 import { ownPaths } from '../../own-paths.ts'
 import { attachFastPath } from './fast-path/fast-path-connection.ts'
 import { createNodePorts } from './node-ports.ts'
@@ -37,7 +37,7 @@ const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
 const maxAgeMs = config.UPSTREAM_CONNECTION_SECONDS * 1000
 const upstreams = createUpstreams({ maxAgeMs })
 const dispatchers = createDispatchers(maxAgeMs)
-const commonFields = createCommonFields(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
+const commonHeaders = createCommonHeaders(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
 
 const tracing = await loadTracing('gateway', log)
 const beginSpan = tracing?.beginSpan
@@ -77,7 +77,7 @@ const { fastPath, ...handler } = createListener({
   upstreams,
   ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
   answerItself: fetchListener(gateway.app.fetch),
-  commonFields,
+  commonHeaders,
   streams,
   uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
   metrics: gateway.metrics,
@@ -94,13 +94,13 @@ await serveUntilStopped({
     admit: gateway.admit,
     dispatcher: dispatchers.fresh,
     corsOrigins: config.CORS_ORIGINS,
-    commonFields,
+    commonHeaders,
     streams,
     metrics: gateway.metrics,
     beginSpan,
     log,
   }),
-  commonFields: (requestId) => commonFields(undefined, requestId),
+  commonHeaders: (requestId) => commonHeaders(undefined, requestId),
   hostname: config.HOST,
   port: config.GATEWAY_PORT,
   portVariable: 'GATEWAY_PORT',

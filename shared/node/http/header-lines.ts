@@ -1,4 +1,6 @@
-/** What a field's name is made of (RFC 9110, section 5.1). */
+import type { RawHeaders } from '../../http/headers.ts'
+
+/** What a header's name is made of (RFC 9110, section 5.1). */
 const fieldName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 const noFieldValue = /[^\t\x20-\x7e\x80-\xff]/
 
@@ -9,8 +11,8 @@ const noFieldValue = /[^\t\x20-\x7e\x80-\xff]/
  * @param from where the first field line begins
  * @returns names and values in turn, as they came; undefined where a line is none
  */
-export function readFieldLines(text: string, from: number): string[] | undefined {
-  const fields: string[] = []
+export function readHeaderLines(text: string, from: number): RawHeaders | undefined {
+  const headers: RawHeaders = []
   for (let at = from; at < text.length; ) {
     const end = endOfLine(text, at)
     const colon = text.indexOf(':', at)
@@ -18,15 +20,15 @@ export function readFieldLines(text: string, from: number): string[] | undefined
     const name = text.slice(at, colon)
     const value = trimmed(text, colon + 1, end)
     if (!fieldName.test(name) || noFieldValue.test(value)) return undefined
-    fields.push(name, value)
+    headers.push(name, value)
     at = end + 2
   }
-  return fields
+  return headers
 }
 
 /**
- * A line feed alone ends a line for some and not for others: here it is in the line, which no field
- * allows.
+ * A line feed alone ends a line for some and not for others: here it is in the line, which no
+ * header allows.
  */
 export function endOfLine(text: string, from: number): number {
   const end = text.indexOf('\r\n', from)

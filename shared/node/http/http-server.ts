@@ -9,11 +9,12 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { type ErrorCode, Problem, problemAnswer } from '../../http/errors.ts'
+import type { RawHeaders } from '../../http/headers.ts'
 import { requestIdFrom } from '../../http/request-id.ts'
 import { rawHead } from './format-head.ts'
 import { toOriginForm } from './origin-form.ts'
 import { createPipelines } from './pipelining.ts'
-import { problemFields } from './problem-headers.ts'
+import { problemHeaders } from './problem-headers.ts'
 import { closeInStages } from './staged-close.ts'
 import { defaultStallSeconds, resetStalledClients } from './stalled-clients.ts'
 
@@ -62,8 +63,8 @@ export interface ServerOptions {
     takes: (request: IncomingMessage) => boolean
     listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   }
-  /** Fields of the answers that no listener gives, names and values in turn. */
-  commonFields?: (requestId: string) => readonly string[]
+  /** Headers of the answers that no listener gives, names and values in turn. */
+  commonHeaders?: (requestId: string) => Readonly<RawHeaders>
   /**
    * Whether each connection is to end with its next answer, so that its client goes to another
    * instance while this one still serves.
@@ -108,7 +109,7 @@ export function createHttpServer({
   wrapConnections,
   keepAliveSeconds,
   upgrade,
-  commonFields = () => [],
+  commonHeaders = () => [],
   isStopping = () => false,
   deadlines: givenDeadlines,
   stallSeconds = defaultStallSeconds,
@@ -171,7 +172,7 @@ export function createHttpServer({
       return isTaken
     },
   })
-  // Beyond its count Node would leave fields out without a word.
+  // Beyond its count Node would leave headers out without a word.
   server.maxHeadersCount = 0
 
   function answerOf(problem: Problem) {
@@ -180,20 +181,20 @@ export function createHttpServer({
     return {
       status: answer.status,
       body: answer.body,
-      fields: [...problemFields(answer, true), ...commonFields(requestId)],
+      headers: [...problemHeaders(answer, true), ...commonHeaders(requestId)],
     }
   }
 
   function writeProblem(response: ServerResponse, problem: Problem): void {
-    const { status, fields, body } = answerOf(problem)
-    response.writeHead(status, fields as unknown as string[])
+    const { status, headers, body } = answerOf(problem)
+    response.writeHead(status, headers as unknown as string[])
     response.end(body)
   }
 
   /** An answer for a connection that has no response to write to, and its last. */
   function endWith(socket: Socket, problem: Problem): void {
-    const { status, fields, body } = answerOf(problem)
-    socket.write(rawHead(status, fields) + body)
+    const { status, headers, body } = answerOf(problem)
+    socket.write(rawHead(status, headers) + body)
     socket.destroySoon()
   }
 

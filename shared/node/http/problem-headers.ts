@@ -1,13 +1,14 @@
 import type { ProblemAnswer } from '../../http/errors.ts'
+import type { RawHeaders } from '../../http/headers.ts'
 
 /**
- * The fields of a problem's answer, where a server writes them itself.
+ * The headers of a problem's answer, where a server writes them itself.
  *
  * @param isLast whether the connection ends with this answer
  * @returns names and values in turn
  */
-export function problemFields({ headers, body }: ProblemAnswer, isLast: boolean): string[] {
-  const fields = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
-  if (isLast && !('connection' in headers)) fields.push('connection', 'close')
-  return fields
+export function problemHeaders({ headers, body }: ProblemAnswer, isLast: boolean): RawHeaders {
+  const rawHeaders = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
+  if (isLast && !('connection' in headers)) rawHeaders.push('connection', 'close')
+  return rawHeaders
 }

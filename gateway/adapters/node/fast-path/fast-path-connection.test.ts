@@ -57,8 +57,8 @@ beforeEach(() => {
 })
 afterAll(closeSockets)
 
-const message = (line: string, ...fields: string[]) => [line, 'Host: x', ...fields, '', ''].join('\r\n')
-const get = (target: string, ...fields: string[]) => message(`GET ${target} HTTP/1.1`, ...fields)
+const message = (line: string, ...headers: string[]) => [line, 'Host: x', ...headers, '', ''].join('\r\n')
+const get = (target: string, ...headers: string[]) => message(`GET ${target} HTTP/1.1`, ...headers)
 
 /** A client that keeps its connection, and what it has been answered. */
 async function openClient() {
@@ -104,18 +104,18 @@ function split(text: string): string[] {
   return found
 }
 
-/** An answer without what differs each time, its fields in one order. */
+/** An answer without what differs each time, its headers in one order. */
 function comparable(answer: string) {
   const [head = '', body] = answer.split('\r\n\r\n', 2)
-  const [line, ...fields] = head.split('\r\n')
+  const [line, ...headers] = head.split('\r\n')
   const own = /^(date: (?!Thu, 01 Jan 1970)|x-request-id: |ratelimit: )/i
   return {
     line,
-    fields: fields
+    headers: headers
       .filter((field) => !own.test(field))
       .map((field) => field.replace(/^[^:]+/, (name) => name.toLowerCase()))
       .sort(),
-    names: fields.map((field) => field.slice(0, field.indexOf(':')).toLowerCase()).sort(),
+    names: headers.map((field) => field.slice(0, field.indexOf(':')).toLowerCase()).sort(),
     body: body?.replace(/"request_id":"[^"]+"/, ''),
   }
 }
@@ -147,7 +147,7 @@ describe('the answer is that of Node’s server', () => {
     expect(byNode).toBe(2)
   })
 
-  test('to HEAD: the fields alone', async () => {
+  test('to HEAD: the headers alone', async () => {
     const { socket, ask } = await openClient()
     socket.write(message('HEAD /open HTTP/1.1'))
     const [head] = (await once(socket, 'data')) as [string]

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import type { ConnectionContext, ServerOptions } from '../../../../shared/node/http/http-server.ts'
 import { FastPathResponse } from './fast-response.ts'
 import { readRequestHead } from './request-head.ts'
@@ -10,7 +11,7 @@ export interface FastPathRequest {
   /** Path and query. */
   url: string
   /** Names and values in turn, as they came. */
-  rawHeaders: string[]
+  rawHeaders: RawHeaders
   complete: true
   socket: Socket
 }
@@ -116,7 +117,7 @@ class FastPathConnection {
     else this.serve(head)
   }
 
-  private serve({ method, target, fields }: NonNullable<ReturnType<typeof readRequestHead>>): void {
+  private serve({ method, target, headers }: NonNullable<ReturnType<typeof readRequestHead>>): void {
     const { socket, options } = this
     const { listener, isStopping, keepAliveSeconds } = options
     if (!this.hasSpoken) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
@@ -128,7 +129,7 @@ class FastPathConnection {
       isLast: isStopping,
       onWritten: this.goOn,
     })
-    listener({ method, url: target, rawHeaders: fields, complete: true, socket }, this.answer)
+    listener({ method, url: target, rawHeaders: headers, complete: true, socket }, this.answer)
   }
 
   private hold(bytes: Buffer): void {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { isNamed } from '../../../../shared/node/http/header-lines.ts'
 import { httpDate } from './http-date.ts'
 
@@ -9,7 +10,7 @@ interface FastPathResponseOptions {
   isHead: boolean
   /** How long the connection is kept for the next request; told to the client. */
   keepAliveSeconds: number
-  /** Whether the connection is to end with this answer, where its fields do not say so. */
+  /** Whether the connection is to end with this answer, where its headers do not say so. */
   isLast: () => boolean
   /** Told when all of it has been handed to the system. */
   onWritten: (isLast: boolean) => void
@@ -20,7 +21,7 @@ interface FastPathResponseOptions {
  * writers use. It emits
  * `close` once, when all is written or the socket has closed before, and `drain`.
  *
- * Fields go out as they are: whoever gives one vouches for it.
+ * Headers go out as they are: whoever gives one vouches for it.
  */
 export class FastPathResponse extends EventEmitter {
   statusCode = 200
@@ -45,17 +46,17 @@ export class FastPathResponse extends EventEmitter {
     return this.closed || this.options.socket.destroyed
   }
 
-  /** @param fields names and values in turn. Without a length among them the body goes in chunks */
-  writeHead(status: number, fields: readonly string[]): void {
+  /** @param headers without a Content-Length the body is sent in chunks */
+  writeHead(status: number, headers: Readonly<RawHeaders>): void {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
     let hasLength = false
     let hasDate = false
     /** Connection options beside that of its end. */
     let options = ''
     this.isLast = this.options.isLast()
-    for (let i = 0; i < fields.length; i += 2) {
-      const name = fields[i] as string
-      const value = fields[i + 1] as string
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string
+      const value = headers[i + 1] as string
       if (isNamed(name, 'connection')) {
         if (value === 'close') this.isLast = true
         else options += `, ${value}`

@@ -6,17 +6,17 @@ import { describe, expect, test } from 'vitest'
 import { readRequestHead } from './request-head.ts'
 
 const read = (text: string) => readRequestHead(Buffer.from(text, 'latin1'))
-const head = (line: string, ...fields: string[]) => [line, ...fields, '', ''].join('\r\n')
-const get = (...fields: string[]) => head('GET /a?b=c HTTP/1.1', 'Host: x', ...fields)
+const head = (line: string, ...headers: string[]) => [line, ...headers, '', ''].join('\r\n')
+const get = (...headers: string[]) => head('GET /a?b=c HTTP/1.1', 'Host: x', ...headers)
 
-test('a GET or HEAD without a body: its method, target and fields, as they came', () => {
+test('a GET or HEAD without a body: its method, target and headers, as they came', () => {
   expect(read(get('Accept:  */* \t', 'accept: \xe9', 'X:'))).toEqual({
     method: 'GET',
     target: '/a?b=c',
-    fields: ['Host', 'x', 'Accept', '*/*', 'accept', '\xe9', 'X', ''],
+    headers: ['Host', 'x', 'Accept', '*/*', 'accept', '\xe9', 'X', ''],
   })
   expect(read(head('HEAD / HTTP/1.1', 'connection: Keep-Alive'))).toMatchObject({ method: 'HEAD' })
-  expect(read(head('GET / HTTP/1.1'))?.fields).toEqual([])
+  expect(read(head('GET / HTTP/1.1'))?.headers).toEqual([])
 })
 
 describe('anything else is for Node’s parser', () => {
@@ -71,7 +71,7 @@ const lines = fc.constantFrom(
 )
 const heads = fc
   .tuple(fc.constantFrom('/', '/a?b', '/%2e#c', '/;='), fc.array(lines, { maxLength: 5 }))
-  .map(([target, fields]) => head(`GET ${target} HTTP/1.1`, ...fields))
+  .map(([target, headers]) => head(`GET ${target} HTTP/1.1`, ...headers))
 const edits = fc.array(
   fc.record({
     at: fc.nat({ max: 200 }),
@@ -87,7 +87,7 @@ const edits = fc.array(
 // Who can be read in two ways can say two things.
 test('what is taken Node’s parser takes, too, and reads as the same', { timeout: 120_000 }, async () => {
   const server = createServer({ requireHostHeader: false }, ({ method, url, rawHeaders }, response) => {
-    response.end(JSON.stringify({ method, target: url, fields: rawHeaders }))
+    response.end(JSON.stringify({ method, target: url, headers: rawHeaders }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

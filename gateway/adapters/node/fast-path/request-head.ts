@@ -1,4 +1,5 @@
-import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/http/header-lines.ts'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
+import { endOfLine, isNamed, readHeaderLines } from '../../../../shared/node/http/header-lines.ts'
 import { mostHeadBytes } from '../../../../shared/node/http/http-server.ts'
 
 /** The head of a request that has no body and asks for nothing but its answer. */
@@ -7,7 +8,7 @@ export interface RequestHead {
   /** Path and query. */
   target: string
   /** Names and values in turn, as they came. */
-  fields: string[]
+  headers: RawHeaders
 }
 
 const headEnd = Buffer.from('\r\n\r\n')
@@ -25,20 +26,20 @@ export function readRequestHead(bytes: Buffer): RequestHead | undefined {
   const lineEnd = endOfLine(text, 0)
   const [, method, target] = requestLine.exec(text.slice(0, lineEnd)) ?? []
   if (target === undefined) return undefined
-  const fields = readFieldLines(text, lineEnd + 2)
-  if (!fields || !isBodyless(fields)) return undefined
-  return { method: method as RequestHead['method'], target, fields }
+  const headers = readHeaderLines(text, lineEnd + 2)
+  if (!headers || !isBodyless(headers)) return undefined
+  return { method: method as RequestHead['method'], target, headers }
 }
 
 /** Headers that announce a body or another protocol. */
 const bodyOrUpgradeHeaders = ['content-length', 'transfer-encoding', 'upgrade', 'expect']
 
 /** Whether nothing is said of a body, of another protocol or of the connection's end. */
-function isBodyless(fields: readonly string[]): boolean {
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string
+function isBodyless(headers: Readonly<RawHeaders>): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
     if (bodyOrUpgradeHeaders.some((known) => isNamed(name, known))) return false
-    if (isNamed(name, 'connection') && !isNamed(fields[i + 1] as string, 'keep-alive')) return false
+    if (isNamed(name, 'connection') && !isNamed(headers[i + 1] as string, 'keep-alive')) return false
   }
   return true
 }

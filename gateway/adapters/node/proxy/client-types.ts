@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 
 /** What the way of a request needs to know of it: Node's IncomingMessage, or a FastPathRequest. */
 export interface ClientRequest {
@@ -9,7 +10,7 @@ export interface ClientRequest {
   /** That of the target, where the client sent the absolute form. */
   targetScheme?: 'http' | 'https'
   /** Names and values in turn, as they came. */
-  rawHeaders: string[]
+  rawHeaders: RawHeaders
   /** Whether all of it has come. */
   complete: boolean
   socket: Pick<Socket, 'remoteAddress' | 'write'>
@@ -32,8 +33,8 @@ export interface ClientAnswer {
   readonly shouldKeepAlive?: boolean
   /** Of those that were set before `writeHead`, where some can be. */
   getHeader?(name: 'connection'): unknown
-  /** @param fields names and values in turn */
-  writeHead(status: number, fields: string[]): unknown
+  /** @param headers names and values in turn */
+  writeHead(status: number, headers: RawHeaders): unknown
   flushHeaders(): void
   /** @returns false where the writer is to wait for `drain` */
   write(bytes: Uint8Array): boolean

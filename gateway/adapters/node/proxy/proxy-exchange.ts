@@ -1,4 +1,5 @@
 import { Problem } from '../../../../shared/http/errors.ts'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
@@ -9,8 +10,8 @@ import {
   type RequestBody,
   readRequestBody,
 } from '../../../http/request-body.ts'
-import type { RequestFields } from '../../../http/request-headers.ts'
-import { answerFields, interimFields } from '../../../http/response-headers.ts'
+import type { RequestHeaders } from '../../../http/request-headers.ts'
+import { interimHeaders, responseHeaders } from '../../../http/response-headers.ts'
 import { isRead } from '../../../lib/http-method.ts'
 import { TransportError } from '../../../ports.ts'
 import type { Exchange } from '../upstream/connection.ts'
@@ -24,10 +25,10 @@ import type { AtTurnEnd } from './tick-flush.ts'
 export interface ProxyExchangeOptions {
   request: ClientRequest
   response: ClientAnswer
-  fields: RequestFields
+  headers: RequestHeaders
   admission: Admission
   pool: Pool
-  lifecycle: Pick<RequestLifecycle, 'commonFields'>
+  lifecycle: Pick<RequestLifecycle, 'commonHeaders'>
   streams: OpenStreams
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
@@ -50,7 +51,7 @@ const smallBytes = 4096
  * @returns to be called when the client's connection has closed, after the whole response or before
  */
 export function proxyRequest(options: ProxyExchangeOptions): () => void {
-  const { request, fields, admission, uploadIdleMs: idleMs } = options
+  const { request, headers, admission, uploadIdleMs: idleMs } = options
   let exchange: ProxyExchange | undefined
   const start = (body: RequestBody) => {
     exchange = new ProxyExchange(options, body)
@@ -67,7 +68,7 @@ export function proxyRequest(options: ProxyExchangeOptions): () => void {
     exchange?.stop()
     exchange = undefined
   }
-  if (!hasBody(fields)) {
+  if (!hasBody(headers)) {
     void startInTurn(noBody)
     return stop
   }
@@ -78,12 +79,12 @@ export function proxyRequest(options: ProxyExchangeOptions): () => void {
   return stop
 }
 
-const isEventStream = (fields: readonly string[]) =>
-  fields.some(
+const isEventStream = (headers: Readonly<RawHeaders>) =>
+  headers.some(
     (name, i) =>
       i % 2 === 0 &&
       name.toLowerCase() === 'content-type' &&
-      /^text\/event-stream\b/i.test(fields[i + 1] ?? ''),
+      /^text\/event-stream\b/i.test(headers[i + 1] ?? ''),
   )
 
 /**
@@ -96,7 +97,7 @@ const endsConnection = (response: ClientAnswer) =>
 class ProxyExchange implements Exchange {
   readonly method: string
   readonly target: string
-  readonly fields: readonly string[]
+  readonly headers: Readonly<RawHeaders>
   readonly body: RequestBody['body']
   readonly contentLength: number | undefined
   readonly bodyIdleMs: number
@@ -114,14 +115,14 @@ class ProxyExchange implements Exchange {
   private isEnding = false
 
   constructor(options: ProxyExchangeOptions, requestBody: RequestBody) {
-    const { request, fields, admission } = options
+    const { request, headers, admission } = options
     this.options = options
     this.requestBody = requestBody
     this.method = request.method ?? 'GET'
     this.target = admission.decision.target
-    this.fields = admission.fields
+    this.headers = admission.headers
     this.body = requestBody.body
-    this.contentLength = fields.contentLength
+    this.contentLength = headers.contentLength
     this.bodyIdleMs = admission.decision.route.idle_seconds * 1000
   }
 
@@ -155,13 +156,13 @@ class ProxyExchange implements Exchange {
   }
 
   /** Written around the response, which has no head yet. HTTP/1.0 knows no interim responses. */
-  onInterim(status: number, raw: string[]): void {
+  onInterim(status: number, raw: RawHeaders): void {
     const { request, response, admission } = this.options
     if (response.headersSent || response.closed || request.httpVersion === '1.0') return
-    request.socket.write(rawHead(status, interimFields(status, raw, admission.decision)), 'latin1')
+    request.socket.write(rawHead(status, interimHeaders(status, raw, admission.decision)), 'latin1')
   }
 
-  onHead(status: number, raw: string[], framing: Framing): void {
+  onHead(status: number, raw: RawHeaders, framing: Framing): void {
     clearTimeout(this.deadline)
     const { request, response, admission, lifecycle, onAnswered } = this.options
     const { upstream } = admission.decision.route
@@ -171,11 +172,11 @@ class ProxyExchange implements Exchange {
       this.underway?.abort(new AssertionRefused(upstream))
       return
     }
-    const fields = [...answerFields(status, raw, admission.decision), ...lifecycle.commonFields()]
+    const headers = [...responseHeaders(status, raw, admission.decision), ...lifecycle.commonHeaders()]
     // Nobody may read the rest of the request, which would stand before the next one (RFC 9112,
     // section 9.3).
-    if (!request.complete || endsConnection(response)) fields.push('connection', 'close')
-    response.writeHead(status, fields)
+    if (!request.complete || endsConnection(response)) headers.push('connection', 'close')
+    response.writeHead(status, headers)
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
     if (framing === 'chunked' || framing === 'close') {

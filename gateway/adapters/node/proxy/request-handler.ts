@@ -2,10 +2,10 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { problemAnswer } from '../../../../shared/http/errors.ts'
 import { isHost } from '../../../../shared/http/host-header.ts'
 import type { ServerOptions } from '../../../../shared/node/http/http-server.ts'
-import { problemFields } from '../../../../shared/node/http/problem-headers.ts'
+import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import { hasBody, isBodyUnwanted } from '../../../http/request-body.ts'
-import { mostFields, readFields } from '../../../http/request-headers.ts'
+import { maxHeaders, readHeaders } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import { normalizePath } from '../../../policy/request-target.ts'
 import type { FastPathOptions } from '../fast-path/fast-path-connection.ts'
@@ -52,8 +52,8 @@ export function createListener(options: ListenerOptions): RequestHandler {
       if (response.closed) return
       const answer = problemAnswer(problem, lifecycle.requestId)
       // The rest of an unread body would stand before the next request.
-      const fields = problemFields(answer, mayHaveBody && !request.complete)
-      response.writeHead(answer.status, [...fields, ...lifecycle.commonFields()])
+      const headers = problemHeaders(answer, mayHaveBody && !request.complete)
+      response.writeHead(answer.status, [...headers, ...lifecycle.commonHeaders()])
       response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
     }
 
@@ -64,15 +64,15 @@ export function createListener(options: ListenerOptions): RequestHandler {
     })
 
     try {
-      const fields = readFields(request.rawHeaders)
-      mayHaveBody = hasBody(fields)
-      const admitted = lifecycle.admit(fields)
+      const headers = readHeaders(request.rawHeaders)
+      mayHaveBody = hasBody(headers)
+      const admitted = lifecycle.admit(headers)
       const go = (admission: Admission): void => {
         if (!lifecycle.enter(admission, response.closed || response.writableEnded)) return
         stop = proxyRequest({
           request,
           response,
-          fields,
+          headers,
           admission,
           pool: upstreams.poolOf(admission.origin),
           lifecycle,
@@ -118,9 +118,9 @@ function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
 }
 
 /**
- * Whether a URL can be made of the target, and the fields are within their bound. Any other request
- * is rejected by the proxy.
+ * Whether a URL can be made of the target, and the headers are within their bound. Any other
+ * request is rejected by the proxy.
  */
 function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
-  return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * mostFields
+  return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * maxHeaders
 }

@@ -1,4 +1,5 @@
 import type { Problem } from '../../../../shared/http/errors.ts'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { requestIdFrom } from '../../../../shared/http/request-id.ts'
 import { type AnsweringRoute, type LoggedRequest, logRequest } from '../../../../shared/http/request-log.ts'
 import { type BeginSpan, beginTrace, type RequestTrace } from '../../../../shared/http/tracing.ts'
@@ -7,14 +8,14 @@ import type { Log } from '../../../../shared/lib/log.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import type { Admit } from '../../../decision/admit.ts'
 import { logRefusal, toProblem } from '../../../decision/to-problem.ts'
-import type { CommonFields } from '../../../http/common-headers.ts'
-import type { RequestFields } from '../../../http/request-headers.ts'
+import type { CommonHeaders } from '../../../http/common-headers.ts'
+import type { RequestHeaders } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import type { ClientRequest } from './client-types.ts'
 
 export interface LifecycleOptions {
   admit: Admit
-  commonFields: CommonFields
+  commonHeaders: CommonHeaders
   metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
   beginSpan?: BeginSpan | undefined
   log: Log
@@ -60,17 +61,17 @@ export class RequestLifecycle implements LoggedRequest {
   }
 
   /** @throws Problem with the refusal, at once or later */
-  admit(fields: RequestFields): Awaitable<Admission> {
+  admit(headers: RequestHeaders): Awaitable<Admission> {
     const { options, request, target, method } = this
-    this.origin = fields.origin
-    const requestId = requestIdFrom(fields.requestId)
+    this.origin = headers.origin
+    const requestId = requestIdFrom(headers.requestId)
     this.givenId = requestId
-    const { traceparent, tracestate } = fields
+    const { traceparent, tracestate } = headers
     this.trace = beginTrace(options.beginSpan, { method, requestId, traceparent, tracestate })
     return options.admit({
       method,
       target,
-      fields,
+      headers,
       requestId,
       peer: request.socket.remoteAddress,
       scheme: 'http',
@@ -88,9 +89,9 @@ export class RequestLifecycle implements LoggedRequest {
     return !hasLeft
   }
 
-  /** The fields that every answer has, names and values in turn. */
-  commonFields(): string[] {
-    return this.options.commonFields(this.origin, this.requestId)
+  /** The headers that every answer has, names and values in turn. */
+  commonHeaders(): RawHeaders {
+    return this.options.commonHeaders(this.origin, this.requestId)
   }
 
   /** What an error is to the client. Log and metrics are told. */

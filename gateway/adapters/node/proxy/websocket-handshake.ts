@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 
-/** As undici has them: lower case names; an array for a field that came several times. */
-export type ParsedFields = Record<string, string | string[] | undefined>
+/** As undici has them: lower case names; an array for a header that came several times. */
+export type ParsedHeaders = Record<string, string | string[] | undefined>
 
 /** Of RFC 6455, section 1.3. */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -11,9 +12,9 @@ const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
  * one. Bytes that follow a wrong 101 are of a protocol that neither the client nor the gateway's
  * policy has asked for.
  *
- * @param offered the fields of the request upstream, names and values in turn
+ * @param offered the headers of the request upstream, names and values in turn
  */
-export function handshakeFault(offered: readonly string[], answered: ParsedFields): string | undefined {
+export function handshakeFault(offered: Readonly<RawHeaders>, answered: ParsedHeaders): string | undefined {
   const keys = offeredValues(offered, 'sec-websocket-key')
   const accept = keys.length === 1 && hash('sha1', keys[0] + acceptGuid, 'base64')
   const protocols = offeredValues(offered, 'sec-websocket-protocol').flatMap(listOf)
@@ -34,8 +35,8 @@ export function handshakeFault(offered: readonly string[], answered: ParsedField
 const valuesOf = (value: string | string[] | undefined): string[] =>
   [value ?? []].flat().map((one) => one.trim())
 
-const offeredValues = (fields: readonly string[], name: string): string[] =>
-  fields.filter((_, i) => i % 2 === 1 && fields[i - 1] === name)
+const offeredValues = (headers: Readonly<RawHeaders>, name: string): string[] =>
+  headers.filter((_, i) => i % 2 === 1 && headers[i - 1] === name)
 
 const listOf = (value: string): string[] => value.split(',').map((item) => item.trim())
 

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
 import { TransportError } from '../../../ports.ts'
-import { handshakeFault, type ParsedFields } from './websocket-handshake.ts'
+import { handshakeFault, type ParsedHeaders } from './websocket-handshake.ts'
 
 interface TunnelOptions {
   /** The client's. */
@@ -14,9 +15,9 @@ interface TunnelOptions {
   dispatcher: Dispatcher
   /**
    * Writes the head of the upstream's answer to the client.
-   * @param fields names and values in turn
+   * @param headers names and values in turn
    */
-  answer: (status: number, fields: string[]) => void
+  answer: (status: number, headers: RawHeaders) => void
   /** Told once where the upstream gave no answer. */
   refuse: (error: unknown) => void
 }
@@ -29,7 +30,7 @@ const keepAliveMs = 30_000
  */
 export function openTunnel(options: TunnelOptions): void {
   const { socket, head, admission, dispatcher, answer, refuse } = options
-  const { decision, origin, fields } = admission
+  const { decision, origin, headers } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
   /** Whether the head of the upstream's response has gone to the client. */
@@ -51,11 +52,11 @@ export function openTunnel(options: TunnelOptions): void {
     controller?.abort(new Error('the client left'))
   })
 
-  function begin(status: number, parsed: ParsedFields): void {
+  function begin(status: number, parsed: ParsedHeaders): void {
     isOver = true
     hasBegun = true
     clearTimeout(deadline)
-    answer(status, toFields(parsed))
+    answer(status, toRawHeaders(parsed))
   }
 
   const handler: Dispatcher.DispatchHandler = {
@@ -67,7 +68,7 @@ export function openTunnel(options: TunnelOptions): void {
       controller = undefined
       upstream.on('error', () => {})
       upstream.on('close', () => admission.leaveUpstream())
-      const fault = handshakeFault(fields, parsed)
+      const fault = handshakeFault(headers, parsed)
       if (fault === undefined && !isOver) {
         begin(status, parsed)
         join(socket, upstream as Socket, head)
@@ -77,7 +78,7 @@ export function openTunnel(options: TunnelOptions): void {
       give(new TransportError('unreachable', new Error(`the 101 opens no WebSocket: ${fault}`)))
     },
     onResponseStart(from, status, parsed) {
-      if (isAssertionRefused(status, toFields(parsed))) {
+      if (isAssertionRefused(status, toRawHeaders(parsed))) {
         give(new AssertionRefused(decision.route.upstream))
         from.abort(new Error('the assertion was refused'))
       } else if (status >= 200) begin(status, parsed)
@@ -104,7 +105,7 @@ export function openTunnel(options: TunnelOptions): void {
       origin,
       path: decision.target,
       method: 'GET',
-      headers: fields,
+      headers,
       upgrade: 'websocket',
       headersTimeout: 0,
       bodyTimeout: decision.route.idle_seconds * 1000,
@@ -124,5 +125,5 @@ function join(client: Socket, upstream: Socket, head: Buffer): void {
 }
 
 /** Names and values in turn. */
-const toFields = (parsed: ParsedFields): string[] =>
+const toRawHeaders = (parsed: ParsedHeaders): RawHeaders =>
   Object.entries(parsed).flatMap(([name, value = []]) => [value].flat().flatMap((one) => [name, one]))

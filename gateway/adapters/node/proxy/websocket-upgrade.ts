@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { Problem, problemAnswer } from '../../../../shared/http/errors.ts'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
-import { problemFields } from '../../../../shared/node/http/problem-headers.ts'
+import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import type { Decision } from '../../../decision/decide.ts'
-import { type RequestFields, readFields } from '../../../http/request-headers.ts'
-import { answerFields } from '../../../http/response-headers.ts'
+import { type RequestHeaders, readHeaders } from '../../../http/request-headers.ts'
+import { responseHeaders } from '../../../http/response-headers.ts'
 import { readHandshake } from '../../../http/websocket-handshake.ts'
 import { type LifecycleOptions, RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
@@ -34,7 +35,7 @@ export function createUpgrades(options: UpgradesOptions) {
    * A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section
    * 10.2).
    */
-  function requireOrigin({ origin }: RequestFields): void {
+  function requireOrigin({ origin }: RequestHeaders): void {
     if (origin !== undefined && !origins.has(origin)) throw new Problem('origin_not_allowed')
   }
 
@@ -59,24 +60,24 @@ export function createUpgrades(options: UpgradesOptions) {
       if (status !== 101) end()
     })
 
-    function write(answered: number, fields: readonly string[], body = ''): void {
+    function write(answered: number, headers: Readonly<RawHeaders>, body = ''): void {
       status = answered
-      socket.write(rawHead(status, [...fields, ...lifecycle.commonFields()]) + body, 'latin1')
+      socket.write(rawHead(status, [...headers, ...lifecycle.commonHeaders()]) + body, 'latin1')
     }
 
     function refuse(error: unknown): void {
       const problem = lifecycle.problemOf(error)
       if (socket.destroyed) return
       const answer = problemAnswer(problem, lifecycle.requestId)
-      write(answer.status, problemFields(answer, true), answer.body)
+      write(answer.status, problemHeaders(answer, true), answer.body)
       socket.destroySoon()
     }
 
-    function answer(decision: Decision, answered: number, raw: string[]): void {
-      const fields = answerFields(answered, raw, decision)
-      if (answered !== 101) write(answered, [...fields, 'connection', 'close'])
+    function answer(decision: Decision, answered: number, raw: RawHeaders): void {
+      const headers = responseHeaders(answered, raw, decision)
+      if (answered !== 101) write(answered, [...headers, 'connection', 'close'])
       else {
-        write(answered, [...fields, 'connection', 'upgrade', 'upgrade', 'websocket'])
+        write(answered, [...headers, 'connection', 'upgrade', 'upgrade', 'websocket'])
         socket.on(
           'close',
           streams.add(decision.caller, () => socket.destroy()),
@@ -84,9 +85,9 @@ export function createUpgrades(options: UpgradesOptions) {
       }
     }
 
-    function go(admission: Admission, fields: RequestFields): void {
+    function go(admission: Admission, headers: RequestHeaders): void {
       if (!lifecycle.enter(admission, socket.destroyed)) return
-      requireOrigin(fields)
+      requireOrigin(headers)
       admission.enterUpstream()
       openTunnel({
         socket,
@@ -99,10 +100,10 @@ export function createUpgrades(options: UpgradesOptions) {
     }
 
     try {
-      const fields = withHandshake(request.rawHeaders)
-      const admitted = lifecycle.admit(fields)
-      if (admitted instanceof Promise) admitted.then((admission) => go(admission, fields)).catch(refuse)
-      else go(admitted, fields)
+      const headers = withHandshake(request.rawHeaders)
+      const admitted = lifecycle.admit(headers)
+      if (admitted instanceof Promise) admitted.then((admission) => go(admission, headers)).catch(refuse)
+      else go(admitted, headers)
     } catch (error) {
       refuse(error)
     }
@@ -120,16 +121,16 @@ export function createUpgrades(options: UpgradesOptions) {
 }
 
 /**
- * The fields of a request, with those of its handshake, and a token that it carries where others
+ * The headers of a request, with those of its handshake, and a token that it carries where others
  * have it.
  */
-function withHandshake(raw: readonly string[]): RequestFields {
-  const fields = readFields(raw)
-  const { fields: handshake, credentials } = readHandshake(raw)
-  const authorization = [fields.authorization, ...credentials].filter((one) => one !== undefined)
+function withHandshake(raw: Readonly<RawHeaders>): RequestHeaders {
+  const headers = readHeaders(raw)
+  const { headers: handshake, credentials } = readHandshake(raw)
+  const authorization = [headers.authorization, ...credentials].filter((one) => one !== undefined)
   return {
-    ...fields,
-    passed: [...fields.passed, ...handshake],
+    ...headers,
+    passed: [...headers.passed, ...handshake],
     authorization: authorization.length > 0 ? authorization.join(', ') : undefined,
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { type ChunkedReader, createChunkedReader } from './chunked.ts'
 import { type Framing, parseResponseHead, ResponseError } from './response-head.ts'
 
@@ -10,7 +11,7 @@ export interface Exchange {
   /** Path and query. */
   target: string
   /** Names and values in turn; none of them says where the body ends. */
-  fields: readonly string[]
+  headers: Readonly<RawHeaders>
   body: AsyncIterable<Uint8Array> | Uint8Array | null
   /** Of a streamed body, where it is known. */
   contentLength: number | undefined
@@ -19,11 +20,11 @@ export interface Exchange {
   /**
    * An interim response (RFC 9110, section 15.2) other than 100 and 101.
    *
-   * @param fields names and values in turn, as they came
+   * @param headers names and values in turn, as they came
    */
-  onInterim(status: number, fields: string[]): void
-  /** @param fields names and values in turn, as they came */
-  onHead(status: number, fields: string[], framing: Framing): void
+  onInterim(status: number, headers: RawHeaders): void
+  /** @param headers names and values in turn, as they came */
+  onHead(status: number, headers: RawHeaders, framing: Framing): void
   onData(bytes: Buffer): void
   onEnd(): void
   /** @param isUnanswered whether nothing of an answer had come */
@@ -203,9 +204,9 @@ export class Connection {
     })
   }
 
-  private headOf({ method, target, fields }: Exchange, framing: string | undefined): string {
+  private headOf({ method, target, headers }: Exchange, framing: string | undefined): string {
     const lines = [`${method} ${target} HTTP/1.1`, `host: ${this.options.host}`]
-    for (let i = 0; i < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`)
+    for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
     if (framing !== undefined) lines.push(framing)
     lines.push('', '')
     return lines.join('\r\n')
@@ -246,7 +247,7 @@ export class Connection {
         if (++this.interims > mostInterim || this.interimBytes > mostInterimBytes)
           throw new ResponseError('too many interim responses')
         // The gateway has answered Expect itself: a 100 of the upstream is for nobody.
-        if (head.status !== 100) this.exchange?.onInterim(head.status, head.fields)
+        if (head.status !== 100) this.exchange?.onInterim(head.status, head.headers)
         bytes = bytes.subarray(end + headEnd.length)
         continue
       }
@@ -259,7 +260,7 @@ export class Connection {
 
   private beginAnswer({
     status,
-    fields,
+    headers,
     framing,
     isReusable,
     keepAliveSeconds,
@@ -270,7 +271,7 @@ export class Connection {
     this.keepAliveSeconds = keepAliveSeconds
     this.leftBytes = typeof framing === 'number' ? framing : 0
     if (framing === 'chunked') this.chunked = createChunkedReader((data) => exchange.onData(data))
-    exchange.onHead(status, fields, framing)
+    exchange.onHead(status, headers, framing)
   }
 
   private readBody(bytes: Buffer, from: number): void {

@@ -43,7 +43,7 @@ function exchangeOf(more: Partial<Exchange>, ends: PromiseWithResolvers<Answer>)
   return {
     method: 'GET',
     target: '/',
-    fields: [],
+    headers: [],
     body: null,
     contentLength: undefined,
     bodyIdleMs: 60_000,

@@ -4,7 +4,8 @@ export interface UpstreamsOptions {
   connectTimeoutMs?: number
   /**
    * Below the upstream's own idle time, so that a request never meets a closing socket: most
-   * servers keep one for 5 s or longer, and one that says less in its Keep-Alive field is believed.
+   * servers keep one for 5 s or longer, and one that says less in its Keep-Alive header is
+   * believed.
    */
   keepAliveMs?: number
   /** From a connection's opening to its end, which waits for the exchange under way. */

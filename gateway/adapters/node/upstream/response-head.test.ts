@@ -19,7 +19,7 @@ describe('the end of the body', () => {
   test('is known at once for an answer to HEAD, whose length is that of another answer', () => {
     const head = parse([ok, 'Content-Length: 12'], true)
     expect(head.framing).toBe('none')
-    expect(head.fields).toEqual(['Content-Length', '12'])
+    expect(head.headers).toEqual(['Content-Length', '12'])
   })
 })
 
@@ -74,6 +74,6 @@ describe('the connection', () => {
 
 test('fields come as they are: names in their case, values without the white space around, bytes beyond ASCII a character each', () => {
   expect(
-    parse([ok, 'X-One:\t a b \t', 'x-TWO:caf\xe9', 'Set-Cookie: a=1', 'Set-Cookie: b=2']).fields,
+    parse([ok, 'X-One:\t a b \t', 'x-TWO:caf\xe9', 'Set-Cookie: a=1', 'Set-Cookie: b=2']).headers,
   ).toEqual([...['X-One', 'a b', 'x-TWO', 'caf\xe9', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2']])
 })

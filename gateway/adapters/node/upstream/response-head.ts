@@ -1,4 +1,5 @@
-import { endOfLine, isNamed, readFieldLines } from '../../../../shared/node/http/header-lines.ts'
+import type { RawHeaders } from '../../../../shared/http/headers.ts'
+import { endOfLine, isNamed, readHeaderLines } from '../../../../shared/node/http/header-lines.ts'
 
 /** How the end of a body is known (RFC 9112, section 6.3); bytes where its length was said. */
 export type Framing = number | 'none' | 'chunked' | 'close'
@@ -6,7 +7,7 @@ export type Framing = number | 'none' | 'chunked' | 'close'
 export interface ResponseHead {
   status: number
   /** Names and values in turn, as they came. */
-  fields: string[]
+  headers: RawHeaders
   framing: Framing
   /** Whether the connection may carry another exchange. */
   isReusable: boolean
@@ -38,16 +39,16 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
   const matched = statusLine.exec(text.slice(0, lineEnd))
   if (!matched) throw new ResponseError('status line')
   const status = Number(matched[2])
-  const fields = readFieldLines(text, lineEnd + 2)
-  if (!fields) throw new ResponseError('field line')
+  const headers = readHeaderLines(text, lineEnd + 2)
+  if (!headers) throw new ResponseError('field line')
   let length: string | undefined
   let transferEncoding: string | undefined
   let connection = matched[1] === '1' ? '' : 'close'
   let keepAliveSeconds: number | undefined
 
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string
-    const value = fields[i + 1] as string
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const value = headers[i + 1] as string
     // Names are compared only where their length is that of one that matters.
     switch (name.length) {
       case 10:
@@ -70,7 +71,7 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
   const framing = framingOf({ status, isHead, length, isChunked: transferEncoding !== undefined })
   const isReusable =
     framing !== 'close' && !connection.split(',').some((option) => isNamed(option.trim(), 'close'))
-  return { status, fields, framing, isReusable, keepAliveSeconds }
+  return { status, headers, framing, isReusable, keepAliveSeconds }
 }
 
 function timeoutOf(keepAlive: string): number | undefined {
