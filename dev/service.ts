@@ -39,7 +39,7 @@ export function startService({ name, entry, environment, liveUrl, onUnexpectedEn
 
   async function untilListening() {
     const deadline = performance.now() + startTimeoutMs
-    while (!(await answers(liveUrl))) {
+    while (!(await responds(liveUrl))) {
       if (hasEnded()) throw new Error(`${name} did not start.`)
       if (performance.now() > deadline)
         throw new Error(`${name} did not listen within ${startTimeoutMs / 1000} s.`)
@@ -60,7 +60,7 @@ export function startService({ name, entry, environment, liveUrl, onUnexpectedEn
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+async function responds(url: string): Promise<boolean> {
   return fetch(url).then(
     ({ ok }) => ok,
     () => false,

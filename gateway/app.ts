@@ -28,7 +28,7 @@ export interface GatewayOptions<Bindings> {
   cors: CorsOptions
   pages: Pages
   allowedMethods: AllowedMethods
-  metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
+  metrics: Pick<GatewayMetrics, 'recordResponse' | 'requestRefused'>
   beginSpan?: BeginSpan | undefined
   log: Log
 }
@@ -42,7 +42,7 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
   type Env = RequestLogEnv & { Bindings: Bindings }
   const app = new Hono<Env>()
 
-  app.use(requestLog(log, { beginSpan, onAnswered: metrics.requestAnswered }))
+  app.use(requestLog(log, { beginSpan, onResponse: metrics.recordResponse }))
   // Before the headers of all others, as a page has a content security policy of its own.
   for (const path of pages.keys()) {
     // A page may be made anew while the gateway runs.
@@ -80,9 +80,9 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
     })
     c.set('route', admission.decision.route)
     try {
-      const answer = await forward(raw, admission)
-      admission.ended(answer.status)
-      return answer
+      const response = await forward(raw, admission)
+      admission.ended(response.status)
+      return response
     } catch (error) {
       admission.ended(toProblem(error).status)
       throw error

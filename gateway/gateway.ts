@@ -143,7 +143,7 @@ export async function buildGateway<Bindings extends object>(
     forward: createProxy({
       transport,
       uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
-      onAnswered: metrics.upstreamAnswered,
+      onResponse: metrics.recordUpstreamResponse,
     }),
     checkHealth,
     metrics,

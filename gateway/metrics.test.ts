@@ -10,9 +10,9 @@ beforeEach(() => {
 const row = { method: 'GET', path: '/v1/orders/{id}' }
 
 test('requests are counted by row and status, and timed', () => {
-  metrics.requestAnswered(row, 200, 0.003)
-  metrics.requestAnswered(row, 200, 7)
-  metrics.requestAnswered(row, 429, 0.001)
+  metrics.recordResponse(row, 200, 0.003)
+  metrics.recordResponse(row, 200, 7)
+  metrics.recordResponse(row, 429, 0.001)
   const [figures] = metrics.figures.routes.values()
   expect(figures).toMatchObject({ method: 'GET', path: '/v1/orders/{id}' })
   expect([...(figures?.statuses ?? [])]).toEqual([
@@ -23,14 +23,14 @@ test('requests are counted by row and status, and timed', () => {
 })
 
 test('a row that was read again goes on with the figures of before', () => {
-  metrics.requestAnswered(row, 200, 0)
-  metrics.requestAnswered({ ...row }, 200, 0)
+  metrics.recordResponse(row, 200, 0)
+  metrics.recordResponse({ ...row }, 200, 0)
   expect([...metrics.figures.routes.values()].map(({ statuses }) => statuses.get(200))).toEqual([2])
 })
 
 test('what no row matched is one route', () => {
-  metrics.requestAnswered(undefined, 404, 0)
-  metrics.requestAnswered(undefined, 400, 0)
+  metrics.recordResponse(undefined, 404, 0)
+  metrics.recordResponse(undefined, 400, 0)
   expect([...metrics.figures.routes.keys()]).toEqual(['any none'])
 })
 
@@ -49,8 +49,8 @@ test('refusals, tokens, upstreams and revocations are counted, each for itself',
   metrics.requestRefused(new Problem('invalid_token'))
   metrics.tokenLookedUp(true)
   metrics.tokenLookedUp(false)
-  metrics.upstreamAnswered('origin', 0.02)
-  metrics.upstreamAnswered('reports', 0.02)
+  metrics.recordUpstreamResponse('origin', 0.02)
+  metrics.recordUpstreamResponse('reports', 0.02)
   metrics.revocationsHeard(0.3)
   const { refusals, tokens, upstreams, revocationLag } = metrics.figures
   expect([...refusals]).toEqual([['invalid_token', 2]])

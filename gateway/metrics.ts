@@ -1,18 +1,18 @@
 import type { ErrorCode, Problem } from '../shared/http/errors.ts'
-import type { AnsweringRoute } from '../shared/http/request-log.ts'
+import type { MatchedRoute } from '../shared/http/request-log.ts'
 import { createHistogram } from '../shared/lib/histogram.ts'
 import { AssertionRefused } from './http/assertion-refusal.ts'
 import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'
 import { type LimitMode, limitModes } from './rate-limit/limiter.ts'
 
 /** What no row matched is one route: paths are as many as clients think of. */
-const noRoute: AnsweringRoute = { method: 'any', path: 'none' }
+const noRoute: MatchedRoute = { method: 'any', path: 'none' }
 
 /** Seconds. The bound that alarms look at, 0.1, is one of them. */
 const requestBounds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const lagBounds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
 
-function createRouteFigures({ method, path }: AnsweringRoute) {
+function createRouteFigures({ method, path }: MatchedRoute) {
   return { method, path, statuses: new Map<number, number>(), seconds: createHistogram(requestBounds) }
 }
 
@@ -43,7 +43,7 @@ function countIn<Key>(counts: Map<Key, number>, key: Key): void {
 export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const routes = new Map<string, RouteFigures>()
   /** By the very row, so that a request finds its figures without a name being put together. */
-  const figuresByRow = new WeakMap<AnsweringRoute, RouteFigures>()
+  const figuresByRow = new WeakMap<MatchedRoute, RouteFigures>()
   const refusals = new Map<ErrorCode, number>()
   const limits = createLimitFigures()
   const tokens = { hit: 0, miss: 0 }
@@ -53,7 +53,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const assertionsRefused = new Map(upstreamNames.map((name) => [name, 0]))
 
   /** A row that was read again from a policy file goes on with the figures of before. */
-  function figuresOf(row: AnsweringRoute): RouteFigures {
+  function figuresOf(row: MatchedRoute): RouteFigures {
     const known = figuresByRow.get(row)
     if (known) return known
     const name = `${row.method} ${row.path}`
@@ -69,9 +69,9 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
 
     /**
      * @param row undefined where none matched
-     * @param seconds from the head of the request to the end of the answer
+     * @param seconds from the head of the request to the end of the response
      */
-    requestAnswered(row: AnsweringRoute = noRoute, status: number, seconds: number): void {
+    recordResponse(row: MatchedRoute = noRoute, status: number, seconds: number): void {
       const figures = figuresOf(row)
       countIn(figures.statuses, status)
       figures.seconds.add(seconds)
@@ -96,8 +96,8 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
       tokens[isKnown ? 'hit' : 'miss']++
     },
 
-    /** @param seconds from the request upstream to the head of its answer */
-    upstreamAnswered(upstream: string, seconds: number): void {
+    /** @param seconds from the request upstream to the head of its response */
+    recordUpstreamResponse(upstream: string, seconds: number): void {
       let distribution = upstreams.get(upstream)
       if (!distribution) {
         distribution = createHistogram(requestBounds)

@@ -112,7 +112,7 @@ export interface UpstreamRequest {
   body: ReadableStream<Uint8Array> | Uint8Array | null
   /** Aborted when the client leaves. */
   signal: AbortSignal
-  /** Time for the answer's head. */
+  /** Time for the response's head. */
   deadlineMs: number
   /** The longest silence inside the response's body. */
   idleMs: number
@@ -120,10 +120,10 @@ export interface UpstreamRequest {
   isFresh: boolean
 }
 
-/** Carries a request and streams its answer; never decodes, follows or retries anything. */
+/** Carries a request and streams its response; never decodes, follows or retries anything. */
 export type Transport = (request: UpstreamRequest) => Promise<Response>
 
-/** Why a transport brought no answer. */
+/** Why a transport brought no response. */
 export class TransportError extends Error {
   readonly reason: 'unreachable' | 'timeout' | 'client_left'
 

@@ -50,7 +50,7 @@ interface OriginOptions {
   internal: Parameters<typeof createInternalApp>[0]
   forwarding: Parameters<typeof believeForwardingService>[0]
   verifyAssertion: VerifyAssertion
-  onAnswered?: RequestLogOptions['onAnswered']
+  onResponse?: RequestLogOptions['onResponse']
   beginSpan?: BeginSpan | undefined
   /** Told the code of every problem that is answered. */
   onRefused?: (code: ErrorCode) => void
@@ -94,11 +94,11 @@ const noStore = createMiddleware(async function noStore(c, next) {
  * health and public keys to anyone.
  */
 export function createOrigin(options: OriginOptions) {
-  const { verifyAssertion, onAnswered = () => {}, beginSpan, onRefused = () => {}, log } = options
+  const { verifyAssertion, onResponse = () => {}, beginSpan, onRefused = () => {}, log } = options
   const app = new Hono<OriginEnv>()
 
   const isRoutine = (path: string) => path.startsWith('/internal/gateway/')
-  app.use(requestLog(log, { isRoutine, beginSpan, onAnswered }))
+  app.use(requestLog(log, { isRoutine, beginSpan, onResponse }))
   app.route('/', createHealthRoutes(options.health))
   app.route('/.well-known', createWellKnownRoutes(options.wellKnown))
 

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../shared/contract.ts'
+import type { TokenResponse } from '../shared/contract.ts'
 import { type Problem, problemResponse } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { createOAuthWorld, type OAuthWorld } from '../test/support/oauth-world.ts'
@@ -53,7 +53,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     const address = newAddress()
     const answer = await login(from(address))
     expect(answer.status).toBe(200)
-    const { refresh_token } = (await answer.json()) as TokenAnswer
+    const { refresh_token } = (await answer.json()) as TokenResponse
     expect(
       await world.sql`
         select distinct host(ip) as ip from (
@@ -63,7 +63,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     ).toEqual([{ ip: address }])
     const refreshed = await post('/auth/refresh', { refresh_token }, from(address))
     expect(refreshed.status).toBe(200)
-    const next = (await refreshed.json()) as TokenAnswer
+    const next = (await refreshed.json()) as TokenResponse
     expect((await post('/auth/logout', { refresh_token: next.refresh_token }, from(address))).status).toBe(
       204,
     )
@@ -94,7 +94,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
 
   test('200: a genuine refresh token of an address over its failures; 429 refresh: a made-up one', async () => {
     const address = newAddress()
-    const { refresh_token } = (await (await login(from(address))).json()) as TokenAnswer
+    const { refresh_token } = (await (await login(from(address))).json()) as TokenResponse
     const refresh = (token: string) => post('/auth/refresh', { refresh_token: token }, from(address))
     for (let i = 0; i < 3; i++)
       expect(await outcome(await refresh('A'.repeat(54)))).toBe('401 refresh_invalid')

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../shared/contract.ts'
+import type { TokenResponse } from '../shared/contract.ts'
 import { assertionHeader, deviceCookie, refreshCookie } from '../shared/http/headers.ts'
 import { setCookieOf } from '../test/support/cookies.ts'
 import { assertionFrom } from '../test/support/origin-call.ts'
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const [account] = await world.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
   passwordHash = account.password_hash
   const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
-  const next = (await refreshed.json()) as TokenAnswer
+  const next = (await refreshed.json()) as TokenResponse
   await world.call('/v1/me', { headers: bearer(next.access_token) })
   await world.call(`/v1/me?access_token=${next.access_token}`, { headers: bearer(`${next.access_token}x`) })
 
@@ -76,7 +76,7 @@ async function useCookies(): Promise<string[]> {
   const origin = world.originConfig.ISSUER_URL
   const credentials = { email: 'ada@example.com', password, token_delivery: 'cookie' }
   const answer = await world.post('/auth/login', credentials, { headers: { origin } })
-  const { access_token } = (await answer.json()) as TokenAnswer
+  const { access_token } = (await answer.json()) as TokenResponse
   const [refresh = '', device = ''] = [refreshCookie, deviceCookie].map(
     (name) => setCookieOf(answer, name)?.value,
   )

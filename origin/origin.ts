@@ -4,7 +4,7 @@ import { serviceAudience } from '../shared/auth/claims.ts'
 import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
-import { answerLinkRequests } from './accounts/link-requests.ts'
+import { processLinkRequests } from './accounts/link-requests.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
 import { createOrigin } from './app.ts'
@@ -100,7 +100,7 @@ export async function buildOrigin(
     async deliver(signal) {
       let isLeft = true
       while (isLeft) {
-        isLeft = await answerLinkRequests({ sql, linkTokens }, signal)
+        isLeft = await processLinkRequests({ sql, linkTokens }, signal)
         await outbox.deliverDue(signal)
       }
     },
@@ -235,7 +235,7 @@ export async function buildOrigin(
   })
   const app = createOrigin({
     log,
-    onAnswered: events.requestAnswered,
+    onResponse: events.recordResponse,
     beginSpan,
     onRefused: events.requestRefused,
     gateways: {

@@ -36,8 +36,8 @@ function countOne(number: number): void {
   metrics.tokenLookedUp(true)
   metrics.limitDecided('user', 'leased', true)
   const sentAt = performance.now()
-  metrics.upstreamAnswered('origin', (performance.now() - sentAt) / 1000)
-  metrics.requestAnswered(routes[number % routes.length], 200, 0.004)
+  metrics.recordUpstreamResponse('origin', (performance.now() - sentAt) / 1000)
+  metrics.recordResponse(routes[number % routes.length], 200, 0.004)
 }
 
 const print = (what: string, figure: string) => process.stdout.write(`${what.padEnd(64)} ${figure}\n`)

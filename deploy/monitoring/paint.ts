@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { closedLoop, sleep } from '../../bench/common/load.ts'
 import { migrate } from '../../origin/db/migrate.ts'
-import type { TokenAnswer } from '../../shared/contract/accounts.ts'
+import type { TokenResponse } from '../../shared/contract/accounts.ts'
 import { startServices } from '../../test/monitoring/services.ts'
 import { startChildServer } from '../../tools/servers/child-server.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
@@ -68,7 +68,7 @@ async function startPrometheus(targets: { job: string; url: string }[]) {
 
 /** Load of many kinds, from many clients: what a day brings, in minutes. */
 function createLoad(gateway: string) {
-  const tokens: TokenAnswer[] = []
+  const tokens: TokenResponse[] = []
 
   /**
    * Clients sit at many addresses, behind a proxy; somebody who tries passwords and made-up tokens
@@ -90,7 +90,7 @@ function createLoad(gateway: string) {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
       },
     })
-  const any = () => tokens[Math.floor(Math.random() * tokens.length)] as TokenAnswer
+  const any = () => tokens[Math.floor(Math.random() * tokens.length)] as TokenResponse
 
   const member = () => `user${Math.floor(Math.random() * members)}@example.com`
 
@@ -102,7 +102,7 @@ function createLoad(gateway: string) {
 
   async function login(email: string): Promise<void> {
     const answer = await post('/auth/login', { email, password })
-    if (answer.ok) tokens.push((await answer.json()) as TokenAnswer)
+    if (answer.ok) tokens.push((await answer.json()) as TokenResponse)
   }
 
   /** Logs out, tries the token once more, and logs in again. */
@@ -117,7 +117,7 @@ function createLoad(gateway: string) {
   async function refresh(): Promise<void> {
     const index = Math.floor(Math.random() * tokens.length)
     const answer = await post('/auth/refresh', { refresh_token: tokens[index]?.refresh_token })
-    if (answer.ok) tokens[index] = (await answer.json()) as TokenAnswer
+    if (answer.ok) tokens[index] = (await answer.json()) as TokenResponse
   }
 
   /** What a client does, and how often of a thousand times. */

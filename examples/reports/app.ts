@@ -4,7 +4,7 @@ import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { type RequestLogEnv, requestLog } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import type { ReportsAnswer } from './contract.ts'
+import type { ReportsResponse } from './contract.ts'
 
 interface ReportsOptions {
   verifyAssertion: VerifyAssertion
@@ -33,7 +33,7 @@ export function createReports({ verifyAssertion, log }: ReportsOptions) {
         { name: 'revenue', unit: 'EUR' },
         ...(features.includes('advanced_analytics') ? [{ name: 'retention', unit: 'percent' }] : []),
       ],
-    } satisfies ReportsAnswer)
+    } satisfies ReportsResponse)
   })
 
   app.notFound(() => {

@@ -1,5 +1,5 @@
 /** The response body of `GET /v1/reports`. */
-export interface ReportsAnswer {
+export interface ReportsResponse {
   prepared_for: string
   plan: string
   reports: { name: string; unit: string }[]

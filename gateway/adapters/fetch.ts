@@ -33,13 +33,13 @@ export function createFetchTransport({
 }: FetchTransportOptions): Transport {
   return async function transport(request) {
     const { origin, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
-    // A timer of our own: it covers the answer's head, while the signal covers the body too.
+    // A timer of our own: it covers the response's head, while the signal covers the body too.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     const broken = new AbortController()
     if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
     try {
-      const answer = await fetch(origin + target, {
+      const response = await fetch(origin + target, {
         method,
         headers,
         body: (body instanceof ReadableStream ? wholeOrNothing(body, broken) : body) as BodyInit | null,
@@ -49,7 +49,7 @@ export function createFetchTransport({
         ...settings,
         ...(isFresh && freshSettings),
       })
-      return boundsSilence ? withBoundedSilence(answer, idleMs) : answer
+      return boundsSilence ? withBoundedSilence(response, idleMs) : response
     } catch (error) {
       throw new TransportError(
         signal.aborted || broken.signal.aborted
@@ -66,9 +66,9 @@ export function createFetchTransport({
 }
 
 /** The same response, whose body breaks off where its upstream is silent for longer than that. */
-function withBoundedSilence(answer: Response, idleMs: number): Response {
-  if (!answer.body) return answer
-  const reader = answer.body.getReader()
+function withBoundedSilence(response: Response, idleMs: number): Response {
+  if (!response.body) return response
+  const reader = response.body.getReader()
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
@@ -82,7 +82,7 @@ function withBoundedSilence(answer: Response, idleMs: number): Response {
     },
     cancel: (reason) => reader.cancel(reason),
   })
-  return new Response(body, answer)
+  return new Response(body, response)
 }
 
 /**

@@ -35,7 +35,7 @@ export interface Decision {
   caller: VerifiedToken | null
   /** Signed statement of the caller, for the upstream. */
   assertion: string
-  /** Headers that the limits add to the answer, names and values in turn. */
+  /** Headers that the limits add to the response, names and values in turn. */
   limitHeaders: Readonly<RawHeaders>
   /** For the origin, where the request is forwarded over its limits. */
   overLimit: OverLimit | undefined

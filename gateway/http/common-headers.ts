@@ -4,7 +4,7 @@ import { corsHeaders } from './cors.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /**
- * The headers that every answer has, names and values in turn: security headers, what CORS grants
+ * The headers that every response has, names and values in turn: security headers, what CORS grants
  * to the origin of the page that asked, and the request's id. What the middlewares add to a
  * Response, for a runtime that writes headers itself.
  */

@@ -92,7 +92,7 @@ export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptio
     return true
   }
 
-  function answerPreflight(c: Context): Response {
+  function respondToPreflight(c: Context): Response {
     if (grant(c)) {
       c.header('access-control-allow-methods', methods)
       c.header('access-control-allow-headers', allowedOf(c.req.header('access-control-request-headers')))
@@ -103,7 +103,7 @@ export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptio
   }
 
   return createMiddleware(async function cors(c, next) {
-    if (isPreflight(c)) return answerPreflight(c)
+    if (isPreflight(c)) return respondToPreflight(c)
     await next()
     grant(c)
     return undefined

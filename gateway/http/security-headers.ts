@@ -21,7 +21,7 @@ export const securityHeaders = {
   'x-xss-protection': '0',
 } as const
 
-/** On every answer, errors and 404 too, over whatever an upstream said. */
+/** On every response, errors and 404 too, over whatever an upstream said. */
 export function addSecurityHeaders() {
   const entries = Object.entries(securityHeaders)
   return createMiddleware(async function addSecurityHeaders(c, next) {

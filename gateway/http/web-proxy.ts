@@ -27,12 +27,12 @@ interface ProxyOptions {
   transport: Transport
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
-  /** Told of each answer: the seconds from the request upstream to the head of its answer. */
-  onAnswered?: ((upstream: string, seconds: number) => void) | undefined
+  /** Told of each response: the seconds from the request upstream to the head of its response. */
+  onResponse?: ((upstream: string, seconds: number) => void) | undefined
 }
 
 /** Carries requests over what the runtime has for web standards: Request in, Response out. */
-export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () => {} }: ProxyOptions) {
+export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () => {} }: ProxyOptions) {
   /**
    * A read that met no response is sent once more: its upstream may have closed a kept connection
    * as it was used.
@@ -42,8 +42,8 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
     try {
       return await transport({ ...request, isFresh: false })
     } catch (error) {
-      const isUnanswered = error instanceof TransportError && error.reason === 'unreachable'
-      if (!mayRepeat || !isUnanswered) throw error
+      const isWithoutResponse = error instanceof TransportError && error.reason === 'unreachable'
+      if (!mayRepeat || !isWithoutResponse) throw error
       return transport({ ...request, isFresh: true })
     }
   }
@@ -61,7 +61,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
     const { body, problem, isAwaited } = requestBody
     const sentAt = performance.now()
     try {
-      const answer = await send({
+      const response = await send({
         origin,
         target,
         method: request.method,
@@ -71,18 +71,18 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onAnswered = () =
         deadlineMs: route.deadline_seconds * 1000,
         idleMs: route.idle_seconds * 1000,
       })
-      onAnswered(route.upstream, (performance.now() - sentAt) / 1000)
+      onResponse(route.upstream, (performance.now() - sentAt) / 1000)
       // An upstream may have answered what it took for the body's end.
       const brokenBy = problem()
       if (brokenBy) throw brokenBy
-      const raw = [...answer.headers].flat()
-      if (isAssertionRefused(answer.status, raw)) {
-        await answer.body?.cancel()
+      const raw = [...response.headers].flat()
+      if (isAssertionRefused(response.status, raw)) {
+        await response.body?.cancel()
         throw new AssertionRefused(route.upstream)
       }
-      return new Response(answer.body, {
-        status: answer.status,
-        headers: toPairs(responseHeaders(answer.status, raw, decision)),
+      return new Response(response.body, {
+        status: response.status,
+        headers: toPairs(responseHeaders(response.status, raw, decision)),
       })
     } catch (error) {
       const isLate = error instanceof TransportError && error.reason === 'timeout'

@@ -51,7 +51,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
       const isTrial = failedAt !== undefined
       if (failedAt !== undefined) {
         if (now() - failedAt < pauseMs) return undefined
-        // Other calls wait for another pause: a runtime may drop this one before it has an answer.
+        // Other calls wait for another pause: a runtime may drop this one before it has a response.
         failedAt = now()
       }
       try {

@@ -88,14 +88,14 @@ export function describeApi({
     const route = routeSchema.parse(row)
     add(route.method, route.path, { tags: [others.name], ...bareOperationOf(route, refer) })
   }
-  for (const [key, { id, summary, answers }] of Object.entries(ownSubject.operations)) {
+  for (const [key, { id, summary, responses }] of Object.entries(ownSubject.operations)) {
     const [method = '', path = ''] = key.split(' ')
     add(method, path, {
       tags: [ownSubject.name],
       operationId: id,
       summary,
       security: [],
-      responses: successes(answers, { limited: false }),
+      responses: successes(responses, { limited: false }),
     })
   }
 
@@ -116,7 +116,7 @@ export function describeApi({
 type Refer = ReturnType<typeof createSharedResponses>['refer']
 
 function operationOf(route: Route, contract: OperationContract, refer: Refer): ZodOpenApiOperationObject {
-  const { id, summary, description, body, form, query, answers, credential } = contract
+  const { id, summary, description, body, form, query, responses, credential } = contract
   const parameters = { ...pathParameters(route), ...(query && { query: z.object(query) }) }
   const refused = refusals([...codesOfRow(route), ...codesOfContract(contract)])
   return {
@@ -131,7 +131,7 @@ function operationOf(route: Route, contract: OperationContract, refer: Refer): Z
       requestBody: { required: true, content: { 'application/x-www-form-urlencoded': { schema: form } } },
     }),
     responses: {
-      ...successes(answers, { limited: true }),
+      ...successes(responses, { limited: true }),
       ...refer(credential === 'client' ? withOAuthRefusals(refused) : refused),
     },
     security: securityOf(route, credential),
@@ -209,6 +209,6 @@ function tidy({ jsonSchema, io }: { jsonSchema: { [key: string]: unknown }; io: 
   // An integer of JavaScript is one that a double can hold, which the other end need not be told.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-  // An answer may get members later on: a client must not refuse those it does not know.
+  // A response may get members later on: a client must not refuse those it does not know.
   if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
 }

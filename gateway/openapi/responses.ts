@@ -4,7 +4,7 @@ import type {
   ZodOpenApiResponseObject,
   ZodOpenApiResponsesObject,
 } from 'zod-openapi'
-import { oauthErrorAnswer, problemAnswer } from '../../shared/contract.ts'
+import { oauthErrorResponse, problemResponse } from '../../shared/contract.ts'
 import { type ErrorCode, errors } from '../../shared/http/errors.ts'
 import { referTo } from './headers.ts'
 import type { HeaderName, OperationContract } from './operations/contract.ts'
@@ -12,7 +12,7 @@ import type { HeaderName, OperationContract } from './operations/contract.ts'
 const ofLimits: readonly HeaderName[] = ['RateLimit', 'RateLimit-Policy']
 
 export function successes(
-  answers: OperationContract['answers'],
+  answers: OperationContract['responses'],
   { limited }: { limited: boolean },
 ): ZodOpenApiResponsesObject {
   return Object.fromEntries(
@@ -42,7 +42,7 @@ export function refusals(codes: readonly ErrorCode[]): Refusals {
         id: ofStatus.join('.'),
         description: ofStatus.map((code) => `\`${code}\`: ${errors[code].title}.`).join('\n\n'),
         headers: referTo(['X-Request-Id', ...ofLimits, ...headersOf(status)]),
-        content: { 'application/problem+json': { schema: oneOf(ofStatus.map(problemAnswer)) } },
+        content: { 'application/problem+json': { schema: oneOf(ofStatus.map(problemResponse)) } },
       },
     ]),
   )
@@ -69,7 +69,7 @@ function headersOf(status: number): HeaderName[] {
   return status === 429 || status >= 502 ? ['Retry-After'] : []
 }
 
-type ProblemSchema = ReturnType<typeof problemAnswer>
+type ProblemSchema = ReturnType<typeof problemResponse>
 
 function oneOf([first, ...others]: readonly ProblemSchema[]): z.ZodType {
   if (!first) throw new Error('a status without a code')
@@ -89,7 +89,7 @@ const oauthStatuses: Record<number, string> = {
  * problem+json all the same.
  */
 export function withOAuthRefusals(responses: Refusals): Refusals {
-  const ours: ZodOpenApiContentObject = { 'application/json': { schema: oauthErrorAnswer } }
+  const ours: ZodOpenApiContentObject = { 'application/json': { schema: oauthErrorResponse } }
   const added = Object.entries(oauthStatuses).map(([status, description]) => {
     const known = responses[status]
     return [

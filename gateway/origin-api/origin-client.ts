@@ -34,7 +34,7 @@ export function createOriginClient({
   ): Promise<string> {
     const headers = new Headers({ [assertionHeader]: await assertionFor(null, gatewayAudience) })
     if (body !== undefined) headers.set('content-type', 'application/json')
-    const answer = await transport({
+    const response = await transport({
       origin: originUrl,
       target,
       method,
@@ -45,18 +45,18 @@ export function createOriginClient({
       idleMs: ownQuestionMs,
       isFresh: false,
     })
-    const text = await answer.text()
-    if (isAssertionRefused(answer.status, [...answer.headers].flat())) {
+    const text = await response.text()
+    if (isAssertionRefused(response.status, [...response.headers].flat())) {
       onAssertionRefused()
       throw new AssertionRefused('origin')
     }
-    if (!answer.ok) throw new Error(`the origin answered ${answer.status} to ${target}`)
+    if (!response.ok) throw new Error(`the origin answered ${response.status} to ${target}`)
     return text
   }
 
   /**
-   * The whole answer has that long: an origin that falls silent in the middle of one is as good as
-   * none.
+   * The whole response has that long: an origin that falls silent in the middle of one is as good
+   * as none.
    */
   async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
     const controller = new AbortController()

@@ -162,9 +162,9 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     // window.
     const askedAt = now()
     rateLimitStore.consume(requests).then(
-      (answers) => {
+      (results) => {
         for (const [index, queue] of asked.entries())
-          give(queue, answers[first + index] as ConsumeResult, askedAt)
+          give(queue, results[first + index] as ConsumeResult, askedAt)
       },
       (error) => {
         for (const queue of asked) fail(queue, error)

@@ -72,13 +72,13 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     requests: readonly ConsumeRequest[],
     bearer: Identity | undefined,
   ): Promise<ConsumeResult[]> {
-    const answer = await ask(bearer, requests)
-    if (bearer && answer) noteVouched(answer.kind !== 'unvouched')
-    switch (answer?.kind) {
+    const result = await ask(bearer, requests)
+    if (bearer && result) noteVouched(result.kind !== 'unvouched')
+    switch (result?.kind) {
       case 'consumed':
-        return answer.results
+        return result.results
       case 'revoked':
-        throw new Problem(answer.scope === 'session' ? 'session_ended' : 'claims_stale')
+        throw new Problem(result.scope === 'session' ? 'session_ended' : 'claims_stale')
       case 'unvouched':
       case undefined:
         return consumeByFeed(requests, bearer)
@@ -90,8 +90,8 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     bearer: Identity | undefined,
   ): Promise<ConsumeResult[]> {
     if (bearer) await refuseByFeed(bearer)
-    const answer = await ask(undefined, requests)
-    if (answer?.kind === 'consumed') return answer.results
+    const result = await ask(undefined, requests)
+    if (result?.kind === 'consumed') return result.results
     return local.consume(requests.map((request) => shareOf(request, replicas)))
   }
 

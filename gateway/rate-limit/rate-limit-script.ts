@@ -4,7 +4,7 @@ import { grantedOf } from './fallback-store.ts'
 /**
  * For each key its window's tokens: as many as are requested and left. ARGV is one JSON array of
  * quota, tokens and milliseconds for each key, which costs both sides less than an argument each.
- * The answer is one line for the same reason, two numbers a key: what was used before, from which
+ * The response is one line for the same reason, two numbers a key: what was used before, from which
  * follows what was granted, and the milliseconds left.
  */
 export const rateLimitScript = `
@@ -29,18 +29,18 @@ export const scriptKeys = (keyPrefix: string, requests: readonly ConsumeRequest[
 export const scriptArgument = (requests: readonly ConsumeRequest[]): string =>
   `[${requests.map(({ quota, tokens, windowSeconds }) => `${quota},${tokens},${windowSeconds * 1000}`).join()}]`
 
-const answerPattern = /^(?:-?\d+(?: -?\d+)*)?$/
+const replyPattern = /^(?:-?\d+(?: -?\d+)*)?$/
 
 /**
  * What was granted follows from what was used by the rule of the script, which is that of
  * `grantedOf`.
  *
- * @param answer of the script
+ * @param reply of the script
  * @throws Error where it is not one
  */
-export function readResults(requests: readonly ConsumeRequest[], answer: string): ConsumeResult[] {
-  const numbers = answer === '' ? [] : answer.split(' ').map(Number)
-  if (!answerPattern.test(answer) || numbers.length !== 2 * requests.length)
+export function readResults(requests: readonly ConsumeRequest[], reply: string): ConsumeResult[] {
+  const numbers = reply === '' ? [] : reply.split(' ').map(Number)
+  if (!replyPattern.test(reply) || numbers.length !== 2 * requests.length)
     throw new Error('the response of the rate-limit store cannot be read')
   return requests.map((request, i) => {
     const used = numbers[2 * i] as number

@@ -8,7 +8,7 @@ import type { Revocations } from './revocation-index.ts'
 
 interface FollowerOptions {
   revocations: Pick<Revocations, 'apply' | 'markLoaded' | 'isLoaded'>
-  /** Asks the origin. @param after where the last answer said to go on, undefined for all */
+  /** Asks the origin. @param after where the last response said to go on, undefined for all */
   readFeed: (after: string | undefined) => Promise<RevocationFeed>
   /** The news in Redis, where there is one. */
   stream?: RevocationStream | undefined

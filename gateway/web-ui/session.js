@@ -17,7 +17,7 @@
  * @property {string | null} [minimum_plan]
  * @property {{ all?: string[], any?: string[] }} [required_permissions]
  * @property {{ pointer?: string, parameter?: string, detail: string }[]} [errors]
- * @property {number} [retryAfterSeconds] from the answer's head
+ * @property {number} [retryAfterSeconds] from the response's head
  */
 
 /**
@@ -93,7 +93,7 @@ export function createSession({ onEnded }) {
    */
   function refresh() {
     refreshing ??= post('/auth/refresh', presented())
-      .then(async (answer) => keep(await answer.json()))
+      .then(async (response) => keep(await response.json()))
       .finally(() => {
         refreshing = undefined
       })
@@ -151,13 +151,13 @@ export function createSession({ onEnded }) {
      */
     async signIn(email, password) {
       const signInWith = () => post('/auth/login', { email, password, token_delivery: delivery })
-      const answer = await signInWith().catch((error) => {
+      const response = await signInWith().catch((error) => {
         if (delivery === 'body' || !(error instanceof Refusal) || !cookieless.has(error.problem.code))
           throw error
         delivery = 'body'
         return signInWith()
       })
-      keep(await answer.json())
+      keep(await response.json())
     },
 
     /**
@@ -220,7 +220,7 @@ const post = (path, body) => send(path, { method: 'POST', body })
  * @throws {Refusal}
  */
 async function send(path, { method = 'GET', body, accessToken }) {
-  const answer = await fetch(path, {
+  const response = await fetch(path, {
     method,
     credentials: 'same-origin',
     headers: {
@@ -231,20 +231,20 @@ async function send(path, { method = 'GET', body, accessToken }) {
   }).catch(() => {
     throw new Refusal({ code: 'unreachable', title: 'The gateway cannot be reached', status: 0 })
   })
-  if (!answer.ok) throw new Refusal(await readProblem(answer))
-  return answer
+  if (!response.ok) throw new Refusal(await readProblem(response))
+  return response
 }
 
 /**
- * @param {Response} answer
+ * @param {Response} response
  * @returns {Promise<Problem>}
  */
-async function readProblem(answer) {
-  const retryAfter = Number(answer.headers.get('retry-after'))
-  const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json')
+async function readProblem(response) {
+  const retryAfter = Number(response.headers.get('retry-after'))
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
   const problem = isProblem
-    ? await answer.json()
-    : { code: 'unknown', title: `The gateway answered ${answer.status}`, status: answer.status }
+    ? await response.json()
+    : { code: 'unknown', title: `The gateway answered ${response.status}`, status: response.status }
   return { ...problem, ...(retryAfter > 0 && { retryAfterSeconds: retryAfter }) }
 }
 

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-
 import { closeSeconds, createCommandDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkKind } from '../email-tokens/queries.ts'
-import { answerLinkRequests, insertLinkRequest, requestsPerRound } from './link-requests.ts'
+import { insertLinkRequest, processLinkRequests, requestsPerRound } from './link-requests.ts'
 
 const context = { ip: null, userAgent: null, requestId: 'test' }
 
@@ -23,7 +23,7 @@ beforeEach(() => sql`truncate reset_requests, verification_requests, audit_logs`
 /** No address here has an account, so no link is sent. */
 const linkTokens = { sendReset: async () => {}, sendVerification: async () => {} }
 
-const answer = (signal?: AbortSignal) => answerLinkRequests({ sql, linkTokens }, signal)
+const answer = (signal?: AbortSignal) => processLinkRequests({ sql, linkTokens }, signal)
 
 async function request(kind: LinkKind, times: number) {
   for (let time = 0; time < times; time++)

@@ -68,17 +68,17 @@ export const requestsPerRound = 100
  *
  * @returns whether requests may be left because the round is full
  */
-export async function answerLinkRequests(
+export async function processLinkRequests(
   { sql, linkTokens }: { sql: Sql; linkTokens: LinkSenders },
   signal?: AbortSignal,
 ): Promise<boolean> {
   const left = new Set(Object.values(kinds))
-  let answered = 0
+  let processed = 0
   while (left.size > 0) {
     for (const kind of left) {
       if (signal?.aborted) return false
-      if (answered === requestsPerRound) return true
-      if (await answerOne(sql, linkTokens, kind)) answered += 1
+      if (processed === requestsPerRound) return true
+      if (await processOne(sql, linkTokens, kind)) processed += 1
       else left.delete(kind)
     }
   }
@@ -86,7 +86,11 @@ export async function answerLinkRequests(
 }
 
 /** @returns whether there was a request */
-const answerOne = (sql: Sql, linkTokens: LinkSenders, { table, audited, selectAccount, send }: RequestKind) =>
+const processOne = (
+  sql: Sql,
+  linkTokens: LinkSenders,
+  { table, audited, selectAccount, send }: RequestKind,
+) =>
   sql.begin(async (transaction) => {
     const request = await takeLinkRequest(transaction, table)
     if (!request) return false

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import {
-  type AcceptedAnswer,
-  type MeAnswer,
+  type AcceptedResponse,
+  type MeResponse,
   resendVerificationBody,
   verifyEmailBody,
 } from '../../shared/contract.ts'
@@ -39,7 +39,7 @@ export function createProfileRoutes({ sql }: { sql: Sql }) {
       plan,
       features,
       created_at: profile.createdAt.toISOString(),
-    } satisfies MeAnswer)
+    } satisfies MeResponse)
   })
 
   return routes
@@ -65,7 +65,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
     const { email } = c.req.valid('json')
     await insertLinkRequest(options.sql, 'email_verification', { email, context: c.get('context') })
     options.mail.nudge()
-    return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
+    return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
   })
 
   return routes

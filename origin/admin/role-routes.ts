@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { type PermissionItem, type RoleAnswer, rolePermissionsBody } from '../../shared/contract.ts'
+import { type PermissionItem, type RoleResponse, rolePermissionsBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
-import { listAnswer, listQuery } from '../http/pagination.ts'
+import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
 import { type Role, selectPermissionPage, selectRolePage } from './role-queries.ts'
@@ -27,13 +27,13 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
   routes.get('/roles', readUsers, byName, async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectRolePage(sql, { after: cursor?.[0] ?? '', limit })
-    return listAnswer(c, rows, { limit, position, item: (role): RoleAnswer => role })
+    return listResponse(c, rows, { limit, position, item: (role): RoleResponse => role })
   })
 
   routes.get('/permissions', readUsers, byName, async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectPermissionPage(sql, { after: cursor?.[0] ?? '', limit })
-    return listAnswer(c, rows, { limit, position, item: (permission): PermissionItem => permission })
+    return listResponse(c, rows, { limit, position, item: (permission): PermissionItem => permission })
   })
 
   routes.put('/roles/:name/permissions', manageRoles, ...jsonBody(rolePermissionsBody), async (c) => {
@@ -43,7 +43,7 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
       actorId: requireUser(c.get('user')).sub,
       context: c.get('context'),
     })
-    return c.json(changedRole(outcome) satisfies RoleAnswer)
+    return c.json(changedRole(outcome) satisfies RoleResponse)
   })
 
   return routes

@@ -5,14 +5,14 @@ import {
   changeRoleBody,
   disableBody,
   type SessionItem,
-  type UserAnswer,
   type UserItem,
+  type UserResponse,
   userFilters,
 } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
-import { listAnswer, listQuery } from '../http/pagination.ts'
+import { listQuery, listResponse } from '../http/pagination.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
@@ -51,7 +51,7 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
   routes.get('/', readUsers, userQuery, async (c) => {
     const { cursor, ...filters } = c.req.valid('query')
     const rows = await selectUserPage(sql, { ...filters, after: cursor?.[0] })
-    return listAnswer(c, rows, { limit: filters.limit, position: (row) => [row.position], item: userItem })
+    return listResponse(c, rows, { limit: filters.limit, position: (row) => [row.position], item: userItem })
   })
 
   routes.get('/:id', readUsers, async (c) => {
@@ -59,38 +59,38 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
     if (!user) throw new Problem('not_found')
     const lockedUntil = user.lockedUntil?.toISOString() ?? null
     const { level, plan } = user
-    return c.json({ ...userItem(user), level, plan, locked_until: lockedUntil } satisfies UserAnswer)
+    return c.json({ ...userItem(user), level, plan, locked_until: lockedUntil } satisfies UserResponse)
   })
 
   routes.put('/:id/role', manageUsers, ...jsonBody(changeRoleBody), async (c) =>
-    answer(c, await users.changeRole(change(c), c.req.valid('json').role)),
+    respond(c, await users.changeRole(change(c), c.req.valid('json').role)),
   )
 
   routes.post('/:id/lock', manageUsers, ...jsonBody(disableBody), async (c) =>
-    answer(c, await users.disable(change(c), c.req.valid('json').reason ?? null)),
+    respond(c, await users.disable(change(c), c.req.valid('json').reason ?? null)),
   )
 
-  routes.post('/:id/unlock', manageUsers, async (c) => answer(c, await users.enable(change(c))))
+  routes.post('/:id/unlock', manageUsers, async (c) => respond(c, await users.enable(change(c))))
 
   routes.get('/:id/sessions', readUsers, sessionQuery, async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const userId = requireUuid(c.req.param('id'))
     if (!(await selectUser(sql, userId))) throw new Problem('not_found')
     const rows = await selectSessionPage(sql, userId, { after: cursor, limit })
-    return listAnswer(c, rows, { limit, position: (row) => [row.createdAt, row.id], item: sessionItem })
+    return listResponse(c, rows, { limit, position: (row) => [row.createdAt, row.id], item: sessionItem })
   })
 
-  routes.delete('/:id/sessions', manageUsers, async (c) => answer(c, await users.endSessions(change(c))))
+  routes.delete('/:id/sessions', manageUsers, async (c) => respond(c, await users.endSessions(change(c))))
 
   routes.delete('/:id/sessions/:session_id', manageUsers, async (c) =>
-    answer(c, await users.endSessions(change(c), requireUuid(c.req.param('session_id')))),
+    respond(c, await users.endSessions(change(c), requireUuid(c.req.param('session_id')))),
   )
 
   return routes
 }
 
 /** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
-function answer(c: Context<OriginEnv>, outcome: ChangeOutcome) {
+function respond(c: Context<OriginEnv>, outcome: ChangeOutcome) {
   switch (outcome.kind) {
     case 'done':
       return c.body(null, 204)

@@ -54,7 +54,7 @@ const audit = () =>
 const epochs = () => world.sql<{ scope: string; subject: string }[]>`
   select scope, subject from revocations where scope <> 'session' order by id`
 
-interface ListAnswer<Item> {
+interface ListResponse<Item> {
   items: Item[]
   next_cursor: string | null
 }
@@ -63,7 +63,7 @@ describe('GET /admin/users', () => {
   async function list(query: string) {
     const answer = await send('GET', `/admin/users?${query}`, 'admin')
     expect(answer.status).toBe(200)
-    return (await answer.json()) as ListAnswer<{ email: string; role: string; status: string }>
+    return (await answer.json()) as ListResponse<{ email: string; role: string; status: string }>
   }
 
   test('200: by address, page by page, each account once; the Link leads on', async () => {
@@ -71,7 +71,7 @@ describe('GET /admin/users', () => {
     let path: string | undefined = '/admin/users?limit=2'
     while (path) {
       const answer = await send('GET', path, 'admin')
-      const page = (await answer.json()) as ListAnswer<{ email: string }>
+      const page = (await answer.json()) as ListResponse<{ email: string }>
       seen.push(...page.items.map(({ email }) => email))
       path = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1]
       expect(path === undefined).toBe(page.next_cursor === null)
@@ -318,12 +318,12 @@ describe('/admin/users/{id}/sessions', () => {
   test('200: live sessions, the newest first, page by page', async () => {
     await world.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
     for (let n = 0; n < 3; n++) await world.login('second@example.com', password)
-    const first = (await (await send('GET', `${path()}?limit=2`, 'admin')).json()) as ListAnswer<{
+    const first = (await (await send('GET', `${path()}?limit=2`, 'admin')).json()) as ListResponse<{
       id: string
     }>
     const second = (await (
       await send('GET', `${path()}?limit=2&cursor=${first.next_cursor}`, 'admin')
-    ).json()) as ListAnswer<{ id: string }>
+    ).json()) as ListResponse<{ id: string }>
     expect(new Set([...first.items, ...second.items].map(({ id }) => id)).size).toBe(3)
     expect(second.next_cursor).toBe(null)
   })
@@ -333,7 +333,7 @@ describe('/admin/users/{id}/sessions', () => {
     await world.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
     for (let n = 0; n < 3; n++) await world.login('second@example.com', password)
     const live = async () => {
-      const { items } = (await (await send('GET', path(), 'admin')).json()) as ListAnswer<{ id: string }>
+      const { items } = (await (await send('GET', path(), 'admin')).json()) as ListResponse<{ id: string }>
       return items.map(({ id }) => id)
     }
     const [newest, middle, oldest] = await live()
@@ -345,7 +345,7 @@ describe('/admin/users/{id}/sessions', () => {
 
   test('204: ends one, then all; each end is told to the gateways and audited', async () => {
     for (let n = 0; n < 2; n++) await world.login('second@example.com', password)
-    const { items } = (await (await send('GET', path(), 'admin')).json()) as ListAnswer<{ id: string }>
+    const { items } = (await (await send('GET', path(), 'admin')).json()) as ListResponse<{ id: string }>
     expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(204)
     expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(404)
     expect((await send('DELETE', path(), 'admin')).status).toBe(204)
@@ -371,12 +371,12 @@ describe('roles and permissions', () => {
     send('PUT', `/admin/roles/${role}/permissions`, by, { permissions })
 
   test('200: all roles with what they may do, all permissions', async () => {
-    const { items } = (await (await send('GET', '/admin/roles', 'admin')).json()) as ListAnswer<{
+    const { items } = (await (await send('GET', '/admin/roles', 'admin')).json()) as ListResponse<{
       name: string
     }>
     expect(items.map(({ name }) => name)).toEqual([...roles].sort())
     const permissions = await (await send('GET', '/admin/permissions?limit=5', 'admin')).json()
-    expect((permissions as ListAnswer<unknown>).items).toHaveLength(5)
+    expect((permissions as ListResponse<unknown>).items).toHaveLength(5)
   })
 
   test('200: tokens of all who have the role are stale by one row; then back', async () => {

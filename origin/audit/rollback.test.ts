@@ -1,14 +1,14 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 
 let world: World
-let spent: TokenAnswer
-let live: TokenAnswer
+let spent: TokenResponse
+let live: TokenResponse
 let resetToken: string
 let verifyToken: string
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
   spent = (await world.signUp('ada@example.com', password)).tokens
   live = (await (
     await world.post('/auth/refresh', { refresh_token: spent.refresh_token })
-  ).json()) as TokenAnswer
+  ).json()) as TokenResponse
   await world.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
   verifyToken = await world.mailedToken('ada@example.com')
   await world.post('/auth/password/forgot', { email: 'ada@example.com' })

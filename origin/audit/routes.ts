@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { auditLogFilters, loginAttemptFilters, rateLimitLogFilters } from '../../shared/contract.ts'
 import type { Queryable } from '../db/types.ts'
-import { listAnswer, listQuery } from '../http/pagination.ts'
+import { listQuery, listResponse } from '../http/pagination.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
 import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './list-queries.ts'
@@ -25,17 +25,17 @@ export function createTrailRoutes({ sql }: TrailRoutesOptions) {
 
   routes.get('/audit-logs', requireAuditor, auditLogQuery, async (c) => {
     const query = c.req.valid('query')
-    return listAnswer(c, await selectAuditLogs(sql, query), { limit: query.limit, position, item })
+    return listResponse(c, await selectAuditLogs(sql, query), { limit: query.limit, position, item })
   })
 
   routes.get('/login-attempts', requireAuditor, loginAttemptQuery, async (c) => {
     const query = c.req.valid('query')
-    return listAnswer(c, await selectLoginAttempts(sql, query), { limit: query.limit, position, item })
+    return listResponse(c, await selectLoginAttempts(sql, query), { limit: query.limit, position, item })
   })
 
   routes.get('/rate-limit-logs', requireAuditor, rateLimitLogQuery, async (c) => {
     const query = c.req.valid('query')
-    return listAnswer(c, await selectRateLimitLogs(sql, query), { limit: query.limit, position, item })
+    return listResponse(c, await selectRateLimitLogs(sql, query), { limit: query.limit, position, item })
   })
 
   return routes

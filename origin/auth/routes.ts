@@ -1,12 +1,12 @@
 import { Hono } from 'hono'
-import { type AcceptedAnswer, loginBody, registerBody } from '../../shared/contract.ts'
+import { type AcceptedResponse, loginBody, registerBody } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
-import { tokenAnswer } from '../sessions/token-answer.ts'
+import { tokenResponse } from '../sessions/token-response.ts'
 import type { AuthService, LoginOutcome } from './service.ts'
 
 interface AuthRoutesOptions {
@@ -27,7 +27,7 @@ export function createAuthRoutes({
   routes.post('/register', ...jsonBody(registerBody(passwordMinLength)), async (c) => {
     const { email, password, display_name: displayName = null } = c.req.valid('json')
     await auth.register({ email, password, displayName }, c.get('context'))
-    return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
+    return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
   })
 
   routes.post('/login', ...jsonBody(loginBody), async (c) => {
@@ -36,7 +36,7 @@ export function createAuthRoutes({
     const deviceToken = readDeviceCookie(c)
     const loggedIn = requireSucceeded(await auth.login({ email, password, deviceToken }, c.get('context')))
     if (cookieOrigins.mayRemember(c)) setDeviceCookie(c, loggedIn.deviceToken)
-    return tokenAnswer(c, loggedIn.tokens, delivery, refreshCookie)
+    return tokenResponse(c, loggedIn.tokens, delivery, refreshCookie)
   })
 
   return routes

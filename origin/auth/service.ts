@@ -1,4 +1,4 @@
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { LinkTokens } from '../email-tokens/email-tokens.ts'
@@ -53,7 +53,7 @@ interface Login {
 
 interface LoggedIn {
   kind: 'succeeded'
-  tokens: TokenAnswer
+  tokens: TokenResponse
   /**
    * For the device cookie: from now on this device is known to this account beside those it was
    * known to.
@@ -165,7 +165,7 @@ export function createAuthService(options: AuthOptions) {
       }
       return {
         kind: 'succeeded',
-        tokens: await sessions.answer(outcome.bearer, outcome.refreshToken),
+        tokens: await sessions.createTokenResponse(outcome.bearer, outcome.refreshToken),
         deviceToken: await deviceTokens.sign(outcome.device, known),
       }
     },

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/meeting.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
@@ -10,7 +10,7 @@ const password = 'correct horse battery'
 let world: World
 let server: Sql
 let database: string
-let tokens: TokenAnswer
+let tokens: TokenResponse
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
   server = postgres(inject('postgresUrl'), { max: 1 })

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
 
@@ -22,7 +22,7 @@ async function subscriber(email: string, endsIn: string) {
 async function refresh(refreshToken: string) {
   const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
   expect(answer.status).toBe(200)
-  const tokens = (await answer.json()) as TokenAnswer
+  const tokens = (await answer.json()) as TokenResponse
   const claims = decodeJwt(tokens.access_token)
   return { tokens, claims, life: (claims.exp ?? 0) - (claims.iat ?? 0) }
 }

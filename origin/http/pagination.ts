@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { type ListAnswer, pageParameters } from '../../shared/contract.ts'
+import { type ListResponse, pageParameters } from '../../shared/contract.ts'
 import { queryParameters } from './query-parameters.ts'
 
 /**
@@ -32,7 +32,7 @@ export function listQuery<Filters extends z.ZodRawShape, Position extends z.ZodT
   return queryParameters(schema, 'list')
 }
 
-interface ListAnswerOptions<Row, Item> {
+interface ListResponseOptions<Row, Item> {
   /** What was asked for; the query that reads the rows asks for one more. */
   limit: number
   /** Of a row, as the list's `listQuery` reads it back. */
@@ -47,10 +47,10 @@ interface ListAnswerOptions<Row, Item> {
  *
  * @param rows up to `limit + 1`: one too many says that there is another page
  */
-export function listAnswer<Row, Item>(
+export function listResponse<Row, Item>(
   c: Context,
   rows: readonly Row[],
-  { limit, position, item }: ListAnswerOptions<Row, Item>,
+  { limit, position, item }: ListResponseOptions<Row, Item>,
 ) {
   const page = rows.slice(0, limit)
   const last = page.at(-1)
@@ -60,7 +60,7 @@ export function listAnswer<Row, Item>(
     url.searchParams.set('cursor', next)
     c.header('link', `<${url.pathname}${url.search}>; rel="next"`)
   }
-  return c.json({ items: page.map(item), next_cursor: next } satisfies ListAnswer<Item>)
+  return c.json({ items: page.map(item), next_cursor: next } satisfies ListResponse<Item>)
 }
 
 function encodeCursor(position: readonly (string | number)[]): string {

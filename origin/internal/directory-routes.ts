@@ -2,11 +2,11 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { email as knownAddress } from '../../shared/contract/fields.ts'
 import {
-  type EntitlementsAnswer,
-  type EntitlementsListAnswer,
+  type EntitlementsListResponse,
+  type EntitlementsResponse,
   entitlementsBody,
-  type InternalUserAnswer,
-  type InternalUsersAnswer,
+  type InternalUserResponse,
+  type InternalUsersResponse,
 } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { jsonBody } from '../http/json-body.ts'
@@ -26,15 +26,15 @@ export function createDirectoryRoutes({ directory }: { directory: Directory }) {
   routes.get('/users', requireScope('users.read'), query({ email: knownAddress, fresh }), async (c) => {
     const { email, ...options } = c.req.valid('query')
     const found = await directory.find({ email }, freshness(options))
-    return c.json({ items: found.map(userAnswer) } satisfies InternalUsersAnswer)
+    return c.json({ items: found.map(userResponse) } satisfies InternalUsersResponse)
   })
 
   routes.get('/users/:id', requireScope('users.read'), freshQuery, async (c) =>
-    c.json(userAnswer(await findOne(c.req.param('id'), c.req.valid('query')))),
+    c.json(userResponse(await findOne(c.req.param('id'), c.req.valid('query')))),
   )
 
   routes.get('/users/:id/entitlements', requireScope('entitlements.read'), freshQuery, async (c) =>
-    c.json(entitlementsAnswer(await findOne(c.req.param('id'), c.req.valid('query')))),
+    c.json(entitlementsResponse(await findOne(c.req.param('id'), c.req.valid('query')))),
   )
 
   routes.post(
@@ -48,9 +48,9 @@ export function createDirectoryRoutes({ directory }: { directory: Directory }) {
       const byId = new Map(found.map((account) => [account.id, account]))
       const inOrder = ids.map((id) => byId.get(id)).filter((account) => account !== undefined)
       return c.json({
-        items: inOrder.map(entitlementsAnswer),
+        items: inOrder.map(entitlementsResponse),
         missing: ids.filter((id) => !byId.has(id)),
-      } satisfies EntitlementsListAnswer)
+      } satisfies EntitlementsListResponse)
     },
   )
 
@@ -70,7 +70,7 @@ function query<Shape extends z.ZodRawShape>(shape: Shape) {
   return queryParameters(z.strictObject(shape), 'path')
 }
 
-function userAnswer(account: AccountState): InternalUserAnswer {
+function userResponse(account: AccountState): InternalUserResponse {
   return {
     id: account.id,
     email: account.email,
@@ -86,7 +86,7 @@ function userAnswer(account: AccountState): InternalUserAnswer {
 }
 
 /** Whoever is disabled may do nothing, whatever their role and plan are. */
-function entitlementsAnswer(account: AccountState): EntitlementsAnswer {
+function entitlementsResponse(account: AccountState): EntitlementsResponse {
   const isActive = account.status === 'active'
   return {
     user_id: account.id,

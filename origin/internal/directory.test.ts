@@ -1,10 +1,10 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type {
-  EntitlementsAnswer,
-  EntitlementsListAnswer,
-  InternalUserAnswer,
-  InternalUsersAnswer,
+  EntitlementsListResponse,
+  EntitlementsResponse,
+  InternalUserResponse,
+  InternalUsersResponse,
 } from '../../shared/contract.ts'
 import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
 import { bearer, problem } from '../../test/support/world.ts'
@@ -63,14 +63,14 @@ const post = (body: unknown, query = '') =>
 async function entitlementsOf(userIds: string[], query = '') {
   const answer = await post({ user_ids: userIds }, query)
   expect(answer.status).toBe(200)
-  return (await answer.json()) as EntitlementsListAnswer
+  return (await answer.json()) as EntitlementsListResponse
 }
 
 const isNow = (at: string) => Math.abs(Date.now() - Date.parse(at)) < 5000
 
 describe('GET /internal/users/{id}/entitlements', () => {
   test('200: as of the last refresh, and fresh the same as of now', async () => {
-    const refreshed = await read<EntitlementsAnswer>(`/users/${ada}/entitlements`)
+    const refreshed = await read<EntitlementsResponse>(`/users/${ada}/entitlements`)
     expect(refreshed).toMatchObject({
       user_id: ada,
       status: 'active',
@@ -82,7 +82,7 @@ describe('GET /internal/users/{id}/entitlements', () => {
     })
     expect(refreshed.permissions).toEqual(['dashboard.read', 'profile.read', 'profile.write'])
     expect(refreshed.features).toContain('premium_dashboard')
-    const fresh = await read<EntitlementsAnswer>(`/users/${ada}/entitlements?fresh=true`)
+    const fresh = await read<EntitlementsResponse>(`/users/${ada}/entitlements?fresh=true`)
     expect(fresh).toEqual({ ...refreshed, as_of: expect.any(String) })
     expect(isNow(fresh.as_of)).toBe(true)
   })
@@ -92,7 +92,7 @@ describe('GET /internal/users/{id}/entitlements', () => {
       update user_subscriptions set plan_id = (select id from subscription_plans where name = 'enterprise')
       where user_id = ${ada}`
     const plan = async (query: string) =>
-      (await read<EntitlementsAnswer>(`/users/${ada}/entitlements${query}`)).plan
+      (await read<EntitlementsResponse>(`/users/${ada}/entitlements${query}`)).plan
     expect(await plan('')).toBe('pro')
     expect(await plan('?fresh=true')).toBe('enterprise')
     await refresh()
@@ -114,7 +114,7 @@ describe('GET /internal/users/{id}/entitlements', () => {
 
   test('200: who registered since the refresh, as of now', async () => {
     const eve = await signUp('eve@example.com')
-    const answer = await read<EntitlementsAnswer>(`/users/${eve}/entitlements`)
+    const answer = await read<EntitlementsResponse>(`/users/${eve}/entitlements`)
     expect(answer).toMatchObject({ user_id: eve, plan: 'free' })
     expect(isNow(answer.as_of)).toBe(true)
   })
@@ -137,7 +137,7 @@ describe('GET /internal/users/{id}/entitlements', () => {
 
 describe('GET /internal/users', () => {
   test('200: by id in any letter case, as of the last refresh, and fresh the same as of now', async () => {
-    const refreshed = await read<InternalUserAnswer>(`/users/${ada.toUpperCase()}`)
+    const refreshed = await read<InternalUserResponse>(`/users/${ada.toUpperCase()}`)
     expect(refreshed).toEqual({
       id: ada,
       email: 'Ada@example.com',
@@ -150,14 +150,14 @@ describe('GET /internal/users', () => {
       created_at: expect.any(String),
       as_of: asOf,
     })
-    const fresh = await read<InternalUserAnswer>(`/users/${ada}?fresh=true`)
+    const fresh = await read<InternalUserResponse>(`/users/${ada}?fresh=true`)
     expect(fresh).toEqual({ ...refreshed, as_of: expect.any(String) })
     expect(isNow(fresh.as_of)).toBe(true)
   })
 
   test('200: by the whole address in any letter case, one or none', async () => {
     for (const query of ['', '&fresh=true']) {
-      const { items } = await read<InternalUsersAnswer>(`/users?email=aDA@EXAMPLE.com${query}`)
+      const { items } = await read<InternalUsersResponse>(`/users?email=aDA@EXAMPLE.com${query}`)
       expect(items).toMatchObject([{ id: ada }])
       expect(await read(`/users?email=da@example.com${query}`)).toEqual({ items: [] })
     }
@@ -165,7 +165,7 @@ describe('GET /internal/users', () => {
 
   test('200: by the address, who registered since the refresh, as of now', async () => {
     const id = await signUp('new@example.com')
-    const { items } = await read<InternalUsersAnswer>('/users?email=new@example.com')
+    const { items } = await read<InternalUsersResponse>('/users?email=new@example.com')
     expect(items).toMatchObject([{ id }])
     expect(isNow(items[0]?.as_of ?? '')).toBe(true)
   })

@@ -51,8 +51,8 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
   async function askUntil<T>(queue: Queue, ask: () => Promise<T | undefined>, endsAt: number): Promise<T> {
     while (true) {
       queue.isWoken = false
-      const answer = await ask()
-      if (answer !== undefined) return answer
+      const result = await ask()
+      if (result !== undefined) return result
       const leftMs = endsAt - performance.now()
       if (leftMs <= 0)
         throw new Problem('overloaded', { cause: 'other attempts at the account are in progress' })

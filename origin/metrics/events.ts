@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ErrorCode } from '../../shared/http/errors.ts'
-import type { AnsweringRoute } from '../../shared/http/request-log.ts'
+import type { MatchedRoute } from '../../shared/http/request-log.ts'
 import type { LoginVerdict } from '../auth/rules.ts'
 import type { RegistrationKind } from '../auth/service.ts'
 import type { DeliveryKind } from '../mail/outbox.ts'
@@ -42,7 +42,7 @@ export function createEventMetrics(registry: Registry) {
   const requests = counter('http_requests_total', 'Requests answered.', 'method', 'route', 'status')
   const requestSeconds = histogram(
     'http_request_duration_seconds',
-    'From the head of a request to that of its answer.',
+    'From the head of a request to that of its response.',
     requestBuckets,
     'method',
     'route',
@@ -99,7 +99,7 @@ export function createEventMetrics(registry: Registry) {
      * @param route the pattern that matched; what no route matches is one series, as paths are as
      *   many as clients think of
      */
-    requestAnswered(route: AnsweringRoute | undefined, status: number, seconds: number) {
+    recordResponse(route: MatchedRoute | undefined, status: number, seconds: number) {
       const labels = { method: route?.method ?? 'any', route: route?.path ?? 'none' }
       requests.inc({ ...labels, status })
       requestSeconds.observe(labels, seconds)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { figures } from '../../test/support/figures.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, type World } from '../../test/support/world.ts'
@@ -60,7 +60,7 @@ describe('logins are counted by how they ended', () => {
 })
 
 test('refreshes are counted by what became of the token', async () => {
-  const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenAnswer
+  const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
   const pass = () =>
     world.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
   const refresh = (token: string) => () => world.post('/auth/refresh', { refresh_token: token })
@@ -77,7 +77,7 @@ test('refreshes are counted by what became of the token', async () => {
 
 describe('requests', () => {
   test('are counted and timed by the pattern of their route, whatever their path', async () => {
-    const { access_token } = (await (await login('ada@example.com')()).json()) as TokenAnswer
+    const { access_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
     const end = () =>
       world.call(`/auth/sessions/${crypto.randomUUID()}`, { method: 'DELETE', headers: bearer(access_token) })
     const route = { method: 'DELETE', route: '/auth/sessions/:id' }
@@ -134,7 +134,7 @@ test('mails are counted by how their handing over ended', async () => {
 })
 
 test('revocations are counted when the stream has them, with their lag', async () => {
-  const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenAnswer
+  const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
   const before = (await now()).value('gatehouse_origin_revocations_published_total')
   await world.post('/auth/logout', { refresh_token })
   await expect

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/oauth-world.ts'
 import { disableClient } from './clients.ts'
 
@@ -9,7 +9,7 @@ const password = 'correct horse battery'
 let world: OAuthWorld
 let watcher: Awaited<ReturnType<OAuthWorld['client']>>
 let billing: Awaited<ReturnType<OAuthWorld['client']>>
-let tokens: TokenAnswer
+let tokens: TokenResponse
 
 beforeAll(async () => {
   world = await createOAuthWorld()
@@ -95,7 +95,7 @@ describe('POST /oauth/introspect, a live token', () => {
 
   test('200: a refresh token after a rotation is the new one, not the old', async () => {
     const answer = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
-    const next = (await answer.json()) as TokenAnswer
+    const next = (await answer.json()) as TokenResponse
     expect(await introspect(tokens.refresh_token)).toEqual({ active: false })
     expect(await introspect(next.refresh_token)).toMatchObject({ active: true })
   })

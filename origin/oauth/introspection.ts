@@ -1,9 +1,9 @@
-import type { IntrospectionAnswer, LiveToken } from '../../shared/contract.ts'
+import type { IntrospectionResponse, LiveToken } from '../../shared/contract.ts'
 
 /**
  * All that is told of a token that is none, or not any more: which of the two is nobody's business.
  */
-export const inactive: IntrospectionAnswer = { active: false }
+export const inactive: IntrospectionResponse = { active: false }
 
 type Registered = 'iss' | 'sub' | 'client_id' | 'exp' | 'iat' | 'aud' | 'jti'
 
@@ -11,7 +11,7 @@ type Registered = 'iss' | 'sub' | 'client_id' | 'exp' | 'iat' | 'aud' | 'jti'
 export function liveAccessToken(
   { iss, sub, client_id, exp, iat, aud, jti }: Required<Pick<LiveToken, Registered>>,
   more: Pick<LiveToken, 'scope' | 'username'>,
-): IntrospectionAnswer {
+): IntrospectionResponse {
   return { active: true, token_type: 'Bearer', iss, sub, client_id, exp, iat, aud, jti, ...more }
 }
 
@@ -19,6 +19,6 @@ export function liveAccessToken(
 export function liveRefreshToken(
   { userId, issuedAt, expiresAt }: { userId: string; issuedAt: number; expiresAt: number },
   { issuer, clientId }: { issuer: string; clientId: string },
-): IntrospectionAnswer {
+): IntrospectionResponse {
   return { active: true, iss: issuer, sub: userId, client_id: clientId, exp: expiresAt, iat: issuedAt }
 }

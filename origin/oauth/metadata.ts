@@ -1,4 +1,4 @@
-import type { AuthorizationServerAnswer } from '../../shared/contract.ts'
+import type { AuthorizationServerResponse } from '../../shared/contract.ts'
 import { scopeNames } from './scopes.ts'
 
 /**
@@ -7,7 +7,7 @@ import { scopeNames } from './scopes.ts'
  *
  * @param issuer as it stands in every token: section 3.3 has clients compare it to the letter
  */
-export function authorizationServerMetadata(issuer: string): AuthorizationServerAnswer {
+export function authorizationServerMetadata(issuer: string): AuthorizationServerResponse {
   const base = issuer.replace(/\/$/, '')
   const withSecret = ['client_secret_basic', 'client_secret_post']
   return {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/oauth-world.ts'
 
 const password = 'correct horse battery'
 
 let world: OAuthWorld
 let billing: Awaited<ReturnType<OAuthWorld['client']>>
-let tokens: TokenAnswer
+let tokens: TokenResponse
 
 beforeAll(async () => {
   world = await createOAuthWorld()

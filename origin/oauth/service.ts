@@ -1,5 +1,5 @@
 import { frontendClient } from '../../shared/auth/claims.ts'
-import type { IntrospectionAnswer, ServiceTokenAnswer, TokenAnswer } from '../../shared/contract.ts'
+import type { IntrospectionResponse, ServiceTokenResponse, TokenResponse } from '../../shared/contract.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
@@ -57,7 +57,7 @@ export function createOAuthService(options: OAuthOptions) {
       caller: OAuthCaller,
       scope: string | undefined,
       context: RequestContext,
-    ): Promise<ServiceTokenAnswer> {
+    ): Promise<ServiceTokenResponse> {
       // RFC 6749, section 4.4: this grant is for confidential clients alone.
       if (caller.kind !== 'service') throw new OAuthError('unauthorized_client')
       const outcome = narrowScopes(caller.scopes, scope)
@@ -87,7 +87,7 @@ export function createOAuthService(options: OAuthOptions) {
       caller: OAuthCaller,
       { refreshToken, scope }: { refreshToken: string; scope: string | undefined },
       context: RequestContext,
-    ): Promise<TokenAnswer> {
+    ): Promise<TokenResponse> {
       if (caller.kind !== 'frontend') throw new OAuthError('unauthorized_client')
       // A user's token has permissions and no scopes, so that whatever is asked for was not granted
       // before.
@@ -117,7 +117,7 @@ export function createOAuthService(options: OAuthOptions) {
       caller: OAuthCaller,
       token: string,
       context: RequestContext,
-    ): Promise<IntrospectionAnswer> {
+    ): Promise<IntrospectionResponse> {
       // RFC 7662, section 2.1: the endpoint requires authorization, and a name alone proves
       // nothing.
       if (caller.kind !== 'service') throw new OAuthError('invalid_client', { cause: 'public client' })

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { meet, untilOneWaits } from '../../test/support/meeting.ts'
@@ -13,7 +13,7 @@ const password = 'correct horse battery'
 const nextPassword = 'tundra vowel kiosk'
 
 let world: World
-let tokens: TokenAnswer
+let tokens: TokenResponse
 let hash: string
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
@@ -40,7 +40,7 @@ const change = (currentPassword: string, newPassword = nextPassword, { access_to
 const loginStatus = async (attempt: string) =>
   (await world.post('/auth/login', { email, password: attempt })).status
 
-const refreshStatus = async ({ refresh_token }: TokenAnswer) =>
+const refreshStatus = async ({ refresh_token }: TokenResponse) =>
   (await world.post('/auth/refresh', { refresh_token })).status
 
 async function expectRefused(answer: Response) {

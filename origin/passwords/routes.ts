@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import {
-  type AcceptedAnswer,
+  type AcceptedResponse,
   changePasswordBody,
   forgotPasswordBody,
   resetPasswordBody,
@@ -56,7 +56,7 @@ export function createPasswordRoutes({
 
   routes.post('/forgot', ...jsonBody(forgotPasswordBody), async (c) => {
     await passwords.forgot(c.req.valid('json').email, c.get('context'))
-    return c.json({ status: 'accepted' } satisfies AcceptedAnswer, 202)
+    return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
   })
 
   routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {

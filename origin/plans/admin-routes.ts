@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import {
-  type AdminPlanAnswer,
+  type AdminPlanResponse,
   changePlanBody,
   type FeatureItem,
   planFeaturesBody,
@@ -9,10 +9,10 @@ import {
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
-import { listAnswer, listQuery } from '../http/pagination.ts'
+import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
-import { planAnswer } from './answer.ts'
+import { planResponse } from './plan-response.ts'
 import { type Plan, selectFeaturePage, selectPlanPage } from './queries.ts'
 import type { PlanOutcome, PlanService } from './service.ts'
 
@@ -32,13 +32,13 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
   routes.get('/plans', managePlans, listQuery({}, byRank), async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectPlanPage(sql, { after: cursor?.[0] ?? -1, limit })
-    return listAnswer(c, rows, { limit, position: ({ rank }) => [rank], item: adminPlanAnswer })
+    return listResponse(c, rows, { limit, position: ({ rank }) => [rank], item: adminPlanResponse })
   })
 
   routes.get('/features', managePlans, listQuery({}, byName), async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const rows = await selectFeaturePage(sql, { after: cursor?.[0] ?? '', limit })
-    return listAnswer(c, rows, {
+    return listResponse(c, rows, {
       limit,
       position: ({ name }) => [name],
       item: (feature): FeatureItem => feature,
@@ -54,7 +54,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     }
     const { sub } = requireUser(c.get('user'))
     return c.json(
-      adminPlanAnswer(changedPlan(await plans.change(c.req.param('name'), change, sub, c.get('context')))),
+      adminPlanResponse(changedPlan(await plans.change(c.req.param('name'), change, sub, c.get('context')))),
     )
   })
 
@@ -62,7 +62,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     const { features } = c.req.valid('json')
     const { sub } = requireUser(c.get('user'))
     return c.json(
-      adminPlanAnswer(
+      adminPlanResponse(
         changedPlan(await plans.setFeatures(c.req.param('name'), features, sub, c.get('context'))),
       ),
     )
@@ -71,7 +71,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
   return routes
 }
 
-const adminPlanAnswer = (plan: Plan): AdminPlanAnswer => ({ ...planAnswer(plan), rank: plan.rank })
+const adminPlanResponse = (plan: Plan): AdminPlanResponse => ({ ...planResponse(plan), rank: plan.rank })
 
 /** @throws Problem `not_found`, `validation_failed` */
 function changedPlan(outcome: PlanOutcome): Plan {

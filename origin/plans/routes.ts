@@ -1,16 +1,16 @@
 import { Hono } from 'hono'
-import type { PlanCatalogue, PlansAnswer } from '../../shared/contract.ts'
+import type { PlanCatalogue, PlansResponse } from '../../shared/contract.ts'
 import type { Sql } from '../db/types.ts'
 import type { OriginEnv } from '../http/request-context.ts'
-import { planAnswer } from './answer.ts'
+import { planResponse } from './plan-response.ts'
 import { selectNames, selectPlans } from './queries.ts'
 
 /** The price list, for anybody. */
 export function createPlanRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
   routes.get('/plans', async (c) => {
-    const plans = (await selectPlans(sql)).map(planAnswer)
-    return c.json({ plans } satisfies PlansAnswer, 200, { 'cache-control': 'public, max-age=60' })
+    const plans = (await selectPlans(sql)).map(planResponse)
+    return c.json({ plans } satisfies PlansResponse, 200, { 'cache-control': 'public, max-age=60' })
   })
   return routes
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/meeting.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
@@ -7,7 +7,7 @@ import { createWorld, problem, type World } from '../../test/support/world.ts'
 const password = 'correct horse battery'
 
 let world: World
-let tokens: TokenAnswer
+let tokens: TokenResponse
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
   await world.signUp('ada@example.com', password)
@@ -25,7 +25,7 @@ const refresh = (refreshToken: string) => world.post('/auth/refresh', { refresh_
 async function successorOf(refreshToken: string): Promise<string> {
   const answer = await refresh(refreshToken)
   expect(answer.status).toBe(200)
-  return ((await answer.json()) as TokenAnswer).refresh_token
+  return ((await answer.json()) as TokenResponse).refresh_token
 }
 
 async function refusalOf(refreshToken: string) {
@@ -60,7 +60,7 @@ describe('POST /auth/refresh inside the grace window', () => {
   test('200: a replay gets an access token with the role as it is now', async () => {
     await successorOf(tokens.refresh_token)
     await world.sql`update user_accounts set role_id = (select id from roles where name = 'subscriber')`
-    const answer = (await (await refresh(tokens.refresh_token)).json()) as TokenAnswer
+    const answer = (await (await refresh(tokens.refresh_token)).json()) as TokenResponse
     const [, payload = ''] = answer.access_token.split('.')
     expect(JSON.parse(Buffer.from(payload, 'base64url').toString()).role).toBe('subscriber')
     await world.sql`update user_accounts set role_id = (select id from roles where name = 'user')`
@@ -75,7 +75,7 @@ describe('POST /auth/refresh inside the grace window', () => {
       waiting: 10,
     })
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
-    const bodies = (await Promise.all(answers.map((answer) => answer.json()))) as TokenAnswer[]
+    const bodies = (await Promise.all(answers.map((answer) => answer.json()))) as TokenResponse[]
     expect(new Set(bodies.map(({ refresh_token }) => refresh_token)).size).toBe(1)
     expect(await world.sql`select spent_at is not null as spent from tokens order by id`).toEqual([
       { spent: true },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { meet, untilOneWaits } from '../../test/support/meeting.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
@@ -8,7 +8,7 @@ const password = 'correct horse battery'
 const graceSeconds = 1
 
 let world: World
-let tokens: TokenAnswer
+let tokens: TokenResponse
 beforeAll(async () => {
   world = await createWorld({ environment: { ...roomy, REFRESH_GRACE_SECONDS: `${graceSeconds}` } })
   await world.signUp('ada@example.com', password)
@@ -29,7 +29,7 @@ const refresh = (refreshToken: string) => refreshIn(world, refreshToken)
 async function successorOf(refreshToken: string): Promise<string> {
   const response = await refresh(refreshToken)
   expect(response.status).toBe(200)
-  return ((await response.json()) as TokenAnswer).refresh_token
+  return ((await response.json()) as TokenResponse).refresh_token
 }
 
 async function codeOf(refreshToken: string) {
@@ -75,7 +75,7 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
       waiting: 5,
     })
     expect(responses.map(({ status }) => status)).toEqual(Array(5).fill(200))
-    const bodies = (await Promise.all(responses.map((response) => response.json()))) as TokenAnswer[]
+    const bodies = (await Promise.all(responses.map((response) => response.json()))) as TokenResponse[]
     expect(new Set(bodies.map(({ refresh_token }) => refresh_token))).toEqual(new Set([second]))
     expect(await lateReplays()).toBe(1)
   })

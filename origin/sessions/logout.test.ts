@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/meeting.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
@@ -7,7 +7,7 @@ import { createWorld, problem, type World } from '../../test/support/world.ts'
 const password = 'correct horse battery'
 
 let world: World
-let tokens: TokenAnswer
+let tokens: TokenResponse
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
   await world.signUp('ada@example.com', password)
@@ -77,7 +77,7 @@ describe('POST /auth/logout', () => {
   // A tab that slept through a refresh logs out with the token it knows.
   test('204: a spent token of the chain ends the session too', async () => {
     const answer = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
-    const next = (await answer.json()) as TokenAnswer
+    const next = (await answer.json()) as TokenResponse
     expect((await logout(tokens.refresh_token)).status).toBe(204)
     expect((await session())?.end_reason).toBe('logout')
     expect(await refreshCode(next.refresh_token)).toBe('refresh_invalid')
@@ -113,7 +113,7 @@ describe('POST /auth/logout', () => {
       expect(loggedOut?.status).toBe(204)
       expect((await session())?.end_reason).toBe('logout')
       if (refreshed?.status === 200) {
-        const { refresh_token: successor } = (await refreshed.json()) as TokenAnswer
+        const { refresh_token: successor } = (await refreshed.json()) as TokenResponse
         expect(await refreshCode(successor)).toBe('refresh_invalid')
       }
       expect(await refreshCode(tokens.refresh_token)).toBe('refresh_invalid')

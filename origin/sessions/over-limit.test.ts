@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
 import { callOrigin } from '../../test/support/origin-call.ts'
 import { roomy } from '../../test/support/roomy.ts'
@@ -53,7 +53,7 @@ describe('POST /auth/refresh of an address over its limit', () => {
   test('200: a genuine token, and its successor', async () => {
     const first = await refresh(await signedIn())
     expect(first.status).toBe(200)
-    const { refresh_token } = (await first.json()) as TokenAnswer
+    const { refresh_token } = (await first.json()) as TokenResponse
     expect((await refresh(refresh_token)).status).toBe(200)
   })
 
@@ -83,7 +83,7 @@ describe('POST /auth/refresh of an address over its limit', () => {
   // Its bearer has to learn that the session is over, or would wait for 15 minutes.
   test('401 refresh_reused, refresh_invalid: a token that was issued here and is good no more', async () => {
     const token = await signedIn()
-    const { refresh_token } = (await (await refresh(token)).json()) as TokenAnswer
+    const { refresh_token } = (await (await refresh(token)).json()) as TokenResponse
     await refresh(refresh_token)
     await world.sql`update tokens set spent_at = now() - interval '1 hour' where token_hash = ${hashToken(token)}`
     expect(await outcome(await refresh(token))).toBe('401 refresh_reused')

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 
 let world: World
-let tokens: TokenAnswer
+let tokens: TokenResponse
 beforeAll(async () => {
   world = await createWorld({ environment: { ...roomy, REFRESH_LATE_REPLAYS: '0' } })
   await world.signUp('ada@example.com', password)
@@ -26,10 +26,10 @@ beforeEach(async () => {
 const refresh = (refreshToken: string, headers = {}) =>
   world.post('/auth/refresh', { refresh_token: refreshToken }, { address: '198.51.100.9', headers })
 
-async function refreshed(refreshToken: string): Promise<TokenAnswer> {
+async function refreshed(refreshToken: string): Promise<TokenResponse> {
   const answer = await refresh(refreshToken)
   expect(answer.status).toBe(200)
-  return (await answer.json()) as TokenAnswer
+  return (await answer.json()) as TokenResponse
 }
 
 async function expectRefused(refreshToken: string, code: 'refresh_invalid' | 'refresh_reused') {
@@ -49,7 +49,7 @@ describe('POST /auth/refresh', () => {
     const answer = await refresh(tokens.refresh_token)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')
-    const next = (await answer.json()) as TokenAnswer
+    const next = (await answer.json()) as TokenResponse
     expect(next).toEqual({
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
       token_type: 'Bearer',
@@ -66,7 +66,7 @@ describe('POST /auth/refresh', () => {
 
   test('200: only its SHA-256 is stored, with the address and user agent it was issued to', async () => {
     const answer = await refresh(tokens.refresh_token, { 'user-agent': 'probe/3' })
-    const { refresh_token: successor } = (await answer.json()) as TokenAnswer
+    const { refresh_token: successor } = (await answer.json()) as TokenResponse
     const [row] = await world.sql`
       select host(ip) as ip, user_agent, token_hash, spent_at, tokens::text as everything
       from tokens order by id desc limit 1`

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
 
@@ -27,7 +27,7 @@ async function rotatedOnce() {
 async function successorIn(world: World, refreshToken: string): Promise<string> {
   const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
   expect(answer.status).toBe(200)
-  return ((await answer.json()) as TokenAnswer).refresh_token
+  return ((await answer.json()) as TokenResponse).refresh_token
 }
 
 async function codeIn(world: World, refreshToken: string) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
 
@@ -22,9 +22,9 @@ afterAll(() => world.close())
  */
 const asked = () => statements.filter((statement) => !statement.includes('mail_outbox'))
 
-async function refresh(token: string): Promise<TokenAnswer> {
+async function refresh(token: string): Promise<TokenResponse> {
   statements.length = 0
-  return (await (await world.post('/auth/refresh', { refresh_token: token })).json()) as TokenAnswer
+  return (await (await world.post('/auth/refresh', { refresh_token: token })).json()) as TokenResponse
 }
 
 test('an ordinary rotation is one statement; a replay is one more, which only reads', async () => {

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import { logoutBody, refreshBody, type SessionsAnswer, type TokenAnswer } from '../../shared/contract.ts'
+import { logoutBody, refreshBody, type SessionsResponse, type TokenResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { jsonBody } from '../http/json-body.ts'
@@ -7,7 +7,7 @@ import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 import type { RefreshOutcome, SessionService } from './service.ts'
-import { tokenAnswer } from './token-answer.ts'
+import { tokenResponse } from './token-response.ts'
 
 interface SessionRoutesOptions {
   sessions: SessionService
@@ -32,7 +32,7 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
   routes.post('/refresh', ...jsonBody(refreshBody), async (c) => {
     const { token, mode } = presented(c, c.req.valid('json').refresh_token)
     const tokens = refreshed(await sessions.refresh(token, c.get('context')))
-    return tokenAnswer(c, tokens, mode, refreshCookie)
+    return tokenResponse(c, tokens, mode, refreshCookie)
   })
 
   routes.post('/logout', ...jsonBody(logoutBody), async (c) => {
@@ -57,7 +57,7 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
         last_used_at: lastUsedAt.toISOString(),
         expires_at: expiresAt.toISOString(),
       })),
-    } satisfies SessionsAnswer)
+    } satisfies SessionsResponse)
   })
 
   routes.delete('/sessions/:id', async (c) => {
@@ -78,7 +78,7 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
 }
 
 /** @throws Problem `refresh_reused`, `refresh_invalid`, `rate_limited` */
-function refreshed(outcome: RefreshOutcome): TokenAnswer {
+function refreshed(outcome: RefreshOutcome): TokenResponse {
   switch (outcome.kind) {
     case 'rotated':
     case 'replayed':

@@ -1,4 +1,4 @@
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
@@ -25,7 +25,7 @@ import type { RefreshTokens } from './refresh-tokens.ts'
 
 /** What became of a presented refresh token; each is also a label of a metric. */
 type Presented =
-  | { kind: 'rotated' | 'replayed' | 'replayed_late'; tokens: TokenAnswer }
+  | { kind: 'rotated' | 'replayed' | 'replayed_late'; tokens: TokenResponse }
   | { kind: 'reused' }
   | { kind: 'invalid' }
 
@@ -72,7 +72,7 @@ export function createSessionService(options: SessionOptions) {
   const { onRefresh = () => {} } = options
   const lateReplayBudget = graceSeconds > 0 ? options.lateReplays : 0
 
-  async function answer(bearer: Bearer, refreshToken: string): Promise<TokenAnswer> {
+  async function createTokenResponse(bearer: Bearer, refreshToken: string): Promise<TokenResponse> {
     const { token, expiresIn } = await accessTokens.sign(bearer)
     return {
       access_token: token,
@@ -172,7 +172,7 @@ export function createSessionService(options: SessionOptions) {
       return { sessionId, sessionSecondsLeft, refreshToken }
     },
 
-    answer,
+    createTokenResponse,
 
     /**
      * Rotates: the presented token is spent and its successor returned. A token spent within the
@@ -191,12 +191,13 @@ export function createSessionService(options: SessionOptions) {
       if (bearer) {
         const kind = rotated ? 'rotated' : 'replayed'
         onRefresh(kind)
-        return { kind, tokens: await answer(bearer, successor) }
+        return { kind, tokens: await createTokenResponse(bearer, successor) }
       }
 
       const late = await sql.begin((transaction) => replayLate(transaction, { hash, successorHash }, context))
       onRefresh(late.kind)
-      if ('bearer' in late) return { kind: late.kind, tokens: await answer(late.bearer, successor) }
+      if ('bearer' in late)
+        return { kind: late.kind, tokens: await createTokenResponse(late.bearer, successor) }
       if (late.kind === 'reused') return late
       // Its bearer has to learn that the session is over; of an untagged one it is not known that
       // it has a bearer.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/meeting.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
@@ -17,9 +17,9 @@ afterAll(() => world.close())
 
 const login = () => world.login('ada@example.com', password)
 
-async function refresh({ refresh_token }: TokenAnswer) {
+async function refresh({ refresh_token }: TokenResponse) {
   const answer = await world.post('/auth/refresh', { refresh_token })
-  return { status: answer.status, tokens: (await answer.json()) as TokenAnswer }
+  return { status: answer.status, tokens: (await answer.json()) as TokenResponse }
 }
 
 const live = async () => (await world.sql`select from sessions where ended_at is null`).length

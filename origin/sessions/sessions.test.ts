@@ -1,15 +1,15 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { SessionsAnswer, TokenAnswer } from '../../shared/contract.ts'
+import type { SessionsResponse, TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 
 let world: World
-let laptop: TokenAnswer
-let phone: TokenAnswer
-let somebodyElse: TokenAnswer
+let laptop: TokenResponse
+let phone: TokenResponse
+let somebodyElse: TokenResponse
 beforeAll(async () => {
   world = await createWorld({ environment: roomy })
   await world.signUp('ada@example.com', password)
@@ -25,27 +25,27 @@ beforeEach(async () => {
   await world.sql`truncate audit_logs, revocations`
 })
 
-async function loginFrom(email: string, address: string, userAgent: string): Promise<TokenAnswer> {
+async function loginFrom(email: string, address: string, userAgent: string): Promise<TokenResponse> {
   const headers = { 'user-agent': userAgent }
   const answer = await world.post('/auth/login', { email, password }, { address, headers })
-  return (await answer.json()) as TokenAnswer
+  return (await answer.json()) as TokenResponse
 }
 
-const idOf = ({ access_token }: TokenAnswer) => String(decodeJwt(access_token).sid)
+const idOf = ({ access_token }: TokenResponse) => String(decodeJwt(access_token).sid)
 
-async function list(tokens: TokenAnswer): Promise<SessionsAnswer['sessions']> {
+async function list(tokens: TokenResponse): Promise<SessionsResponse['sessions']> {
   const answer = await world.call('/auth/sessions', { headers: bearer(tokens.access_token) })
   expect(answer.status).toBe(200)
-  return ((await answer.json()) as SessionsAnswer).sessions
+  return ((await answer.json()) as SessionsResponse).sessions
 }
 
-const remove = (tokens: TokenAnswer, path = '') =>
+const remove = (tokens: TokenResponse, path = '') =>
   world.call(`/auth/sessions${path}`, {
     method: 'DELETE',
     headers: { ...bearer(tokens.access_token), 'x-request-id': 'sessions-0001' },
   })
 
-const refreshStatus = async (tokens: TokenAnswer) =>
+const refreshStatus = async (tokens: TokenResponse) =>
   (await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })).status
 
 const revoked = async () =>

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { createWorld, type World } from '../../test/support/world.ts'
 
@@ -16,14 +16,14 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-async function refresh(refreshToken: string): Promise<TokenAnswer> {
+async function refresh(refreshToken: string): Promise<TokenResponse> {
   const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
   expect(answer.status).toBe(200)
-  return (await answer.json()) as TokenAnswer
+  return (await answer.json()) as TokenResponse
 }
 
 /** Seconds since 1970 at which the session of a token ends for good, by the database. */
-async function endOf({ access_token }: TokenAnswer): Promise<number> {
+async function endOf({ access_token }: TokenResponse): Promise<number> {
   const { sid } = decodeJwt<{ sid: string }>(access_token)
   const [row] = await world.sql<[{ end: number }]>`
     select extract(epoch from expires_at)::float8 as end from sessions where id = ${sid}`

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
 import {
-  type BookedSubscriptionAnswer,
+  type BookedSubscriptionResponse,
   changeSubscriptionBody,
   type SubscriptionItem,
   subscriptionFilters,
@@ -9,7 +9,7 @@ import {
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
-import { listAnswer, listQuery } from '../http/pagination.ts'
+import { listQuery, listResponse } from '../http/pagination.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
@@ -34,7 +34,7 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
   routes.get('/subscriptions', manageSubscriptions, listQuery(subscriptionFilters, byId), async (c) => {
     const { limit, cursor, ...filters } = c.req.valid('query')
     const rows = await selectSubscriptionPage(sql, filters, { before: cursor?.[0], limit })
-    return listAnswer(c, rows, { limit, position: ({ id }) => [id], item: subscriptionItem })
+    return listResponse(c, rows, { limit, position: ({ id }) => [id], item: subscriptionItem })
   })
 
   routes.put(
@@ -49,7 +49,7 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
         { userId, actorId, context: c.get('context') },
         { plan, periodEndsAt },
       )
-      const answer: BookedSubscriptionAnswer = { user_id: userId, ...described(booked(outcome)) }
+      const answer: BookedSubscriptionResponse = { user_id: userId, ...described(booked(outcome)) }
       return c.json(answer)
     },
   )

@@ -44,7 +44,7 @@ export function createBillingRoutes({ billing }: { billing: Billing }) {
 function applied(outcome: BillingOutcome) {
   switch (outcome.kind) {
     case 'applied':
-      return outcome.answer
+      return outcome.response
     case 'unknown_user':
       throw new Problem('not_found')
     case 'unknown_plan':

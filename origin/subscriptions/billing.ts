@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { BillingEventAnswer } from '../../shared/contract.ts'
+import type { BillingEventResponse } from '../../shared/contract.ts'
 import { lockAccountForUpdate } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
@@ -19,7 +19,7 @@ interface IncomingEvent {
 }
 
 export type BillingOutcome =
-  | { kind: 'applied'; answer: BillingEventAnswer }
+  | { kind: 'applied'; response: BillingEventResponse }
   | { kind: 'unknown_user' | 'unknown_plan' | 'event_conflict' | 'event_outdated' | 'event_ahead' }
 
 export type Billing = ReturnType<typeof createBilling>
@@ -31,13 +31,13 @@ const aheadMs = 5 * 60_000
 export function createBilling({ sql }: { sql: Sql }) {
   return {
     /**
-     * Applies an event once. One that comes again is told the same, as the answer follows from the
+     * Applies an event once. One that comes again is told the same, as the response follows from the
      * event alone.
      */
     async apply(event: IncomingEvent, context: RequestContext): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
-      const answer = { event_id: eventId, user_id: userId, ...described(subscription) }
-      const contentHash = hashOf(answer, occurredAt)
+      const response = { event_id: eventId, user_id: userId, ...described(subscription) }
+      const contentHash = hashOf(response, occurredAt)
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
         if (!(await lockAccountForUpdate(transaction, userId))) return { kind: 'unknown_user' }
         const planId = await selectPlanId(transaction, subscription.plan)
@@ -51,8 +51,8 @@ export function createBilling({ sql }: { sql: Sql }) {
           if (!first) return { kind: isAhead ? 'event_ahead' : 'event_outdated' }
           // Earlier versions hashed the time to the millisecond.
           const isSame =
-            contentHash.equals(first) || hashOf(answer, new Date(occurredAt).toISOString()).equals(first)
-          return isSame ? { kind: 'applied', answer } : { kind: 'event_conflict' }
+            contentHash.equals(first) || hashOf(response, new Date(occurredAt).toISOString()).equals(first)
+          return isSame ? { kind: 'applied', response } : { kind: 'event_conflict' }
         }
         const changed = await changeSubscription(transaction, userId, planId, subscription)
         if (changed) {
@@ -65,13 +65,13 @@ export function createBilling({ sql }: { sql: Sql }) {
             details,
           })
         }
-        return { kind: 'applied', answer }
+        return { kind: 'applied', response }
       })
     },
   }
 }
 
-const hashOf = (answer: BillingEventAnswer, occurredAt: string): Buffer =>
+const hashOf = (response: BillingEventResponse, occurredAt: string): Buffer =>
   createHash('sha256')
-    .update(JSON.stringify([answer, occurredAt]))
+    .update(JSON.stringify([response, occurredAt]))
     .digest()

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
-import type { SubscriptionAnswer } from '../../shared/contract.ts'
+import type { SubscriptionResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { Sql } from '../db/types.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
-import { planAnswer } from '../plans/answer.ts'
+import { planResponse } from '../plans/plan-response.ts'
 import { selectPlans } from '../plans/queries.ts'
 import { selectCurrentSubscription } from './queries.ts'
 import { subscriptionStatus, upgradesFrom } from './rules.ts'
@@ -37,11 +37,11 @@ export function createSubscriptionRoutes({ sql, upgradePage }: SubscriptionRoute
       cancels_at_period_end: booked?.cancelAtPeriodEnd ?? false,
       features: plan.features,
       upgrades: upgradesFrom(plan, plans).map((upgrade) => ({
-        ...planAnswer(upgrade.plan),
+        ...planResponse(upgrade.plan),
         adds_features: upgrade.adds,
         upgrade_url: upgradeUrl(upgradePage, upgrade.plan.name),
       })),
-    } satisfies SubscriptionAnswer)
+    } satisfies SubscriptionResponse)
   })
 
   return routes

@@ -1,11 +1,11 @@
-import type { SubscriptionAnswer } from '../../shared/contract.ts'
+import type { SubscriptionResponse } from '../../shared/contract.ts'
 import type { Plan } from '../plans/queries.ts'
 import type { Subscription } from './queries.ts'
 
 /** How a subscription stands. A period that has passed lapses an active one and nothing else. */
 export function subscriptionStatus(
   subscription: (Pick<Subscription, 'status'> & { lapsed: boolean }) | undefined,
-): SubscriptionAnswer['status'] {
+): SubscriptionResponse['status'] {
   if (!subscription) return 'none'
   return subscription.status === 'active' && subscription.lapsed ? 'lapsed' : subscription.status
 }

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { SubscriptionAnswer } from '../../shared/contract.ts'
+import type { SubscriptionResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
@@ -19,7 +19,7 @@ afterAll(() => world.close())
 async function subscription() {
   const answer = await world.call('/v1/subscription', { headers: bearer(token) })
   expect(answer.status).toBe(200)
-  return (await answer.json()) as SubscriptionAnswer
+  return (await answer.json()) as SubscriptionResponse
 }
 
 async function book(plan: string, status: string, endsIn: string | null, cancels = false) {

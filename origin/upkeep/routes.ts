@@ -1,8 +1,12 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { type UpkeepRunAnswer, type UpkeepRunStartedAnswer, upkeepRunFilters } from '../../shared/contract.ts'
+import {
+  type UpkeepRunResponse,
+  type UpkeepRunStartedResponse,
+  upkeepRunFilters,
+} from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { listAnswer, listQuery } from '../http/pagination.ts'
+import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
 import type { UpkeepRun } from './queries.ts'
@@ -23,7 +27,7 @@ export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
   routes.get('/upkeep-runs', manageSystem, runsQuery, async (c) => {
     const { job, outcome, limit, cursor } = c.req.valid('query')
     const runs = await upkeep.list({ job, outcome, belowId: cursor?.[0], limit })
-    return listAnswer(c, runs, { limit, position: ({ id }) => [id], item: toAnswer })
+    return listResponse(c, runs, { limit, position: ({ id }) => [id], item: toResponse })
   })
 
   routes.post('/upkeep/:job/runs', manageSystem, async (c) => {
@@ -31,7 +35,7 @@ export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
     const outcome = await upkeep.start(c.req.param('job'), actorId, c.get('context'))
     switch (outcome.kind) {
       case 'started':
-        return c.json({ id: outcome.id } satisfies UpkeepRunStartedAnswer, 202)
+        return c.json({ id: outcome.id } satisfies UpkeepRunStartedResponse, 202)
       case 'unknown_job':
         throw new Problem('not_found')
       case 'running':
@@ -42,7 +46,7 @@ export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
   return routes
 }
 
-function toAnswer(run: UpkeepRun): UpkeepRunAnswer {
+function toResponse(run: UpkeepRun): UpkeepRunResponse {
   return {
     id: run.id,
     job: run.job,

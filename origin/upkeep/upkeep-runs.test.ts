@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { UpkeepRunAnswer } from '../../shared/contract.ts'
+import type { UpkeepRunResponse } from '../../shared/contract.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
@@ -29,7 +29,7 @@ const list = (query = '', as = token) => world.call(`/admin/upkeep-runs${query}`
 const start = (job: string, as = token) =>
   world.call(`/admin/upkeep/${job}/runs`, { method: 'POST', headers: bearer(as) })
 const page = async (query = '') =>
-  (await (await list(query)).json()) as { items: UpkeepRunAnswer[]; next_cursor: string | null }
+  (await (await list(query)).json()) as { items: UpkeepRunResponse[]; next_cursor: string | null }
 
 const started = () =>
   world.sql`select actor_id, details from audit_logs where action = 'upkeep.started' order by created_at`

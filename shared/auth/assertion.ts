@@ -63,7 +63,7 @@ export interface Assertion {
 export type VerifyAssertion = (jwt: string) => Promise<Assertion | undefined>
 
 /**
- * The gateway sends one assertion many times: so many answers are kept per generation, so that a
+ * The gateway sends one assertion many times: so many responses are kept per generation, so that a
  * signature is checked once.
  */
 const remembered = 20_000

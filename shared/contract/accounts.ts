@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { answeredTime, displayable, email, newEmail, newPassword, opaqueToken, password } from './fields.ts'
+import { displayable, email, newEmail, newPassword, opaqueToken, password, utcDateTime } from './fields.ts'
 
 export function registerBody(minPasswordLength: number) {
   return z.strictObject({
@@ -51,12 +51,12 @@ export const verifyEmailBody = z.strictObject({ token: opaqueToken, password })
 export const resendVerificationBody = z.strictObject({ email })
 
 /** The same whether or not anything was done: it tells nobody whether an address has an account. */
-export const acceptedAnswer = z.object({ status: z.literal('accepted') }).meta({ id: 'Accepted' })
+export const acceptedResponse = z.object({ status: z.literal('accepted') }).meta({ id: 'Accepted' })
 
-export type AcceptedAnswer = z.output<typeof acceptedAnswer>
+export type AcceptedResponse = z.output<typeof acceptedResponse>
 
 /** RFC 6749, section 5.1; `expires_in` in seconds. */
-export const tokenAnswer = z
+export const tokenResponse = z
   .object({
     access_token: z.string(),
     token_type: z.literal('Bearer'),
@@ -65,12 +65,12 @@ export const tokenAnswer = z
   })
   .meta({ id: 'Tokens' })
 
-export type TokenAnswer = z.output<typeof tokenAnswer>
+export type TokenResponse = z.output<typeof tokenResponse>
 
 /** In cookie mode: the refresh token is in its cookie alone. */
-export const cookieTokenAnswer = tokenAnswer.omit({ refresh_token: true }).meta({ id: 'AccessToken' })
+export const cookieTokenResponse = tokenResponse.omit({ refresh_token: true }).meta({ id: 'AccessToken' })
 
-export const meAnswer = z
+export const meResponse = z
   .object({
     id: z.uuid(),
     email: z.string(),
@@ -81,11 +81,11 @@ export const meAnswer = z
     permissions: z.array(z.string()),
     plan: z.string(),
     features: z.array(z.string()),
-    created_at: answeredTime,
+    created_at: utcDateTime,
   })
   .meta({ id: 'Me' })
 
-export type MeAnswer = z.output<typeof meAnswer>
+export type MeResponse = z.output<typeof meResponse>
 
 /** A live session as its account or an admin sees it. */
 export const sessionItem = z
@@ -93,17 +93,17 @@ export const sessionItem = z
     id: z.uuid(),
     ip: z.string().nullable(),
     user_agent: z.string().nullable(),
-    created_at: answeredTime,
-    last_used_at: answeredTime,
-    expires_at: answeredTime,
+    created_at: utcDateTime,
+    last_used_at: utcDateTime,
+    expires_at: utcDateTime,
   })
   .meta({ id: 'Session' })
 
 export type SessionItem = z.output<typeof sessionItem>
 
 /** `current` is the one that asks. */
-export const sessionsAnswer = z
+export const sessionsResponse = z
   .object({ sessions: z.array(z.object({ ...sessionItem.shape, current: z.boolean() })) })
   .meta({ id: 'OwnSessions' })
 
-export type SessionsAnswer = z.output<typeof sessionsAnswer>
+export type SessionsResponse = z.output<typeof sessionsResponse>

@@ -145,7 +145,7 @@ export const moment = z.iso
   })
 
 /** A time as answers write it: RFC 3339 in UTC. */
-export const answeredTime = z.iso.datetime()
+export const utcDateTime = z.iso.datetime()
 
 export const userStatus = z.enum(['active', 'disabled'])
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { HealthAnswer, HealthCheck } from '../http/health.ts'
+import type { HealthCheck, HealthResponse } from '../http/health.ts'
 
-export type { HealthAnswer, HealthStatus } from '../http/health.ts'
+export type { HealthResponse, HealthStatus } from '../http/health.ts'
 
 /** `warn`: the service answers requests, in a degraded state. */
 const healthStatus = z.enum(['pass', 'warn', 'fail'])
@@ -13,6 +13,6 @@ const healthCheck = z.object({
 }) satisfies z.ZodType<HealthCheck>
 
 /** Of the gateway, in words that are fit for the public. */
-export const healthAnswer = z
+export const healthResponse = z
   .object({ status: healthStatus, checks: z.record(z.string(), healthCheck) })
-  .meta({ id: 'Health' }) satisfies z.ZodType<HealthAnswer>
+  .meta({ id: 'Health' }) satisfies z.ZodType<HealthResponse>

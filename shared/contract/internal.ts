@@ -50,7 +50,7 @@ export const entitlementsBody = z.strictObject({
 })
 
 /** For services: an account as it was at `as_of`. */
-export interface InternalUserAnswer {
+export interface InternalUserResponse {
   id: string
   email: string
   email_verified: boolean
@@ -64,15 +64,15 @@ export interface InternalUserAnswer {
 }
 
 /** One or none. */
-export interface InternalUsersAnswer {
-  items: InternalUserAnswer[]
+export interface InternalUsersResponse {
+  items: InternalUserResponse[]
 }
 
 /**
  * For services: what an account may do, as it was at `as_of`. Permissions and features of a
  * disabled one are empty.
  */
-export interface EntitlementsAnswer {
+export interface EntitlementsResponse {
   user_id: string
   status: 'active' | 'disabled'
   role: string
@@ -85,7 +85,7 @@ export interface EntitlementsAnswer {
 }
 
 /** `missing` are ids of nobody. */
-export interface EntitlementsListAnswer {
-  items: EntitlementsAnswer[]
+export interface EntitlementsListResponse {
+  items: EntitlementsResponse[]
   missing: string[]
 }

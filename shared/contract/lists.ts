@@ -26,7 +26,7 @@ export const pageParameters = {
 export const listOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), next_cursor: z.string().nullable() })
 
-export interface ListAnswer<Item> {
+export interface ListResponse<Item> {
   items: Item[]
   next_cursor: string | null
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { publicJwkSchema } from '../auth/jwk.ts'
-import { tokenAnswer } from './accounts.ts'
+import { tokenResponse } from './accounts.ts'
 
 /**
  * RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in
@@ -23,7 +23,7 @@ export const tokenInForm = z.object({
 })
 
 /** RFC 6749, section 5.1; `expires_in` in seconds, `scope` always there. */
-const serviceTokenAnswer = z
+const serviceTokenResponse = z
   .object({
     access_token: z.string(),
     token_type: z.literal('Bearer'),
@@ -32,9 +32,9 @@ const serviceTokenAnswer = z
   })
   .meta({ id: 'ServiceToken' })
 
-export type ServiceTokenAnswer = z.output<typeof serviceTokenAnswer>
+export type ServiceTokenResponse = z.output<typeof serviceTokenResponse>
 
-export const oauthTokenAnswer = z.union([serviceTokenAnswer, tokenAnswer])
+export const oauthTokenResponse = z.union([serviceTokenResponse, tokenResponse])
 
 /** RFC 7662, section 2.2; times in seconds since 1970. */
 const liveToken = z.object({
@@ -53,16 +53,16 @@ const liveToken = z.object({
 
 export type LiveToken = z.output<typeof liveToken>
 
-export const introspectionAnswer = z
+export const introspectionResponse = z
   .discriminatedUnion('active', [z.object({ active: z.literal(false) }), liveToken])
   .meta({ id: 'Introspection' })
 
-export type IntrospectionAnswer = z.output<typeof introspectionAnswer>
+export type IntrospectionResponse = z.output<typeof introspectionResponse>
 
 /**
  * A refusal under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has.
  */
-export const oauthErrorAnswer = z
+export const oauthErrorResponse = z
   .object({
     error: z.string(),
     error_description: z.string(),
@@ -72,10 +72,10 @@ export const oauthErrorAnswer = z
   })
   .meta({ id: 'OAuthError' })
 
-export const jwksAnswer = z.object({ keys: z.array(publicJwkSchema) }).meta({ id: 'Jwks' })
+export const jwksResponse = z.object({ keys: z.array(publicJwkSchema) }).meta({ id: 'Jwks' })
 
 /** RFC 8414. */
-export const authorizationServerAnswer = z
+export const authorizationServerResponse = z
   .object({
     issuer: z.url(),
     token_endpoint: z.url(),
@@ -91,4 +91,4 @@ export const authorizationServerAnswer = z
   })
   .meta({ id: 'AuthorizationServer' })
 
-export type AuthorizationServerAnswer = z.output<typeof authorizationServerAnswer>
+export type AuthorizationServerResponse = z.output<typeof authorizationServerResponse>

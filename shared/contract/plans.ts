@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import {
-  answeredTime,
   bookedStatus,
   displayable,
   featureName,
   microsecondTime,
   planName,
   time,
+  utcDateTime,
 } from './fields.ts'
 
 /**
@@ -77,7 +77,7 @@ export const planCatalogue = z.object({
 
 export type PlanCatalogue = z.output<typeof planCatalogue>
 
-export const planAnswer = z
+export const planResponse = z
   .object({
     name: z.string(),
     title: z.string(),
@@ -88,17 +88,17 @@ export const planAnswer = z
   })
   .meta({ id: 'Plan' })
 
-export type PlanAnswer = z.output<typeof planAnswer>
+export type PlanResponse = z.output<typeof planResponse>
 
 /** From the cheapest up. */
-export const plansAnswer = z.object({ plans: z.array(planAnswer) }).meta({ id: 'Plans' })
+export const plansResponse = z.object({ plans: z.array(planResponse) }).meta({ id: 'Plans' })
 
-export type PlansAnswer = z.output<typeof plansAnswer>
+export type PlansResponse = z.output<typeof plansResponse>
 
 /** `rank` orders plans from the cheapest up. */
-export const adminPlanAnswer = z.object({ ...planAnswer.shape, rank: z.int() }).meta({ id: 'RankedPlan' })
+export const adminPlanResponse = z.object({ ...planResponse.shape, rank: z.int() }).meta({ id: 'RankedPlan' })
 
-export type AdminPlanAnswer = z.output<typeof adminPlanAnswer>
+export type AdminPlanResponse = z.output<typeof adminPlanResponse>
 
 export const featureItem = z.object({ name: z.string(), description: z.string() }).meta({ id: 'Feature' })
 
@@ -108,36 +108,36 @@ export type FeatureItem = z.output<typeof featureItem>
  * `plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is
  * past due, canceled or lapsed. An upgrade names what it adds to the features one has now.
  */
-export const subscriptionAnswer = z
+export const subscriptionResponse = z
   .object({
     plan: z.string(),
     booked_plan: z.string().nullable(),
     status: z.enum([...bookedStatus.options, 'lapsed', 'none']),
-    period_ends_at: answeredTime.nullable(),
+    period_ends_at: utcDateTime.nullable(),
     cancels_at_period_end: z.boolean(),
     features: z.array(z.string()),
     upgrades: z.array(
-      z.object({ ...planAnswer.shape, adds_features: z.array(z.string()), upgrade_url: z.url() }),
+      z.object({ ...planResponse.shape, adds_features: z.array(z.string()), upgrade_url: z.url() }),
     ),
   })
   .meta({ id: 'OwnSubscription' })
 
-export type SubscriptionAnswer = z.output<typeof subscriptionAnswer>
+export type SubscriptionResponse = z.output<typeof subscriptionResponse>
 
 /** A subscription as it was booked. */
 const booked = {
   plan: z.string(),
   status: bookedStatus,
-  period_starts_at: answeredTime,
-  period_ends_at: answeredTime.nullable(),
+  period_starts_at: utcDateTime,
+  period_ends_at: utcDateTime.nullable(),
   cancel_at_period_end: z.boolean(),
 }
 
-export const bookedSubscriptionAnswer = z
+export const bookedSubscriptionResponse = z
   .object({ user_id: z.uuid(), ...booked })
   .meta({ id: 'BookedSubscription' })
 
-export type BookedSubscriptionAnswer = z.output<typeof bookedSubscriptionAnswer>
+export type BookedSubscriptionResponse = z.output<typeof bookedSubscriptionResponse>
 
 /** `ended_at` is when another one took its place, null for the current one. */
 export const subscriptionItem = z
@@ -146,8 +146,8 @@ export const subscriptionItem = z
     user_id: z.uuid(),
     email: z.string(),
     ...booked,
-    ended_at: answeredTime.nullable(),
-    created_at: answeredTime,
+    ended_at: utcDateTime.nullable(),
+    created_at: utcDateTime,
   })
   .meta({ id: 'Subscription' })
 
@@ -163,6 +163,6 @@ export const subscriptionFilters = {
 }
 
 /** A billing event as it was applied; the same for each time that it comes. */
-export interface BillingEventAnswer extends BookedSubscriptionAnswer {
+export interface BillingEventResponse extends BookedSubscriptionResponse {
   event_id: string
 }

@@ -56,7 +56,7 @@ function problemSchema(code: ErrorCode) {
 const schemas = new Map<ErrorCode, ReturnType<typeof problemSchema>>()
 
 /** problem+json (RFC 9457) of a code, the same schema for each that asks. */
-export function problemAnswer(code: ErrorCode) {
+export function problemResponse(code: ErrorCode) {
   const schema = schemas.get(code) ?? problemSchema(code)
   schemas.set(code, schema)
   return schema

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { answeredTime, email, moment } from './fields.ts'
+import { email, moment, utcDateTime } from './fields.ts'
 
 const accountId = z.guid().optional()
 
@@ -54,7 +54,7 @@ export const auditLogItem = z
     user_agent: z.string().nullable(),
     request_id: z.string().nullable(),
     details: z.record(z.string(), z.unknown()),
-    created_at: answeredTime,
+    created_at: utcDateTime,
   })
   .meta({ id: 'AuditLog' })
 
@@ -70,7 +70,7 @@ export const loginAttemptItem = z
     user_agent: z.string().nullable(),
     outcome: z.enum(['succeeded', 'failed']),
     reason: z.string().nullable(),
-    created_at: answeredTime,
+    created_at: utcDateTime,
   })
   .meta({ id: 'LoginAttempt' })
 
@@ -85,7 +85,7 @@ export const rateLimitLogItem = z
     method: z.string(),
     route: z.string(),
     count: z.int(),
-    created_at: answeredTime,
+    created_at: utcDateTime,
   })
   .meta({ id: 'RateLimitLog' })
 

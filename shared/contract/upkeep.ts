@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { answeredTime } from './fields.ts'
+import { utcDateTime } from './fields.ts'
 
 /** The jobs of the database's upkeep. */
 export const jobNames = [
@@ -22,21 +22,21 @@ export const upkeepRunFilters = {
  * One run of a job of the database's upkeep. Without an outcome it is under way, or broke off;
  * `slot` is when it was due.
  */
-export const upkeepRunAnswer = z
+export const upkeepRunResponse = z
   .object({
     id: z.string(),
     job: z.string(),
-    slot: answeredTime,
-    started_at: answeredTime,
-    finished_at: answeredTime.nullable(),
+    slot: utcDateTime,
+    started_at: utcDateTime,
+    finished_at: utcDateTime.nullable(),
     rows: z.int(),
     outcome: z.enum(['succeeded', 'failed']).nullable(),
     sqlstate: z.string().nullable(),
   })
   .meta({ id: 'UpkeepRun' })
 
-export type UpkeepRunAnswer = z.output<typeof upkeepRunAnswer>
+export type UpkeepRunResponse = z.output<typeof upkeepRunResponse>
 
-export const upkeepRunStartedAnswer = z.object({ id: z.string() }).meta({ id: 'UpkeepRunStarted' })
+export const upkeepRunStartedResponse = z.object({ id: z.string() }).meta({ id: 'UpkeepRunStarted' })
 
-export type UpkeepRunStartedAnswer = z.output<typeof upkeepRunStartedAnswer>
+export type UpkeepRunStartedResponse = z.output<typeof upkeepRunStartedResponse>

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { canonicalEmail, longestEmail } from '../lib/email.ts'
-import { answeredTime, displayable, permissionName, roleName, userStatus } from './fields.ts'
+import { displayable, permissionName, roleName, userStatus, utcDateTime } from './fields.ts'
 
 export const changeRoleBody = z.strictObject({ role: roleName })
 
@@ -34,7 +34,7 @@ export const userItem = z
     role: z.string(),
     status: userStatus,
     email_verified: z.boolean(),
-    created_at: answeredTime,
+    created_at: utcDateTime,
   })
   .meta({ id: 'UserItem' })
 
@@ -44,18 +44,18 @@ export type UserItem = z.output<typeof userItem>
  * `locked_until` ends the lockout of unknown devices after failed logins; an admin changes `status`
  * by disabling or enabling.
  */
-export const userAnswer = z
+export const userResponse = z
   .object({
     ...userItem.shape,
     level: z.int(),
     plan: z.string(),
-    locked_until: answeredTime.nullable(),
+    locked_until: utcDateTime.nullable(),
   })
   .meta({ id: 'User' })
 
-export type UserAnswer = z.output<typeof userAnswer>
+export type UserResponse = z.output<typeof userResponse>
 
-export const roleAnswer = z
+export const roleResponse = z
   .object({
     name: z.string(),
     level: z.int(),
@@ -64,7 +64,7 @@ export const roleAnswer = z
   })
   .meta({ id: 'Role' })
 
-export type RoleAnswer = z.output<typeof roleAnswer>
+export type RoleResponse = z.output<typeof roleResponse>
 
 export const permissionItem = z
   .object({ name: z.string(), description: z.string() })

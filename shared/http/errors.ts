@@ -210,14 +210,15 @@ export function logEntryOf({ code, status, cause }: Problem): ErrorRow['log'] {
   return cause === undefined ? undefined : { level: 'info', message: 'request refused' }
 }
 
-export interface ProblemAnswer {
+/** A problem as status, headers and body, for servers that write responses themselves. */
+export interface FormattedProblem {
   status: number
   headers: Record<string, string>
   body: string
 }
 
 /** The one place that makes an error body (RFC 9457). */
-export function problemAnswer(problem: Problem, requestId: string): ProblemAnswer {
+export function formatProblem(problem: Problem, requestId: string): FormattedProblem {
   const row: ErrorRow = errors[problem.code]
   const headers = {
     'content-type': 'application/problem+json',
@@ -238,6 +239,6 @@ export function problemAnswer(problem: Problem, requestId: string): ProblemAnswe
 }
 
 export function problemResponse(problem: Problem, requestId: string): Response {
-  const { body, ...head } = problemAnswer(problem, requestId)
+  const { body, ...head } = formatProblem(problem, requestId)
   return new Response(body, head)
 }

@@ -10,7 +10,7 @@ export interface HealthCheck {
 }
 
 /** In the form of draft-inadarei-api-health-check. */
-export interface HealthAnswer {
+export interface HealthResponse {
   status: HealthStatus
   checks: Record<string, HealthCheck>
 }
@@ -22,7 +22,7 @@ export function healthResponse(
 ): Response {
   const statuses = Object.values(checks).map(({ status }) => status)
   const status = statuses.includes('fail') ? 'fail' : statuses.includes('warn') ? 'warn' : 'pass'
-  return Response.json({ ...more, status, checks } satisfies HealthAnswer, {
+  return Response.json({ ...more, status, checks } satisfies HealthResponse, {
     status: status === 'fail' ? 503 : 200,
     headers: { 'content-type': 'application/health+json', 'cache-control': 'no-store' },
   })

@@ -7,7 +7,7 @@ import { requestIdFrom } from './request-id.ts'
 import { type BeginSpan, beginTrace, type RequestSpan } from './tracing.ts'
 
 /** Where a request was answered, by the pattern that stands in the code or in the policy table. */
-export interface AnsweringRoute {
+export interface MatchedRoute {
   method: string
   path: string
 }
@@ -20,7 +20,7 @@ export interface RequestLogEnv {
     /** What goes to whoever is asked in turn, where a span of ours is recorded. */
     onward: RequestSpan['onward'] | undefined
     /** The row that matched, where it is not one of the app's own routes. */
-    route: AnsweringRoute | undefined
+    route: MatchedRoute | undefined
   }
 }
 
@@ -31,7 +31,7 @@ export interface LoggedRequest {
 }
 
 /** A request that was answered. */
-export interface AnsweredRequest extends LoggedRequest {
+export interface CompletedRequest extends LoggedRequest {
   method: string
   /** Without its query, which may carry what is not for logs. */
   path: string
@@ -43,7 +43,7 @@ export interface AnsweredRequest extends LoggedRequest {
 /** One line a request. @returns the seconds that it took */
 export function logRequest(
   log: Log,
-  { requestId, traceId, method, path, status, startedAt }: AnsweredRequest,
+  { requestId, traceId, method, path, status, startedAt }: CompletedRequest,
   level: 'info' | 'debug' = 'info',
 ): number {
   const tookMs = performance.now() - startedAt
@@ -63,14 +63,14 @@ export interface RequestLogOptions {
   isRoutine?: (path: string) => boolean
   beginSpan?: BeginSpan | undefined
   /** Told of each request. @param route undefined where none matched */
-  onAnswered?: (route: AnsweringRoute | undefined, status: number, seconds: number) => void
+  onResponse?: (route: MatchedRoute | undefined, status: number, seconds: number) => void
 }
 
 /**
  * Gives each request its id, in and out, its place in a trace, and a log line when it is answered.
  */
 export function requestLog(log: Log, options: RequestLogOptions = {}) {
-  const { isRoutine = () => false, beginSpan, onAnswered = () => {} } = options
+  const { isRoutine = () => false, beginSpan, onResponse = () => {} } = options
 
   return createMiddleware<RequestLogEnv>(async function requestLog(c, next) {
     const { method, path } = c.req
@@ -91,11 +91,11 @@ export function requestLog(log: Log, options: RequestLogOptions = {}) {
     const route = c.get('route') ?? ownRoute(c)
     const level = isRoutine(path) && ok ? 'debug' : 'info'
     const seconds = logRequest(log, { requestId, traceId, method, path, status, startedAt }, level)
-    onAnswered(route, status, seconds)
+    onResponse(route, status, seconds)
     end?.({ route: route?.path, status })
   })
 }
 
 /** Middleware is registered for all methods, and routes are for one. */
-const ownRoute = (c: Context): AnsweringRoute | undefined =>
+const ownRoute = (c: Context): MatchedRoute | undefined =>
   matchedRoutes(c).findLast(({ method }) => method !== 'ALL')

@@ -7,7 +7,7 @@ export interface TracedRequest extends TraceHeaders {
 }
 
 /** How a request ended. */
-export interface TracedAnswer {
+export interface TracedResponse {
   /** The pattern that matched; undefined where none did. */
   route: string | undefined
   status: number
@@ -18,7 +18,7 @@ export interface RequestSpan {
   traceId: string
   /** What goes to whoever is asked in turn. */
   onward: { traceparent: string; tracestate?: string | undefined }
-  end: (answer: TracedAnswer) => void
+  end: (response: TracedResponse) => void
 }
 
 /** Begins spans, where somebody collects them. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { createWorld, problem } from '../support/world.ts'
 
 afterEach(() => {
@@ -31,7 +31,7 @@ describe.each([
     expect(left?.token).toBeCloseTo(604_800, -2)
 
     const refresh = (refresh_token = tokens.refresh_token) => world.post('/auth/refresh', { refresh_token })
-    const second = ((await (await refresh()).json()) as TokenAnswer).refresh_token
+    const second = ((await (await refresh()).json()) as TokenResponse).refresh_token
     expect((await refresh()).status).toBe(200)
     expect((await refresh(second)).status).toBe(200)
     await world.sql`update tokens set spent_at = spent_at - interval '10 seconds' where spent_at is not null`

@@ -4,7 +4,7 @@ import { routes } from '../../gateway/routes.ts'
 import { createClient } from '../../origin/oauth/clients.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { createDescribed } from '../support/described.ts'
 import { basic, operator } from '../support/oauth-world.ts'
 import { roomy } from '../support/roomy.ts'
@@ -90,7 +90,7 @@ describe('answers are as the description has them', () => {
       json: { token: await world.mailedToken(email), password },
     })
     const login = await ask(200, 'POST', '/auth/login', { json: { email, password }, headers: device })
-    const first = (await login.json()) as TokenAnswer
+    const first = (await login.json()) as TokenResponse
     tokens.set('ada', first.access_token)
     await ask(200, 'POST', '/auth/login', {
       json: { email, password, token_delivery: 'cookie' },
@@ -111,7 +111,7 @@ describe('answers are as the description has them', () => {
     const refreshed = await ask(200, 'POST', '/auth/refresh', {
       json: { refresh_token: first.refresh_token },
     })
-    const { refresh_token } = (await refreshed.json()) as TokenAnswer
+    const { refresh_token } = (await refreshed.json()) as TokenResponse
     await ask(204, 'POST', '/auth/logout', { json: { refresh_token, everywhere: true } })
     await ask(202, 'POST', '/auth/password/forgot', { json: { email } })
     await ask(204, 'POST', '/auth/password/reset', {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { bearer, createWorld, problem, type World } from '../support/world.ts'
 
 let world: World
@@ -18,7 +18,7 @@ describe('a frontend, through the gateway', () => {
 
     const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     expect(refreshed.status).toBe(200)
-    const next = (await refreshed.json()) as TokenAnswer
+    const next = (await refreshed.json()) as TokenResponse
     expect(next.refresh_token).not.toBe(tokens.refresh_token)
 
     const again = await world.call('/v1/me', { headers: bearer(next.access_token) })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createDeviceTokens } from '../../origin/lockout/device-tokens.ts'
 import { hashToken } from '../../origin/opaque-token.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { encodePart } from '../support/issuer.ts'
 import { bearer, createWorld, problem, type World } from '../support/world.ts'
@@ -110,7 +110,7 @@ function everybodyGoesOn() {
     const colleague = from(index)
     const answer = await refresh(colleague.refreshToken)
     if (!answer.ok) return `refresh: ${await outcome(answer)}`
-    const tokens = (await answer.json()) as TokenAnswer
+    const tokens = (await answer.json()) as TokenResponse
     colleague.refreshToken = tokens.refresh_token
     return me(tokens.access_token)
   })
@@ -118,7 +118,7 @@ function everybodyGoesOn() {
 
 async function junkTokens(): Promise<string[]> {
   const answer = await refresh(from(1).refreshToken)
-  const tokens = (await answer.json()) as TokenAnswer
+  const tokens = (await answer.json()) as TokenResponse
   from(1).refreshToken = tokens.refresh_token
   const [header = '', payload = '', signature = ''] = tokens.access_token.split('.')
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())

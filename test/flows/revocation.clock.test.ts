@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createRevocationStream } from '../../gateway/adapters/node/revocation-stream.ts'
 import { raisePlanEpoch, raiseRoleEpoch } from '../../origin/entitlements/epochs.ts'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { roomy } from '../support/roomy.ts'
@@ -56,14 +56,14 @@ async function outcome(world: World, token: string, path = '/v1/me'): Promise<st
   return answer.ok ? 'ok' : `${answer.status} ${(await problem(answer)).code}`
 }
 
-async function logout(world: World, { refresh_token }: TokenAnswer) {
+async function logout(world: World, { refresh_token }: TokenResponse) {
   expect((await world.post('/auth/logout', { refresh_token })).status).toBe(204)
 }
 
-async function refresh(world: World, { refresh_token }: TokenAnswer): Promise<TokenAnswer> {
+async function refresh(world: World, { refresh_token }: TokenResponse): Promise<TokenResponse> {
   const answer = await world.post('/auth/refresh', { refresh_token })
   expect(answer.status).toBe(200)
-  return (await answer.json()) as TokenAnswer
+  return (await answer.json()) as TokenResponse
 }
 
 /** Milliseconds until every gateway answers so. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { TracedAnswer, TracedRequest } from '../../shared/http/tracing.ts'
+import type { TracedRequest, TracedResponse } from '../../shared/http/tracing.ts'
 import { ask, closeSockets, startPair } from '../support/sockets.ts'
 import { closedRow, openRow } from '../support/stand.ts'
 
@@ -65,7 +65,7 @@ describe('where nobody collects spans', () => {
 describe('where spans are collected', () => {
   test('ours is the parent of what the upstream does, and ends with row and status', async () => {
     const begun: TracedRequest[] = []
-    const ended: TracedAnswer[] = []
+    const ended: TracedResponse[] = []
     const { port, lines } = await start({
       beginSpan: (request) => {
         begun.push(request)
@@ -80,7 +80,7 @@ describe('where spans are collected', () => {
   })
 
   test('a request that the gateway refuses or answers itself has one as well', async () => {
-    const ended: TracedAnswer[] = []
+    const ended: TracedResponse[] = []
     const { port } = await start({
       beginSpan: () => ({ traceId, onward: own, end: (answer) => ended.push(answer) }),
     })

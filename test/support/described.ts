@@ -28,22 +28,22 @@ export function createDescribed() {
      * @param path as the policy table has it
      * @returns what of the answer is not as described; empty where all is
      */
-    async faults(method: string, path: string, answer: Response): Promise<string[]> {
-      const described = responsesOf(method, path)[answer.status]
-      if (!described) return [`status ${answer.status}: ${await answer.text()}`]
+    async faults(method: string, path: string, response: Response): Promise<string[]> {
+      const described = responsesOf(method, path)[response.status]
+      if (!described) return [`status ${response.status}: ${await response.text()}`]
       const [, , , sharedName] = described.$ref?.split('/') ?? []
       const at = sharedName
         ? ['components', 'responses', sharedName]
-        : ['paths', path, method.toLowerCase(), 'responses', `${answer.status}`]
+        : ['paths', path, method.toLowerCase(), 'responses', `${response.status}`]
       const { headers = {}, content } = nodeAt(description, at)
-      const undescribed = toldHeaders.filter((name) => answer.headers.has(name) && !(name in headers))
-      const missing = promisedHeaders(answer.status).filter(
-        (name) => name in headers && !answer.headers.has(name),
+      const undescribed = toldHeaders.filter((name) => response.headers.has(name) && !(name in headers))
+      const missing = promisedHeaders(response.status).filter(
+        (name) => name in headers && !response.headers.has(name),
       )
       return [
         ...undescribed.map((name) => `header ${name} is not described`),
         ...missing.map((name) => `header ${name} is missing`),
-        ...(await bodyFaults(at, content, answer)),
+        ...(await bodyFaults(at, content, response)),
       ]
     },
   }
@@ -51,11 +51,11 @@ export function createDescribed() {
   async function bodyFaults(
     at: string[],
     content: Record<string, unknown> | undefined,
-    answer: Response,
+    response: Response,
   ): Promise<string[]> {
-    const text = await answer.text()
+    const text = await response.text()
     if (!content) return text === '' ? [] : [`a body that is not described: ${text}`]
-    const mediaType = answer.headers.get('content-type')?.split(';')[0] ?? 'none'
+    const mediaType = response.headers.get('content-type')?.split(';')[0] ?? 'none'
     if (!content[mediaType]) return [`media type ${mediaType}`]
     const pointer = [...at, 'content', mediaType, 'schema'].map(escapeForPointer).join('/')
     const isValid = ajv.compile({ $ref: `api#/${pointer}` })

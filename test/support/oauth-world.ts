@@ -57,9 +57,14 @@ export async function createOAuthWorld(environment: Record<string, string> = {})
 
     /** A service's token by client_secret_basic. */
     async serviceToken(client: { basic: HeadersInit }, scope = '') {
-      const answer = await postForm('/oauth/token', { grant_type: 'client_credentials', scope }, client.basic)
-      if (answer.status !== 200) throw new Error(`token answered ${answer.status}: ${await answer.text()}`)
-      return ((await answer.json()) as { access_token: string }).access_token
+      const response = await postForm(
+        '/oauth/token',
+        { grant_type: 'client_credentials', scope },
+        client.basic,
+      )
+      if (response.status !== 200)
+        throw new Error(`token answered ${response.status}: ${await response.text()}`)
+      return ((await response.json()) as { access_token: string }).access_token
     },
 
     /** The audit trail since its last emptying, oldest first. */
@@ -73,14 +78,14 @@ export async function createOAuthWorld(environment: Record<string, string> = {})
 export const basic = (id: string, secret: string) =>
   `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
 
-export async function refusal(answer: Response) {
-  const body = (await answer.json()) as OAuthRefusal
+export async function refusal(response: Response) {
+  const body = (await response.json()) as OAuthRefusal
   return {
-    status: answer.status,
+    status: response.status,
     error: body.error,
     code: body.code,
-    challenge: answer.headers.get('www-authenticate')?.split(' ')[0] ?? null,
-    hasRequestId: body.request_id === answer.headers.get(requestIdHeader),
+    challenge: response.headers.get('www-authenticate')?.split(' ')[0] ?? null,
+    hasRequestId: body.request_id === response.headers.get(requestIdHeader),
     body,
   }
 }

@@ -46,8 +46,8 @@ export function postOrigin(world: World, path: string, body: unknown): Promise<R
 /**
  * What two answers must share to be the same to whoever reads them: all but the request's own id.
  */
-export async function sameToAReader(answer: Response) {
-  const { request_id: _, ...body } = (await answer.json()) as Record<string, unknown>
-  const headers = [...answer.headers].filter(([name]) => name !== 'x-request-id')
-  return { status: answer.status, headers, body }
+export async function sameToAReader(response: Response) {
+  const { request_id: _, ...body } = (await response.json()) as Record<string, unknown>
+  const headers = [...response.headers].filter(([name]) => name !== 'x-request-id')
+  return { status: response.status, headers, body }
 }

@@ -72,7 +72,7 @@ export async function startGateway({
     admit: stand.admit,
     upstreams,
     ownPaths,
-    answerItself: fetchListener((request, { incoming }) =>
+    handleLocally: fetchListener((request, { incoming }) =>
       stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
     ),
     commonHeaders,

@@ -13,7 +13,7 @@ import { buildOrigin } from '../../origin/origin.ts'
 import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { revocationFeedPath } from '../../shared/auth/revocation.ts'
 import { readConfig } from '../../shared/config.ts'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import { createTestDatabase } from '../../tools/servers/test-database.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { demoPolicy, demoUrl } from './demo-policy.ts'
@@ -150,16 +150,18 @@ export async function createWorld({
     })
   }
 
-  async function login(email: string, password: string): Promise<TokenAnswer> {
-    const answer = await post('/auth/login', { email, password })
-    if (answer.status !== 200) throw new Error(`login answered ${answer.status}: ${await answer.text()}`)
-    return (await answer.json()) as TokenAnswer
+  async function login(email: string, password: string): Promise<TokenResponse> {
+    const response = await post('/auth/login', { email, password })
+    if (response.status !== 200)
+      throw new Error(`login answered ${response.status}: ${await response.text()}`)
+    return (await response.json()) as TokenResponse
   }
 
   /** Registers an account and logs it in. */
   async function signUp(email: string, password = 'correct horse battery') {
-    const answer = await post('/auth/register', { email, password })
-    if (answer.status !== 202) throw new Error(`register answered ${answer.status}: ${await answer.text()}`)
+    const response = await post('/auth/register', { email, password })
+    if (response.status !== 202)
+      throw new Error(`register answered ${response.status}: ${await response.text()}`)
     return { email, password, tokens: await login(email, password) }
   }
 
@@ -222,8 +224,8 @@ export async function createWorld({
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** The refusal's members that every refusal has. */
-export async function problem(answer: Response) {
-  return (await answer.json()) as {
+export async function problem(response: Response) {
+  return (await response.json()) as {
     type: string
     status: number
     code: string

@@ -76,7 +76,7 @@ const { fastPath, ...handler } = createListener({
   admit: gateway.admit,
   upstreams,
   ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
-  answerItself: fetchListener(gateway.app.fetch),
+  handleLocally: fetchListener(gateway.app.fetch),
   commonHeaders,
   streams,
   uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,

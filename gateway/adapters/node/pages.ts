@@ -104,7 +104,7 @@ const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => enti
 const descriptionPage = (description: object) =>
   createPage(Buffer.from(JSON.stringify(description)), { 'content-type': 'application/json' })
 
-/** Kept by browsers and asked for again each time, which costs an answer without a body. */
+/** Kept by browsers and asked for again each time, which costs a response without a body. */
 function createPage(body: Buffer, headers: Record<string, string>): Page {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
   return { body: Uint8Array.from(body), headers: { ...headers, etag, 'cache-control': 'no-cache' } }

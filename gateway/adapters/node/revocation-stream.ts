@@ -35,10 +35,10 @@ export function createRevocationStream({
   const redis = connectRedis(redisUrl, log)
   const key = revocationStreamKey(keyPrefix)
 
-  /** A connection with an answer outstanding is of no use any more. */
-  async function answered<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  /** A connection with a response outstanding is of no use any more. */
+  async function replyWithin<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {
     try {
-      return await withTimeout(timeoutMs, answer)
+      return await withTimeout(timeoutMs, reply)
     } catch (error) {
       if (redis.status === 'ready') redis.disconnect(true)
       throw error
@@ -48,12 +48,12 @@ export function createRevocationStream({
   return {
     async position() {
       if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(graceMs) })
-      const [last] = await answered(graceMs, redis.xrevrange(key, '+', '-', 'COUNT', 1))
+      const [last] = await replyWithin(graceMs, redis.xrevrange(key, '+', '-', 'COUNT', 1))
       return last?.[0] ?? beginning
     },
 
     async read(from) {
-      const streams = await answered(
+      const streams = await replyWithin(
         blockMs + graceMs,
         redis.xread('COUNT', batchSize, 'BLOCK', blockMs, 'STREAMS', key, from),
       )

@@ -36,13 +36,13 @@ export function createCachedTransport(options: CachedTransportOptions): Transpor
     const name = `https://gatehouse.invalid/${encodeURIComponent(origin)}${target}`
     const known = await cache.match(name)
     if (known) return known
-    const answer = await transport(request)
-    if (answer.ok) {
-      const copy = new Response(answer.clone().body, {
+    const response = await transport(request)
+    if (response.ok) {
+      const copy = new Response(response.clone().body, {
         headers: { 'content-type': 'application/json', 'cache-control': `max-age=${keptSeconds}` },
       })
       outlive(cache.put(name, copy))
     }
-    return answer
+    return response
   }
 }

@@ -24,8 +24,8 @@ const scopes = ['session', 'user', 'role', 'plan'] as const satisfies Revocation
 /**
  * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the
  * key that vouches for the others and one for each scope; then those of the limits. ARGV: the
- * number of scopes, the bearer's epochs, and what `rateLimitScript` wants. The answer begins with
- * -1 where nobody vouches, or the number of the scope that was revoked; with 0 and the answer of
+ * number of scopes, the bearer's epochs, and what `rateLimitScript` wants. The response begins with
+ * -1 where nobody vouches, or the number of the scope that was revoked; with 0 and the response of
  * `rateLimitScript` otherwise.
  */
 const askScript = `

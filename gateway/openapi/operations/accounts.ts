@@ -1,30 +1,30 @@
 import { z } from 'zod'
 import {
-  acceptedAnswer,
+  acceptedResponse,
   changePasswordBody,
-  cookieTokenAnswer,
+  cookieTokenResponse,
   forgotPasswordBody,
   loginBody,
   logoutBody,
-  meAnswer,
+  meResponse,
   refreshBody,
   registerBody,
   resendVerificationBody,
   resetPasswordBody,
-  sessionsAnswer,
-  tokenAnswer,
+  sessionsResponse,
+  tokenResponse,
   verifyEmailBody,
 } from '../../../shared/contract.ts'
-import { done, ok } from './answers.ts'
 import type { OperationContract, Subject } from './contract.ts'
+import { done, ok } from './responses.ts'
 
 const minimumOf = (length: number) =>
   `A password has at least ${length} characters. One that is easily guessed, or contains the address, is refused with a code.`
 
-const tokens: OperationContract['answers'] = {
+const tokens: OperationContract['responses'] = {
   200: {
     description: 'The tokens; in cookie mode without the refresh token, which is in its cookie.',
-    schema: z.union([tokenAnswer, cookieTokenAnswer]),
+    schema: z.union([tokenResponse, cookieTokenResponse]),
     headers: ['Set-Cookie'],
   },
 }
@@ -39,13 +39,13 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       summary: 'Register an account',
       description: `The answer is the same whether or not the address was free: its owner gets a mail. ${minimumOf(passwordMinLength)}`,
       body: registerBody(passwordMinLength),
-      answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
+      responses: { 202: { description: 'Taken in.', schema: acceptedResponse } },
     },
     'POST /auth/email/verify': {
       id: 'verifyEmail',
       summary: 'Verify an address by the mailed link and the password it was registered with',
       body: verifyEmailBody,
-      answers: done('The address is verified.'),
+      responses: done('The address is verified.'),
       problems: ['link_invalid', 'password_wrong'],
     },
     'POST /auth/email/resend': {
@@ -55,7 +55,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
         'The answer is the same whether or not the address has an account that is not verified. Three links of an account live at a ' +
         'time, 24 hours each.',
       body: resendVerificationBody,
-      answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
+      responses: { 202: { description: 'Taken in.', schema: acceptedResponse } },
     },
     'POST /auth/login': {
       id: 'login',
@@ -64,7 +64,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
         'Unknown, wrong, locked and disabled look alike. With `"token_delivery": "cookie"` the refresh token goes into a cookie that ' +
         'no script reads.',
       body: loginBody,
-      answers: tokens,
+      responses: tokens,
       problems: ['invalid_credentials', 'email_unverified', 'origin_not_allowed'],
     },
     'POST /auth/refresh': {
@@ -75,7 +75,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
         'Later it does so at most `REFRESH_LATE_REPLAYS` times a session in 24 hours, and only while that successor was never used. ' +
         'Otherwise it is a stolen one, and its session ends.',
       body: refreshBody,
-      answers: tokens,
+      responses: tokens,
       problems: ['refresh_missing', 'refresh_invalid', 'refresh_reused', 'origin_not_allowed'],
       credential: 'refreshCookie',
     },
@@ -83,7 +83,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       id: 'logout',
       summary: 'End the session, or all of them',
       body: logoutBody,
-      answers: done('The session has ended.'),
+      responses: done('The session has ended.'),
       problems: ['refresh_missing', 'origin_not_allowed'],
       credential: 'refreshCookie',
     },
@@ -92,7 +92,7 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       summary: 'Change the own password',
       description: `Ends all other sessions. ${minimumOf(passwordMinLength)}`,
       body: changePasswordBody(passwordMinLength),
-      answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
+      responses: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
       problems: ['password_wrong'],
     },
     'POST /auth/password/forgot': {
@@ -100,14 +100,14 @@ export const createSigningIn = ({ passwordMinLength }: { passwordMinLength: numb
       summary: 'Ask for a link to set a new password',
       description: 'The answer is the same whether or not the address has an account.',
       body: forgotPasswordBody,
-      answers: { 202: { description: 'Taken in.', schema: acceptedAnswer } },
+      responses: { 202: { description: 'Taken in.', schema: acceptedResponse } },
     },
     'POST /auth/password/reset': {
       id: 'resetPassword',
       summary: 'Set a new password by the mailed link',
       description: `Ends all sessions and unlocks the account. ${minimumOf(passwordMinLength)}`,
       body: resetPasswordBody(passwordMinLength),
-      answers: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
+      responses: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
       problems: ['link_invalid'],
     },
   },
@@ -120,23 +120,23 @@ export const ownAccount: Subject = {
     'GET /v1/me': {
       id: 'readMe',
       summary: 'Who am I, and what may I do?',
-      answers: ok('Profile, role, permissions, plan and features.', meAnswer),
+      responses: ok('Profile, role, permissions, plan and features.', meResponse),
       problems: ['not_found'],
     },
     'GET /auth/sessions': {
       id: 'listOwnSessions',
       summary: 'My live sessions',
-      answers: ok('The sessions.', sessionsAnswer),
+      responses: ok('The sessions.', sessionsResponse),
     },
     'DELETE /auth/sessions': {
       id: 'endOtherSessions',
       summary: 'End all my other sessions',
-      answers: done('They have ended.'),
+      responses: done('They have ended.'),
     },
     'DELETE /auth/sessions/{id}': {
       id: 'endOwnSession',
       summary: 'End one of my sessions',
-      answers: done('It has ended.'),
+      responses: done('It has ended.'),
     },
   },
 }

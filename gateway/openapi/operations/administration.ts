@@ -8,18 +8,18 @@ import {
   permissionItem,
   rateLimitLogFilters,
   rateLimitLogItem,
-  roleAnswer,
   rolePermissionsBody,
+  roleResponse,
   sessionItem,
-  upkeepRunAnswer,
   upkeepRunFilters,
-  upkeepRunStartedAnswer,
-  userAnswer,
+  upkeepRunResponse,
+  upkeepRunStartedResponse,
   userFilters,
   userItem,
+  userResponse,
 } from '../../../shared/contract.ts'
-import { done, list, ok } from './answers.ts'
 import type { Subject } from './contract.ts'
+import { done, list, ok } from './responses.ts'
 
 export const users: Subject = {
   name: 'Users',
@@ -31,13 +31,13 @@ export const users: Subject = {
     'GET /admin/users/{id}': {
       id: 'readUser',
       summary: 'One account',
-      answers: ok('The account.', userAnswer),
+      responses: ok('The account.', userResponse),
     },
     'PUT /admin/users/{id}/role': {
       id: 'changeRole',
       summary: 'Give an account another role',
       body: changeRoleBody,
-      answers: done('It has the role.'),
+      responses: done('It has the role.'),
       problems: ['escalation_refused'],
     },
     'POST /admin/users/{id}/lock': {
@@ -46,13 +46,13 @@ export const users: Subject = {
       description:
         'Its sessions end, and nobody logs in until it is unlocked. The reason goes into the audit log.',
       body: disableBody,
-      answers: done('It is locked.'),
+      responses: done('It is locked.'),
       problems: ['escalation_refused'],
     },
     'POST /admin/users/{id}/unlock': {
       id: 'unlockUser',
       summary: 'Unlock an account, and forget its failed logins',
-      answers: done('It is open.'),
+      responses: done('It is open.'),
       problems: ['escalation_refused'],
     },
     'GET /admin/users/{id}/sessions': {
@@ -63,13 +63,13 @@ export const users: Subject = {
     'DELETE /admin/users/{id}/sessions': {
       id: 'endSessions',
       summary: 'End all sessions of an account',
-      answers: done('They have ended.'),
+      responses: done('They have ended.'),
       problems: ['escalation_refused'],
     },
     'DELETE /admin/users/{id}/sessions/{session_id}': {
       id: 'endSession',
       summary: 'End one session of an account',
-      answers: done('It has ended.'),
+      responses: done('It has ended.'),
       problems: ['escalation_refused'],
     },
   },
@@ -79,13 +79,13 @@ export const roles: Subject = {
   name: 'Roles',
   description: 'Roles have levels from 0 to 100, and permissions.',
   operations: {
-    'GET /admin/roles': { id: 'listRoles', summary: 'Roles, and what each may do', ...list(roleAnswer) },
+    'GET /admin/roles': { id: 'listRoles', summary: 'Roles, and what each may do', ...list(roleResponse) },
     'GET /admin/permissions': { id: 'listPermissions', summary: 'All permissions', ...list(permissionItem) },
     'PUT /admin/roles/{name}/permissions': {
       id: 'setRolePermissions',
       summary: 'Say what a role may do',
       body: rolePermissionsBody,
-      answers: ok('The role as it is now.', roleAnswer),
+      responses: ok('The role as it is now.', roleResponse),
       problems: ['escalation_refused'],
     },
   },
@@ -120,12 +120,12 @@ export const upkeep: Subject = {
     'GET /admin/upkeep-runs': {
       id: 'listUpkeepRuns',
       summary: 'What ran, the newest first',
-      ...list(upkeepRunAnswer, upkeepRunFilters),
+      ...list(upkeepRunResponse, upkeepRunFilters),
     },
     'POST /admin/upkeep/{job}/runs': {
       id: 'startUpkeep',
       summary: 'Run a job now',
-      answers: { 202: { description: 'It runs.', schema: upkeepRunStartedAnswer } },
+      responses: { 202: { description: 'It runs.', schema: upkeepRunStartedResponse } },
       problems: ['upkeep_running'],
     },
   },

@@ -15,7 +15,7 @@ export interface OperationContract {
   /** A form (application/x-www-form-urlencoded), where OAuth asks for one. */
   form?: z.ZodType
   query?: z.ZodRawShape
-  answers: Partial<Record<200 | 202 | 204 | 503, Answer>>
+  responses: Partial<Record<200 | 202 | 204 | 503, ResponseContract>>
   /** Codes beside those that follow from the row, the body and the query. */
   problems?: readonly ErrorCode[]
   /**
@@ -25,9 +25,9 @@ export interface OperationContract {
   credential?: 'refreshCookie' | 'client'
 }
 
-interface Answer {
+interface ResponseContract {
   description: string
-  /** Without one the answer has no body. */
+  /** Without one the response has no body. */
   schema?: z.ZodType
   mediaType?: string
   headers?: readonly HeaderName[]

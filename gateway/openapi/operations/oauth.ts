@@ -1,13 +1,13 @@
 import {
-  authorizationServerAnswer,
-  introspectionAnswer,
-  jwksAnswer,
-  oauthTokenAnswer,
+  authorizationServerResponse,
+  introspectionResponse,
+  jwksResponse,
+  oauthTokenResponse,
   tokenForm,
   tokenInForm,
 } from '../../../shared/contract.ts'
-import { ok } from './answers.ts'
 import type { Subject } from './contract.ts'
+import { ok } from './responses.ts'
 
 export const oauth: Subject = {
   name: 'OAuth',
@@ -18,32 +18,32 @@ export const oauth: Subject = {
       id: 'issueToken',
       summary: 'A token for a service, or new tokens for a refresh token',
       form: tokenForm,
-      answers: ok('The token.', oauthTokenAnswer),
+      responses: ok('The token.', oauthTokenResponse),
       credential: 'client',
     },
     'POST /oauth/introspect': {
       id: 'introspectToken',
       summary: 'Is this token live?',
       form: tokenInForm,
-      answers: ok('What is to be told of it.', introspectionAnswer),
+      responses: ok('What is to be told of it.', introspectionResponse),
       credential: 'client',
     },
     'POST /oauth/revoke': {
       id: 'revokeToken',
       summary: 'End the session of a token',
       form: tokenInForm,
-      answers: { 200: { description: 'The token is not live, whether or not it was.' } },
+      responses: { 200: { description: 'The token is not live, whether or not it was.' } },
       credential: 'client',
     },
     'GET /.well-known/jwks.json': {
       id: 'readKeys',
       summary: 'The public keys that check our tokens',
-      answers: ok('The keys (RFC 7517).', jwksAnswer),
+      responses: ok('The keys (RFC 7517).', jwksResponse),
     },
     'GET /.well-known/oauth-authorization-server': {
       id: 'readMetadata',
       summary: 'What OAuth clients need to know of us',
-      answers: ok('The metadata.', authorizationServerAnswer),
+      responses: ok('The metadata.', authorizationServerResponse),
     },
   },
 }

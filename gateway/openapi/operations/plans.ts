@@ -1,17 +1,17 @@
 import {
-  adminPlanAnswer,
-  bookedSubscriptionAnswer,
+  adminPlanResponse,
+  bookedSubscriptionResponse,
   changePlanBody,
   changeSubscriptionBody,
   featureItem,
   planFeaturesBody,
-  plansAnswer,
-  subscriptionAnswer,
+  plansResponse,
   subscriptionFilters,
   subscriptionItem,
+  subscriptionResponse,
 } from '../../../shared/contract.ts'
-import { list, ok } from './answers.ts'
 import type { Subject } from './contract.ts'
+import { list, ok } from './responses.ts'
 
 export const plans: Subject = {
   name: 'Plans',
@@ -20,14 +20,14 @@ export const plans: Subject = {
     'GET /v1/plans': {
       id: 'listPlans',
       summary: 'The price list',
-      answers: ok('The plans, from the cheapest up.', plansAnswer),
+      responses: ok('The plans, from the cheapest up.', plansResponse),
     },
     'GET /v1/subscription': {
       id: 'readSubscription',
       summary: 'What have I booked, and what would more bring?',
       description:
         '`plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is past due, canceled or lapsed.',
-      answers: ok('The subscription, and the plans above it.', subscriptionAnswer),
+      responses: ok('The subscription, and the plans above it.', subscriptionResponse),
     },
   },
 }
@@ -40,19 +40,19 @@ export const planAdministration: Subject = {
     'GET /admin/plans': {
       id: 'adminListPlans',
       summary: 'Plans, from the cheapest up',
-      ...list(adminPlanAnswer),
+      ...list(adminPlanResponse),
     },
     'PATCH /admin/plans/{name}': {
       id: 'changePlan',
       summary: 'Change title, price or quota of a plan',
       body: changePlanBody,
-      answers: ok('The plan as it is now.', adminPlanAnswer),
+      responses: ok('The plan as it is now.', adminPlanResponse),
     },
     'PUT /admin/plans/{name}/features': {
       id: 'setPlanFeatures',
       summary: 'Say which features a plan has',
       body: planFeaturesBody,
-      answers: ok('The plan as it is now.', adminPlanAnswer),
+      responses: ok('The plan as it is now.', adminPlanResponse),
     },
     'GET /admin/features': { id: 'listFeatures', summary: 'All features', ...list(featureItem) },
     'GET /admin/subscriptions': {
@@ -66,7 +66,7 @@ export const planAdministration: Subject = {
       body: changeSubscriptionBody,
       description:
         'Nobody books for their own account, or for one at or above their own level: `escalation_refused`.',
-      answers: ok('The subscription as it is now.', bookedSubscriptionAnswer),
+      responses: ok('The subscription as it is now.', bookedSubscriptionResponse),
       problems: ['escalation_refused'],
     },
   },

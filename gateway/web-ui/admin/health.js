@@ -1,7 +1,7 @@
 import { badge, element } from '../dom.js'
 
 /** @import { Page } from './admin.js' */
-/** @import { HealthAnswer, HealthStatus } from '../../../shared/contract.ts' */
+/** @import { HealthResponse, HealthStatus } from '../../../shared/contract.ts' */
 
 /** The gateway asks its parts at most once a second, however many look. */
 const lookMs = 5000
@@ -48,7 +48,7 @@ export async function showHealth({ left }) {
 }
 
 /**
- * @returns {Promise<HealthAnswer | undefined>} undefined where nobody answers; 503 has a body as
+ * @returns {Promise<HealthResponse | undefined>} undefined where nobody answers; 503 has a body as
  *   well
  */
 async function readHealth() {
@@ -59,7 +59,7 @@ async function readHealth() {
   }
 }
 
-/** @param {string} name @param {HealthAnswer['checks'][string]} check */
+/** @param {string} name @param {HealthResponse['checks'][string]} check */
 function card(name, { status, time_ms: time, detail }) {
   const [text, mood] = words[status]
   return element(

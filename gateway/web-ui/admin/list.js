@@ -1,5 +1,5 @@
 /**
- * Lists by pages: a form of filters, a table, and the way on, by the Link header of each answer
+ * Lists by pages: a form of filters, a table, and the way on, by the Link header of each response
  * (RFC 8288).
  */
 
@@ -55,9 +55,9 @@ export async function createList({ call, attempt, url, caption, columns, empty }
 
   /** @param {string} pageUrl */
   async function load(pageUrl) {
-    const answer = await call(pageUrl)
-    const { items } = /** @type {{ items: Item[] }} */ (await answer.json())
-    next = nextLink(answer.headers.get('link'))
+    const response = await call(pageUrl)
+    const { items } = /** @type {{ items: Item[] }} */ (await response.json())
+    next = nextLink(response.headers.get('link'))
     body.replaceChildren(...items.map(row))
     table.hidden = items.length === 0
     nothing.hidden = items.length > 0

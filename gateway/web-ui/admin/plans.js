@@ -2,7 +2,7 @@ import { element, fieldsOf } from '../dom.js'
 import { createList } from './list.js'
 
 /** @import { Page } from './admin.js' */
-/** @import { AdminPlanAnswer, FeatureItem, ListAnswer } from '../../../shared/contract.ts' */
+/** @import { AdminPlanResponse, FeatureItem, ListResponse } from '../../../shared/contract.ts' */
 
 /**
  * A browser cannot import the contract; its type holds the two numbers together.
@@ -13,7 +13,7 @@ const minQuotaPerHour = 60
 
 const count = new Intl.NumberFormat()
 
-/** @param {AdminPlanAnswer} plan */
+/** @param {AdminPlanResponse} plan */
 function price({ price_cents_per_month: cents, currency }) {
   return new Intl.NumberFormat(undefined, { style: 'currency', currency }).format(cents / 100)
 }
@@ -33,7 +33,7 @@ export async function showPlans({ call, attempt }) {
       columns: [
         {
           title: 'Plan',
-          cell: (/** @type {AdminPlanAnswer} */ { name, title }) =>
+          cell: (/** @type {AdminPlanResponse} */ { name, title }) =>
             element('a', { href: `#/plans/${name}` }, title),
         },
         { title: 'Price a month', cell: price, isNumber: true },
@@ -48,10 +48,10 @@ export async function showPlans({ call, attempt }) {
 export async function showPlan({ call, attempt, say, subject }) {
   const [plans, features] = await Promise.all([
     call('/admin/plans?limit=200').then(
-      (answer) => /** @type {Promise<ListAnswer<AdminPlanAnswer>>} */ (answer.json()),
+      (response) => /** @type {Promise<ListResponse<AdminPlanResponse>>} */ (response.json()),
     ),
     call('/admin/features?limit=200').then(
-      (answer) => /** @type {Promise<ListAnswer<FeatureItem>>} */ (answer.json()),
+      (response) => /** @type {Promise<ListResponse<FeatureItem>>} */ (response.json()),
     ),
   ])
   const plan = plans.items.find(({ name }) => name === subject)
@@ -82,7 +82,7 @@ export async function showPlan({ call, attempt, say, subject }) {
   return element('div', { class: 'stack' }, element('h1', {}, plan.title), terms, choices)
 }
 
-/** @param {AdminPlanAnswer} plan */
+/** @param {AdminPlanResponse} plan */
 function termsForm(plan) {
   /** @param {string} label @param {Record<string, string | number | boolean>} attributes */
   const field = (label, attributes) =>
@@ -111,7 +111,7 @@ function termsForm(plan) {
   )
 }
 
-/** @param {AdminPlanAnswer} plan @param {FeatureItem[]} features */
+/** @param {AdminPlanResponse} plan @param {FeatureItem[]} features */
 function featuresForm(plan, features) {
   return element(
     'form',

@@ -5,7 +5,8 @@ import { statusOf } from './users.js'
 
 /** @import { Page } from './admin.js' */
 /**
- * @import { ListAnswer, RoleAnswer, SessionItem, UserAnswer } from '../../../shared/contract.ts'
+ * @import { ListResponse, RoleResponse } from '../../../shared/contract.ts'
+ * @import { SessionItem, UserResponse } from '../../../shared/contract.ts'
  */
 
 /**
@@ -19,9 +20,9 @@ export async function showUser({ call, attempt, say, subject, left }) {
   /** @param {string} [done] */
   async function load(done = '') {
     const [user, roles] = await Promise.all([
-      call(path).then((answer) => /** @type {Promise<UserAnswer>} */ (answer.json())),
+      call(path).then((response) => /** @type {Promise<UserResponse>} */ (response.json())),
       call('/admin/roles?limit=200').then(
-        (answer) => /** @type {Promise<ListAnswer<RoleAnswer>>} */ (answer.json()),
+        (response) => /** @type {Promise<ListResponse<RoleResponse>>} */ (response.json()),
       ),
     ])
     const sessions = await createList({
@@ -81,7 +82,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
    * @property {string} done
    */
 
-  /** @param {UserAnswer} user @returns {Change} */
+  /** @param {UserResponse} user @returns {Change} */
   const lock = ({ email }) => ({
     question: {
       title: `Lock ${email}?`,
@@ -95,10 +96,10 @@ export async function showUser({ call, attempt, say, subject, left }) {
     done: `${email} is locked.`,
   })
 
-  /** @param {UserAnswer} user @returns {Change} */
+  /** @param {UserResponse} user @returns {Change} */
   const unlock = ({ email }) => ({ method: 'POST', to: `${path}/unlock`, done: `${email} is unlocked.` })
 
-  /** @param {UserAnswer} user @param {string} role @returns {Change} */
+  /** @param {UserResponse} user @param {string} role @returns {Change} */
   const giveRole = ({ email, role: before }, role) => ({
     question: {
       title: `Make ${email} ${role}?`,
@@ -111,7 +112,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
     done: `${email} is ${role} now.`,
   })
 
-  /** @param {UserAnswer} user @returns {Change} */
+  /** @param {UserResponse} user @returns {Change} */
   const endAll = ({ email }) => ({
     question: {
       title: `End all sessions of ${email}?`,
@@ -134,7 +135,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
     )
   }
 
-  /** @param {UserAnswer} user @param {RoleAnswer[]} roles */
+  /** @param {UserResponse} user @param {RoleResponse[]} roles */
   function actions(user, roles) {
     const byLevel = roles.toSorted((one, other) => one.level - other.level)
     const select = element(
@@ -178,7 +179,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
   return view
 }
 
-/** @param {UserAnswer} user */
+/** @param {UserResponse} user */
 function heading({ id, email }) {
   return element(
     'div',
@@ -193,7 +194,7 @@ function heading({ id, email }) {
   )
 }
 
-/** @param {UserAnswer} user */
+/** @param {UserResponse} user */
 function facts(user) {
   /** @type {[string, Node | string][]} */
   const pairs = [

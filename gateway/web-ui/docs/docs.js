@@ -13,7 +13,11 @@ import { inWords } from '../words.js'
  * @property {(scheme: string, token: string) => void} preauthorizeApiKey
  * @property {{ logout: (schemes: string[]) => void }} authActions
  *
- * @typedef {{ url: string, status: number, headers: Record<string, string>, text: string }} Answer
+ * @typedef {object} ConsoleResponse
+ * @property {string} url
+ * @property {number} status
+ * @property {Record<string, string>} headers
+ * @property {string} text
  */
 
 /** The security scheme of the description. */
@@ -115,20 +119,20 @@ byId('sign-out').addEventListener('click', () =>
  * What was tried here has consequences here: a login makes its caller the one of the next call, and
  * a stale token is renewed.
  *
- * @param {Answer} answer
+ * @param {ConsoleResponse} response
  */
-async function hear(answer) {
-  const { pathname } = new URL(answer.url, location.href)
-  if (answer.status === 200 && /^\/auth\/(login|refresh)$/.test(pathname))
-    authorize(JSON.parse(answer.text).access_token)
-  if (answer.status === 401 && session.accessToken() !== undefined && isStale(answer.text)) {
+async function hear(response) {
+  const { pathname } = new URL(response.url, location.href)
+  if (response.status === 200 && /^\/auth\/(login|refresh)$/.test(pathname))
+    authorize(JSON.parse(response.text).access_token)
+  if (response.status === 401 && session.accessToken() !== undefined && isStale(response.text)) {
     await attempt(async () => {
       await session.renew()
       showCaller()
       notice.textContent = 'The token was no longer good and has been renewed: send the request again.'
     })
   }
-  return answer
+  return response
 }
 
 /** @param {string} text */

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { RawHeaders } from '../../http/headers.ts'
 
 /**
- * The head of an answer for a connection that has no response to write to.
+ * The head of a response for a connection that has no response to write to.
  *
  * @param headers names and values in turn
  */

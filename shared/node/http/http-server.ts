@@ -8,7 +8,7 @@ import {
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
-import { type ErrorCode, Problem, problemAnswer } from '../../http/errors.ts'
+import { type ErrorCode, formatProblem, Problem } from '../../http/errors.ts'
 import type { RawHeaders } from '../../http/headers.ts'
 import { requestIdFrom } from '../../http/request-id.ts'
 import { rawHead } from './format-head.ts'
@@ -63,7 +63,7 @@ export interface ServerOptions {
     takes: (request: IncomingMessage) => boolean
     listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   }
-  /** Headers of the answers that no listener gives, names and values in turn. */
+  /** Headers of the responses that no listener gives, names and values in turn. */
   commonHeaders?: (requestId: string) => Readonly<RawHeaders>
   /**
    * Whether each connection is to end with its next answer, so that its client goes to another
@@ -149,7 +149,7 @@ export function createHttpServer({
       return
     }
     if (isOlder) resetWhereCut(request, response)
-    // Who waits for an answer to what was not read learns that there will be none.
+    // Who waits for a response to what was not read learns that there will be none.
     if (isOlder || unheeded.has(request) || isStopping()) response.setHeader('connection', 'close')
     listener(request, response)
   }
@@ -175,25 +175,25 @@ export function createHttpServer({
   // Beyond its count Node would leave headers out without a word.
   server.maxHeadersCount = 0
 
-  function answerOf(problem: Problem) {
+  function formatOwnProblem(problem: Problem) {
     const requestId = requestIdFrom(undefined)
-    const answer = problemAnswer(problem, requestId)
+    const response = formatProblem(problem, requestId)
     return {
-      status: answer.status,
-      body: answer.body,
-      headers: [...problemHeaders(answer, true), ...commonHeaders(requestId)],
+      status: response.status,
+      body: response.body,
+      headers: [...problemHeaders(response, true), ...commonHeaders(requestId)],
     }
   }
 
   function writeProblem(response: ServerResponse, problem: Problem): void {
-    const { status, headers, body } = answerOf(problem)
+    const { status, headers, body } = formatOwnProblem(problem)
     response.writeHead(status, headers as unknown as string[])
     response.end(body)
   }
 
-  /** An answer for a connection that has no response to write to, and its last. */
+  /** A response for a connection that has no response to write to, and its last. */
   function endWith(socket: Socket, problem: Problem): void {
-    const { status, headers, body } = answerOf(problem)
+    const { status, headers, body } = formatOwnProblem(problem)
     socket.write(rawHead(status, headers) + body)
     socket.destroySoon()
   }
@@ -202,7 +202,7 @@ export function createHttpServer({
    * The refusal of a request whose body cannot be read, in place of the response that its listener
    * would give.
    */
-  function answerInstead(response: ServerResponse, problem: Problem): void {
+  function respondInstead(response: ServerResponse, problem: Problem): void {
     writeProblem(response, problem)
     // The listener may not have heard yet, and a second head would throw.
     response.writeHead = () => response
@@ -243,7 +243,7 @@ export function createHttpServer({
     else if (pipelines.isWaiting(socket)) socket.destroy()
     else {
       unreadable.add(socket)
-      answerInstead(response, problemOf(error, 'body_timeout'))
+      respondInstead(response, problemOf(error, 'body_timeout'))
     }
   })
   if (upgrade) server.on('upgrade', upgrade.listener)

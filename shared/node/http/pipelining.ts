@@ -14,7 +14,7 @@ const mostWaiting = 100
 
 /**
  * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do.
- * Node would hand over all that came together: what stands behind an answer that ends the
+ * Node would hand over all that came together: what stands behind a response that ends the
  * connection would be acted on all the same, and nobody told (section 9.6).
  */
 export function createPipelines({ isClosing }: PipelinesOptions) {
@@ -71,7 +71,7 @@ export function createPipelines({ isClosing }: PipelinesOptions) {
       }
     },
 
-    /** The answer of the last request that came, where that is under way or waits. */
+    /** The response of the last request that came, where that is under way or waits. */
     lastOf: (socket: Duplex): ServerResponse | undefined => last.get(socket),
 
     /** Whether any request waits. */

@@ -1,13 +1,13 @@
-import type { ProblemAnswer } from '../../http/errors.ts'
+import type { FormattedProblem } from '../../http/errors.ts'
 import type { RawHeaders } from '../../http/headers.ts'
 
 /**
- * The headers of a problem's answer, where a server writes them itself.
+ * The headers of a problem's response, where a server writes them itself.
  *
- * @param isLast whether the connection ends with this answer
+ * @param isLast whether the connection ends with this response
  * @returns names and values in turn
  */
-export function problemHeaders({ headers, body }: ProblemAnswer, isLast: boolean): RawHeaders {
+export function problemHeaders({ headers, body }: FormattedProblem, isLast: boolean): RawHeaders {
   const rawHeaders = [...Object.entries(headers).flat(), 'content-length', String(Buffer.byteLength(body))]
   if (isLast && !('connection' in headers)) rawHeaders.push('connection', 'close')
   return rawHeaders

@@ -27,7 +27,7 @@ export function collectProcessMetrics(registry: Registry, service: string): void
   }).set(memoryLimitBytes())
 }
 
-/** How the process is doing, for an answer about its health. Bytes and seconds. */
+/** How the process is doing, for a response about its health. Bytes and seconds. */
 export function processState() {
   const { rss, heapUsed } = process.memoryUsage()
   return {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { expect, inject } from 'vitest'
-import type { TokenAnswer } from '../../../shared/contract.ts'
+import type { TokenResponse } from '../../../shared/contract.ts'
 import { createIssuer } from '../../support/issuer.ts'
 import { ask } from '../../support/sockets.ts'
 import type { Exchange } from '../upstream.ts'
@@ -103,10 +103,10 @@ export const seen = (id: string) => askUpstream(`/seen/${id}`) as Promise<Exchan
 /** Lets the upstream go on with an exchange. */
 export const letGo = (id: string) => askUpstream(`/go/${id}`)
 
-export async function login(email: string, password: string): Promise<TokenAnswer> {
+export async function login(email: string, password: string): Promise<TokenResponse> {
   const answer = await sendJson('/auth/login', { email, password })
   expect(outcome(answer)).toBe('200')
-  return json(answer) as unknown as TokenAnswer
+  return json(answer) as unknown as TokenResponse
 }
 
 /** A new account, signed in. */

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
-import type { TokenAnswer } from '../../../shared/contract.ts'
+import type { TokenResponse } from '../../../shared/contract.ts'
 import { json, login, loginSuperadmin, outcome, send, sendJson, signUp } from './client.ts'
 
 const me = async (token: string) => outcome(await send('/v1/me', { token }))
@@ -8,10 +8,10 @@ const me = async (token: string) => outcome(await send('/v1/me', { token }))
 /** The bound without Redis, which no runtime may miss: docs/revocation.md. */
 const withinBound = { timeout: 5000, interval: 25 }
 
-async function refresh({ refresh_token }: TokenAnswer): Promise<TokenAnswer> {
+async function refresh({ refresh_token }: TokenResponse): Promise<TokenResponse> {
   const answer = await sendJson('/auth/refresh', { refresh_token })
   expect(outcome(answer)).toBe('200')
-  return json(answer) as unknown as TokenAnswer
+  return json(answer) as unknown as TokenResponse
 }
 
 test('401 session_ended: after a logout; the session of somebody else goes on', async () => {

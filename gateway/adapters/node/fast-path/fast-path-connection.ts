@@ -19,7 +19,7 @@ export interface FastPathRequest {
 export interface FastPathOptions {
   /** @param target path and query */
   takes: (target: string) => boolean
-  listener: (request: FastPathRequest, answer: FastPathResponse) => void
+  listener: (request: FastPathRequest, response: FastPathResponse) => void
 }
 
 interface FastPathConnectionOptions extends FastPathOptions, ConnectionContext {
@@ -84,7 +84,7 @@ class FastPathConnection {
   private readonly socket: Socket
   private readonly options: FastPathConnectionOptions
   private readonly onLeft: () => void
-  private answer: FastPathResponse | undefined
+  private response: FastPathResponse | undefined
   /** What came behind the request under way. */
   private held: Buffer[] = []
   private heldBytes = 0
@@ -105,9 +105,9 @@ class FastPathConnection {
   }
 
   private readonly receive = (bytes: Buffer): void => {
-    // Behind the last answer of a connection nothing is acted on.
+    // Behind the last response of a connection nothing is acted on.
     if (!this.socket.writable) return
-    if (this.answer) {
+    if (this.response) {
       this.hold(bytes)
       return
     }
@@ -122,14 +122,14 @@ class FastPathConnection {
     const { listener, isStopping, keepAliveSeconds } = options
     if (!this.hasSpoken) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
     this.hasSpoken = true
-    this.answer = new FastPathResponse({
+    this.response = new FastPathResponse({
       socket,
       isHead: method === 'HEAD',
       keepAliveSeconds,
       isLast: isStopping,
       onWritten: this.goOn,
     })
-    listener({ method, url: target, rawHeaders: headers, complete: true, socket }, this.answer)
+    listener({ method, url: target, rawHeaders: headers, complete: true, socket }, this.response)
   }
 
   private hold(bytes: Buffer): void {
@@ -141,7 +141,7 @@ class FastPathConnection {
   }
 
   private readonly goOn = (isLast: boolean): void => {
-    this.answer = undefined
+    this.response = undefined
     if (isLast) this.end()
     else if (this.held.length > 0) this.receiveHeld()
     else if (this.options.isClosing()) this.end()
@@ -175,7 +175,7 @@ class FastPathConnection {
   }
 
   closeIdle(): void {
-    if (!this.answer) this.socket.destroy()
+    if (!this.response) this.socket.destroy()
   }
 
   destroy(): void {
@@ -183,7 +183,7 @@ class FastPathConnection {
   }
 
   private readonly drain = (): void => {
-    this.answer?.emit('drain')
+    this.response?.emit('drain')
   }
 
   /** Who says that no more will come has left, as Node's server takes it. */
@@ -199,12 +199,12 @@ class FastPathConnection {
     if (!this.hasSpoken) {
       this.onLeft()
       this.options.refuseSilent(this.socket)
-    } else if (!this.answer) this.socket.destroy()
+    } else if (!this.response) this.socket.destroy()
   }
 
   private readonly close = (): void => {
     this.onLeft()
-    this.answer?.close()
+    this.response?.close()
   }
 
   /** What it died of is nobody's concern; that it closed follows. */

@@ -10,7 +10,7 @@ interface FastPathResponseOptions {
   isHead: boolean
   /** How long the connection is kept for the next request; told to the client. */
   keepAliveSeconds: number
-  /** Whether the connection is to end with this answer, where its headers do not say so. */
+  /** Whether the connection is to end with this response, where its headers do not say so. */
   isLast: () => boolean
   /** Told when all of it has been handed to the system. */
   onWritten: (isLast: boolean) => void

@@ -2,7 +2,7 @@ import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { endOfLine, isNamed, readHeaderLines } from '../../../../shared/node/http/header-lines.ts'
 import { mostHeadBytes } from '../../../../shared/node/http/http-server.ts'
 
-/** The head of a request that has no body and asks for nothing but its answer. */
+/** The head of a request that has no body and asks for nothing but its response. */
 export interface RequestHead {
   method: 'GET' | 'HEAD'
   /** Path and query. */

@@ -20,8 +20,10 @@ export interface ClientRequest {
   iterator?: IncomingMessage['iterator']
 }
 
-/** What the way of a request needs of its answer: Node's ServerResponse, or a FastPathResponse. */
-export interface ClientAnswer {
+/**
+ * What the way of a request needs of its response: Node's ServerResponse, or a FastPathResponse.
+ */
+export interface ClientResponse {
   readonly statusCode: number
   readonly headersSent: boolean
   /** Whether it is answered, and nothing more will be written. */

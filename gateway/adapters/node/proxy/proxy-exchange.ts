@@ -17,14 +17,14 @@ import { TransportError } from '../../../ports.ts'
 import type { Exchange } from '../upstream/connection.ts'
 import type { Pool, Underway } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
-import type { ClientAnswer, ClientRequest } from './client-types.ts'
+import type { ClientRequest, ClientResponse } from './client-types.ts'
 import type { RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
 import type { AtTurnEnd } from './tick-flush.ts'
 
 export interface ProxyExchangeOptions {
   request: ClientRequest
-  response: ClientAnswer
+  response: ClientResponse
   headers: RequestHeaders
   admission: Admission
   pool: Pool
@@ -35,7 +35,7 @@ export interface ProxyExchangeOptions {
   /** Answers end here together. */
   atTurnEnd: AtTurnEnd
   /** Called with the seconds from the request upstream to the head of its response. */
-  onAnswered: (upstream: string, seconds: number) => void
+  onResponse: (upstream: string, seconds: number) => void
   /** Called once where no response of an upstream has begun. */
   refuse: (error: unknown) => void
 }
@@ -91,7 +91,7 @@ const isEventStream = (headers: Readonly<RawHeaders>) =>
  * Whether Node ends the connection with this response, which it forgets for another Connection
  * option.
  */
-const endsConnection = (response: ClientAnswer) =>
+const endsConnection = (response: ClientResponse) =>
   response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
 
 class ProxyExchange implements Exchange {
@@ -110,7 +110,7 @@ class ProxyExchange implements Exchange {
   /** As `performance.now()` has it. */
   private sentAt = 0
   private isRetry = false
-  /** Bytes of the answer's body that are still to come; NaN where its head does not say. */
+  /** Bytes of the response's body that are still to come; NaN where its head does not say. */
   private leftBytes = 0
   private isEnding = false
 
@@ -164,10 +164,10 @@ class ProxyExchange implements Exchange {
 
   onHead(status: number, raw: RawHeaders, framing: Framing): void {
     clearTimeout(this.deadline)
-    const { request, response, admission, lifecycle, onAnswered } = this.options
+    const { request, response, admission, lifecycle, onResponse } = this.options
     const { upstream } = admission.decision.route
     admission.responseBegan()
-    onAnswered(upstream, (performance.now() - this.sentAt) / 1000)
+    onResponse(upstream, (performance.now() - this.sentAt) / 1000)
     if (isAssertionRefused(status, raw)) {
       this.underway?.abort(new AssertionRefused(upstream))
       return
@@ -226,7 +226,7 @@ class ProxyExchange implements Exchange {
     })
   }
 
-  onError(error: Error, isUnanswered: boolean): void {
+  onError(error: Error, isWithoutResponse: boolean): void {
     const { response, admission, refuse } = this.options
     if (response.headersSent) {
       admission.leaveUpstream()
@@ -235,7 +235,7 @@ class ProxyExchange implements Exchange {
     }
     // An upstream may close a kept connection just as it is used, and with it all others that are
     // as old.
-    const mayRepeat = isUnanswered && isRead(this.method) && this.body === null
+    const mayRepeat = isWithoutResponse && isRead(this.method) && this.body === null
     if (mayRepeat && !this.isRetry && !this.isPastDeadline && !response.closed) {
       this.isRetry = true
       this.send()

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
-import { problemAnswer } from '../../../../shared/http/errors.ts'
+import { formatProblem } from '../../../../shared/http/errors.ts'
 import { isHost } from '../../../../shared/http/host-header.ts'
 import type { ServerOptions } from '../../../../shared/node/http/http-server.ts'
 import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
@@ -10,7 +10,7 @@ import type { GatewayMetrics } from '../../../metrics.ts'
 import { normalizePath } from '../../../policy/request-target.ts'
 import type { FastPathOptions } from '../fast-path/fast-path-connection.ts'
 import type { Upstreams } from '../upstream/pools.ts'
-import type { ClientAnswer, ClientRequest } from './client-types.ts'
+import type { ClientRequest, ClientResponse } from './client-types.ts'
 import { proxyRequest } from './proxy-exchange.ts'
 import { type LifecycleOptions, pathOf, RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
@@ -18,9 +18,9 @@ import { createTurnEnd } from './tick-flush.ts'
 
 interface ListenerOptions extends LifecycleOptions {
   upstreams: Upstreams
-  /** Paths that the gateway answers itself, by `answerItself`. */
+  /** Paths that the gateway answers itself, by `handleLocally`. */
   ownPaths: ReadonlySet<string>
-  answerItself: RequestListener
+  handleLocally: RequestListener
   streams: OpenStreams
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
@@ -38,10 +38,10 @@ interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'dead
  * go through the Hono app.
  */
 export function createListener(options: ListenerOptions): RequestHandler {
-  const { upstreams, ownPaths, answerItself, streams, uploadIdleMs, metrics } = options
+  const { upstreams, ownPaths, handleLocally, streams, uploadIdleMs, metrics } = options
   const atTurnEnd = createTurnEnd()
 
-  function proxy(request: ClientRequest, response: ClientAnswer, path: string): void {
+  function proxy(request: ClientRequest, response: ClientResponse, path: string): void {
     const lifecycle = new RequestLifecycle(options, request, path)
     let mayHaveBody = true
 
@@ -50,11 +50,11 @@ export function createListener(options: ListenerOptions): RequestHandler {
       if (response.writableEnded) return
       const problem = lifecycle.problemOf(error)
       if (response.closed) return
-      const answer = problemAnswer(problem, lifecycle.requestId)
+      const formatted = formatProblem(problem, lifecycle.requestId)
       // The rest of an unread body would stand before the next request.
-      const headers = problemHeaders(answer, mayHaveBody && !request.complete)
-      response.writeHead(answer.status, [...headers, ...lifecycle.commonHeaders()])
-      response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
+      const headers = problemHeaders(formatted, mayHaveBody && !request.complete)
+      response.writeHead(formatted.status, [...headers, ...lifecycle.commonHeaders()])
+      response.end(request.method === 'HEAD' ? undefined : formatted.body, 'utf8')
     }
 
     let stop: (() => void) | undefined
@@ -79,7 +79,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
           streams,
           uploadIdleMs,
           atTurnEnd,
-          onAnswered: metrics.upstreamAnswered,
+          onResponse: metrics.recordUpstreamResponse,
           refuse,
         })
       }
@@ -94,7 +94,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
 
   const fastPath: FastPathOptions = {
     takes: (target) => !isOwn(pathOf(target)),
-    listener: (request, answer) => proxy(request, answer, pathOf(request.url)),
+    listener: (request, response) => proxy(request, response, pathOf(request.url)),
   }
 
   return {
@@ -104,7 +104,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
       if (request.method === 'OPTIONS' && request.url === '*') request.url = '/*'
       const path = pathOf(request.url ?? '/')
       const isItsOwn = request.method === 'OPTIONS' || isOwn(path)
-      if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) answerItself(request, response)
+      if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) handleLocally(request, response)
       else proxy(request, response, path)
     },
     fastPath,

@@ -1,7 +1,7 @@
 import type { Problem } from '../../../../shared/http/errors.ts'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { requestIdFrom } from '../../../../shared/http/request-id.ts'
-import { type AnsweringRoute, type LoggedRequest, logRequest } from '../../../../shared/http/request-log.ts'
+import { type LoggedRequest, logRequest, type MatchedRoute } from '../../../../shared/http/request-log.ts'
 import { type BeginSpan, beginTrace, type RequestTrace } from '../../../../shared/http/tracing.ts'
 import type { Awaitable } from '../../../../shared/lib/async.ts'
 import type { Log } from '../../../../shared/lib/log.ts'
@@ -16,7 +16,7 @@ import type { ClientRequest } from './client-types.ts'
 export interface LifecycleOptions {
   admit: Admit
   commonHeaders: CommonHeaders
-  metrics: Pick<GatewayMetrics, 'requestAnswered' | 'requestRefused'>
+  metrics: Pick<GatewayMetrics, 'recordResponse' | 'requestRefused'>
   beginSpan?: BeginSpan | undefined
   log: Log
 }
@@ -38,7 +38,7 @@ export class RequestLifecycle implements LoggedRequest {
   private givenId: string | undefined
   private trace: RequestTrace | undefined
   private admission: Admission | undefined
-  private refusedAt: AnsweringRoute | undefined
+  private refusedAt: MatchedRoute | undefined
 
   /** @param path of its target, where the caller has it already */
   constructor(options: LifecycleOptions, request: ClientRequest, path = pathOf(request.url ?? '/')) {
@@ -89,7 +89,7 @@ export class RequestLifecycle implements LoggedRequest {
     return !hasLeft
   }
 
-  /** The headers that every answer has, names and values in turn. */
+  /** The headers that every response has, names and values in turn. */
   commonHeaders(): RawHeaders {
     return this.options.commonHeaders(this.origin, this.requestId)
   }
@@ -106,7 +106,7 @@ export class RequestLifecycle implements LoggedRequest {
 
   /**
    * To be called once, when nothing more is written.
-   * @param status of the answer, as the client got it; 499 where it left before
+   * @param status of the response, as the client got it; 499 where it left before
    */
   ended(status: number): void {
     const { admission, requestId, traceId, method, path, startedAt } = this
@@ -114,7 +114,7 @@ export class RequestLifecycle implements LoggedRequest {
     admission?.ended(status)
     const route = admission?.decision.route ?? this.refusedAt
     const seconds = logRequest(log, { requestId, traceId, method, path, status, startedAt })
-    metrics.requestAnswered(route, status, seconds)
+    metrics.recordResponse(route, status, seconds)
     this.trace?.end?.({ route: route?.path, status })
   }
 }

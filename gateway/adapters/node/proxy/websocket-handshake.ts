@@ -14,20 +14,23 @@ const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
  *
  * @param offered the headers of the request upstream, names and values in turn
  */
-export function handshakeFault(offered: Readonly<RawHeaders>, answered: ParsedHeaders): string | undefined {
+export function handshakeFault(
+  offered: Readonly<RawHeaders>,
+  responseHeaders: ParsedHeaders,
+): string | undefined {
   const keys = offeredValues(offered, 'sec-websocket-key')
   const accept = keys.length === 1 && hash('sha1', keys[0] + acceptGuid, 'base64')
   const protocols = offeredValues(offered, 'sec-websocket-protocol').flatMap(listOf)
   const extensions = offeredValues(offered, 'sec-websocket-extensions').flatMap(extensionNames)
 
-  if (valuesOf(answered.upgrade).join().toLowerCase() !== 'websocket') return 'Upgrade'
-  const connection = valuesOf(answered.connection).flatMap(listOf)
+  if (valuesOf(responseHeaders.upgrade).join().toLowerCase() !== 'websocket') return 'Upgrade'
+  const connection = valuesOf(responseHeaders.connection).flatMap(listOf)
   if (!connection.some((option) => option.toLowerCase() === 'upgrade')) return 'Connection'
-  if (valuesOf(answered['sec-websocket-accept']).join() !== accept) return 'Sec-WebSocket-Accept'
-  const chosen = valuesOf(answered['sec-websocket-protocol'])
+  if (valuesOf(responseHeaders['sec-websocket-accept']).join() !== accept) return 'Sec-WebSocket-Accept'
+  const chosen = valuesOf(responseHeaders['sec-websocket-protocol'])
   if (chosen.length > 1 || chosen.some((protocol) => !protocols.includes(protocol)))
     return 'Sec-WebSocket-Protocol'
-  const agreed = valuesOf(answered['sec-websocket-extensions']).flatMap(extensionNames)
+  const agreed = valuesOf(responseHeaders['sec-websocket-extensions']).flatMap(extensionNames)
   if (agreed.some((name) => !extensions.includes(name))) return 'Sec-WebSocket-Extensions'
   return undefined
 }

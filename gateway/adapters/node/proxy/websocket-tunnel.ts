@@ -17,19 +17,19 @@ interface TunnelOptions {
    * Writes the head of the upstream's answer to the client.
    * @param headers names and values in turn
    */
-  answer: (status: number, headers: RawHeaders) => void
-  /** Told once where the upstream gave no answer. */
+  respond: (status: number, headers: RawHeaders) => void
+  /** Told once where the upstream gave no response. */
   refuse: (error: unknown) => void
 }
 
 const keepAliveMs = 30_000
 
 /**
- * Asks the upstream for a WebSocket and joins both sockets where it agrees; else its answer goes to
- * the client.
+ * Asks the upstream for a WebSocket and joins both sockets where it agrees; else its response goes
+ * to the client.
  */
 export function openTunnel(options: TunnelOptions): void {
-  const { socket, head, admission, dispatcher, answer, refuse } = options
+  const { socket, head, admission, dispatcher, respond, refuse } = options
   const { decision, origin, headers } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
@@ -56,7 +56,7 @@ export function openTunnel(options: TunnelOptions): void {
     isOver = true
     hasBegun = true
     clearTimeout(deadline)
-    answer(status, toRawHeaders(parsed))
+    respond(status, toRawHeaders(parsed))
   }
 
   const handler: Dispatcher.DispatchHandler = {

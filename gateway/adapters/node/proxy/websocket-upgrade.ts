@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { Problem, problemAnswer } from '../../../../shared/http/errors.ts'
+import { formatProblem, Problem } from '../../../../shared/http/errors.ts'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
@@ -60,24 +60,24 @@ export function createUpgrades(options: UpgradesOptions) {
       if (status !== 101) end()
     })
 
-    function write(answered: number, headers: Readonly<RawHeaders>, body = ''): void {
-      status = answered
+    function write(responseStatus: number, headers: Readonly<RawHeaders>, body = ''): void {
+      status = responseStatus
       socket.write(rawHead(status, [...headers, ...lifecycle.commonHeaders()]) + body, 'latin1')
     }
 
     function refuse(error: unknown): void {
       const problem = lifecycle.problemOf(error)
       if (socket.destroyed) return
-      const answer = problemAnswer(problem, lifecycle.requestId)
-      write(answer.status, problemHeaders(answer, true), answer.body)
+      const response = formatProblem(problem, lifecycle.requestId)
+      write(response.status, problemHeaders(response, true), response.body)
       socket.destroySoon()
     }
 
-    function answer(decision: Decision, answered: number, raw: RawHeaders): void {
-      const headers = responseHeaders(answered, raw, decision)
-      if (answered !== 101) write(answered, [...headers, 'connection', 'close'])
+    function respond(decision: Decision, responseStatus: number, raw: RawHeaders): void {
+      const headers = responseHeaders(responseStatus, raw, decision)
+      if (responseStatus !== 101) write(responseStatus, [...headers, 'connection', 'close'])
       else {
-        write(answered, [...headers, 'connection', 'upgrade', 'upgrade', 'websocket'])
+        write(responseStatus, [...headers, 'connection', 'upgrade', 'upgrade', 'websocket'])
         socket.on(
           'close',
           streams.add(decision.caller, () => socket.destroy()),
@@ -94,7 +94,7 @@ export function createUpgrades(options: UpgradesOptions) {
         head,
         admission,
         dispatcher,
-        answer: (answered, raw) => answer(admission.decision, answered, raw),
+        respond: (responseStatus, raw) => respond(admission.decision, responseStatus, raw),
         refuse,
       })
     }

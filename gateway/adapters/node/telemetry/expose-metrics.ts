@@ -45,7 +45,7 @@ export function exposeMetrics(options: ExposeOptions): void {
   )
   exposeHistogram(
     registry,
-    named('http_request_duration_seconds', 'From the head of a request to the end of its answer.'),
+    named('http_request_duration_seconds', 'From the head of a request to the end of its response.'),
     () =>
       [...routes.values()].map(({ method, path: route, seconds }) => [{ method, route }, seconds] as const),
   )
@@ -109,7 +109,7 @@ export function exposeMetrics(options: ExposeOptions): void {
 
   exposeHistogram(
     registry,
-    named('upstream_duration_seconds', 'From a request upstream to the head of its answer.', 'upstream'),
+    named('upstream_duration_seconds', 'From a request upstream to the head of its response.', 'upstream'),
     () => [...upstreams].map(([upstream, seconds]) => [{ upstream }, seconds] as const),
   )
   exposeGauge(

@@ -4,7 +4,8 @@ import { type ChunkedReader, createChunkedReader } from './chunked.ts'
 import { type Framing, parseResponseHead, ResponseError } from './response-head.ts'
 
 /**
- * One request and what becomes of it. Each is told of one end: the last of the answer, or an error.
+ * One request and what becomes of it. Each is told of one end: the last of the response, or an
+ * error.
  */
 export interface Exchange {
   method: string
@@ -15,7 +16,7 @@ export interface Exchange {
   body: AsyncIterable<Uint8Array> | Uint8Array | null
   /** Of a streamed body, where it is known. */
   contentLength: number | undefined
-  /** The longest silence inside an answer's body, in milliseconds. */
+  /** The longest silence inside a response's body, in milliseconds. */
   bodyIdleMs: number
   /**
    * An interim response (RFC 9110, section 15.2) other than 100 and 101.
@@ -27,8 +28,8 @@ export interface Exchange {
   onHead(status: number, headers: RawHeaders, framing: Framing): void
   onData(bytes: Buffer): void
   onEnd(): void
-  /** @param isUnanswered whether nothing of an answer had come */
-  onError(error: Error, isUnanswered: boolean): void
+  /** @param isWithoutResponse whether nothing of a response had come */
+  onError(error: Error, isWithoutResponse: boolean): void
 }
 
 const headEnd = Buffer.from('\r\n\r\n')
@@ -59,7 +60,7 @@ interface ConnectionOptions {
 
 /**
  * One connection to an upstream, for one exchange after the other. Whatever is not exactly as it
- * should be ends it: bytes that nobody asked for, an answer before its request has gone out in
+ * should be ends it: bytes that nobody asked for, a response before its request has gone out in
  * full, an end that was not said.
  */
 export class Connection {
@@ -73,8 +74,8 @@ export class Connection {
   /** Interim responses so far, and the bytes of their heads. */
   private interims = 0
   private interimBytes = 0
-  /** Whether anything of an answer has come. */
-  private isAnswering = false
+  /** Whether anything of a response has come. */
+  private isResponding = false
   private isHeadRead = false
   private isRequestSent = false
   private framing: Framing = 'none'
@@ -104,7 +105,7 @@ export class Connection {
 
   begin(exchange: Exchange): void {
     this.exchange = exchange
-    this.isAnswering = false
+    this.isResponding = false
     this.isHeadRead = false
     this.interims = 0
     this.interimBytes = 0
@@ -217,7 +218,7 @@ export class Connection {
       this.socket.destroy()
       return
     }
-    this.isAnswering = true
+    this.isResponding = true
     try {
       const bodyAt = this.isHeadRead ? 0 : this.readHeads(bytes)
       if (bodyAt === undefined) return
@@ -253,12 +254,12 @@ export class Connection {
       }
       this.isHeadRead = true
       this.rest = bytes
-      this.beginAnswer(head)
+      this.beginResponse(head)
       return end + headEnd.length
     }
   }
 
-  private beginAnswer({
+  private beginResponse({
     status,
     headers,
     framing,
@@ -289,7 +290,7 @@ export class Connection {
       exchange.onData(from === 0 && at === bytes.length ? bytes : bytes.subarray(from, at))
     }
     const isDone = this.chunked ? this.chunked.isDone() : this.leftBytes === 0
-    // What comes behind an answer would be taken for the next one.
+    // What comes behind a response would be taken for the next one.
     if (isDone) this.finish(at === bytes.length)
   }
 
@@ -314,7 +315,7 @@ export class Connection {
     const exchange = this.exchange
     if (!exchange) return
     this.exchange = undefined
-    exchange.onError(error, !this.isAnswering)
+    exchange.onError(error, !this.isResponding)
     this.partialHead = undefined
   }
 }

@@ -15,7 +15,7 @@ export interface ResponseHead {
   keepAliveSeconds: number | undefined
 }
 
-/** What an upstream sent is no answer of HTTP/1.1, or one that can be read in two ways. */
+/** What an upstream sent is no response of HTTP/1.1, or one that can be read in two ways. */
 export class ResponseError extends Error {
   constructor(reason: string) {
     super(`the answer cannot be read: ${reason}`)
@@ -27,11 +27,11 @@ const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
 const digits = /^\d{1,15}$/
 
 /**
- * Reads the head of an answer, strictly: two readings of one answer would be two answers to a
+ * Reads the head of a response, strictly: two readings of one response would be two answers to a
  * client behind us.
  *
  * @param text of the head, a character a byte, without the empty line that ends it
- * @param isHead whether the answer is to a HEAD
+ * @param isHead whether the response is to a HEAD
  * @throws ResponseError
  */
 export function parseResponseHead(text: string, isHead: boolean): ResponseHead {

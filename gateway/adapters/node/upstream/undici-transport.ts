@@ -46,7 +46,7 @@ export function createTransport({ kept, fresh }: Pick<Dispatchers, 'kept' | 'fre
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
-      const answer = await (isFresh ? fresh : kept).request({
+      const response = await (isFresh ? fresh : kept).request({
         origin,
         path: target,
         method: method as 'GET',
@@ -58,14 +58,14 @@ export function createTransport({ kept, fresh }: Pick<Dispatchers, 'kept' | 'fre
         bodyTimeout: idleMs,
         responseHeaders: 'raw',
       })
-      const raw = answer.headers as unknown as (string | Buffer)[]
-      const answerHeaders = new Headers()
-      for (let i = 0; i < raw.length; i += 2) answerHeaders.append(String(raw[i]), String(raw[i + 1]))
+      const raw = response.headers as unknown as (string | Buffer)[]
+      const responseHeaders = new Headers()
+      for (let i = 0; i < raw.length; i += 2) responseHeaders.append(String(raw[i]), String(raw[i + 1]))
       return new Response(
-        hasBody(method, answer.statusCode) ? webStream(answer.body) : drained(answer.body),
+        hasBody(method, response.statusCode) ? webStream(response.body) : drained(response.body),
         {
-          status: answer.statusCode,
-          headers: answerHeaders,
+          status: response.statusCode,
+          headers: responseHeaders,
         },
       )
     } catch (error) {

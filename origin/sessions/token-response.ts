@@ -1,14 +1,14 @@
 import type { Context } from 'hono'
-import type { TokenAnswer } from '../../shared/contract.ts'
+import type { TokenResponse } from '../../shared/contract.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 
 /**
  * The token response of RFC 6749 or, in cookie mode, the same with the refresh token in its cookie
  * alone.
  */
-export function tokenAnswer(
+export function tokenResponse(
   c: Context,
-  tokens: TokenAnswer,
+  tokens: TokenResponse,
   mode: 'body' | 'cookie',
   refreshCookie: RefreshCookie,
 ) {

@@ -1,8 +1,8 @@
-import type { PlanAnswer } from '../../shared/contract.ts'
+import type { PlanResponse } from '../../shared/contract.ts'
 import type { Plan } from './queries.ts'
 
 /** A plan as everybody sees it. */
-export function planAnswer(plan: Plan): PlanAnswer {
+export function planResponse(plan: Plan): PlanResponse {
   return {
     name: plan.name,
     title: plan.title,
