@@ -7,7 +7,7 @@ import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { AllowedMethods } from './allowed-methods.ts'
 import type { Admit } from './decision/admit.ts'
-import { logRefusal, toProblem } from './decision/to-problem.ts'
+import { logProblem, toProblem } from './decision/to-problem.ts'
 import type { CheckHealth } from './health.ts'
 import { type CorsOptions, cors } from './http/cors.ts'
 import { readHeaders } from './http/request-headers.ts'
@@ -28,7 +28,7 @@ export interface GatewayOptions<Bindings> {
   cors: CorsOptions
   pages: Pages
   allowedMethods: AllowedMethods
-  metrics: Pick<GatewayMetrics, 'recordResponse' | 'requestRefused'>
+  metrics: Pick<GatewayMetrics, 'recordResponse' | 'recordRejection'>
   beginSpan?: BeginSpan | undefined
   log: Log
 }
@@ -91,9 +91,9 @@ export function createGateway<Bindings extends object>(options: GatewayOptions<B
 
   app.onError((error, c) => {
     const problem = toProblem(error)
-    metrics.requestRefused(problem)
+    metrics.recordRejection(problem)
     if (problem.route) c.set('route', problem.route)
-    logRefusal(log, problem, { requestId: c.get('requestId'), traceId: c.get('traceId') })
+    logProblem(log, problem, { requestId: c.get('requestId'), traceId: c.get('traceId') })
     return problemResponse(problem, c.get('requestId'))
   })
   return app

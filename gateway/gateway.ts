@@ -57,13 +57,13 @@ export async function buildGateway<Bindings extends object>(
   const { importSigner = importWebSigner } = ports
   const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
   const revocations = createRevocations({ now })
-  const { origin, keys, plans, follower, refusalLog, denialLog } = createOriginLinks({
+  const { origin, keys, plans, follower, rateLimitReporter, denialReporter } = createOriginLinks({
     config,
     ports,
     assertionFor,
     revocations,
     onNews: metrics.revocationsHeard,
-    onAssertionRefused: () => metrics.assertionRefused('origin'),
+    onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
   })
   const compile = (file: PolicyFile | undefined) => compilePolicyWithFile(rows, file, Object.keys(upstreams))
   const first = compile(ports.policyFile)
@@ -75,9 +75,9 @@ export async function buildGateway<Bindings extends object>(
       store,
       local: ports.rateLimitStore,
       replicas,
-      async refuseByFeed(bearer) {
+      async throwIfRevokedByFeed(bearer) {
         await follower.recall()
-        revocations.refuse(bearer)
+        revocations.throwIfRevoked(bearer)
       },
       outlive: outlive ?? (() => {}),
       now,
@@ -108,13 +108,13 @@ export async function buildGateway<Bindings extends object>(
     decide: createDecide({
       policy,
       tokens,
-      refuseRevoked: asked ? undefined : revocations.refuse,
+      throwIfRevoked: asked ? undefined : revocations.throwIfRevoked,
       limiter: createLimiter({ limitTokens, now, onDecision: metrics.limitDecided }),
-      noteRefusal: refusalLog.note,
+      recordRejection: rateLimitReporter.record,
       requireRights: createRequireRights({
         plans,
         upgradePage: config.UPGRADE_URL,
-        onDenied: denialLog.note,
+        onDenied: denialReporter.record,
       }),
       assertionFor,
       limits: createRequestLimits(config),
@@ -172,7 +172,7 @@ export async function buildGateway<Bindings extends object>(
       tokensRemembered: () => tokens.size,
       revocationEntries: () => revocations.size,
       requestsUnderWay: concurrency.underway,
-      refusalsUntold: refusalLog.untold,
+      rejectionsUnreported: rateLimitReporter.unreported,
     },
     /**
      * Holds the rows that are no part of the product against the names that the origin has, where
@@ -222,13 +222,13 @@ export async function buildGateway<Bindings extends object>(
      * Tells the origin now which requests were refused, by a limit or for want of a right, instead
      * of in a while.
      */
-    async tellRefusals() {
-      await Promise.all([refusalLog.flush(), denialLog.flush()])
+    async flushReports() {
+      await Promise.all([rateLimitReporter.flush(), denialReporter.flush()])
     },
     /** Ends what runs beside the requests. */
     async close() {
       await follower.stop()
-      await Promise.all([refusalLog.close(), denialLog.close()])
+      await Promise.all([rateLimitReporter.close(), denialReporter.close()])
     },
   }
 }

@@ -45,15 +45,15 @@ test('limits are counted by class, by how they were decided and by what was deci
 })
 
 test('refusals, tokens, upstreams and revocations are counted, each for itself', () => {
-  metrics.requestRefused(new Problem('invalid_token'))
-  metrics.requestRefused(new Problem('invalid_token'))
+  metrics.recordRejection(new Problem('invalid_token'))
+  metrics.recordRejection(new Problem('invalid_token'))
   metrics.tokenLookedUp(true)
   metrics.tokenLookedUp(false)
   metrics.recordUpstreamResponse('origin', 0.02)
   metrics.recordUpstreamResponse('reports', 0.02)
   metrics.revocationsHeard(0.3)
-  const { refusals, tokens, upstreams, revocationLag } = metrics.figures
-  expect([...refusals]).toEqual([['invalid_token', 2]])
+  const { rejections, tokens, upstreams, revocationLag } = metrics.figures
+  expect([...rejections]).toEqual([['invalid_token', 2]])
   expect(tokens).toEqual({ hit: 1, miss: 1 })
   expect([...upstreams.keys()]).toEqual(['origin', 'reports'])
   expect(revocationLag.sum).toBe(0.3)

@@ -1,7 +1,7 @@
 import type { ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { MatchedRoute } from '../shared/http/request-log.ts'
 import { createHistogram } from '../shared/lib/histogram.ts'
-import { AssertionRefused } from './http/assertion-refusal.ts'
+import { AssertionRejected } from './http/assertion-rejection.ts'
 import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'
 import { type LimitMode, limitModes } from './rate-limit/limiter.ts'
 
@@ -44,13 +44,13 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const routes = new Map<string, RouteFigures>()
   /** By the very row, so that a request finds its figures without a name being put together. */
   const figuresByRow = new WeakMap<MatchedRoute, RouteFigures>()
-  const refusals = new Map<ErrorCode, number>()
+  const rejections = new Map<ErrorCode, number>()
   const limits = createLimitFigures()
   const tokens = { hit: 0, miss: 0 }
   const upstreams = new Map<string, ReturnType<typeof createHistogram>>()
   const revocationLag = createHistogram(lagBounds)
   /** By upstream, from zero: Prometheus sees no increase in a series that begins at one. */
-  const assertionsRefused = new Map(upstreamNames.map((name) => [name, 0]))
+  const assertionRejections = new Map(upstreamNames.map((name) => [name, 0]))
 
   /** A row that was read again from a policy file goes on with the figures of before. */
   function figuresOf(row: MatchedRoute): RouteFigures {
@@ -65,7 +65,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
 
   return {
     /** To be read, by whoever shows them. */
-    figures: { routes, refusals, limits, tokens, upstreams, revocationLag, assertionsRefused } as const,
+    figures: { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } as const,
 
     /**
      * @param row undefined where none matched
@@ -77,14 +77,14 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
       figures.seconds.add(seconds)
     },
 
-    requestRefused(problem: Problem): void {
-      countIn(refusals, problem.code)
-      if (problem instanceof AssertionRefused) countIn(assertionsRefused, problem.upstream)
+    recordRejection(problem: Problem): void {
+      countIn(rejections, problem.code)
+      if (problem instanceof AssertionRejected) countIn(assertionRejections, problem.upstream)
     },
 
     /** Of a request of the gateway's own. */
-    assertionRefused(upstream: string): void {
-      countIn(assertionsRefused, upstream)
+    recordAssertionRejection(upstream: string): void {
+      countIn(assertionRejections, upstream)
     },
 
     limitDecided(name: LimitClass, mode: LimitMode, isAllowed: boolean): void {

@@ -16,7 +16,7 @@ import { isDatabaseUnavailable } from './db/database.ts'
 import { believeForwardingService } from './forwarding-service.ts'
 import { createGatewayApp } from './gateway-reports/app.ts'
 import { createHealthRoutes } from './health/routes.ts'
-import { refuseOtherMethods } from './http/other-methods.ts'
+import { rejectOtherMethods } from './http/other-methods.ts'
 import { believeGateway, type OriginEnv, requireGateway } from './http/request-context.ts'
 import { createInternalApp } from './internal/app.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
@@ -53,7 +53,7 @@ interface OriginOptions {
   onResponse?: RequestLogOptions['onResponse']
   beginSpan?: BeginSpan | undefined
   /** Told the code of every problem that is answered. */
-  onRefused?: (code: ErrorCode) => void
+  onRejected?: (code: ErrorCode) => void
   log: Log
 }
 
@@ -94,7 +94,7 @@ const noStore = createMiddleware(async function noStore(c, next) {
  * health and public keys to anyone.
  */
 export function createOrigin(options: OriginOptions) {
-  const { verifyAssertion, onResponse = () => {}, beginSpan, onRefused = () => {}, log } = options
+  const { verifyAssertion, onResponse = () => {}, beginSpan, onRejected = () => {}, log } = options
   const app = new Hono<OriginEnv>()
 
   const isRoutine = (path: string) => path.startsWith('/internal/gateway/')
@@ -111,7 +111,7 @@ export function createOrigin(options: OriginOptions) {
   app.use(believeGateway(verifyAssertion))
   app.route('/oauth', createOAuthRoutes(options.oauth))
 
-  app.use(refuseOtherMethods(app))
+  app.use(rejectOtherMethods(app))
   app.use('/auth/*', believeForwardingService(options.forwarding))
   app.use(requireGateway)
   app.use(capBody(bodyBytes))
@@ -135,7 +135,7 @@ export function createOrigin(options: OriginOptions) {
   })
   app.onError((error, c) => {
     const problem = toProblem(error)
-    onRefused(problem.code)
+    onRejected(problem.code)
     const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code: problem.code }
     const entry = logEntryOf(problem)
     const reason = entry?.level === 'error' ? { err: error } : reasonOf(problem)

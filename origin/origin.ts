@@ -226,7 +226,7 @@ export async function buildOrigin(
     createAssertionVerifier({
       keys: config.ASSERTION_PUBLIC_JWKS.keys,
       audience,
-      onRefused: (reason) => log.warn({ reason, audience }, 'assertion refused'),
+      onRejected: (reason) => log.warn({ reason, audience }, 'assertion refused'),
     })
   const verifyServiceToken = createServiceTokenVerifier({
     publicKeys: keys.published,
@@ -237,11 +237,11 @@ export async function buildOrigin(
     log,
     onResponse: events.recordResponse,
     beginSpan,
-    onRefused: events.requestRefused,
+    onRejected: events.recordRejection,
     gateways: {
       plans: { sql },
-      refusals: { sql, log },
-      denials: { sql, log },
+      rateLimitReports: { sql, log },
+      denialReports: { sql, log },
       verifyGatewayAssertion: await verifierFor(gatewayAudience),
       revocations: { readRevocations: (after) => selectRevocations(sql, after, lifeSeconds) },
     },
@@ -254,7 +254,7 @@ export async function buildOrigin(
     verifyAssertion: await verifierFor('origin'),
     health: { sql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
     wellKnown: { keys, issuer },
-    oauth: { oauth, onRefused: events.requestRefused, log },
+    oauth: { oauth, onRejected: events.recordRejection, log },
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
     passwords: {

@@ -30,7 +30,7 @@ const server = await startPrivateRedis()
 const redis = connectRedis(server.url, createLog('bench', 'error'))
 await new Promise((resolve) => redis.once('ready', resolve))
 
-await printCosts([{ name: 'in memory', work: () => revocations.refuse(identity) }], {
+await printCosts([{ name: 'in memory', work: () => revocations.throwIfRevoked(identity) }], {
   times: 1_000_000,
   concurrent: 1,
 })

@@ -57,7 +57,7 @@ exposeMetrics({
     tokensRemembered: () => 1,
     revocationEntries: () => 1,
     requestsUnderWay: new Map([['origin', 1]]),
-    refusalsUntold: () => 0,
+    rejectionsUnreported: () => 0,
   },
   revocationState: { source: 'stream', lagMs: 1, contactAt: 0 },
   redis: undefined,

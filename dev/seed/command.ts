@@ -1,7 +1,7 @@
 import { withDatabase } from '../../origin/db/command-database.ts'
 import { createDatabase } from '../../origin/db/database.ts'
 import type { Sql } from '../../origin/db/types.ts'
-import { RefusedError, runCommand } from '../../shared/node/cli.ts'
+import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { demoAccounts } from '../demo.ts'
@@ -25,7 +25,7 @@ async function carryOut({ users, force }: ReturnType<typeof readOrder>): Promise
     'PASSWORD_HASH_COST',
   ])
   if (config.NODE_ENV === 'production')
-    throw new RefusedError('Seeded accounts share one password: production gets none.')
+    throw new CommandError('Seeded accounts share one password: production gets none.')
   const sql = createDatabase({
     url: config.DATABASE_URL,
     poolMax: 1,
@@ -53,7 +53,7 @@ async function requireNoForeignAccount(sql: Sql): Promise<void> {
     demoAccounts.map((account) => account.email),
   )
   if (email !== undefined)
-    throw new RefusedError(
+    throw new CommandError(
       `The database has accounts that are neither seeded nor demo ones, ${email} for one: is it the right one? Then --force.`,
     )
 }

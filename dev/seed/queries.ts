@@ -191,7 +191,7 @@ export async function insertTrail(sql: Queryable): Promise<void> {
 }
 
 /** One account in twenty ran into its limit this month. */
-export async function insertRefusals(sql: Queryable): Promise<void> {
+export async function insertRateLimitLogs(sql: Queryable): Promise<void> {
   await sql`
     insert into rate_limit_logs (limit_class, limit_key, method, route, refused, created_at)
     select 'user', user_id::text, 'GET', '/v1/reports', 1 + pg_temp.draw('refused', n, 40),

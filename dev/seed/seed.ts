@@ -3,7 +3,7 @@ import { createDraws } from './draws.ts'
 import {
   chooseMissing,
   insertAccounts,
-  insertRefusals,
+  insertRateLimitLogs,
   insertSessions,
   insertSubscriptions,
   insertTrail,
@@ -62,7 +62,7 @@ function seedBatch(sql: Sql, range: Range, passwordHash: string): Promise<number
     await insertSubscriptions(transaction)
     await insertSessions(transaction)
     await insertTrail(transaction)
-    await insertRefusals(transaction)
+    await insertRateLimitLogs(transaction)
     return count
   })
 }

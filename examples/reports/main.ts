@@ -17,7 +17,7 @@ const log = createLog('reports', config.LOG_LEVEL)
 const verifyAssertion = await createAssertionVerifier({
   keys: config.ASSERTION_PUBLIC_JWKS.keys,
   audience: 'reports',
-  onRefused: (reason) => log.warn({ reason }, 'assertion refused'),
+  onRejected: (reason) => log.warn({ reason }, 'assertion refused'),
 })
 const app = createReports({ verifyAssertion, log })
 

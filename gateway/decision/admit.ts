@@ -56,7 +56,7 @@ export function createAdmission({
 }: AdmissionOptions) {
   const enqueue = createOverLimitQueue()
 
-  /** @throws Problem with the refusal, at once or later */
+  /** @throws Problem with the rejection, at once or later */
   return function admit(request: RequestInfo): Awaitable<Admission> {
     const { method, target, headers, requestId, onward } = request
     const host = requireHost(headers.host)

@@ -7,7 +7,7 @@ import type { OverLimit } from '../../shared/http/over-limit.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { tooLarge } from '../http/request-body.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
-import type { RefusalLog } from '../origin-api/rate-limit-reporter.ts'
+import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
 import type { RequireRights } from '../policy/authorization.ts'
 import type { Policy, Route } from '../policy/policy.ts'
 import { readTarget } from '../policy/request-target.ts'
@@ -50,11 +50,11 @@ interface DecideOptions {
    * Holds a token against later revocations. Missing where the limiter does so in its own call of
    * the store.
    *
-   * @throws Problem with the refusal
+   * @throws Problem with the rejection
    */
-  refuseRevoked: ((identity: Identity) => void) | undefined
+  throwIfRevoked: ((identity: Identity) => void) | undefined
   limiter: Limiter
-  noteRefusal: RefusalLog['note']
+  recordRejection: RateLimitReporter['record']
   requireRights: RequireRights
   assertionFor: AssertionFor
   limits: RequestLimits
@@ -78,7 +78,8 @@ function settleRejected(settle: Decision['settle'], error: unknown): never {
  * memory.
  */
 export function createDecide(options: DecideOptions) {
-  const { policy, tokens, refuseRevoked, limiter, limits, noteRefusal, requireRights, assertionFor } = options
+  const { policy, tokens, throwIfRevoked, limiter, limits, recordRejection, requireRights, assertionFor } =
+    options
 
   function credential({ authorization }: RequestHead['headers']): string {
     // Some libraries send the header without a value where they have no token.
@@ -114,7 +115,7 @@ export function createDecide(options: DecideOptions) {
     })
   }
 
-  function refuseOversized({ contentLength = 0 }: RequestHead['headers'], route: Route): void {
+  function rejectOversized({ contentLength = 0 }: RequestHead['headers'], route: Route): void {
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
 
@@ -128,22 +129,22 @@ export function createDecide(options: DecideOptions) {
   function settling({ settle, over }: CountedOrOver, head: RequestHead, route: Route): Decision['settle'] {
     if (settle) return (status) => settle(isFailedTry(status))
     if (over)
-      return function settleRefused(status) {
-        if (status === 429) note(over.refusal, head, route)
+      return function settleRejected(status) {
+        if (status === 429) record(over.rejection, head, route)
       }
     return undefined
   }
 
-  function note({ over }: RateLimited, { method }: RequestHead, { path }: Route): void {
-    noteRefusal({ limits: over, method, route: path })
+  function record({ over }: RateLimited, { method }: RequestHead, { path }: Route): void {
+    recordRejection({ limits: over, method, route: path })
   }
 
   function decideRoute(head: RequestHead, route: Route, target: string): Awaitable<Decision> {
     return chain(route.who === 'user' ? authenticate(head) : null, (caller) => {
       // Before the limits: the client of a revoked token has not heard of that yet, so the address
       // made no failed attempt; and a stolen token must not use up its owner's quota.
-      if (caller) refuseRevoked?.(caller.identity)
-      refuseOversized(head.headers, route)
+      if (caller) throwIfRevoked?.(caller.identity)
+      rejectOversized(head.headers, route)
       return chain(count(head, route, caller), (counted) => {
         const settle = settling(counted, head, route)
         try {
@@ -167,20 +168,20 @@ export function createDecide(options: DecideOptions) {
     })
   }
 
-  /** @throws Problem with the refusal, at once or later */
+  /** @throws Problem with the rejection, at once or later */
   return function decide(head: RequestHead): Awaitable<Decision> {
     const { path, query } = readTarget(head.target)
     const route = policy.match(head.method, path)
-    const refuse = (error: unknown): never => {
+    const reject = (error: unknown): never => {
       if (error instanceof Problem) error.route = route
-      if (error instanceof RateLimited && error.code === 'rate_limited') note(error, head, route)
+      if (error instanceof RateLimited && error.code === 'rate_limited') record(error, head, route)
       throw error
     }
     try {
       const decided = decideRoute(head, route, path + query)
-      return decided instanceof Promise ? decided.catch(refuse) : decided
+      return decided instanceof Promise ? decided.catch(reject) : decided
     } catch (error) {
-      return refuse(error)
+      return reject(error)
     }
   }
 }

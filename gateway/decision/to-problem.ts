@@ -18,7 +18,7 @@ export function toProblem(error: unknown): Problem {
 }
 
 /** Logs the cause, which the client does not see. */
-export function logRefusal(log: Log, problem: Problem, { requestId, traceId }: LoggedRequest): void {
+export function logProblem(log: Log, problem: Problem, { requestId, traceId }: LoggedRequest): void {
   const entry = logEntryOf(problem)
   if (!entry) return
   const fields = { request_id: requestId, trace_id: traceId, code: problem.code, err: problem.cause }

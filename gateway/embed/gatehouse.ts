@@ -8,7 +8,7 @@ import { requestIdFrom } from '../../shared/http/request-id.ts'
 import { hostOf, targetOf } from '../app.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Admission } from '../decision/admission.ts'
-import { logRefusal, toProblem } from '../decision/to-problem.ts'
+import { logProblem, toProblem } from '../decision/to-problem.ts'
 import { buildGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { tooLarge } from '../http/request-body.ts'
@@ -24,7 +24,7 @@ export interface GatehouseEnv {
   Variables: {
     /** Who calls, as the verified token says; null where the row is public. */
     caller: Identity | null
-    /** In the log of a refusal, and in its body. */
+    /** In the log of a rejection, and in its body. */
     requestId: string
   }
 }
@@ -43,7 +43,7 @@ const here = 'here'
 
 /**
  * The gateway's decision as a middleware of somebody's own Hono app: the same rows, tokens,
- * revocations, limits and refusals, and no proxy. A path that no row names is 404, so mount it
+ * revocations, limits and rejections, and no proxy. A path that no row names is 404, so mount it
  * where it is to rule. It adds no security headers and no CORS, which are the app's.
  *
  * @param policy rows, or a policy file, whose upstreams mean nothing here
@@ -98,18 +98,18 @@ export function gatehouse<Bindings extends object>(
     try {
       admission = await admit(c, requestId)
     } catch (error) {
-      return refuse(error, requestId)
+      return reject(error, requestId)
     }
     const { route, caller, limitHeaders } = admission.decision
     c.set('caller', caller?.identity ?? null)
     const limited = bodyLimit({
       maxSize: route.body_bytes,
-      onError: () => refuse(tooLarge(route.body_bytes), requestId),
+      onError: () => reject(tooLarge(route.body_bytes), requestId),
     })
     try {
-      const refusal = await limited(c, next)
+      const rejection = await limited(c, next)
       // What it hands back of `next` is none.
-      if (refusal instanceof Response) c.res = refusal
+      if (rejection instanceof Response) c.res = rejection
     } finally {
       admission.ended(c.error ? 500 : c.res.status)
     }
@@ -120,9 +120,9 @@ export function gatehouse<Bindings extends object>(
     return undefined
   })
 
-  function refuse(error: unknown, requestId: string): Response {
+  function reject(error: unknown, requestId: string): Response {
     const problem = toProblem(error)
-    logRefusal(ports.log, problem, { requestId, traceId: undefined })
+    logProblem(ports.log, problem, { requestId, traceId: undefined })
     const answer = problemResponse(problem, requestId)
     answer.headers.set(requestIdHeader, requestId)
     return answer

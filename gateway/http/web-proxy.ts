@@ -2,7 +2,7 @@ import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isRead } from '../lib/http-method.ts'
 import type { Route } from '../policy/policy.ts'
 import { type Transport, TransportError, type UpstreamRequest } from '../ports.ts'
-import { AssertionRefused, isAssertionRefused } from './assertion-refusal.ts'
+import { AssertionRejected, isAssertionRejected } from './assertion-rejection.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
 import { type ResponseDecision, responseHeaders } from './response-headers.ts'
 
@@ -48,7 +48,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () =
     }
   }
 
-  /** @throws TransportError, AssertionRefused, and what `readRequestBody` does */
+  /** @throws TransportError, AssertionRejected, and what `readRequestBody` does */
   return async function forward(request: Request, admission: ProxiedRequest): Promise<Response> {
     const { decision, origin, headers, overLimit } = admission
     const { route, target } = decision
@@ -76,9 +76,9 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () =
       const brokenBy = problem()
       if (brokenBy) throw brokenBy
       const raw = [...response.headers].flat()
-      if (isAssertionRefused(response.status, raw)) {
+      if (isAssertionRejected(response.status, raw)) {
         await response.body?.cancel()
-        throw new AssertionRefused(route.upstream)
+        throw new AssertionRejected(route.upstream)
       }
       return new Response(response.body, {
         status: response.status,

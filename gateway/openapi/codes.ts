@@ -34,7 +34,7 @@ const ofBodies: readonly ErrorCode[] = ['body_too_large', 'body_timeout']
 
 const ofJson: readonly ErrorCode[] = ['malformed_json', 'unsupported_media_type', 'validation_failed']
 
-/** The refusals of a row that follow from what it asks for; no contract has to name them. */
+/** The rejections of a row that follow from what it asks for; no contract has to name them. */
 export function codesOfRow(route: Route): ErrorCode[] {
   return [
     ...always,

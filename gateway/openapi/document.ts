@@ -7,7 +7,7 @@ import { codesOfContract, codesOfRow } from './codes.ts'
 import { headers } from './headers.ts'
 import type { OperationContract } from './operations/contract.ts'
 import { createSubjects, ownSubject } from './operations/subjects.ts'
-import { createSharedResponses, refusals, successes, withOAuthRefusals } from './responses.ts'
+import { createSharedResponses, problemResponses, successes, withOAuthErrors } from './responses.ts'
 
 interface DescriptionOptions {
   /** The rows in code: each has a contract. */
@@ -118,7 +118,7 @@ type Refer = ReturnType<typeof createSharedResponses>['refer']
 function operationOf(route: Route, contract: OperationContract, refer: Refer): ZodOpenApiOperationObject {
   const { id, summary, description, body, form, query, responses, credential } = contract
   const parameters = { ...pathParameters(route), ...(query && { query: z.object(query) }) }
-  const refused = refusals([...codesOfRow(route), ...codesOfContract(contract)])
+  const problems = problemResponses([...codesOfRow(route), ...codesOfContract(contract)])
   return {
     operationId: id,
     summary,
@@ -132,7 +132,7 @@ function operationOf(route: Route, contract: OperationContract, refer: Refer): Z
     }),
     responses: {
       ...successes(responses, { limited: true }),
-      ...refer(credential === 'client' ? withOAuthRefusals(refused) : refused),
+      ...refer(credential === 'client' ? withOAuthErrors(problems) : problems),
     },
     security: securityOf(route, credential),
     ...extensionsOf(route),
@@ -146,7 +146,7 @@ function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject 
     description: needs(route),
     ...(route.path.includes('{') && { requestParams: pathParameters(route) }),
     responses: {
-      ...refer(refusals(codesOfRow(route))),
+      ...refer(problemResponses(codesOfRow(route))),
       default: { description: 'What the service answers.' },
     },
     security: securityOf(route, undefined),

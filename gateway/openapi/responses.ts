@@ -27,13 +27,13 @@ export function successes(
   )
 }
 
-type Refusals = Record<string, ZodOpenApiResponseObject>
+type ProblemResponses = Record<string, ZodOpenApiResponseObject>
 
 /**
- * Refusals by their status: each code by its own schema, so that a client knows the members that
+ * Rejections by their status: each code by its own schema, so that a client knows the members that
  * come with it.
  */
-export function refusals(codes: readonly ErrorCode[]): Refusals {
+export function problemResponses(codes: readonly ErrorCode[]): ProblemResponses {
   const byStatus = Map.groupBy(new Set(codes), (code) => errors[code].status)
   return Object.fromEntries(
     [...byStatus].map(([status, ofStatus]) => [
@@ -50,10 +50,10 @@ export function refusals(codes: readonly ErrorCode[]): Refusals {
 
 /** Most operations refuse in the same ways: each way stands in the description once. */
 export function createSharedResponses() {
-  const shared: Refusals = {}
+  const shared: ProblemResponses = {}
   return {
     shared,
-    refer(responses: Refusals): ZodOpenApiResponsesObject {
+    refer(responses: ProblemResponses): ZodOpenApiResponsesObject {
       return Object.fromEntries(
         Object.entries(responses).map(([status, { id = status, ...response }]) => {
           shared[id] ??= response
@@ -85,10 +85,10 @@ const oauthStatuses: Record<number, string> = {
 }
 
 /**
- * OAuth clients read refusals in the form of RFC 6749; what the gateway refuses before comes as
+ * OAuth clients read rejections in the form of RFC 6749; what the gateway refuses before comes as
  * problem+json all the same.
  */
-export function withOAuthRefusals(responses: Refusals): Refusals {
+export function withOAuthErrors(responses: ProblemResponses): ProblemResponses {
   const ours: ZodOpenApiContentObject = { 'application/json': { schema: oauthErrorResponse } }
   const added = Object.entries(oauthStatuses).map(([status, description]) => {
     const known = responses[status]

@@ -16,7 +16,7 @@ export interface Batch<Entry> {
   entries: Entry[]
 }
 
-interface BatchLogOptions<Entry> {
+interface BatchReporterOptions<Entry> {
   /** What is gathered, in the plural. */
   of: string
   /** Tells the origin. Gives up by itself. */
@@ -32,45 +32,45 @@ interface BatchLogOptions<Entry> {
  * A batch that could not be told is dropped and counted: it may have been kept all the same, and
  * told again it would count twice.
  */
-export function createBatchLog<Entry extends { count: number }>(options: BatchLogOptions<Entry>) {
+export function createBatchReporter<Entry extends { count: number }>(options: BatchReporterOptions<Entry>) {
   const { of, post, outlive = () => {}, log } = options
   let gathered = new Map<string, Entry>()
   /** Entries that nobody was told of. */
   let dropped = 0
   /** The same since the start, those told of as dropped among them. */
-  let untold = 0
+  let unreported = 0
   let timer: ReturnType<typeof setTimeout> | undefined
-  let underway: Promise<void> | undefined
+  let pendingFlush: Promise<void> | undefined
 
   /** @param id the same for entries that count as one */
-  function note(id: string, entry: Entry): void {
+  function record(id: string, entry: Entry): void {
     const known = gathered.get(id)
     if (known) known.count += entry.count
     else if (gathered.size < largestBatch) gathered.set(id, entry)
     else {
       dropped += entry.count
-      untold += entry.count
+      unreported += entry.count
     }
     schedule()
   }
 
   /** One timer or one post, never a second of either. */
   function schedule(): void {
-    if (timer !== undefined || underway !== undefined) return
-    const told = new Promise<void>((resolve) => {
+    if (timer !== undefined || pendingFlush !== undefined) return
+    const reported = new Promise<void>((resolve) => {
       timer = setTimeout(() => resolve(flush()), flushSeconds * 1000)
     })
-    outlive(told)
+    outlive(reported)
   }
 
-  async function tell(batch: Batch<Entry>): Promise<void> {
+  async function send(batch: Batch<Entry>): Promise<void> {
     try {
       await post(batch)
       if (batch.dropped > 0) log.warn({ dropped: batch.dropped }, `${of} dropped from the log`)
     } catch (err) {
       const lost = batch.entries.reduce((sum, { count }) => sum + count, 0)
       dropped += batch.dropped + lost
-      untold += lost
+      unreported += lost
       log.warn({ err, dropped }, `${of} dropped from the log: the origin could not be told`)
     }
   }
@@ -79,25 +79,25 @@ export function createBatchLog<Entry extends { count: number }>(options: BatchLo
   async function flush(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
-    if (underway !== undefined) return underway
+    if (pendingFlush !== undefined) return pendingFlush
     if (gathered.size === 0) return
     const batch = { dropped, entries: [...gathered.values()] }
     gathered = new Map()
     dropped = 0
-    underway = tell(batch)
-    await underway
-    underway = undefined
+    pendingFlush = send(batch)
+    await pendingFlush
+    pendingFlush = undefined
     if (gathered.size > 0) schedule()
   }
 
   return {
-    note,
+    record,
     flush,
     /** Entries that nobody was told of, since the start. */
-    untold: () => untold,
+    unreported: () => unreported,
     /** Tells what is left. */
     async close(): Promise<void> {
-      await underway
+      await pendingFlush
       await flush()
       clearTimeout(timer)
     },

@@ -1,12 +1,12 @@
-import type { DenialsBody } from '../../shared/contract.ts'
+import type { DenialReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Denied } from '../policy/authorization.ts'
 import type { Outlive } from '../ports.ts'
-import { createBatchLog } from './batch-reporter.ts'
+import { createBatchReporter } from './batch-reporter.ts'
 
-interface DenialLogOptions {
+interface DenialReporterOptions {
   /** Tells the origin. Gives up by itself. */
-  post: (batch: DenialsBody) => Promise<unknown>
+  post: (batch: DenialReport) => Promise<unknown>
   outlive?: Outlive | undefined
   log: Log
 }
@@ -15,8 +15,8 @@ interface DenialLogOptions {
  * Gathers who asked for what their role may not do, for the audit log: counted by session, reason,
  * method and route.
  */
-export function createDenialLog({ post, outlive, log }: DenialLogOptions) {
-  const { note, ...rest } = createBatchLog<DenialsBody['denials'][number]>({
+export function createDenialReporter({ post, outlive, log }: DenialReporterOptions) {
+  const { record, ...rest } = createBatchReporter<DenialReport['denials'][number]>({
     of: 'denials',
     post: ({ dropped, entries }) => post({ dropped, denials: entries }),
     outlive,
@@ -24,9 +24,9 @@ export function createDenialLog({ post, outlive, log }: DenialLogOptions) {
   })
 
   return {
-    note({ identity: { sub, sid }, code, method, path }: Denied): void {
+    record({ identity: { sub, sid }, code, method, path }: Denied): void {
       const denial = { user_id: sub, session_id: sid, code, method, route: path, count: 1 }
-      note(`${sid} ${code} ${method} ${path}`, denial)
+      record(`${sid} ${code} ${method} ${path}`, denial)
     },
     ...rest,
   }

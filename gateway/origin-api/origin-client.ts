@@ -1,7 +1,7 @@
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
-import { AssertionRefused, isAssertionRefused } from '../http/assertion-refusal.ts'
+import { AssertionRejected, isAssertionRejected } from '../http/assertion-rejection.ts'
 import type { Transport } from '../ports.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 
@@ -10,7 +10,7 @@ interface OriginClientOptions {
   originUrl: string
   assertionFor: AssertionFor
   /** Told of each request that the origin refused because it does not trust the assertion. */
-  onAssertionRefused?: () => void
+  onAssertionRejected?: () => void
 }
 
 /** How long the origin may take to answer the gateway's own questions. */
@@ -24,7 +24,7 @@ export function createOriginClient({
   transport,
   originUrl,
   assertionFor,
-  onAssertionRefused = () => {},
+  onAssertionRejected = () => {},
 }: OriginClientOptions) {
   async function exchange(
     signal: AbortSignal,
@@ -46,9 +46,9 @@ export function createOriginClient({
       isFresh: false,
     })
     const text = await response.text()
-    if (isAssertionRefused(response.status, [...response.headers].flat())) {
-      onAssertionRefused()
-      throw new AssertionRefused('origin')
+    if (isAssertionRejected(response.status, [...response.headers].flat())) {
+      onAssertionRejected()
+      throw new AssertionRejected('origin')
     }
     if (!response.ok) throw new Error(`the origin answered ${response.status} to ${target}`)
     return text
@@ -69,7 +69,7 @@ export function createOriginClient({
 
   return {
     /**
-     * @throws AssertionRefused, TransportError where the origin does not respond, Error where its
+     * @throws AssertionRejected, TransportError where the origin does not respond, Error where its
      * response is not 2xx
      */
     get: (target: string) => ask('GET', target),

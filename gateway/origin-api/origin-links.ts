@@ -6,10 +6,10 @@ import type { Revocations } from '../revocation/revocation-index.ts'
 import { createRevocationFollower } from '../revocation/revocation-sync.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import { createKeySet } from '../tokens/jwks-cache.ts'
-import { createDenialLog } from './denial-reporter.ts'
+import { createDenialReporter } from './denial-reporter.ts'
 import { createOriginClient } from './origin-client.ts'
 import { createPlans } from './plan-catalogue.ts'
-import { createRefusalLog } from './rate-limit-reporter.ts'
+import { createRateLimitReporter } from './rate-limit-reporter.ts'
 
 interface OriginLinksOptions {
   config: Pick<GatewayConfig, 'ORIGIN_URL' | 'JWKS_CACHE_SECONDS'>
@@ -19,7 +19,7 @@ interface OriginLinksOptions {
   revocations: Revocations
   onNews: Parameters<typeof createRevocationFollower>[0]['onNews']
   /** Told of each request of the gateway's own that the origin refused for its assertion. */
-  onAssertionRefused: () => void
+  onAssertionRejected: () => void
 }
 
 /**
@@ -27,13 +27,13 @@ interface OriginLinksOptions {
  * tells it, whom it refused.
  */
 export function createOriginLinks(options: OriginLinksOptions) {
-  const { config, ports, assertionFor, revocations, onNews, onAssertionRefused } = options
+  const { config, ports, assertionFor, revocations, onNews, onAssertionRejected } = options
   const { transport, ownTransport = transport, importVerifier = importWebVerifier, outlive, now, log } = ports
   const origin = createOriginClient({
     transport: ownTransport,
     originUrl: config.ORIGIN_URL,
     assertionFor,
-    onAssertionRefused,
+    onAssertionRejected,
   })
   return {
     origin,
@@ -64,12 +64,12 @@ export function createOriginLinks(options: OriginLinksOptions) {
       now,
       log,
     }),
-    refusalLog: createRefusalLog({
+    rateLimitReporter: createRateLimitReporter({
       post: (batch) => origin.post('/internal/gateway/refusals', batch),
       outlive,
       log,
     }),
-    denialLog: createDenialLog({
+    denialReporter: createDenialReporter({
       post: (batch) => origin.post('/internal/gateway/denials', batch),
       outlive,
       log,

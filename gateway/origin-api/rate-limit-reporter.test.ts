@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { RefusalsBody } from '../../shared/contract.ts'
+import type { RateLimitReport } from '../../shared/contract.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { bearer } from '../../test/support/world.ts'
 import type { LimitClass } from '../rate-limit/limit-classes.ts'
 import type { Limit } from '../rate-limit/limiter.ts'
-import { createRefusalLog } from './rate-limit-reporter.ts'
+import { createRateLimitReporter } from './rate-limit-reporter.ts'
 
 const over = (caller: string, name: LimitClass = 'address'): Limit[] => [
   { name, caller, quota: 1, windowSeconds: 60, failuresOnly: false, outage: 'share' },
@@ -15,9 +15,9 @@ const open = { method: 'GET', route: '/open' }
 /** An origin that answers when a test says so. */
 function createLogStand() {
   const { log, lines } = createCapturedLog('gateway')
-  const batches: RefusalsBody[] = []
+  const batches: RateLimitReport[] = []
   const answers: PromiseWithResolvers<void>[] = []
-  const refusalLog = createRefusalLog({
+  const rateLimitReporter = createRateLimitReporter({
     post: (batch) => {
       batches.push(batch)
       const answer = Promise.withResolvers<void>()
@@ -27,7 +27,7 @@ function createLogStand() {
     log,
   })
   const warnings = () => lines.map(({ msg, dropped }) => ({ msg, dropped }))
-  return { ...refusalLog, batches, answers, warnings }
+  return { ...rateLimitReporter, batches, answers, warnings }
 }
 
 beforeEach(() => {
@@ -39,10 +39,10 @@ afterEach(() => {
 
 describe('the log of refused requests', () => {
   test('tells equal refusals as one with their count, ten seconds after the first', async () => {
-    const { note, batches } = createLogStand()
-    for (let i = 0; i < 3; i++) note({ limits: over('203.0.113.7'), ...open })
-    note({ limits: over('203.0.113.7'), method: 'POST', route: '/open' })
-    note({ limits: over('203.0.113.7', 'user'), ...open })
+    const { record, batches } = createLogStand()
+    for (let i = 0; i < 3; i++) record({ limits: over('203.0.113.7'), ...open })
+    record({ limits: over('203.0.113.7'), method: 'POST', route: '/open' })
+    record({ limits: over('203.0.113.7', 'user'), ...open })
     await vi.advanceTimersByTimeAsync(9_999)
     expect(batches).toEqual([])
     await vi.advanceTimersByTimeAsync(1)
@@ -59,9 +59,9 @@ describe('the log of refused requests', () => {
   })
 
   test('posts nothing and runs no timer while nothing is refused', async () => {
-    const { note, batches, answers } = createLogStand()
+    const { record, batches, answers } = createLogStand()
     expect(vi.getTimerCount()).toBe(0)
-    note({ limits: over('203.0.113.7'), ...open })
+    record({ limits: over('203.0.113.7'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     answers[0]?.resolve()
     await vi.advanceTimersByTimeAsync(60_000)
@@ -72,9 +72,9 @@ describe('the log of refused requests', () => {
   // An attack from many addresses must not fill the memory, neither while it is gathered nor while
   // the origin hangs.
   test('keeps a thousand at most, beside those on their way, and says how many it dropped', async () => {
-    const { note, batches, answers, warnings } = createLogStand()
+    const { record, batches, answers, warnings } = createLogStand()
     const attack = () => {
-      for (let i = 0; i < 1500; i++) note({ limits: over(`key-${i}`), ...open })
+      for (let i = 0; i < 1500; i++) record({ limits: over(`key-${i}`), ...open })
     }
     attack()
     await vi.advanceTimersByTimeAsync(10_000)
@@ -96,9 +96,9 @@ describe('the log of refused requests', () => {
   })
 
   test('counts a known one beyond the thousand', async () => {
-    const { note, batches } = createLogStand()
-    for (let i = 0; i < 1000; i++) note({ limits: over(`key-${i}`), ...open })
-    note({ limits: over('key-0'), ...open })
+    const { record, batches } = createLogStand()
+    for (let i = 0; i < 1000; i++) record({ limits: over(`key-${i}`), ...open })
+    record({ limits: over('key-0'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     expect(batches[0]).toMatchObject({
       dropped: 0,
@@ -107,10 +107,10 @@ describe('the log of refused requests', () => {
   })
 
   test('has one post under way, never two', async () => {
-    const { note, flush, batches, answers } = createLogStand()
-    note({ limits: over('a'), ...open })
+    const { record, flush, batches, answers } = createLogStand()
+    record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
-    note({ limits: over('b'), ...open })
+    record({ limits: over('b'), ...open })
     void flush()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(batches).toHaveLength(1)
@@ -120,13 +120,13 @@ describe('the log of refused requests', () => {
   })
 
   test('drops a batch that could not be told, says so, and tells the number with the next', async () => {
-    const { note, batches, answers, warnings } = createLogStand()
-    for (let i = 0; i < 3; i++) note({ limits: over('a'), ...open })
+    const { record, batches, answers, warnings } = createLogStand()
+    for (let i = 0; i < 3; i++) record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     answers[0]?.reject(new Error('the origin answered 503'))
     await vi.advanceTimersByTimeAsync(60_000)
     expect(batches).toHaveLength(1)
-    note({ limits: over('b'), ...open })
+    record({ limits: over('b'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     expect(batches[1]).toMatchObject({ dropped: 3, refusals: [{ key: 'b', count: 1 }] })
     expect(warnings()).toEqual([
@@ -135,10 +135,10 @@ describe('the log of refused requests', () => {
   })
 
   test('tells what is left before it closes, after what is on its way', async () => {
-    const { note, close, batches, answers } = createLogStand()
-    note({ limits: over('a'), ...open })
+    const { record, close, batches, answers } = createLogStand()
+    record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
-    note({ limits: over('b'), ...open })
+    record({ limits: over('b'), ...open })
     const closed = close()
     answers[0]?.resolve()
     await vi.advanceTimersByTimeAsync(0)
@@ -156,7 +156,7 @@ describe('429 rate_limited: the gateway notes', () => {
 
   /** A gateway that allows one request an address, and what it told the origin. */
   async function createFullStand() {
-    const told: RefusalsBody[] = []
+    const told: RateLimitReport[] = []
     const stand = await createStand({
       environment: { LIMIT_ADDRESS_REQUESTS: '1' },
       policy: [

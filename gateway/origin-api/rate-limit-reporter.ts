@@ -1,26 +1,26 @@
-import type { RefusalsBody } from '../../shared/contract.ts'
+import type { RateLimitReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Outlive } from '../ports.ts'
 import type { Limit } from '../rate-limit/limiter.ts'
-import { createBatchLog } from './batch-reporter.ts'
+import { createBatchReporter } from './batch-reporter.ts'
 
-interface RefusalLogOptions {
+interface RateLimitReporterOptions {
   /** Tells the origin. Gives up by itself. */
-  post: (batch: RefusalsBody) => Promise<unknown>
+  post: (batch: RateLimitReport) => Promise<unknown>
   outlive?: Outlive | undefined
   log: Log
 }
 
 /** What was refused; `route` is the path of its row. */
-interface RefusedRequest {
+interface RejectedRequest {
   limits: readonly Limit[]
   method: string
   route: string
 }
 
 /** Gathers the requests that a limit refused: counted by limit, caller, method and route. */
-export function createRefusalLog({ post, outlive, log }: RefusalLogOptions) {
-  const { note, ...rest } = createBatchLog<RefusalsBody['refusals'][number]>({
+export function createRateLimitReporter({ post, outlive, log }: RateLimitReporterOptions) {
+  const { record, ...rest } = createBatchReporter<RateLimitReport['refusals'][number]>({
     of: 'refusals',
     post: ({ dropped, entries }) => post({ dropped, refusals: entries }),
     outlive,
@@ -28,12 +28,12 @@ export function createRefusalLog({ post, outlive, log }: RefusalLogOptions) {
   })
 
   return {
-    note({ limits, method, route }: RefusedRequest): void {
+    record({ limits, method, route }: RejectedRequest): void {
       for (const { name, caller } of limits)
-        note(`${name} ${method} ${route} ${caller}`, { class: name, key: caller, method, route, count: 1 })
+        record(`${name} ${method} ${route} ${caller}`, { class: name, key: caller, method, route, count: 1 })
     },
     ...rest,
   }
 }
 
-export type RefusalLog = ReturnType<typeof createRefusalLog>
+export type RateLimitReporter = ReturnType<typeof createRateLimitReporter>

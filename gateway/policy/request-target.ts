@@ -35,7 +35,7 @@ export function normalizePath(path: string): string {
   )
 }
 
-/** The refusal of a path that servers read in different ways. */
+/** The rejection of a path that servers read in different ways. */
 export const ambiguousPath = () =>
   new Problem('bad_request', { members: { detail: 'The path can be read in more than one way.' } })
 

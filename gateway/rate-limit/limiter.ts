@@ -80,10 +80,10 @@ interface LimiterOptions {
 }
 
 /** Keys known to be over their limit, remembered per generation. */
-const refusedKeys = 10_000
+const maxRejectedKeys = 10_000
 
 /** Where another gateway may return tokens, a rejection is remembered for this long. */
-const failuresOnlyRefusedMs = 1000
+const failuresOnlyRejectionMs = 1000
 
 /** After this long a request may be sent again that attempts in progress left no token for. */
 const inProgressRetryMs = 1000
@@ -98,17 +98,19 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
    * Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at
    * which quota.
    */
-  const refused = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(refusedKeys)
+  const rejected = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(
+    maxRejectedKeys,
+  )
 
   /** @throws RateLimited where a key is known to be over its limit; asks no store */
-  function refuseKnown(limit: Limit): void {
-    if (refused.size === 0) return
+  function rejectKnown(limit: Limit): void {
+    if (rejected.size === 0) return
     const key = keyOf(limit)
-    const known = refused.get(key)
+    const known = rejected.get(key)
     if (!known) return
     // The window has ended, or the quota has risen with a change of plan.
     if (known.untilMs <= now() || known.quota < limit.quota) {
-      refused.delete(key)
+      rejected.delete(key)
       return
     }
     const resetMs = known.resetAt - now()
@@ -148,7 +150,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
   function refund(limit: Limit, result: LimitResult): void {
     limitTokens.refund(limit, result)
     const key = keyOf(limit)
-    refused.delete(key)
+    rejected.delete(key)
     attempts.returned(key)
   }
 
@@ -175,8 +177,8 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
   }
 
   function remember(limit: Limit, resetAt: number): void {
-    const untilMs = limit.failuresOnly ? Math.min(now() + failuresOnlyRefusedMs, resetAt) : resetAt
-    refused.set(keyOf(limit), { untilMs, resetAt, quota: limit.quota })
+    const untilMs = limit.failuresOnly ? Math.min(now() + failuresOnlyRejectionMs, resetAt) : resetAt
+    rejected.set(keyOf(limit), { untilMs, resetAt, quota: limit.quota })
   }
 
   return {
@@ -187,7 +189,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
      * @throws RateLimited naming the limits that are over, at once or later; what `tokens` throws
      */
     count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
-      for (const limit of limits) refuseKnown(limit)
+      for (const limit of limits) rejectKnown(limit)
       const since = attempts.latestReturn()
       return chain(limitTokens.consumeAll(limits, bearer), (results) => judge(limits, results, since))
     },

@@ -33,7 +33,7 @@ export interface OverLimitPlace {
 
 /** A request over its limits that the origin decides about. */
 export interface ForwardedOverLimit {
-  refusal: RateLimited
+  rejection: RateLimited
   /** For the origin, which answers with it what is not genuine. */
   mark: OverLimit
 }
@@ -107,7 +107,7 @@ function forwardOverLimit(error: unknown): CountedOrOver {
     limitHeaders,
     settle: undefined,
     over: {
-      refusal: error,
+      rejection: error,
       mark: { policies: over.map(({ name }) => name), retryAfterSeconds },
     },
   }

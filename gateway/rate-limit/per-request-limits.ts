@@ -27,8 +27,8 @@ interface PerRequestLimitsOptions {
   local: RateLimitStore
   /** Gateways that share the traffic. */
   replicas: number
-  /** Holds a token against what the origin's feed says. @throws Problem with the refusal */
-  refuseByFeed: (bearer: Identity) => Promise<void>
+  /** Holds a token against what the origin's feed says. @throws Problem with the rejection */
+  throwIfRevokedByFeed: (bearer: Identity) => Promise<void>
   outlive: Outlive
   now: Now
   log: Log
@@ -48,7 +48,7 @@ const timeoutMs = 500
  * feed. Without the store the gateway counts limits alone, at its share of the quota.
  */
 export function createPerRequestLimits(options: PerRequestLimitsOptions) {
-  const { store, local, replicas, refuseByFeed, outlive, now, log } = options
+  const { store, local, replicas, throwIfRevokedByFeed, outlive, now, log } = options
   let isVouched = true
 
   const breaker = createBreaker({
@@ -89,7 +89,7 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     requests: readonly ConsumeRequest[],
     bearer: Identity | undefined,
   ): Promise<ConsumeResult[]> {
-    if (bearer) await refuseByFeed(bearer)
+    if (bearer) await throwIfRevokedByFeed(bearer)
     const result = await ask(undefined, requests)
     if (result?.kind === 'consumed') return result.results
     return local.consume(requests.map((request) => shareOf(request, replicas)))

@@ -23,8 +23,8 @@ export function createSlowBodies({ most, longestMs }: SlowBodiesOptions) {
       return bodiesOf.size
     },
 
-    /** @param refusal made where the body gives way to a later one */
-    begin(caller: string, refusal: () => Problem) {
+    /** @param toProblem made where the body gives way to a later one */
+    begin(caller: string, toProblem: () => Problem) {
       const controller = new AbortController()
       const timer = setTimeout(() => stop(new Problem('body_timeout')), longestMs)
       const bodies = bodiesOf.get(caller) ?? new Map<Stop, () => Problem>()
@@ -42,7 +42,7 @@ export function createSlowBodies({ most, longestMs }: SlowBodiesOptions) {
         const [first] = bodies
         if (first) first[0](first[1]())
       }
-      bodies.set(stop, refusal)
+      bodies.set(stop, toProblem)
       bodiesOf.set(caller, bodies)
       return { signal: controller.signal, end }
     },

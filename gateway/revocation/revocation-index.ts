@@ -107,7 +107,7 @@ export function createRevocations({ now }: { now: Now }) {
      * @throws Problem `session_ended`, `claims_stale`; `revocations_unavailable` before
      *   `markLoaded`
      */
-    refuse(identity: Identity): void {
+    throwIfRevoked(identity: Identity): void {
       if (!loaded) throw new Problem('revocations_unavailable')
       const verdict = judge(identity)
       if (verdict !== 'good') throw new Problem(verdict)

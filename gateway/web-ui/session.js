@@ -4,7 +4,7 @@
  */
 
 /**
- * A refusal as the gateway words it (RFC 9457), and the members of codes that we show.
+ * A rejection as the gateway words it (RFC 9457), and the members of codes that we show.
  *
  * @typedef {object} Problem
  * @property {string} code
@@ -26,11 +26,11 @@
  * Claims
  */
 
-export class Refusal extends Error {
+export class ProblemError extends Error {
   /** @param {Problem} problem */
   constructor(problem) {
     super(problem.code)
-    this.name = 'Refusal'
+    this.name = 'ProblemError'
     this.problem = problem
   }
 }
@@ -100,18 +100,18 @@ export function createSession({ onEnded }) {
     return refreshing
   }
 
-  /** @throws {Refusal} */
+  /** @throws {ProblemError} */
   async function renew() {
     try {
       await refresh()
     } catch (error) {
-      if (!(error instanceof Refusal) || error.problem.status >= 500 || error.problem.status === 429)
+      if (!(error instanceof ProblemError) || error.problem.status >= 500 || error.problem.status === 429)
         throw error
       // The next sign-in keeps the refresh token here, and this does not come again.
       if (cookieless.has(error.problem.code)) delivery = 'body'
       forget()
       onEnded()
-      throw new Refusal({ ...error.problem, code: 'session_ended' })
+      throw new ProblemError({ ...error.problem, code: 'session_ended' })
     }
   }
 
@@ -119,13 +119,13 @@ export function createSession({ onEnded }) {
    * @param {string} path
    * @param {{ method?: string, body?: unknown }} [init]
    * @returns {Promise<Response>}
-   * @throws {Refusal}
+   * @throws {ProblemError}
    */
   async function call(path, init = {}) {
     try {
       return await send(path, { ...init, accessToken })
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
+      if (!(error instanceof ProblemError)) throw error
       if (error.problem.code === 'session_ended') {
         forget()
         onEnded()
@@ -152,7 +152,7 @@ export function createSession({ onEnded }) {
     async signIn(email, password) {
       const signInWith = () => post('/auth/login', { email, password, token_delivery: delivery })
       const response = await signInWith().catch((error) => {
-        if (delivery === 'body' || !(error instanceof Refusal) || !cookieless.has(error.problem.code))
+        if (delivery === 'body' || !(error instanceof ProblemError) || !cookieless.has(error.problem.code))
           throw error
         delivery = 'body'
         return signInWith()
@@ -171,7 +171,7 @@ export function createSession({ onEnded }) {
         await refresh()
         return true
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error
+        if (!(error instanceof ProblemError)) throw error
         forget()
         return false
       }
@@ -181,7 +181,7 @@ export function createSession({ onEnded }) {
       try {
         await post('/auth/logout', presented())
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error
+        if (!(error instanceof ProblemError)) throw error
         await endByToken(accessToken)
       } finally {
         forget()
@@ -217,7 +217,7 @@ const post = (path, body) => send(path, { method: 'POST', body })
  * @param {string} path
  * @param {{ method?: string, body?: unknown, accessToken?: string | undefined }} init
  * @returns {Promise<Response>}
- * @throws {Refusal}
+ * @throws {ProblemError}
  */
 async function send(path, { method = 'GET', body, accessToken }) {
   const response = await fetch(path, {
@@ -229,9 +229,9 @@ async function send(path, { method = 'GET', body, accessToken }) {
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch(() => {
-    throw new Refusal({ code: 'unreachable', title: 'The gateway cannot be reached', status: 0 })
+    throw new ProblemError({ code: 'unreachable', title: 'The gateway cannot be reached', status: 0 })
   })
-  if (!response.ok) throw new Refusal(await readProblem(response))
+  if (!response.ok) throw new ProblemError(await readProblem(response))
   return response
 }
 

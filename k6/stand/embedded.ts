@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { RefusedError } from '../../shared/node/cli.ts'
+import { CommandError } from '../../shared/node/cli.ts'
 import { findFreePort } from '../../tools/servers/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -53,9 +53,9 @@ export async function startEmbedded() {
     const deadline = performance.now() + upTimeoutMs
     while (!(await isReady(gatewayUrl))) {
       if (gatehouse.exitCode !== null)
-        throw new RefusedError(`npm start ended with ${gatehouse.exitCode}, for the reason above.`)
+        throw new CommandError(`npm start ended with ${gatehouse.exitCode}, for the reason above.`)
       if (performance.now() > deadline)
-        throw new RefusedError(`npm start is not ready after ${upTimeoutMs / 1000} s.`)
+        throw new CommandError(`npm start is not ready after ${upTimeoutMs / 1000} s.`)
       await sleep(pollMs)
     }
   }

@@ -1,7 +1,7 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import type { RoleRefusal } from './rules.ts'
+import type { RoleRejection } from './rules.ts'
 import { lockAccountsForUpdate } from './user-queries.ts'
 
 /** The account that changes, the actor, and where the request comes from. */
@@ -26,12 +26,12 @@ export async function lockBothForUpdate(transaction: Transaction, { userId, acto
 /**
  * The audit row of a refused change; the refusal is an outcome, not a throw, so that the row stays.
  */
-export async function refuseChange(
+export async function rejectChange(
   transaction: Transaction,
   { userId, actorId, context }: Change,
   attempted: string,
-  reason: RoleRefusal,
-): Promise<{ kind: 'refused'; reason: RoleRefusal }> {
+  reason: RoleRejection,
+): Promise<{ kind: 'refused'; reason: RoleRejection }> {
   const details = { attempted, reason }
   await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, context, details })
   return { kind: 'refused', reason }

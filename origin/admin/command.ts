@@ -1,4 +1,4 @@
-import { RefusedError, runCommand } from '../../shared/node/cli.ts'
+import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { withDatabase } from '../db/command-database.ts'
@@ -34,9 +34,9 @@ async function changeRole(sql: Sql, { email, role }: Order) {
   return sql.begin(async (transaction) => {
     const id = await selectIdByEmail(transaction, email)
     const account = id && (await lockAccountsForUpdate(transaction, [id])).get(id)
-    if (!account) throw new RefusedError(`There is no account ${email}.`)
+    if (!account) throw new CommandError(`There is no account ${email}.`)
     const level = await selectRoleLevel(transaction, role)
-    if (level === undefined) throw new RefusedError(`There is no role ${role}.`)
+    if (level === undefined) throw new CommandError(`There is no role ${role}.`)
     if (account.role !== role) await setRole(transaction, account, role, { actorId: null, context })
     return { before: account.role, isUnproven: !account.emailVerified && level > account.level }
   })

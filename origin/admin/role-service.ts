@@ -9,14 +9,14 @@ import {
   selectPermissionNames,
   selectRoleOf,
 } from './role-queries.ts'
-import { judgePermissionsChange, type PermissionsRefusal } from './rules.ts'
+import { judgePermissionsChange, type PermissionsRejection } from './rules.ts'
 
 export type RoleOutcome =
   | { kind: 'changed'; role: Role }
   | { kind: 'unknown_role' }
   /** Where in the list the names stand that are no permissions. */
   | { kind: 'unknown_permissions'; positions: number[] }
-  | { kind: 'refused'; reason: PermissionsRefusal }
+  | { kind: 'refused'; reason: PermissionsRejection }
 
 interface RoleChange {
   role: string

@@ -5,15 +5,15 @@ export interface Standing {
   level: number
 }
 
-export type AuthorityRefusal = 'own_account' | 'target_at_or_above'
-export type RoleRefusal = AuthorityRefusal | 'role_above_own' | 'superadmin_only'
+export type AuthorityRejection = 'own_account' | 'target_at_or_above'
+export type RoleRejection = AuthorityRejection | 'role_above_own' | 'superadmin_only'
 
 /** From this level up a role runs the product, and superadmin alone hands it out. */
 const adminLevel = 90
 const superadminLevel = 100
 
 /** Nobody acts on themselves, or on somebody at or above their own level. */
-export function judgeAuthority(actor: Standing, target: Standing): AuthorityRefusal | 'allowed' {
+export function judgeAuthority(actor: Standing, target: Standing): AuthorityRejection | 'allowed' {
   if (actor.id === target.id) return 'own_account'
   if (target.level >= actor.level) return 'target_at_or_above'
   return 'allowed'
@@ -27,7 +27,7 @@ export function judgeRoleChange(
   actor: Standing,
   target: Standing,
   role: { level: number },
-): RoleRefusal | 'allowed' {
+): RoleRejection | 'allowed' {
   const authority = judgeAuthority(actor, target)
   if (authority !== 'allowed') return authority
   if (role.level > actor.level) return 'role_above_own'
@@ -35,14 +35,14 @@ export function judgeRoleChange(
   return 'allowed'
 }
 
-export type PermissionsRefusal = 'role_at_or_above' | 'permission_not_held'
+export type PermissionsRejection = 'role_at_or_above' | 'permission_not_held'
 
 /** Of a role below their own somebody changes the permissions that they hold themselves. */
 export function judgePermissionsChange(
   actor: { level: number; permissions: readonly string[] },
   role: { level: number },
   changed: readonly string[],
-): PermissionsRefusal | 'allowed' {
+): PermissionsRejection | 'allowed' {
   if (role.level >= actor.level) return 'role_at_or_above'
   if (!changed.every((permission) => actor.permissions.includes(permission))) return 'permission_not_held'
   return 'allowed'

@@ -4,8 +4,8 @@ import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { clearCounters } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
-import { type Change, lockBothForUpdate, refuseChange } from './authority.ts'
-import { judgeAuthority, judgeRoleChange, type RoleRefusal } from './rules.ts'
+import { type Change, lockBothForUpdate, rejectChange } from './authority.ts'
+import { judgeAuthority, judgeRoleChange, type RoleRejection } from './rules.ts'
 import { type HeldAccount, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
 
 export type ChangeOutcome =
@@ -13,7 +13,7 @@ export type ChangeOutcome =
   | { kind: 'unknown_user' }
   | { kind: 'unknown_role' }
   | { kind: 'unknown_session' }
-  | { kind: 'refused'; reason: RoleRefusal }
+  | { kind: 'refused'; reason: RoleRejection }
 
 const done = { kind: 'done' } as const
 const unknownUser = { kind: 'unknown_user' } as const
@@ -42,7 +42,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       const { actor, target } = await lockBothForUpdate(transaction, change)
       if (!target) return unknownUser
       const verdict = judgeAuthority(actor, target)
-      if (verdict !== 'allowed') return refuseChange(transaction, change, attempted, verdict)
+      if (verdict !== 'allowed') return rejectChange(transaction, change, attempted, verdict)
       return work(transaction, target)
     })
   }
@@ -55,7 +55,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
         const level = await selectRoleLevel(transaction, role)
         if (level === undefined) return { kind: 'unknown_role' }
         const verdict = judgeRoleChange(actor, target, { level })
-        if (verdict !== 'allowed') return refuseChange(transaction, change, `role ${role}`, verdict)
+        if (verdict !== 'allowed') return rejectChange(transaction, change, `role ${role}`, verdict)
         if (target.role === role) return done
         await setRole(transaction, target, role, { actorId: change.actorId, context: change.context })
         return done

@@ -6,7 +6,7 @@ import type { Sql } from './types.ts'
 /**
  * Does the work of a command on its database, and closes it.
  *
- * @throws RefusedError where the schema is not one that this code runs on, as before
+ * @throws CommandError where the schema is not one that this code runs on, as before
  *   `npm run migrate`
  * @throws UnavailableError where the database cannot be reached
  */

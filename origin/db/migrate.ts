@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
 import postgres from 'postgres'
-import { RefusedError, runCommand } from '../../shared/node/cli.ts'
+import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { closeSeconds } from './database.ts'
 import { requireReachable } from './require-reachable.ts'
@@ -39,7 +39,7 @@ const codeSinceLine = /^-- Code since schema (\d+)\.$/m
  *
  * @returns the versions applied now, none where the schema was already the newest, or is a newer
  *   one that this code runs on
- * @throws RefusedError where the schema is a newer one that this code does not run on
+ * @throws CommandError where the schema is a newer one that this code does not run on
  */
 export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
   const migrations = await readMigrations(folder)
@@ -68,7 +68,7 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
     })
   } catch (error) {
     if ((error as { code?: unknown }).code !== lockNotAvailable) throw error
-    throw new RefusedError(
+    throw new CommandError(
       `Another transaction holds the lock of a table for more than ${lockTimeout}. Nothing was applied: run npm run migrate again`,
       { cause: error },
     )
@@ -77,13 +77,13 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
   }
 }
 
-/** @throws RefusedError where the database's schema is not one that this code runs on */
+/** @throws CommandError where the database's schema is not one that this code runs on */
 export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
   const newest = newestOf(await readMigrations(folder))
   if (await isNewer(sql, newest)) return
   const { version } = await readSchema(sql, newest)
   if (version !== newest)
-    throw new RefusedError(
+    throw new CommandError(
       `The database has schema version ${version}, this code needs ${newest}: run npm run migrate`,
     )
 }
@@ -92,13 +92,13 @@ export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise
  * Is it a newer schema, each of whose migrations says that code as old as this still runs on it? So
  * an origin of before may start again during a release, or after a rollback.
  *
- * @throws RefusedError where it is newer and one of them does not say so
+ * @throws CommandError where it is newer and one of them does not say so
  */
 async function isNewer(sql: Queryable, newest: number): Promise<boolean> {
   const { version, codeSince } = await readSchema(sql, newest)
   if (version <= newest) return false
   if (codeSince <= newest) return true
-  throw new RefusedError(
+  throw new CommandError(
     `The database has schema version ${version}, which code since schema ${codeSince} runs on; this is of ${newest}: run the code that fits`,
   )
 }

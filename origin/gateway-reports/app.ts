@@ -6,8 +6,8 @@ import { assertionHeader } from '../../shared/http/headers.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { createPlanCatalogueRoutes } from '../plans/routes.ts'
 import { createRevocationRoutes } from '../revocations/routes.ts'
-import { createDenialRoutes } from './denial-routes.ts'
-import { createRefusalRoutes } from './rate-limit-routes.ts'
+import { createDenialReportRoutes } from './denial-routes.ts'
+import { createRateLimitReportRoutes } from './rate-limit-routes.ts'
 
 interface GatewayAppOptions {
   /**
@@ -15,8 +15,8 @@ interface GatewayAppOptions {
    */
   verifyGatewayAssertion: VerifyAssertion
   plans: Parameters<typeof createPlanCatalogueRoutes>[0]
-  refusals: Parameters<typeof createRefusalRoutes>[0]
-  denials: Parameters<typeof createDenialRoutes>[0]
+  rateLimitReports: Parameters<typeof createRateLimitReportRoutes>[0]
+  denialReports: Parameters<typeof createDenialReportRoutes>[0]
   revocations: Parameters<typeof createRevocationRoutes>[0]
 }
 
@@ -24,8 +24,8 @@ interface GatewayAppOptions {
 export function createGatewayApp({
   verifyGatewayAssertion,
   plans,
-  refusals,
-  denials,
+  rateLimitReports,
+  denialReports,
   revocations,
 }: GatewayAppOptions) {
   const app = new Hono<OriginEnv>()
@@ -40,8 +40,8 @@ export function createGatewayApp({
 
   app.route('/', createRevocationRoutes(revocations))
   app.route('/', createPlanCatalogueRoutes(plans))
-  app.route('/', createRefusalRoutes(refusals))
-  app.route('/', createDenialRoutes(denials))
+  app.route('/', createRateLimitReportRoutes(rateLimitReports))
+  app.route('/', createDenialReportRoutes(denialReports))
 
   return app
 }

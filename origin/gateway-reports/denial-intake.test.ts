@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
-import type { DenialsBody } from '../../shared/contract.ts'
+import type { DenialReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { assertionFrom } from '../../test/support/origin-call.ts'
 import { roomy } from '../../test/support/roomy.ts'
@@ -46,7 +46,7 @@ describe('whoever asks for what their role may not do', () => {
     for (let i = 0; i < 3; i++) await world.call('/admin/users', { headers: bearer(token) })
     await world.call(`/admin/users/${ada.sub}`, { headers: bearer(token) })
     expect(await kept()).toEqual([])
-    await world.refusalsTold()
+    await world.reportsFlushed()
     const about = { action: 'access.denied', actor_id: ada.sub, user_id: ada.sub, session_id: ada.sid }
     const details = { code: 'permission_required', method: 'GET' }
     expect(await kept()).toEqual([
@@ -59,7 +59,7 @@ describe('whoever asks for what their role may not do', () => {
     expect((await world.call('/v1/reports', { headers: bearer(token) })).status).toBe(403)
     expect((await world.call('/admin/users')).status).toBe(401)
     expect((await world.call('/admin/users', { headers: bearer('none') })).status).toBe(401)
-    await world.refusalsTold()
+    await world.reportsFlushed()
     expect(await kept()).toEqual([])
   })
 })
@@ -72,12 +72,12 @@ describe('POST /internal/gateway/denials', () => {
       route: `/${'ü'.repeat(199)}`,
       count: 2_147_483_647,
     }))
-    expect((await post({ dropped: 0, denials } satisfies DenialsBody)).status).toBe(204)
+    expect((await post({ dropped: 0, denials } satisfies DenialReport)).status).toBe(204)
     expect(await kept()).toHaveLength(1000)
   })
 
   test('204: what the gateway dropped is said in the log', async () => {
-    expect((await post({ dropped: 7, denials: [denial] } satisfies DenialsBody)).status).toBe(204)
+    expect((await post({ dropped: 7, denials: [denial] } satisfies DenialReport)).status).toBe(204)
     expect(world.logs.origin).toContainEqual(
       expect.objectContaining({ level: 'warn', msg: 'the audit log of denials has a gap', dropped: 7 }),
     )

@@ -1,4 +1,4 @@
-import type { DenialsBody } from '../../shared/contract.ts'
+import type { DenialReport } from '../../shared/contract.ts'
 import type { AuditAction } from '../audit/queries.ts'
 import type { Queryable } from '../db/types.ts'
 
@@ -8,9 +8,9 @@ const action: AuditAction = 'access.denied'
  * Writes a gateway's batch, however long, with one statement: an audit row for each, with how often
  * it came.
  */
-export async function insertDenials(
+export async function insertDenialReport(
   sql: Queryable,
-  denials: DenialsBody['denials'],
+  denials: DenialReport['denials'],
   requestId: string,
 ): Promise<void> {
   await sql`

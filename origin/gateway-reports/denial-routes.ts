@@ -1,23 +1,23 @@
 import { Hono } from 'hono'
-import { denialsBody } from '../../shared/contract.ts'
+import { denialReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
-import { insertDenials } from './denial-queries.ts'
+import { insertDenialReport } from './denial-queries.ts'
 
-interface DenialRoutesOptions {
+interface DenialReportRoutesOptions {
   sql: Queryable
   log: Log
 }
 
 /** Takes in what gateways tell of people who asked for what their role may not do. */
-export function createDenialRoutes({ sql, log }: DenialRoutesOptions) {
+export function createDenialReportRoutes({ sql, log }: DenialReportRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.post('/denials', ...jsonBody(denialsBody), async (c) => {
+  routes.post('/denials', ...jsonBody(denialReport), async (c) => {
     const { dropped, denials } = c.req.valid('json')
-    if (denials.length > 0) await insertDenials(sql, denials, c.get('requestId'))
+    if (denials.length > 0) await insertDenialReport(sql, denials, c.get('requestId'))
     if (dropped > 0) log.warn({ dropped }, 'the audit log of denials has a gap')
     return c.body(null, 204)
   })

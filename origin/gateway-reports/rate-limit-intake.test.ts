@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
-import type { RefusalsBody } from '../../shared/contract.ts'
+import type { RateLimitReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { assertionFrom } from '../../test/support/origin-call.ts'
 import { createWorld, problem, type World } from '../../test/support/world.ts'
@@ -34,7 +34,7 @@ describe('POST /internal/gateway/refusals', () => {
     const address = '198.51.100.9'
     for (let i = 0; i < 5; i++) await world.call('/.well-known/jwks.json', { address })
     expect(await kept()).toEqual([])
-    await world.refusalsTold()
+    await world.reportsFlushed()
     expect(await kept()).toEqual([
       {
         limit_class: 'address',
@@ -54,7 +54,7 @@ describe('POST /internal/gateway/refusals', () => {
       route: `/${'ü'.repeat(199)}`,
       count: 2_147_483_647,
     }))
-    expect((await post({ dropped: 0, refusals } satisfies RefusalsBody)).status).toBe(204)
+    expect((await post({ dropped: 0, refusals } satisfies RateLimitReport)).status).toBe(204)
     expect(await kept()).toHaveLength(1000)
   })
 

@@ -1,8 +1,11 @@
-import type { RefusalsBody } from '../../shared/contract.ts'
+import type { RateLimitReport } from '../../shared/contract.ts'
 import type { Queryable } from '../db/types.ts'
 
 /** Writes a gateway's batch, however long, with one statement. */
-export async function insertRefusals(sql: Queryable, refusals: RefusalsBody['refusals']): Promise<void> {
+export async function insertRateLimitReport(
+  sql: Queryable,
+  refusals: RateLimitReport['refusals'],
+): Promise<void> {
   await sql`
     insert into rate_limit_logs (limit_class, limit_key, method, route, refused)
     select * from unnest(

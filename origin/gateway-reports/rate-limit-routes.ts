@@ -1,23 +1,23 @@
 import { Hono } from 'hono'
-import { refusalsBody } from '../../shared/contract.ts'
+import { rateLimitReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
-import { insertRefusals } from './rate-limit-queries.ts'
+import { insertRateLimitReport } from './rate-limit-queries.ts'
 
-interface RefusalRoutesOptions {
+interface RateLimitReportRoutesOptions {
   sql: Queryable
   log: Log
 }
 
 /** Takes in what gateways tell of requests that their limits refused. */
-export function createRefusalRoutes({ sql, log }: RefusalRoutesOptions) {
+export function createRateLimitReportRoutes({ sql, log }: RateLimitReportRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.post('/refusals', ...jsonBody(refusalsBody), async (c) => {
+  routes.post('/refusals', ...jsonBody(rateLimitReport), async (c) => {
     const { dropped, refusals } = c.req.valid('json')
-    if (refusals.length > 0) await insertRefusals(sql, refusals)
+    if (refusals.length > 0) await insertRateLimitReport(sql, refusals)
     if (dropped > 0) log.warn({ dropped }, 'the log of refused requests has a gap')
     return c.body(null, 204)
   })

@@ -11,12 +11,12 @@ import type { OriginEnv } from './request-context.ts'
  * @param app with the routes that count; later ones do not
  * @throws Problem `method_not_allowed`
  */
-export function refuseOtherMethods({ routes }: Hono<OriginEnv>) {
+export function rejectOtherMethods({ routes }: Hono<OriginEnv>) {
   const router = new TrieRouter<string>()
   // Middleware is registered for all methods.
   for (const { path, method } of routes) if (method !== 'ALL') router.add('ALL', path, method)
 
-  return createMiddleware(async function refuseOtherMethods(c, next) {
+  return createMiddleware(async function rejectOtherMethods(c, next) {
     const found = router.match('ALL', c.req.path)[0].map(([method]) => method)
     const allowed = new Set(found.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))
     if (allowed.size > 0 && !allowed.has(c.req.method))

@@ -1,5 +1,5 @@
 import { ConfigError, variables } from '../../shared/config.ts'
-import { RefusedError, runCommand } from '../../shared/node/cli.ts'
+import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { withDatabase } from '../db/command-database.ts'
@@ -54,7 +54,7 @@ async function carryOut(order: Order): Promise<void> {
       }
       case 'rotate': {
         const kid = await service.publishSuccessor(operator)
-        if (!kid) throw new RefusedError('A successor is published already, or no key signs: see list.')
+        if (!kid) throw new CommandError('A successor is published already, or no key signs: see list.')
         return void say(`Published ${kid}. It signs in ${waits.published} s, by the origins' upkeep.`)
       }
       case 'revoke': {
@@ -62,9 +62,9 @@ async function carryOut(order: Order): Promise<void> {
         const outcome = await service.revoke(kid, { evenInUse }, operator)
         switch (outcome.kind) {
           case 'unknown':
-            throw new RefusedError(`There is no key ${kid}.`)
+            throw new CommandError(`There is no key ${kid}.`)
           case 'in_use':
-            throw new RefusedError(
+            throw new CommandError(
               `${kid} is ${outcome.state}: without it every token that it signed is refused. Add --now to revoke it all the same.`,
             )
           case 'revoked':
@@ -97,5 +97,5 @@ function encryptionFromOldKey(): Encryption | undefined {
 
 await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), {
   usage,
-  refusals: [KeyDecryptionError],
+  expectedErrors: [KeyDecryptionError],
 })

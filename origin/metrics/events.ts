@@ -47,7 +47,7 @@ export function createEventMetrics(registry: Registry) {
     'method',
     'route',
   )
-  const refusals = counter('refusals_total', 'Requests refused or failed, by problem code.', 'code')
+  const rejections = counter('refusals_total', 'Requests refused or failed, by problem code.', 'code')
   const logins = counter('logins_total', 'Logins tried, by how they ended.', 'outcome')
   const registrations = counter(
     'registrations_total',
@@ -104,7 +104,7 @@ export function createEventMetrics(registry: Registry) {
       requests.inc({ ...labels, status })
       requestSeconds.observe(labels, seconds)
     },
-    requestRefused: (code: ErrorCode | OAuthErrorCode) => refusals.inc({ code }),
+    recordRejection: (code: ErrorCode | OAuthErrorCode) => rejections.inc({ code }),
     loginEnded: (outcome: LoginVerdict['kind']) => logins.inc({ outcome }),
     registrationEnded: (outcome: RegistrationKind) => registrations.inc({ outcome }),
     refreshEnded: (outcome: PresentedKind) => refreshes.inc({ outcome }),

@@ -26,7 +26,7 @@ const nobody = ''
  * the same work.
  */
 export function createClientAuthentication({ sql }: { sql: Sql }) {
-  async function refuse(
+  async function reject(
     reason: FailureReason,
     { clientId, challenge }: { clientId?: string; challenge: boolean },
     context: RequestContext,
@@ -58,11 +58,11 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
       case 'repeated':
         throw new OAuthError('credentials_repeated')
       case 'unreadable':
-        return refuse('unreadable_credentials', { challenge: credentials.inHeader }, context)
+        return reject('unreadable_credentials', { challenge: credentials.inHeader }, context)
       case 'public': {
         const { clientId } = credentials
         if (clientId === frontendClient) return { kind: 'frontend', id: clientId }
-        return refuse('secret_missing', { clientId, challenge: false }, context)
+        return reject('secret_missing', { clientId, challenge: false }, context)
       }
       case 'secret': {
         const { clientId, secret, inHeader } = credentials
@@ -72,7 +72,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
           secretMatches: secretMatches(secret, stored?.secretHash),
         })
         if (outcome.kind === 'refused')
-          return refuse(outcome.reason, { clientId, challenge: inHeader }, context)
+          return reject(outcome.reason, { clientId, challenge: inHeader }, context)
         return { kind: 'service', id: outcome.client.id, scopes: outcome.client.scopes }
       }
     }

@@ -1,4 +1,4 @@
-import { RefusedError, runCommand } from '../../shared/node/cli.ts'
+import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { withDatabase } from '../db/command-database.ts'
@@ -15,17 +15,17 @@ async function carryOut(order: Order): Promise<void> {
     switch (order.kind) {
       case 'create': {
         const secret = await createClient(sql, order, operator)
-        if (secret === undefined) throw new RefusedError(`There is a client ${order.id} already.`)
+        if (secret === undefined) throw new CommandError(`There is a client ${order.id} already.`)
         return showSecret(order.id, secret)
       }
       case 'rotate': {
         const secret = await rotateClientSecret(sql, order.id, operator)
-        if (secret === undefined) throw new RefusedError(`There is no client ${order.id}, or it is disabled.`)
+        if (secret === undefined) throw new CommandError(`There is no client ${order.id}, or it is disabled.`)
         return showSecret(order.id, secret)
       }
       case 'disable':
         if (!(await disableClient(sql, order.id, operator)))
-          throw new RefusedError(`There is no client ${order.id}, or it was disabled before.`)
+          throw new CommandError(`There is no client ${order.id}, or it was disabled before.`)
         process.stdout.write(`Disabled ${order.id}. Its last tokens end within SERVICE_TOKEN_SECONDS.\n`)
         return
       case 'list':

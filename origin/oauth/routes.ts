@@ -10,7 +10,7 @@ import type { OAuthService } from './service.ts'
 interface OAuthRoutesOptions {
   oauth: OAuthService
   /** Told the code of every refusal in OAuth's form. */
-  onRefused?: (code: OAuthErrorCode) => void
+  onRejected?: (code: OAuthErrorCode) => void
   log: Log
 }
 
@@ -27,7 +27,7 @@ type Grant = (request: OAuthRequest) => Promise<object>
  * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A
  * request is believed by the client credentials in it, so that no assertion is needed.
  */
-export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRoutesOptions) {
+export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   async function read(c: Context<OriginEnv>): Promise<OAuthRequest> {
@@ -86,7 +86,7 @@ export function createOAuthRoutes({ oauth, onRefused = () => {}, log }: OAuthRou
    */
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
-    onRefused(error.code)
+    onRejected(error.code)
     const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code: error.code }
     log.info({ ...fields, reason: error.cause }, 'request refused')
     return oauthErrorResponse(error, c.get('requestId'))

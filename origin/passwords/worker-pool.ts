@@ -82,7 +82,7 @@ export function createWorkerPool({
   }
 
   /** @throws Problem `overloaded` where the line, or the address's share, is full or too slow */
-  function refuseLongWait({ isPreferred, group }: Turn): void {
+  function rejectLongWait({ isPreferred, group }: Turn): void {
     // What a thread is just being started for waits behind nobody.
     const starting = lines.size - pool.queueSize
     const line = isPreferred ? lines.preferred : lines.others
@@ -116,7 +116,7 @@ export function createWorkerPool({
         const turn = { isPreferred, group: address === null ? '' : addressKey(address) }
         let shed = true
         try {
-          refuseLongWait(turn)
+          rejectLongWait(turn)
           shed = false
           return await pool.run({ ...task, ...inTurn(turn) }, { filename: module.href, name })
         } finally {

@@ -145,7 +145,7 @@ export function createSessionService(options: SessionOptions) {
    * Without a query. Within its limit an address may ask for any token: one that was issued under
    * an earlier REFRESH_TOKEN_KEY has another tag.
    */
-  function refuseMadeUp(refreshToken: string, { overLimit }: RequestContext): OverLimitOutcome | undefined {
+  function rejectMadeUp(refreshToken: string, { overLimit }: RequestContext): OverLimitOutcome | undefined {
     if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return undefined
     onRefresh('invalid')
     return { kind: 'over_limit', limit: overLimit }
@@ -180,7 +180,7 @@ export function createSessionService(options: SessionOptions) {
      * its successor was never used and the session has late replays left; else its session ends.
      */
     async refresh(refreshToken: string, context: RequestContext): Promise<RefreshOutcome> {
-      const refused = refuseMadeUp(refreshToken, context)
+      const refused = rejectMadeUp(refreshToken, context)
       if (refused) return refused
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
@@ -215,7 +215,7 @@ export function createSessionService(options: SessionOptions) {
       { everywhere }: { everywhere: boolean },
       context: RequestContext,
     ): Promise<LogoutOutcome> {
-      const refused = refuseMadeUp(refreshToken, context)
+      const refused = rejectMadeUp(refreshToken, context)
       if (refused) return refused
       await sql.begin(async (transaction) => {
         const owner = await selectOwner(transaction, hashToken(refreshToken))

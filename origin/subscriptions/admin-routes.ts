@@ -15,8 +15,8 @@ import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireRights } from '../http/require-rights.ts'
 import { described } from './change.ts'
 import { type SubscriptionRow, selectSubscriptionPage } from './list-queries.ts'
+import { periodIsOver, unknownPlan } from './problems.ts'
 import type { Subscription } from './queries.ts'
-import { periodIsOver, unknownPlan } from './refusals.ts'
 import type { BookingOutcome, SubscriptionService } from './service.ts'
 
 interface SubscriptionAdminOptions {

@@ -5,7 +5,7 @@ import { jsonBody } from '../http/json-body.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
 import type { Billing, BillingOutcome } from './billing.ts'
-import { isAhead, unknownPlan } from './refusals.ts'
+import { isAhead, unknownPlan } from './problems.ts'
 
 /** For a billing service, by its own token. */
 export function createBillingRoutes({ billing }: { billing: Billing }) {

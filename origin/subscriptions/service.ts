@@ -1,5 +1,5 @@
-import { type Change, lockBothForUpdate, refuseChange } from '../admin/authority.ts'
-import { type AuthorityRefusal, judgeAuthority } from '../admin/rules.ts'
+import { type Change, lockBothForUpdate, rejectChange } from '../admin/authority.ts'
+import { type AuthorityRejection, judgeAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import { changeSubscription } from './change.ts'
@@ -14,7 +14,7 @@ interface Booking {
 export type BookingOutcome =
   | { kind: 'booked'; subscription: Subscription }
   | { kind: 'unknown_user' | 'unknown_plan' | 'period_is_over' }
-  | { kind: 'refused'; reason: AuthorityRefusal }
+  | { kind: 'refused'; reason: AuthorityRejection }
 
 export type SubscriptionService = ReturnType<typeof createSubscriptionService>
 
@@ -32,7 +32,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
         if (!target) return { kind: 'unknown_user' }
         const verdict = judgeAuthority(actor, target)
         if (verdict !== 'allowed') {
-          await refuseChange(transaction, change, `subscription ${plan}`, verdict)
+          await rejectChange(transaction, change, `subscription ${plan}`, verdict)
           return { kind: 'refused', reason: verdict }
         }
         const now = await selectClock(transaction)

@@ -89,13 +89,13 @@ interface VerifierOptions {
   /** Milliseconds since 1970. */
   now?: () => number
   /** Told why, in a word that holds nothing of the assertion. */
-  onRefused?: (reason: string) => void
+  onRejected?: (reason: string) => void
 }
 
 export async function createAssertionVerifier({
   keys,
   audience,
-  onRefused = () => {},
+  onRejected = () => {},
   now = Date.now,
 }: VerifierOptions): Promise<VerifyAssertion> {
   const imported = new Map<string, CryptoKey>()
@@ -106,8 +106,8 @@ export async function createAssertionVerifier({
    * The log names the check that failed, which tells a wrong key or clock from an attack. The
    * caller is not told.
    */
-  function refuse(reason: string): undefined {
-    onRefused(reason)
+  function reject(reason: string): undefined {
+    onRejected(reason)
     return undefined
   }
 
@@ -135,12 +135,12 @@ export async function createAssertionVerifier({
       const { user, iat, exp } = assertionSchema.parse(payload)
       const assertion = { user, exp: Math.min(exp, iat + assertionLifeSeconds) }
       const reason = lifetimeFault(iat, assertion.exp, now() / 1000)
-      if (reason) return refuse(reason)
+      if (reason) return reject(reason)
       verified.set(jwt, assertion)
       return assertion
     } catch (error) {
       if (!(error instanceof jose.JOSEError || error instanceof z.ZodError)) throw error
-      return refuse(error instanceof z.ZodError ? 'payload' : reasonOf(error))
+      return reject(error instanceof z.ZodError ? 'payload' : reasonOf(error))
     }
   }
 }

@@ -44,7 +44,7 @@ export function judgeRights(
 }
 
 /**
- * How a refusal is told.
+ * How a rejection is told.
  *
  * @param offer what to say of plans that have all of these features, for whoever knows the plans
  * @returns undefined where nothing is lacking

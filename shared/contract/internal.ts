@@ -5,7 +5,7 @@ import { displayable } from './fields.ts'
  * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep.
  * Methods and routes are as the policy table has them.
  */
-export const refusalsBody = z.strictObject({
+export const rateLimitReport = z.strictObject({
   dropped: z.int().min(0),
   refusals: z
     .array(
@@ -20,13 +20,13 @@ export const refusalsBody = z.strictObject({
     .max(1000),
 })
 
-export type RefusalsBody = z.output<typeof refusalsBody>
+export type RateLimitReport = z.output<typeof rateLimitReport>
 
 /**
  * What a gateway tells of people signed in who asked for what their role may not do; else as
- * `refusalsBody`.
+ * `rateLimitReport`.
  */
-export const denialsBody = z.strictObject({
+export const denialReport = z.strictObject({
   dropped: z.int().min(0),
   denials: z
     .array(
@@ -42,7 +42,7 @@ export const denialsBody = z.strictObject({
     .max(1000),
 })
 
-export type DenialsBody = z.output<typeof denialsBody>
+export type DenialReport = z.output<typeof denialReport>
 
 /** Ids may come twice and in any letter case. */
 export const entitlementsBody = z.strictObject({

@@ -60,7 +60,8 @@ export const introspectionResponse = z
 export type IntrospectionResponse = z.output<typeof introspectionResponse>
 
 /**
- * A refusal under /oauth: RFC 6749, section 5.2, with the members that every refusal of ours has.
+ * A rejection under /oauth: RFC 6749, section 5.2, with the members that every rejection of ours
+ * has.
  */
 export const oauthErrorResponse = z
   .object({

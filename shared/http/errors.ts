@@ -179,8 +179,8 @@ interface ProblemOptions {
 }
 
 /**
- * A refusal on its way out. What the client is told are `code` and `members`; `cause` stays in the
- * log.
+ * A rejection on its way out. What the client is told are `code` and `members`; `cause` stays in
+ * the log.
  */
 export class Problem extends Error {
   readonly code: ErrorCode
@@ -201,7 +201,8 @@ export class Problem extends Error {
 }
 
 /**
- * @returns undefined for a refusal that the log need not have: nothing is known beyond the response
+ * @returns undefined for a rejection that the log need not have: nothing is known beyond the
+ * response
  */
 export function logEntryOf({ code, status, cause }: Problem): ErrorRow['log'] {
   const { log }: ErrorRow = errors[code]

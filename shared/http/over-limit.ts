@@ -34,7 +34,9 @@ export const overLimitMembers = (names: readonly string[], limits: readonly stri
   'violated-policies': names,
 })
 
-/** The refusal of a request that is over limits, where another service than the gateway refuses. */
+/**
+ * The rejection of a request that is over limits, where another service than the gateway refuses.
+ */
 export function overLimitProblem(
   { policies, retryAfterSeconds, headers }: OverLimit,
   cause?: string,

@@ -1,4 +1,4 @@
-/** Exit codes of sysexits.h; a refusal is 1. */
+/** Exit codes of sysexits.h; a rejection is 1. */
 const usageExitCode = 64
 const unavailableExitCode = 69
 export const configurationExitCode = 78
@@ -7,7 +7,7 @@ export const configurationExitCode = 78
 export class UsageError extends Error {}
 
 /** What was asked for is well said, but cannot be done. */
-export class RefusedError extends Error {}
+export class CommandError extends Error {}
 
 /** A server that the command needs does not answer; the message says which. */
 export class UnavailableError extends Error {}
@@ -15,7 +15,7 @@ export class UnavailableError extends Error {}
 interface CommandOptions {
   usage?: string
   /** Errors of the work whose message says all that a person needs. */
-  refusals?: readonly ErrorClass[]
+  expectedErrors?: readonly ErrorClass[]
   /** The same, of what a variable or a file says. */
   misconfigurations?: readonly ErrorClass[]
 }
@@ -28,7 +28,7 @@ type ErrorClass = new (...given: never[]) => Error
  */
 export async function runCommand(
   work: () => Promise<void>,
-  { usage = '', refusals = [], misconfigurations = [] }: CommandOptions = {},
+  { usage = '', expectedErrors = [], misconfigurations = [] }: CommandOptions = {},
 ) {
   const fail = (message: string, exitCode: number) => {
     process.stderr.write(`${message}\n`)
@@ -38,7 +38,7 @@ export async function runCommand(
     await work()
   } catch (error) {
     if (error instanceof UsageError) fail(`${error.message}\n\n${usage.trimEnd()}`, usageExitCode)
-    else if ([RefusedError, ...refusals].some((Refusal) => error instanceof Refusal))
+    else if ([CommandError, ...expectedErrors].some((Expected) => error instanceof Expected))
       fail((error as Error).message, 1)
     else if (misconfigurations.some((Misconfiguration) => error instanceof Misconfiguration))
       fail((error as Error).message, configurationExitCode)

@@ -185,7 +185,7 @@ describe('answers are as the description has them', () => {
 
   test('of every list, with an item in it and a next page', async () => {
     for (let i = 0; i <= limit; i++) await world.call('/v1/plans', { address: '198.51.100.2' })
-    await world.refusalsTold()
+    await world.reportsFlushed()
     const lists = routes.filter(({ method, path }) => method === 'GET' && /^\/admin\/[a-z-]+$/.test(path))
     expect(lists.length).toBeGreaterThan(9)
     for (const { path } of lists) {

@@ -186,7 +186,7 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
   })
 
   test('what was refused is in the log of refused requests, by limit', async () => {
-    await world.refusalsTold()
+    await world.reportsFlushed()
     const logged = await world.sql<{ class: string; refused: number }[]>`
       select limit_class as class, sum(refused)::int as refused from rate_limit_logs
       where limit_key = ${office} group by 1 order by 1`

@@ -196,7 +196,7 @@ export async function createWorld({
     /** Resolves when the gateway knows what was revoked up to now. */
     heard: gateway.hearRevocations,
     /** Resolves when the origin has heard which requests were refused up to now. */
-    refusalsTold: gateway.tellRefusals,
+    reportsFlushed: gateway.flushReports,
     revocationState: gateway.revocationState,
     requireKnownNames: gateway.requireKnownNames,
     gatewayMetrics: gateway.metrics,

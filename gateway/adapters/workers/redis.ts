@@ -49,8 +49,8 @@ export function createRedis({ url, connect }: RedisOptions) {
     try {
       const sent = [...greeting, ...commands]
       const [, replies] = await Promise.all([write(socket, encodeCommands(sent)), read(socket, sent.length)])
-      const refused = replies.find((reply) => reply instanceof ReplyError)
-      if (refused) throw refused
+      const errorReply = replies.find((reply) => reply instanceof ReplyError)
+      if (errorReply) throw errorReply
       return replies.slice(greeting.length)
     } finally {
       socket.close().catch(() => {})

@@ -4,7 +4,7 @@
  */
 
 import { byId, element } from '../dom.js'
-import { createSession, Refusal } from '../session.js'
+import { createSession, ProblemError } from '../session.js'
 import { inWords } from '../words.js'
 import { showHealth } from './health.js'
 import { showPlan, showPlans } from './plans.js'
@@ -20,7 +20,7 @@ import { showUsers } from './users.js'
  * @property {string} subject what of the section is shown; empty for all of it
  * @property {URLSearchParams} filters
  * @property {(text: string) => void} say
- * @property {(work: () => Promise<void>) => Promise<void>} attempt does it, and words a refusal
+ * @property {(work: () => Promise<void>) => Promise<void>} attempt does it, and words a rejection
  * @property {AbortSignal} left aborted when another view takes the place
  */
 
@@ -71,7 +71,7 @@ signIn.addEventListener('submit', async (event) => {
     await session.signIn(String(fields.get('email')), String(fields.get('password')))
     enter()
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof ProblemError)) throw error
     byId('door-notice').textContent = inWords(error.problem)
   } finally {
     if (button) button.disabled = false
@@ -93,7 +93,7 @@ function say(text) {
 
 /** @param {unknown} error */
 function refuse(error) {
-  if (!(error instanceof Refusal)) throw error
+  if (!(error instanceof ProblemError)) throw error
   byId('notice').textContent = ''
   byId('refusal').textContent = inWords(error.problem)
 }

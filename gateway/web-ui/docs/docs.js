@@ -3,7 +3,7 @@
  */
 
 import { byId, element } from '../dom.js'
-import { createSession, Refusal } from '../session.js'
+import { createSession, ProblemError } from '../session.js'
 import { inWords } from '../words.js'
 
 /**
@@ -92,7 +92,7 @@ async function attempt(work) {
   try {
     await work()
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof ProblemError)) throw error
     notice.classList.add('refused')
     notice.textContent = inWords(error.problem)
   }

@@ -35,7 +35,7 @@ export const mostHeadBytes = 16 * 1024
 /** What a reader of connections needs to know of the server that it stands in front of. */
 export interface ConnectionContext {
   /** Tells a client that said nothing at all that this is the end. */
-  refuseSilent: (socket: Socket) => void
+  rejectSilent: (socket: Socket) => void
   /** Whether each connection is to end with its next answer. */
   isStopping: () => boolean
   /** Whether each connection is to end with what is under way on it. */
@@ -199,8 +199,8 @@ export function createHttpServer({
   }
 
   /**
-   * The refusal of a request whose body cannot be read, in place of the response that its listener
-   * would give.
+   * The rejection of a request whose body cannot be read, in place of the response that its
+   * listener would give.
    */
   function respondInstead(response: ServerResponse, problem: Problem): void {
     writeProblem(response, problem)
@@ -210,20 +210,20 @@ export function createHttpServer({
     response.end = () => response
   }
 
-  function refuseTunnel({ socket }: IncomingMessage): void {
+  function rejectConnect({ socket }: IncomingMessage): void {
     // Node listens to nothing of it any more, and an error that nobody hears ends the process.
     socket.on('error', () => {})
     if (pipelines.lastOf(socket)) socket.destroy()
     else endWith(socket, new Problem('method_not_allowed', { headers: { allow: '' } }))
   }
 
-  function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  function rejectExpectation(_request: IncomingMessage, response: ServerResponse): void {
     writeProblem(response, new Problem('expectation_failed'))
   }
 
   server.on('request', (request, response) => pipelines.take(request, response, serve))
-  server.on('checkExpectation', (request, response) => pipelines.take(request, response, refuseExpectation))
-  server.on('connect', refuseTunnel)
+  server.on('checkExpectation', (request, response) => pipelines.take(request, response, rejectExpectation))
+  server.on('connect', rejectConnect)
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = pipelines.lastOf(socket)
     if (error.code === 'ECONNRESET') socket.destroy()
@@ -252,7 +252,7 @@ export function createHttpServer({
     isClosing,
     keepAliveSeconds,
     silentSeconds: deadlines.headers,
-    refuseSilent: (socket) => endWith(socket, new Problem('head_timeout')),
+    rejectSilent: (socket) => endWith(socket, new Problem('head_timeout')),
   })
   const { closeAllConnections } = server
   server.closeAllConnections = () => {

@@ -198,7 +198,7 @@ class FastPathConnection {
   private readonly tire = (): void => {
     if (!this.hasSpoken) {
       this.onLeft()
-      this.options.refuseSilent(this.socket)
+      this.options.rejectSilent(this.socket)
     } else if (!this.response) this.socket.destroy()
   }
 

@@ -2,7 +2,7 @@ import { Problem } from '../../../../shared/http/errors.ts'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import type { Admission } from '../../../decision/admission.ts'
-import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
+import { AssertionRejected, isAssertionRejected } from '../../../http/assertion-rejection.ts'
 import {
   bodyTimeout,
   hasBody,
@@ -37,7 +37,7 @@ export interface ProxyExchangeOptions {
   /** Called with the seconds from the request upstream to the head of its response. */
   onResponse: (upstream: string, seconds: number) => void
   /** Called once where no response of an upstream has begun. */
-  refuse: (error: unknown) => void
+  reject: (error: unknown) => void
 }
 
 /** Up to this size a head and body written as one latin1 string cost less than two writes. */
@@ -61,7 +61,7 @@ export function proxyRequest(options: ProxyExchangeOptions): () => void {
   const client = overLimit && new AbortController()
   const startInTurn =
     overLimit && client
-      ? (body: RequestBody) => overLimit.waitForTurn(client.signal).then(() => start(body), options.refuse)
+      ? (body: RequestBody) => overLimit.waitForTurn(client.signal).then(() => start(body), options.reject)
       : start
   const stop = () => {
     client?.abort()
@@ -75,7 +75,7 @@ export function proxyRequest(options: ProxyExchangeOptions): () => void {
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
   const bounds = { ...admission.decision.route, idleMs, signal: overLimit?.bodySignal }
-  readRequestBody(chunks, bounds).then(startInTurn, options.refuse)
+  readRequestBody(chunks, bounds).then(startInTurn, options.reject)
   return stop
 }
 
@@ -127,12 +127,12 @@ class ProxyExchange implements Exchange {
   }
 
   start(): void {
-    const { response, admission, refuse } = this.options
+    const { response, admission, reject } = this.options
     if (response.closed) return
     try {
       admission.enterUpstream()
     } catch (error) {
-      refuse(error)
+      reject(error)
       return
     }
     this.deadline = setTimeout(this.abortAtDeadline, admission.decision.route.deadline_seconds * 1000)
@@ -168,8 +168,8 @@ class ProxyExchange implements Exchange {
     const { upstream } = admission.decision.route
     admission.responseBegan()
     onResponse(upstream, (performance.now() - this.sentAt) / 1000)
-    if (isAssertionRefused(status, raw)) {
-      this.underway?.abort(new AssertionRefused(upstream))
+    if (isAssertionRejected(status, raw)) {
+      this.underway?.abort(new AssertionRejected(upstream))
       return
     }
     const headers = [...responseHeaders(status, raw, admission.decision), ...lifecycle.commonHeaders()]
@@ -227,7 +227,7 @@ class ProxyExchange implements Exchange {
   }
 
   onError(error: Error, isWithoutResponse: boolean): void {
-    const { response, admission, refuse } = this.options
+    const { response, admission, reject } = this.options
     if (response.headersSent) {
       admission.leaveUpstream()
       response.destroy()
@@ -243,7 +243,7 @@ class ProxyExchange implements Exchange {
     }
     clearTimeout(this.deadline)
     admission.leaveUpstream()
-    refuse(this.failure(error))
+    reject(this.failure(error))
   }
 
   private failure(cause: Error): unknown {

@@ -45,7 +45,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
     const lifecycle = new RequestLifecycle(options, request, path)
     let mayHaveBody = true
 
-    function refuse(error: unknown): void {
+    function reject(error: unknown): void {
       // The server has answered what cannot be read any further.
       if (response.writableEnded) return
       const problem = lifecycle.problemOf(error)
@@ -80,13 +80,13 @@ export function createListener(options: ListenerOptions): RequestHandler {
           uploadIdleMs,
           atTurnEnd,
           onResponse: metrics.recordUpstreamResponse,
-          refuse,
+          reject,
         })
       }
-      if (admitted instanceof Promise) admitted.then(go).catch(refuse)
+      if (admitted instanceof Promise) admitted.then(go).catch(reject)
       else go(admitted)
     } catch (error) {
-      refuse(error)
+      reject(error)
     }
   }
 

@@ -7,7 +7,7 @@ import type { Awaitable } from '../../../../shared/lib/async.ts'
 import type { Log } from '../../../../shared/lib/log.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import type { Admit } from '../../../decision/admit.ts'
-import { logRefusal, toProblem } from '../../../decision/to-problem.ts'
+import { logProblem, toProblem } from '../../../decision/to-problem.ts'
 import type { CommonHeaders } from '../../../http/common-headers.ts'
 import type { RequestHeaders } from '../../../http/request-headers.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
@@ -16,7 +16,7 @@ import type { ClientRequest } from './client-types.ts'
 export interface LifecycleOptions {
   admit: Admit
   commonHeaders: CommonHeaders
-  metrics: Pick<GatewayMetrics, 'recordResponse' | 'requestRefused'>
+  metrics: Pick<GatewayMetrics, 'recordResponse' | 'recordRejection'>
   beginSpan?: BeginSpan | undefined
   log: Log
 }
@@ -38,7 +38,7 @@ export class RequestLifecycle implements LoggedRequest {
   private givenId: string | undefined
   private trace: RequestTrace | undefined
   private admission: Admission | undefined
-  private refusedAt: MatchedRoute | undefined
+  private rejectedAt: MatchedRoute | undefined
 
   /** @param path of its target, where the caller has it already */
   constructor(options: LifecycleOptions, request: ClientRequest, path = pathOf(request.url ?? '/')) {
@@ -60,7 +60,7 @@ export class RequestLifecycle implements LoggedRequest {
     return this.trace?.traceId
   }
 
-  /** @throws Problem with the refusal, at once or later */
+  /** @throws Problem with the rejection, at once or later */
   admit(headers: RequestHeaders): Awaitable<Admission> {
     const { options, request, target, method } = this
     this.origin = headers.origin
@@ -98,9 +98,9 @@ export class RequestLifecycle implements LoggedRequest {
   problemOf(error: unknown): Problem {
     const { metrics, log } = this.options
     const problem = toProblem(error)
-    this.refusedAt = problem.route
-    metrics.requestRefused(problem)
-    logRefusal(log, problem, this)
+    this.rejectedAt = problem.route
+    metrics.recordRejection(problem)
+    logProblem(log, problem, this)
     return problem
   }
 
@@ -112,7 +112,7 @@ export class RequestLifecycle implements LoggedRequest {
     const { admission, requestId, traceId, method, path, startedAt } = this
     const { metrics, log } = this.options
     admission?.ended(status)
-    const route = admission?.decision.route ?? this.refusedAt
+    const route = admission?.decision.route ?? this.rejectedAt
     const seconds = logRequest(log, { requestId, traceId, method, path, status, startedAt })
     metrics.recordResponse(route, status, seconds)
     this.trace?.end?.({ route: route?.path, status })

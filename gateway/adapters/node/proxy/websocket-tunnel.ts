@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
-import { AssertionRefused, isAssertionRefused } from '../../../http/assertion-refusal.ts'
+import { AssertionRejected, isAssertionRejected } from '../../../http/assertion-rejection.ts'
 import { TransportError } from '../../../ports.ts'
 import { handshakeFault, type ParsedHeaders } from './websocket-handshake.ts'
 
@@ -19,7 +19,7 @@ interface TunnelOptions {
    */
   respond: (status: number, headers: RawHeaders) => void
   /** Told once where the upstream gave no response. */
-  refuse: (error: unknown) => void
+  reject: (error: unknown) => void
 }
 
 const keepAliveMs = 30_000
@@ -29,18 +29,18 @@ const keepAliveMs = 30_000
  * to the client.
  */
 export function openTunnel(options: TunnelOptions): void {
-  const { socket, head, admission, dispatcher, respond, refuse } = options
+  const { socket, head, admission, dispatcher, respond, reject } = options
   const { decision, origin, headers } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
   /** Whether the head of the upstream's response has gone to the client. */
   let hasBegun = false
 
-  function give(up: TransportError | AssertionRefused): void {
+  function give(up: TransportError | AssertionRejected): void {
     if (isOver) return
     isOver = true
     clearTimeout(deadline)
-    refuse(up)
+    reject(up)
   }
 
   const deadline = setTimeout(() => {
@@ -78,8 +78,8 @@ export function openTunnel(options: TunnelOptions): void {
       give(new TransportError('unreachable', new Error(`the 101 opens no WebSocket: ${fault}`)))
     },
     onResponseStart(from, status, parsed) {
-      if (isAssertionRefused(status, toRawHeaders(parsed))) {
-        give(new AssertionRefused(decision.route.upstream))
+      if (isAssertionRejected(status, toRawHeaders(parsed))) {
+        give(new AssertionRejected(decision.route.upstream))
         from.abort(new Error('the assertion was refused'))
       } else if (status >= 200) begin(status, parsed)
     },

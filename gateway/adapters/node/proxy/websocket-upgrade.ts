@@ -65,7 +65,7 @@ export function createUpgrades(options: UpgradesOptions) {
       socket.write(rawHead(status, [...headers, ...lifecycle.commonHeaders()]) + body, 'latin1')
     }
 
-    function refuse(error: unknown): void {
+    function reject(error: unknown): void {
       const problem = lifecycle.problemOf(error)
       if (socket.destroyed) return
       const response = formatProblem(problem, lifecycle.requestId)
@@ -95,17 +95,17 @@ export function createUpgrades(options: UpgradesOptions) {
         admission,
         dispatcher,
         respond: (responseStatus, raw) => respond(admission.decision, responseStatus, raw),
-        refuse,
+        reject,
       })
     }
 
     try {
       const headers = withHandshake(request.rawHeaders)
       const admitted = lifecycle.admit(headers)
-      if (admitted instanceof Promise) admitted.then((admission) => go(admission, headers)).catch(refuse)
+      if (admitted instanceof Promise) admitted.then((admission) => go(admission, headers)).catch(reject)
       else go(admitted, headers)
     } catch (error) {
-      refuse(error)
+      reject(error)
     }
   }
 

@@ -12,7 +12,7 @@ interface ExposeOptions {
     tokensRemembered: () => number
     revocationEntries: () => number
     requestsUnderWay: ReadonlyMap<string, number>
-    refusalsUntold: () => number
+    rejectionsUnreported: () => number
   }
   revocationState: Readonly<FollowerState>
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
@@ -26,7 +26,7 @@ interface ExposeOptions {
  */
 export function exposeMetrics(options: ExposeOptions): void {
   const { registry, figures, watched, revocationState, redis, connections, now } = options
-  const { routes, refusals, limits, tokens, upstreams, revocationLag, assertionsRefused } = figures
+  const { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } = figures
   const named = <Label extends string>(name: string, help: string, ...labels: Label[]) => ({
     name: `gatehouse_gateway_${name}`,
     help,
@@ -52,7 +52,7 @@ export function exposeMetrics(options: ExposeOptions): void {
   exposeCounter(
     registry,
     named('refusals_total', 'Requests refused or failed, by problem code.', 'code'),
-    () => [...refusals].map(([code, count]) => [{ code }, count] as const),
+    () => [...rejections].map(([code, count]) => [{ code }, count] as const),
   )
   exposeCounter(
     registry,
@@ -124,13 +124,13 @@ export function exposeMetrics(options: ExposeOptions): void {
       'Requests upstream, those of the gateway itself among them, whose assertion was refused.',
       'upstream',
     ),
-    () => [...assertionsRefused].map(([upstream, count]) => [{ upstream }, count] as const),
+    () => [...assertionRejections].map(([upstream, count]) => [{ upstream }, count] as const),
   )
   if (connections) gauge('connections_open', 'Connections of clients.', connections)
   exposeCounter(
     registry,
     named('refusals_untold_total', 'Requests over a limit that are missing in the log of them.'),
-    () => [[{}, watched.refusalsUntold()]],
+    () => [[{}, watched.rejectionsUnreported()]],
   )
 
   if (redis) {

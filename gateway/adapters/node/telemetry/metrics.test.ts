@@ -33,7 +33,7 @@ async function start(environment: Record<string, string>) {
       tokensRemembered: () => 3,
       revocationEntries: () => 4,
       requestsUnderWay: new Map([['reports', 2]]),
-      refusalsUntold: () => 5,
+      rejectionsUnreported: () => 5,
     },
     revocationState: { source: 'stream', lagMs: 100, contactAt: 1000 },
     redis: { isUp: () => false, callSeconds: createHistogram([0.01]) },

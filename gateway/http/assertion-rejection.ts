@@ -3,11 +3,11 @@ import type { RawHeaders } from '../../shared/http/headers.ts'
 import { assertionScheme } from '../../shared/http/headers.ts'
 
 /**
- * The refusal of a request whose upstream did not trust the gateway's assertion. Clocks, keys or
+ * The rejection of a request whose upstream did not trust the gateway's assertion. Clocks, keys or
  * names of the two services differ: the user did nothing wrong, and a 401 would make their client
  * give its tokens up.
  */
-export class AssertionRefused extends Problem {
+export class AssertionRejected extends Problem {
   /** By its name in the policy table. */
   readonly upstream: string
 
@@ -29,7 +29,7 @@ const challenge = new RegExp(`(?:^|,)\\s*${assertionScheme}(?:[\\s,]|$)`, 'i')
  *
  * @param headers names and values in turn
  */
-export function isAssertionRefused(status: number, headers: Readonly<RawHeaders>): boolean {
+export function isAssertionRejected(status: number, headers: Readonly<RawHeaders>): boolean {
   if (status !== 401) return false
   return headers.some(
     (name, i) =>

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { generateKey } from '../../shared/auth/jwk.ts'
 import { createStand, openRow, postRow } from '../../test/support/stand.ts'
 import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
-import { isAssertionRefused } from './assertion-refusal.ts'
+import { isAssertionRejected } from './assertion-rejection.ts'
 
 const closers: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -34,7 +34,7 @@ const email = 'ada@example.com'
 const password = 'correct horse battery'
 const login = (world: World) => world.post('/auth/login', { email, password })
 
-const refusedBy = (world: World) => world.gatewayMetrics.figures.assertionsRefused.get('origin') ?? 0
+const refusedBy = (world: World) => world.gatewayMetrics.figures.assertionRejections.get('origin') ?? 0
 
 describe('with the clocks of gateway and origin apart', () => {
   test.each([20, 29, -20])('200: login, refresh, plans with the gateway %i s ahead', async (seconds) => {
@@ -120,7 +120,7 @@ describe('any upstream that refuses the assertion', () => {
     const stand = await createStand({ upstream: upstream('Gatehouse-Assertion') })
     const response = await stand.call('/open')
     expect(await problem(response)).toMatchObject({ status: 502, code: 'assertion_refused' })
-    expect(stand.metrics.figures.assertionsRefused.get('reports')).toBe(1)
+    expect(stand.metrics.figures.assertionRejections.get('reports')).toBe(1)
   })
 
   test('401: any other challenge passes, and counts as a failed attempt', async () => {
@@ -136,11 +136,11 @@ describe('any upstream that refuses the assertion', () => {
 })
 
 test('isAssertionRefused: the scheme anywhere in a list of challenges, in any case, and on 401 alone', () => {
-  const refused = (value: string, status = 401) => isAssertionRefused(status, ['WWW-Authenticate', value])
+  const refused = (value: string, status = 401) => isAssertionRejected(status, ['WWW-Authenticate', value])
   for (const value of ['Gatehouse-Assertion', 'gatehouse-assertion error="x"', 'Bearer, Gatehouse-Assertion'])
     expect(refused(value), value).toBe(true)
   for (const value of ['Bearer', 'Gatehouse-AssertionX', 'Basic realm="Gatehouse-Assertion"', ''])
     expect(refused(value), value).toBe(false)
   expect(refused('Gatehouse-Assertion', 403)).toBe(false)
-  expect(isAssertionRefused(401, ['x-note', 'Gatehouse-Assertion'])).toBe(false)
+  expect(isAssertionRejected(401, ['x-note', 'Gatehouse-Assertion'])).toBe(false)
 })
