@@ -16,7 +16,7 @@ import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
-import { createRequireRights } from './policy/authorization.ts'
+import { createAuthorize } from './policy/authorization.ts'
 import type { RouteRow } from './policy/policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy/policy-file.ts'
 import { requireKnownNames, requireKnownNamesInFile } from './policy/policy-names.ts'
@@ -111,7 +111,7 @@ export async function buildGateway<Bindings extends object>(
       throwIfRevoked: asked ? undefined : revocations.throwIfRevoked,
       limiter: createLimiter({ limitTokens, now, onDecision: metrics.limitDecided }),
       recordRejection: rateLimitReporter.record,
-      requireRights: createRequireRights({
+      authorize: createAuthorize({
         plans,
         upgradePage: config.UPGRADE_URL,
         onDenied: denialReporter.record,

@@ -47,7 +47,7 @@ const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Part
  */
 const manages = { ...own, limits: ['account'] } satisfies Partial<RouteRow>
 
-const readsTrail = { permissions: { all: ['audit.read'] } } satisfies Partial<RouteRow>
+const readsAudit = { permissions: { all: ['audit.read'] } } satisfies Partial<RouteRow>
 
 const managesSubscriptions = {
   permissions: { all: ['subscriptions.manage'] },
@@ -103,9 +103,9 @@ export const routes: readonly RouteRow[] = [
     ...manages,
     permissions: { all: ['roles.manage'] },
   },
-  { method: 'GET', path: '/admin/audit-logs', ...manages, ...readsTrail },
-  { method: 'GET', path: '/admin/login-attempts', ...manages, ...readsTrail },
-  { method: 'GET', path: '/admin/rate-limit-logs', ...manages, ...readsTrail },
+  { method: 'GET', path: '/admin/audit-logs', ...manages, ...readsAudit },
+  { method: 'GET', path: '/admin/login-attempts', ...manages, ...readsAudit },
+  { method: 'GET', path: '/admin/rate-limit-logs', ...manages, ...readsAudit },
   { method: 'GET', path: '/admin/upkeep-runs', ...manages, permissions: { all: ['system.manage'] } },
   { method: 'POST', path: '/admin/upkeep/{job}/runs', ...manages, permissions: { all: ['system.manage'] } },
   { method: 'PUT', path: '/admin/users/{id}/subscription', ...manages, ...managesSubscriptions },

@@ -10,7 +10,7 @@ import type { Log } from '../shared/lib/log.ts'
 import { createEmailRoutes, createProfileRoutes } from './accounts/routes.ts'
 import { createRoleRoutes } from './admin/role-routes.ts'
 import { createUserRoutes } from './admin/user-routes.ts'
-import { createTrailRoutes } from './audit/routes.ts'
+import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { isDatabaseUnavailable } from './db/database.ts'
 import { believeForwardingService } from './forwarding-service.ts'
@@ -42,7 +42,7 @@ interface OriginOptions {
   users: Parameters<typeof createUserRoutes>[0]
   roles: Parameters<typeof createRoleRoutes>[0]
   upkeep: Parameters<typeof createUpkeepRoutes>[0]
-  trail: Parameters<typeof createTrailRoutes>[0]
+  audit: Parameters<typeof createAuditRoutes>[0]
   plans: Parameters<typeof createPlanAdminRoutes>[0]
   subscriptions: Parameters<typeof createSubscriptionAdminRoutes>[0] &
     Parameters<typeof createSubscriptionRoutes>[0]
@@ -126,7 +126,7 @@ export function createOrigin(options: OriginOptions) {
   app.route('/admin/users', createUserRoutes(options.users))
   app.route('/admin', createRoleRoutes(options.roles))
   app.route('/admin', createUpkeepRoutes(options.upkeep))
-  app.route('/admin', createTrailRoutes(options.trail))
+  app.route('/admin', createAuditRoutes(options.audit))
   app.route('/admin', createPlanAdminRoutes(options.plans))
   app.route('/admin', createSubscriptionAdminRoutes(options.subscriptions))
 

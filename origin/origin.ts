@@ -4,7 +4,7 @@ import { serviceAudience } from '../shared/auth/claims.ts'
 import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
-import { processLinkRequests } from './accounts/link-requests.ts'
+import { processEmailTokenRequests } from './accounts/email-token-requests.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
 import { createOrigin } from './app.ts'
@@ -13,7 +13,7 @@ import { createAuthService } from './auth/service.ts'
 import type { OriginConfig } from './config.ts'
 import { closeSeconds, createDatabase } from './db/database.ts'
 import { requireUsableSchema } from './db/migrate.ts'
-import { createLinkTokens } from './email-tokens/email-tokens.ts'
+import { createEmailTokens } from './email-tokens/email-tokens.ts'
 import { createCookieOrigins } from './http/cookie-origins.ts'
 import { createEncryption } from './keys/encryption.ts'
 import { createFirstKey } from './keys/first-key.ts'
@@ -95,12 +95,12 @@ export async function buildOrigin(
   const outbox = createOutbox({ sql, encryption, mailer, log, onTry: events.mailTried })
   const messages = createMessages({ frontendUrl: config.FRONTEND_URL, product: config.PRODUCT_NAME })
   const mail = createMail(messages, outbox, { nudge: () => relay.nudge() })
-  const linkTokens = createLinkTokens(mail)
+  const emailTokens = createEmailTokens(mail)
   const relay = startRelay({
     async deliver(signal) {
       let isLeft = true
       while (isLeft) {
-        isLeft = await processLinkRequests({ sql, linkTokens }, signal)
+        isLeft = await processEmailTokenRequests({ sql, emailTokens }, signal)
         await outbox.deliverDue(signal)
       }
     },
@@ -168,7 +168,7 @@ export async function buildOrigin(
     loginLimit,
     sessions,
     deviceTokens,
-    linkTokens,
+    emailTokens,
     mail,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
     onRegistration: events.registrationEnded,
@@ -264,18 +264,18 @@ export async function buildOrigin(
         lockout,
         resetLoginLimit: loginLimit.reset,
         sessions,
-        linkTokens,
+        emailTokens,
         mail,
       }),
       deviceTokens,
       cookieOrigins,
       minLength: config.PASSWORD_MIN_LENGTH,
     },
-    email: { sql, linkTokens, lockout, mail },
+    email: { sql, emailTokens, lockout, mail },
     profile: { sql },
     users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset }) },
     roles: { sql, roles: createRoleService({ sql }) },
-    trail: { sql },
+    audit: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
     plans: { sql, plans: createPlanService({ sql }) },
     subscriptions: {

@@ -4,6 +4,7 @@
  * and the API description is made of both.
  */
 export * from './contract/accounts.ts'
+export * from './contract/audit.ts'
 export { isOptionalBody, type PasswordFaultCode } from './contract/fields.ts'
 export * from './contract/health.ts'
 export * from './contract/internal.ts'
@@ -11,6 +12,5 @@ export * from './contract/lists.ts'
 export * from './contract/oauth.ts'
 export * from './contract/plans.ts'
 export * from './contract/problems.ts'
-export * from './contract/trail.ts'
 export * from './contract/upkeep.ts'
 export * from './contract/users.ts'

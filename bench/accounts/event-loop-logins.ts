@@ -5,7 +5,7 @@ import { createAuthRoutes } from '../../origin/auth/routes.ts'
 import { createAuthService } from '../../origin/auth/service.ts'
 import type { OriginConfig } from '../../origin/config.ts'
 import type { Sql } from '../../origin/db/types.ts'
-import { createLinkTokens } from '../../origin/email-tokens/email-tokens.ts'
+import { createEmailTokens } from '../../origin/email-tokens/email-tokens.ts'
 import { createCookieOrigins } from '../../origin/http/cookie-origins.ts'
 import { believeGateway, type OriginEnv, requireGateway } from '../../origin/http/request-context.ts'
 import { createDeviceTokens } from '../../origin/lockout/device-tokens.ts'
@@ -63,7 +63,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
       perUser: config.SESSIONS_PER_USER,
     }),
     deviceTokens: createDeviceTokens(config.DEVICE_COOKIE_KEY),
-    linkTokens: createLinkTokens(mail),
+    emailTokens: createEmailTokens(mail),
     mail,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
   })

@@ -12,7 +12,7 @@ export const seedDomain = 'seed.example.com'
 const addressOf = (sql: Queryable) => sql`'u' || n || ${`@${seedDomain}`}`
 
 /** How long login attempts and audit rows reach back, at most. */
-const trailDays = 90
+const auditDays = 90
 
 /** Any number that no other program locks: two seeds at once take turns. */
 const seedLock = '4148305192'
@@ -160,11 +160,11 @@ export async function insertSessions(sql: Queryable): Promise<void> {
 }
 
 /** Up to ten tries each, one in ten with a wrong password, and the audit row of each. */
-export async function insertTrail(sql: Queryable): Promise<void> {
+export async function insertAuditLogs(sql: Queryable): Promise<void> {
   await sql`
     with tries as materialized (
       select user_id, email, key, pg_temp.draw('wrong', key, 10) = 0 as wrong,
-        pg_temp.draw_moment('try', key, greatest(since, now() - interval '24 hours' * ${trailDays})) as tried_at
+        pg_temp.draw_moment('try', key, greatest(since, now() - interval '24 hours' * ${auditDays})) as tried_at
       from seeded
       cross join lateral generate_series(1, pg_temp.draw('tries', n, 11)) as nth
       cross join lateral (select n * 100 + nth as key) as keyed
@@ -187,7 +187,7 @@ export async function insertTrail(sql: Queryable): Promise<void> {
     select 'account.registered', user_id, user_id, pg_temp.draw_ip(n), pg_temp.draw_browser(n),
       pg_temp.draw_id('registration', n), since
     from seeded
-    where since > now() - interval '24 hours' * ${trailDays}`
+    where since > now() - interval '24 hours' * ${auditDays}`
 }
 
 /** One account in twenty ran into its limit this month. */
@@ -201,10 +201,10 @@ export async function insertRateLimitLogs(sql: Queryable): Promise<void> {
 }
 
 /** The trail lies in the months that it would have come in, as upkeep makes them. */
-export async function makeTrailPartitions(sql: Queryable): Promise<void> {
+export async function makeAuditPartitions(sql: Queryable): Promise<void> {
   await sql`
     select make_partition('login_attempts', month), make_partition('audit_logs', month)
-    from generate_series(date_trunc('month', now() - interval '24 hours' * ${trailDays}, 'UTC'), now(), interval '1 month') as month`
+    from generate_series(date_trunc('month', now() - interval '24 hours' * ${auditDays}, 'UTC'), now(), interval '1 month') as month`
 }
 
 /** What reads in bulk sees the accounts from now on. */

@@ -3,11 +3,11 @@ import { createDraws } from './draws.ts'
 import {
   chooseMissing,
   insertAccounts,
+  insertAuditLogs,
   insertRateLimitLogs,
   insertSessions,
   insertSubscriptions,
-  insertTrail,
-  makeTrailPartitions,
+  makeAuditPartitions,
   type Range,
   refreshViews,
 } from './queries.ts'
@@ -29,7 +29,7 @@ interface SeedOptions {
 
 /** Adds the accounts that are missing, 10,000 in a transaction. @returns how many it added */
 export async function seedUsers(sql: Sql, { users, passwordHash, say }: SeedOptions): Promise<number> {
-  await makeTrailPartitions(sql)
+  await makeAuditPartitions(sql)
   let added = 0
   for (let first = 1; first <= users; first += batchUsers) {
     const range = { first, last: Math.min(first + batchUsers - 1, users) }
@@ -61,7 +61,7 @@ function seedBatch(sql: Sql, range: Range, passwordHash: string): Promise<number
     await insertAccounts(transaction, passwordHash)
     await insertSubscriptions(transaction)
     await insertSessions(transaction)
-    await insertTrail(transaction)
+    await insertAuditLogs(transaction)
     await insertRateLimitLogs(transaction)
     return count
   })

@@ -8,7 +8,7 @@ import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { tooLarge } from '../http/request-body.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
-import type { RequireRights } from '../policy/authorization.ts'
+import type { Authorize } from '../policy/authorization.ts'
 import type { Policy, Route } from '../policy/policy.ts'
 import { readTarget } from '../policy/request-target.ts'
 import { type Limiter, RateLimited } from '../rate-limit/limiter.ts'
@@ -55,7 +55,7 @@ interface DecideOptions {
   throwIfRevoked: ((identity: Identity) => void) | undefined
   limiter: Limiter
   recordRejection: RateLimitReporter['record']
-  requireRights: RequireRights
+  authorize: Authorize
   assertionFor: AssertionFor
   limits: RequestLimits
 }
@@ -78,7 +78,7 @@ function settleRejected(settle: Decision['settle'], error: unknown): never {
  * memory.
  */
 export function createDecide(options: DecideOptions) {
-  const { policy, tokens, throwIfRevoked, limiter, limits, recordRejection, requireRights, assertionFor } =
+  const { policy, tokens, throwIfRevoked, limiter, limits, recordRejection, authorize, assertionFor } =
     options
 
   function credential({ authorization }: RequestHead['headers']): string {
@@ -148,7 +148,7 @@ export function createDecide(options: DecideOptions) {
       return chain(count(head, route, caller), (counted) => {
         const settle = settling(counted, head, route)
         try {
-          if (caller) requireRights(route, caller.identity)
+          if (caller) authorize(route, caller.identity)
           const decided = chain(assertionFor(caller, route.upstream), (assertion) => ({
             route,
             target,

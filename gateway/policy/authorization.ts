@@ -1,4 +1,4 @@
-import { judgeRights, rightsProblem } from '../../shared/auth/authorization.ts'
+import { authorizationProblem, evaluateAuthorization } from '../../shared/auth/authorization.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { Route } from './policy.ts'
@@ -14,7 +14,7 @@ export interface Denied {
 
 type DenialCode = 'permission_required' | 'level_required'
 
-interface GuardsOptions {
+interface AuthorizeOptions {
   plans: {
     /** @returns null where no plan has these features, undefined where no plan is known */
     cheapestWith(features: readonly string[]): string | null | undefined
@@ -29,7 +29,7 @@ interface GuardsOptions {
  * Holds callers against what a row asks for, and tells those whose plan lacks a feature which one
  * has it.
  */
-export function createRequireRights({ plans, upgradePage, onDenied }: GuardsOptions) {
+export function createAuthorize({ plans, upgradePage, onDenied }: AuthorizeOptions) {
   function offer(features: readonly string[]) {
     const plan = plans.cheapestWith(features)
     return {
@@ -39,8 +39,8 @@ export function createRequireRights({ plans, upgradePage, onDenied }: GuardsOpti
   }
 
   /** @throws Problem `permission_required`, `level_required`, `feature_required` */
-  return function requireRights(route: Route, identity: Identity): void {
-    const problem = rightsProblem(judgeRights(route, identity), offer)
+  return function authorize(route: Route, identity: Identity): void {
+    const problem = authorizationProblem(evaluateAuthorization(route, identity), offer)
     if (!problem) return
     const { code } = problem
     if (code === 'permission_required' || code === 'level_required')
@@ -49,4 +49,4 @@ export function createRequireRights({ plans, upgradePage, onDenied }: GuardsOpti
   }
 }
 
-export type RequireRights = ReturnType<typeof createRequireRights>
+export type Authorize = ReturnType<typeof createAuthorize>

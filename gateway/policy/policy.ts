@@ -2,7 +2,7 @@ import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { SmartRouter } from 'hono/router/smart-router'
 import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
-import { rightsShape } from '../../shared/auth/authorization.ts'
+import { authorizationShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
 import { gatheredBytes } from '../lib/gathered-bytes.ts'
@@ -26,7 +26,7 @@ export const routeSchema = z
     path: z.string().regex(pathPattern),
     upstream: z.string().min(1),
     who: z.enum(['public', 'user']),
-    ...rightsShape,
+    ...authorizationShape,
     limits: z.array(z.enum(limitClasses)).min(1),
     /** Whether the limit `address` counts every request here, or those that fail. */
     counts: z.enum(['requests', 'failures']).default('requests'),

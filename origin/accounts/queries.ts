@@ -1,5 +1,5 @@
 import type { Queryable, Sql, Transaction } from '../db/types.ts'
-import type { LinkOwner } from '../email-tokens/queries.ts'
+import type { EmailTokenOwner } from '../email-tokens/queries.ts'
 
 export interface Profile {
   id: string
@@ -22,16 +22,22 @@ export async function selectProfile(sql: Sql, userId: string): Promise<Profile |
  * Holds the account until the transaction ends, so that links asked for at once are counted one
  * after the other.
  */
-export async function selectActiveAccount(sql: Queryable, email: string): Promise<LinkOwner | undefined> {
-  const [row] = await sql<[LinkOwner?]>`
+export async function selectActiveAccount(
+  sql: Queryable,
+  email: string,
+): Promise<EmailTokenOwner | undefined> {
+  const [row] = await sql<[EmailTokenOwner?]>`
     select id as "userId", email from user_accounts where lower(email) = lower(${email}) and status = 'active'
     for no key update`
   return row
 }
 
 /** Held, so that of two at once no more links live than may. */
-export async function selectUnverifiedAccount(sql: Queryable, email: string): Promise<LinkOwner | undefined> {
-  const [row] = await sql<[LinkOwner?]>`
+export async function selectUnverifiedAccount(
+  sql: Queryable,
+  email: string,
+): Promise<EmailTokenOwner | undefined> {
+  const [row] = await sql<[EmailTokenOwner?]>`
     select id as "userId", email from user_accounts
     where lower(email) = lower(${email}) and status = 'active' and email_verified_at is null
     for no key update`

@@ -9,13 +9,13 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import type { Mail } from '../mail/service.ts'
-import { insertLinkRequest } from './link-requests.ts'
+import { insertEmailTokenRequest } from './email-token-requests.ts'
 import { selectProfile } from './queries.ts'
 import { type VerificationOptions, type VerificationOutcome, verifyEmail } from './verification.ts'
 
-const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
+const readProfile = requireAuthorization({ permissions: { all: ['profile.read'] } })
 
 export function createProfileRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
@@ -63,7 +63,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
    */
   routes.post('/resend', ...jsonBody(resendVerificationBody), async (c) => {
     const { email } = c.req.valid('json')
-    await insertLinkRequest(options.sql, 'email_verification', { email, context: c.get('context') })
+    await insertEmailTokenRequest(options.sql, 'email_verification', { email, context: c.get('context') })
     options.mail.nudge()
     return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
   })

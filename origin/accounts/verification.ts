@@ -1,6 +1,6 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { LinkTokens } from '../email-tokens/email-tokens.ts'
+import type { EmailTokens } from '../email-tokens/email-tokens.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { lockPasswordForUpdate } from '../lockout/queries.ts'
@@ -8,7 +8,7 @@ import { updateEmailVerified } from './queries.ts'
 
 export interface VerificationOptions {
   sql: Sql
-  linkTokens: LinkTokens
+  emailTokens: EmailTokens
   lockout: Lockout
 }
 
@@ -30,14 +30,14 @@ export type VerificationOutcome =
  * @throws Problem `overloaded`, `rate_limited`
  */
 export async function verifyEmail(
-  { sql, linkTokens, lockout }: VerificationOptions,
+  { sql, emailTokens, lockout }: VerificationOptions,
   { token, password }: { token: string; password: string },
   context: RequestContext,
 ): Promise<VerificationOutcome> {
-  const owner = await linkTokens.owner(sql, 'email_verification', token)
+  const owner = await emailTokens.owner(sql, 'email_verification', token)
   if (!owner) return { kind: 'link_invalid' }
   const { userId } = owner
-  const own = { id: linkTokens.counterOf(token), userId }
+  const own = { id: emailTokens.counterOf(token), userId }
   const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], context)
   const { account } = claim
   const about = { userId, context }
@@ -53,7 +53,7 @@ export async function verifyEmail(
       await lockout.fail(transaction, claim, context)
       return { kind: 'wrong_password' }
     }
-    if (!(await linkTokens.spend(transaction, 'email_verification', token))) return { kind: 'link_invalid' }
+    if (!(await emailTokens.spend(transaction, 'email_verification', token))) return { kind: 'link_invalid' }
     await updateEmailVerified(transaction, userId)
     await insertAuditRow(transaction, { action: 'account.email_verified', actorId: userId, ...about })
     return { kind: 'verified' }

@@ -6,7 +6,7 @@ import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import { type Role, selectPermissionPage, selectRolePage } from './role-queries.ts'
 import type { RoleOutcome, RoleService } from './role-service.ts'
 
@@ -16,8 +16,8 @@ interface RoleRoutesOptions {
 }
 
 const byName = listQuery({}, z.tuple([z.string().regex(/^[a-z_.]{1,80}$/)]))
-const readUsers = requireRights({ permissions: { all: ['users.read'] } })
-const manageRoles = requireRights({ permissions: { all: ['roles.manage'] } })
+const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
+const manageRoles = requireAuthorization({ permissions: { all: ['roles.manage'] } })
 
 /** Roles, and what they may do. */
 export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {

@@ -1,7 +1,7 @@
 import { createdAt } from '../audit/page.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
-import { type AccountStatus, strangers } from '../lockout/queries.ts'
+import { type AccountStatus, unknownDevice } from '../lockout/queries.ts'
 import { isLive } from '../sessions/queries.ts'
 
 export interface ListedUser {
@@ -63,7 +63,7 @@ export async function selectUser(sql: Queryable, userId: string): Promise<User |
       account.status, account.email_verified_at is not null as "emailVerified", account.created_at as "createdAt",
       plan.name as plan,
       (select window_ends_at from login_counters
-        where address_hash = sha256(convert_to(lower(account.email), 'UTF8')) and device_id = ${strangers}
+        where address_hash = sha256(convert_to(lower(account.email), 'UTF8')) and device_id = ${unknownDevice}
           and locked_at is not null and window_ends_at > now()) as "lockedUntil"
     from user_accounts account ${entitlementTables(sql)}
     where account.id = ${userId}`

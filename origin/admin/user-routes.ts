@@ -15,7 +15,7 @@ import { jsonBody } from '../http/json-body.ts'
 import { listQuery, listResponse } from '../http/pagination.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import type { Change } from './authority.ts'
 import {
   type ListedSession,
@@ -35,8 +35,8 @@ const userQuery = listQuery(userFilters, z.tuple([z.string().max(254).regex(disp
 
 const sessionQuery = listQuery({}, z.tuple([moment, z.guid()]))
 
-const readUsers = requireRights({ permissions: { all: ['users.read'] } })
-const manageUsers = requireRights({ permissions: { all: ['users.manage'] } })
+const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
+const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] } })
 
 /** Accounts, for people who run the product. */
 export function createUserRoutes({ sql, users }: UserRoutesOptions) {

@@ -10,9 +10,9 @@ export const createdAt = (sql: Queryable) =>
   sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
 /** A row's place in a list, newest first. */
-export const trailPosition = z.tuple([moment, z.string().regex(/^\d{1,18}$/)])
+export const auditPosition = z.tuple([moment, z.string().regex(/^\d{1,18}$/)])
 
-export type TrailPosition = z.output<typeof trailPosition>
+export type AuditPosition = z.output<typeof auditPosition>
 
 export interface Page {
   /** Included. */
@@ -20,7 +20,7 @@ export interface Page {
   /** Not included. */
   to?: string | undefined
   /** The last row of the page before. */
-  cursor?: TrailPosition | undefined
+  cursor?: AuditPosition | undefined
   limit: number
 }
 

@@ -3,24 +3,24 @@ import { auditLogFilters, loginAttemptFilters, rateLimitLogFilters } from '../..
 import type { Queryable } from '../db/types.ts'
 import { listQuery, listResponse } from '../http/pagination.ts'
 import type { OriginEnv } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './list-queries.ts'
-import { type TrailPosition, trailPosition } from './page.ts'
+import { type AuditPosition, auditPosition } from './page.ts'
 
-interface TrailRoutesOptions {
+interface AuditRoutesOptions {
   sql: Queryable
 }
 
-const auditLogQuery = listQuery(auditLogFilters, trailPosition)
-const loginAttemptQuery = listQuery(loginAttemptFilters, trailPosition)
-const rateLimitLogQuery = listQuery(rateLimitLogFilters, trailPosition)
+const auditLogQuery = listQuery(auditLogFilters, auditPosition)
+const loginAttemptQuery = listQuery(loginAttemptFilters, auditPosition)
+const rateLimitLogQuery = listQuery(rateLimitLogFilters, auditPosition)
 
-const requireAuditor = requireRights({ permissions: { all: ['audit.read'] } })
+const requireAuditor = requireAuthorization({ permissions: { all: ['audit.read'] } })
 
 /**
  * What happened, who tried to log in, and which requests were refused: newest first, for admins.
  */
-export function createTrailRoutes({ sql }: TrailRoutesOptions) {
+export function createAuditRoutes({ sql }: AuditRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   routes.get('/audit-logs', requireAuditor, auditLogQuery, async (c) => {
@@ -41,7 +41,7 @@ export function createTrailRoutes({ sql }: TrailRoutesOptions) {
   return routes
 }
 
-const position = ({ created_at, id }: { created_at: string; id: string }): TrailPosition => [created_at, id]
+const position = ({ created_at, id }: { created_at: string; id: string }): AuditPosition => [created_at, id]
 
 /** Rows come as they are shown. */
 const item = <Row>(row: Row) => row

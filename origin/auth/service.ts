@@ -1,12 +1,12 @@
 import type { TokenResponse } from '../../shared/contract.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { LinkTokens } from '../email-tokens/email-tokens.ts'
+import type { EmailTokens } from '../email-tokens/email-tokens.ts'
 import { selectEntitlements } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { Lockout } from '../lockout/lockout.ts'
-import { lockPasswordForUpdate, strangers } from '../lockout/queries.ts'
+import { lockPasswordForUpdate, unknownDevice } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import type { PasswordPolicy } from '../passwords/policy.ts'
 import { replaceHash } from '../passwords/queries.ts'
@@ -30,7 +30,7 @@ interface AuthOptions {
   loginLimit: LoginLimit
   sessions: SessionService
   deviceTokens: DeviceTokens
-  linkTokens: LinkTokens
+  emailTokens: EmailTokens
   mail: Mail
   requireVerifiedEmail: boolean
   /** Told after the commit, as `onLogin` is. */
@@ -66,7 +66,7 @@ export type LoginOutcome = LoggedIn | { kind: LoginFailure }
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(options: AuthOptions) {
-  const { sql, passwords, lockout, loginLimit, sessions, deviceTokens, linkTokens, mail } = options
+  const { sql, passwords, lockout, loginLimit, sessions, deviceTokens, emailTokens, mail } = options
   const { requireVerifiedEmail } = options
   const { onRegistration = () => {}, onLogin = () => {} } = options
 
@@ -100,7 +100,7 @@ export function createAuthService(options: AuthOptions) {
         }
         await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, context })
         await insertSubscription(transaction, userId, 'free')
-        await linkTokens.sendVerification(transaction, { userId, email })
+        await emailTokens.sendVerification(transaction, { userId, email })
         return 'registered'
       })
       mail.nudge()
@@ -134,7 +134,7 @@ export function createAuthService(options: AuthOptions) {
           })
           if (!status) await lockout.fail(transaction, claim, context)
           if (account && verdict.kind === 'email_unverified') {
-            await linkTokens.sendVerification(transaction, { userId: account.id, email: account.email })
+            await emailTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }
           return { kind: verdict.kind }
         }
@@ -159,7 +159,7 @@ export function createAuthService(options: AuthOptions) {
       onLogin(outcome.kind)
       if (outcome.kind !== 'succeeded') {
         // A known device has a count of its own, which is the lockout's.
-        if (!passwordMatches && claim.deviceId === strangers) await loginLimit.failed(email, context)
+        if (!passwordMatches && claim.deviceId === unknownDevice) await loginLimit.failed(email, context)
         mail.nudge()
         return { kind: outcome.kind }
       }
@@ -173,4 +173,4 @@ export function createAuthService(options: AuthOptions) {
 }
 
 /** A stranger that got in becomes a device of its own. */
-const knownDevice = (deviceId: Device['id']) => (deviceId === strangers ? crypto.randomUUID() : deviceId)
+const knownDevice = (deviceId: Device['id']) => (deviceId === unknownDevice ? crypto.randomUUID() : deviceId)

@@ -1,27 +1,27 @@
 import type { Queryable } from '../db/types.ts'
 
-export type LinkKind = 'email_verification' | 'password_reset'
+export type EmailTokenKind = 'email_verification' | 'password_reset'
 
-export interface LinkOwner {
+export interface EmailTokenOwner {
   userId: string
   email: string
 }
 
-interface NewLinkToken {
-  kind: LinkKind
+interface NewEmailToken {
+  kind: EmailTokenKind
   userId: string
   hash: Uint8Array
   lifeSeconds: number
   /** Live ones of this kind, beyond which there is none more. */
-  liveLinks: number
+  maxLiveTokens: number
 }
 
 /** @returns when it expires; undefined where it was not stored */
-export async function insertLinkToken(sql: Queryable, token: NewLinkToken): Promise<Date | undefined> {
+export async function insertEmailToken(sql: Queryable, token: NewEmailToken): Promise<Date | undefined> {
   const [row] = await sql<[{ expiresAt: Date }?]>`
     insert into tokens (kind, user_id, token_hash, expires_at)
     select ${token.kind}, ${token.userId}, ${token.hash}, now() + make_interval(secs => ${token.lifeSeconds})
-    where ${token.liveLinks} > (
+    where ${token.maxLiveTokens} > (
       select count(*) from tokens
       where user_id = ${token.userId} and kind = ${token.kind} and spent_at is null and expires_at > now()
     )
@@ -30,12 +30,12 @@ export async function insertLinkToken(sql: Queryable, token: NewLinkToken): Prom
 }
 
 /** @returns whose live link it is */
-export async function selectLinkOwner(
+export async function selectEmailTokenOwner(
   sql: Queryable,
-  kind: LinkKind,
+  kind: EmailTokenKind,
   hash: Uint8Array,
-): Promise<LinkOwner | undefined> {
-  const [row] = await sql<[LinkOwner?]>`
+): Promise<EmailTokenOwner | undefined> {
+  const [row] = await sql<[EmailTokenOwner?]>`
     select account.id as "userId", account.email
     from tokens join user_accounts account on account.id = tokens.user_id
     where token_hash = ${hash} and kind = ${kind} and spent_at is null and expires_at > now()
@@ -44,9 +44,9 @@ export async function selectLinkOwner(
 }
 
 /** The guard settles a race: a link is good for one of those who open it. */
-export async function spendLinkToken(
+export async function spendEmailToken(
   sql: Queryable,
-  kind: LinkKind,
+  kind: EmailTokenKind,
   hash: Uint8Array,
 ): Promise<string | undefined> {
   const [row] = await sql<[{ userId: string }?]>`
@@ -57,7 +57,7 @@ export async function spendLinkToken(
 }
 
 /** A new password makes all links to choose one void. */
-export async function spendLinkTokens(sql: Queryable, kind: LinkKind, userId: string): Promise<void> {
+export async function spendEmailTokens(sql: Queryable, kind: EmailTokenKind, userId: string): Promise<void> {
   await sql`
     update tokens set spent_at = now()
     where user_id = ${userId} and kind = ${kind} and spent_at is null`

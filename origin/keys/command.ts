@@ -81,8 +81,8 @@ async function carryOut(order: Order): Promise<void> {
       }
       case 'reseal': {
         const from = oldEncryption ?? encryption
-        const { resealed, kept, lost } = await reencrypt(sql, { from, to: encryption }, operator)
-        say(`Resealed ${resealed}, found ${kept} under KEY_ENCRYPTION_KEY already.`)
+        const { reencrypted, kept, lost } = await reencrypt(sql, { from, to: encryption }, operator)
+        say(`Resealed ${reencrypted}, found ${kept} under KEY_ENCRYPTION_KEY already.`)
         if (lost > 0) say(`${lost} mails decrypt with neither key and will not be sent.`)
       }
     }

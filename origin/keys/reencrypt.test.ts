@@ -43,7 +43,7 @@ describe('re-encryption', () => {
     const next = await keys.service.publishSuccessor(operator)
     await enqueue(from, 'ada@example.com', 'the link')
 
-    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 3, kept: 0, lost: 0 })
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ reencrypted: 3, kept: 0, lost: 0 })
     await expect(createKeyRing(keys.sql, from)).rejects.toThrow('KEY_ENCRYPTION_KEY does not decrypt')
     const ring = await createKeyRing(keys.sql, to)
     expect(ring.signing().kid).toBe(kid)
@@ -59,8 +59,8 @@ describe('re-encryption', () => {
     await createFirstKey(keys.sql, from)
     await reencrypt(keys.sql, { from, to }, operator)
     await enqueue(from, 'ada@example.com', 'the late link')
-    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 1, kept: 1, lost: 0 })
-    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 0, kept: 2, lost: 0 })
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ reencrypted: 1, kept: 1, lost: 0 })
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ reencrypted: 0, kept: 2, lost: 0 })
     expect(await keys.audit()).toHaveLength(2)
   })
 
@@ -78,6 +78,6 @@ describe('re-encryption', () => {
   test('leaves a mail that no key opens, and counts it', async () => {
     await createFirstKey(keys.sql, from)
     await enqueue(createEncryption(randomBytes(32)), 'ada@example.com', 'nobody knows')
-    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ resealed: 1, kept: 0, lost: 1 })
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ reencrypted: 1, kept: 0, lost: 1 })
   })
 })

@@ -7,7 +7,7 @@ import { KeyDecryptionError } from './stored-key.ts'
 
 export interface ReencryptionCounts {
   /** Signing keys and mails now under the new key. */
-  resealed: number
+  reencrypted: number
   /** Already under it. */
   kept: number
   /** Mails under neither: they are not sent any more. */
@@ -27,7 +27,7 @@ export function reencrypt(
   context: RequestContext,
 ): Promise<ReencryptionCounts> {
   return sql.begin(async (transaction) => {
-    const counts: ReencryptionCounts = { resealed: 0, kept: 0, lost: 0 }
+    const counts: ReencryptionCounts = { reencrypted: 0, kept: 0, lost: 0 }
     for (const row of await lockEncryptedRowsForUpdate(transaction)) {
       if (tryDecrypting(to, row) !== undefined) {
         counts.kept++
@@ -36,11 +36,11 @@ export function reencrypt(
       const secret = tryDecrypting(from, row)
       if (secret !== undefined) {
         await updateEncrypted(transaction, { ...row, encrypted: to.encrypt(row.name, secret) })
-        counts.resealed++
+        counts.reencrypted++
       } else if (row.table === 'mail_outbox') counts.lost++
       else throw new KeyDecryptionError('neither the old nor the new one')
     }
-    if (counts.resealed > 0)
+    if (counts.reencrypted > 0)
       await insertAuditRow(transaction, {
         action: 'key.resealed',
         actorId: null,

@@ -186,7 +186,7 @@ describe('while strangers are locked out', () => {
     expect(await statusOf({})).toBe(401)
   })
 
-  const strangers: [string, (good: string) => Promise<string> | string][] = [
+  const unknownDevice: [string, (good: string) => Promise<string> | string][] = [
     ['of another account', () => knownDevice('eve@example.com')],
     ['with another account written into it', (good) => swapPayload(good, { sub: crypto.randomUUID() })],
     ['with another device written into it', (good) => swapPayload(good, { jti: crypto.randomUUID() })],
@@ -204,7 +204,7 @@ describe('while strangers are locked out', () => {
     ['that is empty', () => ''],
   ]
 
-  test.each(strangers)('401: a device cookie %s is a stranger’s', async (_, make) => {
+  test.each(unknownDevice)('401: a device cookie %s is a stranger’s', async (_, make) => {
     const good = await knownDevice()
     const device = await make(good)
     await lockStrangersOut()

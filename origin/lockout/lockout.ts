@@ -11,7 +11,7 @@ import {
   endClaim,
   type OwnCounter,
   startLockoutWhenUsedUp,
-  strangers,
+  unknownDevice,
   type Whose,
 } from './queries.ts'
 
@@ -64,8 +64,8 @@ export function createLockout({
    * to take.
    */
   function withWaiting(whose: Whose, own: readonly OwnCounter[]): string[] {
-    const ofStrangers = 'email' in whose && waiting.has(digestOf(whose.email)) ? [strangers] : []
-    return [...own.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofStrangers]
+    const ofUnknownDevices = 'email' in whose && waiting.has(digestOf(whose.email)) ? [unknownDevice] : []
+    return [...own.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofUnknownDevices]
   }
 
   async function claimOrWait(whose: Whose, own: readonly OwnCounter[]): Promise<Claim> {
@@ -100,12 +100,12 @@ export function createLockout({
     async evaluate(whose: Whose, password: string, own: readonly OwnCounter[], context: RequestContext) {
       const claim = await claimOrWait(whose, own)
       const isGranted = claim.state === 'granted'
-      if (context.overLimit && claim.state === 'locked' && claim.deviceId !== strangers)
+      if (context.overLimit && claim.state === 'locked' && claim.deviceId !== unknownDevice)
         throw overLimitProblem(context.overLimit, 'locked')
       const storedHash = isGranted ? claim.account?.passwordHash : undefined
       // However many strangers try, who has a counter of their own, as owners on known devices do,
       // does not stand in line behind them.
-      const turn = { address: context.ip, isPreferred: isGranted && claim.deviceId !== strangers }
+      const turn = { address: context.ip, isPreferred: isGranted && claim.deviceId !== unknownDevice }
       let passwordMatches: boolean
       try {
         passwordMatches = await passwords.matches(password, storedHash, turn)
@@ -130,9 +130,9 @@ export function createLockout({
         actorId: null,
         userId: account.id,
         context,
-        details: { until: until.toISOString(), known_device: deviceId !== strangers },
+        details: { until: until.toISOString(), known_device: deviceId !== unknownDevice },
       })
-      if (deviceId === strangers) await tellOwner(transaction, account.email, until)
+      if (deviceId === unknownDevice) await tellOwner(transaction, account.email, until)
     },
   }
 }
@@ -150,4 +150,4 @@ const digestOf = (email: string) => createHash('sha256').update(email.toLowerCas
  * one by its id.
  */
 const counterName = ({ addressHash, deviceId }: Claim) =>
-  deviceId === strangers ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)
+  deviceId === unknownDevice ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)

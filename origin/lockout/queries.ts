@@ -15,7 +15,7 @@ export interface Counter {
 }
 
 /** Strangers share this one. */
-export const strangers = '00000000-0000-0000-0000-000000000000'
+export const unknownDevice = '00000000-0000-0000-0000-000000000000'
 
 export type AccountStatus = 'active' | 'disabled'
 
@@ -104,14 +104,14 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
               and coalesce(own ->> 'passwordVersion', ${passwordVersion(sql)}) = ${passwordVersion(sql)}
             limit 1
           ),
-          ${strangers}
+          ${unknownDevice}
         ) as device_id
       from user_accounts
       where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`lower(email) = lower(${given})`}
     ),
     subject as (
       select ${hashOf(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
-        coalesce((select device_id from account), ${strangers}::uuid) as device_id
+        coalesce((select device_id from account), ${unknownDevice}::uuid) as device_id
     ),
     counted as (
       insert into login_counters as counter (address_hash, device_id, tries, claims, window_ends_at)

@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/types.ts'
 import type { KeyState } from '../keys/rules.ts'
-import { strangers } from '../lockout/queries.ts'
+import { unknownDevice } from '../lockout/queries.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 
 /**
@@ -41,7 +41,7 @@ export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]
   const due = sql`next_attempt_at < 'infinity'`
   const [row] = await sql<[SharedState]>`
     select
-      ${countOf('login_counters', sql`window_ends_at > now() and locked_at is not null and device_id = ${strangers}`)}
+      ${countOf('login_counters', sql`window_ends_at > now() and locked_at is not null and device_id = ${unknownDevice}`)}
         as "lockedOutAddresses",
       json_build_object(
         'waiting', ${countOf('mail_outbox', due)},

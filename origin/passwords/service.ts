@@ -1,9 +1,9 @@
-import { insertLinkRequest } from '../accounts/link-requests.ts'
+import { insertEmailTokenRequest } from '../accounts/email-token-requests.ts'
 import { lockAccountForUpdate, updateEmailVerified } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import type { LinkTokens } from '../email-tokens/email-tokens.ts'
-import { spendLinkTokens } from '../email-tokens/queries.ts'
+import type { EmailTokens } from '../email-tokens/email-tokens.ts'
+import { spendEmailTokens } from '../email-tokens/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { clearCounters, lockPasswordForUpdate } from '../lockout/queries.ts'
@@ -20,7 +20,7 @@ interface PasswordOptions {
   /** Lifts the limit of failed logins at an account; called after the commit. */
   resetLoginLimit: (email: string) => Promise<void>
   sessions: SessionService
-  linkTokens: LinkTokens
+  emailTokens: EmailTokens
   mail: Mail
 }
 
@@ -47,7 +47,7 @@ export function createPasswordService({
   lockout,
   resetLoginLimit,
   sessions,
-  linkTokens,
+  emailTokens,
   mail,
 }: PasswordOptions) {
   return {
@@ -83,7 +83,7 @@ export function createPasswordService({
           return { kind: 'wrong_password' }
         }
         const passwordVersion = await updatePassword(transaction, userId, passwordHash)
-        await spendLinkTokens(transaction, 'password_reset', userId)
+        await spendEmailTokens(transaction, 'password_reset', userId)
         await sessions.endMany(transaction, userId, sessionId, 'password_changed', context)
         await insertAuditRow(transaction, {
           action: 'password.changed',
@@ -104,7 +104,7 @@ export function createPasswordService({
      * time tells nobody.
      */
     async forgot(email: string, context: RequestContext): Promise<void> {
-      await insertLinkRequest(sql, 'password_reset', { email, context })
+      await insertEmailTokenRequest(sql, 'password_reset', { email, context })
       mail.nudge()
     },
 
@@ -116,7 +116,7 @@ export function createPasswordService({
      *   `overloaded`
      */
     async reset(token: string, newPassword: string, context: RequestContext): Promise<ResetOutcome> {
-      const owner = await linkTokens.owner(sql, 'password_reset', token)
+      const owner = await emailTokens.owner(sql, 'password_reset', token)
       if (!owner) return { kind: 'link_invalid' }
       const facts = { email: owner.email, field: '/password', address: context.ip }
       const passwordHash = await passwords.hashNew(newPassword, facts)
@@ -125,9 +125,9 @@ export function createPasswordService({
         // The row of the account is locked first: in the other order, two links of one account
         // would wait for each other.
         await lockAccountForUpdate(transaction, userId)
-        if (!(await linkTokens.spend(transaction, 'password_reset', token))) return { kind: 'link_invalid' }
+        if (!(await emailTokens.spend(transaction, 'password_reset', token))) return { kind: 'link_invalid' }
         const passwordVersion = await updatePassword(transaction, userId, passwordHash)
-        await spendLinkTokens(transaction, 'password_reset', userId)
+        await spendEmailTokens(transaction, 'password_reset', userId)
         await clearCounters(transaction, owner.email)
         await sessions.endMany(transaction, userId, undefined, 'password_reset', context)
         await updateEmailVerified(transaction, userId)

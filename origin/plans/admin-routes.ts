@@ -11,7 +11,7 @@ import type { Sql } from '../db/types.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import { planResponse } from './plan-response.ts'
 import { type Plan, selectFeaturePage, selectPlanPage } from './queries.ts'
 import type { PlanOutcome, PlanService } from './service.ts'
@@ -24,7 +24,7 @@ interface PlanAdminOptions {
 const byRank = z.tuple([z.int().min(0).max(32_767)])
 const byName = z.tuple([z.string().regex(/^[a-z_]{1,40}$/)])
 
-const managePlans = requireRights({ permissions: { all: ['subscriptions.manage'] } })
+const managePlans = requireAuthorization({ permissions: { all: ['subscriptions.manage'] } })
 
 export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
   const routes = new Hono<OriginEnv>()

@@ -12,7 +12,7 @@ import { jsonBody } from '../http/json-body.ts'
 import { listQuery, listResponse } from '../http/pagination.ts'
 import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import { described } from './change.ts'
 import { type SubscriptionRow, selectSubscriptionPage } from './list-queries.ts'
 import { periodIsOver, unknownPlan } from './problems.ts'
@@ -26,7 +26,7 @@ interface SubscriptionAdminOptions {
 
 const byId = z.tuple([z.string().regex(/^\d{1,18}$/)])
 
-const manageSubscriptions = requireRights({ permissions: { all: ['subscriptions.manage'] } })
+const manageSubscriptions = requireAuthorization({ permissions: { all: ['subscriptions.manage'] } })
 
 export function createSubscriptionAdminRoutes({ sql, subscriptions }: SubscriptionAdminOptions) {
   const routes = new Hono<OriginEnv>()

@@ -4,7 +4,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { Sql } from '../db/types.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import { planResponse } from '../plans/plan-response.ts'
 import { selectPlans } from '../plans/queries.ts'
 import { selectCurrentSubscription } from './queries.ts'
@@ -16,7 +16,7 @@ interface SubscriptionRoutesOptions {
   upgradePage: string
 }
 
-const readProfile = requireRights({ permissions: { all: ['profile.read'] } })
+const readProfile = requireAuthorization({ permissions: { all: ['profile.read'] } })
 
 /** What somebody has booked, from the database: newer than the token may be. */
 export function createSubscriptionRoutes({ sql, upgradePage }: SubscriptionRoutesOptions) {

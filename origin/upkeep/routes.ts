@@ -8,7 +8,7 @@ import {
 import { Problem } from '../../shared/http/errors.ts'
 import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import type { UpkeepRun } from './queries.ts'
 import type { UpkeepService } from './service.ts'
 
@@ -18,7 +18,7 @@ interface UpkeepRoutesOptions {
 
 const runsQuery = listQuery(upkeepRunFilters, z.tuple([z.string().regex(/^\d{1,18}$/)]))
 
-const manageSystem = requireRights({ permissions: { all: ['system.manage'] } })
+const manageSystem = requireAuthorization({ permissions: { all: ['system.manage'] } })
 
 /** For people who run the product. */
 export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {

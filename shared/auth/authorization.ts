@@ -8,7 +8,7 @@ const names = z.array(z.string().min(1)).min(1)
  * What can be asked of a caller: permissions (any of, all of), features (all of), a level. All that
  * is named must hold.
  */
-export const rightsShape = {
+export const authorizationShape = {
   permissions: z
     .strictObject({ any: names.optional(), all: names.optional() })
     .refine(({ any, all }) => any || all, { error: 'names no permission' })
@@ -17,11 +17,11 @@ export const rightsShape = {
   level: z.int().min(0).max(100).optional(),
 }
 
-const rightsSchema = z.strictObject(rightsShape)
+const authorizationSchema = z.strictObject(authorizationShape)
 
-export type Rights = z.output<typeof rightsSchema>
+export type Authorization = z.output<typeof authorizationSchema>
 
-export type RightsOutcome =
+export type AuthorizationOutcome =
   | { kind: 'granted' }
   | { kind: 'lacks_permission'; required: { any: string[] } | { all: string[] } }
   | { kind: 'lacks_level'; required: number }
@@ -29,10 +29,10 @@ export type RightsOutcome =
   | { kind: 'lacks_feature'; lacking: string; required: string[]; plan: string }
 
 /** Holds a caller against what is asked, from the claims alone. */
-export function judgeRights(
-  { permissions: { any, all } = {}, level, features = [] }: Rights,
+export function evaluateAuthorization(
+  { permissions: { any, all } = {}, level, features = [] }: Authorization,
   identity: Pick<Identity, 'permissions' | 'level' | 'features' | 'plan'>,
-): RightsOutcome {
+): AuthorizationOutcome {
   const has = (permission: string) => identity.permissions.includes(permission)
   if (all && !all.every(has)) return { kind: 'lacks_permission', required: { all } }
   if (any && !any.some(has)) return { kind: 'lacks_permission', required: { any } }
@@ -49,8 +49,8 @@ export function judgeRights(
  * @param offer what to say of plans that have all of these features, for whoever knows the plans
  * @returns undefined where nothing is lacking
  */
-export function rightsProblem(
-  judged: RightsOutcome,
+export function authorizationProblem(
+  judged: AuthorizationOutcome,
   offer: (features: readonly string[]) => Record<string, unknown> = () => ({}),
 ): Problem | undefined {
   switch (judged.kind) {

@@ -91,7 +91,7 @@ export const roles: Subject = {
   },
 }
 
-export const trail: Subject = {
+export const audit: Subject = {
   name: 'Trail',
   description: 'What happened, who tried to log in, and which requests were refused: the newest first.',
   operations: {

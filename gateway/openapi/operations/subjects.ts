@@ -1,5 +1,5 @@
 import { createSigningIn, ownAccount } from './accounts.ts'
-import { roles, trail, upkeep, users } from './administration.ts'
+import { audit, roles, upkeep, users } from './administration.ts'
 import type { Subject } from './contract.ts'
 import { health } from './health.ts'
 import { oauth } from './oauth.ts'
@@ -13,7 +13,7 @@ export const createSubjects = (settings: { passwordMinLength: number }): readonl
   users,
   roles,
   planAdministration,
-  trail,
+  audit,
   upkeep,
   oauth,
 ]

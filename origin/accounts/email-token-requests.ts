@@ -1,26 +1,26 @@
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Queryable, Sql } from '../db/types.ts'
-import type { LinkTokens } from '../email-tokens/email-tokens.ts'
-import type { LinkKind } from '../email-tokens/queries.ts'
+import type { EmailTokens } from '../email-tokens/email-tokens.ts'
+import type { EmailTokenKind } from '../email-tokens/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { selectActiveAccount, selectUnverifiedAccount } from './queries.ts'
 
-interface LinkRequest {
+interface EmailTokenRequest {
   email: string
   context: RequestContext
 }
 
-type LinkSenders = Pick<LinkTokens, 'sendReset' | 'sendVerification'>
+type EmailTokenSenders = Pick<EmailTokens, 'sendReset' | 'sendVerification'>
 
 interface RequestKind {
   table: string
   audited: AuditAction
   /** The account whose owner gets the link, if there is one. */
   selectAccount: typeof selectActiveAccount
-  send: keyof LinkSenders
+  send: keyof EmailTokenSenders
 }
 
-const kinds: Record<LinkKind, RequestKind> = {
+const kinds: Record<EmailTokenKind, RequestKind> = {
   password_reset: {
     table: 'reset_requests',
     audited: 'password.reset_requested',
@@ -36,10 +36,10 @@ const kinds: Record<LinkKind, RequestKind> = {
 }
 
 /** The same write for every address, with or without an account. */
-export async function insertLinkRequest(
+export async function insertEmailTokenRequest(
   sql: Queryable,
-  kind: LinkKind,
-  { email, context }: LinkRequest,
+  kind: EmailTokenKind,
+  { email, context }: EmailTokenRequest,
 ): Promise<void> {
   await sql`
     insert into ${sql(kinds[kind].table)} (email, ip, user_agent, request_id)
@@ -49,7 +49,7 @@ export async function insertLinkRequest(
 /**
  * Takes the oldest request, each replica another one. The row is gone when the transaction commits.
  */
-async function takeLinkRequest(sql: Queryable, table: string): Promise<LinkRequest | undefined> {
+async function takeEmailTokenRequest(sql: Queryable, table: string): Promise<EmailTokenRequest | undefined> {
   const [row] = await sql<[(RequestContext & { email: string })?]>`
     delete from ${sql(table)}
     where id = (select id from ${sql(table)} order by id limit 1 for update skip locked)
@@ -68,8 +68,8 @@ export const requestsPerRound = 100
  *
  * @returns whether requests may be left because the round is full
  */
-export async function processLinkRequests(
-  { sql, linkTokens }: { sql: Sql; linkTokens: LinkSenders },
+export async function processEmailTokenRequests(
+  { sql, emailTokens }: { sql: Sql; emailTokens: EmailTokenSenders },
   signal?: AbortSignal,
 ): Promise<boolean> {
   const left = new Set(Object.values(kinds))
@@ -78,7 +78,7 @@ export async function processLinkRequests(
     for (const kind of left) {
       if (signal?.aborted) return false
       if (processed === requestsPerRound) return true
-      if (await processOne(sql, linkTokens, kind)) processed += 1
+      if (await processOne(sql, emailTokens, kind)) processed += 1
       else left.delete(kind)
     }
   }
@@ -88,11 +88,11 @@ export async function processLinkRequests(
 /** @returns whether there was a request */
 const processOne = (
   sql: Sql,
-  linkTokens: LinkSenders,
+  emailTokens: EmailTokenSenders,
   { table, audited, selectAccount, send }: RequestKind,
 ) =>
   sql.begin(async (transaction) => {
-    const request = await takeLinkRequest(transaction, table)
+    const request = await takeEmailTokenRequest(transaction, table)
     if (!request) return false
     const account = await selectAccount(transaction, request.email)
     await insertAuditRow(transaction, {
@@ -101,6 +101,6 @@ const processOne = (
       userId: account?.userId ?? null,
       context: request.context,
     })
-    if (account) await linkTokens[send](transaction, account)
+    if (account) await emailTokens[send](transaction, account)
     return true
   })

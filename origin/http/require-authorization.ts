@@ -1,5 +1,9 @@
 import { createMiddleware } from 'hono/factory'
-import { judgeRights, type Rights, rightsProblem } from '../../shared/auth/authorization.ts'
+import {
+  type Authorization,
+  authorizationProblem,
+  evaluateAuthorization,
+} from '../../shared/auth/authorization.ts'
 import { type OriginEnv, requireUser } from './request-context.ts'
 
 /**
@@ -8,9 +12,9 @@ import { type OriginEnv, requireUser } from './request-context.ts'
  *
  * @throws Problem `token_missing`, `permission_required`, `level_required`, `feature_required`
  */
-export function requireRights(rights: Rights) {
-  return createMiddleware<OriginEnv>(async function requireRights(c, next) {
-    const problem = rightsProblem(judgeRights(rights, requireUser(c.get('user'))))
+export function requireAuthorization(authorization: Authorization) {
+  return createMiddleware<OriginEnv>(async function requireAuthorization(c, next) {
+    const problem = authorizationProblem(evaluateAuthorization(authorization, requireUser(c.get('user'))))
     if (problem) throw problem
     await next()
   })

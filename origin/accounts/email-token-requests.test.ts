@@ -3,8 +3,12 @@ import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
 import { closeSeconds, createCommandDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
-import type { LinkKind } from '../email-tokens/queries.ts'
-import { insertLinkRequest, processLinkRequests, requestsPerRound } from './link-requests.ts'
+import type { EmailTokenKind } from '../email-tokens/queries.ts'
+import {
+  insertEmailTokenRequest,
+  processEmailTokenRequests,
+  requestsPerRound,
+} from './email-token-requests.ts'
 
 const context = { ip: null, userAgent: null, requestId: 'test' }
 
@@ -21,13 +25,13 @@ afterAll(async () => {
 beforeEach(() => sql`truncate reset_requests, verification_requests, audit_logs`)
 
 /** No address here has an account, so no link is sent. */
-const linkTokens = { sendReset: async () => {}, sendVerification: async () => {} }
+const emailTokens = { sendReset: async () => {}, sendVerification: async () => {} }
 
-const answer = (signal?: AbortSignal) => processLinkRequests({ sql, linkTokens }, signal)
+const answer = (signal?: AbortSignal) => processEmailTokenRequests({ sql, emailTokens }, signal)
 
-async function request(kind: LinkKind, times: number) {
+async function request(kind: EmailTokenKind, times: number) {
   for (let time = 0; time < times; time++)
-    await insertLinkRequest(sql, kind, { email: `nobody${time}@example.com`, context })
+    await insertEmailTokenRequest(sql, kind, { email: `nobody${time}@example.com`, context })
 }
 
 const answered = async () =>
