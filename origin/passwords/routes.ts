@@ -9,7 +9,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireRights } from '../http/require-rights.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { PasswordService } from './service.ts'
@@ -39,7 +39,7 @@ export function createPasswordRoutes({
     setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), userId, passwordVersion }, known))
   }
 
-  routes.post('/', requireRights({}), ...jsonBody(changePasswordBody(minLength)), async (c) => {
+  routes.post('/', requireAuthorization({}), ...jsonBody(changePasswordBody(minLength)), async (c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
     const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
     const owner = { userId: sub, sessionId: sid }

@@ -31,8 +31,8 @@ const aheadMs = 5 * 60_000
 export function createBilling({ sql }: { sql: Sql }) {
   return {
     /**
-     * Applies an event once. One that comes again is told the same, as the response follows from the
-     * event alone.
+     * Applies an event once. One that comes again is told the same, as the response follows from
+     * the event alone.
      */
     async apply(event: IncomingEvent, context: RequestContext): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
