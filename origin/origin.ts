@@ -68,16 +68,22 @@ export async function buildOrigin(
 ) {
   const registry = new Registry()
   const events = createEventMetrics(registry)
-  const connect = (poolMax: number, statementSeconds: number) =>
+  const connect = (poolMax: number, statementSeconds: number, lockSeconds: number) =>
     createDatabase({
       url: config.DATABASE_URL,
       poolMax,
       idleSeconds: config.DATABASE_IDLE_SECONDS,
+      connectionSeconds: config.DATABASE_CONNECTION_SECONDS,
       connectSeconds: config.DATABASE_CONNECT_SECONDS,
       statementSeconds,
+      lockSeconds,
       log,
     })
-  const pooled = connect(config.DATABASE_POOL_MAX, config.DATABASE_STATEMENT_SECONDS)
+  const pooled = connect(
+    config.DATABASE_POOL_MAX,
+    config.DATABASE_STATEMENT_SECONDS,
+    config.DATABASE_LOCK_SECONDS,
+  )
   const logSlow = logSlowQueries(log, config.DATABASE_SLOW_MS)
   const { sql, load: poolLoad } = measureQueries(pooled, (query) => {
     events.queryEnded(query)
@@ -196,7 +202,7 @@ export async function buildOrigin(
   const jobs = upkeepJobs(config)
   // A pool of one says that the database takes one connection, as the embedded one does: upkeep has
   // to share it.
-  const upkeepSql = config.DATABASE_POOL_MAX > 1 ? connect(1, runSeconds) : sql
+  const upkeepSql = config.DATABASE_POOL_MAX > 1 ? connect(1, runSeconds, runSeconds) : sql
   const runner = createUpkeepRunner({ sql: upkeepSql, log, onRun: events.upkeepEnded })
   const upkeepScheduler = await startUpkeepScheduler({ sql, jobs, runner, log })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DatabaseUrlError, parseDatabaseUrl, unescaped } from './database-url.ts'
 
 /**
  * Schemas of variables that are URLs or mail addresses. What would be ignored or sent elsewhere is
@@ -57,22 +58,32 @@ function isDecodable({ username, password }: URL): boolean {
 export const server = (...schemes: string[]) =>
   url(...schemes)
     .refine((text) => authorityOf(text).split('@').length <= 2, {
-      error: 'must have only one @: in a user name or a password it is %40',
+      error: unescaped.at,
     })
     .refine(
       rule(
         ({ pathname, hash }, text) => authorityOf(text).includes('@') || !`${pathname}${hash}`.includes('@'),
       ),
-      { error: 'must have / as %2F, ? as %3F and # as %23 in a user name or a password' },
+      { error: unescaped.slash },
     )
-    .refine(rule(isDecodable), { error: 'must have % as %25 in a user name or a password' })
+    .refine(rule(isDecodable), { error: unescaped.percent })
+
+/** PostgreSQL, on several hosts too. */
+export const databaseServer = z.string().superRefine((text, context) => {
+  try {
+    parseDatabaseUrl(text)
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error
+    context.addIssue(error.message)
+  }
+})
 
 /** A mail server. Options of the client may follow as a query. */
 export const mailServer = server('smtp', 'smtps')
   .refine(hasNoPath, { error: 'must be a URL without a path' })
   .refine(
     rule((_, text) => authorityOf(text).includes('@') || !text.includes('@')),
-    { error: 'must have / as %2F, ? as %3F and # as %23 in a user name or a password' },
+    { error: unescaped.slash },
   )
 
 /**

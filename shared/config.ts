@@ -4,6 +4,7 @@ import { serviceAudience } from './auth/claims.ts'
 import { privateJwkSchema, publicJwkSchema } from './auth/jwk.ts'
 import {
   base,
+  databaseServer,
   hasSafeTransport,
   issuer,
   mailServer,
@@ -189,11 +190,13 @@ export const variables = {
 
   ORIGIN_PORT: port.default(8081),
   ORIGIN_METRICS_PORT: port.optional(),
-  DATABASE_URL: server('postgres', 'postgresql'),
+  DATABASE_URL: databaseServer,
   DATABASE_POOL_MAX: count(1, 1000).default(50),
   DATABASE_IDLE_SECONDS: seconds(1, 86_400).default(30),
   DATABASE_CONNECT_SECONDS: seconds(1, 300).default(10),
   DATABASE_STATEMENT_SECONDS: seconds(1, 3600).default(30),
+  DATABASE_LOCK_SECONDS: seconds(1, 3600).default(5),
+  DATABASE_CONNECTION_SECONDS: seconds(1, 86_400).default(1800),
   DATABASE_SLOW_MS: count(1, 3_600_000).default(500),
   ASSERTION_PUBLIC_JWKS: keys(z.object({ keys: z.array(publicJwkSchema).min(1) }), 'a JWKS'),
   KEY_ENCRYPTION_KEY: secret,

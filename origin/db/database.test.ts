@@ -46,7 +46,7 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     const error = await errorAt((url) => {
       url.port = port
     })
-    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(error).toMatchObject({ cause: { code: 'ECONNREFUSED' } })
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
@@ -78,6 +78,17 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     const error = await errorOf(hasty`select pg_sleep(5)`)
     await hasty.end()
     expect(error).toMatchObject({ code: '57014' })
+    expect(isDatabaseUnavailable(error)).toBe(true)
+  })
+
+  test('a statement waited too long for a lock', async () => {
+    const hasty = createDatabase({ ...settings, url: database.url, lockSeconds: 0.05, log })
+    const error = await sql.begin(async (transaction) => {
+      await transaction`lock table user_accounts in access exclusive mode`
+      return errorOf(hasty`select from user_accounts`)
+    })
+    await hasty.end()
+    expect(error).toMatchObject({ code: '55P03' })
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 

@@ -1,5 +1,6 @@
 import postgres from 'postgres'
 import type { Log } from '../../shared/lib/log.ts'
+import { createConnector, driverOptions } from './connection/create-connector.ts'
 import { surviveLostConnections } from './transactions.ts'
 import type { Sql } from './types.ts'
 
@@ -7,9 +8,13 @@ interface DatabaseOptions {
   url: string
   poolMax: number
   idleSeconds: number
+  /** At this age, less up to a fifth at random, a connection is replaced when it is idle. */
+  connectionSeconds?: number
   connectSeconds: number
   statementSeconds: number
-  log: Log
+  /** How long a statement may wait for a lock. */
+  lockSeconds?: number
+  log?: Log
 }
 
 /**
@@ -19,14 +24,46 @@ interface DatabaseOptions {
  */
 export const closeSeconds = 2
 
+/** Later than the server's own deadline, which leaves the connection usable. */
+const silenceSecondsFor = (statementSeconds: number) =>
+  statementSeconds + Math.min(5, Math.max(1, statementSeconds / 6))
+
+/** Idle connections to a host that is gone are found in this time and ten probes of a second. */
+const keepAliveSeconds = 10
+
+const longestBackoffSeconds = 1
+
+/** Doubles from 50 ms; random, so that origins do not come back in step. */
+const backoff = (retries: number) =>
+  (0.5 + Math.random() / 2) * Math.min(longestBackoffSeconds, 0.05 * 2 ** retries)
+
 export function createDatabase(options: DatabaseOptions): Sql {
-  const sql = postgres(options.url, {
-    max: options.poolMax,
-    idle_timeout: options.idleSeconds,
-    connect_timeout: options.connectSeconds,
-    connection: { application_name: 'gatehouse', statement_timeout: options.statementSeconds * 1000 },
-    onnotice: ({ message }) => options.log.debug({ message }, 'database notice'),
+  const { url, poolMax, idleSeconds, connectSeconds, statementSeconds, log } = options
+  const { connectionSeconds = 1800, lockSeconds = 5 } = options
+  const { target, connect } = createConnector({
+    url,
+    connectSeconds,
+    silenceSeconds: silenceSecondsFor(statementSeconds),
   })
+  const sql = postgres(
+    driverOptions(
+      { target, connect, connectionSeconds },
+      {
+        max: poolMax,
+        idle_timeout: idleSeconds,
+        connect_timeout: connectSeconds,
+        keep_alive: keepAliveSeconds,
+        backoff,
+        connection: {
+          statement_timeout: statementSeconds * 1000,
+          lock_timeout: lockSeconds * 1000,
+          // A process that pauses in a transaction keeps its locks no longer than a statement.
+          idle_in_transaction_session_timeout: statementSeconds * 1000,
+        },
+        onnotice: ({ message }) => log?.debug({ message }, 'database notice'),
+      },
+    ),
+  )
   return surviveLostConnections(sql)
 }
 
@@ -39,7 +76,7 @@ export function createCommandDatabase(url: string, log: Log): Sql {
  * Postgres error classes that say "not now", not "wrong": connection, resources, operator, system,
  * read-only.
  */
-const unavailableStates = /^(08|53|57|58)|^25006$|^40001$|^40P01$/
+const unavailableStates = /^(08|53|55P03|57|58)|^25006$|^40001$|^40P01$/
 
 /**
  * FATAL refuses or ends the connection, whatever the reason: no database of that name, no such
@@ -53,6 +90,7 @@ const unavailableCodes = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
   'CONNECTION_ENDED',
+  'DATABASE_CONNECT_FAILED',
   'ECONNREFUSED',
   'ECONNRESET',
   'EAI_AGAIN',

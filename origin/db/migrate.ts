@@ -2,12 +2,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
-import postgres from 'postgres'
 import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
-import { closeSeconds } from './database.ts'
+import { closeSeconds, createDatabase } from './database.ts'
 import { requireReachable } from './require-reachable.ts'
-import { surviveLostConnections } from './transactions.ts'
 import type { Queryable, Sql } from './types.ts'
 
 /** The schema that this code was written for. */
@@ -22,6 +20,9 @@ const migrationLock = '4148305191'
  * better to fail and be tried again.
  */
 const lockTimeout = '5s'
+
+/** A statement may rewrite a large table. */
+const bounds = { poolMax: 1, idleSeconds: 60, connectSeconds: 10, statementSeconds: 3600 }
 
 /** The state of a statement that ran into `lock_timeout`. */
 const lockNotAvailable = '55P03'
@@ -43,7 +44,7 @@ const codeSinceLine = /^-- Code since schema (\d+)\.$/m
  */
 export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
   const migrations = await readMigrations(folder)
-  const sql = surviveLostConnections(postgres(databaseUrl, { max: 1, onnotice: () => {} }))
+  const sql = createDatabase({ ...bounds, url: databaseUrl })
   try {
     return await sql.begin(async (transaction) => {
       await transaction`select pg_advisory_xact_lock(${migrationLock})`

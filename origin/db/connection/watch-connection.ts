@@ -1,0 +1,106 @@
+import type { Socket } from 'node:net'
+import { createMessageReader } from './message-reader.ts'
+import { cleanStartup } from './startup-message.ts'
+
+interface WatchOptions {
+  /** How long the server may say nothing while it owes an answer. */
+  silenceMs: number
+  /** Told when the server turns out to be a standby, or has become read-only. */
+  onReadOnly: () => void
+}
+
+/** Messages of the protocol (PostgreSQL documentation, 55.7). */
+const errorResponse = 'E'.charCodeAt(0)
+const parameterStatus = 'S'.charCodeAt(0)
+const readyForQuery = 'Z'.charCodeAt(0)
+const sync = 'S'.charCodeAt(0)
+const query = 'Q'.charCodeAt(0)
+const idle = 'I'.charCodeAt(0)
+
+const isWanted = (type: number) =>
+  type === readyForQuery || type === errorResponse || type === parameterStatus
+
+/** The SQLSTATE of a write to a read-only server, as a field of an error. */
+const readOnlyState = 'C25006\0'
+
+/**
+ * A read-only connection of this age is given up: the name of the host may lead elsewhere by now. A
+ * younger one shows that it does not.
+ */
+const settledMs = 5000
+
+const silent = (ms: number) =>
+  Object.assign(new Error(`the database said nothing for ${ms} ms`), { code: 'ETIMEDOUT' })
+
+const standby = () => Object.assign(new Error('the server is a standby'), { code: 'DATABASE_CONNECT_FAILED' })
+
+/**
+ * Watches a connection that the driver is about to use. The driver waits without limit for the
+ * answer to a statement. A server that is gone without a word, or stopped, would keep the
+ * connection for ever, and the statement's own timeout is the server's to keep.
+ *
+ * Ends the connection when an owed answer stays away, when the server is a standby, and after the
+ * transaction in which the server said that it is read-only.
+ */
+export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: WatchOptions): void {
+  const openedAt = performance.now()
+  let isStarted = false
+  let isReady = false
+  /** Statements sent, and answered; between them lies what the server owes. */
+  let asked = 0
+  let answered = 0
+  /** A part of a statement was sent that the server answers before the rest of it comes. */
+  let isHalfSent = false
+  let isReadOnly = false
+
+  function onMessage(type: number, body: Buffer): void {
+    if (type === parameterStatus) {
+      if (!isReady && body.toString('latin1') === 'in_hot_standby\0on\0') {
+        onReadOnly()
+        socket.destroy(standby())
+      }
+    } else if (type === errorResponse) {
+      if (body.includes(readOnlyState) && performance.now() - openedAt > settledMs) isReadOnly = true
+    } else {
+      // The first follows the login, for which no statement was sent.
+      if (isReady) answered++
+      isReady = true
+      if (isReadOnly && body[0] === idle) {
+        onReadOnly()
+        // The driver, and who waits for it, have to see the answer first.
+        setImmediate(() => socket.destroy())
+      }
+    }
+  }
+
+  const write = socket.write.bind(socket) as (...given: unknown[]) => boolean
+  socket.write = ((chunk: Uint8Array, ...more: unknown[]) => {
+    if (!isStarted) {
+      isStarted = true
+      return write(cleanStartup(chunk), ...more)
+    }
+    if (isReady) {
+      const last = lastMessages(chunk)
+      asked += last.statements
+      isHalfSent = !last.isWhole
+    }
+    return write(chunk, ...more)
+  }) as typeof socket.write
+
+  socket.on('data', createMessageReader(isWanted, onMessage))
+  socket.setTimeout(silenceMs, () => {
+    if (!isReady || asked > answered || isHalfSent) socket.destroy(silent(silenceMs))
+  })
+}
+
+/** What a write of the driver, which is of whole messages, asks for. */
+function lastMessages(chunk: Uint8Array): { statements: number; isWhole: boolean } {
+  const messages = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  let statements = 0
+  let type = 0
+  for (let at = 0; at + 5 <= messages.length; at += 1 + messages.readUInt32BE(at + 1)) {
+    type = messages[at] ?? 0
+    if (type === sync || type === query) statements++
+  }
+  return { statements, isWhole: type === sync || type === query }
+}
