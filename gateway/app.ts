@@ -6,7 +6,7 @@ import { type RequestLogEnv, requestLog } from '../shared/http/request-log.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { AllowedMethods } from './allowed-methods.ts'
-import type { Admit } from './decision/admit.ts'
+import type { Decide } from './decision/decide.ts'
 import { logProblem, toProblem } from './decision/to-problem.ts'
 import type { CheckHealth } from './health.ts'
 import { type CorsOptions, cors } from './http/cors.ts'
@@ -19,7 +19,7 @@ import { ownPaths } from './own-paths.ts'
 import { type Page, type Pages, pageResponse } from './web-ui/pages.ts'
 
 export interface GatewayOptions<Bindings> {
-  admit: Admit
+  admit: Decide
   forward: ReturnType<typeof createProxy>
   checkHealth: CheckHealth
   /** The other end of the socket, as the runtime knows it. */

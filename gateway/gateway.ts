@@ -4,7 +4,6 @@ import { Problem } from '../shared/http/errors.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import { createGateway } from './app.ts'
 import type { GatewayConfig } from './config.ts'
-import { createAdmission } from './decision/admit.ts'
 import { createDecide } from './decision/decide.ts'
 import { createRequestLimits } from './decision/request-limits.ts'
 import { createRequireHost } from './decision/served-hosts.ts'
@@ -104,21 +103,19 @@ export async function buildGateway<Bindings extends object>(
   const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)
   const requireHost = createRequireHost(servedHosts(config))
   const pages = ports.pages ?? new Map()
-  const admit = createAdmission({
-    decide: createDecide({
-      policy,
-      tokens,
-      throwIfRevoked: asked ? undefined : revocations.throwIfRevoked,
-      limiter: createLimiter({ limitTokens, now, onDecision: metrics.limitDecided }),
-      recordRejection: rateLimitReporter.record,
-      authorize: createAuthorize({
-        plans,
-        upgradePage: config.UPGRADE_URL,
-        onDenied: denialReporter.record,
-      }),
-      assertionFor,
-      limits: createRequestLimits(config),
+  const admit = createDecide({
+    policy,
+    tokens,
+    throwIfRevoked: asked ? undefined : revocations.throwIfRevoked,
+    limiter: createLimiter({ limitTokens, now, onDecision: metrics.limitDecided }),
+    recordRejection: rateLimitReporter.record,
+    authorize: createAuthorize({
+      plans,
+      upgradePage: config.UPGRADE_URL,
+      onDenied: denialReporter.record,
     }),
+    assertionFor,
+    limits: createRequestLimits(config),
     concurrency,
     upstreams,
     readClientSide: createTrustedProxies({

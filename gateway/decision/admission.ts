@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { OverLimitPlace } from '../rate-limit/over-limit.ts'
-import type { Decision } from './decide.ts'
+import type { Decision } from './decision.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
 
 interface AdmissionOptions {
@@ -62,6 +62,6 @@ export class Admission {
   /** @param status of the response, as the client gets it */
   ended(status: number): void {
     this.leaveUpstream()
-    this.decision.settle?.(status)
+    this.decision.onResponse?.(status)
   }
 }

@@ -1,188 +1,217 @@
-import { bearerToken } from '../../shared/auth/bearer-token.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
-import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import type { RawHeaders } from '../../shared/http/headers.ts'
-import type { OverLimit } from '../../shared/http/over-limit.ts'
-import { type Awaitable, chain } from '../../shared/lib/async.ts'
-import { tooLarge } from '../http/request-body.ts'
-import type { RequestHeaders } from '../http/request-headers.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
+import { isBodyUnwanted, tooLarge } from '../http/request-body.ts'
+import { upstreamHeaders } from '../http/upstream-headers.ts'
+import { hasPassed } from '../http/via.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
 import type { Authorize } from '../policy/authorization.ts'
-import type { Policy, Route } from '../policy/policy.ts'
+import type { Policy } from '../policy/policy.ts'
 import { readTarget } from '../policy/request-target.ts'
-import { type Limiter, RateLimited } from '../rate-limit/limiter.ts'
-import { type CountedOrOver, countOrForward, mayExceedLimits } from '../rate-limit/over-limit.ts'
+import type { Limiter } from '../rate-limit/limiter.ts'
+import { createOverLimitQueue } from '../rate-limit/over-limit.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
-import { TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
-import type { VerifiedToken } from '../tokens/verified-token.ts'
+import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import { Admission } from './admission.ts'
+import { createAuthenticate } from './authenticate.ts'
+import { createConsumeLimits } from './consume-limits.ts'
+import { Decision, type RequestInfo } from './decision.ts'
 import type { RequestLimits } from './request-limits.ts'
+import type { RequireHost } from './served-hosts.ts'
 import { toProblem } from './to-problem.ts'
-
-/** All that a decision looks at: a request's head, never its body. */
-export interface RequestHead {
-  method: string
-  /** Path and query as the runtime has them: the edge's have resolved dot segments by then. */
-  target: string
-  headers: Pick<RequestHeaders, 'authorization' | 'cookie' | 'contentLength'>
-  /** The client's address. */
-  address: string
-}
-
-export interface Decision {
-  route: Route
-  target: string
-  caller: VerifiedToken | null
-  /** Signed statement of the caller, for the upstream. */
-  assertion: string
-  /** Headers that the limits add to the response, names and values in turn. */
-  limitHeaders: Readonly<RawHeaders>
-  /** For the origin, where the request is forwarded over its limits. */
-  overLimit: OverLimit | undefined
-  /** Takes the status of the response where the row has limits that count failures alone. */
-  settle: ((status: number) => void) | undefined
-}
+import type { ReadClientSide } from './trusted-proxies.ts'
+import type { Concurrency } from './upstream-concurrency.ts'
 
 interface DecideOptions {
+  requireHost: RequireHost
+  /** Name of this deployment in the Via header. */
+  viaName: string
+  readClientSide: ReadClientSide
   policy: Policy
   tokens: TokenVerifier
   /**
-   * Holds a token against later revocations. Missing where the limiter does so in its own call of
+   * Compares a token with later revocations. Missing where the limiter does so in its own call of
    * the store.
    *
    * @throws Problem with the rejection
    */
   throwIfRevoked: ((identity: Identity) => void) | undefined
+  limits: RequestLimits
   limiter: Limiter
   recordRejection: RateLimitReporter['record']
   authorize: Authorize
   assertionFor: AssertionFor
-  limits: RequestLimits
+  /** Base URLs by the names of the policy table. */
+  upstreams: Readonly<Record<string, string>>
+  concurrency: Concurrency
 }
 
-/**
- * A credential was wrong, or the client left before the response. Internal failures are not the
- * caller's.
- */
-const isFailedTry = (status: number) => [400, 401, 403, 499].includes(status)
+const longestTarget = 8192
 
-/** For a request that is rejected after it was counted. */
-function settleRejected(settle: Decision['settle'], error: unknown): never {
-  settle?.(toProblem(error).status)
-  throw error
-}
+/** A check, or a part of the result. @throws Problem with the rejection, at once or later */
+type Step = (decision: Decision) => Awaitable<void>
 
-/**
- * Decides about a request: path, row, caller, size, limits, rights. Limits come before rights, so
- * that attempts without a right are counted too. The decision is synchronous where all of it is in
- * memory.
- */
+/** Decides about requests by their heads, the same on every runtime. */
 export function createDecide(options: DecideOptions) {
-  const { policy, tokens, throwIfRevoked, limiter, limits, recordRejection, authorize, assertionFor } =
-    options
+  const { requireHost, viaName, readClientSide, policy, upstreams, concurrency } = options
+  const { throwIfRevoked, authorize, assertionFor } = options
+  const authenticate = createAuthenticate(options)
+  const { consumeLimits, reportRateLimited } = createConsumeLimits(options)
+  const enqueue = createOverLimitQueue()
 
-  function credential({ authorization }: RequestHead['headers']): string {
-    // Some libraries send the header without a value where they have no token.
-    if (authorization === undefined || authorization === '') throw new Problem('token_missing')
-    const token = bearerToken(authorization)
-    if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
-    return token
+  /**
+   * The steps in running order, each with its rejections. Limits come before authorization, so that
+   * attempts without a permission are counted too.
+   */
+  const steps: readonly Step[] = [
+    requireServedHost, //    400 bad_request, 421 misdirected_request
+    rejectLoop, //           508 loop_detected
+    rejectUnwantedBody, //   400 body_not_allowed
+    rejectLongTarget, //     414 target_too_long
+    findClient, //           400 client_address_unknown, bad_request
+    requireTls, //           421 misdirected_request
+    matchRow, //             400 bad_request, 404 not_found, 405 method_not_allowed
+    authenticateCaller, //   401 token_missing, invalid_token, 429 rate_limited, 503 keys_unavailable
+    rejectRevoked, //        401 session_ended, claims_stale, 503 revocations_unavailable
+    rejectOversizedBody, //  413 body_too_large
+    consumeLimits, //        429 rate_limited, 503 overloaded
+    requireAuthorization, // 403 permission_required, level_required, feature_required
+    signAssertion,
+  ]
+
+  function requireServedHost(decision: Decision): void {
+    decision.host = requireHost(decision.request.headers.host)
+  }
+
+  function rejectLoop({ request }: Decision): void {
+    const { via } = request.headers
+    if (via !== undefined && hasPassed(via, viaName)) throw new Problem('loop_detected')
+  }
+
+  function rejectUnwantedBody({ request }: Decision): void {
+    if (isBodyUnwanted(request.method, request.headers)) throw new Problem('body_not_allowed')
+  }
+
+  function rejectLongTarget({ request }: Decision): void {
+    if (request.target.length > longestTarget) throw new Problem('target_too_long')
+  }
+
+  function findClient(decision: Decision): void {
+    const { address, scheme, isProxied } = readClientSide(decision.request)
+    decision.address = address
+    decision.scheme = scheme
+    decision.isProxied = isProxied
   }
 
   /**
-   * Authenticates the caller. Requests of others at the address never refuse a genuine token, seen
-   * before or not.
+   * An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110,
+   * section 7.4).
    */
-  function authenticate(head: RequestHead): Awaitable<VerifiedToken> {
-    try {
-      const token = credential(head.headers)
-      const known = tokens.known(token)
-      if (known) return known
-      const verified = tokens.verify(token, addressKey(head.address))
-      return verified instanceof Promise ? verified.catch((error) => countFailure(head, error)) : verified
-    } catch (error) {
-      return countFailure(head, error)
+  function requireTls({ request, scheme, isProxied }: Decision): void {
+    if (request.targetScheme === 'https' && scheme === 'http' && !isProxied)
+      throw new Problem('misdirected_request')
+  }
+
+  function matchRow(decision: Decision): void {
+    const { path, query } = readTarget(decision.request.target)
+    decision.route = policy.match(decision.request.method, path)
+    decision.target = path + query
+  }
+
+  function authenticateCaller(decision: Decision): Awaitable<void> {
+    if (decision.route.who !== 'user') return
+    const caller = authenticate(decision.request.headers.authorization, decision.address)
+    if (!(caller instanceof Promise)) {
+      decision.caller = caller
+      return
     }
-  }
-
-  /**
-   * A token that is missing or false counts against the address, one that is merely over does not.
-   */
-  function countFailure(head: RequestHead, error: unknown): Awaitable<never> {
-    if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
-    return chain(limiter.count([limits.ofFalseTokens(head.address)]), () => {
-      throw error
+    return caller.then((verified) => {
+      decision.caller = verified
     })
   }
 
-  function rejectOversized({ contentLength = 0 }: RequestHead['headers'], route: Route): void {
+  /**
+   * Before the limits: a client whose token was revoked has made no failed attempt, and a stolen
+   * token must not use up its owner's quota.
+   */
+  function rejectRevoked({ caller }: Decision): void {
+    if (caller) throwIfRevoked?.(caller.identity)
+  }
+
+  function rejectOversizedBody({ request, route }: Decision): void {
+    const { contentLength = 0 } = request.headers
     if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
   }
 
-  function count(head: RequestHead, route: Route, caller: VerifiedToken | null): Awaitable<CountedOrOver> {
-    const applying = limits.of(head.address, route, caller)
-    return mayExceedLimits(route, head.headers.cookie)
-      ? countOrForward(() => limiter.count(applying, caller?.identity))
-      : limiter.count(applying, caller?.identity)
+  function requireAuthorization({ caller, route }: Decision): void {
+    if (caller) authorize(route, caller.identity)
   }
 
-  function settling({ settle, over }: CountedOrOver, head: RequestHead, route: Route): Decision['settle'] {
-    if (settle) return (status) => settle(isFailedTry(status))
-    if (over)
-      return function settleRejected(status) {
-        if (status === 429) record(over.rejection, head, route)
-      }
-    return undefined
-  }
-
-  function record({ over }: RateLimited, { method }: RequestHead, { path }: Route): void {
-    recordRejection({ limits: over, method, route: path })
-  }
-
-  function decideRoute(head: RequestHead, route: Route, target: string): Awaitable<Decision> {
-    return chain(route.who === 'user' ? authenticate(head) : null, (caller) => {
-      // Before the limits: the client of a revoked token has not heard of that yet, so the address
-      // made no failed attempt; and a stolen token must not use up its owner's quota.
-      if (caller) throwIfRevoked?.(caller.identity)
-      rejectOversized(head.headers, route)
-      return chain(count(head, route, caller), (counted) => {
-        const settle = settling(counted, head, route)
-        try {
-          if (caller) authorize(route, caller.identity)
-          const decided = chain(assertionFor(caller, route.upstream), (assertion) => ({
-            route,
-            target,
-            caller,
-            assertion,
-            limitHeaders: counted.limitHeaders,
-            overLimit: counted.over?.mark,
-            settle,
-          }))
-          return decided instanceof Promise
-            ? decided.catch((error) => settleRejected(settle, error))
-            : decided
-        } catch (error) {
-          return settleRejected(settle, error)
-        }
-      })
+  function signAssertion(decision: Decision): Awaitable<void> {
+    const signed = assertionFor(decision.caller, decision.route.upstream)
+    if (typeof signed === 'string') {
+      decision.assertion = signed
+      return
+    }
+    return signed.then((assertion) => {
+      decision.assertion = assertion
     })
   }
 
-  /** @throws Problem with the rejection, at once or later */
-  return function decide(head: RequestHead): Awaitable<Decision> {
-    const { path, query } = readTarget(head.target)
-    const route = policy.match(head.method, path)
-    const reject = (error: unknown): never => {
-      if (error instanceof Problem) error.route = route
-      if (error instanceof RateLimited && error.code === 'rate_limited') record(error, head, route)
-      throw error
-    }
+  function run(decision: Decision, from: number): Awaitable<Admission> {
     try {
-      const decided = decideRoute(head, route, path + query)
-      return decided instanceof Promise ? decided.catch(reject) : decided
+      for (let index = from; index < steps.length; index++) {
+        const pending = (steps[index] as Step)(decision)
+        if (pending instanceof Promise) return resume(pending, decision, index + 1)
+      }
+      return admit(decision)
     } catch (error) {
-      return reject(error)
+      return reject(error, decision)
     }
+  }
+
+  function resume(pending: Promise<void>, decision: Decision, next: number): Promise<Admission> {
+    return pending.then(
+      () => run(decision, next),
+      (error) => reject(error, decision),
+    )
+  }
+
+  function admit(decision: Decision): Admission {
+    const { request, address, scheme, host, route, overLimit } = decision
+    const { requestId, onward } = request
+    const origin = upstreams[route.upstream]
+    if (origin === undefined) throw new Error(`no upstream ${route.upstream}`)
+    return new Admission({
+      decision,
+      origin,
+      headers: upstreamHeaders(request.headers, decision, {
+        address,
+        requestId,
+        scheme,
+        host,
+        viaName,
+        onward,
+      }),
+      overLimit: overLimit && enqueue(address, overLimit),
+      concurrency,
+    })
+  }
+
+  function reject(error: unknown, decision: Decision): never {
+    if (error instanceof Problem) error.route = decision.route
+    reportRateLimited(error, decision)
+    decision.onResponse?.(toProblem(error).status)
+    throw error
+  }
+
+  /**
+   * Synchronous where everything is in memory.
+   *
+   * @throws Problem with the rejection, at once or later
+   */
+  return function decide(request: RequestInfo): Awaitable<Admission> {
+    return run(new Decision(request), 0)
   }
 }
 

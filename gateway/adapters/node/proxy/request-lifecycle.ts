@@ -6,7 +6,7 @@ import { type BeginSpan, beginTrace, type RequestTrace } from '../../../../share
 import type { Awaitable } from '../../../../shared/lib/async.ts'
 import type { Log } from '../../../../shared/lib/log.ts'
 import type { Admission } from '../../../decision/admission.ts'
-import type { Admit } from '../../../decision/admit.ts'
+import type { Decide } from '../../../decision/decide.ts'
 import { logProblem, toProblem } from '../../../decision/to-problem.ts'
 import type { CommonHeaders } from '../../../http/common-headers.ts'
 import type { RequestHeaders } from '../../../http/request-headers.ts'
@@ -14,7 +14,7 @@ import type { GatewayMetrics } from '../../../metrics.ts'
 import type { ClientRequest } from './client-types.ts'
 
 export interface LifecycleOptions {
-  admit: Admit
+  admit: Decide
   commonHeaders: CommonHeaders
   metrics: Pick<GatewayMetrics, 'recordResponse' | 'recordRejection'>
   beginSpan?: BeginSpan | undefined

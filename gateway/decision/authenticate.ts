@@ -1,0 +1,52 @@
+import { bearerToken } from '../../shared/auth/bearer-token.ts'
+import { addressKey } from '../../shared/http/address-key.ts'
+import { Problem } from '../../shared/http/errors.ts'
+import { type Awaitable, chain } from '../../shared/lib/async.ts'
+import type { Limiter } from '../rate-limit/limiter.ts'
+import { TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
+import type { VerifiedToken } from '../tokens/verified-token.ts'
+import type { RequestLimits } from './request-limits.ts'
+
+interface AuthenticateOptions {
+  tokens: Pick<TokenVerifier, 'known' | 'verify'>
+  limiter: Limiter
+  limits: RequestLimits
+}
+
+/**
+ * Authenticates callers by their access token. Requests of others at the same address never reject
+ * a genuine token, seen before or not.
+ */
+export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOptions) {
+  /** A missing or false token counts against the address; an expired one does not. */
+  function countFailure(error: unknown, address: string): Awaitable<never> {
+    if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
+    return chain(limiter.count([limits.ofFalseTokens(address)]), () => {
+      throw error
+    })
+  }
+
+  /**
+   * @throws Problem `token_missing`, `invalid_token`, `keys_unavailable`, and those of the limit of
+   * false tokens, at once or later
+   */
+  return function authenticate(authorization: string | undefined, address: string): Awaitable<VerifiedToken> {
+    try {
+      const token = credential(authorization)
+      const known = tokens.known(token)
+      if (known) return known
+      const verified = tokens.verify(token, addressKey(address))
+      return verified instanceof Promise ? verified.catch((error) => countFailure(error, address)) : verified
+    } catch (error) {
+      return countFailure(error, address)
+    }
+  }
+}
+
+function credential(authorization: string | undefined): string {
+  // Some libraries send the header without a value where they have no token.
+  if (authorization === undefined || authorization === '') throw new Problem('token_missing')
+  const token = bearerToken(authorization)
+  if (!token) throw new Problem('invalid_token', { cause: 'not one Bearer credential' })
+  return token
+}

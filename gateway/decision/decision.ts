@@ -1,0 +1,59 @@
+import type { RawHeaders } from '../../shared/http/headers.ts'
+import type { OverLimit } from '../../shared/http/over-limit.ts'
+import type { RequestSpan } from '../../shared/http/tracing.ts'
+import type { RequestHeaders } from '../http/request-headers.ts'
+import type { Route } from '../policy/policy.ts'
+import type { VerifiedToken } from '../tokens/verified-token.ts'
+
+/** A request's head as a runtime has it. */
+export interface RequestInfo {
+  method: string
+  /** Path and query. */
+  target: string
+  headers: RequestHeaders
+  requestId: string
+  /** Remote address of the socket. */
+  peer: string | undefined
+  /** Scheme of the socket. */
+  scheme: 'http' | 'https'
+  /** Scheme of the target, where the client sent the absolute form. */
+  targetScheme?: 'http' | 'https' | undefined
+  /** The span that the request upstream belongs to, where one of ours is recorded. */
+  onward?: RequestSpan['onward'] | undefined
+}
+
+const none: Readonly<RawHeaders> = []
+
+/**
+ * One request while it is decided: each step of `decide` fills in its part. A class, so that all
+ * decisions have one shape.
+ */
+export class Decision {
+  readonly request: RequestInfo
+  /** The host that the client named, with its port. */
+  host = ''
+  /** The client's address. */
+  address = ''
+  /** The scheme that the client used: TLS may end at a proxy. */
+  scheme: 'http' | 'https' = 'http'
+  /** Whether the peer of the socket is a trusted proxy. */
+  isProxied = false
+  /** Path and query that go upstream: the form that was matched. */
+  target = ''
+  /** The row of the policy table. No step before `matchRow` reads it. */
+  route!: Route
+  /** null where the row is public. */
+  caller: VerifiedToken | null = null
+  /** Headers that the limits add to the response, names and values in turn. */
+  limitHeaders: Readonly<RawHeaders> = none
+  /** For the origin, where the request is forwarded over its limits. */
+  overLimit: OverLimit | undefined = undefined
+  /** Takes the status of the response, where a limit depends on it. */
+  onResponse: ((status: number) => void) | undefined = undefined
+  /** Signed statement of the caller, for the upstream. */
+  assertion = ''
+
+  constructor(request: RequestInfo) {
+    this.request = request
+  }
+}
