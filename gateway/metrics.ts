@@ -1,5 +1,5 @@
 import type { ErrorCode, Problem } from '../shared/http/errors.ts'
-import type { MatchedRoute } from '../shared/http/request-log.ts'
+import type { MatchedRoute } from '../shared/http/request-lifecycle.ts'
 import { createHistogram } from '../shared/lib/histogram.ts'
 import { AssertionRejected } from './http/assertion-rejection.ts'
 import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'

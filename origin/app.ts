@@ -3,7 +3,8 @@ import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import type { VerifyAssertion } from '../shared/auth/assertion.ts'
-import { type ErrorCode, logEntryOf, Problem, problemResponse } from '../shared/http/errors.ts'
+import { type ErrorCode, Problem, problemResponse } from '../shared/http/errors.ts'
+import { createErrorReporter, toProblem as toSharedProblem } from '../shared/http/report-error.ts'
 import { type RequestLogOptions, requestLog } from '../shared/http/request-log.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
@@ -95,6 +96,7 @@ const noStore = createMiddleware(async function noStore(c, next) {
  */
 export function createOrigin(options: OriginOptions) {
   const { verifyAssertion, onResponse = () => {}, beginSpan, onRejected = () => {}, log } = options
+  const reportError = createErrorReporter({ log, toProblem, onProblem: ({ code }) => onRejected(code) })
   const app = new Hono<OriginEnv>()
 
   const isRoutine = (path: string) => path.startsWith('/internal/gateway/')
@@ -134,28 +136,17 @@ export function createOrigin(options: OriginOptions) {
     throw new Problem('not_found')
   })
   app.onError((error, c) => {
-    const problem = toProblem(error)
-    onRejected(problem.code)
-    const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code: problem.code }
-    const entry = logEntryOf(problem)
-    const reason = entry?.level === 'error' ? { err: error } : reasonOf(problem)
-    if (entry) log[entry.level]({ ...fields, ...reason }, entry.message)
-    return problemResponse(problem, c.get('requestId'))
+    const lifecycle = c.get('lifecycle')
+    return problemResponse(reportError(error, lifecycle), lifecycle.requestId)
   })
   return app
 }
 
-function reasonOf({ cause }: Problem): { err?: Error; reason?: unknown } {
-  if (cause === undefined) return {}
-  return cause instanceof Error ? { err: cause } : { reason: cause }
-}
-
-function toProblem(error: Error): Problem {
-  if (error instanceof Problem) return error
+/** The problem that an error of the origin becomes. */
+function toProblem(error: unknown): Problem {
   // Hono itself throws it for a body that is not JSON.
   if (error instanceof HTTPException && error.status === 400)
     return new Problem('malformed_json', { cause: error.message })
-  return new Problem(isDatabaseUnavailable(error) ? 'database_unavailable' : 'internal_error', {
-    cause: error,
-  })
+  if (isDatabaseUnavailable(error)) return new Problem('database_unavailable', { cause: error })
+  return toSharedProblem(error)
 }

@@ -18,7 +18,8 @@ import { createRefreshCookie } from '../../origin/sessions/refresh-cookie.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
 import { createSessionService } from '../../origin/sessions/service.ts'
 import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
-import { Problem, problemResponse } from '../../shared/http/errors.ts'
+import { problemResponse } from '../../shared/http/errors.ts'
+import { toProblem } from '../../shared/http/report-error.ts'
 import { requestLog } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createOneKey } from './one-key.ts'
@@ -84,8 +85,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
     createAuthRoutes({ auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH }),
   )
   app.onError((error, c) => {
-    const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
-    return problemResponse(problem, c.get('requestId'))
+    return problemResponse(toProblem(error), c.get('requestId'))
   })
   return app
 }

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { VerifyAssertion } from '../../shared/auth/assertion.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
+import { createErrorReporter } from '../../shared/http/report-error.ts'
 import { type RequestLogEnv, requestLog } from '../../shared/http/request-log.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { ReportsResponse } from './contract.ts'
@@ -17,6 +18,7 @@ interface ReportsOptions {
  * feature before a request gets here.
  */
 export function createReports({ verifyAssertion, log }: ReportsOptions) {
+  const reportError = createErrorReporter({ log })
   const app = new Hono<RequestLogEnv>()
   app.use(requestLog(log))
   app.get('/live', (c) => c.json({ status: 'pass' }))
@@ -40,9 +42,8 @@ export function createReports({ verifyAssertion, log }: ReportsOptions) {
     throw new Problem('not_found')
   })
   app.onError((error, c) => {
-    const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
-    if (problem.status >= 500) log.error({ request_id: c.get('requestId'), err: error }, 'request failed')
-    return problemResponse(problem, c.get('requestId'))
+    const lifecycle = c.get('lifecycle')
+    return problemResponse(reportError(error, lifecycle), lifecycle.requestId)
   })
   return app
 }

@@ -5,7 +5,7 @@ import { exitUnlistenable } from '../../shared/node/http/listen-error.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { loadTracing } from '../../shared/node/telemetry/tracing.ts'
 import { type GatewayConfig, gatewayVariables } from '../config.ts'
-import { buildGateway } from '../gateway.ts'
+import { createGateway } from '../gateway.ts'
 import type { Transport } from '../ports.ts'
 import { createNodePorts } from './node/node-ports.ts'
 import { createPages } from './node/pages.ts'
@@ -72,7 +72,7 @@ export async function runStandalone({ unavailable = {}, serve, createTransport }
   const pages = createPages(config, firstPolicyFile)
 
   let stopping = false
-  const gateway = await buildGateway<Peer>(config, {
+  const gateway = await createGateway<Peer>(config, {
     ...ports,
     transport: createTransport(config),
     peerAddress: ({ address }) => address,

@@ -1,4 +1,5 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
+import type { Reservation } from '../../shared/http/request-lifecycle.ts'
 import type { OverLimitPlace } from '../rate-limit/over-limit.ts'
 import type { Decision } from './decision.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
@@ -13,10 +14,10 @@ interface AdmissionOptions {
 }
 
 /**
- * A request that may go on. The runtime that proxies it reports each step once; `ended` releases
- * all that an earlier step has not. A class, so that a request makes no closures.
+ * A request that may go on. The runtime that proxies it reports each step once; `release` gives
+ * back all that an earlier step has not. A class, so that a request makes no closures.
  */
-export class Admission {
+export class Admission implements Reservation {
   readonly decision: Decision
   /** The base URL of the upstream: `http://10.0.0.7:8081`. */
   readonly origin: string
@@ -60,7 +61,7 @@ export class Admission {
   }
 
   /** @param status of the response, as the client gets it */
-  ended(status: number): void {
+  release(status: number): void {
     this.leaveUpstream()
     this.decision.onResponse?.(status)
   }

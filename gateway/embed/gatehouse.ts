@@ -4,15 +4,16 @@ import { createMiddleware } from 'hono/factory'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { problemResponse } from '../../shared/http/errors.ts'
 import { requestIdHeader } from '../../shared/http/headers.ts'
-import { requestIdFrom } from '../../shared/http/request-id.ts'
-import { hostOf, targetOf } from '../app.ts'
+import { createErrorReporter } from '../../shared/http/report-error.ts'
+import { RequestLifecycle } from '../../shared/http/request-lifecycle.ts'
 import type { GatewayConfig } from '../config.ts'
-import type { Admission } from '../decision/admission.ts'
-import { logProblem, toProblem } from '../decision/to-problem.ts'
-import { buildGateway } from '../gateway.ts'
+import { Admission } from '../decision/admission.ts'
+import type { RuntimeRequest } from '../decision/request-runner.ts'
+import { toProblem } from '../decision/to-problem.ts'
+import { createFetchRequestReader } from '../fetch-request.ts'
+import { createGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { tooLarge } from '../http/request-body.ts'
-import { readHeaders } from '../http/request-headers.ts'
 import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { type PolicyFile, parsePolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
@@ -24,7 +25,7 @@ export interface GatehouseEnv {
   Variables: {
     /** Who calls, as the verified token says; null where the row is public. */
     caller: Identity | null
-    /** In the log of a rejection, and in its body. */
+    /** In the log of a refusal, and in its body. */
     requestId: string
   }
 }
@@ -43,7 +44,7 @@ const here = 'here'
 
 /**
  * The gateway's decision as a middleware of somebody's own Hono app: the same rows, tokens,
- * revocations, limits and rejections, and no proxy. A path that no row names is 404, so mount it
+ * revocations, limits and refusals, and no proxy. A path that no row names is 404, so mount it
  * where it is to rule. It adds no security headers and no CORS, which are the app's.
  *
  * @param policy rows, or a policy file, whose upstreams mean nothing here
@@ -55,7 +56,7 @@ export function gatehouse<Bindings extends object>(
 ): MiddlewareHandler<GatehouseEnv> & { close: () => Promise<void> } {
   const rows = rowsOf(policy)
   compilePolicy(rows, [here])
-  const building = buildGateway(
+  const building = createGateway(
     // What a row asks of a caller is held here; there is no origin behind it whose name a request
     // could come under.
     { ...config, UPSTREAMS: { [here]: 'http://127.0.0.1' } },
@@ -67,66 +68,67 @@ export function gatehouse<Bindings extends object>(
     (gateway) => logUnknownNames(gateway, ports.log),
     () => {},
   )
+  const readRequest = createFetchRequestReader(ports)
+  const reportError = createErrorReporter({ log: ports.log, toProblem })
 
-  const admit = async (c: Context, requestId: string) => {
-    const gateway = await building
-    const headers = readHeaders([...c.req.raw.headers].flat())
-    const url = new URL(c.req.url)
-    const targetScheme = url.protocol === 'https:' ? 'https' : 'http'
-    const admission = await gateway.admit({
-      method: c.req.method,
-      target: targetOf(c),
-      headers: { ...headers, host: hostOf(url, headers.host) },
-      requestId,
-      peer: ports.peerAddress(c.env as Bindings),
-      scheme: ports.socketScheme?.(c.env as Bindings) ?? targetScheme,
-      targetScheme,
-    })
-    try {
-      admission.enterUpstream()
-    } catch (error) {
-      admission.ended(toProblem(error).status)
-      throw error
+  function createRuntimeRequest(c: Context): RuntimeRequest<Admission | Response> {
+    const lifecycle = new RequestLifecycle({ log: ports.log }, c.req.method, c.req.path)
+    lifecycle.begin({ requestId: c.req.header(requestIdHeader) })
+    const { requestId } = lifecycle
+    return {
+      lifecycle,
+      readInfo: () => readRequest(c.req.raw, c.env as Bindings, lifecycle),
+      hasLeft: () => false,
+      isAnswered: () => false,
+      forward(admission) {
+        admission.enterUpstream()
+        return admission
+      },
+      reject(problem) {
+        const response = problemResponse(problem, requestId)
+        response.headers.set(requestIdHeader, requestId)
+        return response
+      },
     }
-    return admission
   }
 
+  const fail = (request: RuntimeRequest<Admission | Response>, error: unknown) =>
+    request.reject(reportError(error, request.lifecycle)) as Response
+
   const middleware = createMiddleware<GatehouseEnv>(async function gatehouse(c, next) {
-    const requestId = requestIdFrom(c.req.header(requestIdHeader))
+    const request = createRuntimeRequest(c)
+    const { lifecycle } = request
+    const { requestId } = lifecycle
     c.set('requestId', requestId)
-    let admission: Admission
-    try {
-      admission = await admit(c, requestId)
-    } catch (error) {
-      return reject(error, requestId)
+    const result = await building.then(
+      ({ requests }) => requests.run(request),
+      (error) => fail(request, error),
+    )
+    if (!(result instanceof Admission)) {
+      // Never undefined: `hasLeft` and `isAnswered` are false.
+      const rejection = result as Response
+      lifecycle.reservation?.release(rejection.status)
+      return rejection
     }
-    const { route, caller, limitHeaders } = admission.decision
+    const { route, caller, limitHeaders } = result.decision
     c.set('caller', caller?.identity ?? null)
     const limited = bodyLimit({
       maxSize: route.body_bytes,
-      onError: () => reject(tooLarge(route.body_bytes), requestId),
+      onError: () => fail(request, tooLarge(route.body_bytes)),
     })
     try {
       const rejection = await limited(c, next)
       // What it hands back of `next` is none.
       if (rejection instanceof Response) c.res = rejection
     } finally {
-      admission.ended(c.error ? 500 : c.res.status)
+      result.release(c.error ? 500 : c.res.status)
     }
     c.header(requestIdHeader, requestId)
     for (let i = 0; i < limitHeaders.length; i += 2) c.header(limitHeaders[i] as string, limitHeaders[i + 1])
-    // What one user was told is nobody else's.
+    // A response for one user: no cache on the way keeps it.
     if (caller && !c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-store')
     return undefined
   })
-
-  function reject(error: unknown, requestId: string): Response {
-    const problem = toProblem(error)
-    logProblem(ports.log, problem, { requestId, traceId: undefined })
-    const answer = problemResponse(problem, requestId)
-    answer.headers.set(requestIdHeader, requestId)
-    return answer
-  }
 
   return Object.assign(middleware, {
     /** Ends what runs beside the requests. */

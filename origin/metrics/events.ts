@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ErrorCode } from '../../shared/http/errors.ts'
-import type { MatchedRoute } from '../../shared/http/request-log.ts'
+import type { MatchedRoute } from '../../shared/http/request-lifecycle.ts'
 import type { LoginVerdict } from '../auth/rules.ts'
 import type { RegistrationKind } from '../auth/service.ts'
 import type { DeliveryKind } from '../mail/outbox.ts'

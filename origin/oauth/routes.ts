@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { logRejection } from '../../shared/http/report-error.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { type OriginEnv, type RequestContext, userAgentOf } from '../http/request-context.ts'
 import type { OAuthCaller } from './authentication.ts'
@@ -87,8 +88,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
     onRejected(error.code)
-    const fields = { request_id: c.get('requestId'), trace_id: c.get('traceId'), code: error.code }
-    log.info({ ...fields, reason: error.cause }, 'request refused')
+    logRejection(log, { level: 'info', message: 'request refused' }, error, c.get('lifecycle'))
     return oauthErrorResponse(error, c.get('requestId'))
   })
 

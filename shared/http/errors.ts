@@ -1,6 +1,10 @@
 import { assertionScheme } from './headers.ts'
 
-type LogLevel = 'info' | 'warn' | 'error'
+/** The line that a rejection has in the log. */
+export interface LogEntry {
+  level: 'info' | 'warn' | 'error'
+  message: string
+}
 
 /**
  * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row
@@ -38,7 +42,7 @@ interface ErrorRow {
   title: string
   challenge?: string
   retryAfterSeconds?: number
-  log?: { level: LogLevel; message: string }
+  log?: LogEntry
   type?: string
 }
 
@@ -204,7 +208,7 @@ export class Problem extends Error {
  * @returns undefined for a rejection that the log need not have: nothing is known beyond the
  * response
  */
-export function logEntryOf({ code, status, cause }: Problem): ErrorRow['log'] {
+export function logEntryOf({ code, status, cause }: Problem): LogEntry | undefined {
   const { log }: ErrorRow = errors[code]
   if (log) return log
   if (status >= 500) return { level: 'error', message: 'request failed' }

@@ -3,96 +3,42 @@ import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
 import type { Log } from '../lib/log.ts'
 import { requestIdHeader } from './headers.ts'
-import { requestIdFrom } from './request-id.ts'
-import { type BeginSpan, beginTrace, type RequestSpan } from './tracing.ts'
-
-/** Where a request was answered, by the pattern that stands in the code or in the policy table. */
-export interface MatchedRoute {
-  method: string
-  path: string
-}
+import { type LifecycleOptions, type MatchedRoute, RequestLifecycle } from './request-lifecycle.ts'
 
 export interface RequestLogEnv {
   Variables: {
     requestId: string
-    /** Where the request belongs to a trace. */
-    traceId: string | undefined
-    /** What goes to whoever is asked in turn, where a span of ours is recorded. */
-    onward: RequestSpan['onward'] | undefined
-    /** The row that matched, where it is not one of the app's own routes. */
-    route: MatchedRoute | undefined
+    lifecycle: RequestLifecycle
   }
 }
 
-/** What the lines of one request have in common. */
-export interface LoggedRequest {
-  requestId: string
-  traceId: string | undefined
-}
-
-/** A request that was answered. */
-export interface CompletedRequest extends LoggedRequest {
-  method: string
-  /** Without its query, which may carry what is not for logs. */
-  path: string
-  status: number
-  /** As `performance.now()` has it. */
-  startedAt: number
-}
-
-/** One line a request. @returns the seconds that it took */
-export function logRequest(
-  log: Log,
-  { requestId, traceId, method, path, status, startedAt }: CompletedRequest,
-  level: 'info' | 'debug' = 'info',
-): number {
-  const tookMs = performance.now() - startedAt
-  const durationMs = Math.round(tookMs * 10) / 10
-  log[level](
-    { request_id: requestId, trace_id: traceId, method, path, status, duration_ms: durationMs },
-    'request',
-  )
-  return tookMs / 1000
-}
-
-export interface RequestLogOptions {
+export interface RequestLogOptions extends Omit<LifecycleOptions, 'log'> {
   /**
-   * Whether a path is asked again and again by our own services, so that its successes are lines
-   * for debugging alone.
+   * Whether a path is requested again and again by our own services, so that its successes are
+   * lines for debugging alone.
    */
   isRoutine?: (path: string) => boolean
-  beginSpan?: BeginSpan | undefined
-  /** Told of each request. @param route undefined where none matched */
-  onResponse?: (route: MatchedRoute | undefined, status: number, seconds: number) => void
 }
 
-/**
- * Gives each request its id, in and out, its place in a trace, and a log line when it is answered.
- */
-export function requestLog(log: Log, options: RequestLogOptions = {}) {
-  const { isRoutine = () => false, beginSpan, onResponse = () => {} } = options
+/** Begins and ends the lifecycle of each request of an app, and tells the client its request id. */
+export function requestLog(log: Log, { isRoutine = () => false, ...rest }: RequestLogOptions = {}) {
+  const options = { log, ...rest }
 
   return createMiddleware<RequestLogEnv>(async function requestLog(c, next) {
     const { method, path } = c.req
-    const requestId = requestIdFrom(c.req.header(requestIdHeader))
-    const { traceId, onward, end } = beginTrace(beginSpan, {
-      method,
-      requestId,
+    const lifecycle = new RequestLifecycle(options, method, path)
+    lifecycle.begin({
+      requestId: c.req.header(requestIdHeader),
       traceparent: c.req.header('traceparent'),
       tracestate: c.req.header('tracestate'),
     })
-    c.set('requestId', requestId)
-    c.set('traceId', traceId)
-    c.set('onward', onward)
-    const startedAt = performance.now()
+    c.set('lifecycle', lifecycle)
+    c.set('requestId', lifecycle.requestId)
     await next()
-    c.res.headers.set(requestIdHeader, requestId)
+    c.res.headers.set(requestIdHeader, lifecycle.requestId)
+    lifecycle.route ??= ownRoute(c)
     const { status, ok } = c.res
-    const route = c.get('route') ?? ownRoute(c)
-    const level = isRoutine(path) && ok ? 'debug' : 'info'
-    const seconds = logRequest(log, { requestId, traceId, method, path, status, startedAt }, level)
-    onResponse(route, status, seconds)
-    end?.({ route: route?.path, status })
+    lifecycle.end(status, isRoutine(path) && ok ? 'debug' : 'info')
   })
 }
 

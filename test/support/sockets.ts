@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type RequestListener, request, type
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { attachFastPath } from '../../gateway/adapters/node/fast-path/fast-path-connection.ts'
-import { createListener } from '../../gateway/adapters/node/proxy/request-handler.ts'
+import { createRequestHandler } from '../../gateway/adapters/node/proxy/request-handler.ts'
 import { createOpenStreams } from '../../gateway/adapters/node/proxy/stream-registry.ts'
-import { createUpgrades } from '../../gateway/adapters/node/proxy/websocket-upgrade.ts'
+import { createWebSocketUpgrade } from '../../gateway/adapters/node/proxy/websocket-upgrade.ts'
 import { createUpstreams, type UpstreamsOptions } from '../../gateway/adapters/node/upstream/pools.ts'
 import { createDispatchers } from '../../gateway/adapters/node/upstream/undici-transport.ts'
 import { createCommonHeaders } from '../../gateway/http/common-headers.ts'
@@ -68,8 +68,9 @@ export async function startGateway({
   const commonHeaders = createCommonHeaders(stand.config.CORS_ORIGINS, stand.config.CORS_EXPOSED_HEADERS)
   const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
   let isStopping = false
-  const listening = createListener({
-    admit: stand.admit,
+  const listening = createRequestHandler({
+    requests: stand.requests,
+    createLifecycle: stand.createLifecycle,
     upstreams,
     ownPaths,
     handleLocally: fetchListener((request, { incoming }) =>
@@ -78,24 +79,20 @@ export async function startGateway({
     commonHeaders,
     streams,
     uploadIdleMs: uploadIdleMs ?? stand.config.UPLOAD_IDLE_SECONDS * 1000,
-    metrics: stand.metrics,
-    beginSpan: options.beginSpan,
-    log: stand.log,
+    onResponse: stand.metrics.recordUpstreamResponse,
   })
   const server = createHttpServer({
     listener: listening.listener,
     wrapConnections: stand.config.GATEWAY_FAST_PATH ? attachFastPath(listening.fastPath) : undefined,
     isStopping: () => isStopping,
-    upgrade: createUpgrades({
+    upgrade: createWebSocketUpgrade({
       takesWebSocket: stand.takesWebSocket,
-      admit: stand.admit,
+      requests: stand.requests,
+      createLifecycle: stand.createLifecycle,
       dispatcher: dispatchers.fresh,
       corsOrigins: stand.config.CORS_ORIGINS,
       commonHeaders,
       streams,
-      metrics: stand.metrics,
-      beginSpan: options.beginSpan,
-      log: stand.log,
     }),
     keepAliveSeconds: 65,
     commonHeaders: (requestId) => commonHeaders(undefined, requestId),

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { gatewayVariables } from '../../gateway/config.ts'
-import { buildGateway } from '../../gateway/gateway.ts'
+import { createGateway } from '../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../gateway/gateway-ports.ts'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import type { Transport, UpstreamRequest } from '../../gateway/ports.ts'
@@ -99,7 +99,8 @@ export async function createStand({
   }
   const {
     app,
-    admit,
+    requests,
+    createLifecycle,
     takesWebSocket,
     stillHolds,
     metrics,
@@ -107,7 +108,7 @@ export async function createStand({
     hearRevocations,
     revocationState,
     requireKnownNames,
-  } = await buildGateway(config, standPorts, policy)
+  } = await createGateway(config, standPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
   async function call(
@@ -120,7 +121,8 @@ export async function createStand({
 
   return {
     app,
-    admit,
+    requests,
+    createLifecycle,
     takesWebSocket,
     stillHolds,
     metrics,

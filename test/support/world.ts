@@ -3,7 +3,7 @@ import { vi } from 'vitest'
 import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
 import { createReports } from '../../examples/reports/app.ts'
 import { gatewayVariables } from '../../gateway/config.ts'
-import { buildGateway } from '../../gateway/gateway.ts'
+import { createGateway } from '../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../gateway/gateway-ports.ts'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import { type Transport, TransportError } from '../../gateway/ports.ts'
@@ -126,7 +126,7 @@ export async function createWorld({
     policyFile: policy ? undefined : demoPolicy,
     ...revocations,
   }
-  const gateway = await buildGateway(gatewayConfig, ports, policy)
+  const gateway = await createGateway(gatewayConfig, ports, policy)
 
   const bases = { gateway: 'http://gateway.test', origin: gatewayConfig.ORIGIN_URL }
 

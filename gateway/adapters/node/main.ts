@@ -7,7 +7,7 @@ import { fetchListener } from '../../../shared/node/http/http-server.ts'
 import { createLog } from '../../../shared/node/log.ts'
 import { loadTracing } from '../../../shared/node/telemetry/tracing.ts'
 import { gatewayVariables } from '../../config.ts'
-import { buildGateway } from '../../gateway.ts'
+import { createGateway } from '../../gateway.ts'
 import { createCommonHeaders } from '../../http/common-headers.ts'
 import { ownPaths } from '../../own-paths.ts'
 import { attachFastPath } from './fast-path/fast-path-connection.ts'
@@ -19,9 +19,9 @@ import {
   requireUsablePolicyFile,
   startPolicyReload,
 } from './policy-reload.ts'
-import { createListener } from './proxy/request-handler.ts'
+import { createRequestHandler } from './proxy/request-handler.ts'
 import { createOpenStreams } from './proxy/stream-registry.ts'
-import { createUpgrades } from './proxy/websocket-upgrade.ts'
+import { createWebSocketUpgrade } from './proxy/websocket-upgrade.ts'
 import { watchGateway } from './telemetry/metrics-endpoint.ts'
 import { createUpstreams } from './upstream/pools.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
@@ -48,7 +48,7 @@ const pages = createPages(config, firstPolicyFile)
 let stopping = false
 /** Of clients; none before the server listens. */
 let connections = async () => 0
-const gateway = await buildGateway<HttpBindings>(config, {
+const gateway = await createGateway<HttpBindings>(config, {
   ...ports,
   transport: createTransport(dispatchers),
   peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
@@ -72,33 +72,30 @@ const policyReload = startPolicyReload({ path: policyFile, gateway, pages, log }
 
 const streams = createOpenStreams({ stillHolds: gateway.stillHolds })
 
-const { fastPath, ...handler } = createListener({
-  admit: gateway.admit,
+const { fastPath, ...handler } = createRequestHandler({
+  requests: gateway.requests,
+  createLifecycle: gateway.createLifecycle,
   upstreams,
   ownPaths: new Set([...ownPaths, ...pages.byPath.keys()]),
   handleLocally: fetchListener(gateway.app.fetch),
   commonHeaders,
   streams,
   uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
-  metrics: gateway.metrics,
-  beginSpan,
-  log,
+  onResponse: gateway.metrics.recordUpstreamResponse,
 })
 
 await serveUntilStopped({
   ...handler,
   wrapConnections: config.GATEWAY_FAST_PATH ? attachFastPath(fastPath) : undefined,
   stallSeconds: config.CLIENT_STALL_SECONDS,
-  upgrade: createUpgrades({
+  upgrade: createWebSocketUpgrade({
     takesWebSocket: gateway.takesWebSocket,
-    admit: gateway.admit,
+    requests: gateway.requests,
+    createLifecycle: gateway.createLifecycle,
     dispatcher: dispatchers.fresh,
     corsOrigins: config.CORS_ORIGINS,
     commonHeaders,
     streams,
-    metrics: gateway.metrics,
-    beginSpan,
-    log,
   }),
   commonHeaders: (requestId) => commonHeaders(undefined, requestId),
   hostname: config.HOST,

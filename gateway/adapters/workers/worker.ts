@@ -1,6 +1,6 @@
 import { connect } from 'cloudflare:sockets'
 import { env, waitUntil } from 'cloudflare:workers'
-import { buildGateway } from '../../gateway.ts'
+import { createGateway } from '../../gateway.ts'
 import type { RouteRow } from '../../policy/policy.ts'
 import type { PolicyFile } from '../../policy/policy-file.ts'
 import { logUnknownNames } from '../../policy/policy-names.ts'
@@ -42,7 +42,7 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
   const ask = createRedis({ url: config.REDIS_URL as string, connect })
 
   async function build() {
-    const gateway = await buildGateway<Peer>(
+    const gateway = await createGateway<Peer>(
       config,
       {
         transport,

@@ -18,7 +18,6 @@ import type { Exchange } from '../upstream/connection.ts'
 import type { Pool, Underway } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
-import type { RequestLifecycle } from './request-lifecycle.ts'
 import type { OpenStreams } from './stream-registry.ts'
 import type { AtTurnEnd } from './tick-flush.ts'
 
@@ -28,7 +27,8 @@ export interface ProxyExchangeOptions {
   headers: RequestHeaders
   admission: Admission
   pool: Pool
-  lifecycle: Pick<RequestLifecycle, 'commonHeaders'>
+  /** Headers that every response has. */
+  commonHeaders: () => RawHeaders
   streams: OpenStreams
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
@@ -164,7 +164,7 @@ class ProxyExchange implements Exchange {
 
   onHead(status: number, raw: RawHeaders, framing: Framing): void {
     clearTimeout(this.deadline)
-    const { request, response, admission, lifecycle, onResponse } = this.options
+    const { request, response, admission, commonHeaders, onResponse } = this.options
     const { upstream } = admission.decision.route
     admission.responseBegan()
     onResponse(upstream, (performance.now() - this.sentAt) / 1000)
@@ -172,7 +172,7 @@ class ProxyExchange implements Exchange {
       this.underway?.abort(new AssertionRejected(upstream))
       return
     }
-    const headers = [...responseHeaders(status, raw, admission.decision), ...lifecycle.commonHeaders()]
+    const headers = [...responseHeaders(status, raw, admission.decision), ...commonHeaders()]
     // Nobody may read the rest of the request, which would stand before the next one (RFC 9112,
     // section 9.3).
     if (!request.complete || endsConnection(response)) headers.push('connection', 'close')

@@ -1,30 +1,18 @@
 import type { IncomingMessage, RequestListener } from 'node:http'
-import { formatProblem } from '../../../../shared/http/errors.ts'
 import { isHost } from '../../../../shared/http/host-header.ts'
 import type { ServerOptions } from '../../../../shared/node/http/http-server.ts'
-import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
-import type { Admission } from '../../../decision/admission.ts'
-import { hasBody, isBodyUnwanted } from '../../../http/request-body.ts'
-import { maxHeaders, readHeaders } from '../../../http/request-headers.ts'
-import type { GatewayMetrics } from '../../../metrics.ts'
+import { isBodyUnwanted } from '../../../http/request-body.ts'
+import { maxHeaders } from '../../../http/request-headers.ts'
 import { normalizePath } from '../../../policy/request-target.ts'
 import type { FastPathOptions } from '../fast-path/fast-path-connection.ts'
-import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
-import { proxyRequest } from './proxy-exchange.ts'
-import { type LifecycleOptions, pathOf, RequestLifecycle } from './request-lifecycle.ts'
-import type { OpenStreams } from './stream-registry.ts'
+import { ProxiedRequest, type ProxiedRequestOptions } from './proxied-request.ts'
 import { createTurnEnd } from './tick-flush.ts'
 
-interface ListenerOptions extends LifecycleOptions {
-  upstreams: Upstreams
+interface RequestHandlerOptions extends Omit<ProxiedRequestOptions, 'atTurnEnd'> {
   /** Paths that the gateway answers itself, by `handleLocally`. */
   ownPaths: ReadonlySet<string>
   handleLocally: RequestListener
-  streams: OpenStreams
-  /** How long a client may send nothing of its body. */
-  uploadIdleMs: number
-  metrics: GatewayMetrics
 }
 
 interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'deadlines'>> {
@@ -33,61 +21,19 @@ interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'dead
 }
 
 /**
- * Handles a request on Node, from node:http or from the fast path. The decision is the one of every
- * runtime; the proxied request makes no Request or Response. The gateway's own paths and preflights
+ * Handles requests on Node, from node:http or from the fast path. The decision is the one of every
+ * runtime; a proxied request makes no Request or Response. The gateway's own paths and preflights
  * go through the Hono app.
  */
-export function createListener(options: ListenerOptions): RequestHandler {
-  const { upstreams, ownPaths, handleLocally, streams, uploadIdleMs, metrics } = options
-  const atTurnEnd = createTurnEnd()
+export function createRequestHandler({
+  ownPaths,
+  handleLocally,
+  ...proxyOptions
+}: RequestHandlerOptions): RequestHandler {
+  const options: ProxiedRequestOptions = { ...proxyOptions, atTurnEnd: createTurnEnd() }
 
   function proxy(request: ClientRequest, response: ClientResponse, path: string): void {
-    const lifecycle = new RequestLifecycle(options, request, path)
-    let mayHaveBody = true
-
-    function reject(error: unknown): void {
-      // The server has answered what cannot be read any further.
-      if (response.writableEnded) return
-      const problem = lifecycle.problemOf(error)
-      if (response.closed) return
-      const formatted = formatProblem(problem, lifecycle.requestId)
-      // The rest of an unread body would stand before the next request.
-      const headers = problemHeaders(formatted, mayHaveBody && !request.complete)
-      response.writeHead(formatted.status, [...headers, ...lifecycle.commonHeaders()])
-      response.end(request.method === 'HEAD' ? undefined : formatted.body, 'utf8')
-    }
-
-    let stop: (() => void) | undefined
-    response.on('close', () => {
-      lifecycle.ended(response.writableFinished ? response.statusCode : 499)
-      stop?.()
-    })
-
-    try {
-      const headers = readHeaders(request.rawHeaders)
-      mayHaveBody = hasBody(headers)
-      const admitted = lifecycle.admit(headers)
-      const go = (admission: Admission): void => {
-        if (!lifecycle.enter(admission, response.closed || response.writableEnded)) return
-        stop = proxyRequest({
-          request,
-          response,
-          headers,
-          admission,
-          pool: upstreams.poolOf(admission.origin),
-          lifecycle,
-          streams,
-          uploadIdleMs,
-          atTurnEnd,
-          onResponse: metrics.recordUpstreamResponse,
-          reject,
-        })
-      }
-      if (admitted instanceof Promise) admitted.then(go).catch(reject)
-      else go(admitted)
-    } catch (error) {
-      reject(error)
-    }
+    void options.requests.run(new ProxiedRequest(options, request, response, path))
   }
 
   const isOwn = (path: string) => ownPaths.has(normalizePath(path))
@@ -98,7 +44,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
   }
 
   return {
-    // A row says how long its bodies may take, and what goes nowhere is not read.
+    // A row says how long its bodies may take. A request that no row admits is not read.
     deadlines: { request: 0 },
     listener(request, response) {
       if (request.method === 'OPTIONS' && request.url === '*') request.url = '/*'
@@ -111,7 +57,7 @@ export function createListener(options: ListenerOptions): RequestHandler {
   }
 }
 
-/** It is refused like one that would go upstream. */
+/** Rejected like that of a request that would go upstream. */
 function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': transferEncoding } = headers
   return isBodyUnwanted(method, { contentLength: length ? Number(length) : undefined, transferEncoding })
@@ -123,4 +69,10 @@ function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
  */
 function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
   return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * maxHeaders
+}
+
+/** The path of a request's target, without its query. */
+export function pathOf(target: string): string {
+  const queryAt = target.indexOf('?')
+  return queryAt === -1 ? target : target.slice(0, queryAt)
 }

@@ -1,25 +1,28 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { formatProblem, Problem } from '../../../../shared/http/errors.ts'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
+import type { RequestLifecycle } from '../../../../shared/http/request-lifecycle.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
-import type { Decision } from '../../../decision/decision.ts'
+import type { Decision, RequestInfo } from '../../../decision/decision.ts'
+import type { RuntimeRequest } from '../../../decision/request-runner.ts'
 import { type RequestHeaders, readHeaders } from '../../../http/request-headers.ts'
 import { responseHeaders } from '../../../http/response-headers.ts'
 import { readHandshake } from '../../../http/websocket-handshake.ts'
-import { type LifecycleOptions, RequestLifecycle } from './request-lifecycle.ts'
-import type { OpenStreams } from './stream-registry.ts'
+import { type ProxiedRequestOptions, requestInfo } from './proxied-request.ts'
+import { pathOf } from './request-handler.ts'
 import { openTunnel } from './websocket-tunnel.ts'
 
-interface UpgradesOptions extends LifecycleOptions {
+interface WebSocketUpgradeOptions
+  extends Pick<ProxiedRequestOptions, 'requests' | 'createLifecycle' | 'commonHeaders' | 'streams'> {
   takesWebSocket: (method: string, target: string) => boolean
   dispatcher: Dispatcher
   /** Pages of these may open a WebSocket of a signed-in user. */
   corsOrigins: readonly string[]
-  streams: OpenStreams
 }
 
 /**
@@ -27,87 +30,9 @@ interface UpgradesOptions extends LifecycleOptions {
  * ways for as long as the token holds. A request that asks for another protocol, or where no row
  * offers one, is served as if it had not asked.
  */
-export function createUpgrades(options: UpgradesOptions) {
-  const { takesWebSocket, dispatcher, streams } = options
+export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
+  const { takesWebSocket, requests } = options
   const origins = new Set(options.corsOrigins)
-
-  /**
-   * A browser asks for a page of any origin, and CORS does not hold it back (RFC 6455, section
-   * 10.2).
-   */
-  function requireOrigin({ origin }: RequestHeaders): void {
-    if (origin !== undefined && !origins.has(origin)) throw new Problem('origin_not_allowed')
-  }
-
-  function listener(request: IncomingMessage, _stream: Duplex, head: Buffer): void {
-    const { socket } = request
-    const lifecycle = new RequestLifecycle(options, request)
-    let status = 499
-    let isEnded = false
-
-    function end(): void {
-      if (isEnded) return
-      isEnded = true
-      lifecycle.ended(status)
-    }
-
-    // What it died of is nobody's concern; that it closed follows.
-    socket.on('error', () => {})
-    socket.on('close', end)
-    // A response that is none of a WebSocket is over when it is written, however long its client
-    // keeps the socket.
-    socket.on('finish', () => {
-      if (status !== 101) end()
-    })
-
-    function write(responseStatus: number, headers: Readonly<RawHeaders>, body = ''): void {
-      status = responseStatus
-      socket.write(rawHead(status, [...headers, ...lifecycle.commonHeaders()]) + body, 'latin1')
-    }
-
-    function reject(error: unknown): void {
-      const problem = lifecycle.problemOf(error)
-      if (socket.destroyed) return
-      const response = formatProblem(problem, lifecycle.requestId)
-      write(response.status, problemHeaders(response, true), response.body)
-      socket.destroySoon()
-    }
-
-    function respond(decision: Decision, responseStatus: number, raw: RawHeaders): void {
-      const headers = responseHeaders(responseStatus, raw, decision)
-      if (responseStatus !== 101) write(responseStatus, [...headers, 'connection', 'close'])
-      else {
-        write(responseStatus, [...headers, 'connection', 'upgrade', 'upgrade', 'websocket'])
-        socket.on(
-          'close',
-          streams.add(decision.caller, () => socket.destroy()),
-        )
-      }
-    }
-
-    function go(admission: Admission, headers: RequestHeaders): void {
-      if (!lifecycle.enter(admission, socket.destroyed)) return
-      requireOrigin(headers)
-      admission.enterUpstream()
-      openTunnel({
-        socket,
-        head,
-        admission,
-        dispatcher,
-        respond: (responseStatus, raw) => respond(admission.decision, responseStatus, raw),
-        reject,
-      })
-    }
-
-    try {
-      const headers = withHandshake(request.rawHeaders)
-      const admitted = lifecycle.admit(headers)
-      if (admitted instanceof Promise) admitted.then((admission) => go(admission, headers)).catch(reject)
-      else go(admitted, headers)
-    } catch (error) {
-      reject(error)
-    }
-  }
 
   return {
     takes: ({ method = '', url = '', headers }: IncomingMessage): boolean =>
@@ -116,7 +41,118 @@ export function createUpgrades(options: UpgradesOptions) {
       (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined &&
       takesWebSocket(method, url),
-    listener,
+
+    listener(request: IncomingMessage, _stream: Duplex, head: Buffer): void {
+      void requests.run(new WebSocketRequest(options, origins, request, head))
+    },
+  }
+}
+
+/** A handshake, and the socket that it came on. */
+class WebSocketRequest implements RuntimeRequest<void> {
+  readonly lifecycle: RequestLifecycle
+  private readonly options: WebSocketUpgradeOptions
+  private readonly request: IncomingMessage
+  private readonly socket: Socket
+  /** Bytes that the client sent behind its handshake. */
+  private readonly head: Buffer
+  private readonly origins: ReadonlySet<string>
+  private headers: RequestHeaders | undefined
+  private status = 499
+  private isEnded = false
+
+  constructor(
+    options: WebSocketUpgradeOptions,
+    origins: ReadonlySet<string>,
+    request: IncomingMessage,
+    head: Buffer,
+  ) {
+    const { method = 'GET', url = '/', socket } = request
+    this.options = options
+    this.origins = origins
+    this.request = request
+    this.socket = socket
+    this.head = head
+    this.lifecycle = options.createLifecycle(method, pathOf(url))
+    // An error of the socket is followed by its close.
+    socket.on('error', () => {})
+    socket.on('close', () => this.end())
+    // A response that opens no WebSocket is over when it is written, however long its client keeps
+    // the socket.
+    socket.on('finish', () => {
+      if (this.status !== 101) this.end()
+    })
+  }
+
+  private end(): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.lifecycle.end(this.status)
+  }
+
+  readInfo(): RequestInfo {
+    this.headers = withHandshake(this.request.rawHeaders)
+    return requestInfo(this.request, this.headers, this.lifecycle)
+  }
+
+  hasLeft(): boolean {
+    return this.socket.destroyed
+  }
+
+  isAnswered(): boolean {
+    return false
+  }
+
+  forward(admission: Admission): void {
+    const { options, socket, head } = this
+    this.requireOrigin()
+    admission.enterUpstream()
+    openTunnel({
+      socket,
+      head,
+      admission,
+      dispatcher: options.dispatcher,
+      respond: (status, raw) => this.answer(admission.decision, status, raw),
+      reject: (error) => options.requests.fail(this, error),
+    })
+  }
+
+  /**
+   * A browser opens WebSockets for a page of any origin, and CORS does not hold it back (RFC 6455,
+   * section 10.2).
+   */
+  private requireOrigin(): void {
+    const origin = this.headers?.origin
+    if (origin !== undefined && !this.origins.has(origin)) throw new Problem('origin_not_allowed')
+  }
+
+  private answer(decision: Decision, status: number, raw: RawHeaders): void {
+    const { socket, options } = this
+    const headers = responseHeaders(status, raw, decision)
+    if (status !== 101) {
+      this.write(status, [...headers, 'connection', 'close'])
+      return
+    }
+    this.write(status, [...headers, 'connection', 'upgrade', 'upgrade', 'websocket'])
+    socket.on(
+      'close',
+      options.streams.add(decision.caller, () => socket.destroy()),
+    )
+  }
+
+  reject(problem: Problem): void {
+    const { socket, lifecycle } = this
+    if (socket.destroyed) return
+    const answer = formatProblem(problem, lifecycle.requestId)
+    this.write(answer.status, problemHeaders(answer, true), answer.body)
+    socket.destroySoon()
+  }
+
+  private write(status: number, headers: Readonly<RawHeaders>, body = ''): void {
+    const { socket, options, lifecycle } = this
+    this.status = status
+    const common = options.commonHeaders(this.headers?.origin, lifecycle.requestId)
+    socket.write(rawHead(status, [...headers, ...common]) + body, 'latin1')
   }
 }
 

@@ -4,16 +4,13 @@ import type { Log } from '../../../../shared/lib/log.ts'
 import { serveMetrics } from '../../../../shared/node/telemetry/metrics-server.ts'
 import { processState } from '../../../../shared/node/telemetry/process-metrics.ts'
 import type { GatewayConfig } from '../../../config.ts'
-import type { buildGateway } from '../../../gateway.ts'
+import type { Gateway } from '../../../gateway.ts'
 import type { RateLimiting } from '../rate-limit-store.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 interface WatchOptions {
   config: Pick<GatewayConfig, 'METRICS_HOST' | 'GATEWAY_METRICS_PORT'>
-  gateway: Pick<
-    Awaited<ReturnType<typeof buildGateway>>,
-    'metrics' | 'watched' | 'revocationState' | 'checkHealth'
-  >
+  gateway: Pick<Gateway<never>, 'metrics' | 'watched' | 'revocationState' | 'checkHealth'>
   rateLimiting: RateLimiting
   /** Of clients, where the runtime tells how many there are. */
   connections?: (() => Promise<number>) | undefined

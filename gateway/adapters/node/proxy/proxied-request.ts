@@ -1,0 +1,126 @@
+import { formatProblem, type Problem } from '../../../../shared/http/errors.ts'
+import type { RequestLifecycle } from '../../../../shared/http/request-lifecycle.ts'
+import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
+import type { Admission } from '../../../decision/admission.ts'
+import type { RequestInfo } from '../../../decision/decision.ts'
+import type { RequestRunner, RuntimeRequest } from '../../../decision/request-runner.ts'
+import type { CommonHeaders } from '../../../http/common-headers.ts'
+import { hasBody } from '../../../http/request-body.ts'
+import { type RequestHeaders, readHeaders } from '../../../http/request-headers.ts'
+import type { Upstreams } from '../upstream/pools.ts'
+import type { ClientRequest, ClientResponse } from './client-types.ts'
+import { proxyRequest } from './proxy-exchange.ts'
+import type { OpenStreams } from './stream-registry.ts'
+import type { AtTurnEnd } from './tick-flush.ts'
+
+export interface ProxiedRequestOptions {
+  requests: RequestRunner
+  createLifecycle: (method: string, path: string) => RequestLifecycle
+  upstreams: Upstreams
+  commonHeaders: CommonHeaders
+  streams: OpenStreams
+  /** How long a client may send nothing of its body. */
+  uploadIdleMs: number
+  /** Called with the seconds from the request upstream to the head of its response. */
+  onResponse: (upstream: string, seconds: number) => void
+  /** Responses end here together. */
+  atTurnEnd: AtTurnEnd
+}
+
+/** A request to proxy, from node:http or from the fast path. */
+export class ProxiedRequest implements RuntimeRequest<void> {
+  readonly lifecycle: RequestLifecycle
+  private readonly options: ProxiedRequestOptions
+  private readonly request: ClientRequest
+  private readonly response: ClientResponse
+  /** undefined where the head cannot be read. */
+  private headers: RequestHeaders | undefined = undefined
+  private stop: (() => void) | undefined = undefined
+
+  /** @param path of its target */
+  constructor(
+    options: ProxiedRequestOptions,
+    request: ClientRequest,
+    response: ClientResponse,
+    path: string,
+  ) {
+    this.options = options
+    this.request = request
+    this.response = response
+    this.lifecycle = options.createLifecycle(request.method ?? 'GET', path)
+    response.on('close', this.end)
+  }
+
+  readInfo(): RequestInfo {
+    const { request, lifecycle } = this
+    const headers = readHeaders(request.rawHeaders)
+    this.headers = headers
+    return requestInfo(request, headers, lifecycle)
+  }
+
+  hasLeft(): boolean {
+    return this.response.closed
+  }
+
+  isAnswered(): boolean {
+    return this.response.writableEnded
+  }
+
+  forward(admission: Admission): void {
+    const { options, request, response, lifecycle } = this
+    const { upstreams, commonHeaders, streams, uploadIdleMs, onResponse, atTurnEnd } = options
+    const headers = this.headers as RequestHeaders
+    this.stop = proxyRequest({
+      request,
+      response,
+      headers,
+      admission,
+      pool: upstreams.poolOf(admission.origin),
+      commonHeaders: () => commonHeaders(headers.origin, lifecycle.requestId),
+      streams,
+      uploadIdleMs,
+      atTurnEnd,
+      onResponse,
+      reject: (error) => options.requests.fail(this, error),
+    })
+  }
+
+  reject(problem: Problem): void {
+    const { options, request, response, lifecycle, headers } = this
+    if (response.closed) return
+    const answer = formatProblem(problem, lifecycle.requestId)
+    const mayHaveBody = headers === undefined || hasBody(headers)
+    // The rest of an unread body would stand before the next request.
+    const own = problemHeaders(answer, mayHaveBody && !request.complete)
+    response.writeHead(answer.status, [
+      ...own,
+      ...options.commonHeaders(headers?.origin, lifecycle.requestId),
+    ])
+    response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
+  }
+
+  private readonly end = (): void => {
+    const { response } = this
+    this.lifecycle.end(response.writableFinished ? response.statusCode : 499)
+    this.stop?.()
+  }
+}
+
+/** A request's head as decisions take it. Begins the lifecycle of the request. */
+export function requestInfo(
+  { method = 'GET', url: target = '/', socket, targetScheme }: ClientRequest,
+  headers: RequestHeaders,
+  lifecycle: RequestLifecycle,
+): RequestInfo {
+  lifecycle.begin(headers)
+  return {
+    method,
+    target,
+    headers,
+    requestId: lifecycle.requestId,
+    peer: socket.remoteAddress,
+    scheme: 'http',
+    targetScheme,
+    onward: lifecycle.onward,
+  }
+}

@@ -1,0 +1,70 @@
+import { Problem } from '../../shared/http/errors.ts'
+import type { Policy, RouteRow } from './policy.ts'
+import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
+import { type KnownNames, requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
+import { readTarget } from './request-target.ts'
+
+interface LivePolicyOptions {
+  rows: readonly RouteRow[]
+  /** Whether the rows are part of the product, whose names a test compares with the origin's. */
+  isOwn: boolean
+  /** Rows that are added to those in code. */
+  file: PolicyFile | undefined
+  upstreams: readonly string[]
+  plans: {
+    /** The names that the origin has; undefined until it has told them. */
+    names(): KnownNames | undefined
+    reread(): Promise<void>
+  }
+}
+
+/**
+ * The policy in force, which a policy file can change while the gateway runs.
+ *
+ * @throws PolicyFileError, PolicyRowError for a policy that cannot be used
+ */
+export function createLivePolicy({ rows, isOwn, file, upstreams, plans }: LivePolicyOptions) {
+  const compile = (next: PolicyFile | undefined) => compilePolicyWithFile(rows, next, upstreams)
+  const first = compile(file)
+  const policy = createReplaceablePolicy(first.policy)
+
+  return {
+    policy: policy as Policy,
+
+    /**
+     * Compares the rows that are no part of the product with the names that the origin has, where
+     * it has told them.
+     *
+     * @throws PolicyFileError, PolicyRowError where a row asks for an unknown permission or feature
+     */
+    requireKnownNames(): void {
+      const names = plans.names()
+      if (!names) return
+      if (!isOwn) requireKnownNames(rows, names)
+      if (file) requireKnownNamesInFile(file.name, first.added, names)
+    },
+
+    /** @throws PolicyFileError where the file cannot be used; the policy before it stays */
+    async usePolicyFile(next: PolicyFile): Promise<void> {
+      const { policy: replacement, added } = compile(next)
+      // A permission may have come since the last read.
+      await plans.reread()
+      const names = plans.names()
+      if (names) requireKnownNamesInFile(next.name, added, names)
+      policy.replace(replacement)
+    },
+
+    /**
+     * Whether a row takes this request for a WebSocket. A request that no row matches is rejected
+     * like any other.
+     */
+    takesWebSocket(method: string, target: string): boolean {
+      try {
+        return policy.match(method, readTarget(target).path).websocket
+      } catch (error) {
+        if (error instanceof Problem) return false
+        throw error
+      }
+    },
+  }
+}
