@@ -6,6 +6,12 @@ import type { Revocation } from '../shared/auth/revocation.ts'
  * asks where it runs.
  */
 
+/** The facts about a request's connection that the server of a runtime knows. */
+export interface Peer {
+  /** Remote address of the socket. */
+  address: string | undefined
+}
+
 /** Milliseconds since 1970. */
 export type Now = () => number
 

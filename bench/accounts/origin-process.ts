@@ -1,10 +1,9 @@
 import { parseArgs } from 'node:util'
 import { originVariables } from '../../origin/config.ts'
 import { buildOrigin } from '../../origin/origin.ts'
-import { readConfig } from '../../shared/config.ts'
-import { serveUntilStopped } from '../../shared/node/graceful-server.ts'
 import { fetchListener } from '../../shared/node/http/http-server.ts'
-import { createLog } from '../../shared/node/log.ts'
+import { runService } from '../../shared/node/run-service.ts'
+import { createServiceServer } from '../../shared/node/service-server.ts'
 import { buildEventLoopLogins } from './event-loop-logins.ts'
 
 /**
@@ -16,24 +15,27 @@ const { cost, hashing } = parseArgs({
   options: { cost: { type: 'string', default: '12' }, hashing: { type: 'string', default: 'pool' } },
 }).values
 
-const config = { ...readConfig(originVariables, process.env), PASSWORD_HASH_COST: Number(cost) }
-const log = createLog('origin', config.LOG_LEVEL)
-const origin = await buildOrigin(config, log)
-
-async function withoutPool(): Promise<typeof origin.app.fetch> {
-  const logins = await buildEventLoopLogins(config, origin.sql, log)
-  return (request, env) => (request.url.endsWith('/auth/login') ? logins : origin.app).fetch(request, env)
-}
-
-await serveUntilStopped({
-  listener: fetchListener(hashing === 'pool' ? origin.app.fetch : await withoutPool()),
-  hostname: config.HOST,
-  port: config.ORIGIN_PORT,
+await runService({
+  name: 'origin',
+  variables: originVariables,
   portVariable: 'ORIGIN_PORT',
-  log,
-  keepAliveSeconds: 75,
-  drainDelaySeconds: 0,
-  drainSeconds: config.DRAIN_SECONDS,
-  onStopping: () => {},
-  onStopped: origin.close,
+
+  async start({ config: usable, log, isStopping }) {
+    const config = { ...usable, PASSWORD_HASH_COST: Number(cost) }
+    const origin = await buildOrigin(config, log)
+
+    async function withoutPool(): Promise<typeof origin.app.fetch> {
+      const logins = await buildEventLoopLogins(config, origin.sql, log)
+      return (request, env) => (request.url.endsWith('/auth/login') ? logins : origin.app).fetch(request, env)
+    }
+
+    return {
+      server: createServiceServer({
+        listener: fetchListener(hashing === 'pool' ? origin.app.fetch : await withoutPool()),
+        keepAliveSeconds: 75,
+        isStopping,
+      }),
+      close: origin.close,
+    }
+  },
 })

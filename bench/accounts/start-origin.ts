@@ -67,6 +67,7 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
       DATABASE_URL: databaseUrl,
       ORIGIN_PORT: `${port}`,
       PASSWORD_HASH_THREADS: `${threads}`,
+      DRAIN_DELAY_SECONDS: '0',
     },
     endSignal: 'SIGTERM',
     ping: async () => {

@@ -2,15 +2,10 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { attachFastPath } from '../../gateway/adapters/node/fast-path/fast-path-connection.ts'
-import { createRequestHandler } from '../../gateway/adapters/node/proxy/request-handler.ts'
-import { createOpenStreams } from '../../gateway/adapters/node/proxy/stream-registry.ts'
-import { createWebSocketUpgrade } from '../../gateway/adapters/node/proxy/websocket-upgrade.ts'
+import { createNodeServerOptions } from '../../gateway/adapters/node/node-server.ts'
 import { createUpstreams, type UpstreamsOptions } from '../../gateway/adapters/node/upstream/pools.ts'
 import { createDispatchers } from '../../gateway/adapters/node/upstream/undici-transport.ts'
-import { createCommonHeaders } from '../../gateway/http/common-headers.ts'
-import { ownPaths } from '../../gateway/own-paths.ts'
-import { createHttpServer, fetchListener, type ServerOptions } from '../../shared/node/http/http-server.ts'
+import { createHttpServer, type ServerOptions } from '../../shared/node/http/http-server.ts'
 import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { createStand, type StandOptions } from './stand.ts'
 
@@ -65,39 +60,23 @@ export async function startGateway({
     importVerifier: importNodeVerifier,
     importSigner: importNodeSigner,
   })
-  const commonHeaders = createCommonHeaders(stand.config.CORS_ORIGINS, stand.config.CORS_EXPOSED_HEADERS)
-  const streams = createOpenStreams({ stillHolds: stand.stillHolds, checkMs: 50 })
   let isStopping = false
-  const listening = createRequestHandler({
-    requests: stand.requests,
-    createLifecycle: stand.createLifecycle,
+  const { serverOptions, streams } = createNodeServerOptions({
+    config: {
+      ...stand.config,
+      ...(stallSeconds !== undefined && { CLIENT_STALL_SECONDS: stallSeconds }),
+      ...(uploadIdleMs !== undefined && { UPLOAD_IDLE_SECONDS: uploadIdleMs / 1000 }),
+    },
+    gateway: stand,
+    pages: new Map(),
     upstreams,
-    ownPaths,
-    handleLocally: fetchListener((request, { incoming }) =>
-      stand.app.fetch(request, { address: incoming.socket.remoteAddress }),
-    ),
-    commonHeaders,
-    streams,
-    uploadIdleMs: uploadIdleMs ?? stand.config.UPLOAD_IDLE_SECONDS * 1000,
-    onResponse: stand.metrics.recordUpstreamResponse,
+    dispatchers,
+    isStopping: () => isStopping,
+    checkMs: 50,
   })
   const server = createHttpServer({
-    listener: listening.listener,
-    wrapConnections: stand.config.GATEWAY_FAST_PATH ? attachFastPath(listening.fastPath) : undefined,
-    isStopping: () => isStopping,
-    upgrade: createWebSocketUpgrade({
-      takesWebSocket: stand.takesWebSocket,
-      requests: stand.requests,
-      createLifecycle: stand.createLifecycle,
-      dispatcher: dispatchers.fresh,
-      corsOrigins: stand.config.CORS_ORIGINS,
-      commonHeaders,
-      streams,
-    }),
-    keepAliveSeconds: 65,
-    commonHeaders: (requestId) => commonHeaders(undefined, requestId),
-    deadlines: { ...listening.deadlines, ...deadlines },
-    stallSeconds,
+    ...serverOptions,
+    deadlines: { ...serverOptions.deadlines, ...deadlines },
   })
   const port = await listen(server)
   closers.push(upstreams.close, () => dispatchers.close())

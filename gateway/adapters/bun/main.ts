@@ -1,7 +1,8 @@
 import { createFetchTransport } from '../fetch.ts'
-import { runStandalone } from '../standalone.ts'
+import { createFetchServer, nodeServerVariables } from '../fetch-server.ts'
+import { runGateway } from '../run-gateway.ts'
 
-/** What we use of Bun's global. */
+/** The part of Bun's global that is used here. */
 declare const Bun: {
   serve(options: {
     hostname: string
@@ -15,29 +16,33 @@ declare const Bun: {
   }): { stop(): Promise<void> }
 }
 
-/** The longest silence on a connection that Bun can be told to bear. */
+/** The longest silence on a connection that Bun can be set to. */
 const idleSeconds = 255
 
-/** The most that a row of the policy table can allow; by default Bun refuses what is smaller. */
+/** The most that a row of the policy table can allow; Bun's default refuses smaller bodies. */
 const largestBodyBytes = 1024 ** 3
 
-await runStandalone({
+await runGateway({
   unavailable: {
+    ...nodeServerVariables,
     UPSTREAM_CONNECTION_SECONDS: 'is the age of connections to upstreams, and Bun keeps those itself',
   },
-  createTransport: () =>
-    createFetchTransport({
+
+  connect: () => ({
+    transport: createFetchTransport({
       fetch,
       settings: { decompress: false, timeout: false },
       freshSettings: { keepalive: false },
     }),
-  serve({ fetch, ...address }) {
-    const server = Bun.serve({
-      ...address,
-      idleTimeout: idleSeconds,
-      maxRequestBodySize: largestBodyBytes,
-      fetch: (request, server) => fetch(request, { address: server.requestIP(request)?.address }),
-    })
-    return { drain: () => server.stop() }
-  },
+    createServer: createFetchServer(({ fetch, ...address }) => {
+      const server = Bun.serve({
+        ...address,
+        idleTimeout: idleSeconds,
+        maxRequestBodySize: largestBodyBytes,
+        fetch: (request, server) => fetch(request, { address: server.requestIP(request)?.address }),
+      })
+      return { drain: () => server.stop() }
+    }),
+    close: async () => {},
+  }),
 })

@@ -1,7 +1,8 @@
+import { createFetchServer, nodeServerVariables } from '../fetch-server.ts'
 import { createDispatchers, createTransport } from '../node/upstream/undici-transport.ts'
-import { runStandalone } from '../standalone.ts'
+import { runGateway } from '../run-gateway.ts'
 
-/** What we use of Deno's global. */
+/** The part of Deno's global that is used here. */
 declare const Deno: {
   serve(
     options: { hostname: string; port: number; onListen: () => void },
@@ -9,14 +10,21 @@ declare const Deno: {
   ): { shutdown(): Promise<void> }
 }
 
-await runStandalone({
-  // Deno's fetch has no setting to leave an encoded body alone.
-  createTransport: ({ UPSTREAM_CONNECTION_SECONDS: seconds }) =>
-    createTransport(createDispatchers(seconds * 1000)),
-  serve({ fetch, ...address }) {
-    const server = Deno.serve({ ...address, onListen: () => {} }, (request, { remoteAddr }) =>
-      fetch(request, { address: remoteAddr.hostname }),
-    )
-    return { drain: () => server.shutdown() }
+await runGateway({
+  unavailable: nodeServerVariables,
+
+  connect({ UPSTREAM_CONNECTION_SECONDS: seconds }) {
+    // Deno's fetch has no setting to leave an encoded body alone.
+    const dispatchers = createDispatchers(seconds * 1000)
+    return {
+      transport: createTransport(dispatchers),
+      createServer: createFetchServer(({ fetch, ...address }) => {
+        const server = Deno.serve({ ...address, onListen: () => {} }, (request, { remoteAddr }) =>
+          fetch(request, { address: remoteAddr.hostname }),
+        )
+        return { drain: () => server.shutdown() }
+      }),
+      close: dispatchers.close,
+    }
   },
 })

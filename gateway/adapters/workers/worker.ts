@@ -4,6 +4,7 @@ import { createGateway } from '../../gateway.ts'
 import type { RouteRow } from '../../policy/policy.ts'
 import type { PolicyFile } from '../../policy/policy-file.ts'
 import { logUnknownNames } from '../../policy/policy-names.ts'
+import type { Peer } from '../../ports.ts'
 import { createMemoryStore } from '../../rate-limit/memory-store.ts'
 import { createFetchTransport } from '../fetch.ts'
 import { createCachedTransport, type EdgeCache } from './cached.ts'
@@ -17,10 +18,6 @@ interface WorkerOptions {
   policyFile?: PolicyFile
   /** Rows in place of those in code. */
   rows?: readonly RouteRow[]
-}
-
-interface Peer {
-  address: string | undefined
 }
 
 /** What every gateway asks alike. */

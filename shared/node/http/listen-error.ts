@@ -6,7 +6,7 @@ export interface ListenVariables {
   port: string
 }
 
-interface Address {
+export interface Address {
   hostname: string
   port: number
 }

@@ -3,7 +3,7 @@ import type { VerifiedToken } from '../../../tokens/verified-token.ts'
 interface OpenStreamsOptions {
   stillHolds: (caller: VerifiedToken) => boolean
   /** How often tokens are looked at. */
-  checkMs?: number
+  checkMs?: number | undefined
   /**
    * Streams of one user; one more ends the oldest, so that nobody takes all places of an upstream.
    */

@@ -1,0 +1,62 @@
+import { fetchListener, type ServerOptions } from '../../../shared/node/http/http-server.ts'
+import type { GatewayConfig } from '../../config.ts'
+import type { Gateway } from '../../gateway.ts'
+import { createCommonHeaders } from '../../http/common-headers.ts'
+import { ownPaths } from '../../own-paths.ts'
+import type { Peer } from '../../ports.ts'
+import type { Pages } from '../../web-ui/pages.ts'
+import { attachFastPath } from './fast-path/fast-path-connection.ts'
+import { createRequestHandler } from './proxy/request-handler.ts'
+import { createOpenStreams } from './proxy/stream-registry.ts'
+import { createWebSocketUpgrade } from './proxy/websocket-upgrade.ts'
+import type { Upstreams } from './upstream/pools.ts'
+import type { Dispatchers } from './upstream/undici-transport.ts'
+
+interface NodeServerOptions {
+  config: GatewayConfig
+  gateway: Pick<
+    Gateway<Peer>,
+    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'takesWebSocket' | 'stillHolds'
+  >
+  pages: Pages
+  upstreams: Upstreams
+  dispatchers: Pick<Dispatchers, 'fresh'>
+  isStopping: () => boolean
+  /** Milliseconds between two checks of the tokens of open streams. */
+  checkMs?: number
+}
+
+/** The options of an HTTP server that serves a gateway on Node, and the streams it keeps open. */
+export function createNodeServerOptions(options: NodeServerOptions) {
+  const { config, gateway, pages, upstreams, dispatchers, isStopping, checkMs } = options
+  const { requests, createLifecycle, metrics, takesWebSocket, stillHolds } = gateway
+  const commonHeaders = createCommonHeaders(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
+  const streams = createOpenStreams({ stillHolds, checkMs })
+  const shared = { requests, createLifecycle, commonHeaders, streams }
+  const { listener, deadlines, fastPath } = createRequestHandler({
+    ...shared,
+    upstreams,
+    ownPaths: new Set([...ownPaths, ...pages.keys()]),
+    handleLocally: fetchListener((request, { incoming }) =>
+      gateway.app.fetch(request, { address: incoming.socket.remoteAddress }),
+    ),
+    uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
+    onResponse: metrics.recordUpstreamResponse,
+  })
+  const serverOptions: ServerOptions = {
+    listener,
+    deadlines,
+    wrapConnections: config.GATEWAY_FAST_PATH ? attachFastPath(fastPath) : undefined,
+    stallSeconds: config.CLIENT_STALL_SECONDS,
+    upgrade: createWebSocketUpgrade({
+      ...shared,
+      takesWebSocket,
+      dispatcher: dispatchers.fresh,
+      corsOrigins: config.CORS_ORIGINS,
+    }),
+    commonHeaders: (requestId) => commonHeaders(undefined, requestId),
+    keepAliveSeconds: 65,
+    isStopping,
+  }
+  return { serverOptions, streams }
+}

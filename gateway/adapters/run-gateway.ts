@@ -1,0 +1,95 @@
+import { ConfigError, type VariableName } from '../../shared/config.ts'
+import { runService, type ServiceProcess } from '../../shared/node/run-service.ts'
+import type { ServiceServer } from '../../shared/node/service-server.ts'
+import { type GatewayConfig, gatewayVariables } from '../config.ts'
+import { createGateway, type Gateway } from '../gateway.ts'
+import type { Peer, Transport } from '../ports.ts'
+import type { Pages } from '../web-ui/pages.ts'
+import { createNodePorts } from './node/node-ports.ts'
+import { createPages } from './node/pages.ts'
+import {
+  readPolicyFile,
+  reportPolicyFile,
+  requireUsablePolicyFile,
+  startPolicyReload,
+} from './node/policy-reload.ts'
+import { watchGateway } from './node/telemetry/metrics-endpoint.ts'
+
+export interface GatewayServer extends ServiceServer {
+  /** Open connections of clients, where the runtime can count them. */
+  connections?: () => Promise<number>
+}
+
+export interface GatewayServerOptions extends ServiceProcess<(typeof gatewayVariables)[number]> {
+  gateway: Gateway<Peer>
+  pages: Pages
+}
+
+/** A runtime's way upstream, and its server. */
+interface Connected {
+  /** Sends requests upstream: the gateway's own, and all where the Hono app proxies. */
+  transport: Transport
+  createServer: (options: GatewayServerOptions) => GatewayServer
+  /** Called when the last request is done. */
+  close: () => Promise<void>
+}
+
+/** A runtime that has Node's modules, but perhaps a server and a fetch of its own. */
+interface Runtime {
+  /** Variables that the runtime cannot honour, and why. */
+  unavailable?: Partial<Record<VariableName, string>>
+  connect: (config: GatewayConfig) => Connected
+}
+
+/** @throws ConfigError */
+function requireAvailable(unavailable: Partial<Record<VariableName, string>>): void {
+  const asked = Object.entries(unavailable).filter(([name]) => process.env[name])
+  if (asked.length > 0) throw new ConfigError(asked.map(([name, reason]) => `${name} ${reason}`))
+}
+
+/** Runs the gateway as a process of its own, on Node, Bun or Deno. */
+export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void> =>
+  runService({
+    name: 'gateway',
+    variables: gatewayVariables,
+    portVariable: 'GATEWAY_PORT',
+
+    requireUsable(config) {
+      requireAvailable(unavailable)
+      requireUsablePolicyFile(config)
+    },
+
+    async start(serviceProcess) {
+      const { config, log, beginSpan, isStopping } = serviceProcess
+      const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
+      const { transport, createServer, close: closeConnections } = connect(config)
+      const policyFile = config.POLICY_FILE ? readPolicyFile(config.POLICY_FILE) : undefined
+      const pages = createPages(config, policyFile)
+      const gateway = await createGateway<Peer>(config, {
+        ...ports,
+        transport,
+        peerAddress: ({ address }) => address,
+        socketScheme: () => 'http',
+        isStopping,
+        beginSpan,
+        policyFile,
+        pages: pages.byPath,
+      })
+      const server = createServer({ ...serviceProcess, gateway, pages: pages.byPath })
+      const { connections } = server
+      const watch = await watchGateway({ config, gateway, rateLimiting, connections, now: ports.now, log })
+      reportPolicyFile(config.POLICY_FILE, gateway)
+      const policyReload = startPolicyReload({ path: config.POLICY_FILE, gateway, pages, log })
+
+      return {
+        server,
+        async close() {
+          policyReload.stop()
+          await gateway.close()
+          await closeConnections()
+          closePorts()
+          await watch.close()
+        },
+      }
+    },
+  })
