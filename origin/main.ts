@@ -1,4 +1,5 @@
 import { fetchListener } from '../shared/node/http/http-server.ts'
+import { requireUsableRedis } from '../shared/node/redis-check.ts'
 import { runService } from '../shared/node/run-service.ts'
 import { createServiceServer } from '../shared/node/service-server.ts'
 import { serveMetrics } from '../shared/node/telemetry/metrics-server.ts'
@@ -11,6 +12,7 @@ await runService({
   portVariable: 'ORIGIN_PORT',
 
   async start({ config, log, beginSpan, isStopping }) {
+    await requireUsableRedis(config.REDIS_URL)
     const origin = await buildOrigin(config, log, { isStopping, beginSpan })
     const metrics = await serveMetrics({
       service: 'origin',

@@ -11,10 +11,10 @@ import {
   page,
   pageFolder,
   sender,
-  server,
 } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
 import { listSchemaFaults } from './lib/schema-faults.ts'
+import { parseRedisUrl, RedisUrlError } from './redis-url.ts'
 
 /**
  * Every variable of every service, once. `.env.example` documents each; a test holds the two
@@ -117,6 +117,15 @@ const upstreams = json.pipe(
     }),
 )
 
+const redisUrl = z.string().superRefine((text, context) => {
+  try {
+    parseRedisUrl(text)
+  } catch (error) {
+    if (!(error instanceof RedisUrlError)) throw error
+    context.addIssue(error.message)
+  }
+})
+
 /**
  * 32 random bytes in base64. A phrase or a repeated byte has few different ones; random bytes
  * practically never do.
@@ -158,7 +167,7 @@ export const variables = {
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
   UPSTREAMS: upstreams.default({}),
-  REDIS_URL: server('redis', 'rediss').optional(),
+  REDIS_URL: redisUrl.optional(),
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: keys(privateJwkSchema, 'a private JWK'),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),

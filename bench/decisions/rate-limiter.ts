@@ -2,7 +2,7 @@ import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import { createBatchedLimits } from '../../gateway/rate-limit/batched-limits.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { connectRedis } from '../../shared/node/redis.ts'
+import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { printCosts } from './processor-cost.ts'
 
@@ -11,7 +11,7 @@ import { printCosts } from './processor-cost.ts'
 const concurrent = 64
 const users = 1000
 const server = await startPrivateRedis()
-const redis = connectRedis(server.url, createLog('bench', 'error'))
+const redis = connectRedisServer(server.url, createLog('bench', 'error'))
 await new Promise((resolve) => redis.once('ready', resolve))
 const rateLimitStore = createRedisStore(redis, 'bench:')
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { connectRedis } from '../../shared/node/redis.ts'
+import { connectRedisServer } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
@@ -14,7 +14,7 @@ afterEach(() => {
 
 /** One gateway's connection, ready. */
 async function connect(url: string) {
-  const redis = connectRedis(url, createCapturedLog('gateway').log)
+  const redis = connectRedisServer(url, createCapturedLog('gateway').log)
   connections.push(redis)
   await new Promise((resolve) => redis.once('ready', resolve))
   return redis

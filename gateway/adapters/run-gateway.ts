@@ -1,4 +1,5 @@
 import { ConfigError, type VariableName } from '../../shared/config.ts'
+import { requireUsableRedis } from '../../shared/node/redis-check.ts'
 import { runService, type ServiceProcess } from '../../shared/node/run-service.ts'
 import type { ServiceServer } from '../../shared/node/service-server.ts'
 import { type GatewayConfig, gatewayVariables } from '../config.ts'
@@ -61,6 +62,7 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
 
     async start(serviceProcess) {
       const { config, log, beginSpan, isStopping } = serviceProcess
+      await requireUsableRedis(config.REDIS_URL)
       const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
       const { transport, createServer, close: closeConnections } = connect(config)
       const policyFile = config.POLICY_FILE ? readPolicyFile(config.POLICY_FILE) : undefined

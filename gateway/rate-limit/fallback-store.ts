@@ -17,6 +17,8 @@ interface FallbackOptions {
    * unavailable.
    */
   replicas: number
+  /** Requests that succeed only where all others do, too. */
+  probe?: () => readonly ConsumeRequest[]
   now: Now
   log: Log
 }
@@ -33,6 +35,12 @@ export const probeRequest: ConsumeRequest = {
   tokens: 1,
   outage: 'share',
 }
+
+/**
+ * Two keys, which a Redis Cluster keeps in two slots: one that is taken for a single server refuses
+ * them, where it might take one key by chance.
+ */
+const probeRequests: readonly ConsumeRequest[] = [probeRequest, { ...probeRequest, key: 'probe-2' }]
 
 /** How limits are counted at this moment, for readiness: in words fit for the public. */
 export async function storeHealth({ check, isOpen, cause: causeOf }: Breaker): Promise<HealthCheck> {
@@ -52,10 +60,17 @@ export async function storeHealth({ check, isOpen, cause: causeOf }: Breaker): P
  * The race we accept: a window does not move between the stores, so an outage allows each key one
  * more quota.
  */
-export function createFallbackStore({ shared, local, replicas, now, log }: FallbackOptions) {
+export function createFallbackStore({
+  shared,
+  local,
+  replicas,
+  probe = () => probeRequests,
+  now,
+  log,
+}: FallbackOptions) {
   const breaker = createBreaker({
     timeoutMs,
-    probe: () => shared.consume([probeRequest]),
+    probe: () => shared.consume(probe()),
     now,
     onOpen: (error) => log.warn({ err: error }, 'limits count locally'),
     onClose: () => log.info({}, 'limits count in Redis again'),

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
+import type { RedisClient } from '../../shared/node/redis.ts'
 
 interface AddressLimitOptions {
   /** As `violated-policies` and `RateLimit` say it. */
@@ -12,7 +12,7 @@ interface AddressLimitOptions {
    * Where all origins count; without it this process counts alone. Its commands must fail soon, or
    * nothing stands in for it.
    */
-  redis: Redis | undefined
+  redis: RedisClient | undefined
   keyPrefix: string
 }
 

@@ -59,6 +59,8 @@ export function createLiveKeys({ sql, redis, keyPrefix, lifeSeconds }: LiveKeysO
     isComplete = false
   }
   redis.on('close', onConnectionLost)
+  // Of a cluster, when one node is gone.
+  redis.on('-node', onConnectionLost)
 
   return async function vouch(): Promise<void> {
     if (isComplete && (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', vouchedMs, 'XX'))))

@@ -1,3 +1,4 @@
+import { revocationKeyPrefix } from '../../shared/auth/revocation.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
@@ -31,7 +32,13 @@ export function startRevocations({
 }: RevocationsOptions) {
   if (redisUrl === undefined) return { requireRedis: undefined, stop: async () => {} }
   const redis = connectRedis(redisUrl, log, { silenceMs })
-  const publish = createPublisher({ sql, redis, keyPrefix, lifeSeconds, onPublished })
+  const publish = createPublisher({
+    sql,
+    redis,
+    keyPrefix: revocationKeyPrefix(keyPrefix, redis.isCluster),
+    lifeSeconds,
+    onPublished,
+  })
   const relay = startRevocationRelay({ publish, log })
   return {
     /**

@@ -1,7 +1,9 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import type { Log } from '../lib/log.ts'
+import { parseRedisUrl, type RedisTarget } from '../redis-url.ts'
 
-export type RedisClient = Redis
+/** Commands of one key are the same for both; those of several keys are not. */
+export type RedisClient = Redis | Cluster
 
 interface ConnectOptions {
   /** After which a command fails, as those of a paused Redis would wait for ever. */
@@ -13,47 +15,115 @@ interface ConnectOptions {
   silenceMs?: number
 }
 
+const connectMs = 1000
+
 /** From the connection to the end of its handshake. */
 const handshakeMs = 2000
 
 /** Between the end that we send and the end of a socket whose other side sends none. */
 const disconnectMs = 100
 
+/** How long one question to a Sentinel, or for the slots of a cluster, may take. */
+const topologyMs = 1000
+
+/**
+ * Time between two reads of the slots of a cluster; one that moved is found by its MOVED before.
+ */
+const slotsIntervalMs = 5000
+
+const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1000)
+
 /**
  * A client that fails at once instead of queueing: with its defaults a lost Redis hangs its user
  * for more than a minute.
  *
- * @param url redis:// or rediss://
+ * @param url a valid `REDIS_URL`, of any of its forms
  */
-export function connectRedis(
-  url: string,
-  log: Log,
-  { commandTimeoutMs, silenceMs }: ConnectOptions = {},
-): Redis {
-  const redis = new Redis(url, {
+export function connectRedis(url: string, log: Log, options?: ConnectOptions): RedisClient {
+  return parseRedisUrl(url).mode === 'cluster'
+    ? connectRedisCluster(url, log, options)
+    : connectRedisServer(url, log, options)
+}
+
+/** The same for one server, or the master that Sentinels name. */
+export function connectRedisServer(url: string, log: Log, options: ConnectOptions = {}): Redis {
+  const target = parseRedisUrl(url)
+  const redis = new Redis({
+    ...nodeOptions(target, options),
+    ...(target.mode === 'sentinel' ? sentinelOptions(target) : target.nodes[0]),
+    db: target.database,
     enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 1000,
-    disconnectTimeout: disconnectMs,
-    ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
-    ...(silenceMs !== undefined && { socketTimeout: silenceMs }),
     // After a failover the name leads elsewhere, and the connection still to what has become a
     // replica.
-    reconnectOnError: ({ message }) => message.startsWith('READONLY'),
-    retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
+    reconnectOnError: ({ message }: Error) => message.startsWith('READONLY'),
+    retryStrategy,
   })
   endSilentHandshakes(redis)
+  logState(redis, log)
+  return redis
+}
+
+/** The same for a Redis Cluster. */
+export function connectRedisCluster(url: string, log: Log, options: ConnectOptions = {}): Cluster {
+  const target = parseRedisUrl(url)
+  const cluster = new Cluster(target.nodes, {
+    redisOptions: nodeOptions(target, options),
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshTimeout: topologyMs,
+    slotsRefreshInterval: slotsIntervalMs,
+    // A command that waits for a failover would be counted twice: here when it fails, and there.
+    maxRedirections: 3,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    // With TLS a certificate is checked against the name, which a lookup would replace.
+    dnsLookup: (address, callback) => callback(null, address),
+  })
+  cluster.on('+node', endSilentHandshakes)
+  logState(cluster, log)
+  return cluster
+}
+
+/** A line for each change: all attempts to connect again fail alike, and the first says it all. */
+function logState(client: RedisClient, log: Log): void {
   let state: 'unknown' | 'up' | 'down' = 'unknown'
-  redis.on('ready', () => {
+  client.on('ready', () => {
     state = 'up'
     log.info({}, 'redis connected')
   })
-  redis.on('error', (error: Error) => {
-    // Each attempt to connect again fails alike: the first says it all.
+  client.on('error', (error: Error) => {
     if (state !== 'down') log.warn({ err: error }, state === 'up' ? 'redis lost' : 'redis not reached')
     state = 'down'
   })
-  return redis
+}
+
+/** What connections to any node have in common. */
+export function nodeOptions(target: RedisTarget, { commandTimeoutMs, silenceMs }: ConnectOptions = {}) {
+  const { username, password, isTls } = target
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(isTls && { tls: {} }),
+    connectTimeout: connectMs,
+    disconnectTimeout: disconnectMs,
+    maxRetriesPerRequest: 0,
+    ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
+    ...(silenceMs !== undefined && { socketTimeout: silenceMs }),
+  }
+}
+
+function sentinelOptions({ nodes, masterName, isTls, ...target }: RedisTarget) {
+  return {
+    sentinels: nodes,
+    ...(masterName !== undefined && { name: masterName }),
+    ...(target.sentinelUsername !== undefined && { sentinelUsername: target.sentinelUsername }),
+    ...(target.sentinelPassword !== undefined && { sentinelPassword: target.sentinelPassword }),
+    ...(isTls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+    sentinelCommandTimeout: topologyMs,
+    sentinelRetryStrategy: retryStrategy,
+    // An old master that a network cut off would go on counting for those who are on its side.
+    failoverDetector: true,
+  }
 }
 
 /** Connecting again is the only way on from a connection whose handshake gets no reply. */

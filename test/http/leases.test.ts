@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
-import { connectRedis } from '../../shared/node/redis.ts'
+import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { createStand } from '../support/stand.ts'
@@ -23,7 +23,7 @@ async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?
   const issuerKeys = await createStand()
   const gateways = await Promise.all(
     Array.from({ length: replicas }, async () => {
-      const redis = connectRedis(server.url, createCapturedLog('gateway').log)
+      const redis = connectRedisServer(server.url, createCapturedLog('gateway').log)
       closers.push(() => redis.disconnect())
       await once(redis, 'ready')
       return createStand({

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
-import { connectRedis } from '../../shared/node/redis.ts'
+import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis.ts'
 import { redisForFile } from '../../tools/servers/test-redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
@@ -24,7 +24,7 @@ afterEach(async () => {
  * count.
  */
 async function startCounter() {
-  const redis = connectRedis(await redisForFile(), createCapturedLog('gateway').log)
+  const redis = connectRedisServer(await redisForFile(), createCapturedLog('gateway').log)
   closers.push(() => redis.disconnect())
   await once(redis, 'ready')
   return createRedisStore(redis, 'test:')

@@ -30,7 +30,7 @@ interface WorldOptions {
    * Ports of the gateway for the news of revocations. Without them it hears when a test says
    * `heard()`, and not by itself.
    */
-  revocations?: Pick<GatewayPorts<object>, 'revocationStream' | 'revocationTickMs'>
+  revocations?: Pick<GatewayPorts<object>, 'limiterHealth' | 'revocationStream' | 'revocationTickMs'>
   /**
    * What another world left, as a restart of everything finds it. Whoever made the database drops
    * it.

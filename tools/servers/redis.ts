@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net'
 import { type ChildServer, startChildServer } from './child-server.ts'
+import type { Program } from './find-program.ts'
 import { findFreePort } from './free-port.ts'
 import type { RunningServer } from './postgres.ts'
 import { findRedisBinary } from './redis-binary.ts'
@@ -9,6 +10,7 @@ import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
 export interface PrivateRedis extends RunningServer {
   /** That of the running process: another one after a restart. */
   readonly pid: number
+  readonly port: number
   /** Stops it in its tracks: connections stay open and nothing answers. */
   pause(): void
   resume(): void
@@ -30,23 +32,38 @@ export async function startRedis(): Promise<RunningServer> {
   return given ? { url: given, stop: async () => {} } : startPrivateRedis()
 }
 
+interface PrivateRedisOptions {
+  /** Settings as the command line takes them, beside those that every server here has. */
+  settings?: readonly string[]
+  /** The program: by default the one that `findRedisBinary` finds. */
+  program?: Program
+  /** TLS, on the only port. */
+  tls?: boolean
+}
+
 /**
  * Starts a Redis server that keeps nothing on disk, on a free port of 127.0.0.1.
  *
  * @throws Error with what to install where there is no server to start
  */
-export async function startPrivateRedis(): Promise<PrivateRedis> {
-  const { command, env } = await findRedisBinary()
+export async function startPrivateRedis({
+  settings: more = [],
+  program,
+  tls = false,
+}: PrivateRedisOptions = {}): Promise<PrivateRedis> {
+  const { command, env } = program ?? (await findRedisBinary())
   const folder = await createTemporaryFolder('redis')
+  const portSetting = (port: number) =>
+    tls ? ['--port', '0', '--tls-port', `${port}`] : ['--port', `${port}`]
 
   function start(port: number): Promise<ChildServer> {
     return startChildServer({
       command,
       env,
-      args: [...settings, '--port', `${port}`],
+      args: [...settings, ...portSetting(port), ...more],
       folder,
       endSignal: 'SIGKILL',
-      ping: () => ping(port),
+      ping: () => (tls ? connects(port) : ping(port)),
     })
   }
 
@@ -57,7 +74,8 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
   })
 
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${tls ? 'rediss' : 'redis'}://127.0.0.1:${port}`,
+    port,
     get pid() {
       return server.pid
     },
@@ -75,17 +93,28 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
   }
 }
 
-function ping(port: number): Promise<void> {
+export function ping(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ port, host: '127.0.0.1', timeout: 1000 })
     socket.on('connect', () => socket.write('PING\r\n'))
     socket.on('data', (answer) => {
       socket.destroy()
-      if (answer.toString() === '+PONG\r\n') resolve()
+      if (/^(\+PONG|-NOAUTH|-NOPERM)/.test(answer.toString())) resolve()
       else reject(new Error(`Redis answered ${answer}`))
     })
     socket.on('timeout', () => socket.destroy(new Error('Redis did not answer in 1 s')))
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('Redis closed the connection')))
+  })
+}
+
+/** For a server that answers no client without a certificate. */
+function connects(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ port, host: '127.0.0.1' }, () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.on('error', reject)
   })
 }

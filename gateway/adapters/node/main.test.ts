@@ -11,6 +11,7 @@ import { generateSecrets, type Secrets } from '../../../dev/secrets.ts'
 import { createIssuer } from '../../../test/support/issuer.ts'
 import { ask, closeSockets, listen } from '../../../test/support/sockets.ts'
 import { findFreePort } from '../../../tools/servers/free-port.ts'
+import { redisForFile } from '../../../tools/servers/test-redis.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 
@@ -68,6 +69,11 @@ describe('a configuration that cannot be used ends the process with 78 and the r
   test('an unknown name in .env', async () => {
     await writeFile(join(folder, '.env'), 'REDIS_ULR=redis://127.0.0.1\n')
     expect(await complaintsOf(own())).toContain('REDIS_ULR is not a variable of Gatehouse')
+  })
+
+  test('a Redis that is not what REDIS_URL takes it for', async () => {
+    const REDIS_URL = (await redisForFile()).replace(/^redis:(.*)\/\d+$/, 'redis-cluster:$1')
+    expect(await complaintsOf({ ...own(), REDIS_URL })).toContain('REDIS_URL: leads to one server')
   })
 
   test('production without Redis', async () => {

@@ -1,11 +1,13 @@
 import type { HealthCheck } from '../../../shared/http/health.ts'
 import { createHistogram, type Histogram } from '../../../shared/lib/histogram.ts'
 import type { Log } from '../../../shared/lib/log.ts'
-import { connectRedis } from '../../../shared/node/redis.ts'
+import { connectRedisCluster, connectRedisServer } from '../../../shared/node/redis.ts'
+import { parseRedisUrl } from '../../../shared/redis-url.ts'
 import type { Now, RateLimitStore } from '../../ports.ts'
 import { createFallbackStore } from '../../rate-limit/fallback-store.ts'
 import { createMemoryStore } from '../../rate-limit/memory-store.ts'
 import { createRedisStore } from '../redis.ts'
+import { createClusterStore } from './redis-cluster-store.ts'
 
 interface CountingOptions {
   /** Without one the gateway counts in its own memory, and says so. */
@@ -42,6 +44,23 @@ function timed(rateLimitStore: RateLimitStore, onCall: (seconds: number) => void
   }
 }
 
+interface CommonOptions extends Omit<CountingOptions, 'redisUrl'> {
+  /** Counts what the gateway cannot count in Redis. */
+  local: RateLimitStore
+  watch: (store: RateLimitStore) => RateLimitStore
+}
+
+function countInServer(redisUrl: string, { keyPrefix, watch, ...common }: CommonOptions) {
+  const redis = connectRedisServer(redisUrl, common.log)
+  const shared = watch(createRedisStore(redis, keyPrefix))
+  return { redis, rateLimitStore: createFallbackStore({ shared, ...common }) }
+}
+
+function countInCluster(redisUrl: string, common: CommonOptions) {
+  const cluster = connectRedisCluster(redisUrl, common.log)
+  return { redis: cluster, rateLimitStore: createClusterStore({ cluster, ...common }) }
+}
+
 /**
  * Where the limits are counted: Redis with this process's memory behind it, or that memory alone.
  */
@@ -61,15 +80,13 @@ export function createRateLimiting({
       close: () => {},
     }
   }
-  const redis = connectRedis(redisUrl, log)
   const callSeconds = createHistogram(callBounds)
-  const rateLimitStore = createFallbackStore({
-    shared: timed(createRedisStore(redis, keyPrefix), callSeconds.add),
-    local: createMemoryStore({ shared: false, now }),
-    replicas,
-    now,
-    log,
-  })
+  const watch = (store: RateLimitStore) => timed(store, callSeconds.add)
+  const common = { keyPrefix, local: createMemoryStore({ shared: false, now }), replicas, watch, now, log }
+  const isCluster = parseRedisUrl(redisUrl).mode === 'cluster'
+  const { redis, rateLimitStore } = isCluster
+    ? countInCluster(redisUrl, common)
+    : countInServer(redisUrl, common)
   // A connection that was not there yet, or was lost, opened the breaker: no pause keeps limits
   // local from here on.
   redis.on('ready', () => void rateLimitStore.health())

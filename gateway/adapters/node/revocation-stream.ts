@@ -1,5 +1,9 @@
 import { once } from 'node:events'
-import { fromStreamFields, revocationStreamKey } from '../../../shared/auth/revocation.ts'
+import {
+  fromStreamFields,
+  revocationKeyPrefix,
+  revocationStreamKey,
+} from '../../../shared/auth/revocation.ts'
 import type { Log } from '../../../shared/lib/log.ts'
 import { withTimeout } from '../../../shared/lib/with-timeout.ts'
 import { connectRedis } from '../../../shared/node/redis.ts'
@@ -33,7 +37,7 @@ export function createRevocationStream({
   log,
 }: RevocationStreamOptions): RevocationStream {
   const redis = connectRedis(redisUrl, log)
-  const key = revocationStreamKey(keyPrefix)
+  const key = revocationStreamKey(revocationKeyPrefix(keyPrefix, redis.isCluster))
 
   /** A connection with a response outstanding is of no use any more. */
   async function replyWithin<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {

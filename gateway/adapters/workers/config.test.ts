@@ -47,10 +47,19 @@ test('without Redis there is nobody to ask', () => {
   expect(reasonsOf({ ASSERTION_PRIVATE_JWK })).toEqual([expect.stringMatching('^REDIS_URL is missing')])
 })
 
+test.each(['redis://one,two', 'rediss-cluster://cfg.example', 'redis-sentinel://one/name'])(
+  'REDIS_URL=%s is refused, with the reason',
+  (REDIS_URL) => {
+    expect(reasonsOf({ ...good, REDIS_URL })).toEqual([
+      expect.stringMatching('^REDIS_URL names a cluster or Sentinels'),
+    ])
+  },
+)
+
 test('all that is wrong is told at once, what any gateway refuses among it', () => {
   expect(reasonsOf({ POLICY_FILE: 'policy.yaml', REDIS_URL: 'http://x', GATEWAY_TYPO: '1' })).toEqual([
     expect.stringMatching('^POLICY_FILE names a file'),
-    expect.stringMatching('^REDIS_URL: must be a URL'),
+    expect.stringMatching('^REDIS_URL: must begin with redis://'),
     expect.stringMatching('^ASSERTION_PRIVATE_JWK is missing'),
     expect.stringMatching('^GATEWAY_TYPO is not a variable'),
   ])

@@ -1,4 +1,5 @@
 import { ConfigError, readConfig, type VariableName } from '../../../shared/config.ts'
+import { parseRedisUrl } from '../../../shared/redis-url.ts'
 import type { GatewayConfig } from '../../config.ts'
 import { gatewayVariables } from '../../config.ts'
 
@@ -40,6 +41,10 @@ export function readWorkerConfig(env: Record<string, unknown>): GatewayConfig {
     reasons.push('REDIS_URL is missing: what a Worker counts by itself is a part that nobody knows')
   try {
     const config = readConfig(gatewayVariables, variables)
+    if (config.REDIS_URL && parseRedisUrl(config.REDIS_URL).mode !== 'single')
+      reasons.push(
+        'REDIS_URL names a cluster or Sentinels: a Worker asks one server, in one round trip for each request',
+      )
     if (reasons.length > 0) throw new ConfigError(reasons)
     return { ...config, UPSTREAM_REQUESTS: Number.POSITIVE_INFINITY }
   } catch (error) {

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findFreePort } from '../../tools/servers/free-port.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
+import { type RedisCluster, startRedisCluster } from '../../tools/servers/redis-cluster.ts'
+import { type SentinelServers, startRedisSentinel } from '../../tools/servers/redis-sentinel.ts'
+import { requireUsableRedis } from './redis-check.ts'
+
+let single: PrivateRedis
+let cluster: RedisCluster
+let sentinel: SentinelServers
+beforeAll(async () => {
+  ;[single, cluster, sentinel] = await Promise.all([
+    startPrivateRedis(),
+    startRedisCluster({ replicas: false }),
+    startRedisSentinel({ password: 's3cret' }),
+  ])
+})
+afterAll(() => Promise.all([single.stop(), cluster.stop(), sentinel.stop()]))
+
+const reasonOf = (url: string) =>
+  requireUsableRedis(url).then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+
+describe('REDIS_URL is rejected at start, by name', () => {
+  test('one node of a cluster in the form of a single server', async () => {
+    expect(await reasonOf(`redis://127.0.0.1:${cluster.nodes[0]?.port}`)).toContain(
+      'REDIS_URL: leads to a Redis Cluster',
+    )
+  })
+
+  test('single servers in the form of a cluster', async () => {
+    expect(await reasonOf(`redis-cluster://127.0.0.1:${single.port}`)).toContain(
+      'REDIS_URL: leads to one server',
+    )
+    const ports = [await findFreePort(), single.port]
+    expect(await reasonOf(`redis://${ports.map((port) => `127.0.0.1:${port}`)}`)).toContain(
+      'REDIS_URL: leads to one server',
+    )
+  })
+
+  test('a Sentinel in the form of a server, and a server in the form of a Sentinel', async () => {
+    expect(await reasonOf(`redis://:s3cret@127.0.0.1:${sentinel.sentinelPorts[0]}`)).toContain(
+      'REDIS_URL: leads to a Sentinel',
+    )
+    expect(await reasonOf(`redis-sentinel://127.0.0.1:${single.port}/gatehouse`)).toContain(
+      'REDIS_URL: leads to one server',
+    )
+  })
+
+  test('a master that the Sentinels do not know', async () => {
+    const reason = await reasonOf(sentinel.url.replace('/gatehouse?', '/other?'))
+    expect(reason).toContain('REDIS_URL: names a master that its Sentinels do not know')
+    expect(reason).not.toContain('s3cret')
+  })
+})
+
+describe('REDIS_URL is taken', () => {
+  test('as it fits the servers', async () => {
+    expect(await reasonOf(single.url)).toBeUndefined()
+    expect(await reasonOf(cluster.url)).toBeUndefined()
+    expect(await reasonOf(`redis-cluster://127.0.0.1:${cluster.nodes[0]?.port}`)).toBeUndefined()
+    expect(await reasonOf(sentinel.url)).toBeUndefined()
+  })
+
+  test('where nobody answers, as an outage of Redis keeps no service from starting', async () => {
+    expect(await reasonOf(`redis://127.0.0.1:${await findFreePort()}`)).toBeUndefined()
+    single.pause()
+    expect(await reasonOf(single.url)).toBeUndefined()
+    single.resume()
+  })
+})

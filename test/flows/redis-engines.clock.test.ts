@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { hashSlot } from '../../gateway/adapters/node/hash-slot.ts'
+import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
+import { createRevocationStream } from '../../gateway/adapters/node/revocation-stream.ts'
+import { requireUsableRedis } from '../../shared/node/redis-check.ts'
+import { startRedisCluster } from '../../tools/servers/redis-cluster.ts'
+import { startRedisSentinel } from '../../tools/servers/redis-sentinel.ts'
+import { createCapturedLog } from '../support/captured-log.ts'
+import { parseList } from '../support/structured-fields.ts'
+import { bearer, createWorld, problem, type World } from '../support/world.ts'
+
+/** Of `{gatehouse:revocations}revocations`. */
+const slotOfStream = hashSlot('gatehouse:revocations')
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+interface Engine {
+  url: string
+  stop: () => Promise<void>
+  /** Ends the master of the limits and of the stream. */
+  failOver?: () => Promise<void>
+}
+
+/** Gateway and origin with their Redis, as they run in production. */
+async function startServices({ url }: Engine, remains?: World['remains']) {
+  const { log } = createCapturedLog('gateway')
+  const limiting = createRateLimiting({
+    redisUrl: url,
+    keyPrefix: 'gatehouse:',
+    replicas: 2,
+    now: Date.now,
+    log,
+  })
+  closers.push(limiting.close)
+  const world = await createWorld({
+    environment: { REDIS_URL: url, GATEWAY_REPLICAS: '2' },
+    rateLimitStore: limiting.rateLimitStore,
+    revocations: {
+      limiterHealth: limiting.health,
+      revocationTickMs: 1000,
+      revocationStream: createRevocationStream({ redisUrl: url, keyPrefix: 'gatehouse:', log }),
+    },
+    ...(remains && { remains }),
+  })
+  closers.push(world.close)
+  return world
+}
+
+async function partsOf(world: World) {
+  const checks = async (response: Response) =>
+    ((await response.json()) as { checks: Record<string, { status: string; detail?: string }> }).checks
+  const gateway = await checks(await world.call('/ready'))
+  const origin = await checks(await world.originFetch('/health'))
+  return {
+    limiter: gateway.limiter?.status,
+    revocations: gateway.revocations?.detail,
+    originLimiter: origin.limiter?.status,
+    originRedis: origin.redis?.status,
+  }
+}
+
+const allUp = { limiter: 'pass', revocations: 'stream', originLimiter: 'pass', originRedis: 'pass' }
+const untilUp = (world: World) =>
+  expect.poll(() => partsOf(world), { timeout: 20_000, interval: 100 }).toEqual(allUp)
+
+let people = 0
+
+async function verifyEngine(engine: Engine) {
+  closers.push(engine.stop)
+  await requireUsableRedis(engine.url)
+  const one = await startServices(engine)
+  const other = await startServices(engine, one.remains)
+  await verifyServices(one, other)
+  if (!engine.failOver) return
+  await engine.failOver()
+  await verifyServices(one, other)
+  expect(await one.sql`select from revocations where published_at is null`).toHaveLength(0)
+}
+
+async function verifyServices(one: World, other: World) {
+  await untilUp(one)
+  await untilUp(other)
+  const { tokens } = await one.signUp(`engine-${people++}@example.com`)
+  const headers = bearer(tokens.access_token)
+  const left: unknown[] = []
+  for (const world of [one, other, one]) {
+    const response = await world.call('/v1/me', { headers })
+    expect(response.status).toBe(200)
+    left.push(parseList(response.headers.get('ratelimit'))[0]?.parameters.r)
+  }
+  expect(left).toEqual([left[0], (left[0] as number) - 1, (left[0] as number) - 2])
+  // The stream's, which is there in 1 s: the feed is read every 4 s.
+  await one.post('/auth/logout', { refresh_token: tokens.refresh_token })
+  await sleep(1000)
+  for (const world of [one, other]) {
+    const response = await world.call('/v1/me', { headers })
+    expect(response.status).toBe(401)
+    expect((await problem(response)).code).toBe('session_ended')
+  }
+}
+
+test('Redis Cluster: limits are shared and a logout holds within 1 s, also after a master is gone', async () => {
+  const cluster = await startRedisCluster()
+  await verifyEngine({
+    url: cluster.url,
+    stop: cluster.stop,
+    async failOver() {
+      const owner = cluster.nodes[Math.floor(slotOfStream / 5462)]
+      await owner?.kill()
+    },
+  })
+}, 60_000)
+
+test('Sentinel: the same, with passwords at servers and Sentinels', async () => {
+  const sentinel = await startRedisSentinel({ password: 's3cret' })
+  await verifyEngine({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
+}, 60_000)
