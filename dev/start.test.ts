@@ -8,8 +8,8 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { closeSockets, listen } from '../test/support/sockets.ts'
-import { findFreePort } from '../tools/servers/free-port.ts'
-import { createTestDatabase, type TestDatabase } from '../tools/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../tools/servers/postgres/test-database.ts'
+import { findFreePort } from '../tools/servers/process/free-port.ts'
 
 /** Three services start one after the other, on a machine that runs other tests. */
 vi.setConfig({ testTimeout: 60_000 })

@@ -1,8 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cachedFolder } from '../tools/servers/cache-folder.ts'
-import { findOnPath } from '../tools/servers/find-program.ts'
-import { run } from '../tools/servers/run.ts'
+import { run } from '../tools/servers/process/run.ts'
+import { cachedFolder } from '../tools/servers/programs/cache-folder.ts'
+import { findOnPath } from '../tools/servers/programs/find-program.ts'
 
 /** As a Go module, which is how k6 comes to machines that have no package of it. */
 const k6Module = 'go.k6.io/k6/v2'

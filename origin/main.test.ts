@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect, inject, test } from 'vitest'
 import { generateSecrets } from '../dev/secrets.ts'
-import { redisForFile } from '../tools/servers/test-redis.ts'
+import { redisForFile } from '../tools/servers/redis/test-redis.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 

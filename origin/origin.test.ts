@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../dev/secrets.ts'
 import { readConfig } from '../shared/config.ts'
 import { createCapturedLog } from '../test/support/captured-log.ts'
-import { createTestDatabase, type TestDatabase } from '../tools/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../tools/servers/postgres/test-database.ts'
 import { originVariables } from './config.ts'
 import { buildOrigin } from './origin.ts'
 

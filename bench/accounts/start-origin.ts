@@ -7,9 +7,9 @@ import { privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { importNodeSigner } from '../../shared/node/keys.ts'
-import { startChildServer } from '../../tools/servers/child-server.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
-import { createTemporaryFolder, removeFolder } from '../../tools/servers/temporary-folder.ts'
+import { startChildServer } from '../../tools/servers/process/child-server.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
 import { password } from './seed.ts'
 
 interface StartOptions {

@@ -1,10 +1,10 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import postgres from 'postgres'
-import { startChildServer } from '../../tools/servers/child-server.ts'
-import { databaseUrl } from '../../tools/servers/database-url.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
-import { startPostgres } from '../../tools/servers/postgres.ts'
+import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
+import { startPostgres } from '../../tools/servers/postgres/postgres.ts'
+import { startChildServer } from '../../tools/servers/process/child-server.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { sleep } from './load.ts'
 
 export interface DurablePostgres {

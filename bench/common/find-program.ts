@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { run } from '../../tools/servers/run.ts'
+import { run } from '../../tools/servers/process/run.ts'
 
 /** Where a program stands: on PATH, or where Debian keeps those of a system's administrator. */
 export function findProgram(name: string): string | undefined {

@@ -3,7 +3,7 @@ import { createBatchedLimits } from '../../gateway/rate-limit/batched-limits.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedisServer } from '../../shared/node/redis.ts'
-import { startPrivateRedis } from '../../tools/servers/redis.ts'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { printCosts } from './processor-cost.ts'
 
 /** The cost of one request's limit at the gateway, 64 requests of 1,000 users under way at once. */

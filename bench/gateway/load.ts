@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { run } from '../../tools/servers/run.ts'
+import { run } from '../../tools/servers/process/run.ts'
 import { findProgram } from '../common/find-program.ts'
 import { path } from './contenders.ts'
 import type { TokenFiles } from './tokens.ts'

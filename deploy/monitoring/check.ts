@@ -1,4 +1,4 @@
-import { promtool, promtoolChecks } from '../../tools/servers/promtool.ts'
+import { promtool, promtoolChecks } from '../../tools/servers/programs/promtool.ts'
 
 /**
  * `npm run alerts`: holds configuration and alert rules against promtool, without the servers that

@@ -3,7 +3,7 @@ import { connectRedisServer } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createStand } from '../../test/support/stand.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { redisForFile } from '../../tools/servers/test-redis.ts'
+import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import type { ConsumeRequest } from '../ports.ts'
 import { createRedisStore } from './redis.ts'
 

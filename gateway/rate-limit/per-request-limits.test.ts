@@ -9,7 +9,7 @@ import {
 import { createStand, type Stand } from '../../test/support/stand.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { bearer, problem } from '../../test/support/world.ts'
-import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'
 import { createMemoryStore } from './memory-store.ts'

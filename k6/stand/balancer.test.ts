@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { findFreePort } from '../../tools/servers/free-port.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { type Balancer, startBalancer } from './balancer.ts'
 
 const closing: (() => unknown)[] = []

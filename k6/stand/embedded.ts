@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { CommandError } from '../../shared/node/cli.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const upTimeoutMs = 60_000

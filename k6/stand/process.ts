@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type ChildServer, startChildServer } from '../../tools/servers/child-server.ts'
-import { createTemporaryFolder, removeFolder } from '../../tools/servers/temporary-folder.ts'
+import { type ChildServer, startChildServer } from '../../tools/servers/process/child-server.ts'
+import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
 
 interface ServiceOptions {
   name: string

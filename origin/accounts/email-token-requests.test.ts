@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { closeSeconds, createCommandDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
 import type { EmailTokenKind } from '../email-tokens/queries.ts'

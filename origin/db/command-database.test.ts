@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
-import { databaseUrl } from '../../tools/servers/database-url.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
+import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { migrate } from './migrate.ts'
 
 const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { closeSeconds, createDatabase, isDatabaseUnavailable } from './database.ts'
 import type { Sql } from './types.ts'
 

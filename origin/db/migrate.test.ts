@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { databaseUrl } from '../../tools/servers/database-url.ts'
+import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
 import { migrate, requireUsableSchema } from './migrate.ts'
 
 let server: Sql

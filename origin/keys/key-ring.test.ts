@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
 import { createEncryption, type Encryption } from './encryption.ts'

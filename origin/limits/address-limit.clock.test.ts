@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { type AddressLimit, createAddressLimit } from './address-limit.ts'
 
 const closers: (() => unknown)[] = []

@@ -2,8 +2,8 @@ import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { figures } from '../../test/support/figures.ts'
 import { createWorld } from '../../test/support/world.ts'
-import { startPrivateRedis } from '../../tools/servers/redis.ts'
-import { startTcpProxy } from '../../tools/servers/tcp-proxy.ts'
+import { startTcpProxy } from '../../tools/servers/process/tcp-proxy.ts'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

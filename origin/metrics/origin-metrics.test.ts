@@ -3,7 +3,7 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import { figures } from '../../test/support/figures.ts'
 import { roomy } from '../../test/support/roomy.ts'
 import { bearer, createWorld, type World } from '../../test/support/world.ts'
-import { redisForFile } from '../../tools/servers/test-redis.ts'
+import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 
 const password = 'correct horse battery'
 

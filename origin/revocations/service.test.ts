@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { startPrivateRedis } from '../../tools/servers/redis.ts'
-import { createTestDatabase } from '../../tools/servers/test-database.ts'
+import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createDatabase } from '../db/database.ts'
 import { startRevocations } from './service.ts'
 

@@ -1,7 +1,7 @@
 import { connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startPrivateRedis } from '../../tools/servers/redis.ts'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../support/gateway-with-redis.ts'
 import { closeSockets, listen } from '../support/sockets.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { startTcpProxy, type TcpProxy } from '../../tools/servers/tcp-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '../../tools/servers/process/tcp-proxy.ts'
 import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../support/gateway-with-redis.ts'
 
 const closers: (() => unknown)[] = []

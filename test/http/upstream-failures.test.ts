@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findFreePort } from '../../tools/servers/free-port.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { problemOf, startRawUpstream } from '../support/raw-upstream.ts'
 import {
   ask,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { promtool, promtoolChecks } from '../../tools/servers/promtool.ts'
+import { promtool, promtoolChecks } from '../../tools/servers/programs/promtool.ts'
 
 interface Rules {
   groups: { rules: { alert: string; labels: { severity: string }; annotations: { runbook_url: string } }[] }[]

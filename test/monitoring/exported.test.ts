@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/test-database.ts'
-import { redisForFile } from '../../tools/servers/test-redis.ts'
+import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { startServices } from './services.ts'
 
 let database: TestDatabase

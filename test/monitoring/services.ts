@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { startService } from '../../dev/service.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { demoPolicyPath } from '../support/demo-policy.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

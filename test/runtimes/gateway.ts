@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
-import { startChildServer } from '../../tools/servers/child-server.ts'
-import { findFreePort } from '../../tools/servers/free-port.ts'
-import { createTemporaryFolder, removeFolder } from '../../tools/servers/temporary-folder.ts'
+import { startChildServer } from '../../tools/servers/process/child-server.ts'
+import { findFreePort } from '../../tools/servers/process/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
 import type { Ground } from './ground.ts'
 import type { Runtime } from './runtimes.ts'
 

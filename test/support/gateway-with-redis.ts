@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
-import { startPrivateRedis } from '../../tools/servers/redis.ts'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { createStand } from './stand.ts'
 import { parseList } from './structured-fields.ts'

@@ -3,7 +3,7 @@ import { closeSeconds, createDatabase } from '../../origin/db/database.ts'
 import { createEncryption, type Encryption } from '../../origin/keys/encryption.ts'
 import type { KeyState, KeyWaits } from '../../origin/keys/rules.ts'
 import { createKeyService } from '../../origin/keys/service.ts'
-import { createTestDatabase } from '../../tools/servers/test-database.ts'
+import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from './captured-log.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }

@@ -14,7 +14,7 @@ import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { revocationFeedPath } from '../../shared/auth/revocation.ts'
 import { readConfig } from '../../shared/config.ts'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createTestDatabase } from '../../tools/servers/test-database.ts'
+import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from './captured-log.ts'
 import { demoPolicy, demoUrl } from './demo-policy.ts'
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../../origin/db/migrate.ts'
-import { databaseUrl } from './database-url.ts'
-import { type RunningServer, startPostgres } from './postgres.ts'
-import { startRedis } from './redis.ts'
+import { databaseUrl } from './postgres/database-url.ts'
+import { type RunningServer, startPostgres } from './postgres/postgres.ts'
+import { startRedis } from './redis/redis.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import postgres, { type Sql } from 'postgres'
 import { afterEach, describe, expect, test } from 'vitest'
-import { minimumPostgresMajor } from './postgres-binaries.ts'
-import { type PrivateRedis, startPrivateRedis } from './redis.ts'
-import { createTestDatabase, type TestDatabase } from './test-database.ts'
-import { redisForFile } from './test-redis.ts'
+import { minimumPostgresMajor } from './postgres/postgres-binaries.ts'
+import { createTestDatabase, type TestDatabase } from './postgres/test-database.ts'
+import { type PrivateRedis, startPrivateRedis } from './redis/redis.ts'
+import { redisForFile } from './redis/test-redis.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 

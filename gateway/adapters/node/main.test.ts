@@ -10,8 +10,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { generateSecrets, type Secrets } from '../../../dev/secrets.ts'
 import { createIssuer } from '../../../test/support/issuer.ts'
 import { ask, closeSockets, listen } from '../../../test/support/sockets.ts'
-import { findFreePort } from '../../../tools/servers/free-port.ts'
-import { redisForFile } from '../../../tools/servers/test-redis.ts'
+import { findFreePort } from '../../../tools/servers/process/free-port.ts'
+import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 

@@ -7,7 +7,7 @@ import { afterAll, expect, test } from 'vitest'
 import { closeSockets, listen } from '../../../test/support/sockets.ts'
 import { parseList } from '../../../test/support/structured-fields.ts'
 import { bearer, createWorld } from '../../../test/support/world.ts'
-import { redisForFile } from '../../../tools/servers/test-redis.ts'
+import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
 
 afterAll(closeSockets)
 

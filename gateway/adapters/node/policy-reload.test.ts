@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { generateSecrets } from '../../../dev/secrets.ts'
 import { ask, closeSockets, listen } from '../../../test/support/sockets.ts'
-import { findFreePort } from '../../../tools/servers/free-port.ts'
+import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 

@@ -7,7 +7,7 @@ import {
   startGatewayWithRedis,
   untilCounted,
 } from '../../../test/support/gateway-with-redis.ts'
-import { startPrivateRedis } from '../../../tools/servers/redis.ts'
+import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
 import { createRateLimiting } from './rate-limit-store.ts'
 
 const closers: (() => unknown)[] = []

@@ -2,8 +2,8 @@ import { connect as connectSocket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findFreePort } from '../../../tools/servers/free-port.ts'
-import { type PrivateRedis, startPrivateRedis } from '../../../tools/servers/redis.ts'
+import { findFreePort } from '../../../tools/servers/process/free-port.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
 import { type Connect, createRedis, type Socket } from './redis.ts'
 
 let redis: PrivateRedis

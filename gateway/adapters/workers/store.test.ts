@@ -8,7 +8,7 @@ import {
   revocationsCompleteKey,
 } from '../../../shared/auth/revocation.ts'
 import { createIssuer } from '../../../test/support/issuer.ts'
-import { redisForFile } from '../../../tools/servers/test-redis.ts'
+import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
 import type { ConsumeRequest } from '../../ports.ts'
 import type { Reply } from './resp.ts'
 import { createStore } from './store.ts'

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createCapturedLog } from '../../../test/support/captured-log.ts'
 import { createTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.ts'
-import { createTestDatabase, type TestDatabase } from '../../../tools/servers/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../../tools/servers/postgres/test-database.ts'
 import { createDatabase, isDatabaseUnavailable } from '../database.ts'
 import type { Queryable, Sql } from '../types.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** What the tests fetch once and keep, git-ignored. */
-const cacheFolder = fileURLToPath(new URL('../../.cache/', import.meta.url))
+const cacheFolder = fileURLToPath(new URL('../../../.cache/', import.meta.url))
 
 /**
  * The folder of that name in the cache. Where it is missing, `fill` fills another one that then

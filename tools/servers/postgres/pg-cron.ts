@@ -1,9 +1,9 @@
 import { chmod, cp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unpackAptPackage } from './apt-package.ts'
+import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
+import { unpackAptPackage } from '../programs/apt-package.ts'
 import { type RunningServer, startPostgres } from './postgres.ts'
 import { findPostgresBinaries } from './postgres-binaries.ts'
-import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
 
 const packaged = /^\/usr\/lib\/postgresql\/(\d+)\/bin$/
 

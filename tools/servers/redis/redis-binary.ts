@@ -1,4 +1,4 @@
-import { findProgram, type Program } from './find-program.ts'
+import { findProgram, type Program } from '../programs/find-program.ts'
 
 /**
  * The Redis or Valkey server of this machine, else the one that the system's package manager

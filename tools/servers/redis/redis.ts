@@ -1,10 +1,10 @@
 import { createConnection } from 'node:net'
-import { type ChildServer, startChildServer } from './child-server.ts'
-import type { Program } from './find-program.ts'
-import { findFreePort } from './free-port.ts'
-import type { RunningServer } from './postgres.ts'
+import type { RunningServer } from '../postgres/postgres.ts'
+import { type ChildServer, startChildServer } from '../process/child-server.ts'
+import { findFreePort } from '../process/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
+import type { Program } from '../programs/find-program.ts'
 import { findRedisBinary } from './redis-binary.ts'
-import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
 
 /** A Redis of one test's own, for what it does to clients when it fails. */
 export interface PrivateRedis extends RunningServer {

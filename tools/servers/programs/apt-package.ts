@@ -1,8 +1,8 @@
 import { globSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import { run } from '../process/run.ts'
 import { cachedFolder } from './cache-folder.ts'
-import { run } from './run.ts'
 
 /** A package's files, and the environment in which its programs find their libraries. */
 export interface UnpackedPackage {

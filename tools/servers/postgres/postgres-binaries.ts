@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync, realpathSync, symlinkSync } from 'node:fs'
 import { basename, delimiter, dirname, join, relative } from 'node:path'
-import { cachedFolder } from './cache-folder.ts'
-import { run } from './run.ts'
+import { run } from '../process/run.ts'
+import { cachedFolder } from '../programs/cache-folder.ts'
 
 export const minimumPostgresMajor = 15
 

@@ -1,11 +1,11 @@
 import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import postgres from 'postgres'
-import { type ChildServer, type SystemUser, startChildServer } from './child-server.ts'
-import { findFreePort } from './free-port.ts'
+import { type ChildServer, type SystemUser, startChildServer } from '../process/child-server.ts'
+import { findFreePort } from '../process/free-port.ts'
+import { run } from '../process/run.ts'
+import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
 import { findPostgresBinaries, hasExtensionLibrary } from './postgres-binaries.ts'
-import { run } from './run.ts'
-import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
 
 export interface RunningServer {
   url: string

@@ -1,5 +1,5 @@
+import { run } from '../process/run.ts'
 import { findProgram, type Program } from './find-program.ts'
-import { run } from './run.ts'
 
 const folder = 'deploy/monitoring'
 

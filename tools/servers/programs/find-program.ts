@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { run } from '../process/run.ts'
 import { unpackAptPackage } from './apt-package.ts'
-import { run } from './run.ts'
 
 export interface Program {
   command: string
