@@ -3,7 +3,7 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
-import { user } from '../gateway/tokens.ts'
+import { user } from '../gateway/environment/tokens.ts'
 import { printCosts } from './processor-cost.ts'
 
 /**

@@ -5,7 +5,7 @@ import { createTokenVerifier } from '../../gateway/tokens/token-verifier.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
 import { generateKey, importWebVerifier } from '../../shared/auth/jwk.ts'
 import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
-import { issuerUrl, user } from '../gateway/tokens.ts'
+import { issuerUrl, user } from '../gateway/environment/tokens.ts'
 import { printCosts } from './processor-cost.ts'
 
 /** The cost to verify an access token and to sign an assertion. */

@@ -1,7 +1,7 @@
 import { get, Agent as HttpAgent } from 'node:http'
 import { Agent } from 'undici'
 import { createUpstreams } from '../../gateway/adapters/node/upstream/pools.ts'
-import { startUpstream } from '../gateway/upstream.ts'
+import { startUpstream } from '../gateway/environment/upstream.ts'
 import { printCosts } from './processor-cost.ts'
 
 /** The cost of one GET of 300 bytes with each client, 64 in progress at once. */

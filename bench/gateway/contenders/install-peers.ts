@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { run } from '../../tools/servers/process/run.ts'
+import { run } from '../../../tools/servers/process/run.ts'
 
 const folder = join(import.meta.dirname, 'peers')
 

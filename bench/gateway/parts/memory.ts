@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { sleep } from '../common/load.ts'
-import { figure } from '../common/report.ts'
-import { familyResidentBytes } from '../common/resident-memory.ts'
-import { path } from './contenders.ts'
-import { withIdleConnections } from './idle-connections.ts'
-import { load } from './load.ts'
+import { sleep } from '../../common/load.ts'
+import { figure } from '../../common/report.ts'
+import { familyResidentBytes } from '../../common/resident-memory.ts'
+import { path } from '../contenders/contenders.ts'
+import { startContender } from '../contenders/start-contender.ts'
+import { withIdleConnections } from '../load/idle-connections.ts'
+import { load } from '../load/load.ts'
 import { type BenchPart, hot, unreachedAddressQuota } from './part.ts'
-import { startContender } from './start-contender.ts'
 
 const connections = 64
 const warmUpRequests = 10_000

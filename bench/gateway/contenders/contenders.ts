@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findProgram } from '../common/find-program.ts'
+import { findProgram } from '../../common/find-program.ts'
 
 /** What a contender is told. */
 export interface Setting {
@@ -44,8 +44,8 @@ export interface Contender {
   run(setting: Setting): Command
 }
 
-const peers = fileURLToPath(new URL('peers/', import.meta.url))
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const peers = fileURLToPath(new URL('../peers/', import.meta.url))
+const root = fileURLToPath(new URL('../../..', import.meta.url))
 const entry = (runtime: 'node' | 'bun', checkout = root) =>
   join(checkout, `gateway/adapters/${runtime}/main.ts`)
 

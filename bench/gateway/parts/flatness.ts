@@ -1,9 +1,9 @@
-import { sleep } from '../common/load.ts'
-import { figure } from '../common/report.ts'
-import { familyResidentBytes } from '../common/resident-memory.ts'
-import { load } from './load.ts'
+import { sleep } from '../../common/load.ts'
+import { figure } from '../../common/report.ts'
+import { familyResidentBytes } from '../../common/resident-memory.ts'
+import { startContender } from '../contenders/start-contender.ts'
+import { load } from '../load/load.ts'
 import { type BenchPart, unreachedAddressQuota } from './part.ts'
-import { startContender } from './start-contender.ts'
 
 const sizes = { short: { minutes: 1 }, full: { minutes: 10 } }
 

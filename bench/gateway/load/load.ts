@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import { run } from '../../tools/servers/process/run.ts'
-import { findProgram } from '../common/find-program.ts'
-import { path } from './contenders.ts'
-import type { TokenFiles } from './tokens.ts'
+import { run } from '../../../tools/servers/process/run.ts'
+import { findProgram } from '../../common/find-program.ts'
+import { path } from '../contenders/contenders.ts'
+import type { TokenFiles } from '../environment/tokens.ts'
 
 /** How users come. */
 export interface Workload {

@@ -1,7 +1,7 @@
-import type { Report } from '../common/report.ts'
-import type { Contender } from './contenders.ts'
-import type { Stand } from './stand.ts'
-import type { TokenFiles } from './tokens.ts'
+import type { Report } from '../../common/report.ts'
+import type { Contender } from '../contenders/contenders.ts'
+import type { Stand } from '../environment/bench-environment.ts'
+import type { TokenFiles } from '../environment/tokens.ts'
 
 export interface BenchOptions {
   stand: Stand

@@ -1,16 +1,16 @@
 import { createPublicKey } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
-import { createEncryption } from '../../origin/keys/encryption.ts'
-import { insertFirstSigningKey } from '../../origin/keys/queries.ts'
-import { audience, createIssuer, type Issuer } from '../../test/support/issuer.ts'
-import { startChildServer } from '../../tools/servers/process/child-server.ts'
-import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
-import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
-import { openDatabase } from '../accounts/seed.ts'
-import { type DurablePostgres, startDurablePostgres } from '../common/durable-postgres.ts'
-import { machineFacts } from '../common/machine.ts'
+import { generateSecrets, type Secrets } from '../../../dev/secrets.ts'
+import { createEncryption } from '../../../origin/keys/encryption.ts'
+import { insertFirstSigningKey } from '../../../origin/keys/queries.ts'
+import { audience, createIssuer, type Issuer } from '../../../test/support/issuer.ts'
+import { startChildServer } from '../../../tools/servers/process/child-server.ts'
+import { findFreePort } from '../../../tools/servers/process/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../../tools/servers/process/temporary-folder.ts'
+import { type PrivateRedis, startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
+import { openDatabase } from '../../accounts/seed.ts'
+import { type DurablePostgres, startDurablePostgres } from '../../common/durable-postgres.ts'
+import { machineFacts } from '../../common/machine.ts'
 import { issuerUrl } from './tokens.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
@@ -30,7 +30,7 @@ export interface Stand {
   stop(): Promise<void>
 }
 
-const originMain = fileURLToPath(new URL('../../origin/main.ts', import.meta.url))
+const originMain = fileURLToPath(new URL('../../../origin/main.ts', import.meta.url))
 
 /**
  * Starts Redis, the upstream, and a real origin on a real PostgreSQL whose signing key we know, so

@@ -1,9 +1,9 @@
-import type { Contender } from './contenders.ts'
-import { type LoadResult, load, type Workload } from './load.ts'
-import { measure, type Round } from './measure.ts'
+import type { Contender } from '../contenders/contenders.ts'
+import { type Running, startContender } from '../contenders/start-contender.ts'
+import { type LoadResult, load, type Workload } from '../load/load.ts'
+import { measure, type Round } from '../load/measure.ts'
+import { countCommands } from '../load/redis-work.ts'
 import { type BenchOptions, hot, unreachedAddressQuota } from './part.ts'
-import { countCommands } from './redis-work.ts'
-import { type Running, startContender } from './start-contender.ts'
 
 /** Just-in-time compilers need some, and are still at it after ten thousand. */
 const warmUpRequests = { short: 30_000, full: 50_000 }

@@ -1,11 +1,11 @@
-import { audience } from '../../test/support/issuer.ts'
-import { startChildServer } from '../../tools/servers/process/child-server.ts'
-import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
+import { audience } from '../../../test/support/issuer.ts'
+import { startChildServer } from '../../../tools/servers/process/child-server.ts'
+import { findFreePort } from '../../../tools/servers/process/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../../../tools/servers/process/temporary-folder.ts'
+import type { Stand } from '../environment/bench-environment.ts'
+import { contenderCores } from '../environment/cores.ts'
+import { issuerUrl } from '../environment/tokens.ts'
 import type { Contender } from './contenders.ts'
-import { contenderCores } from './cores.ts'
-import type { Stand } from './stand.ts'
-import { issuerUrl } from './tokens.ts'
 
 export interface Running {
   pid: number

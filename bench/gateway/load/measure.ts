@@ -1,9 +1,9 @@
-import { familyProcessorMs, processorMs } from '../common/processor-time.ts'
-import { redisReads } from '../common/redis-reads.ts'
+import { familyProcessorMs, processorMs } from '../../common/processor-time.ts'
+import { redisReads } from '../../common/redis-reads.ts'
+import type { Running } from '../contenders/start-contender.ts'
+import type { Stand } from '../environment/bench-environment.ts'
+import type { TokenFiles } from '../environment/tokens.ts'
 import { type LoadResult, load, type Workload } from './load.ts'
-import type { Stand } from './stand.ts'
-import type { Running } from './start-contender.ts'
-import type { TokenFiles } from './tokens.ts'
 
 /**
  * One load on one contender. Processor time is in microseconds a request, of all processes and

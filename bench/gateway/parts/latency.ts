@@ -1,8 +1,8 @@
-import { figure } from '../common/report.ts'
-import { median } from '../common/statistics.ts'
-import type { Round } from './measure.ts'
+import { figure } from '../../common/report.ts'
+import { median } from '../../common/statistics.ts'
+import type { Round } from '../load/measure.ts'
 import { type BenchPart, hot } from './part.ts'
-import { inTurns, manyConnections, withSubjects } from './subject.ts'
+import { inTurns, manyConnections, withSubjects } from './warmed-up.ts'
 
 const connectionCounts = [1, manyConnections]
 

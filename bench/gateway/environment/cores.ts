@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { run } from '../../tools/servers/process/run.ts'
+import { run } from '../../../tools/servers/process/run.ts'
 
 /** The contender has a core of its own; load, upstream, Redis, origin and we share the others. */
 export const contenderCores = '0'

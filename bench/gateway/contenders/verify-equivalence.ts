@@ -1,8 +1,8 @@
 import { request } from 'undici'
+import type { Stand } from '../environment/bench-environment.ts'
+import { user } from '../environment/tokens.ts'
 import { type Contender, path } from './contenders.ts'
-import type { Stand } from './stand.ts'
 import { startContender } from './start-contender.ts'
-import { user } from './tokens.ts'
 
 /**
  * The header set of an API: C2 of the requirements, as Gatehouse sends it and every other contender

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { figure, spread } from '../common/report.ts'
-import { median } from '../common/statistics.ts'
-import type { Round } from './measure.ts'
+import { figure, spread } from '../../common/report.ts'
+import { median } from '../../common/statistics.ts'
+import type { Round } from '../load/measure.ts'
 import { type BenchPart, hot } from './part.ts'
 import { drawBars } from './picture.ts'
-import { freshOneIn, inTurns, manyConnections, type Subject, withSubjects } from './subject.ts'
+import { freshOneIn, inTurns, manyConnections, type Subject, withSubjects } from './warmed-up.ts'
 
 const sizes = {
   short: { rounds: 5, seconds: 2 },
