@@ -8,7 +8,7 @@ import { startChildServer } from '../../../tools/servers/process/child-server.ts
 import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../../../tools/servers/process/temporary-folder.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
-import { openDatabase } from '../../accounts/seed.ts'
+import { openDatabase } from '../../accounts/environment/seed.ts'
 import { type DurablePostgres, startDurablePostgres } from '../../common/durable-postgres.ts'
 import { machineFacts } from '../../common/machine.ts'
 import { issuerUrl } from './tokens.ts'

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
-import { originVariables } from '../../origin/config.ts'
-import { buildOrigin } from '../../origin/origin.ts'
-import { fetchListener } from '../../shared/node/http/http-server.ts'
-import { runService } from '../../shared/node/run-service.ts'
-import { createServiceServer } from '../../shared/node/service-server.ts'
+import { originVariables } from '../../../origin/config.ts'
+import { buildOrigin } from '../../../origin/origin.ts'
+import { fetchListener } from '../../../shared/node/http/http-server.ts'
+import { runService } from '../../../shared/node/run-service.ts'
+import { createServiceServer } from '../../../shared/node/service-server.ts'
 import { buildEventLoopLogins } from './event-loop-logins.ts'
 
 /**

@@ -1,6 +1,6 @@
-import type { Secrets } from '../../dev/secrets.ts'
-import type { DurablePostgres } from '../common/durable-postgres.ts'
-import type { Report } from '../common/report.ts'
+import type { Secrets } from '../../../dev/secrets.ts'
+import type { DurablePostgres } from '../../common/durable-postgres.ts'
+import type { Report } from '../../common/report.ts'
 
 interface BenchOptions {
   server: DurablePostgres

@@ -1,10 +1,10 @@
-import { createDatabase } from '../../origin/db/database.ts'
-import { migrate } from '../../origin/db/migrate.ts'
-import type { Sql } from '../../origin/db/types.ts'
-import { hashToken } from '../../origin/opaque-token.ts'
-import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
-import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
-import type { Log } from '../../shared/lib/log.ts'
+import { createDatabase } from '../../../origin/db/database.ts'
+import { migrate } from '../../../origin/db/migrate.ts'
+import type { Sql } from '../../../origin/db/types.ts'
+import { hashToken } from '../../../origin/opaque-token.ts'
+import { createPasswordHasher } from '../../../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../../../origin/passwords/worker-pool.ts'
+import type { Log } from '../../../shared/lib/log.ts'
 
 export const password = 'correct horse battery'
 

@@ -1,7 +1,7 @@
-import { closedLoop } from '../common/load.ts'
-import { familyProcessorMs, ownProcessorMs } from '../common/processor-time.ts'
-import { figure, type Report, spread } from '../common/report.ts'
-import { median } from '../common/statistics.ts'
+import { closedLoop } from '../../common/load.ts'
+import { familyProcessorMs, ownProcessorMs } from '../../common/processor-time.ts'
+import { figure, type Report, spread } from '../../common/report.ts'
+import { median } from '../../common/statistics.ts'
 
 interface CompareOptions {
   /** Of the part, for the raw rows. */

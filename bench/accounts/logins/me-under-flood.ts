@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Identity } from '../../shared/auth/claims.ts'
-import { closedLoop, openLoop, sleep } from '../common/load.ts'
-import { figure } from '../common/report.ts'
-import { median, percentile } from '../common/statistics.ts'
-import type { BenchPart } from './part.ts'
-import { addAccounts, address, hashPassword, openDatabase } from './seed.ts'
-import { type Answer, type BenchOrigin, withOrigin } from './start-origin.ts'
+import type { Identity } from '../../../shared/auth/claims.ts'
+import { closedLoop, openLoop, sleep } from '../../common/load.ts'
+import { figure } from '../../common/report.ts'
+import { median, percentile } from '../../common/statistics.ts'
+import type { BenchPart } from '../environment/part.ts'
+import { addAccounts, address, hashPassword, openDatabase } from '../environment/seed.ts'
+import { type Answer, type BenchOrigin, withOrigin } from '../environment/start-origin.ts'
 
 const cost = 12
 const accounts = 1000

@@ -1,5 +1,5 @@
-import type { Sql } from '../../origin/db/types.ts'
-import type { Entitlements } from '../../origin/entitlements/queries.ts'
+import type { Sql } from '../../../origin/db/types.ts'
+import type { Entitlements } from '../../../origin/entitlements/queries.ts'
 
 /**
  * What an account may do, as one would first write it: a query for each thing, one after another,

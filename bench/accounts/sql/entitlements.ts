@@ -1,9 +1,9 @@
 import { deepStrictEqual } from 'node:assert'
-import { selectEntitlements } from '../../origin/entitlements/queries.ts'
+import { selectEntitlements } from '../../../origin/entitlements/queries.ts'
+import type { BenchPart } from '../environment/part.ts'
+import { addAccounts, openDatabase } from '../environment/seed.ts'
 import { compareForms } from './compare-forms.ts'
-import type { BenchPart } from './part.ts'
 import { selectEntitlementsPlainly } from './plain-entitlements.ts'
-import { addAccounts, openDatabase } from './seed.ts'
 
 const clientCounts = [1, 8, 32]
 const sizes = {

@@ -1,6 +1,6 @@
-import type { Sql } from '../../origin/db/types.ts'
-import { selectEntitlements } from '../../origin/entitlements/queries.ts'
-import { type Bearer, insertRefreshToken, type SessionOwner } from '../../origin/sessions/queries.ts'
+import type { Sql } from '../../../origin/db/types.ts'
+import { selectEntitlements } from '../../../origin/entitlements/queries.ts'
+import { type Bearer, insertRefreshToken, type SessionOwner } from '../../../origin/sessions/queries.ts'
 
 type Successor = Parameters<typeof insertRefreshToken>[2]
 

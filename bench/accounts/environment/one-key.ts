@@ -1,4 +1,4 @@
-import { generateKey, importKey } from '../../shared/auth/jwk.ts'
+import { generateKey, importKey } from '../../../shared/auth/jwk.ts'
 
 /**
  * A signing key of the bench's own: signing costs the same with it, and no key of the database has

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os'
-import type * as worker from '../../origin/passwords/hash-worker.ts'
-import { createWorkerPool, type WorkerPool } from '../../origin/passwords/worker-pool.ts'
-import { closedLoop } from '../common/load.ts'
-import { familyProcessorMs, processorMs } from '../common/processor-time.ts'
-import { figure, spread } from '../common/report.ts'
-import { median } from '../common/statistics.ts'
-import type { BenchPart } from './part.ts'
-import { addAccounts, address, hashPassword, openDatabase } from './seed.ts'
-import { type BenchOrigin, withOrigin } from './start-origin.ts'
+import type * as worker from '../../../origin/passwords/hash-worker.ts'
+import { createWorkerPool, type WorkerPool } from '../../../origin/passwords/worker-pool.ts'
+import { closedLoop } from '../../common/load.ts'
+import { familyProcessorMs, processorMs } from '../../common/processor-time.ts'
+import { figure, spread } from '../../common/report.ts'
+import { median } from '../../common/statistics.ts'
+import type { BenchPart } from '../environment/part.ts'
+import { addAccounts, address, hashPassword, openDatabase } from '../environment/seed.ts'
+import { type BenchOrigin, withOrigin } from '../environment/start-origin.ts'
 
 /**
  * The default cost is what users wait for, and what is beside bcrypt drowns in its noise; at a cost
@@ -78,7 +78,7 @@ export const loginsBench: BenchPart = async ({ server, secrets, isFull, report }
 }
 
 function createTasks(origin: BenchOrigin, pool: WorkerPool, passwordHash: string) {
-  const hash = pool.from<typeof worker>(new URL('../../origin/passwords/hash-worker.ts', import.meta.url))
+  const hash = pool.from<typeof worker>(new URL('../../../origin/passwords/hash-worker.ts', import.meta.url))
   let turn = 0
   return {
     bcrypt: () => hash('compare', { digest: 'some digest of some password', stored: passwordHash }),

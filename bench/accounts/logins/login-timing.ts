@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { figure } from '../common/report.ts'
-import { compare, median, percentile } from '../common/statistics.ts'
-import type { BenchPart } from './part.ts'
-import { addAccounts, address, hashPassword, lockAccounts, openDatabase } from './seed.ts'
-import { withOrigin } from './start-origin.ts'
+import { figure } from '../../common/report.ts'
+import { compare, median, percentile } from '../../common/statistics.ts'
+import type { BenchPart } from '../environment/part.ts'
+import { addAccounts, address, hashPassword, lockAccounts, openDatabase } from '../environment/seed.ts'
+import { withOrigin } from '../environment/start-origin.ts'
 
 /**
  * At the lowest cost a configuration may have, and at one that hides nothing of what stands beside
