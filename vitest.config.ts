@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config'
-import { retriedTests } from './test/support/retried-tests.ts'
+import { retriedTests } from './test/support/vitest/retried-tests.ts'
 
 const exclude = ['**/node_modules/**', '.cache/**', '.gatehouse/**']
 const common = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
-  setupFiles: 'test/support/fail-on-warnings.ts',
+  setupFiles: 'test/support/vitest/fail-on-warnings.ts',
   // A shared CI machine may pause for longer than a test waits. `retriedTests` lists every retry.
   retry: process.env.CI ? 1 : 0,
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
-import { roomy } from '../test/support/roomy.ts'
-import { bearer, createWorld, type World } from '../test/support/world.ts'
+import { bearer, createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { roomy } from '../test/support/high-limits.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
 
 const password = 'correct horse battery'

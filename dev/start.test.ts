@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { closeSockets, listen } from '../test/support/sockets.ts'
+import { closeSockets, listen } from '../test/support/gateway/sockets.ts'
 import { createTestDatabase, type TestDatabase } from '../tools/servers/postgres/test-database.ts'
 import { findFreePort } from '../tools/servers/process/free-port.ts'
 

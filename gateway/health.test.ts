@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClock } from '../test/support/clock.ts'
-import { createStand } from '../test/support/stand.ts'
-import { createWorld, type World } from '../test/support/world.ts'
+import { createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { createStand } from '../test/support/gateway/gateway-harness.ts'
 import { createHealth } from './health.ts'
 import type { RouteRow } from './policy/policy.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createStand } from '../test/support/stand.ts'
-import { bearer, createWorld, type World } from '../test/support/world.ts'
+import { bearer, createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { createStand } from '../test/support/gateway/gateway-harness.ts'
 import { TransportError } from './ports.ts'
 
 describe('on both sides of the proxy', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { errors } from '../shared/http/errors.ts'
-import { createStand, openRow } from '../test/support/stand.ts'
-import { bearer } from '../test/support/world.ts'
+import { bearer } from '../test/support/full-stack/full-stack.ts'
+import { createStand, openRow } from '../test/support/gateway/gateway-harness.ts'
 import { TransportError } from './ports.ts'
 
 const failures: Record<string, () => Error> = {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../test/support/world.ts'
+import { bearer, createWorld, problem, type World } from '../test/support/full-stack/full-stack.ts'
 
 let world: World
 beforeAll(async () => {

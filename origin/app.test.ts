@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ErrorCode, errors } from '../shared/http/errors.ts'
-import { callOrigin, postOrigin } from '../test/support/origin-call.ts'
-import { roomy } from '../test/support/roomy.ts'
-import { createWorld, type World } from '../test/support/world.ts'
+import { createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { callOrigin, postOrigin } from '../test/support/full-stack/origin-call.ts'
+import { roomy } from '../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assertionHeader, refreshCookie } from '../shared/http/headers.ts'
 import { createHttpServer, fetchListener } from '../shared/node/http/http-server.ts'
 import { setCookieOf } from '../test/support/cookies.ts'
-import { assertionFrom } from '../test/support/origin-call.ts'
-import { roomy } from '../test/support/roomy.ts'
-import { createWorld, type World } from '../test/support/world.ts'
+import { createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { assertionFrom } from '../test/support/full-stack/origin-call.ts'
+import { roomy } from '../test/support/high-limits.ts'
 
 /**
  * What an injected fetch does not show: a request as Node's server makes it, behind the very server

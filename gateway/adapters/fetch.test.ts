@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closeSockets, listen } from '../../test/support/sockets.ts'
+import { closeSockets, listen } from '../../test/support/gateway/sockets.ts'
 import type { Transport } from '../ports.ts'
 import { createFetchTransport } from './fetch.ts'
 import { createDispatchers, createTransport } from './node/upstream/undici-transport.ts'

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedisServer } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { createStand } from '../../test/support/stand.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import type { ConsumeRequest } from '../ports.ts'

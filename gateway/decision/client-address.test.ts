@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { addressKey } from '../../shared/http/address-key.ts'
-import { createStand } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 import { findClient, peerAddress } from './client-address.ts'
 
 const behind = (trustedHops: number, forwardedFor: string | undefined) =>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createStand, openRow } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 
 const networks = ['10.0.0.0/8', '192.0.2.7', '2001:db8:ffff::/48']

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createStand } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 
 // An upstream that hangs would hold a place in memory for everybody who waits, up to all that there
 // is.

@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Transport } from '../ports.ts'
 import { createMemoryStore } from '../rate-limit/memory-store.ts'

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { generateKey } from '../../shared/auth/jwk.ts'
-import { createStand, openRow, postRow } from '../../test/support/stand.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { isAssertionRejected } from './assertion-rejection.ts'
 
 const closers: (() => Promise<void>)[] = []

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../test/support/stand.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 
 const allowed = 'https://app.example.com'
 const environment = { CORS_ORIGINS: `${allowed}, http://localhost:5173` }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, openRow, postRow } from '../../test/support/stand.ts'
+import { createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { TransportError } from '../ports.ts'
 
 /**

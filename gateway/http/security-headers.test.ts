@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { promisedHeaders } from '../../test/support/promised-headers.ts'
-import { createStand, openRow } from '../../test/support/stand.ts'
-import { bearer } from '../../test/support/world.ts'
+import { bearer } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { promisedHeaders } from '../../test/support/gateway/promised-headers.ts'
 import { TransportError } from '../ports.ts'
 
 const stand = await createStand({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 import { hasPassed, viaName } from './via.ts'
 
 const viaOf = (stand: Awaited<ReturnType<typeof createStand>>) => stand.last().headers.get('via') ?? ''

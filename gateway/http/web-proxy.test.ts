@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { closedRow, createStand, openRow, postRow } from '../../test/support/stand.ts'
-import { bearer } from '../../test/support/world.ts'
+import { bearer } from '../../test/support/full-stack/full-stack.ts'
+import { closedRow, createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { TransportError } from '../ports.ts'
 
 const answering = (headers: [string, string][]) =>

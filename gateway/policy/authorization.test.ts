@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { closedRow, createStand } from '../../test/support/stand.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { closedRow, createStand } from '../../test/support/gateway/gateway-harness.ts'
 
 const plans = {
   plans: [

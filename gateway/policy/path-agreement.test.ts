@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 import { Problem } from '../../shared/http/errors.ts'
-import { openRow } from '../../test/support/stand.ts'
+import { openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { compilePolicy } from './policy.ts'
 import { readTarget } from './request-target.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createStand, openRow } from '../../test/support/stand.ts'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import type { RouteRow } from './policy.ts'
 import { parsePolicyFile } from './policy-file.ts'
 import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'

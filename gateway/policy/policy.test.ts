@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { closedRow, createStand, openRow } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { closedRow, createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { compilePolicy, type RouteRow } from './policy.ts'
 
 const upstreams = ['origin', 'reports']

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, openRow } from '../../test/support/stand.ts'
-import { problem } from '../../test/support/world.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { readTarget } from './request-target.ts'
 
 describe('readTarget', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, type StandOptions } from '../../test/support/stand.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, type StandOptions } from '../../test/support/gateway/gateway-harness.ts'
 import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
-import { createStand, postRow } from '../../test/support/stand.ts'
+import { problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { problem } from '../../test/support/world.ts'
 import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
 

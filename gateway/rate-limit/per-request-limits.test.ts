@@ -6,9 +6,9 @@ import {
   revocationKey,
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
-import { createStand, type Stand } from '../../test/support/stand.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, type Stand } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { bearer, problem } from '../../test/support/world.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'

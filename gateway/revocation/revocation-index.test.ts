@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Revocation } from '../../shared/auth/revocation.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { createIssuer } from '../../test/support/issuer.ts'
+import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createRevocations, type Revocations } from './revocation-index.ts'
 
 const { claims } = await createIssuer()

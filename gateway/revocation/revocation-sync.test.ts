@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Revocation } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { createStand, type Stand, type StandOptions } from '../../test/support/stand.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, type Stand, type StandOptions } from '../../test/support/gateway/gateway-harness.ts'
 
 const stands: Stand[] = []
 afterEach(async () => {

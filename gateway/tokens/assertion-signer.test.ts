@@ -3,9 +3,9 @@ import { createAssertionVerifier } from '../../shared/auth/assertion.ts'
 import { identitySchema } from '../../shared/auth/claims.ts'
 import { generateKey, importWebSigner } from '../../shared/auth/jwk.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { createIssuer } from '../../test/support/issuer.ts'
-import { createStand, openRow } from '../../test/support/stand.ts'
-import { bearer } from '../../test/support/world.ts'
+import { bearer } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createAssertions } from './assertion-signer.ts'
 
 const clock = createClock()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../test/support/stand.ts'
-import { bearer, createWorld, problem } from '../../test/support/world.ts'
+import { bearer, createWorld, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 
 const stand = await createStand()
 

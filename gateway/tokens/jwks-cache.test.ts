@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { importWebVerifier } from '../../shared/auth/jwk.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { createIssuer } from '../../test/support/issuer.ts'
-import { createStand } from '../../test/support/stand.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createKeySet, KeysUnavailableError } from './jwks-cache.ts'
 
 const one = await createIssuer()

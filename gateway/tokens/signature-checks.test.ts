@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
-import { createIssuer, encodePart } from '../../test/support/issuer.ts'
-import { createStand, type Stand } from '../../test/support/stand.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, type Stand } from '../../test/support/gateway/gateway-harness.ts'
+import { createIssuer, encodePart } from '../../test/support/gateway/issuer.ts'
 import { createSignatureChecks, signatureFailuresAllowed } from './signature-checks.ts'
 
 const closed = async (stand: Stand, token: string, address?: string) => {

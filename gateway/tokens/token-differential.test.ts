@@ -6,7 +6,7 @@ import { importWebVerifier, type VerifySignature } from '../../shared/auth/jwk.t
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { importNodeVerifier } from '../../shared/node/keys.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { audience, createIssuer, encodePart, issuer } from '../../test/support/issuer.ts'
+import { audience, createIssuer, encodePart, issuer } from '../../test/support/gateway/issuer.ts'
 
 /** Tokens that each property looks at. */
 const numRuns = 3000

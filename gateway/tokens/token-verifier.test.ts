@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
-import { audience, createIssuer, encodePart, issuer as issuerUrl } from '../../test/support/issuer.ts'
-import { createStand, type Stand } from '../../test/support/stand.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createStand, type Stand } from '../../test/support/gateway/gateway-harness.ts'
+import { audience, createIssuer, encodePart, issuer as issuerUrl } from '../../test/support/gateway/issuer.ts'
 import { createTokenVerifier } from './token-verifier.ts'
 
 const clock = createClock()

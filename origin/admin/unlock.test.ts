@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { roomy } from '../../test/support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const email = 'ada@example.com'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet } from '../../test/support/meeting.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { meet } from '../../test/support/full-stack/force-race.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 import { createLockout } from '../lockout/lockout.ts'
 import type { OwnCounter } from '../lockout/queries.ts'
 

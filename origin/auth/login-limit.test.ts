@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { callOrigin, sameToAReader } from '../../test/support/origin-call.ts'
-import { roomy } from '../../test/support/roomy.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { callOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
 
 const password = 'correct horse battery'
 const office = '203.0.113.7'

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 import { createDeviceTokens } from '../lockout/device-tokens.ts'
 
 const email = 'ada@example.com'

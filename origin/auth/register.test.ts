@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { postOrigin, sameToAReader } from '../../test/support/origin-call.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 

@@ -1,9 +1,9 @@
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet } from '../../test/support/meeting.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
+import { meet } from '../../test/support/full-stack/force-race.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
 
 let world: World
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { RateLimitReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { assertionFrom } from '../../test/support/origin-call.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 
 let world: World
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
 import { createHealthRoutes } from './routes.ts'
 
 let world: World

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { callOrigin } from '../../test/support/origin-call.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 /** A body that each endpoint would accept in form. */
 const endpoints: [path: string, valid: Record<string, string>][] = [

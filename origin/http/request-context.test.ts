@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { assertionFrom } from '../../test/support/origin-call.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 let world: World
 let accessToken: string

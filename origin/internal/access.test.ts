@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
-import { assertionFrom } from '../../test/support/origin-call.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { createServiceTokenSigner } from '../oauth/service-token.ts'
 
 let world: OAuthWorld

@@ -6,8 +6,8 @@ import type {
   InternalUserResponse,
   InternalUsersResponse,
 } from '../../shared/contract.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
 
 let world: OAuthWorld
 let headers: Record<string, string>

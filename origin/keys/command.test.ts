@@ -3,7 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
+import {
+  type KeyDatabase,
+  openKeyDatabase,
+  operator,
+  waits,
+} from '../../test/support/database/key-database.ts'
 import { createEncryption } from './encryption.ts'
 import { createKeyRing } from './key-ring.ts'
 

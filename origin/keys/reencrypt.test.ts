@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/key-database.ts'
+import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/database/key-database.ts'
 import { createMailer } from '../mail/mailer.ts'
 import { createOutbox } from '../mail/outbox.ts'
 import { createEncryption, type Encryption } from './encryption.ts'

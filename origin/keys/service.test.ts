@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
+import {
+  type KeyDatabase,
+  openKeyDatabase,
+  operator,
+  waits,
+} from '../../test/support/database/key-database.ts'
 import { createEncryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'

@@ -1,6 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { type KeyDatabase, openKeyDatabase, operator, waits } from '../../test/support/key-database.ts'
+import {
+  type KeyDatabase,
+  openKeyDatabase,
+  operator,
+  waits,
+} from '../../test/support/database/key-database.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing, type KeyRing } from './key-ring.ts'
 import { startKeyUpkeep } from './upkeep.ts'

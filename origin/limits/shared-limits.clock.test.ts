@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { figures } from '../../test/support/figures.ts'
-import { createWorld } from '../../test/support/world.ts'
+import { createWorld } from '../../test/support/full-stack/full-stack.ts'
 import { startTcpProxy } from '../../tools/servers/process/tcp-proxy.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet } from '../../test/support/meeting.ts'
-import { postOrigin, sameToAReader } from '../../test/support/origin-call.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { meet } from '../../test/support/full-stack/force-race.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'

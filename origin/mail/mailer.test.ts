@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { startMailServer, type TestMailServer } from '../../test/support/mail-server.ts'
+import { startMailServer, type TestMailServer } from '../../test/support/full-stack/mail-server.ts'
 import { createMailer, type Mail, MailError, type Mailer } from './mailer.ts'
 
 const from = 'Gatehouse <no-reply@gatehouse.example>'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { startMailServer, type TestMailServer } from '../../test/support/mail-server.ts'
+import { startMailServer, type TestMailServer } from '../../test/support/full-stack/mail-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { closeSeconds, createDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { figures } from '../../test/support/figures.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { bearer, createWorld, type World } from '../../test/support/world.ts'
+import { bearer, createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 
 const password = 'correct horse battery'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/oauth-world.ts'
+import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/full-stack/oauth-full-stack.ts'
 
 const password = 'correct horse battery'
 

@@ -1,8 +1,13 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { basic, createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/oauth-world.ts'
-import { assertionFrom } from '../../test/support/origin-call.ts'
+import {
+  basic,
+  createOAuthWorld,
+  type OAuthWorld,
+  refusal,
+} from '../../test/support/full-stack/oauth-full-stack.ts'
+import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { disableClient, rotateClientSecret } from './clients.ts'
 
 let world: OAuthWorld

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { meet, untilOneWaits } from '../../test/support/meeting.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
+import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 // In the letter case of its owner: the token has the same, and the lookup must not care.
 const email = 'Ada@example.com'

@@ -1,7 +1,7 @@
 import bcrypt from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 let world: World
 beforeAll(async () => {

@@ -4,7 +4,7 @@ import { gatewayAudience, signAssertion } from '../../shared/auth/assertion.ts'
 import { importWebSigner } from '../../shared/auth/jwk.ts'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
 
 let world: World
 /** A second connection, for transactions that overlap. */

@@ -1,8 +1,8 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { claimsSchema } from '../../shared/auth/claims.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 let world: World
 beforeAll(async () => {

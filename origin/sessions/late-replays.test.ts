@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet, untilOneWaits } from '../../test/support/meeting.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const graceSeconds = 1

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
-import { callOrigin } from '../../test/support/origin-call.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 import { hashToken } from '../opaque-token.ts'
 
 const statements: string[] = []

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { createWorld, problem, type World } from '../../test/support/world.ts'
+import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/oauth-world.ts'
-import { bearer, problem } from '../../test/support/world.ts'
+import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
 
 const password = 'correct horse battery'
 

@@ -1,7 +1,7 @@
 import { Cron } from 'croner'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { jobNames } from '../../shared/contract.ts'
-import { jobs, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
+import { jobs, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/database/upkeep-database.ts'
 
 let db: UpkeepDatabase
 let userId: string

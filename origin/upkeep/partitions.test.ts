@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
+import { openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/database/upkeep-database.ts'
 import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
 
 let db: UpkeepDatabase

@@ -1,5 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { jobNamed, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
+import {
+  jobNamed,
+  openUpkeepDatabase,
+  type UpkeepDatabase,
+} from '../../test/support/database/upkeep-database.ts'
 import { createUpkeepRunner } from './runner.ts'
 
 const slot = new Date('2026-03-01T03:00:00Z')

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { jobs, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/upkeep-database.ts'
+import { jobs, openUpkeepDatabase, type UpkeepDatabase } from '../../test/support/database/upkeep-database.ts'
 import type { Sql } from '../db/types.ts'
 import { createUpkeepRunner } from './runner.ts'
 import { startUpkeepScheduler } from './scheduler.ts'

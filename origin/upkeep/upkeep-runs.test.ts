@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpkeepRunResponse } from '../../shared/contract.ts'
-import { roomy } from '../../test/support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/world.ts'
+import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { roomy } from '../../test/support/high-limits.ts'
 
 let world: World
 let token: string

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { createWorld, type World } from '../../test/support/world.ts'
+import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
 import { buildOrigin } from '../origin.ts'
 
 let world: World

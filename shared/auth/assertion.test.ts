@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
-import { createIssuer } from '../../test/support/issuer.ts'
+import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createAssertionVerifier, signAssertion, type VerifyAssertion } from './assertion.ts'
 import { identitySchema } from './claims.ts'
 import { generateKey, importKey, importWebSigner } from './jwk.ts'

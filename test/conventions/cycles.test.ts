@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { fileOf, findCycles, folderOf } from '../support/import-cycles.ts'
-import { readImports } from '../support/read-imports.ts'
+import { fileOf, findCycles, folderOf } from '../support/source/import-cycles.ts'
+import { readImports } from '../support/source/read-imports.ts'
 
 const imports = await readImports()
 

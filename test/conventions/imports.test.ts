@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { type Import, readImports } from '../support/read-imports.ts'
+import { type Import, readImports } from '../support/source/read-imports.ts'
 
 const imports = await readImports()
 const offenders = (isOffence: (found: Import) => boolean) =>

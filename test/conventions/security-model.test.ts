@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { titlesOf } from '../support/test-titles.ts'
+import { titlesOf } from '../support/source/test-titles.ts'
 
 const rows = readFileSync('docs/security.md', 'utf8')
   .split('\n')

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createWorld, problem } from '../support/world.ts'
+import { createWorld, problem } from '../support/full-stack/full-stack.ts'
 
 afterEach(() => {
   vi.useRealTimers()

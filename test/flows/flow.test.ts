@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { bearer, createWorld, problem, type World } from '../support/world.ts'
+import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
 
 let world: World
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routes } from '../../gateway/routes.ts'
-import { roomy } from '../support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../support/world.ts'
+import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { roomy } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
 const limit = 3

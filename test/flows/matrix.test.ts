@@ -6,9 +6,9 @@ import { routes } from '../../gateway/routes.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import { demoRows } from '../support/demo-policy.ts'
-import { roomy } from '../support/roomy.ts'
-import { createStand, type Stand } from '../support/stand.ts'
-import { bearer, createWorld, problem } from '../support/world.ts'
+import { bearer, createWorld, problem } from '../support/full-stack/full-stack.ts'
+import { createStand, type Stand } from '../support/gateway/gateway-harness.ts'
+import { roomy } from '../support/high-limits.ts'
 
 /**
  * Who gets through, written down by hand: a row of the policy table that is not here fails, and so

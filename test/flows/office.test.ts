@@ -4,8 +4,8 @@ import { hashToken } from '../../origin/opaque-token.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
-import { encodePart } from '../support/issuer.ts'
-import { bearer, createWorld, problem, type World } from '../support/world.ts'
+import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { encodePart } from '../support/gateway/issuer.ts'
 
 /**
  * An office of 200 people behind one address, one of whom is hostile. All limits are the defaults.

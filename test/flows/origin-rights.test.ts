@@ -4,8 +4,8 @@ import { routeSchema } from '../../gateway/policy/policy.ts'
 import { routes } from '../../gateway/routes.ts'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { assertionFrom } from '../support/origin-call.ts'
-import { createWorld, problem, type World } from '../support/world.ts'
+import { createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { assertionFrom } from '../support/full-stack/origin-call.ts'
 
 let world: World
 let superadmin: Identity

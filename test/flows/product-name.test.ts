@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { roomy } from '../support/roomy.ts'
-import { createWorld, problem, type World } from '../support/world.ts'
+import { createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { roomy } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
 

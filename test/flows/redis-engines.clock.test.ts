@@ -7,8 +7,8 @@ import { requireUsableRedis } from '../../shared/node/redis-check.ts'
 import { startRedisCluster } from '../../tools/servers/redis-cluster.ts'
 import { startRedisSentinel } from '../../tools/servers/redis-sentinel.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
+import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
 import { parseList } from '../support/structured-fields.ts'
-import { bearer, createWorld, problem, type World } from '../support/world.ts'
 
 /** Of `{gatehouse:revocations}revocations`. */
 const slotOfStream = hashSlot('gatehouse:revocations')

@@ -5,8 +5,8 @@ import { raisePlanEpoch, raiseRoleEpoch } from '../../origin/entitlements/epochs
 import type { TokenResponse } from '../../shared/contract.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { roomy } from '../support/roomy.ts'
-import { bearer, createWorld, problem, type World } from '../support/world.ts'
+import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { roomy } from '../support/high-limits.ts'
 
 /** What is promised: with Redis, and without. */
 const boundMs = { stream: 1000, feed: 5000 }

@@ -12,9 +12,9 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { startBalancer } from '../../k6/stand/balancer.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { createIssuer } from '../support/issuer.ts'
-import { roomy } from '../support/roomy.ts'
-import { closeSockets, listen } from '../support/sockets.ts'
+import { createIssuer } from '../support/gateway/issuer.ts'
+import { closeSockets, listen } from '../support/gateway/sockets.ts'
+import { roomy } from '../support/high-limits.ts'
 
 const main = fileURLToPath(new URL('../../gateway/adapters/node/main.ts', import.meta.url))
 

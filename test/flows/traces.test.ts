@@ -4,8 +4,8 @@ import { afterEach, expect, test } from 'vitest'
 import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { startServices } from '../monitoring/services.ts'
-import { closeSockets, listen } from '../support/sockets.ts'
-import { createWorld } from '../support/world.ts'
+import { createWorld } from '../support/full-stack/full-stack.ts'
+import { closeSockets, listen } from '../support/gateway/sockets.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
-import { closeSockets, openSocket, startPair } from '../support/sockets.ts'
-import { postRow } from '../support/stand.ts'
+import { postRow } from '../support/gateway/gateway-harness.ts'
+import { closeSockets, openSocket, startPair } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

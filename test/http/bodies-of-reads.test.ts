@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, openSocket, startPair, statusOf } from '../support/sockets.ts'
-import { openRow, postRow } from '../support/stand.ts'
+import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  openSocket,
+  startPair,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 /** A body that a GET or HEAD says it has is refused: not dropped, not forwarded, and not read. */
 

@@ -3,8 +3,8 @@ import { request } from 'node:http'
 import { buffer, text } from 'node:stream/consumers'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
-import { ask, bodyOf, closeSockets, exchange, startPair, statusOf } from '../support/sockets.ts'
-import { postRow } from '../support/stand.ts'
+import { postRow } from '../support/gateway/gateway-harness.ts'
+import { ask, bodyOf, closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser } from '../support/launch-browser.ts'
-import { closeSockets, listen, startPair } from '../support/sockets.ts'
-import { openRow } from '../support/stand.ts'
+import { launchBrowser } from '../support/full-stack/launch-browser.ts'
+import { openRow } from '../support/gateway/gateway-harness.ts'
+import { closeSockets, listen, startPair } from '../support/gateway/sockets.ts'
 
 let browser: Browser
 let page: Page

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { RateLimitStore } from '../../gateway/ports.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
-import { createHeldUpstream } from '../support/held-upstream.ts'
+import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { createHeldUpstream } from '../support/gateway/held-upstream.ts'
 import {
   ask,
   closeSockets,
@@ -16,8 +17,7 @@ import {
   startGateway,
   startPair,
   statusOf,
-} from '../support/sockets.ts'
-import { openRow, postRow } from '../support/stand.ts'
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

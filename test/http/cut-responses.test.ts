@@ -2,8 +2,15 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, listen, openSocket, startGateway, startPair } from '../support/sockets.ts'
-import { openRow } from '../support/stand.ts'
+import { openRow } from '../support/gateway/gateway-harness.ts'
+import {
+  bodyOf,
+  closeSockets,
+  listen,
+  openSocket,
+  startGateway,
+  startPair,
+} from '../support/gateway/sockets.ts'
 
 /**
  * A response that breaks off shows as broken to every client. Over HTTP/1.0 a body without a length

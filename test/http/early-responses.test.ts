@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { createServer as createRawServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
 import {
   ask,
   bodyOf,
@@ -11,8 +12,7 @@ import {
   startPair,
   statusOf,
   writeThenRead,
-} from '../support/sockets.ts'
-import { closedRow, openRow, postRow } from '../support/stand.ts'
+} from '../support/gateway/sockets.ts'
 
 /**
  * A response that ends the connection while its request's body is still arriving reaches a client

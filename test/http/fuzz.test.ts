@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { closeSockets, exchange, startPair, statusOf } from '../support/sockets.ts'
-import { closedRow, openRow, postRow } from '../support/stand.ts'
+import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
 
 let port: number
 /** What reached the upstream, by path. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { securityHeaders } from '../../gateway/http/security-headers.ts'
+import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
 import {
   bodyOf,
   closeSockets,
@@ -8,8 +9,7 @@ import {
   openSocket,
   startPair,
   statusOf,
-} from '../support/sockets.ts'
-import { closedRow, openRow, postRow } from '../support/stand.ts'
+} from '../support/gateway/sockets.ts'
 
 /** What reached the upstream, and the headers of the last of it. */
 const received: string[] = []

@@ -3,8 +3,8 @@ import { type IncomingMessage, request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { json, text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
-import { ask, closeSockets, exchange, listen, openSocket, startGateway } from '../support/sockets.ts'
-import { openRow, postRow } from '../support/stand.ts'
+import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { ask, closeSockets, exchange, listen, openSocket, startGateway } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

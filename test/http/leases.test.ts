@@ -6,8 +6,8 @@ import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { createStand } from '../support/stand.ts'
-import { bearer } from '../support/world.ts'
+import { bearer } from '../support/full-stack/full-stack.ts'
+import { createStand } from '../support/gateway/gateway-harness.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
-import { ask, closeSockets, listen, openSocket, startGateway, statusOf } from '../support/sockets.ts'
-import { openRow } from '../support/stand.ts'
+import { openRow } from '../support/gateway/gateway-harness.ts'
+import { ask, closeSockets, listen, openSocket, startGateway, statusOf } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -4,7 +4,15 @@ import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
-import { ask, bodyOf, closeSockets, listen, openSocket, startGateway, statusOf } from '../support/sockets.ts'
+import {
+  ask,
+  bodyOf,
+  closeSockets,
+  listen,
+  openSocket,
+  startGateway,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

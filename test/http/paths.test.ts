@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../support/sockets.ts'
-import { openRow } from '../support/stand.ts'
+import { openRow } from '../support/gateway/gateway-harness.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  exchangeOpen,
+  startPair,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 /** What the upstream was asked for. */
 const received: string[] = []

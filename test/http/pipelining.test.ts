@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../support/sockets.ts'
-import { closedRow, openRow, postRow } from '../support/stand.ts'
+import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../support/gateway/sockets.ts'
 
 /** Requests of one connection that come in one piece. */
 

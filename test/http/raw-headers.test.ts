@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, startPair, statusOf } from '../support/sockets.ts'
+import { bodyOf, closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
 
 /** The headers that the upstream got, as they stood on the wire. */
 let received: string[][] = []

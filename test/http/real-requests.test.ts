@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, exchangeOpen, startPair, statusOf } from '../support/sockets.ts'
-import { closedRow, openRow, postRow } from '../support/stand.ts'
+import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  exchangeOpen,
+  startPair,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 /**
  * Requests as browsers, libraries and proxies send them, to a gateway behind one proxy, and what

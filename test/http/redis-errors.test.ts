@@ -2,8 +2,13 @@ import { connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
-import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../support/gateway-with-redis.ts'
-import { closeSockets, listen } from '../support/sockets.ts'
+import {
+  limiterOf,
+  measure,
+  startGatewayWithRedis,
+  untilCounted,
+} from '../support/gateway/gateway-with-redis.ts'
+import { closeSockets, listen } from '../support/gateway/sockets.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

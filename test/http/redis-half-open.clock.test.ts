@@ -1,6 +1,11 @@
 import { afterEach, expect, test } from 'vitest'
 import { startTcpProxy, type TcpProxy } from '../../tools/servers/process/tcp-proxy.ts'
-import { limiterOf, measure, startGatewayWithRedis, untilCounted } from '../support/gateway-with-redis.ts'
+import {
+  limiterOf,
+  measure,
+  startGatewayWithRedis,
+  untilCounted,
+} from '../support/gateway/gateway-with-redis.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closeSockets, exchange, listen, startGateway } from '../support/sockets.ts'
-import { openRow, postRow } from '../support/stand.ts'
+import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { closeSockets, exchange, listen, startGateway } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -3,8 +3,8 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { bodyOf, closeSockets, openSocket, startPair, statusOf } from '../support/sockets.ts'
-import { openRow, postRow } from '../support/stand.ts'
+import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { bodyOf, closeSockets, openSocket, startPair, statusOf } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

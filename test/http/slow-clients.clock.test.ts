@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { ask, bodyOf, closeSockets, openSocket, startPair, statusOf } from '../support/sockets.ts'
-import { closedRow, openRow, postRow } from '../support/stand.ts'
+import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { ask, bodyOf, closeSockets, openSocket, startPair, statusOf } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { TracedRequest, TracedResponse } from '../../shared/http/tracing.ts'
-import { ask, closeSockets, startPair } from '../support/sockets.ts'
-import { closedRow, openRow } from '../support/stand.ts'
+import { closedRow, openRow } from '../support/gateway/gateway-harness.ts'
+import { ask, closeSockets, startPair } from '../support/gateway/sockets.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`

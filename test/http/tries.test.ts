@@ -9,9 +9,9 @@ import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { ask, closeSockets, openSocket, startPair } from '../support/sockets.ts'
-import { postRow } from '../support/stand.ts'
-import { createWorld, problem } from '../support/world.ts'
+import { createWorld, problem } from '../support/full-stack/full-stack.ts'
+import { postRow } from '../support/gateway/gateway-harness.ts'
+import { ask, closeSockets, openSocket, startPair } from '../support/gateway/sockets.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { json, text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { createHeldUpstream } from '../support/held-upstream.ts'
-import { ask, closeSockets, listen, startGateway, startPair } from '../support/sockets.ts'
+import { createHeldUpstream } from '../support/gateway/held-upstream.ts'
+import { ask, closeSockets, listen, startGateway, startPair } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -2,9 +2,16 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
-import { problemOf, startRawUpstream } from '../support/raw-upstream.ts'
-import { ask, closeSockets, openSocket, startGateway, startPair, statusOf } from '../support/sockets.ts'
-import { openRow, postRow } from '../support/stand.ts'
+import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
+import { problemOf, startRawUpstream } from '../support/gateway/raw-upstream.ts'
+import {
+  ask,
+  closeSockets,
+  openSocket,
+  startGateway,
+  startPair,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

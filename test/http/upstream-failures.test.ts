@@ -4,7 +4,8 @@ import { createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { problemOf, startRawUpstream } from '../support/raw-upstream.ts'
+import { openRow } from '../support/gateway/gateway-harness.ts'
+import { problemOf, startRawUpstream } from '../support/gateway/raw-upstream.ts'
 import {
   ask,
   closeSockets,
@@ -13,8 +14,7 @@ import {
   openSocket,
   startGateway,
   startPair,
-} from '../support/sockets.ts'
-import { openRow } from '../support/stand.ts'
+} from '../support/gateway/sockets.ts'
 
 // @hono/node-server prints what cut a body short; the tests mean to cut it.
 beforeEach(() => {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { RouteRow } from '../../gateway/policy/policy.ts'
 import { createClock } from '../support/clock.ts'
+import { openRow } from '../support/gateway/gateway-harness.ts'
 import {
   ask,
   bodyOf,
@@ -15,8 +16,7 @@ import {
   openSocket,
   startGateway,
   statusOf,
-} from '../support/sockets.ts'
-import { openRow } from '../support/stand.ts'
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

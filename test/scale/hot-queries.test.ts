@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { describeWith } from '../support/describe-with.ts'
-import { bearer } from '../support/world.ts'
+import { bearer } from '../support/full-stack/full-stack.ts'
+import { describeWith } from '../support/vitest/describe-with.ts'
 import { hotQueries, type Subject } from './hot-queries.ts'
 import { type List, listsOf } from './lists.ts'
 import { createMeasurements } from './measurements.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeWith } from '../support/describe-with.ts'
-import { roomy } from '../support/roomy.ts'
-import { bearer, createWorld, type World } from '../support/world.ts'
+import { bearer, createWorld, type World } from '../support/full-stack/full-stack.ts'
+import { roomy } from '../support/high-limits.ts'
+import { describeWith } from '../support/vitest/describe-with.ts'
 import { countsStatements } from './server-abilities.ts'
 import { createStatementCounts } from './statement-counts.ts'
 

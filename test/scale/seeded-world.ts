@@ -6,8 +6,8 @@ import { createDatabase } from '../../origin/db/database.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { roomy } from '../support/roomy.ts'
-import { createWorld } from '../support/world.ts'
+import { createWorld } from '../support/full-stack/full-stack.ts'
+import { roomy } from '../support/high-limits.ts'
 import { type Execution, readExecution } from './plan.ts'
 
 /** As many rows make a table a big one: to read it whole shows. */

@@ -1,4 +1,4 @@
-import { audience } from '../../../test/support/issuer.ts'
+import { audience } from '../../../test/support/gateway/issuer.ts'
 import { startChildServer } from '../../../tools/servers/process/child-server.ts'
 import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../../../tools/servers/process/temporary-folder.ts'

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Issuer } from '../../../test/support/issuer.ts'
+import type { Issuer } from '../../../test/support/gateway/issuer.ts'
 
 /**
  * Tokens as they are signed for subscribers of a plan in the middle, in files that the load reads,

@@ -4,9 +4,9 @@ import { gatehouse } from 'gatehouse'
 import { createNodeRuntime } from 'gatehouse/node'
 import { Hono } from 'hono'
 import { afterAll, expect, test } from 'vitest'
-import { closeSockets, listen } from '../../../test/support/sockets.ts'
+import { bearer, createWorld } from '../../../test/support/full-stack/full-stack.ts'
+import { closeSockets, listen } from '../../../test/support/gateway/sockets.ts'
 import { parseList } from '../../../test/support/structured-fields.ts'
-import { bearer, createWorld } from '../../../test/support/world.ts'
 import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
 
 afterAll(closeSockets)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../../test/support/stand.ts'
+import { createStand } from '../../../test/support/gateway/gateway-harness.ts'
 import { createPages } from './pages.ts'
 
 const development = {

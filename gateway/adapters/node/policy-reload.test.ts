@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { generateSecrets } from '../../../dev/secrets.ts'
-import { ask, closeSockets, listen } from '../../../test/support/sockets.ts'
+import { ask, closeSockets, listen } from '../../../test/support/gateway/sockets.ts'
 import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))

@@ -6,7 +6,7 @@ import {
   measure,
   startGatewayWithRedis,
   untilCounted,
-} from '../../../test/support/gateway-with-redis.ts'
+} from '../../../test/support/gateway/gateway-with-redis.ts'
 import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
 import { createRateLimiting } from './rate-limit-store.ts'
 

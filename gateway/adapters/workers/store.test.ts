@@ -7,7 +7,7 @@ import {
   revocationKey,
   revocationsCompleteKey,
 } from '../../../shared/auth/revocation.ts'
-import { createIssuer } from '../../../test/support/issuer.ts'
+import { createIssuer } from '../../../test/support/gateway/issuer.ts'
 import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
 import type { ConsumeRequest } from '../../ports.ts'
 import type { Reply } from './resp.ts'

@@ -3,8 +3,12 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { refreshCookie } from '../../../shared/http/headers.ts'
-import { type BrowserWorld, createBrowserWorld, password } from '../../../test/support/browser-world.ts'
-import { roomy } from '../../../test/support/roomy.ts'
+import {
+  type BrowserWorld,
+  createBrowserWorld,
+  password,
+} from '../../../test/support/full-stack/browser-full-stack.ts'
+import { roomy } from '../../../test/support/high-limits.ts'
 
 /** Enough for whoever works the pages, little enough to be used up. */
 const addressLimit = 60

@@ -1,7 +1,11 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type BrowserWorld, createBrowserWorld, password } from '../../../test/support/browser-world.ts'
-import { roomy } from '../../../test/support/roomy.ts'
+import {
+  type BrowserWorld,
+  createBrowserWorld,
+  password,
+} from '../../../test/support/full-stack/browser-full-stack.ts'
+import { roomy } from '../../../test/support/high-limits.ts'
 import { routes } from '../../routes.ts'
 
 let world: BrowserWorld

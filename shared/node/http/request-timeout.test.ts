@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test, vi } from 'vitest'
-import { bodyOf, closeSockets, listen, openSocket, statusOf } from '../../../test/support/sockets.ts'
+import { bodyOf, closeSockets, listen, openSocket, statusOf } from '../../../test/support/gateway/sockets.ts'
 import { createHttpServer, fetchListener } from './http-server.ts'
 
 afterEach(closeSockets)

@@ -4,7 +4,13 @@ import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closeSockets, listen, openSocket, statusOf, writeThenRead } from '../../../test/support/sockets.ts'
+import {
+  closeSockets,
+  listen,
+  openSocket,
+  statusOf,
+  writeThenRead,
+} from '../../../test/support/gateway/sockets.ts'
 import { createHttpServer, fetchListener } from './http-server.ts'
 import { closeInStages, stagedCloseLimits } from './staged-close.ts'
 

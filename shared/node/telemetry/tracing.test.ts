@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createCapturedLog } from '../../../test/support/captured-log.ts'
-import { closeSockets, listen } from '../../../test/support/sockets.ts'
+import { closeSockets, listen } from '../../../test/support/gateway/sockets.ts'
 import { readTraceparent } from '../../http/trace-context.ts'
 import { loadTracing } from './tracing.ts'
 

@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { expect, inject } from 'vitest'
 import type { TokenResponse } from '../../../shared/contract.ts'
-import { createIssuer } from '../../support/issuer.ts'
-import { ask } from '../../support/sockets.ts'
+import { createIssuer } from '../../support/gateway/issuer.ts'
+import { ask } from '../../support/gateway/sockets.ts'
 import type { Exchange } from '../upstream.ts'
 
 /** Signs with the origin's own key, also what the origin never would. */

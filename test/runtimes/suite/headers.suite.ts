@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { promisedHeaders } from '../../support/promised-headers.ts'
+import { promisedHeaders } from '../../support/gateway/promised-headers.ts'
 import { echo, issuer, send, valuesOf } from './client.ts'
 
 test('security headers: on answers of upstreams, over theirs, on our own and on refusals', async () => {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { createIssuer, encodePart } from '../../support/issuer.ts'
+import { createIssuer, encodePart } from '../../support/gateway/issuer.ts'
 import { echo, issuer, json, loginSuperadmin, newAddress, outcome, send, signUp, valuesOf } from './client.ts'
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ask, closeSockets, openSocket, startPair } from '../../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../../test/support/stand.ts'
+import { closedRow, openRow, postRow } from '../../../../test/support/gateway/gateway-harness.ts'
+import { ask, closeSockets, openSocket, startPair } from '../../../../test/support/gateway/sockets.ts'
 
 /** What the fast path does, and where it hands over to Node's server. */
 

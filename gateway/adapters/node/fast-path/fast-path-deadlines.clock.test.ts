@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { closeSockets, openSocket, startPair } from '../../../../test/support/sockets.ts'
+import { closeSockets, openSocket, startPair } from '../../../../test/support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { createHttpServer } from '../../../../shared/node/http/http-server.ts'
-import { fastPath } from '../../../../test/support/fast-path.ts'
+import { fastPath } from '../../../../test/support/gateway/fast-path.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { identitySchema } from '../../../../shared/auth/claims.ts'
-import { createIssuer } from '../../../../test/support/issuer.ts'
+import { createIssuer } from '../../../../test/support/gateway/issuer.ts'
 import { createOpenStreams } from './stream-registry.ts'
 
 const issuer = await createIssuer()

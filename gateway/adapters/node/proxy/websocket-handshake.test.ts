@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
+import { openRow } from '../../../../test/support/gateway/gateway-harness.ts'
 import {
   bodyOf,
   closeSockets,
@@ -9,8 +10,7 @@ import {
   openSocket,
   startGateway,
   statusOf,
-} from '../../../../test/support/sockets.ts'
-import { openRow } from '../../../../test/support/stand.ts'
+} from '../../../../test/support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 

@@ -2,9 +2,9 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHistogram } from '../../../../shared/lib/histogram.ts'
 import { figures } from '../../../../test/support/figures.ts'
-import { ask, closeSockets, startPair } from '../../../../test/support/sockets.ts'
-import { closedRow, openRow, postRow } from '../../../../test/support/stand.ts'
-import { bearer } from '../../../../test/support/world.ts'
+import { bearer } from '../../../../test/support/full-stack/full-stack.ts'
+import { closedRow, openRow, postRow } from '../../../../test/support/gateway/gateway-harness.ts'
+import { ask, closeSockets, startPair } from '../../../../test/support/gateway/sockets.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 type Pair = Awaited<ReturnType<typeof startPair>>

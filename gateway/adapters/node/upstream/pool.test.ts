@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { closeSockets, listen } from '../../../../test/support/sockets.ts'
+import { closeSockets, listen } from '../../../../test/support/gateway/sockets.ts'
 import type { Exchange } from './connection.ts'
 import { createPool, type Pool, type PoolOptions } from './pool.ts'
 

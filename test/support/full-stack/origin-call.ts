@@ -1,8 +1,8 @@
-import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion.ts'
-import type { Identity } from '../../shared/auth/claims.ts'
-import { importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
-import { assertionHeader } from '../../shared/http/headers.ts'
-import type { World } from './world.ts'
+import { assertionLifeSeconds, signAssertion } from '../../../shared/auth/assertion.ts'
+import type { Identity } from '../../../shared/auth/claims.ts'
+import { importWebSigner, privateJwkSchema } from '../../../shared/auth/jwk.ts'
+import { assertionHeader } from '../../../shared/http/headers.ts'
+import type { World } from './full-stack.ts'
 
 type SignOptions = Parameters<typeof signAssertion>[1]
 

@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url'
 import type { BrowserContextOptions, Page } from 'playwright-core'
-import { seedDemoAccounts } from '../../dev/demo.ts'
-import { generateSecrets } from '../../dev/secrets.ts'
-import { startService } from '../../dev/service.ts'
-import { createCommandDatabase } from '../../origin/db/database.ts'
-import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
-import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
-import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
-import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
-import { createCapturedLog } from './captured-log.ts'
+import { seedDemoAccounts } from '../../../dev/demo.ts'
+import { generateSecrets } from '../../../dev/secrets.ts'
+import { startService } from '../../../dev/service.ts'
+import { createCommandDatabase } from '../../../origin/db/database.ts'
+import { createPasswordHasher } from '../../../origin/passwords/hasher.ts'
+import { createWorkerPool } from '../../../origin/passwords/worker-pool.ts'
+import { createTestDatabase } from '../../../tools/servers/postgres/test-database.ts'
+import { findFreePort } from '../../../tools/servers/process/free-port.ts'
+import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
+import { createCapturedLog } from '../captured-log.ts'
 import { launchBrowser } from './launch-browser.ts'
 
 /** Of every demo account. */
@@ -71,7 +71,7 @@ async function start(
   ] as const) {
     const service = startService({
       name,
-      entry: fileURLToPath(new URL(`../../${entry}`, import.meta.url)),
+      entry: fileURLToPath(new URL(`../../../${entry}`, import.meta.url)),
       environment: variables,
       liveUrl: `http://127.0.0.1:${port}/live`,
       onUnexpectedEnd: (how) => process.stderr.write(`${name} ended (${how})\n`),

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { vi } from 'vitest'
-import type { World } from './world.ts'
+import type { World } from './full-stack.ts'
 
 interface Meeting<T> {
   /** A statement that locks what the requests will want. */

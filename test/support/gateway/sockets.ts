@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http'
 import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { createNodeServerOptions } from '../../gateway/adapters/node/node-server.ts'
-import { createUpstreams, type UpstreamsOptions } from '../../gateway/adapters/node/upstream/pools.ts'
-import { createDispatchers } from '../../gateway/adapters/node/upstream/undici-transport.ts'
-import { createHttpServer, type ServerOptions } from '../../shared/node/http/http-server.ts'
-import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
-import { createStand, type StandOptions } from './stand.ts'
+import { createNodeServerOptions } from '../../../gateway/adapters/node/node-server.ts'
+import { createUpstreams, type UpstreamsOptions } from '../../../gateway/adapters/node/upstream/pools.ts'
+import { createDispatchers } from '../../../gateway/adapters/node/upstream/undici-transport.ts'
+import { createHttpServer, type ServerOptions } from '../../../shared/node/http/http-server.ts'
+import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
+import { createStand, type StandOptions } from './gateway-harness.ts'
 
 const closers: (() => Promise<unknown> | unknown)[] = []
 

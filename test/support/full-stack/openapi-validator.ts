@@ -1,8 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { describeApi } from '../../gateway/openapi/document.ts'
-import { routes } from '../../gateway/routes.ts'
-import { demoRows } from './demo-policy.ts'
+import { describeApi } from '../../../gateway/openapi/document.ts'
+import { routes } from '../../../gateway/routes.ts'
+import { demoRows } from '../demo-policy.ts'
 
 /**
  * Holds answers against the API description as a client would that was generated from it, only that

@@ -1,5 +1,5 @@
-import type { Claims } from '../../shared/auth/claims.ts'
-import { generateKey, importKey, type PrivateJwk, type PublicJwk } from '../../shared/auth/jwk.ts'
+import type { Claims } from '../../../shared/auth/claims.ts'
+import { generateKey, importKey, type PrivateJwk, type PublicJwk } from '../../../shared/auth/jwk.ts'
 
 export const issuer = 'http://127.0.0.1:8080'
 export const audience = 'gatehouse'

@@ -1,5 +1,5 @@
 import { type Browser, chromium } from 'playwright-core'
-import { findBrowserBinary } from '../../tools/servers/programs/browser-binary.ts'
+import { findBrowserBinary } from '../../../tools/servers/programs/browser-binary.ts'
 
 /** Starts a Chromium without pages. */
 export async function launchBrowser(): Promise<Browser> {

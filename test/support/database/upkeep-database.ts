@@ -1,10 +1,10 @@
 import postgres from 'postgres'
-import { closeSeconds, createDatabase } from '../../origin/db/database.ts'
-import type { Sql } from '../../origin/db/types.ts'
-import { type JobName, upkeepJobs } from '../../origin/upkeep/jobs.ts'
-import { createUpkeepRunner } from '../../origin/upkeep/runner.ts'
-import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
-import { createCapturedLog } from './captured-log.ts'
+import { closeSeconds, createDatabase } from '../../../origin/db/database.ts'
+import type { Sql } from '../../../origin/db/types.ts'
+import { type JobName, upkeepJobs } from '../../../origin/upkeep/jobs.ts'
+import { createUpkeepRunner } from '../../../origin/upkeep/runner.ts'
+import { createTestDatabase } from '../../../tools/servers/postgres/test-database.ts'
+import { createCapturedLog } from '../captured-log.ts'
 
 export type UpkeepDatabase = Awaited<ReturnType<typeof openUpkeepDatabase>>
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSeconds, createDatabase } from '../../origin/db/database.ts'
-import { createEncryption, type Encryption } from '../../origin/keys/encryption.ts'
-import type { KeyState, KeyWaits } from '../../origin/keys/rules.ts'
-import { createKeyService } from '../../origin/keys/service.ts'
-import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
-import { createCapturedLog } from './captured-log.ts'
+import { closeSeconds, createDatabase } from '../../../origin/db/database.ts'
+import { createEncryption, type Encryption } from '../../../origin/keys/encryption.ts'
+import type { KeyState, KeyWaits } from '../../../origin/keys/rules.ts'
+import { createKeyService } from '../../../origin/keys/service.ts'
+import { createTestDatabase } from '../../../tools/servers/postgres/test-database.ts'
+import { createCapturedLog } from '../captured-log.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
 export const waits: KeyWaits = { published: 720, signing: 7_776_000, retiring: 1025 }

@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
-import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
-import { createCapturedLog } from './captured-log.ts'
-import { createStand } from './stand.ts'
-import { parseList } from './structured-fields.ts'
+import { createRateLimiting } from '../../../gateway/adapters/node/rate-limit-store.ts'
+import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
+import { createCapturedLog } from '../captured-log.ts'
+import { parseList } from '../structured-fields.ts'
+import { createStand } from './gateway-harness.ts'
 
 interface Options {
   /** Requests of one address in Redis; a quarter of them without. */

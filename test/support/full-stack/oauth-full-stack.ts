@@ -1,10 +1,10 @@
-import { createEncryption } from '../../origin/keys/encryption.ts'
-import { createKeyRing } from '../../origin/keys/key-ring.ts'
-import { createClient } from '../../origin/oauth/clients.ts'
-import type { Scope } from '../../origin/oauth/scopes.ts'
-import { requestIdHeader } from '../../shared/http/headers.ts'
-import { roomy } from './roomy.ts'
-import { createWorld } from './world.ts'
+import { createEncryption } from '../../../origin/keys/encryption.ts'
+import { createKeyRing } from '../../../origin/keys/key-ring.ts'
+import { createClient } from '../../../origin/oauth/clients.ts'
+import type { Scope } from '../../../origin/oauth/scopes.ts'
+import { requestIdHeader } from '../../../shared/http/headers.ts'
+import { roomy } from '../high-limits.ts'
+import { createWorld } from './full-stack.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
 
