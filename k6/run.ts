@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { runCommand } from '../shared/node/cli.ts'
 import { findK6 } from './binary.ts'
 import { readOrder, usage } from './command-line.ts'
+import { startEmbedded } from './environment/embedded.ts'
+import { startStand } from './environment/load-test-environment.ts'
 import { measure } from './measure/measure.ts'
 import { ProductionError, requireNoProduction } from './not-production.ts'
 import { runScript } from './script.ts'
-import { startEmbedded } from './stand/embedded.ts'
-import { startStand } from './stand/stand.ts'
 
 /**
  * `npm run k6 -- SCENARIO`: starts what the scenario runs against, runs it, and says where its

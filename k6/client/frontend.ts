@@ -1,6 +1,6 @@
 import http, { type Params, type RefinedResponse } from 'k6/http'
 import { Counter } from 'k6/metrics'
-import { gatewayUrl } from './stand.ts'
+import { gatewayUrl } from './load-test-environment.ts'
 import { addressOf, type User, userAt } from './users.ts'
 
 type Answer = RefinedResponse<'text'>

@@ -3,8 +3,8 @@ import type { RefinedResponse } from 'k6/http'
 import { Counter, Rate } from 'k6/metrics'
 import { complain } from './complaints.ts'
 import { get, login, refresh, remember, visit } from './frontend.ts'
+import { rate, seconds } from './load-test-environment.ts'
 import { drawKind, type Kind } from './mix.ts'
-import { rate, seconds } from './stand.ts'
 import { ownUsers, userCount } from './users.ts'
 
 type Answer = RefinedResponse<'text'>

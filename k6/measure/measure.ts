@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kind, kinds } from '../client/mix.ts'
 import type { Order } from '../command-line.ts'
+import type { Stand } from '../environment/load-test-environment.ts'
 import { runScript } from '../script.ts'
-import type { Stand } from '../stand/stand.ts'
 import { type Cost, type Costs, costNames, describeCapacity } from './capacity.ts'
 
 interface MeasureOptions {

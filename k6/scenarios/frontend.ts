@@ -1,4 +1,4 @@
-import { rate, seconds } from '../client/stand.ts'
+import { rate, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, shareSize, steady } from '../client/traffic.ts'
 

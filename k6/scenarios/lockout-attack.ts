@@ -3,7 +3,7 @@ import exec from 'k6/execution'
 import { Counter, Rate } from 'k6/metrics'
 import { complain } from '../client/complaints.ts'
 import { login, refresh, remember, visit } from '../client/frontend.ts'
-import { rate, seconds } from '../client/stand.ts'
+import { rate, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 
 /**

@@ -13,7 +13,7 @@ import {
   remember,
   visit,
 } from '../client/frontend.ts'
-import { gatewayUrl, seconds } from '../client/stand.ts'
+import { gatewayUrl, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 import type { User } from '../client/users.ts'

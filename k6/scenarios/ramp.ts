@@ -1,5 +1,5 @@
 import exec from 'k6/execution'
-import { rate, seconds } from '../client/stand.ts'
+import { rate, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontend as ask, frontendVus } from '../client/traffic.ts'
 

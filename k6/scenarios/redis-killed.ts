@@ -13,7 +13,7 @@ import {
   remember,
   visit,
 } from '../client/frontend.ts'
-import { gateways, gatewayUrl, killRedis, restartRedis, seconds } from '../client/stand.ts'
+import { gateways, gatewayUrl, killRedis, restartRedis, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontend as ask, frontendThresholds, steady } from '../client/traffic.ts'
 import { spareUser } from '../client/users.ts'

@@ -2,7 +2,7 @@ import { check, sleep } from 'k6'
 import http, { type RefinedResponse } from 'k6/http'
 import { Counter } from 'k6/metrics'
 import { codeOf, getOnce, postRefresh, refreshRequest, remember, visit } from '../client/frontend.ts'
-import { rate } from '../client/stand.ts'
+import { rate } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { ownUsers } from '../client/users.ts'
 

@@ -1,6 +1,6 @@
 import { check, sleep } from 'k6'
 import { Gauge } from 'k6/metrics'
-import { countCutRequests, gateways, restartGateway, seconds } from '../client/stand.ts'
+import { countCutRequests, gateways, restartGateway, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 

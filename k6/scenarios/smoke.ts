@@ -1,6 +1,6 @@
 import { check } from 'k6'
 import http, { type Params } from 'k6/http'
-import { gatewayUrl as gateway } from '../client/stand.ts'
+import { gatewayUrl as gateway } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { sleep } from 'k6'
 import { Gauge, Trend } from 'k6/metrics'
-import { readParts, seconds } from '../client/stand.ts'
+import { readParts, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 

@@ -129,7 +129,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
       keep(startService({ name, entry, port, args: [`${port}`], environment: { ...variables, ...more } }))
     say('Stand: the services ...')
     const origin = await service('origin', 'origin/main.ts', originPort)
-    const product = await service('product', 'k6/stand/product.ts', productPort)
+    const product = await service('product', 'k6/environment/product.ts', productPort)
     const gateways: Service[] = []
     for (let number = 1; number <= gatewayCount; number++) {
       const port = await findFreePort()
