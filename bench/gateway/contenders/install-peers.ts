@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { run } from '../../../tools/servers/process/run.ts'
 
-const folder = join(import.meta.dirname, 'peers')
+const folder = join(import.meta.dirname, '../peers')
 
 /**
  * Installs what the peers stand on, as their own lock file says. By the npm that runs us, on the
