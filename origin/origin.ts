@@ -13,6 +13,7 @@ import { createAuthService } from './auth/service.ts'
 import type { OriginConfig } from './config.ts'
 import { closeSeconds, createDatabase } from './db/database.ts'
 import { requireUsableSchema } from './db/migrate.ts'
+import { selectReadOnly } from './db/writable.ts'
 import { createEmailTokens } from './email-tokens/email-tokens.ts'
 import { createCookieOrigins } from './http/cookie-origins.ts'
 import { createEncryption } from './keys/encryption.ts'
@@ -55,6 +56,12 @@ import { createUpkeepRunner, runSeconds } from './upkeep/runner.ts'
 import { startUpkeepScheduler } from './upkeep/scheduler.ts'
 import { createUpkeepService } from './upkeep/service.ts'
 
+/** Health, metrics, the relay of revocations and their feed. */
+const systemConnections = 2
+
+/** Less than gateways wait for the feed. */
+const systemSeconds = 4
+
 /**
  * Puts the origin's parts together.
  *
@@ -89,6 +96,11 @@ export async function buildOrigin(
     events.queryEnded(query)
     logSlow(query)
   })
+  // A pool of one says that the database takes one connection, as the embedded one does: all share
+  // it.
+  const isShared = config.DATABASE_POOL_MAX === 1
+  // What tells how the origin is, and what makes revocations known, does not wait behind requests.
+  const systemSql = isShared ? sql : connect(systemConnections, systemSeconds, systemSeconds)
   await requireUsableSchema(sql)
 
   const encryption = createEncryption(config.KEY_ENCRYPTION_KEY)
@@ -191,7 +203,7 @@ export async function buildOrigin(
 
   const lifeSeconds = revocationLifeSeconds(config.ACCESS_TOKEN_SECONDS)
   const revocations = startRevocations({
-    sql,
+    sql: systemSql,
     redisUrl: config.REDIS_URL,
     keyPrefix: config.REDIS_KEY_PREFIX,
     lifeSeconds,
@@ -200,9 +212,7 @@ export async function buildOrigin(
   })
 
   const jobs = upkeepJobs(config)
-  // A pool of one says that the database takes one connection, as the embedded one does: upkeep has
-  // to share it.
-  const upkeepSql = config.DATABASE_POOL_MAX > 1 ? connect(1, runSeconds, runSeconds) : sql
+  const upkeepSql = isShared ? sql : connect(1, runSeconds, runSeconds)
   const runner = createUpkeepRunner({ sql: upkeepSql, log, onRun: events.upkeepEnded })
   const upkeepScheduler = await startUpkeepScheduler({ sql, jobs, runner, log })
 
@@ -220,9 +230,10 @@ export async function buildOrigin(
         const parts = await Promise.all([check(requireRedis), limits.health?.()])
         return parts.every((part) => part?.status === 'pass')
       }),
+    askDatabase: async () => ({ readOnly: await selectReadOnly(systemSql) }),
     readShared: () =>
       selectSharedState(
-        sql,
+        systemSql,
         jobs.map(({ name }) => name),
       ),
     log,
@@ -249,7 +260,7 @@ export async function buildOrigin(
       rateLimitReports: { sql, log },
       denialReports: { sql, log },
       verifyGatewayAssertion: await verifierFor(gatewayAudience),
-      revocations: { readRevocations: (after) => selectRevocations(sql, after, lifeSeconds) },
+      revocations: { readRevocations: (after) => selectRevocations(systemSql, after, lifeSeconds) },
     },
     internal: {
       sql,
@@ -258,7 +269,7 @@ export async function buildOrigin(
     },
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
     verifyAssertion: await verifierFor('origin'),
-    health: { sql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
+    health: { sql: systemSql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
     wellKnown: { keys, issuer },
     oauth: { oauth, onRejected: events.recordRejection, log },
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
@@ -305,6 +316,7 @@ export async function buildOrigin(
       await Promise.all([pool.close(), strengthPool.close()])
       await runner.stop(closeSeconds)
       await upkeepSql.end({ timeout: closeSeconds })
+      await systemSql.end({ timeout: closeSeconds })
       await sql.end({ timeout: closeSeconds })
     },
   }

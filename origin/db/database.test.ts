@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { closeSeconds, createDatabase, isDatabaseUnavailable } from './database.ts'
+import { closeSeconds, createDatabase } from './database.ts'
+import { isDatabaseUnavailable } from './failures.ts'
 import type { Sql } from './types.ts'
 
 const settings = { poolMax: 2, idleSeconds: 5, connectSeconds: 1, statementSeconds: 30 }

@@ -1,5 +1,5 @@
 import { UnavailableError } from '../../shared/node/cli.ts'
-import { isDatabaseUnavailable } from './database.ts'
+import { isDatabaseUnavailable } from './failures.ts'
 
 /**
  * Runs a command's work on the database.

@@ -2,7 +2,8 @@ import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
-import { closeSeconds, createDatabase, isDatabaseUnavailable } from './database.ts'
+import { closeSeconds, createDatabase } from './database.ts'
+import { isDatabaseUnavailable } from './failures.ts'
 import type { Sql } from './types.ts'
 
 let database: TestDatabase

@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const poolLoad = () => ({ max: 10, inUse: 3, waiting: 2 })
+const poolLoad = () => ({ max: 10, inUse: 3, waiting: 0 })
 
 const paths = ['/live', '/ready', '/health'] as const
 
@@ -28,6 +28,7 @@ describe('GET /ready', () => {
     expect(checks).toEqual({
       instance: { status: 'pass' },
       database: { status: 'pass', time_ms: expect.any(Number) },
+      pool: { status: 'pass' },
     })
   })
 
@@ -56,9 +57,15 @@ describe('GET /health', () => {
     })
   })
 
-  test('200: how much of the pool is taken, and who waits for it', async () => {
-    const answer = await createHealthRoutes({ sql: world.sql, poolLoad }).request('/health')
-    expect(await answer.json()).toMatchObject({ pool: { max: 10, in_use: 3, waiting: 2 } })
+  test('200 with status warn: how much of the pool is taken, and how many wait for it', async () => {
+    const full = () => ({ max: 10, inUse: 10, waiting: 2 })
+    const answer = await createHealthRoutes({ sql: world.sql, poolLoad: full }).request('/health')
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({
+      status: 'warn',
+      checks: { pool: { status: 'warn', detail: 'full' } },
+      pool: { max: 10, in_use: 10, waiting: 2 },
+    })
   })
 
   test('200: Redis is asked where there is one, and warns where it does not answer', async () => {

@@ -2,10 +2,12 @@ import { Hono } from 'hono'
 import { check, type HealthCheck, healthResponse } from '../../shared/http/health.ts'
 import { processState } from '../../shared/node/telemetry/process-metrics.ts'
 import type { Sql } from '../db/types.ts'
+import { requireWritable } from '../db/writable.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import type { PoolLoad } from '../metrics/measured-sql.ts'
 
 interface HealthRoutesOptions {
+  /** Of connections that no request uses: a full pool is no lost database. */
   sql: Sql
   poolLoad: () => PoolLoad
   /** Asks Redis, where revocations are published there. */
@@ -19,11 +21,17 @@ export function createHealthRoutes(options: HealthRoutesOptions) {
   const { sql, poolLoad, askRedis, limitsHealth, isStopping = () => false } = options
   const routes = new Hono<OriginEnv>()
 
+  function poolCheck(): HealthCheck {
+    const { waiting } = poolLoad()
+    return waiting > 0 ? { status: 'warn', detail: 'full' } : { status: 'pass' }
+  }
+
   async function checks() {
-    const [database, limiter] = await Promise.all([check(() => sql`select 1`), limitsHealth?.()])
+    const [database, limiter] = await Promise.all([check(() => requireWritable(sql)), limitsHealth?.()])
     return {
       instance: isStopping() ? { status: 'fail' as const, detail: 'stopping' } : { status: 'pass' as const },
       database,
+      pool: poolCheck(),
       ...(limiter && { limiter }),
     }
   }

@@ -71,6 +71,11 @@ export function createEventMetrics(registry: Registry) {
     'statement',
     'outcome',
   )
+  const failures = counter(
+    'database_failures_total',
+    'Queries that the database could not serve at that moment, by reason.',
+    'reason',
+  )
   const querySeconds = histogram(
     'database_query_duration_seconds',
     'Database queries, the wait for a connection included.',
@@ -112,7 +117,8 @@ export function createEventMetrics(registry: Registry) {
       if (shed) passwordsShed.inc()
       else passwordSeconds.observe({ task }, seconds)
     },
-    queryEnded({ statement, seconds, failed }: MeasuredQuery) {
+    queryEnded({ statement, seconds, failed, failure }: MeasuredQuery) {
+      if (failure) failures.inc({ reason: failure })
       queries.inc({ statement, outcome: failed ? 'failed' : 'succeeded' })
       querySeconds.observe(seconds)
     },

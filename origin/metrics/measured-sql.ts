@@ -1,3 +1,4 @@
+import { type DatabaseFailure, databaseFailureOf } from '../db/failures.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 
 /** One query that has ended, well or not. */
@@ -7,6 +8,8 @@ export interface MeasuredQuery {
   /** From being sent off to its answer; the wait for a connection is part of it. */
   seconds: number
   failed: boolean
+  /** Why, where the database could not serve it right now. */
+  failure?: DatabaseFailure | undefined
   /** As it stands in the code: each value is a question mark, so that it can be logged. */
   text: () => string
 }
@@ -47,16 +50,16 @@ export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void
         isRunning = true
         const startedAt = performance.now()
         if (isAlone) underWay++
-        const end = (failed: boolean) => {
+        const end = (failed: boolean, failure?: DatabaseFailure) => {
           if (isAlone) underWay--
           const seconds = (performance.now() - startedAt) / 1000
-          onQuery({ statement: statementOf(strings), seconds, failed, text: () => textOf(strings) })
+          onQuery({ statement: statementOf(strings), seconds, failed, failure, text: () => textOf(strings) })
         }
         run.call(
           query,
           () => end(false),
           (error) => {
-            end(true)
+            end(true, databaseFailureOf(error))
             addPlace(error, place)
           },
         )

@@ -21,7 +21,11 @@ const state: SharedState = {
 const { log, lines } = createCapturedLog('origin')
 const isDown = () => lines.some(({ msg }) => msg === 'state for the metrics not read')
 
-function create(readShared: () => Promise<SharedState>, isRedisUp?: () => boolean) {
+function create(
+  readShared: () => Promise<SharedState>,
+  isRedisUp?: () => boolean,
+  askDatabase = async () => ({ readOnly: false }),
+) {
   const registry = new Registry()
   const clock = createClock()
   createStateMetrics({
@@ -29,6 +33,7 @@ function create(readShared: () => Promise<SharedState>, isRedisUp?: () => boolea
     poolLoad: () => ({ max: 10, inUse: 7, waiting: 1 }),
     passwordQueues: () => ({ hash: { length: 5, limit: 64 }, strength: { length: 2, limit: 32 } }),
     isRedisUp,
+    askDatabase,
     readShared,
     log,
     now: clock.now,
@@ -77,14 +82,21 @@ test('each figure stands under its name', async () => {
 describe('while the database cannot be asked', () => {
   test('what it knows is unknown, what we know ourselves is there, and the log says why', async () => {
     let isLost = false
-    const { clock, read } = create(() =>
-      isLost ? Promise.reject(new Error('gone')) : Promise.resolve(state),
+    const ask = async <Answer>(answer: Answer) => {
+      if (isLost) throw new Error('gone')
+      return answer
+    }
+    const { clock, read } = create(
+      () => ask(state),
+      undefined,
+      () => ask({ readOnly: false }),
     )
     await read()
     isLost = true
     clock.advance(5)
     const { value, series } = await read()
     expect(value('gatehouse_origin_database_up')).toBe(0)
+    expect(value('gatehouse_origin_database_read_only')).toBeNaN()
     expect(value('gatehouse_origin_locked_accounts')).toBeNaN()
     expect(series('gatehouse_origin_signing_keys')).toEqual([])
     expect(value('gatehouse_origin_database_connections_max')).toBe(10)

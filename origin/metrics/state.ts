@@ -17,6 +17,8 @@ interface StateOptions {
    * nothing is published.
    */
   isRedisUp: (() => boolean | Promise<boolean>) | undefined
+  /** On connections that no request uses, so that a full pool is no lost database. */
+  askDatabase: () => Promise<{ readOnly: boolean }>
   readShared: () => Promise<SharedState>
   log: Log
   now?: () => number
@@ -32,7 +34,8 @@ const readTimeoutMs = 2000
  * cannot be asked it is unknown, NaN, and no old figure stands in for it.
  */
 export function createStateMetrics(options: StateOptions): void {
-  const { registry, poolLoad, passwordQueues, isRedisUp, readShared, log, now = Date.now } = options
+  const { registry, poolLoad, passwordQueues, isRedisUp, askDatabase, readShared, log } = options
+  const { now = Date.now } = options
   const registers = [registry]
   let readAt = Number.NEGATIVE_INFINITY
   let read: Promise<SharedState | undefined> | undefined
@@ -100,7 +103,24 @@ export function createStateMetrics(options: StateOptions): void {
   gauge('database_connections_max', 'Connections that the pool may have.', () => poolLoad().max)
   gauge('database_connections_in_use', 'Connections of the pool at work.', () => poolLoad().inUse)
   gauge('database_waiting', 'Queries and transactions that wait for a connection.', () => poolLoad().waiting)
-  gauge('database_up', '1 where the database answered within 2 s.', async () => ((await shared()) ? 1 : 0))
+  let asked: Promise<{ readOnly: boolean } | undefined> | undefined
+  /** Both gauges of one scrape, and scrapes at the same time, ask once. */
+  function database(): Promise<{ readOnly: boolean } | undefined> {
+    asked ??= withTimeout(readTimeoutMs, askDatabase())
+      .catch((error) => {
+        log.warn({ err: error }, 'the database does not answer')
+        return undefined
+      })
+      .finally(() => {
+        asked = undefined
+      })
+    return asked
+  }
+  gauge('database_up', '1 where the database answered within 2 s.', async () => ((await database()) ? 1 : 0))
+  gauge('database_read_only', '1 where the database takes no writes.', async () => {
+    const answer = await database()
+    return answer ? Number(answer.readOnly) : Number.NaN
+  })
 
   ofPools('password_queue_length', 'Password tasks that wait for a thread, in both lines.', 'length')
   ofPools(

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, ConfigError, type VariableName } from '../config.ts'
 import type { BeginSpan } from '../http/tracing.ts'
 import type { Log } from '../lib/log.ts'
+import { withTimeout } from '../lib/with-timeout.ts'
 import { configFromEnvironment, exitUnconfigured } from './environment.ts'
 import { exitUnlistenable } from './http/listen-error.ts'
 import { createLog } from './log.ts'
@@ -13,6 +14,12 @@ const commonVariables = ['HOST', 'LOG_LEVEL', 'DRAIN_SECONDS', 'DRAIN_DELAY_SECO
 
 type CommonVariable = (typeof commonVariables)[number]
 type PortVariable = 'GATEWAY_PORT' | 'ORIGIN_PORT' | 'REPORTS_PORT'
+
+/**
+ * For closing pools, whose servers may be gone. With the default drain it fits into the 40 s that
+ * the manifests give a process.
+ */
+const closeMs = 8000
 
 /** What a process gives its service. */
 export interface ServiceProcess<Name extends VariableName> {
@@ -83,8 +90,9 @@ export async function runService<Name extends VariableName>(options: ServiceOpti
     const cut = setTimeout(server.cut, config.DRAIN_SECONDS * 1000)
     await server.drain()
     clearTimeout(cut)
-    await close()
-    await tracing?.close()
+    await withTimeout(closeMs, close().then(tracing?.close)).catch((error) => {
+      log.warn({ err: error }, 'stopped before everything was closed')
+    })
     log.info({}, 'stopped')
     process.exit(0)
   }

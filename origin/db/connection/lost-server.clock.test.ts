@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { createCapturedLog } from '../../../test/support/captured-log.ts'
 import { createTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '../../../tools/servers/postgres/test-database.ts'
-import { createDatabase, isDatabaseUnavailable } from '../database.ts'
+import { createDatabase } from '../database.ts'
+import { isDatabaseUnavailable } from '../failures.ts'
 import type { Queryable, Sql } from '../types.ts'
 
 const { log } = createCapturedLog('database')

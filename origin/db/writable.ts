@@ -1,0 +1,14 @@
+import type { Queryable } from './types.ts'
+
+/** Whether writes are refused: on a standby, or by a setting, as where the disk is nearly full. */
+export async function selectReadOnly(sql: Queryable): Promise<boolean> {
+  const [row] = await sql<[{ readOnly: boolean }]>`
+    select current_setting('transaction_read_only')::boolean as "readOnly"`
+  return row.readOnly
+}
+
+/** @throws Error with the code `read_only` */
+export async function requireWritable(sql: Queryable): Promise<void> {
+  if (await selectReadOnly(sql))
+    throw Object.assign(new Error('the database takes no writes'), { code: 'read_only' })
+}
