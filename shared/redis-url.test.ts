@@ -69,6 +69,12 @@ describe('the forms of REDIS_URL', () => {
   })
 })
 
+test('TLS with a private authority and a certificate of the client', () => {
+  expect(
+    parseRedisUrl('rediss://u:p@one,two?ca_file=/etc/ca.pem&cert_file=/etc/c.pem&key_file=/etc/c.key'),
+  ).toMatchObject({ isTls: true, caFile: '/etc/ca.pem', certFile: '/etc/c.pem', keyFile: '/etc/c.key' })
+})
+
 describe('REDIS_URL is rejected by name, without its password', () => {
   test.each([
     ['valkey://:s3cret@redis', 'must begin with redis://'],
@@ -89,8 +95,14 @@ describe('REDIS_URL is rejected by name, without its password', () => {
     ['redis://:s3cret@one/two', 'must have nothing but the number of a database'],
     ['redis://:s3cret@one,two/1', 'must have no database: a Redis Cluster has only number 0'],
     ['redis-sentinel://:s3cret@one,two', 'must have the name of the master as its path'],
-    ['redis-sentinel://:s3cret@one/name?master=s3cret', 'must have no query but sentinel_username'],
-    ['redis://:s3cret@one?family=6', 'must have no query'],
+    ['redis-sentinel://:s3cret@one/name?master=s3cret', 'must have no other options than sentinel_username'],
+    ['redis://:s3cret@one?family=6', 'must have no options'],
+    [
+      'redis://:s3cret@one?ca_file=s3cret',
+      'must have no options: ca_file, cert_file and key_file are for rediss',
+    ],
+    ['rediss://:s3cret@one?cert_file=s3cret', 'must have cert_file and key_file together'],
+    ['rediss://:s3cret@one?ca_file=a&ca_file=b', 'must have no other options than ca_file'],
     ['redis://:s3cret@one#two', 'must have # as %23'],
   ])('%s', (url, reason) => {
     let message = ''

@@ -21,6 +21,13 @@ export interface RedisTarget {
   masterName: string | undefined
   sentinelUsername: string | undefined
   sentinelPassword: string | undefined
+  /**
+   * Only with TLS, as paths of PEM files: the authorities that are trusted in place of the public
+   * ones, and the client's certificate with its key.
+   */
+  caFile: string | undefined
+  certFile: string | undefined
+  keyFile: string | undefined
 }
 
 /** Why a text is no URL of Redis, to follow the name of its variable. */
@@ -31,6 +38,7 @@ const pattern = /^([a-z][a-z+-]*):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(\/[^?#]*)?(\?[^
 const standardPort = 6379
 const sentinelPort = 26_379
 const sentinelOptions = ['sentinel_username', 'sentinel_password']
+const tlsOptions = ['ca_file', 'cert_file', 'key_file']
 
 /** @throws RedisUrlError */
 export function parseRedisUrl(text: string): RedisTarget {
@@ -61,7 +69,10 @@ export function parseRedisUrl(text: string): RedisTarget {
     isTls: scheme.startsWith('rediss'),
     ...parseLogin(login),
     ...parsePath(mode, path),
-    ...parseOptions(mode, query),
+    ...parseOptions(query, [
+      ...(mode === 'sentinel' ? sentinelOptions : []),
+      ...(scheme.startsWith('rediss') ? tlsOptions : []),
+    ]),
   }
 }
 
@@ -117,15 +128,23 @@ function parsePath(mode: RedisTarget['mode'], path: string) {
   return { masterName, database: Number(database) }
 }
 
-function parseOptions(mode: RedisTarget['mode'], query: string) {
+function parseOptions(query: string, known: readonly string[]) {
   const options = new URLSearchParams(query)
   for (const name of options.keys())
-    if (mode !== 'sentinel' || !sentinelOptions.includes(name))
+    if (!known.includes(name) || options.getAll(name).length > 1)
       throw new RedisUrlError(
-        `must have no query${mode === 'sentinel' ? ` but ${sentinelOptions.join(' and ')}` : ''}`,
+        known.length === 0
+          ? 'must have no options: ca_file, cert_file and key_file are for rediss'
+          : `must have no other options than ${known.join(', ')}, each once`,
       )
+  const [certFile, keyFile] = [options.get('cert_file') ?? undefined, options.get('key_file') ?? undefined]
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new RedisUrlError('must have cert_file and key_file together')
   return {
     sentinelUsername: options.get('sentinel_username') ?? undefined,
     sentinelPassword: options.get('sentinel_password') ?? undefined,
+    caFile: options.get('ca_file') ?? undefined,
+    certFile,
+    keyFile,
   }
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
-import { type RedisCluster, startRedisCluster } from '../../tools/servers/redis-cluster.ts'
-import { type SentinelServers, startRedisSentinel } from '../../tools/servers/redis-sentinel.ts'
+import { type RedisCluster, startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
+import { type SentinelServers, startRedisSentinel } from '../../tools/servers/redis/redis-sentinel.ts'
 import { requireUsableRedis } from './redis-check.ts'
 
 let single: PrivateRedis

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { ConfigError } from '../config.ts'
 import { parseRedisUrl, type RedisNode, type RedisTarget } from '../redis-url.ts'
 import { nodeOptions } from './redis.ts'
+import { redisTls } from './redis-tls.ts'
 
 /** As a server says it in INFO, by the form of `REDIS_URL` that fits it. */
 const modes = { standalone: 'single', sentinel: 'sentinel', cluster: 'cluster' } as const
@@ -25,6 +26,7 @@ const timeoutMs = 1000
 export async function requireUsableRedis(url: string | undefined): Promise<void> {
   if (url === undefined) return
   const target = parseRedisUrl(url)
+  redisTls(target)
   const reason = await Promise.any(target.nodes.map((node) => reasonAgainst(target, node))).catch(
     () => undefined,
   )

@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import type { Log } from '../lib/log.ts'
 import { parseRedisUrl, type RedisTarget } from '../redis-url.ts'
+import { redisTls } from './redis-tls.ts'
 
 /** Commands of one key are the same for both; those of several keys are not. */
 export type RedisClient = Redis | Cluster
@@ -99,11 +100,12 @@ function logState(client: RedisClient, log: Log): void {
 
 /** What connections to any node have in common. */
 export function nodeOptions(target: RedisTarget, { commandTimeoutMs, silenceMs }: ConnectOptions = {}) {
-  const { username, password, isTls } = target
+  const { username, password } = target
+  const tls = redisTls(target)
   return {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(isTls && { tls: {} }),
+    ...(tls && { tls }),
     connectTimeout: connectMs,
     disconnectTimeout: disconnectMs,
     maxRetriesPerRequest: 0,
@@ -112,13 +114,15 @@ export function nodeOptions(target: RedisTarget, { commandTimeoutMs, silenceMs }
   }
 }
 
-function sentinelOptions({ nodes, masterName, isTls, ...target }: RedisTarget) {
+function sentinelOptions(target: RedisTarget) {
+  const { nodes, masterName } = target
+  const tls = redisTls(target)
   return {
     sentinels: nodes,
     ...(masterName !== undefined && { name: masterName }),
     ...(target.sentinelUsername !== undefined && { sentinelUsername: target.sentinelUsername }),
     ...(target.sentinelPassword !== undefined && { sentinelPassword: target.sentinelPassword }),
-    ...(isTls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     sentinelCommandTimeout: topologyMs,
     sentinelRetryStrategy: retryStrategy,
     // An old master that a network cut off would go on counting for those who are on its side.

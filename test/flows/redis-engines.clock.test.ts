@@ -1,11 +1,15 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { hashSlot } from '../../gateway/adapters/node/hash-slot.ts'
 import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRevocationStream } from '../../gateway/adapters/node/revocation-stream.ts'
+import { connectRedis } from '../../shared/node/redis.ts'
 import { requireUsableRedis } from '../../shared/node/redis-check.ts'
-import { startRedisCluster } from '../../tools/servers/redis-cluster.ts'
-import { startRedisSentinel } from '../../tools/servers/redis-sentinel.ts'
+import { createCertificates } from '../../tools/servers/process/certificates.ts'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
+import { startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
+import { startRedisSentinel } from '../../tools/servers/redis/redis-sentinel.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
 import { parseList } from '../support/structured-fields.ts'
@@ -103,10 +107,19 @@ async function verifyServices(one: World, other: World) {
   }
 }
 
+/** The rights that the docs say are enough, without the commands that only some engines need. */
+const documentedRights = () => {
+  const [, rights = ''] =
+    /^ACL SETUSER gatehouse on >password ([^`]+)^```/m.exec(readFileSync('docs/engines.md', 'utf8')) ?? []
+  return rights.trim().split(/\s+/)
+}
+
 test('Redis Cluster: limits are shared and a logout holds within 1 s, also after a master is gone', async () => {
   const cluster = await startRedisCluster()
+  for (const { admin } of cluster.nodes)
+    await admin.call('ACL', 'SETUSER', 'gatehouse', 'on', '>password', ...documentedRights())
   await verifyEngine({
-    url: cluster.url,
+    url: cluster.url.replace('redis://', 'redis://gatehouse:password@'),
     stop: cluster.stop,
     async failOver() {
       const owner = cluster.nodes[Math.floor(slotOfStream / 5462)]
@@ -119,3 +132,60 @@ test('Sentinel: the same, with passwords at servers and Sentinels', async () => 
   const sentinel = await startRedisSentinel({ password: 's3cret' })
   await verifyEngine({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
 }, 60_000)
+
+describe('TLS with a private authority, for clients with a certificate and a user with documented rights', () => {
+  async function start() {
+    const certificates = await createCertificates()
+    closers.push(certificates.remove)
+    const { caFile, certFile, keyFile, clientCertFile, clientKeyFile } = certificates
+    const server = await startPrivateRedis({
+      tls: true,
+      settings: [
+        ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile],
+        ...['--user', 'gatehouse', 'on', '>password', ...documentedRights(), '--user', 'default', 'off'],
+      ],
+    })
+    closers.push(server.stop)
+    const url = server.url.replace('://', '://gatehouse:password@')
+    return {
+      withCa: `${url}?ca_file=${caFile}`,
+      client: `&cert_file=${clientCertFile}&key_file=${clientKeyFile}`,
+    }
+  }
+
+  test('limits are shared and a logout holds within 1 s', async () => {
+    const { withCa, client } = await start()
+    await verifyEngine({ url: withCa + client, stop: async () => {} })
+  }, 60_000)
+
+  test('without the authority, or without the certificate, there is no connection', async () => {
+    const { withCa, client } = await start()
+    const stateOf = async (url: string) => {
+      const { log, lines } = createCapturedLog('gateway')
+      const redis = connectRedis(url, log)
+      closers.push(() => redis.disconnect())
+      await expect.poll(() => lines.length, { timeout: 5000 }).toBeGreaterThan(0)
+      return lines[0]?.msg
+    }
+    expect(await stateOf(withCa + client)).toBe('redis connected')
+    expect(await stateOf(withCa)).toBe('redis not reached')
+    expect(await stateOf(withCa.replace(/\?.*/, `?${client.slice(1)}`))).toBe('redis not reached')
+  })
+
+  test('78: files that cannot be used are named at the start', async () => {
+    const { withCa, client } = await start()
+    const reasonOf = (url: string) =>
+      requireUsableRedis(url).then(
+        () => '',
+        (error: Error) => error.message,
+      )
+    expect(await reasonOf(withCa.replace('ca.pem', 'none.pem'))).toContain(
+      'REDIS_URL: ca_file cannot be read (ENOENT)',
+    )
+    expect(await reasonOf(withCa + client.replace('client.key', 'server.key'))).toContain(
+      'cert_file and key_file no pair',
+    )
+    expect(await reasonOf(withCa.replace('ca.pem', 'ca.key'))).toContain('no certificates in PEM')
+    expect(await reasonOf(withCa + client)).toBe('')
+  })
+})

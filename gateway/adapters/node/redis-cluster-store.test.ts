@@ -4,7 +4,7 @@ import {
   type ClusterServer,
   type RedisCluster,
   startRedisCluster,
-} from '../../../tools/servers/redis-cluster.ts'
+} from '../../../tools/servers/redis/redis-cluster.ts'
 import type { ConsumeRequest, ConsumeResult } from '../../ports.ts'
 import { hashSlot } from './hash-slot.ts'
 import { createRateLimiting, type RateLimiting } from './rate-limit-store.ts'

@@ -47,6 +47,12 @@ test('without Redis there is nobody to ask', () => {
   expect(reasonsOf({ ASSERTION_PRIVATE_JWK })).toEqual([expect.stringMatching('^REDIS_URL is missing')])
 })
 
+test('REDIS_URL with files is refused, with the reason', () => {
+  expect(reasonsOf({ ...good, REDIS_URL: 'rediss://one?ca_file=/etc/ca.pem' })).toEqual([
+    expect.stringMatching('^REDIS_URL names files'),
+  ])
+})
+
 test.each(['redis://one,two', 'rediss-cluster://cfg.example', 'redis-sentinel://one/name'])(
   'REDIS_URL=%s is refused, with the reason',
   (REDIS_URL) => {

@@ -41,10 +41,7 @@ export function readWorkerConfig(env: Record<string, unknown>): GatewayConfig {
     reasons.push('REDIS_URL is missing: what a Worker counts by itself is a part that nobody knows')
   try {
     const config = readConfig(gatewayVariables, variables)
-    if (config.REDIS_URL && parseRedisUrl(config.REDIS_URL).mode !== 'single')
-      reasons.push(
-        'REDIS_URL names a cluster or Sentinels: a Worker asks one server, in one round trip for each request',
-      )
+    if (config.REDIS_URL) reasons.push(...reasonsAgainstRedis(config.REDIS_URL))
     if (reasons.length > 0) throw new ConfigError(reasons)
     return { ...config, UPSTREAM_REQUESTS: Number.POSITIVE_INFINITY }
   } catch (error) {
@@ -52,4 +49,13 @@ export function readWorkerConfig(env: Record<string, unknown>): GatewayConfig {
       throw new ConfigError([...reasons, ...error.reasons])
     throw error
   }
+}
+
+function reasonsAgainstRedis(url: string): string[] {
+  const { mode, caFile, certFile } = parseRedisUrl(url)
+  if (mode !== 'single')
+    return [
+      'REDIS_URL names a cluster or Sentinels: a Worker asks one server, in one round trip for each request',
+    ]
+  return (caFile ?? certFile) ? ['REDIS_URL names files, and there is no disk here'] : []
 }

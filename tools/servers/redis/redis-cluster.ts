@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { findFreePort } from './process/free-port.ts'
-import type { Program } from './programs/find-program.ts'
-import { type PrivateRedis, startPrivateRedis } from './redis/redis.ts'
+import { findFreePort } from '../process/free-port.ts'
+import type { Program } from '../programs/find-program.ts'
+import { type PrivateRedis, startPrivateRedis } from './redis.ts'
 
 export interface ClusterServer extends PrivateRedis {
   /** A connection to this node alone. */

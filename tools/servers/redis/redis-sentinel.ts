@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { startChildServer } from './process/child-server.ts'
-import { findFreePort } from './process/free-port.ts'
-import { createTemporaryFolder, removeFolder } from './process/temporary-folder.ts'
-import type { Program } from './programs/find-program.ts'
-import { type PrivateRedis, ping, startPrivateRedis } from './redis/redis.ts'
-import { findRedisBinary } from './redis/redis-binary.ts'
+import { startChildServer } from '../process/child-server.ts'
+import { findFreePort } from '../process/free-port.ts'
+import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
+import type { Program } from '../programs/find-program.ts'
+import { type PrivateRedis, ping, startPrivateRedis } from './redis.ts'
+import { findRedisBinary } from './redis-binary.ts'
 
 /** Three Sentinels that watch one master and its replica. */
 export interface SentinelServers {
