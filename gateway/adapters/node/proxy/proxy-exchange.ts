@@ -14,8 +14,8 @@ import type { RequestHeaders } from '../../../http/request-headers.ts'
 import { interimHeaders, responseHeaders } from '../../../http/response-headers.ts'
 import { isRead } from '../../../lib/http-method.ts'
 import { TransportError } from '../../../ports.ts'
-import type { Exchange } from '../upstream/connection.ts'
-import type { Pool, Underway } from '../upstream/pool.ts'
+import type { Connection, Exchange } from '../upstream/connection.ts'
+import type { Pool } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
 import type { OpenStreams } from './stream-registry.ts'
@@ -103,7 +103,7 @@ class ProxyExchange implements Exchange {
   readonly bodyIdleMs: number
   private readonly options: ProxyExchangeOptions
   private readonly requestBody: RequestBody
-  private underway: Underway | undefined
+  private connection: Connection | undefined
   private deadline: ReturnType<typeof setTimeout> | undefined
   private isPaused = false
   private isPastDeadline = false
@@ -141,18 +141,18 @@ class ProxyExchange implements Exchange {
 
   private send(): void {
     this.sentAt = performance.now()
-    this.underway = this.options.pool.send(this, this.isRetry)
+    this.connection = this.options.pool.send(this, this.isRetry)
   }
 
   private readonly abortAtDeadline = (): void => {
     this.isPastDeadline = true
     const isOfClient = this.requestBody.isAwaited()
-    this.underway?.abort(isOfClient ? bodyTimeout() : new Error('no answer before the deadline'))
+    this.connection?.abort(this, isOfClient ? bodyTimeout() : new Error('no answer before the deadline'))
   }
 
   stop(): void {
     clearTimeout(this.deadline)
-    if (!this.isEnding) this.underway?.abort(new Error('nobody waits for the response any more'))
+    if (!this.isEnding) this.connection?.abort(this, new Error('nobody waits for the response any more'))
   }
 
   /** Written around the response, which has no head yet. HTTP/1.0 knows no interim responses. */
@@ -169,7 +169,7 @@ class ProxyExchange implements Exchange {
     admission.responseBegan()
     onResponse(upstream, (performance.now() - this.sentAt) / 1000)
     if (isAssertionRejected(status, raw)) {
-      this.underway?.abort(new AssertionRejected(upstream))
+      this.connection?.abort(this, new AssertionRejected(upstream))
       return
     }
     const headers = [...responseHeaders(status, raw, admission.decision), ...commonHeaders()]
@@ -198,18 +198,18 @@ class ProxyExchange implements Exchange {
     const { response } = this.options
     this.leftBytes -= bytes.byteLength
     if (this.leftBytes === 0) {
-      this.endAtTurnEnd(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : bytes)
-    } else if (!response.write(bytes)) this.pauseUpstream()
+      this.endAtTurnEnd(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : Buffer.from(bytes))
+    } else if (!response.write(Buffer.from(bytes))) this.pauseUpstream()
   }
 
   private pauseUpstream(): void {
     // Data that was on its way when the upstream was paused still arrives.
     if (this.isPaused) return
     this.isPaused = true
-    this.underway?.pause()
+    this.connection?.pause(this)
     this.options.response.once('drain', () => {
       this.isPaused = false
-      this.underway?.resume()
+      this.connection?.resume(this)
     })
   }
 

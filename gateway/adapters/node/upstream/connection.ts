@@ -26,6 +26,7 @@ export interface Exchange {
   onInterim(status: number, headers: RawHeaders): void
   /** @param headers names and values in turn, as they came */
   onHead(status: number, headers: RawHeaders, framing: Framing): void
+  /** @param bytes which another read overwrites: copied by a receiver that keeps them */
   onData(bytes: Buffer): void
   onEnd(): void
   /** @param isWithoutResponse whether nothing of a response had come */
@@ -64,7 +65,7 @@ interface ConnectionOptions {
  * full, an end that was not said.
  */
 export class Connection {
-  private readonly socket: Socket
+  readonly socket: Socket
   private readonly options: ConnectionOptions
   private exchange: Exchange | undefined
   /** Bytes of a head that has not ended. */
@@ -93,6 +94,7 @@ export class Connection {
     this.socket = options.socket
     this.endsAt = options.endsAt
     this.socket.setNoDelay(true)
+    // Never emitted by a socket that reads into a buffer of its opener.
     this.socket.on('data', (bytes: Buffer) => this.receive(bytes))
     this.socket.on('end', () => this.receiveEnd())
     this.socket.on('error', (error) => this.fail(error))
@@ -116,8 +118,12 @@ export class Connection {
     else void this.stream(exchange, body)
   }
 
-  isCarrying(exchange: Exchange): boolean {
-    return this.exchange === exchange
+  /**
+   * Like `pause` and `resume`, does nothing once the exchange has ended: the connection may have
+   * another.
+   */
+  abort(exchange: Exchange, error: Error): void {
+    if (this.exchange === exchange) this.destroy(error)
   }
 
   /** Ends the exchange under way and the connection with it. */
@@ -127,12 +133,14 @@ export class Connection {
   }
 
   /** Silence while nobody wants to hear is not the upstream's. */
-  pause(): void {
+  pause(exchange: Exchange): void {
+    if (this.exchange !== exchange) return
     this.socket.pause()
     this.setTimed(false)
   }
 
-  resume(): void {
+  resume(exchange: Exchange): void {
+    if (this.exchange !== exchange) return
     this.socket.resume()
     this.setTimed(true)
   }
@@ -213,7 +221,8 @@ export class Connection {
     return lines.join('\r\n')
   }
 
-  private receive(bytes: Buffer): void {
+  /** @param bytes which another read overwrites */
+  receive(bytes: Buffer): void {
     if (!this.exchange) {
       this.socket.destroy()
       return
@@ -238,7 +247,7 @@ export class Connection {
       const end = bytes.indexOf(headEnd)
       if ((end === -1 ? bytes.length : end) > mostHeadBytes) throw new ResponseError('a head too large')
       if (end === -1) {
-        this.partialHead = bytes
+        this.partialHead = Buffer.from(bytes)
         return undefined
       }
       const head = parseResponseHead(bytes.toString('latin1', 0, end), this.exchange?.method === 'HEAD')

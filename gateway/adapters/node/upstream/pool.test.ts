@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { closeSockets, listen } from '../../../../test/support/gateway/sockets.ts'
 import type { Exchange } from './connection.ts'
@@ -75,6 +76,26 @@ describe('a connection', () => {
     expect(connections()).toBe(1)
   })
 
+  // All connections read into one buffer.
+  test('keeps what it has read of a head while others read', async () => {
+    const sockets = new Map<string, Socket>()
+    const { pool } = await start((socket, request) => sockets.set(request.slice(4, 6), socket))
+    const names = ['/a', '/b', '/c']
+    const asked = names.map((target) => ask(pool, { target }))
+    await expect.poll(() => sockets.size).toBe(names.length)
+    for (const piece of [
+      () => 'HTTP/1.1 200 OK\r\nX-Padding: ',
+      (name: string) => `${name.repeat(500)}\r\nContent-Le`,
+      (name: string) => `ngth: 4\r\n\r\n${name}`,
+      (name: string) => name,
+    ])
+      for (const name of names) {
+        sockets.get(name)?.write(piece(name))
+        await turn()
+      }
+    expect(await Promise.all(asked)).toEqual(names.map((name) => ({ status: 200, body: name + name })))
+  })
+
   // Whoever gets an upstream to send one answer too many would choose what the next client hears.
   test('that brought more than its answer carries no other, in one packet or two', async () => {
     const planted = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nplanted'
@@ -134,22 +155,21 @@ describe('a connection', () => {
     await expect(ask(pool, { bodyIdleMs: 50 })).rejects.toThrow('silent')
     const ends = Promise.withResolvers<Answer>()
     let failed = false
-    const underway = pool.send(
-      exchangeOf(
-        {
-          bodyIdleMs: 50,
-          onData: () => underway.pause(),
-          onError: (error) => {
-            failed = true
-            ends.reject(error)
-          },
+    const exchange = exchangeOf(
+      {
+        bodyIdleMs: 50,
+        onData: () => connection.pause(exchange),
+        onError: (error) => {
+          failed = true
+          ends.reject(error)
         },
-        ends,
-      ),
+      },
+      ends,
     )
+    const connection = pool.send(exchange)
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect(failed).toBe(false)
-    underway.resume()
+    connection.resume(exchange)
     await expect(ends.promise).rejects.toThrow('silent')
   })
 
@@ -269,13 +289,14 @@ describe('the pool', () => {
     const sockets: Socket[] = []
     const { pool } = await start((socket) => sockets.push(socket))
     const first = Promise.withResolvers<Answer>()
-    const over = pool.send(exchangeOf({}, first))
+    const over = exchangeOf({}, first)
+    const connection = pool.send(over)
     await expect.poll(() => sockets.length).toBe(1)
     sockets[0]?.write(hello)
     await first.promise
     const next = ask(pool)
-    over.pause()
-    over.abort(new Error('too late'))
+    connection.pause(over)
+    connection.abort(over, new Error('too late'))
     // The same socket again, for its second request.
     await expect.poll(() => sockets.length).toBe(2)
     sockets[1]?.write(hello)

@@ -10,16 +10,12 @@ export interface PoolOptions {
   maxAgeMs: number
 }
 
-/** A request that has its connection. */
-export interface Underway {
-  abort(error: Error): void
-  pause(): void
-  resume(): void
-}
-
 export interface Pool {
-  /** @param isFresh whether the exchange needs a connection that no other has used */
-  send(exchange: Exchange, isFresh?: boolean): Underway
+  /**
+   * @param isFresh whether the exchange needs a connection that no other has used
+   * @returns the connection, which carries other exchanges later
+   */
+  send(exchange: Exchange, isFresh?: boolean): Connection
   /** Ends idle connections, and others with their answer. */
   close(): void
 }
@@ -35,6 +31,13 @@ const sweepMs = 1000
  * together.
  */
 const ageJitter = 0.2
+
+/**
+ * All plain connections read into this one buffer. The event loop reads them one after the other,
+ * and calls back before the next read. TLS sockets may read while another callback runs: they do
+ * not share it.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
 /**
  * Connections to one upstream, each with one exchange at a time. An exchange that finds none idle
@@ -56,11 +59,8 @@ export function createPool(origin: string, options: PoolOptions): Pool {
   function open(): Connection {
     opened++
     sweeper ??= setInterval(sweep, sweepMs).unref()
-    const socket: Socket = isSecure
-      ? connectTls({ ...address, ...(/^[\d.]+$|:/.test(address.host) ? {} : { servername: address.host }) })
-      : connectTcp({ ...address, autoSelectFamily: true })
-    const connection = new Connection({
-      socket,
+    const connection: Connection = new Connection({
+      socket: isSecure ? openTls() : openTcp((bytes) => connection.receive(bytes)),
       host,
       endsAt: Date.now() + options.maxAgeMs * (1 - ageJitter * Math.random()),
       onIdle,
@@ -70,10 +70,21 @@ export function createPool(origin: string, options: PoolOptions): Pool {
       () => connection.destroy(new Error('no connection in time')),
       options.connectTimeoutMs,
     )
-    socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(late))
-    socket.once('close', () => clearTimeout(late))
+    connection.socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(late))
+    connection.socket.once('close', () => clearTimeout(late))
     return connection
   }
+
+  function openTcp(onBytes: (bytes: Buffer) => void): Socket {
+    function callback(length: number): boolean {
+      onBytes(readBuffer.subarray(0, length))
+      return true
+    }
+    return connectTcp({ ...address, autoSelectFamily: true, onread: { buffer: readBuffer, callback } })
+  }
+
+  const openTls = (): Socket =>
+    connectTls({ ...address, ...(/^[\d.]+$|:/.test(address.host) ? {} : { servername: address.host }) })
 
   function onIdle(connection: Connection, keepAliveSeconds: number | undefined): void {
     const keptMs =
@@ -116,17 +127,7 @@ export function createPool(origin: string, options: PoolOptions): Pool {
     send(exchange, isFresh = false) {
       const connection = (isFresh ? undefined : takeIdle()) ?? open()
       connection.begin(exchange)
-      return {
-        abort(error) {
-          if (connection.isCarrying(exchange)) connection.destroy(error)
-        },
-        pause() {
-          if (connection.isCarrying(exchange)) connection.pause()
-        },
-        resume() {
-          if (connection.isCarrying(exchange)) connection.resume()
-        },
-      }
+      return connection
     },
 
     close() {
