@@ -3,20 +3,42 @@ import { requestIdHeader } from '../../shared/http/headers.ts'
 import { corsHeaders } from './cors.ts'
 import { securityHeaders } from './security-headers.ts'
 
+/** Headers that are the same in every response to pages of one origin. */
+interface FixedHeaders {
+  list: Readonly<RawHeaders>
+  /** The same as lines of a head, without the end of the last. */
+  lines: string
+}
+
+function toFixedHeaders(list: RawHeaders): FixedHeaders {
+  const lines: string[] = []
+  for (let i = 0; i < list.length; i += 2) lines.push(`${list[i]}: ${list[i + 1]}`)
+  return { list, lines: lines.join('\r\n') }
+}
+
 /**
- * The headers that every response has, names and values in turn: security headers, what CORS grants
- * to the origin of the page that asked, and the request's id. What the middlewares add to a
- * Response, for a runtime that writes headers itself.
+ * The headers that every response has: security headers, what CORS grants to the origin of the page
+ * that asked, and the request's id. What the middlewares add to a Response, for a runtime that
+ * writes headers itself.
  */
 export function createCommonHeaders(corsOrigins: readonly string[], exposedHeaders: readonly string[] = []) {
-  const everywhere = [...Object.entries(securityHeaders).flat(), 'vary', 'Origin']
+  const list = [...Object.entries(securityHeaders).flat(), 'vary', 'Origin']
+  const everywhere = toFixedHeaders(list)
   const granted = new Map(
-    corsOrigins.map((origin) => [origin, [...everywhere, ...corsHeaders(origin, exposedHeaders)]]),
+    corsOrigins.map((origin) => [origin, toFixedHeaders([...list, ...corsHeaders(origin, exposedHeaders)])]),
   )
+  const fixed = (origin: string | undefined): FixedHeaders =>
+    (origin === undefined ? undefined : granted.get(origin)) ?? everywhere
 
-  return function commonHeaders(origin: string | undefined, requestId: string): RawHeaders {
-    const headers = (origin === undefined ? undefined : granted.get(origin)) ?? everywhere
-    return [...headers, requestIdHeader, requestId]
+  return {
+    /** All but the request's id. */
+    fixed,
+
+    of: (origin: string | undefined, requestId: string): RawHeaders => [
+      ...fixed(origin).list,
+      requestIdHeader,
+      requestId,
+    ],
   }
 }
 

@@ -104,6 +104,25 @@ const fateOf = memoizeByString(judge)
 /** Whether a header of this name goes upstream as it came. */
 export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'
 
+/** All members from the start: an object that gains them one by one costs V8 a lookup each. */
+const nothingFound = (): Record<keyof Read, string | undefined> => ({
+  host: undefined,
+  authorization: undefined,
+  cookie: undefined,
+  origin: undefined,
+  connection: undefined,
+  via: undefined,
+  requestId: undefined,
+  forwardedFor: undefined,
+  forwardedProto: undefined,
+  forwarded: undefined,
+  traceparent: undefined,
+  tracestate: undefined,
+  baggage: undefined,
+  contentLength: undefined,
+  transferEncoding: undefined,
+})
+
 /**
  * Reads a request's headers in one pass.
  *
@@ -113,7 +132,7 @@ export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'
  */
 export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
   if (raw.length > 2 * maxHeaders) throw new Problem('too_many_fields')
-  const found: Partial<Record<keyof Read, string>> = {}
+  const found = nothingFound()
   const passed: RawHeaders = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string

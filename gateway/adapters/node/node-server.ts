@@ -54,7 +54,7 @@ export function createNodeServerOptions(options: NodeServerOptions) {
       dispatcher: dispatchers.fresh,
       corsOrigins: config.CORS_ORIGINS,
     }),
-    commonHeaders: (requestId) => commonHeaders(undefined, requestId),
+    commonHeaders: (requestId) => commonHeaders.of(undefined, requestId),
     keepAliveSeconds: 65,
     isStopping,
   }

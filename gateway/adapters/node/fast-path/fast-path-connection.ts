@@ -81,7 +81,9 @@ function readConnections(server: Server, options: Omit<FastPathConnectionOptions
 
 /** One connection, for as long as it is read here. */
 class FastPathConnection {
-  private readonly socket: Socket
+  readonly socket: Socket
+  readonly keepAliveSeconds: number
+  readonly isLast: () => boolean
   private readonly options: FastPathConnectionOptions
   private readonly onLeft: () => void
   private response: FastPathResponse | undefined
@@ -94,6 +96,8 @@ class FastPathConnection {
   constructor(socket: Socket, options: FastPathConnectionOptions, onLeft: () => void) {
     this.socket = socket
     this.options = options
+    this.keepAliveSeconds = options.keepAliveSeconds
+    this.isLast = options.isStopping
     this.onLeft = onLeft
     socket.setTimeout(options.silentSeconds * 1000)
     socket.on('data', this.receive)
@@ -118,18 +122,11 @@ class FastPathConnection {
   }
 
   private serve({ method, target, headers }: NonNullable<ReturnType<typeof readRequestHead>>): void {
-    const { socket, options } = this
-    const { listener, isStopping, keepAliveSeconds } = options
+    const { socket, keepAliveSeconds } = this
     if (!this.hasSpoken) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
     this.hasSpoken = true
-    this.response = new FastPathResponse({
-      socket,
-      isHead: method === 'HEAD',
-      keepAliveSeconds,
-      isLast: isStopping,
-      onWritten: this.goOn,
-    })
-    listener({ method, url: target, rawHeaders: headers, complete: true, socket }, this.response)
+    this.response = new FastPathResponse(this, method === 'HEAD')
+    this.options.listener({ method, url: target, rawHeaders: headers, complete: true, socket }, this.response)
   }
 
   private hold(bytes: Buffer): void {
@@ -140,7 +137,7 @@ class FastPathConnection {
     if (this.heldBytes > mostHeldBytes) this.socket.destroy()
   }
 
-  private readonly goOn = (isLast: boolean): void => {
+  onWritten(isLast: boolean): void {
     this.response = undefined
     if (isLast) this.end()
     else if (this.held.length > 0) this.receiveHeld()
@@ -183,7 +180,7 @@ class FastPathConnection {
   }
 
   private readonly drain = (): void => {
-    this.response?.emit('drain')
+    this.response?.drain()
   }
 
   /** Who says that no more will come has left, as Node's server takes it. */

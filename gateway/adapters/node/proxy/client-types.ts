@@ -37,6 +37,8 @@ export interface ClientResponse {
   getHeader?(name: 'connection'): unknown
   /** @param headers names and values in turn */
   writeHead(status: number, headers: RawHeaders): unknown
+  /** @param formatted further lines of the head, where a writer takes them as they are */
+  writeHeadWith?(status: number, headers: RawHeaders, formatted: string): unknown
   flushHeaders(): void
   /** @returns false where the writer is to wait for `drain` */
   write(bytes: Uint8Array): boolean

@@ -67,7 +67,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
   }
 
   forward(admission: Admission): void {
-    const { options, request, response, lifecycle } = this
+    const { options, request, response } = this
     const { upstreams, commonHeaders, streams, uploadIdleMs, onResponse, atTurnEnd } = options
     const headers = this.headers as RequestHeaders
     this.stop = proxyRequest({
@@ -76,7 +76,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
       headers,
       admission,
       pool: upstreams.poolOf(admission.origin),
-      commonHeaders: () => commonHeaders(headers.origin, lifecycle.requestId),
+      commonHeaders,
       streams,
       uploadIdleMs,
       atTurnEnd,
@@ -94,7 +94,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
     const own = problemHeaders(answer, mayHaveBody && !request.complete)
     response.writeHead(answer.status, [
       ...own,
-      ...options.commonHeaders(headers?.origin, lifecycle.requestId),
+      ...options.commonHeaders.of(headers?.origin, lifecycle.requestId),
     ])
     response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
   }

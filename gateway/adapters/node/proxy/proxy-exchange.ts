@@ -1,8 +1,9 @@
 import { Problem } from '../../../../shared/http/errors.ts'
-import type { RawHeaders } from '../../../../shared/http/headers.ts'
+import { type RawHeaders, requestIdHeader } from '../../../../shared/http/headers.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import { AssertionRejected, isAssertionRejected } from '../../../http/assertion-rejection.ts'
+import type { CommonHeaders } from '../../../http/common-headers.ts'
 import {
   bodyTimeout,
   hasBody,
@@ -28,7 +29,7 @@ export interface ProxyExchangeOptions {
   admission: Admission
   pool: Pool
   /** Headers that every response has. */
-  commonHeaders: () => RawHeaders
+  commonHeaders: CommonHeaders
   streams: OpenStreams
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
@@ -172,11 +173,14 @@ class ProxyExchange implements Exchange {
       this.connection?.abort(this, new AssertionRejected(upstream))
       return
     }
-    const headers = [...responseHeaders(status, raw, admission.decision), ...commonHeaders()]
+    const headers = responseHeaders(status, raw, admission.decision)
+    headers.push(requestIdHeader, admission.decision.request.requestId)
     // Nobody may read the rest of the request, which would stand before the next one (RFC 9112,
     // section 9.3).
     if (!request.complete || endsConnection(response)) headers.push('connection', 'close')
-    response.writeHead(status, headers)
+    const fixed = commonHeaders.fixed(this.options.headers.origin)
+    if (response.writeHeadWith) response.writeHeadWith(status, headers, fixed.lines)
+    else response.writeHead(status, [...headers, ...fixed.list])
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // Nobody knows when the first byte of a stream comes: its head goes ahead.
     if (framing === 'chunked' || framing === 'close') {

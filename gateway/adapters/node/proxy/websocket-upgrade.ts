@@ -151,7 +151,7 @@ class WebSocketRequest implements RuntimeRequest<void> {
   private write(status: number, headers: Readonly<RawHeaders>, body = ''): void {
     const { socket, options, lifecycle } = this
     this.status = status
-    const common = options.commonHeaders(this.headers?.origin, lifecycle.requestId)
+    const common = options.commonHeaders.of(this.headers?.origin, lifecycle.requestId)
     socket.write(rawHead(status, [...headers, ...common]) + body, 'latin1')
   }
 }
