@@ -27,7 +27,7 @@ export interface ConsumeRequest {
   /** Tokens to consume; negative to refund. */
   tokens: number
   /** For a refund: whether the tokens came from the shared store. */
-  shared?: boolean
+  shared?: boolean | undefined
   /**
    * What applies while the shared store is unavailable: this gateway's share of the quota, or less
    * than that.

@@ -47,27 +47,32 @@ export interface LimitTokens {
   refund(limit: LimitRequest, result: LimitResult): void
 }
 
-/** A request that waits for some of its tokens. */
-interface Waiting {
-  /** By the place of what it wants. */
-  results: LimitResult[]
-  missing: number
-  resolve: (results: LimitResult[]) => void
-  reject: (error: unknown) => void
-}
-
-/** Of one token in what a request waits for. */
+/** One token that a request waits for: where its result belongs. */
 interface Place {
-  of: Waiting
+  results: LimitResult[]
   index: number
 }
 
-/** Requests for the same key in the same tick. */
+/** Requests for the same key in the same tick. Most have one, which takes no list. */
 interface Queue {
   limit: LimitRequest
-  places: Place[]
+  first: Place
+  others: Place[]
   /** The lease that some are taken for beyond those, on their way. */
-  leasing?: Lease | undefined
+  leasing: Lease | undefined
+}
+
+/** Of a queue with one place. Never written to. */
+const nobody: Place[] = []
+
+/** Stands in the list of results until the real one is there. */
+const pending: LimitResult = {
+  granted: false,
+  used: 0,
+  quota: 0,
+  resetAt: 0,
+  shared: false,
+  leased: false,
 }
 
 /** Prefetched tokens. */
@@ -99,7 +104,7 @@ export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: b
   windowSeconds: limit.windowSeconds,
   outage: limit.outage,
   tokens,
-  ...(shared !== undefined && { shared }),
+  shared,
 })
 
 const isSame = (one: LimitRequest, other: LimitRequest) =>
@@ -108,7 +113,9 @@ const isSame = (one: LimitRequest, other: LimitRequest) =>
   one.quota === other.quota &&
   one.windowSeconds === other.windowSeconds
 
-/** Keys a call: what comes after goes with the next. */
+/**
+ * Keys a call, but for those of the request that reaches it: what comes after goes with the next.
+ */
 const largestCall = 500
 
 /**
@@ -126,6 +133,8 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   /** By the mark of their caller, or the next number that was free. */
   let queues = new Map<number, Queue>()
   let refunds: ConsumeRequest[] = []
+  /** Settled with the next call: one promise for all requests of a tick. */
+  let called = Promise.withResolvers<void>()
 
   /** With the quota: who has changed plans in this moment is held against the new one. */
   const leaseId = (limit: LimitRequest) => `${limit.windowSeconds}:${limit.quota}:${keyOf(limit)}`
@@ -144,18 +153,22 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   function schedule(): void {
-    const size = queues.size + refunds.length
-    if (size === 1) nextTurn(call)
-    else if (size === largestCall) call()
+    if (queues.size + refunds.length === 1) nextTurn(call)
+  }
+
+  function callIfLarge(): void {
+    if (queues.size + refunds.length >= largestCall) call()
   }
 
   function call(): void {
     const asked = [...queues.values()]
     const requests = refunds
+    const { resolve, reject } = called
     queues = new Map()
     refunds = []
+    called = Promise.withResolvers()
     for (const queue of asked)
-      requests.push(consumeRequestOf(queue.limit, queue.places.length + tokensToPrefetch(queue)))
+      requests.push(consumeRequestOf(queue.limit, 1 + queue.others.length + tokensToPrefetch(queue)))
     if (requests.length === 0) return
     const first = requests.length - asked.length
     // A window ends at the store, which was called later than this: no token is used beyond its
@@ -163,11 +176,14 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     const askedAt = now()
     rateLimitStore.consume(requests).then(
       (results) => {
-        for (const [index, queue] of asked.entries())
-          give(queue, results[first + index] as ConsumeResult, askedAt)
+        for (let i = 0; i < asked.length; i++)
+          give(asked[i] as Queue, results[first + i] as ConsumeResult, askedAt)
+        resolve()
       },
       (error) => {
-        for (const queue of asked) fail(queue, error)
+        for (const { leasing } of asked) if (leasing) leasing.isAsked = false
+        // Nobody waits for refunds.
+        if (asked.length > 0) reject(error)
       },
     )
   }
@@ -183,31 +199,27 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     return tokens
   }
 
-  function fail({ places, leasing }: Queue, error: unknown): void {
-    if (leasing) leasing.isAsked = false
-    for (const { of } of places) of.reject(error)
-  }
-
   /** Gives those who wait what came, in their order; the rest stays in the lease. */
-  function give(
-    { limit, places, leasing }: Queue,
-    { granted, used, quota, resetMs, shared }: ConsumeResult,
-    askedAt: number,
-  ): void {
+  function give({ limit, first, others, leasing }: Queue, result: ConsumeResult, askedAt: number): void {
     if (leasing) leasing.isAsked = false
-    const resetAt = askedAt + resetMs
-    const taken = { quota, resetAt, shared, leased: false }
-    const lease = shared && mayLease(limit) ? renewLease(limit, { used, resetAt }) : undefined
-    for (const [order, { of, index }] of places.entries()) {
-      if (order < granted) of.results[index] = { ...taken, granted: true, used: used - granted + order + 1 }
-      else if (lease && lease.tokens > 0) of.results[index] = useLease(lease, limit)
-      else of.results[index] = { ...taken, granted: false, used }
-      if (--of.missing === 0) of.resolve(of.results)
+    const { granted, quota, shared } = result
+    const resetAt = askedAt + result.resetMs
+    const lease = shared && mayLease(limit) ? renewLease(limit, result.used, resetAt) : undefined
+    const wanted = 1 + others.length
+    for (let order = 0; order < wanted; order++) {
+      const { results, index } = order === 0 ? first : (others[order - 1] as Place)
+      const isGranted = order < granted
+      if (!isGranted && lease && lease.tokens > 0) {
+        results[index] = useLease(lease, limit)
+        continue
+      }
+      const used = isGranted ? result.used - granted + order + 1 : result.used
+      results[index] = { granted: isGranted, used, quota, resetAt, shared, leased: false }
     }
-    if (lease) lease.tokens += Math.max(0, granted - places.length)
+    if (lease) lease.tokens += Math.max(0, granted - wanted)
   }
 
-  function renewLease(limit: LimitRequest, { used, resetAt }: Pick<LimitResult, 'used' | 'resetAt'>): Lease {
+  function renewLease(limit: LimitRequest, used: number, resetAt: number): Lease {
     const known = leaseOf(limit)
     const fairShare = Math.floor((limit.quota - used) / (2 * replicas))
     const size = known ? Math.min(largestLease, Math.max(0, fairShare), Math.max(1, known.size * 2)) : 0
@@ -221,16 +233,17 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
    * With those who want the same: `isSame` decides, so none are mixed. Whoever picks addresses of
    * one mark costs the others no more than `largestCall` steps.
    */
-  function enqueue(limit: LimitRequest, place: Place): void {
+  function enqueue(limit: LimitRequest, results: LimitResult[], index: number): void {
     for (let id = hash32(limit.caller); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
-        queues.set(id, { limit, places: [place] })
+        queues.set(id, { limit, first: { results, index }, others: nobody, leasing: undefined })
         schedule()
         return
       }
       if (isSame(queue.limit, limit)) {
-        queue.places.push(place)
+        if (queue.others === nobody) queue.others = [{ results, index }]
+        else queue.others.push({ results, index })
         return
       }
     }
@@ -238,24 +251,29 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
 
   return {
     consumeAll(limits: readonly LimitRequest[]) {
-      const results: LimitResult[] = []
-      const missing: number[] = []
-      for (const [index, one] of limits.entries()) {
-        const lease = leaseOf(one)
-        if (lease && lease.tokens > 0) results[index] = useLease(lease, one)
-        else missing.push(index)
+      const results = limits.map(() => pending)
+      let isComplete = true
+      for (let index = 0; index < limits.length; index++) {
+        const limit = limits[index] as LimitRequest
+        const lease = leaseOf(limit)
+        if (lease && lease.tokens > 0) results[index] = useLease(lease, limit)
+        else {
+          isComplete = false
+          enqueue(limit, results, index)
+        }
       }
-      if (missing.length === 0) return results
-      return new Promise((resolve, reject) => {
-        const waiting = { results, missing: missing.length, resolve, reject }
-        for (const index of missing) enqueue(limits[index] as LimitRequest, { of: waiting, index })
-      })
+      if (isComplete) return results
+      // Its tokens are all of one call.
+      const { promise } = called
+      callIfLarge()
+      return promise.then(() => results)
     },
 
     refund(limit: LimitRequest, { resetAt, shared }: LimitResult) {
       if (resetAt - now() < refundMs) return
       refunds.push(consumeRequestOf(limit, -1, shared))
       schedule()
+      callIfLarge()
     },
   }
 }

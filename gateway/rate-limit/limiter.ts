@@ -121,10 +121,11 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
 
   /** @param since the latest return of a token when the store was asked */
   function judge(limits: readonly Limit[], results: readonly LimitResult[], since: number): Counted {
+    const at = now()
     const states = limits.map((limit, index): LimitState => {
       const { quota, used, resetAt, granted, shared, leased } = results[index] as LimitResult
       onDecision(limit.name, leased ? 'leased' : shared ? 'shared' : 'local', granted)
-      return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - now() }
+      return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at }
     })
     if (results.every(({ granted }) => granted))
       return { limitHeaders: rateLimitHeaders(states), settle: beginAttempt(limits, results) }
