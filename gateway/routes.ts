@@ -1,3 +1,4 @@
+import type { PublicEndpointKey } from '../shared/contract.ts'
 import type { RouteRow } from './policy/policy.ts'
 
 /** What anybody may ask of the origin. */
@@ -56,62 +57,66 @@ const managesSubscriptions = {
 const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<RouteRow>
 const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<RouteRow>
 
-/** The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. */
-export const routes: readonly RouteRow[] = [
-  { method: 'POST', path: '/auth/register', ...mails },
-  { method: 'POST', path: '/auth/login', ...passwords },
-  { method: 'POST', path: '/auth/refresh', ...renews },
-  { method: 'POST', path: '/auth/logout', ...renews },
-  { method: 'POST', path: '/auth/email/resend', ...mails },
-  { method: 'POST', path: '/auth/password/forgot', ...mails },
-  { method: 'POST', path: '/auth/password/reset', ...links, passes: ['cookies'] },
-  { method: 'POST', path: '/auth/email/verify', ...links },
-  {
-    method: 'POST',
-    path: '/auth/password',
+/**
+ * The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. The
+ * contracts name its rows: a row without a contract does not compile, nor a contract without a row.
+ */
+const policy: Record<PublicEndpointKey, Omit<RouteRow, 'method' | 'path'>> = {
+  'POST /auth/register': mails,
+  'POST /auth/login': passwords,
+  'POST /auth/refresh': renews,
+  'POST /auth/logout': renews,
+  'POST /auth/email/resend': mails,
+  'POST /auth/password/forgot': mails,
+  'POST /auth/password/reset': { ...links, passes: ['cookies'] },
+  'POST /auth/email/verify': links,
+  'POST /auth/password': {
     ...manages,
     limits: ['account', 'credentials'],
     passes: ['cookies'],
   },
-  { method: 'GET', path: '/auth/sessions', ...manages },
-  { method: 'DELETE', path: '/auth/sessions', ...manages },
-  { method: 'DELETE', path: '/auth/sessions/{id}', ...manages },
+  'GET /auth/sessions': manages,
+  'DELETE /auth/sessions': manages,
+  'DELETE /auth/sessions/{id}': manages,
 
-  { method: 'POST', path: '/oauth/token', ...clients },
-  { method: 'POST', path: '/oauth/introspect', ...clients },
-  { method: 'POST', path: '/oauth/revoke', ...clients },
-  { method: 'GET', path: '/.well-known/jwks.json', ...open },
-  { method: 'GET', path: '/.well-known/oauth-authorization-server', ...open },
+  'POST /oauth/token': clients,
+  'POST /oauth/introspect': clients,
+  'POST /oauth/revoke': clients,
+  'GET /.well-known/jwks.json': open,
+  'GET /.well-known/oauth-authorization-server': open,
 
-  { method: 'GET', path: '/v1/me', ...own, permissions: { all: ['profile.read'] } },
-  { method: 'GET', path: '/v1/plans', ...open },
-  { method: 'GET', path: '/v1/subscription', ...own, permissions: { all: ['profile.read'] } },
+  'GET /v1/me': { ...own, permissions: { all: ['profile.read'] } },
+  'GET /v1/plans': open,
+  'GET /v1/subscription': { ...own, permissions: { all: ['profile.read'] } },
 
-  { method: 'GET', path: '/admin/users', ...manages, ...readsUsers },
-  { method: 'GET', path: '/admin/users/{id}', ...manages, ...readsUsers },
-  { method: 'PUT', path: '/admin/users/{id}/role', ...manages, ...managesUsers },
-  { method: 'POST', path: '/admin/users/{id}/lock', ...manages, ...managesUsers },
-  { method: 'POST', path: '/admin/users/{id}/unlock', ...manages, ...managesUsers },
-  { method: 'GET', path: '/admin/users/{id}/sessions', ...manages, ...readsUsers },
-  { method: 'DELETE', path: '/admin/users/{id}/sessions', ...manages, ...managesUsers },
-  { method: 'DELETE', path: '/admin/users/{id}/sessions/{session_id}', ...manages, ...managesUsers },
-  { method: 'GET', path: '/admin/roles', ...manages, ...readsUsers },
-  { method: 'GET', path: '/admin/permissions', ...manages, ...readsUsers },
-  {
-    method: 'PUT',
-    path: '/admin/roles/{name}/permissions',
+  'GET /admin/users': { ...manages, ...readsUsers },
+  'GET /admin/users/{id}': { ...manages, ...readsUsers },
+  'PUT /admin/users/{id}/role': { ...manages, ...managesUsers },
+  'POST /admin/users/{id}/lock': { ...manages, ...managesUsers },
+  'POST /admin/users/{id}/unlock': { ...manages, ...managesUsers },
+  'GET /admin/users/{id}/sessions': { ...manages, ...readsUsers },
+  'DELETE /admin/users/{id}/sessions': { ...manages, ...managesUsers },
+  'DELETE /admin/users/{id}/sessions/{session_id}': { ...manages, ...managesUsers },
+  'GET /admin/roles': { ...manages, ...readsUsers },
+  'GET /admin/permissions': { ...manages, ...readsUsers },
+  'PUT /admin/roles/{name}/permissions': {
     ...manages,
     permissions: { all: ['roles.manage'] },
   },
-  { method: 'GET', path: '/admin/audit-logs', ...manages, ...readsAudit },
-  { method: 'GET', path: '/admin/login-attempts', ...manages, ...readsAudit },
-  { method: 'GET', path: '/admin/rate-limit-logs', ...manages, ...readsAudit },
-  { method: 'GET', path: '/admin/upkeep-runs', ...manages, permissions: { all: ['system.manage'] } },
-  { method: 'POST', path: '/admin/upkeep/{job}/runs', ...manages, permissions: { all: ['system.manage'] } },
-  { method: 'PUT', path: '/admin/users/{id}/subscription', ...manages, ...managesSubscriptions },
-  { method: 'GET', path: '/admin/subscriptions', ...manages, ...managesSubscriptions },
-  { method: 'GET', path: '/admin/features', ...manages, ...managesSubscriptions },
-  { method: 'GET', path: '/admin/plans', ...manages, ...managesSubscriptions },
-  { method: 'PATCH', path: '/admin/plans/{name}', ...manages, ...managesSubscriptions },
-  { method: 'PUT', path: '/admin/plans/{name}/features', ...manages, ...managesSubscriptions },
-]
+  'GET /admin/audit-logs': { ...manages, ...readsAudit },
+  'GET /admin/login-attempts': { ...manages, ...readsAudit },
+  'GET /admin/rate-limit-logs': { ...manages, ...readsAudit },
+  'GET /admin/upkeep-runs': { ...manages, permissions: { all: ['system.manage'] } },
+  'POST /admin/upkeep/{job}/runs': { ...manages, permissions: { all: ['system.manage'] } },
+  'PUT /admin/users/{id}/subscription': { ...manages, ...managesSubscriptions },
+  'GET /admin/subscriptions': { ...manages, ...managesSubscriptions },
+  'GET /admin/features': { ...manages, ...managesSubscriptions },
+  'GET /admin/plans': { ...manages, ...managesSubscriptions },
+  'PATCH /admin/plans/{name}': { ...manages, ...managesSubscriptions },
+  'PUT /admin/plans/{name}/features': { ...manages, ...managesSubscriptions },
+}
+
+export const routes: readonly RouteRow[] = Object.entries(policy).map(([key, rest]) => {
+  const [method, path] = key.split(' ') as [RouteRow['method'], string]
+  return { method, path, ...rest }
+})

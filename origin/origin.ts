@@ -286,7 +286,7 @@ export async function buildOrigin(
       }),
       deviceTokens,
       cookieOrigins,
-      minLength: config.PASSWORD_MIN_LENGTH,
+      passwordMinLength: config.PASSWORD_MIN_LENGTH,
     },
     email: { sql, emailTokens, lockout, mail },
     profile: { sql },

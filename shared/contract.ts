@@ -1,16 +1,49 @@
+import { audit } from './contract/audit.ts'
+import { oauth } from './contract/oauth.ts'
+import { ownAccount } from './contract/own-account.ts'
+import type { ContractSettings } from './contract/passwords.ts'
+import { planAdministration } from './contract/plan-administration.ts'
+import { plans } from './contract/plans.ts'
+import { roles } from './contract/roles.ts'
+import { createSigningIn } from './contract/signing-in.ts'
+import { upkeep } from './contract/upkeep.ts'
+import { users } from './contract/users.ts'
+import type { EndpointKey, EndpointsOf } from './endpoint/endpoint.ts'
+
 /**
- * The bodies of every endpoint, what comes in and what goes out. Objects that come in are strict: a
- * field that one may not set is refused by its name. Handlers are checked against what goes out,
- * and the API description is made of both.
+ * The contract of every endpoint: what goes in, what comes out, and in which words. Objects that
+ * come in are strict: a member that one may not set is refused by its name.
  */
-export * from './contract/accounts.ts'
 export * from './contract/audit.ts'
-export { isOptionalBody, type PasswordFaultCode } from './contract/fields.ts'
+export type { PasswordFaultCode } from './contract/fields.ts'
+export * from './contract/gateway-reports.ts'
 export * from './contract/health.ts'
-export * from './contract/internal.ts'
 export * from './contract/lists.ts'
 export * from './contract/oauth.ts'
+export * from './contract/own-account.ts'
+export * from './contract/passwords.ts'
+export * from './contract/plan-administration.ts'
 export * from './contract/plans.ts'
 export * from './contract/problems.ts'
+export * from './contract/roles.ts'
+export * from './contract/services.ts'
+export * from './contract/signing-in.ts'
 export * from './contract/upkeep.ts'
 export * from './contract/users.ts'
+
+/** The endpoints that the policy table has a row for, in the order in which a reader meets them. */
+export const createPublicContract = (settings: ContractSettings) =>
+  [
+    createSigningIn(settings),
+    ownAccount,
+    plans,
+    users,
+    roles,
+    planAdministration,
+    audit,
+    upkeep,
+    oauth,
+  ] as const
+
+/** `METHOD /path` of each endpoint that the policy table has a row for. */
+export type PublicEndpointKey = EndpointKey<EndpointsOf<ReturnType<typeof createPublicContract>[number]>>

@@ -1,6 +1,5 @@
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { Route } from '../policy/policy.ts'
-import type { OperationContract } from './operations/contract.ts'
 
 /** What any request may be told, whatever it asks for. */
 const always: readonly ErrorCode[] = [
@@ -30,10 +29,6 @@ const ofCallers: readonly ErrorCode[] = [
   'revocations_unavailable',
 ]
 
-const ofBodies: readonly ErrorCode[] = ['body_too_large', 'body_timeout']
-
-const ofJson: readonly ErrorCode[] = ['malformed_json', 'unsupported_media_type', 'validation_failed']
-
 /** The rejections of a row that follow from what it asks for; no contract has to name them. */
 export function codesOfRow(route: Route): ErrorCode[] {
   return [
@@ -45,15 +40,5 @@ export function codesOfRow(route: Route): ErrorCode[] {
     ...(route.upstream === 'origin' ? (['database_unavailable'] as const) : []),
     ...(route.method === 'GET' ? (['body_not_allowed'] as const) : []),
     ...(route.path.includes('{') ? (['not_found'] as const) : []),
-  ]
-}
-
-/** Those of what goes in, and those that the contract names. */
-export function codesOfContract({ body, form, query, problems = [] }: OperationContract): ErrorCode[] {
-  return [
-    ...(body ? [...ofJson, ...ofBodies] : []),
-    ...(form ? ofBodies : []),
-    ...(query ? (['query_invalid'] as const) : []),
-    ...problems,
   ]
 }

@@ -1,13 +1,15 @@
-import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
-import { isOptionalBody, jobNames } from '../../shared/contract.ts'
+import { createPublicContract, health } from '../../shared/contract.ts'
+import { type Endpoint, endpointKey, type HeaderName, type Subject } from '../../shared/endpoint/endpoint.ts'
 import { refreshCookie } from '../../shared/http/headers.ts'
+import { codesOfEndpoint } from '../../shared/openapi/codes.ts'
+import { headers } from '../../shared/openapi/headers.ts'
+import { describeRequest } from '../../shared/openapi/request.ts'
+import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
+import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
 import { type Route, type RouteRow, routeSchema } from '../policy/policy.ts'
-import { codesOfContract, codesOfRow } from './codes.ts'
-import { headers } from './headers.ts'
-import type { OperationContract } from './operations/contract.ts'
-import { createSubjects, ownSubject } from './operations/subjects.ts'
-import { createSharedResponses, problemResponses, successes, withOAuthErrors } from './responses.ts'
+import { codesOfRow } from './codes.ts'
+import { withOAuthErrors } from './oauth-errors.ts'
 
 interface DescriptionOptions {
   /** The rows in code: each has a contract. */
@@ -26,6 +28,9 @@ const about = `Every refusal is problem+json (RFC 9457) with a stable \`code\`, 
 - **Tokens.** Log in, and send the access token as \`Authorization: Bearer\`. On 401 \`claims_stale\` refresh once and repeat the request; on 401 \`session_ended\` log in again.
 - **Limits.** \`RateLimit-Policy\` and \`RateLimit\` say what is left; 429 comes with \`Retry-After\`.
 - **Lists** have \`limit\` and \`cursor\`; the next page is in \`next_cursor\` and the \`Link\` header.`
+
+/** Headers of every response to a request that limits count. */
+const common: readonly HeaderName[] = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy']
 
 const others = {
   name: 'Services',
@@ -61,10 +66,12 @@ export function describeApi({
   product = 'Gatehouse',
   passwordMinLength = 8,
 }: DescriptionOptions) {
-  const subjects = createSubjects({ passwordMinLength })
-  const contracts = new Map(
-    subjects.flatMap(({ name, operations }) =>
-      Object.entries(operations).map(([key, contract]) => [key, { tag: name, contract }] as const),
+  const subjects: readonly Subject[] = createPublicContract({ passwordMinLength })
+  const operations = new Map(
+    subjects.flatMap(({ name, endpoints }) =>
+      Object.entries(endpoints).map(
+        ([id, endpoint]) => [endpointKey(endpoint), { id, tag: name, endpoint }] as const,
+      ),
     ),
   )
   const { shared, refer } = createSharedResponses()
@@ -75,31 +82,33 @@ export function describeApi({
 
   for (const row of rows) {
     const route = routeSchema.parse(row)
-    const key = `${route.method} ${route.path}`
-    const found = contracts.get(key)
-    if (!found) throw new Error(`${key} has no contract in gateway/openapi/operations`)
-    contracts.delete(key)
-    add(route.method, route.path, { tags: [found.tag], ...operationOf(route, found.contract, refer) })
+    const key = endpointKey(route)
+    const found = operations.get(key)
+    if (!found) throw new Error(`${key} has no contract in shared/contract`)
+    operations.delete(key)
+    const { id, tag, endpoint } = found
+    add(route.method, route.path, { tags: [tag], operationId: id, ...operationOf(route, endpoint, refer) })
   }
-  const [rowless] = contracts.keys()
+  const [rowless] = operations.keys()
   if (rowless) throw new Error(`${rowless} has a contract, but no row in gateway/routes.ts`)
 
   for (const row of fileRows) {
     const route = routeSchema.parse(row)
     add(route.method, route.path, { tags: [others.name], ...bareOperationOf(route, refer) })
   }
-  for (const [key, { id, summary, responses }] of Object.entries(ownSubject.operations)) {
-    const [method = '', path = ''] = key.split(' ')
+  for (const [operationId, { method, path, summary, responses }] of Object.entries<Endpoint>(
+    health.endpoints,
+  )) {
     add(method, path, {
-      tags: [ownSubject.name],
-      operationId: id,
+      tags: [health.name],
+      operationId,
       summary,
       security: [],
-      responses: successes(responses, { limited: false }),
+      responses: describeSuccesses(responses, ['X-Request-Id']),
     })
   }
 
-  const tags = [...subjects, ...(fileRows.length > 0 ? [others] : []), ownSubject]
+  const tags = [...subjects, ...(fileRows.length > 0 ? [others] : []), health]
   return createDocument(
     {
       openapi: '3.1.1',
@@ -109,30 +118,22 @@ export function describeApi({
       paths,
       components: { headers, responses: shared, securitySchemes },
     },
-    { override: tidy },
+    { override: tidySchema },
   )
 }
 
 type Refer = ReturnType<typeof createSharedResponses>['refer']
 
-function operationOf(route: Route, contract: OperationContract, refer: Refer): ZodOpenApiOperationObject {
-  const { id, summary, description, body, form, query, responses, credential } = contract
-  const parameters = { ...pathParameters(route), ...(query && { query: z.object(query) }) }
-  const problems = problemResponses([...codesOfRow(route), ...codesOfContract(contract)])
+function operationOf(route: Route, endpoint: Endpoint, refer: Refer): ZodOpenApiOperationObject {
+  const { summary, description, responses, credential } = endpoint
+  const errors = describeProblems([...codesOfRow(route), ...codesOfEndpoint(endpoint)], common)
   return {
-    operationId: id,
     summary,
     description: [description, needs(route)].filter(Boolean).join('\n\n'),
-    ...(Object.keys(parameters).length > 0 && { requestParams: parameters }),
-    ...(body && {
-      requestBody: { required: !isOptionalBody(body), content: { 'application/json': { schema: body } } },
-    }),
-    ...(form && {
-      requestBody: { required: true, content: { 'application/x-www-form-urlencoded': { schema: form } } },
-    }),
+    ...describeRequest(endpoint),
     responses: {
-      ...successes(responses, { limited: true }),
-      ...refer(credential === 'client' ? withOAuthErrors(problems) : problems),
+      ...describeSuccesses(responses, common),
+      ...refer(credential === 'client' ? withOAuthErrors(errors, common) : errors),
     },
     security: securityOf(route, credential),
     ...extensionsOf(route),
@@ -144,9 +145,9 @@ function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject 
   return {
     summary: `${route.method} ${route.path}`,
     description: needs(route),
-    ...(route.path.includes('{') && { requestParams: pathParameters(route) }),
+    ...describeRequest({ path: route.path }),
     responses: {
-      ...refer(problemResponses(codesOfRow(route))),
+      ...refer(describeProblems(codesOfRow(route), common)),
       default: { description: 'What the service answers.' },
     },
     security: securityOf(route, undefined),
@@ -154,21 +155,7 @@ function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject 
   }
 }
 
-/** Of the origin's rows: what another service calls an id is its own. */
-const knownParameters: Record<string, z.ZodType> = {
-  id: z.uuid(),
-  session_id: z.uuid(),
-  job: z.enum(jobNames),
-}
-
-function pathParameters({ path, upstream }: Route): { path?: z.ZodObject } {
-  const names = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name = '']) => name)
-  if (names.length === 0) return {}
-  const schemaOf = (name: string) => (upstream === 'origin' ? knownParameters[name] : undefined) ?? z.string()
-  return { path: z.object(Object.fromEntries(names.map((name) => [name, schemaOf(name)]))) }
-}
-
-function securityOf(route: Route, credential: OperationContract['credential']) {
+function securityOf(route: Route, credential: Endpoint['credential']) {
   if (route.who === 'user') return [{ accessToken: [] }]
   return credential ? [{}, { [credential]: [] }] : []
 }
@@ -195,20 +182,4 @@ function extensionsOf({ permissions, features, level, limits, deadline_seconds, 
     'x-deadline-seconds': deadline_seconds,
     'x-body-bytes': body_bytes,
   }
-}
-
-/** Formats of which the services take a part, which the pattern says. */
-const narrowed: ReadonlySet<string> = new Set(['email', 'date-time'])
-
-/** zod's way of making a schema, put right in three points. */
-function tidy({ jsonSchema, io }: { jsonSchema: { [key: string]: unknown }; io: 'input' | 'output' }) {
-  // A format says it all; its pattern would repeat it in some hundred characters. Not so where less
-  // is taken.
-  if (typeof jsonSchema.format === 'string' && !(io === 'input' && narrowed.has(jsonSchema.format)))
-    delete jsonSchema.pattern
-  // An integer of JavaScript is one that a double can hold, which the other end need not be told.
-  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
-  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
-  // A response may get members later on: a client must not refuse those it does not know.
-  if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
 }

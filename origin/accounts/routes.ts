@@ -1,15 +1,10 @@
 import { Hono } from 'hono'
-import {
-  type AcceptedResponse,
-  type MeResponse,
-  resendVerificationBody,
-  verifyEmailBody,
-} from '../../shared/contract.ts'
+import { ownAccount, signingIn } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
 import type { Mail } from '../mail/service.ts'
 import { insertEmailTokenRequest } from './email-token-requests.ts'
 import { selectProfile } from './queries.ts'
@@ -24,11 +19,11 @@ export function createProfileRoutes({ sql }: { sql: Sql }) {
    * The profile from the database, the rights from the token: what the caller may do now is what
    * the gateway goes by.
    */
-  routes.get('/me', readProfile, async (c) => {
+  serve(routes, ownAccount.endpoints.readMe, readProfile, async ({ respond }, c) => {
     const { sub, role, level, permissions, plan, features } = requireUser(c.get('user'))
     const profile = await selectProfile(sql, sub)
     if (!profile) throw new Problem('not_found')
-    return c.json({
+    return respond({
       id: profile.id,
       email: profile.email,
       email_verified: profile.emailVerified,
@@ -39,7 +34,7 @@ export function createProfileRoutes({ sql }: { sql: Sql }) {
       plan,
       features,
       created_at: profile.createdAt.toISOString(),
-    } satisfies MeResponse)
+    })
   })
 
   return routes
@@ -52,20 +47,19 @@ interface EmailRoutesOptions extends VerificationOptions {
 export function createEmailRoutes(options: EmailRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.post('/verify', ...jsonBody(verifyEmailBody), async (c) => {
-    requireVerified(await verifyEmail(options, c.req.valid('json'), c.get('context')))
-    return c.body(null, 204)
+  serve(routes, signingIn.verifyEmail, async ({ body, respond }, c) => {
+    requireVerified(await verifyEmail(options, body, c.get('context')))
+    return respond()
   })
 
   /**
    * Whether there is an account to mail a link to is looked up later, so that the time tells
    * nobody.
    */
-  routes.post('/resend', ...jsonBody(resendVerificationBody), async (c) => {
-    const { email } = c.req.valid('json')
+  serve(routes, signingIn.resendVerification, async ({ body: { email }, respond }, c) => {
     await insertEmailTokenRequest(options.sql, 'email_verification', { email, context: c.get('context') })
     options.mail.nudge()
-    return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
+    return respond({ status: 'accepted' })
   })
 
   return routes

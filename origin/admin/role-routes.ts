@@ -1,12 +1,12 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { type PermissionItem, type RoleResponse, rolePermissionsBody } from '../../shared/contract.ts'
+import { roles as contract, type PermissionItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
+import { serveList } from '../http/serve-list.ts'
 import { type Role, selectPermissionPage, selectRolePage } from './role-queries.ts'
 import type { RoleOutcome, RoleService } from './role-service.ts'
 
@@ -15,35 +15,39 @@ interface RoleRoutesOptions {
   roles: RoleService
 }
 
-const byName = listQuery({}, z.tuple([z.string().regex(/^[a-z_.]{1,80}$/)]))
+const { listRoles, listPermissions, setRolePermissions } = contract.endpoints
+
+const byName = {
+  position: z.tuple([z.string().regex(/^[a-z_.]{1,80}$/)]),
+  positionOf: ({ name }: { name: string }): [string] => [name],
+}
 const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageRoles = requireAuthorization({ permissions: { all: ['roles.manage'] } })
 
 /** Roles, and what they may do. */
 export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
   const routes = new Hono<OriginEnv>()
-  const position = ({ name }: { name: string }) => [name]
 
-  routes.get('/roles', readUsers, byName, async (c) => {
-    const { limit, cursor } = c.req.valid('query')
-    const rows = await selectRolePage(sql, { after: cursor?.[0] ?? '', limit })
-    return listResponse(c, rows, { limit, position, item: (role): RoleResponse => role })
-  })
+  serveList(routes, listRoles, readUsers, { ...byName, item: (role: Role) => role }, ({ limit, after }) =>
+    selectRolePage(sql, { after: after?.[0] ?? '', limit }),
+  )
 
-  routes.get('/permissions', readUsers, byName, async (c) => {
-    const { limit, cursor } = c.req.valid('query')
-    const rows = await selectPermissionPage(sql, { after: cursor?.[0] ?? '', limit })
-    return listResponse(c, rows, { limit, position, item: (permission): PermissionItem => permission })
-  })
+  serveList(
+    routes,
+    listPermissions,
+    readUsers,
+    { ...byName, item: (permission: PermissionItem) => permission },
+    ({ limit, after }) => selectPermissionPage(sql, { after: after?.[0] ?? '', limit }),
+  )
 
-  routes.put('/roles/:name/permissions', manageRoles, ...jsonBody(rolePermissionsBody), async (c) => {
+  serve(routes, setRolePermissions, manageRoles, async ({ params, body, respond }, c) => {
     const outcome = await roles.setPermissions({
-      role: c.req.param('name'),
-      permissions: c.req.valid('json').permissions,
+      role: params.name,
+      permissions: body.permissions,
       actorId: requireUser(c.get('user')).sub,
       context: c.get('context'),
     })
-    return c.json(changedRole(outcome) satisfies RoleResponse)
+    return respond(changedRole(outcome))
   })
 
   return routes

@@ -1,21 +1,13 @@
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { displayable, moment } from '../../shared/contract/fields.ts'
-import {
-  changeRoleBody,
-  disableBody,
-  type SessionItem,
-  type UserItem,
-  type UserResponse,
-  userFilters,
-} from '../../shared/contract.ts'
+import { users as contract, type SessionItem, type UserItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { listQuery, listResponse } from '../http/pagination.ts'
-import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
+import { serveList } from '../http/serve-list.ts'
 import type { Change } from './authority.ts'
 import {
   type ListedSession,
@@ -31,9 +23,19 @@ interface UserRoutesOptions {
   users: UserService
 }
 
-const userQuery = listQuery(userFilters, z.tuple([z.string().max(254).regex(displayable)]))
+const { listUsers, readUser, changeRole, lockUser, unlockUser, listSessions, endSessions, endSession } =
+  contract.endpoints
 
-const sessionQuery = listQuery({}, z.tuple([moment, z.guid()]))
+const byEmail = {
+  position: z.tuple([z.string().max(254).regex(displayable)]),
+  positionOf: (row: ListedUser): [string] => [row.position],
+  item: userItem,
+}
+const newestFirst = {
+  position: z.tuple([moment, z.guid()]),
+  positionOf: (row: ListedSession): [string, string] => [row.createdAt, row.id],
+  item: sessionItem,
+}
 
 const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] } })
@@ -42,58 +44,62 @@ const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] 
 export function createUserRoutes({ sql, users }: UserRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  const change = (c: Context<OriginEnv>): Change => ({
-    userId: requireUuid(c.req.param('id') ?? ''),
+  const change = (userId: string, c: Context<OriginEnv>): Change => ({
+    userId,
     actorId: requireUser(c.get('user')).sub,
     context: c.get('context'),
   })
 
-  routes.get('/', readUsers, userQuery, async (c) => {
-    const { cursor, ...filters } = c.req.valid('query')
-    const rows = await selectUserPage(sql, { ...filters, after: cursor?.[0] })
-    return listResponse(c, rows, { limit: filters.limit, position: (row) => [row.position], item: userItem })
-  })
+  serveList(routes, listUsers, readUsers, byEmail, ({ filters, limit, after }) =>
+    selectUserPage(sql, { ...filters, limit, after: after?.[0] }),
+  )
 
-  routes.get('/:id', readUsers, async (c) => {
-    const user = await selectUser(sql, requireUuid(c.req.param('id')))
+  serve(routes, readUser, readUsers, async ({ params, respond }) => {
+    const user = await selectUser(sql, params.id)
     if (!user) throw new Problem('not_found')
     const lockedUntil = user.lockedUntil?.toISOString() ?? null
     const { level, plan } = user
-    return c.json({ ...userItem(user), level, plan, locked_until: lockedUntil } satisfies UserResponse)
+    return respond({ ...userItem(user), level, plan, locked_until: lockedUntil })
   })
 
-  routes.put('/:id/role', manageUsers, ...jsonBody(changeRoleBody), async (c) =>
-    respond(c, await users.changeRole(change(c), c.req.valid('json').role)),
-  )
-
-  routes.post('/:id/lock', manageUsers, ...jsonBody(disableBody), async (c) =>
-    respond(c, await users.disable(change(c), c.req.valid('json').reason ?? null)),
-  )
-
-  routes.post('/:id/unlock', manageUsers, async (c) => respond(c, await users.enable(change(c))))
-
-  routes.get('/:id/sessions', readUsers, sessionQuery, async (c) => {
-    const { limit, cursor } = c.req.valid('query')
-    const userId = requireUuid(c.req.param('id'))
-    if (!(await selectUser(sql, userId))) throw new Problem('not_found')
-    const rows = await selectSessionPage(sql, userId, { after: cursor, limit })
-    return listResponse(c, rows, { limit, position: (row) => [row.createdAt, row.id], item: sessionItem })
+  serve(routes, changeRole, manageUsers, async ({ params, body, respond }, c) => {
+    requireDone(await users.changeRole(change(params.id, c), body.role))
+    return respond()
   })
 
-  routes.delete('/:id/sessions', manageUsers, async (c) => respond(c, await users.endSessions(change(c))))
+  serve(routes, lockUser, manageUsers, async ({ params, body, respond }, c) => {
+    requireDone(await users.disable(change(params.id, c), body.reason ?? null))
+    return respond()
+  })
 
-  routes.delete('/:id/sessions/:session_id', manageUsers, async (c) =>
-    respond(c, await users.endSessions(change(c), requireUuid(c.req.param('session_id')))),
-  )
+  serve(routes, unlockUser, manageUsers, async ({ params, respond }, c) => {
+    requireDone(await users.enable(change(params.id, c)))
+    return respond()
+  })
+
+  serveList(routes, listSessions, readUsers, newestFirst, async ({ params, limit, after }) => {
+    if (!(await selectUser(sql, params.id))) throw new Problem('not_found')
+    return selectSessionPage(sql, params.id, { after, limit })
+  })
+
+  serve(routes, endSessions, manageUsers, async ({ params, respond }, c) => {
+    requireDone(await users.endSessions(change(params.id, c)))
+    return respond()
+  })
+
+  serve(routes, endSession, manageUsers, async ({ params, respond }, c) => {
+    requireDone(await users.endSessions(change(params.id, c), params.session_id))
+    return respond()
+  })
 
   return routes
 }
 
 /** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
-function respond(c: Context<OriginEnv>, outcome: ChangeOutcome) {
+function requireDone(outcome: ChangeOutcome): void {
   switch (outcome.kind) {
     case 'done':
-      return c.body(null, 204)
+      return
     case 'unknown_user':
     case 'unknown_session':
       throw new Problem('not_found')

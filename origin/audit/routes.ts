@@ -1,9 +1,14 @@
 import { Hono } from 'hono'
-import { auditLogFilters, loginAttemptFilters, rateLimitLogFilters } from '../../shared/contract.ts'
+import {
+  type AuditLogItem,
+  audit,
+  type LoginAttemptItem,
+  type RateLimitLogItem,
+} from '../../shared/contract.ts'
 import type { Queryable } from '../db/types.ts'
-import { listQuery, listResponse } from '../http/pagination.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serveList } from '../http/serve-list.ts'
 import { selectAuditLogs, selectLoginAttempts, selectRateLimitLogs } from './list-queries.ts'
 import { type AuditPosition, auditPosition } from './page.ts'
 
@@ -11,11 +16,14 @@ interface AuditRoutesOptions {
   sql: Queryable
 }
 
-const auditLogQuery = listQuery(auditLogFilters, auditPosition)
-const loginAttemptQuery = listQuery(loginAttemptFilters, auditPosition)
-const rateLimitLogQuery = listQuery(rateLimitLogFilters, auditPosition)
+const { listAuditLogs, listLoginAttempts, listRateLimitLogs } = audit.endpoints
 
 const requireAuditor = requireAuthorization({ permissions: { all: ['audit.read'] } })
+
+const newestFirst = {
+  position: auditPosition,
+  positionOf: ({ created_at, id }: { created_at: string; id: string }): AuditPosition => [created_at, id],
+}
 
 /**
  * What happened, who tried to log in, and which requests were refused: newest first, for admins.
@@ -23,25 +31,29 @@ const requireAuditor = requireAuthorization({ permissions: { all: ['audit.read']
 export function createAuditRoutes({ sql }: AuditRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/audit-logs', requireAuditor, auditLogQuery, async (c) => {
-    const query = c.req.valid('query')
-    return listResponse(c, await selectAuditLogs(sql, query), { limit: query.limit, position, item })
-  })
+  serveList(
+    routes,
+    listAuditLogs,
+    requireAuditor,
+    { ...newestFirst, item: (row: AuditLogItem) => row },
+    ({ filters, limit, after: cursor }) => selectAuditLogs(sql, { ...filters, limit, cursor }),
+  )
 
-  routes.get('/login-attempts', requireAuditor, loginAttemptQuery, async (c) => {
-    const query = c.req.valid('query')
-    return listResponse(c, await selectLoginAttempts(sql, query), { limit: query.limit, position, item })
-  })
+  serveList(
+    routes,
+    listLoginAttempts,
+    requireAuditor,
+    { ...newestFirst, item: (row: LoginAttemptItem) => row },
+    ({ filters, limit, after: cursor }) => selectLoginAttempts(sql, { ...filters, limit, cursor }),
+  )
 
-  routes.get('/rate-limit-logs', requireAuditor, rateLimitLogQuery, async (c) => {
-    const query = c.req.valid('query')
-    return listResponse(c, await selectRateLimitLogs(sql, query), { limit: query.limit, position, item })
-  })
+  serveList(
+    routes,
+    listRateLimitLogs,
+    requireAuditor,
+    { ...newestFirst, item: (row: RateLimitLogItem) => row },
+    ({ filters, limit, after: cursor }) => selectRateLimitLogs(sql, { ...filters, limit, cursor }),
+  )
 
   return routes
 }
-
-const position = ({ created_at, id }: { created_at: string; id: string }): AuditPosition => [created_at, id]
-
-/** Rows come as they are shown. */
-const item = <Row>(row: Row) => row

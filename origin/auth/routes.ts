@@ -1,12 +1,12 @@
 import { Hono } from 'hono'
-import { type AcceptedResponse, loginBody, registerBody } from '../../shared/contract.ts'
+import { createPasswordEndpoints, signingIn } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
-import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { serve } from '../http/serve.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
+import { deliverTokens } from '../sessions/deliver-tokens.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
-import { tokenResponse } from '../sessions/token-response.ts'
 import type { AuthService, LoginOutcome } from './service.ts'
 
 interface AuthRoutesOptions {
@@ -22,21 +22,22 @@ export function createAuthRoutes({
   cookieOrigins,
   passwordMinLength,
 }: AuthRoutesOptions) {
+  const { register } = createPasswordEndpoints({ passwordMinLength })
   const routes = new Hono<OriginEnv>()
 
-  routes.post('/register', ...jsonBody(registerBody(passwordMinLength)), async (c) => {
-    const { email, password, display_name: displayName = null } = c.req.valid('json')
+  serve(routes, register, async ({ body, respond }, c) => {
+    const { email, password, display_name: displayName = null } = body
     await auth.register({ email, password, displayName }, c.get('context'))
-    return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
+    return respond({ status: 'accepted' })
   })
 
-  routes.post('/login', ...jsonBody(loginBody), async (c) => {
-    const { email, password, token_delivery: delivery } = c.req.valid('json')
+  serve(routes, signingIn.login, async ({ body, respond }, c) => {
+    const { email, password, token_delivery: delivery } = body
     if (delivery === 'cookie') cookieOrigins.requireAllowed(c)
     const deviceToken = readDeviceCookie(c)
     const loggedIn = requireSucceeded(await auth.login({ email, password, deviceToken }, c.get('context')))
     if (cookieOrigins.mayRemember(c)) setDeviceCookie(c, loggedIn.deviceToken)
-    return tokenResponse(c, loggedIn.tokens, delivery, refreshCookie)
+    return respond(deliverTokens(c, loggedIn.tokens, delivery, refreshCookie))
   })
 
   return routes

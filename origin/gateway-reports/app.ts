@@ -31,6 +31,7 @@ export function createGatewayApp({
   const app = new Hono<OriginEnv>()
 
   app.use(
+    '/internal/gateway/*',
     createMiddleware<OriginEnv>(async function requireGatewayItself(c, next) {
       const jwt = c.req.header(assertionHeader)
       if (!jwt || !(await verifyGatewayAssertion(jwt))) throw new Problem('untrusted_caller')

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
-import { denialReport } from '../../shared/contract.ts'
+import { gatewayReports } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { serve } from '../http/serve.ts'
 import { insertDenialReport } from './denial-queries.ts'
 
 interface DenialReportRoutesOptions {
@@ -15,12 +15,15 @@ interface DenialReportRoutesOptions {
 export function createDenialReportRoutes({ sql, log }: DenialReportRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.post('/denials', ...jsonBody(denialReport), async (c) => {
-    const { dropped, denials } = c.req.valid('json')
-    if (denials.length > 0) await insertDenialReport(sql, denials, c.get('requestId'))
-    if (dropped > 0) log.warn({ dropped }, 'the audit log of denials has a gap')
-    return c.body(null, 204)
-  })
+  serve(
+    routes,
+    gatewayReports.endpoints.reportDenials,
+    async ({ body: { dropped, denials }, respond }, c) => {
+      if (denials.length > 0) await insertDenialReport(sql, denials, c.get('requestId'))
+      if (dropped > 0) log.warn({ dropped }, 'the audit log of denials has a gap')
+      return respond()
+    },
+  )
 
   return routes
 }

@@ -1,9 +1,9 @@
 import { Hono } from 'hono'
-import { rateLimitReport } from '../../shared/contract.ts'
+import { gatewayReports } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { serve } from '../http/serve.ts'
 import { insertRateLimitReport } from './rate-limit-queries.ts'
 
 interface RateLimitReportRoutesOptions {
@@ -15,12 +15,15 @@ interface RateLimitReportRoutesOptions {
 export function createRateLimitReportRoutes({ sql, log }: RateLimitReportRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.post('/refusals', ...jsonBody(rateLimitReport), async (c) => {
-    const { dropped, refusals } = c.req.valid('json')
-    if (refusals.length > 0) await insertRateLimitReport(sql, refusals)
-    if (dropped > 0) log.warn({ dropped }, 'the log of refused requests has a gap')
-    return c.body(null, 204)
-  })
+  serve(
+    routes,
+    gatewayReports.endpoints.reportRateLimits,
+    async ({ body: { dropped, refusals }, respond }) => {
+      if (refusals.length > 0) await insertRateLimitReport(sql, refusals)
+      if (dropped > 0) log.warn({ dropped }, 'the log of refused requests has a gap')
+      return respond()
+    },
+  )
 
   return routes
 }

@@ -1,7 +1,7 @@
 import { zValidator } from '@hono/zod-validator'
 import { createMiddleware } from 'hono/factory'
 import type { z } from 'zod'
-import { isOptionalBody } from '../../shared/contract.ts'
+import { isOptionalBody } from '../../shared/endpoint/endpoint.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
 

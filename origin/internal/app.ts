@@ -19,8 +19,8 @@ interface InternalAppOptions {
  */
 export function createInternalApp({ sql, verifyServiceToken, billing }: InternalAppOptions) {
   const app = new Hono<ServiceEnv>()
-  app.use(requireService(verifyServiceToken))
-  app.use(auditDenials(sql))
+  app.use('/internal/*', requireService(verifyServiceToken))
+  app.use('/internal/*', auditDenials(sql))
   app.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
   app.route('/', createBillingRoutes(billing))
   return app

@@ -1,73 +1,50 @@
 import { Hono } from 'hono'
-import { z } from 'zod'
-import { email as knownAddress } from '../../shared/contract/fields.ts'
-import {
-  type EntitlementsListResponse,
-  type EntitlementsResponse,
-  entitlementsBody,
-  type InternalUserResponse,
-  type InternalUsersResponse,
-} from '../../shared/contract.ts'
+import { type EntitlementsResponse, type InternalUserResponse, services } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { requireUuid } from '../http/path-parameters.ts'
-import { queryParameters } from '../http/query-parameters.ts'
-import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
+import type { ServiceEnv } from '../oauth/require-service.ts'
+import { serveService } from '../oauth/serve-service.ts'
 import type { Directory } from './directory.ts'
 import type { AccountState } from './directory-queries.ts'
 
-const fresh = z.enum(['true', 'false']).default('false')
-const freshQuery = query({ fresh })
+const { findAccount, readAccount, readEntitlements, listEntitlements } = services.endpoints
 
 /** Accounts and what they may do, for services. */
 export function createDirectoryRoutes({ directory }: { directory: Directory }) {
   const routes = new Hono<ServiceEnv>()
 
-  routes.get('/users', requireScope('users.read'), query({ email: knownAddress, fresh }), async (c) => {
-    const { email, ...options } = c.req.valid('query')
-    const found = await directory.find({ email }, freshness(options))
-    return c.json({ items: found.map(userResponse) } satisfies InternalUsersResponse)
+  serveService(routes, findAccount, async ({ query, respond }) => {
+    const { email, fresh } = query
+    const found = await directory.find({ email }, { fresh })
+    return respond({ items: found.map(userResponse) })
   })
 
-  routes.get('/users/:id', requireScope('users.read'), freshQuery, async (c) =>
-    c.json(userResponse(await findOne(c.req.param('id'), c.req.valid('query')))),
+  serveService(routes, readAccount, async ({ params, query, respond }) =>
+    respond(userResponse(await findOne(params.id, query))),
   )
 
-  routes.get('/users/:id/entitlements', requireScope('entitlements.read'), freshQuery, async (c) =>
-    c.json(entitlementsResponse(await findOne(c.req.param('id'), c.req.valid('query')))),
+  serveService(routes, readEntitlements, async ({ params, query, respond }) =>
+    respond(entitlementsResponse(await findOne(params.id, query))),
   )
 
-  routes.post(
-    '/entitlements',
-    requireScope('entitlements.read'),
-    freshQuery,
-    ...jsonBody(entitlementsBody),
-    async (c) => {
-      const ids = [...new Set(c.req.valid('json').user_ids)]
-      const found = await directory.find({ ids }, freshness(c.req.valid('query')))
-      const byId = new Map(found.map((account) => [account.id, account]))
-      const inOrder = ids.map((id) => byId.get(id)).filter((account) => account !== undefined)
-      return c.json({
-        items: inOrder.map(entitlementsResponse),
-        missing: ids.filter((id) => !byId.has(id)),
-      } satisfies EntitlementsListResponse)
-    },
-  )
+  serveService(routes, listEntitlements, async ({ body, query: { fresh }, respond }) => {
+    const ids = [...new Set(body.user_ids)]
+    const found = await directory.find({ ids }, { fresh })
+    const byId = new Map(found.map((account) => [account.id, account]))
+    const inOrder = ids.map((id) => byId.get(id)).filter((account) => account !== undefined)
+    return respond({
+      items: inOrder.map(entitlementsResponse),
+      missing: ids.filter((id) => !byId.has(id)),
+    })
+  })
 
   /** @throws Problem `not_found` */
-  async function findOne(id: string, options: { fresh: string }): Promise<AccountState> {
-    const [account] = await directory.find({ ids: [requireUuid(id).toLowerCase()] }, freshness(options))
+  async function findOne(id: string, { fresh }: { fresh: boolean }): Promise<AccountState> {
+    const [account] = await directory.find({ ids: [id] }, { fresh })
     if (!account) throw new Problem('not_found')
     return account
   }
 
   return routes
-}
-
-const freshness = (options: { fresh: string }) => ({ fresh: options.fresh === 'true' })
-
-function query<Shape extends z.ZodRawShape>(shape: Shape) {
-  return queryParameters(z.strictObject(shape), 'path')
 }
 
 function userResponse(account: AccountState): InternalUserResponse {

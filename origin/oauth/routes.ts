@@ -1,7 +1,9 @@
 import { type Context, Hono } from 'hono'
+import { oauth as contract, type ServiceTokenResponse, type TokenResponse } from '../../shared/contract.ts'
 import { logRejection } from '../../shared/http/report-error.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { type OriginEnv, type RequestContext, userAgentOf } from '../http/request-context.ts'
+import { serve } from '../http/serve.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'
 import { OAuthError, type OAuthErrorCode, oauthErrorResponse } from './errors.ts'
@@ -22,7 +24,9 @@ interface OAuthRequest {
   context: RequestContext
 }
 
-type Grant = (request: OAuthRequest) => Promise<object>
+type Grant = (request: OAuthRequest) => Promise<ServiceTokenResponse | TokenResponse>
+
+const { issueToken, introspectToken, revokeToken } = contract.endpoints
 
 /**
  * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A
@@ -57,28 +61,28 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
   /**
    * Tokens must not rest in a cache on the way: RFC 6749, section 5.1, which names both headers.
    */
-  routes.use(async function noStore(c, next) {
+  routes.use('/oauth/*', async function noStore(c, next) {
     await next()
     c.header('cache-control', 'no-store')
     c.header('pragma', 'no-cache')
   })
 
-  routes.post('/token', async (c) => {
+  serve(routes, issueToken, async ({ respond }, c) => {
     const request = await read(c)
     const grant = grants.get(requireParameter(request.form, 'grant_type'))
     if (!grant) throw new OAuthError('unsupported_grant_type')
-    return c.json(await grant(request))
+    return respond(await grant(request))
   })
 
-  routes.post('/introspect', async (c) => {
+  serve(routes, introspectToken, async ({ respond }, c) => {
     const { form, caller, context } = await read(c)
-    return c.json(await oauth.introspect(caller, requireParameter(form, 'token'), context))
+    return respond(await oauth.introspect(caller, requireParameter(form, 'token'), context))
   })
 
-  routes.post('/revoke', async (c) => {
+  serve(routes, revokeToken, async ({ respond }, c) => {
     const { form, caller, context } = await read(c)
     await oauth.revoke(caller, requireParameter(form, 'token'), context)
-    return c.body(null, 200)
+    return respond()
   })
 
   /**

@@ -1,15 +1,10 @@
 import { type Context, Hono } from 'hono'
-import {
-  type AcceptedResponse,
-  changePasswordBody,
-  forgotPasswordBody,
-  resetPasswordBody,
-} from '../../shared/contract.ts'
+import { createPasswordEndpoints } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
-import { jsonBody } from '../http/json-body.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { PasswordService } from './service.ts'
@@ -18,15 +13,18 @@ interface PasswordRoutesOptions {
   passwords: PasswordService
   deviceTokens: DeviceTokens
   cookieOrigins: CookieOrigins
-  minLength: number
+  passwordMinLength: number
 }
+
+const signedIn = requireAuthorization({})
 
 export function createPasswordRoutes({
   passwords,
   deviceTokens,
   cookieOrigins,
-  minLength,
+  passwordMinLength,
 }: PasswordRoutesOptions) {
+  const { changePassword, forgotPassword, resetPassword } = createPasswordEndpoints({ passwordMinLength })
   const routes = new Hono<OriginEnv>()
 
   /** A new password makes every known device a stranger; this one has just proven itself. */
@@ -39,33 +37,32 @@ export function createPasswordRoutes({
     setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), userId, passwordVersion }, known))
   }
 
-  routes.post('/', requireAuthorization({}), ...jsonBody(changePasswordBody(minLength)), async (c) => {
+  serve(routes, changePassword, signedIn, async ({ body, respond }, c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
-    const { current_password: currentPassword, new_password: newPassword } = c.req.valid('json')
+    const { current_password: currentPassword, new_password: newPassword } = body
     const owner = { userId: sub, sessionId: sid }
     const change = { email, currentPassword, newPassword }
     const outcome = await passwords.change(owner, change, c.get('context'))
     switch (outcome.kind) {
       case 'changed':
         await remember(c, { userId: sub, passwordVersion: outcome.passwordVersion })
-        return c.body(null, 204)
+        return respond()
       case 'wrong_password':
         throw new Problem('password_wrong')
     }
   })
 
-  routes.post('/forgot', ...jsonBody(forgotPasswordBody), async (c) => {
-    await passwords.forgot(c.req.valid('json').email, c.get('context'))
-    return c.json({ status: 'accepted' } satisfies AcceptedResponse, 202)
+  serve(routes, forgotPassword, async ({ body, respond }, c) => {
+    await passwords.forgot(body.email, c.get('context'))
+    return respond({ status: 'accepted' })
   })
 
-  routes.post('/reset', ...jsonBody(resetPasswordBody(minLength)), async (c) => {
-    const { token, password } = c.req.valid('json')
+  serve(routes, resetPassword, async ({ body: { token, password }, respond }, c) => {
     const outcome = await passwords.reset(token, password, c.get('context'))
     switch (outcome.kind) {
       case 'changed':
         await remember(c, outcome)
-        return c.body(null, 204)
+        return respond()
       case 'link_invalid':
         throw new Problem('link_invalid')
     }

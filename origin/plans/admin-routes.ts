@@ -1,17 +1,12 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import {
-  type AdminPlanResponse,
-  changePlanBody,
-  type FeatureItem,
-  planFeaturesBody,
-} from '../../shared/contract.ts'
+import { type AdminPlanResponse, type FeatureItem, planAdministration } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
+import { serveList } from '../http/serve-list.ts'
 import { planResponse } from './plan-response.ts'
 import { type Plan, selectFeaturePage, selectPlanPage } from './queries.ts'
 import type { PlanOutcome, PlanService } from './service.ts'
@@ -21,57 +16,55 @@ interface PlanAdminOptions {
   plans: PlanService
 }
 
-const byRank = z.tuple([z.int().min(0).max(32_767)])
-const byName = z.tuple([z.string().regex(/^[a-z_]{1,40}$/)])
+const { adminListPlans, changePlan, setPlanFeatures, listFeatures } = planAdministration.endpoints
+
+const byRank = {
+  position: z.tuple([z.int().min(0).max(32_767)]),
+  positionOf: ({ rank }: Plan): [number] => [rank],
+  item: adminPlanResponse,
+}
+const byName = {
+  position: z.tuple([z.string().regex(/^[a-z_]{1,40}$/)]),
+  positionOf: ({ name }: FeatureItem): [string] => [name],
+  item: (feature: FeatureItem) => feature,
+}
 
 const managePlans = requireAuthorization({ permissions: { all: ['subscriptions.manage'] } })
 
 export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/plans', managePlans, listQuery({}, byRank), async (c) => {
-    const { limit, cursor } = c.req.valid('query')
-    const rows = await selectPlanPage(sql, { after: cursor?.[0] ?? -1, limit })
-    return listResponse(c, rows, { limit, position: ({ rank }) => [rank], item: adminPlanResponse })
-  })
+  serveList(routes, adminListPlans, managePlans, byRank, ({ limit, after }) =>
+    selectPlanPage(sql, { after: after?.[0] ?? -1, limit }),
+  )
 
-  routes.get('/features', managePlans, listQuery({}, byName), async (c) => {
-    const { limit, cursor } = c.req.valid('query')
-    const rows = await selectFeaturePage(sql, { after: cursor?.[0] ?? '', limit })
-    return listResponse(c, rows, {
-      limit,
-      position: ({ name }) => [name],
-      item: (feature): FeatureItem => feature,
-    })
-  })
+  serveList(routes, listFeatures, managePlans, byName, ({ limit, after }) =>
+    selectFeaturePage(sql, { after: after?.[0] ?? '', limit }),
+  )
 
-  routes.patch('/plans/:name', managePlans, ...jsonBody(changePlanBody), async (c) => {
-    const body = c.req.valid('json')
+  serve(routes, changePlan, managePlans, async ({ params: { name }, body, respond }, c) => {
     const change = {
       title: body.title,
       priceCentsPerMonth: body.price_cents_per_month,
       apiQuotaPerHour: body.api_quota_per_hour,
     }
     const { sub } = requireUser(c.get('user'))
-    return c.json(
-      adminPlanResponse(changedPlan(await plans.change(c.req.param('name'), change, sub, c.get('context')))),
-    )
+    const changed = await plans.change(name, change, sub, c.get('context'))
+    return respond(adminPlanResponse(changedPlan(changed)))
   })
 
-  routes.put('/plans/:name/features', managePlans, ...jsonBody(planFeaturesBody), async (c) => {
-    const { features } = c.req.valid('json')
+  serve(routes, setPlanFeatures, managePlans, async ({ params: { name }, body, respond }, c) => {
     const { sub } = requireUser(c.get('user'))
-    return c.json(
-      adminPlanResponse(
-        changedPlan(await plans.setFeatures(c.req.param('name'), features, sub, c.get('context'))),
-      ),
-    )
+    const changed = await plans.setFeatures(name, body.features, sub, c.get('context'))
+    return respond(adminPlanResponse(changedPlan(changed)))
   })
 
   return routes
 }
 
-const adminPlanResponse = (plan: Plan): AdminPlanResponse => ({ ...planResponse(plan), rank: plan.rank })
+function adminPlanResponse(plan: Plan): AdminPlanResponse {
+  return { ...planResponse(plan), rank: plan.rank }
+}
 
 /** @throws Problem `not_found`, `validation_failed` */
 function changedPlan(outcome: PlanOutcome): Plan {

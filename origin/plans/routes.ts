@@ -1,16 +1,18 @@
 import { Hono } from 'hono'
-import type { PlanCatalogue, PlansResponse } from '../../shared/contract.ts'
+import { plans as contract, gatewayReports } from '../../shared/contract.ts'
 import type { Sql } from '../db/types.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { serve } from '../http/serve.ts'
 import { planResponse } from './plan-response.ts'
 import { selectNames, selectPlans } from './queries.ts'
 
 /** The price list, for anybody. */
 export function createPlanRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
-  routes.get('/plans', async (c) => {
+  serve(routes, contract.endpoints.listPlans, async ({ respond }, c) => {
     const plans = (await selectPlans(sql)).map(planResponse)
-    return c.json({ plans } satisfies PlansResponse, 200, { 'cache-control': 'public, max-age=60' })
+    c.header('cache-control', 'public, max-age=60')
+    return respond({ plans })
   })
   return routes
 }
@@ -21,9 +23,9 @@ export function createPlanRoutes({ sql }: { sql: Sql }) {
  */
 export function createPlanCatalogueRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
-  routes.get('/plans', async (c) => {
+  serve(routes, gatewayReports.endpoints.readPlanCatalogue, async ({ respond }) => {
     const plans = (await selectPlans(sql)).map(({ name, rank, features }) => ({ name, rank, features }))
-    return c.json({ plans, ...(await selectNames(sql)) } satisfies PlanCatalogue)
+    return respond({ plans, ...(await selectNames(sql)) })
   })
   return routes
 }

@@ -1,18 +1,22 @@
 import { type Context, Hono } from 'hono'
-import { logoutBody, refreshBody, type SessionsResponse, type TokenResponse } from '../../shared/contract.ts'
+import { ownAccount, signingIn, type TokenResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
+import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
+import { deliverTokens } from './deliver-tokens.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 import type { RefreshOutcome, SessionService } from './service.ts'
-import { tokenResponse } from './token-response.ts'
 
 interface SessionRoutesOptions {
   sessions: SessionService
   refreshCookie: RefreshCookie
 }
+
+const { refresh, logout } = signingIn
+const { listOwnSessions, endOwnSession, endOtherSessions } = ownAccount.endpoints
+const signedIn = requireAuthorization({})
 
 export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOptions) {
   const routes = new Hono<OriginEnv>()
@@ -29,25 +33,24 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
     throw new Problem('refresh_missing')
   }
 
-  routes.post('/refresh', ...jsonBody(refreshBody), async (c) => {
-    const { token, mode } = presented(c, c.req.valid('json').refresh_token)
+  serve(routes, refresh, async ({ body, respond }, c) => {
+    const { token, mode } = presented(c, body.refresh_token)
     const tokens = refreshed(await sessions.refresh(token, c.get('context')))
-    return tokenResponse(c, tokens, mode, refreshCookie)
+    return respond(deliverTokens(c, tokens, mode, refreshCookie))
   })
 
-  routes.post('/logout', ...jsonBody(logoutBody), async (c) => {
-    const { refresh_token: inBody, everywhere } = c.req.valid('json')
-    const { token, mode } = presented(c, inBody)
-    const outcome = await sessions.logout(token, { everywhere }, c.get('context'))
+  serve(routes, logout, async ({ body, respond }, c) => {
+    const { token, mode } = presented(c, body.refresh_token)
+    const outcome = await sessions.logout(token, { everywhere: body.everywhere }, c.get('context'))
     if (outcome.kind === 'over_limit') throw overLimitProblem(outcome.limit, 'refresh_invalid')
     if (mode === 'cookie') refreshCookie.clear(c)
-    return c.body(null, 204)
+    return respond()
   })
 
-  routes.get('/sessions', async (c) => {
+  serve(routes, listOwnSessions, signedIn, async ({ respond }, c) => {
     const { sub, sid } = requireUser(c.get('user'))
     const live = await sessions.list(sub)
-    return c.json({
+    return respond({
       sessions: live.map(({ id, ip, userAgent, createdAt, lastUsedAt, expiresAt }) => ({
         id,
         current: id === sid,
@@ -57,21 +60,20 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
         last_used_at: lastUsedAt.toISOString(),
         expires_at: expiresAt.toISOString(),
       })),
-    } satisfies SessionsResponse)
+    })
   })
 
-  routes.delete('/sessions/:id', async (c) => {
+  serve(routes, endOwnSession, signedIn, async ({ params, respond }, c) => {
     const { sub } = requireUser(c.get('user'))
-    const sessionId = requireUuid(c.req.param('id'))
-    if (!(await sessions.endOne({ userId: sub, sessionId }, 'ended_by_user', c.get('context'))))
-      throw new Problem('not_found')
-    return c.body(null, 204)
+    const own = { userId: sub, sessionId: params.id }
+    if (!(await sessions.endOne(own, 'ended_by_user', c.get('context')))) throw new Problem('not_found')
+    return respond()
   })
 
-  routes.delete('/sessions', async (c) => {
+  serve(routes, endOtherSessions, signedIn, async ({ respond }, c) => {
     const { sub, sid } = requireUser(c.get('user'))
     await sessions.endOthers({ userId: sub, sessionId: sid }, c.get('context'))
-    return c.body(null, 204)
+    return respond()
   })
 
   return routes

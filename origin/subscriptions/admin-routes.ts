@@ -1,18 +1,12 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import {
-  type BookedSubscriptionResponse,
-  changeSubscriptionBody,
-  type SubscriptionItem,
-  subscriptionFilters,
-} from '../../shared/contract.ts'
+import { planAdministration, type SubscriptionItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { listQuery, listResponse } from '../http/pagination.ts'
-import { requireUuid } from '../http/path-parameters.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
+import { serveList } from '../http/serve-list.ts'
 import { described } from './change.ts'
 import { type SubscriptionRow, selectSubscriptionPage } from './list-queries.ts'
 import { periodIsOver, unknownPlan } from './problems.ts'
@@ -24,35 +18,30 @@ interface SubscriptionAdminOptions {
   subscriptions: SubscriptionService
 }
 
-const byId = z.tuple([z.string().regex(/^\d{1,18}$/)])
+const { listSubscriptions, bookSubscription } = planAdministration.endpoints
+
+const newestFirst = {
+  position: z.tuple([z.string().regex(/^\d{1,18}$/)]),
+  positionOf: ({ id }: SubscriptionRow): [string] => [id],
+  item: subscriptionItem,
+}
 
 const manageSubscriptions = requireAuthorization({ permissions: { all: ['subscriptions.manage'] } })
 
 export function createSubscriptionAdminRoutes({ sql, subscriptions }: SubscriptionAdminOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/subscriptions', manageSubscriptions, listQuery(subscriptionFilters, byId), async (c) => {
-    const { limit, cursor, ...filters } = c.req.valid('query')
-    const rows = await selectSubscriptionPage(sql, filters, { before: cursor?.[0], limit })
-    return listResponse(c, rows, { limit, position: ({ id }) => [id], item: subscriptionItem })
-  })
-
-  routes.put(
-    '/users/:id/subscription',
-    manageSubscriptions,
-    ...jsonBody(changeSubscriptionBody),
-    async (c) => {
-      const { plan, period_ends_at: periodEndsAt } = c.req.valid('json')
-      const userId = requireUuid(c.req.param('id')).toLowerCase()
-      const { sub: actorId } = requireUser(c.get('user'))
-      const outcome = await subscriptions.book(
-        { userId, actorId, context: c.get('context') },
-        { plan, periodEndsAt },
-      )
-      const answer: BookedSubscriptionResponse = { user_id: userId, ...described(booked(outcome)) }
-      return c.json(answer)
-    },
+  serveList(routes, listSubscriptions, manageSubscriptions, newestFirst, ({ filters, limit, after }) =>
+    selectSubscriptionPage(sql, filters, { before: after?.[0], limit }),
   )
+
+  serve(routes, bookSubscription, manageSubscriptions, async ({ params, body, respond }, c) => {
+    const { plan, period_ends_at: periodEndsAt } = body
+    const { sub: actorId } = requireUser(c.get('user'))
+    const change = { userId: params.id, actorId, context: c.get('context') }
+    const subscription = booked(await subscriptions.book(change, { plan, periodEndsAt }))
+    return respond({ user_id: params.id, ...described(subscription) })
+  })
 
   return routes
 }

@@ -1,41 +1,37 @@
 import { Hono } from 'hono'
-import { billingEventBody } from '../../shared/contract.ts'
+import { services } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { jsonBody } from '../http/json-body.ts'
-import { requireUuid } from '../http/path-parameters.ts'
-import { requireScope, type ServiceEnv } from '../oauth/require-service.ts'
+import type { ServiceEnv } from '../oauth/require-service.ts'
+import { serveService } from '../oauth/serve-service.ts'
 import type { Billing, BillingOutcome } from './billing.ts'
 import { isAhead, unknownPlan } from './problems.ts'
+
+const { applyBillingEvent } = services.endpoints
 
 /** For a billing service, by its own token. */
 export function createBillingRoutes({ billing }: { billing: Billing }) {
   const routes = new Hono<ServiceEnv>()
 
-  routes.put(
-    '/users/:id/subscription',
-    requireScope('subscriptions.write'),
-    ...jsonBody(billingEventBody),
-    async (c) => {
-      const event = c.req.valid('json')
-      const outcome = await billing.apply(
-        {
-          clientId: c.get('service').clientId,
-          eventId: event.event_id,
-          userId: requireUuid(c.req.param('id')).toLowerCase(),
-          occurredAt: event.occurred_at,
-          subscription: {
-            plan: event.plan,
-            status: event.status,
-            periodStartedAt: event.period_starts_at ?? new Date(event.occurred_at),
-            periodEndsAt: event.period_ends_at,
-            cancelAtPeriodEnd: event.cancel_at_period_end,
-          },
+  serveService(routes, applyBillingEvent, async (call, c) => {
+    const { params, body: event, respond } = call
+    const outcome = await billing.apply(
+      {
+        clientId: c.get('service').clientId,
+        eventId: event.event_id,
+        userId: params.id,
+        occurredAt: event.occurred_at,
+        subscription: {
+          plan: event.plan,
+          status: event.status,
+          periodStartedAt: event.period_starts_at ?? new Date(event.occurred_at),
+          periodEndsAt: event.period_ends_at,
+          cancelAtPeriodEnd: event.cancel_at_period_end,
         },
-        c.get('context'),
-      )
-      return c.json(applied(outcome))
-    },
-  )
+      },
+      c.get('context'),
+    )
+    return respond(applied(outcome))
+  })
 
   return routes
 }

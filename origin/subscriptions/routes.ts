@@ -1,10 +1,11 @@
 import { Hono } from 'hono'
-import type { SubscriptionResponse } from '../../shared/contract.ts'
+import { plans as contract } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { Sql } from '../db/types.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
 import { planResponse } from '../plans/plan-response.ts'
 import { selectPlans } from '../plans/queries.ts'
 import { selectCurrentSubscription } from './queries.ts'
@@ -22,14 +23,14 @@ const readProfile = requireAuthorization({ permissions: { all: ['profile.read'] 
 export function createSubscriptionRoutes({ sql, upgradePage }: SubscriptionRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/subscription', readProfile, async (c) => {
+  serve(routes, contract.endpoints.readSubscription, readProfile, async ({ respond }, c) => {
     const { sub } = requireUser(c.get('user'))
     const [booked, plans] = await Promise.all([selectCurrentSubscription(sql, sub), selectPlans(sql)])
     const status = subscriptionStatus(booked)
     const counting = status === 'active' ? booked?.plan : undefined
     const plan = plans.find(({ name, rank }) => (counting ? name === counting : rank === 0))
     if (!plan) throw new Problem('internal_error', { cause: 'there is no plan of rank 0' })
-    return c.json({
+    return respond({
       plan: plan.name,
       booked_plan: booked?.plan ?? null,
       status,
@@ -41,7 +42,7 @@ export function createSubscriptionRoutes({ sql, upgradePage }: SubscriptionRoute
         adds_features: upgrade.adds,
         upgrade_url: upgradeUrl(upgradePage, upgrade.plan.name),
       })),
-    } satisfies SubscriptionResponse)
+    })
   })
 
   return routes

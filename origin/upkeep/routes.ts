@@ -1,14 +1,11 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import {
-  type UpkeepRunResponse,
-  type UpkeepRunStartedResponse,
-  upkeepRunFilters,
-} from '../../shared/contract.ts'
+import { upkeep as contract, type UpkeepRunResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { listQuery, listResponse } from '../http/pagination.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
+import { serve } from '../http/serve.ts'
+import { serveList } from '../http/serve-list.ts'
 import type { UpkeepRun } from './queries.ts'
 import type { UpkeepService } from './service.ts'
 
@@ -16,7 +13,13 @@ interface UpkeepRoutesOptions {
   upkeep: UpkeepService
 }
 
-const runsQuery = listQuery(upkeepRunFilters, z.tuple([z.string().regex(/^\d{1,18}$/)]))
+const { listUpkeepRuns, startUpkeep } = contract.endpoints
+
+const newestFirst = {
+  position: z.tuple([z.string().regex(/^\d{1,18}$/)]),
+  positionOf: ({ id }: UpkeepRun): [string] => [id],
+  item: toResponse,
+}
 
 const manageSystem = requireAuthorization({ permissions: { all: ['system.manage'] } })
 
@@ -24,18 +27,16 @@ const manageSystem = requireAuthorization({ permissions: { all: ['system.manage'
 export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  routes.get('/upkeep-runs', manageSystem, runsQuery, async (c) => {
-    const { job, outcome, limit, cursor } = c.req.valid('query')
-    const runs = await upkeep.list({ job, outcome, belowId: cursor?.[0], limit })
-    return listResponse(c, runs, { limit, position: ({ id }) => [id], item: toResponse })
-  })
+  serveList(routes, listUpkeepRuns, manageSystem, newestFirst, ({ filters, limit, after }) =>
+    upkeep.list({ ...filters, belowId: after?.[0], limit }),
+  )
 
-  routes.post('/upkeep/:job/runs', manageSystem, async (c) => {
+  serve(routes, startUpkeep, manageSystem, async ({ params: { job }, respond }, c) => {
     const { sub: actorId } = requireUser(c.get('user'))
-    const outcome = await upkeep.start(c.req.param('job'), actorId, c.get('context'))
+    const outcome = await upkeep.start(job, actorId, c.get('context'))
     switch (outcome.kind) {
       case 'started':
-        return c.json({ id: outcome.id } satisfies UpkeepRunStartedResponse, 202)
+        return respond({ id: outcome.id })
       case 'unknown_job':
         throw new Problem('not_found')
       case 'running':

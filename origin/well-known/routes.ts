@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
+import { oauth } from '../../shared/contract.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { serve } from '../http/serve.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { authorizationServerMetadata } from '../oauth/metadata.ts'
 
@@ -11,9 +13,10 @@ interface WellKnownRoutesOptions {
 /** Public by nature: anyone may check a token that we signed. */
 export function createWellKnownRoutes({ keys, issuer }: WellKnownRoutesOptions) {
   const routes = new Hono<OriginEnv>()
-  routes.get('/jwks.json', (c) =>
-    c.json({ keys: keys.published() }, 200, { 'cache-control': 'public, max-age=60' }),
-  )
-  routes.get('/oauth-authorization-server', (c) => c.json(authorizationServerMetadata(issuer)))
+  serve(routes, oauth.endpoints.readKeys, ({ respond }, c) => {
+    c.header('cache-control', 'public, max-age=60')
+    return respond({ keys: [...keys.published()] })
+  })
+  serve(routes, oauth.endpoints.readMetadata, ({ respond }) => respond(authorizationServerMetadata(issuer)))
   return routes
 }

@@ -1,12 +1,14 @@
 import { z } from 'zod'
+import { defineSubject } from '../endpoint/endpoint.ts'
 import { email, moment, utcDateTime } from './fields.ts'
+import { filteredList } from './lists.ts'
 
 const accountId = z.guid().optional()
 
 /** Included, and not included. */
 const period = { from: moment.optional(), to: moment.optional() }
 
-export const auditLogFilters = {
+const auditLogFilters = {
   user_id: accountId,
   actor_id: accountId,
   action: z
@@ -17,7 +19,7 @@ export const auditLogFilters = {
   ...period,
 }
 
-export const loginAttemptFilters = {
+const loginAttemptFilters = {
   email: email.optional(),
   ip: z.union([z.ipv4(), z.ipv6()], { error: 'is not an address' }).optional(),
   user_id: accountId,
@@ -25,7 +27,7 @@ export const loginAttemptFilters = {
   ...period,
 }
 
-export const rateLimitLogFilters = {
+const rateLimitLogFilters = {
   key: z
     .string()
     .min(1)
@@ -43,7 +45,7 @@ export const rateLimitLogFilters = {
  * One security event. `user_id` is the account it concerns, `actor_id` the account that did it.
  * Times have microseconds.
  */
-export const auditLogItem = z
+const auditLogItem = z
   .object({
     id: z.string(),
     action: z.string(),
@@ -61,7 +63,7 @@ export const auditLogItem = z
 export type AuditLogItem = z.output<typeof auditLogItem>
 
 /** `user_id` is null where the address has no account. */
-export const loginAttemptItem = z
+const loginAttemptItem = z
   .object({
     id: z.string(),
     email: z.string(),
@@ -77,7 +79,7 @@ export const loginAttemptItem = z
 export type LoginAttemptItem = z.output<typeof loginAttemptItem>
 
 /** Requests that one limit refused within some seconds before `created_at`. */
-export const rateLimitLogItem = z
+const rateLimitLogItem = z
   .object({
     id: z.string(),
     class: z.string(),
@@ -90,3 +92,28 @@ export const rateLimitLogItem = z
   .meta({ id: 'RateLimitLog' })
 
 export type RateLimitLogItem = z.output<typeof rateLimitLogItem>
+
+export const audit = defineSubject({
+  name: 'Trail',
+  description: 'What happened, who tried to log in, and which requests were refused: the newest first.',
+  endpoints: {
+    listAuditLogs: {
+      method: 'GET',
+      path: '/admin/audit-logs',
+      summary: 'The audit log',
+      ...filteredList(auditLogItem, auditLogFilters),
+    },
+    listLoginAttempts: {
+      method: 'GET',
+      path: '/admin/login-attempts',
+      summary: 'Logins that were tried',
+      ...filteredList(loginAttemptItem, loginAttemptFilters),
+    },
+    listRateLimitLogs: {
+      method: 'GET',
+      path: '/admin/rate-limit-logs',
+      summary: 'Requests that a limit refused',
+      ...filteredList(rateLimitLogItem, rateLimitLogFilters),
+    },
+  },
+})

@@ -1,9 +1,6 @@
 import { z } from 'zod'
 import { emailPattern, knownEmail, longestEmail, newAddress } from '../lib/email.ts'
 
-/** Whether a body may be left out: what asks for no field says the same without one. */
-export const isOptionalBody = (schema: z.ZodType): boolean => schema.safeParse({}).success
-
 /** Fields that more than one body has. */
 
 function emailBy(read: (text: string) => string | undefined) {
@@ -143,6 +140,9 @@ export const moment = z.iso
     description: 'RFC 3339 in UTC, with up to microseconds.',
     examples: ['2026-01-31T12:00:00Z'],
   })
+
+/** An id; a value that cannot be one is the id of nothing. */
+export const uuid = z.guid().toLowerCase()
 
 /** A time as answers write it: RFC 3339 in UTC. */
 export const utcDateTime = z.iso.datetime()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { defineSubject } from '../endpoint/endpoint.ts'
 import type { HealthCheck, HealthResponse } from '../http/health.ts'
 
 export type { HealthResponse, HealthStatus } from '../http/health.ts'
@@ -13,6 +14,28 @@ const healthCheck = z.object({
 }) satisfies z.ZodType<HealthCheck>
 
 /** Of the gateway, in words that are fit for the public. */
-export const healthResponse = z
+const healthResponse = z
   .object({ status: healthStatus, checks: z.record(z.string(), healthCheck) })
   .meta({ id: 'Health' }) satisfies z.ZodType<HealthResponse>
+
+const mediaType = 'application/health+json'
+
+const responses = {
+  200: {
+    description: 'It serves; `warn` says that it does so less well than it should.',
+    schema: healthResponse,
+    mediaType,
+  },
+  503: { description: 'Send requests elsewhere.', schema: healthResponse, mediaType },
+} as const
+
+/** What the gateway answers by itself: no row of the policy table names it. */
+export const health = defineSubject({
+  name: 'Health',
+  description: 'How the gateway and what stands behind it are doing, for anybody.',
+  endpoints: {
+    readLive: { method: 'GET', path: '/live', summary: 'Is it there?', responses: { 200: responses[200] } },
+    readReady: { method: 'GET', path: '/ready', summary: 'Should requests be sent here?', responses },
+    readHealth: { method: 'GET', path: '/health', summary: 'How is it doing?', responses },
+  },
+})

@@ -30,3 +30,17 @@ export interface ListResponse<Item> {
   items: Item[]
   next_cursor: string | null
 }
+
+/** A paginated list: its query and its response. */
+export const list = <Item extends z.ZodType>(item: Item) => filteredList(item, {})
+
+/** As `list`, of the items that match filters. */
+export function filteredList<Item extends z.ZodType, Filters extends z.ZodRawShape>(
+  item: Item,
+  filters: Filters,
+) {
+  return {
+    query: { ...filters, ...pageParameters },
+    responses: { 200: { description: 'One page.', schema: listOf(item), headers: ['Link'] } },
+  } as const
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { publicJwkSchema } from '../auth/jwk.ts'
-import { tokenResponse } from './accounts.ts'
+import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { tokenResponse } from './signing-in.ts'
 
 /**
  * RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in
@@ -8,7 +9,7 @@ import { tokenResponse } from './accounts.ts'
  */
 const clientInForm = { client_id: z.string().optional(), client_secret: z.string().optional() }
 
-export const tokenForm = z.object({
+const tokenForm = z.object({
   grant_type: z.enum(['client_credentials', 'refresh_token']),
   scope: z.string().optional(),
   refresh_token: z.string().optional(),
@@ -16,7 +17,7 @@ export const tokenForm = z.object({
 })
 
 /** RFC 7662, section 2.1, and RFC 7009, section 2.1. */
-export const tokenInForm = z.object({
+const tokenInForm = z.object({
   token: z.string(),
   token_type_hint: z.string().optional(),
   ...clientInForm,
@@ -34,7 +35,7 @@ const serviceTokenResponse = z
 
 export type ServiceTokenResponse = z.output<typeof serviceTokenResponse>
 
-export const oauthTokenResponse = z.union([serviceTokenResponse, tokenResponse])
+const oauthTokenResponse = z.union([serviceTokenResponse, tokenResponse])
 
 /** RFC 7662, section 2.2; times in seconds since 1970. */
 const liveToken = z.object({
@@ -53,7 +54,7 @@ const liveToken = z.object({
 
 export type LiveToken = z.output<typeof liveToken>
 
-export const introspectionResponse = z
+const introspectionResponse = z
   .discriminatedUnion('active', [z.object({ active: z.literal(false) }), liveToken])
   .meta({ id: 'Introspection' })
 
@@ -73,10 +74,10 @@ export const oauthErrorResponse = z
   })
   .meta({ id: 'OAuthError' })
 
-export const jwksResponse = z.object({ keys: z.array(publicJwkSchema) }).meta({ id: 'Jwks' })
+const jwksResponse = z.object({ keys: z.array(publicJwkSchema) }).meta({ id: 'Jwks' })
 
 /** RFC 8414. */
-export const authorizationServerResponse = z
+const authorizationServerResponse = z
   .object({
     issuer: z.url(),
     token_endpoint: z.url(),
@@ -93,3 +94,47 @@ export const authorizationServerResponse = z
   .meta({ id: 'AuthorizationServer' })
 
 export type AuthorizationServerResponse = z.output<typeof authorizationServerResponse>
+
+export const oauth = defineSubject({
+  name: 'OAuth',
+  description:
+    'For OAuth clients, in the forms of RFC 6749, 7662, 7009 and 8414. Refusals come in the form of RFC 6749, section 5.2.',
+  endpoints: {
+    issueToken: {
+      method: 'POST',
+      path: '/oauth/token',
+      summary: 'A token for a service, or new tokens for a refresh token',
+      form: tokenForm,
+      responses: ok('The token.', oauthTokenResponse),
+      credential: 'client',
+    },
+    introspectToken: {
+      method: 'POST',
+      path: '/oauth/introspect',
+      summary: 'Is this token live?',
+      form: tokenInForm,
+      responses: ok('What is to be told of it.', introspectionResponse),
+      credential: 'client',
+    },
+    revokeToken: {
+      method: 'POST',
+      path: '/oauth/revoke',
+      summary: 'End the session of a token',
+      form: tokenInForm,
+      responses: { 200: { description: 'The token is not live, whether or not it was.' } },
+      credential: 'client',
+    },
+    readKeys: {
+      method: 'GET',
+      path: '/.well-known/jwks.json',
+      summary: 'The public keys that check our tokens',
+      responses: ok('The keys (RFC 7517).', jwksResponse),
+    },
+    readMetadata: {
+      method: 'GET',
+      path: '/.well-known/oauth-authorization-server',
+      summary: 'What OAuth clients need to know of us',
+      responses: ok('The metadata.', authorizationServerResponse),
+    },
+  },
+})

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { defineSubject } from '../endpoint/endpoint.ts'
 import { utcDateTime } from './fields.ts'
+import { filteredList } from './lists.ts'
 
 /** The jobs of the database's upkeep. */
 export const jobNames = [
@@ -13,7 +15,7 @@ export const jobNames = [
   'upkeep_runs',
 ] as const
 
-export const upkeepRunFilters = {
+const upkeepRunFilters = {
   job: z.enum(jobNames).optional(),
   outcome: z.enum(['succeeded', 'failed', 'unfinished']).optional(),
 }
@@ -22,7 +24,7 @@ export const upkeepRunFilters = {
  * One run of a job of the database's upkeep. Without an outcome it is under way, or broke off;
  * `slot` is when it was due.
  */
-export const upkeepRunResponse = z
+const upkeepRunResponse = z
   .object({
     id: z.string(),
     job: z.string(),
@@ -37,6 +39,25 @@ export const upkeepRunResponse = z
 
 export type UpkeepRunResponse = z.output<typeof upkeepRunResponse>
 
-export const upkeepRunStartedResponse = z.object({ id: z.string() }).meta({ id: 'UpkeepRunStarted' })
+const upkeepRunStartedResponse = z.object({ id: z.string() }).meta({ id: 'UpkeepRunStarted' })
 
-export type UpkeepRunStartedResponse = z.output<typeof upkeepRunStartedResponse>
+export const upkeep = defineSubject({
+  name: 'Upkeep',
+  description: 'What keeps the database tidy.',
+  endpoints: {
+    listUpkeepRuns: {
+      method: 'GET',
+      path: '/admin/upkeep-runs',
+      summary: 'What ran, the newest first',
+      ...filteredList(upkeepRunResponse, upkeepRunFilters),
+    },
+    startUpkeep: {
+      method: 'POST',
+      path: '/admin/upkeep/{job}/runs',
+      params: { job: z.enum(jobNames) },
+      summary: 'Run a job now',
+      responses: { 202: { description: 'It runs.', schema: upkeepRunStartedResponse } },
+      errors: ['upkeep_running'],
+    },
+  },
+})

@@ -1,17 +1,18 @@
 import { z } from 'zod'
+import { defineSubject, noContent, ok } from '../endpoint/endpoint.ts'
 import { canonicalEmail, longestEmail } from '../lib/email.ts'
-import { displayable, permissionName, roleName, userStatus, utcDateTime } from './fields.ts'
+import { displayable, roleName, userStatus, utcDateTime, uuid } from './fields.ts'
+import { filteredList, list } from './lists.ts'
+import { sessionItem } from './own-account.ts'
 
-export const changeRoleBody = z.strictObject({ role: roleName })
+const changeRoleBody = z.strictObject({ role: roleName })
 
 /** The reason goes into the audit log alone. */
-export const disableBody = z.strictObject({
+const disableBody = z.strictObject({
   reason: z.string().trim().min(1).max(500).regex(displayable).optional(),
 })
 
-export const rolePermissionsBody = z.strictObject({ permissions: z.array(permissionName).max(100) })
-
-export const userFilters = {
+const userFilters = {
   email_prefix: z
     .string()
     .min(1)
@@ -26,7 +27,7 @@ export const userFilters = {
 }
 
 /** An account as people who run the product see it in a list. */
-export const userItem = z
+const userItem = z
   .object({
     id: z.uuid(),
     email: z.string(),
@@ -44,7 +45,7 @@ export type UserItem = z.output<typeof userItem>
  * `locked_until` ends the lockout of unknown devices after failed logins; an admin changes `status`
  * by disabling or enabling.
  */
-export const userResponse = z
+const userResponse = z
   .object({
     ...userItem.shape,
     level: z.int(),
@@ -55,19 +56,75 @@ export const userResponse = z
 
 export type UserResponse = z.output<typeof userResponse>
 
-export const roleResponse = z
-  .object({
-    name: z.string(),
-    level: z.int(),
-    description: z.string(),
-    permissions: z.array(z.string()),
-  })
-  .meta({ id: 'Role' })
-
-export type RoleResponse = z.output<typeof roleResponse>
-
-export const permissionItem = z
-  .object({ name: z.string(), description: z.string() })
-  .meta({ id: 'Permission' })
-
-export type PermissionItem = z.output<typeof permissionItem>
+export const users = defineSubject({
+  name: 'Users',
+  description:
+    'For people who run the product. Nobody changes their own account, or one at or above their own level; nobody grants a role above ' +
+    'it: `escalation_refused`.',
+  endpoints: {
+    listUsers: {
+      method: 'GET',
+      path: '/admin/users',
+      summary: 'Accounts by address',
+      ...filteredList(userItem, userFilters),
+    },
+    readUser: {
+      method: 'GET',
+      path: '/admin/users/{id}',
+      params: { id: uuid },
+      summary: 'One account',
+      responses: ok('The account.', userResponse),
+    },
+    changeRole: {
+      method: 'PUT',
+      path: '/admin/users/{id}/role',
+      params: { id: uuid },
+      summary: 'Give an account another role',
+      body: changeRoleBody,
+      responses: noContent('It has the role.'),
+      errors: ['escalation_refused'],
+    },
+    lockUser: {
+      method: 'POST',
+      path: '/admin/users/{id}/lock',
+      params: { id: uuid },
+      summary: 'Lock an account',
+      description:
+        'Its sessions end, and nobody logs in until it is unlocked. The reason goes into the audit log.',
+      body: disableBody,
+      responses: noContent('It is locked.'),
+      errors: ['escalation_refused'],
+    },
+    unlockUser: {
+      method: 'POST',
+      path: '/admin/users/{id}/unlock',
+      params: { id: uuid },
+      summary: 'Unlock an account, and forget its failed logins',
+      responses: noContent('It is open.'),
+      errors: ['escalation_refused'],
+    },
+    listSessions: {
+      method: 'GET',
+      path: '/admin/users/{id}/sessions',
+      params: { id: uuid },
+      summary: 'Live sessions of an account, the newest first',
+      ...list(sessionItem),
+    },
+    endSessions: {
+      method: 'DELETE',
+      path: '/admin/users/{id}/sessions',
+      params: { id: uuid },
+      summary: 'End all sessions of an account',
+      responses: noContent('They have ended.'),
+      errors: ['escalation_refused'],
+    },
+    endSession: {
+      method: 'DELETE',
+      path: '/admin/users/{id}/sessions/{session_id}',
+      params: { id: uuid, session_id: uuid },
+      summary: 'End one session of an account',
+      responses: noContent('It has ended.'),
+      errors: ['escalation_refused'],
+    },
+  },
+})

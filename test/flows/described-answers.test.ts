@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { demoAccounts, seedDemoAccounts } from '../../dev/demo.ts'
+import { describeApi } from '../../gateway/openapi/document.ts'
 import { routes } from '../../gateway/routes.ts'
 import { createClient } from '../../origin/oauth/clients.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import type { TokenResponse } from '../../shared/contract.ts'
+import { demoRows } from '../support/demo-policy.ts'
 import { bearer, createWorld, type World } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
 import { createDescribed } from '../support/full-stack/openapi-validator.ts'
@@ -13,7 +15,7 @@ import { roomy } from '../support/high-limits.ts'
 const password = 'correct horse battery'
 const limit = 150
 
-const described = createDescribed()
+const described = createDescribed(describeApi({ rows: routes, fileRows: demoRows, version: '0' }))
 let world: World
 /** Access tokens by role. */
 const tokens = new Map<string, string>()

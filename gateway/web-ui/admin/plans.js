@@ -7,7 +7,7 @@ import { createList } from './list.js'
 /**
  * A browser cannot import the contract; its type holds the two numbers together.
  *
- * @type {typeof import('../../../shared/contract/plans.ts').minQuotaPerHour}
+ * @type {typeof import('../../../shared/contract/plan-administration.ts').minQuotaPerHour}
  */
 const minQuotaPerHour = 60
 

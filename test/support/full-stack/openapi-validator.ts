@@ -1,17 +1,15 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { describeApi } from '../../../gateway/openapi/document.ts'
-import { routes } from '../../../gateway/routes.ts'
-import { demoRows } from '../demo-policy.ts'
+import type { describeApi } from '../../../gateway/openapi/document.ts'
+
+type Description = ReturnType<typeof describeApi>
 
 /**
- * Holds answers against the API description as a client would that was generated from it, only that
- * no member may go unmentioned.
+ * Holds responses against an OpenAPI description as a client would that was generated from it, only
+ * that no member may go unmentioned.
  */
-export function createDescribed() {
-  const description = closed(describeApi({ rows: routes, fileRows: demoRows, version: '0' })) as ReturnType<
-    typeof describeApi
-  >
+export function createDescribed(document: Description) {
+  const description = closed(document) as Description
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
   ajv.addSchema({ $id: 'api', ...description })

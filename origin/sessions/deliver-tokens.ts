@@ -3,17 +3,17 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import type { RefreshCookie } from './refresh-cookie.ts'
 
 /**
- * The token response of RFC 6749 or, in cookie mode, the same with the refresh token in its cookie
- * alone.
+ * The body of a token response (RFC 6749). In cookie mode the refresh token is not in it: the
+ * response sets it as its cookie.
  */
-export function tokenResponse(
+export function deliverTokens(
   c: Context,
   tokens: TokenResponse,
   mode: 'body' | 'cookie',
   refreshCookie: RefreshCookie,
-) {
-  if (mode === 'body') return c.json(tokens)
+): TokenResponse | Omit<TokenResponse, 'refresh_token'> {
+  if (mode === 'body') return tokens
   const { refresh_token: refreshToken, ...rest } = tokens
   refreshCookie.set(c, refreshToken)
-  return c.json(rest)
+  return rest
 }

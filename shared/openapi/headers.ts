@@ -1,5 +1,5 @@
 import type { ZodOpenApiHeaderObject } from 'zod-openapi'
-import type { HeaderName } from './operations/contract.ts'
+import type { HeaderName } from '../endpoint/endpoint.ts'
 
 const text = (description: string, example?: string) => ({
   description,

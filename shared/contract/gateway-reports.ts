@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { revocationFeedSchema } from '../auth/revocation.ts'
+import { defineSubject, noContent, ok } from '../endpoint/endpoint.ts'
+import { displayable } from './fields.ts'
+
+/**
+ * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep.
+ * Methods and routes are as the policy table has them.
+ */
+const rateLimitReport = z.strictObject({
+  dropped: z.int().min(0),
+  refusals: z
+    .array(
+      z.strictObject({
+        class: z.string().regex(/^[a-z_]{1,40}$/),
+        key: z.string().min(1).max(200).regex(displayable),
+        method: z.string().regex(/^[A-Z]{1,20}$/),
+        route: z.string().min(1).max(200).regex(displayable),
+        count: z.int().min(1).max(2_147_483_647),
+      }),
+    )
+    .max(1000),
+})
+
+export type RateLimitReport = z.output<typeof rateLimitReport>
+
+/**
+ * What a gateway tells of people signed in who asked for what their role may not do; else as
+ * `rateLimitReport`.
+ */
+const denialReport = z.strictObject({
+  dropped: z.int().min(0),
+  denials: z
+    .array(
+      z.strictObject({
+        user_id: z.uuid(),
+        session_id: z.uuid(),
+        code: z.enum(['permission_required', 'level_required']),
+        method: z.string().regex(/^[A-Z]{1,20}$/),
+        route: z.string().min(1).max(200).regex(displayable),
+        count: z.int().min(1).max(2_147_483_647),
+      }),
+    )
+    .max(1000),
+})
+
+export type DenialReport = z.output<typeof denialReport>
+
+/**
+ * What gateways know of plans; `rank` orders them from the cheapest up. Rows of the policy are held
+ * against the names of all features and permissions, which an origin of an earlier version does not
+ * tell.
+ */
+export const planCatalogue = z.object({
+  plans: z.array(z.object({ name: z.string(), rank: z.number(), features: z.array(z.string()) })),
+  features: z.array(z.string()).optional(),
+  permissions: z.array(z.string()).optional(),
+})
+
+export type PlanCatalogue = z.output<typeof planCatalogue>
+
+/** Called by gateways on their own behalf, with an assertion of their own. */
+export const gatewayReports = defineSubject({
+  name: 'Gateways',
+  description: 'What gateways read from the origin, and report to it.',
+  endpoints: {
+    readRevocations: {
+      method: 'GET',
+      path: '/internal/gateway/revocations',
+      summary: 'Revocations since a cursor, or all that are in force',
+      // A transaction id, which has 64 bits: this many digits always fit.
+      query: {
+        after: z
+          .string()
+          .regex(/^\d{1,18}$/)
+          .optional(),
+      },
+      responses: ok('The entries, and the cursor to go on from.', revocationFeedSchema),
+    },
+    readPlanCatalogue: {
+      method: 'GET',
+      path: '/internal/gateway/plans',
+      summary: 'Plans with their features, and all names that policy rows may use',
+      responses: ok('The catalogue.', planCatalogue),
+    },
+    reportRateLimits: {
+      method: 'POST',
+      path: '/internal/gateway/refusals',
+      summary: 'Report requests that limits rejected',
+      body: rateLimitReport,
+      responses: noContent('They are in the log.'),
+    },
+    reportDenials: {
+      method: 'POST',
+      path: '/internal/gateway/denials',
+      summary: 'Report requests that lacked a permission or a level',
+      body: denialReport,
+      responses: noContent('They are in the audit log.'),
+    },
+  },
+})

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { defineSubject, noContent, ok } from '../endpoint/endpoint.ts'
+import { utcDateTime, uuid } from './fields.ts'
+
+const meResponse = z
+  .object({
+    id: z.uuid(),
+    email: z.string(),
+    email_verified: z.boolean(),
+    display_name: z.string().nullable(),
+    role: z.string(),
+    level: z.int(),
+    permissions: z.array(z.string()),
+    plan: z.string(),
+    features: z.array(z.string()),
+    created_at: utcDateTime,
+  })
+  .meta({ id: 'Me' })
+
+/** A live session as its account or an admin sees it. */
+export const sessionItem = z
+  .object({
+    id: z.uuid(),
+    ip: z.string().nullable(),
+    user_agent: z.string().nullable(),
+    created_at: utcDateTime,
+    last_used_at: utcDateTime,
+    expires_at: utcDateTime,
+  })
+  .meta({ id: 'Session' })
+
+export type SessionItem = z.output<typeof sessionItem>
+
+/** `current` is the one that asks. */
+const sessionsResponse = z
+  .object({ sessions: z.array(z.object({ ...sessionItem.shape, current: z.boolean() })) })
+  .meta({ id: 'OwnSessions' })
+
+export type SessionsResponse = z.output<typeof sessionsResponse>
+
+export const ownAccount = defineSubject({
+  name: 'Own account',
+  description: 'What somebody signed in asks for on their own behalf.',
+  endpoints: {
+    readMe: {
+      method: 'GET',
+      path: '/v1/me',
+      summary: 'Who am I, and what may I do?',
+      responses: ok('Profile, role, permissions, plan and features.', meResponse),
+      errors: ['not_found'],
+    },
+    listOwnSessions: {
+      method: 'GET',
+      path: '/auth/sessions',
+      summary: 'My live sessions',
+      responses: ok('The sessions.', sessionsResponse),
+    },
+    endOtherSessions: {
+      method: 'DELETE',
+      path: '/auth/sessions',
+      summary: 'End all my other sessions',
+      responses: noContent('They have ended.'),
+    },
+    endOwnSession: {
+      method: 'DELETE',
+      path: '/auth/sessions/{id}',
+      params: { id: uuid },
+      summary: 'End one of my sessions',
+      responses: noContent('It has ended.'),
+    },
+  },
+})

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { permissionName } from './fields.ts'
+import { list } from './lists.ts'
+
+const rolePermissionsBody = z.strictObject({ permissions: z.array(permissionName).max(100) })
+
+const roleResponse = z
+  .object({
+    name: z.string(),
+    level: z.int(),
+    description: z.string(),
+    permissions: z.array(z.string()),
+  })
+  .meta({ id: 'Role' })
+
+export type RoleResponse = z.output<typeof roleResponse>
+
+const permissionItem = z.object({ name: z.string(), description: z.string() }).meta({ id: 'Permission' })
+
+export type PermissionItem = z.output<typeof permissionItem>
+
+export const roles = defineSubject({
+  name: 'Roles',
+  description: 'Roles have levels from 0 to 100, and permissions.',
+  endpoints: {
+    listRoles: {
+      method: 'GET',
+      path: '/admin/roles',
+      summary: 'Roles, and what each may do',
+      ...list(roleResponse),
+    },
+    listPermissions: {
+      method: 'GET',
+      path: '/admin/permissions',
+      summary: 'All permissions',
+      ...list(permissionItem),
+    },
+    setRolePermissions: {
+      method: 'PUT',
+      path: '/admin/roles/{name}/permissions',
+      summary: 'Say what a role may do',
+      body: rolePermissionsBody,
+      responses: ok('The role as it is now.', roleResponse),
+      errors: ['escalation_refused'],
+    },
+  },
+})

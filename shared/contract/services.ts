@@ -1,0 +1,166 @@
+import { z } from 'zod'
+import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import {
+  bookedStatus,
+  displayable,
+  email,
+  microsecondTime,
+  planName,
+  time,
+  userStatus,
+  utcDateTime,
+  uuid,
+} from './fields.ts'
+import { bookedSubscriptionResponse } from './plan-administration.ts'
+
+/** Whether to read the live tables in place of the views that are refreshed every few minutes. */
+const fresh = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true')
+
+/** Ids may come twice and in any letter case. */
+const entitlementsBody = z.strictObject({
+  user_ids: z.array(uuid).max(1000),
+})
+
+/**
+ * What a billing service tells: the subscription as it is from this event on. The period starts
+ * with the event unless it says otherwise.
+ */
+const billingEventBody = z
+  .strictObject({
+    event_id: z.string().min(1).max(200).regex(displayable),
+    occurred_at: microsecondTime,
+    plan: planName,
+    status: bookedStatus,
+    period_starts_at: time.optional(),
+    period_ends_at: time.nullable(),
+    cancel_at_period_end: z.boolean().default(false),
+  })
+  .refine(
+    ({ occurred_at, period_starts_at = new Date(occurred_at), period_ends_at }) =>
+      period_ends_at === null || period_ends_at > period_starts_at,
+    {
+      path: ['period_ends_at'],
+      error: 'must be after period_starts_at, which without a value is occurred_at',
+    },
+  )
+  .refine((event) => !event.cancel_at_period_end || event.period_ends_at !== null, {
+    path: ['period_ends_at'],
+    error: 'must be known for a subscription that is canceled at its end',
+  })
+
+/** An account as it was at `as_of`. */
+const internalUserResponse = z
+  .object({
+    id: z.uuid(),
+    email: z.string(),
+    email_verified: z.boolean(),
+    display_name: z.string().nullable(),
+    status: userStatus,
+    role: z.string(),
+    level: z.int(),
+    plan: z.string(),
+    created_at: utcDateTime,
+    as_of: utcDateTime,
+  })
+  .meta({ id: 'Account' })
+
+export type InternalUserResponse = z.output<typeof internalUserResponse>
+
+/** One or none. */
+const internalUsersResponse = z.object({ items: z.array(internalUserResponse) })
+
+export type InternalUsersResponse = z.output<typeof internalUsersResponse>
+
+/**
+ * What an account may do, as it was at `as_of`. Permissions and features of a disabled one are
+ * empty.
+ */
+const entitlementsResponse = z
+  .object({
+    user_id: z.uuid(),
+    status: userStatus,
+    role: z.string(),
+    level: z.int(),
+    permissions: z.array(z.string()),
+    plan: z.string(),
+    features: z.array(z.string()),
+    api_quota_per_hour: z.int(),
+    as_of: utcDateTime,
+  })
+  .meta({ id: 'Entitlements' })
+
+export type EntitlementsResponse = z.output<typeof entitlementsResponse>
+
+/** `missing` are ids of nobody. */
+const entitlementsListResponse = z.object({
+  items: z.array(entitlementsResponse),
+  missing: z.array(z.guid()),
+})
+
+export type EntitlementsListResponse = z.output<typeof entitlementsListResponse>
+
+/** A billing event as it was applied; the same for each time that it comes. */
+const billingEventResponse = z
+  .object({ ...bookedSubscriptionResponse.shape, event_id: z.string() })
+  .meta({ id: 'BillingEvent' })
+
+export type BillingEventResponse = z.output<typeof billingEventResponse>
+
+/** Called by services inside the network, each with a token of its own. */
+export const services = defineSubject({
+  name: 'Services',
+  description:
+    'Accounts and what they may do, for services of the product. Values are up to five minutes old; `fresh=true` reads the ' +
+    'live tables.',
+  endpoints: {
+    findAccount: {
+      method: 'GET',
+      path: '/internal/users',
+      summary: 'The account of an address',
+      scope: 'users.read',
+      query: { email, fresh },
+      responses: ok('The account.', internalUsersResponse),
+    },
+    readAccount: {
+      method: 'GET',
+      path: '/internal/users/{id}',
+      summary: 'One account',
+      scope: 'users.read',
+      params: { id: uuid },
+      query: { fresh },
+      responses: ok('The account.', internalUserResponse),
+    },
+    readEntitlements: {
+      method: 'GET',
+      path: '/internal/users/{id}/entitlements',
+      summary: 'What an account may do',
+      scope: 'entitlements.read',
+      params: { id: uuid },
+      query: { fresh },
+      responses: ok('Role, plan, and what follows from them.', entitlementsResponse),
+    },
+    listEntitlements: {
+      method: 'POST',
+      path: '/internal/entitlements',
+      summary: 'What many accounts may do',
+      scope: 'entitlements.read',
+      query: { fresh },
+      body: entitlementsBody,
+      responses: ok('In the order of the ids, each once.', entitlementsListResponse),
+    },
+    applyBillingEvent: {
+      method: 'PUT',
+      path: '/internal/users/{id}/subscription',
+      summary: 'Tell what a billing service booked',
+      description: 'An event that comes again gets the same response.',
+      scope: 'subscriptions.write',
+      params: { id: uuid },
+      body: billingEventBody,
+      responses: ok('The subscription as it is from this event on.', billingEventResponse),
+      errors: ['event_conflict', 'event_outdated'],
+    },
+  },
+})

@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { defineEndpoints, defineSubject, noContent } from '../endpoint/endpoint.ts'
+import { email, opaqueToken, password } from './fields.ts'
+import { acceptedResponse, type ContractSettings, createPasswordEndpoints } from './passwords.ts'
+
+/**
+ * `token_delivery` says where the refresh token goes: into the body or, for browsers, into a cookie
+ * that no script reads.
+ */
+const loginBody = z.strictObject({
+  email,
+  password,
+  token_delivery: z.enum(['body', 'cookie']).default('body'),
+})
+
+/** RFC 6749, section 6, for the token alone; in cookie mode it comes by its cookie. */
+const refreshBody = z.strictObject({ refresh_token: opaqueToken.optional() })
+
+const logoutBody = z.strictObject({
+  refresh_token: opaqueToken.optional(),
+  everywhere: z.boolean().default(false),
+})
+
+/**
+ * The password is the account's, as it was registered: the link alone does not tell who registered.
+ */
+const verifyEmailBody = z.strictObject({ token: opaqueToken, password })
+
+const resendVerificationBody = z.strictObject({ email })
+
+/** RFC 6749, section 5.1; `expires_in` in seconds. */
+export const tokenResponse = z
+  .object({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int(),
+    refresh_token: z.string(),
+  })
+  .meta({ id: 'Tokens' })
+
+export type TokenResponse = z.output<typeof tokenResponse>
+
+/** In cookie mode: the refresh token is in its cookie alone. */
+const cookieTokenResponse = tokenResponse.omit({ refresh_token: true }).meta({ id: 'AccessToken' })
+
+const tokens = {
+  200: {
+    description: 'The tokens; in cookie mode without the refresh token, which is in its cookie.',
+    schema: z.union([tokenResponse, cookieTokenResponse]),
+    headers: ['Set-Cookie'],
+  },
+} as const
+
+export const signingIn = defineEndpoints({
+  verifyEmail: {
+    method: 'POST',
+    path: '/auth/email/verify',
+    summary: 'Verify an address by the mailed link and the password it was registered with',
+    body: verifyEmailBody,
+    responses: noContent('The address is verified.'),
+    errors: ['link_invalid', 'password_wrong'],
+  },
+  resendVerification: {
+    method: 'POST',
+    path: '/auth/email/resend',
+    summary: 'Ask for another link to verify an address',
+    description:
+      'The answer is the same whether or not the address has an account that is not verified. Three links of an account live at a ' +
+      'time, 24 hours each.',
+    body: resendVerificationBody,
+    responses: { 202: { description: 'Taken in.', schema: acceptedResponse } },
+  },
+  login: {
+    method: 'POST',
+    path: '/auth/login',
+    summary: 'Log in',
+    description:
+      'Unknown, wrong, locked and disabled look alike. With `"token_delivery": "cookie"` the refresh token goes into a cookie that ' +
+      'no script reads.',
+    body: loginBody,
+    responses: tokens,
+    errors: ['invalid_credentials', 'email_unverified', 'origin_not_allowed'],
+  },
+  refresh: {
+    method: 'POST',
+    path: '/auth/refresh',
+    summary: 'Spend a refresh token for new tokens',
+    description:
+      'Within `REFRESH_GRACE_SECONDS` the same token gets the same successor: two tabs, a lost reply or a retry break nothing. ' +
+      'Later it does so at most `REFRESH_LATE_REPLAYS` times a session in 24 hours, and only while that successor was never used. ' +
+      'Otherwise it is a stolen one, and its session ends.',
+    body: refreshBody,
+    responses: tokens,
+    errors: ['refresh_missing', 'refresh_invalid', 'refresh_reused', 'origin_not_allowed'],
+    credential: 'refreshCookie',
+  },
+  logout: {
+    method: 'POST',
+    path: '/auth/logout',
+    summary: 'End the session, or all of them',
+    body: logoutBody,
+    responses: noContent('The session has ended.'),
+    errors: ['refresh_missing', 'origin_not_allowed'],
+    credential: 'refreshCookie',
+  },
+})
+
+export const createSigningIn = (settings: ContractSettings) =>
+  defineSubject({
+    name: 'Signing in',
+    description:
+      'Accounts, tokens and passwords. An access token lives `expires_in` seconds, a refresh token is spent by its use.',
+    endpoints: { ...signingIn, ...createPasswordEndpoints(settings) },
+  })
