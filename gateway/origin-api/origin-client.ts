@@ -1,4 +1,6 @@
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
+import { gatewayReports } from '../../shared/contract.ts'
+import { createApiClient } from '../../shared/endpoint/api-client.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { AssertionRejected, isAssertionRejected } from '../http/assertion-rejection.ts'
@@ -28,18 +30,17 @@ export function createOriginClient({
 }: OriginClientOptions) {
   async function exchange(
     signal: AbortSignal,
-    method: 'GET' | 'POST',
     target: string,
-    body: unknown,
-  ): Promise<string> {
-    const headers = new Headers({ [assertionHeader]: await assertionFor(null, gatewayAudience) })
-    if (body !== undefined) headers.set('content-type', 'application/json')
+    { method = 'GET', headers, body }: RequestInit,
+  ): Promise<Response> {
+    const allHeaders = new Headers(headers)
+    allHeaders.set(assertionHeader, await assertionFor(null, gatewayAudience))
     const response = await transport({
       origin: originUrl,
       target,
       method,
-      headers,
-      body: body === undefined ? null : new TextEncoder().encode(JSON.stringify(body)),
+      headers: allHeaders,
+      body: typeof body === 'string' ? new TextEncoder().encode(body) : null,
       signal,
       deadlineMs: ownQuestionMs,
       idleMs: ownQuestionMs,
@@ -51,29 +52,28 @@ export function createOriginClient({
       throw new AssertionRejected('origin')
     }
     if (!response.ok) throw new Error(`the origin answered ${response.status} to ${target}`)
-    return text
+    return new Response(text === '' ? null : text, { status: response.status })
   }
 
   /**
    * The whole response has that long: an origin that falls silent in the middle of one is as good
    * as none.
+   *
+   * @throws AssertionRejected, TransportError where the origin does not respond, Error where its
+   * response is not 2xx
    */
-  async function ask(method: 'GET' | 'POST', target: string, body?: unknown): Promise<string> {
+  async function fetchFromOrigin(target: string, init: RequestInit = {}): Promise<Response> {
     const controller = new AbortController()
     try {
-      return await withTimeout(ownQuestionMs, exchange(controller.signal, method, target, body))
+      return await withTimeout(ownQuestionMs, exchange(controller.signal, target, init))
     } finally {
       controller.abort()
     }
   }
 
   return {
-    /**
-     * @throws AssertionRejected, TransportError where the origin does not respond, Error where its
-     * response is not 2xx
-     */
-    get: (target: string) => ask('GET', target),
-    /** As `get`, with a JSON body. */
-    post: (target: string, body: unknown) => ask('POST', target, body),
+    /** @throws as each of the other calls does */
+    get: async (target: string): Promise<string> => (await fetchFromOrigin(target)).text(),
+    ...createApiClient(gatewayReports.endpoints, { baseUrl: '', fetch: fetchFromOrigin }),
   }
 }

@@ -1,5 +1,5 @@
 import { importWebVerifier } from '../../shared/auth/jwk.ts'
-import { revocationFeedPath, revocationFeedSchema } from '../../shared/auth/revocation.ts'
+import { successBody } from '../../shared/endpoint/api-client.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import type { Revocations } from '../revocation/revocation-index.ts'
@@ -46,17 +46,14 @@ export function createOriginLinks(options: OriginLinksOptions) {
       log,
     }),
     plans: createPlans({
-      fetchPlans: async () => JSON.parse(await origin.get('/internal/gateway/plans')),
+      fetchPlans: async () => successBody(await origin.readPlanCatalogue()),
       outlive,
       now,
       log,
     }),
     follower: createRevocationFollower({
       revocations,
-      readFeed: async (after) => {
-        const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`
-        return revocationFeedSchema.parse(JSON.parse(await origin.get(revocationFeedPath + query)))
-      },
+      readFeed: async (after) => successBody(await origin.readRevocations({ query: { after } })),
       stream: ports.revocationStream,
       tickMs: ports.revocationTickMs,
       onNews,
@@ -65,12 +62,12 @@ export function createOriginLinks(options: OriginLinksOptions) {
       log,
     }),
     rateLimitReporter: createRateLimitReporter({
-      post: (batch) => origin.post('/internal/gateway/refusals', batch),
+      post: (batch) => origin.reportRateLimits({ body: batch }),
       outlive,
       log,
     }),
     denialReporter: createDenialReporter({
-      post: (batch) => origin.post('/internal/gateway/denials', batch),
+      post: (batch) => origin.reportDenials({ body: batch }),
       outlive,
       log,
     }),

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { planCatalogue } from '../../shared/contract.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { createPlans } from './plan-catalogue.ts'
@@ -30,7 +31,7 @@ function openPlans() {
       reads++
       await Promise.resolve()
       if (answer instanceof Error) throw answer
-      return answer
+      return planCatalogue.parse(answer)
     },
   })
 }

@@ -1,4 +1,4 @@
-import { type PlanCatalogue, planCatalogue } from '../../shared/contract.ts'
+import type { PlanCatalogue } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { KnownNames } from '../policy/policy-names.ts'
@@ -6,7 +6,7 @@ import type { Now, Outlive } from '../ports.ts'
 
 interface PlansOptions {
   /** Gets the catalogue. */
-  fetchPlans: () => Promise<unknown>
+  fetchPlans: () => Promise<PlanCatalogue>
   outlive?: Outlive | undefined
   now: Now
   log: Log
@@ -32,7 +32,7 @@ export function createPlans(options: PlansOptions) {
   async function read(): Promise<void> {
     triedAt = now()
     try {
-      const { plans: read, features, permissions } = planCatalogue.parse(await fetchPlans())
+      const { plans: read, features, permissions } = await fetchPlans()
       plans = read.sort((a, b) => a.rank - b.rank)
       names = features && permissions && { features, permissions }
       readAt = now()
