@@ -1,0 +1,123 @@
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
+import { gatewayReports, services } from '../../shared/contract.ts'
+import type { HeaderName, Subject } from '../../shared/endpoint/endpoint.ts'
+import type { ErrorCode } from '../../shared/http/errors.ts'
+import { assertionHeader } from '../../shared/http/headers.ts'
+import { codesOfEndpoint } from '../../shared/openapi/codes.ts'
+import { headers } from '../../shared/openapi/headers.ts'
+import { describeRequest } from '../../shared/openapi/request.ts'
+import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
+import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
+import { scopes } from '../oauth/scopes.ts'
+
+interface Caller {
+  subject: Subject
+  securityScheme: keyof typeof securitySchemes
+  /** Told to a caller that is not one. */
+  codes: readonly ErrorCode[]
+}
+
+const callers: readonly Caller[] = [
+  {
+    subject: services,
+    securityScheme: 'serviceToken',
+    codes: ['token_missing', 'invalid_token', 'scope_required'],
+  },
+  { subject: gatewayReports, securityScheme: 'gatewayAssertion', codes: ['untrusted_caller'] },
+]
+
+const securitySchemes = {
+  serviceToken: {
+    type: 'oauth2',
+    description: 'An access token of the client itself (RFC 6749, section 4.4), as `Authorization: Bearer`.',
+    flows: { clientCredentials: { tokenUrl: '/oauth/token', scopes } },
+  },
+  gatewayAssertion: {
+    type: 'apiKey',
+    in: 'header',
+    name: assertionHeader,
+    description: 'A JWT that a gateway signs for requests of its own.',
+  },
+} as const
+
+const about = `The API of the origin for services and gateways inside the network. The gateway has no route to it.
+
+Every error is problem+json (RFC 9457) with a stable \`code\`, and every response names its request in \`X-Request-Id\`.`
+
+const common: readonly HeaderName[] = ['X-Request-Id']
+
+/** Those that errors have beside. */
+const { 'Retry-After': retryAfter, 'WWW-Authenticate': challenge, 'X-Request-Id': requestId } = headers
+
+/** Any request may get these. */
+const always: readonly ErrorCode[] = [
+  'bad_request',
+  'head_timeout',
+  'expectation_failed',
+  'too_many_fields',
+  'internal_error',
+  'database_unavailable',
+  'http_version_not_supported',
+]
+
+const codesOfPath = (path: string): ErrorCode[] => (path.includes('{') ? ['not_found'] : [])
+
+/**
+ * Describes `/internal`, which services and gateways call at the origin itself, from the contracts
+ * that it is served by (OpenAPI 3.1).
+ */
+export function describeInternalApi({
+  version,
+  product = 'Gatehouse',
+}: {
+  version: string
+  product?: string
+}) {
+  const { shared, refer } = createSharedResponses()
+  const paths: ZodOpenApiPathsObject = {}
+
+  for (const { subject, securityScheme, codes } of callers) {
+    for (const [operationId, endpoint] of Object.entries(subject.endpoints)) {
+      const { method, path, summary, description, responses, scope } = endpoint
+      const operation: ZodOpenApiOperationObject = {
+        tags: [subject.name],
+        operationId,
+        summary,
+        ...(description !== undefined && { description }),
+        ...describeRequest(endpoint),
+        responses: {
+          ...describeSuccesses(responses, common),
+          ...refer(
+            describeProblems(
+              [...always, ...codes, ...codesOfPath(path), ...codesOfEndpoint(endpoint)],
+              common,
+            ),
+          ),
+        },
+        security: [{ [securityScheme]: scope === undefined ? [] : [scope] }],
+      }
+      paths[path] = { ...paths[path], [method.toLowerCase()]: operation }
+    }
+  }
+
+  return createDocument(
+    {
+      openapi: '3.1.1',
+      info: {
+        title: `${product} internal API`,
+        version,
+        description: about,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/' }],
+      tags: callers.map(({ subject: { name, description } }) => ({ name, description })),
+      paths,
+      components: {
+        headers: { 'Retry-After': retryAfter, 'WWW-Authenticate': challenge, 'X-Request-Id': requestId },
+        responses: shared,
+        securitySchemes,
+      },
+    },
+    { override: tidySchema },
+  )
+}
