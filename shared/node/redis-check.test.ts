@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
@@ -53,6 +54,45 @@ describe('REDIS_URL is rejected at start, by name', () => {
     const reason = await reasonOf(sentinel.url.replace('/gatehouse?', '/other?'))
     expect(reason).toContain('REDIS_URL: names a master that its Sentinels do not know')
     expect(reason).not.toContain('s3cret')
+  })
+})
+
+describe('a Redis that evicts keys is rejected at start', () => {
+  const settings = (policy: string, maxmemory = '64mb') => [
+    '--maxmemory',
+    maxmemory,
+    '--maxmemory-policy',
+    policy,
+  ]
+
+  test.each(['volatile-ttl', 'volatile-lru', 'allkeys-lru', 'allkeys-random'])('%s', async (policy) => {
+    const server = await startPrivateRedis({ settings: settings(policy) })
+    const reason = await reasonOf(server.url)
+    await server.stop()
+    expect(reason).toContain(`REDIS_URL: leads to a Redis with maxmemory-policy ${policy}`)
+  })
+
+  test('also as the master of Sentinels, and as any node of a cluster', async () => {
+    const admins = [new Redis(sentinel.master.port, { password: 's3cret' }), cluster.nodes[1]?.admin as Redis]
+    for (const admin of admins) {
+      await admin.config('SET', 'maxmemory', '64mb')
+      await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    }
+    const reasons = [await reasonOf(sentinel.url), await reasonOf(cluster.url)]
+    for (const admin of admins) await admin.config('SET', 'maxmemory', '0')
+    admins[0]?.disconnect()
+    for (const reason of reasons) expect(reason).toContain('limits and revocations need noeviction')
+  })
+
+  test('one that keeps all is taken, and one that forbids CONFIG GET', async () => {
+    const keeping = await startPrivateRedis({ settings: settings('noeviction') })
+    const unlimited = await startPrivateRedis({ settings: settings('allkeys-lru', '0') })
+    const secret = await startPrivateRedis({
+      settings: [...settings('allkeys-lru'), '--rename-command', 'CONFIG', ''],
+    })
+    const reasons = await Promise.all([keeping, unlimited, secret].map(({ url }) => reasonOf(url)))
+    await Promise.all([keeping, unlimited, secret].map(({ stop }) => stop()))
+    expect(reasons).toEqual([undefined, undefined, undefined])
   })
 })
 

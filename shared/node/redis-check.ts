@@ -18,8 +18,9 @@ const forms = {
 const timeoutMs = 1000
 
 /**
- * Asks the first server that answers whether it is what `REDIS_URL` takes it for. One that cannot
- * be asked, or forbids to ask, is no reason against a start: limits and revocations do without it.
+ * Asks the servers that answer whether they are what `REDIS_URL` takes them for, and whether they
+ * keep what they are given. One that cannot be asked, or forbids to ask, is no reason against a
+ * start: limits and revocations do without it.
  *
  * @throws ConfigError
  */
@@ -27,16 +28,21 @@ export async function requireUsableRedis(url: string | undefined): Promise<void>
   if (url === undefined) return
   const target = parseRedisUrl(url)
   redisTls(target)
-  const reason = await Promise.any(target.nodes.map((node) => reasonAgainst(target, node))).catch(
-    () => undefined,
+  const reasons = await Promise.all(
+    target.nodes.map((node) => ask(loginOf(target), node, (redis) => reasonAgainst(target, redis))),
   )
+  const reason = reasons.find((found) => found !== undefined)
   if (reason !== undefined) throw new ConfigError([`REDIS_URL: ${reason}`])
 }
 
-/** @throws Error where the server cannot be asked */
-async function reasonAgainst(target: RedisTarget, node: RedisNode): Promise<string | undefined> {
+/** @returns what `question` does, and undefined where it fails */
+async function ask<T>(
+  login: RedisTarget,
+  node: RedisNode,
+  question: (redis: Redis) => Promise<T>,
+): Promise<T | undefined> {
   const redis = new Redis({
-    ...nodeOptions(loginOf(target), { commandTimeoutMs: timeoutMs, silenceMs: timeoutMs }),
+    ...nodeOptions(login, { commandTimeoutMs: timeoutMs, silenceMs: timeoutMs }),
     ...node,
     lazyConnect: true,
     enableReadyCheck: false,
@@ -46,14 +52,23 @@ async function reasonAgainst(target: RedisTarget, node: RedisNode): Promise<stri
   redis.on('error', () => {})
   try {
     await redis.connect()
-    const mode = await modeOf(redis)
-    if (mode !== undefined && mode !== target.mode) return `leads to ${forms[mode]}`
-    if (target.mode === 'sentinel' && !(await knowsMaster(redis, target.masterName)))
-      return 'names a master that its Sentinels do not know'
+    return await question(redis)
+  } catch {
+    // An outage, or a user with few rights: both show in `/ready` where they matter.
     return undefined
   } finally {
     redis.disconnect()
   }
+}
+
+async function reasonAgainst(target: RedisTarget, redis: Redis): Promise<string | undefined> {
+  const mode = await modeOf(redis)
+  if (mode !== undefined && mode !== target.mode) return `leads to ${forms[mode]}`
+  if (target.mode !== 'sentinel') return reasonOfEviction(redis)
+  const address = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', target.masterName ?? '')
+  if (!Array.isArray(address)) return 'names a master that its Sentinels do not know'
+  const master = { host: String(address[0]), port: Number(address[1]) }
+  return ask(target, master, reasonOfEviction)
 }
 
 /** At the nodes that the URL names: those of Sentinel have a login of their own. */
@@ -68,6 +83,14 @@ async function modeOf(redis: Redis) {
   return said !== undefined && said in modes ? modes[said as keyof typeof modes] : undefined
 }
 
-async function knowsMaster(redis: Redis, name: string | undefined): Promise<boolean> {
-  return (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name ?? '')) !== null
+/**
+ * An evicted counter lifts its limit, and an evicted key of a revocation makes Workers accept a
+ * revoked token. A Redis that is full and evicts nothing rejects writes, which is noticed.
+ */
+async function reasonOfEviction(redis: Redis): Promise<string | undefined> {
+  const settings = (await redis.config('GET', 'maxmemory*')) as string[]
+  const settingOf = (name: string) => settings[settings.indexOf(name) + 1]
+  const policy = settingOf('maxmemory-policy')
+  if (settingOf('maxmemory') === '0' || policy === 'noeviction') return undefined
+  return `leads to a Redis with maxmemory-policy ${policy}: limits and revocations need noeviction`
 }
