@@ -42,6 +42,7 @@ import { createPasswordPolicy, strengthWorker } from './passwords/policy.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool } from './passwords/worker-pool.ts'
 import { createPlanService } from './plans/service.ts'
+import { publishAfterCommit } from './revocations/after-commit.ts'
 import { selectRevocations } from './revocations/queries.ts'
 import { revocationLifeSeconds } from './revocations/rules.ts'
 import { startRevocations } from './revocations/service.ts'
@@ -92,10 +93,11 @@ export async function buildOrigin(
     config.DATABASE_LOCK_SECONDS,
   )
   const logSlow = logSlowQueries(log, config.DATABASE_SLOW_MS)
-  const { sql, load: poolLoad } = measureQueries(pooled, (query) => {
+  const { sql: measured, load: poolLoad } = measureQueries(pooled, (query) => {
     events.queryEnded(query)
     logSlow(query)
   })
+  const sql = publishAfterCommit(measured, (entries) => revocations.publishNow(entries))
   // A pool of one says that the database takes one connection, as the embedded one does: all share
   // it.
   const isShared = config.DATABASE_POOL_MAX === 1

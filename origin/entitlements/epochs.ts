@@ -1,4 +1,6 @@
 import type { Queryable } from '../db/types.ts'
+import { noteRevocations } from '../revocations/after-commit.ts'
+import { atColumn } from '../revocations/queries.ts'
 
 /**
  * Raises the epoch of what a change touches and tells the gateways, in one statement of the
@@ -8,32 +10,43 @@ import type { Queryable } from '../db/types.ts'
  * Each returns the new epoch, undefined where there is no such row.
  */
 
+interface RaisedEpoch {
+  subject: string
+  epoch: number
+  at: number
+}
+
+function note(sql: Queryable, scope: 'user' | 'role' | 'plan', raised: RaisedEpoch | undefined) {
+  if (raised) noteRevocations(sql, [{ ...raised, scope }])
+  return raised?.epoch
+}
+
 export async function raiseUserEpoch(sql: Queryable, userId: string): Promise<number | undefined> {
-  const [row] = await sql<[{ epoch: number }?]>`
+  const [row] = await sql<[RaisedEpoch?]>`
     with raised as (
       update user_accounts set epoch = epoch + 1 where id = ${userId} returning id, epoch
-    ),
-    told as (insert into revocations (scope, subject, epoch) select 'user', id, epoch from raised)
-    select epoch from raised`
-  return row?.epoch
+    )
+    insert into revocations (scope, subject, epoch) select 'user', id, epoch from raised
+    returning subject, epoch, ${atColumn(sql)}`
+  return note(sql, 'user', row)
 }
 
 export async function raiseRoleEpoch(sql: Queryable, role: string): Promise<number | undefined> {
-  const [row] = await sql<[{ epoch: number }?]>`
+  const [row] = await sql<[RaisedEpoch?]>`
     with raised as (
       update roles set epoch = epoch + 1 where name = ${role} returning name, epoch
-    ),
-    told as (insert into revocations (scope, subject, epoch) select 'role', name, epoch from raised)
-    select epoch from raised`
-  return row?.epoch
+    )
+    insert into revocations (scope, subject, epoch) select 'role', name, epoch from raised
+    returning subject, epoch, ${atColumn(sql)}`
+  return note(sql, 'role', row)
 }
 
 export async function raisePlanEpoch(sql: Queryable, plan: string): Promise<number | undefined> {
-  const [row] = await sql<[{ epoch: number }?]>`
+  const [row] = await sql<[RaisedEpoch?]>`
     with raised as (
       update subscription_plans set epoch = epoch + 1 where name = ${plan} returning name, epoch
-    ),
-    told as (insert into revocations (scope, subject, epoch) select 'plan', name, epoch from raised)
-    select epoch from raised`
-  return row?.epoch
+    )
+    insert into revocations (scope, subject, epoch) select 'plan', name, epoch from raised
+    returning subject, epoch, ${atColumn(sql)}`
+  return note(sql, 'plan', row)
 }

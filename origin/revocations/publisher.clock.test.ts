@@ -40,7 +40,12 @@ async function createReplica() {
   const client = connectRedis(redis.url, log)
   closers.push(() => client.disconnect())
   await new Promise((resolve) => client.once('ready', resolve))
-  const publish = createPublisher({ sql: connect(), redis: client, keyPrefix: 'shop:', lifeSeconds: 960 })
+  const { publishDue: publish } = createPublisher({
+    sql: connect(),
+    redis: client,
+    keyPrefix: 'shop:',
+    lifeSeconds: 960,
+  })
   return { client, publish: () => publish(new AbortController().signal), publishDue: publish, log, lines }
 }
 

@@ -1,8 +1,9 @@
-import { revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
+import { type Revocation, revocationStreamKey, toStreamFields } from '../../shared/auth/revocation.ts'
 import type { RedisClient } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
+import type { WrittenRevocation } from './after-commit.ts'
 import { createLiveKeys, raiseKey } from './live-keys.ts'
-import { lockUnpublishedForUpdate, markPublished, type UnpublishedRevocation } from './queries.ts'
+import { lockUnpublishedForUpdate, markPublished, withLife } from './queries.ts'
 import { execute } from './redis-pipeline.ts'
 
 export interface PublisherOptions {
@@ -37,7 +38,7 @@ export function createPublisher(options: PublisherOptions) {
    * All or nothing: of a Redis that takes one of these commands and rejects another, the stream
    * would grow by the same entries at each try.
    */
-  async function append(rows: readonly UnpublishedRevocation[]): Promise<void> {
+  async function append(rows: readonly Revocation[]): Promise<void> {
     const transaction = redis.multi()
     for (const row of rows) {
       transaction.xadd(key, 'MINID', '~', Date.now() - keptMs, '*', ...toStreamFields(row))
@@ -75,9 +76,16 @@ export function createPublisher(options: PublisherOptions) {
    * @throws Error where the database or Redis fails; what it had not published stays for the next
    *   time
    */
-  return async function publishDue(signal: AbortSignal): Promise<void> {
+  async function publishDue(signal: AbortSignal): Promise<void> {
     if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
     while (!signal.aborted && (await publishBatch()) === batchSize);
     if (!signal.aborted) await vouch()
   }
+
+  /** Publishes what has just been committed; the table still has it for `publishDue`. */
+  async function publishNow(entries: readonly WrittenRevocation[]): Promise<void> {
+    await append(entries.map((entry) => withLife(entry, lifeSeconds)))
+  }
+
+  return { publishDue, publishNow }
 }

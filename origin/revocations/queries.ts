@@ -8,7 +8,7 @@ interface RevocationRow {
   at: number
 }
 
-const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSeconds: number): Revocation => ({
+export const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSeconds: number): Revocation => ({
   scope,
   subject,
   epoch,
@@ -17,7 +17,7 @@ const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSeconds: num
 })
 
 /** Milliseconds since 1970; a double holds them exactly. */
-const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
+export const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
 
 /**
  * The live entries of transactions from `after` on, and where to go on.

@@ -2,6 +2,7 @@ import { revocationKeyPrefix } from '../../shared/auth/revocation.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
+import type { WrittenRevocation } from './after-commit.ts'
 import { createPublisher, type PublisherOptions } from './publisher.ts'
 import { startRevocationRelay } from './relay.ts'
 
@@ -30,16 +31,16 @@ export function startRevocations({
   onPublished,
   log,
 }: RevocationsOptions) {
-  if (redisUrl === undefined) return { requireRedis: undefined, stop: async () => {} }
+  if (redisUrl === undefined) return { requireRedis: undefined, publishNow: () => {}, stop: async () => {} }
   const redis = connectRedis(redisUrl, log, { silenceMs })
-  const publish = createPublisher({
+  const publisher = createPublisher({
     sql,
     redis,
     keyPrefix: revocationKeyPrefix(keyPrefix, redis.isCluster),
     lifeSeconds,
     onPublished,
   })
-  const relay = startRevocationRelay({ publish, log })
+  const relay = startRevocationRelay({ publish: publisher.publishDue, log })
   return {
     /**
      * @throws Error where Redis takes no writes: one that is full, or a replica, answers PING all
@@ -47,6 +48,12 @@ export function startRevocations({
      */
     async requireRedis(): Promise<void> {
       await redis.set(`${keyPrefix}origin-probe`, 1, 'PX', probeKeptMs)
+    },
+    /** In vain without Redis: the relay says so, and gateways read the feed. */
+    publishNow(entries: readonly WrittenRevocation[]): void {
+      publisher.publishNow(entries).catch((error) => {
+        log.debug({ err: error }, 'revocations are left to the relay')
+      })
     },
     async stop(): Promise<void> {
       await relay.stop()

@@ -1,6 +1,8 @@
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
+import { noteRevocations } from '../revocations/after-commit.ts'
+import { atColumn } from '../revocations/queries.ts'
 
 /** A session, and whose it is. */
 export interface SessionOwner {
@@ -253,7 +255,7 @@ export async function endSessions(
   { userId, only, except }: SessionsToEnd,
   reason: SessionEnd,
 ): Promise<string[]> {
-  const rows = await sql<{ id: string }[]>`
+  const rows = await sql<{ subject: string; at: number }[]>`
     with ended as (
       update sessions set ended_at = now(), end_reason = ${reason}
       where user_id = ${userId} and ended_at is null
@@ -261,9 +263,16 @@ export async function endSessions(
         and (${except ?? null}::uuid is null or id <> ${except ?? null})
       returning id
     ),
-    told as (insert into revocations (scope, subject) select 'session', id from ended)
-    select id from ended`
-  return rows.map(({ id }) => id)
+    told as (
+      insert into revocations (scope, subject) select 'session', id from ended
+      returning subject, ${atColumn(sql)}
+    )
+    select subject, at from told`
+  noteRevocations(
+    sql,
+    rows.map((row) => ({ ...row, scope: 'session', epoch: null })),
+  )
+  return rows.map(({ subject }) => subject)
 }
 
 /** Sessions beyond the newest `keep`, by when they were last used. */
