@@ -3,7 +3,7 @@ import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { PolicyFile } from './policy/policy-file.ts'
-import type { NextTurn, Now, Outlive, RateLimitStore, RevocationStream, Store, Transport } from './ports.ts'
+import type { Defer, Now, RateLimitStore, RevocationStream, Store, Transport, WaitUntil } from './ports.ts'
 import type { Pages } from './web-ui/pages.ts'
 
 /** What an adapter hands in. */
@@ -18,12 +18,12 @@ export interface GatewayPorts<Bindings> {
    * and nothing leased.
    */
   store?: Store | undefined
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   /**
    * By default a microtask; where requests come in one by one within a turn of the event loop, its
    * end.
    */
-  nextTurn?: NextTurn | undefined
+  defer?: Defer | undefined
   /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
   importVerifier?: ImportVerifier | undefined
   importSigner?: ImportSigner | undefined

@@ -51,19 +51,19 @@ export async function createGateway<Bindings extends object>(
   ports: GatewayPorts<Bindings>,
   rows: readonly RouteRow[] = routes,
 ) {
-  const { transport, outlive, now, log, beginSpan } = ports
+  const { transport, waitUntil, now, log, beginSpan } = ports
   const { importSigner = importWebSigner, isStopping = () => false, pages = new Map() } = ports
   const upstreams = upstreamsOf(config)
   const metrics = createGatewayMetrics(Object.keys(upstreams))
 
   const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
   const revocations = createRevocations({ now })
-  const { origin, keys, plans, follower, rateLimitReporter, denialReporter } = createOriginLinks({
+  const { origin, keys, plans, revocationSync, rateLimitReporter, denialReporter } = createOriginLinks({
     config,
     ports,
     assertionFor,
     revocations,
-    onNews: metrics.revocationsHeard,
+    onSynced: metrics.recordRevocationLag,
     onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
   })
   const { policy, requireKnownNames, usePolicyFile, takesWebSocket } = createLivePolicy({
@@ -73,7 +73,7 @@ export async function createGateway<Bindings extends object>(
     upstreams: Object.keys(upstreams),
     plans,
   })
-  const limitSource = createLimitSource({ config, ports, revocations, follower })
+  const limitSource = createLimitSource({ config, ports, revocations, revocationSync })
   const tokens = createTokenVerifier({
     keys,
     issuer: config.ISSUER_URL,
@@ -81,7 +81,7 @@ export async function createGateway<Bindings extends object>(
     recheckSeconds: config.JWKS_CACHE_SECONDS,
     now,
     digest: ports.digest,
-    onLookup: metrics.tokenLookedUp,
+    onLookup: metrics.recordTokenLookup,
   })
   const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)
   const requireHost = createRequireHost(servedHosts(config))
@@ -98,7 +98,11 @@ export async function createGateway<Bindings extends object>(
     tokens,
     throwIfRevoked: limitSource.throwIfRevoked,
     limits: createRequestLimits(config),
-    limiter: createLimiter({ limitTokens: limitSource.limitTokens, now, onDecision: metrics.limitDecided }),
+    limiter: createLimiter({
+      limitTokens: limitSource.limitTokens,
+      now,
+      onDecision: metrics.recordLimitDecision,
+    }),
     recordRejection: rateLimitReporter.record,
     authorize: createAuthorize({
       plans,
@@ -118,7 +122,7 @@ export async function createGateway<Bindings extends object>(
     limiterHealth: limitSource.limiterHealth,
     revocationHealth: limitSource.revocationHealth,
     isStopping,
-    outlive,
+    waitUntil,
     now,
   })
   const app = createApp<Bindings>({
@@ -151,7 +155,7 @@ export async function createGateway<Bindings extends object>(
     /** Counts since the start. */
     metrics,
     /** The state of the parts at this moment. */
-    watched: {
+    gauges: {
       keySetAgeSeconds: keys.ageSeconds,
       tokensRemembered: () => tokens.size,
       revocationEntries: () => revocations.size,
@@ -163,18 +167,18 @@ export async function createGateway<Bindings extends object>(
     takesWebSocket,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */
     stillHolds: ({ identity, expiresAt }: VerifiedToken): boolean =>
-      expiresAt + clockLeewaySeconds > now() / 1000 && revocations.judge(identity) === 'good',
+      expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',
     /** Resolves when revocations that were committed before the call are known here. */
-    hearRevocations: follower.hear,
+    hearRevocations: revocationSync.sync,
     /** The source of revocations, and its age. */
-    revocationState: follower.state,
+    revocationState: revocationSync.state,
     /** Reports rejections to the origin now, by a limit or for want of a right. */
     async flushReports() {
       await Promise.all([rateLimitReporter.flush(), denialReporter.flush()])
     },
     /** Ends what runs beside the requests. */
     async close() {
-      await follower.stop()
+      await revocationSync.stop()
       await Promise.all([rateLimitReporter.close(), denialReporter.close()])
     },
   }

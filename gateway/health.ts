@@ -1,5 +1,5 @@
 import { check, type HealthCheck } from '../shared/http/health.ts'
-import type { Now, Outlive } from './ports.ts'
+import type { Now, WaitUntil } from './ports.ts'
 import type { KeySet } from './tokens/jwks-cache.ts'
 
 interface HealthOptions {
@@ -11,7 +11,7 @@ interface HealthOptions {
   /** How fresh what is known of revocations is. */
   revocationHealth: () => HealthCheck
   isStopping: () => boolean
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   now: Now
 }
 
@@ -20,7 +20,7 @@ const reuseMs = 1000
 
 /** How the gateway and what stands behind it are doing, in words that are fit for the public. */
 export function createHealth(options: HealthOptions) {
-  const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, outlive = () => {}, now } = options
+  const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, waitUntil = () => {}, now } = options
   let askedAt = Number.NEGATIVE_INFINITY
   let asked: Promise<Record<string, HealthCheck>> | undefined
 
@@ -41,7 +41,7 @@ export function createHealth(options: HealthOptions) {
     if (!asked || now() - askedAt >= reuseMs) {
       askedAt = now()
       asked = askParts()
-      outlive(asked)
+      waitUntil(asked)
     }
     return { instance: { status: isStopping() ? 'fail' : 'pass' }, ...(await asked) }
   }

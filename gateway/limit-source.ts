@@ -5,7 +5,7 @@ import type { GatewayPorts } from './gateway-ports.ts'
 import { createBatchedLimits, type LimitTokens } from './rate-limit/batched-limits.ts'
 import { createPerRequestLimits } from './rate-limit/per-request-limits.ts'
 import type { Revocations } from './revocation/revocation-index.ts'
-import type { createRevocationFollower } from './revocation/revocation-sync.ts'
+import type { createRevocationSync } from './revocation/revocation-sync.ts'
 
 /** The sources that limits and revocations are read from, which differ by runtime. */
 export interface LimitSource {
@@ -26,7 +26,7 @@ interface LimitSourceOptions {
   config: Pick<GatewayConfig, 'GATEWAY_REPLICAS' | 'LIMIT_LEASE'>
   ports: Omit<GatewayPorts<never>, 'peerAddress'>
   revocations: Revocations
-  follower: ReturnType<typeof createRevocationFollower>
+  revocationSync: ReturnType<typeof createRevocationSync>
 }
 
 /**
@@ -38,24 +38,24 @@ export function createLimitSource(options: LimitSourceOptions): LimitSource {
   return store ? askedPerRequest(options, store) : keptInMemory(options)
 }
 
-function keptInMemory({ config, ports, revocations, follower }: LimitSourceOptions): LimitSource {
+function keptInMemory({ config, ports, revocations, revocationSync }: LimitSourceOptions): LimitSource {
   return {
     limitTokens: createBatchedLimits({
       rateLimitStore: ports.rateLimitStore,
       now: ports.now,
-      nextTurn: ports.nextTurn ?? queueMicrotask,
+      defer: ports.defer ?? queueMicrotask,
       largestLease: config.LIMIT_LEASE,
       replicas: config.GATEWAY_REPLICAS,
     }),
     throwIfRevoked: revocations.throwIfRevoked,
     limiterHealth: ports.limiterHealth ?? (async () => ({ status: 'pass' })),
-    revocationHealth: follower.health,
-    start: follower.start,
+    revocationHealth: revocationSync.health,
+    start: revocationSync.start,
   }
 }
 
 function askedPerRequest(
-  { config, ports, revocations, follower }: LimitSourceOptions,
+  { config, ports, revocations, revocationSync }: LimitSourceOptions,
   store: NonNullable<GatewayPorts<never>['store']>,
 ): LimitSource {
   const limits = createPerRequestLimits({
@@ -63,10 +63,10 @@ function askedPerRequest(
     local: ports.rateLimitStore,
     replicas: config.GATEWAY_REPLICAS,
     async throwIfRevokedByFeed(bearer) {
-      await follower.recall()
+      await revocationSync.refreshIfStale()
       revocations.throwIfRevoked(bearer)
     },
-    outlive: ports.outlive ?? (() => {}),
+    waitUntil: ports.waitUntil ?? (() => {}),
     now: ports.now,
     log: ports.log,
   })

@@ -13,7 +13,7 @@ test('requests are counted by row and status, and timed', () => {
   metrics.recordResponse(row, 200, 0.003)
   metrics.recordResponse(row, 200, 7)
   metrics.recordResponse(row, 429, 0.001)
-  const [figures] = metrics.figures.routes.values()
+  const [figures] = metrics.values.routes.values()
   expect(figures).toMatchObject({ method: 'GET', path: '/v1/orders/{id}' })
   expect([...(figures?.statuses ?? [])]).toEqual([
     [200, 2],
@@ -25,20 +25,20 @@ test('requests are counted by row and status, and timed', () => {
 test('a row that was read again goes on with the figures of before', () => {
   metrics.recordResponse(row, 200, 0)
   metrics.recordResponse({ ...row }, 200, 0)
-  expect([...metrics.figures.routes.values()].map(({ statuses }) => statuses.get(200))).toEqual([2])
+  expect([...metrics.values.routes.values()].map(({ statuses }) => statuses.get(200))).toEqual([2])
 })
 
 test('what no row matched is one route', () => {
   metrics.recordResponse(undefined, 404, 0)
   metrics.recordResponse(undefined, 400, 0)
-  expect([...metrics.figures.routes.keys()]).toEqual(['any none'])
+  expect([...metrics.values.routes.keys()]).toEqual(['any none'])
 })
 
 test('limits are counted by class, by how they were decided and by what was decided', () => {
-  metrics.limitDecided('user', 'leased', true)
-  metrics.limitDecided('user', 'leased', false)
-  metrics.limitDecided('credentials', 'local', false)
-  const { user, credentials, address } = metrics.figures.limits
+  metrics.recordLimitDecision('user', 'leased', true)
+  metrics.recordLimitDecision('user', 'leased', false)
+  metrics.recordLimitDecision('credentials', 'local', false)
+  const { user, credentials, address } = metrics.values.limits
   expect(user.leased).toEqual({ allowed: 1, refused: 1 })
   expect(credentials.local).toEqual({ allowed: 0, refused: 1 })
   expect(address.shared).toEqual({ allowed: 0, refused: 0 })
@@ -47,12 +47,12 @@ test('limits are counted by class, by how they were decided and by what was deci
 test('refusals, tokens, upstreams and revocations are counted, each for itself', () => {
   metrics.recordRejection(new Problem('invalid_token'))
   metrics.recordRejection(new Problem('invalid_token'))
-  metrics.tokenLookedUp(true)
-  metrics.tokenLookedUp(false)
+  metrics.recordTokenLookup(true)
+  metrics.recordTokenLookup(false)
   metrics.recordUpstreamResponse('origin', 0.02)
   metrics.recordUpstreamResponse('reports', 0.02)
-  metrics.revocationsHeard(0.3)
-  const { rejections, tokens, upstreams, revocationLag } = metrics.figures
+  metrics.recordRevocationLag(0.3)
+  const { rejections, tokens, upstreams, revocationLag } = metrics.values
   expect([...rejections]).toEqual([['invalid_token', 2]])
   expect(tokens).toEqual({ hit: 1, miss: 1 })
   expect([...upstreams.keys()]).toEqual(['origin', 'reports'])

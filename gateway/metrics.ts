@@ -12,13 +12,13 @@ const noRoute: MatchedRoute = { method: 'any', path: 'none' }
 const requestBounds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const lagBounds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
 
-function createRouteFigures({ method, path }: MatchedRoute) {
+function createRouteMetrics({ method, path }: MatchedRoute) {
   return { method, path, statuses: new Map<number, number>(), seconds: createHistogram(requestBounds) }
 }
 
-type RouteFigures = ReturnType<typeof createRouteFigures>
+type RouteMetrics = ReturnType<typeof createRouteMetrics>
 
-function createLimitFigures() {
+function createLimitMetrics() {
   const ofClass = () =>
     Object.fromEntries(limitModes.map((mode) => [mode, { allowed: 0, refused: 0 }])) as Record<
       LimitMode,
@@ -41,11 +41,11 @@ function countIn<Key>(counts: Map<Key, number>, key: Key): void {
  * there are rows, codes, classes and upstreams.
  */
 export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
-  const routes = new Map<string, RouteFigures>()
+  const routes = new Map<string, RouteMetrics>()
   /** By the very row, so that a request finds its figures without a name being put together. */
-  const figuresByRow = new WeakMap<MatchedRoute, RouteFigures>()
+  const metricsByRow = new WeakMap<MatchedRoute, RouteMetrics>()
   const rejections = new Map<ErrorCode, number>()
-  const limits = createLimitFigures()
+  const limits = createLimitMetrics()
   const tokens = { hit: 0, miss: 0 }
   const upstreams = new Map<string, ReturnType<typeof createHistogram>>()
   const revocationLag = createHistogram(lagBounds)
@@ -53,28 +53,28 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const assertionRejections = new Map(upstreamNames.map((name) => [name, 0]))
 
   /** A row that was read again from a policy file goes on with the figures of before. */
-  function figuresOf(row: MatchedRoute): RouteFigures {
-    const known = figuresByRow.get(row)
+  function metricsOf(row: MatchedRoute): RouteMetrics {
+    const known = metricsByRow.get(row)
     if (known) return known
     const name = `${row.method} ${row.path}`
-    const figures = routes.get(name) ?? createRouteFigures(row)
-    routes.set(name, figures)
-    figuresByRow.set(row, figures)
-    return figures
+    const values = routes.get(name) ?? createRouteMetrics(row)
+    routes.set(name, values)
+    metricsByRow.set(row, values)
+    return values
   }
 
   return {
     /** To be read, by whoever shows them. */
-    figures: { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } as const,
+    values: { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } as const,
 
     /**
      * @param row undefined where none matched
      * @param seconds from the head of the request to the end of the response
      */
     recordResponse(row: MatchedRoute = noRoute, status: number, seconds: number): void {
-      const figures = figuresOf(row)
-      countIn(figures.statuses, status)
-      figures.seconds.add(seconds)
+      const values = metricsOf(row)
+      countIn(values.statuses, status)
+      values.seconds.add(seconds)
     },
 
     recordRejection(problem: Problem): void {
@@ -87,27 +87,27 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
       countIn(assertionRejections, upstream)
     },
 
-    limitDecided(name: LimitClass, mode: LimitMode, isAllowed: boolean): void {
+    recordLimitDecision(name: LimitClass, mode: LimitMode, isAllowed: boolean): void {
       limits[name][mode][isAllowed ? 'allowed' : 'refused']++
     },
 
     /** @param isKnown whether its signature was checked before */
-    tokenLookedUp(isKnown: boolean): void {
+    recordTokenLookup(isKnown: boolean): void {
       tokens[isKnown ? 'hit' : 'miss']++
     },
 
     /** @param seconds from the request upstream to the head of its response */
     recordUpstreamResponse(upstream: string, seconds: number): void {
-      let distribution = upstreams.get(upstream)
-      if (!distribution) {
-        distribution = createHistogram(requestBounds)
-        upstreams.set(upstream, distribution)
+      let histogram = upstreams.get(upstream)
+      if (!histogram) {
+        histogram = createHistogram(requestBounds)
+        upstreams.set(upstream, histogram)
       }
-      distribution.add(seconds)
+      histogram.add(seconds)
     },
 
     /** @param seconds from the cause of the newest entry to its being known here */
-    revocationsHeard(seconds: number): void {
+    recordRevocationLag(seconds: number): void {
       revocationLag.add(seconds)
     },
   }

@@ -16,7 +16,7 @@ export interface Peer {
 export type Now = () => number
 
 /** Runs something when what is at hand in this turn of the event loop is done. */
-export type NextTurn = (run: () => void) => void
+export type Defer = (run: () => void) => void
 
 /** Tokens to consume from one window of one key. */
 export interface ConsumeRequest {
@@ -69,13 +69,13 @@ export interface RateLimitStore {
  * Told of work that goes on when the request that it began in is answered: some runtimes drop it
  * then, unless they are told.
  */
-export type Outlive = (work: Promise<unknown>) => void
+export type WaitUntil = (work: Promise<unknown>) => void
 
 export type StoreResult =
   | { kind: 'consumed'; results: ConsumeResult[] }
   | { kind: 'revoked'; scope: Revocation['scope'] }
   /** Nobody vouches for what the store knows of revocations. */
-  | { kind: 'unvouched' }
+  | { kind: 'incomplete' }
 
 /**
  * For a runtime that keeps nothing between requests: what one of them has to know, in one round

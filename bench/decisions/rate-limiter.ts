@@ -27,7 +27,7 @@ const limiterWith = (store: typeof rateLimitStore, largestLease: number) =>
   createBatchedLimits({
     rateLimitStore: store,
     now: Date.now,
-    nextTurn: setImmediate,
+    defer: setImmediate,
     largestLease,
     replicas: 1,
   })

@@ -48,7 +48,7 @@ await printCosts(
   ],
   { times: 2000, concurrent: 1 },
 )
-await printCosts([{ name: 'a token verified before', work: () => onNode.known(token) }], {
+await printCosts([{ name: 'a token verified before', work: () => onNode.lookup(token) }], {
   times: 2_000_000,
   concurrent: 1,
 })

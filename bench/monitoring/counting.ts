@@ -33,8 +33,8 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
  * unwatched.
  */
 function countOne(number: number): void {
-  metrics.tokenLookedUp(true)
-  metrics.limitDecided('user', 'leased', true)
+  metrics.recordTokenLookup(true)
+  metrics.recordLimitDecision('user', 'leased', true)
   const sentAt = performance.now()
   metrics.recordUpstreamResponse('origin', (performance.now() - sentAt) / 1000)
   metrics.recordResponse(routes[number % routes.length], 200, 0.004)
@@ -51,8 +51,8 @@ print('a request with one', micro(cost(requests, () => beginTrace(undefined, { .
 const registry = new Registry()
 exposeMetrics({
   registry,
-  figures: metrics.figures,
-  watched: {
+  values: metrics.values,
+  gauges: {
     keySetAgeSeconds: () => 1,
     tokensRemembered: () => 1,
     revocationEntries: () => 1,

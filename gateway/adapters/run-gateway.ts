@@ -14,7 +14,7 @@ import {
   requireUsablePolicyFile,
   startPolicyReload,
 } from './node/policy-reload.ts'
-import { watchGateway } from './node/telemetry/metrics-endpoint.ts'
+import { startMetricsEndpoint } from './node/telemetry/metrics-endpoint.ts'
 
 export interface GatewayServer extends ServiceServer {
   /** Open connections of clients, where the runtime can count them. */
@@ -79,7 +79,14 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
       })
       const server = createServer({ ...serviceProcess, gateway, pages: pages.byPath })
       const { connections } = server
-      const watch = await watchGateway({ config, gateway, rateLimiting, connections, now: ports.now, log })
+      const watch = await startMetricsEndpoint({
+        config,
+        gateway,
+        rateLimiting,
+        connections,
+        now: ports.now,
+        log,
+      })
       reportPolicyFile(config.POLICY_FILE, gateway)
       const policyReload = startPolicyReload({ path: config.POLICY_FILE, gateway, pages, log })
 

@@ -8,7 +8,7 @@ import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { RequestLimits } from './request-limits.ts'
 
 interface AuthenticateOptions {
-  tokens: Pick<TokenVerifier, 'known' | 'verify'>
+  tokens: Pick<TokenVerifier, 'lookup' | 'verify'>
   limiter: Limiter
   limits: RequestLimits
 }
@@ -33,7 +33,7 @@ export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOpti
   return function authenticate(authorization: string | undefined, address: string): Awaitable<VerifiedToken> {
     try {
       const token = credential(authorization)
-      const known = tokens.known(token)
+      const known = tokens.lookup(token)
       if (known) return known
       const verified = tokens.verify(token, addressKey(address))
       return verified instanceof Promise ? verified.catch((error) => countFailure(error, address)) : verified

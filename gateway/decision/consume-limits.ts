@@ -19,8 +19,8 @@ const isFailedAttempt = (status: number) => [400, 401, 403, 499].includes(status
 
 /** Counts requests against the limits of their rows. */
 export function createConsumeLimits({ limits, limiter, recordRejection }: ConsumeLimitsOptions) {
-  function responseListener({ settle, over }: CountedOrOver, decision: Decision): Decision['onResponse'] {
-    if (settle) return (status) => settle(isFailedAttempt(status))
+  function responseListener({ onResponse, over }: CountedOrOver, decision: Decision): Decision['onResponse'] {
+    if (onResponse) return (status) => onResponse(isFailedAttempt(status))
     if (over)
       return (status) => {
         if (status === 429) report(over.rejection, decision)

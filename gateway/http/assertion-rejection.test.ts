@@ -34,7 +34,7 @@ const email = 'ada@example.com'
 const password = 'correct horse battery'
 const login = (world: World) => world.post('/auth/login', { email, password })
 
-const refusedBy = (world: World) => world.gatewayMetrics.figures.assertionRejections.get('origin') ?? 0
+const refusedBy = (world: World) => world.gatewayMetrics.values.assertionRejections.get('origin') ?? 0
 
 describe('with the clocks of gateway and origin apart', () => {
   test.each([20, 29, -20])('200: login, refresh, plans with the gateway %i s ahead', async (seconds) => {
@@ -120,7 +120,7 @@ describe('any upstream that refuses the assertion', () => {
     const stand = await createStand({ upstream: upstream('Gatehouse-Assertion') })
     const response = await stand.call('/open')
     expect(await problem(response)).toMatchObject({ status: 502, code: 'assertion_refused' })
-    expect(stand.metrics.figures.assertionRejections.get('reports')).toBe(1)
+    expect(stand.metrics.values.assertionRejections.get('reports')).toBe(1)
   })
 
   test('401: any other challenge passes, and counts as a failed attempt', async () => {

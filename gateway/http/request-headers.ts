@@ -76,9 +76,9 @@ const rerouting = new Set([
 /** More headers than any client of ours sends; each costs every server on the way. */
 export const maxHeaders = 200
 
-type Fate = 'passed' | 'dropped' | keyof Read
+type HeaderAction = 'passed' | 'dropped' | keyof Read
 
-function judge(name: string): Fate {
+function evaluate(name: string): HeaderAction {
   const lower = name.toLowerCase()
   const readAs = read.get(lower)
   if (readAs !== undefined) return readAs
@@ -99,10 +99,10 @@ function judge(name: string): Fate {
   return isDropped ? 'dropped' : 'passed'
 }
 
-const fateOf = memoizeByString(judge)
+const actionFor = memoizeByString(evaluate)
 
 /** Whether a header of this name goes upstream as it came. */
-export const isForwarded = (name: string): boolean => fateOf(name) === 'passed'
+export const isForwarded = (name: string): boolean => actionFor(name) === 'passed'
 
 /** All members from the start: an object that gains them one by one costs V8 a lookup each. */
 const nothingFound = (): Record<keyof Read, string | undefined> => ({
@@ -137,13 +137,13 @@ export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
-    const fate = fateOf(name)
-    if (fate === 'passed') passed.push(name, value)
-    else if (fate !== 'dropped') {
-      const before = found[fate]
-      if (before !== undefined && fate === 'host') throw new Problem('bad_request')
-      found[fate] = before === undefined ? value : `${before}${fate === 'cookie' ? '; ' : ', '}${value}`
-      if (readAndPassed.has(fate)) passed.push(name, value)
+    const action = actionFor(name)
+    if (action === 'passed') passed.push(name, value)
+    else if (action !== 'dropped') {
+      const before = found[action]
+      if (before !== undefined && action === 'host') throw new Problem('bad_request')
+      found[action] = before === undefined ? value : `${before}${action === 'cookie' ? '; ' : ', '}${value}`
+      if (readAndPassed.has(action)) passed.push(name, value)
     }
   }
   const { contentLength, connection, transferEncoding } = found

@@ -21,9 +21,9 @@ const special = [
   'ratelimit-policy',
 ] as const
 
-type Fate = 'passed' | 'dropped' | (typeof special)[number]
+type HeaderAction = 'passed' | 'dropped' | (typeof special)[number]
 
-function judge(name: string): Fate {
+function evaluate(name: string): HeaderAction {
   const lower = name.toLowerCase()
   const known = special.find((one) => one === lower)
   if (known) return known
@@ -37,7 +37,7 @@ function judge(name: string): Fate {
   return isDropped ? 'dropped' : 'passed'
 }
 
-const fateOf = memoizeByString(judge)
+const actionFor = memoizeByString(evaluate)
 
 /**
  * A response without content has no length: a client may wait for that many bytes (RFC 9110,
@@ -81,7 +81,7 @@ function passedOf(
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
-    switch (fateOf(name)) {
+    switch (actionFor(name)) {
       case 'dropped':
         continue
       case 'connection':

@@ -47,7 +47,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
 
   return {
     /** @returns undefined where the call failed, took too long or was not made */
-    async ask<T extends object>(question: () => Promise<T>): Promise<T | undefined> {
+    async ask<T extends object>(call: () => Promise<T>): Promise<T | undefined> {
       const isTrial = failedAt !== undefined
       if (failedAt !== undefined) {
         if (now() - failedAt < pauseMs) return undefined
@@ -56,7 +56,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
       }
       try {
         if (isTrial) await probeOnce(isTrial)
-        return await withTimeout(timeoutMs, question())
+        return await withTimeout(timeoutMs, call())
       } catch (error) {
         markFailed(error)
         return undefined

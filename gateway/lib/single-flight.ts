@@ -1,12 +1,12 @@
-import type { Outlive } from '../ports.ts'
+import type { WaitUntil } from '../ports.ts'
 
 /**
  * Does something at most once at a time, whoever wants it done meanwhile.
  *
  * @param work never rejects
- * @param outlive told of the work: whoever began it may leave while others wait for it
+ * @param waitUntil told of the work: whoever began it may leave while others wait for it
  */
-export function createSingleFlight(work: () => Promise<void>, outlive: Outlive = () => {}) {
+export function createSingleFlight(work: () => Promise<void>, waitUntil: WaitUntil = () => {}) {
   let underway: Promise<void> | undefined
 
   return {
@@ -15,7 +15,7 @@ export function createSingleFlight(work: () => Promise<void>, outlive: Outlive =
       underway = work().finally(() => {
         underway = undefined
       })
-      outlive(underway)
+      waitUntil(underway)
       return underway
     },
 

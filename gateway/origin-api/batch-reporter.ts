@@ -1,5 +1,5 @@
 import type { Log } from '../../shared/lib/log.ts'
-import type { Outlive } from '../ports.ts'
+import type { WaitUntil } from '../ports.ts'
 
 /**
  * Gathered at most, and told at most in one post: what an attack from many addresses may cost in
@@ -21,7 +21,7 @@ interface BatchReporterOptions<Entry> {
   of: string
   /** Tells the origin. Gives up by itself. */
   post: (batch: Batch<Entry>) => Promise<unknown>
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   log: Log
 }
 
@@ -33,7 +33,7 @@ interface BatchReporterOptions<Entry> {
  * told again it would count twice.
  */
 export function createBatchReporter<Entry extends { count: number }>(options: BatchReporterOptions<Entry>) {
-  const { of, post, outlive = () => {}, log } = options
+  const { of, post, waitUntil = () => {}, log } = options
   let gathered = new Map<string, Entry>()
   /** Entries that nobody was told of. */
   let dropped = 0
@@ -60,7 +60,7 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
     const reported = new Promise<void>((resolve) => {
       timer = setTimeout(() => resolve(flush()), flushSeconds * 1000)
     })
-    outlive(reported)
+    waitUntil(reported)
   }
 
   async function send(batch: Batch<Entry>): Promise<void> {

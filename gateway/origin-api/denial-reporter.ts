@@ -1,13 +1,13 @@
 import type { DenialReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Denied } from '../policy/authorization.ts'
-import type { Outlive } from '../ports.ts'
+import type { WaitUntil } from '../ports.ts'
 import { createBatchReporter } from './batch-reporter.ts'
 
 interface DenialReporterOptions {
   /** Tells the origin. Gives up by itself. */
   post: (batch: DenialReport) => Promise<unknown>
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   log: Log
 }
 
@@ -15,11 +15,11 @@ interface DenialReporterOptions {
  * Gathers who asked for what their role may not do, for the audit log: counted by session, reason,
  * method and route.
  */
-export function createDenialReporter({ post, outlive, log }: DenialReporterOptions) {
+export function createDenialReporter({ post, waitUntil, log }: DenialReporterOptions) {
   const { record, ...rest } = createBatchReporter<DenialReport['denials'][number]>({
     of: 'denials',
     post: ({ dropped, entries }) => post({ dropped, denials: entries }),
-    outlive,
+    waitUntil,
     log,
   })
 

@@ -16,7 +16,7 @@ interface OriginClientOptions {
 }
 
 /** How long the origin may take to answer the gateway's own questions. */
-const ownQuestionMs = 3000
+const callTimeoutMs = 3000
 
 /**
  * What the gateway asks the origin on its own behalf. It says who it is by an assertion for an
@@ -42,8 +42,8 @@ export function createOriginClient({
       headers: allHeaders,
       body: typeof body === 'string' ? new TextEncoder().encode(body) : null,
       signal,
-      deadlineMs: ownQuestionMs,
-      idleMs: ownQuestionMs,
+      deadlineMs: callTimeoutMs,
+      idleMs: callTimeoutMs,
       isFresh: false,
     })
     const text = await response.text()
@@ -65,7 +65,7 @@ export function createOriginClient({
   async function fetchFromOrigin(target: string, init: RequestInit = {}): Promise<Response> {
     const controller = new AbortController()
     try {
-      return await withTimeout(ownQuestionMs, exchange(controller.signal, target, init))
+      return await withTimeout(callTimeoutMs, exchange(controller.signal, target, init))
     } finally {
       controller.abort()
     }

@@ -3,7 +3,7 @@ import { successBody } from '../../shared/endpoint/api-client.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import type { Revocations } from '../revocation/revocation-index.ts'
-import { createRevocationFollower } from '../revocation/revocation-sync.ts'
+import { createRevocationSync } from '../revocation/revocation-sync.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import { createKeySet } from '../tokens/jwks-cache.ts'
 import { createDenialReporter } from './denial-reporter.ts'
@@ -17,7 +17,7 @@ interface OriginLinksOptions {
   assertionFor: AssertionFor
   /** Filled with what the origin says of them. */
   revocations: Revocations
-  onNews: Parameters<typeof createRevocationFollower>[0]['onNews']
+  onSynced: Parameters<typeof createRevocationSync>[0]['onSynced']
   /** Told of each request of the gateway's own that the origin refused for its assertion. */
   onAssertionRejected: () => void
 }
@@ -27,8 +27,15 @@ interface OriginLinksOptions {
  * tells it, whom it refused.
  */
 export function createOriginLinks(options: OriginLinksOptions) {
-  const { config, ports, assertionFor, revocations, onNews, onAssertionRejected } = options
-  const { transport, ownTransport = transport, importVerifier = importWebVerifier, outlive, now, log } = ports
+  const { config, ports, assertionFor, revocations, onSynced, onAssertionRejected } = options
+  const {
+    transport,
+    ownTransport = transport,
+    importVerifier = importWebVerifier,
+    waitUntil,
+    now,
+    log,
+  } = ports
   const origin = createOriginClient({
     transport: ownTransport,
     originUrl: config.ORIGIN_URL,
@@ -41,34 +48,34 @@ export function createOriginLinks(options: OriginLinksOptions) {
       fetchKeys: async () => JSON.parse(await origin.get('/.well-known/jwks.json')),
       importVerifier,
       freshSeconds: config.JWKS_CACHE_SECONDS,
-      outlive,
+      waitUntil,
       now,
       log,
     }),
     plans: createPlans({
       fetchPlans: async () => successBody(await origin.readPlanCatalogue()),
-      outlive,
+      waitUntil,
       now,
       log,
     }),
-    follower: createRevocationFollower({
+    revocationSync: createRevocationSync({
       revocations,
       readFeed: async (after) => successBody(await origin.readRevocations({ query: { after } })),
       stream: ports.revocationStream,
       tickMs: ports.revocationTickMs,
-      onNews,
-      outlive,
+      onSynced,
+      waitUntil,
       now,
       log,
     }),
     rateLimitReporter: createRateLimitReporter({
       post: (batch) => origin.reportRateLimits({ body: batch }),
-      outlive,
+      waitUntil,
       log,
     }),
     denialReporter: createDenialReporter({
       post: (batch) => origin.reportDenials({ body: batch }),
-      outlive,
+      waitUntil,
       log,
     }),
   }

@@ -2,12 +2,12 @@ import type { PlanCatalogue } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { KnownNames } from '../policy/policy-names.ts'
-import type { Now, Outlive } from '../ports.ts'
+import type { Now, WaitUntil } from '../ports.ts'
 
 interface PlansOptions {
   /** Gets the catalogue. */
   fetchPlans: () => Promise<PlanCatalogue>
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   now: Now
   log: Log
   /** Age from which the catalogue is read again. */
@@ -41,7 +41,7 @@ export function createPlans(options: PlansOptions) {
     }
   }
 
-  const reading = createSingleFlight(read, options.outlive)
+  const reading = createSingleFlight(read, options.waitUntil)
 
   /** Never rejects; one read at a time. */
   async function refresh(): Promise<void> {

@@ -1,13 +1,13 @@
 import type { RateLimitReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
-import type { Outlive } from '../ports.ts'
+import type { WaitUntil } from '../ports.ts'
 import type { Limit } from '../rate-limit/limiter.ts'
 import { createBatchReporter } from './batch-reporter.ts'
 
 interface RateLimitReporterOptions {
   /** Tells the origin. Gives up by itself. */
   post: (batch: RateLimitReport) => Promise<unknown>
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   log: Log
 }
 
@@ -19,11 +19,11 @@ interface RejectedRequest {
 }
 
 /** Gathers the requests that a limit refused: counted by limit, caller, method and route. */
-export function createRateLimitReporter({ post, outlive, log }: RateLimitReporterOptions) {
+export function createRateLimitReporter({ post, waitUntil, log }: RateLimitReporterOptions) {
   const { record, ...rest } = createBatchReporter<RateLimitReport['refusals'][number]>({
     of: 'refusals',
     post: ({ dropped, entries }) => post({ dropped, refusals: entries }),
-    outlive,
+    waitUntil,
     log,
   })
 

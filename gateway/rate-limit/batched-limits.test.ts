@@ -35,7 +35,7 @@ function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) 
     const limitTokens = createBatchedLimits({
       rateLimitStore: { consume: (requests) => new Promise((answer) => sent.push({ requests, answer })) },
       now: clock.now,
-      nextTurn: (run) => turns.push(run),
+      defer: (run) => turns.push(run),
       largestLease,
       replicas: gateways,
     })
@@ -295,7 +295,7 @@ function createExact() {
       },
     },
     now: clock.now,
-    nextTurn: queueMicrotask,
+    defer: queueMicrotask,
     largestLease: 0,
     replicas: 1,
   })

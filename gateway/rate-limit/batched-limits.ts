@@ -2,12 +2,12 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash32 } from '../../shared/lib/hash32.ts'
-import type { ConsumeRequest, ConsumeResult, NextTurn, Now, RateLimitStore } from '../ports.ts'
+import type { ConsumeRequest, ConsumeResult, Defer, Now, RateLimitStore } from '../ports.ts'
 
 interface BatchedLimitsOptions {
   rateLimitStore: RateLimitStore
   now: Now
-  nextTurn: NextTurn
+  defer: Defer
   /**
    * The most tokens of a key to prefetch; 0 counts each request at the shared store.
    */
@@ -128,7 +128,7 @@ const largestCall = 500
  * `largestLease` for each other gateway that has prefetched some.
  */
 export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
-  const { rateLimitStore, now, nextTurn, largestLease, replicas } = options
+  const { rateLimitStore, now, defer, largestLease, replicas } = options
   const leases = createBoundedMap<string, Lease>(leasesHeld)
   /** By the mark of their caller, or the next number that was free. */
   let queues = new Map<number, Queue>()
@@ -153,7 +153,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   function schedule(): void {
-    if (queues.size + refunds.length === 1) nextTurn(call)
+    if (queues.size + refunds.length === 1) defer(call)
   }
 
   function callIfLarge(): void {

@@ -28,7 +28,7 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
   const limitTokens = createBatchedLimits({
     rateLimitStore: createMemoryStore({ shared: true, now }),
     now,
-    nextTurn: queueMicrotask,
+    defer: queueMicrotask,
     largestLease: 10,
     replicas: 1,
   })

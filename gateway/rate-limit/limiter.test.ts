@@ -181,7 +181,7 @@ describe('a store that is not shared', () => {
       limitTokens: createBatchedLimits({
         rateLimitStore,
         now,
-        nextTurn: queueMicrotask,
+        defer: queueMicrotask,
         largestLease: 0,
         replicas: 1,
       }),

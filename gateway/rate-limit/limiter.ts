@@ -69,7 +69,7 @@ export interface Counted {
    * Called once when the request has ended, where there are limits that count failures alone:
    * returns the tokens of those limits unless the request failed.
    */
-  settle: ((isFailure: boolean) => void) | undefined
+  onResponse: ((isFailure: boolean) => void) | undefined
 }
 
 interface LimiterOptions {
@@ -120,7 +120,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
   }
 
   /** @param since the latest return of a token when the store was asked */
-  function judge(limits: readonly Limit[], results: readonly LimitResult[], since: number): Counted {
+  function evaluate(limits: readonly Limit[], results: readonly LimitResult[], since: number): Counted {
     const at = now()
     const states = limits.map((limit, index): LimitState => {
       const { quota, used, resetAt, granted, shared, leased } = results[index] as LimitResult
@@ -128,7 +128,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at }
     })
     if (results.every(({ granted }) => granted))
-      return { limitHeaders: rateLimitHeaders(states), settle: beginAttempt(limits, results) }
+      return { limitHeaders: rateLimitHeaders(states), onResponse: beginAttempt(limits, results) }
     for (const [index, limit] of limits.entries()) {
       const result = results[index] as LimitResult
       if (result.granted && limit.failuresOnly) refund(limit, result)
@@ -136,10 +136,10 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     throw overLimit(states, results, since)
   }
 
-  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['settle'] {
+  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['onResponse'] {
     if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
     for (const limit of limits) if (limit.failuresOnly) attempts.begin(keyOf(limit))
-    return function settle(isFailure) {
+    return function onResponse(isFailure) {
       for (const [index, limit] of limits.entries()) {
         if (!limit.failuresOnly) continue
         attempts.end(keyOf(limit))
@@ -192,7 +192,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
       for (const limit of limits) rejectKnown(limit)
       const since = attempts.latestReturn()
-      return chain(limitTokens.consumeAll(limits, bearer), (results) => judge(limits, results, since))
+      return chain(limitTokens.consumeAll(limits, bearer), (results) => evaluate(limits, results, since))
     },
   }
 }

@@ -105,7 +105,7 @@ function forwardOverLimit(error: unknown): CountedOrOver {
   const { over, limitHeaders, retryAfterSeconds } = error
   return {
     limitHeaders,
-    settle: undefined,
+    onResponse: undefined,
     over: {
       rejection: error,
       mark: { policies: over.map(({ name }) => name), retryAfterSeconds },

@@ -7,10 +7,10 @@ import type {
   ConsumeRequest,
   ConsumeResult,
   Now,
-  Outlive,
   RateLimitStore,
   Store,
   StoreResult,
+  WaitUntil,
 } from '../ports.ts'
 import {
   consumeRequestOf,
@@ -29,7 +29,7 @@ interface PerRequestLimitsOptions {
   replicas: number
   /** Holds a token against what the origin's feed says. @throws Problem with the rejection */
   throwIfRevokedByFeed: (bearer: Identity) => Promise<void>
-  outlive: Outlive
+  waitUntil: WaitUntil
   now: Now
   log: Log
 }
@@ -48,8 +48,8 @@ const timeoutMs = 500
  * feed. Without the store the gateway counts limits alone, at its share of the quota.
  */
 export function createPerRequestLimits(options: PerRequestLimitsOptions) {
-  const { store, local, replicas, throwIfRevokedByFeed, outlive, now, log } = options
-  let isVouched = true
+  const { store, local, replicas, throwIfRevokedByFeed, waitUntil, now, log } = options
+  let isComplete = true
 
   const breaker = createBreaker({
     timeoutMs,
@@ -59,10 +59,10 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     onClose: () => log.info({}, 'the store is asked again'),
   })
 
-  function noteVouched(vouched: boolean): void {
-    if (isVouched && !vouched)
+  function recordCompleteness(complete: boolean): void {
+    if (isComplete && !complete)
       log.warn({}, 'nobody vouches for the revocations in the store: the feed is read')
-    isVouched = vouched
+    isComplete = complete
   }
 
   const ask = (bearer: Identity | undefined, requests: readonly ConsumeRequest[]) =>
@@ -73,13 +73,13 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     bearer: Identity | undefined,
   ): Promise<ConsumeResult[]> {
     const result = await ask(bearer, requests)
-    if (bearer && result) noteVouched(result.kind !== 'unvouched')
+    if (bearer && result) recordCompleteness(result.kind !== 'incomplete')
     switch (result?.kind) {
       case 'consumed':
         return result.results
       case 'revoked':
         throw new Problem(result.scope === 'session' ? 'session_ended' : 'claims_stale')
-      case 'unvouched':
+      case 'incomplete':
       case undefined:
         return consumeByFeed(requests, bearer)
     }
@@ -113,7 +113,7 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
 
     refund(limit: LimitRequest, { resetAt, shared }: LimitResult): void {
       if (resetAt - now() < refundMs) return
-      outlive(consume([consumeRequestOf(limit, -1, shared)], undefined))
+      waitUntil(consume([consumeRequestOf(limit, -1, shared)], undefined))
     },
 
     /** How limits are counted. */
@@ -121,7 +121,7 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
 
     /** The latest source of revocations. */
     health(): HealthCheck {
-      if (breaker.isOpen() || !isVouched) return { status: 'warn', detail: 'feed' }
+      if (breaker.isOpen() || !isComplete) return { status: 'warn', detail: 'feed' }
       return { status: 'pass', detail: 'store' }
     },
   } satisfies LimitTokens & { health: () => HealthCheck; limiterHealth: () => Promise<HealthCheck> }

@@ -32,8 +32,8 @@ describe('a verdict', () => {
   test('session_ended: that session alone, whatever its epochs', () => {
     const mine = identity({ epoch: epochOf(1_000_000) })
     revocations.apply([entry('session', mine.sid)])
-    expect(revocations.judge(mine)).toBe('session_ended')
-    expect(revocations.judge({ ...mine, sid: crypto.randomUUID() })).toBe('good')
+    expect(revocations.evaluate(mine)).toBe('session_ended')
+    expect(revocations.evaluate({ ...mine, sid: crypto.randomUUID() })).toBe('good')
   })
 
   test.each(['user', 'role', 'plan'] as const)(
@@ -42,26 +42,26 @@ describe('a verdict', () => {
       const mine = identity({ epoch: epochOf(3) })
       const subject = { user: mine.sub, role: mine.role, plan: mine.plan }[scope]
       revocations.apply([entry(scope, subject, 4)])
-      expect(revocations.judge(mine)).toBe('claims_stale')
-      expect(revocations.judge({ ...mine, epoch: { ...epochOf(3), [scope]: 4 } })).toBe('good')
-      expect(revocations.judge({ ...mine, epoch: { ...epochOf(9), [scope]: 3 } })).toBe('claims_stale')
+      expect(revocations.evaluate(mine)).toBe('claims_stale')
+      expect(revocations.evaluate({ ...mine, epoch: { ...epochOf(3), [scope]: 4 } })).toBe('good')
+      expect(revocations.evaluate({ ...mine, epoch: { ...epochOf(9), [scope]: 3 } })).toBe('claims_stale')
       const other = { user: { sub: crypto.randomUUID() }, role: { role: 'guest' }, plan: { plan: 'pro' } }[
         scope
       ]
-      expect(revocations.judge({ ...mine, ...other })).toBe('good')
+      expect(revocations.evaluate({ ...mine, ...other })).toBe('good')
     },
   )
 
   test('session_ended comes before claims_stale: refreshing would not help', () => {
     const mine = identity()
     revocations.apply([entry('user', mine.sub, 2), entry('session', mine.sid)])
-    expect(revocations.judge(mine)).toBe('session_ended')
+    expect(revocations.evaluate(mine)).toBe('session_ended')
   })
 
   test('a scope is not mistaken for another of the same name', () => {
     const mine = identity({ role: 'free', plan: 'free', epoch: { user: 1, role: 5, plan: 1 } })
     revocations.apply([entry('role', 'free', 5)])
-    expect(revocations.judge(mine)).toBe('good')
+    expect(revocations.evaluate(mine)).toBe('good')
   })
 
   test('in any order and any number, a lower epoch never takes the place of a higher one', () => {
@@ -70,8 +70,8 @@ describe('a verdict', () => {
     for (const order of [entries, entries.toReversed()]) {
       const fresh = createRevocations({ now: clock.now })
       for (const one of order) fresh.apply([one])
-      expect(fresh.judge(mine)).toBe('claims_stale')
-      expect(fresh.judge({ ...mine, epoch: epochOf(5) })).toBe('good')
+      expect(fresh.evaluate(mine)).toBe('claims_stale')
+      expect(fresh.evaluate({ ...mine, epoch: epochOf(5) })).toBe('good')
     }
   })
 
@@ -81,16 +81,16 @@ describe('a verdict', () => {
     clock.advance(900)
     revocations.apply([entry('plan', mine.plan, 3)])
     clock.advance(59)
-    expect(revocations.judge(mine)).toBe('claims_stale')
+    expect(revocations.evaluate(mine)).toBe('claims_stale')
   })
 
   test('good again when the entry has run out, at which no such token is alive', () => {
     const mine = identity()
     revocations.apply([entry('session', mine.sid)])
     clock.advance(lifeSeconds - 1)
-    expect(revocations.judge(mine)).toBe('session_ended')
+    expect(revocations.evaluate(mine)).toBe('session_ended')
     clock.advance(1)
-    expect(revocations.judge(mine)).toBe('good')
+    expect(revocations.evaluate(mine)).toBe('good')
   })
 })
 
@@ -111,7 +111,7 @@ describe('what is held', () => {
       revocations.apply(entries)
       most = Math.max(most, revocations.size)
       for (const [index, sid] of sids.slice(-16).entries())
-        expect(revocations.judge(identity({ sid })), `${index}`).toBe('session_ended')
+        expect(revocations.evaluate(identity({ sid })), `${index}`).toBe('session_ended')
       clock.advance(60)
     }
     expect(most).toBeLessThanOrEqual(2 * lifeSeconds * 10 + 1200)

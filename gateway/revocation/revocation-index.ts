@@ -73,7 +73,7 @@ export function createRevocations({ now }: { now: Now }) {
     return entry !== undefined && entry.until > now()
   }
 
-  function judge({ sid, sub, role, plan, epoch }: Identity): Verdict {
+  function evaluate({ sid, sub, role, plan, epoch }: Identity): Verdict {
     if (isEnded(sid)) return 'session_ended'
     const isOutdated =
       isStale('user', sub, epoch) || isStale('role', role, epoch) || isStale('plan', plan, epoch)
@@ -101,7 +101,7 @@ export function createRevocations({ now }: { now: Now }) {
      */
     isLoaded: () => loaded,
 
-    judge,
+    evaluate,
 
     /**
      * @throws Problem `session_ended`, `claims_stale`; `revocations_unavailable` before
@@ -109,7 +109,7 @@ export function createRevocations({ now }: { now: Now }) {
      */
     throwIfRevoked(identity: Identity): void {
       if (!loaded) throw new Problem('revocations_unavailable')
-      const verdict = judge(identity)
+      const verdict = evaluate(identity)
       if (verdict !== 'good') throw new Problem(verdict)
     },
 

@@ -3,10 +3,10 @@ import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
-import type { Now, Outlive, RevocationStream } from '../ports.ts'
+import type { Now, RevocationStream, WaitUntil } from '../ports.ts'
 import type { Revocations } from './revocation-index.ts'
 
-interface FollowerOptions {
+interface RevocationSyncOptions {
   revocations: Pick<Revocations, 'apply' | 'markLoaded' | 'isLoaded'>
   /** Asks the origin. @param after where the last response said to go on, undefined for all */
   readFeed: (after: string | undefined) => Promise<RevocationFeed>
@@ -15,8 +15,8 @@ interface FollowerOptions {
   /** Time between two looks at what is due; null where only `hear` has the feed read. */
   tickMs?: number | null | undefined
   /** Told of news: the seconds from the cause of the newest to its being known here. */
-  onNews?: ((seconds: number) => void) | undefined
-  outlive?: Outlive | undefined
+  onSynced?: ((seconds: number) => void) | undefined
+  waitUntil?: WaitUntil | undefined
   now: Now
   log: Log
 }
@@ -36,14 +36,14 @@ const feedTimeoutMs = 4000
 /**
  * Where nothing follows: how old what is known may be for `recall`, and how long it waits for news.
  */
-const recallMs = 1000
-const recallTimeoutMs = 1500
+const staleAfterMs = 1000
+const refreshTimeoutMs = 1500
 
 /** Silence of both sources from which readiness warns. */
 const silentMs = 60_000
 
 /** What the follower knows of itself, for readiness and metrics. Times in milliseconds. */
-export interface FollowerState {
+export interface RevocationSyncState {
   source: 'stream' | 'feed'
   /** From the cause of the newest entry to its being known here; undefined before the first one. */
   lagMs: number | undefined
@@ -59,31 +59,31 @@ export interface FollowerState {
  * what the feed did not have yet comes behind the position. While there is no stream the feed is
  * read at every tick.
  */
-export function createRevocationFollower(options: FollowerOptions) {
-  const { revocations, readFeed, stream, tickMs = defaultTickMs, onNews = () => {}, now, log } = options
-  const state: FollowerState = { source: 'feed', lagMs: undefined, contactAt: undefined }
+export function createRevocationSync(options: RevocationSyncOptions) {
+  const { revocations, readFeed, stream, tickMs = defaultTickMs, onSynced = () => {}, now, log } = options
+  const state: RevocationSyncState = { source: 'feed', lagMs: undefined, contactAt: undefined }
   const stopping = new AbortController()
   let cursor: string | undefined
-  let following: Promise<void> | undefined
+  let streaming: Promise<void> | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let ticks = 0
-  let recalledAt = Number.NEGATIVE_INFINITY
+  let refreshedAt = Number.NEGATIVE_INFINITY
   /** A position was taken, and no read of the feed that began after it has ended well. */
-  let owing = true
+  let feedReadPending = true
   let feedFails = false
   let streamFails = false
 
   function apply(entries: readonly Revocation[]) {
     state.contactAt = now()
-    const news = revocations.apply(entries)
-    if (!revocations.isLoaded() || news.length === 0) return
-    state.lagMs = Math.max(0, now() - Math.max(...news.map(({ at }) => at)))
-    onNews(state.lagMs / 1000)
+    const added = revocations.apply(entries)
+    if (!revocations.isLoaded() || added.length === 0) return
+    state.lagMs = Math.max(0, now() - Math.max(...added.map(({ at }) => at)))
+    onSynced(state.lagMs / 1000)
   }
 
   /** Never rejects. */
   async function readFeedOnce(): Promise<void> {
-    owing = false
+    feedReadPending = false
     try {
       const { entries, next } = await withTimeout(feedTimeoutMs, readFeed(cursor))
       apply(entries)
@@ -93,13 +93,13 @@ export function createRevocationFollower(options: FollowerOptions) {
       feedFails = false
       ticks = 0
     } catch (error) {
-      owing = true
+      feedReadPending = true
       if (!feedFails) log.warn({ err: error }, 'revocation feed not read')
       feedFails = true
     }
   }
 
-  const polling = createSingleFlight(readFeedOnce, options.outlive)
+  const polling = createSingleFlight(readFeedOnce, options.waitUntil)
 
   async function poll(): Promise<void> {
     if (stopping.signal.aborted) return
@@ -107,12 +107,12 @@ export function createRevocationFollower(options: FollowerOptions) {
   }
 
   /** Reads the stream to its end, which is an error. Never rejects. */
-  async function follow(source: RevocationStream): Promise<void> {
+  async function readStream(source: RevocationStream): Promise<void> {
     try {
       let position = await source.position()
-      owing = true
+      feedReadPending = true
       state.source = 'stream'
-      void hear()
+      void sync()
       if (streamFails) log.info({}, 'revocation stream followed again')
       streamFails = false
       while (!stopping.signal.aborted) {
@@ -128,22 +128,22 @@ export function createRevocationFollower(options: FollowerOptions) {
     }
   }
 
-  async function hear(): Promise<void> {
+  async function sync(): Promise<void> {
     await polling.underway
     await poll()
   }
 
-  function takeUpStream() {
-    if (!stream || following !== undefined) return
-    following = follow(stream).finally(() => {
-      following = undefined
+  function startStream() {
+    if (!stream || streaming !== undefined) return
+    streaming = readStream(stream).finally(() => {
+      streaming = undefined
     })
   }
 
   function tick() {
-    takeUpStream()
+    startStream()
     ticks++
-    if (owing || state.source === 'feed' || ticks >= healTicks) void poll()
+    if (feedReadPending || state.source === 'feed' || ticks >= healTicks) void poll()
     schedule()
   }
 
@@ -152,14 +152,14 @@ export function createRevocationFollower(options: FollowerOptions) {
   }
 
   return {
-    state: state as Readonly<FollowerState>,
+    state: state as Readonly<RevocationSyncState>,
 
     /**
      * Resolves when the feed has been tried once. Never rejects: what could not be read shows in
      * `health`.
      */
     async start(): Promise<void> {
-      takeUpStream()
+      startStream()
       await poll()
       schedule()
     },
@@ -168,16 +168,16 @@ export function createRevocationFollower(options: FollowerOptions) {
      * Resolves when what was committed before the call is known here, where the origin can be
      * asked.
      */
-    hear,
+    sync,
 
     /**
      * Reads the feed where it was not read lately, for a gateway that follows nothing. What does
      * not come in time is not waited for.
      */
-    async recall(): Promise<void> {
-      if (!polling.underway && now() - recalledAt < recallMs) return
-      recalledAt = now()
-      await withTimeout(recallTimeoutMs, poll()).catch(() => {})
+    async refreshIfStale(): Promise<void> {
+      if (!polling.underway && now() - refreshedAt < staleAfterMs) return
+      refreshedAt = now()
+      await withTimeout(refreshTimeoutMs, poll()).catch(() => {})
     },
 
     health(): HealthCheck {
@@ -191,7 +191,7 @@ export function createRevocationFollower(options: FollowerOptions) {
       stopping.abort()
       clearTimeout(timer)
       stream?.close()
-      await Promise.all([polling.underway, following])
+      await Promise.all([polling.underway, streaming])
     },
   }
 }

@@ -5,11 +5,11 @@ import type { Now } from '../ports.ts'
 import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
 
 /** Where the assertions of one caller are kept. */
-interface Holder {
+interface AssertionHolder {
   assertion: SignedAssertion | undefined
 }
 
-function assertionIn(holder: Holder, audience: string): SignedAssertion {
+function assertionIn(holder: AssertionHolder, audience: string): SignedAssertion {
   for (let made = holder.assertion; made; made = made.next) if (made.audience === audience) return made
   const unmade = { audience, jwt: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
   holder.assertion = unmade
@@ -32,7 +32,7 @@ const usedSeconds = assertionLifeSeconds - renewSeconds
 /** Makes the assertion an upstream believes: once per token, upstream and life, not per request. */
 export function createAssertions({ signer, now }: AssertionsOptions) {
   /** Of those whom nobody asked who they are. */
-  const anonymous: Holder = { assertion: undefined }
+  const anonymous: AssertionHolder = { assertion: undefined }
 
   /** @param caller null where nobody had to sign in */
   return function assertionFor(

@@ -1,12 +1,12 @@
 import type { Identity } from '../../shared/auth/claims.ts'
-import { createSharedLists } from './interned-lists.ts'
+import { createInternedLists } from './interned-lists.ts'
 
 /**
  * Lays identities out so that a hundred thousand of them take little memory, and all are read in
  * the same way.
  */
 export function createCompactIdentity() {
-  const share = createSharedLists()
+  const intern = createInternedLists()
 
   return function compactIdentity(identity: Identity): Required<Identity> {
     // Each field by its name: of a copy with `...` V8 keeps most in an object of their own.
@@ -17,9 +17,9 @@ export function createCompactIdentity() {
       email: identity.email,
       role: identity.role,
       level: identity.level,
-      permissions: share(identity.permissions),
+      permissions: intern(identity.permissions),
       plan: identity.plan,
-      features: share(identity.features),
+      features: intern(identity.features),
       quota: identity.quota,
       epoch: identity.epoch,
     }

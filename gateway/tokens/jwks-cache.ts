@@ -3,14 +3,14 @@ import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../.
 import type { Awaitable } from '../../shared/lib/async.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
-import type { Now, Outlive } from '../ports.ts'
+import type { Now, WaitUntil } from '../ports.ts'
 
 interface KeySetOptions {
   /** Gets the JWKS document. */
   fetchKeys: () => Promise<unknown>
   /** How signatures are checked on this runtime. */
   importVerifier: ImportVerifier
-  outlive?: Outlive | undefined
+  waitUntil?: WaitUntil | undefined
   now: Now
   log: Log
   /** Age from which the set is read before it is believed, where the origin can be asked. */
@@ -92,7 +92,7 @@ export function createKeySet(options: KeySetOptions) {
     }
   }
 
-  const reading = createSingleFlight(read, options.outlive)
+  const reading = createSingleFlight(read, options.waitUntil)
 
   /**
    * An old set is believed while the origin cannot be asked, never for want of asking: a failure

@@ -338,12 +338,12 @@ describe('the cache of verified tokens', () => {
       return { email, token: [encodePart(header), encodePart(issuer.claims({ email })), signature].join('.') }
     }) as [{ email: string; token: string }, { email: string; token: string }]
     for (const { token, email } of [one, other, other, other, one, one, one, other, one, other]) {
-      const { identity } = tokens.known(token) ?? (await tokens.verify(token, '203.0.113.7'))
+      const { identity } = tokens.lookup(token) ?? (await tokens.verify(token, '203.0.113.7'))
       expect(identity.email).toBe(email)
     }
     clock.advance(2)
-    expect(tokens.known(one.token)).toBeUndefined()
-    expect(tokens.known(other.token)?.identity.email).toBe(other.email)
+    expect(tokens.lookup(one.token)).toBeUndefined()
+    expect(tokens.lookup(other.token)?.identity.email).toBe(other.email)
   })
 
   test('401 invalid_token: another payload under the signature of a token that has just come three times', async () => {

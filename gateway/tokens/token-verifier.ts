@@ -37,25 +37,25 @@ export class TokenExpired extends Problem {
   }
 }
 
-interface Remembered extends VerifiedToken {
+interface CachedToken extends VerifiedToken {
   /**
    * Tells the token from others of the same mark; the token itself where no digest is handed in.
    */
   digest: string
   /** Seconds since 1970. */
-  believedUntil: number
+  trustUntil: number
   /** Seconds since 1970; not kept up for the busiest. */
   seenAt: number
 }
 
 /** Tokens remembered per generation, two of which are held. */
-const remembered = 100_000
+const cacheSize = 100_000
 
 /**
  * Tokens that come twice in a second are kept whole, which saves their digest: so many per
  * generation.
  */
-const busiest = 2_000
+const hotCacheSize = 2_000
 
 /**
  * Characters at the end of a token's signature that its mark is made of: 44 bits, as the last has
@@ -78,8 +78,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     onLookup = () => {},
   } = options
   /** By mark. Of two tokens with one mark the last verified is kept: some 20 pairs of 200,000. */
-  const verified = createBoundedMap<number, Remembered>(remembered)
-  const busy = createBoundedMap<number, { token: string; seen: Remembered }>(busiest)
+  const verified = createBoundedMap<number, CachedToken>(cacheSize)
+  const hotCache = createBoundedMap<number, { token: string; seen: CachedToken }>(hotCacheSize)
   const compactIdentity = createCompactIdentity()
   const signatureChecks = createSignatureChecks({ now })
 
@@ -90,14 +90,14 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
   const hashOfToken = (token: string) => hash32(token, token.length - hashedCharacters)
 
-  function toRemembered(token: string, payload: unknown): Remembered {
+  function toCachedToken(token: string, payload: unknown): CachedToken {
     const { iss, aud, client_id, iat, exp, ...identity } = claimsSchema.parse(payload)
     const at = nowSeconds()
     return {
       digest: digest(token),
       identity: compactIdentity(identity),
       expiresAt: exp,
-      believedUntil: Math.min(exp + clockLeewaySeconds, at + recheckSeconds),
+      trustUntil: Math.min(exp + clockLeewaySeconds, at + recheckSeconds),
       seenAt: at,
       assertion: undefined,
     }
@@ -114,20 +114,20 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     throw error
   }
 
-  function remember(token: string, payload: unknown): Remembered {
-    const fresh = toRemembered(token, payload)
+  function cache(token: string, payload: unknown): CachedToken {
+    const fresh = toCachedToken(token, payload)
     verified.set(hashOfToken(token), fresh)
     return fresh
   }
 
-  function find(token: string): Remembered | undefined {
+  function find(token: string): CachedToken | undefined {
     const at = nowSeconds()
-    const mark = hashOfToken(token)
-    const atHand = busy.get(mark)
-    if (atHand?.token === token && atHand.seen.believedUntil > at) return atHand.seen
-    const seen = verified.get(mark)
-    if (!seen || seen.believedUntil <= at || seen.digest !== digest(token)) return undefined
-    if (at === seen.seenAt) busy.set(mark, { token, seen })
+    const hash = hashOfToken(token)
+    const hot = hotCache.get(hash)
+    if (hot?.token === token && hot.seen.trustUntil > at) return hot.seen
+    const seen = verified.get(hash)
+    if (!seen || seen.trustUntil <= at || seen.digest !== digest(token)) return undefined
+    if (at === seen.seenAt) hotCache.set(hash, { token, seen })
     seen.seenAt = at
     return seen
   }
@@ -143,10 +143,10 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
       )
   }
 
-  function verifyAnew(token: string, caller: string): Awaitable<Remembered> {
+  function verifyUncached(token: string, caller: string): Awaitable<CachedToken> {
     const findKey = (kid: string) => chain(keys.find(kid), (verify) => verify && limited(verify, caller))
     const payload = verifyAccessToken(token, { findKey, issuer, audience, now: now() })
-    return chain(payload, (claims) => remember(token, claims))
+    return chain(payload, (claims) => cache(token, claims))
   }
 
   return {
@@ -156,10 +156,10 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     },
 
     /** A token seen lately that still holds; undefined for one that has to be verified. */
-    known(token: string): VerifiedToken | undefined {
-      const known = find(token)
-      onLookup(known !== undefined)
-      return known
+    lookup(token: string): VerifiedToken | undefined {
+      const cached = find(token)
+      onLookup(cached !== undefined)
+      return cached
     },
 
     /**
@@ -169,7 +169,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
      */
     verify(token: string, caller: string): Awaitable<VerifiedToken> {
       try {
-        const verified = verifyAnew(token, caller)
+        const verified = verifyUncached(token, caller)
         return verified instanceof Promise ? verified.catch(fail) : verified
       } catch (error) {
         return fail(error)

@@ -54,7 +54,7 @@ test.each(Object.entries(requests))(
       if (request.method === 'HEAD') expect(await text(response)).toBe('')
       else expect(await json(response)).toMatchObject({ status: 502, code: 'assertion_refused' })
     }
-    expect(metrics.figures.assertionRejections.get('reports')).toBe(7)
+    expect(metrics.values.assertionRejections.get('reports')).toBe(7)
     trust()
     expect((await ask(port, request)).statusCode).toBe(200)
   },
@@ -67,5 +67,5 @@ test('502 assertion_refused: a WebSocket', async () => {
   const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
   expect(response.statusCode).toBe(502)
   expect(await json(response)).toMatchObject({ code: 'assertion_refused' })
-  expect(metrics.figures.assertionRejections.get('reports')).toBe(1)
+  expect(metrics.values.assertionRejections.get('reports')).toBe(1)
 })

@@ -28,7 +28,7 @@ async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?
       await once(redis, 'ready')
       return createStand({
         rateLimitStore: createRedisStore(redis, 'test:'),
-        nextTurn: setImmediate,
+        defer: setImmediate,
         keys: () => issuerKeys.issuer.jwks,
         environment: { GATEWAY_REPLICAS: String(replicas), LIMIT_LEASE: String(lease) },
       })

@@ -21,7 +21,7 @@ export function createNodePorts(config: NodePortsConfig, log: Log) {
       rateLimitStore: rateLimiting.rateLimitStore,
       limiterHealth: rateLimiting.health,
       revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
-      nextTurn: setImmediate,
+      defer: setImmediate,
       importVerifier: importNodeVerifier,
       importSigner: importNodeSigner,
       digest: (token) => hash('sha256', token, 'latin1'),

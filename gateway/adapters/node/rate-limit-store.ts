@@ -9,7 +9,7 @@ import { createMemoryStore } from '../../rate-limit/memory-store.ts'
 import { createRedisStore } from '../redis.ts'
 import { createClusterStore } from './redis-cluster-store.ts'
 
-interface CountingOptions {
+interface RateLimitingOptions {
   /** Without one the gateway counts in its own memory, and says so. */
   redisUrl: string | undefined
   keyPrefix: string
@@ -44,7 +44,7 @@ function timed(rateLimitStore: RateLimitStore, onCall: (seconds: number) => void
   }
 }
 
-interface CommonOptions extends Omit<CountingOptions, 'redisUrl'> {
+interface CommonOptions extends Omit<RateLimitingOptions, 'redisUrl'> {
   /** Counts what the gateway cannot count in Redis. */
   local: RateLimitStore
   watch: (store: RateLimitStore) => RateLimitStore
@@ -70,7 +70,7 @@ export function createRateLimiting({
   replicas,
   now,
   log,
-}: CountingOptions): RateLimiting {
+}: RateLimitingOptions): RateLimiting {
   if (!redisUrl) {
     log.warn({}, 'no REDIS_URL: limits count in memory, for this gateway alone')
     return {

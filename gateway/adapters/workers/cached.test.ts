@@ -16,7 +16,7 @@ function createPair(status = 200) {
     cache,
     originUrl,
     targets: new Set(['/keys']),
-    outlive: (promise) => work.push(promise),
+    waitUntil: (promise) => work.push(promise),
     transport: async ({ target }) => {
       asked.push(target)
       return Response.json({ number: asked.length }, { status })

@@ -1,4 +1,4 @@
-import type { Outlive, Transport } from '../../ports.ts'
+import type { Transport, WaitUntil } from '../../ports.ts'
 
 /** The part of the platform's cache that we use; each data centre has one. */
 export interface EdgeCache {
@@ -12,7 +12,7 @@ interface CachedTransportOptions {
   /** Targets of the origin whose answer is the same for every gateway. */
   targets: ReadonlySet<string>
   originUrl: string
-  outlive: Outlive
+  waitUntil: WaitUntil
 }
 
 /**
@@ -27,7 +27,7 @@ const keptSeconds = 10
  * `keptSeconds` to the age of what a gateway knows.
  */
 export function createCachedTransport(options: CachedTransportOptions): Transport {
-  const { transport, cache, targets, originUrl, outlive } = options
+  const { transport, cache, targets, originUrl, waitUntil } = options
 
   return async function cached(request) {
     const { origin, target, method } = request
@@ -41,7 +41,7 @@ export function createCachedTransport(options: CachedTransportOptions): Transpor
       const copy = new Response(response.clone().body, {
         headers: { 'content-type': 'application/json', 'cache-control': `max-age=${keptSeconds}` },
       })
-      outlive(cache.put(name, copy))
+      waitUntil(cache.put(name, copy))
     }
     return response
   }

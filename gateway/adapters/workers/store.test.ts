@@ -103,7 +103,7 @@ describe('a revoked token has nothing, and nothing is counted', () => {
 test('where nobody vouches for the keys, it says so and takes nothing', async () => {
   await redis.del(revocationsCompleteKey(keyPrefix))
   await revoke('session', bearer.sid, endedEpoch)
-  expect(await store.ask(bearer, [one])).toEqual({ kind: 'unvouched' })
+  expect(await store.ask(bearer, [one])).toEqual({ kind: 'incomplete' })
   expect(await countsOf(one)).toEqual([null])
 })
 

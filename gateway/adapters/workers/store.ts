@@ -58,7 +58,7 @@ export function createStore({ ask, keyPrefix }: StoreOptions): Store {
         ['EVAL', askScript, keys.length, ...keys, epochs.length, ...epochs, scriptArgument(requests)],
       ])
       const [outcome = 0, line] = reply as [number?, string?]
-      if (outcome === -1) return { kind: 'unvouched' }
+      if (outcome === -1) return { kind: 'incomplete' }
       const revoked = scopes[outcome - 1]
       if (revoked) return { kind: 'revoked', scope: revoked }
       if (line === undefined) throw new Error('the answer of the store cannot be read')

@@ -56,7 +56,7 @@ export async function startGateway({
       UPSTREAMS: JSON.stringify({ reports: `http://127.0.0.1:${upstreamPort}` }),
       ...options.environment,
     },
-    nextTurn: setImmediate,
+    defer: setImmediate,
     importVerifier: importNodeVerifier,
     importSigner: importNodeSigner,
   })

@@ -1,20 +1,20 @@
 import type { Registry } from 'prom-client'
 import type { Histogram } from '../../../../shared/lib/histogram.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
-import type { FollowerState } from '../../../revocation/revocation-sync.ts'
+import type { RevocationSyncState } from '../../../revocation/revocation-sync.ts'
 import { exposeCounter, exposeGauge, exposeHistogram } from './exposition.ts'
 
 interface ExposeOptions {
   registry: Registry
-  figures: GatewayMetrics['figures']
-  watched: {
+  values: GatewayMetrics['values']
+  gauges: {
     keySetAgeSeconds: () => number
     tokensRemembered: () => number
     revocationEntries: () => number
     requestsUnderWay: ReadonlyMap<string, number>
     rejectionsUnreported: () => number
   }
-  revocationState: Readonly<FollowerState>
+  revocationState: Readonly<RevocationSyncState>
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
   /** Of clients, where the runtime tells how many there are. */
   connections: (() => Promise<number>) | undefined
@@ -25,8 +25,8 @@ interface ExposeOptions {
  * Shows Prometheus what the gateway counts and what its parts say of themselves, at each scrape.
  */
 export function exposeMetrics(options: ExposeOptions): void {
-  const { registry, figures, watched, revocationState, redis, connections, now } = options
-  const { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } = figures
+  const { registry, values, gauges, revocationState, redis, connections, now } = options
+  const { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } = values
   const named = <Label extends string>(name: string, help: string, ...labels: Label[]) => ({
     name: `gatehouse_gateway_${name}`,
     help,
@@ -80,8 +80,8 @@ export function exposeMetrics(options: ExposeOptions): void {
     ),
     () => Object.entries(tokens).map(([outcome, count]) => [{ outcome }, count] as const),
   )
-  gauge('tokens_remembered', 'Tokens whose signature need not be checked again.', watched.tokensRemembered)
-  gauge('key_set_age_seconds', 'Since when the keys of the origin were read.', watched.keySetAgeSeconds)
+  gauge('tokens_remembered', 'Tokens whose signature need not be checked again.', gauges.tokensRemembered)
+  gauge('key_set_age_seconds', 'Since when the keys of the origin were read.', gauges.keySetAgeSeconds)
 
   exposeHistogram(
     registry,
@@ -105,7 +105,7 @@ export function exposeMetrics(options: ExposeOptions): void {
         (source) => [{ source }, revocationState.source === source ? 1 : 0] as const,
       ),
   )
-  gauge('revocation_entries', 'Revocations held in memory.', watched.revocationEntries)
+  gauge('revocation_entries', 'Revocations held in memory.', gauges.revocationEntries)
 
   exposeHistogram(
     registry,
@@ -115,7 +115,7 @@ export function exposeMetrics(options: ExposeOptions): void {
   exposeGauge(
     registry,
     named('requests_under_way', 'Requests that were let in and are not answered in full.', 'upstream'),
-    () => [...watched.requestsUnderWay].map(([upstream, count]) => [{ upstream }, count] as const),
+    () => [...gauges.requestsUnderWay].map(([upstream, count]) => [{ upstream }, count] as const),
   )
   exposeCounter(
     registry,
@@ -130,7 +130,7 @@ export function exposeMetrics(options: ExposeOptions): void {
   exposeCounter(
     registry,
     named('refusals_untold_total', 'Requests over a limit that are missing in the log of them.'),
-    () => [[{}, watched.rejectionsUnreported()]],
+    () => [[{}, gauges.rejectionsUnreported()]],
   )
 
   if (redis) {

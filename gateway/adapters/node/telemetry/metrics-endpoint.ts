@@ -8,9 +8,9 @@ import type { Gateway } from '../../../gateway.ts'
 import type { RateLimiting } from '../rate-limit-store.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
-interface WatchOptions {
+interface MetricsEndpointOptions {
   config: Pick<GatewayConfig, 'METRICS_HOST' | 'GATEWAY_METRICS_PORT'>
-  gateway: Pick<Gateway<never>, 'metrics' | 'watched' | 'revocationState' | 'checkHealth'>
+  gateway: Pick<Gateway<never>, 'metrics' | 'gauges' | 'revocationState' | 'checkHealth'>
   rateLimiting: RateLimiting
   /** Of clients, where the runtime tells how many there are. */
   connections?: (() => Promise<number>) | undefined
@@ -19,12 +19,19 @@ interface WatchOptions {
 }
 
 /** Serves what monitoring asks of a gateway, on a port of its own, where one is set. */
-export function watchGateway({ config, gateway, rateLimiting, connections, now, log }: WatchOptions) {
+export function startMetricsEndpoint({
+  config,
+  gateway,
+  rateLimiting,
+  connections,
+  now,
+  log,
+}: MetricsEndpointOptions) {
   const registry = new Registry()
   exposeMetrics({
     registry,
-    figures: gateway.metrics.figures,
-    watched: gateway.watched,
+    values: gateway.metrics.values,
+    gauges: gateway.gauges,
     revocationState: gateway.revocationState,
     redis: rateLimiting.redis,
     connections,

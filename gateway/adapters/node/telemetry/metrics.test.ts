@@ -27,8 +27,8 @@ async function start(environment: Record<string, string>) {
   registry = new Registry()
   exposeMetrics({
     registry,
-    figures: pair.metrics.figures,
-    watched: {
+    values: pair.metrics.values,
+    gauges: {
       keySetAgeSeconds: () => 12,
       tokensRemembered: () => 3,
       revocationEntries: () => 4,

@@ -4,7 +4,7 @@ import { ResponseError } from './response-head.ts'
 const longestLine = 1024
 
 /** All trailers together; they are not passed on. */
-const mostTrailerBytes = 16 * 1024
+const maxTrailerBytes = 16 * 1024
 
 const sizeLine = /^([\da-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/i
 
@@ -38,7 +38,7 @@ export function createChunkedReader(onData: (bytes: Buffer) => void) {
       state = 'size'
     } else {
       trailerBytes += line.length
-      if (trailerBytes > mostTrailerBytes) throw new ResponseError('trailers')
+      if (trailerBytes > maxTrailerBytes) throw new ResponseError('trailers')
       if (line === '') state = 'done'
     }
     line = ''
