@@ -169,7 +169,7 @@ export async function createGateway<Bindings extends object>(
     stillHolds: ({ identity, expiresAt }: VerifiedToken): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',
     /** Resolves when revocations that were committed before the call are known here. */
-    hearRevocations: revocationSync.sync,
+    syncRevocations: revocationSync.sync,
     /** The source of revocations, and its age. */
     revocationState: revocationSync.state,
     /** Reports rejections to the origin now, by a limit or for want of a right. */

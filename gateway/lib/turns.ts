@@ -4,7 +4,7 @@ import { Problem } from '../../shared/http/errors.ts'
  * Requests of one caller: those in progress, and what starts those that wait, in the order of their
  * arrival.
  */
-interface Line {
+interface Queue {
   inProgress: number
   waiting: Set<() => void>
 }
@@ -22,25 +22,25 @@ interface TurnsOptions {
  * Only callers with requests in progress take memory.
  */
 export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions) {
-  const lines = new Map<string, Line>()
+  const queues = new Map<string, Queue>()
 
-  const tooMany = () => new Problem('overloaded', { cause: 'requests of an address over its limit' })
+  const overloaded = () => new Problem('overloaded', { cause: 'requests of an address over its limit' })
 
-  function wait(line: Line, signal: AbortSignal): Promise<void> {
+  function wait(queue: Queue, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => stop(tooMany()), longestWaitMs)
+      const timer = setTimeout(() => stop(overloaded()), longestWaitMs)
       const leave = () => stop(new Problem('client_closed_request'))
 
       function stop(problem?: Problem): void {
         clearTimeout(timer)
         signal.removeEventListener('abort', leave)
-        line.waiting.delete(start)
+        queue.waiting.delete(start)
         if (problem) reject(problem)
         else resolve()
       }
       const start = () => stop()
 
-      line.waiting.add(start)
+      queue.waiting.add(start)
       signal.addEventListener('abort', leave)
     })
   }
@@ -48,7 +48,7 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
   return {
     /** Callers with requests in progress. */
     get size() {
-      return lines.size
+      return queues.size
     },
 
     /**
@@ -59,17 +59,17 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
      */
     enter(caller: string, signal: AbortSignal): Promise<void> | undefined {
       if (signal.aborted) throw new Problem('client_closed_request')
-      const line = lines.get(caller)
-      if (!line) {
-        lines.set(caller, { inProgress: 1, waiting: new Set() })
+      const queue = queues.get(caller)
+      if (!queue) {
+        queues.set(caller, { inProgress: 1, waiting: new Set() })
         return undefined
       }
-      if (line.inProgress < inProgress) {
-        line.inProgress++
+      if (queue.inProgress < inProgress) {
+        queue.inProgress++
         return undefined
       }
-      if (line.waiting.size >= waiting) throw tooMany()
-      return wait(line, signal)
+      if (queue.waiting.size >= waiting) throw overloaded()
+      return wait(queue, signal)
     },
 
     /**
@@ -77,11 +77,11 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
      * waited longest.
      */
     leave(caller: string): void {
-      const line = lines.get(caller)
-      if (!line) return
-      const [start] = line.waiting
+      const queue = queues.get(caller)
+      if (!queue) return
+      const [start] = queue.waiting
       if (start) start()
-      else if (--line.inProgress === 0) lines.delete(caller)
+      else if (--queue.inProgress === 0) queues.delete(caller)
     },
   }
 }

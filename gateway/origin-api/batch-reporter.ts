@@ -34,7 +34,7 @@ interface BatchReporterOptions<Entry> {
  */
 export function createBatchReporter<Entry extends { count: number }>(options: BatchReporterOptions<Entry>) {
   const { of, post, waitUntil = () => {}, log } = options
-  let gathered = new Map<string, Entry>()
+  let pending = new Map<string, Entry>()
   /** Entries that nobody was told of. */
   let dropped = 0
   /** The same since the start, those told of as dropped among them. */
@@ -44,9 +44,9 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
 
   /** @param id the same for entries that count as one */
   function record(id: string, entry: Entry): void {
-    const known = gathered.get(id)
+    const known = pending.get(id)
     if (known) known.count += entry.count
-    else if (gathered.size < largestBatch) gathered.set(id, entry)
+    else if (pending.size < largestBatch) pending.set(id, entry)
     else {
       dropped += entry.count
       unreported += entry.count
@@ -80,14 +80,14 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
     clearTimeout(timer)
     timer = undefined
     if (pendingFlush !== undefined) return pendingFlush
-    if (gathered.size === 0) return
-    const batch = { dropped, entries: [...gathered.values()] }
-    gathered = new Map()
+    if (pending.size === 0) return
+    const batch = { dropped, entries: [...pending.values()] }
+    pending = new Map()
     dropped = 0
     pendingFlush = send(batch)
     await pendingFlush
     pendingFlush = undefined
-    if (gathered.size > 0) schedule()
+    if (pending.size > 0) schedule()
   }
 
   return {

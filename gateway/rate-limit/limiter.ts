@@ -16,7 +16,7 @@ export interface Limit extends LimitRequest {
 }
 
 /** For a person who reads the response. */
-const inWords = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
+const describeLimit = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
   `${quota} ${failuresOnly ? 'failed attempts' : 'requests'} in ${windowSeconds} s (${name})`
 
 /** Names and values in turn. */
@@ -43,10 +43,10 @@ export class RateLimited extends Problem {
     const [policyName, policy, limitName, limit] = limitHeaders
     const headers = { [policyName]: policy, [limitName]: limit, 'retry-after': String(retryAfterSeconds) }
     if (isInProgress)
-      super('overloaded', { headers, cause: `attempts in progress: ${over.map(inWords).join(', ')}` })
+      super('overloaded', { headers, cause: `attempts in progress: ${over.map(describeLimit).join(', ')}` })
     else {
       const names = over.map(({ name }) => name)
-      super('rate_limited', { members: overLimitMembers(names, over.map(inWords)), headers })
+      super('rate_limited', { members: overLimitMembers(names, over.map(describeLimit)), headers })
     }
     this.over = over
     this.limitHeaders = limitHeaders

@@ -11,7 +11,7 @@ import { createSlowBodies } from './slow-bodies.ts'
  * Requests over one limit that one address may have at the origin at once, those that wait, and for
  * how long.
  */
-const ofOneLine = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
+const queueOptions = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
 
 /** Requests over limits that one address may be sending the bodies of, and for how long each. */
 const bodiesOfOneAddress = { most: 100, longestMs: 10_000 }
@@ -48,12 +48,12 @@ export interface CountedOrOver extends Counted {
  * a line of its own, so that made-up refresh tokens delay no login and no OAuth client.
  */
 export function createOverLimitQueue() {
-  const turns = createTurns(ofOneLine)
+  const turns = createTurns(queueOptions)
   const bodies = createSlowBodies(bodiesOfOneAddress)
 
   return function enqueue(address: string, mark: OverLimit): OverLimitPlace {
     const caller = addressKey(address)
-    const line = `${mark.policies.join()} ${caller}`
+    const queue = `${mark.policies.join()} ${caller}`
     const body = bodies.begin(caller, () => overLimitProblem(mark, 'too many slow bodies of its address'))
     let hasLeft = false
     let hasTurn = false
@@ -61,14 +61,14 @@ export function createOverLimitQueue() {
       bodySignal: body.signal,
       async waitForTurn(signal) {
         body.end()
-        await turns.enter(line, signal)
-        if (hasLeft) turns.leave(line)
+        await turns.enter(queue, signal)
+        if (hasLeft) turns.leave(queue)
         else hasTurn = true
       },
       leave() {
         body.end()
         hasLeft = true
-        if (hasTurn) turns.leave(line)
+        if (hasTurn) turns.leave(queue)
         hasTurn = false
       },
     }

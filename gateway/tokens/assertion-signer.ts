@@ -10,10 +10,11 @@ interface AssertionHolder {
 }
 
 function assertionIn(holder: AssertionHolder, audience: string): SignedAssertion {
-  for (let made = holder.assertion; made; made = made.next) if (made.audience === audience) return made
-  const unmade = { audience, jwt: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
-  holder.assertion = unmade
-  return unmade
+  for (let signed = holder.assertion; signed; signed = signed.next)
+    if (signed.audience === audience) return signed
+  const unsigned = { audience, jwt: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
+  holder.assertion = unsigned
+  return unsigned
 }
 
 interface AssertionsOptions {
@@ -40,17 +41,17 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
     audience: string,
   ): Awaitable<string> {
     const nowSeconds = Math.floor(now() / 1000)
-    const made = assertionIn(caller ?? anonymous, audience)
-    const leftSeconds = made.renewAt - nowSeconds
+    const signed = assertionIn(caller ?? anonymous, audience)
+    const leftSeconds = signed.renewAt - nowSeconds
     // More is left than one ever has where the clock was set back: upstreams would take it for one
     // of the future.
-    if (leftSeconds > 0 && leftSeconds <= usedSeconds) return made.jwt
+    if (leftSeconds > 0 && leftSeconds <= usedSeconds) return signed.jwt
     const expiresAtSeconds = nowSeconds + assertionLifeSeconds
     const user = caller?.identity ?? null
-    made.jwt = signAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
-    made.renewAt = nowSeconds + usedSeconds
-    return chain(made.jwt, (jwt) => {
-      made.jwt = jwt
+    signed.jwt = signAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
+    signed.renewAt = nowSeconds + usedSeconds
+    return chain(signed.jwt, (jwt) => {
+      signed.jwt = jwt
       return jwt
     })
   }

@@ -79,7 +79,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   } = options
   /** By mark. Of two tokens with one mark the last verified is kept: some 20 pairs of 200,000. */
   const verified = createBoundedMap<number, CachedToken>(cacheSize)
-  const hotCache = createBoundedMap<number, { token: string; seen: CachedToken }>(hotCacheSize)
+  const hotCache = createBoundedMap<number, { token: string; cached: CachedToken }>(hotCacheSize)
   const compactIdentity = createCompactIdentity()
   const signatureChecks = createSignatureChecks({ now })
 
@@ -124,12 +124,12 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     const at = nowSeconds()
     const hash = hashOfToken(token)
     const hot = hotCache.get(hash)
-    if (hot?.token === token && hot.seen.trustUntil > at) return hot.seen
-    const seen = verified.get(hash)
-    if (!seen || seen.trustUntil <= at || seen.digest !== digest(token)) return undefined
-    if (at === seen.seenAt) hotCache.set(hash, { token, seen })
-    seen.seenAt = at
-    return seen
+    if (hot?.token === token && hot.cached.trustUntil > at) return hot.cached
+    const cached = verified.get(hash)
+    if (!cached || cached.trustUntil <= at || cached.digest !== digest(token)) return undefined
+    if (at === cached.seenAt) hotCache.set(hash, { token, cached })
+    cached.seenAt = at
+    return cached
   }
 
   /** A check that waits where the address has forged signatures, and counts one that is forged. */

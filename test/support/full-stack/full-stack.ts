@@ -194,7 +194,7 @@ export async function createWorld({
     mails,
     mailedToken,
     /** Resolves when the gateway knows what was revoked up to now. */
-    heard: gateway.hearRevocations,
+    heard: gateway.syncRevocations,
     /** Resolves when the origin has heard which requests were refused up to now. */
     reportsFlushed: gateway.flushReports,
     revocationState: gateway.revocationState,

@@ -105,7 +105,7 @@ export async function createStand({
     stillHolds,
     metrics,
     close,
-    hearRevocations,
+    syncRevocations,
     revocationState,
     requireKnownNames,
   } = await createGateway(config, standPorts, policy)
@@ -131,7 +131,7 @@ export async function createStand({
      * Has the gateway read its revocations now: it does not by itself, unless a test sets
      * `revocationTickMs`.
      */
-    heard: hearRevocations,
+    heard: syncRevocations,
     requireKnownNames,
     revocationState,
     call,
