@@ -94,7 +94,7 @@ const noStore = createMiddleware(async function noStore(c, next) {
  * The service that owns the accounts. Answers the gateway, services by their credentials, and
  * health and public keys to anyone.
  */
-export function createOrigin(options: OriginOptions) {
+export function createApp(options: OriginOptions) {
   const { verifyAssertion, onResponse = () => {}, beginSpan, onRejected = () => {}, log } = options
   const reportError = createErrorReporter({ log, toProblem, onProblem: ({ code }) => onRejected(code) })
   const app = new Hono<OriginEnv>()

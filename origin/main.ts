@@ -4,7 +4,7 @@ import { runService } from '../shared/node/run-service.ts'
 import { createServiceServer } from '../shared/node/service-server.ts'
 import { serveMetrics } from '../shared/node/telemetry/metrics-server.ts'
 import { originVariables } from './config.ts'
-import { buildOrigin } from './origin.ts'
+import { createOrigin } from './origin.ts'
 
 await runService({
   name: 'origin',
@@ -13,7 +13,7 @@ await runService({
 
   async start({ config, log, beginSpan, isStopping }) {
     await requireUsableRedis(config.REDIS_URL)
-    const origin = await buildOrigin(config, log, { isStopping, beginSpan })
+    const origin = await createOrigin(config, log, { isStopping, beginSpan })
     const metrics = await serveMetrics({
       service: 'origin',
       hostname: config.METRICS_HOST,

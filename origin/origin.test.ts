@@ -6,7 +6,7 @@ import { readConfig } from '../shared/config.ts'
 import { createCapturedLog } from '../test/support/captured-log.ts'
 import { createTestDatabase, type TestDatabase } from '../tools/servers/postgres/test-database.ts'
 import { originVariables } from './config.ts'
-import { buildOrigin } from './origin.ts'
+import { createOrigin } from './origin.ts'
 
 let secrets: Record<string, string>
 let database: TestDatabase
@@ -35,7 +35,7 @@ function start(environment: Record<string, string> = {}) {
     DATABASE_URL: database.url,
     ...environment,
   })
-  return buildOrigin(config, createCapturedLog('origin').log)
+  return createOrigin(config, createCapturedLog('origin').log)
 }
 
 describe('the origin', () => {

@@ -7,7 +7,7 @@ import type { Log } from '../shared/lib/log.ts'
 import { processEmailTokenRequests } from './accounts/email-token-requests.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
-import { createOrigin } from './app.ts'
+import { createApp } from './app.ts'
 import { createLoginLimit } from './auth/login-limit.ts'
 import { createAuthService } from './auth/service.ts'
 import type { OriginConfig } from './config.ts'
@@ -69,7 +69,7 @@ const systemSeconds = 4
  * @throws Error where the schema is not the one this code knows, or there is no signing key in
  *   production
  */
-export async function buildOrigin(
+export async function createOrigin(
   config: OriginConfig,
   log: Log,
   { isStopping, beginSpan }: { isStopping?: () => boolean; beginSpan?: BeginSpan | undefined } = {},
@@ -252,7 +252,7 @@ export async function buildOrigin(
     issuer,
     audience: serviceAudience,
   })
-  const app = createOrigin({
+  const app = createApp({
     log,
     onResponse: events.recordResponse,
     beginSpan,

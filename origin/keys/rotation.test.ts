@@ -8,7 +8,7 @@ import { bearer, createWorld, problem, type World } from '../../test/support/ful
 import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { roomy } from '../../test/support/high-limits.ts'
-import { buildOrigin } from '../origin.ts'
+import { createOrigin } from '../origin.ts'
 import { createEncryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
 import { createKeyRing } from './key-ring.ts'
@@ -129,7 +129,7 @@ describe('an origin in the middle of a rotation', () => {
   const cacheSeconds = 30
   let world: World
   let rotate: ReturnType<typeof createKeyService>
-  let restarted: Awaited<ReturnType<typeof buildOrigin>> | undefined
+  let restarted: Awaited<ReturnType<typeof createOrigin>> | undefined
   beforeEach(async () => {
     clock = createClock(Date.now() - 4 * cacheSeconds * 1000)
     world = await createWorld({
@@ -163,7 +163,7 @@ describe('an origin in the middle of a rotation', () => {
   /** A new process on the same database takes the place of the origin. */
   async function restart(environment: Partial<typeof world.originConfig> = {}) {
     await restarted?.close()
-    restarted = await buildOrigin({ ...world.originConfig, ...environment }, createCapturedLog('origin').log)
+    restarted = await createOrigin({ ...world.originConfig, ...environment }, createCapturedLog('origin').log)
     world.upstreams.set(world.gatewayConfig.ORIGIN_URL, restarted.app.fetch)
     return restarted
   }

@@ -2,7 +2,7 @@ import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
-import { buildOrigin } from '../origin.ts'
+import { createOrigin } from '../origin.ts'
 
 let world: World
 beforeAll(async () => {
@@ -31,7 +31,7 @@ describe('GET /.well-known/jwks.json', () => {
   // A private half that got into the public column by some mistake of an operator's.
   test('200: a private member in the public column stays inside', async () => {
     await world.sql`update signing_keys set public_jwk = public_jwk || '{"d": "c2VjcmV0"}'`
-    const restarted = await buildOrigin(world.originConfig, createCapturedLog('origin').log)
+    const restarted = await createOrigin(world.originConfig, createCapturedLog('origin').log)
     try {
       const answer = await restarted.app.request('/.well-known/jwks.json')
       expect(answer.status).toBe(200)

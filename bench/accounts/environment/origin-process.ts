@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { originVariables } from '../../../origin/config.ts'
-import { buildOrigin } from '../../../origin/origin.ts'
+import { createOrigin } from '../../../origin/origin.ts'
 import { fetchListener } from '../../../shared/node/http/http-server.ts'
 import { runService } from '../../../shared/node/run-service.ts'
 import { createServiceServer } from '../../../shared/node/service-server.ts'
@@ -22,7 +22,7 @@ await runService({
 
   async start({ config: usable, log, isStopping }) {
     const config = { ...usable, PASSWORD_HASH_COST: Number(cost) }
-    const origin = await buildOrigin(config, log)
+    const origin = await createOrigin(config, log)
 
     async function withoutPool(): Promise<typeof origin.app.fetch> {
       const logins = await buildEventLoopLogins(config, origin.sql, log)

@@ -9,7 +9,7 @@ import type { RouteRow } from '../../../gateway/policy/policy.ts'
 import { type Transport, TransportError } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
 import { originVariables } from '../../../origin/config.ts'
-import { buildOrigin } from '../../../origin/origin.ts'
+import { createOrigin } from '../../../origin/origin.ts'
 import { createAssertionVerifier } from '../../../shared/auth/assertion.ts'
 import { revocationFeedPath } from '../../../shared/auth/revocation.ts'
 import { readConfig } from '../../../shared/config.ts'
@@ -86,7 +86,7 @@ export async function createWorld({
   const gatewayLog = createCapturedLog('gateway')
   const reportsLog = createCapturedLog('reports')
 
-  const origin = await buildOrigin(originConfig, originLog.log)
+  const origin = await createOrigin(originConfig, originLog.log)
   const reports = createReports({
     log: reportsLog.log,
     verifyAssertion: await createAssertionVerifier({
