@@ -89,7 +89,7 @@ export async function createGateway<Bindings extends object>(
   const decide = createDecide({
     requireHost,
     viaName: await viaName(config),
-    readClientSide: createTrustedProxies({
+    readClientInfo: createTrustedProxies({
       hops: config.TRUSTED_PROXY_HOPS,
       cidrs: config.TRUSTED_PROXY_CIDRS,
       header: config.TRUSTED_PROXY_HEADER,
@@ -159,14 +159,14 @@ export async function createGateway<Bindings extends object>(
       keySetAgeSeconds: keys.ageSeconds,
       tokensRemembered: () => tokens.size,
       revocationEntries: () => revocations.size,
-      requestsUnderWay: concurrency.underway,
+      requestsInProgress: concurrency.underway,
       rejectionsUnreported: rateLimitReporter.unreported,
     },
     requireKnownNames,
     usePolicyFile,
     takesWebSocket,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */
-    stillHolds: ({ identity, expiresAt }: VerifiedToken): boolean =>
+    isStillValid: ({ identity, expiresAt }: VerifiedToken): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',
     /** Resolves when revocations that were committed before the call are known here. */
     syncRevocations: revocationSync.sync,

@@ -110,7 +110,7 @@ export interface RevocationStream {
 
 export interface UpstreamRequest {
   /** Where the upstream stands, without a path: `http://10.0.0.7:8081`. */
-  origin: string
+  baseUrl: string
   /** Path and query, exactly as they were matched. */
   target: string
   method: string

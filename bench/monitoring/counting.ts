@@ -56,7 +56,7 @@ exposeMetrics({
     keySetAgeSeconds: () => 1,
     tokensRemembered: () => 1,
     revocationEntries: () => 1,
-    requestsUnderWay: new Map([['origin', 1]]),
+    requestsInProgress: new Map([['origin', 1]]),
     rejectionsUnreported: () => 0,
   },
   revocationState: { source: 'stream', lagMs: 1, contactAt: 0 },

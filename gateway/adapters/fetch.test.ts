@@ -27,8 +27,8 @@ async function startUpstream(onRequest: (socket: Socket) => void): Promise<strin
   return `http://127.0.0.1:${await listen(server)}`
 }
 
-const request = (origin: string, idleMs: number, isFresh = false): Parameters<Transport>[0] => ({
-  origin,
+const request = (baseUrl: string, idleMs: number, isFresh = false): Parameters<Transport>[0] => ({
+  baseUrl,
   target: '/',
   method: 'GET',
   headers: new Headers(),

@@ -32,14 +32,14 @@ export function createFetchTransport({
   boundsSilence = true,
 }: FetchTransportOptions): Transport {
   return async function transport(request) {
-    const { origin, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
+    const { baseUrl, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
     // A timer of our own: it covers the response's head, while the signal covers the body too.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     const broken = new AbortController()
     if (!headers.has('accept-encoding')) headers.set('accept-encoding', 'identity')
     try {
-      const response = await fetch(origin + target, {
+      const response = await fetch(baseUrl + target, {
         method,
         headers,
         body: (body instanceof ReadableStream ? wholeOrNothing(body, broken) : body) as BodyInit | null,

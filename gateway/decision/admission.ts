@@ -6,7 +6,7 @@ import type { Concurrency } from './upstream-concurrency.ts'
 
 interface AdmissionOptions {
   decision: Decision
-  origin: string
+  baseUrl: string
   headers: RawHeaders
   /** Where the request is over its limits. */
   overLimit: OverLimitPlace | undefined
@@ -20,7 +20,7 @@ interface AdmissionOptions {
 export class Admission implements Reservation {
   readonly decision: Decision
   /** The base URL of the upstream: `http://10.0.0.7:8081`. */
-  readonly origin: string
+  readonly baseUrl: string
   /** The headers that go upstream, names and values in turn. */
   readonly headers: RawHeaders
   /** Bounds its body, and gives it its turn, where the request is over its limits. */
@@ -28,9 +28,9 @@ export class Admission implements Reservation {
   private readonly concurrency: Concurrency
   private isAtUpstream = false
 
-  constructor({ decision, origin, headers, overLimit, concurrency }: AdmissionOptions) {
+  constructor({ decision, baseUrl, headers, overLimit, concurrency }: AdmissionOptions) {
     this.decision = decision
-    this.origin = origin
+    this.baseUrl = baseUrl
     this.headers = headers
     this.overLimit = overLimit
     this.concurrency = concurrency

@@ -19,14 +19,14 @@ import { Decision, type RequestInfo } from './decision.ts'
 import type { RequestLimits } from './request-limits.ts'
 import type { RequireHost } from './served-hosts.ts'
 import { toProblem } from './to-problem.ts'
-import type { ReadClientSide } from './trusted-proxies.ts'
+import type { ReadClientInfo } from './trusted-proxies.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
 
 interface DecideOptions {
   requireHost: RequireHost
   /** Name of this deployment in the Via header. */
   viaName: string
-  readClientSide: ReadClientSide
+  readClientInfo: ReadClientInfo
   policy: Policy
   tokens: TokenVerifier
   /**
@@ -46,14 +46,14 @@ interface DecideOptions {
   concurrency: Concurrency
 }
 
-const longestTarget = 8192
+const maxTargetLength = 8192
 
 /** A check, or a part of the result. @throws Problem with the rejection, at once or later */
 type Step = (decision: Decision) => Awaitable<void>
 
 /** Decides about requests by their heads, the same on every runtime. */
 export function createDecide(options: DecideOptions) {
-  const { requireHost, viaName, readClientSide, policy, upstreams, concurrency } = options
+  const { requireHost, viaName, readClientInfo, policy, upstreams, concurrency } = options
   const { throwIfRevoked, authorize, assertionFor } = options
   const authenticate = createAuthenticate(options)
   const { consumeLimits, reportRateLimited } = createConsumeLimits(options)
@@ -93,11 +93,11 @@ export function createDecide(options: DecideOptions) {
   }
 
   function rejectLongTarget({ request }: Decision): void {
-    if (request.target.length > longestTarget) throw new Problem('target_too_long')
+    if (request.target.length > maxTargetLength) throw new Problem('target_too_long')
   }
 
   function findClient(decision: Decision): void {
-    const { address, scheme, isProxied } = readClientSide(decision.request)
+    const { address, scheme, isProxied } = readClientInfo(decision.request)
     decision.address = address
     decision.scheme = scheme
     decision.isProxied = isProxied
@@ -180,11 +180,11 @@ export function createDecide(options: DecideOptions) {
   function admit(decision: Decision): Admission {
     const { request, address, scheme, host, route, overLimit } = decision
     const { requestId, onward } = request
-    const origin = upstreams[route.upstream]
-    if (origin === undefined) throw new Error(`no upstream ${route.upstream}`)
+    const baseUrl = upstreams[route.upstream]
+    if (baseUrl === undefined) throw new Error(`no upstream ${route.upstream}`)
     return new Admission({
       decision,
-      origin,
+      baseUrl,
       headers: upstreamHeaders(request.headers, decision, {
         address,
         requestId,

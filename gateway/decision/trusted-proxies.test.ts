@@ -17,9 +17,9 @@ function read(
   options: Partial<Parameters<typeof createTrustedProxies>[0]>,
   { peer = '10.0.0.1', ...headers }: Facts,
 ) {
-  const readClientSide = createTrustedProxies({ hops: 0, cidrs: [], header: 'x-forwarded-for', ...options })
+  const readClientInfo = createTrustedProxies({ hops: 0, cidrs: [], header: 'x-forwarded-for', ...options })
   const none = { forwardedFor: undefined, forwardedProto: undefined, forwarded: undefined }
-  return readClientSide({ peer, scheme: 'http', headers: { ...none, ...headers } })
+  return readClientInfo({ peer, scheme: 'http', headers: { ...none, ...headers } })
 }
 
 const address = (...facts: Parameters<typeof read>) => read(...facts).address

@@ -24,7 +24,7 @@ interface ConnectionFacts {
   headers: Pick<RequestHeaders, 'forwardedFor' | 'forwardedProto' | 'forwarded'>
 }
 
-interface ClientSide {
+interface ClientInfo {
   address: string
   /** The scheme that the client used: TLS may end at a proxy. */
   scheme: 'http' | 'https'
@@ -41,13 +41,13 @@ const rememberedAddresses = 10_000
  *
  * @throws Problem `client_address_unknown`, `bad_request` where a Forwarded header cannot be read
  */
-export type ReadClientSide = (facts: ConnectionFacts) => ClientSide
+export type ReadClientInfo = (facts: ConnectionFacts) => ClientInfo
 
-export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOptions): ReadClientSide {
+export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOptions): ReadClientInfo {
   if (hops === 0 && cidrs.length === 0) return readSocket
   const isTrustedAddress = cidrs.length > 0 ? createNetworkMatcher(cidrs) : undefined
 
-  return function readClientSide(facts) {
+  return function readClientInfo(facts) {
     const { peer, scheme, headers } = facts
     if (hops === 0 && !isTrustedAddress?.(peerAddress(peer))) return readSocket(facts)
     if (header === 'forwarded') {
@@ -64,7 +64,7 @@ export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOpti
 }
 
 /** The peer of the socket is the client. */
-const readSocket: ReadClientSide = ({ peer, scheme }) => ({
+const readSocket: ReadClientInfo = ({ peer, scheme }) => ({
   address: peerAddress(peer),
   scheme,
   isProxied: false,

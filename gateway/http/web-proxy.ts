@@ -14,7 +14,7 @@ export const toPairs = (headers: Readonly<RawHeaders>): [string, string][] =>
 interface ProxiedRequest {
   decision: ResponseDecision & { route: Route; target: string }
   /** Where the upstream stands. */
-  origin: string
+  baseUrl: string
   /** The headers that go upstream, names and values in turn. */
   headers: Readonly<RawHeaders>
   /** Where the request is over its limits: bounds its body, and gives it its turn. */
@@ -50,7 +50,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () =
 
   /** @throws TransportError, AssertionRejected, and what `readRequestBody` does */
   return async function forward(request: Request, admission: ProxiedRequest): Promise<Response> {
-    const { decision, origin, headers, overLimit } = admission
+    const { decision, baseUrl, headers, overLimit } = admission
     const { route, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
@@ -62,7 +62,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () =
     const sentAt = performance.now()
     try {
       const response = await send({
-        origin,
+        baseUrl,
         target,
         method: request.method,
         headers: new Headers(toPairs(headers)),

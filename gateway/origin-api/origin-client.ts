@@ -36,7 +36,7 @@ export function createOriginClient({
     const allHeaders = new Headers(headers)
     allHeaders.set(assertionHeader, await assertionFor(null, gatewayAudience))
     const response = await transport({
-      origin: originUrl,
+      baseUrl: originUrl,
       target,
       method,
       headers: allHeaders,

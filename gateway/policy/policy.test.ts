@@ -50,7 +50,7 @@ describe('the policy table, over HTTP', () => {
   test('a row sends its path to its own upstream', async () => {
     const stand = await createStand()
     await stand.call('/open?page=2')
-    expect(stand.last()).toMatchObject({ origin: 'http://127.0.0.1:8082', target: '/open?page=2' })
+    expect(stand.last()).toMatchObject({ baseUrl: 'http://127.0.0.1:8082', target: '/open?page=2' })
   })
 })
 

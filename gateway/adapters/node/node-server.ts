@@ -7,7 +7,7 @@ import type { Peer } from '../../ports.ts'
 import type { Pages } from '../../web-ui/pages.ts'
 import { attachFastPath } from './fast-path/fast-path-connection.ts'
 import { createRequestHandler } from './proxy/request-handler.ts'
-import { createOpenStreams } from './proxy/stream-registry.ts'
+import { createStreamRegistry } from './proxy/stream-registry.ts'
 import { createWebSocketUpgrade } from './proxy/websocket-upgrade.ts'
 import type { Upstreams } from './upstream/pools.ts'
 import type { Dispatchers } from './upstream/undici-transport.ts'
@@ -16,7 +16,7 @@ interface NodeServerOptions {
   config: GatewayConfig
   gateway: Pick<
     Gateway<Peer>,
-    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'takesWebSocket' | 'stillHolds'
+    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'takesWebSocket' | 'isStillValid'
   >
   pages: Pages
   upstreams: Upstreams
@@ -29,9 +29,9 @@ interface NodeServerOptions {
 /** The options of an HTTP server that serves a gateway on Node, and the streams it keeps open. */
 export function createNodeServerOptions(options: NodeServerOptions) {
   const { config, gateway, pages, upstreams, dispatchers, isStopping, checkMs } = options
-  const { requests, createLifecycle, metrics, takesWebSocket, stillHolds } = gateway
+  const { requests, createLifecycle, metrics, takesWebSocket, isStillValid } = gateway
   const commonHeaders = createCommonHeaders(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
-  const streams = createOpenStreams({ stillHolds, checkMs })
+  const streams = createStreamRegistry({ isStillValid, checkMs })
   const shared = { requests, createLifecycle, commonHeaders, streams }
   const { listener, deadlines, fastPath } = createRequestHandler({
     ...shared,

@@ -24,7 +24,7 @@ function createPair(status = 200) {
   })
   async function ask(request: Partial<UpstreamRequest> = {}) {
     const answer = await transport({
-      origin: originUrl,
+      baseUrl: originUrl,
       target: '/keys',
       method: 'GET',
       headers: new Headers({ 'gatehouse-assertion': 'secret' }),
@@ -51,7 +51,7 @@ test('what is alike for all is asked once and kept for ten seconds, under a name
 
 test('nothing else is kept: another target, another upstream, another method, a refusal', async () => {
   const { ask, kept } = createPair()
-  for (const other of [{ target: '/other' }, { origin: 'http://other.example' }, { method: 'POST' }])
+  for (const other of [{ target: '/other' }, { baseUrl: 'http://other.example' }, { method: 'POST' }])
     await ask(other)
   expect(kept.size).toBe(0)
   const refusing = createPair(503)

@@ -30,10 +30,10 @@ export function createCachedTransport(options: CachedTransportOptions): Transpor
   const { transport, cache, targets, originUrl, waitUntil } = options
 
   return async function cached(request) {
-    const { origin, target, method } = request
-    if (method !== 'GET' || origin !== originUrl || !targets.has(target)) return transport(request)
+    const { baseUrl, target, method } = request
+    if (method !== 'GET' || baseUrl !== originUrl || !targets.has(target)) return transport(request)
     // No host has this name, so what is kept here is never served as somebody's page.
-    const name = `https://gatehouse.invalid/${encodeURIComponent(origin)}${target}`
+    const name = `https://gatehouse.invalid/${encodeURIComponent(baseUrl)}${target}`
     const known = await cache.match(name)
     if (known) return known
     const response = await transport(request)

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { createMessageReader } from './message-reader.ts'
 import { cleanStartup } from './startup-message.ts'
 
-interface WatchOptions {
+interface GatewayMetricsOptions {
   /** How long the server may say nothing while it owes an answer. */
   silenceMs: number
   /** Told when the server turns out to be a standby, or has become read-only. */
@@ -42,7 +42,7 @@ const standby = () => Object.assign(new Error('the server is a standby'), { code
  * Ends the connection when an owed answer stays away, when the server is a standby, and after the
  * transaction in which the server said that it is read-only.
  */
-export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: WatchOptions): void {
+export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: GatewayMetricsOptions): void {
   const openedAt = performance.now()
   let isStarted = false
   let isReady = false

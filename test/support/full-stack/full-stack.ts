@@ -101,10 +101,10 @@ export async function createWorld({
     [gatewayConfig.ORIGIN_URL, origin.app.fetch],
     [demoUrl, reports.fetch],
   ])
-  const transport: Transport = async ({ origin, target, method, headers, body, signal }) => {
-    const upstream = upstreams.get(origin)
-    if (!upstream) throw new TransportError('unreachable', new Error(`nothing stands at ${origin}`))
-    const request = new Request(new URL(target, origin), {
+  const transport: Transport = async ({ baseUrl, target, method, headers, body, signal }) => {
+    const upstream = upstreams.get(baseUrl)
+    if (!upstream) throw new TransportError('unreachable', new Error(`nothing stands at ${baseUrl}`))
+    const request = new Request(new URL(target, baseUrl), {
       method,
       headers,
       body,

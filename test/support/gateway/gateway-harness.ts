@@ -70,18 +70,18 @@ export async function createStand({
   let keyReads = 0
 
   const transport: Transport = async (request) => {
-    if (request.origin === config.ORIGIN_URL && request.target === '/.well-known/jwks.json') {
+    if (request.baseUrl === config.ORIGIN_URL && request.target === '/.well-known/jwks.json') {
       keyReads++
       return Response.json(await keys(issuer.jwks))
     }
-    if (request.origin === config.ORIGIN_URL && request.target === '/ready')
+    if (request.baseUrl === config.ORIGIN_URL && request.target === '/ready')
       return Response.json({ status: 'pass' })
-    if (request.origin === config.ORIGIN_URL && request.target === '/internal/gateway/plans')
+    if (request.baseUrl === config.ORIGIN_URL && request.target === '/internal/gateway/plans')
       return Response.json(await plans())
-    if (request.origin === config.ORIGIN_URL && request.target.startsWith(revocationFeedPath))
+    if (request.baseUrl === config.ORIGIN_URL && request.target.startsWith(revocationFeedPath))
       return Response.json(await revocations(request.target))
     // Told some seconds after a denial, whatever a test does by then.
-    if (request.origin === config.ORIGIN_URL && request.target === '/internal/gateway/denials')
+    if (request.baseUrl === config.ORIGIN_URL && request.target === '/internal/gateway/denials')
       return new Response(null, { status: 204 })
     forwarded.push(request)
     return upstream(request)
@@ -102,7 +102,7 @@ export async function createStand({
     requests,
     createLifecycle,
     takesWebSocket,
-    stillHolds,
+    isStillValid,
     metrics,
     close,
     syncRevocations,
@@ -124,7 +124,7 @@ export async function createStand({
     requests,
     createLifecycle,
     takesWebSocket,
-    stillHolds,
+    isStillValid,
     metrics,
     close,
     /**

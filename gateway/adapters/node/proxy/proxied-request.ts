@@ -10,21 +10,21 @@ import { type RequestHeaders, readHeaders } from '../../../http/request-headers.
 import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
 import { proxyRequest } from './proxy-exchange.ts'
-import type { OpenStreams } from './stream-registry.ts'
-import type { AtTurnEnd } from './tick-flush.ts'
+import type { StreamRegistry } from './stream-registry.ts'
+import type { FlushPerTick } from './tick-flush.ts'
 
 export interface ProxiedRequestOptions {
   requests: RequestRunner
   createLifecycle: (method: string, path: string) => RequestLifecycle
   upstreams: Upstreams
   commonHeaders: CommonHeaders
-  streams: OpenStreams
+  streams: StreamRegistry
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
   /** Called with the seconds from the request upstream to the head of its response. */
   onResponse: (upstream: string, seconds: number) => void
   /** Responses end here together. */
-  atTurnEnd: AtTurnEnd
+  flushPerTick: FlushPerTick
 }
 
 /** A request to proxy, from node:http or from the fast path. */
@@ -68,18 +68,18 @@ export class ProxiedRequest implements RuntimeRequest<void> {
 
   forward(admission: Admission): void {
     const { options, request, response } = this
-    const { upstreams, commonHeaders, streams, uploadIdleMs, onResponse, atTurnEnd } = options
+    const { upstreams, commonHeaders, streams, uploadIdleMs, onResponse, flushPerTick } = options
     const headers = this.headers as RequestHeaders
     this.stop = proxyRequest({
       request,
       response,
       headers,
       admission,
-      pool: upstreams.poolOf(admission.origin),
+      pool: upstreams.poolOf(admission.baseUrl),
       commonHeaders,
       streams,
       uploadIdleMs,
-      atTurnEnd,
+      flushPerTick,
       onResponse,
       reject: (error) => options.requests.fail(this, error),
     })

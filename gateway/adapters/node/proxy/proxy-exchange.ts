@@ -19,8 +19,8 @@ import type { Connection, Exchange } from '../upstream/connection.ts'
 import type { Pool } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
-import type { OpenStreams } from './stream-registry.ts'
-import type { AtTurnEnd } from './tick-flush.ts'
+import type { StreamRegistry } from './stream-registry.ts'
+import type { FlushPerTick } from './tick-flush.ts'
 
 export interface ProxyExchangeOptions {
   request: ClientRequest
@@ -30,11 +30,11 @@ export interface ProxyExchangeOptions {
   pool: Pool
   /** Headers that every response has. */
   commonHeaders: CommonHeaders
-  streams: OpenStreams
+  streams: StreamRegistry
   /** How long a client may send nothing of its body. */
   uploadIdleMs: number
   /** Answers end here together. */
-  atTurnEnd: AtTurnEnd
+  flushPerTick: FlushPerTick
   /** Called with the seconds from the request upstream to the head of its response. */
   onResponse: (upstream: string, seconds: number) => void
   /** Called once where no response of an upstream has begun. */
@@ -202,7 +202,7 @@ class ProxyExchange implements Exchange {
     const { response } = this.options
     this.leftBytes -= bytes.byteLength
     if (this.leftBytes === 0) {
-      this.endAtTurnEnd(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : Buffer.from(bytes))
+      this.endAtFlush(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : Buffer.from(bytes))
     } else if (!response.write(Buffer.from(bytes))) this.pauseUpstream()
   }
 
@@ -219,13 +219,13 @@ class ProxyExchange implements Exchange {
 
   onEnd(): void {
     this.options.admission.leaveUpstream()
-    if (!this.isEnding) this.endAtTurnEnd()
+    if (!this.isEnding) this.endAtFlush()
   }
 
-  private endAtTurnEnd(last?: string | Buffer): void {
-    const { response, atTurnEnd } = this.options
+  private endAtFlush(last?: string | Buffer): void {
+    const { response, flushPerTick } = this.options
     this.isEnding = true
-    atTurnEnd(() => {
+    flushPerTick(() => {
       if (!response.destroyed) response.end(last, 'latin1')
     })
   }

@@ -7,9 +7,9 @@ import { normalizePath } from '../../../policy/request-target.ts'
 import type { FastPathOptions } from '../fast-path/fast-path-connection.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
 import { ProxiedRequest, type ProxiedRequestOptions } from './proxied-request.ts'
-import { createTurnEnd } from './tick-flush.ts'
+import { createTickFlush } from './tick-flush.ts'
 
-interface RequestHandlerOptions extends Omit<ProxiedRequestOptions, 'atTurnEnd'> {
+interface RequestHandlerOptions extends Omit<ProxiedRequestOptions, 'flushPerTick'> {
   /** Paths that the gateway answers itself, by `handleLocally`. */
   ownPaths: ReadonlySet<string>
   handleLocally: RequestListener
@@ -30,7 +30,7 @@ export function createRequestHandler({
   handleLocally,
   ...proxyOptions
 }: RequestHandlerOptions): RequestHandler {
-  const options: ProxiedRequestOptions = { ...proxyOptions, atTurnEnd: createTurnEnd() }
+  const options: ProxiedRequestOptions = { ...proxyOptions, flushPerTick: createTickFlush() }
 
   function proxy(request: ClientRequest, response: ClientResponse, path: string): void {
     void options.requests.run(new ProxiedRequest(options, request, response, path))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { identitySchema } from '../../../../shared/auth/claims.ts'
 import { createIssuer } from '../../../../test/support/gateway/issuer.ts'
-import { createOpenStreams } from './stream-registry.ts'
+import { createStreamRegistry } from './stream-registry.ts'
 
 const issuer = await createIssuer()
 const caller = () => ({
@@ -12,7 +12,7 @@ const caller = () => ({
 
 // Each stream holds a place of its upstream for as long as its token holds.
 test("one more than a user may have ends that user's oldest, and nobody else's", () => {
-  const streams = createOpenStreams({ stillHolds: () => true, mostOfUser: 2 })
+  const streams = createStreamRegistry({ isStillValid: () => true, maxPerUser: 2 })
   const ended: string[] = []
   const ada = caller()
   const grace = caller()

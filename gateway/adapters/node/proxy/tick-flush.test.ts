@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createTurnEnd } from './tick-flush.ts'
+import { createTickFlush } from './tick-flush.ts'
 
 test('runs all of one turn together and in their order, and what they ask for in the next', async () => {
-  const atTurnEnd = createTurnEnd()
+  const flushPerTick = createTickFlush()
   const ran: string[] = []
-  atTurnEnd(() => {
+  flushPerTick(() => {
     ran.push('first')
-    atTurnEnd(() => ran.push('of the next turn'))
+    flushPerTick(() => ran.push('of the next turn'))
   })
-  atTurnEnd(() => ran.push('second'))
+  flushPerTick(() => ran.push('second'))
   expect(ran).toEqual([])
   await nextTurn()
   expect(ran).toEqual(['first', 'second'])

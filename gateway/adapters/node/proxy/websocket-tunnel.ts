@@ -30,25 +30,25 @@ const keepAliveMs = 30_000
  */
 export function openTunnel(options: TunnelOptions): void {
   const { socket, head, admission, dispatcher, respond, reject } = options
-  const { decision, origin, headers } = admission
+  const { decision, baseUrl, headers } = admission
   let controller: Dispatcher.DispatchController | undefined
   let isOver = false
   /** Whether the head of the upstream's response has gone to the client. */
   let hasBegun = false
 
-  function give(up: TransportError | AssertionRejected): void {
+  function fail(error: TransportError | AssertionRejected): void {
     if (isOver) return
     isOver = true
     clearTimeout(deadline)
-    reject(up)
+    reject(error)
   }
 
   const deadline = setTimeout(() => {
-    give(new TransportError('timeout', new Error('no answer before the deadline')))
+    fail(new TransportError('timeout', new Error('no answer before the deadline')))
     controller?.abort(new Error('no answer before the deadline'))
   }, decision.route.deadline_seconds * 1000)
   socket.on('close', () => {
-    give(new TransportError('client_left', undefined))
+    fail(new TransportError('client_left', undefined))
     controller?.abort(new Error('the client left'))
   })
 
@@ -75,11 +75,11 @@ export function openTunnel(options: TunnelOptions): void {
         return
       }
       upstream.destroy()
-      give(new TransportError('unreachable', new Error(`the 101 opens no WebSocket: ${fault}`)))
+      fail(new TransportError('unreachable', new Error(`the 101 opens no WebSocket: ${fault}`)))
     },
     onResponseStart(from, status, parsed) {
       if (isAssertionRejected(status, toRawHeaders(parsed))) {
-        give(new AssertionRejected(decision.route.upstream))
+        fail(new AssertionRejected(decision.route.upstream))
         from.abort(new Error('the assertion was refused'))
       } else if (status >= 200) begin(status, parsed)
     },
@@ -97,12 +97,12 @@ export function openTunnel(options: TunnelOptions): void {
       admission.leaveUpstream()
       // Its end is that of the connection: only a reset shows that something is missing.
       if (hasBegun) socket.resetAndDestroy()
-      else give(new TransportError('unreachable', error))
+      else fail(new TransportError('unreachable', error))
     },
   }
   dispatcher.dispatch(
     {
-      origin,
+      origin: baseUrl,
       path: decision.target,
       method: 'GET',
       headers,

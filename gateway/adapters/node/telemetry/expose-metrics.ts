@@ -11,7 +11,7 @@ interface ExposeOptions {
     keySetAgeSeconds: () => number
     tokensRemembered: () => number
     revocationEntries: () => number
-    requestsUnderWay: ReadonlyMap<string, number>
+    requestsInProgress: ReadonlyMap<string, number>
     rejectionsUnreported: () => number
   }
   revocationState: Readonly<RevocationSyncState>
@@ -115,7 +115,7 @@ export function exposeMetrics(options: ExposeOptions): void {
   exposeGauge(
     registry,
     named('requests_under_way', 'Requests that were let in and are not answered in full.', 'upstream'),
-    () => [...gauges.requestsUnderWay].map(([upstream, count]) => [{ upstream }, count] as const),
+    () => [...gauges.requestsInProgress].map(([upstream, count]) => [{ upstream }, count] as const),
   )
   exposeCounter(
     registry,

@@ -32,7 +32,7 @@ async function start(environment: Record<string, string>) {
       keySetAgeSeconds: () => 12,
       tokensRemembered: () => 3,
       revocationEntries: () => 4,
-      requestsUnderWay: new Map([['reports', 2]]),
+      requestsInProgress: new Map([['reports', 2]]),
       rejectionsUnreported: () => 5,
     },
     revocationState: { source: 'stream', lagMs: 100, contactAt: 1000 },

@@ -41,13 +41,13 @@ export function createDispatchers(maxAgeMs: number): Dispatchers {
 /** undici as a transport, for what is asked in Requests and answered in Responses. */
 export function createTransport({ kept, fresh }: Pick<Dispatchers, 'kept' | 'fresh'>): Transport {
   return async function transport(request) {
-    const { origin, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
+    const { baseUrl, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
     // A timer of our own: the pool's is coarse, and begins only when the whole request is sent.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
       const response = await (isFresh ? fresh : kept).request({
-        origin,
+        origin: baseUrl,
         path: target,
         method: method as 'GET',
         headers: [...headers].flat(),
