@@ -38,9 +38,9 @@ export function createApp<Bindings extends object>(options: AppOptions<Bindings>
   const app = new Hono<Env>()
 
   app.use(requestLog(options.lifecycle.log, options.lifecycle))
-  // Before the headers of all others, as a page has a content security policy of its own.
+  // Before the security headers: a page has a content security policy of its own.
   for (const path of pages.keys()) {
-    // A page may be made anew while the gateway runs.
+    // A new policy file replaces the API description while the gateway runs.
     app.get(path, (c) => pageResponse(pages.get(path) as Page, c.req.header('if-none-match')))
   }
   app.use(addSecurityHeaders())
@@ -59,7 +59,7 @@ export function createApp<Bindings extends object>(options: AppOptions<Bindings>
     })
 
   app.all('*', function proxy(c) {
-    // Never undefined: `hasLeft` and `isAnswered` are false.
+    // A result is never undefined: `hasLeft` and `isAnswered` are false.
     return requests.run(runtimeRequest(c)) as Awaitable<Response>
   })
 

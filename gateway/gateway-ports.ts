@@ -6,48 +6,51 @@ import type { PolicyFile } from './policy/policy-file.ts'
 import type { Defer, Now, RateLimitStore, RevocationStream, Store, Transport, WaitUntil } from './ports.ts'
 import type { Pages } from './web-ui/pages.ts'
 
-/** What an adapter hands in. */
+/** The ports of one gateway, as its adapter gives them. */
 export interface GatewayPorts<Bindings> {
   transport: Transport
-  /** Carries what the gateway asks the origin on its own behalf; without it, `transport` does. */
+  /** Sends the gateway's own requests to the origin; by default `transport`. */
   ownTransport?: Transport | undefined
-  /** Where requests are counted; beside a `store`, where they are counted while that is gone. */
+  /** Counts requests; beside a `store` only while that is unavailable. */
   rateLimitStore: RateLimitStore
   /**
-   * Asked by each request in place of what is kept in memory elsewhere. Nothing is followed then,
-   * and nothing leased.
+   * Called in each request, on a runtime without memory between requests: no revocation feed is
+   * followed then, and no limit is leased.
    */
   store?: Store | undefined
   waitUntil?: WaitUntil | undefined
   /**
-   * By default a microtask; where requests come in one by one within a turn of the event loop, its
-   * end.
+   * By default a microtask; the end of the turn where a turn of the event loop reads several
+   * requests.
    */
   defer?: Defer | undefined
-  /** How signatures are checked and made; over WebCrypto where nothing else is handed in. */
+  /** Verify and make signatures; by default with WebCrypto. */
   importVerifier?: ImportVerifier | undefined
   importSigner?: ImportSigner | undefined
-  /** A digest that no two tokens share, for a runtime that has one at once. */
+  /** A collision-resistant digest, for a runtime with a synchronous one. */
   digest?: ((token: string) => string) | undefined
-  /** How limits are counted, where that can change; beside a `store`, that says so itself. */
+  /** Health of the rate-limit store; a `store` has its own. */
   limiterHealth?: (() => Promise<HealthCheck>) | undefined
   peerAddress: (bindings: Bindings) => string | undefined
   /**
-   * What the socket speaks. Without it the URL decides, which a client writes where it sends the
+   * Scheme of the socket. By default that of the URL, which the client writes where it sends the
    * absolute form.
    */
   socketScheme?: ((bindings: Bindings) => 'http' | 'https') | undefined
   now: Now
   log: Log
   isStopping?: (() => boolean) | undefined
-  /** News of revocations; without it the origin's feed is read more often. */
+  /** Without a stream the origin's feed of revocations is read more often. */
   revocationStream?: RevocationStream | undefined
-  /** Milliseconds between two looks at what is due of revocations; null where only `hear` looks. */
+  /**
+   * Milliseconds between two checks whether a read of revocations is due; null for none, as in
+   * tests.
+   */
   revocationTickMs?: number | null | undefined
-  /** Begins a span for each request, where somebody collects them. */
+  /** Begins a span for each request, where spans are collected. */
   beginSpan?: BeginSpan | undefined
-  /** What is answered by ourselves under these paths. */
+  /** Pages that the gateway serves itself, by path. */
   pages?: Pages | undefined
-  /** Rows that come to those in code. */
+  /** Rows that are added to those in code. */
   policyFile?: PolicyFile | undefined
 }

@@ -2,8 +2,8 @@ import type { Identity } from '../shared/auth/claims.ts'
 import type { Revocation } from '../shared/auth/revocation.ts'
 
 /**
- * What the gateway needs of the runtime it stands on. Each adapter hands these in; the core never
- * asks where it runs.
+ * Ports: the functions and types that a runtime gives the gateway. The core never asks which
+ * runtime it runs on.
  */
 
 /** The facts about a request's connection that the server of a runtime knows. */
@@ -15,7 +15,7 @@ export interface Peer {
 /** Milliseconds since 1970. */
 export type Now = () => number
 
-/** Runs something when what is at hand in this turn of the event loop is done. */
+/** Runs a function once the work of this turn of the event loop is done. */
 export type Defer = (run: () => void) => void
 
 /** Tokens to consume from one window of one key. */
@@ -28,10 +28,7 @@ export interface ConsumeRequest {
   tokens: number
   /** For a refund: whether the tokens came from the shared store. */
   shared?: boolean | undefined
-  /**
-   * What applies while the shared store is unavailable: this gateway's share of the quota, or less
-   * than that.
-   */
+  /** The quota while the shared store is unavailable: this gateway's share of it, or less. */
   outage: 'share' | 'strict'
 }
 
@@ -53,63 +50,60 @@ export interface ConsumeResult {
 }
 
 /**
- * Grants tokens in fixed windows that begin with a key's first token. A refused request consumes
+ * Grants tokens in fixed windows that begin with a key's first token. A rejected request consumes
  * nothing.
  */
 export interface RateLimitStore {
   /**
-   * All at once, in order.
+   * Consumes all at once. Results are in the order of the requests.
    *
-   * @throws Error where the store cannot be asked
+   * @throws Error where the store cannot be reached
    */
   consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]>
 }
 
-/**
- * Told of work that goes on when the request that it began in is answered: some runtimes drop it
- * then, unless they are told.
- */
+/** Keeps the runtime alive for work that outlives the response (`waitUntil` on Workers). */
 export type WaitUntil = (work: Promise<unknown>) => void
 
 export type StoreResult =
   | { kind: 'consumed'; results: ConsumeResult[] }
   | { kind: 'revoked'; scope: Revocation['scope'] }
-  /** Nobody vouches for what the store knows of revocations. */
+  /** The revocations in the store may be incomplete. */
   | { kind: 'incomplete' }
 
 /**
- * For a runtime that keeps nothing between requests: what one of them has to know, in one round
- * trip.
+ * Revocations and limits of one request in one round trip, for a runtime that keeps no memory
+ * between requests.
  */
 export interface Store {
   /**
-   * Holds a token against what was revoked and, where it is good, grants all tokens as a rate-limit
-   * store does. In every other case none is consumed.
+   * Compares an access token with the revocations and, if it is good, consumes rate-limit tokens as
+   * a rate-limit store does. In every other case it consumes none.
    *
-   * @param bearer what the token says; undefined where nothing is to be held against anything
-   * @throws Error where the store cannot be asked
+   * @param bearer the claims of the access token; undefined where there is none to compare
+   * @throws Error where the store cannot be reached
    */
   ask(bearer: Identity | undefined, requests: readonly ConsumeRequest[]): Promise<StoreResult>
 }
 
 /**
- * The news of revocations, in the order they were published in. Each method throws an Error where
- * the store cannot be asked.
+ * The stream of revocations, in the order of their publication. Each method throws an Error where
+ * the store cannot be reached.
  */
 export interface RevocationStream {
-  /** Where the stream ends at this moment. */
+  /** The current end of the stream. */
   position(): Promise<string>
   /**
-   * What came after a position, as soon as there is something; after a while nothing, so that a
-   * lost store is noticed.
+   * Entries after a position, as soon as there are some; none after a while, so that a lost store
+   * is noticed.
    */
   read(from: string): Promise<{ entries: Revocation[]; position: string }>
-  /** A read that waits fails. */
+  /** Makes a waiting read fail. */
   close(): void
 }
 
 export interface UpstreamRequest {
-  /** Where the upstream stands, without a path: `http://10.0.0.7:8081`. */
+  /** Base URL of the upstream, without a path: `http://10.0.0.7:8081`. */
   baseUrl: string
   /** Path and query, exactly as they were matched. */
   target: string
@@ -118,18 +112,18 @@ export interface UpstreamRequest {
   body: ReadableStream<Uint8Array> | Uint8Array | null
   /** Aborted when the client leaves. */
   signal: AbortSignal
-  /** Time for the response's head. */
+  /** Milliseconds until the response's head. */
   deadlineMs: number
-  /** The longest silence inside the response's body. */
+  /** Milliseconds of silence after which the response's body is aborted. */
   idleMs: number
-  /** Whether the request needs a connection that no other has used, where a runtime can be told. */
+  /** Whether the request needs a new connection, where the runtime lets us choose. */
   isFresh: boolean
 }
 
-/** Carries a request and streams its response; never decodes, follows or retries anything. */
+/** Sends a request and streams its response. It never decodes, follows a redirect or retries. */
 export type Transport = (request: UpstreamRequest) => Promise<Response>
 
-/** Why a transport brought no response. */
+/** A request without a response, and the reason. */
 export class TransportError extends Error {
   readonly reason: 'unreachable' | 'timeout' | 'client_left'
 

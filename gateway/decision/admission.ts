@@ -8,14 +8,14 @@ interface AdmissionOptions {
   decision: Decision
   baseUrl: string
   headers: RawHeaders
-  /** Where the request is over its limits. */
+  /** Set where the request is over its limits. */
   overLimit: OverLimitPlace | undefined
   concurrency: Concurrency
 }
 
 /**
- * A request that may go on. The runtime that proxies it reports each step once; `release` gives
- * back all that an earlier step has not. A class, so that a request makes no closures.
+ * An admitted request. The runtime that forwards it calls each method once; `release` gives back
+ * all that an earlier call has not. A class, so that a request makes no closures.
  */
 export class Admission implements Reservation {
   readonly decision: Decision
@@ -37,22 +37,25 @@ export class Admission implements Reservation {
   }
 
   /**
-   * To be called when the request goes upstream, with its body where that is gathered. A client
-   * that sends its body slowly takes no place from others.
+   * Called when the request goes upstream: after its body, where the body is gathered. A client
+   * that sends its body slowly holds no slot.
    *
-   * @throws Problem `overloaded` where the upstream has no place left
+   * @throws Problem `overloaded` where the upstream has no slot left
    */
   enterUpstream(): void {
     this.concurrency.enter(this.decision.route.upstream)
     this.isAtUpstream = true
   }
 
-  /** The response's head has come: a client that reads it slowly takes no turn from others. */
+  /** Called with the response's head. A client that reads slowly holds no turn of its address. */
   responseBegan(): void {
     this.overLimit?.leave()
   }
 
-  /** The upstream's response has ended, or was aborted, however much of it the client has read. */
+  /**
+   * Called when the upstream's response has ended or was aborted, however much of it the client has
+   * read.
+   */
   leaveUpstream(): void {
     this.overLimit?.leave()
     if (!this.isAtUpstream) return

@@ -1,6 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 
-/** One element of a Forwarded header: what one proxy reports of its own client. */
+/** One element of a Forwarded header: the client of one proxy, as that proxy reports it. */
 export interface ForwardedElement {
   for: string | undefined
   proto: string | undefined
@@ -11,9 +11,8 @@ const quoted = /"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xf
 const separators = /[;, \t]*/y
 
 /**
- * Reads a Forwarded header (RFC 7239, section 4) from its first character to its last. A lenient
- * reader could be made to skip an element by a quote that a client opened, so one error refuses the
- * whole header.
+ * Reads a Forwarded header (RFC 7239, section 4). One error rejects the whole header: a quote that
+ * a client opens could make a lenient reader skip the element of a proxy.
  *
  * @returns the elements, the oldest first
  * @throws Problem `bad_request`

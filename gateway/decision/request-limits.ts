@@ -7,13 +7,13 @@ import type { VerifiedToken } from '../tokens/verified-token.ts'
 
 type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>
 
-/** The quota of a user is in the token, for this long. */
+/** Window of the user's quota, which is in the token. */
 const userSeconds = 3600
 
 /** A limit without its caller. */
 type Bounds = Omit<Limit, 'caller'>
 
-/** Says which limits count a request: those of its row, each with its quota and its caller. */
+/** The limits that count a request: those of its row, each with its quota and its caller. */
 export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>) {
   function boundsOf(name: LimitClass, quota: number, windowSeconds: number): Bounds {
     const { counts, outage } = limitClassDefinitions[name]
@@ -21,7 +21,7 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
   }
   const failures = (name: LimitClass) => boundsOf(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
   const address = boundsOf('address', config.LIMIT_ADDRESS_REQUESTS, config.LIMIT_ADDRESS_SECONDS)
-  /** Of public rows, where nobody but the address is known. */
+  /** Limits of public rows, where only the address is known. */
   const ofAddress: Record<Exclude<LimitClass, 'user' | 'account'>, Bounds> = {
     address,
     mail: boundsOf('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),
@@ -30,10 +30,12 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
     clients: failures('clients'),
     refresh: failures('refresh'),
   }
-  /** The quota comes from the token: there is no second place to configure. */
+  /** The quota comes from the token, and has no second configuration. */
   const user = boundsOf('user', 0, userSeconds)
   const account = boundsOf('account', config.LIMIT_ACCOUNT_REQUESTS, config.LIMIT_ACCOUNT_SECONDS)
-  /** Of one user at one address: apart from others at the address, and from thieves elsewhere. */
+  /**
+   * Counts one user at one address, apart from others at the address and from thieves elsewhere.
+   */
   const credentials = boundsOf(
     'credentials',
     config.LIMIT_CREDENTIALS_TRIES,

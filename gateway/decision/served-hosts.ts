@@ -8,21 +8,18 @@ import { parseHost } from '../../shared/http/host-header.ts'
 const withoutRootDot = (name: string): string => (name.endsWith('.') ? name.slice(0, -1) : name)
 
 /**
- * Refuses requests for hosts that are not served here.
+ * Rejects requests for hosts that this gateway does not serve.
  *
- * @param hosts undefined where every one is served
+ * @param hosts undefined where every host is served
  */
 export function createRequireHost(hosts: readonly string[] | undefined) {
   const served = hosts && new Set(hosts.map(withoutRootDot))
-  /**
-   * The last header that passed, and its host. Most requests name the same one, which then is not
-   * read again.
-   */
+  /** The last accepted header, and its host. Most requests repeat it, so it is not parsed again. */
   let lastField: string | undefined
   let lastHost = ''
 
   /**
-   * @returns the host with its port, without the dot of the root
+   * @returns the host with its port, without the root dot
    * @throws Problem `bad_request`, `misdirected_request`
    */
   return function requireHost(field: string | undefined): string {

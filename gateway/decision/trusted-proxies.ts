@@ -12,7 +12,7 @@ interface TrustedProxiesOptions {
    * `2001:db8::/32`.
    */
   cidrs: readonly string[]
-  /** The one header that they report clients in. The other one is not read. */
+  /** The one header that proxies report clients in. The other one is not read. */
   header: 'x-forwarded-for' | 'forwarded'
 }
 
@@ -32,12 +32,11 @@ interface ClientInfo {
   isProxied: boolean
 }
 
-/** Addresses whose network is known, remembered per generation. */
+/** Addresses per generation whose network is remembered. */
 const rememberedAddresses = 10_000
 
 /**
- * Reads who the client is and which scheme it used, from the socket and from what trusted proxies
- * report.
+ * Reads the client's address and scheme, from the socket and from the reports of trusted proxies.
  *
  * @throws Problem `client_address_unknown`, `bad_request` where a Forwarded header cannot be read
  */
@@ -70,12 +69,12 @@ const readSocket: ReadClientInfo = ({ peer, scheme }) => ({
   isProxied: false,
 })
 
-/** An address never contains a comma, which would make two entries of one. */
+/** An address with a comma would become two entries, so it is unknown. */
 const addressIn = ({ for: named }: ForwardedElement) =>
   named === undefined || named.includes(',') ? 'unknown' : named
 
 /**
- * The nearest proxy wrote the last value of X-Forwarded-Proto; those left of it may be the
+ * The nearest proxy wrote the last value of X-Forwarded-Proto; values left of it may be the
  * client's.
  */
 const lastOf = (list: string | undefined) => list?.slice(list.lastIndexOf(',') + 1).trim()

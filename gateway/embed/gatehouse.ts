@@ -18,36 +18,33 @@ import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { type PolicyFile, parsePolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
 
-/** A row of the policy table, where a handler of the same app is what stands behind it. */
+/** A row of the policy table whose upstream is a handler of the same app. */
 export type EmbeddedRow = Omit<RouteRow, 'upstream'> & Partial<Pick<RouteRow, 'upstream'>>
 
 export interface GatehouseEnv {
   Variables: {
-    /** Who calls, as the verified token says; null where the row is public. */
+    /** The verified token's claims; null where the row is public. */
     caller: Identity | null
-    /** In the log of a refusal, and in its body. */
+    /** Id of the request in the log and in the body of a rejection. */
     requestId: string
   }
 }
 
-/**
- * What decides, apart from the policy: the gateway's own configuration and ports, as an adapter
- * hands them in.
- */
+/** The gateway's configuration and ports, as an adapter gives them. */
 export interface GatehouseRuntime<Bindings extends object> {
   config: GatewayConfig
   ports: GatewayPorts<Bindings>
 }
 
-/** What takes an upstream's place in rows. */
+/** Name of the app itself as the upstream of its rows. */
 const here = 'here'
 
 /**
- * The gateway's decision as a middleware of somebody's own Hono app: the same rows, tokens,
- * revocations, limits and refusals, and no proxy. A path that no row names is 404, so mount it
- * where it is to rule. It adds no security headers and no CORS, which are the app's.
+ * The gateway's decision as a middleware of a Hono app: the same rows, tokens, revocations, limits
+ * and rejections, without a proxy. A path that no row names is 404, so mount the middleware on
+ * paths that its rows cover. Security headers and CORS stay with the app.
  *
- * @param policy rows, or a policy file, whose upstreams mean nothing here
+ * @param policy rows, or a policy file; their upstreams are ignored
  * @throws PolicyFileError, PolicyRowError for a policy that cannot be used
  */
 export function gatehouse<Bindings extends object>(
@@ -57,13 +54,12 @@ export function gatehouse<Bindings extends object>(
   const rows = rowsOf(policy)
   compilePolicy(rows, [here])
   const building = createGateway(
-    // What a row asks of a caller is held here; there is no origin behind it whose name a request
-    // could come under.
+    // The app is the only upstream: no request is forwarded under another name.
     { ...config, UPSTREAMS: { [here]: 'http://127.0.0.1' } },
     { ...ports, policyFile: undefined },
     rows,
   )
-  // Whoever asks is told; until then nobody is there to hear.
+  // Requests reject with the error of a failed start; without a request there is nothing to reject.
   building.then(
     (gateway) => logUnknownNames(gateway, ports.log),
     () => {},
@@ -105,7 +101,7 @@ export function gatehouse<Bindings extends object>(
       (error) => fail(request, error),
     )
     if (!(result instanceof Admission)) {
-      // Never undefined: `hasLeft` and `isAnswered` are false.
+      // A result is never undefined: `hasLeft` and `isAnswered` are false.
       const rejection = result as Response
       lifecycle.reservation?.release(rejection.status)
       return rejection
@@ -118,14 +114,14 @@ export function gatehouse<Bindings extends object>(
     })
     try {
       const rejection = await limited(c, next)
-      // What it hands back of `next` is none.
+      // The middleware also returns the result of `next`, which is no rejection.
       if (rejection instanceof Response) c.res = rejection
     } finally {
       result.release(c.error ? 500 : c.res.status)
     }
     c.header(requestIdHeader, requestId)
     for (let i = 0; i < limitHeaders.length; i += 2) c.header(limitHeaders[i] as string, limitHeaders[i + 1])
-    // A response for one user: no cache on the way keeps it.
+    // A response for one user must not be kept by a shared cache.
     if (caller && !c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-store')
     return undefined
   })

@@ -7,12 +7,12 @@ export interface LogEntry {
 }
 
 /**
- * The closed list of refusals. A code is stable, the rest of its row follows from it: add a row
+ * The closed list of errors. A code is stable, and the rest of its row follows from it: add a row
  * before a branch.
  *
  * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default
- * Retry-After; `log` is set where the status tells the log too much or too little: a 400 that only
- * the operator can repair; `type` is set where a registered problem type says the same (RFC 9457,
+ * Retry-After; `log` replaces the level that follows from the status, as for a 400 that only the
+ * operator can repair; `type` is set where a registered problem type says the same (RFC 9457,
  * section 4.2).
  */
 interface ErrorRow {
@@ -80,8 +80,8 @@ export const errors = {
   refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
   refresh_reused: { status: 401, title: 'The refresh token was used before; its session has ended' },
   /**
-   * The challenge tells the gateway that its assertion was refused, and no credential of its
-   * client's.
+   * The challenge tells the gateway that its assertion was rejected, and not a credential of its
+   * client.
    */
   untrusted_caller: {
     status: 401,
@@ -90,7 +90,7 @@ export const errors = {
   },
 
   email_unverified: { status: 403, title: 'The email address has to be verified first' },
-  /** Apart from `validation_failed`, so that gateways count it as a failed try. */
+  /** Apart from `validation_failed`, so that gateways count it as a failed attempt. */
   password_wrong: { status: 403, title: 'The password is wrong' },
   origin_not_allowed: { status: 403, title: 'Pages of this origin may not do this' },
   permission_required: {
@@ -135,7 +135,7 @@ export const errors = {
   },
   too_many_fields: { status: 431, title: 'The header fields are too many or too large' },
 
-  /** No client reads it. The log needs it apart from our own failures. */
+  /** No client reads this status. The log needs it apart from internal failures. */
   client_closed_request: { status: 499, title: 'The client left' },
 
   internal_error: { status: 500, title: 'Something went wrong on our side' },
@@ -168,30 +168,30 @@ export const errors = {
     retryAfterSeconds: 1,
   },
   http_version_not_supported: { status: 505, title: 'This version of HTTP is not spoken here' },
-  /** Of an upstream that leads back to the gateway. */
+  /** An upstream leads back to the gateway. */
   loop_detected: { status: 508, title: 'The request has passed through this gateway before' },
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errors
 
 interface ProblemOptions {
-  /** Members of the code's own, told to the client beside the standard ones. */
+  /** Members of the code, sent to the client beside the standard ones. */
   members?: Record<string, unknown>
   headers?: Record<string, string>
-  /** Told to the log alone. */
+  /** For the log only. */
   cause?: unknown
 }
 
-/**
- * A rejection on its way out. What the client is told are `code` and `members`; `cause` stays in
- * the log.
- */
+/** The rejection of a request. The client gets `code` and `members`; `cause` stays in the log. */
 export class Problem extends Error {
   readonly code: ErrorCode
   readonly status: number
   readonly members: Record<string, unknown>
   readonly headers: Record<string, string>
-  /** The row of the policy table that refused, for metrics; undefined where none matched. */
+  /**
+   * The row of the policy table that rejected the request, for metrics; undefined where none
+   * matched.
+   */
   route: { method: string; path: string } | undefined
 
   constructor(code: ErrorCode, { members = {}, headers = {}, cause }: ProblemOptions = {}) {
@@ -205,8 +205,7 @@ export class Problem extends Error {
 }
 
 /**
- * @returns undefined for a rejection that the log need not have: nothing is known beyond the
- * response
+ * @returns undefined for a rejection without a cause: the log would know no more than the response
  */
 export function logEntryOf({ code, status, cause }: Problem): LogEntry | undefined {
   const { log }: ErrorRow = errors[code]

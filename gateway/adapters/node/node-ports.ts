@@ -8,10 +8,7 @@ import { createRevocationStream } from './revocation-stream.ts'
 
 type NodePortsConfig = Pick<GatewayConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | 'GATEWAY_REPLICAS'>
 
-/**
- * The ports that are the same wherever Node's modules are, whatever serves the gateway there and
- * carries its requests.
- */
+/** The ports of every runtime that has Node's modules, whatever its server and its client are. */
 export function createNodePorts(config: NodePortsConfig, log: Log) {
   const { REDIS_URL: redisUrl, REDIS_KEY_PREFIX: keyPrefix, GATEWAY_REPLICAS: replicas } = config
   const now = Date.now
@@ -28,9 +25,9 @@ export function createNodePorts(config: NodePortsConfig, log: Log) {
       now,
       log,
     } satisfies Omit<GatewayPorts<never>, 'transport' | 'peerAddress'>,
-    /** For those who watch. */
+    /** Rate limiting, for the metrics endpoint. */
     rateLimiting,
-    /** After the gateway, which counts until then. */
+    /** Called after the gateway's own `close`, which still counts. */
     close: rateLimiting.close,
   }
 }

@@ -9,8 +9,8 @@ import { createNodePorts } from './node-ports.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
 
 /**
- * What `gatehouse` needs in an app that @hono/node-server serves: limits and news of revocations by
- * Redis, keys, plans and the feed from the origin, all by the variables of a gateway.
+ * The runtime of `gatehouse` in an app that @hono/node-server serves. Its variables are those of a
+ * gateway: limits and revocations come from Redis; keys, plans and the feed from the origin.
  *
  * @throws ConfigError
  */
@@ -31,7 +31,7 @@ export function createNodeRuntime(
       peerAddress: ({ incoming }) => incoming.socket.remoteAddress,
       socketScheme: ({ incoming }) => (incoming.socket instanceof TLSSocket ? 'https' : 'http'),
     },
-    /** After that of the middleware. */
+    /** Called after the middleware's own `close`. */
     async close() {
       await dispatchers.close()
       close()

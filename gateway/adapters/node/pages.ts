@@ -12,7 +12,7 @@ import type { Page } from '../../web-ui/pages.ts'
 
 type PageName = 'docs' | 'admin'
 
-/** Nothing inline, nothing from elsewhere. */
+/** No inline code, and no code of another origin. */
 const strict = [
   "default-src 'none'",
   "script-src 'self'",
@@ -24,11 +24,11 @@ const strict = [
 ]
 
 const policies: Record<PageName, string> = {
-  // Text becomes markup nowhere on the admin page, and the browser is asked to hold it to that.
+  // The admin page never turns text into markup; Trusted Types make the browser enforce that.
   admin: [...strict, "img-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"].join(
     '; ',
   ),
-  // Swagger UI's style sheet has its small pictures in itself, as data: URLs.
+  // Swagger UI's style sheet has small pictures as data: URLs.
   docs: [...strict, "img-src 'self' data:"].join('; '),
 }
 
@@ -43,9 +43,10 @@ const mediaTypes: Record<string, string> = {
 }
 
 /**
- * The pages that this gateway serves: those that are named, or both while it is developed against.
+ * The pages that this gateway serves: those of GATEWAY_PAGES; by default both, but none in
+ * production.
  *
- * @param policyFile whose rows the API description has beside those in code
+ * @param policyFile file whose rows the API description has beside those in code
  */
 export function createPages(
   {
@@ -62,7 +63,7 @@ export function createPages(
   const byPath = new Map<string, Page>()
   for (const name of served) addFiles(byPath, name, product)
 
-  /** Describes the API anew, as it is with these rows. */
+  /** Replaces the API description by that with these rows. */
   function describe(file: PolicyFile | undefined) {
     if (!served.includes('docs')) return
     const fileRows = file ? parsePolicyFile(file.text, file.name).map(({ row }) => row) : []
@@ -80,7 +81,7 @@ export function createPages(
   return { byPath, describe }
 }
 
-/** A page, and all that it loads. */
+/** Adds a page, and the files that it loads. */
 function addFiles(pages: Map<string, Page>, name: PageName, product: string) {
   const add = (path: string, file: string, content = readFileSync(file), more: Record<string, string> = {}) =>
     pages.set(path, createPage(content, { 'content-type': mediaTypeOf(file), ...more }))
@@ -104,7 +105,7 @@ const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => enti
 const descriptionPage = (description: object) =>
   createPage(Buffer.from(JSON.stringify(description)), { 'content-type': 'application/json' })
 
-/** Kept by browsers and asked for again each time, which costs a response without a body. */
+/** Browsers keep pages and revalidate them each time, which costs a response without a body. */
 function createPage(body: Buffer, headers: Record<string, string>): Page {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
   return { body: Uint8Array.from(body), headers: { ...headers, etag, 'cache-control': 'no-cache' } }

@@ -1,7 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs'
 import { ConfigError } from '../../../shared/config.ts'
 import type { Log } from '../../../shared/lib/log.ts'
-import { exitUnconfigured } from '../../../shared/node/environment.ts'
 import { createLifecycleLog } from '../../../shared/node/log.ts'
 import type { GatewayConfig } from '../../config.ts'
 import { upstreamsOf } from '../../gateway.ts'
@@ -9,20 +8,17 @@ import { compilePolicyWithFile, type PolicyFile, PolicyFileError } from '../../p
 import { routes } from '../../routes.ts'
 
 /**
- * How often the file is looked at: a look sees renames, links that turn (a mounted ConfigMap) and
- * network mounts, which a watch misses.
+ * Milliseconds between two looks at the file. Polling sees renames, replaced links (a mounted
+ * ConfigMap) and network mounts, which a watch misses.
  */
-const lookMs = 1000
+const pollMs = 1000
 
 /** @throws Error where the file cannot be read */
 export function readPolicyFile(path: string): PolicyFile {
   return { name: path, text: readFileSync(path, 'utf8') }
 }
 
-/**
- * @throws ConfigError where POLICY_FILE is set to what cannot be used: no gateway starts on half a
- *   policy
- */
+/** @throws ConfigError where POLICY_FILE cannot be used: no gateway starts on half a policy */
 export function requireUsablePolicyFile(
   config: Pick<GatewayConfig, 'POLICY_FILE' | 'UPSTREAMS' | 'ORIGIN_URL'>,
 ) {
@@ -35,31 +31,32 @@ export function requireUsablePolicyFile(
 }
 
 /**
- * Tells that a policy file is in use, in one line at every level of the log. Ends the process with
- * 78 where the file asks for a permission or a feature that the origin does not have.
+ * Logs that a policy file is in use, in one line at every log level.
+ *
+ * @throws ConfigError where the file asks for a permission or feature that the origin does not have
  */
 export function reportPolicyFile(path: string | undefined, gateway: { requireKnownNames: () => void }): void {
   try {
     gateway.requireKnownNames()
   } catch (error) {
     if (!(error instanceof PolicyFileError)) throw error
-    exitUnconfigured(new ConfigError([`POLICY_FILE: ${error.message}`]))
+    throw new ConfigError([`POLICY_FILE: ${error.message}`])
   }
   if (path !== undefined) createLifecycleLog('gateway').info({ file: path }, 'policy file loaded')
 }
 
 interface PolicyReloadOptions {
-  /** undefined where there is none to follow. */
+  /** undefined where there is no file to follow. */
   path: string | undefined
-  /** Throws a PolicyFileError where the file is refused; the policy of before stays. */
+  /** Throws a PolicyFileError where the file is rejected; the policy before it stays. */
   gateway: { usePolicyFile: (file: PolicyFile) => Promise<void> }
   pages: { describe: (file: PolicyFile) => void }
   log: Log
 }
 
 /**
- * Reads the policy file again when it changes or the process gets SIGHUP. A file that is bad or
- * gone changes nothing.
+ * Reads the policy file again when it changes or the process gets SIGHUP. An invalid or missing
+ * file changes nothing.
  */
 export function startPolicyReload(options: PolicyReloadOptions): { stop: () => void } {
   const { path, gateway, pages, log } = options
@@ -80,13 +77,13 @@ export function startPolicyReload(options: PolicyReloadOptions): { stop: () => v
     }
   }
 
-  // One after the other: the file that was read last is the one that stays.
+  // Reloads run one after the other, so that the file read last stays.
   let applied = Promise.resolve()
   const reload = () => {
     applied = applied.then(apply)
   }
 
-  watchFile(path, { interval: lookMs, persistent: false }, reload)
+  watchFile(path, { interval: pollMs, persistent: false }, reload)
   process.on('SIGHUP', reload)
   return {
     stop() {

@@ -14,21 +14,21 @@ import { createRedis } from './redis.ts'
 import { createStore } from './store.ts'
 
 interface WorkerOptions {
-  /** Rows that come to those in code: the text of a policy file, as the bundler imports it. */
+  /** Rows that are added to those in code: the text of a policy file, as the bundler imports it. */
   policyFile?: PolicyFile
   /** Rows in place of those in code. */
   rows?: readonly RouteRow[]
 }
 
-/** What every gateway asks alike. */
+/** Targets whose responses are the same for every gateway. */
 const alike = new Set(['/.well-known/jwks.json', '/internal/gateway/plans'])
 
 /**
- * The gateway as a Cloudflare Worker. What it keeps in memory (keys, plans, tokens verified,
- * assertions made) spares work as long as the platform keeps it; what a request must know anew it
- * asks Redis, in one round trip.
+ * The gateway as a Cloudflare Worker. Keys, plans, verified tokens and assertions stay in memory
+ * for as long as the platform keeps it. Limits and revocations come from Redis, in one round trip a
+ * request.
  *
- * @throws ConfigError when the Worker is loaded, not when it is asked
+ * @throws ConfigError when the Worker is loaded, before its first request
  */
 export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
   const config = readWorkerConfig(env)
@@ -45,7 +45,7 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
         transport,
         ownTransport: createCachedTransport({
           transport,
-          // The standard's type has no `default`, which is the platform's.
+          // The platform's `default` is not in the standard's type.
           cache: (caches as unknown as { default: EdgeCache }).default,
           targets: alike,
           originUrl: config.ORIGIN_URL,
@@ -65,14 +65,14 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
     return gateway
   }
 
-  // Nothing may be asked before the first request is here.
+  // The platform allows no requests upstream before the first request.
   let gateway: ReturnType<typeof build> | undefined
 
   return {
     async fetch(request: Request): Promise<Response> {
       gateway ??= build()
       const { app } = await gateway
-      // The platform sets this field itself, over whatever a client wrote.
+      // The platform sets this header itself, over the client's value.
       return app.fetch(request, { address: request.headers.get('cf-connecting-ip') ?? undefined })
     },
   }

@@ -19,11 +19,11 @@ export interface ProxiedRequestOptions {
   upstreams: Upstreams
   commonHeaders: CommonHeaders
   streams: StreamRegistry
-  /** How long a client may send nothing of its body. */
+  /** Milliseconds that a client may pause while it sends its body. */
   uploadIdleMs: number
   /** Called with the seconds from the request upstream to the head of its response. */
   onResponse: (upstream: string, seconds: number) => void
-  /** Responses end here together. */
+  /** Ends the responses of one tick together. */
   flushPerTick: FlushPerTick
 }
 
@@ -33,11 +33,11 @@ export class ProxiedRequest implements RuntimeRequest<void> {
   private readonly options: ProxiedRequestOptions
   private readonly request: ClientRequest
   private readonly response: ClientResponse
-  /** undefined where the head cannot be read. */
+  /** undefined until the head has been read. */
   private headers: RequestHeaders | undefined = undefined
   private stop: (() => void) | undefined = undefined
 
-  /** @param path of its target */
+  /** @param path the request's target without its query */
   constructor(
     options: ProxiedRequestOptions,
     request: ClientRequest,
@@ -90,7 +90,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
     if (response.closed) return
     const answer = formatProblem(problem, lifecycle.requestId)
     const mayHaveBody = headers === undefined || hasBody(headers)
-    // The rest of an unread body would stand before the next request.
+    // The rest of an unread body would be parsed as the next request.
     const own = problemHeaders(answer, mayHaveBody && !request.complete)
     response.writeHead(answer.status, [
       ...own,
@@ -106,7 +106,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
   }
 }
 
-/** A request's head as decisions take it. Begins the lifecycle of the request. */
+/** The head of a request as decisions need it. Begins the lifecycle of the request. */
 export function requestInfo(
   { method = 'GET', url: target = '/', socket, targetScheme }: ClientRequest,
   headers: RequestHeaders,

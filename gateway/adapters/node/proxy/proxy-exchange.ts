@@ -31,13 +31,13 @@ export interface ProxyExchangeOptions {
   /** Headers that every response has. */
   commonHeaders: CommonHeaders
   streams: StreamRegistry
-  /** How long a client may send nothing of its body. */
+  /** Milliseconds that a client may pause while it sends its body. */
   uploadIdleMs: number
-  /** Answers end here together. */
+  /** Ends the responses of one tick together. */
   flushPerTick: FlushPerTick
   /** Called with the seconds from the request upstream to the head of its response. */
   onResponse: (upstream: string, seconds: number) => void
-  /** Called once where no response of an upstream has begun. */
+  /** Called once where no response of the upstream has begun. */
   reject: (error: unknown) => void
 }
 
@@ -46,10 +46,11 @@ const smallBytes = 4096
 
 /**
  * Proxies one request upstream and its response back, streaming both ways without web streams. A
- * client that leaves cancels the request upstream; an upstream that breaks off shows to the client
- * as a broken response.
+ * client that leaves cancels the request upstream; a response that the upstream aborts is aborted
+ * for the client.
  *
- * @returns to be called when the client's connection has closed, after the whole response or before
+ * @returns a function to call when the client's connection has closed, after the whole response or
+ * before
  */
 export function proxyRequest(options: ProxyExchangeOptions): () => void {
   const { request, headers, admission, uploadIdleMs: idleMs } = options
@@ -89,8 +90,8 @@ const isEventStream = (headers: Readonly<RawHeaders>) =>
   )
 
 /**
- * Whether Node ends the connection with this response, which it forgets for another Connection
- * option.
+ * Whether Node closes the connection after this response. Node forgets it when the Connection
+ * header has another option.
  */
 const endsConnection = (response: ClientResponse) =>
   response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
@@ -111,7 +112,7 @@ class ProxyExchange implements Exchange {
   /** As `performance.now()` has it. */
   private sentAt = 0
   private isRetry = false
-  /** Bytes of the response's body that are still to come; NaN where its head does not say. */
+  /** Bytes of the response's body still to be received; NaN where its head does not say. */
   private leftBytes = 0
   private isEnding = false
 
@@ -156,7 +157,7 @@ class ProxyExchange implements Exchange {
     if (!this.isEnding) this.connection?.abort(this, new Error('nobody waits for the response any more'))
   }
 
-  /** Written around the response, which has no head yet. HTTP/1.0 knows no interim responses. */
+  /** Written to the socket, as the response has no head yet. HTTP/1.0 has no interim responses. */
   onInterim(status: number, raw: RawHeaders): void {
     const { request, response, admission } = this.options
     if (response.headersSent || response.closed || request.httpVersion === '1.0') return
@@ -175,21 +176,20 @@ class ProxyExchange implements Exchange {
     }
     const headers = responseHeaders(status, raw, admission.decision)
     headers.push(requestIdHeader, admission.decision.request.requestId)
-    // Nobody may read the rest of the request, which would stand before the next one (RFC 9112,
-    // section 9.3).
+    // The rest of an unread request would be parsed as the next one (RFC 9112, section 9.3).
     if (!request.complete || endsConnection(response)) headers.push('connection', 'close')
     const fixed = commonHeaders.fixed(this.options.headers.origin)
     if (response.writeHeadWith) response.writeHeadWith(status, headers, fixed.lines)
     else response.writeHead(status, [...headers, ...fixed.list])
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
-    // Nobody knows when the first byte of a stream comes: its head goes ahead.
+    // The first byte of a stream may take long: its head is sent before it.
     if (framing === 'chunked' || framing === 'close') {
       response.flushHeaders()
       if (isEventStream(raw)) this.endWithToken()
     }
   }
 
-  /** A stream of events outlives its token, which is checked from here on. */
+  /** A stream of events can outlive its token, so the registry checks the token from here on. */
   private endWithToken(): void {
     const { response, admission, streams } = this.options
     response.once(
@@ -207,7 +207,7 @@ class ProxyExchange implements Exchange {
   }
 
   private pauseUpstream(): void {
-    // Data that was on its way when the upstream was paused still arrives.
+    // Data that was received before the pause still arrives.
     if (this.isPaused) return
     this.isPaused = true
     this.connection?.pause(this)
@@ -237,8 +237,8 @@ class ProxyExchange implements Exchange {
       response.destroy()
       return
     }
-    // An upstream may close a kept connection just as it is used, and with it all others that are
-    // as old.
+    // An upstream may close a kept-alive connection just as it is used, and others of the same age
+    // with it.
     const mayRepeat = isWithoutResponse && isRead(this.method) && this.body === null
     if (mayRepeat && !this.isRetry && !this.isPastDeadline && !response.closed) {
       this.isRetry = true

@@ -16,7 +16,7 @@ interface RequestHandlerOptions extends Omit<ProxiedRequestOptions, 'flushPerTic
 }
 
 interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'deadlines'>> {
-  /** The same handler for requests of the fast path, which can be left out. */
+  /** The same handler for requests of the fast path, which is optional. */
   fastPath: FastPathOptions
 }
 
@@ -44,7 +44,7 @@ export function createRequestHandler({
   }
 
   return {
-    // A row says how long its bodies may take. A request that no row admits is not read.
+    // The row of a request bounds the time of its body. The body of a rejected request is not read.
     deadlines: { request: 0 },
     listener(request, response) {
       if (request.method === 'OPTIONS' && request.url === '*') request.url = '/*'
@@ -57,15 +57,15 @@ export function createRequestHandler({
   }
 }
 
-/** Rejected like that of a request that would go upstream. */
+/** An unwanted body is rejected by the proxy, also on the gateway's own paths. */
 function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': transferEncoding } = headers
   return isBodyUnwanted(method, { contentLength: length ? Number(length) : undefined, transferEncoding })
 }
 
 /**
- * Whether a URL can be made of the target, and the headers are within their bound. Any other
- * request is rejected by the proxy.
+ * Whether the target makes a URL and the headers are within their bound. Any other request is
+ * rejected by the proxy.
  */
 function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
   return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * maxHeaders

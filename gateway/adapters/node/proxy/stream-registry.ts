@@ -2,24 +2,24 @@ import type { VerifiedToken } from '../../../tokens/verified-token.ts'
 
 interface StreamRegistryOptions {
   isStillValid: (caller: VerifiedToken) => boolean
-  /** How often tokens are looked at. */
+  /** Milliseconds between two checks of the tokens. */
   checkMs?: number | undefined
   /**
-   * Streams of one user; one more ends the oldest, so that nobody takes all places of an upstream.
+   * Streams of one user; one more ends the oldest, so that no user holds all slots of an upstream.
    */
   maxPerUser?: number
 }
 
 /**
- * What goes on for as long as its client likes, WebSockets and streams of events: each ends when
- * its token does, by time, revocation or epoch, and all of them when this instance stops.
+ * Registry of WebSockets and streams of events, whose duration is up to the client. Each ends when
+ * its token becomes invalid, by time, revocation or epoch, and all end when this instance stops.
  */
 export function createStreamRegistry({
   isStillValid,
   checkMs = 1000,
   maxPerUser = 50,
 }: StreamRegistryOptions) {
-  /** The caller of each, null where nobody had to sign in, by what ends it. */
+  /** The caller of each stream, null on a public row, by the function that ends the stream. */
   const open = new Map<() => void, VerifiedToken | null>()
   let timer: ReturnType<typeof setInterval> | undefined
 
@@ -33,7 +33,7 @@ export function createStreamRegistry({
   }
 
   return {
-    /** @returns what is to be called once the stream has ended */
+    /** @returns a function to call once the stream has ended */
     add(caller: VerifiedToken | null, end: () => void): () => void {
       open.set(end, caller)
       if (caller) endOldestBeyondMax(caller)

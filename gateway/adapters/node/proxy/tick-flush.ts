@@ -1,9 +1,8 @@
 export type FlushPerTick = (run: () => void) => void
 
 /**
- * Gathers what is to run when all that a turn of the event loop brought has been read. What is
- * written to many sockets in a row wakes whoever reads them once; what is written now and then,
- * each time.
+ * Gathers functions, and runs them once the input of this turn of the event loop has been read.
+ * Writes to many sockets in a row wake their reader once; single writes wake it each time.
  */
 export function createTickFlush(): FlushPerTick {
   let waiting: (() => void)[] = []

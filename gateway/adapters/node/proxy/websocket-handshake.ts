@@ -1,16 +1,15 @@
 import { hash } from 'node:crypto'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 
-/** As undici has them: lower case names; an array for a header that came several times. */
+/** Headers as undici parses them: lower-case names; an array for a repeated header. */
 export type ParsedHeaders = Record<string, string | string[] | undefined>
 
-/** Of RFC 6455, section 1.3. */
+/** GUID of RFC 6455, section 1.3. */
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /**
- * Why a 101 of an upstream opens no WebSocket (RFC 6455, section 4.1), or undefined where it opens
- * one. Bytes that follow a wrong 101 are of a protocol that neither the client nor the gateway's
- * policy has asked for.
+ * The header because of which a 101 opens no WebSocket (RFC 6455, section 4.1), or undefined where
+ * it opens one. Bytes after a wrong 101 belong to a protocol that the client did not request.
  *
  * @param offered the headers of the request upstream, names and values in turn
  */

@@ -7,26 +7,26 @@ import { TransportError } from '../../../ports.ts'
 import { handshakeFault, type ParsedHeaders } from './websocket-handshake.ts'
 
 interface TunnelOptions {
-  /** The client's. */
+  /** The client's socket. */
   socket: Socket
-  /** What the client has sent behind its handshake. */
+  /** Bytes that the client has sent behind its handshake. */
   head: Buffer
   admission: Admission
   dispatcher: Dispatcher
   /**
-   * Writes the head of the upstream's answer to the client.
+   * Writes the head of the upstream's response to the client.
    * @param headers names and values in turn
    */
   respond: (status: number, headers: RawHeaders) => void
-  /** Told once where the upstream gave no response. */
+  /** Called once where the upstream gave no response. */
   reject: (error: unknown) => void
 }
 
 const keepAliveMs = 30_000
 
 /**
- * Asks the upstream for a WebSocket and joins both sockets where it agrees; else its response goes
- * to the client.
+ * Requests a WebSocket from the upstream. A 101 joins both sockets; any other response goes to the
+ * client.
  */
 export function openTunnel(options: TunnelOptions): void {
   const { socket, head, admission, dispatcher, respond, reject } = options
@@ -95,7 +95,7 @@ export function openTunnel(options: TunnelOptions): void {
     },
     onResponseError(_, error) {
       admission.leaveUpstream()
-      // Its end is that of the connection: only a reset shows that something is missing.
+      // The response ends with its connection: only a reset shows that a part is missing.
       if (hasBegun) socket.resetAndDestroy()
       else fail(new TransportError('unreachable', error))
     },
@@ -114,7 +114,7 @@ export function openTunnel(options: TunnelOptions): void {
   )
 }
 
-/** Each end of one is an end of the other, after what was sent before it. */
+/** The end of one socket ends the other, after the bytes that were sent before it. */
 function join(client: Socket, upstream: Socket, head: Buffer): void {
   for (const socket of [client, upstream]) socket.setNoDelay(true).setKeepAlive(true, keepAliveMs)
   if (head.length > 0) upstream.write(head)

@@ -21,14 +21,14 @@ interface WebSocketUpgradeOptions
   extends Pick<ProxiedRequestOptions, 'requests' | 'createLifecycle' | 'commonHeaders' | 'streams'> {
   takesWebSocket: (method: string, target: string) => boolean
   dispatcher: Dispatcher
-  /** Pages of these may open a WebSocket of a signed-in user. */
+  /** Origins whose pages may open a WebSocket of a signed-in user. */
   corsOrigins: readonly string[]
 }
 
 /**
- * WebSockets, for rows that are some: decided like every request, then bytes are passed on both
- * ways for as long as the token holds. A request that asks for another protocol, or where no row
- * offers one, is served as if it had not asked.
+ * Upgrades requests to WebSockets, for rows with `websocket`: decided like every request, then
+ * tunnelled for as long as the token is valid. A request for another protocol, or on a row without
+ * WebSockets, is served as if it had no Upgrade header.
  */
 export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
   const { takesWebSocket, requests } = options
@@ -37,7 +37,7 @@ export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
   return {
     takes: ({ method = '', url = '', headers }: IncomingMessage): boolean =>
       headers.upgrade?.toLowerCase() === 'websocket' &&
-      // Some clients say that a handshake has no body.
+      // Some clients send a Content-Length of 0 with a handshake.
       (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined &&
       takesWebSocket(method, url),
@@ -48,7 +48,7 @@ export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
   }
 }
 
-/** A handshake, and the socket that it came on. */
+/** A handshake, and its socket. */
 class WebSocketRequest implements RuntimeRequest<void> {
   readonly lifecycle: RequestLifecycle
   private readonly options: WebSocketUpgradeOptions
@@ -77,8 +77,8 @@ class WebSocketRequest implements RuntimeRequest<void> {
     // An error of the socket is followed by its close.
     socket.on('error', () => {})
     socket.on('close', () => this.end())
-    // A response that opens no WebSocket is over when it is written, however long its client keeps
-    // the socket.
+    // A response that opens no WebSocket ends when it is written, however long the client keeps the
+    // socket.
     socket.on('finish', () => {
       if (this.status !== 101) this.end()
     })
@@ -117,10 +117,7 @@ class WebSocketRequest implements RuntimeRequest<void> {
     })
   }
 
-  /**
-   * A browser opens WebSockets for a page of any origin, and CORS does not hold it back (RFC 6455,
-   * section 10.2).
-   */
+  /** Browsers open WebSockets for pages of any origin, without CORS (RFC 6455, section 10.2). */
   private requireOrigin(): void {
     const origin = this.headers?.origin
     if (origin !== undefined && !this.origins.has(origin)) throw new Problem('origin_not_allowed')
@@ -157,8 +154,8 @@ class WebSocketRequest implements RuntimeRequest<void> {
 }
 
 /**
- * The headers of a request, with those of its handshake, and a token that it carries where others
- * have it.
+ * The headers of a request with those of its handshake. A token among its subprotocols counts as
+ * one of Authorization.
  */
 function withHandshake(raw: Readonly<RawHeaders>): RequestHeaders {
   const headers = readHeaders(raw)

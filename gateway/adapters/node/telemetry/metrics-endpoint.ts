@@ -12,13 +12,13 @@ interface MetricsEndpointOptions {
   config: Pick<GatewayConfig, 'METRICS_HOST' | 'GATEWAY_METRICS_PORT'>
   gateway: Pick<Gateway<never>, 'metrics' | 'gauges' | 'revocationState' | 'checkHealth'>
   rateLimiting: RateLimiting
-  /** Of clients, where the runtime tells how many there are. */
+  /** Open connections of clients, where the runtime can count them. */
   connections?: (() => Promise<number>) | undefined
   now: () => number
   log: Log
 }
 
-/** Serves what monitoring asks of a gateway, on a port of its own, where one is set. */
+/** Serves metrics and health of a gateway on a port of their own, where one is set. */
 export function startMetricsEndpoint({
   config,
   gateway,
