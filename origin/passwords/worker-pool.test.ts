@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Problem } from '../../shared/http/errors.ts'
+import type * as slowModule from '../../test/support/slow-module.ts'
 import type * as worker from './hash-worker.ts'
-import type * as slowModule from './test-slow-module.ts'
 import { createWorkerPool, secondsToDrain } from './worker-pool.ts'
 
 const task = { digest: 'correct horse battery', cost: 10 }
@@ -141,7 +141,7 @@ describe('Retry-After of a task that is shed', () => {
 
 // Else the first tasks of a thread would pass for slow ones, and the next ones would be shed.
 test('the time that a heavy module takes to load sheds nothing', async () => {
-  const heavyModule = new URL('./test-slow-module.ts', import.meta.url)
+  const heavyModule = new URL('../../test/support/slow-module.ts', import.meta.url)
   const pool = createWorkerPool({ threads: 1, queue: 100, heavyModule })
   const run = pool.from<typeof slowModule>(heavyModule)
   await run('echo', { text: 'first' })

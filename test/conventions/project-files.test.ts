@@ -16,6 +16,10 @@ describe('project pages', () => {
   })
 })
 
+test('fixtures of tests stand outside the folders of the product', () => {
+  expect(globSync('{gateway,origin,shared}/**/{test-*,*-fixture,*.fixture}.{ts,js,mjs}')).toEqual([])
+})
+
 describe('decision records', () => {
   test('are numbered without a gap, and all are in the index', () => {
     const index = read('docs/adr/README.md')

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Takes long to load and no time to run. */
+/** Loading this module takes a second; its function returns at once. */
 await sleep(1000)
 
 export const echo = ({ text }: { text: string }): string => text
