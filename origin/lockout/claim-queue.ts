@@ -1,4 +1,5 @@
 import { Problem } from '../../shared/http/errors.ts'
+import type { MonotonicMs } from '../../shared/lib/time.ts'
 
 interface ClaimQueueOptions {
   /** Attempts that may wait for one counter. One more is refused. */
@@ -48,7 +49,11 @@ const pause = (queue: Queue, ms: number) =>
 export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQueueOptions) {
   const queues = new Map<string, Queue>()
 
-  async function askUntil<T>(queue: Queue, ask: () => Promise<T | undefined>, endsAt: number): Promise<T> {
+  async function askUntil<T>(
+    queue: Queue,
+    ask: () => Promise<T | undefined>,
+    endsAt: MonotonicMs,
+  ): Promise<T> {
     while (true) {
       queue.isWoken = false
       const result = await ask()

@@ -1,5 +1,6 @@
 import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 
 /**
  * HS256 for a token that only its maker reads; the key serves nothing else (RFC 8725, section 3.1).
@@ -38,8 +39,7 @@ export interface Device {
 
 /** A device as a cookie remembers it. The life of each starts with its own sign-in. */
 export interface KnownDevice extends Device {
-  /** Seconds since 1970. */
-  expiresAt: number
+  expiresAt: EpochSeconds
 }
 
 /** @param key 32 bytes */

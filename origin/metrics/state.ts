@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { Log } from '../../shared/lib/log.ts'
+import type { Now } from '../../shared/lib/time.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { PoolLoad } from './measured-sql.ts'
 import type { SharedState } from './queries.ts'
@@ -21,7 +22,7 @@ interface StateOptions {
   askDatabase: () => Promise<{ readOnly: boolean }>
   readShared: () => Promise<SharedState>
   log: Log
-  now?: () => number
+  now?: Now
 }
 
 /** However many scrape, and however often, the database is asked once in this time. */

@@ -1,4 +1,5 @@
 import type { IntrospectionResponse, LiveToken } from '../../shared/contract.ts'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 
 /**
  * All that is told of a token that is none, or not any more: which of the two is nobody's business.
@@ -17,7 +18,7 @@ export function liveAccessToken(
 
 /** `token_type` is one of an access token (RFC 6749, section 5.1), so there is none here. */
 export function liveRefreshToken(
-  { userId, issuedAt, expiresAt }: { userId: string; issuedAt: number; expiresAt: number },
+  { userId, issuedAt, expiresAt }: { userId: string; issuedAt: EpochSeconds; expiresAt: EpochSeconds },
   { issuer, clientId }: { issuer: string; clientId: string },
 ): IntrospectionResponse {
   return { active: true, iss: issuer, sub: userId, client_id: clientId, exp: expiresAt, iat: issuedAt }

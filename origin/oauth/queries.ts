@@ -1,4 +1,5 @@
 import type { Claims } from '../../shared/auth/claims.ts'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Queryable } from '../db/types.ts'
 
 export interface OAuthClient {
@@ -87,10 +88,8 @@ export async function selectIsTokenLive(
 
 interface LiveRefreshToken {
   userId: string
-  /** Seconds since 1970. */
-  issuedAt: number
-  /** Seconds since 1970. */
-  expiresAt: number
+  issuedAt: EpochSeconds
+  expiresAt: EpochSeconds
 }
 
 /**

@@ -4,11 +4,12 @@ import { accessTokenType, algorithm, clockLeewaySeconds, serviceAudience } from 
 import type { PublicJwk } from '../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { EpochSeconds, Now } from '../../shared/lib/time.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { isScope, type Scope } from './scopes.ts'
 import { createKeyFinder } from './token-keys.ts'
 
-/** Times in seconds since 1970. */
+/** `iat` and `exp` are `EpochSeconds`. */
 const serviceClaimsSchema = z
   .object({
     iss: z.string(),
@@ -61,8 +62,7 @@ interface VerifierOptions {
   publicKeys: () => readonly PublicJwk[]
   issuer: string
   audience: string
-  /** Milliseconds since 1970. */
-  now?: () => number
+  now?: Now
   /** Verified tokens remembered per generation, two of which are held. */
   cacheSize?: number
 }
@@ -70,8 +70,7 @@ interface VerifierOptions {
 interface Verified {
   service: Service
   kid: string
-  /** Seconds since 1970. */
-  expiresAt: number
+  expiresAt: EpochSeconds
 }
 
 /**

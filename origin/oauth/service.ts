@@ -1,6 +1,7 @@
 import { frontendClient } from '../../shared/auth/claims.ts'
 import type { IntrospectionResponse, ServiceTokenResponse, TokenResponse } from '../../shared/contract.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
+import type { Now } from '../../shared/lib/time.ts'
 import { type AuditAction, insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -25,8 +26,7 @@ interface OAuthOptions {
   /** Life of a service's token. */
   serviceTokenSeconds: number
   sessions: Pick<SessionService, 'refresh' | 'logout' | 'endOne'>
-  /** Milliseconds since 1970. */
-  now?: () => number
+  now?: Now
 }
 
 export type OAuthService = ReturnType<typeof createOAuthService>

@@ -2,6 +2,7 @@ import type { JWTPayload } from 'jose'
 import { type Claims, claimsSchema, serviceAudience } from '../../shared/auth/claims.ts'
 import type { PublicJwk } from '../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
+import type { Now } from '../../shared/lib/time.ts'
 import { readServiceClaims, type ServiceClaims } from './service-token.ts'
 import { createKeyFinder } from './token-keys.ts'
 
@@ -19,8 +20,7 @@ interface TokenReaderOptions {
   publicKeys: () => readonly PublicJwk[]
   issuer: string
   userAudience: string
-  /** Milliseconds since 1970. */
-  now: () => number
+  now: Now
 }
 
 export function createTokenReader({ publicKeys, issuer, userAudience, now }: TokenReaderOptions) {

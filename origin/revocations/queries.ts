@@ -1,11 +1,12 @@
 import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
 
 interface RevocationRow {
   scope: Revocation['scope']
   subject: string
   epoch: number | null
-  at: number
+  at: EpochMs
 }
 
 export const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSeconds: number): Revocation => ({
@@ -16,7 +17,7 @@ export const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSecon
   until: at + lifeSeconds * 1000,
 })
 
-/** Milliseconds since 1970; a double holds them exactly. */
+/** As `EpochMs`, which a double holds exactly. */
 export const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
 
 /**

@@ -1,5 +1,6 @@
 import { Cron } from 'croner'
 import type { Log } from '../../shared/lib/log.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Sql } from '../db/types.ts'
 import type { UpkeepJob } from './jobs.ts'
 import { hasPgCron, scheduleByPgCron } from './pg-cron.ts'
@@ -51,6 +52,6 @@ export async function startUpkeepScheduler({ sql, jobs, runner, log }: Scheduler
  * The minute that a timer went off in, as pg_cron has it. A timer comes late, never early; one late
  * by a minute makes a second run.
  */
-function slotOf(now: number): Date {
+function slotOf(now: EpochMs): Date {
   return new Date(Math.floor(now / minuteMs) * minuteMs)
 }

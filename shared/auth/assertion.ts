@@ -2,6 +2,7 @@ import { base64url, errors as jose, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { type Awaitable, chain } from '../lib/async.ts'
 import { createBoundedMap } from '../lib/bounded-map.ts'
+import type { EpochSeconds, Now } from '../lib/time.ts'
 import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
 import { importKey, type PublicJwk, type Signer } from './jwk.ts'
 
@@ -68,8 +69,11 @@ export type VerifyAssertion = (jwt: string) => Promise<Assertion | undefined>
  */
 const remembered = 20_000
 
-/** @param end seconds since 1970, as are the others */
-function lifetimeFault(issuedAt: number, end: number, nowSeconds: number): string | undefined {
+function lifetimeFault(
+  issuedAt: EpochSeconds,
+  end: EpochSeconds,
+  nowSeconds: EpochSeconds,
+): string | undefined {
   if (issuedAt > nowSeconds + gatewayAheadSeconds) return 'issued in the future: compare the clocks'
   return end + clockLeewaySeconds <= nowSeconds ? 'older than it may be' : undefined
 }
@@ -86,8 +90,7 @@ const reasonOf = (error: jose.JOSEError): string =>
 interface VerifierOptions {
   keys: readonly PublicJwk[]
   audience: string
-  /** Milliseconds since 1970. */
-  now?: () => number
+  now?: Now
   /** Told why, in a word that holds nothing of the assertion. */
   onRejected?: (reason: string) => void
 }
@@ -100,7 +103,7 @@ export async function createAssertionVerifier({
 }: VerifierOptions): Promise<VerifyAssertion> {
   const imported = new Map<string, CryptoKey>()
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
-  const verified = createBoundedMap<string, Assertion & { exp: number }>(remembered)
+  const verified = createBoundedMap<string, Assertion & { exp: EpochSeconds }>(remembered)
 
   /**
    * The log names the check that failed, which tells a wrong key or clock from an attack. The

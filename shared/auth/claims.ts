@@ -19,7 +19,7 @@ export const identitySchema = z.object({
   epoch: z.object({ user: z.int(), role: z.int(), plan: z.int() }),
 })
 
-/** An access token's payload (RFC 9068), times in seconds since 1970. */
+/** An access token's payload (RFC 9068); `iat` and `exp` are `EpochSeconds`. */
 export const claimsSchema = identitySchema.extend({
   iss: z.string(),
   aud: z.string(),

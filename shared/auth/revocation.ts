@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EpochMs } from '../lib/time.ts'
 
 /**
  * What the origin tells every gateway: which tokens stopped being good before their time, by the
@@ -14,13 +15,16 @@ const revocationSchema = z.object({
    * whatever the token says.
    */
   epoch: z.int().min(0).nullable(),
-  /** Milliseconds since 1970: from here on no token that this concerns is alive. */
   until: z.number(),
-  /** Milliseconds since 1970: when the cause began. */
   at: z.number(),
 })
 
-export type Revocation = z.infer<typeof revocationSchema>
+export interface Revocation extends z.infer<typeof revocationSchema> {
+  /** No token that this concerns is alive after it. */
+  until: EpochMs
+  /** When the cause began. */
+  at: EpochMs
+}
 
 /** Where a gateway reads the feed. */
 export const revocationFeedPath = '/internal/gateway/revocations'

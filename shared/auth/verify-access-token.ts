@@ -1,6 +1,7 @@
 import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { type Awaitable, chain } from '../lib/async.ts'
 import { memoizeByString } from '../lib/memoize-by-string.ts'
+import type { EpochMs } from '../lib/time.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 
@@ -22,8 +23,7 @@ interface Expectations {
   issuer: string
   /** One of them, where there are several. */
   audience: string | string[]
-  /** Milliseconds since 1970. */
-  now: number
+  now: EpochMs
 }
 
 /** Why a text is no access token of ours. */

@@ -37,7 +37,7 @@ export type ServiceTokenResponse = z.output<typeof serviceTokenResponse>
 
 const oauthTokenResponse = z.union([serviceTokenResponse, tokenResponse])
 
-/** RFC 7662, section 2.2; times in seconds since 1970. */
+/** RFC 7662, section 2.2; times are NumericDate. */
 const liveToken = z.object({
   active: z.literal(true),
   iss: z.string(),

@@ -1,3 +1,4 @@
+import type { MonotonicMs } from './time.ts'
 /**
  * Watches calls over one connection whose replies come in order, without a timer: a call that finds
  * an earlier one unanswered for too long ends the connection.
@@ -7,8 +8,7 @@
  */
 export function createSilenceWatch(silenceMs: number, onSilent: () => void) {
   let unanswered = 0
-  /** Milliseconds of `performance.now()`. */
-  let since = 0
+  let since: MonotonicMs = 0
 
   return {
     /** A call begins. */

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { MonotonicMs } from '../../lib/time.ts'
 
 /**
  * Progress is visible in steps of what the system buffers: a socket takes more bytes when a third
@@ -15,8 +16,7 @@ interface Pending {
   /** Bytes that the system has taken, and of a write under way those that it has not. */
   taken: number
   left: number
-  /** As `performance.now()` gives it. */
-  since: number
+  since: MonotonicMs
 }
 
 /**
@@ -53,7 +53,7 @@ export function resetStalledClients(server: Server, stallMs: number): void {
     }
   }
 
-  function checkPending(socket: Socket, now: number): void {
+  function checkPending(socket: Socket, now: MonotonicMs): void {
     const taken = socket.bytesWritten - socket.writableLength
     const left = (socket as Socket & WithHandle)._handle?.writeQueueSize ?? 0
     const before = pending.get(socket)
