@@ -8,9 +8,9 @@ import { insertAuditRow } from './audit/queries.ts'
 import type { Queryable } from './db/types.ts'
 import { type OriginEnv, type RequestContext, userAgentOf } from './http/request-context.ts'
 import type { AddressLimit } from './limits/address-limit.ts'
-import { authenticateService } from './oauth/require-service.ts'
-import type { Scope } from './oauth/scopes.ts'
-import type { VerifyServiceToken } from './oauth/service-token.ts'
+import type { Scope } from './oauth/clients/scopes.ts'
+import { authenticateService } from './oauth/tokens/require-service.ts'
+import type { VerifyServiceToken } from './oauth/tokens/service-token.ts'
 
 const scope: Scope = 'users.sign_in'
 

@@ -43,8 +43,8 @@ function run(
 const commands: [string, string, string[]][] = [
   ['keys -- create', '../keys/command.ts', ['create']],
   ['keys -- list', '../keys/command.ts', ['list']],
-  ['clients -- create', '../oauth/command.ts', ['create', 'billing', '--scope', 'users.read']],
-  ['clients -- list', '../oauth/command.ts', ['list']],
+  ['clients -- create', '../oauth/clients/command.ts', ['create', 'billing', '--scope', 'users.read']],
+  ['clients -- list', '../oauth/clients/command.ts', ['list']],
   ['accounts -- role', '../admin/command.ts', ['role', 'ada@example.com', 'admin']],
   ['seed', '../../dev/seed/command.ts', ['--users', '1']],
 ]

@@ -2,7 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { Problem } from '../../shared/http/errors.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Queryable } from '../db/types.ts'
-import type { ServiceEnv } from '../oauth/require-service.ts'
+import type { ServiceEnv } from '../oauth/tokens/require-service.ts'
 
 /** Leaves an audit row for each service that asked for what its token has no scope for. */
 export function auditDenials(sql: Queryable) {

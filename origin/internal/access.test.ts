@@ -6,7 +6,7 @@ import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
-import { createServiceTokenSigner } from '../oauth/service-token.ts'
+import { createServiceTokenSigner } from '../oauth/tokens/service-token.ts'
 
 let world: OAuthWorld
 let userToken: string

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { type EntitlementsResponse, type InternalUserResponse, services } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import type { ServiceEnv } from '../oauth/require-service.ts'
-import { serveService } from '../oauth/serve-service.ts'
+import type { ServiceEnv } from '../oauth/tokens/require-service.ts'
+import { serveService } from '../oauth/tokens/serve-service.ts'
 import type { Directory } from './directory.ts'
 import type { AccountState } from './directory-queries.ts'
 

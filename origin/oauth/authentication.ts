@@ -3,12 +3,12 @@ import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import { isClientId } from './client-id.ts'
-import { secretMatches } from './client-secret.ts'
+import { isClientId } from './clients/client-id.ts'
+import { secretMatches } from './clients/client-secret.ts'
+import { selectClient } from './clients/queries.ts'
+import { type ClientOutcome, judgeClient } from './clients/rules.ts'
 import type { Credentials } from './credentials.ts'
 import { OAuthError } from './errors.ts'
-import { selectClient } from './queries.ts'
-import { type ClientOutcome, judgeClient } from './rules.ts'
 
 /** Who calls an endpoint under /oauth. */
 export type OAuthCaller = { kind: 'frontend'; id: string } | { kind: 'service'; id: string; scopes: string[] }

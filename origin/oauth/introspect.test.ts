@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/full-stack/oauth-full-stack.ts'
-import { disableClient } from './clients.ts'
+import { disableClient } from './clients/clients.ts'
 
 const password = 'correct horse battery'
 

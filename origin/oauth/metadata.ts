@@ -1,5 +1,5 @@
 import type { AuthorizationServerResponse } from '../../shared/contract.ts'
-import { scopeNames } from './scopes.ts'
+import { scopeNames } from './clients/scopes.ts'
 
 /**
  * What a client needs to know of us (RFC 8414). There is no authorization endpoint, as no grant of

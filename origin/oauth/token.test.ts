@@ -8,7 +8,7 @@ import {
   refusal,
 } from '../../test/support/full-stack/oauth-full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
-import { disableClient, rotateClientSecret } from './clients.ts'
+import { disableClient, rotateClientSecret } from './clients/clients.ts'
 
 let world: OAuthWorld
 let billing: Awaited<ReturnType<OAuthWorld['client']>>

@@ -8,7 +8,7 @@ import { headers } from '../../shared/openapi/headers.ts'
 import { describeRequest } from '../../shared/openapi/request.ts'
 import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
 import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
-import { scopes } from '../oauth/scopes.ts'
+import { scopes } from '../oauth/clients/scopes.ts'
 
 interface Caller {
   subject: Subject

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { services } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import type { ServiceEnv } from '../oauth/require-service.ts'
-import { serveService } from '../oauth/serve-service.ts'
+import type { ServiceEnv } from '../oauth/tokens/require-service.ts'
+import { serveService } from '../oauth/tokens/serve-service.ts'
 import type { Billing, BillingOutcome } from './billing.ts'
 import { isAhead, unknownPlan } from './problems.ts'
 

@@ -72,7 +72,7 @@ describe('imports run one way', () => {
       expect.arrayContaining([
         'origin/sessions/service.ts',
         'origin/admin/user-service.ts',
-        'origin/oauth/clients.ts',
+        'origin/oauth/clients/clients.ts',
         'origin/subscriptions/billing.ts',
       ]),
     )

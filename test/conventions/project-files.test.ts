@@ -1,4 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 
@@ -14,6 +15,15 @@ describe('project pages', () => {
     const exists = (path: string) => path.includes('*') || isMade.test(path) || existsSync(path)
     expect(named.filter((path) => !exists(path))).toEqual([])
   })
+})
+
+test('a folder of the product holds at most 15 source files', () => {
+  const folders = globSync('{gateway,origin,shared}/**/*.ts')
+    .filter((path) => !path.endsWith('.test.ts'))
+    .map((path) => dirname(path))
+  const counts = Object.entries(Object.groupBy(folders, (folder) => folder))
+  expect(counts.length).toBeGreaterThan(30)
+  expect(counts.filter(([, files = []]) => files.length > 15).map(([folder]) => folder)).toEqual([])
 })
 
 test('fixtures of tests stand outside the folders of the product', () => {

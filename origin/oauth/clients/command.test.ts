@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import { createTestDatabase, type TestDatabase } from '../../../tools/servers/postgres/test-database.ts'
 
 let database: TestDatabase
 let sql: Sql

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { UsageError } from '../../shared/node/cli.ts'
+import { UsageError } from '../../../shared/node/cli.ts'
 import { judgeClientId } from './client-id.ts'
 import { isScope, type Scope, scopes } from './scopes.ts'
 

@@ -1,4 +1,4 @@
-import { frontendClient } from '../../shared/auth/claims.ts'
+import { frontendClient } from '../../../shared/auth/claims.ts'
 
 /** As the table checks it. */
 const grammar = /^[a-z][a-z0-9-]{2,62}$/

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { UsageError } from '../../shared/node/cli.ts'
+import { UsageError } from '../../../shared/node/cli.ts'
 import { readOrder } from './command-line.ts'
 
 describe('a command line', () => {

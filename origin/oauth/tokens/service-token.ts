@@ -1,12 +1,17 @@
 import { type JWTPayload, SignJWT } from 'jose'
 import { z } from 'zod'
-import { accessTokenType, algorithm, clockLeewaySeconds, serviceAudience } from '../../shared/auth/claims.ts'
-import type { PublicJwk } from '../../shared/auth/jwk.ts'
-import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
-import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import type { EpochSeconds, Now } from '../../shared/lib/time.ts'
-import type { KeyRing } from '../keys/key-ring.ts'
-import { isScope, type Scope } from './scopes.ts'
+import {
+  accessTokenType,
+  algorithm,
+  clockLeewaySeconds,
+  serviceAudience,
+} from '../../../shared/auth/claims.ts'
+import type { PublicJwk } from '../../../shared/auth/jwk.ts'
+import { TokenError, verifyAccessToken } from '../../../shared/auth/verify-access-token.ts'
+import { createBoundedMap } from '../../../shared/lib/bounded-map.ts'
+import type { EpochSeconds, Now } from '../../../shared/lib/time.ts'
+import type { KeyRing } from '../../keys/key-ring.ts'
+import { isScope, type Scope } from '../clients/scopes.ts'
 import { createKeyFinder } from './token-keys.ts'
 
 /** `iat` and `exp` are `EpochSeconds`. */

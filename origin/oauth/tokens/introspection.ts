@@ -1,5 +1,5 @@
-import type { IntrospectionResponse, LiveToken } from '../../shared/contract.ts'
-import type { EpochSeconds } from '../../shared/lib/time.ts'
+import type { IntrospectionResponse, LiveToken } from '../../../shared/contract.ts'
+import type { EpochSeconds } from '../../../shared/lib/time.ts'
 
 /**
  * All that is told of a token that is none, or not any more: which of the two is nobody's business.

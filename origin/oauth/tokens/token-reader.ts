@@ -1,8 +1,8 @@
 import type { JWTPayload } from 'jose'
-import { type Claims, claimsSchema, serviceAudience } from '../../shared/auth/claims.ts'
-import type { PublicJwk } from '../../shared/auth/jwk.ts'
-import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
-import type { Now } from '../../shared/lib/time.ts'
+import { type Claims, claimsSchema, serviceAudience } from '../../../shared/auth/claims.ts'
+import type { PublicJwk } from '../../../shared/auth/jwk.ts'
+import { TokenError, verifyAccessToken } from '../../../shared/auth/verify-access-token.ts'
+import type { Now } from '../../../shared/lib/time.ts'
 import { readServiceClaims, type ServiceClaims } from './service-token.ts'
 import { createKeyFinder } from './token-keys.ts'
 

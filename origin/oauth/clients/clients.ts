@@ -1,7 +1,7 @@
-import { insertAuditRow } from '../audit/queries.ts'
-import type { Sql } from '../db/types.ts'
-import type { RequestContext } from '../http/request-context.ts'
-import { hashToken, newOpaqueToken } from '../opaque-token.ts'
+import { insertAuditRow } from '../../audit/queries.ts'
+import type { Sql } from '../../db/types.ts'
+import type { RequestContext } from '../../http/request-context.ts'
+import { hashToken, newOpaqueToken } from '../../opaque-token.ts'
 import { insertClient, updateClientDisabled, updateClientSecret } from './queries.ts'
 import type { Scope } from './scopes.ts'
 

@@ -1,4 +1,4 @@
-import { importWebVerifier, type PublicJwk, type VerifySignature } from '../../shared/auth/jwk.ts'
+import { importWebVerifier, type PublicJwk, type VerifySignature } from '../../../shared/auth/jwk.ts'
 
 /**
  * Finds a published key by its id, and imports each but once: a ring that was read anew brings new

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
-import { createClock } from '../../test/support/clock.ts'
-import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
-import { createIssuer, encodePart, issuer } from '../../test/support/gateway/issuer.ts'
+import { createClock } from '../../../test/support/clock.ts'
+import { bearer, problem } from '../../../test/support/full-stack/full-stack.ts'
+import { createOAuthWorld } from '../../../test/support/full-stack/oauth-full-stack.ts'
+import { createIssuer, encodePart, issuer } from '../../../test/support/gateway/issuer.ts'
 import { createServiceTokenVerifier } from './service-token.ts'
 
 const clock = createClock()

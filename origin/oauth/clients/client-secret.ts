@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import { hashToken, newOpaqueToken } from '../opaque-token.ts'
+import { hashToken, newOpaqueToken } from '../../opaque-token.ts'
 
 /** What an unknown client's secret is compared with, so that it takes as long as a known one's. */
 const nobodysHash = hashToken(newOpaqueToken())
