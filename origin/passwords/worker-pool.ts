@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { inARow, inTurn, type Turn, TwoLines } from './two-lines.ts'
+import { PriorityQueue, preferredInARow, type QueueOptions, withQueueOptions } from './priority-queue.ts'
 
 /** A thread that was idle this long gives its memory back. */
 const idleMs = 60_000
@@ -60,13 +60,13 @@ export function createWorkerPool({
   heavyModule,
   onTask = () => {},
 }: WorkerPoolOptions) {
-  const lines = new TwoLines()
+  const queues = new PriorityQueue()
   const perAddress = Math.ceil(queue * shareOfAddress)
   const pool = new Piscina({
     minThreads: heavyModule ? 0 : 1,
     maxThreads: threads,
     ...(heavyModule && { filename: heavyModule.href }),
-    taskQueue: lines,
+    taskQueue: queues,
     // Otherwise a task that finds no thread free goes behind all others.
     stricterFIFO: true,
     idleTimeout: idleMs,
@@ -82,18 +82,18 @@ export function createWorkerPool({
   }
 
   /** @throws Problem `overloaded` where the line, or the address's share, is full or too slow */
-  function rejectLongWait({ isPreferred, group }: Turn): void {
+  function rejectLongWait({ isPreferred, group }: QueueOptions): void {
     // What a thread is just being started for waits behind nobody.
-    const starting = lines.size - pool.queueSize
-    const line = isPreferred ? lines.preferred : lines.others
-    const ahead = line.aheadOf(group)
-    const ofOtherLine = isPreferred
-      ? Math.min(lines.others.size, Math.floor(ahead / inARow))
-      : lines.preferred.size
-    const waiting = Math.max(0, ahead + ofOtherLine - starting)
+    const starting = queues.size - pool.queueSize
+    const own = isPreferred ? queues.preferred : queues.others
+    const ahead = own.aheadOf(group)
+    const ofOther = isPreferred
+      ? Math.min(queues.others.size, Math.floor(ahead / preferredInARow))
+      : queues.preferred.size
+    const waiting = Math.max(0, ahead + ofOther - starting)
     const seconds = secondsToDrain({ waiting, threads, taskSeconds: taskSeconds() })
-    const isShareFull = group !== '' && line.sizeOf(group) - starting >= perAddress
-    const isFull = isShareFull || line.size - starting >= queue
+    const isShareFull = group !== '' && own.sizeOf(group) - starting >= perAddress
+    const isFull = isShareFull || own.size - starting >= queue
     if (isFull || (waiting > 0 && seconds > longestWaitSeconds))
       throw new Problem('overloaded', { headers: { 'retry-after': String(seconds) } })
   }
@@ -113,12 +113,12 @@ export function createWorkerPool({
         { address = null, isPreferred = false }: RunOptions = {},
       ): Promise<ReturnType<Module[Name]>> {
         const startedAt = performance.now()
-        const turn = { isPreferred, group: address === null ? '' : addressKey(address) }
+        const options = { isPreferred, group: address === null ? '' : addressKey(address) }
         let shed = true
         try {
-          rejectLongWait(turn)
+          rejectLongWait(options)
           shed = false
-          return await pool.run({ ...task, ...inTurn(turn) }, { filename: module.href, name })
+          return await pool.run({ ...task, ...withQueueOptions(options) }, { filename: module.href, name })
         } finally {
           onTask({ task: name, seconds: (performance.now() - startedAt) / 1000, shed })
         }
