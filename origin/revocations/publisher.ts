@@ -2,9 +2,9 @@ import { type Revocation, revocationStreamKey, toStreamFields } from '../../shar
 import type { RedisClient } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
 import type { WrittenRevocation } from './after-commit.ts'
-import { createLiveKeys, raiseKey } from './live-keys.ts'
 import { lockUnpublishedForUpdate, markPublished, withLife } from './queries.ts'
 import { execute } from './redis-pipeline.ts'
+import { createRevocationKeys, raiseKey } from './revocation-keys.ts'
 
 export interface PublisherOptions {
   sql: Sql
@@ -32,7 +32,7 @@ const redisTimeoutMs = 1000
 export function createPublisher(options: PublisherOptions) {
   const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
   const key = revocationStreamKey(keyPrefix)
-  const vouch = createLiveKeys({ sql, redis, keyPrefix, lifeSeconds })
+  const renewCompleteness = createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds })
 
   /**
    * All or nothing: of a Redis that takes one of these commands and rejects another, the stream
@@ -79,7 +79,7 @@ export function createPublisher(options: PublisherOptions) {
   async function publishDue(signal: AbortSignal): Promise<void> {
     if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
     while (!signal.aborted && (await publishBatch()) === batchSize);
-    if (!signal.aborted) await vouch()
+    if (!signal.aborted) await renewCompleteness()
   }
 
   /** Publishes what has just been committed; the table still has it for `publishDue`. */

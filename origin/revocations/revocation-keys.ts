@@ -11,7 +11,7 @@ import type { Sql } from '../db/types.ts'
 import { selectRevocations } from './queries.ts'
 import { execute } from './redis-pipeline.ts'
 
-interface LiveKeysOptions {
+interface RevocationKeysOptions {
   sql: Sql
   redis: RedisClient
   keyPrefix: string
@@ -22,7 +22,7 @@ interface LiveKeysOptions {
  * How long the keys count as complete after the origin has said so. With the pause between two
  * looks it stays within the 5 s that hold where the origin cannot write what gateways can read.
  */
-const vouchedMs = 3000
+const completeMs = 3000
 
 /** A Redis that takes longer is treated as lost: for a word, and for all that is in force. */
 const renewTimeoutMs = 1000
@@ -50,7 +50,7 @@ export function raiseKey(pipeline: ChainableCommander, keyPrefix: string, entry:
  * All goes over one connection in one pipeline, so that a Redis that loses its data on the way is
  * not vouched for.
  */
-export function createLiveKeys({ sql, redis, keyPrefix, lifeSeconds }: LiveKeysOptions) {
+export function createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds }: RevocationKeysOptions) {
   const complete = revocationsCompleteKey(keyPrefix)
   let isComplete = false
   // A replica that was promoted may lack the newest keys, although it has the one that says that
@@ -62,13 +62,13 @@ export function createLiveKeys({ sql, redis, keyPrefix, lifeSeconds }: LiveKeysO
   // Of a cluster, when one node is gone.
   redis.on('-node', onConnectionLost)
 
-  return async function vouch(): Promise<void> {
-    if (isComplete && (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', vouchedMs, 'XX'))))
+  return async function renewCompleteness(): Promise<void> {
+    if (isComplete && (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', completeMs, 'XX'))))
       return
     const { entries } = await selectRevocations(sql, null, lifeSeconds)
     const pipeline = redis.pipeline()
     for (const entry of entries) raiseKey(pipeline, keyPrefix, entry)
-    pipeline.set(complete, 1, 'PX', vouchedMs)
+    pipeline.set(complete, 1, 'PX', completeMs)
     await execute(pipeline, writeTimeoutMs)
     isComplete = true
   }
