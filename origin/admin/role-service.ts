@@ -9,7 +9,7 @@ import {
   selectPermissionNames,
   selectRoleOf,
 } from './role-queries.ts'
-import { judgePermissionsChange, type PermissionsRejection } from './rules.ts'
+import { evaluatePermissionsChange, type PermissionsRejection } from './rules.ts'
 
 export type RoleOutcome =
   | { kind: 'changed'; role: Role }
@@ -42,7 +42,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
 
         const actor = (await selectRoleOf(transaction, actorId)) ?? { level: -1, permissions: [] }
         const changed = difference(before.permissions, wanted)
-        const verdict = judgePermissionsChange(actor, before, changed)
+        const verdict = evaluatePermissionsChange(actor, before, changed)
         const about = { actorId, userId: null, context }
         if (verdict !== 'allowed') {
           const details = { attempted: `permissions of ${name}`, reason: verdict }

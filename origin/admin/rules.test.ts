@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judgeAuthority, judgePermissionsChange, judgeRoleChange } from './rules.ts'
+import { evaluateAuthority, evaluatePermissionsChange, evaluateRoleChange } from './rules.ts'
 
 const levels = { guest: 0, user: 10, subscriber: 50, admin: 90, superadmin: 100 }
 type Role = keyof typeof levels
@@ -34,7 +34,7 @@ const cells = roles.flatMap((actor) =>
 
 describe('a change of role: every actor, target and new role', () => {
   test.each(cells)('%s makes %s %s', (actor, target, role) => {
-    const verdict = judgeRoleChange(somebody(actor), another(target), { level: levels[role] })
+    const verdict = evaluateRoleChange(somebody(actor), another(target), { level: levels[role] })
     const allowed = mayActOn[actor].includes(target) && mayGive[actor].includes(role)
     expect(verdict === 'allowed').toBe(allowed)
     if (!mayActOn[actor].includes(target)) expect(verdict).toBe('target_at_or_above')
@@ -46,7 +46,7 @@ describe('a change of role: every actor, target and new role', () => {
     '%s makes themselves %s: own_account',
     (actor, role) => {
       const self = somebody(actor)
-      expect(judgeRoleChange(self, self, { level: levels[role] })).toBe('own_account')
+      expect(evaluateRoleChange(self, self, { level: levels[role] })).toBe('own_account')
     },
   )
 })
@@ -55,13 +55,13 @@ describe('acting on an account: every actor and target', () => {
   test.each(roles.flatMap((actor) => roles.map((target): [Role, Role] => [actor, target])))(
     '%s acts on %s',
     (actor, target) => {
-      const verdict = judgeAuthority(somebody(actor), another(target))
+      const verdict = evaluateAuthority(somebody(actor), another(target))
       expect(verdict).toBe(mayActOn[actor].includes(target) ? 'allowed' : 'target_at_or_above')
     },
   )
 
   test.each(roles)('%s acts on themselves: own_account', (actor) => {
-    expect(judgeAuthority(somebody(actor), somebody(actor))).toBe('own_account')
+    expect(evaluateAuthority(somebody(actor), somebody(actor))).toBe('own_account')
   })
 })
 
@@ -69,16 +69,16 @@ describe('a change of what a role may do', () => {
   const superadmin = { level: 100, permissions: ['roles.manage', 'users.read'] }
 
   test('a role below, permissions that one holds: allowed', () => {
-    expect(judgePermissionsChange(superadmin, { level: 90 }, ['users.read'])).toBe('allowed')
+    expect(evaluatePermissionsChange(superadmin, { level: 90 }, ['users.read'])).toBe('allowed')
   })
 
   test('one’s own role, or one above: role_at_or_above', () => {
     for (const level of [90, 100])
-      expect(judgePermissionsChange({ ...superadmin, level: 90 }, { level }, [])).toBe('role_at_or_above')
+      expect(evaluatePermissionsChange({ ...superadmin, level: 90 }, { level }, [])).toBe('role_at_or_above')
   })
 
   test('a permission that one lacks: permission_not_held', () => {
-    expect(judgePermissionsChange(superadmin, { level: 10 }, ['users.read', 'audit.read'])).toBe(
+    expect(evaluatePermissionsChange(superadmin, { level: 10 }, ['users.read', 'audit.read'])).toBe(
       'permission_not_held',
     )
   })

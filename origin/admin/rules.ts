@@ -1,5 +1,5 @@
 /** Somebody as these rules see them. */
-export interface Standing {
+export interface AccountLevel {
   id: string
   /** 0-100, that of their role. */
   level: number
@@ -13,7 +13,7 @@ const adminLevel = 90
 const superadminLevel = 100
 
 /** Nobody acts on themselves, or on somebody at or above their own level. */
-export function judgeAuthority(actor: Standing, target: Standing): AuthorityRejection | 'allowed' {
+export function evaluateAuthority(actor: AccountLevel, target: AccountLevel): AuthorityRejection | 'allowed' {
   if (actor.id === target.id) return 'own_account'
   if (target.level >= actor.level) return 'target_at_or_above'
   return 'allowed'
@@ -23,12 +23,12 @@ export function judgeAuthority(actor: Standing, target: Standing): AuthorityReje
  * Nor does anybody grant a role above their own level; superadmin alone assigns admin and
  * superadmin.
  */
-export function judgeRoleChange(
-  actor: Standing,
-  target: Standing,
+export function evaluateRoleChange(
+  actor: AccountLevel,
+  target: AccountLevel,
   role: { level: number },
 ): RoleRejection | 'allowed' {
-  const authority = judgeAuthority(actor, target)
+  const authority = evaluateAuthority(actor, target)
   if (authority !== 'allowed') return authority
   if (role.level > actor.level) return 'role_above_own'
   if (role.level >= adminLevel && actor.level < superadminLevel) return 'superadmin_only'
@@ -38,7 +38,7 @@ export function judgeRoleChange(
 export type PermissionsRejection = 'role_at_or_above' | 'permission_not_held'
 
 /** Of a role below their own somebody changes the permissions that they hold themselves. */
-export function judgePermissionsChange(
+export function evaluatePermissionsChange(
   actor: { level: number; permissions: readonly string[] },
   role: { level: number },
   changed: readonly string[],

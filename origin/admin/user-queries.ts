@@ -70,7 +70,7 @@ export async function selectUser(sql: Queryable, userId: string): Promise<User |
   return row
 }
 
-export interface HeldAccount {
+export interface AccountForUpdate {
   id: string
   email: string
   role: string
@@ -88,10 +88,10 @@ export interface HeldAccount {
 export async function lockAccountsForUpdate(
   sql: Transaction,
   ids: readonly string[],
-): Promise<Map<string, HeldAccount>> {
+): Promise<Map<string, AccountForUpdate>> {
   await sql`
     select from user_accounts where id = any(${ids as string[]}::uuid[]) order by id for no key update`
-  const rows = await sql<HeldAccount[]>`
+  const rows = await sql<AccountForUpdate[]>`
     select account.id, account.email, role.name as role, role.level, account.status,
       account.email_verified_at is not null as "emailVerified"
     from user_accounts account join roles role on role.id = account.role_id

@@ -5,8 +5,8 @@ import type { RequestContext } from '../http/request-context.ts'
 import { clearCounters } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
 import { type Change, lockBothForUpdate, rejectChange } from './authority.ts'
-import { judgeAuthority, judgeRoleChange, type RoleRejection } from './rules.ts'
-import { type HeldAccount, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
+import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
+import { type AccountForUpdate, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
 
 export type ChangeOutcome =
   | { kind: 'done' }
@@ -36,12 +36,12 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   async function withAuthority(
     change: Change,
     attempted: string,
-    work: (transaction: Transaction, target: HeldAccount) => Promise<ChangeOutcome>,
+    work: (transaction: Transaction, target: AccountForUpdate) => Promise<ChangeOutcome>,
   ): Promise<ChangeOutcome> {
     return sql.begin(async (transaction) => {
       const { actor, target } = await lockBothForUpdate(transaction, change)
       if (!target) return unknownUser
-      const verdict = judgeAuthority(actor, target)
+      const verdict = evaluateAuthority(actor, target)
       if (verdict !== 'allowed') return rejectChange(transaction, change, attempted, verdict)
       return work(transaction, target)
     })
@@ -54,7 +54,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
         if (!target) return unknownUser
         const level = await selectRoleLevel(transaction, role)
         if (level === undefined) return { kind: 'unknown_role' }
-        const verdict = judgeRoleChange(actor, target, { level })
+        const verdict = evaluateRoleChange(actor, target, { level })
         if (verdict !== 'allowed') return rejectChange(transaction, change, `role ${role}`, verdict)
         if (target.role === role) return done
         await setRole(transaction, target, role, { actorId: change.actorId, context: change.context })
@@ -128,7 +128,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
 /** Gives an account another role: what its tokens say is stale from the commit on. */
 export async function setRole(
   transaction: Transaction,
-  { id: userId, role: before }: Pick<HeldAccount, 'id' | 'role'>,
+  { id: userId, role: before }: Pick<AccountForUpdate, 'id' | 'role'>,
   after: string,
   { actorId, context }: { actorId: string | null; context: RequestContext },
 ): Promise<void> {

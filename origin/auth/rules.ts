@@ -21,7 +21,7 @@ interface LoginFacts {
 }
 
 /** The subscription has no say here: it narrows the features, never the login. */
-export function judgeLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
+export function evaluateLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
   const { account, state } = claim
   if (!account) return { kind: 'unknown_account' }
   if (state === 'locked') return { kind: 'account_locked' }

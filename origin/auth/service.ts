@@ -18,7 +18,7 @@ import {
   insertSubscription,
   lockUnnotifiedOwnerForUpdate,
 } from './queries.ts'
-import { judgeLogin, type LoginFailure, type LoginVerdict } from './rules.ts'
+import { evaluateLogin, type LoginFailure, type LoginVerdict } from './rules.ts'
 
 /** Not told to the client: it would tell who has an account. */
 export type RegistrationKind = 'registered' | 'address_taken'
@@ -121,7 +121,7 @@ export function createAuthService(options: AuthOptions) {
           passwordMatches && account ? await lockPasswordForUpdate(transaction, account) : undefined
         if (account && status && rehashed)
           await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
-        const verdict = judgeLogin({ claim, status, requireVerifiedEmail })
+        const verdict = evaluateLogin({ claim, status, requireVerifiedEmail })
         const { kind } = verdict
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, kind, context })
         if (verdict.kind !== 'succeeded') {

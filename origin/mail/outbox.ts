@@ -5,7 +5,7 @@ import type { Encryption } from '../keys/encryption.ts'
 import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'
 import type { Message } from './messages.ts'
 import { type ClaimedMail, claimDueMails, deleteMail, insertMail, parkMail, postponeMail } from './queries.ts'
-import { judgeFailure } from './rules.ts'
+import { evaluateFailure } from './rules.ts'
 
 /**
  * How long a claimed mail is one relay's: four times the mailer's deadline, so that a slow process
@@ -81,7 +81,7 @@ export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }:
    */
   async function settleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
     const lastError = error.message
-    const verdict = judgeFailure({ attempts, ageSeconds, kind: error.kind })
+    const verdict = evaluateFailure({ attempts, ageSeconds, kind: error.kind })
     switch (verdict.kind) {
       case 'retry':
         await postponeMail(sql, { id, attempts, lastError, waitSeconds: verdict.waitSeconds })

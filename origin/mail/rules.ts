@@ -25,7 +25,7 @@ export type FailureVerdict = { kind: 'retry'; waitSeconds: number } | { kind: 'g
  * RFC 5321, section 4.2.1: a refusal for good is not to be repeated. An operator who mends its
  * cause makes the mail due again.
  */
-export function judgeFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
+export function evaluateFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
   if (kind === 'refused' || ageSeconds >= longestTrySeconds) return { kind: 'give_up' }
   return { kind: 'retry', waitSeconds: Math.min(firstWaitSeconds * 2 ** (attempts - 1), longestWaitSeconds) }
 }

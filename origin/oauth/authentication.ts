@@ -6,7 +6,7 @@ import type { RequestContext } from '../http/request-context.ts'
 import { isClientId } from './clients/client-id.ts'
 import { secretMatches } from './clients/client-secret.ts'
 import { selectClient } from './clients/queries.ts'
-import { type ClientOutcome, judgeClient } from './clients/rules.ts'
+import { type ClientOutcome, evaluateClient } from './clients/rules.ts'
 import type { Credentials } from './credentials.ts'
 import { OAuthError } from './errors.ts'
 
@@ -67,7 +67,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
       case 'secret': {
         const { clientId, secret, inHeader } = credentials
         const stored = await selectClient(sql, isClientId(clientId) ? clientId : nobody)
-        const outcome = judgeClient({
+        const outcome = evaluateClient({
           client: stored,
           secretMatches: secretMatches(secret, stored?.secretHash),
         })

@@ -1,6 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 import type { PasswordHasher } from './hasher.ts'
-import { whyNamesItself } from './rules.ts'
+import { findOwnName } from './rules.ts'
 import type * as worker from './strength-worker.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
@@ -41,7 +41,7 @@ export function createPasswordPolicy(
   return {
     async hashNew(password, { email, field, address }) {
       const fault =
-        whyNamesItself(password, { email, product }) ?? (await run('whyWeak', { password }, { address }))
+        findOwnName(password, { email, product }) ?? (await run('whyWeak', { password }, { address }))
       if (fault) {
         throw new Problem('validation_failed', { members: { errors: [{ pointer: field, ...fault }] } })
       }

@@ -18,7 +18,7 @@ interface Names {
 }
 
 /** @returns the reason to refuse, or undefined */
-export function whyNamesItself(password: string, { email, product }: Names): PasswordFault | undefined {
+export function findOwnName(password: string, { email, product }: Names): PasswordFault | undefined {
   const text = password.toLowerCase()
   const address = email.toLowerCase()
   const localPart = address.slice(0, address.lastIndexOf('@'))

@@ -12,7 +12,7 @@ const leastGuesses = 1e8
  * Estimating takes time that grows with the square of the length; a start this long that is strong
  * is strong enough.
  */
-const judgedCharacters = 32
+const estimatedCharacters = 32
 
 /** The signs over the digits, as Shift is what people add: `123!@#`. */
 const shifted = '!@#$%^&*()'
@@ -29,18 +29,18 @@ const isPart = (part: number, whole: number) => part * 2 > whole
 export function whyWeak({ password }: { password: string }): PasswordFault | null {
   if (commonPasswords.includes(password))
     return { code: 'too_common', detail: 'This is a commonly used password.' }
-  const characters = [...password].slice(0, judgedCharacters)
-  const judged = characters.join('')
+  const characters = [...password].slice(0, estimatedCharacters)
+  const estimated = characters.join('')
   return (
-    whyGuessed(judged) ??
-    (judged === withoutShift(judged) ? null : whyGuessed(withoutShift(judged))) ??
+    findGuess(estimated) ??
+    (estimated === withoutShift(estimated) ? null : findGuess(withoutShift(estimated))) ??
     (isInterleaved(characters) ? easy : null)
   )
 }
 
 const easy: PasswordFault = { code: 'too_predictable', detail: 'It is easy to guess.' }
 
-function whyGuessed(text: string): PasswordFault | null {
+function findGuess(text: string): PasswordFault | null {
   const { guesses, feedback, sequence } = estimator.check(text)
   if (guesses >= leastGuesses) return null
   const isWord = sequence.some(

@@ -1,5 +1,5 @@
 import { type Change, lockBothForUpdate, rejectChange } from '../admin/authority.ts'
-import { type AuthorityRejection, judgeAuthority } from '../admin/rules.ts'
+import { type AuthorityRejection, evaluateAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import { changeSubscription } from './change.ts'
@@ -30,7 +30,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
       return sql.begin(async (transaction): Promise<BookingOutcome> => {
         const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return { kind: 'unknown_user' }
-        const verdict = judgeAuthority(actor, target)
+        const verdict = evaluateAuthority(actor, target)
         if (verdict !== 'allowed') {
           await rejectChange(transaction, change, `subscription ${plan}`, verdict)
           return { kind: 'refused', reason: verdict }

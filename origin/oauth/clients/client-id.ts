@@ -14,7 +14,7 @@ export function isClientId(text: string): boolean {
 }
 
 /** What a new client may be called. */
-export function judgeClientId(id: string): 'usable' | 'malformed' | 'reserved' {
+export function evaluateClientId(id: string): 'usable' | 'malformed' | 'reserved' {
   if (!isClientId(id)) return 'malformed'
   // RFC 9068, section 5: the `sub` of a client must not be one that an account could have.
   return id === frontendClient || accountId.test(id) ? 'reserved' : 'usable'

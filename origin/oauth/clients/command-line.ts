@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../../shared/node/cli.ts'
-import { judgeClientId } from './client-id.ts'
+import { evaluateClientId } from './client-id.ts'
 import { isScope, type Scope, scopes } from './scopes.ts'
 
 export const usage = `npm run clients -- create NAME --scope SCOPE [--scope SCOPE ...]   make a client, show its secret once
@@ -54,7 +54,7 @@ function parse(args: string[]) {
 
 function requireName(id: string | undefined): string {
   if (id === undefined) throw new UsageError('NAME is missing')
-  switch (judgeClientId(id)) {
+  switch (evaluateClientId(id)) {
     case 'malformed':
       throw new UsageError('NAME is 3 to 63 of a-z, 0-9 and -, the first a letter')
     case 'reserved':

@@ -11,7 +11,7 @@ interface ClientFacts {
 }
 
 /** The reason is for the audit row alone: to the caller the three are one. */
-export function judgeClient({ client, secretMatches }: ClientFacts): ClientOutcome {
+export function evaluateClient({ client, secretMatches }: ClientFacts): ClientOutcome {
   if (!client) return { kind: 'refused', reason: 'unknown_client' }
   if (!secretMatches) return { kind: 'refused', reason: 'wrong_secret' }
   if (client.disabled) return { kind: 'refused', reason: 'client_disabled' }
