@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../shared/node/cli.ts'
-import { readOrder } from './command-line.ts'
+import { parseCommand } from './command-line.ts'
 
 describe('a command line', () => {
   test('names an address and a role', () => {
-    expect(readOrder(['role', 'ada@example.com', 'admin'])).toEqual({
+    expect(parseCommand(['role', 'ada@example.com', 'admin'])).toEqual({
       email: 'ada@example.com',
       role: 'admin',
     })
@@ -17,6 +17,6 @@ describe('a command line', () => {
     ['no role', ['role', 'ada@example.com'], 'ROLE is missing'],
     ['two roles', ['role', 'ada@example.com', 'user', 'admin'], 'too many words: admin'],
   ])('is refused: %s', (_, args, message) => {
-    expect(() => readOrder(args)).toThrow(new UsageError(message))
+    expect(() => parseCommand(args)).toThrow(new UsageError(message))
   })
 })

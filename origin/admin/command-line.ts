@@ -6,13 +6,13 @@ export const usage = `npm run accounts -- role EMAIL ROLE   give an account a ro
 ROLE is guest, user, subscriber, admin, superadmin, or another of the database's.
 `
 
-export interface Order {
+export interface Command {
   email: string
   role: string
 }
 
 /** @throws UsageError */
-export function readOrder([kind, email, role, ...more]: readonly string[]): Order {
+export function parseCommand([kind, email, role, ...more]: readonly string[]): Command {
   if (kind !== 'role') throw new UsageError(kind === undefined ? 'say what to do' : `there is no ${kind}`)
   if (email === undefined) throw new UsageError('EMAIL is missing')
   if (role === undefined) throw new UsageError('ROLE is missing')

@@ -4,7 +4,7 @@ import { createLog } from '../../shared/node/log.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
-import { type Order, readOrder, usage } from './command-line.ts'
+import { type Command, parseCommand, usage } from './command-line.ts'
 import { lockAccountsForUpdate, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
 import { setRole } from './user-service.ts'
 
@@ -12,15 +12,15 @@ import { setRole } from './user-service.ts'
  * The first superadmin is made here, and one is unmade here: no rule lets anybody do either through
  * the gateway.
  */
-async function carryOut(order: Order): Promise<void> {
+async function run(command: Command): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('accounts', config.LOG_LEVEL))
   await withDatabase(sql, async () => {
-    const { before, isUnproven } = await changeRole(sql, order)
-    process.stdout.write(`${order.email} was ${before} and is ${order.role} now.\n`)
+    const { before, isUnproven } = await changeRole(sql, command)
+    process.stdout.write(`${command.email} was ${before} and is ${command.role} now.\n`)
     if (isUnproven)
       process.stderr.write(
-        `Warning: ${order.email} is not verified. Whoever registered it has the role, its owner or not.\n`,
+        `Warning: ${command.email} is not verified. Whoever registered it has the role, its owner or not.\n`,
       )
   })
 }
@@ -29,7 +29,7 @@ async function carryOut(order: Order): Promise<void> {
  * @returns the role of before, and whether somebody who has not proven the address has more rights
  *   now
  */
-async function changeRole(sql: Sql, { email, role }: Order) {
+async function changeRole(sql: Sql, { email, role }: Command) {
   const context = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
   return sql.begin(async (transaction) => {
     const id = await selectIdByEmail(transaction, email)
@@ -42,4 +42,4 @@ async function changeRole(sql: Sql, { email, role }: Order) {
   })
 }
 
-await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), { usage })
+await runCommand(async () => run(parseCommand(process.argv.slice(2))), { usage })

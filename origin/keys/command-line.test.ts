@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../shared/node/cli.ts'
-import { readOrder } from './command-line.ts'
+import { parseCommand } from './command-line.ts'
 
 const kid = '-_2XzAq0lNP3JcvI2c7K4sS9c6W0a8n1xQeYzD5uBtE'
 
 describe('a command line', () => {
   test('names what to do, and which key, also one that begins with a hyphen', () => {
-    expect(readOrder(['list'])).toEqual({ kind: 'list' })
-    expect(readOrder(['rotate'])).toEqual({ kind: 'rotate' })
-    expect(readOrder(['revoke', kid])).toEqual({ kind: 'revoke', kid, evenInUse: false })
-    expect(readOrder(['revoke', '--now', kid])).toEqual({ kind: 'revoke', kid, evenInUse: true })
+    expect(parseCommand(['list'])).toEqual({ kind: 'list' })
+    expect(parseCommand(['rotate'])).toEqual({ kind: 'rotate' })
+    expect(parseCommand(['revoke', kid])).toEqual({ kind: 'revoke', kid, evenInUse: false })
+    expect(parseCommand(['revoke', '--now', kid])).toEqual({ kind: 'revoke', kid, evenInUse: true })
   })
 
   test.each([
@@ -22,7 +22,7 @@ describe('a command line', () => {
     ['an unknown option', ['revoke', kid, '--force'], 'there is no option --force'],
     ['two keys', ['revoke', kid, kid], 'too many words'],
   ])('is refused with the reason: %s', (_, args, reason) => {
-    expect(() => readOrder(args)).toThrow(UsageError)
-    expect(() => readOrder(args)).toThrow(reason)
+    expect(() => parseCommand(args)).toThrow(UsageError)
+    expect(() => parseCommand(args)).toThrow(reason)
   })
 })

@@ -7,7 +7,7 @@ npm run keys -- revoke KID --now   delete any key: every token it signed is refu
 npm run keys -- reseal             encrypt with KEY_ENCRYPTION_KEY what OLD_KEY_ENCRYPTION_KEY encrypted
 `
 
-export type Order =
+export type Command =
   | { kind: 'create' | 'list' | 'rotate' | 'reseal' }
   | { kind: 'revoke'; kid: string; evenInUse: boolean }
 
@@ -18,7 +18,7 @@ export type Order =
 const kidShape = /^[\w-]{43}$/
 
 /** @throws UsageError */
-export function readOrder(args: string[]): Order {
+export function parseCommand(args: string[]): Command {
   const options = args.filter((word) => word.startsWith('-') && !kidShape.test(word))
   const [kind, kid, ...more] = args.filter((word) => !options.includes(word))
   const unknown = options.find((option) => option !== '--now')

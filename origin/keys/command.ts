@@ -4,24 +4,24 @@ import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
-import { type Order, readOrder, usage } from './command-line.ts'
+import { type Command, parseCommand, usage } from './command-line.ts'
 import { createEncryption, type Encryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
-import { describeKeys } from './listing.ts'
+import { formatKeys } from './format-keys.ts'
 import { selectKeys } from './queries.ts'
 import { reencrypt } from './reencrypt.ts'
 import { keyUpkeepSeconds, keyWaits } from './rules.ts'
 import { createKeyService } from './service.ts'
 import { KeyDecryptionError } from './stored-key.ts'
 
-const say = (line: string) => process.stdout.write(`${line}\n`)
+const print = (line: string) => process.stdout.write(`${line}\n`)
 
 /**
  * The waits come from the same variables as the origins', which make the steps: `list` tells the
  * truth where these agree.
  */
-async function carryOut(order: Order): Promise<void> {
-  const oldEncryption = order.kind === 'reseal' ? encryptionFromOldKey() : undefined
+async function run(command: Command): Promise<void> {
+  const oldEncryption = command.kind === 'reseal' ? encryptionFromOldKey() : undefined
   const config = configFromEnvironment(
     [
       'DATABASE_URL',
@@ -33,7 +33,7 @@ async function carryOut(order: Order): Promise<void> {
       'SIGNING_KEY_DAYS',
     ],
     function requireOldKey() {
-      if (order.kind === 'reseal' && !oldEncryption)
+      if (command.kind === 'reseal' && !oldEncryption)
         throw new ConfigError(['OLD_KEY_ENCRYPTION_KEY must be the former KEY_ENCRYPTION_KEY'])
     },
   )
@@ -43,22 +43,22 @@ async function carryOut(order: Order): Promise<void> {
   const service = createKeyService({ sql, encryption, waits })
   const operator = { ip: null, userAgent: 'npm run keys', requestId: crypto.randomUUID() }
   await withDatabase(sql, async () => {
-    switch (order.kind) {
+    switch (command.kind) {
       case 'create': {
         const kid = await createFirstKey(sql, encryption, operator)
-        return void say(kid ? `Made the signing key ${kid}.` : 'There is a signing key already.')
+        return void print(kid ? `Made the signing key ${kid}.` : 'There is a signing key already.')
       }
       case 'list': {
-        for (const line of describeKeys(await selectKeys(sql), waits)) say(line)
+        for (const line of formatKeys(await selectKeys(sql), waits)) print(line)
         return
       }
       case 'rotate': {
         const kid = await service.publishSuccessor(operator)
         if (!kid) throw new CommandError('A successor is published already, or no key signs: see list.')
-        return void say(`Published ${kid}. It signs in ${waits.published} s, by the origins' upkeep.`)
+        return void print(`Published ${kid}. It signs in ${waits.published} s, by the origins' upkeep.`)
       }
       case 'revoke': {
-        const { kid, evenInUse } = order
+        const { kid, evenInUse } = command
         const outcome = await service.revoke(kid, { evenInUse }, operator)
         switch (outcome.kind) {
           case 'unknown':
@@ -68,10 +68,10 @@ async function carryOut(order: Order): Promise<void> {
               `${kid} is ${outcome.state}: without it every token that it signed is refused. Add --now to revoke it all the same.`,
             )
           case 'revoked':
-            say(`Revoked ${kid}, which was ${outcome.state}.`)
-            if (outcome.signing) say(`${outcome.signing} signs now.`)
+            print(`Revoked ${kid}, which was ${outcome.state}.`)
+            if (outcome.signing) print(`${outcome.signing} signs now.`)
             if (outcome.state !== 'published')
-              say(
+              print(
                 `Origins follow within ${keyUpkeepSeconds} s, gateways within ${2 * config.JWKS_CACHE_SECONDS} s of that. ` +
                   'After a leak restart the origins, then the gateways: docs/runbooks/keys.md.',
               )
@@ -82,8 +82,8 @@ async function carryOut(order: Order): Promise<void> {
       case 'reseal': {
         const from = oldEncryption ?? encryption
         const { reencrypted, kept, lost } = await reencrypt(sql, { from, to: encryption }, operator)
-        say(`Resealed ${reencrypted}, found ${kept} under KEY_ENCRYPTION_KEY already.`)
-        if (lost > 0) say(`${lost} mails decrypt with neither key and will not be sent.`)
+        print(`Resealed ${reencrypted}, found ${kept} under KEY_ENCRYPTION_KEY already.`)
+        if (lost > 0) print(`${lost} mails decrypt with neither key and will not be sent.`)
       }
     }
   })
@@ -95,7 +95,7 @@ function encryptionFromOldKey(): Encryption | undefined {
   return data && createEncryption(data)
 }
 
-await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), {
+await runCommand(async () => run(parseCommand(process.argv.slice(2))), {
   usage,
   expectedErrors: [KeyDecryptionError],
 })

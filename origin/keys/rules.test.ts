@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeKeys } from './listing.ts'
+import { formatKeys } from './format-keys.ts'
 import {
   dueAt,
   type KeyAge,
@@ -93,12 +93,12 @@ describe('the waits', () => {
 describe('a key as list shows it', () => {
   test('has its state, since when, and when its next step is due', () => {
     const keys = [key('a', 'retiring', 25), key('b', 'signing', 25), key('c', 'published', 20)]
-    expect(describeKeys(keys, waits)).toEqual([
+    expect(formatKeys(keys, waits)).toEqual([
       'a  retiring   since 2026-06-01T11:59:35.000Z  gone from 2026-06-01T12:16:40.000Z',
       'b  signing    since 2026-06-01T11:59:35.000Z  retires from 2026-06-01T12:11:40.000Z',
       'c  published  since 2026-06-01T11:59:40.000Z  signs from 2026-06-01T12:11:40.000Z',
     ])
-    expect(describeKeys([key('b', 'signing', 0)], waits)[0]).toContain(
+    expect(formatKeys([key('b', 'signing', 0)], waits)[0]).toContain(
       'successor published from 2026-06-02T12:00:00.000Z',
     )
   })

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../../shared/node/cli.ts'
-import { readOrder } from './command-line.ts'
+import { parseCommand } from './command-line.ts'
 
 describe('a command line', () => {
   test('names what to do, each scope once', () => {
-    expect(readOrder(['create', 'billing', '--scope', 'users.read', '--scope=users.read'])).toEqual({
+    expect(parseCommand(['create', 'billing', '--scope', 'users.read', '--scope=users.read'])).toEqual({
       kind: 'create',
       id: 'billing',
       scopes: ['users.read'],
     })
-    expect(readOrder(['rotate', 'billing'])).toEqual({ kind: 'rotate', id: 'billing' })
-    expect(readOrder(['disable', 'billing'])).toEqual({ kind: 'disable', id: 'billing' })
-    expect(readOrder(['list'])).toEqual({ kind: 'list' })
+    expect(parseCommand(['rotate', 'billing'])).toEqual({ kind: 'rotate', id: 'billing' })
+    expect(parseCommand(['disable', 'billing'])).toEqual({ kind: 'disable', id: 'billing' })
+    expect(parseCommand(['list'])).toEqual({ kind: 'list' })
   })
 
   test.each([
@@ -44,7 +44,7 @@ describe('a command line', () => {
       'cannot be the name',
     ],
   ])('is refused with the reason: %s', (_, args, reason) => {
-    expect(() => readOrder(args)).toThrow(UsageError)
-    expect(() => readOrder(args)).toThrow(reason)
+    expect(() => parseCommand(args)).toThrow(UsageError)
+    expect(() => parseCommand(args)).toThrow(reason)
   })
 })

@@ -14,13 +14,13 @@ ${Object.entries(scopes)
   .join('\n')}
 `
 
-export type Order =
+export type Command =
   | { kind: 'create'; id: string; scopes: Scope[] }
   | { kind: 'rotate' | 'disable'; id: string }
   | { kind: 'list' }
 
 /** @throws UsageError */
-export function readOrder(args: string[]): Order {
+export function parseCommand(args: string[]): Command {
   const { values, positionals } = parse(args)
   const [kind, id, ...more] = positionals
   if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)

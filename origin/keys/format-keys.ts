@@ -1,7 +1,7 @@
 import { dueAt, type KeyAge, type KeyWaits } from './rules.ts'
 
 /** A line for each key: its id, its state, since when, and when what comes next is due. */
-export function describeKeys(keys: readonly KeyAge[], waits: KeyWaits): string[] {
+export function formatKeys(keys: readonly KeyAge[], waits: KeyWaits): string[] {
   const published = keys.find(({ state }) => state === 'published')
 
   function next(key: KeyAge): string {
