@@ -112,7 +112,7 @@ export async function createOrigin(
   const keyUpkeep = startKeyUpkeep({ takeStep: keyService.takeStep, ring: keys, log })
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
-  const outbox = createOutbox({ sql, encryption, mailer, log, onTry: events.mailTried })
+  const outbox = createOutbox({ sql, encryption, mailer, log, onAttempt: events.mailAttempted })
   const messages = createMessages({ frontendUrl: config.FRONTEND_URL, product: config.PRODUCT_NAME })
   const mail = createMail(messages, outbox, { nudge: () => relay.nudge() })
   const emailTokens = createEmailTokens(mail)
@@ -148,11 +148,11 @@ export async function createOrigin(
   const lockout = createLockout({
     sql,
     passwords: hasher,
-    maxTries: config.LOCKOUT_TRIES,
+    maxAttempts: config.LOCKOUT_TRIES,
     windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
     lockoutSeconds: config.LOCKOUT_SECONDS,
     queue: config.PASSWORD_HASH_QUEUE,
-    tellOwner: (transaction, email, lockoutEndsAt) =>
+    notifyOwner: (transaction, email, lockoutEndsAt) =>
       mail.enqueue(transaction, email, mail.messages.lockoutStarted({ lockoutEndsAt })),
   })
 

@@ -37,7 +37,7 @@ export async function verifyEmail(
   const owner = await emailTokens.owner(sql, 'email_verification', token)
   if (!owner) return { kind: 'link_invalid' }
   const { userId } = owner
-  const own = { id: emailTokens.counterOf(token), userId }
+  const own = { id: emailTokens.attemptGroupOf(token), userId }
   const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], context)
   const { account } = claim
   const about = { userId, context }

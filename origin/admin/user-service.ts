@@ -2,7 +2,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import { clearCounters } from '../lockout/queries.ts'
+import { clearAttempts } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
 import { type Change, lockBothForUpdate, rejectChange } from './authority.ts'
 import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
@@ -97,7 +97,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
           const details = { before: { status: 'disabled' }, after: { status: 'active' } }
           await insertAuditRow(transaction, { action: 'account.enabled', ...by, details })
         }
-        const details = { was_counted: await clearCounters(transaction, email) }
+        const details = { was_counted: await clearAttempts(transaction, email) }
         await insertAuditRow(transaction, { action: 'account.unlocked', ...by, details })
         unlocked = email
         return done

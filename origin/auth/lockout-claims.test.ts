@@ -3,7 +3,7 @@ import { meet } from '../../test/support/full-stack/force-race.ts'
 import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { createLockout } from '../lockout/lockout.ts'
-import type { OwnCounter } from '../lockout/queries.ts'
+import type { OwnAttempts } from '../lockout/queries.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -52,12 +52,12 @@ const lockoutAt = (origin: World, { matches }: Gate, longestWaitMs = 10_000) =>
   createLockout({
     sql: origin.sql,
     passwords: { matches },
-    maxTries: 5,
+    maxAttempts: 5,
     windowSeconds: 900,
     lockoutSeconds: 900,
     queue: 64,
     longestWaitMs,
-    tellOwner: async () => {},
+    notifyOwner: async () => {},
   })
 
 /** Evaluates attempts and counts the failures, as a login does. */
@@ -139,7 +139,7 @@ describe('attempts in progress', () => {
   test('of strangers that wait do not hold up a known device', async () => {
     const gate = createGate()
     const lockout = lockoutAt(world, gate)
-    const evaluate = (own: OwnCounter[]) => lockout.evaluate({ email }, password, own, context)
+    const evaluate = (own: OwnAttempts[]) => lockout.evaluate({ email }, password, own, context)
     const ofStrangers = Array.from({ length: 5 }, () => evaluate([]))
     await until(gate, 5)
     ofStrangers.push(evaluate([]))

@@ -52,7 +52,7 @@ export function createEmailTokens(mail: Mail) {
       selectEmailTokenOwner(sql, kind, hashToken(token)),
 
     /** Names a counter of tries that belong to this link alone: a UUID without its hyphens. */
-    counterOf: (token: string) => hashToken(token).toString('hex').slice(0, 32),
+    attemptGroupOf: (token: string) => hashToken(token).toString('hex').slice(0, 32),
 
     /** @returns whose link it was, spent now; undefined where it is unknown, spent or too old */
     spend: (transaction: Queryable, kind: EmailTokenKind, token: string) =>

@@ -70,11 +70,11 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
      * @param ask undefined as long as nothing is free
      * @throws Problem `overloaded` where too many wait, or for too long
      */
-    async wait<T>(counter: string, ask: () => Promise<T | undefined>): Promise<T> {
-      const queue = queues.get(counter) ?? createQueue()
+    async wait<T>(group: string, ask: () => Promise<T | undefined>): Promise<T> {
+      const queue = queues.get(group) ?? createQueue()
       if (queue.waiting >= limit)
         throw new Problem('overloaded', { cause: 'too many attempts at the account wait' })
-      queues.set(counter, queue)
+      queues.set(group, queue)
       queue.waiting += 1
       const endsAt = performance.now() + longestWaitMs
       const turn = queue.last.then(() => askUntil(queue, ask, endsAt))
@@ -84,16 +84,16 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
         return await turn
       } finally {
         queue.waiting -= 1
-        if (queue.waiting === 0) queues.delete(counter)
+        if (queue.waiting === 0) queues.delete(group)
       }
     },
 
     /** Whether attempts wait for this counter. */
-    has: (counter: string) => queues.has(counter),
+    has: (group: string) => queues.has(group),
 
     /** An attempt at this counter has ended: the first of the queue asks again. */
-    wake(counter: string): void {
-      const queue = queues.get(counter)
+    wake(group: string): void {
+      const queue = queues.get(group)
       if (!queue) return
       queue.isWoken = true
       queue.endPause()

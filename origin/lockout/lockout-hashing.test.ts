@@ -28,11 +28,11 @@ beforeAll(async () => {
         return hasher.matches(...tried)
       },
     },
-    maxTries: 5,
+    maxAttempts: 5,
     windowSeconds: 900,
     lockoutSeconds: 900,
     queue: 64,
-    tellOwner: async () => {},
+    notifyOwner: async () => {},
   })
 })
 afterAll(async () => {

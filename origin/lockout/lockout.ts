@@ -5,14 +5,14 @@ import type { Sql, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { createClaimQueue } from './claim-queue.ts'
 import {
+  type AccountReference,
   type Claim,
-  claimTry,
+  claimAttempt,
   countFailure,
   endClaim,
-  type OwnCounter,
+  type OwnAttempts,
   startLockoutWhenUsedUp,
   unknownDevice,
-  type Whose,
 } from './queries.ts'
 
 interface PasswordMatcher {
@@ -27,7 +27,7 @@ interface PasswordMatcher {
 interface LockoutOptions {
   sql: Sql
   passwords: PasswordMatcher
-  maxTries: number
+  maxAttempts: number
   windowSeconds: number
   lockoutSeconds: number
   /** Attempts at one counter that may wait at this origin while others are in progress. */
@@ -35,7 +35,7 @@ interface LockoutOptions {
   /** A user who logs in has given up by then, and the gateway gives up after 30 s. */
   longestWaitMs?: number
   /** Tells the owner, inside the transaction that starts the lockout. */
-  tellOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
+  notifyOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
 }
 
 export type Lockout = ReturnType<typeof createLockout>
@@ -50,12 +50,12 @@ export type Lockout = ReturnType<typeof createLockout>
 export function createLockout({
   sql,
   passwords,
-  maxTries,
+  maxAttempts,
   windowSeconds,
   lockoutSeconds,
   queue,
   longestWaitMs = 10_000,
-  tellOwner,
+  notifyOwner,
 }: LockoutOptions) {
   const waiting = createClaimQueue({ limit: queue, longestWaitMs })
 
@@ -63,17 +63,17 @@ export function createLockout({
    * Counters that this attempt may belong to and that others wait for: their free tries are not its
    * to take.
    */
-  function withWaiting(whose: Whose, own: readonly OwnCounter[]): string[] {
+  function withWaiting(whose: AccountReference, own: readonly OwnAttempts[]): string[] {
     const ofUnknownDevices = 'email' in whose && waiting.has(digestOf(whose.email)) ? [unknownDevice] : []
     return [...own.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofUnknownDevices]
   }
 
-  async function claimOrWait(whose: Whose, own: readonly OwnCounter[]): Promise<Claim> {
-    const options = { whose, own, maxTries, windowSeconds }
-    const first = await claimTry(sql, { ...options, leave: withWaiting(whose, own) })
+  async function claimOrWait(whose: AccountReference, own: readonly OwnAttempts[]): Promise<Claim> {
+    const options = { whose, own, maxAttempts, windowSeconds }
+    const first = await claimAttempt(sql, { ...options, leave: withWaiting(whose, own) })
     if (first.state !== 'in_progress') return first
-    return waiting.wait(counterName(first), async () => {
-      const claim = await claimTry(sql, { ...options, leave: [] })
+    return waiting.wait(groupName(first), async () => {
+      const claim = await claimAttempt(sql, { ...options, leave: [] })
       return claim.state === 'in_progress' ? undefined : claim
     })
   }
@@ -81,7 +81,7 @@ export function createLockout({
   async function end(claim: Claim, outcome: 'succeeded' | 'failed' | 'not_evaluated'): Promise<void> {
     if (outcome === 'failed') await countFailure(sql, claim, windowSeconds)
     else await endClaim(sql, claim, { succeeded: outcome === 'succeeded' })
-    waiting.wake(counterName(claim))
+    waiting.wake(groupName(claim))
   }
 
   return {
@@ -97,7 +97,12 @@ export function createLockout({
      * @param own of which the one of the account counts this try; strangers' where there is none
      * @throws Problem `overloaded`; such a try does not count. `rate_limited`
      */
-    async evaluate(whose: Whose, password: string, own: readonly OwnCounter[], context: RequestContext) {
+    async evaluate(
+      whose: AccountReference,
+      password: string,
+      own: readonly OwnAttempts[],
+      context: RequestContext,
+    ) {
       const claim = await claimOrWait(whose, own)
       const isGranted = claim.state === 'granted'
       if (context.overLimit && claim.state === 'locked' && claim.deviceId !== unknownDevice)
@@ -122,7 +127,7 @@ export function createLockout({
      * where strangers are locked out.
      */
     async fail(transaction: Transaction, claim: Claim, context: RequestContext): Promise<void> {
-      const until = await startLockoutWhenUsedUp(transaction, claim, { maxTries, lockoutSeconds })
+      const until = await startLockoutWhenUsedUp(transaction, claim, { maxAttempts, lockoutSeconds })
       const { account, deviceId } = claim
       if (!until || !account) return
       await insertAuditRow(transaction, {
@@ -132,7 +137,7 @@ export function createLockout({
         context,
         details: { until: until.toISOString(), known_device: deviceId !== unknownDevice },
       })
-      if (deviceId === unknownDevice) await tellOwner(transaction, account.email, until)
+      if (deviceId === unknownDevice) await notifyOwner(transaction, account.email, until)
     },
   }
 }
@@ -149,5 +154,5 @@ const digestOf = (email: string) => createHash('sha256').update(email.toLowerCas
  * Names a counter before the database is asked: that of the strangers by the address, each other
  * one by its id.
  */
-const counterName = ({ addressHash, deviceId }: Claim) =>
+const groupName = ({ addressHash, deviceId }: Claim) =>
   deviceId === unknownDevice ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)

@@ -5,7 +5,7 @@ import type { Queryable } from '../db/types.ts'
  * Tries that are counted together: those of one known device, or those of all strangers to an
  * address.
  */
-export interface Counter {
+export interface AttemptGroup {
   /**
    * SHA-256 of the address. One without an account is counted too, so that neither shows by its
    * cost.
@@ -27,7 +27,7 @@ export interface Credentials {
   emailVerified: boolean
 }
 
-export interface Claim extends Counter {
+export interface Claim extends AttemptGroup {
   /** Names the claim in its counter until the attempt has ended. */
   claimId: string
   /**
@@ -39,12 +39,12 @@ export interface Claim extends Counter {
 }
 
 /** The account whose password is tried: by its address, or that of a signed-in user. */
-export type Whose = { email: string } | { userId: string }
+export type AccountReference = { email: string } | { userId: string }
 
 /**
  * A counter apart from that of the strangers: a known device's, a session's, or a mailed link's.
  */
-export interface OwnCounter {
+export interface OwnAttempts {
   id: string
   userId: string
   /** Where it is set: theirs only while the account has this password. */
@@ -52,11 +52,11 @@ export interface OwnCounter {
 }
 
 interface ClaimOptions {
-  whose: Whose
-  own: readonly OwnCounter[]
+  whose: AccountReference
+  own: readonly OwnAttempts[]
   /** Counters whose free tries are for attempts that came earlier: of those it claims none. */
   leave: readonly string[]
-  maxTries: number
+  maxAttempts: number
   windowSeconds: number
 }
 
@@ -77,13 +77,13 @@ const liveClaims = (sql: Queryable) => sql`(
 
 /**
  * Claims an attempt before it is evaluated, in the statement that finds the account. Failures and
- * claims together never exceed `maxTries`, so of fifty attempts at once as many are evaluated as
+ * claims together never exceed `maxAttempts`, so of fifty attempts at once as many are evaluated as
  * tries are left, at all origins together. Tries are forgotten when none came for the length of the
  * window. An unknown address costs the same statement and the same write, and so does a locked one,
  * whose row is written as it was.
  */
-export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<Claim> {
-  const { whose, own, leave, maxTries, windowSeconds } = options
+export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promise<Claim> {
+  const { whose, own, leave, maxAttempts, windowSeconds } = options
   const claimId = crypto.randomUUID()
   const given = 'email' in whose ? whose.email : null
   const claimed = sql`
@@ -92,7 +92,7 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
   const isOver = sql`counter.window_ends_at <= now()`
   const tries = sql`case when ${isOver} then 0 else counter.tries end`
   const isFree = sql`
-    ${tries} + (select count(*) from jsonb_object_keys(${liveClaims(sql)})) < ${maxTries}`
+    ${tries} + (select count(*) from jsonb_object_keys(${liveClaims(sql)})) < ${maxAttempts}`
   const [row] = await sql<[Claim]>`
     with account as (
       select id, email, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
@@ -126,7 +126,7 @@ export async function claimTry(sql: Queryable, options: ClaimOptions): Promise<C
     select subject.address_hash as "addressHash", subject.device_id as "deviceId", ${claimId} as "claimId",
       case
         when counted.claims ? ${claimId} then 'granted'
-        when counted.tries >= ${maxTries} then 'locked'
+        when counted.tries >= ${maxAttempts} then 'locked'
         else 'in_progress'
       end as state,
       case when account.id is not null then json_build_object(
@@ -210,18 +210,18 @@ export async function countFailure(
  */
 export async function startLockoutWhenUsedUp(
   sql: Queryable,
-  { addressHash, deviceId }: Counter,
-  { maxTries, lockoutSeconds }: { maxTries: number; lockoutSeconds: number },
+  { addressHash, deviceId }: AttemptGroup,
+  { maxAttempts, lockoutSeconds }: { maxAttempts: number; lockoutSeconds: number },
 ): Promise<Date | undefined> {
   const [row] = await sql<[{ until: Date }?]>`
     update login_counters set locked_at = now(), window_ends_at = now() + make_interval(secs => ${lockoutSeconds})
-    where address_hash = ${addressHash} and device_id = ${deviceId} and tries >= ${maxTries} and locked_at is null
+    where address_hash = ${addressHash} and device_id = ${deviceId} and tries >= ${maxAttempts} and locked_at is null
     returning window_ends_at as until`
   return row?.until
 }
 
 /** Ends the lockout of an address for everybody. @returns whether anything was counted */
-export async function clearCounters(sql: Queryable, email: string): Promise<boolean> {
+export async function clearAttempts(sql: Queryable, email: string): Promise<boolean> {
   const rows = await sql`
     delete from login_counters where address_hash = ${hashOf(sql, sql`${email}`)} returning device_id`
   return rows.length > 0

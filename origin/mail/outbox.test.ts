@@ -202,7 +202,7 @@ describe('a mail whose link has expired', () => {
       encryption,
       mailer,
       log,
-      onTry: (outcome) => outcomes.push(outcome),
+      onAttempt: (outcome) => outcomes.push(outcome),
     }).deliverDue()
     expect(server.mails).toEqual([])
     expect(await rows()).toHaveLength(0)

@@ -21,7 +21,7 @@ interface OutboxOptions {
   encryption: Encryption
   mailer: Pick<Mailer, 'send'>
   log: Log
-  onTry?: (kind: DeliveryKind) => void
+  onAttempt?: (kind: DeliveryKind) => void
 }
 
 export type Outbox = ReturnType<typeof createOutbox>
@@ -35,7 +35,7 @@ export type Outbox = ReturnType<typeof createOutbox>
  * more. The copy has the same Message-ID and the same link, which works once; the other order would
  * lose mails instead.
  */
-export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }: OutboxOptions) {
+export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {} }: OutboxOptions) {
   function decryptBody(recipient: string, encryptedBody: Uint8Array): string {
     try {
       return encryption.decrypt(bodyName(recipient), encryptedBody)
@@ -44,7 +44,7 @@ export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }:
     }
   }
 
-  async function trySending({ recipient, subject, encryptedBody }: ClaimedMail): Promise<void> {
+  async function send({ recipient, subject, encryptedBody }: ClaimedMail): Promise<void> {
     const text = decryptBody(recipient, encryptedBody)
     // Encryption draws a nonce for each mail, so a digest of it is an id that repeats only with the
     // mail itself.
@@ -56,20 +56,20 @@ export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }:
   async function deliver(mail: ClaimedMail): Promise<boolean> {
     const { id, recipient, attempts, ageSeconds, expired } = mail
     if (expired) {
-      onTry('expired')
+      onAttempt('expired')
       const fields = { mail_id: id, recipient_domain: domainOf(recipient), attempts }
       log.warn({ ...fields, age_seconds: Math.round(ageSeconds) }, 'mail dropped: its link has expired')
       return true
     }
     try {
-      await trySending(mail)
+      await send(mail)
     } catch (error) {
       if (!(error instanceof MailError)) throw error
       await settleFailure(mail, error)
       return error.kind !== 'outage'
     }
     await deleteMail(sql, id)
-    onTry('delivered')
+    onAttempt('delivered')
     log.debug({ mail_id: id, attempts, age_seconds: Math.round(ageSeconds) }, 'mail delivered')
     return true
   }
@@ -85,7 +85,7 @@ export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }:
     switch (verdict.kind) {
       case 'retry':
         await postponeMail(sql, { id, attempts, lastError, waitSeconds: verdict.waitSeconds })
-        onTry('postponed')
+        onAttempt('postponed')
         log.warn(
           { mail_id: id, attempts, reason: lastError, retry_seconds: verdict.waitSeconds },
           'mail not delivered',
@@ -93,7 +93,7 @@ export function createOutbox({ sql, encryption, mailer, log, onTry = () => {} }:
         break
       case 'give_up':
         await parkMail(sql, { id, attempts, lastError })
-        onTry('given_up')
+        onAttempt('given_up')
         log.error(
           { mail_id: id, recipient_domain: domainOf(recipient), attempts, reason: lastError },
           'mail given up',

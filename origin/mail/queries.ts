@@ -64,7 +64,7 @@ export async function deleteMail(sql: Queryable, id: string): Promise<void> {
   await sql`delete from mail_outbox where id = ${id}`
 }
 
-interface FailedTry {
+interface FailedAttempt {
   id: string
   attempts: number
   lastError: string
@@ -73,7 +73,7 @@ interface FailedTry {
 /** Changes nothing where another relay has claimed the mail since, which `attempts` tells. */
 export async function postponeMail(
   sql: Queryable,
-  { id, attempts, lastError, waitSeconds }: FailedTry & { waitSeconds: number },
+  { id, attempts, lastError, waitSeconds }: FailedAttempt & { waitSeconds: number },
 ): Promise<void> {
   await sql`
     update mail_outbox
@@ -82,7 +82,7 @@ export async function postponeMail(
 }
 
 /** The mail is never due again, and stays. */
-export async function parkMail(sql: Queryable, { id, attempts, lastError }: FailedTry): Promise<void> {
+export async function parkMail(sql: Queryable, { id, attempts, lastError }: FailedAttempt): Promise<void> {
   await sql`
     update mail_outbox set last_error = ${lastError}, next_attempt_at = 'infinity'
     where id = ${id} and attempts = ${attempts}`

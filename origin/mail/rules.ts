@@ -10,7 +10,7 @@ const firstWaitSeconds = 5
 const longestWaitSeconds = 15 * 60
 
 /** RFC 5321, section 4.5.4.1: a sender keeps trying for at least four to five days. */
-const longestTrySeconds = 5 * 86_400
+const longestRetrySeconds = 5 * 86_400
 
 interface Failure {
   /** Tries so far, this one included. */
@@ -26,6 +26,6 @@ export type FailureVerdict = { kind: 'retry'; waitSeconds: number } | { kind: 'g
  * cause makes the mail due again.
  */
 export function evaluateFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
-  if (kind === 'refused' || ageSeconds >= longestTrySeconds) return { kind: 'give_up' }
+  if (kind === 'refused' || ageSeconds >= longestRetrySeconds) return { kind: 'give_up' }
   return { kind: 'retry', waitSeconds: Math.min(firstWaitSeconds * 2 ** (attempts - 1), longestWaitSeconds) }
 }

@@ -122,7 +122,7 @@ export function createEventMetrics(registry: Registry) {
       queries.inc({ statement, outcome: failed ? 'failed' : 'succeeded' })
       querySeconds.observe(seconds)
     },
-    mailTried: (outcome: DeliveryKind) => mails.inc({ outcome }),
+    mailAttempted: (outcome: DeliveryKind) => mails.inc({ outcome }),
     /** @param lags seconds from each one's cause to its being in the stream */
     revocationsPublished(lags: readonly number[]) {
       published.inc(lags.length)

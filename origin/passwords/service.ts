@@ -6,7 +6,7 @@ import type { EmailTokens } from '../email-tokens/email-tokens.ts'
 import { spendEmailTokens } from '../email-tokens/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Lockout } from '../lockout/lockout.ts'
-import { clearCounters, lockPasswordForUpdate } from '../lockout/queries.ts'
+import { clearAttempts, lockPasswordForUpdate } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import type { SessionOwner } from '../sessions/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
@@ -128,7 +128,7 @@ export function createPasswordService({
         if (!(await emailTokens.spend(transaction, 'password_reset', token))) return { kind: 'link_invalid' }
         const passwordVersion = await updatePassword(transaction, userId, passwordHash)
         await spendEmailTokens(transaction, 'password_reset', userId)
-        await clearCounters(transaction, owner.email)
+        await clearAttempts(transaction, owner.email)
         await sessions.endMany(transaction, userId, undefined, 'password_reset', context)
         await updateEmailVerified(transaction, userId)
         await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, context })

@@ -6,7 +6,7 @@ import type { Sql } from '../../origin/db/types.ts'
 import { raiseUserEpoch } from '../../origin/entitlements/epochs.ts'
 import { selectEntitlements } from '../../origin/entitlements/queries.ts'
 import { selectLiveAccounts, selectRefreshedAccounts } from '../../origin/internal/directory-queries.ts'
-import { claimTry, lockPasswordForUpdate } from '../../origin/lockout/queries.ts'
+import { claimAttempt, lockPasswordForUpdate } from '../../origin/lockout/queries.ts'
 import {
   endSessions,
   insertRefreshToken,
@@ -50,12 +50,12 @@ export const hotQueries: readonly HotQuery[] = [
   {
     name: 'claimTry, known address',
     where: 'login',
-    run: (sql, { email }) => claimTry(sql, { whose: { email }, ...counted }),
+    run: (sql, { email }) => claimAttempt(sql, { whose: { email }, ...counted }),
   },
   {
     name: 'claimTry, unknown address',
     where: 'login',
-    run: (sql, { userId }) => claimTry(sql, { whose: { email: `${userId}@example.org` }, ...counted }),
+    run: (sql, { userId }) => claimAttempt(sql, { whose: { email: `${userId}@example.org` }, ...counted }),
   },
   {
     name: 'lockPasswordForUpdate',

@@ -41,11 +41,11 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
     lockout: createLockout({
       sql,
       passwords: hasher,
-      maxTries: config.LOCKOUT_TRIES,
+      maxAttempts: config.LOCKOUT_TRIES,
       windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
       queue: 64,
       lockoutSeconds: config.LOCKOUT_SECONDS,
-      tellOwner: async () => {},
+      notifyOwner: async () => {},
     }),
     loginLimit: { admit: async () => {}, failed: async () => {}, reset: async () => {} },
     sessions: createSessionService({
