@@ -14,11 +14,11 @@ import { createUserRoutes } from './admin/user-routes.ts'
 import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { isDatabaseUnavailable } from './db/failures.ts'
-import { believeForwardingService } from './forwarding-service.ts'
+import { authenticateForwardingService } from './forwarding-service.ts'
 import { createGatewayApp } from './gateway-reports/app.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { rejectOtherMethods } from './http/other-methods.ts'
-import { believeGateway, type OriginEnv, requireGateway } from './http/request-context.ts'
+import { authenticateGateway, type OriginEnv, requireGateway } from './http/request-context.ts'
 import { createInternalApp } from './internal/app.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
@@ -49,7 +49,7 @@ interface OriginOptions {
     Parameters<typeof createSubscriptionRoutes>[0]
   gateways: Parameters<typeof createGatewayApp>[0]
   internal: Parameters<typeof createInternalApp>[0]
-  forwarding: Parameters<typeof believeForwardingService>[0]
+  forwarding: Parameters<typeof authenticateForwardingService>[0]
   verifyAssertion: VerifyAssertion
   onResponse?: RequestLogOptions['onResponse']
   beginSpan?: BeginSpan | undefined
@@ -110,11 +110,11 @@ export function createApp(options: OriginOptions) {
   app.use('/internal/*', capBody(bodyBytes))
   app.route('/', createInternalApp(options.internal))
 
-  app.use(believeGateway(verifyAssertion))
+  app.use(authenticateGateway(verifyAssertion))
   app.route('/', createOAuthRoutes(options.oauth))
 
   app.use(rejectOtherMethods(app))
-  app.use('/auth/*', believeForwardingService(options.forwarding))
+  app.use('/auth/*', authenticateForwardingService(options.forwarding))
   app.use(requireGateway)
   app.use(capBody(bodyBytes))
   app.use('/auth/*', noStore)

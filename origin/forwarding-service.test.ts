@@ -5,7 +5,7 @@ import { type Problem, problemResponse } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { bearer, problem } from '../test/support/full-stack/full-stack.ts'
 import { createOAuthWorld, type OAuthWorld } from '../test/support/full-stack/oauth-full-stack.ts'
-import { type AddressLimits, believeForwardingService } from './forwarding-service.ts'
+import { type AddressLimits, authenticateForwardingService } from './forwarding-service.ts'
 import type { OriginEnv } from './http/request-context.ts'
 
 const email = 'ada@example.com'
@@ -146,7 +146,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     const app = new Hono<OriginEnv>()
     app.onError((error, c) => problemResponse(error as Problem, c.get('requestId')))
     app.use(
-      believeForwardingService({
+      authenticateForwardingService({
         sql: world.sql,
         verify: async () => ({ clientId: 'pages', scopes: ['users.sign_in'] }),
         limits: {} as AddressLimits,

@@ -18,25 +18,25 @@ const scope: Scope = 'users.sign_in'
 export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', AddressLimit>
 
 /**
- * The limit of a route. Over it a request `goesOn` where the handler serves genuine credentials all
- * the same.
+ * The limit of a route. Over it a request `admitsOverLimit` where the handler serves genuine
+ * credentials all the same.
  */
-export interface Counted {
+export interface CountedRoute {
   limit: keyof AddressLimits
   counts: 'requests' | 'failures'
-  goesOn: boolean
+  admitsOverLimit: boolean
 }
 
-const mail: Counted = { limit: 'mail', counts: 'requests', goesOn: false }
-const links: Counted = { limit: 'links', counts: 'failures', goesOn: false }
-const refresh: Counted = { limit: 'refresh', counts: 'failures', goesOn: true }
+const mail: CountedRoute = { limit: 'mail', counts: 'requests', admitsOverLimit: false }
+const links: CountedRoute = { limit: 'links', counts: 'failures', admitsOverLimit: false }
+const refresh: CountedRoute = { limit: 'refresh', counts: 'failures', admitsOverLimit: true }
 
 /** The routes that need no user, as in the gateway's policy table. */
-export const countedPaths: ReadonlyMap<string, Counted> = new Map<string, Counted>([
+export const countedPaths: ReadonlyMap<string, CountedRoute> = new Map<string, CountedRoute>([
   ['/auth/register', mail],
   ['/auth/email/resend', mail],
   ['/auth/password/forgot', mail],
-  ['/auth/login', { limit: 'credentials', counts: 'failures', goesOn: true }],
+  ['/auth/login', { limit: 'credentials', counts: 'failures', admitsOverLimit: true }],
   ['/auth/password/reset', links],
   ['/auth/email/verify', links],
   ['/auth/refresh', refresh],
@@ -69,7 +69,7 @@ interface ForwardingOptions {
  * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no
  * IP address; `not_found`; `rate_limited`
  */
-export function believeForwardingService({ sql, verify, limits }: ForwardingOptions) {
+export function authenticateForwardingService({ sql, verify, limits }: ForwardingOptions) {
   async function requireScope(authorization: string | undefined, context: RequestContext): Promise<void> {
     const { clientId, scopes } = await authenticateService(authorization, verify)
     if (scopes.includes(scope)) return
@@ -83,7 +83,7 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
     throw new Problem('scope_required', { members: { required_scope: scope } })
   }
 
-  return createMiddleware<OriginEnv>(async function believeForwardingService(c, next) {
+  return createMiddleware<OriginEnv>(async function authenticateForwardingService(c, next) {
     const claimed = c.req.header(clientAddressHeader)
     // The gateway lets nobody through with this header, and says the address itself.
     if (claimed === undefined || c.get('context')) return next()
@@ -101,7 +101,7 @@ export function believeForwardingService({ sql, verify, limits }: ForwardingOpti
     const limit = limits[counted.limit]
     const key = addressKey(context.ip)
     context.overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
-    if (context.overLimit && !counted.goesOn) throw overLimitProblem(context.overLimit)
+    if (context.overLimit && !counted.admitsOverLimit) throw overLimitProblem(context.overLimit)
     await next()
     if (counted.counts === 'failures' && !context.overLimit && isFailure(c.res.status)) await limit.count(key)
   })

@@ -38,8 +38,8 @@ export interface OriginEnv {
  *
  * @throws Problem `untrusted_caller` for an assertion that is not one
  */
-export function believeGateway(verify: VerifyAssertion) {
-  return createMiddleware<OriginEnv>(async function believeGateway(c, next) {
+export function authenticateGateway(verify: VerifyAssertion) {
+  return createMiddleware<OriginEnv>(async function authenticateGateway(c, next) {
     const jwt = c.req.header(assertionHeader)
     if (jwt !== undefined) {
       const assertion = await verify(jwt)

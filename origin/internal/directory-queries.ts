@@ -20,10 +20,13 @@ export interface AccountState {
 }
 
 /** Which accounts: those of these ids, or the one that has this address in whatever letter case. */
-export type Wanted = { ids: readonly string[] } | { email: string }
+export type AccountSelector = { ids: readonly string[] } | { email: string }
 
 /** As of the last refresh of the views. */
-export async function selectRefreshedAccounts(sql: Queryable, wanted: Wanted): Promise<AccountState[]> {
+export async function selectRefreshedAccounts(
+  sql: Queryable,
+  wanted: AccountSelector,
+): Promise<AccountState[]> {
   return sql<AccountState[]>`
     select account.user_id as id, account.email, account.display_name as "displayName", account.status,
       account.email_verified as "emailVerified", account.role, account.level, granted.permissions, account.plan,
@@ -40,7 +43,7 @@ export async function selectRefreshedAccounts(sql: Queryable, wanted: Wanted): P
 }
 
 /** As of now, from the base tables. */
-export async function selectLiveAccounts(sql: Queryable, wanted: Wanted): Promise<AccountState[]> {
+export async function selectLiveAccounts(sql: Queryable, wanted: AccountSelector): Promise<AccountState[]> {
   return sql<AccountState[]>`
     select account.id, account.display_name as "displayName", account.status,
       account.email_verified_at is not null as "emailVerified", account.created_at as "createdAt",

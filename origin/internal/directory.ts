@@ -1,9 +1,9 @@
 import type { Queryable } from '../db/types.ts'
 import {
+  type AccountSelector,
   type AccountState,
   selectLiveAccounts,
   selectRefreshedAccounts,
-  type Wanted,
 } from './directory-queries.ts'
 
 interface FindOptions {
@@ -19,17 +19,17 @@ interface FindOptions {
 export function createDirectory(sql: Queryable) {
   return {
     /** @returns the accounts there are, in no order */
-    async find(wanted: Wanted, { fresh }: FindOptions): Promise<AccountState[]> {
+    async find(wanted: AccountSelector, { fresh }: FindOptions): Promise<AccountState[]> {
       if (fresh) return selectLiveAccounts(sql, wanted)
       const found = await selectRefreshedAccounts(sql, wanted)
-      const rest = without(wanted, found)
+      const rest = remaining(wanted, found)
       return rest ? [...found, ...(await selectLiveAccounts(sql, rest))] : found
     },
   }
 }
 
 /** What is still wanted; undefined where that is nothing. */
-function without(wanted: Wanted, found: readonly AccountState[]): Wanted | undefined {
+function remaining(wanted: AccountSelector, found: readonly AccountState[]): AccountSelector | undefined {
   if ('email' in wanted) return found.length === 0 ? wanted : undefined
   const known = new Set(found.map(({ id }) => id))
   const ids = wanted.ids.filter((id) => !known.has(id))

@@ -65,7 +65,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
    * A process that cannot decrypt the current signing key must not encrypt the next one: no origin
    * could decrypt it.
    */
-  function requireOpens(key: StoredKey | undefined): void {
+  function requireDecryptable(key: StoredKey | undefined): void {
     if (key) decryptKey(encryption, key)
   }
 
@@ -74,7 +74,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     forSeconds: number,
     context: RequestContext,
   ): Promise<KeyEvent[]> {
-    requireOpens(keys.find(({ state }) => state === 'signing'))
+    requireDecryptable(keys.find(({ state }) => state === 'signing'))
     const key = await newKey(encryption)
     return sql.begin(async (transaction) => {
       if (!(await lockSigningKeyForUpdate(transaction, forSeconds))) return []
@@ -84,7 +84,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
   }
 
   async function sign(keys: StoredKey[], successor: string, context: RequestContext): Promise<KeyEvent[]> {
-    requireOpens(keys.find(({ kid }) => kid === successor))
+    requireDecryptable(keys.find(({ kid }) => kid === successor))
     try {
       return await sql.begin(async (transaction) => {
         const retired = await retireSigningKey(transaction, { successor, waitSeconds: waits.published })
@@ -166,7 +166,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
       context: RequestContext,
     ): Promise<Revocation> {
       const keys = await selectKeys(sql)
-      for (const key of keys) if (key.state !== 'retiring') requireOpens(key)
+      for (const key of keys) if (key.state !== 'retiring') requireDecryptable(key)
       const spare = await newKey(encryption)
       const states: KeyState[] = evenInUse ? ['published', 'signing', 'retiring'] : ['published']
 

@@ -65,7 +65,7 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
       await send(mail)
     } catch (error) {
       if (!(error instanceof MailError)) throw error
-      await settleFailure(mail, error)
+      await handleFailure(mail, error)
       return error.kind !== 'outage'
     }
     await deleteMail(sql, id)
@@ -79,7 +79,7 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
    * again with `update mail_outbox set next_attempt_at = now() where id = ...`. Upkeep deletes it
    * after a month.
    */
-  async function settleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
+  async function handleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
     const lastError = error.message
     const verdict = evaluateFailure({ attempts, ageSeconds, kind: error.kind })
     switch (verdict.kind) {

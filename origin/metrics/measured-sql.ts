@@ -38,7 +38,7 @@ type Begin = (options: string, work: Work) => Promise<unknown>
  * when all are taken, some may still count as using one each when others have become free.
  */
 export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void) {
-  let underWay = 0
+  let inProgress = 0
 
   /** A query runs when somebody waits for it; a fragment is one for which nobody does. */
   function measure(query: Promise<unknown>, strings: TemplateStringsArray, isAlone: boolean): void {
@@ -49,9 +49,9 @@ export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void
       if (!isRunning) {
         isRunning = true
         const startedAt = performance.now()
-        if (isAlone) underWay++
+        if (isAlone) inProgress++
         const end = (failed: boolean, failure?: DatabaseFailure) => {
-          if (isAlone) underWay--
+          if (isAlone) inProgress--
           const seconds = (performance.now() - startedAt) / 1000
           onQuery({ statement: statementOf(strings), seconds, failed, failure, text: () => textOf(strings) })
         }
@@ -82,11 +82,11 @@ export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void
 
   async function begin(...given: [Work] | [string, Work]): Promise<unknown> {
     const [options, work] = given.length === 1 ? ['', given[0]] : given
-    underWay++
+    inProgress++
     try {
       return await (sql.begin as Begin)(options, (transaction) => work(measured(transaction, false)))
     } finally {
-      underWay--
+      inProgress--
     }
   }
 
@@ -95,8 +95,8 @@ export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void
     sql: measured(sql, true),
     load: (): PoolLoad => ({
       max,
-      inUse: Math.min(underWay, max),
-      waiting: Math.max(0, underWay - max),
+      inUse: Math.min(inProgress, max),
+      waiting: Math.max(0, inProgress - max),
     }),
   }
 }

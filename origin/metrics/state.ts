@@ -78,19 +78,19 @@ export function createStateMetrics(options: StateOptions): void {
       async collect() {
         const state = await shared()
         this.reset()
-        if (state) for (const [value, figure] of values(state)) this.set({ [label]: value }, figure)
+        if (state) for (const [value, number] of values(state)) this.set({ [label]: value }, number)
       },
     })
   }
 
-  function ofPools(name: string, help: string, figure: 'length' | 'limit'): void {
+  function ofPools(name: string, help: string, member: 'length' | 'limit'): void {
     new Gauge({
       name: `gatehouse_origin_${name}`,
       help,
       labelNames: ['pool'],
       registers,
       collect() {
-        for (const [pool, queue] of Object.entries(passwordQueues())) this.set({ pool }, queue[figure])
+        for (const [pool, queue] of Object.entries(passwordQueues())) this.set({ pool }, queue[member])
       },
     })
   }

@@ -19,7 +19,7 @@ type FailureReason =
   | 'unreadable_credentials'
 
 /** No client has this name. Asked for in place of one that Postgres might not take. */
-const nobody = ''
+const unknownClientId = ''
 
 /**
  * Client authentication (RFC 6749, section 2.3). Unknown, wrong and disabled answer alike and take
@@ -66,7 +66,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
       }
       case 'secret': {
         const { clientId, secret, inHeader } = credentials
-        const stored = await selectClient(sql, isClientId(clientId) ? clientId : nobody)
+        const stored = await selectClient(sql, isClientId(clientId) ? clientId : unknownClientId)
         const outcome = evaluateClient({
           client: stored,
           secretMatches: secretMatches(secret, stored?.secretHash),

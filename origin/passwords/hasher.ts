@@ -29,7 +29,7 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
   /**
    * What an unknown account's password is compared with, so that it takes as long as a known one's.
    */
-  const nobodysHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
+  const dummyHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
 
   return {
     /** @param address the client's; null for a hash that no request asks for */
@@ -45,7 +45,7 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
       storedHash: string | undefined,
       turn: { address?: string | null; isPreferred?: boolean } = {},
     ): Promise<boolean> {
-      const task = { digest: digest(password), stored: storedHash ?? nobodysHash }
+      const task = { digest: digest(password), stored: storedHash ?? dummyHash }
       const same = await run('compare', task, turn)
       return same && storedHash !== undefined
     },

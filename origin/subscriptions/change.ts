@@ -1,6 +1,6 @@
 import type { Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
-import { replaceSubscription, type Subscription, selectCurrentSubscription } from './queries.ts'
+import { insertCurrentSubscription, type Subscription, selectCurrentSubscription } from './queries.ts'
 
 /**
  * Makes a subscription the current one of an account that the transaction holds; tokens made from
@@ -16,7 +16,7 @@ export async function changeSubscription(
 ) {
   const current = await selectCurrentSubscription(transaction, userId)
   if (current && JSON.stringify(described(current)) === JSON.stringify(described(next))) return undefined
-  await replaceSubscription(transaction, userId, planId, next)
+  await insertCurrentSubscription(transaction, userId, planId, next)
   await raiseUserEpoch(transaction, userId)
   return { before: current ? described(current) : null, after: described(next) }
 }

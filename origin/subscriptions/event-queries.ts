@@ -42,7 +42,7 @@ export async function claimBillingEvent(sql: Transaction, event: BillingEvent): 
 }
 
 /** Notes that the account, which the transaction holds, was booked by hand at this moment. */
-export async function noteBooking(sql: Transaction, userId: string): Promise<void> {
+export async function recordBooking(sql: Transaction, userId: string): Promise<void> {
   await sql`
     insert into subscription_bookings (user_id, booked_at) values (${userId}, clock_timestamp())
     on conflict (user_id) do update set booked_at = excluded.booked_at`

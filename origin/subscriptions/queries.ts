@@ -39,7 +39,7 @@ export async function selectCurrentSubscription(
 }
 
 /** Ends the current one, which stays as history, and begins another. */
-export async function replaceSubscription(
+export async function insertCurrentSubscription(
   sql: Transaction,
   userId: string,
   planId: number,

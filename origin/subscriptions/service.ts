@@ -3,7 +3,7 @@ import { type AuthorityRejection, evaluateAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import { changeSubscription } from './change.ts'
-import { noteBooking } from './event-queries.ts'
+import { recordBooking } from './event-queries.ts'
 import { type Subscription, selectClock, selectPlanId } from './queries.ts'
 
 interface Booking {
@@ -46,7 +46,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
           periodEndsAt,
           cancelAtPeriodEnd: false,
         }
-        await noteBooking(transaction, userId)
+        await recordBooking(transaction, userId)
         const changed = await changeSubscription(transaction, userId, planId, subscription)
         if (changed) {
           await insertAuditRow(transaction, {

@@ -18,7 +18,7 @@ export type UpkeepService = ReturnType<typeof createUpkeepService>
 /** Upkeep as people see it: what ran, and one job right now. */
 export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions) {
   /** Started by hand and not over yet: nobody fills the queue by asking again. */
-  const underWay = new Set<UpkeepJob>()
+  const inProgress = new Set<UpkeepJob>()
 
   return {
     list: (filter: RunFilter) => selectUpkeepRuns(sql, filter),
@@ -32,8 +32,8 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
     async start(name: string, actorId: string, context: RequestContext): Promise<StartOutcome> {
       const job = jobs.find((candidate) => candidate.name === name)
       if (!job) return { kind: 'unknown_job' }
-      if (underWay.has(job)) return { kind: 'running' }
-      underWay.add(job)
+      if (inProgress.has(job)) return { kind: 'running' }
+      inProgress.add(job)
       let ended = Promise.resolve()
       try {
         const run = await claim(job, actorId, context)
@@ -41,7 +41,7 @@ export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions)
         ended = runner.run(job, run.slot, run.id)
         return { kind: 'started', id: run.id }
       } finally {
-        void ended.finally(() => underWay.delete(job))
+        void ended.finally(() => inProgress.delete(job))
       }
     },
   }

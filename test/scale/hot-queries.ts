@@ -43,7 +43,7 @@ export interface HotQuery {
 const context = { ip: '198.18.0.1', userAgent: 'scale', requestId: 'scale' }
 const lifeSeconds = 3600
 const token = () => ({ hash: randomBytes(32), lifeSeconds, context })
-const counted = { own: [], leave: [], maxTries: 5, windowSeconds: 900 }
+const counted = { own: [], leave: [], maxAttempts: 5, windowSeconds: 900 }
 
 /** Some change what they read: each gets a subject that no other has had. */
 export const hotQueries: readonly HotQuery[] = [

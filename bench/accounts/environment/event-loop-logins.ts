@@ -7,7 +7,7 @@ import type { OriginConfig } from '../../../origin/config.ts'
 import type { Sql } from '../../../origin/db/types.ts'
 import { createEmailTokens } from '../../../origin/email-tokens/email-tokens.ts'
 import { createCookieOrigins } from '../../../origin/http/cookie-origins.ts'
-import { believeGateway, type OriginEnv, requireGateway } from '../../../origin/http/request-context.ts'
+import { authenticateGateway, type OriginEnv, requireGateway } from '../../../origin/http/request-context.ts'
 import { createDeviceTokens } from '../../../origin/lockout/device-tokens.ts'
 import { createLockout } from '../../../origin/lockout/lockout.ts'
 import { createMessages } from '../../../origin/mail/messages.ts'
@@ -79,7 +79,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
   })
 
   const app = new Hono<OriginEnv>()
-  app.use(requestLog(log), believeGateway(verifyAssertion), requireGateway)
+  app.use(requestLog(log), authenticateGateway(verifyAssertion), requireGateway)
   app.route(
     '/auth',
     createAuthRoutes({ auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH }),
