@@ -34,7 +34,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
       after,
     }: { actorId: string; context: RequestContext; before: Plan; after: Plan },
   ) {
-    const details = { plan: before.name, before: described(before), after: described(after) }
+    const details = { plan: before.name, before: auditedPlan(before), after: auditedPlan(after) }
     await insertAuditRow(transaction, { action, actorId, userId: null, context, details })
   }
 
@@ -81,7 +81,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
 }
 
 /** The members of a plan that can change. */
-function described({ title, priceCentsPerMonth, apiQuotaPerHour, features }: Plan) {
+function auditedPlan({ title, priceCentsPerMonth, apiQuotaPerHour, features }: Plan) {
   return {
     title,
     price_cents_per_month: priceCentsPerMonth,
@@ -90,7 +90,8 @@ function described({ title, priceCentsPerMonth, apiQuotaPerHour, features }: Pla
   }
 }
 
-const sameAs = (one: Plan, other: Plan) => JSON.stringify(described(one)) === JSON.stringify(described(other))
+const sameAs = (one: Plan, other: Plan) =>
+  JSON.stringify(auditedPlan(one)) === JSON.stringify(auditedPlan(other))
 
 /** Fields that were not sent leave what is there. */
 function withoutUndefined(change: PlanChange): Partial<Plan> {

@@ -7,10 +7,10 @@ import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
 import { serveList } from '../http/serve-list.ts'
-import { described } from './change.ts'
 import { type SubscriptionRow, selectSubscriptionPage } from './list-queries.ts'
 import { periodIsOver, unknownPlan } from './problems.ts'
 import type { Subscription } from './queries.ts'
+import { subscriptionJson } from './replace-subscription.ts'
 import type { BookingOutcome, SubscriptionService } from './service.ts'
 
 interface SubscriptionAdminOptions {
@@ -40,7 +40,7 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
     const { sub: actorId } = requireUser(c.get('user'))
     const change = { userId: params.id, actorId, context: c.get('context') }
     const subscription = booked(await subscriptions.book(change, { plan, periodEndsAt }))
-    return respond({ user_id: params.id, ...described(subscription) })
+    return respond({ user_id: params.id, ...subscriptionJson(subscription) })
   })
 
   return routes
@@ -51,7 +51,7 @@ function subscriptionItem(row: SubscriptionRow): SubscriptionItem {
     id: row.id,
     user_id: row.userId,
     email: row.email,
-    ...described(row),
+    ...subscriptionJson(row),
     ended_at: row.endedAt?.toISOString() ?? null,
     created_at: row.createdAt.toISOString(),
   }

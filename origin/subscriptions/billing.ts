@@ -4,9 +4,9 @@ import { lockAccountForUpdate } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import { changeSubscription, described } from './change.ts'
 import { claimBillingEvent, selectContentHash } from './event-queries.ts'
 import { type Subscription, selectClock, selectPlanId } from './queries.ts'
+import { replaceSubscription, subscriptionJson } from './replace-subscription.ts'
 
 interface IncomingEvent {
   /** The billing service; ids of events are its own. */
@@ -36,7 +36,7 @@ export function createBilling({ sql }: { sql: Sql }) {
      */
     async apply(event: IncomingEvent, context: RequestContext): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event
-      const response = { event_id: eventId, user_id: userId, ...described(subscription) }
+      const response = { event_id: eventId, user_id: userId, ...subscriptionJson(subscription) }
       const contentHash = hashOf(response, occurredAt)
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
         if (!(await lockAccountForUpdate(transaction, userId))) return { kind: 'unknown_user' }
@@ -54,7 +54,7 @@ export function createBilling({ sql }: { sql: Sql }) {
             contentHash.equals(first) || hashOf(response, new Date(occurredAt).toISOString()).equals(first)
           return isSame ? { kind: 'applied', response } : { kind: 'event_conflict' }
         }
-        const changed = await changeSubscription(transaction, userId, planId, subscription)
+        const changed = await replaceSubscription(transaction, userId, planId, subscription)
         if (changed) {
           const details = { client_id: clientId, event_id: eventId, ...changed }
           await insertAuditRow(transaction, {

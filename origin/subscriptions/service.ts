@@ -2,9 +2,9 @@ import { type Change, lockBothForUpdate, rejectChange } from '../admin/authority
 import { type AuthorityRejection, evaluateAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
-import { changeSubscription } from './change.ts'
 import { recordBooking } from './event-queries.ts'
 import { type Subscription, selectClock, selectPlanId } from './queries.ts'
+import { replaceSubscription } from './replace-subscription.ts'
 
 interface Booking {
   plan: string
@@ -47,7 +47,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
           cancelAtPeriodEnd: false,
         }
         await recordBooking(transaction, userId)
-        const changed = await changeSubscription(transaction, userId, planId, subscription)
+        const changed = await replaceSubscription(transaction, userId, planId, subscription)
         if (changed) {
           await insertAuditRow(transaction, {
             action: 'subscription.changed',

@@ -8,21 +8,22 @@ import { insertCurrentSubscription, type Subscription, selectCurrentSubscription
  *
  * @returns what was and what is, for the audit row; undefined where it is so already
  */
-export async function changeSubscription(
+export async function replaceSubscription(
   transaction: Transaction,
   userId: string,
   planId: number,
   next: Subscription,
 ) {
   const current = await selectCurrentSubscription(transaction, userId)
-  if (current && JSON.stringify(described(current)) === JSON.stringify(described(next))) return undefined
+  if (current && JSON.stringify(subscriptionJson(current)) === JSON.stringify(subscriptionJson(next)))
+    return undefined
   await insertCurrentSubscription(transaction, userId, planId, next)
   await raiseUserEpoch(transaction, userId)
-  return { before: current ? described(current) : null, after: described(next) }
+  return { before: current ? subscriptionJson(current) : null, after: subscriptionJson(next) }
 }
 
 /** As JSON has it. */
-export function described(subscription: Subscription) {
+export function subscriptionJson(subscription: Subscription) {
   return {
     plan: subscription.plan,
     status: subscription.status,
