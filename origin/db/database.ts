@@ -37,6 +37,20 @@ const longestBackoffSeconds = 1
 const backoff = (retries: number) =>
   (0.5 + Math.random() / 2) * Math.min(longestBackoffSeconds, 0.05 * 2 ** retries)
 
+/**
+ * What the origin and its driver rely on, whatever the server, the database or the role have. The
+ * first five decide how values are written and read.
+ */
+const sessionSettings = {
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  standard_conforming_strings: 'on',
+  default_transaction_isolation: 'read committed',
+} as const
+
 export function createDatabase(options: DatabaseOptions): Sql {
   const { url, poolMax, idleSeconds, connectSeconds, statementSeconds, log } = options
   const { connectionSeconds = 1800, lockSeconds = 5 } = options
@@ -55,6 +69,7 @@ export function createDatabase(options: DatabaseOptions): Sql {
         keep_alive: keepAliveSeconds,
         backoff,
         connection: {
+          ...sessionSettings,
           statement_timeout: statementSeconds * 1000,
           lock_timeout: lockSeconds * 1000,
           // A process that pauses in a transaction keeps its locks no longer than a statement.

@@ -6,6 +6,7 @@ import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { closeSeconds, createDatabase } from './database.ts'
 import { requireReachable } from './require-reachable.ts'
+import { requireSuitableServer } from './server.ts'
 import type { Queryable, Sql } from './types.ts'
 
 /** The schema that this code was written for. */
@@ -46,6 +47,7 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
   const migrations = await readMigrations(folder)
   const sql = createDatabase({ ...bounds, url: databaseUrl })
   try {
+    await requireSuitableServer(sql)
     return await sql.begin(async (transaction) => {
       await transaction`select pg_advisory_xact_lock(${migrationLock})`
       await transaction`select set_config('lock_timeout', ${lockTimeout}, true)`
@@ -78,8 +80,9 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
   }
 }
 
-/** @throws CommandError where the database's schema is not one that this code runs on */
+/** @throws CommandError where server, database or schema are not such that this code runs on them */
 export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
+  await requireSuitableServer(sql)
   const newest = newestOf(await readMigrations(folder))
   if (await isNewer(sql, newest)) return
   const { version } = await readSchema(sql, newest)

@@ -1,0 +1,55 @@
+import { CommandError } from '../../shared/node/cli.ts'
+import type { Queryable } from './types.ts'
+
+/** What decides whether a server and a database can keep accounts. */
+export interface DatabaseServer {
+  /** As `server_version_num`: 150004 is 15.4. */
+  version: number
+  encoding: string
+  /** The ASCII alphabet in lower case, as the database's locale has it. */
+  lowerAlphabet: string
+  synchronousCommit: string
+  /** Materialized views that the user may not refresh. */
+  foreignViews: string[]
+}
+
+const oldestVersion = 150_000
+
+/** @returns undefined for a server that fits */
+export function reasonAgainst(server: DatabaseServer): string | undefined {
+  const { version, encoding, lowerAlphabet, synchronousCommit, foreignViews } = server
+  if (version < oldestVersion)
+    return `The database is PostgreSQL ${Math.floor(version / 10_000)}: 15 or newer is needed`
+  if (encoding !== 'UTF8')
+    return `The database has the encoding ${encoding}, and names need UTF8: restore it into one created with encoding 'UTF8'`
+  // Two accounts could have one address, in Turkish with I and ı.
+  if (lowerAlphabet !== 'abcdefghijklmnopqrstuvwxyz')
+    return 'The locale of the database changes the case of ASCII letters in its own way, and addresses would not be unique: restore it into one created with locale C.UTF-8 or en_US.UTF-8'
+  if (synchronousCommit === 'off')
+    return 'The database has synchronous_commit off, and a crash would undo logouts and lockouts: set it to on'
+  if (foreignViews.length > 0)
+    return `The user of DATABASE_URL cannot refresh the views ${foreignViews.join(', ')}: make it their owner, or a member of their owner`
+  return undefined
+}
+
+async function selectServer(sql: Queryable): Promise<DatabaseServer> {
+  const [row] = await sql<[DatabaseServer]>`
+    select
+      current_setting('server_version_num')::integer as version,
+      pg_encoding_to_char(encoding) as encoding,
+      lower('ABCDEFGHIJKLMNOPQRSTUVWXYZ' collate "default") as "lowerAlphabet",
+      current_setting('synchronous_commit') as "synchronousCommit",
+      array(
+        select matviewname::text from pg_matviews
+        where schemaname = current_schema() and not pg_has_role(matviewowner, 'USAGE')
+        order by matviewname
+      ) as "foreignViews"
+    from pg_database where datname = current_database()`
+  return row
+}
+
+/** @throws CommandError where the server or the database cannot be used, with the reason */
+export async function requireSuitableServer(sql: Queryable): Promise<void> {
+  const reason = reasonAgainst(await selectServer(sql))
+  if (reason !== undefined) throw new CommandError(reason)
+}
