@@ -1,14 +1,14 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 
-/** Keys whose tokens were returned lately, remembered per generation. */
+/** Keys whose tokens were returned recently, per generation. */
 const returnedKeys = 10_000
 
 /**
- * Knows which keys have attempts in progress at this gateway: a quota that attempts in progress use
- * up is not used up by failures, since those that succeed return their tokens.
+ * Tracks the keys with attempts in progress at this gateway. A quota held by attempts in progress
+ * is not used up by failures, since successful attempts return their tokens.
  *
- * The race we accept: attempts in progress at other gateways are not known here. A gateway that has
- * none of its own for a key takes the quota for used up by failures.
+ * The race we accept: attempts in progress at other gateways are not known here. A gateway without
+ * attempts of its own for a key treats the quota as used up by failures.
  */
 export function createAttemptsInProgress() {
   const inProgress = new Map<string, number>()
@@ -41,10 +41,10 @@ export function createAttemptsInProgress() {
     },
 
     /**
-     * Whether the store's answer may include tokens that come back.
+     * Whether tokens in the store's result may be returned.
      *
-     * @param since the number of the latest return when the store was asked: it may not have known
-     * of later ones
+     * @param since the number of the latest return when the store was called; its result may lack
+     * later ones
      */
     mayReturn: (key: string, since: number): boolean =>
       inProgress.has(key) || (returnedAs.get(key) ?? 0) > since,

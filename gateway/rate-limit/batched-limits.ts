@@ -58,7 +58,7 @@ interface Queue {
   limit: LimitRequest
   first: Place
   others: Place[]
-  /** The lease that some are taken for beyond those, on their way. */
+  /** The lease that this call refills, if any. */
   leasing: Lease | undefined
 }
 
@@ -81,8 +81,8 @@ interface Lease {
   /** Tokens to prefetch with the next call. */
   size: number
   /**
-   * Whether a call that takes some is on its way: one at a time, so that a slow store does not fill
-   * the lease.
+   * Whether a call that refills it is pending: one at a time, so that a slow store does not
+   * overfill it.
    */
   isAsked: boolean
   used: number
@@ -90,7 +90,7 @@ interface Lease {
   resetAt: number
 }
 
-/** Leases held per generation, two of which are. */
+/** Leases per generation, of two. */
 const leasesHeld = 50_000
 
 /** The longest a refund may take: more than the timeout of the store. */
@@ -124,19 +124,19 @@ const largestCall = 500
  *
  * A lease prefetches tokens, so that the next requests of a busy key need no call. It doubles with
  * each call of a window and shrinks with what is left of the quota. Prefetched tokens are consumed
- * at the store, so no quota is ever exceeded; a key may be refused early, by at most
+ * at the store, so no quota is ever exceeded; a key may be rejected early, by at most
  * `largestLease` for each other gateway that has prefetched some.
  */
 export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
   const { rateLimitStore, now, defer, largestLease, replicas } = options
   const leases = createBoundedMap<string, Lease>(leasesHeld)
-  /** By the mark of their caller, or the next number that was free. */
+  /** By the hash of their caller, or the next free number. */
   let queues = new Map<number, Queue>()
   let refunds: ConsumeRequest[] = []
   /** Settled with the next call: one promise for all requests of a tick. */
   let called = Promise.withResolvers<void>()
 
-  /** With the quota: who has changed plans in this moment is held against the new one. */
+  /** Includes the quota, so that a change of plan takes effect at once. */
   const leaseId = (limit: LimitRequest) => `${limit.windowSeconds}:${limit.quota}:${keyOf(limit)}`
 
   const mayLease = ({ outage }: LimitRequest) => largestLease > 0 && outage === 'share'
@@ -199,7 +199,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     return tokens
   }
 
-  /** Gives those who wait what came, in their order; the rest stays in the lease. */
+  /** Delivers the granted tokens in the order of the requests; the rest stays in the lease. */
   function give({ limit, first, others, leasing }: Queue, result: ConsumeResult, askedAt: number): void {
     if (leasing) leasing.isAsked = false
     const { granted, quota, shared } = result
@@ -230,8 +230,8 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   /**
-   * With those who want the same: `isSame` decides, so none are mixed. Whoever picks addresses of
-   * one mark costs the others no more than `largestCall` steps.
+   * Joins the queue of the same limit. `isSame` compares whole keys, so colliding hashes never mix;
+   * an attacker who picks addresses of one hash costs at most `largestCall` steps.
    */
   function enqueue(limit: LimitRequest, results: LimitResult[], index: number): void {
     for (let id = hash32(limit.caller); ; id++) {

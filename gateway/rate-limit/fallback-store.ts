@@ -4,7 +4,7 @@ import { redisFailure } from '../../shared/lib/redis-failure.ts'
 import { type Breaker, createBreaker } from '../lib/circuit-breaker.ts'
 import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
 
-/** The most that counting may add to a request. */
+/** Longest delay that counting adds to a request. */
 const timeoutMs = 50
 
 interface FallbackOptions {
@@ -24,9 +24,8 @@ interface FallbackOptions {
 }
 
 /**
- * A token that always is one more write in its window. A store that is full, or a replica, reads
- * windows and refuses to write them, so that a call for a key over its quota would pass for a
- * success.
+ * A request that always writes. A full store, or a replica, still reads windows but rejects writes,
+ * so a call for a key over its quota would look like a success.
  */
 export const probeRequest: ConsumeRequest = {
   key: 'probe',
@@ -42,7 +41,7 @@ export const probeRequest: ConsumeRequest = {
  */
 const probeRequests: readonly ConsumeRequest[] = [probeRequest, { ...probeRequest, key: 'probe-2' }]
 
-/** How limits are counted at this moment, for readiness: in words fit for the public. */
+/** How limits are counted now, for readiness; contains no internals. */
 export async function storeHealth({ check, isOpen, cause: causeOf }: Breaker): Promise<HealthCheck> {
   const startedAt = performance.now()
   await check()
@@ -83,7 +82,7 @@ export function createFallbackStore({
       return results ?? local.consume(requests.map((request) => shareOf(request, replicas)))
     },
 
-    /** Whether limits are counted here alone at this moment. */
+    /** Whether limits are counted locally now. */
     isLocal: breaker.isOpen,
 
     health: () => storeHealth(breaker),
@@ -91,7 +90,7 @@ export function createFallbackStore({
 }
 
 /**
- * How many tokens a window grants of which so many are used; negative for a refund.
+ * Tokens that a window grants after `used` tokens; negative for a refund.
  */
 export const grantedOf = ({ tokens, quota }: ConsumeRequest, used: number): number =>
   tokens < 0 ? Math.max(tokens, -used) : Math.min(tokens, Math.max(0, quota - used))
@@ -102,13 +101,13 @@ export const grantedOf = ({ tokens, quota }: ConsumeRequest, used: number): numb
  */
 const nothingOf = (request: ConsumeRequest): ConsumeRequest => ({ ...request, tokens: 0 })
 
-/** The request as the shared store gets it. */
+/** The request for the shared store. */
 export const ofShared = (request: ConsumeRequest): ConsumeRequest =>
   request.shared === false ? nothingOf(request) : request
 
 /**
- * The request as this gateway's own store gets it. An outage must not make guesses at a password
- * cheaper: a strict limit gets half of its part, and never less than one attempt.
+ * The request for this gateway's own store. An outage must not make password guesses cheaper: a
+ * strict limit gets half of its share, and at least one attempt.
  */
 export function shareOf(request: ConsumeRequest, replicas: number): ConsumeRequest {
   if (request.shared) return nothingOf(request)

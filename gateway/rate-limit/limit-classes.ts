@@ -1,15 +1,14 @@
 import type { ConsumeRequest } from '../ports.ts'
 
 /**
- * The classes of limit: what each counts, and what holds while the shared store is away. Each has a
- * count of its own, so that one kind of request never uses up the quota of another.
+ * Limit classes: what each counts, and its rule during an outage of the shared store. Each class
+ * has its own count, so that one kind of request never uses up the quota of another.
  */
 export const limitClassDefinitions = {
-  /** Requests of one address that nobody has signed in for, and tokens that were refused. */
+  /** Requests of one address without a user, and rejected access tokens. */
   address: { counts: 'requests', outage: 'share' },
   /**
-   * Requests of one address that have a mail sent: registrations, forgotten passwords, verification
-   * links.
+   * Requests of one address that send mail: registration, forgotten password, verification link.
    */
   mail: { counts: 'requests', outage: 'share' },
   /** Requests of one user, by the quota of the plan. */
@@ -18,13 +17,13 @@ export const limitClassDefinitions = {
    * Requests of one user that manage sessions, the account or other accounts, whatever the plan.
    */
   account: { counts: 'requests', outage: 'share' },
-  /** Passwords that were wrong. */
+  /** Wrong passwords. */
   credentials: { counts: 'failures', outage: 'strict' },
-  /** Mailed links that were wrong. */
+  /** Wrong email tokens. */
   links: { counts: 'failures', outage: 'strict' },
-  /** Client secrets that were wrong, and what OAuth clients brought. */
+  /** Wrong client secrets, and wrong tokens from OAuth clients. */
   clients: { counts: 'failures', outage: 'strict' },
-  /** Refresh tokens that were wrong. */
+  /** Wrong refresh tokens. */
   refresh: { counts: 'failures', outage: 'strict' },
 } as const satisfies Record<string, { counts: 'requests' | 'failures'; outage: ConsumeRequest['outage'] }>
 

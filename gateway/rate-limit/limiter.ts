@@ -11,11 +11,11 @@ import type { LimitClass } from './limit-classes.ts'
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
 export interface Limit extends LimitRequest {
   name: LimitClass
-  /** Whether a request that succeeds gives back what it took, so that failures alone count. */
+  /** Whether success refunds the token, so that only failures count. */
   failuresOnly: boolean
 }
 
-/** For a person who reads the response. */
+/** Wording for people, in the response. */
 const describeLimit = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
   `${quota} ${failuresOnly ? 'failed attempts' : 'requests'} in ${windowSeconds} s (${name})`
 
@@ -24,7 +24,7 @@ export type RateLimitHeaders = readonly ['ratelimit-policy', string, 'ratelimit'
 
 interface RateLimitedOptions {
   over: readonly Limit[]
-  /** Whether attempts in progress use the quota up, which may succeed and return their tokens. */
+  /** Whether attempts in progress hold the last tokens; they may succeed and return them. */
   isInProgress: boolean
   limitHeaders: RateLimitHeaders
   retryAfterSeconds: number
@@ -75,17 +75,17 @@ export interface Counted {
 interface LimiterOptions {
   limitTokens: LimitTokens
   now: Now
-  /** Called for each limit that a request was held against. */
+  /** Called for each limit that applied to a request. */
   onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
 }
 
-/** Keys known to be over their limit, remembered per generation. */
+/** Keys over their limit, cached per generation. */
 const maxRejectedKeys = 10_000
 
-/** Where another gateway may return tokens, a rejection is remembered for this long. */
+/** Longest time a rejection is cached where another gateway may return tokens. */
 const failuresOnlyRejectionMs = 1000
 
-/** After this long a request may be sent again that attempts in progress left no token for. */
+/** Retry-After of a request that found all tokens held by attempts in progress. */
 const inProgressRetryMs = 1000
 
 /**
@@ -95,14 +95,14 @@ const inProgressRetryMs = 1000
 export function createLimiter({ limitTokens, now, onDecision = () => {} }: LimiterOptions) {
   const attempts = createAttemptsInProgress()
   /**
-   * Keys over their limit: until when and when the window ends, in milliseconds since 1970, and at
-   * which quota.
+   * Rejected keys: end of the cache entry and of the window, in milliseconds since 1970, and the
+   * quota that applied.
    */
   const rejected = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(
     maxRejectedKeys,
   )
 
-  /** @throws RateLimited where a key is known to be over its limit; asks no store */
+  /** Checks the cache only, not the store. @throws RateLimited where the key is over its limit */
   function rejectKnown(limit: Limit): void {
     if (rejected.size === 0) return
     const key = keyOf(limit)
@@ -170,7 +170,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
         state.resetMs = Math.min(state.resetMs, inProgressRetryMs)
       } else {
         isInProgress = false
-        // A gateway's own count holds only until the shared store is back, so it is not remembered.
+        // A local count ends when the shared store is back, so its rejections are not cached.
         if (shared) remember(state.limit, resetAt)
       }
     }
@@ -184,10 +184,11 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
 
   return {
     /**
-     * Counts one request against all its limits at once.
+     * Counts one request against all its limits in one call.
      *
-     * @param bearer whose request it is, where somebody is signed in
-     * @throws RateLimited naming the limits that are over, at once or later; what `tokens` throws
+     * @param bearer the signed-in user, if any
+     * @throws RateLimited with the limits that are over; and what `limitTokens` throws;
+     * synchronously or not
      */
     count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
       for (const limit of limits) rejectKnown(limit)
@@ -208,7 +209,7 @@ interface LimitState {
 
 const inSeconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1000))
 
-/** RateLimit-Policy and RateLimit, in which every policy has its limit. */
+/** RateLimit-Policy and RateLimit, with one entry per limit in each. */
 function rateLimitHeaders(states: readonly LimitState[]): RateLimitHeaders {
   let policies = ''
   let left = ''

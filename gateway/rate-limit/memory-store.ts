@@ -3,10 +3,10 @@ import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../port
 import { grantedOf } from './fallback-store.ts'
 
 interface MemoryStoreOptions {
-  /** true where this process is the only gateway, so that its count is everybody's. */
+  /** True where this process is the only gateway, so that its count is the total. */
   shared: boolean
   now: Now
-  /** Windows held per generation, two of which are: about 100 bytes each. */
+  /** Windows per generation, of two; about 100 bytes each. */
   windowsHeld?: number
 }
 
@@ -17,9 +17,8 @@ interface Window {
 }
 
 /**
- * Fixed windows in the memory of one gateway. Under more keys than it holds the windows asked for
- * longest ago are forgotten: that somebody with a million addresses starts anew is the price of a
- * bounded memory.
+ * Fixed windows in the memory of one gateway. Memory is bounded: with more keys than fit, the least
+ * recently used windows are dropped, so a client with a million addresses starts anew.
  */
 export function createMemoryStore({
   shared,

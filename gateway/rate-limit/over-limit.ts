@@ -8,15 +8,15 @@ import { type Counted, RateLimited } from './limiter.ts'
 import { createSlowBodies } from './slow-bodies.ts'
 
 /**
- * Requests over one limit that one address may have at the origin at once, those that wait, and for
- * how long.
+ * Per address and limit: requests in progress at the origin, requests that wait, and the longest
+ * wait.
  */
 const queueOptions = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
 
-/** Requests over limits that one address may be sending the bodies of, and for how long each. */
+/** Per address: request bodies in transit over limits, and the longest time of each. */
 const bodiesOfOneAddress = { most: 100, longestMs: 10_000 }
 
-/** What a request over its limits holds of the bounds of its address. */
+/** Resources that a request over its limits holds. */
 export interface OverLimitPlace {
   /** Aborted, with a Problem, where the request may send no more of its body. */
   bodySignal: AbortSignal
@@ -27,14 +27,14 @@ export interface OverLimitPlace {
    * @throws Problem `overloaded`, `client_closed_request`
    */
   waitForTurn(signal: AbortSignal): Promise<void>
-  /** Gives up what it holds; further calls do nothing. */
+  /** Releases the resources; further calls do nothing. */
   leave(): void
 }
 
-/** A request over its limits that the origin decides about. */
+/** A request over its limits that is forwarded for the origin to decide. */
 export interface ForwardedOverLimit {
   rejection: RateLimited
-  /** For the origin, which answers with it what is not genuine. */
+  /** Header for the origin, which rejects false credentials with these limits. */
   mark: OverLimit
 }
 
@@ -44,8 +44,8 @@ export interface CountedOrOver extends Counted {
 }
 
 /**
- * Bounds the requests over their limits that one address has at the origin at once. Each limit has
- * a line of its own, so that made-up refresh tokens delay no login and no OAuth client.
+ * Bounds the concurrent requests over limits that one address has at the origin. Each limit has its
+ * own queue, so that made-up refresh tokens delay neither logins nor OAuth clients.
  */
 export function createOverLimitQueue() {
   const turns = createTurns(queueOptions)
@@ -75,7 +75,7 @@ export function createOverLimitQueue() {
   }
 }
 
-/** One of our own cookies; whether it is genuine is for the origin to say. */
+/** Checks for the cookie only; the origin verifies it. */
 const hasDeviceCookie = (cookie: string | undefined) =>
   cookie?.split(';').some((pair) => pair.trimStart().startsWith(`${deviceCookie}=`)) === true
 
@@ -88,8 +88,7 @@ export function mayExceedLimits(
 }
 
 /**
- * Counts a request that may exceed its limits. @throws what `count` does but RateLimited, at once
- * or later
+ * Counts a request that may exceed its limits. @throws what `count` throws, except RateLimited
  */
 export function countOrForward(count: () => Awaitable<Counted>): Awaitable<CountedOrOver> {
   try {

@@ -27,7 +27,7 @@ interface PerRequestLimitsOptions {
   local: RateLimitStore
   /** Gateways that share the traffic. */
   replicas: number
-  /** Holds a token against what the origin's feed says. @throws Problem with the rejection */
+  /** Checks an access token against the origin's feed. @throws Problem with the rejection */
   throwIfRevokedByFeed: (bearer: Identity) => Promise<void>
   waitUntil: WaitUntil
   now: Now
@@ -35,8 +35,8 @@ interface PerRequestLimitsOptions {
 }
 
 /**
- * The most that asking may add to a request: it opens a connection first, over TLS and to another
- * place.
+ * Longest delay that a store call adds to a request. It includes opening a TLS connection to
+ * another region.
  */
 const timeoutMs = 500
 

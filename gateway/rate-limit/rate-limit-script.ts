@@ -2,10 +2,10 @@ import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
 import { grantedOf } from './fallback-store.ts'
 
 /**
- * For each key its window's tokens: as many as are requested and left. ARGV is one JSON array of
- * quota, tokens and milliseconds for each key, which costs both sides less than an argument each.
- * The response is one line for the same reason, two numbers a key: what was used before, from which
- * follows what was granted, and the milliseconds left.
+ * For each key its window's tokens: as many as requested, at most those left. ARGV is one JSON
+ * array of quota, tokens and milliseconds for each key, which is cheaper than one argument each.
+ * The reply is one line for the same reason, two numbers per key: tokens used before the call, and
+ * milliseconds left.
  */
 export const rateLimitScript = `
 local answers, wanted = {}, cjson.decode(ARGV[1])
@@ -22,7 +22,7 @@ for i, key in ipairs(KEYS) do
 end
 return table.concat(answers, ' ')`
 
-/** One key a window of a limit, which ends with it. */
+/** One Redis key per window; it expires with the window. */
 export const scriptKeys = (keyPrefix: string, requests: readonly ConsumeRequest[]): string[] =>
   requests.map(({ key, windowSeconds }) => `${keyPrefix}${windowSeconds}:${key}`)
 
@@ -36,11 +36,10 @@ const readNumbers = (reply: string): number[] | undefined =>
   replyPattern.test(reply) ? JSON.parse(`[${reply.replaceAll(' ', ',')}]`) : undefined
 
 /**
- * What was granted follows from what was used by the rule of the script, which is that of
- * `grantedOf`.
+ * Derives the granted tokens by `grantedOf`, the same rule as in the script.
  *
  * @param reply of the script
- * @throws Error where it is not one
+ * @throws Error for a malformed reply
  */
 export function readResults(requests: readonly ConsumeRequest[], reply: string): ConsumeResult[] {
   const numbers = readNumbers(reply)

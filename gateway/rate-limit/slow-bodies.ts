@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 interface SlowBodiesOptions {
-  /** Bodies of one caller that may be on their way at once. */
+  /** Bodies of one caller in transit at once. */
   most: number
   longestMs: number
 }
@@ -9,21 +9,20 @@ interface SlowBodiesOptions {
 type Stop = (problem: Problem) => void
 
 /**
- * Bounds the bodies of one caller that are on their way at once. One beyond the bound ends the one
- * that began first: a request whose body comes with its head is served, however many others of its
- * caller send theirs slowly.
+ * Bounds the request bodies of one caller in transit. One more ends the oldest, so that a request
+ * whose body arrives with its head is served while others of the caller send slowly.
  */
 export function createSlowBodies({ most, longestMs }: SlowBodiesOptions) {
-  /** By caller, in the order of their beginning. */
+  /** By caller, oldest first. */
   const bodiesOf = new Map<string, Map<Stop, () => Problem>>()
 
   return {
-    /** Callers with bodies on their way. */
+    /** Callers with bodies in transit. */
     get size() {
       return bodiesOf.size
     },
 
-    /** @param toProblem made where the body gives way to a later one */
+    /** @param toProblem creates the problem of a body that is ended for a later one */
     begin(caller: string, toProblem: () => Problem) {
       const controller = new AbortController()
       const timer = setTimeout(() => stop(new Problem('body_timeout')), longestMs)

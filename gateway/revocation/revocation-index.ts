@@ -7,8 +7,8 @@ export type Verdict = 'good' | 'session_ended' | 'claims_stale'
 
 interface Entry {
   /**
-   * Tokens made from a lower epoch are stale; infinite for a session, which has no good tokens any
-   * more.
+   * Tokens made from a lower epoch are stale; infinite for an ended session, which has no valid
+   * tokens.
    */
   epoch: number
   /** Milliseconds since 1970. */
@@ -27,25 +27,23 @@ const createGeneration = (): Generation => ({
 })
 
 /**
- * The revocations that are in force, in memory, so that judging a token asks nobody and does not
- * wait.
+ * In-memory index of the revocations in force. Evaluating a token needs no call and no wait.
  *
- * Two generations: entries come into the new one, and when the last of the old one has run out, it
- * is dropped whole. So an entry is held for at most twice its life, without a timer for each and
- * without a sweep.
+ * Two generations: entries are added to the young one, and the old one is dropped when its last
+ * entry has expired. An entry stays for at most twice its lifetime, without timers and sweeps.
  */
 export function createRevocations({ now }: { now: Now }) {
   let young = createGeneration()
   let old = createGeneration()
   let loaded = false
 
-  /** Most often nothing is revoked, and no subject has to be looked for. */
+  /** Usually nothing is revoked, which saves the lookup. */
   const findIn = (entries: Map<string, Entry>, subject: string) =>
     entries.size === 0 ? undefined : entries.get(subject)
 
   const find = (scope: Scope, subject: string) => findIn(young[scope], subject) ?? findIn(old[scope], subject)
 
-  /** @returns whether it says more than what was known */
+  /** @returns whether the entry changed the index */
   function add({ scope, subject, until, epoch: raised }: Revocation): boolean {
     const epoch = raised ?? Number.POSITIVE_INFINITY
     if (until <= now()) return false
@@ -60,8 +58,8 @@ export function createRevocations({ now }: { now: Now }) {
   }
 
   /**
-   * The epochs are read only where there is an entry: of a user who comes rarely they are far from
-   * the processor.
+   * Epochs are read only where there is an entry: those of rare users are not in the processor's
+   * cache.
    */
   function isStale(scope: keyof Identity['epoch'], subject: string, epoch: Identity['epoch']): boolean {
     const entry = find(scope, subject)
@@ -81,7 +79,7 @@ export function createRevocations({ now }: { now: Now }) {
   }
 
   return {
-    /** @returns those that say more than what was known */
+    /** @returns the entries that changed the index */
     apply(entries: readonly Revocation[]): Revocation[] {
       if (old.untilMs <= now()) {
         old = young
@@ -90,14 +88,13 @@ export function createRevocations({ now }: { now: Now }) {
       return entries.filter(add)
     },
 
-    /** Called when all that is in force has been applied once. */
+    /** Called once the whole feed has been applied. */
     markLoaded() {
       loaded = true
     },
 
     /**
-     * Before, nobody knows which tokens are good: an ended session must not come back because a
-     * gateway starts.
+     * Until then no token can be trusted: a restart must not revive an ended session.
      */
     isLoaded: () => loaded,
 
@@ -113,7 +110,7 @@ export function createRevocations({ now }: { now: Now }) {
       if (verdict !== 'good') throw new Problem(verdict)
     },
 
-    /** Entries held, those that have run out among them. */
+    /** Entries held, expired ones included. */
     get size() {
       return [young, old].reduce(
         (sum, { session, user, role, plan }) => sum + session.size + user.size + role.size + plan.size,

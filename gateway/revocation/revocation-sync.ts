@@ -8,56 +8,58 @@ import type { Revocations } from './revocation-index.ts'
 
 interface RevocationSyncOptions {
   revocations: Pick<Revocations, 'apply' | 'markLoaded' | 'isLoaded'>
-  /** Asks the origin. @param after where the last response said to go on, undefined for all */
+  /**
+   * Reads the origin's feed. @param after cursor of the last response; undefined for all entries
+   */
   readFeed: (after: string | undefined) => Promise<RevocationFeed>
-  /** The news in Redis, where there is one. */
+  /** The stream in Redis, if any. */
   stream?: RevocationStream | undefined
-  /** Time between two looks at what is due; null where only `hear` has the feed read. */
+  /** Interval of the timer; null where only `sync` and `refreshIfStale` read the feed. */
   tickMs?: number | null | undefined
-  /** Told of news: the seconds from the cause of the newest to its being known here. */
+  /** Called with new entries: seconds from the cause of the newest to its arrival here. */
   onSynced?: ((seconds: number) => void) | undefined
   waitUntil?: WaitUntil | undefined
   now: Now
   log: Log
 }
 
-/** Reads of the feed without the stream, and the pause before the stream is tried again. */
+/** Interval of feed reads without the stream, and pause before the stream is tried again. */
 const defaultTickMs = 1000
 
 /**
- * Beside the stream the feed is read at every fourth tick. That heals whatever Redis lost, and
- * holds the bound of 5 s where the origin cannot write what we can read.
+ * With the stream, the feed is read at every fourth tick. This restores entries that Redis lost,
+ * and keeps the bound of 5 s where the origin cannot write to Redis but the gateway reads it.
  */
 const healTicks = 4
 
-/** A feed that takes longer is read again rather than waited for. */
+/** Timeout of one read of the feed. */
 const feedTimeoutMs = 4000
 
 /**
- * Where nothing follows: how old what is known may be for `recall`, and how long it waits for news.
+ * For `refreshIfStale`: the age from which the feed is read, and the longest wait for it.
  */
 const staleAfterMs = 1000
 const refreshTimeoutMs = 1500
 
-/** Silence of both sources from which readiness warns. */
+/** Readiness warns after this long without either source. */
 const silentMs = 60_000
 
-/** What the follower knows of itself, for readiness and metrics. Times in milliseconds. */
+/** State for readiness and metrics. Times in milliseconds. */
 export interface RevocationSyncState {
   source: 'stream' | 'feed'
-  /** From the cause of the newest entry to its being known here; undefined before the first one. */
+  /** From the cause of the newest entry to its arrival here; undefined before the first one. */
   lagMs: number | undefined
-  /** Since 1970: when a source answered last. */
+  /** Last successful read of a source, since 1970. */
   contactAt: number | undefined
 }
 
 /**
- * Keeps the revocations up to date. The feed of the origin is the truth, the stream in Redis the
- * news.
+ * Keeps the revocation index up to date. The origin's feed is complete; the stream in Redis is fast
+ * and may lose entries.
  *
- * Each time the stream is taken up, its position is taken first and the feed is read after that:
- * what the feed did not have yet comes behind the position. While there is no stream the feed is
- * read at every tick.
+ * At each start of the stream, its position is read first and the feed second, so that entries
+ * missing in the feed follow behind the position. Without the stream the feed is read at every
+ * tick.
  */
 export function createRevocationSync(options: RevocationSyncOptions) {
   const { revocations, readFeed, stream, tickMs = defaultTickMs, onSynced = () => {}, now, log } = options
@@ -68,7 +70,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let ticks = 0
   let refreshedAt = Number.NEGATIVE_INFINITY
-  /** A position was taken, and no read of the feed that began after it has ended well. */
+  /** True until a feed read that started after the current stream position has succeeded. */
   let feedReadPending = true
   let feedFails = false
   let streamFails = false
@@ -106,7 +108,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     await polling.run()
   }
 
-  /** Reads the stream to its end, which is an error. Never rejects. */
+  /** Reads the stream until an error ends it. Never rejects. */
   async function readStream(source: RevocationStream): Promise<void> {
     try {
       let position = await source.position()
@@ -155,8 +157,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     state: state as Readonly<RevocationSyncState>,
 
     /**
-     * Resolves when the feed has been tried once. Never rejects: what could not be read shows in
-     * `health`.
+     * Resolves after the first read of the feed. Never rejects; a failed read shows in `health`.
      */
     async start(): Promise<void> {
       startStream()
@@ -165,14 +166,14 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     },
 
     /**
-     * Resolves when what was committed before the call is known here, where the origin can be
-     * asked.
+     * Resolves when revocations committed before the call are known here, if the origin is
+     * reachable.
      */
     sync,
 
     /**
-     * Reads the feed where it was not read lately, for a gateway that follows nothing. What does
-     * not come in time is not waited for.
+     * Reads the feed if the last read is too old, for a gateway without timer and stream. A slow
+     * read is not awaited beyond its timeout.
      */
     async refreshIfStale(): Promise<void> {
       if (!polling.underway && now() - refreshedAt < staleAfterMs) return

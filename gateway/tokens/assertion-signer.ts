@@ -4,7 +4,7 @@ import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import type { Now } from '../ports.ts'
 import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
 
-/** Where the assertions of one caller are kept. */
+/** Holds the assertions of one caller. */
 interface AssertionHolder {
   assertion: SignedAssertion | undefined
 }
@@ -23,19 +23,19 @@ interface AssertionsOptions {
 }
 
 /**
- * One is made anew this long before its end, so that none expires on its way, and an upstream whose
- * clock is ahead by less (and by its own leeway more) still believes it.
+ * An assertion is renewed this long before it expires, so that none expires in transit or at an
+ * upstream whose clock is ahead by less than this plus its own leeway.
  */
 const renewSeconds = 20
 
 const usedSeconds = assertionLifeSeconds - renewSeconds
 
-/** Makes the assertion an upstream believes: once per token, upstream and life, not per request. */
+/** Signs assertions: once per token, upstream and lifetime, not per request. */
 export function createAssertions({ signer, now }: AssertionsOptions) {
-  /** Of those whom nobody asked who they are. */
+  /** Assertions of requests without a user. */
   const anonymous: AssertionHolder = { assertion: undefined }
 
-  /** @param caller null where nobody had to sign in */
+  /** @param caller null on a public route */
   return function assertionFor(
     caller: Pick<VerifiedToken, 'identity' | 'assertion'> | null,
     audience: string,

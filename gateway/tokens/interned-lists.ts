@@ -1,12 +1,12 @@
 /**
- * Permissions and features go with roles and plans, so a few lists serve all users; beyond so many
- * each has its own.
+ * Permissions and features follow from roles and plans, so few lists differ. Beyond this number
+ * lists are not interned.
  */
 const maxInterned = 1000
 
 /**
- * Lets users with the same permissions and features hold the same lists: a hundred thousand of each
- * would be most of the memory.
+ * Interns lists of permissions and features: a hundred thousand copies would take most of the
+ * memory.
  */
 export function createInternedLists() {
   const lists = new Map<string, string[]>()

@@ -8,14 +8,14 @@ import type { Now, WaitUntil } from '../ports.ts'
 interface KeySetOptions {
   /** Gets the JWKS document. */
   fetchKeys: () => Promise<unknown>
-  /** How signatures are checked on this runtime. */
+  /** Signature verification of this runtime. */
   importVerifier: ImportVerifier
   waitUntil?: WaitUntil | undefined
   now: Now
   log: Log
-  /** Age from which the set is read before it is believed, where the origin can be asked. */
+  /** Age from which the set is read again before use, while the origin is reachable. */
   freshSeconds?: number
-  /** Age up to which the last known set still verifies while the origin cannot be asked. */
+  /** Age up to which the last known set is used while the origin is unreachable. */
   staleSeconds?: number
   /**
    * Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded
@@ -52,10 +52,10 @@ export function createKeySet(options: KeySetOptions) {
   let readAt = Number.NEGATIVE_INFINITY
   let triedAt = Number.NEGATIVE_INFINITY
   let failedAt = Number.NEGATIVE_INFINITY
-  /** Whether the set was believed when the read under way began. */
+  /** Whether the set was usable when the pending read began. */
   let wasBelieved = false
 
-  /** Infinite where it never was, or where the clock was set back behind it. */
+  /** Infinite if the set was never read, or if the clock was set back. */
   function secondsSince(at: number): number {
     const seconds = (now() - at) / 1000
     return seconds < 0 ? Number.POSITIVE_INFINITY : seconds
@@ -75,7 +75,7 @@ export function createKeySet(options: KeySetOptions) {
       const document = jwksSchema.parse(await fetchKeys())
       const next = new Map<string, VerifySignature>()
       for (const candidate of document.keys) {
-        // A key we cannot use is somebody else's business: RFC 7517, section 5, says to ignore it.
+        // Unusable keys are ignored (RFC 7517, section 5).
         const jwk = publicJwkSchema.safeParse(candidate)
         const usable = jwk.success && (await importVerifier(jwk.data).catch(() => undefined))
         if (usable) next.set(jwk.data.kid, usable)
@@ -95,15 +95,15 @@ export function createKeySet(options: KeySetOptions) {
   const reading = createSingleFlight(read, options.waitUntil)
 
   /**
-   * An old set is believed while the origin cannot be asked, never for want of asking: a failure
-   * counts for two pauses, so that somebody who comes in the second has it asked again.
+   * An old set is used only after a failed read. A failure counts for two pauses, so that a request
+   * in the second one starts another read.
    */
   function isBelieved(): boolean {
     if (ageSeconds() < freshSeconds) return true
     return reading.underway !== undefined ? wasBelieved : secondsSince(failedAt) < 2 * cooldownSeconds
   }
 
-  /** Never rejects: what could not be read shows in `keys` and its age. */
+  /** Never rejects; a failed read shows in the age of the set. */
   async function readOnce(): Promise<void> {
     if (secondsSince(triedAt) < cooldownSeconds && !reading.underway) return
     await reading.run()
@@ -128,7 +128,7 @@ export function createKeySet(options: KeySetOptions) {
     },
 
     /**
-     * @returns undefined where no key has this id
+     * @returns undefined for an unknown key id
      * @throws KeysUnavailableError where there is no set to look in
      */
     find(kid: string): Awaitable<VerifySignature | undefined> {

@@ -3,22 +3,21 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { Now } from '../ports.ts'
 
 /**
- * Forged signatures of one address in one window, beyond which its unseen tokens wait for their
- * turn.
+ * Forged signatures of one address per window before its uncached tokens are delayed.
  */
 export const signatureFailuresAllowed = 20
 const windowMs = 60_000
 
-/** Addresses with failures remembered per generation, two of which are held. */
+/** Addresses with failures per generation, of two. */
 const addressesHeld = 10_000
 
-/** Checks a second of one such address, and of all of them: at 0.15 ms a check, 6 % of a core. */
+/** Checks per second, for one such address and for all together: at 0.15 ms each, 6 % of a core. */
 const checksPerSecond = { ofOne: 100, ofAll: 400 }
 
-/** The longest that a token waits for its turn; the queue holds no more than that at its pace. */
+/** Longest wait of a token, which bounds the queue. */
 const longestWaitMs = 1000
 
-/** Places in time, one after the other at a steady pace. Holds a number in place of a queue. */
+/** Start times at a steady rate: a number in place of a queue. */
 interface Pace {
   /** Milliseconds since 1970. */
   nextAt: number
@@ -32,8 +31,8 @@ interface Failures extends Pace {
 
 /**
  * Bounds the cost of forged signatures for this process, so it counts in its own memory: a check
- * takes a hundred times as long as a rejection. An address with too many is not refused, since
- * others there have genuine tokens; its unseen tokens are checked at a bounded pace.
+ * takes a hundred times as long as a rejection. An address with too many is not rejected, since
+ * others there have valid tokens; its uncached tokens are checked at a bounded rate.
  *
  * The race we accept: checks that began before the failures of one address were known run at once.
  */
@@ -47,14 +46,14 @@ export function createSignatureChecks({ now }: { now: Now }) {
   }
 
   return {
-    /** Addresses remembered, those whose window has ended among them. */
+    /** Tracked addresses, ended windows included. */
     get size() {
       return failuresOf.size
     },
 
     /**
      * @param caller an address, or the /64 of one
-     * @returns undefined where the check may run at once
+     * @returns undefined where the check may run immediately
      * @throws Problem `overloaded` where the queue is full
      */
     waitForTurn(caller: string): Promise<void> | undefined {

@@ -17,20 +17,20 @@ interface TokenVerifierOptions {
   issuer: string
   audience: string
   /**
-   * How long a signature once checked is believed: a key that was withdrawn stops counting after
-   * this.
+   * Longest time without a new signature check. Tokens of a withdrawn key are valid for at most
+   * this long.
    */
   recheckSeconds: number
   now: Now
   /**
-   * The digest under which a verified token is remembered, which takes less memory than the token.
+   * Digest that the cache stores in place of the token, to save memory.
    */
   digest?: ((token: string) => string) | undefined
-  /** Called for each token: whether it was verified lately. */
+  /** Called for each token, with whether it was in the cache. */
   onLookup?: ((isKnown: boolean) => void) | undefined
 }
 
-/** The rejection of a token whose only fault is its age: its bearer must learn to refresh. */
+/** Rejection of a token that is only expired: the client must learn to refresh. */
 export class TokenExpired extends Problem {
   constructor() {
     super('invalid_token', { cause: 'expired' })
@@ -39,33 +39,32 @@ export class TokenExpired extends Problem {
 
 interface CachedToken extends VerifiedToken {
   /**
-   * Tells the token from others of the same mark; the token itself where no digest is handed in.
+   * Distinguishes tokens of the same hash; the token itself without a `digest` option.
    */
   digest: string
   /** Seconds since 1970. */
   trustUntil: number
-  /** Seconds since 1970; not kept up for the busiest. */
+  /** Seconds since 1970; not updated by hits in the hot cache. */
   seenAt: number
 }
 
-/** Tokens remembered per generation, two of which are held. */
+/** Tokens per generation, of two. */
 const cacheSize = 100_000
 
 /**
- * Tokens that come twice in a second are kept whole, which saves their digest: so many per
- * generation.
+ * Tokens per generation of the hot cache, which keeps tokens used twice in a second whole and so
+ * saves their digest.
  */
 const hotCacheSize = 2_000
 
 /**
- * Characters at the end of a token's signature that its mark is made of: 44 bits, as the last has
- * two.
+ * Characters hashed, from the end of the signature: 44 bits, as the last one holds two.
  */
 const hashedCharacters = 8
 
 /**
- * Verifies access tokens. A token seen before is spared its signature check for a while, never the
- * check of its time.
+ * Verifies access tokens. A cached token skips the signature check for `recheckSeconds`, never the
+ * check of its expiry.
  */
 export function createTokenVerifier(options: TokenVerifierOptions) {
   const {
@@ -77,14 +76,14 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     digest = (token) => token,
     onLookup = () => {},
   } = options
-  /** By mark. Of two tokens with one mark the last verified is kept: some 20 pairs of 200,000. */
+  /** By hash. Of two tokens with one hash the last verified is kept: about 20 pairs in 200,000. */
   const verified = createBoundedMap<number, CachedToken>(cacheSize)
   const hotCache = createBoundedMap<number, { token: string; cached: CachedToken }>(hotCacheSize)
   const compactIdentity = createCompactIdentity()
   const signatureChecks = createSignatureChecks({ now })
 
   /**
-   * Whole, as `verifyAccessToken` counts them; a fraction V8 would keep in an object of its own.
+   * Whole seconds, as in `verifyAccessToken`; V8 would box a fraction.
    */
   const nowSeconds = () => Math.floor(now() / 1000)
 
@@ -105,7 +104,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
   function fail(error: unknown): never {
     if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
-    // The fault alone: what zod says of a claim names it, and claims name a person.
+    // Only the fault: zod's messages quote claims, which are personal data.
     if (error instanceof TokenError)
       throw error.fault === 'expired'
         ? new TokenExpired()
@@ -132,7 +131,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     return cached
   }
 
-  /** A check that waits where the address has forged signatures, and counts one that is forged. */
+  /** A check that is delayed for addresses with forged signatures, and counts forged ones. */
   function limited(verify: VerifySignature, caller: string): VerifySignature {
     return (signed, signature) =>
       chain(signatureChecks.waitForTurn(caller), () =>
@@ -150,12 +149,12 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   }
 
   return {
-    /** Tokens remembered, those that hold no more among them. */
+    /** Cached tokens, expired ones included. */
     get size() {
       return verified.size
     },
 
-    /** A token seen lately that still holds; undefined for one that has to be verified. */
+    /** A valid token from the cache; undefined for one that must be verified. */
     lookup(token: string): VerifiedToken | undefined {
       const cached = find(token)
       onLookup(cached !== undefined)
@@ -164,8 +163,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
 
     /**
      * @param caller the address that the token came from, or its /64
-     * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`, at once or
-     * later
+     * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`,
+     * synchronously or not
      */
     verify(token: string, caller: string): Awaitable<VerifiedToken> {
       try {

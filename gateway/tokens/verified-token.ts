@@ -2,14 +2,14 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 
 export interface SignedAssertion {
-  /** The upstream that it is for. */
+  /** Upstream name. */
   audience: string
   jwt: Awaitable<string>
   /** Seconds since 1970. */
   renewAt: number
   /**
-   * That of another upstream: most tokens go to one or two, and a map for each token would take
-   * more memory than its claims.
+   * Linked list over upstreams: most tokens go to one or two, and a map per token would take more
+   * memory than its claims.
    */
   next: SignedAssertion | undefined
 }
@@ -18,6 +18,6 @@ export interface VerifiedToken {
   identity: Identity
   /** Seconds since 1970. */
   expiresAt: number
-  /** What upstreams were told of it: kept here to be forgotten together. */
+  /** Assertions of this token, dropped with it. */
   assertion: SignedAssertion | undefined
 }
