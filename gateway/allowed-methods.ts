@@ -12,8 +12,7 @@ interface AllowedMethodsOptions {
 }
 
 /**
- * `OPTIONS *` asks for the server as a whole. Runtimes whose URLs need a path have it as `/*`,
- * which no row can be.
+ * `OPTIONS *` concerns the whole server. Runtimes whose URLs need a path pass it as `/*`, which no row matches.
  */
 const wholeServer = '/*'
 const ofTheServer = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']

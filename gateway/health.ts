@@ -4,21 +4,21 @@ import type { KeySet } from './tokens/jwks-cache.ts'
 
 interface HealthOptions {
   keys: Pick<KeySet, 'isUsable' | 'refresh'>
-  /** Asks the origin whether it is ready. */
+  /** Calls the origin's readiness endpoint. */
   askOrigin: () => Promise<unknown>
   /** How the limits count at this moment. */
   limiterHealth: () => Promise<HealthCheck>
-  /** How fresh what is known of revocations is. */
+  /** Freshness of the revocations. */
   revocationHealth: () => HealthCheck
   isStopping: () => boolean
   waitUntil?: WaitUntil | undefined
   now: Now
 }
 
-/** Anybody may ask, so the parts are asked at most this often, however many do. */
+/** The endpoint is public, so results are cached for this long. */
 const reuseMs = 1000
 
-/** How the gateway and what stands behind it are doing, in words that are fit for the public. */
+/** Health of the gateway and its dependencies, without internals. */
 export function createHealth(options: HealthOptions) {
   const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, waitUntil = () => {}, now } = options
   let askedAt = Number.NEGATIVE_INFINITY

@@ -5,10 +5,10 @@ import { AssertionRejected } from './http/assertion-rejection.ts'
 import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'
 import { type LimitMode, limitModes } from './rate-limit/limiter.ts'
 
-/** What no row matched is one route: paths are as many as clients think of. */
+/** Unmatched requests share one route: clients choose their paths, so these are unbounded. */
 const noRoute: MatchedRoute = { method: 'any', path: 'none' }
 
-/** Seconds. The bound that alarms look at, 0.1, is one of them. */
+/** Seconds; includes 0.1, which alerts use. */
 const requestBounds = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const lagBounds = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 300]
 
@@ -30,29 +30,28 @@ function createLimitMetrics() {
   >
 }
 
-/** One more of a key, in a map of counts. */
+/** Increments a count in a map. */
 function countIn<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
 /**
- * What the gateway counts of itself, in plain numbers, which an adapter shows in the way its
- * runtime is watched. Each function costs a request a few additions; no count has more entries than
- * there are rows, codes, classes and upstreams.
+ * Metrics of the gateway in plain numbers; an adapter exposes them. Each function costs a request a
+ * few additions. The number of entries is bounded by rows, codes, classes and upstreams.
  */
 export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const routes = new Map<string, RouteMetrics>()
-  /** By the very row, so that a request finds its figures without a name being put together. */
+  /** By row object, so that a request finds its metrics without building a name. */
   const metricsByRow = new WeakMap<MatchedRoute, RouteMetrics>()
   const rejections = new Map<ErrorCode, number>()
   const limits = createLimitMetrics()
   const tokens = { hit: 0, miss: 0 }
   const upstreams = new Map<string, ReturnType<typeof createHistogram>>()
   const revocationLag = createHistogram(lagBounds)
-  /** By upstream, from zero: Prometheus sees no increase in a series that begins at one. */
+  /** By upstream, starting at zero: Prometheus sees no increase in a series that begins at one. */
   const assertionRejections = new Map(upstreamNames.map((name) => [name, 0]))
 
-  /** A row that was read again from a policy file goes on with the figures of before. */
+  /** A row that is read again from a policy file keeps its metrics. */
   function metricsOf(row: MatchedRoute): RouteMetrics {
     const known = metricsByRow.get(row)
     if (known) return known
@@ -64,7 +63,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   }
 
   return {
-    /** To be read, by whoever shows them. */
+    /** The current values, read by adapters. */
     values: { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } as const,
 
     /**
@@ -82,7 +81,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
       if (problem instanceof AssertionRejected) countIn(assertionRejections, problem.upstream)
     },
 
-    /** Of a request of the gateway's own. */
+    /** For the gateway's own requests. */
     recordAssertionRejection(upstream: string): void {
       countIn(assertionRejections, upstream)
     },
@@ -106,7 +105,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
       histogram.add(seconds)
     },
 
-    /** @param seconds from the cause of the newest entry to its being known here */
+    /** @param seconds from the cause of the newest entry to its arrival here */
     recordRevocationLag(seconds: number): void {
       revocationLag.add(seconds)
     },

@@ -1,5 +1,4 @@
 /**
- * Paths that the gateway serves itself, before the policy table; its pages, where it has some, come
- * to these.
+ * Paths that the gateway serves itself, before the policy table; pages are added to these.
  */
 export const ownPaths: ReadonlySet<string> = new Set(['/live', '/ready', '/health'])

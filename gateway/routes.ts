@@ -1,13 +1,13 @@
 import type { PublicEndpointKey } from '../shared/contract.ts'
 import type { RouteRow } from './policy/policy.ts'
 
-/** What anybody may ask of the origin. */
+/** Public routes of the origin. */
 const open = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>
 
-/** What has a mail sent to whom it names. */
+/** Routes that send mail to the address in the request. */
 const mails = { ...open, limits: ['mail'] } satisfies Partial<RouteRow>
 
-/** Where a password is tried. */
+/** Routes that check a password. */
 const passwords = {
   ...open,
   limits: ['credentials'],
@@ -15,12 +15,12 @@ const passwords = {
   passes: ['cookies'],
 } satisfies Partial<RouteRow>
 
-/** Where a mailed link is tried. */
+/** Routes that check an email token. */
 const links = { ...open, limits: ['links'] } satisfies Partial<RouteRow>
 
 /**
- * Where a refresh token, which nobody guesses, is spent: a genuine one is served whatever others at
- * the address do.
+ * Routes that use a refresh token. It cannot be guessed, so a valid one is served even if the
+ * address is over its limit.
  */
 const renews = {
   ...open,
@@ -29,7 +29,7 @@ const renews = {
   passes: ['cookies'],
 } satisfies Partial<RouteRow>
 
-/** Where OAuth clients say who they are, by secrets that nobody guesses. */
+/** Routes that authenticate OAuth clients, by secrets that cannot be guessed. */
 const clients = {
   ...open,
   limits: ['clients'],
@@ -38,13 +38,13 @@ const clients = {
 } satisfies Partial<RouteRow>
 
 /**
- * What somebody signed in may ask of the origin on their own behalf, by the quota of their plan.
+ * Routes for a user's own data, under the quota of the plan.
  */
 const own = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
 
 /**
- * Sessions, the account and administration: a tiny quota keeps nobody from signing out, or from
- * repairing it.
+ * Sessions, account and administration: apart from the plan's quota, so that a tiny quota never
+ * prevents signing out or repair.
  */
 const manages = { ...own, limits: ['account'] } satisfies Partial<RouteRow>
 

@@ -2,11 +2,11 @@ import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { Now } from '../ports.ts'
 
 interface BreakerOptions {
-  /** The most that a call may take. */
+  /** Timeout of a call. */
   timeoutMs: number
   /**
-   * Succeeds only where the other side does all that calls need of it. A call may succeed by less
-   * than that.
+   * Succeeds only if the other side can do everything that calls need. A single call may succeed
+   * with less.
    */
   probe: () => Promise<unknown>
   now: Now
@@ -16,15 +16,14 @@ interface BreakerOptions {
 }
 
 /**
- * How long the other side is left alone after a failure, so that not every request pays for finding
- * out.
+ * Pause after a failure, so that not every request waits for the next one.
  */
 const pauseMs = 1000
 
 /**
- * Calls another service for as long as that is worth it. After a failure one call a pause is a
- * trial: it probes the service first, and only a successful probe closes the breaker. Neither a
- * call that began before the failure does, nor one that happens to need nothing of what fails.
+ * Circuit breaker for another service. After a failure, one call per pause is a trial: it probes
+ * the service first, and only a successful probe closes the breaker. A call that began before the
+ * failure does not close it, nor one that does not need the failing part.
  */
 export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: BreakerOptions) {
   let failedAt: number | undefined
@@ -46,7 +45,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
   }
 
   return {
-    /** @returns undefined where the call failed, took too long or was not made */
+    /** @returns undefined if the call failed, timed out or was skipped */
     async ask<T extends object>(call: () => Promise<T>): Promise<T | undefined> {
       const isTrial = failedAt !== undefined
       if (failedAt !== undefined) {
@@ -63,7 +62,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
       }
     },
 
-    /** Finds out now whether calls succeed. Never rejects. */
+    /** Probes the service now. Never rejects. */
     async check(): Promise<void> {
       const isTrial = failedAt !== undefined
       if (isTrial) failedAt = now()
@@ -76,7 +75,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
 
     isOpen: () => failedAt !== undefined,
 
-    /** Why it is open. */
+    /** The error that opened it. */
     cause: () => cause,
   }
 }

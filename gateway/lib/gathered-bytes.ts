@@ -1,5 +1,5 @@
 /**
- * Up to this cap a body is gathered before the upstream is asked: a slow client holds none of its
- * connections then.
+ * Bodies up to this size are buffered before the upstream is called, so that a slow client holds no
+ * upstream connection.
  */
 export const gatheredBytes = 64 * 1024

@@ -1,10 +1,10 @@
 import type { WaitUntil } from '../ports.ts'
 
 /**
- * Does something at most once at a time, whoever wants it done meanwhile.
+ * Runs `work` once at a time: concurrent callers share the pending run.
  *
  * @param work never rejects
- * @param waitUntil told of the work: whoever began it may leave while others wait for it
+ * @param waitUntil gets the work, which may outlive the request that began it
  */
 export function createSingleFlight(work: () => Promise<void>, waitUntil: WaitUntil = () => {}) {
   let underway: Promise<void> | undefined
@@ -19,7 +19,7 @@ export function createSingleFlight(work: () => Promise<void>, waitUntil: WaitUnt
       return underway
     },
 
-    /** What is being done at this moment. */
+    /** The pending run, if any. */
     get underway(): Promise<void> | undefined {
       return underway
     },

@@ -1,8 +1,8 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 /**
- * Requests of one caller: those in progress, and what starts those that wait, in the order of their
- * arrival.
+ * Requests of one caller: those in progress, and functions that start the waiting ones, oldest
+ * first.
  */
 interface Queue {
   inProgress: number
@@ -12,7 +12,7 @@ interface Queue {
 interface TurnsOptions {
   /** Requests of one caller in progress at once. */
   inProgress: number
-  /** Requests of one caller that wait. */
+  /** Waiting requests of one caller. */
   waiting: number
   longestWaitMs: number
 }
@@ -52,8 +52,8 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
     },
 
     /**
-     * @param signal aborted when the client leaves, which gives its place in the queue up
-     * @returns undefined where the turn is there at once
+     * @param signal aborted when the client leaves; the request then leaves the queue
+     * @returns undefined if the request may start immediately
      * @throws Problem `overloaded` where too many wait, or the wait is too long;
      * `client_closed_request`
      */
@@ -73,8 +73,7 @@ export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions
     },
 
     /**
-     * To be called once for each turn that was entered. The turn passes to the request that has
-     * waited longest.
+     * Called once per turn. The turn passes to the request that has waited longest.
      */
     leave(caller: string): void {
       const queue = queues.get(caller)

@@ -2,47 +2,46 @@ import type { Log } from '../../shared/lib/log.ts'
 import type { WaitUntil } from '../ports.ts'
 
 /**
- * Gathered at most, and told at most in one post: what an attack from many addresses may cost in
- * memory.
+ * Most entries of one batch. Bounds the memory that an attack from many addresses takes.
  */
 const largestBatch = 1000
 
-/** From the first entry of a batch to its post. */
+/** From the first entry of a batch to its request. */
 const flushSeconds = 10
 
 export interface Batch<Entry> {
-  /** Those that could not be kept. */
+  /** Entries dropped since the last batch. */
   dropped: number
   entries: Entry[]
 }
 
 interface BatchReporterOptions<Entry> {
-  /** What is gathered, in the plural. */
+  /** Name of the entries, in the plural, for logs. */
   of: string
-  /** Tells the origin. Gives up by itself. */
+  /** Sends a batch to the origin; has its own timeout. */
   post: (batch: Batch<Entry>) => Promise<unknown>
   waitUntil?: WaitUntil | undefined
   log: Log
 }
 
 /**
- * Gathers what happens to requests, for the origin to keep: equal entries counted as one, told in
- * batches, so that no request waits for a write or causes one.
+ * Collects events of requests for the origin. Equal entries are counted as one and sent in batches,
+ * so that no request waits for a write or causes one.
  *
- * A batch that could not be told is dropped and counted: it may have been kept all the same, and
- * told again it would count twice.
+ * A batch that fails is dropped and counted. The origin may have stored it, so a second attempt
+ * could count it twice.
  */
 export function createBatchReporter<Entry extends { count: number }>(options: BatchReporterOptions<Entry>) {
   const { of, post, waitUntil = () => {}, log } = options
   let pending = new Map<string, Entry>()
-  /** Entries that nobody was told of. */
+  /** Unreported entries since the last batch. */
   let dropped = 0
-  /** The same since the start, those told of as dropped among them. */
+  /** Unreported entries since the start. */
   let unreported = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let pendingFlush: Promise<void> | undefined
 
-  /** @param id the same for entries that count as one */
+  /** @param id equal for entries that are counted as one */
   function record(id: string, entry: Entry): void {
     const known = pending.get(id)
     if (known) known.count += entry.count
@@ -54,7 +53,7 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
     schedule()
   }
 
-  /** One timer or one post, never a second of either. */
+  /** At most one timer or one request at a time. */
   function schedule(): void {
     if (timer !== undefined || pendingFlush !== undefined) return
     const reported = new Promise<void>((resolve) => {
@@ -75,7 +74,7 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
     }
   }
 
-  /** Tells what was gathered; a post under way is waited for instead. */
+  /** Sends the pending entries; a pending flush is awaited instead. */
   async function flush(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
@@ -93,9 +92,9 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
   return {
     record,
     flush,
-    /** Entries that nobody was told of, since the start. */
+    /** Unreported entries since the start. */
     unreported: () => unreported,
-    /** Tells what is left. */
+    /** Sends the remaining entries. */
     async close(): Promise<void> {
       await pendingFlush
       await flush()

@@ -5,15 +5,14 @@ import type { WaitUntil } from '../ports.ts'
 import { createBatchReporter } from './batch-reporter.ts'
 
 interface DenialReporterOptions {
-  /** Tells the origin. Gives up by itself. */
+  /** Sends a batch to the origin; has its own timeout. */
   post: (batch: DenialReport) => Promise<unknown>
   waitUntil?: WaitUntil | undefined
   log: Log
 }
 
 /**
- * Gathers who asked for what their role may not do, for the audit log: counted by session, reason,
- * method and route.
+ * Reports denied requests for the audit log, counted by session, reason, method and route.
  */
 export function createDenialReporter({ post, waitUntil, log }: DenialReporterOptions) {
   const { record, ...rest } = createBatchReporter<DenialReport['denials'][number]>({

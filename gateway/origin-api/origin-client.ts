@@ -11,16 +11,16 @@ interface OriginClientOptions {
   transport: Transport
   originUrl: string
   assertionFor: AssertionFor
-  /** Told of each request that the origin refused because it does not trust the assertion. */
+  /** Called when the origin rejects the gateway's assertion. */
   onAssertionRejected?: () => void
 }
 
-/** How long the origin may take to answer the gateway's own questions. */
+/** Timeout of the gateway's own calls to the origin. */
 const callTimeoutMs = 3000
 
 /**
- * What the gateway asks the origin on its own behalf. It says who it is by an assertion for an
- * audience of its own, which no proxied request ever carries, whatever row the policy table has.
+ * Client for the gateway's own calls to the origin. Its assertions have their own audience, which
+ * no proxied request gets, whatever the policy table says.
  */
 export function createOriginClient({
   transport,
@@ -56,8 +56,8 @@ export function createOriginClient({
   }
 
   /**
-   * The whole response has that long: an origin that falls silent in the middle of one is as good
-   * as none.
+   * The timeout covers the whole response: an origin that falls silent within one counts as
+   * unavailable.
    *
    * @throws AssertionRejected, TransportError where the origin does not respond, Error where its
    * response is not 2xx

@@ -15,16 +15,16 @@ interface OriginLinksOptions {
   config: Pick<GatewayConfig, 'ORIGIN_URL' | 'JWKS_CACHE_SECONDS'>
   ports: Omit<GatewayPorts<never>, 'peerAddress'>
   assertionFor: AssertionFor
-  /** Filled with what the origin says of them. */
+  /** Filled from the origin's feed and the stream. */
   revocations: Revocations
   onSynced: Parameters<typeof createRevocationSync>[0]['onSynced']
-  /** Told of each request of the gateway's own that the origin refused for its assertion. */
+  /** Called when the origin rejects the assertion of a call of the gateway. */
   onAssertionRejected: () => void
 }
 
 /**
- * All that the gateway asks the origin on its own behalf, keys, plans and revocations, and what it
- * tells it, whom it refused.
+ * The gateway's own connections to the origin: keys, plans and revocations in, reports of rejected
+ * requests out.
  */
 export function createOriginLinks(options: OriginLinksOptions) {
   const { config, ports, assertionFor, revocations, onSynced, onAssertionRejected } = options

@@ -5,20 +5,20 @@ import type { KnownNames } from '../policy/policy-names.ts'
 import type { Now, WaitUntil } from '../ports.ts'
 
 interface PlansOptions {
-  /** Gets the catalogue. */
+  /** Fetches the catalogue. */
   fetchPlans: () => Promise<PlanCatalogue>
   waitUntil?: WaitUntil | undefined
   now: Now
   log: Log
   /** Age from which the catalogue is read again. */
   freshSeconds?: number
-  /** Pause between two reads, so that an origin that is down costs a bounded number of them. */
+  /** Shortest pause between two reads, which bounds the reads while the origin is down. */
   cooldownSeconds?: number
 }
 
 /**
- * The origin's plans, cached. Nobody waits for them: they only say which plan to book, so the last
- * known ones do while the origin is down, and none at all does too.
+ * The origin's plans, cached. No request waits for them: they only name the plan to book, so a
+ * response may use old plans, or none.
  */
 export function createPlans(options: PlansOptions) {
   const { fetchPlans, now, log, freshSeconds = 60, cooldownSeconds = 10 } = options
@@ -58,16 +58,15 @@ export function createPlans(options: PlansOptions) {
     reread: reading.run,
 
     /**
-     * All features and permissions, as they were read last; undefined where the origin has not told
-     * them.
+     * Features and permissions of the last read; undefined where the origin has not sent them.
      */
     names: () => names,
 
     /**
-     * The cheapest plan with all of these features, from what is known at this moment; an old
-     * catalogue is read again behind it.
+     * The cheapest plan with all of these features, from the cached catalogue; an old catalogue is
+     * read again in the background.
      *
-     * @returns null where no plan has them, undefined where no plan is known
+     * @returns null where no plan has them, undefined before the first read
      */
     cheapestWith(features: readonly string[]): string | null | undefined {
       void refresh()

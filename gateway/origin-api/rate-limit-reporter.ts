@@ -5,20 +5,20 @@ import type { Limit } from '../rate-limit/limiter.ts'
 import { createBatchReporter } from './batch-reporter.ts'
 
 interface RateLimitReporterOptions {
-  /** Tells the origin. Gives up by itself. */
+  /** Sends a batch to the origin; has its own timeout. */
   post: (batch: RateLimitReport) => Promise<unknown>
   waitUntil?: WaitUntil | undefined
   log: Log
 }
 
-/** What was refused; `route` is the path of its row. */
+/** A rejected request; `route` is the path of its policy row. */
 interface RejectedRequest {
   limits: readonly Limit[]
   method: string
   route: string
 }
 
-/** Gathers the requests that a limit refused: counted by limit, caller, method and route. */
+/** Reports rate-limited requests, counted by limit, caller, method and route. */
 export function createRateLimitReporter({ post, waitUntil, log }: RateLimitReporterOptions) {
   const { record, ...rest } = createBatchReporter<RateLimitReport['refusals'][number]>({
     of: 'refusals',
