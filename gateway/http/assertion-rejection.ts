@@ -3,12 +3,11 @@ import type { RawHeaders } from '../../shared/http/headers.ts'
 import { assertionScheme } from '../../shared/http/headers.ts'
 
 /**
- * The rejection of a request whose upstream did not trust the gateway's assertion. Clocks, keys or
- * names of the two services differ: the user did nothing wrong, and a 401 would make their client
- * give its tokens up.
+ * Rejection of a request whose upstream did not accept the gateway's assertion. Clocks, keys or
+ * names of the two services differ; a 401 would make the client drop valid tokens.
  */
 export class AssertionRejected extends Problem {
-  /** By its name in the policy table. */
+  /** Name in the policy table. */
   readonly upstream: string
 
   constructor(upstream: string) {
@@ -24,8 +23,7 @@ export class AssertionRejected extends Problem {
 const challenge = new RegExp(`(?:^|,)\\s*${assertionScheme}(?:[\\s,]|$)`, 'i')
 
 /**
- * Whether a response says that the upstream refused the assertion: a 401 with a challenge of its
- * scheme.
+ * Whether the upstream rejected the assertion: a 401 with a challenge of its scheme.
  *
  * @param headers names and values in turn
  */

@@ -18,8 +18,8 @@ function toFixedHeaders(list: RawHeaders): FixedHeaders {
 
 /**
  * The headers that every response has: security headers, what CORS grants to the origin of the page
- * that asked, and the request's id. What the middlewares add to a Response, for a runtime that
- * writes headers itself.
+ * that asked, and the request's id. For a runtime that writes headers itself; the middlewares add
+ * the same to a Response.
  */
 export function createCommonHeaders(corsOrigins: readonly string[], exposedHeaders: readonly string[] = []) {
   const list = [...Object.entries(securityHeaders).flat(), 'vary', 'Origin']

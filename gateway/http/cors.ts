@@ -5,13 +5,13 @@ import { isForwarded } from './request-headers.ts'
 
 export interface CorsOptions {
   /**
-   * Exact origins whose pages may call: no pattern, so that no suffix, prefix or other port slips
-   * in.
+   * Exact origins whose pages may call. Patterns are not supported: they could match a suffix, a
+   * prefix or another port.
    */
   origins: readonly string[]
   /** Response headers that pages may read beside `defaultExposedHeaders`. */
   exposedHeaders?: readonly string[]
-  /** How long a browser may remember a preflight. */
+  /** Lifetime of a preflight in the browser's cache. */
   maxAgeSeconds?: number
 }
 
@@ -39,7 +39,7 @@ export const defaultExposedHeaders = [
   'X-Total-Count',
 ]
 
-/** Request headers that a preflight always allows; those that it names come to these. */
+/** Request headers that a preflight always allows, beside those that it names. */
 const allowedHeaders = [
   'Accept',
   'Accept-Language',
@@ -67,7 +67,7 @@ const allowedHeaderNames = new Set(allowedHeaders.map((name) => name.toLowerCase
 const methods = 'GET,HEAD,POST,PUT,PATCH,DELETE'
 const headerName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 
-/** What pages of an allowed origin may read, names and values in turn. */
+/** CORS headers for pages of an allowed origin. */
 export const corsHeaders = (origin: string, exposedHeaders: readonly string[] = []): RawHeaders => [
   'access-control-allow-origin',
   origin,
@@ -110,15 +110,15 @@ export function cors({ origins, exposedHeaders, maxAgeSeconds = 600 }: CorsOptio
   })
 }
 
-/** Any other OPTIONS is a request like the rest. */
+/** Other OPTIONS requests are routed like any request. */
 const isPreflight = ({ req }: Context): boolean =>
   req.method === 'OPTIONS' &&
   req.header('origin') !== undefined &&
   req.header('access-control-request-method') !== undefined
 
 /**
- * Origins are what CORS protects by; a list of headers only breaks frontends whose libraries add
- * one. Headers that the gateway does not forward stay out, so that the page hears of it.
+ * CORS protects by origin; a fixed list of headers would only break frontends whose libraries add
+ * one. Headers that the gateway does not forward are left out, so that the page gets an error.
  *
  * @param requested the names that a preflight asks for
  */

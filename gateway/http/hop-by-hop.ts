@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 
-/** These belong to one connection (RFC 9110, section 7.6.1) and end here, both ways. */
+/** Headers of one connection (RFC 9110, section 7.6.1), removed in both directions. */
 const hopByHop = new Set([
   'connection',
   'keep-alive',

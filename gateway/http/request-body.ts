@@ -5,8 +5,7 @@ import { isRead } from '../lib/http-method.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
 /**
- * How long a body that is gathered may take, or as long as the deadline of its row if that is less:
- * 1 KB/s.
+ * Longest time for a buffered body (1 KB/s); the deadline of the row applies if shorter.
  */
 const gatherMs = 60_000
 
@@ -18,9 +17,8 @@ export const hasBody = ({ contentLength, transferEncoding }: Framing): boolean =
 
 /**
  * Whether a body follows although the method gives it no meaning (RFC 9110, section 9.3.1). The
- * gateway rejects it: its client means something by it. Nor does the gateway forward it: fetch
- * cannot send one, so the runtimes would differ, and a cache on the way would not know that it is
- * part of the question.
+ * gateway rejects it: its client expects an effect. Forwarding is no option: fetch cannot send one,
+ * so runtimes would differ, and caches would ignore it.
  */
 export const isBodyUnwanted = (method: string, framing: Framing): boolean =>
   hasBody(framing) && isRead(method)
@@ -31,26 +29,26 @@ export interface RequestBody {
   body: Chunks | Uint8Array | null
   /** Why a streamed body broke off. */
   problem: () => Problem | undefined
-  /** Whether the client is the one that is waited for, and not an upstream that takes no more. */
+  /** Whether the client is slow, and not the upstream. */
   isAwaited: () => boolean
 }
 
 export const noBody: RequestBody = { body: null, problem: () => undefined, isAwaited: () => false }
 
-/** With those of its row. */
+/** Limits of the policy row. */
 export interface BodyBounds {
   body_bytes: number
   deadline_seconds: number
-  /** How long a client may send nothing of its body. */
+  /** Longest silence of a client within its body. */
   idleMs: number
-  /** Aborted, with a Problem, where a gathered body may take no longer. */
+  /** Aborted, with a Problem, when the time of a buffered body is over. */
   signal?: AbortSignal | undefined
 }
 
 /**
- * The body as it goes upstream, never longer than its row allows, whatever its length was said to
- * be. A streamed one has no time of its own beyond `idleMs`: the deadline of its row covers all
- * until the head of the response.
+ * The body to send upstream, never longer than its row allows, whatever Content-Length says. A
+ * streamed body is bounded by `idleMs` and by the deadline of its row, which ends at the head of
+ * the response.
  *
  * @throws Problem `body_too_large`, `body_timeout`, `client_closed_request`; the reason of `signal`
  */
@@ -63,7 +61,7 @@ export async function readRequestBody(chunks: Chunks, bounds: BodyBounds): Promi
 export const tooLarge = (capBytes: number) =>
   new Problem('body_too_large', { members: { limit_bytes: capBytes } })
 
-/** The rest of the body may come or not: nothing more is read from this connection. */
+/** The rest of the body is ignored: nothing more is read from this connection. */
 export const bodyTimeout = () => new Problem('body_timeout', { headers: { connection: 'close' } })
 
 async function gather(
@@ -88,7 +86,7 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
   if (signal.aborted) reject(signal.reason)
   else signal.addEventListener('abort', () => reject(signal.reason))
-  // The body may be in by then.
+  // The body may be complete by then.
   promise.catch(() => {})
   return promise
 }
@@ -137,14 +135,14 @@ function streamed(source: Chunks, { body_bytes: capBytes, idleMs }: BodyBounds):
       throw error
     } finally {
       isAwaited = false
-      // Not awaited: where the next chunk is still to come, this takes as long as that.
+      // Not awaited: it would wait for the next chunk.
       iterator.return?.().catch(() => {})
     }
   }
   return { body: bounded(), problem: () => problem, isAwaited: () => isAwaited }
 }
 
-/** As the streams of the web have it, for transports that take nothing else. */
+/** As a web stream, for transports that accept nothing else. */
 export function toStream(chunks: Chunks): ReadableStream<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]()
   return new ReadableStream({

@@ -5,8 +5,7 @@ import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 
 /**
- * What the gateway itself reads of a request's headers. A header that came twice is here with both
- * values, joined by a comma.
+ * Headers that the gateway reads. Repeated headers are joined by commas.
  */
 interface Read {
   host: string | undefined
@@ -22,17 +21,17 @@ interface Read {
   traceparent: string | undefined
   tracestate: string | undefined
   baggage: string | undefined
-  /** Bytes; NaN for what is no length. */
+  /** Bytes; NaN for a malformed value. */
   contentLength: number | undefined
   transferEncoding: string | undefined
 }
 
 export interface RequestHeaders extends Read {
-  /** All that may go upstream as it is, names and values in turn. */
+  /** Headers that go upstream unchanged. */
   passed: Readonly<RawHeaders>
 }
 
-/** Read here, and passed on only as what we make of it, but for what is `readAndPassed`. */
+/** Headers read here and rebuilt for the upstream; those in `readAndPassed` also pass unchanged. */
 const read: ReadonlyMap<string, keyof Read> = new Map([
   ['host', 'host'],
   ['authorization', 'authorization'],
@@ -51,10 +50,10 @@ const read: ReadonlyMap<string, keyof Read> = new Map([
   [requestIdHeader, 'requestId'],
 ])
 
-/** Read here, and as it is for the upstream to read, too. */
+/** Headers read here that also pass unchanged. */
 const readAndPassed: ReadonlySet<keyof Read> = new Set(['origin'])
 
-/** What a client says of its own way here; rebuilt from what we saw. */
+/** Headers about the client's connection, rebuilt from the gateway's own data. */
 const rebuilt = new Set([
   'x-real-ip',
   'x-client-ip',
@@ -64,7 +63,7 @@ const rebuilt = new Set([
   'expect',
 ])
 
-/** What some frameworks take for another method or path than the one that was matched here. */
+/** Headers that some frameworks use as another method or path than the matched one. */
 const rerouting = new Set([
   'x-http-method',
   'x-http-method-override',
@@ -73,7 +72,7 @@ const rerouting = new Set([
   'x-rewrite-url',
 ])
 
-/** More headers than any client of ours sends; each costs every server on the way. */
+/** Most headers of a request; common clients send fewer. */
 export const maxHeaders = 200
 
 type HeaderAction = 'passed' | 'dropped' | keyof Read
@@ -91,7 +90,7 @@ function evaluate(name: string): HeaderAction {
     rerouting.has(spelled) ||
     spelled.startsWith('x-forwarded-') ||
     isInternalHeader(spelled) ||
-    // Of a handshake that is none here; one of them may carry a token.
+    // Headers of a WebSocket handshake; one of them may carry a token.
     spelled.startsWith('sec-websocket-') ||
     // Credentials are read under their own names alone, so another spelling of one is nobody's
     // business.
@@ -101,7 +100,7 @@ function evaluate(name: string): HeaderAction {
 
 const actionFor = memoizeByString(evaluate)
 
-/** Whether a header of this name goes upstream as it came. */
+/** Whether a header of this name goes upstream unchanged. */
 export const isForwarded = (name: string): boolean => actionFor(name) === 'passed'
 
 /** All members from the start: an object that gains them one by one costs V8 a lookup each. */
@@ -126,7 +125,7 @@ const nothingFound = (): Record<keyof Read, string | undefined> => ({
 /**
  * Reads a request's headers in one pass.
  *
- * @param raw names and values in turn, as they came
+ * @param raw as received
  * @throws Problem `too_many_fields`, `bad_request` where Host came twice or the body is encoded in
  *   more than chunks
  */
@@ -147,7 +146,7 @@ export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
     }
   }
   const { contentLength, connection, transferEncoding } = found
-  // A coding that nobody here takes off would go upstream as if it were the body, and unsaid.
+  // An undecoded transfer coding would go upstream as the body, without its header.
   if (transferEncoding !== undefined && transferEncoding.toLowerCase() !== 'chunked')
     throw new Problem('bad_request')
   return {

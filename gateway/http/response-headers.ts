@@ -5,7 +5,7 @@ import type { Route } from '../policy/policy.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './security-headers.ts'
 
-/** Headers that describe the upstream itself, or send clients to another place. */
+/** Headers that reveal the upstream, or redirect clients to another server. */
 const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 
 /** Headers that the gateway sets itself. */
@@ -40,21 +40,21 @@ function evaluate(name: string): HeaderAction {
 const actionFor = memoizeByString(evaluate)
 
 /**
- * A response without content has no length: a client may wait for that many bytes (RFC 9110,
+ * A response without content has no Content-Length: a client may wait for the bytes (RFC 9110,
  * section 8.6).
  */
 const isWithoutContent = (status: number) => status === 204 || status === 304 || status < 200
 
 /**
- * Whether a browser would send it back as a cookie of ours: one without a name is sent as its value
- * alone (RFC 6265bis, section 5.8.3).
+ * Whether a browser would return it as one of the gateway's cookies. A nameless cookie is sent as
+ * its value (RFC 6265bis, section 5.8.3).
  */
 const isOwnCookie = (setCookie: string) => setCookie.replace(/^[\s=]+/, '').startsWith(ownCookiePrefix)
 
-/** The part of a decision that the response depends on. */
+/** Part of a decision that affects the response. */
 export interface ResponseDecision {
   route: Pick<Route, 'passes' | 'upstream'>
-  /** null where nobody is signed in. */
+  /** null on a public route. */
   caller: object | null
   /** Headers that the limits add, names and values in turn. */
   limitHeaders: Readonly<RawHeaders>
@@ -64,7 +64,7 @@ interface Passed {
   /** Names and values in turn. */
   headers: RawHeaders
   isCacheSaid: boolean
-  /** Protocols that the upstream wants in place of this one. */
+  /** Value of Upgrade: the protocols that the upstream requires. */
   upgrade: string | undefined
 }
 
@@ -125,7 +125,7 @@ export function responseHeaders(
 ): RawHeaders {
   const { headers, isCacheSaid, upgrade } = passedOf(status, raw, route)
   headers.push('via', ownVia, ...limitHeaders)
-  // A response for one user: no cache on the way keeps it unless the upstream says so.
+  // A response for one user must not be cached unless the upstream allows it.
   if (caller && !isCacheSaid) headers.push('cache-control', 'private, no-store')
   // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
   if (status === 426 && upgrade !== undefined) headers.push('upgrade', upgrade, 'connection', 'upgrade')

@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 
 /**
- * The set for an API: nothing of it is a page, so nothing may be loaded, framed or sniffed. HSTS is
- * one year.
+ * Security headers of an API: no response is a page, so loading, framing and sniffing are off. HSTS
+ * lasts one year.
  */
 export const securityHeaders = {
   'content-security-policy':
@@ -21,7 +21,7 @@ export const securityHeaders = {
   'x-xss-protection': '0',
 } as const
 
-/** On every response, errors and 404 too, over whatever an upstream said. */
+/** Set on every response, errors included, in place of the upstream's values. */
 export function addSecurityHeaders() {
   const entries = Object.entries(securityHeaders)
   return createMiddleware(async function addSecurityHeaders(c, next) {

@@ -11,13 +11,13 @@ import type { RequestSpan } from '../../shared/http/tracing.ts'
 import type { Route } from '../policy/policy.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
-/** The cookies of a Cookie header that are not ours, or undefined where there are none. */
+/** The cookies of a Cookie header except the gateway's own; undefined if none are left. */
 function foreignCookies(field: string): string | undefined {
   const foreign = field.split(';').filter((pair) => !pair.trim().startsWith(ownCookiePrefix))
   return foreign.length > 0 ? foreign.join(';').trim() : undefined
 }
 
-/** The part of a decision that goes upstream. */
+/** Part of a decision that goes upstream. */
 interface UpstreamDecision {
   route: Pick<Route, 'passes'>
   assertion: string
@@ -32,14 +32,14 @@ export interface ClientFacts {
   host: string
   /** This deployment's name in the Via header. */
   viaName: string
-  /** The span that the request upstream belongs to, where one of ours is recorded. */
+  /** Trace headers of the gateway's span, if one is recorded. */
   onward?: RequestSpan['onward'] | undefined
 }
 
 /**
- * The headers of the request upstream, names and values in turn: what may pass, and who is calling
- * in our words. The user's token and our cookies are for us: an upstream that never has them cannot
- * lose them.
+ * The headers of the request upstream, names and values in turn: the client's headers that may
+ * pass, and the gateway's assertion. The user's token and the gateway's cookies are removed: an
+ * upstream that never has them cannot leak them.
  */
 export function upstreamHeaders(
   given: RequestHeaders,
@@ -52,10 +52,10 @@ export function upstreamHeaders(
     headers.push('authorization', authorization)
   const cookies = cookie === undefined || route.passes.includes('cookies') ? cookie : foreignCookies(cookie)
   if (cookies !== undefined) headers.push('cookie', cookies)
-  // Beyond the reach of any Connection header of a client's.
+  // Added last, so that a client's Connection header cannot remove them.
   headers.push(assertionHeader, assertion, requestIdHeader, requestId)
   headers.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
-  // With those before it, so that a loop over other proxies is noticed here.
+  // Keeps earlier entries, so that a loop through other proxies is detected.
   headers.push('via', via === undefined ? `1.1 ${viaName}` : `${via}, 1.1 ${viaName}`)
   if (overLimit) headers.push(overLimitHeader, formatOverLimit(overLimit))
   addTraceHeaders(headers, given, onward)

@@ -1,13 +1,12 @@
 import type { GatewayConfig } from '../config.ts'
 
-/** Hexadecimal digits of the name: no two deployments of one chain share them by chance. */
+/** Hexadecimal digits of the name: enough to avoid collisions within a chain of deployments. */
 const digits = 12
 
 /**
- * This deployment's name in the Via header upstream (RFC 9110, section 7.6.3), by which each of its
- * gateways knows a request that has passed through one of them before. It follows from the issuer
- * and the public half of the assertion key, which replicas share and other deployments do not, and
- * tells neither.
+ * This deployment's name in the Via header upstream (RFC 9110, section 7.6.3), by which its
+ * gateways detect loops. A hash of the issuer and the public assertion key, which all replicas
+ * share and other deployments do not.
  */
 export async function viaName({
   ISSUER_URL,

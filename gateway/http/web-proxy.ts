@@ -17,7 +17,7 @@ interface ProxiedRequest {
   baseUrl: string
   /** The headers that go upstream, names and values in turn. */
   headers: Readonly<RawHeaders>
-  /** Where the request is over its limits: bounds its body, and gives it its turn. */
+  /** Set for a request over its limits: bounds its body and queues it. */
   overLimit: { bodySignal: AbortSignal; waitForTurn(client: AbortSignal): Promise<void> } | undefined
   /** @throws Problem `overloaded` */
   enterUpstream(): void
@@ -25,17 +25,17 @@ interface ProxiedRequest {
 
 interface ProxyOptions {
   transport: Transport
-  /** How long a client may send nothing of its body. */
+  /** Longest silence of a client within its body. */
   uploadIdleMs: number
-  /** Told of each response: the seconds from the request upstream to the head of its response. */
+  /** Called with each response: seconds from the request upstream to the head of its response. */
   onResponse?: ((upstream: string, seconds: number) => void) | undefined
 }
 
-/** Carries requests over what the runtime has for web standards: Request in, Response out. */
+/** Proxies requests over web standards: Request in, Response out. */
 export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () => {} }: ProxyOptions) {
   /**
-   * A read that met no response is sent once more: its upstream may have closed a kept connection
-   * as it was used.
+   * A GET or HEAD without a response is retried once: the upstream may have closed the kept-alive
+   * connection.
    */
   async function send(request: Omit<UpstreamRequest, 'isFresh'>): Promise<Response> {
     const mayRepeat = isRead(request.method) && request.body === null
@@ -72,7 +72,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () =
         idleMs: route.idle_seconds * 1000,
       })
       onResponse(route.upstream, (performance.now() - sentAt) / 1000)
-      // An upstream may have answered what it took for the body's end.
+      // The upstream may have responded to a truncated body.
       const brokenBy = problem()
       if (brokenBy) throw brokenBy
       const raw = [...response.headers].flat()

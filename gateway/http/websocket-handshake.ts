@@ -1,23 +1,22 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 
 /**
- * A browser cannot give a WebSocket an Authorization header: its token comes as the name of a
- * subprotocol.
+ * Browsers cannot set an Authorization header on a WebSocket: the token is sent as a subprotocol
+ * name.
  */
 const bearerProtocol = 'gatehouse.bearer.'
 
 export interface Handshake {
-  /** The headers that make it one, names and values in turn, without tokens. */
+  /** Headers of the handshake, without tokens. */
   headers: RawHeaders
-  /** As they would stand in an Authorization header. */
+  /** In the form of an Authorization header. */
   credentials: string[]
 }
 
 /**
- * What the handshake of a WebSocket has beside the headers of every request (RFC 6455, section
- * 4.1).
+ * Reads the headers of a WebSocket handshake (RFC 6455, section 4.1).
  *
- * @param raw names and values in turn, as they came
+ * @param raw as received
  */
 export function readHandshake(raw: Readonly<RawHeaders>): Handshake {
   const headers: RawHeaders = []

@@ -3,12 +3,12 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { Route } from './policy.ts'
 
-/** Somebody signed in who asked for what their role may not do. */
+/** A signed-in user without the required permission or level. */
 export interface Denied {
   identity: Identity
   code: DenialCode
   method: string
-  /** Of the row. */
+  /** Path of the row. */
   path: string
 }
 
@@ -16,18 +16,17 @@ type DenialCode = 'permission_required' | 'level_required'
 
 interface AuthorizeOptions {
   plans: {
-    /** @returns null where no plan has these features, undefined where no plan is known */
+    /** @returns null where no plan has these features, undefined before the plans are known */
     cheapestWith(features: readonly string[]): string | null | undefined
   }
-  /** Where a plan is bought. */
+  /** Page to buy a plan. */
   upgradePage: string
-  /** A plan that lacks a feature is an offer, not a denial. */
+  /** A missing feature leads to an upgrade, so it is not reported as a denial. */
   onDenied: (denied: Denied) => void
 }
 
 /**
- * Holds callers against what a row asks for, and tells those whose plan lacks a feature which one
- * has it.
+ * Checks callers against the requirements of a row, and names the plan that has a missing feature.
  */
 export function createAuthorize({ plans, upgradePage, onDenied }: AuthorizeOptions) {
   function offer(features: readonly string[]) {

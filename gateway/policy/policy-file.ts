@@ -4,16 +4,16 @@ import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-f
 import { compilePolicy, type Policy, PolicyRowError, type RouteRow, routeSchema } from './policy.ts'
 
 /**
- * A policy file: rows that come to those of `routes.ts`, for services that a team puts behind the
- * gateway without touching code.
+ * A policy file: rows added to those of `routes.ts`, for services behind the gateway without code
+ * changes.
  */
 export const policyFileSchema = z.strictObject({
-  /** Where editors find the schema; it means nothing to the gateway. */
+  /** Schema location for editors; ignored by the gateway. */
   $schema: z.string().optional(),
   routes: z.array(routeSchema),
 })
 
-/** Why a policy file is refused: each reason with the line it concerns, counted from 1. */
+/** Reasons why a policy file is rejected, each with its line, counted from 1. */
 export class PolicyFileError extends Error {
   readonly reasons: readonly { line: number; reason: string }[]
 
@@ -24,19 +24,19 @@ export class PolicyFileError extends Error {
   }
 }
 
-/** A row and where it stands. */
+/** A row and its line. */
 export interface PolicyFileRow {
   row: RouteRow
   line: number
 }
 
-/** An alias may repeat what it names, but not grow a small file into a huge table. */
+/** Bounds YAML aliases, so that a small file cannot expand into a huge table. */
 const mostAliases = 100
 
 /**
  * Reads a policy file in YAML, of which JSON is a part.
  *
- * @param file its name, for the reasons
+ * @param file file name, for the reasons
  * @throws PolicyFileError
  */
 export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
@@ -48,7 +48,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
   }))
   if (syntax.length > 0) throw new PolicyFileError(file, syntax)
 
-  /** Of the innermost thing on the path that is there at all. */
+  /** Line of the innermost existing node of the path. */
   function lineOf(path: readonly PropertyKey[]): number {
     for (let depth = path.length; depth >= 0; depth--) {
       const node = document.getIn(path.slice(0, depth), true)
@@ -75,7 +75,7 @@ function toContent(read: () => unknown, file: string): unknown {
   try {
     return read()
   } catch (error) {
-    // The one thing that yaml refuses this late is what its aliases make of the file.
+    // At this stage yaml only throws for alias expansion.
     if (!(error instanceof ReferenceError)) throw error
     throw new PolicyFileError(file, [{ line: 1, reason: error.message }])
   }
@@ -88,15 +88,14 @@ export interface PolicyFile {
 
 export interface CompiledPolicy {
   policy: Policy
-  /** The rows that the file adds. */
+  /** Rows that the file adds. */
   added: readonly PolicyFileRow[]
 }
 
 /**
  * The policy of the rows in code and those of a file together.
  *
- * @throws PolicyFileError for what is wrong in the file, PolicyRowError for what is wrong in the
- *   code
+ * @throws PolicyFileError for errors in the file, PolicyRowError for errors in code
  */
 export function compilePolicyWithFile(
   rows: readonly RouteRow[],
@@ -115,8 +114,7 @@ export function compilePolicyWithFile(
 }
 
 /**
- * A policy that another can take the place of between two requests: each is decided by one of them,
- * whole.
+ * A replaceable policy: each request is decided by one version of it.
  */
 export function createReplaceablePolicy(first: Policy): Policy & { replace(next: Policy): void } {
   let current = first
@@ -130,8 +128,8 @@ export function createReplaceablePolicy(first: Policy): Policy & { replace(next:
 }
 
 /**
- * The JSON Schema (2020-12) of a policy file, for editors and checks outside; `policy.schema.json`
- * holds what this makes.
+ * The JSON Schema (2020-12) of a policy file, for editors and checks outside; its output is
+ * `policy.schema.json`.
  */
 export function policyFileJsonSchema(): object {
   return {

@@ -10,8 +10,7 @@ export interface KnownNames {
 }
 
 /**
- * A row that asks for what nobody can have refuses everybody: which name, and which one it most
- * likely means.
+ * An unknown name in a row, which would reject everybody, and the known name it most likely means.
  */
 function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames): string | undefined {
   const asked = [
@@ -53,7 +52,7 @@ export function requireKnownNamesInFile(
   if (reasons.length > 0) throw new PolicyFileError(file, reasons)
 }
 
-/** For a gateway that cannot end: its rows refuse everybody, and the log says which. */
+/** For a gateway that cannot exit: the rows reject everybody, and the log names them. */
 export function logUnknownNames(gateway: { requireKnownNames: () => void }, log: Log): void {
   try {
     gateway.requireKnownNames()

@@ -12,13 +12,13 @@ import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-t
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** Literal segments and `{parameters}`, nothing a router could read in two ways. */
+/** Literal segments and `{parameters}` only, which every router reads the same way. */
 const pathPattern = /^(\/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$/
 
 /**
- * A row of the policy table: one method of one path, where it goes, who may, and what it may cost.
- * A row that `user` may use can ask for permissions (any of, all of), features (all of) and a
- * level; all that it names must hold.
+ * A row of the policy table: one method and path, its upstream, its callers and its limits. A row
+ * for `user` can require permissions (any of, all of), features (all of) and a level; all of them
+ * must hold.
  */
 export const routeSchema = z
   .strictObject({
@@ -28,19 +28,18 @@ export const routeSchema = z
     who: z.enum(['public', 'user']),
     ...authorizationShape,
     limits: z.array(z.enum(limitClasses)).min(1),
-    /** Whether the limit `address` counts every request here, or those that fail. */
+    /** Whether the limit `address` counts every request or failures only. */
     counts: z.enum(['requests', 'failures']).default('requests'),
     over_limit: z.enum(overLimitRules).default('refuse'),
     /**
-     * Credentials between client and gateway that go upstream too: our own cookies, the
-     * Authorization field.
+     * Client credentials that go upstream: the gateway's cookies, the Authorization header.
      */
     passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
-    /** Whether it may become a WebSocket, where the runtime can. */
+    /** Whether WebSockets are allowed, on runtimes that support them. */
     websocket: z.boolean().default(false),
-    /** From when the request goes upstream to the head of the response. */
+    /** From sending the request upstream to the head of the response. */
     deadline_seconds: z.number().positive().max(3600).default(30),
-    /** The longest silence inside the body of a response, which ends it. */
+    /** Longest silence within a response body; the gateway then ends it. */
     idle_seconds: z.number().positive().max(86_400).default(60),
     body_bytes: z
       .int()
@@ -73,7 +72,7 @@ export const routeSchema = z
 export type RouteRow = z.input<typeof routeSchema>
 export type Route = z.output<typeof routeSchema>
 
-/** Deny by default: what no row names does not exist. */
+/** Deny by default: a path without a row does not exist. */
 export interface Policy {
   /**
    * @param path normalized, as `readTarget` gives it
@@ -95,9 +94,9 @@ export interface Policy {
  */
 const reachesInternal = /^\/(internal|\{[a-z_]+\})(\/|$)/
 
-/** A row that cannot be used, and why. */
+/** An unusable row, with the reason. */
 export class PolicyRowError extends Error {
-  /** Of the row, counted from 0. */
+  /** Index of the row, from 0. */
   readonly index: number
 
   constructor(index: number, row: RouteRow, reason: string) {
@@ -123,7 +122,7 @@ export function compilePolicy(rows: readonly RouteRow[], upstreams: readonly str
       throw new PolicyRowError(index, row, `goes to ${route.upstream}, which is no upstream`)
     if (route.upstream === 'origin' && reachesInternal.test(route.path))
       throw new PolicyRowError(index, row, 'opens what the origin keeps for services and gateways')
-    // A parameter's name tells no two paths apart.
+    // Parameter names do not distinguish paths.
     const pattern = route.path.replaceAll(/\{[a-z_]+\}/g, ':_')
     const atPath = paths.get(pattern) ?? new Map<string, Route>()
     if (atPath.has(route.method)) throw new PolicyRowError(index, row, 'stands twice')

@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 export interface Target {
-  /** Normalized: the form that is matched, forwarded and decoded by the upstream. */
+  /** Normalized form, used for matching and forwarding. */
   path: string
   /** With its `?`, or empty. */
   query: string
