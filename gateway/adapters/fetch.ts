@@ -1,29 +1,27 @@
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { type Transport, TransportError } from '../ports.ts'
 
-/** Takes what fetch takes; some runtimes know more settings than the standard has. */
+/** `fetch`, with settings beyond the standard of some runtimes. */
 type Fetch = (url: string, init: RequestInit & Record<string, unknown>) => Promise<Response>
 
 interface FetchTransportOptions {
   fetch: Fetch
-  /** Of this runtime's fetch. */
+  /** Settings of this runtime's fetch. */
   settings?: Record<string, unknown>
   /**
-   * Settings that come to those for a request on a connection of its own, where the runtime has
-   * some.
+   * Further settings for a request on a new connection, where the runtime has some.
    */
   freshSettings?: Record<string, unknown>
   /**
-   * Whether the runtime lets a script read a body as its upstream has encoded it, and so bound its
-   * silence.
+   * Whether the runtime exposes undecoded bodies, which lets the transport bound their silence.
    */
   boundsSilence?: boolean
 }
 
 /**
- * Carries requests over the runtime's own fetch, told to leave everything alone: redirects, and
- * encodings where it has a setting for that. What a client accepts is said for it even where it
- * said nothing, as fetch would say what it accepts itself, and decode it.
+ * Transport over the runtime's fetch, without redirects and, where there is a setting, without
+ * decoding. Accept-Encoding is always set, as fetch would otherwise send its own and decode the
+ * response.
  */
 export function createFetchTransport({
   fetch,
@@ -65,7 +63,7 @@ export function createFetchTransport({
   }
 }
 
-/** The same response, whose body breaks off where its upstream is silent for longer than that. */
+/** Fails the response's body if the upstream is silent for longer than `idleMs`. */
 function withBoundedSilence(response: Response, idleMs: number): Response {
   if (!response.body) return response
   const reader = response.body.getReader()
@@ -86,8 +84,8 @@ function withBoundedSilence(response: Response, idleMs: number): Response {
 }
 
 /**
- * A body that breaks off cancels its request and never ends: workerd would tell the upstream of a
- * clean end, and it would act on a part for the whole.
+ * A failing request body aborts the request and never ends: workerd would signal a clean end, and
+ * the upstream would process a truncated body.
  */
 function wholeOrNothing(
   body: ReadableStream<Uint8Array>,

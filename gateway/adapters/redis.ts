@@ -5,7 +5,9 @@ import { rateLimitScript, readResults, scriptArgument, scriptKeys } from '../rat
 
 type Scripted = Redis & { consumeTokens(keyCount: number, ...args: (string | number)[]): Promise<string> }
 
-/** Below the second between two trials of an outage, so that the second one ends the connection. */
+/**
+ * Below the 1 s between two probes of an outage, so that the second probe replaces the connection.
+ */
 const silenceMs = 900
 
 /**

@@ -2,7 +2,7 @@ import { createFetchTransport } from '../fetch.ts'
 import { createFetchServer, nodeServerVariables } from '../fetch-server.ts'
 import { runGateway } from '../run-gateway.ts'
 
-/** The part of Bun's global that is used here. */
+/** Used part of the global `Bun`. */
 declare const Bun: {
   serve(options: {
     hostname: string
@@ -16,10 +16,10 @@ declare const Bun: {
   }): { stop(): Promise<void> }
 }
 
-/** The longest silence on a connection that Bun can be set to. */
+/** Longest idle timeout that Bun supports. */
 const idleSeconds = 255
 
-/** The most that a row of the policy table can allow; Bun's default refuses smaller bodies. */
+/** Largest body that a policy row can allow; Bun's default is smaller. */
 const largestBodyBytes = 1024 ** 3
 
 await runGateway({

@@ -2,7 +2,7 @@ import { createFetchServer, nodeServerVariables } from '../fetch-server.ts'
 import { createDispatchers, createTransport } from '../node/upstream/undici-transport.ts'
 import { runGateway } from '../run-gateway.ts'
 
-/** The part of Deno's global that is used here. */
+/** Used part of the global `Deno`. */
 declare const Deno: {
   serve(
     options: { hostname: string; port: number; onListen: () => void },

@@ -10,7 +10,7 @@ import { createRedisStore } from '../redis.ts'
 import { createClusterStore } from './redis-cluster-store.ts'
 
 interface RateLimitingOptions {
-  /** Without one the gateway counts in its own memory, and says so. */
+  /** Without Redis the gateway counts in its own memory, and logs that. */
   redisUrl: string | undefined
   keyPrefix: string
   /** Gateways that share the traffic. */
@@ -21,13 +21,13 @@ interface RateLimitingOptions {
 
 export interface RateLimiting {
   rateLimitStore: RateLimitStore
-  /** What is known of Redis, where there is one. */
+  /** State of Redis, if it is used. */
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
   health: () => Promise<HealthCheck>
   close: () => void
 }
 
-/** Seconds. A call is given up after 0.05. */
+/** Seconds. Calls time out after 0.05. */
 const callBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1]
 
 /** The same store, whose calls are timed, whether or not they succeed. */
@@ -62,7 +62,7 @@ function countInCluster(redisUrl: string, common: CommonOptions) {
 }
 
 /**
- * Where the limits are counted: Redis with this process's memory behind it, or that memory alone.
+ * Creates the rate-limit store: Redis with this process's memory as fallback, or the memory alone.
  */
 export function createRateLimiting({
   redisUrl,

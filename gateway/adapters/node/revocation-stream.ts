@@ -15,21 +15,20 @@ interface RevocationStreamOptions {
   log: Log
 }
 
-/** How long Redis holds a read that has nothing to say. */
+/** Longest block of a read without entries. */
 const blockMs = 1000
 
-/** Beyond this a Redis that holds its connections open and says nothing is lost. */
+/** A silent Redis counts as lost after this time. */
 const graceMs = 1000
 
-/** Entries a read. */
+/** Entries per read. */
 const batchSize = 1000
 
-/** Before the first entry. */
+/** Position before the first entry. */
 const beginning = '0-0'
 
 /**
- * The revocation stream in Redis, on a connection of its own: a read that waits holds up what comes
- * after it.
+ * The revocation stream in Redis, on its own connection, which a blocked read occupies.
  */
 export function createRevocationStream({
   redisUrl,
@@ -39,7 +38,7 @@ export function createRevocationStream({
   const redis = connectRedis(redisUrl, log)
   const key = revocationStreamKey(revocationKeyPrefix(keyPrefix, redis.isCluster))
 
-  /** A connection with a response outstanding is of no use any more. */
+  /** A connection with an overdue reply is replaced. */
   async function replyWithin<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {
     try {
       return await withTimeout(timeoutMs, reply)

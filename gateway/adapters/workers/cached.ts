@@ -1,6 +1,6 @@
 import type { Transport, WaitUntil } from '../../ports.ts'
 
-/** The part of the platform's cache that we use; each data centre has one. */
+/** The used part of the platform's cache; each data centre has its own. */
 export interface EdgeCache {
   match(url: string): Promise<Response | undefined>
   put(url: string, response: Response): Promise<void>
@@ -9,22 +9,21 @@ export interface EdgeCache {
 interface CachedTransportOptions {
   transport: Transport
   cache: EdgeCache
-  /** Targets of the origin whose answer is the same for every gateway. */
+  /** Targets of the origin whose response is the same for every gateway. */
   targets: ReadonlySet<string>
   originUrl: string
   waitUntil: WaitUntil
 }
 
 /**
- * The pause between two reads of one gateway elsewhere; here it holds for all that run in one data
- * centre.
+ * Lifetime of a cached response, shared by all gateways of a data centre.
  */
 const keptSeconds = 10
 
 /**
- * Gateways here are many and live shortly, and each needs the key set before its first token: what
- * all of them ask the origin alike goes through the platform's cache. A copy adds at most
- * `keptSeconds` to the age of what a gateway knows.
+ * Workers are many and short-lived, and each needs the key set before its first token. Requests
+ * that are the same for all of them go through the platform's cache, which adds at most
+ * `keptSeconds` to the age of the response.
  */
 export function createCachedTransport(options: CachedTransportOptions): Transport {
   const { transport, cache, targets, originUrl, waitUntil } = options

@@ -6,7 +6,7 @@ import { gatewayVariables } from '../../config.ts'
 const platformListens = 'is for a process that listens: the platform does that here'
 const noMetrics = 'is for a process that can be asked for its metrics: nobody can address one of many Workers'
 
-/** Variables that ask for what cannot be had here, and why: docs/runtimes.md has the table. */
+/** Variables that this runtime cannot honour, and why (table in docs/runtimes.md). */
 const unavailable: Partial<Record<VariableName, string>> = {
   HOST: platformListens,
   GATEWAY_PORT: platformListens,
@@ -26,9 +26,9 @@ const unavailable: Partial<Record<VariableName, string>> = {
 /**
  * The configuration of a Worker: its variables and secrets.
  *
- * @param env its bindings, of which those that are no text are somebody else's
- * @throws ConfigError naming each variable that is missing, malformed, unknown or asks for what
- *   cannot be had, and why
+ * @param env bindings of the Worker; those that are not strings are ignored
+ * @throws ConfigError naming each variable that is missing, malformed, unknown or unsupported, and
+ * why
  */
 export function readWorkerConfig(env: Record<string, unknown>): GatewayConfig {
   const variables = Object.fromEntries(

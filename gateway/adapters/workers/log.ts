@@ -3,13 +3,16 @@ import type { Log } from '../../../shared/lib/log.ts'
 const levels = ['debug', 'info', 'warn', 'error'] as const
 type Level = (typeof levels)[number]
 
-/** Call sites name the fields they log; this is a second wall, as in `shared/node/log.ts`. */
+/**
+ * Second defence against secrets in logs, as in `shared/node/log.ts`; call sites choose the fields
+ * they log.
+ */
 const secrets = new Set(['authorization', 'cookie', 'password', 'access_token', 'refresh_token', 'token'])
 
 /**
- * The log for a runtime whose one output is the console: JSON lines as those of the other services.
+ * Log for a runtime with only a console: JSON lines, as in the other services.
  *
- * @param write takes a line
+ * @param write writes one line
  */
 export function createConsoleLog(service: string, level: Level, write: (line: string) => void): Log {
   const at =

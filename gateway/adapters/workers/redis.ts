@@ -1,6 +1,6 @@
 import { createReplyReader, encodeCommands, type Reply, ReplyError } from './resp.ts'
 
-/** A connection as the platform gives it. */
+/** Socket of the platform. */
 export interface Socket {
   readable: ReadableStream<Uint8Array>
   writable: WritableStream<Uint8Array>
@@ -24,9 +24,8 @@ interface RedisOptions {
 const standardPort = 6379
 
 /**
- * Asks Redis over a connection that lives as long as the question, for a runtime where one cannot
- * outlive its request: all commands go out in one write, with those before them that a new
- * connection needs.
+ * Sends commands to Redis over one connection per call, for a runtime where a connection cannot
+ * outlive its request. All commands go out in one write, after AUTH and SELECT.
  */
 export function createRedis({ url, connect }: RedisOptions) {
   const { protocol, hostname, port, username, password, pathname } = new URL(url)
@@ -39,12 +38,12 @@ export function createRedis({ url, connect }: RedisOptions) {
   const secureTransport = protocol === 'rediss:' ? 'on' : 'off'
 
   /**
-   * @returns a reply for each command, in their order
-   * @throws ReplyError where one was refused, Error where Redis cannot be asked
+   * @returns one reply per command, in order
+   * @throws ReplyError if a command was rejected, Error if Redis is unavailable
    */
   return async function ask(commands: readonly Command[]): Promise<Reply[]> {
     const socket = connect(address, { secureTransport, allowHalfOpen: false })
-    // What ends a connection shows in the reads.
+    // The reads report the end of the connection.
     socket.closed.catch(() => {})
     try {
       const sent = [...greeting, ...commands]

@@ -1,7 +1,7 @@
-/** What Redis answers in RESP2, as far as our commands are answered so. */
+/** Replies in RESP2, as far as the used commands need them. */
 export type Reply = string | number | null | ReplyError | Reply[]
 
-/** Redis refused a command; a value and not a throw, as one stands among the replies of others. */
+/** Redis rejected a command. A value, not an exception, as it stands among other replies. */
 export class ReplyError extends Error {
   constructor(message: string) {
     super(message)
@@ -13,15 +13,14 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Far beyond what any command of ours is answered with: bytes of one reply, and arrays inside
- * arrays.
+ * Bounds of one reply, far above the used commands: bytes, and nesting of arrays.
  */
 const longestReply = 1024 ** 2
 const deepestReply = 8
 
 const [carriageReturn, lineFeed] = [13, 10]
 
-/** Commands as they go over the wire, in one piece. */
+/** Encodes commands for one write. */
 export function encodeCommands(commands: readonly (readonly (string | number)[])[]): Uint8Array {
   let text = ''
   for (const command of commands) {
@@ -34,12 +33,12 @@ export function encodeCommands(commands: readonly (readonly (string | number)[])
   return encoder.encode(text)
 }
 
-/** Reads replies from the pieces of a stream, wherever they are cut. */
+/** Parses replies from a stream of chunks. */
 export function createReplyReader() {
   let pending: Uint8Array = new Uint8Array()
 
   /**
-   * @returns the reply that begins at `at` and where it ends, undefined where it is not here whole
+   * @returns the reply that begins at `at` and its end; undefined if it is incomplete
    */
   function read(at: number, depth = 0): { reply: Reply; end: number } | undefined {
     const lineEnd = findLineEnd(at)
@@ -92,8 +91,7 @@ export function createReplyReader() {
 
   return {
     /**
-     * @returns the replies that are whole now
-     * @throws Error for what is no reply, or one too long
+     * @returns the replies complete so far @throws Error for a malformed or oversized reply
      */
     push(piece: Uint8Array): Reply[] {
       pending = joined(pending, piece)

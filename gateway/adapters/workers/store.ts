@@ -16,17 +16,16 @@ interface StoreOptions {
 }
 
 /**
- * What a bearer is held against, in this order: a session that has ended comes before claims that
- * are stale.
+ * Scopes checked for a bearer, in order: an ended session comes before stale claims.
  */
 const scopes = ['session', 'user', 'role', 'plan'] as const satisfies Revocation['scope'][]
 
 /**
- * Revocations and limits in one script, so in one round trip. KEYS: where there is a bearer, the
- * key that vouches for the others and one for each scope; then those of the limits. ARGV: the
- * number of scopes, the bearer's epochs, and what `rateLimitScript` wants. The response begins with
- * -1 where nobody vouches, or the number of the scope that was revoked; with 0 and the response of
- * `rateLimitScript` otherwise.
+ * Revocations and limits in one script, so in one round trip. KEYS: with a bearer, the completeness
+ * key and one per scope; then those of the limits. ARGV: the number of scopes, the bearer's epochs,
+ * and the argument of `rateLimitScript`. The reply begins with -1 if the revocations may be
+ * incomplete, or with the number of the revoked scope; otherwise with 0 and the reply of
+ * `rateLimitScript`.
  */
 const askScript = `
 local function take(KEYS, ARGV)${rateLimitScript}
@@ -42,7 +41,7 @@ for i = scopes > 0 and scopes + 2 or 1, #KEYS do keys[#keys + 1] = KEYS[i] end
 for i = scopes + 2, #ARGV do args[#args + 1] = ARGV[i] end
 return {0, take(keys, args)}`
 
-/** Asks Redis what one request needs to know, and keeps nothing. */
+/** Reads revocations and consumes limits in Redis, in one call per request. */
 export function createStore({ ask, keyPrefix }: StoreOptions): Store {
   function bearerKeys({ sid, sub, role, plan }: Identity): string[] {
     const subjects = { session: sid, user: sub, role, plan }

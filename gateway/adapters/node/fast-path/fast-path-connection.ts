@@ -23,20 +23,20 @@ export interface FastPathOptions {
 }
 
 interface FastPathConnectionOptions extends FastPathOptions, ConnectionContext {
-  /** Takes a connection for good, and listens to its data from then on. */
+  /** Takes over a connection and reads its data from then on. */
   handOver: (socket: Socket) => void
 }
 
 /**
- * What may come behind a request under way; who sends more is cut off, as nobody does that
- * pipelines by the book (RFC 9112, section 9.3.2).
+ * Most bytes buffered behind the current request. A client that sends more is disconnected; correct
+ * pipelining sends less (RFC 9112, section 9.3.2).
  */
 const mostHeldBytes = 64 * 1024
 
-/** What a piece takes beside its bytes, however small it is. */
+/** Overhead in bytes counted for each chunk. */
 const pieceBytes = 512
 
-/** A client may send its next request just as the time it was told is over. */
+/** Grace time for a request sent just before the announced idle timeout ends. */
 const keepAliveBufferSeconds = 1
 
 /** Puts the fast path in front of a server: for `wrapConnections` of its options. */
@@ -87,12 +87,12 @@ class FastPathConnection {
   private readonly options: FastPathConnectionOptions
   private readonly onLeft: () => void
   private response: FastPathResponse | undefined
-  /** What came behind the request under way. */
+  /** Bytes received behind the current request. */
   private held: Buffer[] = []
   private heldBytes = 0
   private hasSpoken = false
 
-  /** @param onLeft told when the connection is closed or handed over */
+  /** @param onLeft called when the connection is closed or handed over */
   constructor(socket: Socket, options: FastPathConnectionOptions, onLeft: () => void) {
     this.socket = socket
     this.options = options
@@ -109,7 +109,7 @@ class FastPathConnection {
   }
 
   private readonly receive = (bytes: Buffer): void => {
-    // Behind the last response of a connection nothing is acted on.
+    // Requests after the last response of a connection are ignored.
     if (!this.socket.writable) return
     if (this.response) {
       this.hold(bytes)
@@ -144,7 +144,7 @@ class FastPathConnection {
     else if (this.options.isClosing()) this.end()
   }
 
-  /** Nothing more is read as a request from here on. */
+  /** No further request is read. */
   private end(): void {
     this.onLeft()
     this.socket.destroySoon()
@@ -183,7 +183,7 @@ class FastPathConnection {
     this.response?.drain()
   }
 
-  /** Who says that no more will come has left, as Node's server takes it. */
+  /** A client that ends its side has left, as in Node's server. */
   private readonly endWithClient = (): void => {
     this.socket.end()
   }
@@ -204,6 +204,6 @@ class FastPathConnection {
     this.response?.close()
   }
 
-  /** What it died of is nobody's concern; that it closed follows. */
+  /** The error is ignored: `close` follows. */
   private readonly ignore = (): void => {}
 }

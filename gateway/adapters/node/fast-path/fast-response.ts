@@ -7,11 +7,11 @@ import { httpDate } from './http-date.ts'
 /** What all responses on one connection share. */
 interface ResponseConnection {
   socket: Socket
-  /** How long the connection is kept for the next request; told to the client. */
+  /** Keep-alive timeout, announced to the client. */
   keepAliveSeconds: number
   /** Whether the connection is to end with this response, where its headers do not say so. */
   isLast: () => boolean
-  /** Told when all of it has been handed to the system. */
+  /** Called when the response has been handed to the system. */
   onWritten: (isLast: boolean) => void
 }
 
@@ -20,7 +20,7 @@ interface ResponseConnection {
  * writers use. Not an EventEmitter, which costs more than its two events: `close` comes once, when
  * all is written or the socket has closed before.
  *
- * Headers go out as they are: whoever gives one vouches for it.
+ * Headers are written unchecked: callers validate them.
  */
 export class FastPathResponse {
   statusCode = 200
@@ -103,7 +103,7 @@ export class FastPathResponse {
     return head
   }
 
-  /** @returns false where the writer is to wait for `drain` */
+  /** @returns false if the writer must wait for `drain` */
   write(bytes: Uint8Array): boolean {
     const { socket } = this.connection
     if (this.isHead || bytes.byteLength === 0) return true
@@ -136,7 +136,7 @@ export class FastPathResponse {
     this.connection.onWritten(this.isLast)
   }
 
-  /** Breaks it off, and the connection with it. */
+  /** Aborts the response and the connection. */
   destroy(): void {
     if (!this.closed) this.connection.socket.destroy()
   }

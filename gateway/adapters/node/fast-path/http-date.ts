@@ -2,7 +2,7 @@ let second = Number.NaN
 let text = ''
 
 /**
- * What Date says (RFC 9110, section 5.6.7), written out once a second.
+ * Value of the Date header (RFC 9110, section 5.6.7), formatted once per second.
  *
  * @param now milliseconds since 1970
  */

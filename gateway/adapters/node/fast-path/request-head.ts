@@ -2,7 +2,7 @@ import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { endOfLine, isNamed, readHeaderLines } from '../../../../shared/node/http/header-lines.ts'
 import { mostHeadBytes } from '../../../../shared/node/http/http-server.ts'
 
-/** The head of a request that has no body and asks for nothing but its response. */
+/** Head of a plain request: no body, no upgrade, no connection option. */
 export interface RequestHead {
   method: 'GET' | 'HEAD'
   /** Path and query. */
@@ -17,7 +17,7 @@ const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1$/
 /**
  * Reads a chunk that is exactly one GET or HEAD without a body.
  *
- * @returns undefined for anything else, whatever a more lenient reader would make of it
+ * @returns undefined for anything else, including input that a lenient parser would accept
  */
 export function readRequestHead(bytes: Buffer): RequestHead | undefined {
   const end = bytes.indexOf(headEnd)
@@ -34,7 +34,7 @@ export function readRequestHead(bytes: Buffer): RequestHead | undefined {
 /** Headers that announce a body or another protocol. */
 const bodyOrUpgradeHeaders = ['content-length', 'transfer-encoding', 'upgrade', 'expect']
 
-/** Whether nothing is said of a body, of another protocol or of the connection's end. */
+/** Whether no header announces a body, an upgrade or the end of the connection. */
 function isBodyless(headers: Readonly<RawHeaders>): boolean {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string

@@ -16,13 +16,13 @@ interface ExposeOptions {
   }
   revocationState: Readonly<RevocationSyncState>
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
-  /** Of clients, where the runtime tells how many there are. */
+  /** Open client connections, where the runtime counts them. */
   connections: (() => Promise<number>) | undefined
   now: () => number
 }
 
 /**
- * Shows Prometheus what the gateway counts and what its parts say of themselves, at each scrape.
+ * Registers the gateway's metrics, which are read at each scrape.
  */
 export function exposeMetrics(options: ExposeOptions): void {
   const { registry, values, gauges, revocationState, redis, connections, now } = options

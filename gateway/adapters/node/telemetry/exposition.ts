@@ -2,8 +2,8 @@ import { Counter, Gauge, type Metric, type Registry } from 'prom-client'
 import type { Histogram } from '../../../../shared/lib/histogram.ts'
 
 /**
- * Shows figures that are kept elsewhere, in plain numbers: they are read at a scrape, so that
- * counting costs a request next to nothing.
+ * Exposes metrics that are kept elsewhere as plain numbers. They are read at a scrape, so that
+ * counting is nearly free for a request.
  */
 
 interface Described<Label extends string> {
@@ -12,7 +12,7 @@ interface Described<Label extends string> {
   labels?: readonly Label[]
 }
 
-/** A figure, or a distribution, under its labels. */
+/** A value or a histogram with its labels. */
 type Labeled<Label extends string, Value> = readonly [Record<Label, string | number>, Value]
 
 export function exposeCounter<Label extends string = never>(
@@ -32,7 +32,7 @@ export function exposeCounter<Label extends string = never>(
   })
 }
 
-/** Series that are read no more are gone. */
+/** Series that are no longer read disappear. */
 export function exposeGauge<Label extends string = never>(
   registry: Registry,
   { name, help, labels = [] }: Described<Label>,
@@ -52,7 +52,7 @@ export function exposeGauge<Label extends string = never>(
 }
 
 /**
- * prom-client keeps the buckets of its own histograms to itself, so this is a metric beside them.
+ * prom-client hides the buckets of its histograms, so this is a metric of its own.
  */
 export function exposeHistogram<Label extends string = never>(
   registry: Registry,

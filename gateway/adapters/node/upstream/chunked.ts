@@ -1,22 +1,22 @@
 import { ResponseError } from './response-head.ts'
 
-/** A size line is a few digits; extensions are read by nobody. */
+/** Longest size line: a few digits; extensions are ignored. */
 const longestLine = 1024
 
-/** All trailers together; they are not passed on. */
+/** Longest trailers together; they are dropped. */
 const maxTrailerBytes = 16 * 1024
 
 const sizeLine = /^([\da-f]{1,12})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/i
 
-/** Takes a chunked body apart (RFC 9112, section 7.1) as its bytes come. */
+/** Streaming parser of a chunked body (RFC 9112, section 7.1). */
 export function createChunkedReader(onData: (bytes: Buffer) => void) {
   let state: 'size' | 'data' | 'data end' | 'trailers' | 'done' = 'size'
-  /** A line that has not ended yet. */
+  /** An incomplete line. */
   let line = ''
   let left = 0
   let trailerBytes = 0
 
-  /** @returns the position after the line, or undefined where it has not ended */
+  /** @returns the position after the line; undefined if it is incomplete */
   function readLine(bytes: Buffer, from: number): number | undefined {
     const end = bytes.indexOf(0x0a, from)
     line += bytes.toString('latin1', from, end === -1 ? bytes.length : end)

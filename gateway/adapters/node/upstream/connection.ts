@@ -4,17 +4,16 @@ import { type ChunkedReader, createChunkedReader } from './chunked.ts'
 import { type Framing, parseResponseHead, ResponseError } from './response-head.ts'
 
 /**
- * One request and what becomes of it. Each is told of one end: the last of the response, or an
- * error.
+ * One request and its callbacks. Exactly one of `onEnd` and `onError` is called.
  */
 export interface Exchange {
   method: string
   /** Path and query. */
   target: string
-  /** Names and values in turn; none of them says where the body ends. */
+  /** Without headers that frame the body. */
   headers: Readonly<RawHeaders>
   body: AsyncIterable<Uint8Array> | Uint8Array | null
-  /** Of a streamed body, where it is known. */
+  /** Length of a streamed body, if known. */
   contentLength: number | undefined
   /** The longest silence inside a response's body, in milliseconds. */
   bodyIdleMs: number
@@ -29,53 +28,52 @@ export interface Exchange {
   /** @param bytes which another read overwrites: copied by a receiver that keeps them */
   onData(bytes: Buffer): void
   onEnd(): void
-  /** @param isWithoutResponse whether nothing of a response had come */
+  /** @param isWithoutResponse whether no byte of a response was received */
   onError(error: Error, isWithoutResponse: boolean): void
 }
 
 const headEnd = Buffer.from('\r\n\r\n')
 
-/** More than any head of an upstream of ours. */
+/** Most bytes of a response head. */
 const mostHeadBytes = 64 * 1024
 
 /**
- * Interim responses before one response, and the bytes of their heads together: what common clients
- * read.
+ * Most interim responses before one response, and bytes of their heads together: the limits of
+ * common clients.
  */
 const mostInterim = 16
 const mostInterimBytes = 16 * 1024
 
 interface ConnectionOptions {
   socket: Socket
-  /** Of the upstream: what Host says. */
+  /** Host header of the upstream. */
   host: string
   /**
-   * Told when another exchange may begin.
-   * @param keepAliveSeconds for which the upstream keeps it, where it says so
+   * Called when another exchange may begin. @param keepAliveSeconds idle time that the upstream
+   * announced
    */
   onIdle: (connection: Connection, keepAliveSeconds: number | undefined) => void
   onClose: (connection: Connection) => void
-  /** Milliseconds since 1970 from which it begins no exchange. */
+  /** End of the connection's age, in milliseconds since 1970; no exchange begins after it. */
   endsAt: number
 }
 
 /**
- * One connection to an upstream, for one exchange after the other. Whatever is not exactly as it
- * should be ends it: bytes that nobody asked for, a response before its request has gone out in
- * full, an end that was not said.
+ * One connection to an upstream, for sequential exchanges. Any violation ends it: unsolicited
+ * bytes, a response before its request was sent, an unannounced end.
  */
 export class Connection {
   readonly socket: Socket
   private readonly options: ConnectionOptions
   private exchange: Exchange | undefined
-  /** Bytes of a head that has not ended. */
+  /** Bytes of an incomplete head. */
   private partialHead: Buffer | undefined
-  /** The bytes that a head ended in, where they are not those that came last alone. */
+  /** The chunk in which a head ended, if it spans several. */
   private rest: Buffer | undefined
   /** Interim responses so far, and the bytes of their heads. */
   private interims = 0
   private interimBytes = 0
-  /** Whether anything of a response has come. */
+  /** Whether any byte of a response was received. */
   private isResponding = false
   private isHeadRead = false
   private isRequestSent = false
@@ -85,7 +83,7 @@ export class Connection {
   private isReusable = false
   private isTimed = false
   private keepAliveSeconds: number | undefined
-  /** Milliseconds since 1970 until which it may be used again. */
+  /** End of its idle time, in milliseconds since 1970. */
   idleUntil = 0
   readonly endsAt: number
 
@@ -126,13 +124,13 @@ export class Connection {
     if (this.exchange === exchange) this.destroy(error)
   }
 
-  /** Ends the exchange under way and the connection with it. */
+  /** Ends the current exchange and the connection. */
   destroy(error: Error): void {
     this.fail(error)
     this.socket.destroy()
   }
 
-  /** Silence while nobody wants to hear is not the upstream's. */
+  /** Silence while the reads are paused is not the upstream's. */
   pause(exchange: Exchange): void {
     if (this.exchange !== exchange) return
     this.socket.pause()
@@ -239,7 +237,7 @@ export class Connection {
     }
   }
 
-  /** @returns where in the bytes the body begins, or undefined where its head has not ended */
+  /** @returns offset of the body; undefined if the head is incomplete */
   private readHeads(received: Buffer): number | undefined {
     let bytes = this.partialHead ? Buffer.concat([this.partialHead, received]) : received
     this.partialHead = undefined
@@ -256,7 +254,7 @@ export class Connection {
         this.interimBytes += end
         if (++this.interims > mostInterim || this.interimBytes > mostInterimBytes)
           throw new ResponseError('too many interim responses')
-        // The gateway has answered Expect itself: a 100 of the upstream is for nobody.
+        // The gateway handles Expect itself and drops a 100 of the upstream.
         if (head.status !== 100) this.exchange?.onInterim(head.status, head.headers)
         bytes = bytes.subarray(end + headEnd.length)
         continue
@@ -286,7 +284,7 @@ export class Connection {
 
   private readBody(bytes: Buffer, from: number): void {
     const exchange = this.exchange
-    // The exchange may have been given up by whoever was told of its head.
+    // The callback may have aborted the exchange.
     if (!exchange) return
     let at = from
     if (this.chunked) at = this.chunked.read(bytes, from)
@@ -299,7 +297,7 @@ export class Connection {
       exchange.onData(from === 0 && at === bytes.length ? bytes : bytes.subarray(from, at))
     }
     const isDone = this.chunked ? this.chunked.isDone() : this.leftBytes === 0
-    // What comes behind a response would be taken for the next one.
+    // Extra bytes after a response would be parsed as the next one.
     if (isDone) this.finish(at === bytes.length)
   }
 

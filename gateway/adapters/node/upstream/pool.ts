@@ -4,31 +4,31 @@ import { Connection, type Exchange } from './connection.ts'
 
 export interface PoolOptions {
   connectTimeoutMs: number
-  /** How long a connection may stand idle, unless the upstream says that it closes it earlier. */
+  /** Idle timeout of a connection, unless the upstream announces a shorter one. */
   keepAliveMs: number
-  /** From a connection's opening: beyond it the connection ends with the exchange under way. */
+  /** Age of a connection, after which it ends with its current exchange. */
   maxAgeMs: number
 }
 
 export interface Pool {
   /**
-   * @param isFresh whether the exchange needs a connection that no other has used
+   * @param isFresh whether the exchange needs a new connection
    * @returns the connection, which carries other exchanges later
    */
   send(exchange: Exchange, isFresh?: boolean): Connection
-  /** Ends idle connections, and others with their answer. */
+  /** Closes idle connections, and busy ones after their exchange. */
   close(): void
 }
 
-/** A connection that its upstream is about to close is left alone by this much. */
+/** Safety margin before the upstream closes an idle connection. */
 const closingSoonMs = 1000
 
-/** How often idle connections are looked at. */
+/** Interval of the check of idle connections. */
 const sweepMs = 1000
 
 /**
- * The share of its age that a connection may end early, so that those opened together do not end
- * together.
+ * Random share of the age by which a connection ends early, so that connections opened together do
+ * not end together.
  */
 const ageJitter = 0.2
 
@@ -40,10 +40,9 @@ const ageJitter = 0.2
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
 /**
- * Connections to one upstream, each with one exchange at a time. An exchange that finds none idle
- * opens one: requests under way are bounded before they come here, and no second bound below that
- * one can delay them. The one used last is used next, so that a pool which was busy shrinks to what
- * it needs.
+ * Connections to one upstream, each with one exchange at a time. Without an idle one, an exchange
+ * opens a new connection: concurrency is bounded before the pool, so the pool needs no bound. The
+ * most recently used connection is used next, so that a pool shrinks after a peak.
  *
  * @param origin without a path: `http://10.0.0.7:8081`
  */
@@ -103,7 +102,7 @@ export function createPool(origin: string, options: PoolOptions): Pool {
     if (at !== -1) idle.splice(at, 1)
   }
 
-  /** The one used last that its upstream still keeps. */
+  /** The most recently used connection that the upstream still keeps. */
   function takeIdle(): Connection | undefined {
     const at = Date.now()
     for (let connection = idle.pop(); connection; connection = idle.pop()) {

@@ -1,7 +1,7 @@
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { endOfLine, isNamed, readHeaderLines } from '../../../../shared/node/http/header-lines.ts'
 
-/** How the end of a body is known (RFC 9112, section 6.3); bytes where its length was said. */
+/** Framing of a body (RFC 9112, section 6.3): its length in bytes, or how it ends. */
 export type Framing = number | 'none' | 'chunked' | 'close'
 
 export interface ResponseHead {
@@ -11,11 +11,11 @@ export interface ResponseHead {
   framing: Framing
   /** Whether the connection may carry another exchange. */
   isReusable: boolean
-  /** Seconds for which the upstream keeps an idle connection, where it says so. */
+  /** Idle time in seconds that the upstream announced. */
   keepAliveSeconds: number | undefined
 }
 
-/** What an upstream sent is no response of HTTP/1.1, or one that can be read in two ways. */
+/** The upstream sent a malformed or ambiguous response. */
 export class ResponseError extends Error {
   constructor(reason: string) {
     super(`the answer cannot be read: ${reason}`)
@@ -27,8 +27,7 @@ const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
 const digits = /^\d{1,15}$/
 
 /**
- * Reads the head of a response, strictly: two readings of one response would be two answers to a
- * client behind us.
+ * Strict parser of a response head: an ambiguous response could split into two at another proxy.
  *
  * @param text of the head, a character a byte, without the empty line that ends it
  * @param isHead whether the response is to a HEAD
@@ -49,7 +48,7 @@ export function parseResponseHead(text: string, isHead: boolean): ResponseHead {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
     const value = headers[i + 1] as string
-    // Names are compared only where their length is that of one that matters.
+    // Names are compared only if a relevant name has the same length.
     switch (name.length) {
       case 10:
         if (isNamed(name, 'connection')) connection += `,${value}`

@@ -4,13 +4,13 @@ import { Agent, type Dispatcher } from 'undici'
 import { type Transport, TransportError } from '../../../ports.ts'
 
 /**
- * Connections of undici. Unlike fetch they leave encoded bodies, redirects and the length of a HEAD
- * alone.
+ * Connections of undici. Unlike fetch, they keep encoded bodies, redirects and the length of a
+ * HEAD.
  */
 export interface Dispatchers {
-  /** One request after the other. */
+  /** For sequential requests. */
   kept: Dispatcher
-  /** One request each: for WebSockets, and for what failed on a kept one. */
+  /** For one request each: WebSockets, and retries after a failure on a kept-alive connection. */
   fresh: Dispatcher
   close: () => Promise<void>
 }
@@ -38,7 +38,7 @@ export function createDispatchers(maxAgeMs: number): Dispatchers {
   }
 }
 
-/** undici as a transport, for what is asked in Requests and answered in Responses. */
+/** Transport over undici, for web-standard requests and responses. */
 export function createTransport({ kept, fresh }: Pick<Dispatchers, 'kept' | 'fresh'>): Transport {
   return async function transport(request) {
     const { baseUrl, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
@@ -84,7 +84,7 @@ const hasBody = (method: string, status: number) =>
 
 const webStream = (body: Readable) => Readable.toWeb(body) as unknown as ReadableStream<Uint8Array>
 
-/** Reads what is not passed on, so that its connection is free for the next request. */
+/** Drains an unused body, so that its connection can be reused. */
 function drained(body: Readable): null {
   body.resume()
   return null
