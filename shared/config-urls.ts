@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { DatabaseUrlError, parseDatabaseUrl, unescaped } from './database-url.ts'
 
 /**
- * Schemas of variables that are URLs or mail addresses. What would be ignored or sent elsewhere is
- * refused.
+ * Schemas of variables that are URLs or mail addresses. Values that would be ignored or sent
+ * elsewhere are rejected.
  */
 
 export const url = (...schemes: string[]) =>
@@ -12,7 +12,7 @@ export const url = (...schemes: string[]) =>
     error: `must be a URL of ${schemes.join(' or ')}`,
   })
 
-/** What a rule says of a URL that has parsed; other texts have been refused before. */
+/** Message of a rule about a parsed URL. */
 const rule = (holds: (url: URL, text: string) => boolean) => (text: string) =>
   !URL.canParse(text) || holds(new URL(text), text)
 
@@ -35,7 +35,7 @@ export const pageFolder = page.refine(hasNoQuery, {
 /** An issuer (RFC 8414, section 2): clients compare it as a text and add a path to it. */
 export const issuer = page.refine(hasNoQuery, { error: 'must have no query and no fragment (RFC 8414)' })
 
-/** Where a service stands: paths come from the requests. */
+/** Base URL of a service; requests add the path. */
 export const base = withoutCredentials
   .refine(hasNoPath, { error: 'must be a URL without a path' })
   .refine(hasNoQuery, { error: 'must be a URL without a query and a fragment' })
@@ -53,7 +53,7 @@ function isDecodable({ username, password }: URL): boolean {
 
 /**
  * A server with a user and a password. A reserved character in the password that is not escaped
- * ends the password, or the whole authority: what follows is then another host.
+ * ends the password, or the whole authority: the rest is then another host.
  */
 export const server = (...schemes: string[]) =>
   url(...schemes)

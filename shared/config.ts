@@ -71,7 +71,7 @@ const network = z
     error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
   })
 
-/** With credentials a browser takes `*` for a name (Fetch, section 3.3.4). */
+/** With credentials, `*` is a literal name (Fetch, section 3.3.4). */
 const headerName = z
   .string()
   .regex(/^[\w!#$%&'+\-.^`|~]+$/, { error: 'must be header names such as X-Total-Count; * is none' })
@@ -251,8 +251,7 @@ export type VariableName = keyof typeof variables
 export type Config<Name extends VariableName> = { [K in Name]: z.output<(typeof variables)[K]> }
 
 /**
- * What is wrong with the configuration, a sentence each. A value is never repeated: it may be a
- * secret.
+ * Faults of the configuration, one sentence each. Values are never included: they may be secrets.
  */
 export class ConfigError extends Error {
   readonly reasons: readonly string[]
@@ -308,7 +307,7 @@ const ownPrefixes = [
   'KEY_ENCRYPTION_',
 ]
 
-/** Browsers are sent here with secrets in hand. */
+/** Browsers open these URLs with secrets. */
 const browserFacing: readonly VariableName[] = ['ISSUER_URL', 'FRONTEND_URL', 'UPGRADE_URL']
 
 const secretNames: readonly VariableName[] = [

@@ -82,7 +82,7 @@ export function parseDatabaseUrl(text: string): DatabaseTarget {
     tls: parseTls(take),
     isTransactionPooler: oneOf('pgbouncer', take('pgbouncer'), ['true', 'false'], 'false') === 'true',
   }
-  // Which sessions are wanted is not a choice: decisions come from the primary.
+  // `target_session_attrs` is fixed: decisions come from the primary.
   oneOf('target_session_attrs', take('target_session_attrs'), ['any', 'read-write', 'primary'], 'any')
   // Encryption by Kerberos: never used here, so these ask for nothing.
   oneOf('gssencmode', take('gssencmode'), ['disable', 'prefer'], 'prefer')

@@ -7,22 +7,21 @@ import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './
 import { importKey, type PublicJwk, type Signer } from './jwk.ts'
 
 /**
- * The gateway's assertion: who is calling, signed by the gateway for one upstream and a short life.
- * An upstream believes this and nothing else a request says of its caller.
+ * The gateway's assertion: a short-lived JWT about the caller, signed for one upstream. Upstreams
+ * trust this and no other statement about the caller.
  */
 const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
 
 /**
- * A gateway's clock may be ahead of an upstream's by this much. The other way round the gateway
- * renews an assertion early enough. More than `clockLeewaySeconds`, as a future `iat` prolongs
- * nothing: the end counts.
+ * Leeway for a gateway's clock ahead of an upstream's; the opposite is covered by early renewal. It
+ * exceeds `clockLeewaySeconds`, as a future `iat` extends nothing: `exp` counts.
  */
 const gatewayAheadSeconds = 30
 
 /**
- * Whom the gateway's own questions to the origin are for: apart from `origin`, so that no proxied
- * request can ask them.
+ * Audience of the gateway's own calls to the origin, apart from `origin`, so that no proxied
+ * request can make them.
  */
 export const gatewayAudience = 'origin-gateway'
 
@@ -37,12 +36,14 @@ interface SignOptions {
   expiresAtSeconds: number
 }
 
-/** In one piece, as it is kept for long: V8 holds a template's result as the tree of its pieces. */
+/**
+ * Joined into a flat string, as it is cached: V8 keeps a template's result as a tree of its parts.
+ */
 const joinParts = (...parts: string[]) => parts.join('.')
 
 const encodePart = (part: object) => base64url.encode(JSON.stringify(part))
 
-/** @param user null for a request that nobody had to sign in for */
+/** @param user null on a public route */
 export function signAssertion(
   user: Identity | null,
   { signer, audience, nowSeconds, expiresAtSeconds }: SignOptions,
@@ -58,14 +59,14 @@ export interface Assertion {
 }
 
 /**
- * Verifies an assertion. Resolves to undefined unless the gateway signed it for this audience and
- * it has not expired.
+ * Verifies an assertion. Resolves to undefined if it is expired or not signed by the gateway for
+ * this audience.
  */
 export type VerifyAssertion = (jwt: string) => Promise<Assertion | undefined>
 
 /**
- * The gateway sends one assertion many times: so many responses are kept per generation, so that a
- * signature is checked once.
+ * Verified assertions per generation: the gateway sends each many times, and its signature is
+ * checked once.
  */
 const remembered = 20_000
 
@@ -79,8 +80,8 @@ function lifetimeFault(
 }
 
 /**
- * jose has one code for each claim that is wrong; the name of the claim tells a clock from a
- * configuration.
+ * jose has one code for all claims; the claim's name distinguishes a clock from a configuration
+ * error.
  */
 const reasonOf = (error: jose.JOSEError): string =>
   error instanceof jose.JWTClaimValidationFailed || error instanceof jose.JWTExpired
@@ -106,8 +107,8 @@ export async function createAssertionVerifier({
   const verified = createBoundedMap<string, Assertion & { exp: EpochSeconds }>(remembered)
 
   /**
-   * The log names the check that failed, which tells a wrong key or clock from an attack. The
-   * caller is not told.
+   * The log names the failed check, which distinguishes a wrong key or clock from an attack. The
+   * response does not.
    */
   function reject(reason: string): undefined {
     onRejected(reason)

@@ -5,8 +5,8 @@ import type { Identity } from './claims.ts'
 const names = z.array(z.string().min(1)).min(1)
 
 /**
- * What can be asked of a caller: permissions (any of, all of), features (all of), a level. All that
- * is named must hold.
+ * Requirements on a caller: permissions (any of, all of), features (all of), a level. All of them
+ * must hold.
  */
 export const authorizationShape = {
   permissions: z
@@ -25,10 +25,10 @@ export type AuthorizationOutcome =
   | { kind: 'granted' }
   | { kind: 'lacks_permission'; required: { any: string[] } | { all: string[] } }
   | { kind: 'lacks_level'; required: number }
-  /** `lacking` is the first that the plan does not have. */
+  /** `lacking` is the first feature that the plan does not have. */
   | { kind: 'lacks_feature'; lacking: string; required: string[]; plan: string }
 
-/** Holds a caller against what is asked, from the claims alone. */
+/** Evaluates the requirements against the claims alone. */
 export function evaluateAuthorization(
   { permissions: { any, all } = {}, level, features = [] }: Authorization,
   identity: Pick<Identity, 'permissions' | 'level' | 'features' | 'plan'>,

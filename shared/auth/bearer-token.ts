@@ -1,6 +1,9 @@
 const scheme = 'bearer '
 
-/** No RFC bounds them, but a token that is kept keeps the whole field that it was cut from. */
+/**
+ * Longest Authorization header. A cached token keeps the whole string that it was sliced from in
+ * memory.
+ */
 const mostSpaces = 8
 
 /**

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
 /**
- * What an access token says of its bearer: everything a request needs, so that authorizing one asks
- * no database. `level` is 0-100, `quota` is API requests an hour, `epoch` holds the three row
- * versions the claims were made from.
+ * Claims of an access token: everything a request needs, so that authorization needs no database.
+ * `level` is 0-100, `quota` is API requests an hour, `epoch` holds the three row versions the
+ * claims were made from.
  */
 export const identitySchema = z.object({
   sub: z.uuid(),
@@ -41,18 +41,18 @@ export const frontendClient = 'frontend'
 export const accessTokenType = 'at+jwt'
 
 /**
- * Whom a service's token is for: the origin itself. A user's is never, so that neither passes for
+ * Audience of service tokens: the origin itself. User tokens never have it, so neither passes for
  * the other.
  */
 export const serviceAudience = 'origin'
 
 /**
- * Clocks of two machines may differ by this much; well below the 60 s that are the most one should
- * allow.
+ * Allowed difference of two clocks.
  */
 export const clockLeewaySeconds = 5
 
 /**
- * Keys and tokens are ES256 alone: one algorithm leaves nothing to confuse (RFC 8725, section 3.1).
+ * Keys and tokens are ES256 only: one algorithm prevents algorithm confusion (RFC 8725, section
+ * 3.1).
  */
 export const algorithm = 'ES256'

@@ -14,7 +14,7 @@ const keyOps = (operation: 'sign' | 'verify') =>
     .exactOptional()
 
 /**
- * A public P-256 key as it stands in a JWKS. Unknown members are dropped, a private `d` with them.
+ * A public P-256 key of a JWKS. Unknown members are dropped, a private `d` with them.
  */
 export const publicJwkSchema = z.object({
   kty: z.literal('EC'),
@@ -47,8 +47,7 @@ export interface Signer {
 }
 
 /**
- * How a runtime checks signatures and makes them. `shared/node/keys.ts` does it without a turn of
- * the event loop.
+ * Signature functions of a runtime; `shared/node/keys.ts` is synchronous.
  */
 export type ImportVerifier = (jwk: PublicJwk) => Promise<VerifySignature>
 export type ImportSigner = (jwk: PrivateJwk) => Promise<Signer>

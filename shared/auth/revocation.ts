@@ -2,8 +2,7 @@ import { z } from 'zod'
 import type { EpochMs } from '../lib/time.ts'
 
 /**
- * What the origin tells every gateway: which tokens stopped being good before their time, by the
- * feed or by the stream.
+ * Revocations that the origin publishes to gateways, by the feed and by the stream.
  */
 
 const revocationSchema = z.object({
@@ -29,7 +28,7 @@ export interface Revocation extends z.infer<typeof revocationSchema> {
 /** Where a gateway reads the feed. */
 export const revocationFeedPath = '/internal/gateway/revocations'
 
-/** `next` is the cursor to go on from. */
+/** `next` is the cursor of the next read. */
 export const revocationFeedSchema = z.object({ entries: z.array(revocationSchema), next: z.string().min(1) })
 
 export type RevocationFeed = z.infer<typeof revocationFeedSchema>
@@ -46,30 +45,29 @@ export const revocationKeyPrefix = (keyPrefix: string, isCluster: boolean) =>
 export const revocationStreamKey = (keyPrefix: string) => `${keyPrefix}revocations`
 
 /**
- * What is in force in Redis, for gateways that keep nothing between requests: a key for each
- * subject holds the epoch from which its tokens are good, until the last one of before has run out.
+ * Revocation keys in Redis, for gateways without memory between requests: one key per subject holds
+ * its lowest valid epoch, until the last older token has expired.
  */
 export const revocationKey = (keyPrefix: string, { scope, subject }: Pick<Revocation, 'scope' | 'subject'>) =>
   `${keyPrefix}revoked:${scope}:${subject}`
 
-/** Stands for the epoch of a session that has ended: no token of it is made from one as high. */
+/** Epoch of an ended session, higher than that of any token. */
 export const endedEpoch = Number.MAX_SAFE_INTEGER
 
 /**
- * The key that says that the others are complete. The origin renews it; without it nobody knows.
+ * Marks the revocation keys as complete. The origin renews it; without it they may be incomplete.
  */
 export const revocationsCompleteKey = (keyPrefix: string) => `${keyPrefix}revoked`
 
 /**
- * An entry as the fields of a stream's entry: names and values in turn, with no epoch where there
- * is none.
+ * Fields of a stream entry, names and values in turn, without `epoch` if it is null.
  */
 export function toStreamFields({ scope, subject, epoch, until, at }: Revocation): string[] {
   const fields = ['scope', scope, 'subject', subject, 'until', String(until), 'at', String(at)]
   return epoch === null ? fields : [...fields, 'epoch', String(epoch)]
 }
 
-/** @returns undefined for what is no entry of ours */
+/** @returns undefined for a malformed entry */
 export function fromStreamFields(fields: readonly string[]): Revocation | undefined {
   const named: Record<string, string> = {}
   for (let i = 0; i + 1 < fields.length; i += 2) named[fields[i] ?? ''] = fields[i + 1] ?? ''

@@ -5,7 +5,7 @@ import type { EpochMs } from '../lib/time.ts'
 import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 
-/** Ours are around 1 kB; what is longer is not looked at. */
+/** Longest accepted token; real ones have about 1 kB. */
 const longestToken = 8192
 const longestKeyId = 64
 
@@ -26,7 +26,7 @@ interface Expectations {
   now: EpochMs
 }
 
-/** Why a text is no access token of ours. */
+/** Reason why a string is not a valid access token. */
 export type TokenFault =
   | 'not a compact JWS'
   | 'header'
@@ -43,7 +43,7 @@ export type TokenFault =
   | 'no key has this kid'
   | 'signature'
 
-/** A refused token. The fault holds nothing of it. */
+/** A rejected token. The fault contains nothing of the token. */
 export class TokenError extends Error {
   readonly fault: TokenFault
 
@@ -55,8 +55,8 @@ export class TokenError extends Error {
 }
 
 /**
- * A token that passed each check that needs no key. Nothing in it is believed before its signature
- * is verified.
+ * A token that passed all checks without a key. Its content is untrusted before its signature is
+ * verified.
  */
 interface UnverifiedToken {
   kid: string
@@ -67,8 +67,8 @@ interface UnverifiedToken {
 }
 
 /**
- * The cheap checks, before the signature, which costs a hundred times as much. A token that is only
- * expired fails with `expired` and nothing else: that check is the last.
+ * Cheap checks before the signature check, which costs a hundred times as much. A token that is
+ * only expired fails with `expired` and nothing else: that check is the last.
  *
  * @throws TokenError
  */
@@ -105,7 +105,7 @@ export function verifyAccessToken(token: string, expected: Expectations): Awaita
   })
 }
 
-/** All tokens of a key begin alike. */
+/** All tokens of a key have the same header. */
 const keyIdOf = memoizeByString(function readKeyId(encodedHeader: string): string {
   const header = readHeader(encodedHeader)
   // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC

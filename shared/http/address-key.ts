@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
 
 /**
- * What counts as one caller: an IPv4 address, or the /64 of one IPv6 customer.
+ * Rate-limit key of an address: the IPv4 address, or the /64 of an IPv6 address.
  *
  * @param address in canonical form
  */

@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { createBoundedMap } from '../lib/bounded-map.ts'
 
-/** The one form of an IPv4 address that reads in one way everywhere. */
+/** The unambiguous form of an IPv4 address. */
 const plainIPv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
 /** IPv6 addresses repeat, and are costly to parse. Longer texts are not remembered. */

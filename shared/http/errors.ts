@@ -1,6 +1,6 @@
 import { assertionScheme } from './headers.ts'
 
-/** The line that a rejection has in the log. */
+/** Log line of a rejection. */
 export interface LogEntry {
   level: 'info' | 'warn' | 'error'
   message: string

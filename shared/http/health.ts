@@ -15,7 +15,7 @@ export interface HealthResponse {
   checks: Record<string, HealthCheck>
 }
 
-/** The worst of the checks; `fail` answers 503, so that a load balancer needs to read no body. */
+/** The worst of the checks; `fail` returns 503, so that load balancers need no body. */
 export function healthResponse(
   checks: Record<string, HealthCheck>,
   more: Record<string, unknown> = {},
@@ -28,7 +28,7 @@ export function healthResponse(
   })
 }
 
-/** Really asks, and gives up after `timeoutMs`: a check that hangs is a check that failed. */
+/** Runs a check with a timeout: a check that hangs has failed. */
 export async function check(ask: () => Promise<unknown>, timeoutMs = 1000): Promise<HealthCheck> {
   const startedAt = performance.now()
   const timeMs = () => Math.round(performance.now() - startedAt)
@@ -36,7 +36,7 @@ export async function check(ask: () => Promise<unknown>, timeoutMs = 1000): Prom
     await withTimeout(timeoutMs, ask())
     return { status: 'pass', time_ms: timeMs() }
   } catch (error) {
-    // The error's own text may name hosts and users, and goes no further than here.
+    // The error's text may name hosts and users, so it is not returned.
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unavailable'
     return { status: 'fail', time_ms: timeMs(), detail: code }
   }

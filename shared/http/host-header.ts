@@ -2,7 +2,7 @@
 const hostPattern = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i
 
 /**
- * @returns the parts of a Host field, `port` with its colon or empty; undefined where it cannot be
+ * @returns the parts of a Host header, `port` with its colon or empty; undefined where it cannot be
  *   read
  */
 export function parseHost(host: string): { name: string; port: string } | undefined {

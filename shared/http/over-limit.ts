@@ -1,15 +1,15 @@
 import { Problem } from './errors.ts'
 
-/** Limits that a request is over, and when the last of them ends. */
+/** Limits that a request exceeds, and the seconds until the last of them ends. */
 export interface OverLimit {
-  /** By name, as in `violated-policies`. */
+  /** Names, as in `violated-policies`. */
   policies: readonly string[]
   retryAfterSeconds: number
-  /** RateLimit headers, where the service that refuses counted itself. */
+  /** RateLimit headers, where the rejecting service counts itself. */
   headers?: Record<string, string>
 }
 
-/** As a header value: `refresh;t=812`. */
+/** Header value, such as `refresh;t=812`. */
 export const formatOverLimit = ({ policies, retryAfterSeconds }: Omit<OverLimit, 'headers'>): string =>
   `${policies.join(',')};t=${retryAfterSeconds}`
 
@@ -27,7 +27,7 @@ export function parseOverLimit(value: string): OverLimit | undefined {
  * The members of a 429.
  *
  * @param names as in `violated-policies`
- * @param limits what a person reads in `detail`, for each name
+ * @param limits wording for `detail`, one per name
  */
 export const overLimitMembers = (names: readonly string[], limits: readonly string[] = names) => ({
   detail: `Over the limit of ${limits.join(' and of ')}`,
@@ -35,7 +35,7 @@ export const overLimitMembers = (names: readonly string[], limits: readonly stri
 })
 
 /**
- * The rejection of a request that is over limits, where another service than the gateway refuses.
+ * Rejection of a request over limits by another service than the gateway.
  */
 export function overLimitProblem(
   { policies, retryAfterSeconds, headers }: OverLimit,

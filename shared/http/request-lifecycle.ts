@@ -23,7 +23,7 @@ export interface LifecycleOptions {
   onResponse?: ((route: MatchedRoute | undefined, status: number, seconds: number) => void) | undefined
 }
 
-/** What a request holds until it ends: tokens of its limits, a slot at its upstream. */
+/** Resources that a request holds until it ends: tokens of its limits, a slot at its upstream. */
 export interface Reservation {
   /** @param status of the response; 499 where the client left before it */
   release(status: number): void

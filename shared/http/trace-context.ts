@@ -1,7 +1,6 @@
 import type { RawHeaders } from './headers.ts'
 /**
- * W3C Trace Context and Baggage: what a request says of the trace it belongs to, and how much of
- * that we believe.
+ * W3C Trace Context and Baggage: reads and bounds the trace headers of a request.
  */
 
 export interface TraceContext {
@@ -9,13 +8,12 @@ export interface TraceContext {
   traceId: string
   /** 16 hexadecimal digits: the span that the request comes from. */
   parentId: string
-  /** Whether the caller may have recorded its part. */
+  /** The `sampled` flag. */
   sampled: boolean
 }
 
 /**
- * The headers as they came; one that came twice has both values, joined by a comma, and is none
- * then.
+ * Headers as received. A repeated `traceparent` is joined by a comma and so invalid.
  */
 export interface TraceHeaders {
   traceparent?: string | undefined
@@ -32,8 +30,7 @@ const pattern = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16
 const longestTraceparent = 128
 
 /**
- * @returns undefined for what is none: whoever sent it is not part of a trace, as far as we can
- *   tell
+ * @returns undefined for a malformed header
  */
 export function readTraceparent(text: string | undefined): TraceContext | undefined {
   if (text === undefined || text.length > longestTraceparent) return undefined
@@ -43,8 +40,8 @@ export function readTraceparent(text: string | undefined): TraceContext | undefi
 }
 
 /**
- * What both specifications demand of everybody to carry; more than that a stranger shall not make
- * every service behind us carry.
+ * Minimum sizes that both specifications require; clients cannot make the services behind the
+ * gateway carry more.
  */
 const longestState = 512
 const mostStates = 32
@@ -54,8 +51,7 @@ const mostBaggage = 64
 const hasMoreMembers = (list: string, most: number) => list.split(',').length > most
 
 /**
- * `tracestate` is worth nothing without the `traceparent` it belongs to (Trace Context, section
- * 4.3).
+ * `tracestate` is dropped without its `traceparent` (Trace Context, section 4.3).
  */
 export function passableState({ traceparent, tracestate }: TraceHeaders): string | undefined {
   if (tracestate === undefined || readTraceparent(traceparent) === undefined) return undefined
@@ -63,12 +59,11 @@ export function passableState({ traceparent, tracestate }: TraceHeaders): string
 }
 
 /**
- * Adds the headers that go on with a request, names and values in turn. What is malformed or too
- * long ends here. Where nobody records a span of ours, the caller's own `traceparent` goes on as it
- * came: the next service's parent is the caller. We begin no trace of our own then, as to say that
- * it is not sampled would keep everybody behind us from sampling.
+ * Adds the trace headers for the next service. Malformed or oversized ones are dropped. Without a
+ * recorded span the caller's `traceparent` passes unchanged. No new trace begins then: an unsampled
+ * one would keep later services from sampling.
  *
- * @param own what says our span's id instead of the caller's, where there is one
+ * @param own headers of the gateway's span, if one is recorded
  */
 export function addTraceHeaders(
   headers: RawHeaders,

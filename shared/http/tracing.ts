@@ -1,6 +1,6 @@
 import { readTraceparent, type TraceHeaders } from './trace-context.ts'
 
-/** A request as a span begins with it. */
+/** Request data for a new span. */
 export interface TracedRequest extends TraceHeaders {
   method: string
   requestId: string
@@ -16,15 +16,15 @@ export interface TracedResponse {
 /** The span of one request, recorded or not. */
 export interface RequestSpan {
   traceId: string
-  /** What goes to whoever is asked in turn. */
+  /** Trace headers for outgoing requests. */
   onward: { traceparent: string; tracestate?: string | undefined }
   end: (response: TracedResponse) => void
 }
 
-/** Begins spans, where somebody collects them. */
+/** Begins spans, where they are collected. */
 export type BeginSpan = (request: TracedRequest) => RequestSpan
 
-/** The trace that a request belongs to: by a span of ours, by what the caller says, or none. */
+/** The trace of a request: from a recorded span, from the caller, or none. */
 export type RequestTrace = Partial<RequestSpan>
 
 export function beginTrace(beginSpan: BeginSpan | undefined, request: TracedRequest): RequestTrace {

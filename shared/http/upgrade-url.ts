@@ -1,4 +1,4 @@
-/** Where somebody buys: the configured page, with the plan that is meant where there is one. */
+/** URL of the upgrade page, with the plan if it is known. */
 export function upgradeUrl(page: string, plan?: string | null): string {
   const url = new URL(page)
   if (plan) url.searchParams.set('plan', plan)

@@ -1,5 +1,5 @@
 /**
- * A map of at most `2 * generationSize` entries that forgets what was not asked for lately.
+ * A map of at most `2 * generationSize` entries that drops entries not used recently.
  *
  * Two generations: new and touched entries are hot; when hot is full it becomes cold and the old
  * cold one is dropped. A hit in hot costs one lookup and relinks nothing, unlike a

@@ -2,7 +2,7 @@
 const label = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
 const localPart = "[a-zA-Z0-9.!#$%&'*+\\/=?^_`{|}~-]+"
 
-/** What browsers take in an ASCII domain. */
+/** Characters that browsers accept in an ASCII domain. */
 const browserAddress = new RegExp(`^${localPart}@${label}(?:\\.${label})*$`)
 
 /** Letters, digits and hyphens of ASCII, and whatever is not ASCII: UTS 46 decides on that. */

@@ -1,6 +1,6 @@
 type Write = (fields: Record<string, unknown>, message: string) => void
 
-/** What the services need of a logger; pino has this shape. */
+/** Logger interface of the services, as in pino. */
 export interface Log {
   debug: Write
   info: Write

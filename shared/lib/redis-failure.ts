@@ -1,6 +1,6 @@
 /**
- * Why Redis does not do what it is asked, in words fit for the public: of a rejection the first
- * word is its code, such as OOM, READONLY, NOPERM or MISCONF, and the rest may name keys and users.
+ * Public reason of a Redis failure. Only the code of an error reply is used (OOM, READONLY, NOPERM,
+ * MISCONF), as the rest may name keys and users.
  */
 export function redisFailure(error: unknown): string {
   const code = error instanceof Error && error.name === 'ReplyError' && /^[A-Z]+\b/.exec(error.message)?.[0]

@@ -1,30 +1,29 @@
-/** Exit codes of sysexits.h; a rejection is 1. */
+/** Exit codes of sysexits.h; a failed command exits with 1. */
 const usageExitCode = 64
 const unavailableExitCode = 69
 export const configurationExitCode = 78
 
-/** What was asked for makes no sense; the message says why. */
+/** Invalid usage; the message says why. */
 export class UsageError extends Error {}
 
-/** What was asked for is well said, but cannot be done. */
+/** A valid command that cannot be carried out. */
 export class CommandError extends Error {}
 
-/** A server that the command needs does not answer; the message says which. */
+/** A required server is unavailable; the message says which. */
 export class UnavailableError extends Error {}
 
 interface CommandOptions {
   usage?: string
-  /** Errors of the work whose message says all that a person needs. */
+  /** Errors that are reported by their message alone. */
   expectedErrors?: readonly ErrorClass[]
-  /** The same, of what a variable or a file says. */
+  /** The same, for variables and files. */
   misconfigurations?: readonly ErrorClass[]
 }
 
 type ErrorClass = new (...given: never[]) => Error
 
 /**
- * Carries out what a person asked for on the command line, and ends with a sentence and an exit
- * code where that fails.
+ * Runs a command-line program; a failure prints one sentence and sets the exit code.
  */
 export async function runCommand(
   work: () => Promise<void>,

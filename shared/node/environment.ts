@@ -32,7 +32,7 @@ export function exitUnconfigured({ message }: ConfigError): never {
   process.exit(configurationExitCode)
 }
 
-/** A point that is not on the curve has the form of a key, and fails at its first use. */
+/** A key off the curve passes the schema and would fail at its first use. */
 function requireKeysOnCurve(config: Partial<Config<VariableName>>): void {
   const reasons: string[] = []
   const attempt = (name: VariableName, load: () => void) => {

@@ -2,8 +2,8 @@ import { type DestinationStream, pino } from 'pino'
 import type { Log } from '../lib/log.ts'
 
 /**
- * JSON lines, on standard output unless told otherwise. Call sites name the fields they log; the
- * list below is a second wall, for an object that reaches the log whole.
+ * JSON lines, by default on standard output. Call sites choose the fields they log; the list below
+ * is a second defence, for objects logged whole.
  */
 export function createLog(
   service: string,
@@ -32,7 +32,6 @@ export function createLog(
 }
 
 /**
- * For the few lines that every operator needs, whatever LOG_LEVEL says: which policy is in force,
- * for one.
+ * Log for lines that ignore LOG_LEVEL, such as the policy in force.
  */
 export const createLifecycleLog = (service: string): Log => createLog(service, 'info')

@@ -7,7 +7,7 @@ import { redisTls } from './redis-tls.ts'
 export type RedisClient = Redis | Cluster
 
 interface ConnectOptions {
-  /** After which a command fails, as those of a paused Redis would wait for ever. */
+  /** Timeout of a command: those to a paused Redis would wait for ever. */
   commandTimeoutMs?: number
   /**
    * How long Redis may owe a reply and send nothing before the connection is replaced: a network
@@ -21,7 +21,7 @@ const connectMs = 1000
 /** From the connection to the end of its handshake. */
 const handshakeMs = 2000
 
-/** Between the end that we send and the end of a socket whose other side sends none. */
+/** Between sending the end and destroying a socket whose other side sends none. */
 const disconnectMs = 100
 
 /** How long one question to a Sentinel, or for the slots of a cluster, may take. */
@@ -35,8 +35,8 @@ const slotsIntervalMs = 5000
 const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1000)
 
 /**
- * A client that fails at once instead of queueing: with its defaults a lost Redis hangs its user
- * for more than a minute.
+ * A client that fails at once instead of queueing: with the defaults, calls hang for more than a
+ * minute after Redis is lost.
  *
  * @param url a valid `REDIS_URL`, of any of its forms
  */

@@ -21,7 +21,7 @@ type PortVariable = 'GATEWAY_PORT' | 'ORIGIN_PORT' | 'REPORTS_PORT'
  */
 const closeMs = 8000
 
-/** What a process gives its service. */
+/** Values that the process passes to its service. */
 export interface ServiceProcess<Name extends VariableName> {
   config: Config<Name>
   log: Log

@@ -1,11 +1,11 @@
 import type { RawHeaders } from '../../http/headers.ts'
 
-/** What a header's name is made of (RFC 9110, section 5.1). */
+/** Characters of a header name (RFC 9110, section 5.1). */
 const fieldName = /^[!#$%&'*+\-.^_`|~\dA-Za-z]+$/
 const noFieldValue = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
- * Reads the field lines of a head, strictly.
+ * Strict parser of the field lines of a head.
  *
  * @param text of the head, a character a byte, without the empty line that ends it
  * @param from where the first field line begins
@@ -35,7 +35,7 @@ export function endOfLine(text: string, from: number): number {
   return end === -1 ? text.length : end
 }
 
-/** Without the white space around it, of which long runs are no work for a pattern. */
+/** Trimmed by hand: a pattern is slow on long runs of white space. */
 function trimmed(text: string, from: number, to: number): string {
   let start = from
   let end = to
@@ -45,7 +45,7 @@ function trimmed(text: string, from: number, to: number): string {
 }
 
 /**
- * Whether a name is this one, in whatever case; written out only where its length is that of it.
+ * Case-insensitive comparison of a name, which checks the length first.
  */
 export const isNamed = (name: string, known: string): boolean =>
   name.length === known.length && name.toLowerCase() === known

@@ -18,13 +18,13 @@ import { problemHeaders } from './problem-headers.ts'
 import { closeInStages } from './staged-close.ts'
 import { defaultStallSeconds, resetStalledClients } from './stalled-clients.ts'
 
-/** A head fits into a few packets: who takes longer holds sockets open. */
+/** Deadline of a head, which fits into a few packets. */
 const headersSeconds = 15
 
-/** The longest a whole request may take to arrive. */
+/** Deadline of a whole request. */
 const requestSeconds = 60
 
-/** How often connections are held against the two above. */
+/** Interval of the check of both deadlines. */
 const checkSeconds = 5
 
 const defaultDeadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds }
@@ -32,17 +32,17 @@ const defaultDeadlines = { headers: headersSeconds, request: requestSeconds, che
 /** The most bytes of a request's head. */
 export const mostHeadBytes = 16 * 1024
 
-/** What a reader of connections needs to know of the server that it stands in front of. */
+/** State of the server for code that reads connections in front of it. */
 export interface ConnectionContext {
-  /** Tells a client that said nothing at all that this is the end. */
+  /** Responds to a client that sent nothing, and closes. */
   rejectSilent: (socket: Socket) => void
-  /** Whether each connection is to end with its next answer. */
+  /** Whether each connection ends with its next response. */
   isStopping: () => boolean
-  /** Whether each connection is to end with what is under way on it. */
+  /** Whether each connection ends with its current request. */
   isClosing: () => boolean
   /** How long a connection is kept for its next request. */
   keepAliveSeconds: number
-  /** How long one may say nothing at all. */
+  /** Longest silence before the first request. */
   silentSeconds: number
 }
 
@@ -51,19 +51,18 @@ export interface ServerOptions {
   /** Takes the server's connections before node:http does, and may hand each over. */
   wrapConnections?: ((server: Server, context: ConnectionContext) => void) | undefined
   /**
-   * Kept above the idle time of whoever pools connections to us, so that a request never meets a
-   * closing socket.
+   * Longer than the idle timeout of pools of clients, so that a request never meets a closing
+   * socket.
    */
   keepAliveSeconds: number
   /**
-   * Takes requests out of HTTP, for another protocol on the same socket; all others are served as
-   * if they had not asked.
+   * Handles protocol upgrades; other requests are served as if they had no Upgrade header.
    */
   upgrade?: {
     takes: (request: IncomingMessage) => boolean
     listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   }
-  /** Headers of the responses that no listener gives, names and values in turn. */
+  /** Headers of responses that the server writes itself. */
   commonHeaders?: (requestId: string) => Readonly<RawHeaders>
   /**
    * Whether each connection is to end with its next answer, so that its client goes to another
@@ -72,15 +71,15 @@ export interface ServerOptions {
   isStopping?: () => boolean
   /** In seconds. `request` is 0 where the listener bounds the time of each body itself. */
   deadlines?: Partial<typeof defaultDeadlines>
-  /** How long a client may take nothing of what waits for it. */
+  /** Longest time a client may leave pending data unread. */
   stallSeconds?: number | undefined
 }
 
-/** A listener for what takes a Request and gives a Response. */
+/** A request listener for a fetch handler. */
 export function fetchListener(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
 ): RequestListener {
-  // Who asks by HTTP/1.0, as some balancers do for a service's health, need not name a host.
+  // HTTP/1.0 clients, such as health checks of some balancers, need no Host.
   return getRequestListener(fetch as (request: Request) => Response | Promise<Response>, {
     hostname: 'localhost',
   })
@@ -99,11 +98,11 @@ function problemOf({ code = '' }: NodeJS.ErrnoException, timeoutCode: ErrorCode 
 /** Why a request of another version than 1.1 is not served. */
 function faultOf({ httpVersion, headers }: IncomingMessage): ErrorCode | undefined {
   if (httpVersion !== '1.0') return 'http_version_not_supported'
-  // Whoever is between may have framed it otherwise (RFC 9112, section 6.1).
+  // An intermediary may have framed it otherwise (RFC 9112, section 6.1).
   return headers['transfer-encoding'] === undefined ? undefined : 'bad_request'
 }
 
-/** The server that every service of ours runs on, not listening yet. */
+/** The HTTP server of every service, not listening yet. */
 export function createHttpServer({
   listener,
   wrapConnections,
@@ -149,7 +148,7 @@ export function createHttpServer({
       return
     }
     if (isOlder) resetWhereCut(request, response)
-    // Who waits for a response to what was not read learns that there will be none.
+    // Responses to unread requests are destroyed, so that their handlers end.
     if (isOlder || unheeded.has(request) || isStopping()) response.setHeader('connection', 'close')
     listener(request, response)
   }
@@ -160,9 +159,9 @@ export function createHttpServer({
     requestTimeout: deadlines.request * 1000,
     connectionsCheckingInterval: deadlines.check * 1000,
     maxHeaderSize: mostHeadBytes,
-    // A Host that is missing is refused by the listener, in the form of every other refusal.
+    // The listener rejects a missing Host, in the same form as other rejections.
     requireHostHeader: false,
-    // What has no body is read to its end before anybody asks.
+    // A request without a body is complete at once.
     optimizeEmptyRequests: true,
     shouldUpgradeCallback(request) {
       toOriginForm(request)
@@ -172,7 +171,7 @@ export function createHttpServer({
       return isTaken
     },
   })
-  // Beyond its count Node would leave headers out without a word.
+  // Node would silently drop headers beyond this count.
   server.maxHeadersCount = 0
 
   function formatOwnProblem(problem: Problem) {
@@ -199,19 +198,18 @@ export function createHttpServer({
   }
 
   /**
-   * The rejection of a request whose body cannot be read, in place of the response that its
-   * listener would give.
+   * Responds to a request with an unreadable body, in place of its listener.
    */
   function respondInstead(response: ServerResponse, problem: Problem): void {
     writeProblem(response, problem)
-    // The listener may not have heard yet, and a second head would throw.
+    // The listener may still respond, and a second head would throw.
     response.writeHead = () => response
     response.write = () => true
     response.end = () => response
   }
 
   function rejectConnect({ socket }: IncomingMessage): void {
-    // Node listens to nothing of it any more, and an error that nobody hears ends the process.
+    // Node has removed its listeners, and an unhandled error ends the process.
     socket.on('error', () => {})
     if (pipelines.lastOf(socket)) socket.destroy()
     else endWith(socket, new Problem('method_not_allowed', { headers: { allow: '' } }))
@@ -231,13 +229,13 @@ export function createHttpServer({
     // passes.
     else if (unreadable.has(socket) || isClosingInStages(socket)) return
     else if (!socket.writable) socket.destroy()
-    // What comes behind a request that ends the connection is nobody's; that one is still answered.
+    // Bytes after a request that ends the connection are ignored; that request is still served.
     else if (response && error.code === 'HPE_CLOSED_CONNECTION') return
     else if (!response || response.req.complete) {
       unreadable.add(socket)
       pipelines.whenFree(socket, () => endWith(socket, problemOf(error)))
     }
-    // Else it is the rest of its request that cannot be read.
+    // Otherwise the rest of the current request is unreadable.
     else if (response.writableEnded) socket.destroySoon()
     else if (response.headersSent) response.destroy()
     else if (pipelines.isWaiting(socket)) socket.destroy()

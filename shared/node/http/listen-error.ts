@@ -11,7 +11,7 @@ export interface Address {
   port: number
 }
 
-/** Tells why a server cannot listen, led by the variable to change. */
+/** Message about a server that cannot listen, starting with the variable to change. */
 export function describeListenError(
   error: NodeJS.ErrnoException,
   { hostname, port }: Address,

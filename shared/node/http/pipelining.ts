@@ -2,28 +2,27 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Duplex } from 'node:stream'
 
 interface PipelinesOptions {
-  /** Whether no connection is wanted any more: each ends with what is under way on it. */
+  /** Whether each connection ends with its current request. */
   isClosing: () => boolean
 }
 
 /**
- * Requests of one connection that may wait. Each takes some kilobytes for the twenty bytes that it
- * came in, so whoever sends more is cut off.
+ * Requests of one connection that may wait. Each takes some kilobytes for a request of twenty
+ * bytes, so a client that sends more is disconnected.
  */
 const mostWaiting = 100
 
 /**
  * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do.
- * Node would hand over all that came together: what stands behind a response that ends the
- * connection would be acted on all the same, and nobody told (section 9.6).
+ * Node would emit all of them at once: requests after a response that ends the connection would be
+ * processed without a response (section 9.6).
  */
 export function createPipelines({ isClosing }: PipelinesOptions) {
   /**
-   * The last request of a socket, as long as it is not answered to its end. A socket that idles
-   * keeps nothing of it.
+   * The last request of a socket until its response has ended. An idle socket holds none.
    */
   const last = new WeakMap<Duplex, ServerResponse>()
-  /** How many wait, where some do. */
+  /** Number of waiting requests, if any. */
   const waiting = new WeakMap<Duplex, number>()
 
   function forget(this: ServerResponse): void {
@@ -34,8 +33,8 @@ export function createPipelines({ isClosing }: PipelinesOptions) {
   }
 
   /**
-   * Runs it when what was under way on this socket is answered to its end, at once where nothing
-   * was; never where the connection ends with that.
+   * Runs a function when the current response of the socket has ended, or at once without one;
+   * never if the connection ends first.
    */
   function whenFree(socket: Duplex, run: () => void): void {
     const before = last.get(socket)
@@ -49,7 +48,7 @@ export function createPipelines({ isClosing }: PipelinesOptions) {
   return {
     whenFree,
 
-    /** Has it served in its turn. */
+    /** Serves the request in its turn. */
     take(request: IncomingMessage, response: ServerResponse, serve: RequestListener): void {
       const { socket } = request
       response.on('close', forget)
@@ -71,7 +70,7 @@ export function createPipelines({ isClosing }: PipelinesOptions) {
       }
     },
 
-    /** The response of the last request that came, where that is under way or waits. */
+    /** Response of the last request, if it is pending. */
     lastOf: (socket: Duplex): ServerResponse | undefined => last.get(socket),
 
     /** Whether any request waits. */

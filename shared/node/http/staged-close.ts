@@ -2,11 +2,11 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface StagedCloseLimits {
-  /** How long a client may send nothing before the connection closes. */
+  /** Longest silence of the client before the connection closes. */
   idleMs: number
-  /** How long a client may go on sending. */
+  /** Longest time a client may go on sending. */
   totalMs: number
-  /** How much of what it sends is read and discarded. */
+  /** Most bytes that are read and discarded. */
   bytes: number
   /** Connections of one server in this state at once. One more closes the oldest. */
   connections: number

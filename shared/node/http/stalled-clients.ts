@@ -20,17 +20,16 @@ interface Pending {
 }
 
 /**
- * What node:net itself tells progress from in `socket.setTimeout`: without it a large write shows
- * none until its end.
+ * The progress that node:net uses in `socket.setTimeout`: without it a large write shows none
+ * before its end.
  */
 interface WithHandle {
   _handle?: { writeQueueSize?: number } | null
 }
 
 /**
- * Resets connections whose client has taken nothing of what waits for it. Every socket of the
- * server is looked at, whatever it speaks: responses, WebSockets and event streams have one rule,
- * and a request costs nothing for it.
+ * Resets connections whose client does not read pending data. All sockets of the server are checked
+ * alike: responses, WebSockets and event streams. Requests do no work for it.
  */
 export function resetStalledClients(server: Server, stallMs: number): void {
   const sockets = new Set<Socket>()

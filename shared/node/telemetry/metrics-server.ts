@@ -10,17 +10,17 @@ interface MetricsServerOptions {
   /** 0 takes a free one. */
   port: number
   registry: Registry
-  /** Answers /health in full, which is not for the public port. */
+  /** Serves /health in full, unlike the public port. */
   health: () => Response | Promise<Response>
   log: Log
 }
 
-/** A scrape or a look at the health is one small GET: nothing else has a reason to stay. */
+/** Scrapes and health checks are small GETs, so connections need no long timeouts. */
 const requestSeconds = 10
 
 /**
- * Serves /metrics and /health on a port of their own, which only monitoring reaches: what they say
- * is of use to an attacker.
+ * Serves /metrics and /health on a port of their own, which only monitoring can reach: their
+ * content helps attackers.
  *
  * @throws Error where the port cannot be had
  */
@@ -60,7 +60,7 @@ export async function startMetricsServer({ hostname, port, registry, health, log
 
   return {
     port: address.port,
-    /** A scrape under way is cut: whoever stops has nothing left to tell. */
+    /** A pending scrape is cut. */
     async close(): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
@@ -77,9 +77,8 @@ interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
 }
 
 /**
- * The same for a process, with what it tells of itself: without a port nothing is served, and one
- * that cannot be had ends the process as the public port's does, so that nobody runs unwatched who
- * believes to be watched.
+ * The same for a process, with process metrics. Without a port nothing is served. A port that is in
+ * use ends the process, as for the public port, so that no process runs unmonitored by mistake.
  */
 export async function serveMetrics(options: ProcessOptions) {
   const { hostname, port, portVariable, service, log } = options

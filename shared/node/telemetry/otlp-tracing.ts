@@ -28,7 +28,7 @@ import { passableState, readTraceparent } from '../../http/trace-context.ts'
 import type { RequestSpan, TracedRequest } from '../../http/tracing.ts'
 import type { Log } from '../../lib/log.ts'
 
-/** How long a stop waits for what is left to be handed over. */
+/** Longest wait for the last spans at shutdown. */
 const closeMs = 2000
 
 const always = () => new AlwaysOnSampler()
@@ -58,8 +58,7 @@ function samplerOf(environment: NodeJS.ProcessEnv): Sampler {
 
 /**
  * One span for each request that a service answers, as OpenTelemetry's conventions for HTTP have
- * it, handed over in batches. A receiver that is away costs nobody anything but its spans: the
- * queue is bounded.
+ * it, handed over in batches. An unavailable receiver costs only spans: the queue is bounded.
  *
  * @throws Error for a sampler that is none
  */
@@ -78,7 +77,7 @@ export function createTracing(service: string, log: Log) {
   })
   const tracer = provider.getTracer('gatehouse')
 
-  /** Where the caller's trace goes on; a new trace where none came. */
+  /** Continues the caller's trace, or begins a new one. */
   function parentOf(request: TracedRequest) {
     const caller = readTraceparent(request.traceparent)
     if (!caller) return ROOT_CONTEXT

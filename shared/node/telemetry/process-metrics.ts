@@ -7,8 +7,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 }
 
 /**
- * What every process tells of itself: processor, memory, garbage collection, the event loop's
- * delay, and which build it is. Once a process: observers of the runtime are behind it.
+ * Metrics of every process: CPU, memory, garbage collection, event loop delay, build. Call once per
+ * process, as it registers runtime observers.
  */
 export function collectProcessMetrics(registry: Registry, service: string): void {
   collectDefaultMetrics({ register: registry })
@@ -27,7 +27,7 @@ export function collectProcessMetrics(registry: Registry, service: string): void
   }).set(memoryLimitBytes())
 }
 
-/** How the process is doing, for a response about its health. Bytes and seconds. */
+/** State of the process for health responses. Bytes and seconds. */
 export function processState() {
   const { rss, heapUsed } = process.memoryUsage()
   return {

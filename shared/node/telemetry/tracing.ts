@@ -3,11 +3,11 @@ import type { Log } from '../../lib/log.ts'
 
 interface Tracing {
   beginSpan: BeginSpan
-  /** Hands over what is left. */
+  /** Exports the remaining spans. */
   close: () => Promise<void>
 }
 
-/** OpenTelemetry's own variables: traces go somewhere, and nobody has turned them off. */
+/** Whether OpenTelemetry's variables enable trace export. */
 function isWanted(environment: NodeJS.ProcessEnv): boolean {
   const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = environment
   if (environment.OTEL_SDK_DISABLED?.toLowerCase() === 'true') return false
