@@ -12,7 +12,8 @@ interface AllowedMethodsOptions {
 }
 
 /**
- * `OPTIONS *` concerns the whole server. Runtimes whose URLs need a path pass it as `/*`, which no row matches.
+ * `OPTIONS *` concerns the whole server. Runtimes whose URLs need a path pass it as `/*`, which no
+ * row matches.
  */
 const wholeServer = '/*'
 const ofTheServer = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']

@@ -29,8 +29,8 @@ export function createHealth(options: HealthOptions) {
     const [origin, limiter] = await Promise.all([check(askOrigin), limiterHealth()])
     return {
       key_set: { status: keys.isUsable() ? 'pass' : 'fail' },
-      // Without it its own routes answer 503 and all others go on: sending requests elsewhere would
-      // help nobody, as no gateway reaches it.
+      // Without the origin its routes return 503 and all others work. Removing this instance would
+      // not help, as no gateway reaches the origin.
       origin: { status: origin.status === 'fail' ? 'warn' : 'pass' } as const,
       limiter,
       revocations: revocationHealth(),

@@ -81,8 +81,8 @@ function evaluate(name: string): HeaderAction {
   const lower = name.toLowerCase()
   const readAs = read.get(lower)
   if (readAs !== undefined) return readAs
-  // Some servers read `X_Forwarded_For` as `X-Forwarded-For`, others any sign that is no letter or
-  // digit: all spellings count.
+  // Some servers read `X_Forwarded_For`, or other separators, as `X-Forwarded-For`: all spellings
+  // count.
   const spelled = lower.replace(/[^a-z\d]/g, '-')
   const isDropped =
     isHopByHop(spelled) ||
@@ -92,8 +92,7 @@ function evaluate(name: string): HeaderAction {
     isInternalHeader(spelled) ||
     // Headers of a WebSocket handshake; one of them may carry a token.
     spelled.startsWith('sec-websocket-') ||
-    // Credentials are read under their own names alone, so another spelling of one is nobody's
-    // business.
+    // Credentials are read by exact name only, so other spellings are dropped.
     (spelled !== lower && read.has(spelled))
   return isDropped ? 'dropped' : 'passed'
 }

@@ -94,13 +94,12 @@ function passedOf(
         if (isWithoutContent(status)) continue
         break
       case 'set-cookie':
-        // No upstream sets a cookie that we would believe, unless its row says that it is for it to
-        // set.
+        // Only rows that pass cookies may set the gateway's cookies.
         if (isOwnCookie(value) && !passes.includes('cookies')) continue
         break
       case 'ratelimit':
       case 'ratelimit-policy':
-        // The origin has limits of its own; what another upstream says would pass for the
+        // The origin has its own limits. From another upstream the header would look like the
         // gateway's.
         if (upstream !== 'origin') continue
         break

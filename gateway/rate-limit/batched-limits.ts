@@ -171,8 +171,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
       requests.push(consumeRequestOf(queue.limit, 1 + queue.others.length + tokensToPrefetch(queue)))
     if (requests.length === 0) return
     const first = requests.length - asked.length
-    // A window ends at the store, which was called later than this: no token is used beyond its
-    // window.
+    // The store starts the window after this moment, so no token is used beyond its window.
     const askedAt = now()
     rateLimitStore.consume(requests).then(
       (results) => {

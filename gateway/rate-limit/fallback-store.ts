@@ -47,8 +47,7 @@ export async function storeHealth({ check, isOpen, cause: causeOf }: Breaker): P
   await check()
   const timeMs = Math.round(performance.now() - startedAt)
   if (!isOpen()) return { status: 'pass', time_ms: timeMs, detail: 'redis' }
-  // Limits still hold without Redis, if less exactly: a warning, not a reason to send requests
-  // elsewhere.
+  // Limits hold without Redis, less exactly: a warning, no reason to take the instance out.
   return { status: 'warn', time_ms: timeMs, detail: `local, ${redisFailure(causeOf())}` }
 }
 

@@ -49,8 +49,7 @@ export function createRevocations({ now }: { now: Now }) {
     if (until <= now()) return false
     const known = find(scope, subject)
     if (known && known.epoch >= epoch && known.until >= until) return false
-    // They may come in any order and more than once: a lower epoch never takes the place of a
-    // higher one.
+    // Entries may arrive in any order and repeatedly: a lower epoch never replaces a higher one.
     const entry = { epoch: Math.max(epoch, known?.epoch ?? 0), until: Math.max(until, known?.until ?? 0) }
     young[scope].set(subject, entry)
     young.untilMs = Math.max(young.untilMs, entry.until)

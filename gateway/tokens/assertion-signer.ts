@@ -43,8 +43,8 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
     const nowSeconds = Math.floor(now() / 1000)
     const signed = assertionIn(caller ?? anonymous, audience)
     const leftSeconds = signed.renewAt - nowSeconds
-    // More is left than one ever has where the clock was set back: upstreams would take it for one
-    // of the future.
+    // If the clock was set back, more time is left than an assertion lives: upstreams would reject
+    // its `iat`.
     if (leftSeconds > 0 && leftSeconds <= usedSeconds) return signed.jwt
     const expiresAtSeconds = nowSeconds + assertionLifeSeconds
     const user = caller?.identity ?? null

@@ -145,8 +145,8 @@ function requireClaims(
   const { iss, aud, sub, jti, exp, iat, nbf = 0 } = payload as Record<string, unknown>
   const nowSeconds = Math.floor(now / 1000)
   if (iss !== issuer) throw new TokenError('iss')
-  // RFC 9068 allows several; ours are for one, and a token that others may use too is theirs to
-  // replay.
+  // RFC 9068 allows several audiences; one only is accepted, as another audience could replay the
+  // token.
   if (typeof aud !== 'string' || ![audience].flat().includes(aud)) throw new TokenError('aud')
   if (typeof sub !== 'string' || typeof jti !== 'string') throw new TokenError('sub or jti')
   if (!isTime(exp) || !isTime(iat) || !isTime(nbf)) throw new TokenError('exp, iat or nbf')

@@ -20,8 +20,8 @@ export function createLog(
         ...['authorization', 'cookie', 'password', 'access_token', 'refresh_token', 'token'].flatMap(
           (name) => [name, `*.${name}`],
         ),
-        // Where Postgres says on which row, or with which parameters, a statement failed: a
-        // password hash among them.
+        // Fields in which PostgreSQL quotes the row or the parameters of a failed statement,
+        // password hashes included.
         'err.detail',
         'err.where',
       ],

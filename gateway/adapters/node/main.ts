@@ -5,8 +5,7 @@ import { createNodeServerOptions } from './node-server.ts'
 import { createUpstreams } from './upstream/pools.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
 
-// In a quiet minute V8 would discard compiled code: the first second after it would cost a third
-// more.
+// Without this flag V8 discards compiled code when idle, and the next second costs a third more.
 setFlagsFromString('--no-flush-bytecode')
 
 await runGateway({

@@ -87,8 +87,8 @@ export function createRateLimiting({
   const { redis, rateLimitStore } = isCluster
     ? countInCluster(redisUrl, common)
     : countInServer(redisUrl, common)
-  // A connection that was not there yet, or was lost, opened the breaker: no pause keeps limits
-  // local from here on.
+  // A missing connection has opened the breaker: probe at once, so that limits are shared again
+  // without a pause.
   redis.on('ready', () => void rateLimitStore.health())
   return {
     rateLimitStore,

@@ -225,8 +225,7 @@ export function createHttpServer({
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const response = pipelines.lastOf(socket)
     if (error.code === 'ECONNRESET') socket.destroy()
-    // Each further piece is refused by the parser again, and the deadline of its request still
-    // passes.
+    // The parser rejects each further chunk again, and the deadline of the request still fires.
     else if (unreadable.has(socket) || isClosingInStages(socket)) return
     else if (!socket.writable) socket.destroy()
     // Bytes after a request that ends the connection are ignored; that request is still served.

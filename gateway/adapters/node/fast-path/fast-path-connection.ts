@@ -144,7 +144,7 @@ class FastPathConnection {
     else if (this.options.isClosing()) this.end()
   }
 
-  /** No further request is read. */
+  /** Ends the connection: no further request is read. */
   private end(): void {
     this.onLeft()
     this.socket.destroySoon()
