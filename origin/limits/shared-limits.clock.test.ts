@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { figures } from '../../test/support/figures.ts'
 import { createWorld } from '../../test/support/full-stack/full-stack.ts'
-import { startTcpProxy } from '../../tools/servers/process/tcp-proxy.ts'
+import { createTcpProxy } from '../../test/support/tcp-proxy.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 
 const closers: (() => unknown)[] = []
@@ -13,8 +13,8 @@ afterEach(async () => {
 async function start() {
   const server = await startPrivateRedis()
   closers.push(server.stop)
-  const proxy = await startTcpProxy(Number(new URL(server.url).port))
-  closers.push(proxy.stop)
+  const proxy = await createTcpProxy({ host: '127.0.0.1', port: server.port })
+  closers.push(proxy.close)
   const world = await createWorld({ environment: { REDIS_URL: `redis://127.0.0.1:${proxy.port}` } })
   closers.push(world.close)
   const admin = new Redis(server.url)
@@ -42,7 +42,7 @@ test('200, limiter warn: an ACL without EVAL, though Redis takes other writes', 
 
 test('connections that died silently: limits warn at once, and are shared again within 5 s', async () => {
   const { proxy, limiter, redisUp, shared } = await start()
-  proxy.abandonConnections()
+  proxy.abandon()
   expect(await limiter()).toMatchObject({ status: 'warn', detail: 'local, redis does not answer' })
   expect(await redisUp()).toBe(0)
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject(shared)
@@ -52,7 +52,7 @@ test('connections that died silently: limits warn at once, and are shared again 
 test('200, limiter warn: replies that take longer than 50 ms', async () => {
   const { proxy, limiter } = await start()
   proxy.delay(40)
-  proxy.abandonConnections()
+  proxy.abandon()
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject({ status: 'warn' })
   await expect.poll(proxy.opened, { timeout: 5000 }).toBeGreaterThan(2)
   expect(await limiter()).toMatchObject({ status: 'warn' })

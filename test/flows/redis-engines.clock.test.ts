@@ -2,17 +2,19 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { hashSlot } from '../../gateway/adapters/node/hash-slot.ts'
-import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
-import { createRevocationStream } from '../../gateway/adapters/node/revocation-stream.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { requireUsableRedis } from '../../shared/node/redis-check.ts'
 import { createCertificates } from '../../tools/servers/process/certificates.ts'
+import type { Program } from '../../tools/servers/programs/find-program.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
+import { findValkeyBinary } from '../../tools/servers/redis/redis-binary.ts'
 import { startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
 import { startRedisSentinel } from '../../tools/servers/redis/redis-sentinel.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, problem, type World } from '../support/full-stack/full-stack.ts'
+import { allInRedis, startRedisServices, untilParts } from '../support/full-stack/redis-services.ts'
 import { parseList } from '../support/structured-fields.ts'
+import { describeWith } from '../support/vitest/describe-with.ts'
 
 /** Of `{gatehouse:revocations}revocations`. */
 const slotOfStream = hashSlot('gatehouse:revocations')
@@ -29,55 +31,13 @@ interface Engine {
   failOver?: () => Promise<void>
 }
 
-/** Gateway and origin with their Redis, as they run in production. */
-async function startServices({ url }: Engine, remains?: World['remains']) {
-  const { log } = createCapturedLog('gateway')
-  const limiting = createRateLimiting({
-    redisUrl: url,
-    keyPrefix: 'gatehouse:',
-    replicas: 2,
-    now: Date.now,
-    log,
-  })
-  closers.push(limiting.close)
-  const world = await createWorld({
-    environment: { REDIS_URL: url, GATEWAY_REPLICAS: '2' },
-    rateLimitStore: limiting.rateLimitStore,
-    revocations: {
-      limiterHealth: limiting.health,
-      revocationTickMs: 1000,
-      revocationStream: createRevocationStream({ redisUrl: url, keyPrefix: 'gatehouse:', log }),
-    },
-    ...(remains && { remains }),
-  })
-  closers.push(world.close)
-  return world
-}
-
-async function partsOf(world: World) {
-  const checks = async (response: Response) =>
-    ((await response.json()) as { checks: Record<string, { status: string; detail?: string }> }).checks
-  const gateway = await checks(await world.call('/ready'))
-  const origin = await checks(await world.originFetch('/health'))
-  return {
-    limiter: gateway.limiter?.status,
-    revocations: gateway.revocations?.detail,
-    originLimiter: origin.limiter?.status,
-    originRedis: origin.redis?.status,
-  }
-}
-
-const allUp = { limiter: 'pass', revocations: 'stream', originLimiter: 'pass', originRedis: 'pass' }
-const untilUp = (world: World) =>
-  expect.poll(() => partsOf(world), { timeout: 20_000, interval: 100 }).toEqual(allUp)
-
 let people = 0
 
 async function verifyEngine(engine: Engine) {
   closers.push(engine.stop)
   await requireUsableRedis(engine.url)
-  const one = await startServices(engine)
-  const other = await startServices(engine, one.remains)
+  const one = await startRedisServices(engine.url, closers)
+  const other = await startRedisServices(engine.url, closers, one.remains)
   await verifyServices(one, other)
   if (!engine.failOver) return
   await engine.failOver()
@@ -86,8 +46,7 @@ async function verifyEngine(engine: Engine) {
 }
 
 async function verifyServices(one: World, other: World) {
-  await untilUp(one)
-  await untilUp(other)
+  for (const world of [one, other]) await untilParts(world, allInRedis)
   const { tokens } = await one.signUp(`engine-${people++}@example.com`)
   const headers = bearer(tokens.access_token)
   const left: unknown[] = []
@@ -132,6 +91,23 @@ test('Sentinel: the same, with passwords at servers and Sentinels', async () => 
   const sentinel = await startRedisSentinel({ password: 's3cret' })
   await verifyEngine({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
 }, 60_000)
+
+const valkey = await findValkeyBinary()
+describeWith('Valkey server', valkey !== undefined)('Valkey', () => {
+  test('one server: the same', async () => {
+    const server = await startPrivateRedis({ program: valkey as Program })
+    await verifyEngine({ url: server.url, stop: server.stop })
+  }, 60_000)
+
+  test('a cluster: the same, also after a master is gone', async () => {
+    const cluster = await startRedisCluster({ program: valkey as Program })
+    await verifyEngine({
+      url: cluster.url,
+      stop: cluster.stop,
+      failOver: async () => cluster.nodes[Math.floor(slotOfStream / 5462)]?.kill(),
+    })
+  }, 60_000)
+})
 
 describe('TLS with a private authority, for clients with a certificate and a user with documented rights', () => {
   async function start() {

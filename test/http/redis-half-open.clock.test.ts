@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from 'vitest'
-import { startTcpProxy, type TcpProxy } from '../../tools/servers/process/tcp-proxy.ts'
 import {
   limiterOf,
   measure,
   startGatewayWithRedis,
   untilCounted,
 } from '../support/gateway/gateway-with-redis.ts'
+import { createTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -16,8 +16,8 @@ async function start() {
   let proxy: TcpProxy | undefined
   const gateway = await startGatewayWithRedis(closers, {
     reach: async (url) => {
-      proxy = await startTcpProxy(Number(new URL(url).port))
-      closers.push(proxy.stop)
+      proxy = await createTcpProxy({ host: '127.0.0.1', port: Number(new URL(url).port) })
+      closers.push(proxy.close)
       return `redis://127.0.0.1:${proxy.port}`
     },
   })
@@ -29,7 +29,7 @@ test('Redis connection that died silently: limits are local, shown so, and share
   const gateway = await start()
   const redis = gateway.rateLimiting.redis
   expect(redis?.isUp()).toBe(true)
-  gateway.proxy.abandonConnections()
+  gateway.proxy.abandon()
   expect(await measure(gateway)).toMatchObject({ status: 200, quota: 25 })
   expect(redis?.isUp()).toBe(false)
   await untilCounted(gateway, 100)
@@ -39,7 +39,7 @@ test('Redis connection that died silently: limits are local, shown so, and share
 
 test('a gateway that nobody calls: /ready finds the dead connection, and the next look passes', async () => {
   const gateway = await start()
-  gateway.proxy.abandonConnections()
+  gateway.proxy.abandon()
   await expect.poll(() => limiterOf(gateway), { timeout: 3000 }).toMatchObject({ limiter: 'warn' })
   await expect.poll(() => limiterOf(gateway), { timeout: 5000 }).toMatchObject({ limiter: 'pass' })
 })

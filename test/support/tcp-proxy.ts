@@ -10,6 +10,10 @@ export async function createTcpProxy(target: { host: string; port: number }) {
   let isSilent = false
   let isRefusing = false
   let isLosingReplies = false
+  let delayMs = 0
+  let opened = 0
+  /** Connections with what becomes of them. */
+  const pairs = new Set<{ isAbandoned: boolean }>()
 
   function keep(socket: Socket): Socket {
     sockets.add(socket)
@@ -25,12 +29,17 @@ export async function createTcpProxy(target: { host: string; port: number }) {
       return
     }
     const upstream = keep(connect(target))
+    const pair = { isAbandoned: false }
+    pairs.add(pair)
+    opened++
     const forward = (from: Socket, to: Socket, isLost: () => boolean) => {
       from.on('data', (chunk) => {
-        if (!isLost()) to.write(chunk)
+        if (isLost() || pair.isAbandoned) return
+        if (delayMs === 0) to.write(chunk)
+        else setTimeout(() => to.writable && to.write(chunk), delayMs)
       })
       from.on('close', () => {
-        if (!isSilent) to.destroy()
+        if (!isSilent && !pair.isAbandoned) to.destroy()
       })
     }
     forward(client, upstream, () => isSilent)
@@ -42,8 +51,21 @@ export async function createTcpProxy(target: { host: string; port: number }) {
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => sockets.size / 2,
+    /** Connections that clients have opened so far. */
+    opened: () => opened,
     silence() {
       isSilent = true
+    },
+    /**
+     * Those that are open carry nothing any more and stay open, as when a firewall forgets them.
+     * New ones are carried.
+     */
+    abandon() {
+      for (const pair of pairs) pair.isAbandoned = true
+    },
+    /** From now on each chunk arrives so much later, in each direction. */
+    delay(ms: number) {
+      delayMs = ms
     },
     refuse() {
       isRefusing = true

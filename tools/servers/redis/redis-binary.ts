@@ -21,3 +21,12 @@ export async function findRedisBinary(): Promise<Program> {
     )
   }
 }
+
+/** A Valkey server of this machine, or a fetched one; undefined where there is none to be had. */
+export async function findValkeyBinary(): Promise<Program | undefined> {
+  try {
+    return await findProgram({ names: ['valkey-server'], apt: 'valkey-server', homebrew: 'valkey' })
+  } catch {
+    return undefined
+  }
+}
