@@ -5,6 +5,8 @@ const exclude = ['**/node_modules/**', '.cache/**', '.gatehouse/**']
 const common = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
+  // A loop over nothing, or a `.then` that nobody waits for, checks nothing and fails.
+  expect: { requireAssertions: true },
   setupFiles: 'test/support/vitest/fail-on-warnings.ts',
   // A shared CI machine may pause for longer than a test waits. `retriedTests` lists every retry.
   retry: process.env.CI ? 1 : 0,
@@ -25,7 +27,7 @@ export default defineConfig({
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
           // A busy machine delays an event by more than the default of one second.
-          expect: { poll: { timeout: 5000 } },
+          expect: { ...common.expect, poll: { timeout: 5000 } },
         },
       },
       {

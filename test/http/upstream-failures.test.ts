@@ -139,15 +139,15 @@ describe('a client that leaves', () => {
   })
 
   test('cancels the answer while it streams', async () => {
-    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    const { promise: closed, resolve } = Promise.withResolvers<{ isWhole: boolean }>()
     const { port } = await startPair((_request, response) => {
       response.write('first')
-      response.on('close', resolve)
+      response.on('close', () => resolve({ isWhole: response.writableFinished }))
     })
     const answer = await ask(port)
     await once(answer, 'data')
     answer.destroy()
-    await closed
+    expect(await closed).toEqual({ isWhole: false })
   })
 })
 

@@ -373,6 +373,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await page.getByRole('status').getByText('Less well').waitFor()
     await world.redis.restart()
     await page.getByRole('status').getByText('Well', { exact: true }).waitFor()
+    expect(await page.getByRole('status').getByText('Less well').isVisible()).toBe(false)
   })
 
   // Last, as it uses up what the others need.
