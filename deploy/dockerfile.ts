@@ -57,7 +57,7 @@ export function environmentOf(steps: readonly Step[]): Record<string, string> {
   return Object.fromEntries(assignments)
 }
 
-/** What an image runs. */
+/** The command of an image. */
 export function commandOf(steps: readonly Step[], args?: readonly string[]): string[] {
   const last = (wanted: string) => steps.findLast(({ instruction }) => instruction === wanted)?.words ?? []
   return [...last('ENTRYPOINT'), ...(args ?? last('CMD'))]

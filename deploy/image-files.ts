@@ -4,8 +4,8 @@ import { basename, dirname, join, matchesGlob, relative } from 'node:path'
 import type { Step } from './dockerfile.ts'
 
 /**
- * What .dockerignore leaves of a context: its last pattern that matches a path, or a folder above
- * it, decides.
+ * Files of a context that .dockerignore keeps: the last pattern that matches a path, or a folder
+ * above it, decides.
  */
 function createContextFilter(ignoreFile: string): (path: string) => boolean {
   const patterns = readFileSync(ignoreFile, 'utf8')

@@ -116,7 +116,7 @@ describe('what each image is made of, put into an empty folder', { timeout: 240_
       ORIGIN_URL: `http://127.0.0.1:${originPort}`,
       UPSTREAMS: JSON.stringify({ reports: `http://127.0.0.1:${reportsPort}` }),
       POLICY_FILE: demoPolicyPath,
-      // Nobody is there: the mail of a registration waits.
+      // Port 1 has no mail server: the mail of a registration waits.
       SMTP_URL: `smtp://127.0.0.1:${await findFreePort()}`,
     }
     const environment = (name: string) => ({ ...services[name]?.environment, ...here })

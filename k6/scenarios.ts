@@ -1,4 +1,4 @@
-/** What a scenario runs against and how large it is where the command line does not say. */
+/** Target and size of a scenario where the command line names none. */
 export interface Scenario {
   /**
    * `start`: npm start with its embedded defaults. `stand`: real PostgreSQL and Redis, gateways

@@ -38,7 +38,7 @@ const { full, only, out } = parseArgs({
 }).values
 requireNames('only', only, parts)
 
-/** Whatever hangs, the bench does not: the guards of the servers see us go, and end them. */
+/** The bench exits even if a part hangs: the guards of the servers notice and end them. */
 const limitMs = (full ? 60 : 8) * 60_000
 setTimeout(() => {
   process.stderr.write(`The bench took longer than ${limitMs / 60_000} minutes.\n`)
@@ -66,5 +66,5 @@ try {
 } finally {
   await server.stop()
 }
-// What a part that failed left open keeps nothing alive.
+// Handles that a failed part left open do not keep the process alive.
 process.exit()

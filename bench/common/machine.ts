@@ -1,7 +1,7 @@
 import { cpus, loadavg, type } from 'node:os'
 import type { Sql } from '../../origin/db/types.ts'
 
-/** What figures mean nothing without. */
+/** The machine and versions that figures depend on. */
 export async function machineFacts(sql: Sql): Promise<Record<string, string | number>> {
   const [server] = await sql<[Record<string, string>]>`
     select current_setting('server_version') as version, current_setting('fsync') as fsync,

@@ -8,7 +8,7 @@ export interface Report {
   text: (text: string) => void
   /** The first row names the columns. */
   table: (rows: readonly (readonly Cell[])[]) => void
-  /** What a table was made from, one line of JSON. */
+  /** Writes the raw data of a table, one line of JSON. */
   raw: (row: Record<string, unknown>) => void
 }
 

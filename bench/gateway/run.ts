@@ -53,7 +53,7 @@ if (baseline !== undefined) measured['gatehouse-baseline'] = baselineContender(r
 const users = full ? 100_000 : 20_000
 const freshCount = full ? 150_000 : 80_000
 
-/** Whatever hangs, the bench does not: the guards of the servers see us go, and end them. */
+/** The bench exits even if a part hangs: the guards of the servers notice and end them. */
 const limitMs = (full ? 120 : 30) * 60_000
 setTimeout(() => {
   process.stderr.write(`The bench took longer than ${limitMs / 60_000} minutes.\n`)
@@ -102,5 +102,5 @@ try {
 } finally {
   await stand.stop()
 }
-// What a part that failed left open keeps nothing alive.
+// Handles that a failed part left open do not keep the process alive.
 process.exit()

@@ -28,10 +28,7 @@ function cost(times: number, work: (number: number) => void): number {
 const metrics = createGatewayMetrics()
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 
-/**
- * What the Node adapter does for a proxied request of a signed-in user beyond what it did
- * unwatched.
- */
+/** The work that metrics add to a proxied request of a signed-in user in the Node adapter. */
 function countOne(number: number): void {
   metrics.recordTokenLookup(true)
   metrics.recordLimitDecision('user', 'leased', true)

@@ -12,7 +12,7 @@ const visitors = new Counter('visitors')
 /** Before a token's end, so that it does not run out on its way. */
 const refreshSecondsAhead = 5
 
-/** What this VU knows of the users that are its own. */
+/** State of this VU's own users. */
 const known = new Map<number, User>()
 
 /** A user as their frontend has them: with the newest tokens. */
@@ -24,8 +24,8 @@ export function visit(number: number): User {
 }
 
 /**
- * What every request has: whom it comes from as the last proxy of ours saw it, and what it is
- * called in the report.
+ * Parameters of every request: the client address as our last proxy saw it, and its name in the
+ * report.
  */
 export function params(
   user: Pick<User, 'number'>,

@@ -1,6 +1,6 @@
 import http from 'k6/http'
 
-/** The stand as the runner told of it. */
+/** The environment, as the runner described it. */
 export const gatewayUrl = __ENV.GATEWAY_URL ?? 'http://127.0.0.1:8080'
 export const rate = Number(__ENV.RATE ?? 10)
 export const seconds = Number(__ENV.SECONDS ?? 30)
@@ -26,6 +26,6 @@ export const killRedis = () => act('POST', '/redis/kill')
 export const restartRedis = () => act('POST', '/redis/restart')
 export const rotateKeys = () => act('POST', '/keys/rotate')
 export const restartGateway = (number: number) => act('POST', `/gateway/${number}/restart`)
-/** What the balancer saw go unanswered. */
+/** Requests that the balancer saw go unanswered. */
 export const countCutRequests = () => Number(act('GET', '/cut-requests'))
 export const readParts = () => act('GET', '/parts') as unknown as Part[]

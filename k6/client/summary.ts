@@ -8,7 +8,7 @@ interface Group {
   checks: { name: string; passes: number; fails: number }[]
 }
 
-/** What k6 hands to handleSummary. */
+/** The argument of `handleSummary`. */
 export interface Summary {
   metrics: Record<string, Metric>
   root_group: Group

@@ -40,13 +40,13 @@ export const steady = {
   preAllocatedVUs: frontendVus,
 } as const
 
-/** What holds in every scenario with frontends in it. */
+/** Thresholds of every scenario with frontends. */
 export const frontendThresholds = {
   checks: ['rate==1'],
   frontend_failed: ['rate<0.01'],
   unauthorized: ['count==0'],
   server_errors: ['count==0'],
-  // What k6 itself did not get round to: a run that asked for much less than it should has shown
+  // Iterations that k6 itself dropped: a run that sent far fewer requests than it should shows
   // nothing.
   dropped_iterations: [`rate<${rate / 100}`],
 }

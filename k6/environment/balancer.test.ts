@@ -47,7 +47,7 @@ async function start(...names: string[]) {
   return { backends, balancer }
 }
 
-/** Who answers, each asked on a connection of its own. */
+/** Names of the backends that answer, each request on a connection of its own. */
 const ask = async ({ url }: Balancer) => (await fetch(url, { headers: { connection: 'close' } })).text()
 
 const askMany = async (balancer: Balancer) =>

@@ -3,8 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /**
- * What a scenario may have done to the stand, by method and path; what it returns is the answer's
- * body.
+ * Actions on the environment that a scenario may request, by method and path; the result is the
+ * response's body.
  */
 type Actions = Record<string, () => unknown>
 

@@ -42,7 +42,7 @@ export type Stand = Awaited<ReturnType<typeof startStand>>
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a product adds to the policy table for its own service. */
+/** Policy rows that a product adds for its own service. */
 const productRow = {
   method: 'GET',
   upstream: 'product',
@@ -170,7 +170,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
 
     return {
       kind: 'stand' as const,
-      /** What a scenario is told, as variables of k6. */
+      /** Settings of a scenario, as variables of k6. */
       environment: {
         GATEWAY_URL: balancer.url,
         CONTROL_URL: control.url,

@@ -1,8 +1,7 @@
 import { type Kind, kinds, shareOf } from '../client/mix.ts'
 
 /**
- * What one request of a kind costs, by part: microseconds of processor time, and what it asks of
- * the stores.
+ * Cost of one request of a kind, by part: microseconds of processor time, and calls of the stores.
  */
 export interface Cost {
   gateway: number
@@ -24,7 +23,7 @@ export const costNames: readonly (keyof Cost)[] = [
   'roundTrips',
 ]
 
-/** What the product is to stand for (E7). */
+/** The load that the product is sized for (E7). */
 const target = { users: 100_000, requestsPerSecond: 10_000 }
 
 /** Above this, queues form in a burst. */

@@ -38,7 +38,7 @@ async function readSpent(stand: Stand): Promise<Cost> {
 const combine = (one: Cost, other: Cost, by: (one: number, other: number) => number) =>
   Object.fromEntries(costNames.map((name) => [name, by(one[name], other[name])])) as unknown as Cost
 
-/** What work spends, and how many seconds it takes. */
+/** Cost of some work, and its seconds. */
 async function spentBy(stand: Stand, work: () => Promise<unknown>) {
   const before = await readSpent(stand)
   const startedAt = performance.now()

@@ -57,7 +57,7 @@ export const options = {
     'checks{scenario:director}': ['rate==1'],
     frontend_failed: ['rate==0'],
     ended_session_let_in_ms: [`max<${boundMs}`],
-    // Whoever waits for a Redis that is gone waits for seconds, or a minute.
+    // A request that waits for a lost Redis takes seconds, or a minute.
     'http_req_duration{name:feed}': ['p(99)<500'],
   },
 }

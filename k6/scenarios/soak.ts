@@ -12,7 +12,7 @@ import { frontendThresholds, steady } from '../client/traffic.ts'
 const lookSeconds = 10
 /** By then every user has been here, and the caches hold what they will. */
 const warmShare = 0.4
-/** What garbage collectors leave lying around between two looks. */
+/** Allowance for garbage between two samples. */
 const mostGrowth = 1.25
 
 const memory = new Trend('gateway_resident_mb')

@@ -22,7 +22,7 @@ const anchorsOf = (path: string) =>
     slug(heading),
   )
 
-/** What is wrong with a link from a page, or undefined. */
+/** The fault of a link from a page, or undefined. */
 function faultOf(page: string, link: string): string | undefined {
   const [path = '', anchor] = link.split('#')
   const target = path === '' ? page : join(dirname(page), path)

@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 interface Asking {
-  /** Whose access token goes along. */
+  /** Name of the account whose access token the request has. */
   as?: string
   parameters?: Record<string, string>
   query?: Record<string, string>

@@ -47,8 +47,8 @@ const nameOf = ({ id, name }: Record<string, unknown>) => String(id ?? name)
 const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url')
 
 /**
- * What somebody makes up: not base64, not JSON, no position, and what the database does not take as
- * text, number or time.
+ * Forged cursors: not base64, not JSON, no position, and values that PostgreSQL rejects as text,
+ * number or time.
  */
 const madeUp: [string, string][] = [
   ['nothing', ''],

@@ -12,10 +12,10 @@ import { createStand, type Stand } from '../support/gateway/gateway-harness.ts'
 import { roomy } from '../support/high-limits.ts'
 
 /**
- * Who gets through, written down by hand: an endpoint that is not here does not compile, and one
- * whose rights were changed without this page fails. `anonymous` is a caller without a token; the
- * others are the demo accounts, one a role, with the claims that a real login gives them: guest and
- * user on Free, subscriber on Pro, admin on Business, superadmin on Enterprise.
+ * The callers that each row admits, written by hand: an endpoint that is not here does not compile,
+ * and one whose rights were changed without this page fails. `anonymous` is a caller without a
+ * token; the others are the demo accounts, one a role, with the claims that a real login gives
+ * them: guest and user on Free, subscriber on Pro, admin on Business, superadmin on Enterprise.
  */
 const anybody = ['anonymous', 'guest', 'user', 'subscriber', 'admin', 'superadmin']
 const signedIn = ['guest', 'user', 'subscriber', 'admin', 'superadmin']

@@ -8,7 +8,7 @@ import { createCapturedLog } from '../support/captured-log.ts'
 import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
 import { roomy } from '../support/high-limits.ts'
 
-/** What is promised: with Redis, and without. */
+/** The promised bounds, with Redis and without. */
 const boundMs = { stream: 1000, feed: 5000 }
 
 const closers: (() => unknown)[] = []
@@ -139,8 +139,8 @@ describe('after a change of rights', () => {
     },
   )
 
-  // Nobody waits for a job, a new login or the token's end: the next call after the bound tells
-  // what is true now.
+  // The change needs no job, no new login and no end of the token: the next call after the bound
+  // shows it.
   test('in mid-session: a downgrade, a demotion and a new booking by the admin API are told within 1 s, and the refreshed token has the new rights', async () => {
     const world = await startWorld(await startRedis())
     const { tokens: boss } = await world.signUp('boss@example.com')
@@ -288,8 +288,8 @@ describe('Redis in trouble: nothing is missed', () => {
 })
 
 describe('a gateway that starts', () => {
-  // What is published between its first read of the feed and its taking up the stream is in
-  // neither, unless it looks again.
+  // An entry published between the first read of the feed and the start of the stream is in
+  // neither, unless the gateway reads the feed again.
   test('401 session_ended within 1 s of hearing Redis for what came before that and after it had read the feed', async () => {
     const redis = await startRedis()
     const one = await startWorld(redis)

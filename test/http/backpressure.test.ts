@@ -10,8 +10,8 @@ const megabyte = Buffer.alloc(1024 ** 2)
 const offered = 128
 
 /**
- * What systems hold in the buffers of four sockets, each a few megabytes, is not ours; a body that
- * waits here would be all of it.
+ * Systems hold a few megabytes in the buffers of each of four sockets. A body that waits in the
+ * gateway would be held whole.
  */
 const heldAtMost = 48
 

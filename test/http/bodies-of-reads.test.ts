@@ -77,7 +77,7 @@ test('200: a DELETE with a body', async () => {
   expect(statusOf(await exchange(pair.port, message('DELETE /open HTTP/1.1', [length], 'body')))).toBe(200)
 })
 
-// What the log says of a request is what its client was told.
+// The log has the code that the client received.
 test('400 bad_request in the log: a body whose end cannot be read, after the upstream was asked', async () => {
   const socket = await openSocket(pair.port)
   socket.write(message('POST /open HTTP/1.1', [chunked], '4\r\nbody\r\n'))

@@ -78,7 +78,7 @@ describe('request bodies', () => {
     expect(acted).toEqual(['whole'])
   })
 
-  // What is left of the body would stand before the next request, and nobody reads it.
+  // The unread rest of the body would precede the next request.
   test('an answer that comes before the body ends the connection', async () => {
     const early = await startPair((_request, response) => response.end('early'), {
       policy: [{ ...postRow, body_bytes: 10_000_000 }],
@@ -144,7 +144,7 @@ describe('answers', () => {
     for (const [encoding, bytes] of [
       ['gzip', gzipSync('x'.repeat(5000))],
       ['br', brotliCompressSync('x'.repeat(5000))],
-      // Nothing decodes it, so nothing finds out that it is no gzip at all.
+      // The gateway does not decode bodies, so it does not notice that this is no gzip.
       ['gzip', Buffer.from('not gzip')],
     ] as const) {
       const { port } = await startPair((_request, response) => {

@@ -118,7 +118,7 @@ describe('huge bodies', () => {
   const total = 200 * 1024 ** 2
   const piece = Buffer.alloc(64 * 1024, 'gatehouse')
   /**
-   * What sockets and streams on the way may hold; a body that is held whole is several times that.
+   * Most bytes that sockets and streams on the way may hold; a whole body is several times that.
    */
   const onTheWay = 64 * 1024 ** 2
   const policy = [openRow, { ...postRow, body_bytes: 1024 ** 3, deadline_seconds: 300 }]

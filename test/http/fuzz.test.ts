@@ -4,7 +4,7 @@ import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.
 import { closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
 
 let port: number
-/** What reached the upstream, by path. */
+/** Requests that reached the upstream, by path. */
 const reached = new Set<string>()
 
 beforeAll(async () => {

@@ -11,7 +11,7 @@ import {
   statusOf,
 } from '../support/gateway/sockets.ts'
 
-/** What reached the upstream, and the headers of the last of it. */
+/** Requests that reached the upstream, and the headers of the last one. */
 const received: string[] = []
 let lastHeaders: string[] = []
 let pair: Awaited<ReturnType<typeof startPair>>
@@ -108,7 +108,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
     expect(received).toEqual([])
   })
 
-  // Whoever sent the first would take the refusal of the second for its answer.
+  // The client would take the rejection of the second request for the response to the first.
   test('a chunk that cannot be read, behind a request under way: the connection ends, and no refusal stands in the first answer’s place', async () => {
     const answer = await exchange(
       pair.port,
@@ -451,7 +451,7 @@ describe('HTTP/1.0', () => {
     expect(bodyOf(answer)).toBe('ok')
   })
 
-  // Who is between may have framed it otherwise (RFC 9112, section 6.1).
+  // An intermediary may have framed it otherwise (RFC 9112, section 6.1).
   test.each([
     ['alone', []],
     ['with Content-Length', ['Content-Length: 2']],

@@ -9,7 +9,7 @@ import {
   statusOf,
 } from '../support/gateway/sockets.ts'
 
-/** What the upstream was asked for. */
+/** Targets that the upstream received. */
 const received: string[] = []
 let port: number
 
@@ -62,7 +62,7 @@ test.each([
   ['/public/..\\secret\\a'],
   ['/public/\\..\\..\\secret/a'],
   ['/public/a#b'],
-  // What a browser would have resolved.
+  // Paths that a browser would have resolved.
   ['/public/x/../a'],
   ['/public/./a'],
   ['/public/../secret/a'],

@@ -6,7 +6,7 @@ import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../suppor
 
 /** Requests of one connection that come in one piece. */
 
-/** What reached the upstream, as it begins and, with its body, as it ends there. */
+/** Requests at the upstream: a line when each begins, and one when its body has ended. */
 const seen: string[] = []
 let pair: Awaited<ReturnType<typeof startPair>>
 

@@ -5,7 +5,10 @@ import { closeSockets, exchange, listen, startGateway } from '../support/gateway
 
 afterEach(closeSockets)
 
-/** What the gateway writes to a client whose upstream writes these lines as its response's head. */
+/**
+ * Bytes that the gateway writes to a client when the upstream writes these lines as the response's
+ * head.
+ */
 async function wireOf(lines: string[], request: string) {
   const server = createServer((socket) => {
     socket.on('error', () => {})

@@ -81,7 +81,7 @@ test('200: refreshing counts failures alone, apart from those of logins', async 
   }
 })
 
-// Nobody may gain tries by taking Redis down.
+// An outage of Redis must not grant attempts.
 test('429: with Redis gone in the middle, a gateway lets three tries fail and no more', async () => {
   const redis = await startPrivateRedis()
   closers.push(redis.stop)
@@ -151,8 +151,8 @@ test('429: a try whose client left is not given back', async () => {
   expect(await json(refused)).toMatchObject({ 'violated-policies': ['credentials'] })
 })
 
-// Whoever sends the head of a try and no body would else get it back by the timeout of ours, and
-// the login with it.
+// A client that sends the head of an attempt and no body would otherwise have it refunded by the
+// timeout, login included.
 test('429: so is one whose body never came', async () => {
   const { port } = await startTrials((_incoming, response) => void response.end())
   for (let i = 0; i < 5; i++) {

@@ -39,8 +39,8 @@ describe('an upstream that is silent', () => {
     expect(statusOf(String(answer))).toBe(408)
   })
 
-  // Whoever sends a length and no body would else hold one of the upstream's connections for as
-  // long as he likes.
+  // A client that sends a length and no body would otherwise hold one of the upstream's connections
+  // for as long as it likes.
   test('408 body_timeout: a small body that does not come, before the upstream is asked', async () => {
     const { upstreamPort, count } = await startRawUpstream(() => {})
     const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })

@@ -31,8 +31,8 @@ type SigningKey = Awaited<ReturnType<typeof generateKey>>
 export type Ground = Awaited<ReturnType<typeof startGround>>
 
 /**
- * What every gateway of a run stands on, whatever its runtime: Postgres, Redis, the origin, the
- * demo service, the suite's upstream.
+ * The servers behind every gateway of a run, on each runtime: Postgres, Redis, the origin, the demo
+ * service, the suite's upstream.
  */
 export async function startGround() {
   const running: { stop: () => Promise<unknown> }[] = []

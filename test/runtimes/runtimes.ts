@@ -74,7 +74,7 @@ function project(name: string, pattern: string, args: string[]): Runtime {
   }
 }
 
-/** What keeps wrangler to itself: no questions, no news from home. */
+/** Settings that keep wrangler from prompts and from network calls. */
 const offline = { CI: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' }
 
 /**

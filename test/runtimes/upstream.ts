@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 
-/** What `/try/gzip` answers: bytes that no gateway may touch. */
+/** Body of `/try/gzip`: bytes that no gateway may change. */
 export const zipped = gzipSync('gatehouse '.repeat(500))
 
-/** What `/try/length` would answer to a GET. */
+/** Body of `/try/length` for a GET. */
 export const statedLength = 12_345
 
 /**
@@ -24,9 +24,9 @@ export interface Exchange {
 }
 
 /**
- * An upstream that answers in every way that a gateway may get wrong. What a test has to know of
- * the other side, or decides on it, goes around the gateway: `GET /seen/{id}` tells what has come
- * of an exchange, `POST /go/{id}` lets it go on.
+ * An upstream that answers in every way that a gateway may get wrong. A test reads and controls the
+ * upstream around the gateway: `GET /seen/{id}` returns the state of an exchange, `POST /go/{id}`
+ * lets it go on.
  */
 export async function startUpstream() {
   const exchanges = new Map<string, Exchange>()

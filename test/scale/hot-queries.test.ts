@@ -18,15 +18,15 @@ const users = 100_000
 const rounds = 15
 
 /**
- * What a query about one account may look at, of big tables. A table of 100,000 accounts has
- * thousands of pages.
+ * Most pages of big tables that a query about one account may read. A table of 100,000 accounts has
+ * thousands.
  */
 const rowsPerAccount = 20
 const buffersPerAccount = 120
 
 /**
- * What a page may, for each of its items: the row, those it is joined to, and some that a filter
- * leaves out.
+ * Most rows of a page, for each of its items: the row, joined rows, and some that a filter leaves
+ * out.
  */
 const rowsPerItem = 25
 const buffersPerItem = 40
@@ -76,7 +76,7 @@ describeWith('right to load auto_explain', await explainsStatements())('with 100
     return first
   }
 
-  /** What every query is held to. */
+  /** The bound of every query. */
   function expectCheap(executions: readonly Execution[], most: { rows: number; buffers: number }) {
     const scans = executions.filter(({ scanned }) => scanned.size > 0)
     expect(new Map(scans.map(({ statement, scanned }) => [statement, scanned]))).toEqual(new Map())

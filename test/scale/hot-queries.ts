@@ -33,7 +33,7 @@ export interface Subject {
 /** A query function of the origin on the request path, called as its service calls it. */
 export interface HotQuery {
   name: string
-  /** What asks it. */
+  /** The caller of the query. */
   where: string
   /** How many accounts it is about, where that is not one. */
   accounts?: number

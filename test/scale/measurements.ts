@@ -5,7 +5,7 @@ interface Subject {
   where: string
 }
 
-/** What was seen of each query, as rows of a Markdown table. */
+/** Measurements of each query, as rows of a Markdown table. */
 export function createMeasurements() {
   const lines = [
     '| query | where | indexes | median ms | most rows | most buffers |',

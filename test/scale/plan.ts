@@ -13,7 +13,7 @@ interface PlanNode {
   Plans?: PlanNode[]
 }
 
-/** What one statement did. */
+/** The plan of one statement, executed. */
 export interface Execution {
   statement: string
   /** Without planning it. */

@@ -25,10 +25,7 @@ afterAll(async () => {
   await world.close()
 })
 
-/**
- * What the origin asks of the database by itself, every few seconds: mail, keys, revocations,
- * upkeep.
- */
+/** Queries of the origin's own pollers, every few seconds: mail, keys, revocations, upkeep. */
 const isBackground = (statement: string) =>
   /\b(mail_outbox|reset_requests|verification_requests|signing_keys|revocations|upkeep_runs|run_upkeep)\b/.test(
     statement,

@@ -57,8 +57,8 @@ export async function createSeededWorld(users: number) {
   })
 
   /**
-   * What `work` made the origin ask of the big tables. Its pollers, which go on meanwhile, ask the
-   * small ones.
+   * Queries of big tables that `work` causes at the origin. Its pollers, which go on meanwhile,
+   * query small ones.
    */
   async function executionsOf(work: () => Promise<unknown>): Promise<Execution[]> {
     const from = world.logs.origin.length

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 
 type Labels = Record<string, string | number>
 
-/** What a registry says right now, as a scrape would have it. */
+/** Current values of a registry, as a scrape has them. */
 export async function figures(registry: Registry) {
   const metrics = await registry.getMetricsAsJSON()
 

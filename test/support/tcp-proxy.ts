@@ -71,7 +71,7 @@ export async function createTcpProxy(target: { host: string; port: number }) {
       isRefusing = true
       for (const socket of sockets) socket.resetAndDestroy()
     },
-    /** What the server answers from now on does not arrive. */
+    /** Responses of the server no longer arrive. */
     loseReplies() {
       isLosingReplies = true
     },

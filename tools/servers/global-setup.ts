@@ -9,22 +9,20 @@ import { startRedis } from './redis/redis.ts'
 declare module 'vitest' {
   interface ProvidedContext {
     /**
-     * The maintenance database of the tests' server; what a test writes goes into a
+     * The maintenance database of the tests' server. A test writes to a database of
      * `createTestDatabase`.
      */
     postgresUrl: string
     /**
-     * A database with the newest schema and no rows. Those of the tests are made from it, and named
-     * after it.
+     * A database with the newest schema and no rows: the template and name prefix of test
+     * databases.
      */
     templateDatabase: string
     redisUrl: string
   }
 }
 
-/**
- * Runs once, before all test files: starts the servers, and gives the files what to find them by.
- */
+/** Runs once, before all test files: starts the servers and provides their URLs. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const starting = [startPostgres(), startRedis()] as const
   try {
@@ -50,7 +48,7 @@ async function stopAll(starting: readonly Promise<RunningServer>[]): Promise<voi
   }
 }
 
-/** Nobody may connect to the template, as a database cannot be made from one with connections. */
+/** Disallows connections to the template: PostgreSQL copies no database that has any. */
 async function createTemplate(postgresUrl: string, name: string): Promise<void> {
   const sql = postgres(postgresUrl, { max: 1 })
   try {
@@ -63,8 +61,8 @@ async function createTemplate(postgresUrl: string, name: string): Promise<void> 
 }
 
 /**
- * On a server that outlives us, nothing of ours is left, not even of a test file that was cut
- * short.
+ * Drops the databases of this run, also those of aborted test files, on a server that keeps
+ * running.
  */
 async function dropDatabases(postgresUrl: string, template: string): Promise<void> {
   const sql = postgres(postgresUrl, { max: 1 })

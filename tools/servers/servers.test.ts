@@ -22,7 +22,7 @@ async function openDatabase(): Promise<TestDatabase & { sql: Sql }> {
 
 function openRedis(url: string): Redis {
   const redis = new Redis(url, { retryStrategy: null, lazyConnect: true })
-  // What fails is seen where it is awaited; without a listener ioredis prints it, too.
+  // Awaited calls reject; without a listener ioredis prints the error, too.
   redis.on('error', () => {})
   cleanups.push(async () => redis.disconnect())
   return redis

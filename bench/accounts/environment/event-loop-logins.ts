@@ -104,7 +104,7 @@ async function createEventLoopHasher(digestKey: Uint8Array, cost: number): Promi
   }
 }
 
-/** Nobody registers or is locked out in a bench. */
+/** A bench has no registration and no lockout. */
 function mailNobody(frontendUrl: string): Mail {
   return {
     messages: createMessages({ frontendUrl, product: 'Gatehouse' }),

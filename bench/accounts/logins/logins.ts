@@ -10,9 +10,9 @@ import { addAccounts, address, hashPassword, openDatabase } from '../environment
 import { type BenchOrigin, withOrigin } from '../environment/start-origin.ts'
 
 /**
- * The default cost is what users wait for, and what is beside bcrypt drowns in its noise; at a cost
- * that no configuration may have, bcrypt is small and the rest of a login stands out. What is
- * beside bcrypt does not depend on the cost.
+ * At the default cost, which users wait for, the noise of bcrypt hides the rest of a login. At a
+ * cost that no configuration may have, bcrypt is small and the rest shows. The rest does not depend
+ * on the cost.
  */
 const costs = [
   { cost: 12, short: { rounds: 3, count: 12 }, full: { rounds: 9, count: 60 } },

@@ -6,9 +6,9 @@ import { median } from '../../common/statistics.ts'
 interface CompareOptions {
   /** Of the part, for the raw rows. */
   part: string
-  /** What each does the same work by; called one after another in every round. */
+  /** The forms to compare, each doing the same work; every round calls them in turn. */
   forms: Record<string, () => Promise<unknown>>
-  /** What one call is, for the table. */
+  /** Name of one call, for the table. */
   unit: string
   clientCounts: readonly number[]
   rounds: number

@@ -15,8 +15,7 @@ const sizes = {
 const mostReads = 200_000
 
 /**
- * What an account may do, read at every login and refresh: in one query, and in a query for each
- * thing.
+ * Entitlements of an account, read at every login and refresh: in one query, and in one query each.
  */
 export const entitlementsBench: BenchPart = async ({ server, isFull, report }) => {
   const { accounts, rounds, roundMs } = isFull ? sizes.full : sizes.short

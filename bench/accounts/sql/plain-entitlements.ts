@@ -2,8 +2,8 @@ import type { Sql } from '../../../origin/db/types.ts'
 import type { Entitlements } from '../../../origin/entitlements/queries.ts'
 
 /**
- * What an account may do, as one would first write it: a query for each thing, one after another,
- * as each needs the one before. The same answer as `selectEntitlements`.
+ * Entitlements of an account in the naive form: one query each, in sequence, as each needs the one
+ * before. The result is that of `selectEntitlements`.
  */
 export async function selectEntitlementsPlainly(sql: Sql, userId: string): Promise<Entitlements | undefined> {
   const [account] = await sql`

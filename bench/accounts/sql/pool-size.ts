@@ -83,7 +83,7 @@ export const poolSizeBench: BenchPart = async ({ server, isFull, report }) => {
     for (const poolMax of poolSizes) {
       const sql = await openDatabase(url, poolMax)
       for (const [name, work] of Object.entries(works)) {
-        // What opens connections and prepares statements is not meant.
+        // The warm-up opens connections and prepares statements, which is not measured.
         await closedLoop({ clients, count: warmUps }, () => work(sql))
         const row = await takeRound(sql, work)
         report.raw({ part: 'pool-size', work: name, poolMax, clients, round, ...row })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from '../../common/find-program.ts'
 
-/** What a contender is told. */
+/** Settings of a contender. */
 export interface Setting {
   /** A folder of this process's own. */
   folder: string
@@ -13,7 +13,7 @@ export interface Setting {
   keyPrefix: string
   issuer: string
   audience: string
-  /** What tokens are verified with, in PEM. */
+  /** Key that verifies tokens, in PEM. */
   publicKey: string
   addressQuota: number
   addressSeconds: number
@@ -30,7 +30,7 @@ export interface Command {
 
 export interface Contender {
   title: string
-  /** What it does less or other than the rest. */
+  /** Differences from the work of the others. */
   unequal?: string
   /** `plain` proxies and sets headers; nothing is asked of its callers. */
   work: 'all' | 'plain'

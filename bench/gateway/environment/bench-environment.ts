@@ -14,7 +14,7 @@ import { machineFacts } from '../../common/machine.ts'
 import { issuerUrl } from './tokens.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
-/** What stands around every contender. */
+/** The servers around every contender. */
 export interface Stand {
   issuer: Issuer
   /** The issuer's public key in PEM. */

@@ -25,7 +25,7 @@ const quota = 100_000_000
 
 export const issuerUrl = 'https://gateway.example'
 
-/** What a token says of one of the bench's users. */
+/** Claims of one of the bench's users. */
 export const user = (number: number) => ({
   iss: issuerUrl,
   sub: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,

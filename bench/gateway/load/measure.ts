@@ -17,7 +17,7 @@ export interface Round extends LoadResult {
   answered: number
   us: number
   redisUs: number
-  /** What the origin and its PostgreSQL used meanwhile, of one core. */
+  /** Share of one core that the origin and its PostgreSQL used meanwhile. */
   originShare: number
   /** Of Redis, a request. */
   roundTrips: number

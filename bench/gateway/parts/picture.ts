@@ -1,7 +1,7 @@
 interface Bars {
   title: string
   subtitle: string
-  /** What each of a row's values is. */
+  /** Name of each of a row's values. */
   series: readonly string[]
   /** Below the bars. */
   note: string

@@ -1,12 +1,12 @@
 import { createPublicKey } from 'node:crypto'
 
-/** What every peer is told, as environment variables. */
+/** Settings of every peer, as environment variables. */
 export const settings = {
   port: Number(process.env.PORT),
   upstreamUrl: process.env.UPSTREAM_URL,
   redisUrl: process.env.REDIS_URL,
   keyPrefix: process.env.KEY_PREFIX,
-  /** What tokens are verified with, in PEM. */
+  /** Key that verifies tokens, in PEM. */
   publicKey: process.env.PUBLIC_KEY,
   publicKeyObject: createPublicKey(process.env.PUBLIC_KEY),
   issuer: process.env.ISSUER,

@@ -57,7 +57,7 @@ export async function send(path: string, sent?: Sent): Promise<Answer> {
 
 export const json = ({ body }: Answer) => JSON.parse(body.toString()) as Record<string, unknown>
 
-/** What the outcome of a request comes down to: `200`, or status and code of a refusal. */
+/** Outcome of a request: `200`, or status and code of a rejection. */
 export function outcome(answer: Answer): string {
   if (answer.status < 400) return String(answer.status)
   return `${answer.status} ${json(answer).code}`
@@ -72,7 +72,7 @@ export function sendJson(path: string, content: unknown, sent: Sent = {}): Promi
   })
 }
 
-/** What an upstream says that it got. */
+/** The request as the upstream received it. */
 export interface Echo {
   method: string
   url: string
@@ -97,7 +97,7 @@ async function askUpstream(path: string): Promise<unknown> {
   return answer.json()
 }
 
-/** What has come of an exchange at the upstream, null where it was not asked. */
+/** State of an exchange at the upstream, null where the upstream got no request. */
 export const seen = (id: string) => askUpstream(`/seen/${id}`) as Promise<Exchange | null>
 
 /** Lets the upstream go on with an exchange. */

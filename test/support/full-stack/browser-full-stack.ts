@@ -24,7 +24,7 @@ export type BrowserWorld = Awaited<ReturnType<typeof createBrowserWorld>>
  * demo accounts, and a Chromium before it all.
  */
 export async function createBrowserWorld(environment: Record<string, string> = {}) {
-  /** What to end, the last first: also where one of the next does not start. */
+  /** Resources to close, last first, also where a later one does not start. */
   const endings: (() => Promise<unknown>)[] = []
   async function close() {
     for (let end = endings.pop(); end; end = endings.pop()) await end()
@@ -83,7 +83,9 @@ async function start(
   const browser = await launchBrowser()
   endings.push(() => browser.close())
 
-  /** What no page may do: break its policy, throw, or ask anybody but the gateway. */
+  /**
+   * Faults of pages: a breach of their policy, an exception, a request to anything but the gateway.
+   */
   const faults: string[] = []
 
   return {
@@ -114,7 +116,7 @@ async function start(
       return page
     },
 
-    /** What a test leaves open would take the processor from the next one. */
+    /** Pages left open would take the processor from the next test. */
     async closePages() {
       for (const context of browser.contexts()) await context.close()
     },

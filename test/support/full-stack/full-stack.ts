@@ -32,13 +32,13 @@ interface WorldOptions {
    */
   revocations?: Pick<GatewayPorts<object>, 'limiterHealth' | 'revocationStream' | 'revocationTickMs'>
   /**
-   * What another world left, as a restart of everything finds it. Whoever made the database drops
+   * State that another full stack left, as a restart finds it. The creator of the database drops
    * it.
    */
   remains?: Remains
 }
 
-/** What outlives the processes. */
+/** State that outlives the processes. */
 interface Remains {
   secrets: Secrets
   databaseUrl: string

@@ -65,7 +65,7 @@ export function createDescribed(document: Description) {
 /** Those of an answer that say something about the request; the others are the same on all. */
 const toldHeaders = ['Link', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Set-Cookie', 'WWW-Authenticate']
 
-/** What is always there, where it is described at all. */
+/** Headers that are always present where they are described. */
 function promisedHeaders(status: number): string[] {
   const ofLimits = status < 400 || status === 429 ? ['RateLimit', 'RateLimit-Policy'] : []
   return ['X-Request-Id', 'Retry-After', ...ofLimits]

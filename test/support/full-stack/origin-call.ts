@@ -43,9 +43,7 @@ export function postOrigin(world: World, path: string, body: unknown): Promise<R
   })
 }
 
-/**
- * What two answers must share to be the same to whoever reads them: all but the request's own id.
- */
+/** The parts of a response that a client sees, without the request's own id. */
 export async function sameToAReader(response: Response) {
   const { request_id: _, ...body } = (await response.json()) as Record<string, unknown>
   const headers = [...response.headers].filter(([name]) => name !== 'x-request-id')

@@ -19,16 +19,16 @@ export interface StandOptions extends Partial<GatewayPorts<StandBindings>> {
   /** Variables over the defaults. */
   environment?: Record<string, string>
   policy?: readonly RouteRow[]
-  /** What the demo upstream answers. */
+  /** Response of the demo upstream. */
   upstream?: (request: UpstreamRequest) => Response | Promise<Response>
   /**
-   * What the origin answers when asked for its key set, by default that of the stand's issuer;
-   * throws where it is down.
+   * The origin's response with its key set, by default that of the harness's issuer; throws where
+   * the origin is down.
    */
   keys?: (jwks: unknown) => unknown
-  /** What the origin answers when asked for its revocations; throws where it is down. */
+  /** The origin's response with its revocations; throws where the origin is down. */
   revocations?: (target: string) => unknown
-  /** What the origin answers when asked for its plans; throws where it is down. */
+  /** The origin's response with its plans; throws where the origin is down. */
   plans?: () => unknown
 }
 
@@ -65,7 +65,7 @@ export async function createStand({
   })
   const { log, lines } = createCapturedLog('gateway')
 
-  /** What went to the demo upstream. */
+  /** Requests that reached the demo upstream. */
   const forwarded: UpstreamRequest[] = []
   let keyReads = 0
 

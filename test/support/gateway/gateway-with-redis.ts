@@ -64,7 +64,7 @@ export async function untilCounted(gateway: Asked, quota: number) {
   await expect.poll(async () => (await measure(gateway)).quota, { timeout: 5000, interval: 25 }).toBe(quota)
 }
 
-/** What /health says of the limits. */
+/** State of the limits in /health. */
 export async function limiterOf({ stand }: Asked) {
   const health = (await (await stand.call('/health')).json()) as Record<string, unknown>
   const { limiter } = health.checks as { limiter: { status: string; detail: string } }

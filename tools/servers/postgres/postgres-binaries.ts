@@ -45,7 +45,7 @@ async function askPgConfig(): Promise<string[]> {
   }
 }
 
-/** What its `--version` says, 0 where it does not run. */
+/** Major version by `--version`, 0 where it does not run. */
 async function postgresMajor(binaries: string): Promise<number> {
   try {
     const answer = await run(join(binaries, 'postgres'), ['--version'])
@@ -92,7 +92,7 @@ async function npmInstall(specifier: string, prefix: string): Promise<void> {
   else await run('npm', args)
 }
 
-/** What the package's own install script does; a npm package cannot hold symbolic links. */
+/** Does the work of the package's install script: npm packages hold no symbolic links. */
 function makeSymlinks(packageFolder: string): void {
   const list = join(packageFolder, 'native', 'pg-symlinks.json')
   const links: { source: string; target: string }[] = JSON.parse(readFileSync(list, 'utf8'))

@@ -12,7 +12,7 @@ export interface ChildServerOptions {
   folder: string
   env?: NodeJS.ProcessEnv
   user?: SystemUser | undefined
-  /** What the server takes as the order to end at once. */
+  /** Signal on which the server ends at once. */
   endSignal: NodeJS.Signals
   /** Resolves when the server answers a client, rejects as long as it does not. */
   ping: () => Promise<void>

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** What the tests fetch once and keep, git-ignored. */
+/** Downloads that tests keep, ignored by git. */
 const cacheFolder = fileURLToPath(new URL('../../../.cache/', import.meta.url))
 
 /**

@@ -9,7 +9,7 @@ export interface Program {
 }
 
 interface Wanted {
-  /** What it may be called, on the PATH. */
+  /** Names of the program, on the PATH. */
   names: readonly string[]
   /** The package that has the first of these names, for apt-get and for Homebrew. */
   apt: string
