@@ -70,7 +70,7 @@ describe('docker-compose.yml', () => {
       for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
-  test('keeps the database from the gateway, and all that is behind it from the world', () => {
+  test('keeps the database from the gateway, and all that is behind it from the full stack', () => {
     const onNetwork = (network: string) =>
       Object.keys(services).filter((name) => service(name).networks.includes(network))
     expect(onNetwork('data').toSorted()).toEqual(['first-key', 'migrate', 'origin', 'postgres'])

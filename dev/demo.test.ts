@@ -1,35 +1,37 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
-import { bearer, createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { roomy } from '../test/support/high-limits.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 const tokens = new Map<string, string>()
 
 /** As `npm start` does, then a login of each. */
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, UPGRADE_URL: 'https://app.example.com/upgrade' } })
+  fullStack = await createFullStack({
+    environment: { ...roomy, UPGRADE_URL: 'https://app.example.com/upgrade' },
+  })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
-    digestKey: world.originConfig.PASSWORD_DIGEST_KEY,
-    cost: world.originConfig.PASSWORD_HASH_COST,
+    digestKey: fullStack.originConfig.PASSWORD_DIGEST_KEY,
+    cost: fullStack.originConfig.PASSWORD_HASH_COST,
   })
-  const added = await seedDemoAccounts(world.sql, passwords, password)
+  const added = await seedDemoAccounts(fullStack.sql, passwords, password)
   expect(added).toEqual(demoAccounts.map(({ email }) => email))
-  expect(await seedDemoAccounts(world.sql, passwords, password)).toEqual([])
+  expect(await seedDemoAccounts(fullStack.sql, passwords, password)).toEqual([])
   await pool.close()
   for (const { email, role } of demoAccounts)
-    tokens.set(role, (await world.login(email, password)).access_token)
+    tokens.set(role, (await fullStack.login(email, password)).access_token)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 async function ask(role: string, path: string) {
-  const answer = await world.call(path, { headers: bearer(tokens.get(role) ?? '') })
+  const answer = await fullStack.call(path, { headers: bearer(tokens.get(role) ?? '') })
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
 }
 

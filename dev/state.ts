@@ -9,7 +9,7 @@ import { generateSecrets, type Secrets } from './secrets.ts'
  */
 interface State {
   secrets: Secrets
-  /** Demo passwords are drawn once per machine: no password of ours is known to the world. */
+  /** Demo passwords are drawn once per machine: no password of ours is known to the full stack. */
   demoPassword: string
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClock } from '../test/support/clock.ts'
-import { createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { createStand } from '../test/support/gateway/gateway-harness.ts'
 import { createHealth } from './health.ts'
 import type { RouteRow } from './policy/policy.ts'
@@ -114,31 +114,31 @@ test('no row of the policy table can take the place of a health answer', async (
 
 describe('with a real origin', () => {
   const clock = createClock(Date.now())
-  let world: World
+  let fullStack: FullStack
   beforeAll(async () => {
-    world = await createWorld({ now: clock.now })
+    fullStack = await createFullStack({ now: clock.now })
   })
-  afterAll(() => world.close())
+  afterAll(() => fullStack.close())
 
   test('200 warn: the origin is gone, without a name or an address of it; pass when it is back', async () => {
-    expect((await ask(world, '/ready')).status).toBe(200)
-    const { ORIGIN_URL } = world.gatewayConfig
-    const origin = world.upstreams.get(ORIGIN_URL)
-    world.upstreams.delete(ORIGIN_URL)
+    expect((await ask(fullStack, '/ready')).status).toBe(200)
+    const { ORIGIN_URL } = fullStack.gatewayConfig
+    const origin = fullStack.upstreams.get(ORIGIN_URL)
+    fullStack.upstreams.delete(ORIGIN_URL)
     clock.advance(1)
-    const answer = await ask(world, '/ready')
+    const answer = await ask(fullStack, '/ready')
     expect(answer).toMatchObject({ status: 200, body: { status: 'warn' } })
     expect(statusesOf(answer)).toMatchObject({ instance: 'pass', key_set: 'pass', origin: 'warn' })
     expect(JSON.stringify(answer.body)).not.toContain(ORIGIN_URL)
-    if (origin) world.upstreams.set(ORIGIN_URL, origin)
+    if (origin) fullStack.upstreams.set(ORIGIN_URL, origin)
     clock.advance(1)
-    expect(statusesOf(await ask(world, '/ready'))).toMatchObject({ origin: 'pass' })
+    expect(statusesOf(await ask(fullStack, '/ready'))).toMatchObject({ origin: 'pass' })
   })
 
   test('200 warn: the origin answers, but its database does not', async () => {
-    await world.sql.end()
+    await fullStack.sql.end()
     clock.advance(1)
-    const answer = await ask(world, '/ready')
+    const answer = await ask(fullStack, '/ready')
     expect(answer.status).toBe(200)
     expect(statusesOf(answer)).toMatchObject({ origin: 'warn' })
   })

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { createStand } from '../test/support/gateway/gateway-harness.ts'
 import { TransportError } from './ports.ts'
 
 describe('on both sides of the proxy', () => {
-  let world: World
+  let fullStack: FullStack
   beforeAll(async () => {
-    world = await createWorld()
+    fullStack = await createFullStack()
   })
-  afterAll(() => world.close())
+  afterAll(() => fullStack.close())
 
   test('a request has one id in the logs of gateway and origin', async () => {
-    const { tokens } = await world.signUp('ada@example.com')
+    const { tokens } = await fullStack.signUp('ada@example.com')
     const id = 'one-request-seen-twice'
-    await world.call('/v1/me', { headers: { ...bearer(tokens.access_token), 'x-request-id': id } })
-    for (const lines of [world.logs.gateway, world.logs.origin]) {
+    await fullStack.call('/v1/me', { headers: { ...bearer(tokens.access_token), 'x-request-id': id } })
+    for (const lines of [fullStack.logs.gateway, fullStack.logs.origin]) {
       const [line] = lines.filter(({ request_id }) => request_id === id)
       expect(line).toMatchObject({ msg: 'request', method: 'GET', path: '/v1/me', status: 200 })
       expect(line?.duration_ms).toBeTypeOf('number')
@@ -23,14 +23,14 @@ describe('on both sides of the proxy', () => {
 
   test('nothing of what signs in, out and through is in any of them', async () => {
     const password = 'correct horse battery'
-    const { tokens } = await world.signUp('grace@example.com', password)
-    await world.call('/v1/me?access_token=in-the-query', {
+    const { tokens } = await fullStack.signUp('grace@example.com', password)
+    await fullStack.call('/v1/me?access_token=in-the-query', {
       headers: { ...bearer(tokens.access_token), cookie: 'session=in-the-cookie' },
     })
-    await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
-    await world.post('/auth/login', { email: 'grace@example.com', password: 'a wrong password' })
-    const assertion = world.forwarded.at(-1)?.headers.get('gatehouse-assertion') ?? ''
-    const written = JSON.stringify(world.logs)
+    await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    await fullStack.post('/auth/login', { email: 'grace@example.com', password: 'a wrong password' })
+    const assertion = fullStack.forwarded.at(-1)?.headers.get('gatehouse-assertion') ?? ''
+    const written = JSON.stringify(fullStack.logs)
     for (const secret of [
       password,
       'a wrong password',

@@ -1,47 +1,47 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../test/support/full-stack/full-stack.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld()
+  fullStack = await createFullStack()
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Registers, gives role and plan in the database, and logs in. */
 async function accountWith(email: string, role: string, plan: string | null) {
-  const { password } = await world.signUp(email)
-  await world.sql`
+  const { password } = await fullStack.signUp(email)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = ${role}) where email = ${email}`
   if (plan) {
-    await world.sql`
+    await fullStack.sql`
       update user_subscriptions set plan_id = (select id from subscription_plans where name = ${plan})
       where user_id = (select id from user_accounts where email = ${email})`
   }
-  return world.login(email, password)
+  return fullStack.login(email, password)
 }
 
 describe('GET /v1/reports', () => {
   test('401 token_missing: nobody', async () => {
-    const answer = await world.call('/v1/reports')
+    const answer = await fullStack.call('/v1/reports')
     expect(answer.status).toBe(401)
     expect((await problem(answer)).code).toBe('token_missing')
   })
 
   test('403 feature_required: an ordinary account on the free plan', async () => {
     const tokens = await accountWith('free@example.com', 'user', null)
-    const answer = await world.call('/v1/reports', { headers: bearer(tokens.access_token) })
+    const answer = await fullStack.call('/v1/reports', { headers: bearer(tokens.access_token) })
     expect(answer.status).toBe(403)
     expect(await problem(answer)).toMatchObject({
       code: 'feature_required',
       required_feature: 'premium_dashboard',
       current_plan: 'free',
     })
-    expect(world.logs.reports).toHaveLength(0)
+    expect(fullStack.logs.reports).toHaveLength(0)
   })
 
   test('403 permission_required: a guest, whatever the plan', async () => {
     const tokens = await accountWith('guest@example.com', 'guest', 'pro')
-    const answer = await world.call('/v1/reports', { headers: bearer(tokens.access_token) })
+    const answer = await fullStack.call('/v1/reports', { headers: bearer(tokens.access_token) })
     expect(answer.status).toBe(403)
     expect(await problem(answer)).toMatchObject({
       code: 'permission_required',
@@ -51,15 +51,15 @@ describe('GET /v1/reports', () => {
 
   test('200: a subscriber on pro, whom the demo upstream names from the assertion alone', async () => {
     const tokens = await accountWith('pro@example.com', 'subscriber', 'pro')
-    const answer = await world.call('/v1/reports', { headers: bearer(tokens.access_token) })
+    const answer = await fullStack.call('/v1/reports', { headers: bearer(tokens.access_token) })
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({ prepared_for: 'pro@example.com', plan: 'pro' })
-    expect(world.forwarded.at(-1)?.headers.has('authorization')).toBe(false)
+    expect(fullStack.forwarded.at(-1)?.headers.has('authorization')).toBe(false)
   })
 
   test('401 untrusted_caller: the demo upstream itself believes no user token and no header', async () => {
     const tokens = await accountWith('direct@example.com', 'subscriber', 'pro')
-    const reports = world.upstreams.get('http://127.0.0.1:8082')
+    const reports = fullStack.upstreams.get('http://127.0.0.1:8082')
     for (const assertion of [tokens.access_token, 'pro@example.com', ''])
       expect(
         (

@@ -1,43 +1,47 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ErrorCode, errors } from '../shared/http/errors.ts'
-import { createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { callOrigin, postOrigin } from '../test/support/full-stack/origin-call.ts'
 import { roomy } from '../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.sql`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.sql`
     create function refuse_deed() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`
-  await world.sql`
+  await fullStack.sql`
     create trigger refuse_deed before insert on user_subscriptions for each row execute function refuse_deed()`
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const text = (path: string, body: string, contentType = 'application/json') =>
-  callOrigin(world, path, { method: 'POST', headers: { 'content-type': contentType }, body })
+  callOrigin(fullStack, path, { method: 'POST', headers: { 'content-type': contentType }, body })
 
 const refusals: [ErrorCode, string, () => Response | Promise<Response>][] = [
   ['malformed_json', 'a body that is not JSON', () => text('/auth/login', '{')],
-  ['untrusted_caller', 'no assertion', () => world.originFetch('/v1/me')],
-  ['token_missing', 'nobody signed in', () => callOrigin(world, '/v1/me')],
+  ['untrusted_caller', 'no assertion', () => fullStack.originFetch('/v1/me')],
+  ['token_missing', 'nobody signed in', () => callOrigin(fullStack, '/v1/me')],
   [
     'invalid_credentials',
     'an unknown account',
-    () => postOrigin(world, '/auth/login', { email: 'no@example.com', password }),
+    () => postOrigin(fullStack, '/auth/login', { email: 'no@example.com', password }),
   ],
-  ['refresh_invalid', 'an unknown token', () => postOrigin(world, '/auth/refresh', { refresh_token: 'x' })],
-  ['not_found', 'a path nobody knows', () => callOrigin(world, '/v1/nothing')],
-  ['not_found', 'a method nobody knows', () => callOrigin(world, '/v1/me', { method: 'DELETE' })],
+  [
+    'refresh_invalid',
+    'an unknown token',
+    () => postOrigin(fullStack, '/auth/refresh', { refresh_token: 'x' }),
+  ],
+  ['not_found', 'a path nobody knows', () => callOrigin(fullStack, '/v1/nothing')],
+  ['not_found', 'a method nobody knows', () => callOrigin(fullStack, '/v1/me', { method: 'DELETE' })],
   ['body_too_large', 'too long a body', () => text('/auth/login', ' '.repeat(65_537))],
   ['unsupported_media_type', 'a form', () => text('/auth/login', 'a=b', 'multipart/form-data; boundary=x')],
-  ['validation_failed', 'a body of other fields', () => postOrigin(world, '/auth/login', {})],
+  ['validation_failed', 'a body of other fields', () => postOrigin(fullStack, '/auth/login', {})],
   [
     'internal_error',
     'a trigger that raises',
-    () => postOrigin(world, '/auth/register', { email: 'ada@example.com', password }),
+    () => postOrigin(fullStack, '/auth/register', { email: 'ada@example.com', password }),
   ],
 ]
 
@@ -74,7 +78,7 @@ describe('405 method_not_allowed, with Allow', () => {
     ['GET', '/oauth/token', 'POST'],
     ['DELETE', '/oauth/introspect', 'POST'],
   ])('%s %s', async (method, path, allow) => {
-    const answer = await world.originFetch(path, { method })
+    const answer = await fullStack.originFetch(path, { method })
     expect(answer.status).toBe(405)
     expect(answer.headers.get('allow')).toBe(allow)
     expect(await answer.json()).toMatchObject({ code: 'method_not_allowed' })
@@ -82,13 +86,13 @@ describe('405 method_not_allowed, with Allow', () => {
 
   test('200: HEAD where GET is', async () => {
     for (const path of ['/live', '/ready', '/.well-known/jwks.json'])
-      expect((await world.originFetch(path, { method: 'HEAD' })).status).toBe(200)
+      expect((await fullStack.originFetch(path, { method: 'HEAD' })).status).toBe(200)
   })
 })
 
 describe('a request id', () => {
   test('that came with the request is kept, in the header and in the body', async () => {
-    const answer = await world.originFetch('/v1/me', { headers: { 'x-request-id': 'given-id.0001' } })
+    const answer = await fullStack.originFetch('/v1/me', { headers: { 'x-request-id': 'given-id.0001' } })
     expect(answer.headers.get('x-request-id')).toBe('given-id.0001')
     expect(await answer.json()).toMatchObject({ request_id: 'given-id.0001' })
   })
@@ -101,7 +105,7 @@ describe('a request id', () => {
     ['has other characters', '<script>alert(1)</script>'],
     ['is longer than 128', 'x'.repeat(129)],
   ])('that %s is replaced', async (_, given) => {
-    const answer = await world.originFetch('/live', { headers: { 'x-request-id': given } })
+    const answer = await fullStack.originFetch('/live', { headers: { 'x-request-id': given } })
     expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
   })
 })

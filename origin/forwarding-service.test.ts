@@ -4,34 +4,34 @@ import type { TokenResponse } from '../shared/contract.ts'
 import { type Problem, problemResponse } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { bearer, problem } from '../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld, type OAuthWorld } from '../test/support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../test/support/full-stack/oauth-full-stack.ts'
 import { type AddressLimits, authenticateForwardingService } from './forwarding-service.ts'
 import type { OriginEnv } from './http/request-context.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
-let world: OAuthWorld
+let fullStack: OAuthFullStack
 let service: Record<string, string>
 let others = 0
 beforeAll(async () => {
-  world = await createOAuthWorld({
+  fullStack = await createOAuthFullStack({
     LIMIT_FAILURES: '3',
     LIMIT_MAIL_REQUESTS: '2',
     LIMIT_CREDENTIALS_TRIES: '2',
     LOCKOUT_TRIES: '100',
   })
-  await world.signUp(email)
-  service = bearer(await world.serviceToken(await world.client('pages', 'users.sign_in')))
+  await fullStack.signUp(email)
+  service = bearer(await fullStack.serviceToken(await fullStack.client('pages', 'users.sign_in')))
 })
-beforeEach(() => world.sql`truncate audit_logs, login_attempts`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate audit_logs, login_attempts`)
+afterAll(() => fullStack.close())
 
 /** An address of its own for each test. */
 const newAddress = () => `198.51.100.${++others}`
 
 const post = (path: string, body: object, headers: Record<string, string>) =>
-  world.originFetch(path, {
+  fullStack.originFetch(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
@@ -55,7 +55,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     expect(answer.status).toBe(200)
     const { refresh_token } = (await answer.json()) as TokenResponse
     expect(
-      await world.sql`
+      await fullStack.sql`
         select distinct host(ip) as ip from (
           (select ip from sessions order by created_at desc limit 1)
           union all select ip from login_attempts union all select ip from audit_logs where action = 'login.succeeded'
@@ -71,9 +71,9 @@ describe('a service that may sign users in, calling the origin itself', () => {
 
   test('200: an IPv6 address, in one form', async () => {
     expect((await login(from('2001:DB8:0::7'))).status).toBe(200)
-    expect(await world.sql`select host(ip) as ip from login_attempts`).toEqual([{ ip: '2001:db8::7' }])
+    expect(await fullStack.sql`select host(ip) as ip from login_attempts`).toEqual([{ ip: '2001:db8::7' }])
     expect((await login(from('::ffff:198.51.100.200'))).status).toBe(200)
-    expect(await world.sql`select host(ip) as ip from login_attempts order by id desc limit 1`).toEqual([
+    expect(await fullStack.sql`select host(ip) as ip from login_attempts order by id desc limit 1`).toEqual([
       { ip: '198.51.100.200' },
     ])
   })
@@ -122,7 +122,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     "'",
   ])('400 bad_request: %j is no address', async (address) => {
     expect(await outcome(await login(from(address)))).toBe('400 bad_request')
-    expect(await world.sql`select from login_attempts`).toEqual([])
+    expect(await fullStack.sql`select from login_attempts`).toEqual([])
   })
 
   test('429 mail: of ten requests at once no more than the limit go on', async () => {
@@ -136,7 +136,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     '401 token_missing: it speaks for no user at %s',
     async (path) => {
       const method = path === '/auth/sessions' ? 'GET' : 'DELETE'
-      const answer = await world.originFetch(path, { method, headers: from(newAddress()) })
+      const answer = await fullStack.originFetch(path, { method, headers: from(newAddress()) })
       expect(await outcome(answer)).toBe('401 token_missing')
     },
   )
@@ -147,7 +147,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     app.onError((error, c) => problemResponse(error as Problem, c.get('requestId')))
     app.use(
       authenticateForwardingService({
-        sql: world.sql,
+        sql: fullStack.sql,
         verify: async () => ({ clientId: 'pages', scopes: ['users.sign_in'] }),
         limits: {} as AddressLimits,
       }),
@@ -165,10 +165,12 @@ describe('who may not say an address', () => {
   const address = { [clientAddressHeader]: '198.51.100.1' }
 
   test('403 scope_required: a service without the scope, on record', async () => {
-    const reader = await world.serviceToken(await world.client('reader', 'users.read'))
+    const reader = await fullStack.serviceToken(await fullStack.client('reader', 'users.read'))
     const refused = await login({ ...address, ...bearer(reader) })
     expect(await problem(refused)).toMatchObject({ code: 'scope_required', required_scope: 'users.sign_in' })
-    expect(await world.sql`select action, details from audit_logs where action = 'client.denied'`).toEqual([
+    expect(
+      await fullStack.sql`select action, details from audit_logs where action = 'client.denied'`,
+    ).toEqual([
       {
         action: 'client.denied',
         details: { client_id: 'reader', reason: 'scope_missing', scope: 'users.sign_in' },
@@ -177,20 +179,20 @@ describe('who may not say an address', () => {
   })
 
   test('401 token_missing, invalid_token: nobody, and a user', async () => {
-    const { access_token } = await world.login(email, password)
+    const { access_token } = await fullStack.login(email, password)
     expect(await attempt(address)).toBe('401 token_missing')
     expect(await attempt({ ...address, ...bearer(access_token) })).toBe('401 invalid_token')
     expect(await attempt({ ...address, authorization: 'Basic eDp5' })).toBe('401 invalid_token')
   })
 
   test('a client of the gateway, whose header goes no further', async () => {
-    const answer = await world.post(
+    const answer = await fullStack.post(
       '/auth/login',
       { email, password },
       { headers: from('198.51.100.1'), address: '203.0.113.9' },
     )
     expect(answer.status).toBe(200)
-    expect(await world.sql`select host(ip) as ip from login_attempts`).toEqual([{ ip: '203.0.113.9' }])
+    expect(await fullStack.sql`select host(ip) as ip from login_attempts`).toEqual([{ ip: '203.0.113.9' }])
   })
 })
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../shared/contract.ts'
 import { assertionHeader, deviceCookie, refreshCookie } from '../shared/http/headers.ts'
 import { setCookieOf } from '../test/support/cookies.ts'
-import { bearer, createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../test/support/full-stack/origin-call.ts'
 import { roomy } from '../test/support/high-limits.ts'
 
@@ -11,47 +11,49 @@ const wrongPassword = 'another secret that is nowhere'
 const nextPassword = 'tundra vowel kiosk'
 const lastPassword = 'zebra brunt tunes'
 
-let world: World
+let fullStack: FullStack
 let secrets: string[]
 let passwordHash: string
 
 /** Everything that carries a secret, done once: what is good, what is refused, and what breaks. */
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, LOG_LEVEL: 'debug' } })
-  const { tokens } = await world.signUp('ada@example.com', password)
-  const [account] = await world.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
+  fullStack = await createFullStack({ environment: { ...roomy, LOG_LEVEL: 'debug' } })
+  const { tokens } = await fullStack.signUp('ada@example.com', password)
+  const [account] = await fullStack.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
   passwordHash = account.password_hash
-  const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+  const refreshed = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
   const next = (await refreshed.json()) as TokenResponse
-  await world.call('/v1/me', { headers: bearer(next.access_token) })
-  await world.call(`/v1/me?access_token=${next.access_token}`, { headers: bearer(`${next.access_token}x`) })
+  await fullStack.call('/v1/me', { headers: bearer(next.access_token) })
+  await fullStack.call(`/v1/me?access_token=${next.access_token}`, {
+    headers: bearer(`${next.access_token}x`),
+  })
 
-  await world.post('/auth/login', { email: 'ada@example.com', password: wrongPassword })
-  await world.post('/auth/login', { email: 'ada@example.com', password, [password]: password })
-  await world.call('/auth/login', {
+  await fullStack.post('/auth/login', { email: 'ada@example.com', password: wrongPassword })
+  await fullStack.post('/auth/login', { email: 'ada@example.com', password, [password]: password })
+  await fullStack.call('/auth/login', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: `{"password":"${password}"`,
   })
-  await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
-  await world.post('/auth/logout', { refresh_token: next.refresh_token })
+  await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+  await fullStack.post('/auth/logout', { refresh_token: next.refresh_token })
 
   const mailedSecrets = [...(await useCookies()), ...(await useLinks())]
 
-  const assertion = await assertionFrom(world, null, { audience: 'reports' })
-  await world.originFetch('/v1/me', {
+  const assertion = await assertionFrom(fullStack, null, { audience: 'reports' })
+  await fullStack.originFetch('/v1/me', {
     headers: { [assertionHeader]: assertion, ...bearer(next.access_token) },
   })
 
   // Errors of the database say which row they stumbled on, password hash and all.
-  await world.sql`alter table user_accounts add constraint no_bob check (email not like 'bob%')`
-  await world.sql`alter table tokens add constraint no_tokens check (kind <> 'refresh') not valid`
-  await world.post(
+  await fullStack.sql`alter table user_accounts add constraint no_bob check (email not like 'bob%')`
+  await fullStack.sql`alter table tokens add constraint no_tokens check (kind <> 'refresh') not valid`
+  await fullStack.post(
     '/auth/register',
     { email: 'bob@example.com', password },
     { headers: { 'x-request-id': 'failing-0001' } },
   )
-  await world.post('/auth/login', { email: 'ada@example.com', password: lastPassword })
+  await fullStack.post('/auth/login', { email: 'ada@example.com', password: lastPassword })
 
   secrets = [
     password,
@@ -64,46 +66,46 @@ beforeAll(async () => {
     next.access_token,
     next.refresh_token,
     assertion,
-    ...world.forwarded.map(({ headers }) => headers.get(assertionHeader) ?? ''),
-    ...Object.values(world.secrets),
+    ...fullStack.forwarded.map(({ headers }) => headers.get(assertionHeader) ?? ''),
+    ...Object.values(fullStack.secrets),
     passwordHash,
   ].filter(Boolean)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Signs in and refreshes as a browser does, well and badly, and changes the password. */
 async function useCookies(): Promise<string[]> {
-  const origin = world.originConfig.ISSUER_URL
+  const origin = fullStack.originConfig.ISSUER_URL
   const credentials = { email: 'ada@example.com', password, token_delivery: 'cookie' }
-  const answer = await world.post('/auth/login', credentials, { headers: { origin } })
+  const answer = await fullStack.post('/auth/login', credentials, { headers: { origin } })
   const { access_token } = (await answer.json()) as TokenResponse
   const [refresh = '', device = ''] = [refreshCookie, deviceCookie].map(
     (name) => setCookieOf(answer, name)?.value,
   )
   const cookie = `${refreshCookie}=${refresh}; ${deviceCookie}=${device}`
-  await world.post('/auth/refresh', {}, { headers: { cookie, origin: 'https://evil.example' } })
-  await world.post('/auth/login', { ...credentials, password: wrongPassword }, { headers: { cookie } })
+  await fullStack.post('/auth/refresh', {}, { headers: { cookie, origin: 'https://evil.example' } })
+  await fullStack.post('/auth/login', { ...credentials, password: wrongPassword }, { headers: { cookie } })
   for (const current_password of [wrongPassword, password])
-    await world.post(
+    await fullStack.post(
       '/auth/password',
       { current_password, new_password: nextPassword },
       { headers: bearer(access_token) },
     )
-  const refreshed = await world.post('/auth/refresh', {}, { headers: { cookie, origin } })
+  const refreshed = await fullStack.post('/auth/refresh', {}, { headers: { cookie, origin } })
   expect(refreshed.status).toBe(200)
   return [access_token, refresh, device, setCookieOf(refreshed, refreshCookie)?.value ?? '']
 }
 
 /** Follows both kinds of mailed links, twice each. */
 async function useLinks(): Promise<string[]> {
-  const verification = await world.mailedToken('ada@example.com')
-  await world.post('/auth/password/forgot', { email: 'ada@example.com' })
-  const reset = await world.mailedToken('ada@example.com')
+  const verification = await fullStack.mailedToken('ada@example.com')
+  await fullStack.post('/auth/password/forgot', { email: 'ada@example.com' })
+  const reset = await fullStack.mailedToken('ada@example.com')
   for (const newPassword of ['passwordpassword', lastPassword, lastPassword])
-    await world.post('/auth/password/reset', { token: reset, password: newPassword })
+    await fullStack.post('/auth/password/reset', { token: reset, password: newPassword })
   for (const attempt of [wrongPassword, lastPassword, lastPassword])
-    await world.post('/auth/email/verify', { token: verification, password: attempt })
-  expect((await world.sql`select from user_accounts where email_verified_at is not null`).length).toBe(1)
+    await fullStack.post('/auth/email/verify', { token: verification, password: attempt })
+  expect((await fullStack.sql`select from user_accounts where email_verified_at is not null`).length).toBe(1)
   return [verification, reset]
 }
 
@@ -112,7 +114,7 @@ async function useLinks(): Promise<string[]> {
  * log.
  */
 const lines = () =>
-  Object.values(world.logs)
+  Object.values(fullStack.logs)
     .flat()
     .filter(({ msg }) => msg !== 'mail')
 
@@ -128,9 +130,9 @@ describe('the logs', () => {
 
   test('have a line for each request, with the same request id on both sides of the proxy', () => {
     const ids = (service: 'gateway' | 'origin') =>
-      world.logs[service].filter(({ msg }) => msg === 'request').map(({ request_id }) => request_id)
+      fullStack.logs[service].filter(({ msg }) => msg === 'request').map(({ request_id }) => request_id)
     // What the gateway asks on its own behalf is nobody's request.
-    const forwarded = world.forwarded
+    const forwarded = fullStack.forwarded
       .map(({ headers }) => headers.get('x-request-id'))
       .filter((id) => id !== null)
     expect(forwarded.length).toBeGreaterThan(8)
@@ -139,7 +141,7 @@ describe('the logs', () => {
   })
 
   test('have method, path without its query, status and duration', () => {
-    expect(world.logs.gateway).toContainEqual(
+    expect(fullStack.logs.gateway).toContainEqual(
       expect.objectContaining({
         method: 'GET',
         path: '/v1/me',
@@ -151,7 +153,7 @@ describe('the logs', () => {
   })
 
   test('say of a failure what it was, with the request id', () => {
-    expect(world.logs.origin).toContainEqual(
+    expect(fullStack.logs.origin).toContainEqual(
       expect.objectContaining({
         level: 'error',
         request_id: 'failing-0001',

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assertionHeader, refreshCookie } from '../shared/http/headers.ts'
 import { createHttpServer, fetchListener } from '../shared/node/http/http-server.ts'
 import { setCookieOf } from '../test/support/cookies.ts'
-import { createWorld, type World } from '../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../test/support/full-stack/origin-call.ts'
 import { roomy } from '../test/support/high-limits.ts'
 
@@ -17,19 +17,19 @@ import { roomy } from '../test/support/high-limits.ts'
 
 const account = { email: 'ada@example.com', password: 'correct horse battery' }
 
-let world: World
+let fullStack: FullStack
 let server: ReturnType<typeof createHttpServer>
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  server = createHttpServer({ listener: fetchListener(world.origin.fetch), keepAliveSeconds: 5 })
+  fullStack = await createFullStack({ environment: roomy })
+  server = createHttpServer({ listener: fetchListener(fullStack.origin.fetch), keepAliveSeconds: 5 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  await world.signUp(account.email, account.password)
+  await fullStack.signUp(account.email, account.password)
 })
 afterAll(async () => {
   server.closeAllConnections()
   server.close()
-  await world.close()
+  await fullStack.close()
 })
 
 async function send(method: string, path: string, headers: Record<string, string>, chunks: string[] = []) {
@@ -42,17 +42,17 @@ async function send(method: string, path: string, headers: Record<string, string
 }
 
 test('200: a chunked body arrives whole', async () => {
-  const headers = { [assertionHeader]: await assertionFrom(world), 'content-type': 'application/json' }
+  const headers = { [assertionHeader]: await assertionFrom(fullStack), 'content-type': 'application/json' }
   const body = JSON.stringify(account)
   const answer = await send('POST', '/auth/login', headers, [body.slice(0, 9), body.slice(9)])
   expect(answer.status).toBe(200)
 })
 
 test('204: a DELETE without a body, and with an empty one', async () => {
-  const { access_token } = await world.login(account.email, account.password)
-  const me = await world.call('/v1/me', { headers: { authorization: `Bearer ${access_token}` } })
+  const { access_token } = await fullStack.login(account.email, account.password)
+  const me = await fullStack.call('/v1/me', { headers: { authorization: `Bearer ${access_token}` } })
   expect(me.status).toBe(200)
-  const assertion = world.forwarded.at(-1)?.headers.get(assertionHeader) ?? ''
+  const assertion = fullStack.forwarded.at(-1)?.headers.get(assertionHeader) ?? ''
   for (const headers of [{}, { 'content-length': '0' }]) {
     const answer = await send('DELETE', '/auth/sessions', { [assertionHeader]: assertion, ...headers })
     expect(answer.status).toBe(204)
@@ -61,8 +61,8 @@ test('204: a DELETE without a body, and with an empty one', async () => {
 
 test('204: a body with nothing but optional fields may be left out, and be empty; 415 where it has bytes', async () => {
   const headers = {
-    [assertionHeader]: await assertionFrom(world),
-    origin: world.originConfig.ISSUER_URL,
+    [assertionHeader]: await assertionFrom(fullStack),
+    origin: fullStack.originConfig.ISSUER_URL,
     'x-forwarded-for': '203.0.113.7',
   }
   const logout = async (more: Record<string, string>, chunks: string[] = []) => {
@@ -75,16 +75,16 @@ test('204: a body with nothing but optional fields may be left out, and be empty
 })
 
 async function cookieOf(): Promise<string> {
-  const answer = await world.post(
+  const answer = await fullStack.post(
     '/auth/login',
     { ...account, token_delivery: 'cookie' },
-    { headers: { origin: world.originConfig.ISSUER_URL } },
+    { headers: { origin: fullStack.originConfig.ISSUER_URL } },
   )
   return `${refreshCookie}=${setCookieOf(answer, refreshCookie)?.value}`
 }
 
 test('413 body_too_large: chunked beyond the cap', async () => {
-  const headers = { [assertionHeader]: await assertionFrom(world), 'content-type': 'application/json' }
+  const headers = { [assertionHeader]: await assertionFrom(fullStack), 'content-type': 'application/json' }
   const answer = await send('POST', '/auth/login', headers, Array(8).fill('x'.repeat(16_000)))
   expect(answer.status).toBe(413)
 })

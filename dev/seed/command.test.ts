@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const command = fileURLToPath(new URL('./command.ts', import.meta.url))
 
@@ -20,8 +20,8 @@ function seed(
 ): Promise<{ code: number; out: string; err: string }> {
   const env = {
     PATH: process.env.PATH ?? '',
-    DATABASE_URL: world.remains.databaseUrl,
-    PASSWORD_DIGEST_KEY: world.secrets.PASSWORD_DIGEST_KEY,
+    DATABASE_URL: fullStack.remains.databaseUrl,
+    PASSWORD_DIGEST_KEY: fullStack.secrets.PASSWORD_DIGEST_KEY,
     PASSWORD_HASH_COST: '10',
     ...environment,
   }
@@ -34,7 +34,7 @@ function seed(
 
 /** How many rows there are of everything that the seed adds. */
 async function counts() {
-  const [row] = await world.sql`
+  const [row] = await fullStack.sql`
     select
       (select count(*) from user_accounts)::int as accounts,
       (select count(*) from user_subscriptions where ended_at is null)::int as current_subscriptions,
@@ -83,21 +83,21 @@ describe('npm run seed', () => {
         "tokens": 3108,
       }
     `)
-    expect((await world.login('u7@seed.example.com', passwordIn(out))).token_type).toBe('Bearer')
+    expect((await fullStack.login('u7@seed.example.com', passwordIn(out))).token_type).toBe('Bearer')
   })
 
   test('0: plans, roles and states are spread as a product of that size has them', async () => {
-    const plans = await world.sql`
+    const plans = await fullStack.sql`
       select plan.name, count(*)::int from user_subscriptions join subscription_plans plan on plan.id = plan_id
       where ended_at is null group by plan.rank, plan.name order by plan.rank`
     expect(plans.map(({ name }) => name)).toEqual(['free', 'starter', 'pro', 'business', 'enterprise'])
     expect(plans[0]?.count).toBeGreaterThan(600)
-    const roles = await world.sql`
+    const roles = await fullStack.sql`
       select role.name, count(*)::int from user_accounts join roles role on role.id = role_id
       group by role.name order by count(*) desc`
     expect(roles.map(({ name }) => name)).toEqual(expect.arrayContaining(['user', 'subscriber', 'admin']))
     expect(roles.map(({ name }) => name)).not.toContain('superadmin')
-    const [times] = await world.sql`
+    const [times] = await fullStack.sql`
       select
         (select bool_and(created_at <= now() and created_at > now() - interval '91 days') from login_attempts) as tries_within,
         (select bool_and(created_at <= last_used_at and last_used_at <= now()) from sessions) as sessions_within,
@@ -122,11 +122,11 @@ describe('npm run seed', () => {
     expect(more).toMatchObject({ code: 0, out: expect.stringContaining('Added 100 accounts') })
     expect(await counts()).toMatchObject({ accounts: 1100, current_subscriptions: 1100, in_views: 1100 })
     expect(passwordIn(more.out)).toBe(passwordIn(again.out))
-    expect((await world.login('u1050@seed.example.com', passwordIn(more.out))).token_type).toBe('Bearer')
+    expect((await fullStack.login('u1050@seed.example.com', passwordIn(more.out))).token_type).toBe('Bearer')
   })
 
   test('1: not beside accounts of somebody else; 0: by force', async () => {
-    await world.signUp('ada@example.com')
+    await fullStack.signUp('ada@example.com')
     const refused = await seed(['--users', '1200'])
     expect(refused).toMatchObject({ code: 1, out: '' })
     expect(refused.err).toContain('ada@example.com for one')

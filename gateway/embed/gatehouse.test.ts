@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { GatewayConfig } from '../config.ts'
 import type { Transport } from '../ports.ts'
@@ -18,18 +18,18 @@ const rows: readonly EmbeddedRow[] = [
   { method: 'GET', path: '/broken', who: 'public', limits: ['address'] },
 ]
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: { LIMIT_ADDRESS_REQUESTS: '50' } })
+  fullStack = await createFullStack({ environment: { LIMIT_ADDRESS_REQUESTS: '50' } })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Somebody's own app, whose users sign in at our origin. */
 function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<GatewayConfig> = {}) {
   const transport: Transport = async ({ target, method, headers, body }) =>
-    world.originFetch(target, { method, headers, body: body as BodyInit | null })
+    fullStack.originFetch(target, { method, headers, body: body as BodyInit | null })
   const gate = gatehouse<Bindings>(policy, {
-    config: { ...world.gatewayConfig, ...config },
+    config: { ...fullStack.gatewayConfig, ...config },
     ports: {
       transport,
       rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
@@ -79,7 +79,7 @@ describe('a middleware in somebody’s own app', () => {
   }
 
   test('200: the handler knows who calls, from the token alone', async () => {
-    const { email, tokens } = await world.signUp('embedded@example.com')
+    const { email, tokens } = await fullStack.signUp('embedded@example.com')
     const answer = await open().call('/orders/7', { headers: bearer(tokens.access_token) })
     expect(await answer.json()).toEqual({ order: '7', email, plan: 'free' })
     expect(parseList(answer.headers.get('ratelimit'))[0]).toMatchObject({ value: 'user' })
@@ -89,7 +89,7 @@ describe('a middleware in somebody’s own app', () => {
 
   test('401 token_missing, 403 permission_required, 403 feature_required: before any handler', async () => {
     const shop = open()
-    const { tokens } = await world.signUp('lacking@example.com')
+    const { tokens } = await fullStack.signUp('lacking@example.com')
     const headers = bearer(tokens.access_token)
     expect(await code(await shop.call('/orders/7'))).toBe('401 token_missing')
     expect(await code(await shop.call('/analytics', { headers }))).toBe('403 permission_required')
@@ -125,7 +125,7 @@ describe('a middleware in somebody’s own app', () => {
   })
 
   test('200: the handler decodes the path that the row matched; 400 bad_request where it would not', async () => {
-    const { tokens } = await world.signUp('encoded@example.com')
+    const { tokens } = await fullStack.signUp('encoded@example.com')
     const headers = bearer(tokens.access_token)
     const shop = open()
     for (const [path, order] of [
@@ -169,10 +169,10 @@ describe('a middleware in somebody’s own app', () => {
 
   test('401 session_ended: after a logout, as behind the gateway', async () => {
     const shop = open()
-    const { tokens } = await world.signUp('leaver@example.com')
+    const { tokens } = await fullStack.signUp('leaver@example.com')
     const headers = bearer(tokens.access_token)
     expect(await code(await shop.call('/orders/7', { headers }))).toBe('200')
-    await world.post('/auth/logout', { refresh_token: tokens.refresh_token })
+    await fullStack.post('/auth/logout', { refresh_token: tokens.refresh_token })
     const outcome = async () => code(await shop.call('/orders/7', { headers }))
     await expect.poll(outcome, { timeout: 5000 }).toBe('401 session_ended')
   })

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { generateKey } from '../../shared/auth/jwk.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { isAssertionRejected } from './assertion-rejection.ts'
 
@@ -16,14 +16,14 @@ interface SkewedOptions {
 }
 
 /** Gateway and origin whose clocks differ; `setSkew` sets the gateway's clock. */
-async function createSkewedWorld({ seconds, environment = {} }: SkewedOptions) {
+async function createSkewedFullStack({ seconds, environment = {} }: SkewedOptions) {
   let ahead = seconds
-  const world = await createWorld({
+  const fullStack = await createFullStack({
     environment: { LIMIT_FAILURES: '5', ...environment },
     now: () => Date.now() + ahead * 1000,
   })
-  closers.push(world.close)
-  return Object.assign(world, {
+  closers.push(fullStack.close)
+  return Object.assign(fullStack, {
     setSkew(value: number) {
       ahead = value
     },
@@ -32,32 +32,33 @@ async function createSkewedWorld({ seconds, environment = {} }: SkewedOptions) {
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
-const login = (world: World) => world.post('/auth/login', { email, password })
+const login = (fullStack: FullStack) => fullStack.post('/auth/login', { email, password })
 
-const refusedBy = (world: World) => world.gatewayMetrics.values.assertionRejections.get('origin') ?? 0
+const refusedBy = (fullStack: FullStack) =>
+  fullStack.gatewayMetrics.values.assertionRejections.get('origin') ?? 0
 
 describe('with the clocks of gateway and origin apart', () => {
   test.each([20, 29, -20])('200: login, refresh, plans with the gateway %i s ahead', async (seconds) => {
-    const world = await createSkewedWorld({ seconds })
-    const { tokens } = await world.signUp(email)
-    const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    const fullStack = await createSkewedFullStack({ seconds })
+    const { tokens } = await fullStack.signUp(email)
+    const refreshed = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     expect(refreshed.status).toBe(200)
-    expect((await world.call('/v1/plans')).status).toBe(200)
-    await world.heard()
-    expect((await world.call('/v1/me', { headers: bearer(tokens.access_token) })).status).toBe(200)
-    expect(refusedBy(world)).toBe(0)
+    expect((await fullStack.call('/v1/plans')).status).toBe(200)
+    await fullStack.heard()
+    expect((await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })).status).toBe(200)
+    expect(refusedBy(fullStack)).toBe(0)
   })
 
   test('502 assertion_refused: login, refresh, plans with the gateway 5 min ahead, and no failed attempt', async () => {
-    const world = await createSkewedWorld({ seconds: 0 })
-    const { tokens } = await world.signUp(email)
-    await world.heard()
-    world.setSkew(300)
+    const fullStack = await createSkewedFullStack({ seconds: 0 })
+    const { tokens } = await fullStack.signUp(email)
+    await fullStack.heard()
+    fullStack.setSkew(300)
     const requests = [
-      () => login(world),
-      () => world.post('/auth/refresh', { refresh_token: tokens.refresh_token }),
-      () => world.call('/v1/plans'),
-      () => world.call('/v1/me', { headers: bearer(tokens.access_token) }),
+      () => login(fullStack),
+      () => fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token }),
+      () => fullStack.call('/v1/plans'),
+      () => fullStack.call('/v1/me', { headers: bearer(tokens.access_token) }),
     ]
     for (const request of requests) {
       for (let i = 0; i < 7; i++) {
@@ -67,26 +68,26 @@ describe('with the clocks of gateway and origin apart', () => {
         expect(await problem(response)).toMatchObject({ status: 502, code: 'assertion_refused' })
       }
     }
-    const failed = world.logs.gateway.filter(({ code }) => code === 'assertion_refused')
+    const failed = fullStack.logs.gateway.filter(({ code }) => code === 'assertion_refused')
     expect(failed).toHaveLength(28)
     expect(failed[0]).toMatchObject({ level: 'error', msg: 'request failed' })
     expect(JSON.stringify(failed[0])).toContain('origin refuses the gateway')
-    expect(world.logs.origin.filter(({ msg }) => msg === 'assertion refused')[0]).toMatchObject({
+    expect(fullStack.logs.origin.filter(({ msg }) => msg === 'assertion refused')[0]).toMatchObject({
       reason: 'issued in the future: compare the clocks',
     })
-    expect(await world.sql`select from login_attempts where not succeeded`).toHaveLength(0)
+    expect(await fullStack.sql`select from login_attempts where not succeeded`).toHaveLength(0)
 
     // Assertions of the wrong time are not used once the clock is right, nor does anything count as
     // a try.
-    world.setSkew(0)
-    expect((await login(world)).status).toBe(200)
-    const refreshed = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    fullStack.setSkew(0)
+    expect((await login(fullStack)).status).toBe(200)
+    const refreshed = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     expect(refreshed.status).toBe(200)
   })
 
   test('502 assertion_refused: with the gateway 5 min behind', async () => {
-    const world = await createSkewedWorld({ seconds: -310 })
-    expect(await problem(await login(world))).toMatchObject({ status: 502, code: 'assertion_refused' })
+    const fullStack = await createSkewedFullStack({ seconds: -310 })
+    expect(await problem(await login(fullStack))).toMatchObject({ status: 502, code: 'assertion_refused' })
   })
 })
 
@@ -96,19 +97,19 @@ describe('an origin that does not know the assertion key of the gateway', () => 
   })
 
   test('502 assertion_refused: and it is counted, for the alert', async () => {
-    const world = await createSkewedWorld({ seconds: 0, environment: await foreignKey() })
-    const before = refusedBy(world)
+    const fullStack = await createSkewedFullStack({ seconds: 0, environment: await foreignKey() })
+    const before = refusedBy(fullStack)
     for (let i = 0; i < 7; i++)
-      expect(await problem(await login(world))).toMatchObject({ status: 502, code: 'assertion_refused' })
-    expect(refusedBy(world)).toBe(before + 7)
+      expect(await problem(await login(fullStack))).toMatchObject({ status: 502, code: 'assertion_refused' })
+    expect(refusedBy(fullStack)).toBe(before + 7)
   })
 
   test('plans, revocations and reports of the gateway itself are counted too', async () => {
-    const world = await createSkewedWorld({ seconds: 0, environment: await foreignKey() })
-    const before = refusedBy(world)
+    const fullStack = await createSkewedFullStack({ seconds: 0, environment: await foreignKey() })
+    const before = refusedBy(fullStack)
     expect(before).toBeGreaterThanOrEqual(2)
-    await world.heard()
-    expect(refusedBy(world)).toBe(before + 1)
+    await fullStack.heard()
+    expect(refusedBy(fullStack)).toBe(before + 1)
   })
 })
 

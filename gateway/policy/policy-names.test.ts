@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import type { RouteRow } from './policy.ts'
 import { parsePolicyFile } from './policy-file.ts'
@@ -47,14 +47,14 @@ describe('a row that asks for what there is not is refused, with the nearest nam
 })
 
 describe('the names are those of the database', () => {
-  let world: World
+  let fullStack: FullStack
   beforeAll(async () => {
-    world = await createWorld({ policy: [{ ...row, permissions: { all: ['dashboard.raed'] } }] })
+    fullStack = await createFullStack({ policy: [{ ...row, permissions: { all: ['dashboard.raed'] } }] })
   })
-  afterAll(() => world.close())
+  afterAll(() => fullStack.close())
 
   test('which the origin tells gateways beside its plans', () => {
-    expect(() => world.requireKnownNames()).toThrow('the nearest is dashboard.read')
+    expect(() => fullStack.requireKnownNames()).toThrow('the nearest is dashboard.read')
   })
 
   test('and nothing is refused while the origin, or one of an earlier version, has not told them', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 
 const stand = await createStand()
@@ -74,17 +74,17 @@ describe('challenges (RFC 6750, section 3)', () => {
 })
 
 test('401 invalid_token: a refresh token as bearer, and the assertion of an upstream', async () => {
-  const world = await createWorld()
+  const fullStack = await createFullStack()
   try {
-    const { tokens } = await world.signUp('ada@example.com')
-    const me = await world.call('/v1/me', { headers: bearer(tokens.access_token) })
+    const { tokens } = await fullStack.signUp('ada@example.com')
+    const me = await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })
     expect(me.status).toBe(200)
-    const assertion = world.forwarded.at(-1)?.headers.get('gatehouse-assertion') ?? ''
+    const assertion = fullStack.forwarded.at(-1)?.headers.get('gatehouse-assertion') ?? ''
     for (const token of [tokens.refresh_token, assertion]) {
-      const answer = await world.call('/v1/me', { headers: bearer(token) })
+      const answer = await fullStack.call('/v1/me', { headers: bearer(token) })
       expect((await refusal(answer)).code).toBe('invalid_token')
     }
   } finally {
-    await world.close()
+    await fullStack.close()
   }
 })

@@ -1,39 +1,39 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../../test/support/full-stack/oauth-full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
-const register = (email: string) => world.post('/auth/register', { email, password })
+const register = (email: string) => fullStack.post('/auth/register', { email, password })
 const login = async (email: string, tried = password) =>
-  (await world.post('/auth/login', { email, password: tried })).status
+  (await fullStack.post('/auth/login', { email, password: tried })).status
 
 describe('an address that browsers take', () => {
   test.each([..."!#$%&'*+-/=?^_`{|}~"])('202: with %s, which signs in and gets its mails', async (sign) => {
     const email = `a${sign}b${sign.codePointAt(0)}@example.com`
     expect((await register(email)).status).toBe(202)
     expect(await login(email)).toBe(200)
-    expect(await world.mails(email)).toHaveLength(1)
+    expect(await fullStack.mails(email)).toHaveLength(1)
   })
 
   test('202: with an international domain, which is stored in A-labels and found in every spelling', async () => {
     expect((await register('Ada@münchen.example')).status).toBe(202)
     const stored = 'Ada@xn--mnchen-3ya.example'
-    const rows = await world.sql`select email from user_accounts where email like '%3ya%'`
+    const rows = await fullStack.sql`select email from user_accounts where email like '%3ya%'`
     expect(rows).toEqual([{ email: stored }])
     const spellings = ['ada@MÜNCHEN.example', 'ADA@mu\u0308nchen.EXAMPLE', 'ada@XN--MNCHEN-3YA.example']
     for (const email of spellings) {
       expect(await login(email), email).toBe(200)
-      expect((await world.post('/auth/password/forgot', { email })).status).toBe(202)
+      expect((await fullStack.post('/auth/password/forgot', { email })).status).toBe(202)
     }
-    const subjects = (await world.mails(stored)).map(({ subject }) => subject)
+    const subjects = (await fullStack.mails(stored)).map(({ subject }) => subject)
     expect(subjects).toHaveLength(4)
     expect(new Set(subjects).size).toBe(2)
   })
@@ -46,7 +46,7 @@ describe('an address that browsers take', () => {
     )
     expect(new Set(statuses)).toEqual(new Set([202]))
     expect(
-      await world.sql`select from user_accounts where lower(email) = 'grace@xn--zrich-kva.example'`,
+      await fullStack.sql`select from user_accounts where lower(email) = 'grace@xn--zrich-kva.example'`,
     ).toHaveLength(1)
   })
 
@@ -56,7 +56,7 @@ describe('an address that browsers take', () => {
     const spellings = [email, 'LIN@KÖLN.example', 'lin@xn--kln-sna.example', 'lin@ko\u0308ln.example', email]
     for (const spelling of spellings) expect(await login(spelling, 'wrong horse battery')).toBe(401)
     expect(await login('lin@xn--kln-sna.example')).toBe(401)
-    const [{ tries }] = await world.sql<[{ tries: number }]>`
+    const [{ tries }] = await fullStack.sql<[{ tries: number }]>`
       select tries from login_counters
       where address_hash = sha256(convert_to('lin@xn--kln-sna.example', 'UTF8'))`
     expect(tries).toBe(5)
@@ -73,7 +73,7 @@ describe('what is no address', () => {
     ['a port behind the domain', 'ada@münchen.example:25'],
   ])('422 validation_failed: %s', async (_, email) => {
     for (const path of ['/auth/register', '/auth/login']) {
-      const response = await world.post(path, { email, password })
+      const response = await fullStack.post(path, { email, password })
       const { status, errors } = await problem(response)
       expect({ status, errors }).toEqual({
         status: 422,
@@ -95,8 +95,8 @@ describe('a domain without a dot, or that ends in a number', () => {
 
   test('202: a domain with a number in it, and 200: an account of former times signs in', async () => {
     expect((await register('ada@1.4you.example')).status).toBe(202)
-    await world.signUp('numbers@example.com')
-    await world.sql`
+    await fullStack.signUp('numbers@example.com')
+    await fullStack.sql`
       insert into user_accounts (email, password_hash, role_id)
       select 'old@localhost', password_hash, role_id from user_accounts where email = 'numbers@example.com'`
     expect(await login('old@localhost')).toBe(200)
@@ -105,31 +105,31 @@ describe('a domain without a dot, or that ends in a number', () => {
 
 test('200: an account of former times, whose domain no browser would take, signs in', async () => {
   const email = 'Old@former-.example.com'
-  await world.signUp('new@example.com')
-  await world.sql`
+  await fullStack.signUp('new@example.com')
+  await fullStack.sql`
     insert into user_accounts (email, password_hash, role_id)
     select ${email}, password_hash, role_id from user_accounts where email = 'new@example.com'`
   expect(await login('old@FORMER-.example.com')).toBe(200)
 })
 
 describe('searches', () => {
-  let services: OAuthWorld
+  let services: OAuthFullStack
   let headers: Record<string, string>
   beforeAll(async () => {
-    services = await createOAuthWorld()
-    await services.world.signUp('ida@düren.example')
+    services = await createOAuthFullStack()
+    await services.fullStack.signUp('ida@düren.example')
     await services.sql`
       update user_accounts set role_id = (select id from roles where name = 'admin'), email_verified_at = now()`
     headers = bearer(await services.serviceToken(await services.client('crm', 'users.read')))
   })
-  afterAll(() => services.world.close())
+  afterAll(() => services.fullStack.close())
 
   test.each(['ida@düren.example', 'IDA@DÜREN.example', 'ida@xn--dren-0ra.example'])(
     '200: %s in lists, attempts and the directory of services',
     async (email) => {
-      const { access_token: token } = await services.world.login(email, password)
+      const { access_token: token } = await services.fullStack.login(email, password)
       const ask = async (path: string) => {
-        const response = await services.world.call(path, { headers: bearer(token) })
+        const response = await services.fullStack.call(path, { headers: bearer(token) })
         return ((await response.json()) as { items: { email: string }[] }).items
       }
       const query = encodeURIComponent(email)
@@ -138,7 +138,7 @@ describe('searches', () => {
       const attempts = await ask(`/admin/login-attempts?email=${query}`)
       expect(attempts.length).toBeGreaterThan(0)
       for (const attempt of attempts) expect(attempt.email.toLowerCase()).toBe(stored.email)
-      const found = await services.world.originFetch(`/internal/users?email=${query}&fresh=true`, {
+      const found = await services.fullStack.originFetch(`/internal/users?email=${query}&fresh=true`, {
         headers,
       })
       expect(await found.json()).toMatchObject({ items: [stored] })

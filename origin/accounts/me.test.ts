@@ -1,22 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 describe('GET /v1/me', () => {
   test('200: the profile as it is now, the rights as the token has them', async () => {
-    const { tokens } = await world.signUp('ada@example.com')
-    const [account] = await world.sql`
+    const { tokens } = await fullStack.signUp('ada@example.com')
+    const [account] = await fullStack.sql`
       update user_accounts set display_name = 'Ada', email_verified_at = now(),
         role_id = (select id from roles where name = 'superadmin')
       where email = 'ada@example.com' returning id, created_at`
-    const answer = await world.call('/v1/me', { headers: bearer(tokens.access_token) })
+    const answer = await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })
     expect(answer.status).toBe(200)
     expect(await answer.json()).toEqual({
       id: account?.id,
@@ -33,22 +33,22 @@ describe('GET /v1/me', () => {
   })
 
   test('200: without a display name and not verified', async () => {
-    const { tokens } = await world.signUp('bob@example.com')
-    const answer = await world.call('/v1/me', { headers: bearer(tokens.access_token) })
+    const { tokens } = await fullStack.signUp('bob@example.com')
+    const answer = await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })
     expect(await answer.json()).toMatchObject({ display_name: null, email_verified: false })
   })
 
   test('404 not_found: the account is gone while its token still lives', async () => {
-    const { tokens } = await world.signUp('gone@example.com')
-    await world.sql`delete from user_accounts where email = 'gone@example.com'`
-    const answer = await world.call('/v1/me', { headers: bearer(tokens.access_token) })
+    const { tokens } = await fullStack.signUp('gone@example.com')
+    await fullStack.sql`delete from user_accounts where email = 'gone@example.com'`
+    const answer = await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })
     expect(answer.status).toBe(404)
     expect((await problem(answer)).code).toBe('not_found')
   })
 
   // Should a row of the policy table ever let the public in here, the origin still knows no user.
   test('401 token_missing: the gateway vouches for nobody', async () => {
-    const answer = await callOrigin(world, '/v1/me')
+    const answer = await callOrigin(fullStack, '/v1/me')
     expect(answer.status).toBe(401)
     expect(answer.headers.get('www-authenticate')).toBe('Bearer')
     expect((await problem(answer)).code).toBe('token_missing')

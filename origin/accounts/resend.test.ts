@@ -1,28 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 let accounts = 0
 async function register() {
   accounts += 1
   const email = `person${accounts}@example.com`
-  await world.post('/auth/register', { email, password })
-  return { email, token: await world.mailedToken(email) }
+  await fullStack.post('/auth/register', { email, password })
+  return { email, token: await fullStack.mailedToken(email) }
 }
 
-const resend = (email: string, init: Parameters<World['post']>[2] = {}) =>
-  world.post('/auth/email/resend', { email }, init)
+const resend = (email: string, init: Parameters<FullStack['post']>[2] = {}) =>
+  fullStack.post('/auth/email/resend', { email }, init)
 
 const links = async (email: string) =>
-  (await world.mails(email)).filter(({ text }) => text.includes('/verify-email#token='))
+  (await fullStack.mails(email)).filter(({ text }) => text.includes('/verify-email#token='))
 
 describe('POST /auth/email/resend', () => {
   test('202: another link, which verifies; REQUIRE_VERIFIED_EMAIL is not set', async () => {
@@ -33,31 +33,31 @@ describe('POST /auth/email/resend', () => {
       body: { status: 'accepted' },
     })
     expect(await links(email)).toHaveLength(2)
-    const second = await world.mailedToken(email)
+    const second = await fullStack.mailedToken(email)
     expect(second).not.toBe(token)
-    expect((await world.post('/auth/email/verify', { token: second, password })).status).toBe(204)
+    expect((await fullStack.post('/auth/email/verify', { token: second, password })).status).toBe(204)
   })
 
   // The mail of the registration was dropped, as the mail server was down for a day.
   test('202: a link after the first one has expired', async () => {
     const { email } = await register()
-    await world.sql`update tokens set expires_at = now() where user_id = (
+    await fullStack.sql`update tokens set expires_at = now() where user_id = (
       select id from user_accounts where email = ${email})`
     await resend(email)
-    const { access_token } = await world.login(email, password)
-    await world.post('/auth/email/verify', { token: await world.mailedToken(email), password })
-    const me = await world.call('/v1/me', { headers: bearer(access_token) })
+    const { access_token } = await fullStack.login(email, password)
+    await fullStack.post('/auth/email/verify', { token: await fullStack.mailedToken(email), password })
+    const me = await fullStack.call('/v1/me', { headers: bearer(access_token) })
     expect(await me.json()).toMatchObject({ email_verified: true })
   })
 
   test('202 alike for no account, a verified one and a disabled one, none of which gets a mail', async () => {
     const verified = await register()
-    await world.post('/auth/email/verify', { token: verified.token, password })
+    await fullStack.post('/auth/email/verify', { token: verified.token, password })
     const disabled = await register()
-    await world.sql`update user_accounts set status = 'disabled' where email = ${disabled.email}`
+    await fullStack.sql`update user_accounts set status = 'disabled' where email = ${disabled.email}`
     const fresh = await register()
     const emails = ['nobody@example.com', verified.email, disabled.email, fresh.email]
-    const before = await Promise.all(emails.map(async (email) => (await world.mails(email)).length))
+    const before = await Promise.all(emails.map(async (email) => (await fullStack.mails(email)).length))
     const answers = await Promise.all(
       emails.map(async (email) => {
         const answer = await resend(email)
@@ -66,14 +66,14 @@ describe('POST /auth/email/resend', () => {
       }),
     )
     expect(new Set(answers).size).toBe(1)
-    const after = await Promise.all(emails.map(async (email) => (await world.mails(email)).length))
+    const after = await Promise.all(emails.map(async (email) => (await fullStack.mails(email)).length))
     expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual([0, 0, 0, 1])
   })
 
   // The time of an answer tells nothing either.
   test('202 before the account has been looked up', async () => {
     const { email } = await register()
-    await world.sql.begin(async (transaction) => {
+    await fullStack.sql.begin(async (transaction) => {
       await transaction`select from user_accounts where email = ${email} for update`
       expect((await resend(email)).status).toBe(202)
     })
@@ -90,9 +90,9 @@ describe('POST /auth/email/resend', () => {
     const { email } = await register()
     await resend(email)
     await resend('somebody.else@example.com')
-    await world.mails(email)
+    await fullStack.mails(email)
     expect(
-      await world.sql`
+      await fullStack.sql`
         select email from audit_logs left join user_accounts on user_accounts.id = user_id
         where action = 'account.verification_requested' and audit_logs.id > (
           select max(id) - 2 from audit_logs where action = 'account.verification_requested')
@@ -107,7 +107,7 @@ describe('POST /auth/email/resend', () => {
   })
 
   test('429 rate_limited: one address of a client asks on and on', async () => {
-    const limited = await createWorld({ environment: { LIMIT_MAIL_REQUESTS: '3' } })
+    const limited = await createFullStack({ environment: { LIMIT_MAIL_REQUESTS: '3' } })
     const statuses: number[] = []
     for (let count = 0; count < 4; count++) {
       statuses.push((await limited.post('/auth/email/resend', { email: `x${count}@example.com` })).status)

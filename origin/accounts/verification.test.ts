@@ -1,25 +1,25 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 let accounts = 0
-async function register(into = world) {
+async function register(into = fullStack) {
   accounts += 1
   const email = `person${accounts}@example.com`
   expect((await into.post('/auth/register', { email, password })).status).toBe(202)
   return { email, token: await into.mailedToken(email) }
 }
 
-const verify = (token: string, into = world, attempt = password) =>
+const verify = (token: string, into = fullStack, attempt = password) =>
   into.post('/auth/email/verify', { token, password: attempt })
 
 async function expectInvalid(answer: Response) {
@@ -28,14 +28,14 @@ async function expectInvalid(answer: Response) {
 }
 
 const isVerified = async (email: string) =>
-  (await world.sql`select from user_accounts where email = ${email} and email_verified_at is not null`)
+  (await fullStack.sql`select from user_accounts where email = ${email} and email_verified_at is not null`)
     .length === 1
 
 describe('POST /auth/register', () => {
   test('mails a link, of which only the SHA-256 is stored, for a day', async () => {
     const { token } = await register()
     expect(
-      await world.sql`
+      await fullStack.sql`
       select kind, extract(epoch from expires_at - created_at)::int as life_seconds from tokens
       where token_hash = ${createHash('sha256').update(token).digest()}`,
     ).toEqual([{ kind: 'email_verification', life_seconds: 86_400 }])
@@ -43,8 +43,8 @@ describe('POST /auth/register', () => {
 
   test('tells the owner of a taken address, and mails no link', async () => {
     const { email } = await register()
-    await world.post('/auth/register', { email: email.toUpperCase(), password })
-    const told = (await world.mails(email)).slice(-1)
+    await fullStack.post('/auth/register', { email: email.toUpperCase(), password })
+    const told = (await fullStack.mails(email)).slice(-1)
     expect(told.map(({ subject }) => subject)).toEqual([expect.stringContaining('have an account')])
     expect(told[0]?.text).not.toContain('#token=')
   })
@@ -52,18 +52,18 @@ describe('POST /auth/register', () => {
   // Whoever knows an address could else fill its mailbox.
   test('tells the owner once a day, however often somebody tries', async () => {
     const { email } = await register()
-    const before = (await world.mails(email)).length
-    await Promise.all(Array.from({ length: 20 }, () => world.post('/auth/register', { email, password })))
+    const before = (await fullStack.mails(email)).length
+    await Promise.all(Array.from({ length: 20 }, () => fullStack.post('/auth/register', { email, password })))
     const told = async () =>
       (
-        await world.sql`
+        await fullStack.sql`
       select from audit_logs where details ->> 'owner_told' = 'true' and user_id = (
         select id from user_accounts where email = ${email})`
       ).length
     expect(await told()).toBe(1)
-    expect(await world.mails(email)).toHaveLength(before + 1)
-    await world.sql`update audit_logs set created_at = created_at - interval '1 day'`
-    await world.post('/auth/register', { email, password })
+    expect(await fullStack.mails(email)).toHaveLength(before + 1)
+    await fullStack.sql`update audit_logs set created_at = created_at - interval '1 day'`
+    await fullStack.post('/auth/register', { email, password })
     expect(await told()).toBe(2)
   })
 })
@@ -71,12 +71,12 @@ describe('POST /auth/register', () => {
 describe('POST /auth/email/verify', () => {
   test('204: the address is verified, with an audit row, and the profile says so', async () => {
     const { email, token } = await register()
-    const { access_token } = await world.login(email, password)
+    const { access_token } = await fullStack.login(email, password)
     expect((await verify(token)).status).toBe(204)
-    const me = await world.call('/v1/me', { headers: bearer(access_token) })
+    const me = await fullStack.call('/v1/me', { headers: bearer(access_token) })
     expect(await me.json()).toMatchObject({ email, email_verified: true })
     expect(
-      await world.sql`
+      await fullStack.sql`
       select action, audit_logs.xmin = account.xmin as one_commit
       from audit_logs join user_accounts account on account.id = user_id
       where email = ${email} and action = 'account.email_verified'`,
@@ -97,7 +97,7 @@ describe('POST /auth/email/verify', () => {
 
   test('400 link_invalid: one that expired', async () => {
     const { email, token } = await register()
-    await world.sql`update tokens set expires_at = now()`
+    await fullStack.sql`update tokens set expires_at = now()`
     await expectInvalid(await verify(token))
     expect(await isVerified(email)).toBe(false)
   })
@@ -105,9 +105,11 @@ describe('POST /auth/email/verify', () => {
   // A link mailed for one purpose must not serve another.
   test('400 link_invalid: a reset link verifies nothing this way, and a verification link resets nothing', async () => {
     const { email, token } = await register()
-    await expectInvalid(await world.post('/auth/password/reset', { token, password: 'tundra vowel kiosk' }))
-    await world.post('/auth/password/forgot', { email })
-    await expectInvalid(await verify(await world.mailedToken(email)))
+    await expectInvalid(
+      await fullStack.post('/auth/password/reset', { token, password: 'tundra vowel kiosk' }),
+    )
+    await fullStack.post('/auth/password/forgot', { email })
+    await expectInvalid(await verify(await fullStack.mailedToken(email)))
     expect(await isVerified(email)).toBe(false)
   })
 
@@ -117,7 +119,7 @@ describe('POST /auth/email/verify', () => {
 
   test('400 link_invalid: that of an account that was locked meanwhile', async () => {
     const { email, token } = await register()
-    await world.sql`update user_accounts set status = 'disabled' where email = ${email}`
+    await fullStack.sql`update user_accounts set status = 'disabled' where email = ${email}`
     await expectInvalid(await verify(token))
     expect(await isVerified(email)).toBe(false)
   })
@@ -129,12 +131,12 @@ describe('POST /auth/email/verify', () => {
 
   test('403 password_wrong, or 422 without one: with a wrong one, which is audited and leaves the link good', async () => {
     const { email, token } = await register()
-    const answer = await world.post('/auth/email/verify', { token })
+    const answer = await fullStack.post('/auth/email/verify', { token })
     expect(answer.status).toBe(422)
-    await expectWrong(await verify(token, world, 'wrong'))
+    await expectWrong(await verify(token, fullStack, 'wrong'))
     expect(await isVerified(email)).toBe(false)
     expect(
-      await world.sql`
+      await fullStack.sql`
       select action, actor_id, details from audit_logs
       where user_id = (select id from user_accounts where email = ${email}) and action like '%verif%'`,
     ).toEqual([
@@ -145,10 +147,10 @@ describe('POST /auth/email/verify', () => {
 
   test('403 password_wrong: after five wrong ones the right one too, by this link alone, and no login is locked', async () => {
     const { email, token } = await register()
-    for (let tries = 0; tries < 5; tries++) await expectWrong(await verify(token, world, 'wrong'))
+    for (let tries = 0; tries < 5; tries++) await expectWrong(await verify(token, fullStack, 'wrong'))
     await expectWrong(await verify(token))
     expect(await isVerified(email)).toBe(false)
-    expect((await world.post('/auth/login', { email, password })).status).toBe(200)
+    expect((await fullStack.post('/auth/login', { email, password })).status).toBe(200)
   })
 })
 
@@ -161,38 +163,38 @@ describe('an account that somebody else registered with my address', () => {
 
   async function hijack() {
     const { email, token } = await register()
-    return { email, token, theirs: await world.login(email, password) }
+    return { email, token, theirs: await fullStack.login(email, password) }
   }
 
   test('403 password_wrong: opening its mailed link with a password of my own does not verify it', async () => {
     const { email, token } = await hijack()
-    expect((await world.post('/auth/register', { email, password: mine })).status).toBe(202)
-    expect((await verify(token, world, mine)).status).toBe(403)
+    expect((await fullStack.post('/auth/register', { email, password: mine })).status).toBe(202)
+    expect((await verify(token, fullStack, mine)).status).toBe(403)
     expect(await isVerified(email)).toBe(false)
   })
 
   test('204: my reset link takes it over, and leaves them neither session, device, password nor link', async () => {
     const { email, token, theirs } = await hijack()
-    await world.post('/auth/password/forgot', { email })
-    const reset = { token: await world.mailedToken(email), password: mine }
-    expect((await world.post('/auth/password/reset', reset)).status).toBe(204)
-    await world.heard()
-    const refused = await world.call('/v1/me', { headers: bearer(theirs.access_token) })
+    await fullStack.post('/auth/password/forgot', { email })
+    const reset = { token: await fullStack.mailedToken(email), password: mine }
+    expect((await fullStack.post('/auth/password/reset', reset)).status).toBe(204)
+    await fullStack.heard()
+    const refused = await fullStack.call('/v1/me', { headers: bearer(theirs.access_token) })
     expect((await problem(refused)).code).toBe('session_ended')
-    expect((await world.post('/auth/refresh', { refresh_token: theirs.refresh_token })).status).toBe(401)
-    expect((await world.post('/auth/login', { email, password })).status).toBe(401)
+    expect((await fullStack.post('/auth/refresh', { refresh_token: theirs.refresh_token })).status).toBe(401)
+    expect((await fullStack.post('/auth/login', { email, password })).status).toBe(401)
     expect((await verify(token)).status).toBe(403)
     expect(await isVerified(email)).toBe(true)
-    await world.login(email, mine)
+    await fullStack.login(email, mine)
   })
 })
 
 describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
-  let strict: World
+  let strict: FullStack
   beforeAll(async () => {
-    strict = await createWorld({
+    strict = await createFullStack({
       environment: { ...roomy, REQUIRE_VERIFIED_EMAIL: 'true' },
-      remains: world.remains,
+      remains: fullStack.remains,
     })
   })
   afterAll(() => strict.close())
@@ -201,7 +203,9 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
     strict.post('/auth/login', { email, password: attempt })
 
   const reasons = async (email: string) =>
-    (await world.sql`select reason from login_attempts where email = ${email}`).map(({ reason }) => reason)
+    (await fullStack.sql`select reason from login_attempts where email = ${email}`).map(
+      ({ reason }) => reason,
+    )
 
   test('403 email_unverified: who knows the password is mailed a new link, which lets him in', async () => {
     const { email, token: first } = await register(strict)
@@ -211,7 +215,7 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
     expect(answer.headers.getSetCookie()).toEqual([])
     expect(await reasons(email)).toEqual(['email_unverified'])
     expect(
-      await world.sql`select from sessions join user_accounts account on account.id = user_id
+      await fullStack.sql`select from sessions join user_accounts account on account.id = user_id
       where email = ${email}`,
     ).toHaveLength(0)
     const second = await strict.mailedToken(email)

@@ -1,32 +1,32 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
-import { bearer, createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let superadmin: string
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
-  await world.signUp('root@example.com', password)
-  await world.sql`
+  fullStack = await createFullStack({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
+  await fullStack.signUp('root@example.com', password)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'superadmin')`
-  superadmin = (await world.login('root@example.com', password)).access_token
-  userId = decodeJwt((await world.signUp('ada@example.com', password)).tokens.access_token).sub ?? ''
+  superadmin = (await fullStack.login('root@example.com', password)).access_token
+  userId = decodeJwt((await fullStack.signUp('ada@example.com', password)).tokens.access_token).sub ?? ''
 })
 beforeEach(async () => {
-  await world.sql`
+  await fullStack.sql`
     update user_accounts set status = 'active', role_id = (select id from roles where name = 'user')
     where id = ${userId}`
-  await world.sql`truncate audit_logs`
+  await fullStack.sql`truncate audit_logs`
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 function send(method: string, path: string, body: unknown) {
-  return world.call(path, {
+  return fullStack.call(path, {
     method,
     headers: { ...bearer(superadmin), 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -41,15 +41,15 @@ const book = (plan: string) => send('PUT', `/admin/users/${userId}/subscription`
 
 /** Sends both while somebody holds the rows, so that the second waits for the first. */
 async function oneAfterTheOther(at: string, first: () => Promise<Response>, second: () => Promise<Response>) {
-  const answers = await meet(world, {
+  const answers = await meet(fullStack, {
     at,
-    requests: () => [first(), untilOneWaits(world).then(second)],
+    requests: () => [first(), untilOneWaits(fullStack).then(second)],
     waiting: 2,
   })
   return answers.map(({ status }) => status)
 }
 
-const changes = () => world.sql<{ action: string; before: unknown; after: unknown }[]>`
+const changes = () => fullStack.sql<{ action: string; before: unknown; after: unknown }[]>`
   select action, details -> 'before' as before, details -> 'after' as after from audit_logs order by id`
 
 describe('two changes of one account at once', () => {
@@ -78,7 +78,7 @@ describe('two changes of one account at once', () => {
       { action: 'account.role_changed', before: { role: 'subscriber' }, after: { role: 'guest' } },
     ])
     await oneAfterTheOther(atAccount(), () => setRole('subscriber'), lock)
-    const [row] = await world.sql`
+    const [row] = await fullStack.sql`
       select status, role.name as role from user_accounts account join roles role on role.id = role_id
       where account.id = ${userId}`
     expect(row).toEqual({ status: 'disabled', role: 'subscriber' })
@@ -86,20 +86,20 @@ describe('two changes of one account at once', () => {
 
   test('200: a subscription that waited begins after the one that it waited for', async () => {
     let releasedAt = new Date(0)
-    await meet(world, {
+    await meet(fullStack, {
       at: atAccount(),
       requests: () => [book('pro'), book('business')],
       waiting: 2,
       met: async () => {
-        const [row] = await world.sql<[{ now: Date }]>`select clock_timestamp() as now`
+        const [row] = await fullStack.sql<[{ now: Date }]>`select clock_timestamp() as now`
         releasedAt = row.now
       },
     })
-    const rows = await world.sql<{ startedAt: Date }[]>`
+    const rows = await fullStack.sql<{ startedAt: Date }[]>`
       select period_started_at as "startedAt" from user_subscriptions
       where user_id = ${userId} order by id desc limit 2`
     for (const { startedAt } of rows) expect(startedAt.getTime()).toBeGreaterThanOrEqual(releasedAt.getTime())
-    const [second, first] = await world.sql`
+    const [second, first] = await fullStack.sql`
       select details -> 'before' ->> 'plan' as before, details -> 'after' ->> 'plan' as after
       from audit_logs where action = 'subscription.changed' order by id desc limit 2`
     expect(second?.before).toBe(first?.after)

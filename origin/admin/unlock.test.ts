@@ -1,32 +1,32 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const email = 'ada@example.com'
 
-let world: World
+let fullStack: FullStack
 let adminToken: string
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp(email, password)
-  await world.signUp('boss@example.com', password)
-  await world.sql`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp(email, password)
+  await fullStack.signUp('boss@example.com', password)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'boss@example.com'`
-  adminToken = (await world.login('boss@example.com', password)).access_token
-  const [row] = await world.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
+  adminToken = (await fullStack.login('boss@example.com', password)).access_token
+  const [row] = await fullStack.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
   userId = row.id
 })
-afterAll(() => world.close())
-beforeEach(() => world.sql`truncate audit_logs`)
+afterAll(() => fullStack.close())
+beforeEach(() => fullStack.sql`truncate audit_logs`)
 
 const unlock = (id: string, token: string) =>
-  world.call(`/admin/users/${id}/unlock`, { method: 'POST', headers: bearer(token) })
+  fullStack.call(`/admin/users/${id}/unlock`, { method: 'POST', headers: bearer(token) })
 
 const tryWith = async (attempt: string) =>
-  (await world.post('/auth/login', { email, password: attempt })).status
+  (await fullStack.post('/auth/login', { email, password: attempt })).status
 
 async function lock() {
   for (let tries = 0; tries < 5; tries++) await tryWith('wrong')
@@ -39,7 +39,7 @@ describe('POST /admin/users/{id}/unlock', () => {
     expect((await unlock(userId, adminToken)).status).toBe(204)
     expect(await tryWith(password)).toBe(200)
     const rows =
-      await world.sql`select actor_id, user_id, details from audit_logs where action = 'account.unlocked'`
+      await fullStack.sql`select actor_id, user_id, details from audit_logs where action = 'account.unlocked'`
     expect(rows).toEqual([
       {
         actor_id: decodeJwt(adminToken).sub,
@@ -50,7 +50,7 @@ describe('POST /admin/users/{id}/unlock', () => {
   })
 
   test('403 permission_required: not for those it locks out, and nothing is unlocked', async () => {
-    const { access_token: own } = await world.login(email, password)
+    const { access_token: own } = await fullStack.login(email, password)
     await lock()
     const answer = await unlock(userId, own)
     expect(answer.status).toBe(403)
@@ -65,6 +65,6 @@ describe('POST /admin/users/{id}/unlock', () => {
       expect(answer.status).toBe(404)
       expect((await problem(answer)).code).toBe('not_found')
     }
-    expect(await world.sql`select from audit_logs where action = 'account.unlocked'`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs where action = 'account.unlocked'`).toHaveLength(0)
   })
 })

@@ -1,43 +1,44 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet } from '../../test/support/full-stack/force-race.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const roles = ['guest', 'user', 'subscriber', 'admin', 'superadmin'] as const
 type Role = (typeof roles)[number]
 
-let world: World
+let fullStack: FullStack
 const ids = {} as Record<Role | 'second', string>
 const tokens = {} as Record<Role, string>
 
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
-  const { tokens: first } = await world.signUp('user@example.com', password)
+  fullStack = await createFullStack({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
+  const { tokens: first } = await fullStack.signUp('user@example.com', password)
   expect(first.access_token).toBeTruthy()
-  await world.sql`
+  await fullStack.sql`
     insert into user_accounts (email, password_hash, role_id)
     select name || '@example.com', (select password_hash from user_accounts limit 1), id from roles where name <> 'user'`
-  await world.sql`
+  await fullStack.sql`
     insert into user_accounts (email, password_hash, role_id)
     select 'second@example.com', (select password_hash from user_accounts limit 1), id from roles where name = 'user'`
-  for (const { id, email } of await world.sql<{ id: string; email: string }[]>`
+  for (const { id, email } of await fullStack.sql<{ id: string; email: string }[]>`
     select id, email from user_accounts`)
     ids[email.split('@')[0] as Role] = id
-  for (const role of roles) tokens[role] = (await world.login(`${role}@example.com`, password)).access_token
+  for (const role of roles)
+    tokens[role] = (await fullStack.login(`${role}@example.com`, password)).access_token
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`
+  await fullStack.sql`
     update user_accounts set status = 'active',
       role_id = (select id from roles where name = replace(split_part(email, '@', 1), 'second', 'user'))`
-  await world.sql`truncate audit_logs, revocations, login_counters`
+  await fullStack.sql`truncate audit_logs, revocations, login_counters`
 })
 
 function send(method: string, path: string, by: Role, body?: unknown) {
-  return world.call(path, {
+  return fullStack.call(path, {
     method,
     headers: { ...bearer(tokens[by]), ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -48,10 +49,10 @@ const setRole = (by: Role, target: string, role: string) =>
   send('PUT', `/admin/users/${target}/role`, by, { role })
 
 const audit = () =>
-  world.sql<{ action: string; actor_id: string; user_id: string; details: Record<string, unknown> }[]>`
+  fullStack.sql<{ action: string; actor_id: string; user_id: string; details: Record<string, unknown> }[]>`
     select action, actor_id, user_id, details from audit_logs order by id`
 
-const epochs = () => world.sql<{ scope: string; subject: string }[]>`
+const epochs = () => fullStack.sql<{ scope: string; subject: string }[]>`
   select scope, subject from revocations where scope <> 'session' order by id`
 
 interface ListResponse<Item> {
@@ -90,7 +91,7 @@ describe('GET /admin/users', () => {
   })
 
   test('200: by role, by status, by both', async () => {
-    await world.sql`update user_accounts set status = 'disabled' where email = 'second@example.com'`
+    await fullStack.sql`update user_accounts set status = 'disabled' where email = 'second@example.com'`
     expect((await list('role=user')).items.map(({ email }) => email)).toEqual([
       'second@example.com',
       'user@example.com',
@@ -121,7 +122,7 @@ describe('GET /admin/users', () => {
 describe('GET /admin/users/{id}', () => {
   test('200: the account, its plan, and until when it is locked', async () => {
     for (let tries = 0; tries < 5; tries++)
-      await world.post('/auth/login', { email: 'second@example.com', password: 'wrong wrong wrong' })
+      await fullStack.post('/auth/login', { email: 'second@example.com', password: 'wrong wrong wrong' })
     const answer = await send('GET', `/admin/users/${ids.second}`, 'admin')
     expect(await answer.json()).toEqual({
       id: ids.second,
@@ -164,18 +165,18 @@ describe('PUT /admin/users/{id}/role', () => {
   })
 
   test('the demoted are told claims_stale at once, and get the new rights by a refresh', async () => {
-    const session = await world.login('second@example.com', password)
+    const session = await fullStack.login('second@example.com', password)
     await setRole('admin', ids.second, 'guest')
-    await world.heard()
-    const refused = await world.call('/auth/sessions', { headers: bearer(session.access_token) })
+    await fullStack.heard()
+    const refused = await fullStack.call('/auth/sessions', { headers: bearer(session.access_token) })
     expect({ status: refused.status, code: (await problem(refused)).code }).toEqual({
       status: 401,
       code: 'claims_stale',
     })
-    const refreshed = await world.post('/auth/refresh', { refresh_token: session.refresh_token })
+    const refreshed = await fullStack.post('/auth/refresh', { refresh_token: session.refresh_token })
     const { access_token } = (await refreshed.json()) as { access_token: string }
     expect(decodeJwt(access_token)).toMatchObject({ role: 'guest', permissions: ['profile.read'] })
-    expect((await world.call('/auth/sessions', { headers: bearer(access_token) })).status).toBe(200)
+    expect((await fullStack.call('/auth/sessions', { headers: bearer(access_token) })).status).toBe(200)
   })
 
   test.each<[string, Role, Role | 'second', string, string]>([
@@ -204,7 +205,7 @@ describe('PUT /admin/users/{id}/role', () => {
 
   // The token still says admin: what counts is the row that the transaction holds.
   test('403 escalation_refused: an admin who is demoted in the same moment', async () => {
-    const answers = await meet(world, {
+    const answers = await meet(fullStack, {
       at: `select from user_accounts where id = '${ids.admin}' for update`,
       requests: () => [setRole('superadmin', ids.admin, 'guest')],
       waiting: 1,
@@ -227,7 +228,7 @@ describe('PUT /admin/users/{id}/role', () => {
   ])(
     '403 escalation_refused: a superadmin who was disabled a moment ago changes %s',
     async (_, method, path, body) => {
-      await world.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
+      await fullStack.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
       const answer = await send(method, path(ids.second), 'superadmin', body)
       expect({ status: answer.status, code: (await problem(answer)).code }).toEqual({
         status: 403,
@@ -238,7 +239,7 @@ describe('PUT /admin/users/{id}/role', () => {
   )
 
   test('two who change each other at once both come to an end', async () => {
-    await world.sql`
+    await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = 'superadmin') where id = ${ids.admin}`
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) =>
@@ -251,14 +252,14 @@ describe('PUT /admin/users/{id}/role', () => {
 
 describe('POST /admin/users/{id}/lock and unlock', () => {
   test('204: sessions end, no refresh, no login, until it is enabled', async () => {
-    const session = await world.login('second@example.com', password)
+    const session = await fullStack.login('second@example.com', password)
     const lock = await send('POST', `/admin/users/${ids.second}/lock`, 'admin', { reason: 'fraud' })
     expect(lock.status).toBe(204)
-    await world.heard()
-    expect((await world.call('/v1/me', { headers: bearer(session.access_token) })).status).toBe(401)
-    const refresh = await world.post('/auth/refresh', { refresh_token: session.refresh_token })
+    await fullStack.heard()
+    expect((await fullStack.call('/v1/me', { headers: bearer(session.access_token) })).status).toBe(401)
+    const refresh = await fullStack.post('/auth/refresh', { refresh_token: session.refresh_token })
     expect(refresh.status).toBe(401)
-    const login = () => world.post('/auth/login', { email: 'second@example.com', password })
+    const login = () => fullStack.post('/auth/login', { email: 'second@example.com', password })
     const refused = await login()
     expect({ status: refused.status, code: (await problem(refused)).code }).toEqual({
       status: 401,
@@ -291,11 +292,11 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
   // ever.
   test('403 escalation_refused: nobody forgets the failed logins of somebody at or above their level', async () => {
     for (let tries = 0; tries < 5; tries++)
-      await world.post('/auth/login', { email: 'superadmin@example.com', password: 'wrong' })
+      await fullStack.post('/auth/login', { email: 'superadmin@example.com', password: 'wrong' })
     const answer = await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')
     expect(answer.status).toBe(403)
     expect(await problem(answer)).toMatchObject({ code: 'escalation_refused', reason: 'target_at_or_above' })
-    const login = await world.post('/auth/login', { email: 'superadmin@example.com', password })
+    const login = await fullStack.post('/auth/login', { email: 'superadmin@example.com', password })
     expect(login.status).toBe(401)
     expect(await audit()).toContainEqual({
       action: 'account.change_refused',
@@ -307,7 +308,7 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
 
   test('403 escalation_refused: nobody disables or enables an account at or above their level', async () => {
     expect((await send('POST', `/admin/users/${ids.superadmin}/lock`, 'admin', {})).status).toBe(403)
-    await world.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
+    await fullStack.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
     expect((await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')).status).toBe(403)
   })
 })
@@ -316,8 +317,8 @@ describe('/admin/users/{id}/sessions', () => {
   const path = () => `/admin/users/${ids.second}/sessions`
 
   test('200: live sessions, the newest first, page by page', async () => {
-    await world.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
-    for (let n = 0; n < 3; n++) await world.login('second@example.com', password)
+    await fullStack.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
+    for (let n = 0; n < 3; n++) await fullStack.login('second@example.com', password)
     const first = (await (await send('GET', `${path()}?limit=2`, 'admin')).json()) as ListResponse<{
       id: string
     }>
@@ -330,33 +331,33 @@ describe('/admin/users/{id}/sessions', () => {
 
   // Its owner does not see it either: nothing can be done with it.
   test('200: a session that idled out, or is past its end, is not live', async () => {
-    await world.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
-    for (let n = 0; n < 3; n++) await world.login('second@example.com', password)
+    await fullStack.sql`update sessions set ended_at = now(), end_reason = 'logout' where user_id = ${ids.second} and ended_at is null`
+    for (let n = 0; n < 3; n++) await fullStack.login('second@example.com', password)
     const live = async () => {
       const { items } = (await (await send('GET', path(), 'admin')).json()) as ListResponse<{ id: string }>
       return items.map(({ id }) => id)
     }
     const [newest, middle, oldest] = await live()
-    await world.sql`update tokens set expires_at = now() where session_id = ${newest ?? ''}`
-    await world.sql`update sessions set expires_at = now() where id = ${oldest ?? ''}`
+    await fullStack.sql`update tokens set expires_at = now() where session_id = ${newest ?? ''}`
+    await fullStack.sql`update sessions set expires_at = now() where id = ${oldest ?? ''}`
     expect(await live()).toEqual([middle])
-    await world.sql`delete from sessions where user_id = ${ids.second}`
+    await fullStack.sql`delete from sessions where user_id = ${ids.second}`
   })
 
   test('204: ends one, then all; each end is told to the gateways and audited', async () => {
-    for (let n = 0; n < 2; n++) await world.login('second@example.com', password)
+    for (let n = 0; n < 2; n++) await fullStack.login('second@example.com', password)
     const { items } = (await (await send('GET', path(), 'admin')).json()) as ListResponse<{ id: string }>
     expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(204)
     expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(404)
     expect((await send('DELETE', path(), 'admin')).status).toBe(204)
-    const [{ count }] = await world.sql<[{ count: number }]>`
+    const [{ count }] = await fullStack.sql<[{ count: number }]>`
       select count(*)::int as count from revocations where scope = 'session'`
     expect(count).toBe(items.length)
     expect((await audit()).filter(({ action }) => action === 'session.ended')).toHaveLength(2)
   })
 
   test('404 not_found: somebody else’s session', async () => {
-    const [other] = await world.sql<[{ id: string }]>`
+    const [other] = await fullStack.sql<[{ id: string }]>`
       select id from sessions where user_id = ${ids.superadmin} and ended_at is null`
     expect((await send('DELETE', `${path()}/${other.id}`, 'admin')).status).toBe(404)
   })
@@ -391,7 +392,7 @@ describe('roles and permissions', () => {
         details: { role: 'user', before: { permissions: before }, after: { permissions: ['profile.read'] } },
       },
     ])
-    const { access_token } = await world.login('second@example.com', password)
+    const { access_token } = await fullStack.login('second@example.com', password)
     expect(decodeJwt(access_token).permissions).toEqual(['profile.read'])
     expect((await put('superadmin', 'user', before)).status).toBe(200)
   })

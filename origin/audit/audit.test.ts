@@ -1,29 +1,29 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const ada = crypto.randomUUID()
 const boss = crypto.randomUUID()
 
-let world: World
+let fullStack: FullStack
 let adminToken: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('boss@example.com', password)
-  await world.sql`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('boss@example.com', password)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'boss@example.com'`
-  adminToken = (await world.login('boss@example.com', password)).access_token
+  adminToken = (await fullStack.login('boss@example.com', password)).access_token
 })
-afterAll(() => world.close())
-beforeEach(() => world.sql`truncate audit_logs, login_attempts, rate_limit_logs`)
+afterAll(() => fullStack.close())
+beforeEach(() => fullStack.sql`truncate audit_logs, login_attempts, rate_limit_logs`)
 
 interface List {
   items: { id: string; created_at: string; [member: string]: unknown }[]
   next_cursor: string | null
 }
 
-const get = (path: string, token = adminToken) => world.call(path, { headers: bearer(token) })
+const get = (path: string, token = adminToken) => fullStack.call(path, { headers: bearer(token) })
 
 async function list(path: string): Promise<List> {
   const answer = await get(path)
@@ -45,8 +45,8 @@ async function readThrough(path: string) {
 
 /** A row of each list, with the same time. */
 async function insertAll(createdAt: string | null = null) {
-  const at = createdAt ? world.sql`${createdAt}::text::timestamptz` : world.sql`now()`
-  await world.sql`
+  const at = createdAt ? fullStack.sql`${createdAt}::text::timestamptz` : fullStack.sql`now()`
+  await fullStack.sql`
     with audited as (
       insert into audit_logs (action, created_at) select 'login.failed', ${at} from generate_series(1, 7)
     ), tried as (
@@ -124,20 +124,20 @@ describe.each(lists)('GET %s', (path) => {
   })
 
   test('403 permission_required: not without audit.read', async () => {
-    const { tokens } = await world.signUp(`${crypto.randomUUID()}@example.com`, password)
+    const { tokens } = await fullStack.signUp(`${crypto.randomUUID()}@example.com`, password)
     const answer = await get(path, tokens.access_token)
     expect(answer.status).toBe(403)
     expect((await problem(answer)).code).toBe('permission_required')
   })
 
   test('401 token_missing: not for anybody', async () => {
-    expect((await world.call(path)).status).toBe(401)
+    expect((await fullStack.call(path)).status).toBe(401)
   })
 })
 
 describe('GET /admin/audit-logs', () => {
   test('200: what is asked for, as it was written', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into audit_logs (action, actor_id, user_id, session_id, ip, user_agent, request_id, details) values
         ('role.changed', ${boss}, ${ada}, null, '203.0.113.7', 'test', 'request-1', '{"to":"admin"}'),
         ('login.failed', null, ${ada}, null, null, null, null, '{}'),
@@ -162,7 +162,7 @@ describe('GET /admin/audit-logs', () => {
   })
 
   test('200: a login leaves its row', async () => {
-    await world.login('boss@example.com', password)
+    await fullStack.login('boss@example.com', password)
     expect((await list('/admin/audit-logs?action=login.succeeded')).items).toHaveLength(1)
   })
 
@@ -174,12 +174,12 @@ describe('GET /admin/audit-logs', () => {
 
 describe('GET /admin/login-attempts', () => {
   beforeEach(async () => {
-    await world.post(
+    await fullStack.post(
       '/auth/login',
       { email: 'Eve@Example.com', password: 'wrong' },
       { address: '2001:db8::1' },
     )
-    await world.login('boss@example.com', password)
+    await fullStack.login('boss@example.com', password)
   })
 
   test('200: by the address in any letter case', async () => {
@@ -218,7 +218,7 @@ describe('GET /admin/login-attempts', () => {
 
 describe('GET /admin/rate-limit-logs', () => {
   test('200: by key and class', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into rate_limit_logs (limit_class, limit_key, method, route, refused) values
         ('address', '203.0.113.7', 'GET', '/v1/plans', 3),
         ('user', ${ada}, 'POST', '/v1/things/{id}', 4)`

@@ -1,33 +1,33 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let spent: TokenResponse
 let live: TokenResponse
 let resetToken: string
 let verifyToken: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  spent = (await world.signUp('ada@example.com', password)).tokens
+  fullStack = await createFullStack({ environment: roomy })
+  spent = (await fullStack.signUp('ada@example.com', password)).tokens
   live = (await (
-    await world.post('/auth/refresh', { refresh_token: spent.refresh_token })
+    await fullStack.post('/auth/refresh', { refresh_token: spent.refresh_token })
   ).json()) as TokenResponse
-  await world.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
-  verifyToken = await world.mailedToken('ada@example.com')
-  await world.post('/auth/password/forgot', { email: 'ada@example.com' })
-  resetToken = await world.mailedToken('ada@example.com')
-  await world.sql`
+  await fullStack.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
+  verifyToken = await fullStack.mailedToken('ada@example.com')
+  await fullStack.post('/auth/password/forgot', { email: 'ada@example.com' })
+  resetToken = await fullStack.mailedToken('ada@example.com')
+  await fullStack.sql`
     create function refuse_audit() returns trigger language plpgsql as $$
     begin raise exception 'the audit log is full of secrets'; end $$`
-  await world.sql`
+  await fullStack.sql`
     create trigger refuse_audit before insert on audit_logs for each row execute function refuse_audit()`
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Every row that a request could have changed. */
 async function everything() {
@@ -41,10 +41,10 @@ async function everything() {
     'revocations',
     'mail_outbox',
   ]
-  const rows = tables.map((table) => world.sql`select * from ${world.sql(table)} order by id`)
+  const rows = tables.map((table) => fullStack.sql`select * from ${fullStack.sql(table)} order by id`)
   return Promise.all([
     ...rows,
-    world.sql`select address_hash, device_id from login_counters where locked_at is not null`,
+    fullStack.sql`select address_hash, device_id from login_counters where locked_at is not null`,
   ])
 }
 
@@ -64,28 +64,30 @@ async function expectNothingDone(answer: Response) {
 // What leaves no trail does not happen: else an attacker who fills the disk works unseen.
 describe('500 internal_error, and nothing half-written, where the audit row cannot be:', () => {
   test('POST /auth/register makes no account', async () => {
-    await expectNothingDone(await world.post('/auth/register', { email: 'bob@example.com', password }))
+    await expectNothingDone(await fullStack.post('/auth/register', { email: 'bob@example.com', password }))
   })
 
   test('POST /auth/login opens no session', async () => {
-    await expectNothingDone(await world.post('/auth/login', { email: 'ada@example.com', password }))
+    await expectNothingDone(await fullStack.post('/auth/login', { email: 'ada@example.com', password }))
   })
 
   test('POST /auth/login records no attempt with a wrong password', async () => {
-    await expectNothingDone(await world.post('/auth/login', { email: 'ada@example.com', password: 'wrong' }))
+    await expectNothingDone(
+      await fullStack.post('/auth/login', { email: 'ada@example.com', password: 'wrong' }),
+    )
   })
 
   test('POST /auth/refresh with a spent token ends no session', async () => {
-    await expectNothingDone(await world.post('/auth/refresh', { refresh_token: spent.refresh_token }))
+    await expectNothingDone(await fullStack.post('/auth/refresh', { refresh_token: spent.refresh_token }))
   })
 
   test('POST /auth/logout ends no session', async () => {
-    await expectNothingDone(await world.post('/auth/logout', { refresh_token: live.refresh_token }))
+    await expectNothingDone(await fullStack.post('/auth/logout', { refresh_token: live.refresh_token }))
   })
 
   test('POST /auth/logout everywhere ends no session', async () => {
     const body = { refresh_token: live.refresh_token, everywhere: true }
-    await expectNothingDone(await world.post('/auth/logout', body))
+    await expectNothingDone(await fullStack.post('/auth/logout', body))
   })
 
   test('DELETE /auth/sessions/{id} ends no session', async () => {
@@ -94,7 +96,7 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
   })
 
   test('DELETE /auth/sessions ends no session', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into sessions (user_id, expires_at) select id, now() + interval '1 day' from user_accounts`
     before = await everything()
     await expectNothingDone(await remove('/auth/sessions'))
@@ -105,10 +107,10 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
   test('POST /auth/login does not lock with the fifth wrong password', async () => {
     for (let tries = 0; tries < 5; tries++) {
       await expectNothingDone(
-        await world.post('/auth/login', { email: 'ada@example.com', password: 'wrong' }),
+        await fullStack.post('/auth/login', { email: 'ada@example.com', password: 'wrong' }),
       )
     }
-    await world.sql`truncate login_counters`
+    await fullStack.sql`truncate login_counters`
   })
 
   test('POST /auth/password changes no password', async () => {
@@ -120,33 +122,36 @@ describe('500 internal_error, and nothing half-written, where the audit row cann
   })
 
   test('POST /auth/password/forgot makes no link and no mail, and the request is kept for later', async () => {
-    expect((await world.post('/auth/password/forgot', { email: 'ada@example.com' })).status).toBe(202)
+    expect((await fullStack.post('/auth/password/forgot', { email: 'ada@example.com' })).status).toBe(202)
     await expect
-      .poll(() => world.logs.origin.filter(({ msg }) => msg === 'mail relay failed').length)
+      .poll(() => fullStack.logs.origin.filter(({ msg }) => msg === 'mail relay failed').length)
       .toBeGreaterThan(0)
     expect(await everything()).toEqual(before)
-    expect(await world.sql`select from reset_requests`).toHaveLength(1)
-    await world.sql`delete from reset_requests`
+    expect(await fullStack.sql`select from reset_requests`).toHaveLength(1)
+    await fullStack.sql`delete from reset_requests`
   })
 
   test('POST /auth/password/reset changes no password, and the link stays good', async () => {
     const body = { token: resetToken, password: 'tundra vowel kiosk' }
-    await expectNothingDone(await world.post('/auth/password/reset', body))
+    await expectNothingDone(await fullStack.post('/auth/password/reset', body))
   })
 
   test('POST /auth/email/verify with a wrong password', async () => {
-    await expectNothingDone(await world.post('/auth/email/verify', { token: verifyToken, password: 'wrong' }))
+    await expectNothingDone(
+      await fullStack.post('/auth/email/verify', { token: verifyToken, password: 'wrong' }),
+    )
   })
 
   test('POST /auth/email/verify verifies nothing, and the link stays good', async () => {
-    await expectNothingDone(await world.post('/auth/email/verify', { token: verifyToken, password }))
+    await expectNothingDone(await fullStack.post('/auth/email/verify', { token: verifyToken, password }))
   })
 })
 
-const remove = (path: string) => world.call(path, { method: 'DELETE', headers: bearer(live.access_token) })
+const remove = (path: string) =>
+  fullStack.call(path, { method: 'DELETE', headers: bearer(live.access_token) })
 
 const change = (currentPassword: string) =>
-  world.post(
+  fullStack.post(
     '/auth/password',
     { current_password: currentPassword, new_password: 'tundra vowel kiosk' },
     { headers: bearer(live.access_token) },

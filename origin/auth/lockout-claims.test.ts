@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { createLockout } from '../lockout/lockout.ts'
 import type { OwnAttempts } from '../lockout/queries.ts'
@@ -9,25 +9,25 @@ const email = 'ada@example.com'
 const password = 'correct horse battery'
 const context = { ip: null, userAgent: null, requestId: 'test' }
 
-let world: World
-let other: World
+let fullStack: FullStack
+let other: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  other = await createWorld({ environment: roomy, remains: world.remains })
-  await world.post('/auth/register', { email, password })
+  fullStack = await createFullStack({ environment: roomy })
+  other = await createFullStack({ environment: roomy, remains: fullStack.remains })
+  await fullStack.post('/auth/register', { email, password })
 })
-beforeEach(() => world.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
+beforeEach(() => fullStack.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
 afterAll(async () => {
   await other.close()
-  await world.close()
+  await fullStack.close()
 })
 
-const counters = () => world.sql`select tries, claims, locked_at from login_counters`
+const counters = () => fullStack.sql`select tries, claims, locked_at from login_counters`
 
-const rowsOf = (action: string) => world.sql`select from audit_logs where action = ${action}`
+const rowsOf = (action: string) => fullStack.sql`select from audit_logs where action = ${action}`
 
 const lockoutMails = async () =>
-  (await Promise.all([world, other].map((origin) => origin.mails(email))))
+  (await Promise.all([fullStack, other].map((origin) => origin.mails(email))))
     .flat()
     .filter(({ subject }) => subject.includes('locked'))
 
@@ -48,7 +48,7 @@ function createGate() {
 
 type Gate = ReturnType<typeof createGate>
 
-const lockoutAt = (origin: World, { matches }: Gate, longestWaitMs = 10_000) =>
+const lockoutAt = (origin: FullStack, { matches }: Gate, longestWaitMs = 10_000) =>
   createLockout({
     sql: origin.sql,
     passwords: { matches },
@@ -61,7 +61,7 @@ const lockoutAt = (origin: World, { matches }: Gate, longestWaitMs = 10_000) =>
   })
 
 /** Evaluates attempts and counts the failures, as a login does. */
-const evaluateAt = (origin: World, gate: Gate, longestWaitMs?: number) => {
+const evaluateAt = (origin: FullStack, gate: Gate, longestWaitMs?: number) => {
   const lockout = lockoutAt(origin, gate, longestWaitMs)
   return async (tried: string) => {
     const { claim, passwordMatches } = await lockout.evaluate({ email }, tried, [], context)
@@ -78,10 +78,10 @@ describe('parallel logins with the right password', () => {
   test('200: fifty at once at two origins, or 503 with Retry-After; nothing locks and nobody is mailed', {
     timeout: 60_000,
   }, async () => {
-    const login = (origin: World) => origin.post('/auth/login', { email, password })
-    const answers = await meet(world, {
+    const login = (origin: FullStack) => origin.post('/auth/login', { email, password })
+    const answers = await meet(fullStack, {
       at: 'lock table login_counters in exclusive mode',
-      requests: () => Array.from({ length: 50 }, (_, index) => login(index % 2 ? world : other)),
+      requests: () => Array.from({ length: 50 }, (_, index) => login(index % 2 ? fullStack : other)),
       waiting: 20,
     })
     const late = answers.filter(({ status }) => status === 503)
@@ -94,14 +94,14 @@ describe('parallel logins with the right password', () => {
     expect(await rowsOf('account.locked')).toHaveLength(0)
     expect(await counters()).toEqual([])
     expect(await lockoutMails()).toEqual([])
-    expect((await login(world)).status).toBe(200)
+    expect((await login(fullStack)).status).toBe(200)
   })
 })
 
 describe('attempts in progress', () => {
   test('are not failures: the sixth waits, at another origin too, and is right when its turn comes', async () => {
     const [here, there] = [createGate(), createGate()]
-    const first = Array.from({ length: 5 }, () => evaluateAt(world, here)(password))
+    const first = Array.from({ length: 5 }, () => evaluateAt(fullStack, here)(password))
     await until(here, 5)
     const sixth = evaluateAt(other, there)(password)
     expect(await counters()).toMatchObject([{ tries: 0, locked_at: null }])
@@ -119,9 +119,9 @@ describe('attempts in progress', () => {
     const first = Array.from({ length: 5 }, () => evaluateAt(other, there)(password))
     await until(there, 5)
     // An attempt that claims nothing writes the row as it was.
-    const version = async () => (await world.sql`select xmin::text from login_counters`)[0]?.xmin
+    const version = async () => (await fullStack.sql`select xmin::text from login_counters`)[0]?.xmin
     const before = await version()
-    const evaluate = evaluateAt(world, here)
+    const evaluate = evaluateAt(fullStack, here)
     const sixth = evaluate(password)
     await expect.poll(version, { interval: 2 }).not.toBe(before)
     there.inProgress[0]?.end()
@@ -138,12 +138,12 @@ describe('attempts in progress', () => {
 
   test('of strangers that wait do not hold up a known device', async () => {
     const gate = createGate()
-    const lockout = lockoutAt(world, gate)
+    const lockout = lockoutAt(fullStack, gate)
     const evaluate = (own: OwnAttempts[]) => lockout.evaluate({ email }, password, own, context)
     const ofStrangers = Array.from({ length: 5 }, () => evaluate([]))
     await until(gate, 5)
     ofStrangers.push(evaluate([]))
-    const [account] = await world.sql`select id from user_accounts where email = ${email}`
+    const [account] = await fullStack.sql`select id from user_accounts where email = ${email}`
     const known = evaluate([{ id: crypto.randomUUID(), userId: account?.id }])
     await until(gate, 6)
     gate.inProgress[5]?.end()
@@ -158,7 +158,7 @@ describe('attempts in progress', () => {
   test('with what failed are five at most, at both origins together; the rest is refused when five have failed', async () => {
     const [here, there] = [createGate(), createGate()]
     const tries = Array.from({ length: 10 }, (_, index) =>
-      index % 2 ? evaluateAt(world, here)('wrong') : evaluateAt(other, there)('wrong'),
+      index % 2 ? evaluateAt(fullStack, here)('wrong') : evaluateAt(other, there)('wrong'),
     )
     const evaluated = () => [...here.inProgress, ...there.inProgress]
     await expect.poll(() => evaluated().length).toBe(5)
@@ -174,7 +174,7 @@ describe('attempts in progress', () => {
 
   test('a right one forgets the failures and leaves the claims of the others', async () => {
     const gate = createGate()
-    const evaluate = evaluateAt(world, gate)
+    const evaluate = evaluateAt(fullStack, gate)
     const wrong = evaluate('wrong')
     await until(gate, 1)
     gate.inProgress[0]?.end()
@@ -193,7 +193,7 @@ describe('attempts in progress', () => {
 
   test('one that was not evaluated for trouble of ours gives its claim back', async () => {
     const gate = createGate()
-    const shed = evaluateAt(world, gate)(password)
+    const shed = evaluateAt(fullStack, gate)(password)
     await until(gate, 1)
     gate.inProgress[0]?.end(new Error('the worker died'))
     await expect(shed).rejects.toThrow('the worker died')
@@ -202,9 +202,9 @@ describe('attempts in progress', () => {
 
   test('503 overloaded: the wait ends, and the attempt does not count', async () => {
     const gate = createGate()
-    const first = Array.from({ length: 5 }, () => evaluateAt(world, gate)(password))
+    const first = Array.from({ length: 5 }, () => evaluateAt(fullStack, gate)(password))
     await until(gate, 5)
-    await expect(evaluateAt(world, gate, 50)(password)).rejects.toMatchObject({
+    await expect(evaluateAt(fullStack, gate, 50)(password)).rejects.toMatchObject({
       code: 'overloaded',
       status: 503,
     })
@@ -217,16 +217,16 @@ describe('attempts in progress', () => {
   // account for ever.
   test('of an origin that died hold the account for a minute at most, and are no failures', async () => {
     const died = createGate()
-    for (let tries = 0; tries < 5; tries++) void evaluateAt(world, died)(password)
+    for (let tries = 0; tries < 5; tries++) void evaluateAt(fullStack, died)(password)
     await until(died, 5)
     const gate = createGate()
     await expect(evaluateAt(other, gate, 50)(password)).rejects.toMatchObject({ code: 'overloaded' })
-    const [row] = await world.sql`
+    const [row] = await fullStack.sql`
       select max(value::float8) - extract(epoch from now()) as seconds
       from login_counters, jsonb_each(claims)`
     expect(row?.seconds).toBeLessThanOrEqual(60)
     // As if the minute had passed.
-    await world.sql`
+    await fullStack.sql`
       update login_counters set claims = (select jsonb_object_agg(key, 0) from jsonb_object_keys(claims) key)`
     const next = evaluateAt(other, gate)(password)
     await until(gate, 1)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
@@ -9,18 +9,20 @@ import { parseList } from '../../test/support/structured-fields.ts'
 const password = 'correct horse battery'
 const office = '203.0.113.7'
 
-let world: World
+let fullStack: FullStack
 let accounts = 0
 beforeAll(async () => {
   // The lockout out of the way, which has tests of its own.
-  world = await createWorld({ environment: { ...roomy, LIMIT_CREDENTIALS_TRIES: '5', LOCKOUT_TRIES: '100' } })
+  fullStack = await createFullStack({
+    environment: { ...roomy, LIMIT_CREDENTIALS_TRIES: '5', LOCKOUT_TRIES: '100' },
+  })
 })
-beforeEach(() => world.sql`truncate login_attempts`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate login_attempts`)
+afterAll(() => fullStack.close())
 
 async function account() {
   const email = `colleague${accounts++}@example.com`
-  await world.post('/auth/register', { email, password })
+  await fullStack.post('/auth/register', { email, password })
   return email
 }
 
@@ -31,7 +33,7 @@ interface Attempt {
 }
 
 const login = (email: string, { attempt = password, device, address = office }: Attempt = {}) =>
-  world.post(
+  fullStack.post(
     '/auth/login',
     { email, password: attempt },
     { address, headers: device === undefined ? {} : { cookie: `${deviceCookie}=${device}` } },
@@ -45,7 +47,7 @@ async function failFiveTimes(email: string, address = office) {
   for (let i = 0; i < 5; i++) expect(await statusOf(email, { attempt: 'wrong', address })).toBe(401)
 }
 
-const attempts = async () => (await world.sql`select from login_attempts`).length
+const attempts = async () => (await fullStack.sql`select from login_attempts`).length
 
 describe('after five wrong passwords of an address at an account', () => {
   test('429 rate_limited: the sixth login there, right or wrong, which is not evaluated', async () => {
@@ -108,13 +110,13 @@ describe('forgets the failures at an account, of all addresses', () => {
 
   test('200: after an administrator has unlocked it, and no other account', async () => {
     const [email, other, admin] = [await account(), await account(), await account()]
-    await world.sql`
+    await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = 'admin') where email = ${admin}`
-    const { access_token } = await world.login(admin, password)
+    const { access_token } = await fullStack.login(admin, password)
     await failAtTwoAddresses(email)
     await failFiveTimes(other)
-    const [row] = await world.sql`select id from user_accounts where email = ${email}`
-    const unlocked = await world.call(`/admin/users/${row?.id}/unlock`, {
+    const [row] = await fullStack.sql`select id from user_accounts where email = ${email}`
+    const unlocked = await fullStack.call(`/admin/users/${row?.id}/unlock`, {
       method: 'POST',
       headers: bearer(access_token),
     })
@@ -126,10 +128,10 @@ describe('forgets the failures at an account, of all addresses', () => {
   test('200: after its password was reset by a mailed link', async () => {
     const email = await account()
     await failAtTwoAddresses(email)
-    await world.post('/auth/password/forgot', { email })
-    const token = await world.mailedToken(email)
+    await fullStack.post('/auth/password/forgot', { email })
+    const token = await fullStack.mailedToken(email)
     const chosen = 'tundra vowel kiosk'
-    expect((await world.post('/auth/password/reset', { token, password: chosen })).status).toBe(204)
+    expect((await fullStack.post('/auth/password/reset', { token, password: chosen })).status).toBe(204)
     await expectForgotten(email, chosen)
   })
 })
@@ -168,7 +170,7 @@ test('401: wrong passwords on a known device are the lockout’s to count, and r
 describe('a login from an address over its failures', () => {
   /** As the gateway forwards what brings a device cookie. */
   const forwarded = (email: string, device: string | undefined) =>
-    callOrigin(world, '/auth/login', {
+    callOrigin(fullStack, '/auth/login', {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -189,7 +191,7 @@ describe('a login from an address over its failures', () => {
     const email = await account()
     const device = await knownDevice(email)
     await statusOf(email, { device, attempt: 'wrong' })
-    await world.sql`
+    await fullStack.sql`
       update login_counters set tries = 100, locked_at = now(), window_ends_at = now() + interval '15 minutes'`
     const before = await attempts()
     const refused = await forwarded(email, device)
@@ -206,7 +208,7 @@ describe('a login from an address over its failures', () => {
       'a device cookie of an earlier password',
       async (email) => {
         const device = await knownDevice(email)
-        await world.sql`update user_accounts set password_changed_at = now() where email = ${email}`
+        await fullStack.sql`update user_accounts set password_changed_at = now() where email = ${email}`
         return device
       },
     ],

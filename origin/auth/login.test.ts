@@ -1,27 +1,28 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
   for (const email of ['ada@example.com', 'disabled@example.com'])
-    await world.post('/auth/register', { email, password })
-  await world.sql`update user_accounts set status = 'disabled' where email = 'disabled@example.com'`
-  const [account] = await world.sql<
+    await fullStack.post('/auth/register', { email, password })
+  await fullStack.sql`update user_accounts set status = 'disabled' where email = 'disabled@example.com'`
+  const [account] = await fullStack.sql<
     [{ id: string }]
   >`select id from user_accounts where email = 'ada@example.com'`
   userId = account.id
 })
-beforeEach(() => world.sql`truncate login_attempts, audit_logs, sessions cascade`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate login_attempts, audit_logs, sessions cascade`)
+afterAll(() => fullStack.close())
 
-const login = (email: string, attempt = password) => world.post('/auth/login', { email, password: attempt })
+const login = (email: string, attempt = password) =>
+  fullStack.post('/auth/login', { email, password: attempt })
 
 describe('POST /auth/login', () => {
   test('200: the tokens in the form of RFC 6749, kept by no cache', async () => {
@@ -44,17 +45,17 @@ describe('POST /auth/login', () => {
 
   test('200: a session of 30 days and a refresh token of 7, with address and user agent', async () => {
     const before = Date.now()
-    await world.post(
+    await fullStack.post(
       '/auth/login',
       { email: 'ada@example.com', password },
       { address: '2001:db8::7', headers: { 'user-agent': `probe/${'1'.repeat(600)}` } },
     )
     const origin = { ip: '2001:db8::7', user_agent: `probe/${'1'.repeat(506)}` }
-    const [session] = await world.sql`
+    const [session] = await fullStack.sql`
       select host(ip) as ip, user_agent, user_id, ended_at,
         extract(epoch from expires_at - created_at)::int as life_seconds from sessions`
     expect(session).toEqual({ ...origin, user_id: userId, ended_at: null, life_seconds: 30 * 86_400 })
-    const [token] = await world.sql`
+    const [token] = await fullStack.sql`
       select host(ip) as ip, user_agent, kind, spent_at, created_at,
         extract(epoch from expires_at - created_at)::int as life_seconds from tokens`
     expect(token).toMatchObject({ ...origin, kind: 'refresh', spent_at: null, life_seconds: 7 * 86_400 })
@@ -70,34 +71,34 @@ describe('POST /auth/login', () => {
         { email: 'ada@example.com', password: 'wrong horse battery' },
         { email: 'disabled@example.com', password },
         { email: 'disabled@example.com', password: 'wrong horse battery' },
-      ].map(async (body) => sameToAReader(await postOrigin(world, '/auth/login', body))),
+      ].map(async (body) => sameToAReader(await postOrigin(fullStack, '/auth/login', body))),
     )
     for (const answer of answers) expect(answer).toEqual(answers[0])
     expect(answers[0]).toMatchObject({ status: 401, body: { code: 'invalid_credentials', status: 401 } })
-    expect(await world.sql`select from sessions`).toHaveLength(0)
-    expect(await world.sql`select from tokens`).toHaveLength(0)
+    expect(await fullStack.sql`select from sessions`).toHaveLength(0)
+    expect(await fullStack.sql`select from tokens`).toHaveLength(0)
   })
 
   // The password was right and the account open when the login began: what is refused must leave
   // its trail all the same.
   test('401 invalid_credentials: an account that is locked while its password is hashed; recorded as such', async () => {
     const lockAccount = async () =>
-      void (await world.sql`update user_accounts set status = 'disabled' where email = 'ada@example.com'`)
-    const statuses = await meet(world, {
+      void (await fullStack.sql`update user_accounts set status = 'disabled' where email = 'ada@example.com'`)
+    const statuses = await meet(fullStack, {
       at: `select from user_accounts where email = 'ada@example.com' for update`,
       requests: () => [
         lockAccount().then(() => 0),
-        untilOneWaits(world).then(async () => (await login('ada@example.com')).status),
+        untilOneWaits(fullStack).then(async () => (await login('ada@example.com')).status),
       ],
       waiting: 2,
     })
-    await world.sql`update user_accounts set status = 'active' where email = 'ada@example.com'`
+    await fullStack.sql`update user_accounts set status = 'active' where email = 'ada@example.com'`
     expect(statuses).toEqual([0, 401])
-    expect(await world.sql`select reason from login_attempts`).toEqual([{ reason: 'account_disabled' }])
-    expect(await world.sql`select details from audit_logs where action = 'login.failed'`).toEqual([
+    expect(await fullStack.sql`select reason from login_attempts`).toEqual([{ reason: 'account_disabled' }])
+    expect(await fullStack.sql`select details from audit_logs where action = 'login.failed'`).toEqual([
       { details: { reason: 'account_disabled' } },
     ])
-    expect(await world.sql`select from sessions`).toHaveLength(0)
+    expect(await fullStack.sql`select from sessions`).toHaveLength(0)
   })
 
   test('401 invalid_credentials: the password in other letter case, or with a space behind', async () => {
@@ -141,20 +142,20 @@ describe('POST /auth/login', () => {
       { reason: 'wrong_password' },
     ],
   ])('an attempt is recorded, with an audit row: %s', async (_, email, attempt, reason, action, details) => {
-    await world.post(
+    await fullStack.post(
       '/auth/login',
       { email, password: attempt },
       { address: '198.51.100.9', headers: { 'user-agent': 'probe/2', 'x-request-id': 'attempt-0001' } },
     )
-    const [account] = await world.sql`select id from user_accounts where lower(email) = lower(${email})`
+    const [account] = await fullStack.sql`select id from user_accounts where lower(email) = lower(${email})`
     const caller = { ip: '198.51.100.9', user_agent: 'probe/2' }
-    const attempts = await world.sql`
+    const attempts = await fullStack.sql`
       select email, user_id, host(ip) as ip, user_agent, succeeded, reason from login_attempts`
     expect(attempts).toEqual([
       { ...caller, email, user_id: account?.id ?? null, succeeded: reason === null, reason },
     ])
-    const [session] = await world.sql`select id from sessions`
-    const audit = await world.sql`
+    const [session] = await fullStack.sql`select id from sessions`
+    const audit = await fullStack.sql`
       select action, actor_id, user_id, session_id, host(ip) as ip, user_agent, request_id, details from audit_logs`
     expect(audit).toEqual([
       {
@@ -173,6 +174,6 @@ describe('POST /auth/login', () => {
     const answer = await login('ada@example.com\r\n{"level":"error"}')
     expect(answer.status).toBe(422)
     expect((await problem(answer)).errors?.map(({ pointer }) => pointer)).toEqual(['/email'])
-    expect(await world.sql`select from login_attempts`).toHaveLength(0)
+    expect(await fullStack.sql`select from login_attempts`).toHaveLength(0)
   })
 })

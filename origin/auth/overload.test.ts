@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { createDeviceTokens } from '../lockout/device-tokens.ts'
 
@@ -10,14 +10,14 @@ const password = 'correct horse battery'
 
 const attackers = Array.from({ length: 8 }, (_, index) => `attacker${index}@example.com`)
 
-let world: World
+let fullStack: FullStack
 /** With a queue that one address could fill. */
-let busy: World
+let busy: FullStack
 beforeAll(async () => {
   const environment = { ...roomy, PASSWORD_HASH_THREADS: '1', PASSWORD_HASH_QUEUE: '2' }
-  world = await createWorld({ environment })
-  busy = await createWorld({ environment: { ...environment, PASSWORD_HASH_QUEUE: '8' } })
-  await world.signUp(email, password)
+  fullStack = await createFullStack({ environment })
+  busy = await createFullStack({ environment: { ...environment, PASSWORD_HASH_QUEUE: '8' } })
+  await fullStack.signUp(email, password)
   await busy.signUp(email, password)
   await busy.sql`
     insert into user_accounts (email, password_hash, role_id, password_changed_at)
@@ -29,7 +29,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await busy.close()
-  await world.close()
+  await fullStack.close()
 })
 
 /** The device cookie of an owner's browser. */
@@ -44,11 +44,11 @@ async function deviceOf(owner: string): Promise<string> {
 describe('POST /auth/login in a flood', () => {
   // A flood of wrong logins is shed early; what was shed was never a try, so it locks nobody.
   test('503 overloaded, with Retry-After: beyond the queue; it is no attempt, and the account is not locked for it', async () => {
-    await world.sql`truncate login_attempts, login_counters`
+    await fullStack.sql`truncate login_attempts, login_counters`
     const flood = Array.from({ length: 40 }, (_, index) =>
-      world.post('/auth/login', { email: `nobody${index}@example.com`, password }),
+      fullStack.post('/auth/login', { email: `nobody${index}@example.com`, password }),
     )
-    const owner = Array.from({ length: 20 }, () => world.post('/auth/login', { email, password }))
+    const owner = Array.from({ length: 20 }, () => fullStack.post('/auth/login', { email, password }))
     const answers = await Promise.all([...flood, ...owner])
     const shed = answers.filter(({ status }) => status === 503)
     expect(shed.length).toBeGreaterThan(30)
@@ -56,24 +56,24 @@ describe('POST /auth/login in a flood', () => {
       expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
       expect((await problem(answer)).code).toBe('overloaded')
     }
-    expect(await world.sql`select from login_attempts`).toHaveLength(answers.length - shed.length)
-    const [{ unknown }] = await world.sql<[{ unknown: number }]>`
+    expect(await fullStack.sql`select from login_attempts`).toHaveLength(answers.length - shed.length)
+    const [{ unknown }] = await fullStack.sql<[{ unknown: number }]>`
       select count(*)::int as unknown from login_attempts where reason = 'unknown_account'`
-    expect(await world.sql`select from login_counters`).toHaveLength(unknown)
-    expect((await world.post('/auth/login', { email, password })).status).toBe(200)
+    expect(await fullStack.sql`select from login_counters`).toHaveLength(unknown)
+    expect((await fullStack.post('/auth/login', { email, password })).status).toBe(200)
   })
 
   // Whoever floods the logins wants everybody out: those who were in before keep a way of their
   // own.
   test('200: the owner on a known device, while strangers fill the queue and are shed', async () => {
-    const signedIn = await world.post('/auth/login', { email, password })
+    const signedIn = await fullStack.post('/auth/login', { email, password })
     const device = setCookieOf(signedIn, deviceCookie)?.value
     const flood = Array.from({ length: 40 }, (_, index) =>
-      world.post('/auth/login', { email: `nobody${index}@example.com`, password }),
+      fullStack.post('/auth/login', { email: `nobody${index}@example.com`, password }),
     )
     const headers = { cookie: `${deviceCookie}=${device}` }
     for (let logins = 0; logins < 3; logins++)
-      expect((await world.post('/auth/login', { email, password }, { headers })).status).toBe(200)
+      expect((await fullStack.post('/auth/login', { email, password }, { headers })).status).toBe(200)
     const shed = (await Promise.all(flood)).filter(({ status }) => status === 503)
     expect(shed.length).toBeGreaterThan(20)
   })
@@ -102,11 +102,11 @@ describe('POST /auth/login in a flood', () => {
   })
 
   test('200: meanwhile sessions refresh', async () => {
-    const { refresh_token } = await world.login(email, password)
+    const { refresh_token } = await fullStack.login(email, password)
     const flood = Array.from({ length: 20 }, () =>
-      world.post('/auth/login', { email: 'x@example.com', password }),
+      fullStack.post('/auth/login', { email: 'x@example.com', password }),
     )
-    expect((await world.post('/auth/refresh', { refresh_token })).status).toBe(200)
+    expect((await fullStack.post('/auth/refresh', { refresh_token })).status).toBe(200)
     await Promise.all(flood)
   })
 })

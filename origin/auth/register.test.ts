@@ -1,24 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
-const register = (body: Record<string, unknown>) => world.post('/auth/register', { password, ...body })
+const register = (body: Record<string, unknown>) => fullStack.post('/auth/register', { password, ...body })
 
 const accountsOf = (email: string) =>
-  world.sql`select * from user_accounts where lower(email) = lower(${email})`
+  fullStack.sql`select * from user_accounts where lower(email) = lower(${email})`
 
 describe('POST /auth/register', () => {
   test('202: account, role user, free subscription and audit row, in one transaction', async () => {
-    const answer = await world.post(
+    const answer = await fullStack.post(
       '/auth/register',
       { email: 'ada@example.com', password, display_name: '  Ada  ' },
       { address: '2001:db8::7', headers: { 'user-agent': 'probe/1', 'x-request-id': 'register-0001' } },
@@ -27,7 +27,7 @@ describe('POST /auth/register', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(await answer.json()).toEqual({ status: 'accepted' })
 
-    const [account] = await world.sql`
+    const [account] = await fullStack.sql`
       select account.id, account.display_name, account.status, account.email_verified_at, role.name as role,
         account.xmin::text as transaction
       from user_accounts account join roles role on role.id = account.role_id
@@ -38,7 +38,7 @@ describe('POST /auth/register', () => {
       status: 'active',
       email_verified_at: null,
     })
-    const subscriptions = await world.sql`
+    const subscriptions = await fullStack.sql`
       select plan.name as plan, subscription.status, period_ends_at, ended_at, subscription.xmin::text as transaction
       from user_subscriptions subscription join subscription_plans plan on plan.id = subscription.plan_id
       where user_id = ${account?.id}`
@@ -51,7 +51,7 @@ describe('POST /auth/register', () => {
         transaction: account?.transaction,
       },
     ])
-    const audit = await world.sql`
+    const audit = await fullStack.sql`
       select action, actor_id, host(ip) as ip, user_agent, request_id, xmin::text as transaction
       from audit_logs where user_id = ${account?.id}`
     expect(audit).toEqual([
@@ -68,9 +68,9 @@ describe('POST /auth/register', () => {
 
   // Whoever asks for an address learns nothing of whether it has an account here.
   test('202: a taken address in other letter case gives the same status, headers and body, and changes nothing', async () => {
-    const first = await postOrigin(world, '/auth/register', { email: 'bob@example.com', password })
+    const first = await postOrigin(fullStack, '/auth/register', { email: 'bob@example.com', password })
     const before = await accountsOf('bob@example.com')
-    const second = await postOrigin(world, '/auth/register', {
+    const second = await postOrigin(fullStack, '/auth/register', {
       email: 'BOB@Example.com',
       password: 'another password',
       display_name: 'Mallory',
@@ -78,13 +78,13 @@ describe('POST /auth/register', () => {
 
     expect(await sameToAReader(second)).toEqual(await sameToAReader(first))
     expect(await accountsOf('bob@example.com')).toEqual(before)
-    const [{ count }] = await world.sql<[{ count: number }]>`
+    const [{ count }] = await fullStack.sql<[{ count: number }]>`
       select count(*)::int from user_subscriptions where user_id = ${before[0]?.id}`
     expect(count).toBe(1)
-    const refused = await world.sql`
+    const refused = await fullStack.sql`
       select actor_id, user_id from audit_logs where action = 'account.registration_refused'`
     expect(refused).toEqual([{ actor_id: null, user_id: before[0]?.id }])
-    expect((await world.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
+    expect((await fullStack.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
   })
 
   test('202: twenty at once for one address in different letter cases make one account', async () => {
@@ -97,7 +97,7 @@ describe('POST /auth/register', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]))
     const accounts = await accountsOf('carol@example.com')
     expect(accounts).toHaveLength(1)
-    const [{ count }] = await world.sql<[{ count: number }]>`
+    const [{ count }] = await fullStack.sql<[{ count: number }]>`
       select count(*)::int from user_subscriptions where user_id = ${accounts[0]?.id}`
     expect(count).toBe(1)
   })

@@ -2,24 +2,24 @@ import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/full-stack/force-race.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let server: Sql
 let database: string
 let tokens: TokenResponse
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
   server = postgres(inject('postgresUrl'), { max: 1 })
-  database = new URL(world.originConfig.DATABASE_URL).pathname.slice(1)
-  tokens = (await world.signUp('ada@example.com', password)).tokens
+  database = new URL(fullStack.originConfig.DATABASE_URL).pathname.slice(1)
+  tokens = (await fullStack.signUp('ada@example.com', password)).tokens
 })
 afterAll(async () => {
   await server.end()
-  await world.close()
+  await fullStack.close()
 })
 
 async function cutOff() {
@@ -32,11 +32,11 @@ async function restore() {
 }
 
 const requests = {
-  'POST /auth/register': () => world.post('/auth/register', { email: 'bob@example.com', password }),
-  'POST /auth/login': () => world.post('/auth/login', { email: 'ada@example.com', password }),
-  'POST /auth/refresh': () => world.post('/auth/refresh', { refresh_token: tokens.refresh_token }),
-  'POST /auth/logout': () => world.post('/auth/logout', { refresh_token: tokens.refresh_token }),
-  'GET /v1/me': () => world.call('/v1/me', { headers: bearer(tokens.access_token) }),
+  'POST /auth/register': () => fullStack.post('/auth/register', { email: 'bob@example.com', password }),
+  'POST /auth/login': () => fullStack.post('/auth/login', { email: 'ada@example.com', password }),
+  'POST /auth/refresh': () => fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token }),
+  'POST /auth/logout': () => fullStack.post('/auth/logout', { refresh_token: tokens.refresh_token }),
+  'GET /v1/me': () => fullStack.call('/v1/me', { headers: bearer(tokens.access_token) }),
 }
 
 describe('while the database takes no connections', () => {
@@ -58,24 +58,24 @@ describe('while the database takes no connections', () => {
 
   test('503 with status fail: GET /ready and GET /health, while GET /live and the public keys answer 200', async () => {
     for (const path of ['/ready', '/health']) {
-      const answer = await world.originFetch(path)
+      const answer = await fullStack.originFetch(path)
       expect(answer.status, path).toBe(503)
       const health = await answer.text()
       expect(JSON.parse(health)).toMatchObject({ status: 'fail', checks: { database: { status: 'fail' } } })
       expect(health).not.toContain(database)
     }
-    expect((await world.originFetch('/live')).status).toBe(200)
-    expect((await world.originFetch('/.well-known/jwks.json')).status).toBe(200)
+    expect((await fullStack.originFetch('/live')).status).toBe(200)
+    expect((await fullStack.originFetch('/.well-known/jwks.json')).status).toBe(200)
   })
 
   test('nothing of it was written, and once connections are taken again the same requests work', async () => {
     for (const request of Object.values(requests)) await request()
     await restore()
-    expect((await world.originFetch('/ready')).status).toBe(200)
-    expect(await world.sql`select from user_accounts`).toHaveLength(1)
-    expect(await world.sql`select from tokens where spent_at is not null`).toHaveLength(0)
-    expect(await world.sql`select from sessions where ended_at is not null`).toHaveLength(0)
-    expect(await world.sql`select from audit_logs`).toHaveLength(2)
+    expect((await fullStack.originFetch('/ready')).status).toBe(200)
+    expect(await fullStack.sql`select from user_accounts`).toHaveLength(1)
+    expect(await fullStack.sql`select from tokens where spent_at is not null`).toHaveLength(0)
+    expect(await fullStack.sql`select from sessions where ended_at is not null`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs`).toHaveLength(2)
 
     const statuses = []
     for (const request of Object.values(requests)) statuses.push((await request()).status)
@@ -87,16 +87,16 @@ describe('when the database ends connections under requests in flight', () => {
   // As in a failover: the requests under way fail, the process and those after it do not.
   test('503 database_unavailable: each login under way; nothing of it is written, and the next one works', async () => {
     await restore()
-    const answers = await meet(world, {
+    const answers = await meet(fullStack, {
       at: 'lock table audit_logs in exclusive mode',
       requests: () => Array.from({ length: 5 }, requests['POST /auth/login']),
       waiting: 5,
       met: (pids) => server`select pg_terminate_backend(pid) from unnest(${pids}::int[]) as pid`,
     })
     expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503])
-    const sessions = (await world.sql`select from sessions`).length
+    const sessions = (await fullStack.sql`select from sessions`).length
     expect((await requests['POST /auth/login']()).status).toBe(200)
-    expect(await world.sql`select from sessions`).toHaveLength(sessions + 1)
+    expect(await fullStack.sql`select from sessions`).toHaveLength(sessions + 1)
   })
 })
 

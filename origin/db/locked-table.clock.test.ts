@@ -1,34 +1,34 @@
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const poolMax = 4
 
-let world: World
+let fullStack: FullStack
 let blocker: Sql
 let accessToken: string
 beforeAll(async () => {
-  world = await createWorld({
+  fullStack = await createFullStack({
     environment: { ...roomy, DATABASE_POOL_MAX: `${poolMax}`, DATABASE_LOCK_SECONDS: '2' },
   })
-  accessToken = (await world.signUp('ada@example.com')).tokens.access_token
-  blocker = postgres(world.originConfig.DATABASE_URL, { max: 1 })
+  accessToken = (await fullStack.signUp('ada@example.com')).tokens.access_token
+  blocker = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
 })
 afterAll(async () => {
   await blocker.end()
-  await world.close()
+  await fullStack.close()
 })
 
-const profile = () => world.call('/v1/me', { headers: bearer(accessToken) })
+const profile = () => fullStack.call('/v1/me', { headers: bearer(accessToken) })
 
 async function health(path: string) {
-  const response = await world.originFetch(path)
+  const response = await fullStack.originFetch(path)
   return { status: response.status, body: (await response.json()) as { checks: Record<string, unknown> } }
 }
 
 const metric = async (name: string, labels: Record<string, string> = {}) => {
-  const found = (await world.originRegistry.getSingleMetric(name)?.get())?.values.find((each) =>
+  const found = (await fullStack.originRegistry.getSingleMetric(name)?.get())?.values.find((each) =>
     Object.entries(labels).every(([label, value]) => each.labels[label] === value),
   )
   return found?.value
@@ -83,7 +83,7 @@ describe('while one table is locked', () => {
 })
 
 describe('while the database takes no writes', () => {
-  const database = () => new URL(world.originConfig.DATABASE_URL).pathname.slice(1)
+  const database = () => new URL(fullStack.originConfig.DATABASE_URL).pathname.slice(1)
   beforeEach(async () => {
     await blocker.unsafe(`alter database ${database()} set default_transaction_read_only = on`)
     await blocker`select pg_terminate_backend(pid) from pg_stat_activity

@@ -1,20 +1,20 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld()
-  await world.signUp('ada@example.com')
+  fullStack = await createFullStack()
+  await fullStack.signUp('ada@example.com')
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const names = async (table: string) =>
-  (await world.sql`select name from ${world.sql(table)} order by name`).map(({ name }) => name)
+  (await fullStack.sql`select name from ${fullStack.sql(table)} order by name`).map(({ name }) => name)
 
 describe('the seed', () => {
   test('has five roles with their levels', async () => {
-    expect(await world.sql`select name, level from roles order by level`).toEqual([
+    expect(await fullStack.sql`select name, level from roles order by level`).toEqual([
       { name: 'guest', level: 0 },
       { name: 'user', level: 10 },
       { name: 'subscriber', level: 50 },
@@ -30,7 +30,7 @@ describe('the seed', () => {
   })
 
   test('gives a role all that those below it have, and superadmin everything', async () => {
-    const rows = await world.sql<{ level: number; permissions: string[] }[]>`
+    const rows = await fullStack.sql<{ level: number; permissions: string[] }[]>`
       select level, coalesce(array_agg(permission_id::text order by permission_id), '{}') as permissions
       from roles left join role_permissions on role_id = id group by level order by level`
     for (const [index, { permissions }] of rows.entries())
@@ -39,7 +39,7 @@ describe('the seed', () => {
   })
 
   test('has five plans from Free to Enterprise, each dearer and with more requests than the last', async () => {
-    const plans = await world.sql<{ name: string; price: number; quota: number }[]>`
+    const plans = await fullStack.sql<{ name: string; price: number; quota: number }[]>`
       select name, price_cents_per_month as price, api_quota_per_hour as quota
       from subscription_plans order by rank`
     expect(plans.map(({ name }) => name)).toEqual(['free', 'starter', 'pro', 'business', 'enterprise'])
@@ -54,7 +54,7 @@ describe('the seed', () => {
     const features = await names('features')
     expect(features).toHaveLength(14)
     expect(features).toEqual(expect.arrayContaining(['api_access', 'premium_dashboard']))
-    const rows = await world.sql<{ features: number[] }[]>`
+    const rows = await fullStack.sql<{ features: number[] }[]>`
       select array_agg(feature_id order by feature_id) as features
       from subscription_plans join plan_features on plan_id = id group by rank order by rank`
     for (const [index, row] of rows.entries())
@@ -73,12 +73,13 @@ describe('the seed', () => {
     ]
     const everything = async () => {
       const rows = []
-      for (const table of seeded) rows.push(await world.sql`select * from ${world.sql(table)} order by 1, 2`)
+      for (const table of seeded)
+        rows.push(await fullStack.sql`select * from ${fullStack.sql(table)} order by 1, 2`)
       return rows
     }
     const before = await everything()
     const seed = await readFile(new URL('../../sql/0002.do.seed.sql', import.meta.url), 'utf8')
-    await world.sql.unsafe(seed).simple()
+    await fullStack.sql.unsafe(seed).simple()
     expect(await everything()).toEqual(before)
   })
 })
@@ -97,21 +98,21 @@ describe('updated_at', () => {
 
   test.each(withRows)('of %s moves with every change, and nobody sets it', async (table) => {
     const newest = async () => {
-      const [row] = await world.sql<[{ at: Date | null }]>`
-        select max(updated_at) as at from ${world.sql(table)}`
+      const [row] = await fullStack.sql<[{ at: Date | null }]>`
+        select max(updated_at) as at from ${fullStack.sql(table)}`
       return row.at?.getTime() ?? Number.NaN
     }
     const before = await newest()
-    await world.sql`update ${world.sql(table)} set updated_at = '2000-01-01'`
-    const [row] = await world.sql<
+    await fullStack.sql`update ${fullStack.sql(table)} set updated_at = '2000-01-01'`
+    const [row] = await fullStack.sql<
       [{ oldest: Date }]
-    >`select min(updated_at) as oldest from ${world.sql(table)}`
+    >`select min(updated_at) as oldest from ${fullStack.sql(table)}`
     expect(row.oldest.getTime()).toBeGreaterThanOrEqual(before)
     expect(await newest()).toBeGreaterThan(before)
   })
 
   test('has its trigger in every table that has the column', async () => {
-    const without = await world.sql`
+    const without = await fullStack.sql`
       select table_name from information_schema.columns
       where table_schema = 'public' and column_name = 'updated_at' and not exists (
         select from pg_trigger
@@ -151,6 +152,8 @@ describe('the schema refuses', () => {
       `insert into login_attempts (email, succeeded) values ('a@example.com', false)`,
     ],
   ])('%s', async (_, statement) => {
-    await expect(world.sql.unsafe(statement)).rejects.toMatchObject({ code: expect.stringMatching(/^23/) })
+    await expect(fullStack.sql.unsafe(statement)).rejects.toMatchObject({
+      code: expect.stringMatching(/^23/),
+    })
   })
 })

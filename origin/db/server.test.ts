@@ -2,7 +2,7 @@ import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
 import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { createCommandDatabase } from './database.ts'
@@ -99,24 +99,26 @@ describe.each([
   ['default_transaction_isolation', 'serializable'],
   ['standard_conforming_strings', 'off'],
 ])('a database whose setting %s is %s', (name, value) => {
-  let world: World
+  let fullStack: FullStack
   beforeAll(async () => {
     const { url, drop } = await createTestDatabase()
     await server.unsafe(`alter database ${new URL(url).pathname.slice(1)} set ${name} = '${value}'`)
-    world = await createWorld({ remains: { secrets: await generateSecrets(), databaseUrl: url } })
+    fullStack = await createFullStack({ remains: { secrets: await generateSecrets(), databaseUrl: url } })
     return async () => {
-      await world.close()
+      await fullStack.close()
       await drop()
     }
   })
 
   test('200: sign-up, login and refresh, also many at once; times are right', async () => {
-    const { tokens } = await world.signUp('ada@example.com', password)
+    const { tokens } = await fullStack.signUp('ada@example.com', password)
     const responses = await Promise.all(
-      Array.from({ length: 10 }, () => world.post('/auth/refresh', { refresh_token: tokens.refresh_token })),
+      Array.from({ length: 10 }, () =>
+        fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token }),
+      ),
     )
     expect(responses.map(({ status }) => status)).toEqual(Array(10).fill(200))
-    const sessions = await world.call('/auth/sessions', {
+    const sessions = await fullStack.call('/auth/sessions', {
       headers: { authorization: `Bearer ${tokens.access_token}` },
     })
     const [session] = ((await sessions.json()) as { sessions: { created_at: string }[] }).sessions

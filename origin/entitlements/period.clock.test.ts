@@ -1,18 +1,18 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
+  fullStack = await createFullStack({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 async function subscriber(email: string, endsIn: string) {
-  const { tokens } = await world.signUp(email)
-  await world.sql`
+  const { tokens } = await fullStack.signUp(email)
+  await fullStack.sql`
     update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro'),
       period_started_at = now() - interval '1 day', period_ends_at = now() + ${endsIn}::interval
     where user_id = ${decodeJwt(tokens.access_token).sub ?? ''}`
@@ -20,7 +20,7 @@ async function subscriber(email: string, endsIn: string) {
 }
 
 async function refresh(refreshToken: string) {
-  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  const answer = await fullStack.post('/auth/refresh', { refresh_token: refreshToken })
   expect(answer.status).toBe(200)
   const tokens = (await answer.json()) as TokenResponse
   const claims = decodeJwt(tokens.access_token)
@@ -51,7 +51,7 @@ describe('an access token', () => {
 
   test('of a login lives no longer either', async () => {
     await subscriber('cyd@example.com', '100 seconds')
-    const tokens = await world.login('cyd@example.com', 'correct horse battery')
+    const tokens = await fullStack.login('cyd@example.com', 'correct horse battery')
     expect(tokens.expires_in).toBeGreaterThan(90)
     expect(tokens.expires_in).toBeLessThanOrEqual(100)
   })
@@ -59,6 +59,6 @@ describe('an access token', () => {
   test('lives as long as configured where the period ends later, or never', async () => {
     const { refresh_token } = await subscriber('dan@example.com', '1 day')
     expect((await refresh(refresh_token)).life).toBe(900)
-    expect((await world.signUp('eve@example.com')).tokens.expires_in).toBe(900)
+    expect((await fullStack.signUp('eve@example.com')).tokens.expires_in).toBe(900)
   })
 })

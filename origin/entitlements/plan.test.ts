@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
@@ -11,15 +11,15 @@ const free = {
 }
 const business = { plan: 'business', quota: 50_000 }
 
-let world: World
+let fullStack: FullStack
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('ada@example.com', password)
-  const [account] = await world.sql<[{ id: string }]>`select id from user_accounts`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('ada@example.com', password)
+  const [account] = await fullStack.sql<[{ id: string }]>`select id from user_accounts`
   userId = account.id
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 interface Subscription {
   status?: string
@@ -29,7 +29,7 @@ interface Subscription {
 }
 
 async function subscribe({ status = 'active', endsIn, endedAgo }: Subscription) {
-  await world.sql`
+  await fullStack.sql`
     insert into user_subscriptions (user_id, plan_id, status, period_started_at, period_ends_at, ended_at)
     select ${userId}, id, ${status}, now() - interval '1 year', now() + ${endsIn ?? null}::interval,
       now() - ${endedAgo ?? null}::interval
@@ -37,9 +37,9 @@ async function subscribe({ status = 'active', endsIn, endedAgo }: Subscription) 
 }
 
 async function claimsAfter(...subscriptions: Subscription[]) {
-  await world.sql`delete from user_subscriptions`
+  await fullStack.sql`delete from user_subscriptions`
   for (const subscription of subscriptions) await subscribe(subscription)
-  return decodeJwt((await world.login('ada@example.com', password)).access_token)
+  return decodeJwt((await fullStack.login('ada@example.com', password)).access_token)
 }
 
 // The monolith before us refused people whose subscription had lapsed. It narrows the features,
@@ -66,6 +66,6 @@ describe('POST /auth/login, by the state of the subscription', () => {
   })
 
   test('200 with what Free has: free itself', async () => {
-    expect(decodeJwt((await world.signUp('bob@example.com')).tokens.access_token)).toMatchObject(free)
+    expect(decodeJwt((await fullStack.signUp('bob@example.com')).tokens.access_token)).toMatchObject(free)
   })
 })

@@ -3,20 +3,20 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { DenialReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 let token: string
 let ada: { sub: string; sid: string }
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  token = (await world.signUp('ada@example.com')).tokens.access_token
+  fullStack = await createFullStack({ environment: roomy })
+  token = (await fullStack.signUp('ada@example.com')).tokens.access_token
   ada = decodeJwt(token)
 })
-afterAll(() => world.close())
-beforeEach(() => world.sql`truncate audit_logs`)
+afterAll(() => fullStack.close())
+beforeEach(() => fullStack.sql`truncate audit_logs`)
 
 const denial = {
   user_id: '01234567-89ab-4def-8123-456789abcdef',
@@ -28,25 +28,27 @@ const denial = {
 } as const
 
 async function post(body: unknown, headers?: Record<string, string>) {
-  return world.originFetch('/internal/gateway/denials', {
+  return fullStack.originFetch('/internal/gateway/denials', {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      ...(headers ?? { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) }),
+      ...(headers ?? {
+        [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }),
+      }),
     },
     body: JSON.stringify(body),
   })
 }
 
-const kept = () => world.sql`
+const kept = () => fullStack.sql`
   select action, actor_id, user_id, session_id, details from audit_logs order by details ->> 'route'`
 
 describe('whoever asks for what their role may not do', () => {
   test('leaves an audit row of each thing with how often, and no request waits for it', async () => {
-    for (let i = 0; i < 3; i++) await world.call('/admin/users', { headers: bearer(token) })
-    await world.call(`/admin/users/${ada.sub}`, { headers: bearer(token) })
+    for (let i = 0; i < 3; i++) await fullStack.call('/admin/users', { headers: bearer(token) })
+    await fullStack.call(`/admin/users/${ada.sub}`, { headers: bearer(token) })
     expect(await kept()).toEqual([])
-    await world.reportsFlushed()
+    await fullStack.reportsFlushed()
     const about = { action: 'access.denied', actor_id: ada.sub, user_id: ada.sub, session_id: ada.sid }
     const details = { code: 'permission_required', method: 'GET' }
     expect(await kept()).toEqual([
@@ -56,10 +58,10 @@ describe('whoever asks for what their role may not do', () => {
   })
 
   test('leaves none for a feature that the plan lacks, nor without a token that is one', async () => {
-    expect((await world.call('/v1/reports', { headers: bearer(token) })).status).toBe(403)
-    expect((await world.call('/admin/users')).status).toBe(401)
-    expect((await world.call('/admin/users', { headers: bearer('none') })).status).toBe(401)
-    await world.reportsFlushed()
+    expect((await fullStack.call('/v1/reports', { headers: bearer(token) })).status).toBe(403)
+    expect((await fullStack.call('/admin/users')).status).toBe(401)
+    expect((await fullStack.call('/admin/users', { headers: bearer('none') })).status).toBe(401)
+    await fullStack.reportsFlushed()
     expect(await kept()).toEqual([])
   })
 })
@@ -78,7 +80,7 @@ describe('POST /internal/gateway/denials', () => {
 
   test('204: what the gateway dropped is said in the log', async () => {
     expect((await post({ dropped: 7, denials: [denial] } satisfies DenialReport)).status).toBe(204)
-    expect(world.logs.origin).toContainEqual(
+    expect(fullStack.logs.origin).toContainEqual(
       expect.objectContaining({ level: 'warn', msg: 'the audit log of denials has a gap', dropped: 7 }),
     )
   })
@@ -99,7 +101,7 @@ describe('POST /internal/gateway/denials', () => {
   })
 
   test('401 untrusted_caller: anybody but a gateway itself', async () => {
-    const forwarded = { [assertionHeader]: await assertionFrom(world) }
+    const forwarded = { [assertionHeader]: await assertionFrom(fullStack) }
     for (const headers of [{}, bearer(token), forwarded]) {
       const answer = await post({ dropped: 0, denials: [denial] }, headers)
       expect(answer.status).toBe(401)

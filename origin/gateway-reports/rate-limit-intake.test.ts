@@ -2,39 +2,41 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { RateLimitReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: { LIMIT_ADDRESS_REQUESTS: '2' } })
+  fullStack = await createFullStack({ environment: { LIMIT_ADDRESS_REQUESTS: '2' } })
 })
-afterAll(() => world.close())
-beforeEach(() => world.sql`truncate rate_limit_logs`)
+afterAll(() => fullStack.close())
+beforeEach(() => fullStack.sql`truncate rate_limit_logs`)
 
 const path = '/internal/gateway/refusals'
 const refusal = { class: 'address', key: '203.0.113.7', method: 'GET', route: '/v1/plans', count: 3 }
 
 async function post(body: unknown, headers?: Record<string, string>) {
-  return world.originFetch(path, {
+  return fullStack.originFetch(path, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      ...(headers ?? { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) }),
+      ...(headers ?? {
+        [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }),
+      }),
     },
     body: JSON.stringify(body),
   })
 }
 
-const kept = () => world.sql`
+const kept = () => fullStack.sql`
   select limit_class, limit_key, method, route, refused from rate_limit_logs order by limit_class, limit_key`
 
 describe('POST /internal/gateway/refusals', () => {
   test('204: what the gateway refused is kept, counted', async () => {
     const address = '198.51.100.9'
-    for (let i = 0; i < 5; i++) await world.call('/.well-known/jwks.json', { address })
+    for (let i = 0; i < 5; i++) await fullStack.call('/.well-known/jwks.json', { address })
     expect(await kept()).toEqual([])
-    await world.reportsFlushed()
+    await fullStack.reportsFlushed()
     expect(await kept()).toEqual([
       {
         limit_class: 'address',
@@ -60,7 +62,7 @@ describe('POST /internal/gateway/refusals', () => {
 
   test('204: none, only a number that was dropped, which the log then says', async () => {
     expect((await post({ dropped: 7, refusals: [] })).status).toBe(204)
-    expect(world.logs.origin).toContainEqual(expect.objectContaining({ dropped: 7, level: 'warn' }))
+    expect(fullStack.logs.origin).toContainEqual(expect.objectContaining({ dropped: 7, level: 'warn' }))
   })
 
   test.each<[string, unknown]>([
@@ -86,8 +88,8 @@ describe('POST /internal/gateway/refusals', () => {
     const past = { audience: gatewayAudience, nowSeconds, expiresAtSeconds: nowSeconds + 300 }
     for (const headers of [
       {},
-      { [assertionHeader]: await assertionFrom(world) },
-      { [assertionHeader]: await assertionFrom(world, null, past) },
+      { [assertionHeader]: await assertionFrom(fullStack) },
+      { [assertionHeader]: await assertionFrom(fullStack, null, past) },
     ]) {
       const answer = await post({ dropped: 0, refusals: [refusal] }, headers)
       expect(answer.status).toBe(401)

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { createHealthRoutes } from './routes.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld()
+  fullStack = await createFullStack()
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const poolLoad = () => ({ max: 10, inUse: 3, waiting: 0 })
 
@@ -14,7 +14,7 @@ const paths = ['/live', '/ready', '/health'] as const
 
 describe.each(paths)('GET %s', (path) => {
   test('200: passes, in the media type of health answers, kept by no cache', async () => {
-    const answer = await world.originFetch(path)
+    const answer = await fullStack.originFetch(path)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toBe('application/health+json')
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -24,7 +24,7 @@ describe.each(paths)('GET %s', (path) => {
 
 describe('GET /ready', () => {
   test('200: says that instance and database were asked', async () => {
-    const { checks } = (await (await world.originFetch('/ready')).json()) as Record<string, unknown>
+    const { checks } = (await (await fullStack.originFetch('/ready')).json()) as Record<string, unknown>
     expect(checks).toEqual({
       instance: { status: 'pass' },
       database: { status: 'pass', time_ms: expect.any(Number) },
@@ -33,7 +33,7 @@ describe('GET /ready', () => {
   })
 
   test('503: from the moment a stop is asked for, while it lives on', async () => {
-    const routes = createHealthRoutes({ sql: world.sql, poolLoad, isStopping: () => true })
+    const routes = createHealthRoutes({ sql: fullStack.sql, poolLoad, isStopping: () => true })
     const ready = await routes.request('/ready')
     expect(ready.status).toBe(503)
     expect(await ready.json()).toMatchObject({
@@ -46,7 +46,7 @@ describe('GET /ready', () => {
 
 describe('GET /health', () => {
   test('200: pool, memory in bytes and uptime in seconds', async () => {
-    expect(await (await world.originFetch('/health')).json()).toMatchObject({
+    expect(await (await fullStack.originFetch('/health')).json()).toMatchObject({
       pool: { max: 10, in_use: expect.any(Number), waiting: expect.any(Number) },
       memory: {
         rss_bytes: expect.any(Number),
@@ -59,7 +59,7 @@ describe('GET /health', () => {
 
   test('200 with status warn: how much of the pool is taken, and how many wait for it', async () => {
     const full = () => ({ max: 10, inUse: 10, waiting: 2 })
-    const answer = await createHealthRoutes({ sql: world.sql, poolLoad: full }).request('/health')
+    const answer = await createHealthRoutes({ sql: fullStack.sql, poolLoad: full }).request('/health')
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({
       status: 'warn',
@@ -69,13 +69,13 @@ describe('GET /health', () => {
   })
 
   test('200: Redis is asked where there is one, and warns where it does not answer', async () => {
-    const answering = createHealthRoutes({ sql: world.sql, poolLoad, askRedis: async () => 'PONG' })
+    const answering = createHealthRoutes({ sql: fullStack.sql, poolLoad, askRedis: async () => 'PONG' })
     expect(await (await answering.request('/health')).json()).toMatchObject({
       status: 'pass',
       checks: { redis: { status: 'pass' } },
     })
     const lost = createHealthRoutes({
-      sql: world.sql,
+      sql: fullStack.sql,
       poolLoad,
       askRedis: () => Promise.reject(new Error('Connection is closed.')),
     })

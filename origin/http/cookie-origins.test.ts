@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie, refreshCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
@@ -10,34 +10,34 @@ const newPassword = 'another horse battery'
 const gatewayOrigin = 'https://id.example.com'
 const frontendOrigin = 'https://app.example.com'
 
-let world: World
+let fullStack: FullStack
 let accessToken: string
 beforeAll(async () => {
-  world = await createWorld({
+  fullStack = await createFullStack({
     environment: { ...roomy, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin },
   })
-  accessToken = (await world.signUp(email, password)).tokens.access_token
+  accessToken = (await fullStack.signUp(email, password)).tokens.access_token
 })
-beforeEach(() => world.sql`truncate login_attempts, login_counters, audit_logs`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate login_attempts, login_counters, audit_logs`)
+afterAll(() => fullStack.close())
 
 type Post = (headers: Record<string, string>) => Promise<Response>
 
 const loginBody = { email, password }
-const logIn: Post = (headers) => world.post('/auth/login', loginBody, { headers })
+const logIn: Post = (headers) => fullStack.post('/auth/login', loginBody, { headers })
 const logInByCookie: Post = (headers) =>
-  world.post('/auth/login', { ...loginBody, token_delivery: 'cookie' }, { headers })
+  fullStack.post('/auth/login', { ...loginBody, token_delivery: 'cookie' }, { headers })
 const changePassword: Post = (headers) =>
-  world.post(
+  fullStack.post(
     '/auth/password',
     { current_password: password, new_password: newPassword },
     { headers: { ...headers, ...bearer(accessToken) } },
   )
 
 async function mailedReset(address: string): Promise<Post> {
-  await world.post('/auth/password/forgot', { email: address })
-  const token = await world.mailedToken(address)
-  return (headers) => world.post('/auth/password/reset', { token, password: newPassword }, { headers })
+  await fullStack.post('/auth/password/forgot', { email: address })
+  const token = await fullStack.mailedToken(address)
+  return (headers) => fullStack.post('/auth/password/reset', { token, password: newPassword }, { headers })
 }
 
 const foreign = [
@@ -56,7 +56,7 @@ async function expectRefused(answer: Response) {
 describe.each(foreign)('the Origin is %s', (_, origin) => {
   test('403 origin_not_allowed: a login by cookie, before the password is tried', async () => {
     await expectRefused(await logInByCookie({ origin }))
-    expect(await world.sql`select from login_attempts`).toHaveLength(0)
+    expect(await fullStack.sql`select from login_attempts`).toHaveLength(0)
   })
 
   // A native shell or a browser extension has an Origin that no list names, and reads its tokens
@@ -69,10 +69,10 @@ describe.each(foreign)('the Origin is %s', (_, origin) => {
 
   test('204: a change and a reset of the password, without the device cookie', async () => {
     const address = `${crypto.randomUUID()}@example.com`
-    const { tokens } = await world.signUp(address, password)
+    const { tokens } = await fullStack.signUp(address, password)
     const change = { current_password: password, new_password: newPassword }
     const headers = { origin, ...bearer(tokens.access_token) }
-    const changed = await world.post('/auth/password', change, { headers })
+    const changed = await fullStack.post('/auth/password', change, { headers })
     const reset = await (await mailedReset(address))({ origin })
     for (const answer of [changed, reset]) {
       expect(answer.status).toBe(204)

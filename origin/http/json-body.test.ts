@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
@@ -11,17 +11,17 @@ const endpoints: [path: string, valid: Record<string, string>][] = [
   ['/auth/logout', { refresh_token: 'A'.repeat(43) }],
 ]
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const deep = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`
 
 /** The number of rows that a request of these endpoints could have written. */
 async function rowsWritten() {
-  const [row] = await world.sql<[{ rows: number }]>`
+  const [row] = await fullStack.sql<[{ rows: number }]>`
     select ((select count(*) from user_accounts) + (select count(*) from user_subscriptions)
       + (select count(*) from login_attempts) + (select count(*) from sessions) + (select count(*) from tokens)
       + (select count(*) from audit_logs))::int as rows`
@@ -29,11 +29,11 @@ async function rowsWritten() {
 }
 
 describe.each(endpoints)('POST %s, a body that', (path, valid) => {
-  beforeEach(() => world.sql`truncate user_accounts, login_attempts, audit_logs cascade`)
+  beforeEach(() => fullStack.sql`truncate user_accounts, login_attempts, audit_logs cascade`)
 
   /** Sends text as it is, through the gateway. */
   const send = (body: RequestInit['body'], contentType: string | null = 'application/json') =>
-    world.call(path, {
+    fullStack.call(path, {
       method: 'POST',
       headers: contentType === null ? {} : { 'content-type': contentType },
       body: body ?? null,
@@ -130,7 +130,7 @@ describe.each(endpoints)('POST %s, a body that', (path, valid) => {
 
   /** Straight to the origin, past the gateway's cap. */
   const stream = (body: ReadableStream, headers: Record<string, string>) =>
-    callOrigin(world, path, {
+    callOrigin(fullStack, path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body,
@@ -139,7 +139,7 @@ describe.each(endpoints)('POST %s, a body that', (path, valid) => {
 
   test('413 body_too_large: is over 64 KiB', async () => {
     const headers = { 'content-type': 'application/json', 'content-length': String(oversized.length) }
-    const answer = await world.call(path, { method: 'POST', headers, body: oversized })
+    const answer = await fullStack.call(path, { method: 'POST', headers, body: oversized })
     await expectRefused(answer, 413, 'body_too_large')
   })
 

@@ -4,24 +4,25 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 let accessToken: string
 let user: Identity
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  const { tokens } = await world.signUp('ada@example.com')
+  fullStack = await createFullStack({ environment: roomy })
+  const { tokens } = await fullStack.signUp('ada@example.com')
   accessToken = tokens.access_token
   user = identitySchema.parse(decodeJwt(accessToken))
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-const gatewayKey = () => importKey(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK)))
+const gatewayKey = () =>
+  importKey(privateJwkSchema.parse(JSON.parse(fullStack.secrets.ASSERTION_PRIVATE_JWK)))
 const payload = () => ({
   user,
   iss: 'gatehouse-gateway',
@@ -52,7 +53,7 @@ async function expectUntrusted(headers: Record<string, string>) {
     ['/no/such/path', { headers }],
   ] as const
   for (const [path, init] of requests) {
-    const answer = await world.originFetch(path, init)
+    const answer = await fullStack.originFetch(path, init)
     expect(answer.status, path).toBe(401)
     expect(answer.headers.get('www-authenticate'), path).toBe('Gatehouse-Assertion')
     expect((await problem(answer)).code, path).toBe('untrusted_caller')
@@ -61,8 +62,8 @@ async function expectUntrusted(headers: Record<string, string>) {
 
 describe('the origin believes', () => {
   test('200: the gateway, for the user it vouches for', async () => {
-    const answer = await world.originFetch('/v1/me', {
-      headers: { [assertionHeader]: await assertionFrom(world, user) },
+    const answer = await fullStack.originFetch('/v1/me', {
+      headers: { [assertionHeader]: await assertionFrom(fullStack, user) },
     })
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({ id: user.sub })
@@ -71,7 +72,7 @@ describe('the origin believes', () => {
   test.each(['/live', '/ready', '/health', '/.well-known/jwks.json'])(
     '200: anyone who asks for %s',
     async (path) => {
-      expect((await world.originFetch(path)).status).toBe(200)
+      expect((await fullStack.originFetch(path)).status).toBe(200)
     },
   )
 })
@@ -105,17 +106,19 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
 
   // What another upstream received, it could send on to us.
   test('an assertion for another upstream', async () => {
-    await expectUntrusted({ [assertionHeader]: await assertionFrom(world, user, { audience: 'reports' }) })
+    await expectUntrusted({
+      [assertionHeader]: await assertionFrom(fullStack, user, { audience: 'reports' }),
+    })
   })
 
   test('an assertion past its life', async () => {
     const issued = nowSeconds() - 310
-    const jwt = await assertionFrom(world, user, { nowSeconds: issued, expiresAtSeconds: issued + 300 })
+    const jwt = await assertionFrom(fullStack, user, { nowSeconds: issued, expiresAtSeconds: issued + 300 })
     await expectUntrusted({ [assertionHeader]: jwt })
   })
 
   test('an assertion older than 300 seconds, whatever it says of its own end', async () => {
-    const jwt = await assertionFrom(world, user, {
+    const jwt = await assertionFrom(fullStack, user, {
       nowSeconds: nowSeconds() - 310,
       expiresAtSeconds: nowSeconds() + 3600,
     })
@@ -123,7 +126,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
   })
 
   test('an assertion from the future', async () => {
-    const jwt = await assertionFrom(world, user, { nowSeconds: nowSeconds() + 60 })
+    const jwt = await assertionFrom(fullStack, user, { nowSeconds: nowSeconds() + 60 })
     await expectUntrusted({ [assertionHeader]: jwt })
   })
 
@@ -131,7 +134,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     const { sign, kid } = await importWebSigner((await generateKey()).privateJwk)
     for (const name of [kid, (await gatewayKey()).kid])
       await expectUntrusted({
-        [assertionHeader]: await assertionFrom(world, user, { signer: { kid: name, sign } }),
+        [assertionHeader]: await assertionFrom(fullStack, user, { signer: { kid: name, sign } }),
       })
   })
 
@@ -139,7 +142,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     const { kid } = await gatewayKey()
     const head = base64url({ alg, kid, typ: 'gatehouse-assertion+jwt' })
     await expectUntrusted({ [assertionHeader]: `${head}.${base64url(payload())}.` })
-    const [, , signature] = (await assertionFrom(world, user)).split('.')
+    const [, , signature] = (await assertionFrom(fullStack, user)).split('.')
     await expectUntrusted({ [assertionHeader]: `${head}.${base64url(payload())}.${signature}` })
   })
 
@@ -147,13 +150,13 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
   test('an assertion under HS256 with the public key as its secret', async () => {
     const { kid } = await gatewayKey()
     const signed = `${base64url({ alg: 'HS256', kid, typ: 'gatehouse-assertion+jwt' })}.${base64url(payload())}`
-    const [publicJwk] = JSON.parse(world.secrets.ASSERTION_PUBLIC_JWKS).keys
+    const [publicJwk] = JSON.parse(fullStack.secrets.ASSERTION_PUBLIC_JWKS).keys
     const signature = createHmac('sha256', JSON.stringify(publicJwk)).update(signed).digest('base64url')
     await expectUntrusted({ [assertionHeader]: `${signed}.${signature}` })
   })
 
   test('an assertion whose content was changed after it was signed', async () => {
-    const [head, , signature] = (await assertionFrom(world, user)).split('.')
+    const [head, , signature] = (await assertionFrom(fullStack, user)).split('.')
     const changed = base64url({ ...payload(), user: { ...user, role: 'superadmin', level: 100 } })
     await expectUntrusted({ [assertionHeader]: `${head}.${changed}.${signature}` })
   })
@@ -175,7 +178,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     ['with a kid of 10 kB', { kid: 'k'.repeat(10_000) }, {}],
     ['with a critical extension we do not know', { crit: ['urn:example:new'], 'urn:example:new': 1 }, {}],
   ])("an assertion of the gateway's key %s", async (_, header, claims) => {
-    const whole = await world.originFetch('/v1/me', {
+    const whole = await fullStack.originFetch('/v1/me', {
       headers: { [assertionHeader]: await signedByGateway({}, payload()) },
     })
     expect(whole.status).toBe(200)

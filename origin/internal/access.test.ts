@@ -4,22 +4,22 @@ import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../../test/support/full-stack/oauth-full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { createServiceTokenSigner } from '../oauth/tokens/service-token.ts'
 
-let world: OAuthWorld
+let fullStack: OAuthFullStack
 let userToken: string
 let userId: string
 let token: string
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  userToken = (await world.signUp('ada@example.com')).tokens.access_token
+  fullStack = await createOAuthFullStack()
+  userToken = (await fullStack.signUp('ada@example.com')).tokens.access_token
   userId = decodeJwt(userToken).sub ?? ''
-  token = await world.serviceToken(await world.client('crm', 'users.read', 'entitlements.read'))
+  token = await fullStack.serviceToken(await fullStack.client('crm', 'users.read', 'entitlements.read'))
 })
-afterAll(() => world.close())
-beforeEach(() => world.sql`truncate audit_logs`)
+afterAll(() => fullStack.close())
+beforeEach(() => fullStack.sql`truncate audit_logs`)
 
 const paths = () => [
   `/internal/users/${userId}`,
@@ -27,7 +27,7 @@ const paths = () => [
   `/internal/users/${userId}/entitlements`,
 ]
 const postEntitlements = (headers: Record<string, string>) =>
-  world.originFetch('/internal/entitlements', {
+  fullStack.originFetch('/internal/entitlements', {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ user_ids: [userId] }),
@@ -35,16 +35,16 @@ const postEntitlements = (headers: Record<string, string>) =>
 
 /** Every path of the internal API, asked with these headers. */
 const askAll = (headers: Record<string, string>) =>
-  Promise.all([...paths().map((path) => world.originFetch(path, { headers })), postEntitlements(headers)])
+  Promise.all([...paths().map((path) => fullStack.originFetch(path, { headers })), postEntitlements(headers)])
 
-const signed = async (lifeSeconds: number, issuer = world.issuer) => {
-  const sign = createServiceTokenSigner({ keys: world.keys, issuer, lifeSeconds })
+const signed = async (lifeSeconds: number, issuer = fullStack.issuer) => {
+  const sign = createServiceTokenSigner({ keys: fullStack.keys, issuer, lifeSeconds })
   return sign({ clientId: 'crm', scopes: ['users.read', 'entitlements.read'] })
 }
 
 /** A service's token that is right but for its audience. */
 async function foreign() {
-  const { kid, key } = world.keys.signing()
+  const { kid, key } = fullStack.keys.signing()
   return new SignJWT({ ...decodeJwt(token), aud: 'reports' })
     .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
     .sign(key)
@@ -63,9 +63,9 @@ describe('/internal', () => {
     const user = { sub, sid, ...claims } as unknown as Parameters<typeof assertionFrom>[1]
     for (const headers of [
       {},
-      { [assertionHeader]: await assertionFrom(world) },
-      { [assertionHeader]: await assertionFrom(world, user) },
-      { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) },
+      { [assertionHeader]: await assertionFrom(fullStack) },
+      { [assertionHeader]: await assertionFrom(fullStack, user) },
+      { [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }) },
     ]) {
       for (const answer of await askAll(headers)) {
         expect(answer.status).toBe(401)
@@ -79,7 +79,7 @@ describe('/internal', () => {
   test("401 invalid_token: a user's token, an assertion as a token, one of another issuer, for another audience or past its end", async () => {
     const wrong = [
       userToken,
-      await assertionFrom(world),
+      await assertionFrom(fullStack),
       await signed(300, 'https://elsewhere.example'),
       await signed(-60),
       await foreign(),
@@ -95,8 +95,8 @@ describe('/internal', () => {
   })
 
   test('403 scope_required: a token without the scope, which is told, and an audit row of each', async () => {
-    const other = await world.serviceToken(await world.client('billing', 'subscriptions.write'))
-    await world.sql`truncate audit_logs`
+    const other = await fullStack.serviceToken(await fullStack.client('billing', 'subscriptions.write'))
+    await fullStack.sql`truncate audit_logs`
     const asked = ['users.read', 'users.read', 'entitlements.read', 'entitlements.read']
     const answers = await askAll(bearer(other))
     for (const [index, answer] of answers.entries()) {
@@ -104,7 +104,7 @@ describe('/internal', () => {
       expect(answer.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope"')
       expect(await problem(answer)).toMatchObject({ code: 'scope_required', required_scope: asked[index] })
     }
-    const rows = await world.audit()
+    const rows = await fullStack.audit()
     expect(rows.map(({ action, details }) => ({ action, ...details }))).toEqual(
       expect.arrayContaining(
         asked.map((scope) => ({
@@ -119,18 +119,18 @@ describe('/internal', () => {
   })
 
   test('403 scope_required: the scope of one path opens no other', async () => {
-    const readsUsers = await world.serviceToken(await world.client('directory', 'users.read'))
+    const readsUsers = await fullStack.serviceToken(await fullStack.client('directory', 'users.read'))
     const statuses = (await askAll(bearer(readsUsers))).map(({ status }) => status)
     expect(statuses).toEqual([200, 200, 403, 403])
   })
 
   test('500 internal_error: no denial without its audit row', async () => {
-    const other = await world.serviceToken(await world.client('auditless', 'subscriptions.write'))
-    await world.sql`alter table audit_logs rename to audit_logs_away`
+    const other = await fullStack.serviceToken(await fullStack.client('auditless', 'subscriptions.write'))
+    await fullStack.sql`alter table audit_logs rename to audit_logs_away`
     try {
       expect((await postEntitlements(bearer(other))).status).toBe(500)
     } finally {
-      await world.sql`alter table audit_logs_away rename to audit_logs`
+      await fullStack.sql`alter table audit_logs_away rename to audit_logs`
     }
   })
 })
@@ -147,10 +147,10 @@ describe('404 not_found: through the gateway, whoever asks, and nothing reaches 
     '/v1/../internal/entitlements',
   ])('%s', async (path) => {
     for (const method of ['GET', 'POST']) {
-      const before = world.forwarded.length
-      const answer = await world.call(path, { method, headers: bearer(token) })
+      const before = fullStack.forwarded.length
+      const answer = await fullStack.call(path, { method, headers: bearer(token) })
       expect([400, 404]).toContain(answer.status)
-      expect(world.forwarded).toHaveLength(before)
+      expect(fullStack.forwarded).toHaveLength(before)
     }
   })
 })

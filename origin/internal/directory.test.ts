@@ -7,9 +7,9 @@ import type {
   InternalUsersResponse,
 } from '../../shared/contract.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../../test/support/full-stack/oauth-full-stack.ts'
 
-let world: OAuthWorld
+let fullStack: OAuthFullStack
 let headers: Record<string, string>
 let ada: string
 let bob: string
@@ -17,35 +17,37 @@ let asOf: string
 
 /** Refreshes the views as upkeep does. */
 async function refresh() {
-  await world.sql`refresh materialized view mv_users_with_subscription`
-  await world.sql`refresh materialized view mv_user_permissions`
-  await world.sql`refresh materialized view mv_user_features`
-  const [row] = await world.sql<[{ as_of: Date }]>`
+  await fullStack.sql`refresh materialized view mv_users_with_subscription`
+  await fullStack.sql`refresh materialized view mv_user_permissions`
+  await fullStack.sql`refresh materialized view mv_user_features`
+  const [row] = await fullStack.sql<[{ as_of: Date }]>`
     update view_refreshes set as_of = date_trunc('milliseconds', now() - interval '1 minute') returning as_of`
   asOf = row.as_of.toISOString()
 }
 
 const signUp = async (email: string) => {
-  const { tokens } = await world.signUp(email)
+  const { tokens } = await fullStack.signUp(email)
   return decodeJwt(tokens.access_token).sub ?? ''
 }
 
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  headers = bearer(await world.serviceToken(await world.client('crm', 'users.read', 'entitlements.read')))
+  fullStack = await createOAuthFullStack()
+  headers = bearer(
+    await fullStack.serviceToken(await fullStack.client('crm', 'users.read', 'entitlements.read')),
+  )
   ada = await signUp('Ada@example.com')
   bob = await signUp('bob@example.com')
-  await world.sql`
+  await fullStack.sql`
     insert into user_subscriptions (user_id, plan_id) select ${ada}, id from subscription_plans where name = 'pro'
     on conflict (user_id) where ended_at is null do update set plan_id = excluded.plan_id`
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 beforeEach(async () => {
-  await world.sql`update user_accounts set status = 'active'`
+  await fullStack.sql`update user_accounts set status = 'active'`
   await refresh()
 })
 
-const get = (path: string) => world.originFetch(`/internal${path}`, { headers })
+const get = (path: string) => fullStack.originFetch(`/internal${path}`, { headers })
 
 async function read<Answer>(path: string): Promise<Answer> {
   const answer = await get(path)
@@ -54,7 +56,7 @@ async function read<Answer>(path: string): Promise<Answer> {
 }
 
 const post = (body: unknown, query = '') =>
-  world.originFetch(`/internal/entitlements${query}`, {
+  fullStack.originFetch(`/internal/entitlements${query}`, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -88,7 +90,7 @@ describe('GET /internal/users/{id}/entitlements', () => {
   })
 
   test('200: what changed since the refresh shows when asked for fresh, and after the next one', async () => {
-    await world.sql`
+    await fullStack.sql`
       update user_subscriptions set plan_id = (select id from subscription_plans where name = 'enterprise')
       where user_id = ${ada}`
     const plan = async (query: string) =>
@@ -97,13 +99,13 @@ describe('GET /internal/users/{id}/entitlements', () => {
     expect(await plan('?fresh=true')).toBe('enterprise')
     await refresh()
     expect(await plan('')).toBe('enterprise')
-    await world.sql`
+    await fullStack.sql`
       update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro')
       where user_id = ${ada}`
   })
 
   test('200: a disabled account has its status and neither permissions nor features, refreshed and fresh', async () => {
-    await world.sql`update user_accounts set status = 'disabled' where id = ${ada}`
+    await fullStack.sql`update user_accounts set status = 'disabled' where id = ${ada}`
     const nothing = { status: 'disabled', permissions: [], features: [], plan: 'pro' }
     const path = `/users/${ada}/entitlements`
     expect(await read(`${path}?fresh=true`)).toMatchObject(nothing)
@@ -202,7 +204,7 @@ describe('POST /internal/entitlements', () => {
   })
 
   test('200: a disabled account has neither permissions nor features', async () => {
-    await world.sql`update user_accounts set status = 'disabled' where id = ${ada}`
+    await fullStack.sql`update user_accounts set status = 'disabled' where id = ${ada}`
     await refresh()
     for (const query of ['', '?fresh=true']) {
       const { items } = await entitlementsOf([ada, bob], query)
@@ -242,7 +244,11 @@ describe('POST /internal/entitlements', () => {
   })
 
   test('415 unsupported_media_type: not JSON', async () => {
-    const answer = await world.originFetch('/internal/entitlements', { method: 'POST', headers, body: '{}' })
+    const answer = await fullStack.originFetch('/internal/entitlements', {
+      method: 'POST',
+      headers,
+      body: '{}',
+    })
     expect(answer.status).toBe(415)
   })
 })

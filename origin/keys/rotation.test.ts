@@ -4,7 +4,7 @@ import type { SigningKey } from '../../shared/auth/jwk.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/database/key-database.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createStand } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { roomy } from '../../test/support/high-limits.ts'
@@ -127,49 +127,52 @@ describe('an origin in the middle of a rotation', () => {
    */
   let clock: ReturnType<typeof createClock>
   const cacheSeconds = 30
-  let world: World
+  let fullStack: FullStack
   let rotate: ReturnType<typeof createKeyService>
   let restarted: Awaited<ReturnType<typeof createOrigin>> | undefined
   beforeEach(async () => {
     clock = createClock(Date.now() - 4 * cacheSeconds * 1000)
-    world = await createWorld({
+    fullStack = await createFullStack({
       now: clock.now,
       environment: { JWKS_CACHE_SECONDS: String(cacheSeconds) },
     })
     rotate = createKeyService({
-      sql: world.sql,
-      encryption: createEncryption(world.originConfig.KEY_ENCRYPTION_KEY),
-      waits: keyWaits(world.originConfig),
+      sql: fullStack.sql,
+      encryption: createEncryption(fullStack.originConfig.KEY_ENCRYPTION_KEY),
+      waits: keyWaits(fullStack.originConfig),
     })
   })
   afterEach(async () => {
     await restarted?.close()
     restarted = undefined
-    await world.close()
+    await fullStack.close()
   })
 
   const pass = (seconds: number) =>
-    world.sql`update signing_keys set state_since = state_since - make_interval(secs => ${seconds})`
+    fullStack.sql`update signing_keys set state_since = state_since - make_interval(secs => ${seconds})`
   const kidOf = (token: string) =>
     JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
-  const me = (token: string) => world.call('/v1/me', { headers: bearer(token) })
+  const me = (token: string) => fullStack.call('/v1/me', { headers: bearer(token) })
 
   /** The gateway's set gets old, and is read again before the next token comes. */
   async function gatewayReadsKeys() {
     clock.advance(cacheSeconds)
-    expect((await world.call('/ready')).status).toBe(200)
+    expect((await fullStack.call('/ready')).status).toBe(200)
   }
 
   /** A new process on the same database takes the place of the origin. */
-  async function restart(environment: Partial<typeof world.originConfig> = {}) {
+  async function restart(environment: Partial<typeof fullStack.originConfig> = {}) {
     await restarted?.close()
-    restarted = await createOrigin({ ...world.originConfig, ...environment }, createCapturedLog('origin').log)
-    world.upstreams.set(world.gatewayConfig.ORIGIN_URL, restarted.app.fetch)
+    restarted = await createOrigin(
+      { ...fullStack.originConfig, ...environment },
+      createCapturedLog('origin').log,
+    )
+    fullStack.upstreams.set(fullStack.gatewayConfig.ORIGIN_URL, restarted.app.fetch)
     return restarted
   }
 
   test('200: shows published, signing and retiring keys and no private member, also after a restart in production', async () => {
-    const retiring = kidOf((await world.signUp('ada@example.com')).tokens.access_token)
+    const retiring = kidOf((await fullStack.signUp('ada@example.com')).tokens.access_token)
     const signing = await rotate.publishSuccessor(operator)
     await pass(720)
     await rotate.takeStep(operator)
@@ -182,19 +185,21 @@ describe('an origin in the middle of a rotation', () => {
     expect(keys.map(({ kid }) => kid)).toEqual([retiring, signing, published])
     for (const key of keys)
       expect(Object.keys(key).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
-    expect(kidOf((await world.login('ada@example.com', 'correct horse battery')).access_token)).toBe(signing)
+    expect(kidOf((await fullStack.login('ada@example.com', 'correct horse battery')).access_token)).toBe(
+      signing,
+    )
   })
 
   test('200: tokens of both keys through the gateway, whichever process signed them; 401 invalid_token: the old key when gone', async () => {
-    const { tokens, email, password } = await world.signUp('ada@example.com')
-    const { access_token: held } = await world.login(email, password)
+    const { tokens, email, password } = await fullStack.signUp('ada@example.com')
+    const { access_token: held } = await fullStack.login(email, password)
     const next = await rotate.publishSuccessor(operator)
     await pass(720)
     await rotate.takeStep(operator)
     await restart()
     await gatewayReadsKeys()
 
-    const { access_token: fresh } = await world.login(email, password)
+    const { access_token: fresh } = await fullStack.login(email, password)
     expect(kidOf(fresh)).toBe(next)
     expect(kidOf(tokens.access_token)).not.toBe(next)
     for (const token of [tokens.access_token, fresh]) expect((await me(token)).status).toBe(200)
@@ -210,11 +215,11 @@ describe('an origin in the middle of a rotation', () => {
   })
 
   test('401 invalid_token: tokens of a revoked key that the gateway has not seen; a refresh brings one that is good', async () => {
-    const { tokens } = await world.signUp('ada@example.com')
+    const { tokens } = await fullStack.signUp('ada@example.com')
     const outcome = await rotate.revoke(kidOf(tokens.access_token), { evenInUse: true }, operator)
     await restart()
     await gatewayReadsKeys()
-    const answer = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    const answer = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     const { access_token: fresh } = (await answer.json()) as { access_token: string }
     expect(outcome).toMatchObject({ kind: 'revoked', signing: kidOf(fresh) })
     expect((await me(fresh)).status).toBe(200)

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { figures } from '../../test/support/figures.ts'
-import { createWorld } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack } from '../../test/support/full-stack/full-stack.ts'
 import { createTcpProxy } from '../../test/support/tcp-proxy.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 
@@ -15,16 +15,16 @@ async function start() {
   closers.push(server.stop)
   const proxy = await createTcpProxy({ host: '127.0.0.1', port: server.port })
   closers.push(proxy.close)
-  const world = await createWorld({ environment: { REDIS_URL: `redis://127.0.0.1:${proxy.port}` } })
-  closers.push(world.close)
+  const fullStack = await createFullStack({ environment: { REDIS_URL: `redis://127.0.0.1:${proxy.port}` } })
+  closers.push(fullStack.close)
   const admin = new Redis(server.url)
   closers.push(() => admin.disconnect())
   const limiter = async () => {
-    const ready = await world.originFetch('/ready')
+    const ready = await fullStack.originFetch('/ready')
     expect(ready.status).toBe(200)
     return ((await ready.json()) as { checks: Record<string, unknown> }).checks.limiter
   }
-  const redisUp = async () => (await figures(world.originRegistry)).value('gatehouse_origin_redis_up')
+  const redisUp = async () => (await figures(fullStack.originRegistry)).value('gatehouse_origin_redis_up')
   const shared = { status: 'pass', detail: 'redis' }
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject(shared)
   await expect.poll(redisUp).toBe(1)

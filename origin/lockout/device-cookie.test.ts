@@ -2,26 +2,26 @@ import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { bearer, createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
   for (const address of [email, 'eve@example.com'])
-    await world.post('/auth/register', { email: address, password })
+    await fullStack.post('/auth/register', { email: address, password })
   // Of one moment, so that no device is a stranger merely because the other account's password is
   // of another.
-  await world.sql`update user_accounts set password_changed_at = now()`
-  const [account] = await world.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
+  await fullStack.sql`update user_accounts set password_changed_at = now()`
+  const [account] = await fullStack.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
   userId = account.id
 })
-beforeEach(() => world.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
+afterAll(() => fullStack.close())
 
 interface Try {
   device?: string | undefined
@@ -30,7 +30,7 @@ interface Try {
 }
 
 const login = ({ device, attempt = password, address = email }: Try = {}) =>
-  world.post(
+  fullStack.post(
     '/auth/login',
     { email: address, password: attempt },
     { headers: { ...(device !== undefined && { cookie: `${deviceCookie}=${device}` }) } },
@@ -50,13 +50,13 @@ async function lockStrangersOut() {
 }
 
 const counters = () =>
-  world.sql`select device_id, tries, locked_at is not null as locked from login_counters order by tries`
+  fullStack.sql`select device_id, tries, locked_at is not null as locked from login_counters order by tries`
 
 /** As the origin signs, but for what is said. */
 function signed(payload: object, { key, typ }: { key?: Uint8Array; typ?: string } = {}): Promise<string> {
   return new SignJWT({ ...payload })
     .setProtectedHeader({ alg: 'HS256', typ: typ ?? 'gatehouse-device+jwt' })
-    .sign(key ?? world.originConfig.DEVICE_COOKIE_KEY)
+    .sign(key ?? fullStack.originConfig.DEVICE_COOKIE_KEY)
 }
 
 const payloadOf = (device: string) =>
@@ -86,7 +86,7 @@ describe('the device cookie', () => {
 describe('the device cookie of a browser that several people use', () => {
   const people = Array.from({ length: 6 }, (_, index) => `person${index}@example.com`)
   beforeAll(async () => {
-    for (const address of people) await world.post('/auth/register', { email: address, password })
+    for (const address of people) await fullStack.post('/auth/register', { email: address, password })
   })
 
   /** One after the other on one browser. @returns its cookie after the last */
@@ -147,9 +147,9 @@ describe('the device cookie of a browser that several people use', () => {
 
   test('204: a password change on it keeps the others known', async () => {
     const device = await signInOneByOne([email, 'person0@example.com'])
-    const tokens = await world.login('person0@example.com', password)
+    const tokens = await fullStack.login('person0@example.com', password)
     const newPassword = 'another horse battery'
-    const changed = await world.post(
+    const changed = await fullStack.post(
       '/auth/password',
       { current_password: password, new_password: newPassword },
       { headers: { cookie: `${deviceCookie}=${device}`, ...bearer(tokens.access_token) } },
@@ -172,8 +172,8 @@ describe('while strangers are locked out', () => {
     expect(await statusOf({})).toBe(401)
     expect(await statusOf({ device })).toBe(200)
     const { access_token, refresh_token } = tokens
-    expect((await world.post('/auth/refresh', { refresh_token })).status).toBe(200)
-    expect((await world.call('/v1/me', { headers: bearer(access_token) })).status).toBe(200)
+    expect((await fullStack.post('/auth/refresh', { refresh_token })).status).toBe(200)
+    expect((await fullStack.call('/v1/me', { headers: bearer(access_token) })).status).toBe(200)
   })
 
   test('its login clears its own counter and not that of the strangers', async () => {
@@ -199,7 +199,10 @@ describe('while strangers are locked out', () => {
     ],
     ['of another type', (good) => signed(payloadOf(good), { typ: 'at+jwt' })],
     ['without a device', (good) => signed({ ...payloadOf(good), jti: undefined })],
-    ['that is an access token', async () => (await world.login('eve@example.com', password)).access_token],
+    [
+      'that is an access token',
+      async () => (await fullStack.login('eve@example.com', password)).access_token,
+    ],
     ['that is nothing of the kind', () => 'x'],
     ['that is empty', () => ''],
   ]
@@ -232,7 +235,7 @@ describe('while strangers are locked out', () => {
 
 describe('a known device', () => {
   test('401: has five tries of its own, which lock nobody else, and nobody is mailed', async () => {
-    const mailsBefore = (await world.mails(email)).length
+    const mailsBefore = (await fullStack.mails(email)).length
     const device = await knownDevice()
     const other = await knownDevice()
     for (let tries = 0; tries < 5; tries++) await login({ device, attempt: 'wrong' })
@@ -241,17 +244,17 @@ describe('a known device', () => {
     expect(await statusOf({ device: other })).toBe(200)
     expect(await statusOf({})).toBe(200)
     expect(
-      await world.sql`select user_id, details ->> 'known_device' as known from audit_logs
+      await fullStack.sql`select user_id, details ->> 'known_device' as known from audit_logs
       where action = 'account.locked'`,
     ).toEqual([{ user_id: userId, known: 'true' }])
-    expect(await world.mails(email)).toHaveLength(mailsBefore)
+    expect(await fullStack.mails(email)).toHaveLength(mailsBefore)
   })
 
   // Whoever changes the password because somebody had it wants that somebody's device to be a
   // stranger, at once.
   test('401: from before a password change is a stranger, although both are of the same second', async () => {
     const device = await knownDevice()
-    await world.sql`update user_accounts set password_changed_at = password_changed_at + interval '1 microsecond'`
+    await fullStack.sql`update user_accounts set password_changed_at = password_changed_at + interval '1 microsecond'`
     await lockStrangersOut()
     expect(await statusOf({ device })).toBe(401)
   })
@@ -259,7 +262,7 @@ describe('a known device', () => {
   test('200: outlives a restart of everything', async () => {
     const device = await knownDevice()
     await lockStrangersOut()
-    const after = await createWorld({ environment: roomy, remains: world.remains })
+    const after = await createFullStack({ environment: roomy, remains: fullStack.remains })
     try {
       const headers = { cookie: `${deviceCookie}=${device}` }
       expect((await after.post('/auth/login', { email, password }, { headers })).status).toBe(200)

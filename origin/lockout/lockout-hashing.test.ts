@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { createPasswordHasher } from '../passwords/hasher.ts'
@@ -10,18 +10,18 @@ import { createLockout, type Lockout } from './lockout.ts'
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let pool: WorkerPool
 let lockout: Lockout
 let hashed = 0
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.post('/auth/register', { email, password })
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.post('/auth/register', { email, password })
   pool = createWorkerPool({ threads: 2, queue: 1 })
-  const { PASSWORD_DIGEST_KEY: digestKey, PASSWORD_HASH_COST: cost } = world.originConfig
+  const { PASSWORD_DIGEST_KEY: digestKey, PASSWORD_HASH_COST: cost } = fullStack.originConfig
   const hasher = await createPasswordHasher({ pool, digestKey, cost })
   lockout = createLockout({
-    sql: world.sql,
+    sql: fullStack.sql,
     passwords: {
       matches(...tried) {
         hashed += 1
@@ -37,7 +37,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await pool.close()
-  await world.close()
+  await fullStack.close()
 })
 
 const context = { ip: null, userAgent: null, requestId: 'test' }
@@ -45,7 +45,7 @@ const context = { ip: null, userAgent: null, requestId: 'test' }
 async function evaluate(address: string, attempt: string) {
   hashed = 0
   const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [], context)
-  if (!passwordMatches) await world.sql.begin((transaction) => lockout.fail(transaction, claim, context))
+  if (!passwordMatches) await fullStack.sql.begin((transaction) => lockout.fail(transaction, claim, context))
   return { state: claim.state, passwordMatches, hashed }
 }
 
@@ -65,12 +65,12 @@ test('unknown, wrong, right and locked hash exactly once each', async () => {
 })
 
 test('429 rate_limited: a known device that is locked, of an address over its failures, hashes nothing', async () => {
-  const [account] = await world.sql`select id from user_accounts where email = ${email}`
+  const [account] = await fullStack.sql`select id from user_accounts where email = ${email}`
   const device = [{ id: crypto.randomUUID(), userId: account?.id }]
   const overLimit = { policies: ['credentials'], retryAfterSeconds: 812 }
   const attempt = async (from: RequestContext) => {
     const { claim, passwordMatches } = await lockout.evaluate({ email }, 'wrong', device, from)
-    await world.sql.begin((transaction) => lockout.fail(transaction, claim, from))
+    await fullStack.sql.begin((transaction) => lockout.fail(transaction, claim, from))
     return passwordMatches
   }
   hashed = 0
@@ -87,7 +87,7 @@ test('429 rate_limited: a known device that is locked, of an address over its fa
 
 // Under a flood most tries are shed unseen: were they counted, the flood would lock everybody out.
 test('503 overloaded: of twenty at once only those that were evaluated count', async () => {
-  await world.sql`truncate login_counters`
+  await fullStack.sql`truncate login_counters`
   const tries = await Promise.allSettled(Array.from({ length: 20 }, () => evaluate(email, 'wrong')))
   const shed = tries.filter((tried) => tried.status === 'rejected')
   expect(shed.length).toBeGreaterThan(0)
@@ -95,17 +95,17 @@ test('503 overloaded: of twenty at once only those that were evaluated count', a
   const evaluated = tries.filter(
     (tried) => tried.status === 'fulfilled' && tried.value.state === 'granted',
   ).length
-  const [row] = await world.sql`select tries from login_counters`
+  const [row] = await fullStack.sql`select tries from login_counters`
   expect(row?.tries ?? 0).toBe(evaluated)
 })
 
 test('503 overloaded: many that are shed at once leave no try used up', async () => {
-  await world.sql`truncate login_counters`
+  await fullStack.sql`truncate login_counters`
   for (let round = 0; round < 10; round++) {
     const busy = Array.from({ length: 3 }, () => evaluate(`nobody${round}@example.com`, password))
     const shed = Array.from({ length: 5 }, () => evaluate(email, password))
     await Promise.allSettled([...busy, ...shed])
   }
   const counter = createHash('sha256').update(email).digest()
-  expect(await world.sql`select from login_counters where address_hash = ${counter}`).toHaveLength(0)
+  expect(await fullStack.sql`select from login_counters where address_hash = ${counter}`).toHaveLength(0)
 })

@@ -1,53 +1,53 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.post('/auth/register', { email, password })
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.post('/auth/register', { email, password })
 })
-beforeEach(() => world.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
+afterAll(() => fullStack.close())
 
 const tryWith = async (attempt: string) =>
-  (await world.post('/auth/login', { email, password: attempt })).status
+  (await fullStack.post('/auth/login', { email, password: attempt })).status
 
 async function failTimes(times: number) {
   for (let index = 0; index < times; index++) expect(await tryWith('wrong')).toBe(401)
 }
 
 const attempts = async () =>
-  (await world.sql`select coalesce(reason, 'succeeded') as outcome from login_attempts order by id`).map(
+  (await fullStack.sql`select coalesce(reason, 'succeeded') as outcome from login_attempts order by id`).map(
     ({ outcome }) => outcome,
   )
 
 /** The seconds are rounded to tens, as a test takes some itself. */
 const counters = () =>
-  world.sql`
+  fullStack.sql`
     select device_id, tries, locked_at is not null as locked,
       10 * round(extract(epoch from window_ends_at - now()) / 10)::int as ends_in_seconds
     from login_counters`
 
-const lockouts = () => world.sql`select user_id, details from audit_logs where action = 'account.locked'`
+const lockouts = () => fullStack.sql`select user_id, details from audit_logs where action = 'account.locked'`
 
 const lockoutMails = async () =>
-  (await world.mails(email)).filter(({ subject }) => subject.includes('locked'))
+  (await fullStack.mails(email)).filter(({ subject }) => subject.includes('locked'))
 
 /** Whatever time has to pass has passed. */
-const passTime = () => world.sql`update login_counters set window_ends_at = now()`
+const passTime = () => fullStack.sql`update login_counters set window_ends_at = now()`
 
 describe('POST /auth/login, lockout', () => {
   test('401: the sixth try is refused although it is right, and each try is a row that says why', async () => {
     await failTimes(5)
     expect(await tryWith(password)).toBe(401)
     expect(await attempts()).toEqual([...Array(5).fill('wrong_password'), 'account_locked'])
-    expect(await world.sql`select from sessions`).toHaveLength(0)
+    expect(await fullStack.sql`select from sessions`).toHaveLength(0)
   })
 
   test('200: the fifth, where four were wrong; afterwards all five are left again', async () => {
@@ -60,7 +60,7 @@ describe('POST /auth/login, lockout', () => {
 
   // Whoever tries addresses learns from no answer which have an account, and which he has locked.
   test('401 invalid_credentials: locked, wrong and unknown give the same status, headers and body', async () => {
-    const answer = async (body: object) => sameToAReader(await postOrigin(world, '/auth/login', body))
+    const answer = async (body: object) => sameToAReader(await postOrigin(fullStack, '/auth/login', body))
     const wrong = await answer({ email, password: 'wrong' })
     const unknown = await answer({ email: 'nobody@example.com', password })
     await failTimes(4)
@@ -77,7 +77,7 @@ describe('POST /auth/login, lockout', () => {
     expect(await counters()).toEqual([
       { device_id: expect.stringMatching(/^[0-]{36}$/), tries: 5, locked: true, ends_in_seconds: 900 },
     ])
-    const [lock] = await world.sql`
+    const [lock] = await fullStack.sql`
       select audit_logs.details, audit_logs.user_id, user_accounts.id,
         audit_logs.xmin = login_counters.xmin as one_commit,
         (details ->> 'until')::timestamptz - window_ends_at < interval '1 millisecond' as until_end
@@ -94,7 +94,7 @@ describe('POST /auth/login, lockout', () => {
   // before the first is counted.
   test('of fifty wrong at once five are evaluated, and there is one audit row and one mail', async () => {
     const mailsBefore = (await lockoutMails()).length
-    const answers = await meet(world, {
+    const answers = await meet(fullStack, {
       at: 'lock table login_counters in exclusive mode',
       requests: () => Array.from({ length: 50 }, (_, index) => tryWith(`wrong ${index}`)),
       waiting: 10,
@@ -149,14 +149,14 @@ describe('POST /auth/login, lockout', () => {
 
   test('attempts during a lockout do not make it longer', async () => {
     await failTimes(5)
-    await world.sql`update login_counters set window_ends_at = now() + interval '1 minute'`
-    const before = await world.sql`select * from login_counters`
+    await fullStack.sql`update login_counters set window_ends_at = now() + interval '1 minute'`
+    const before = await fullStack.sql`select * from login_counters`
     await failTimes(3)
-    expect(await world.sql`select * from login_counters`).toEqual(before)
+    expect(await fullStack.sql`select * from login_counters`).toEqual(before)
   })
 
   test('an account has its own counter, in any letter case of its address', async () => {
-    await world.post('/auth/register', { email: 'bob@example.com', password })
+    await fullStack.post('/auth/register', { email: 'bob@example.com', password })
     const cases = [
       'ada@example.com',
       'ADA@example.com',
@@ -164,28 +164,28 @@ describe('POST /auth/login, lockout', () => {
       'adA@example.com',
       'ada@EXAMPLE.COM',
     ]
-    for (const address of cases) await world.post('/auth/login', { email: address, password: 'wrong' })
+    for (const address of cases) await fullStack.post('/auth/login', { email: address, password: 'wrong' })
     expect(await tryWith(password)).toBe(401)
-    expect((await world.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
+    expect((await fullStack.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
   })
 
   // What is counted costs a write more than what is not: on a slow disk that alone would say who
   // has an account.
   test('an address without an account is counted and locked out like any other, and nobody is told', async () => {
     for (let index = 0; index < 6; index++)
-      await world.post('/auth/login', { email: 'Nobody@example.com', password: 'wrong' })
+      await fullStack.post('/auth/login', { email: 'Nobody@example.com', password: 'wrong' })
     expect(await counters()).toEqual([
       { device_id: expect.stringMatching(/^[0-]{36}$/), tries: 5, locked: true, ends_in_seconds: 900 },
     ])
     expect(await attempts()).toEqual(Array(6).fill('unknown_account'))
     expect(await lockouts()).toHaveLength(0)
-    expect(await world.mails('nobody@example.com')).toHaveLength(0)
+    expect(await fullStack.mails('nobody@example.com')).toHaveLength(0)
   })
 
   // The lockout lives in Postgres: killing the origin is no way around it (I1).
   test('401: it outlives a restart', async () => {
     await failTimes(5)
-    const after = await createWorld({ environment: roomy, remains: world.remains })
+    const after = await createFullStack({ environment: roomy, remains: fullStack.remains })
     try {
       expect((await after.post('/auth/login', { email, password })).status).toBe(401)
     } finally {
@@ -200,7 +200,7 @@ describe('POST /auth/login, lockout', () => {
       LOCKOUT_WINDOW_SECONDS: '60',
       LOCKOUT_SECONDS: '120',
     }
-    const other = await createWorld({ environment, remains: world.remains })
+    const other = await createFullStack({ environment, remains: fullStack.remains })
     try {
       await other.post('/auth/login', { email, password: 'wrong' })
       expect(await counters()).toMatchObject([{ tries: 1, locked: false, ends_in_seconds: 60 }])

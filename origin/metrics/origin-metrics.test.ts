@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { figures } from '../../test/support/figures.ts'
-import { bearer, createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, REDIS_URL: await redisForFile() } })
+  fullStack = await createFullStack({ environment: { ...roomy, REDIS_URL: await redisForFile() } })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
-const now = () => figures(world.originRegistry)
+const now = () => figures(fullStack.originRegistry)
 
 /** How much a figure grew while something was done. */
 async function growth(
@@ -29,8 +29,8 @@ async function growth(
 const login =
   (email: string, secret = password) =>
   () =>
-    world.post('/auth/login', { email, password: secret })
-const register = (email: string) => () => world.post('/auth/register', { email, password })
+    fullStack.post('/auth/login', { email, password: secret })
+const register = (email: string) => () => fullStack.post('/auth/register', { email, password })
 
 test('registrations are counted by what they were, which the answer does not tell', async () => {
   expect(await growth(register('ada@example.com'), 'registrations_total', { outcome: 'registered' })).toBe(1)
@@ -62,8 +62,8 @@ describe('logins are counted by how they ended', () => {
 test('refreshes are counted by what became of the token', async () => {
   const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
   const pass = () =>
-    world.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
-  const refresh = (token: string) => () => world.post('/auth/refresh', { refresh_token: token })
+    fullStack.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
+  const refresh = (token: string) => () => fullStack.post('/auth/refresh', { refresh_token: token })
   const counted = (outcome: string, token = refresh_token) =>
     growth(refresh(token), 'refreshes_total', { outcome })
   expect(await counted('rotated')).toBe(1)
@@ -79,7 +79,10 @@ describe('requests', () => {
   test('are counted and timed by the pattern of their route, whatever their path', async () => {
     const { access_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
     const end = () =>
-      world.call(`/auth/sessions/${crypto.randomUUID()}`, { method: 'DELETE', headers: bearer(access_token) })
+      fullStack.call(`/auth/sessions/${crypto.randomUUID()}`, {
+        method: 'DELETE',
+        headers: bearer(access_token),
+      })
     const route = { method: 'DELETE', route: '/auth/sessions/:id' }
     expect(await growth(end, 'http_requests_total', { ...route, status: 404 })).toBe(1)
     expect(await growth(end, 'http_request_duration_seconds_count', route)).toBe(1)
@@ -88,14 +91,17 @@ describe('requests', () => {
 
   test('that no route matches are one series', async () => {
     const odd = async () => {
-      for (const path of ['/a', '/b', '/auth/c']) await world.originFetch(path)
+      for (const path of ['/a', '/b', '/auth/c']) await fullStack.originFetch(path)
     }
     expect(await growth(odd, 'http_requests_total', { method: 'any', route: 'none' })).toBe(3)
   })
 
   test('that are refused in the form of OAuth are counted by code, too', async () => {
     const act = async () =>
-      world.originFetch('/oauth/token', { method: 'POST', body: new URLSearchParams({ grant_type: 'x' }) })
+      fullStack.originFetch('/oauth/token', {
+        method: 'POST',
+        body: new URLSearchParams({ grant_type: 'x' }),
+      })
     expect(await growth(act, 'refusals_total')).toBe(1)
   })
 
@@ -115,7 +121,7 @@ test('passwords are timed by task', async () => {
 })
 
 test('a login writes one row to the audit log, and each query is counted', async () => {
-  const rows = () => world.sql`select from audit_logs`
+  const rows = () => fullStack.sql`select from audit_logs`
   const before = (await rows()).length
   const written = await growth(login('ada@example.com'), 'database_queries_total', {
     statement: 'insert into audit_logs',
@@ -128,7 +134,7 @@ test('a login writes one row to the audit log, and each query is counted', async
 test('mails are counted by how their handing over ended', async () => {
   const act = async () => {
     await register('bob@example.com')()
-    await world.mails('bob@example.com')
+    await fullStack.mails('bob@example.com')
   }
   expect(await growth(act, 'mails_total', { outcome: 'delivered' })).toBe(1)
 })
@@ -136,7 +142,7 @@ test('mails are counted by how their handing over ended', async () => {
 test('revocations are counted when the stream has them, with their lag', async () => {
   const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
   const before = (await now()).value('gatehouse_origin_revocations_published_total')
-  await world.post('/auth/logout', { refresh_token })
+  await fullStack.post('/auth/logout', { refresh_token })
   await expect
     .poll(async () => (await now()).value('gatehouse_origin_revocations_published_total'))
     .toBe(before + 1)

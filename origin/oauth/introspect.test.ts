@@ -1,36 +1,40 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/full-stack/oauth-full-stack.ts'
+import {
+  createOAuthFullStack,
+  type OAuthFullStack,
+  refusal,
+} from '../../test/support/full-stack/oauth-full-stack.ts'
 import { disableClient } from './clients/clients.ts'
 
 const password = 'correct horse battery'
 
-let world: OAuthWorld
-let watcher: Awaited<ReturnType<OAuthWorld['client']>>
-let billing: Awaited<ReturnType<OAuthWorld['client']>>
+let fullStack: OAuthFullStack
+let watcher: Awaited<ReturnType<OAuthFullStack['client']>>
+let billing: Awaited<ReturnType<OAuthFullStack['client']>>
 let tokens: TokenResponse
 
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  watcher = await world.client('watcher', 'tokens.introspect', 'users.read')
-  billing = await world.client('billing', 'users.read')
-  await world.signUp('ada@example.com', password)
+  fullStack = await createOAuthFullStack()
+  watcher = await fullStack.client('watcher', 'tokens.introspect', 'users.read')
+  billing = await fullStack.client('billing', 'users.read')
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Each test begins with one fresh session of an account as it was made. */
 beforeEach(async () => {
-  await world.sql`update user_accounts set status = 'active', epoch = 0`
-  await world.sql`update roles set epoch = 0`
-  await world.sql`update subscription_plans set epoch = 0`
-  await world.sql`truncate sessions cascade`
-  tokens = await world.login('ada@example.com', password)
-  await world.sql`truncate audit_logs`
+  await fullStack.sql`update user_accounts set status = 'active', epoch = 0`
+  await fullStack.sql`update roles set epoch = 0`
+  await fullStack.sql`update subscription_plans set epoch = 0`
+  await fullStack.sql`truncate sessions cascade`
+  tokens = await fullStack.login('ada@example.com', password)
+  await fullStack.sql`truncate audit_logs`
 })
 
 const post = (form: string | Record<string, string>, headers: HeadersInit = watcher.basic) =>
-  world.postForm('/oauth/introspect', form, headers)
+  fullStack.postForm('/oauth/introspect', form, headers)
 
 async function introspect(token: string): Promise<unknown> {
   const answer = await post({ token })
@@ -47,7 +51,7 @@ describe('POST /oauth/introspect, a live token', () => {
     expect(await introspect(tokens.access_token)).toEqual({
       active: true,
       token_type: 'Bearer',
-      iss: world.issuer,
+      iss: fullStack.issuer,
       aud: 'gatehouse',
       client_id: 'frontend',
       username: 'ada@example.com',
@@ -62,7 +66,7 @@ describe('POST /oauth/introspect, a live token', () => {
     const answer = (await introspect(tokens.refresh_token)) as { iat: number; exp: number }
     expect(answer).toEqual({
       active: true,
-      iss: world.issuer,
+      iss: fullStack.issuer,
       client_id: 'frontend',
       sub: decodeJwt(tokens.access_token).sub,
       iat: expect.any(Number),
@@ -73,7 +77,7 @@ describe('POST /oauth/introspect, a live token', () => {
   })
 
   test("200: a service's token, with its scope", async () => {
-    const token = await world.serviceToken(billing)
+    const token = await fullStack.serviceToken(billing)
     expect(await introspect(token)).toMatchObject({
       active: true,
       token_type: 'Bearer',
@@ -94,7 +98,7 @@ describe('POST /oauth/introspect, a live token', () => {
   )
 
   test('200: a refresh token after a rotation is the new one, not the old', async () => {
-    const answer = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    const answer = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     const next = (await answer.json()) as TokenResponse
     expect(await introspect(tokens.refresh_token)).toEqual({ active: false })
     expect(await introspect(next.refresh_token)).toMatchObject({ active: true })
@@ -109,7 +113,7 @@ describe('POST /oauth/introspect answers exactly {"active":false} (RFC 7662, sec
     ['the session is gone', `delete from sessions`],
     ['the account is disabled', `update user_accounts set status = 'disabled'`],
   ])('%s: neither token', async (_, change) => {
-    await world.sql.unsafe(change)
+    await fullStack.sql.unsafe(change)
     for (const kind of tokenKinds) expect(await introspect(tokens[kind])).toEqual({ active: false })
   })
 
@@ -117,26 +121,26 @@ describe('POST /oauth/introspect answers exactly {"active":false} (RFC 7662, sec
   test.each(['user_accounts', 'roles', 'subscription_plans'])(
     'an access token from before %s changed; its refresh token lives on',
     async (table) => {
-      await world.sql`update ${world.sql(table)} set epoch = epoch + 1`
+      await fullStack.sql`update ${fullStack.sql(table)} set epoch = epoch + 1`
       expect(await introspect(tokens.access_token)).toEqual({ active: false })
       expect(await introspect(tokens.refresh_token)).toMatchObject({ active: true })
     },
   )
 
   test('a refresh token idle for longer than its life', async () => {
-    await world.sql`update tokens set expires_at = now() - interval '1 second'`
+    await fullStack.sql`update tokens set expires_at = now() - interval '1 second'`
     expect(await introspect(tokens.refresh_token)).toEqual({ active: false })
   })
 
   test("a secret of another kind in the refresh tokens' table", async () => {
-    await world.sql`update tokens set kind = 'password_reset', session_id = null`
+    await fullStack.sql`update tokens set kind = 'password_reset', session_id = null`
     expect(await introspect(tokens.refresh_token)).toEqual({ active: false })
   })
 
   test('the token of a client that was disabled', async () => {
-    const gone = await world.client('gone', 'users.read')
-    const token = await world.serviceToken(gone)
-    await disableClient(world.sql, 'gone', { ip: null, userAgent: null, requestId: 'operator-1' })
+    const gone = await fullStack.client('gone', 'users.read')
+    const token = await fullStack.serviceToken(gone)
+    await disableClient(fullStack.sql, 'gone', { ip: null, userAgent: null, requestId: 'operator-1' })
     expect(await introspect(token)).toEqual({ active: false })
   })
 
@@ -182,7 +186,7 @@ describe('POST /oauth/introspect, a caller who may not ask', () => {
   })
 
   test('401 invalid_client: a bearer token in place of credentials', async () => {
-    const authorization = `Bearer ${await world.serviceToken(watcher)}`
+    const authorization = `Bearer ${await fullStack.serviceToken(watcher)}`
     expect(await refusal(await post({ token: 'x' }, { authorization }))).toMatchObject({ status: 401 })
   })
 
@@ -193,7 +197,7 @@ describe('POST /oauth/introspect, a caller who may not ask', () => {
       code: 'insufficient_scope',
       challenge: null,
     })
-    expect(await world.audit()).toMatchObject([
+    expect(await fullStack.audit()).toMatchObject([
       {
         action: 'client.denied',
         details: { client_id: 'billing', reason: 'scope_missing', scope: 'tokens.introspect' },

@@ -1,31 +1,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createOAuthWorld, type OAuthWorld, refusal } from '../../test/support/full-stack/oauth-full-stack.ts'
+import {
+  createOAuthFullStack,
+  type OAuthFullStack,
+  refusal,
+} from '../../test/support/full-stack/oauth-full-stack.ts'
 
 const password = 'correct horse battery'
 
-let world: OAuthWorld
-let billing: Awaited<ReturnType<OAuthWorld['client']>>
+let fullStack: OAuthFullStack
+let billing: Awaited<ReturnType<OAuthFullStack['client']>>
 let tokens: TokenResponse
 
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  billing = await world.client('billing', 'users.read')
-  await world.signUp('ada@example.com', password)
+  fullStack = await createOAuthFullStack()
+  billing = await fullStack.client('billing', 'users.read')
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate sessions cascade`
-  tokens = await world.login('ada@example.com', password)
+  await fullStack.sql`truncate sessions cascade`
+  tokens = await fullStack.login('ada@example.com', password)
 })
 
 const frontend = { client_id: 'frontend' }
 const post = (form: string | Record<string, string>, headers: HeadersInit = {}) =>
-  world.postForm('/oauth/revoke', form, headers)
+  fullStack.postForm('/oauth/revoke', form, headers)
 
 const endReasons = async () =>
-  (await world.sql`select end_reason from sessions`).map(({ end_reason }) => end_reason)
+  (await fullStack.sql`select end_reason from sessions`).map(({ end_reason }) => end_reason)
 
 async function expectDone(answer: Response) {
   expect(answer.status).toBe(200)
@@ -37,7 +41,7 @@ describe('POST /oauth/revoke, by the frontend', () => {
   test('200: a refresh token ends its session', async () => {
     await expectDone(await post({ ...frontend, token: tokens.refresh_token }))
     expect(await endReasons()).toEqual(['logout'])
-    expect((await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })).status).toBe(401)
+    expect((await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })).status).toBe(401)
   })
 
   test.each(['access_token', 'refresh_token'] as const)('200: an %s twice is as once', async (kind) => {
@@ -46,10 +50,10 @@ describe('POST /oauth/revoke, by the frontend', () => {
   })
 
   test('200: an access token ends the session that it names, and no other', async () => {
-    const other = await world.login('ada@example.com', password)
+    const other = await fullStack.login('ada@example.com', password)
     await expectDone(await post({ ...frontend, token: tokens.access_token }))
     expect((await endReasons()).sort()).toEqual(['logout', null])
-    expect((await world.post('/auth/refresh', { refresh_token: other.refresh_token })).status).toBe(200)
+    expect((await fullStack.post('/auth/refresh', { refresh_token: other.refresh_token })).status).toBe(200)
   })
 
   // Whoever can write a session's id into a token must not end it by that.
@@ -79,7 +83,7 @@ describe('POST /oauth/revoke, by the frontend', () => {
   )
 
   test("400 invalid_grant: a service's token", async () => {
-    const token = await world.serviceToken(billing)
+    const token = await fullStack.serviceToken(billing)
     expect(await refusal(await post({ ...frontend, token }))).toMatchObject({
       status: 400,
       error: 'invalid_grant',
@@ -103,7 +107,7 @@ describe('POST /oauth/revoke, by a service', () => {
   )
 
   test('400 unsupported_token_type: its own token, which ends by itself', async () => {
-    const token = await world.serviceToken(billing)
+    const token = await fullStack.serviceToken(billing)
     expect(await refusal(await post({ token }, billing.basic))).toMatchObject({
       status: 400,
       error: 'unsupported_token_type',
@@ -111,7 +115,7 @@ describe('POST /oauth/revoke, by a service', () => {
   })
 
   test("400 invalid_grant: another service's token", async () => {
-    const token = await world.serviceToken(await world.client('shipping', 'users.read'))
+    const token = await fullStack.serviceToken(await fullStack.client('shipping', 'users.read'))
     expect(await refusal(await post({ token }, billing.basic))).toMatchObject({ error: 'invalid_grant' })
   })
 

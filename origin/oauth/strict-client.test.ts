@@ -1,13 +1,13 @@
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../../test/support/full-stack/oauth-full-stack.ts'
 
 /**
  * oauth4webapi as it comes from npm: a client that reads the RFCs to the letter. Only its fetch is
  * ours, and that the issuer of the tests is plain http.
  */
 
-let world: OAuthWorld
+let fullStack: OAuthFullStack
 let server: oauth.AuthorizationServer
 let secret: string
 
@@ -21,18 +21,18 @@ const options = {
     { body, ...init }: oauth.CustomFetchOptions<string, URLSearchParams | undefined>,
   ) {
     const { pathname, search } = new URL(url)
-    return world.fetch(pathname + search, { ...init, body: body ?? null, signal: init.signal ?? null })
+    return fullStack.fetch(pathname + search, { ...init, body: body ?? null, signal: init.signal ?? null })
   },
 }
 
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  secret = (await world.client('billing', 'users.read', 'tokens.introspect')).secret
-  const issuer = new URL(world.issuer)
+  fullStack = await createOAuthFullStack()
+  secret = (await fullStack.client('billing', 'users.read', 'tokens.introspect')).secret
+  const issuer = new URL(fullStack.issuer)
   const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...options })
   server = await oauth.processDiscoveryResponse(issuer, found)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 async function serviceToken(auth: oauth.ClientAuth, parameters: Record<string, string> = {}) {
   const answer = await oauth.clientCredentialsGrantRequest(server, service, auth, parameters, options)
@@ -56,8 +56,8 @@ async function bodyError(action: Promise<unknown>) {
 
 describe('a strict OAuth client, unpatched,', () => {
   test('finds the endpoints by the issuer', () => {
-    expect(server.issuer).toBe(world.issuer)
-    expect(server.token_endpoint).toBe(`${world.issuer}/oauth/token`)
+    expect(server.issuer).toBe(fullStack.issuer)
+    expect(server.token_endpoint).toBe(`${fullStack.issuer}/oauth/token`)
   })
 
   test.each([
@@ -73,14 +73,14 @@ describe('a strict OAuth client, unpatched,', () => {
 
   test('validates that token as a resource server would (RFC 9068)', async () => {
     const { access_token } = await serviceToken(oauth.ClientSecretBasic(secret))
-    const request = new Request(world.issuer, { headers: { authorization: `Bearer ${access_token}` } })
+    const request = new Request(fullStack.issuer, { headers: { authorization: `Bearer ${access_token}` } })
     const claims = await oauth.validateJwtAccessToken(server, request, 'origin', options)
     expect(claims).toMatchObject({ sub: 'billing', client_id: 'billing' })
     await expect(oauth.validateJwtAccessToken(server, request, 'gatehouse', options)).rejects.toThrow()
   })
 
   test('refreshes for the frontend, a public client', async () => {
-    const { tokens } = await world.signUp('ada@example.com')
+    const { tokens } = await fullStack.signUp('ada@example.com')
     const answer = await oauth.refreshTokenGrantRequest(
       server,
       frontend,
@@ -94,7 +94,7 @@ describe('a strict OAuth client, unpatched,', () => {
   })
 
   test('introspects tokens of both kinds', async () => {
-    const { tokens } = await world.signUp('bob@example.com')
+    const { tokens } = await fullStack.signUp('bob@example.com')
     expect(await introspect(tokens.access_token)).toMatchObject({ active: true, client_id: 'frontend' })
     expect(await introspect(tokens.refresh_token)).toMatchObject({ active: true })
     const { access_token } = await serviceToken(oauth.ClientSecretPost(secret))
@@ -103,7 +103,7 @@ describe('a strict OAuth client, unpatched,', () => {
   })
 
   test('revokes a refresh token, after which introspection calls both tokens inactive', async () => {
-    const { tokens } = await world.signUp('eve@example.com')
+    const { tokens } = await fullStack.signUp('eve@example.com')
     const revoke = (token: string) => oauth.revocationRequest(server, frontend, oauth.None(), token, options)
     await oauth.processRevocationResponse(await revoke(tokens.refresh_token))
     await oauth.processRevocationResponse(await revoke(tokens.refresh_token))
@@ -144,7 +144,7 @@ describe('a strict OAuth client, unpatched,', () => {
 
   test('understands a refusal to introspect and one to revoke', async () => {
     const poor = { client_id: 'poor' }
-    const auth = oauth.ClientSecretBasic((await world.client('poor', 'users.read')).secret)
+    const auth = oauth.ClientSecretBasic((await fullStack.client('poor', 'users.read')).secret)
     const asked = await oauth.introspectionRequest(server, poor, auth, 'x', options)
     expect(await bodyError(oauth.processIntrospectionResponse(server, poor, asked))).toEqual({
       error: 'insufficient_scope',

@@ -3,30 +3,30 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import {
   basic,
-  createOAuthWorld,
-  type OAuthWorld,
+  createOAuthFullStack,
+  type OAuthFullStack,
   refusal,
 } from '../../test/support/full-stack/oauth-full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { disableClient, rotateClientSecret } from './clients/clients.ts'
 
-let world: OAuthWorld
-let billing: Awaited<ReturnType<OAuthWorld['client']>>
+let fullStack: OAuthFullStack
+let billing: Awaited<ReturnType<OAuthFullStack['client']>>
 const operator = { ip: null, userAgent: null, requestId: 'operator-1' }
 
 beforeAll(async () => {
-  world = await createOAuthWorld({ REFRESH_GRACE_SECONDS: '0' })
-  billing = await world.client('billing', 'entitlements.read', 'users.read')
+  fullStack = await createOAuthFullStack({ REFRESH_GRACE_SECONDS: '0' })
+  billing = await fullStack.client('billing', 'entitlements.read', 'users.read')
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 beforeEach(async () => {
-  await world.sql`truncate audit_logs`
+  await fullStack.sql`truncate audit_logs`
 })
 
 const grant = { grant_type: 'client_credentials' }
 
 function post(form: string | Record<string, string>, headers: HeadersInit = {}) {
-  return world.postForm('/oauth/token', form, headers)
+  return fullStack.postForm('/oauth/token', form, headers)
 }
 
 describe('POST /oauth/token, client_credentials', () => {
@@ -44,11 +44,11 @@ describe('POST /oauth/token, client_credentials', () => {
   })
 
   test('200: a token of RFC 9068 for the origin, whose subject is the client', async () => {
-    const token = await world.serviceToken(billing)
-    const keys = createLocalJWKSet(await (await world.fetch('/.well-known/jwks.json')).json())
+    const token = await fullStack.serviceToken(billing)
+    const keys = createLocalJWKSet(await (await fullStack.fetch('/.well-known/jwks.json')).json())
     const { payload } = await jwtVerify(token, keys)
     expect(payload).toEqual({
-      iss: world.issuer,
+      iss: fullStack.issuer,
       aud: 'origin',
       sub: 'billing',
       client_id: 'billing',
@@ -58,7 +58,7 @@ describe('POST /oauth/token, client_credentials', () => {
       exp: (payload.iat ?? 0) + 300,
     })
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: expect.any(String) })
-    expect((await jwtVerify(await world.serviceToken(billing), keys)).payload.jti).not.toBe(payload.jti)
+    expect((await jwtVerify(await fullStack.serviceToken(billing), keys)).payload.jti).not.toBe(payload.jti)
   })
 
   test('200: client_secret_post does as well as client_secret_basic', async () => {
@@ -88,7 +88,7 @@ describe('POST /oauth/token, client_credentials', () => {
   test('200: an audit row says who got what, from where', async () => {
     const headers = { ...billing.basic, 'x-request-id': 'token-request-1', 'user-agent': 'billing/1' }
     expect((await post({ ...grant, scope: 'users.read' }, headers)).status).toBe(200)
-    expect(await world.audit()).toEqual([
+    expect(await fullStack.audit()).toEqual([
       {
         action: 'client.token_issued',
         details: { client_id: 'billing', scope: 'users.read' },
@@ -100,14 +100,18 @@ describe('POST /oauth/token, client_credentials', () => {
 
   test('200: through the gateway the audit row has the address that the gateway vouches for', async () => {
     const forwarded = { 'x-forwarded-for': '198.51.100.9' }
-    await post(grant, { ...billing.basic, ...forwarded, [assertionHeader]: await assertionFrom(world.world) })
-    expect(await world.audit()).toMatchObject([{ action: 'client.token_issued', ip: '198.51.100.9' }])
+    await post(grant, {
+      ...billing.basic,
+      ...forwarded,
+      [assertionHeader]: await assertionFrom(fullStack.fullStack),
+    })
+    expect(await fullStack.audit()).toMatchObject([{ action: 'client.token_issued', ip: '198.51.100.9' }])
   })
 
   // Whoever calls the origin itself may write any header he likes.
   test('200: without the gateway no header is believed for the address', async () => {
     await post(grant, { ...billing.basic, 'x-forwarded-for': '198.51.100.9' })
-    expect(await world.audit()).toMatchObject([{ action: 'client.token_issued', ip: null }])
+    expect(await fullStack.audit()).toMatchObject([{ action: 'client.token_issued', ip: null }])
   })
 
   test.each([
@@ -135,19 +139,21 @@ describe('POST /oauth/token, client_credentials', () => {
       error: 'invalid_scope',
       code: 'invalid_scope',
     })
-    expect(await world.audit()).not.toContainEqual(expect.objectContaining({ action: 'client.token_issued' }))
+    expect(await fullStack.audit()).not.toContainEqual(
+      expect.objectContaining({ action: 'client.token_issued' }),
+    )
   })
 
   test('400 invalid_scope: asking for more than was granted leaves an audit row', async () => {
     await post({ ...grant, scope: 'tokens.introspect' }, billing.basic)
-    expect(await world.audit()).toMatchObject([
+    expect(await fullStack.audit()).toMatchObject([
       { action: 'client.denied', details: { client_id: 'billing', reason: 'scope_not_granted' } },
     ])
   })
 
   test('400 invalid_scope: a scope that left the closed list is none any more', async () => {
-    const old = await world.client('old-service', 'users.read')
-    await world.sql`update oauth_clients set scopes = '{gone.scope}' where id = 'old-service'`
+    const old = await fullStack.client('old-service', 'users.read')
+    await fullStack.sql`update oauth_clients set scopes = '{gone.scope}' where id = 'old-service'`
     expect(await refusal(await post(grant, old.basic))).toMatchObject({ status: 400, error: 'invalid_scope' })
     expect(await refusal(await post({ ...grant, scope: 'gone.scope' }, old.basic))).toMatchObject({
       error: 'invalid_scope',
@@ -163,33 +169,33 @@ describe('POST /oauth/token, client_credentials', () => {
 
   // What leaves no trail does not happen.
   test('500: no token where its audit row cannot be written', async () => {
-    await world.sql`
+    await fullStack.sql`
       create function refuse_audit() returns trigger language plpgsql as $$ begin raise exception 'full'; end $$`
-    await world.sql`
+    await fullStack.sql`
       create trigger refuse_audit before insert on audit_logs for each row execute function refuse_audit()`
     try {
       const answer = await post(grant, billing.basic)
       expect(answer.status).toBe(500)
       expect(await answer.text()).not.toContain('access_token')
     } finally {
-      await world.sql`drop function refuse_audit cascade`
+      await fullStack.sql`drop function refuse_audit cascade`
     }
   })
 })
 
 describe('401 invalid_client', () => {
   const disabled = async () => {
-    const client = await world.client('disabled', 'users.read')
-    await disableClient(world.sql, 'disabled', operator)
+    const client = await fullStack.client('disabled', 'users.read')
+    await disableClient(fullStack.sql, 'disabled', operator)
     return client.secret
   }
   const rotated = async () => {
-    const client = await world.client('rotated', 'users.read')
-    await rotateClientSecret(world.sql, 'rotated', operator)
+    const client = await fullStack.client('rotated', 'users.read')
+    await rotateClientSecret(fullStack.sql, 'rotated', operator)
     return client.secret
   }
   const stored = async () => {
-    const [row] = await world.sql<[{ hash: string }]>`
+    const [row] = await fullStack.sql<[{ hash: string }]>`
       select encode(secret_hash, 'hex') as hash from oauth_clients where id = 'billing'`
     return row.hash
   }
@@ -209,7 +215,7 @@ describe('401 invalid_client', () => {
     ['a name and a secret beyond ASCII', 'rechnung-ä', () => 'geheim-ß', 'unknown_client'],
   ])('%s: the same answer to all, the reason in the audit row alone', async (_, id, secretOf, reason) => {
     const secret = await secretOf()
-    await world.sql`truncate audit_logs`
+    await fullStack.sql`truncate audit_logs`
     const encoded = basic(encodeURIComponent(id), encodeURIComponent(secret))
     const byHeader = await refusal(await post(grant, { authorization: encoded }))
     const byBody = await refusal(await post({ ...grant, client_id: id, client_secret: secret }))
@@ -223,7 +229,7 @@ describe('401 invalid_client', () => {
     expect(byHeader).toMatchObject({ status: 401, challenge: 'Basic', hasRequestId: true })
     expect(byBody).toMatchObject({ status: 401, error: 'invalid_client', challenge: null })
     const isKnownForm = /^[a-z][a-z0-9-]{2,62}$/.test(id)
-    expect((await world.audit()).map(({ action, details }) => ({ action, details }))).toEqual(
+    expect((await fullStack.audit()).map(({ action, details }) => ({ action, details }))).toEqual(
       Array(2).fill({
         action: 'client.authentication_failed',
         details: { reason, ...(isKnownForm && { client_id: id }) },
@@ -246,14 +252,14 @@ describe('401 invalid_client', () => {
       error: 'invalid_client',
       challenge: 'Basic',
     })
-    expect(await world.audit()).toMatchObject([
+    expect(await fullStack.audit()).toMatchObject([
       { action: 'client.authentication_failed', details: { reason: 'unreadable_credentials' } },
     ])
   })
 
   test('a service that only names itself', async () => {
     expect(await refusal(await post({ ...grant, client_id: 'billing' }))).toMatchObject({ status: 401 })
-    expect(await world.audit()).toMatchObject([
+    expect(await fullStack.audit()).toMatchObject([
       { details: { reason: 'secret_missing', client_id: 'billing' } },
     ])
   })
@@ -267,13 +273,13 @@ describe('401 invalid_client', () => {
 
   test('no credentials: a challenge, and no audit row, as nobody tried anything', async () => {
     expect(await refusal(await post(grant))).toMatchObject({ status: 401, challenge: 'Basic' })
-    expect(await world.audit()).toEqual([])
+    expect(await fullStack.audit()).toEqual([])
   })
 
   // RFC 6749, section 2.3.1: credentials must not be in the URI, where logs keep them.
   test('credentials in the query are not looked at', async () => {
     const query = new URLSearchParams({ client_id: 'billing', client_secret: billing.secret })
-    expect((await world.postForm(`/oauth/token?${query}`, grant)).status).toBe(401)
+    expect((await fullStack.postForm(`/oauth/token?${query}`, grant)).status).toBe(401)
   })
 })
 
@@ -349,7 +355,7 @@ describe('a request that is not well-formed', () => {
         controller.error(new Error('reset'))
       },
     })
-    const answer = await world.fetch('/oauth/token', {
+    const answer = await fullStack.fetch('/oauth/token', {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...billing.basic },
       body,
@@ -375,7 +381,7 @@ describe('POST /oauth/token, refresh_token', () => {
     post({ grant_type: 'refresh_token', client_id: 'frontend', refresh_token: token, ...more })
 
   test('200: rotates for the frontend, which has no secret', async () => {
-    const { tokens } = await world.signUp('ada@example.com')
+    const { tokens } = await fullStack.signUp('ada@example.com')
     const answer = await refresh(tokens.refresh_token)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -396,7 +402,7 @@ describe('POST /oauth/token, refresh_token', () => {
 
   // A thief and the owner hold the same token: the one who comes second ends the session for both.
   test('400 invalid_grant: a token that was used before, named refresh_reused', async () => {
-    const { tokens } = await world.signUp('reuse@example.com')
+    const { tokens } = await fullStack.signUp('reuse@example.com')
     const next = (await (await refresh(tokens.refresh_token)).json()) as typeof tokens
     expect(await refusal(await refresh(tokens.refresh_token))).toMatchObject({
       status: 400,
@@ -407,8 +413,8 @@ describe('POST /oauth/token, refresh_token', () => {
   })
 
   test('400 invalid_grant: a token of an ended session', async () => {
-    const { tokens } = await world.signUp('bob@example.com')
-    await world.post('/auth/logout', { refresh_token: tokens.refresh_token })
+    const { tokens } = await fullStack.signUp('bob@example.com')
+    await fullStack.post('/auth/logout', { refresh_token: tokens.refresh_token })
     expect(await refusal(await refresh(tokens.refresh_token))).toMatchObject({ error: 'invalid_grant' })
   })
 
@@ -420,7 +426,7 @@ describe('POST /oauth/token, refresh_token', () => {
   })
 
   test('400 invalid_scope: users have permissions, no scopes', async () => {
-    const { tokens } = await world.signUp('eve@example.com')
+    const { tokens } = await fullStack.signUp('eve@example.com')
     expect(await refusal(await refresh(tokens.refresh_token, { scope: 'users.read' }))).toMatchObject({
       error: 'invalid_scope',
     })
@@ -429,7 +435,7 @@ describe('POST /oauth/token, refresh_token', () => {
 
   // A service that got hold of a user's refresh token must not become that user.
   test('400 unauthorized_client: a service; the token stays good', async () => {
-    const { tokens } = await world.signUp('mallory@example.com')
+    const { tokens } = await fullStack.signUp('mallory@example.com')
     const form = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token }
     expect(await refusal(await post(form, billing.basic))).toMatchObject({ error: 'unauthorized_client' })
     expect((await refresh(tokens.refresh_token)).status).toBe(200)
@@ -442,9 +448,9 @@ describe('POST /oauth/token, refresh_token', () => {
 })
 
 test('no log line holds a secret or a token', async () => {
-  const token = await world.serviceToken(billing)
+  const token = await fullStack.serviceToken(billing)
   await post({ ...grant, client_id: 'billing', client_secret: 'a-wrong-secret-of-ours' })
-  const written = JSON.stringify(world.lines)
+  const written = JSON.stringify(fullStack.lines)
   expect(written).toContain('wrong_secret')
   for (const secret of [billing.secret, token, 'a-wrong-secret-of-ours'])
     expect(written).not.toContain(secret)

@@ -4,7 +4,7 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 // In the letter case of its owner: the token has the same, and the lookup must not care.
@@ -12,36 +12,36 @@ const email = 'Ada@example.com'
 const password = 'correct horse battery'
 const nextPassword = 'tundra vowel kiosk'
 
-let world: World
+let fullStack: FullStack
 let tokens: TokenResponse
 let hash: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp(email, password)
-  const [row] = await world.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp(email, password)
+  const [row] = await fullStack.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
   hash = row.password_hash
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`update user_accounts set password_hash = ${hash}`
-  await world.sql`truncate login_counters, sessions cascade`
-  tokens = await world.login(email, password)
-  await world.sql`truncate audit_logs, revocations`
+  await fullStack.sql`update user_accounts set password_hash = ${hash}`
+  await fullStack.sql`truncate login_counters, sessions cascade`
+  tokens = await fullStack.login(email, password)
+  await fullStack.sql`truncate audit_logs, revocations`
 })
 
 const change = (currentPassword: string, newPassword = nextPassword, { access_token } = tokens) =>
-  world.post(
+  fullStack.post(
     '/auth/password',
     { current_password: currentPassword, new_password: newPassword },
     { headers: { ...bearer(access_token), 'x-request-id': 'change-0001' } },
   )
 
 const loginStatus = async (attempt: string) =>
-  (await world.post('/auth/login', { email, password: attempt })).status
+  (await fullStack.post('/auth/login', { email, password: attempt })).status
 
 const refreshStatus = async ({ refresh_token }: TokenResponse) =>
-  (await world.post('/auth/refresh', { refresh_token })).status
+  (await fullStack.post('/auth/refresh', { refresh_token })).status
 
 async function expectRefused(answer: Response) {
   expect(answer.status).toBe(403)
@@ -49,7 +49,7 @@ async function expectRefused(answer: Response) {
 }
 
 const changedMails = async () =>
-  (await world.mails(email)).filter(({ subject }) => subject.includes('changed'))
+  (await fullStack.mails(email)).filter(({ subject }) => subject.includes('changed'))
 
 describe('POST /auth/password', () => {
   test('204: the new password works and the old one does not; its owner is told by mail', async () => {
@@ -61,18 +61,18 @@ describe('POST /auth/password', () => {
   })
 
   test('204: all other sessions end, with revocation and audit row, and this one goes on', async () => {
-    const other = await world.login(email, password)
-    await world.sql`truncate audit_logs`
+    const other = await fullStack.login(email, password)
+    await fullStack.sql`truncate audit_logs`
     expect((await change(password)).status).toBe(204)
     expect(await refreshStatus(other)).toBe(401)
     expect(await refreshStatus(tokens)).toBe(200)
     const { sub, sid } = decodeJwt(tokens.access_token)
-    expect(await world.sql`select subject from revocations`).toEqual([
+    expect(await fullStack.sql`select subject from revocations`).toEqual([
       { subject: decodeJwt(other.access_token).sid },
     ])
     const by = { actor_id: sub, user_id: sub, request_id: 'change-0001' }
     expect(
-      await world.sql`
+      await fullStack.sql`
       select action, actor_id, user_id, session_id, request_id, details from audit_logs order by id`,
     ).toEqual([
       { ...by, action: 'session.ended', session_id: null, details: { reason: 'password_changed', count: 1 } },
@@ -81,13 +81,13 @@ describe('POST /auth/password', () => {
   })
 
   test('204: the device that changed it stays known, all others become strangers', async () => {
-    const other = await world.post('/auth/login', { email, password })
+    const other = await fullStack.post('/auth/login', { email, password })
     const otherDevice = setCookieOf(other, deviceCookie)?.value
     const device = setCookieOf(await change(password), deviceCookie)?.value
     for (let tries = 0; tries < 5; tries++) await loginStatus('wrong')
     const loginFrom = async (cookie: string | undefined) => {
       const headers = { cookie: `${deviceCookie}=${cookie}` }
-      return (await world.post('/auth/login', { email, password: nextPassword }, { headers })).status
+      return (await fullStack.post('/auth/login', { email, password: nextPassword }, { headers })).status
     }
     expect(await loginFrom(otherDevice)).toBe(401)
     expect(await loginFrom(device)).toBe(200)
@@ -99,20 +99,20 @@ describe('POST /auth/password', () => {
     expect(await loginStatus(password)).toBe(200)
     const { sub, sid } = decodeJwt(tokens.access_token)
     expect(
-      await world.sql`
+      await fullStack.sql`
       select actor_id, user_id, session_id, request_id from audit_logs where action = 'password.change_refused'`,
     ).toEqual([{ actor_id: sub, user_id: sub, session_id: sid, request_id: 'change-0001' }])
   })
 
   test('403 password_wrong: the sixth try of a session is refused although it is right; the owner logs in all the same', async () => {
-    const mailsBefore = (await world.mails(email)).length
+    const mailsBefore = (await fullStack.mails(email)).length
     for (let tries = 0; tries < 5; tries++) await expectRefused(await change('wrong'))
     await expectRefused(await change(password))
-    expect(await world.sql`select device_id, locked_at is not null as locked from login_counters`).toEqual([
-      { device_id: decodeJwt(tokens.access_token).sid, locked: true },
-    ])
-    const other = await world.login(email, password)
-    expect(await world.mails(email)).toHaveLength(mailsBefore)
+    expect(
+      await fullStack.sql`select device_id, locked_at is not null as locked from login_counters`,
+    ).toEqual([{ device_id: decodeJwt(tokens.access_token).sid, locked: true }])
+    const other = await fullStack.login(email, password)
+    expect(await fullStack.mails(email)).toHaveLength(mailsBefore)
     expect((await change(password, nextPassword, other)).status).toBe(204)
   })
 
@@ -140,7 +140,7 @@ describe('POST /auth/password', () => {
 
   test('401 token_missing: without a token', async () => {
     const body = { current_password: password, new_password: nextPassword }
-    const answer = await world.post('/auth/password', body)
+    const answer = await fullStack.post('/auth/password', body)
     expect(answer.status).toBe(401)
     expect((await problem(answer)).code).toBe('token_missing')
   })
@@ -148,23 +148,23 @@ describe('POST /auth/password', () => {
   // The thief logs in with the old password while its owner changes it: his session must not
   // outlive the change that ends all.
   test('401: a login that was evaluated before the change and comes to its session after it', async () => {
-    const [changed, loggedIn] = await raceWithChange(() => world.post('/auth/login', { email, password }))
+    const [changed, loggedIn] = await raceWithChange(() => fullStack.post('/auth/login', { email, password }))
     expect(changed?.status).toBe(204)
     expect(loggedIn?.status).toBe(401)
-    expect(await world.sql`select from sessions where ended_at is null`).toHaveLength(1)
+    expect(await fullStack.sql`select from sessions where ended_at is null`).toHaveLength(1)
   })
 
   test('403 password_wrong: of two changes at once that both know the old password, one wins', async () => {
-    const thief = await world.login(email, password)
+    const thief = await fullStack.login(email, password)
     const [changed, late] = await raceWithChange(() => change(password, 'zebra vowel tunes', thief))
     expect([changed?.status, late?.status]).toEqual([204, 403])
   })
 
   /** Both have evaluated the old password, and wait for the account's row, the change first. */
   function raceWithChange(other: () => Promise<Response>) {
-    return meet(world, {
+    return meet(fullStack, {
       at: 'select from user_accounts for no key update',
-      requests: () => [change(password), untilOneWaits(world).then(other)],
+      requests: () => [change(password), untilOneWaits(fullStack).then(other)],
       waiting: 2,
     })
   }

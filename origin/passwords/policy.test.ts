@@ -1,19 +1,19 @@
 import bcrypt from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 let accounts = 0
 async function register(password: string) {
   accounts += 1
   const email = `person${accounts}@example.com`
-  return { email, answer: await world.post('/auth/register', { email, password }) }
+  return { email, answer: await fullStack.post('/auth/register', { email, password }) }
 }
 
 /** Characters of one script in no order that a list would know. */
@@ -25,7 +25,7 @@ function characters(first: number, count: number): string {
 }
 
 const loginStatus = async (email: string, password: string) =>
-  (await world.post('/auth/login', { email, password })).status
+  (await fullStack.post('/auth/login', { email, password })).status
 
 describe('POST /auth/register, the password', () => {
   test.each([
@@ -39,7 +39,7 @@ describe('POST /auth/register, the password', () => {
     const { code, errors } = await problem(answer)
     expect(code).toBe('validation_failed')
     expect(errors?.map(({ pointer }) => pointer)).toEqual(['/password'])
-    expect(await world.sql`select from user_accounts where email = ${email}`).toHaveLength(0)
+    expect(await fullStack.sql`select from user_accounts where email = ${email}`).toHaveLength(0)
   })
 
   test.each([
@@ -89,7 +89,7 @@ describe('POST /auth/register, the password', () => {
   test('what is stored is bcrypt of cost 10 or more, and not of the bare password', async () => {
     const password = 'correct horse battery'
     const { email } = await register(password)
-    const [row] = await world.sql<[{ password_hash: string }]>`
+    const [row] = await fullStack.sql<[{ password_hash: string }]>`
       select password_hash from user_accounts where email = ${email}`
     expect(row.password_hash).toMatch(/^\$2[aby]\$1\d\$/)
     expect(await bcrypt.compare(password, row.password_hash)).toBe(false)

@@ -1,18 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
-let before: World
-let dearer: World
+let before: FullStack
+let dearer: FullStack
 beforeAll(async () => {
-  before = await createWorld({ environment: roomy })
+  before = await createFullStack({ environment: roomy })
   await before.post('/auth/register', { email, password })
-  dearer = await createWorld({ environment: { ...roomy, PASSWORD_HASH_COST: '11' }, remains: before.remains })
+  dearer = await createFullStack({
+    environment: { ...roomy, PASSWORD_HASH_COST: '11' },
+    remains: before.remains,
+  })
 })
 afterAll(async () => {
   await dearer.close()
@@ -31,7 +34,8 @@ beforeEach(async () => {
   await before.sql`update user_accounts set password_hash = ${old.password_hash}`
 })
 
-const login = (world: World, attempt = password) => world.post('/auth/login', { email, password: attempt })
+const login = (fullStack: FullStack, attempt = password) =>
+  fullStack.post('/auth/login', { email, password: attempt })
 
 describe('POST /auth/login after PASSWORD_HASH_COST rose', () => {
   test('200: stores the password at the new cost; it logs in as before, and nothing was changed for its owner', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
@@ -9,41 +9,41 @@ const email = 'ada@example.com'
 const password = 'correct horse battery'
 const nextPassword = 'tundra vowel kiosk'
 
-let world: World
+let fullStack: FullStack
 let userId: string
 let hash: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
   for (const address of [email, 'disabled@example.com'])
-    await world.post('/auth/register', { email: address, password })
-  await world.sql`update user_accounts set status = 'disabled' where email = 'disabled@example.com'`
-  const [row] = await world.sql<[{ id: string; password_hash: string }]>`
+    await fullStack.post('/auth/register', { email: address, password })
+  await fullStack.sql`update user_accounts set status = 'disabled' where email = 'disabled@example.com'`
+  const [row] = await fullStack.sql<[{ id: string; password_hash: string }]>`
     select id, password_hash from user_accounts where email = ${email}`
   userId = row.id
   hash = row.password_hash
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`update user_accounts set password_hash = ${hash}, email_verified_at = null where id = ${userId}`
-  await world.sql`truncate tokens, login_counters, sessions, audit_logs, revocations cascade`
+  await fullStack.sql`update user_accounts set password_hash = ${hash}, email_verified_at = null where id = ${userId}`
+  await fullStack.sql`truncate tokens, login_counters, sessions, audit_logs, revocations cascade`
 })
 
-const forgot = (address = email) => world.post('/auth/password/forgot', { email: address })
+const forgot = (address = email) => fullStack.post('/auth/password/forgot', { email: address })
 
 const reset = (token: string, newPassword = nextPassword) =>
-  world.post(
+  fullStack.post(
     '/auth/password/reset',
     { token, password: newPassword },
     { headers: { 'x-request-id': 'reset-00001' } },
   )
 
 const loginStatus = async (attempt: string) =>
-  (await world.post('/auth/login', { email, password: attempt })).status
+  (await fullStack.post('/auth/login', { email, password: attempt })).status
 
 async function mailedToken() {
   expect((await forgot()).status).toBe(202)
-  return world.mailedToken(email)
+  return fullStack.mailedToken(email)
 }
 
 async function expectInvalid(answer: Response) {
@@ -52,9 +52,9 @@ async function expectInvalid(answer: Response) {
 }
 
 const resetMails = async (address = email) =>
-  (await world.mails(address)).filter(({ subject }) => subject.startsWith('Choose a new password'))
+  (await fullStack.mails(address)).filter(({ subject }) => subject.startsWith('Choose a new password'))
 
-const links = () => world.sql`select spent_at from tokens where kind = 'password_reset'`
+const links = () => fullStack.sql`select spent_at from tokens where kind = 'password_reset'`
 
 describe('POST /auth/password/forgot', () => {
   // Whoever asks for an address learns nothing of whether it has an account.
@@ -62,7 +62,7 @@ describe('POST /auth/password/forgot', () => {
     const before = await resetMails()
     const answers = await Promise.all(
       [email, 'nobody@example.com', 'disabled@example.com'].map(async (address) =>
-        sameToAReader(await postOrigin(world, '/auth/password/forgot', { email: address })),
+        sameToAReader(await postOrigin(fullStack, '/auth/password/forgot', { email: address })),
       ),
     )
     for (const answer of answers) expect(answer).toEqual(answers[0])
@@ -71,7 +71,7 @@ describe('POST /auth/password/forgot', () => {
     expect(await resetMails('nobody@example.com')).toEqual([])
     expect(await resetMails('disabled@example.com')).toEqual([])
     expect(
-      await world.sql`
+      await fullStack.sql`
       select user_id from audit_logs where action = 'password.reset_requested' order by user_id`,
     ).toEqual([{ user_id: userId }, { user_id: null }, { user_id: null }])
   })
@@ -79,7 +79,7 @@ describe('POST /auth/password/forgot', () => {
   // A lookup, or a row that only an account gets, would show in the time.
   test('202: known and unknown are answered before anybody looks for an account', async () => {
     let asked: Promise<Response>[] = []
-    await meet(world, {
+    await meet(fullStack, {
       at: 'lock table user_accounts in access exclusive mode',
       requests: () => {
         asked = [email, 'nobody@example.com'].map((address) => forgot(address))
@@ -102,7 +102,7 @@ describe('POST /auth/password/forgot', () => {
   test('only the SHA-256 of the link’s 256 bits is stored, for half an hour', async () => {
     const token = await mailedToken()
     expect(token).toMatch(/^[\w-]{43}$/)
-    const [row] = await world.sql`
+    const [row] = await fullStack.sql`
       select token_hash, extract(epoch from expires_at - created_at)::int as life_seconds, tokens::text as everything
       from tokens where kind = 'password_reset'`
     expect(row).toMatchObject({ life_seconds: 1800 })
@@ -120,7 +120,7 @@ describe('POST /auth/password/forgot', () => {
     await forgot()
     expect(await resetMails()).toHaveLength(before + 3)
     expect(await links()).toHaveLength(3)
-    await world.sql`update tokens set expires_at = now()`
+    await fullStack.sql`update tokens set expires_at = now()`
     await forgot()
     expect(await resetMails()).toHaveLength(before + 4)
     expect(await links()).toHaveLength(4)
@@ -132,26 +132,26 @@ describe('POST /auth/password/reset', () => {
     expect((await reset(await mailedToken())).status).toBe(204)
     expect(await loginStatus(nextPassword)).toBe(200)
     expect(await loginStatus(password)).toBe(401)
-    expect((await world.mails(email)).at(-1)?.subject).toContain('changed')
-    expect(await world.sql`select from user_accounts where email_verified_at is not null`).toHaveLength(1)
+    expect((await fullStack.mails(email)).at(-1)?.subject).toContain('changed')
+    expect(await fullStack.sql`select from user_accounts where email_verified_at is not null`).toHaveLength(1)
   })
 
   test('204: all sessions end, with revocations and audit row, in one commit', async () => {
-    const sessions = await Promise.all([world.login(email, password), world.login(email, password)])
+    const sessions = await Promise.all([fullStack.login(email, password), fullStack.login(email, password)])
     const token = await mailedToken()
-    await world.sql`truncate audit_logs`
+    await fullStack.sql`truncate audit_logs`
     await reset(token)
     for (const { refresh_token } of sessions)
-      expect((await world.post('/auth/refresh', { refresh_token })).status).toBe(401)
-    expect(await world.sql`select from revocations where scope = 'session'`).toHaveLength(2)
+      expect((await fullStack.post('/auth/refresh', { refresh_token })).status).toBe(401)
+    expect(await fullStack.sql`select from revocations where scope = 'session'`).toHaveLength(2)
     const by = { actor_id: userId, user_id: userId, request_id: 'reset-00001' }
-    const trail = await world.sql`
+    const trail = await fullStack.sql`
       select action, actor_id, user_id, request_id, details from audit_logs order by id`
     expect(trail).toEqual([
       { ...by, action: 'session.ended', details: { reason: 'password_reset', count: 2 } },
       { ...by, action: 'password.reset', details: {} },
     ])
-    const [{ commits }] = await world.sql<[{ commits: number }]>`
+    const [{ commits }] = await fullStack.sql<[{ commits: number }]>`
       select count(distinct xmin)::int as commits from (
         select xmin::text from user_accounts where id = ${userId}
         union all select xmin::text from sessions
@@ -178,10 +178,10 @@ describe('POST /auth/password/reset', () => {
 
   test('400 link_invalid: after the password was changed otherwise', async () => {
     const token = await mailedToken()
-    const { access_token } = await world.login(email, password)
+    const { access_token } = await fullStack.login(email, password)
     const headers = { authorization: `Bearer ${access_token}` }
     const body = { current_password: password, new_password: nextPassword }
-    expect((await world.post('/auth/password', body, { headers })).status).toBe(204)
+    expect((await fullStack.post('/auth/password', body, { headers })).status).toBe(204)
     await expectInvalid(await reset(token, 'zebra vowel tunes'))
   })
 
@@ -201,13 +201,13 @@ describe('POST /auth/password/reset', () => {
 
   test.each(invalid)('400 link_invalid: one %s changes nothing', async (_, token) => {
     await expectInvalid(await reset(await token()))
-    await world.sql`update user_accounts set status = 'active' where id = ${userId}`
+    await fullStack.sql`update user_accounts set status = 'active' where id = ${userId}`
     expect(await loginStatus(password)).toBe(200)
   })
 
   async function changed(statement: string): Promise<string> {
     const token = await mailedToken()
-    await world.sql.unsafe(statement)
+    await fullStack.sql.unsafe(statement)
     return token
   }
 
@@ -234,7 +234,7 @@ describe('POST /auth/password/reset', () => {
 
   async function expectOneWins(tokens: string[]) {
     const passwords = tokens.map((_, index) => `tundra vowel kiosk ${index}`)
-    const answers = await meet(world, {
+    const answers = await meet(fullStack, {
       at: 'lock table user_accounts in share row exclusive mode',
       requests: () => tokens.map((token, index) => reset(token, passwords[index])),
       waiting: tokens.length,
@@ -249,15 +249,15 @@ describe('POST /auth/password/reset', () => {
   // outlive that.
   test('401: a login that was evaluated before the reset and comes to its session after it', async () => {
     const token = await mailedToken()
-    const answers = await meet(world, {
+    const answers = await meet(fullStack, {
       at: 'select from user_accounts for no key update',
       requests: () => [
         reset(token),
-        untilOneWaits(world).then(() => world.post('/auth/login', { email, password })),
+        untilOneWaits(fullStack).then(() => fullStack.post('/auth/login', { email, password })),
       ],
       waiting: 2,
     })
     expect(answers.map(({ status }) => status)).toEqual([204, 401])
-    expect(await world.sql`select from sessions where ended_at is null`).toHaveLength(0)
+    expect(await fullStack.sql`select from sessions where ended_at is null`).toHaveLength(0)
   })
 })

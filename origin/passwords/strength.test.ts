@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const register = (password: string, email = 'ada.lovelace@example.com') =>
-  world.post('/auth/register', { email, password })
+  fullStack.post('/auth/register', { email, password })
 
 describe('POST /auth/register, a password that', () => {
   test.each([
@@ -82,7 +82,7 @@ describe('POST /auth/register, a password that', () => {
     const answer = await register(password)
     expect(answer.status).toBe(422)
     expect((await problem(answer)).errors).toMatchObject([{ pointer: '/password', detail }])
-    expect(await world.sql`select from user_accounts`).toHaveLength(0)
+    expect(await fullStack.sql`select from user_accounts`).toHaveLength(0)
   })
 
   test.each([
@@ -97,14 +97,14 @@ describe('POST /auth/register, a password that', () => {
       : `${what.replaceAll(/\W/g, '.')}@example.com`
     const answer = await register(password, email)
     expect(answer.status, await answer.clone().text()).toBe(202)
-    expect((await world.post('/auth/login', { email, password })).status).toBe(200)
+    expect((await fullStack.post('/auth/login', { email, password })).status).toBe(200)
   })
 })
 
 test('the shortest length is configurable', async () => {
-  const other = await createWorld({
+  const other = await createFullStack({
     environment: { ...roomy, PASSWORD_MIN_LENGTH: '16' },
-    remains: world.remains,
+    remains: fullStack.remains,
   })
   try {
     const email = 'short@example.com'

@@ -2,31 +2,31 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let admin: string
 let user: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('admin@example.com', password)
-  await world.sql`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('admin@example.com', password)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'admin@example.com'`
-  admin = (await world.login('admin@example.com', password)).access_token
-  user = (await world.signUp('ada@example.com', password)).tokens.access_token
+  admin = (await fullStack.login('admin@example.com', password)).access_token
+  user = (await fullStack.signUp('ada@example.com', password)).tokens.access_token
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate audit_logs, revocations`
+  await fullStack.sql`truncate audit_logs, revocations`
 })
 
 async function send(method: string, path: string, body?: unknown, token = admin) {
-  const answer = await world.call(path, {
+  const answer = await fullStack.call(path, {
     method,
     headers: { ...bearer(token), ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -35,8 +35,8 @@ async function send(method: string, path: string, body?: unknown, token = admin)
 }
 
 async function marks() {
-  const told = await world.sql`select scope, subject, epoch from revocations`
-  const audit = await world.sql`select action, actor_id, user_id, details from audit_logs order by id`
+  const told = await fullStack.sql`select scope, subject, epoch from revocations`
+  const audit = await fullStack.sql`select action, actor_id, user_id, details from audit_logs order by id`
   return { told: [...told], audit: [...audit] }
 }
 
@@ -58,7 +58,7 @@ const starter = {
 
 describe('GET /v1/plans', () => {
   test('200: all plans from the cheapest up, for anybody, cacheable for a minute', async () => {
-    const answer = await world.call('/v1/plans')
+    const answer = await fullStack.call('/v1/plans')
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('public, max-age=60')
     const { plans } = (await answer.json()) as { plans: (typeof starter)[] }
@@ -69,14 +69,14 @@ describe('GET /v1/plans', () => {
 
 describe('GET /internal/gateway/plans', () => {
   test('401 untrusted_caller: anybody but a gateway itself', async () => {
-    for (const headers of [{}, { [assertionHeader]: await assertionFrom(world) }, bearer(admin)]) {
-      const answer = await world.originFetch('/internal/gateway/plans', { headers })
+    for (const headers of [{}, { [assertionHeader]: await assertionFrom(fullStack) }, bearer(admin)]) {
+      const answer = await fullStack.originFetch('/internal/gateway/plans', { headers })
       expect(await problem(answer)).toMatchObject({ status: 401, code: 'untrusted_caller' })
     }
   })
 
   test('what a refusal at the gateway says of plans comes from the database', async () => {
-    const answer = await world.call('/v1/reports', { headers: bearer(user) })
+    const answer = await fullStack.call('/v1/reports', { headers: bearer(user) })
     expect(await problem(answer)).toMatchObject({
       code: 'feature_required',
       required_feature: 'premium_dashboard',
@@ -144,7 +144,7 @@ describe('PATCH /admin/plans/{name}', () => {
     const answer = await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 1234 })
     expect(answer.body).toMatchObject({ api_quota_per_hour: 1234 })
     expect((await marks()).told).toEqual([{ scope: 'plan', subject: 'free', epoch: expect.any(Number) }])
-    const claims = decodeJwt((await world.login('ada@example.com', password)).access_token)
+    const claims = decodeJwt((await fullStack.login('ada@example.com', password)).access_token)
     expect(claims).toMatchObject({ quota: 1234 })
     await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 1000 })
   })
@@ -174,7 +174,7 @@ describe('PATCH /admin/plans/{name}', () => {
 
   test('a quota below the least cannot be stored, whoever writes it', async () => {
     await expect(
-      world.sql`update subscription_plans set api_quota_per_hour = 59 where name = 'free'`,
+      fullStack.sql`update subscription_plans set api_quota_per_hour = 59 where name = 'free'`,
     ).rejects.toThrow('subscription_plans_api_quota_per_hour_check')
   })
 
@@ -204,7 +204,7 @@ describe('PATCH /admin/plans/{name}', () => {
 
 describe('PUT /admin/plans/{name}/features', () => {
   test('200: one entry for the gateways, however many subscribers there are', async () => {
-    await world.sql`
+    await fullStack.sql`
       with added as (
         insert into user_accounts (email, password_hash, role_id)
         select 'crowd-' || n || '@example.com', 'x', (select id from roles where name = 'user')
@@ -212,9 +212,9 @@ describe('PUT /admin/plans/{name}/features', () => {
       )
       insert into user_subscriptions (user_id, plan_id)
       select id, (select id from subscription_plans where name = 'pro') from added`
-    const [{ mark }] = await world.sql<[{ mark: string }]>`select pg_current_xact_id()::text as mark`
+    const [{ mark }] = await fullStack.sql<[{ mark: string }]>`select pg_current_xact_id()::text as mark`
     const written = async () => {
-      const [row] = await world.sql<[{ rows: number }]>`
+      const [row] = await fullStack.sql<[{ rows: number }]>`
         select count(*)::int as rows from (
           select xmin from user_accounts union all select xmin from user_subscriptions
           union all select xmin from sessions union all select xmin from tokens
@@ -223,7 +223,7 @@ describe('PUT /admin/plans/{name}/features', () => {
         where xmin::text::bigint > ${mark}`
       return row.rows
     }
-    const [{ features }] = await world.sql<[{ features: string[] }]>`
+    const [{ features }] = await fullStack.sql<[{ features: string[] }]>`
       select array_agg(feature.name order by feature.name) as features
       from plan_features join features feature on feature.id = feature_id
       join subscription_plans plan on plan.id = plan_id where plan.name = 'pro'`
@@ -294,8 +294,8 @@ test('403 permission_required: no ordinary user whom the gateway let through', a
     ['GET', '/admin/subscriptions'],
     ['PUT', `/admin/users/${identity.sub}/subscription`],
   ] as const) {
-    const headers = { [assertionHeader]: await assertionFrom(world, identity) }
-    const answer = await world.originFetch(path, { method, headers })
+    const headers = { [assertionHeader]: await assertionFrom(fullStack, identity) }
+    const answer = await fullStack.originFetch(path, { method, headers })
     expect(await problem(answer)).toMatchObject({
       status: 403,
       code: 'permission_required',

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { fromStreamFields } from '../../shared/auth/revocation.ts'
-import { bearer, createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { createTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
@@ -11,7 +11,7 @@ let database: TestDatabase
 let proxy: TcpProxy
 let redis: PrivateRedis
 let stream: Redis
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
   database = await createTestDatabase()
   redis = await startPrivateRedis()
@@ -19,14 +19,14 @@ beforeAll(async () => {
   const url = new URL(database.url)
   proxy = await createTcpProxy({ host: url.hostname, port: Number(url.port) })
   url.port = `${proxy.port}`
-  world = await createWorld({
+  fullStack = await createFullStack({
     environment: { REDIS_URL: redis.url },
     remains: { secrets: await generateSecrets(), databaseUrl: url.href },
   })
 })
 afterAll(async () => {
   await proxy.close()
-  await world.close()
+  await fullStack.close()
   stream.disconnect()
   await redis.stop()
   await database.drop()
@@ -38,13 +38,13 @@ async function streamed(subject: string) {
 }
 
 async function signUp(email: string) {
-  const { tokens } = await world.signUp(email)
-  const [session] = await world.sql<[{ id: string; user_id: string }]>`
+  const { tokens } = await fullStack.signUp(email)
+  const [session] = await fullStack.sql<[{ id: string; user_id: string }]>`
     select id, user_id from sessions order by created_at desc limit 1`
   return { ...tokens, sessionId: session.id, userId: session.user_id }
 }
 
-const logout = (refresh_token: string) => world.post('/auth/logout', { refresh_token })
+const logout = (refresh_token: string) => fullStack.post('/auth/logout', { refresh_token })
 
 describe('a revocation is in the stream', () => {
   test('right after its commit, and once more by the relay, with one life', async () => {
@@ -57,11 +57,11 @@ describe('a revocation is in the stream', () => {
 
   test('with its epoch, where a role changes', async () => {
     const { userId } = await signUp('bob@example.com')
-    const admin = await world.signUp('admin@example.com')
-    await world.sql`
+    const admin = await fullStack.signUp('admin@example.com')
+    await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = 'admin') where email = ${admin.email}`
-    const { access_token } = await world.login(admin.email, admin.password)
-    const change = await world.call(`/admin/users/${userId}/role`, {
+    const { access_token } = await fullStack.login(admin.email, admin.password)
+    const change = await fullStack.call(`/admin/users/${userId}/role`, {
       method: 'PUT',
       headers: { ...bearer(access_token), 'content-type': 'application/json' },
       body: JSON.stringify({ role: 'subscriber' }),
@@ -86,9 +86,9 @@ describe('a revocation is in the stream', () => {
 
   test('not where the transaction is rolled back', async () => {
     const { refresh_token, sessionId } = await vi.waitFor(() => signUp('zoe@example.com'), { timeout: 5000 })
-    await world.sql`alter table audit_logs add constraint none check (action <> 'session.ended') not valid`
+    await fullStack.sql`alter table audit_logs add constraint none check (action <> 'session.ended') not valid`
     expect((await logout(refresh_token)).status).toBe(500)
-    await world.sql`alter table audit_logs drop constraint none`
+    await fullStack.sql`alter table audit_logs drop constraint none`
     expect(await streamed(sessionId)).toEqual([])
   })
 })

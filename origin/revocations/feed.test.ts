@@ -4,34 +4,36 @@ import { gatewayAudience, signAssertion } from '../../shared/auth/assertion.ts'
 import { importWebSigner } from '../../shared/auth/jwk.ts'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 
-let world: World
+let fullStack: FullStack
 /** A second connection, for transactions that overlap. */
 let other: postgres.Sql
 let headers: Record<string, string>
 
 const sign = async (audience: string) => {
   const nowSeconds = Math.floor(Date.now() / 1000)
-  const signer = await importWebSigner(world.gatewayConfig.ASSERTION_PRIVATE_JWK)
+  const signer = await importWebSigner(fullStack.gatewayConfig.ASSERTION_PRIVATE_JWK)
   return signAssertion(null, { signer, audience, nowSeconds, expiresAtSeconds: nowSeconds + 300 })
 }
 
 beforeAll(async () => {
-  world = await createWorld()
-  other = postgres(world.originConfig.DATABASE_URL, { max: 1 })
+  fullStack = await createFullStack()
+  other = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
   headers = { [assertionHeader]: await sign(gatewayAudience) }
 })
 afterAll(async () => {
   await other.end()
-  await world.close()
+  await fullStack.close()
 })
-beforeEach(() => world.sql`truncate revocations`)
+beforeEach(() => fullStack.sql`truncate revocations`)
 
 const path = '/internal/gateway/revocations'
 
 async function read(after?: string): Promise<RevocationFeed> {
-  const answer = await world.originFetch(path + (after === undefined ? '' : `?after=${after}`), { headers })
+  const answer = await fullStack.originFetch(path + (after === undefined ? '' : `?after=${after}`), {
+    headers,
+  })
   expect(answer.status).toBe(200)
   return (await answer.json()) as RevocationFeed
 }
@@ -54,13 +56,13 @@ async function untilQuiet(cursor: string): Promise<string> {
   return at
 }
 
-const end = (subject: string, sql: postgres.Sql | World['sql'] = world.sql) =>
+const end = (subject: string, sql: postgres.Sql | FullStack['sql'] = fullStack.sql) =>
   sql`insert into revocations (scope, subject) values ('session', ${subject})`
 
 describe('GET /internal/gateway/revocations', () => {
   test('200: an entry as gateways need it, alive for 60 s longer than any token of before', async () => {
     await end('a')
-    await world.sql`insert into revocations (scope, subject, epoch) values ('plan', 'pro', 7)`
+    await fullStack.sql`insert into revocations (scope, subject, epoch) values ('plan', 'pro', 7)`
     const { entries } = await read()
     expect(entries).toMatchObject([
       { scope: 'session', subject: 'a', epoch: null },
@@ -68,12 +70,12 @@ describe('GET /internal/gateway/revocations', () => {
     ])
     for (const { at, until } of entries) {
       expect(Math.abs(Date.now() - at)).toBeLessThan(5000)
-      expect(until - at).toBe((world.originConfig.ACCESS_TOKEN_SECONDS + 60) * 1000)
+      expect(until - at).toBe((fullStack.originConfig.ACCESS_TOKEN_SECONDS + 60) * 1000)
     }
   })
 
   test('200: an entry of which no token is alive any more is not in it', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into revocations (scope, subject, created_at)
       values ('session', 'dead', now() - interval '961 s'), ('session', 'live', now() - interval '959 s')`
     expect(subjects(await read())).toEqual(['live'])
@@ -121,7 +123,7 @@ describe('GET /internal/gateway/revocations', () => {
       'before=1',
       'after=1&x=1',
     ]) {
-      const answer = await world.originFetch(`${path}?${query}`, { headers })
+      const answer = await fullStack.originFetch(`${path}?${query}`, { headers })
       expect(answer.status, query).toBe(400)
       expect((await problem(answer)).code).toBe('query_invalid')
     }
@@ -129,24 +131,24 @@ describe('GET /internal/gateway/revocations', () => {
 
   test('401 untrusted_caller: nobody, and an assertion as proxied requests carry it', async () => {
     for (const refused of [{}, { [assertionHeader]: await sign('origin') }]) {
-      const answer = await world.originFetch(path, { headers: refused as Record<string, string> })
+      const answer = await fullStack.originFetch(path, { headers: refused as Record<string, string> })
       expect(answer.status).toBe(401)
       expect((await problem(answer)).code).toBe('untrusted_caller')
     }
   })
 
   test('404: it is not reachable through the gateway', async () => {
-    expect((await world.call(path)).status).toBe(404)
+    expect((await fullStack.call(path)).status).toBe(404)
   })
 
   test('a poll is served by an index, however many rows there are', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into revocations (scope, subject, transaction_id)
       select 'session', 'old-' || i, '5'::xid8 from generate_series(1, 20000) as i`
-    await world.sql`analyze revocations`
-    const [{ next } = { next: '' }] = await world.sql<{ next: string }[]>`
+    await fullStack.sql`analyze revocations`
+    const [{ next } = { next: '' }] = await fullStack.sql<{ next: string }[]>`
       select pg_snapshot_xmin(pg_current_snapshot())::text as next`
-    const plan = await world.sql`
+    const plan = await fullStack.sql`
       explain select id from revocations where created_at > now() - make_interval(secs => 960)
       and transaction_id >= case
         when ${next}::xid8 > pg_snapshot_xmax(pg_current_snapshot()) then '0'::xid8 else ${next}::xid8 end`

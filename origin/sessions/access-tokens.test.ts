@@ -1,38 +1,38 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { claimsSchema } from '../../shared/auth/claims.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Verified against the published keys, by nothing but what a stranger would know. */
 async function verified(token: string) {
-  const jwks = await (await world.call('/.well-known/jwks.json')).json()
+  const jwks = await (await fullStack.call('/.well-known/jwks.json')).json()
   const { payload } = await jwtVerify(token, createLocalJWKSet(jwks))
   return payload
 }
 
 describe('an access token', () => {
   test('carries every claim, as role and plan are at that moment', async () => {
-    await world.signUp('ada@example.com')
-    const [{ id }] = await world.sql<[{ id: string }]>`
+    await fullStack.signUp('ada@example.com')
+    const [{ id }] = await fullStack.sql<[{ id: string }]>`
       update user_accounts set epoch = 3, role_id = (select id from roles where name = 'admin')
       where email = 'ada@example.com' returning id`
-    await world.sql`update roles set epoch = 5 where name = 'admin'`
-    await world.sql`update subscription_plans set epoch = 7 where name = 'starter'`
-    await world.sql`
+    await fullStack.sql`update roles set epoch = 5 where name = 'admin'`
+    await fullStack.sql`update subscription_plans set epoch = 7 where name = 'starter'`
+    await fullStack.sql`
       update user_subscriptions set plan_id = (select id from subscription_plans where name = 'starter'),
         period_ends_at = now() + interval '1 day'
       where user_id = ${id}`
-    await world.sql`truncate sessions cascade`
+    await fullStack.sql`truncate sessions cascade`
 
-    const { tokens } = { tokens: await world.login('ADA@example.com', 'correct horse battery') }
-    const [session] = await world.sql`select id from sessions where user_id = ${id}`
+    const { tokens } = { tokens: await fullStack.login('ADA@example.com', 'correct horse battery') }
+    const [session] = await fullStack.sql`select id from sessions where user_id = ${id}`
     const nowSeconds = Date.now() / 1000
     const payload = await verified(tokens.access_token)
     expect(payload).toEqual({
@@ -80,10 +80,10 @@ describe('an access token', () => {
   })
 
   test('has an id and a session of its own at each login', async () => {
-    const { tokens, email, password } = await world.signUp('bob@example.com')
+    const { tokens, email, password } = await fullStack.signUp('bob@example.com')
     const [one, two] = [
       await verified(tokens.access_token),
-      await verified((await world.login(email, password)).access_token),
+      await verified((await fullStack.login(email, password)).access_token),
     ]
     expect(one.jti).not.toBe(two.jti)
     expect(one.sid).not.toBe(two.sid)
@@ -91,7 +91,7 @@ describe('an access token', () => {
   })
 
   test('names issuer and audience as configured, and lives as long as configured', async () => {
-    const other = await createWorld({
+    const other = await createFullStack({
       environment: {
         ISSUER_URL: 'https://id.example.com',
         ACCESS_TOKEN_AUDIENCE: 'https://api.example.com',

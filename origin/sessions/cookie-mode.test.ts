@@ -1,29 +1,29 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { refreshCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const gatewayOrigin = 'https://id.example.com'
 const frontendOrigin = 'https://app.example.com'
 
-let world: World
+let fullStack: FullStack
 let cookie: string
 beforeAll(async () => {
   const environment = { ...roomy, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin }
-  world = await createWorld({ environment })
-  await world.signUp('ada@example.com', password)
+  fullStack = await createFullStack({ environment })
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate sessions cascade`
+  await fullStack.sql`truncate sessions cascade`
   cookie = setCookieOf(await login(), refreshCookie)?.value ?? ''
 })
 
 const login = () =>
-  world.post(
+  fullStack.post(
     '/auth/login',
     { email: 'ada@example.com', password, token_delivery: 'cookie' },
     { headers: { origin: frontendOrigin } },
@@ -31,7 +31,7 @@ const login = () =>
 
 /** Posts as a page of that origin would, the cookie along. */
 const postFrom = (origin: string | null, path: string, value = cookie, headers = {}) =>
-  world.post(
+  fullStack.post(
     path,
     {},
     {
@@ -43,7 +43,7 @@ const postFrom = (origin: string | null, path: string, value = cookie, headers =
     },
   )
 
-const spent = async () => (await world.sql`select from tokens where spent_at is not null`).length
+const spent = async () => (await fullStack.sql`select from tokens where spent_at is not null`).length
 
 describe('POST /auth/login with token_delivery cookie', () => {
   test('200: the refresh token is in a cookie that no script and no other site gets, and not in the body', async () => {
@@ -62,7 +62,7 @@ describe('POST /auth/login with token_delivery cookie', () => {
   })
 
   test('200: body mode sets no such cookie', async () => {
-    const answer = await world.post('/auth/login', { email: 'ada@example.com', password })
+    const answer = await fullStack.post('/auth/login', { email: 'ada@example.com', password })
     expect(setCookieOf(answer, refreshCookie)).toBeUndefined()
   })
 })
@@ -109,7 +109,7 @@ describe('POST /auth/refresh by cookie', () => {
 
   /** As a page does that leaves out what has no field in it. */
   const postNothing = (path: string, headers: Record<string, string>) =>
-    world.call(path, { method: 'POST', headers: { cookie: `${refreshCookie}=${cookie}`, ...headers } })
+    fullStack.call(path, { method: 'POST', headers: { cookie: `${refreshCookie}=${cookie}`, ...headers } })
 
   test('200 and 204: a page of ours may leave the body out', async () => {
     expect((await postNothing('/auth/refresh', { origin: frontendOrigin })).status).toBe(200)
@@ -157,7 +157,7 @@ describe('POST /auth/refresh by cookie', () => {
   // nothing is malformed.
   test('401 refresh_missing: neither a cookie nor a token in the body', async () => {
     for (const path of ['/auth/refresh', '/auth/logout']) {
-      const answer = await world.post(path, {}, { headers: { origin: frontendOrigin } })
+      const answer = await fullStack.post(path, {}, { headers: { origin: frontendOrigin } })
       expect(answer.status).toBe(401)
       expect((await problem(answer)).code).toBe('refresh_missing')
     }
@@ -181,14 +181,16 @@ describe('POST /auth/logout by cookie', () => {
       value: '',
       attributes: ['HttpOnly', 'Max-Age=0', 'Path=/', 'SameSite=Strict', 'Secure'],
     })
-    expect(await world.sql`select end_reason from sessions`).toEqual([{ end_reason: 'logout' }])
+    expect(await fullStack.sql`select end_reason from sessions`).toEqual([{ end_reason: 'logout' }])
     expect((await postFrom(frontendOrigin, '/auth/refresh')).status).toBe(401)
   })
 })
 
 test('the cookie never gets to another upstream than the origin', async () => {
   await postFrom(frontendOrigin, '/auth/refresh')
-  await world.call('/v1/me', { headers: { cookie: `${refreshCookie}=${cookie}; theme=dark` } })
-  const withCookie = world.forwarded.filter(({ headers }) => headers.get('cookie')?.includes(refreshCookie))
+  await fullStack.call('/v1/me', { headers: { cookie: `${refreshCookie}=${cookie}; theme=dark` } })
+  const withCookie = fullStack.forwarded.filter(({ headers }) =>
+    headers.get('cookie')?.includes(refreshCookie),
+  )
   expect(new Set(withCookie.map(({ url }) => new URL(url).pathname.split('/')[1]))).toEqual(new Set(['auth']))
 })

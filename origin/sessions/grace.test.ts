@@ -1,26 +1,26 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('ada@example.com', password)
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate sessions cascade`
-  tokens = await world.login('ada@example.com', password)
-  await world.sql`truncate audit_logs, revocations`
+  await fullStack.sql`truncate sessions cascade`
+  tokens = await fullStack.login('ada@example.com', password)
+  await fullStack.sql`truncate audit_logs, revocations`
 })
 
-const refresh = (refreshToken: string) => world.post('/auth/refresh', { refresh_token: refreshToken })
+const refresh = (refreshToken: string) => fullStack.post('/auth/refresh', { refresh_token: refreshToken })
 
 async function successorOf(refreshToken: string): Promise<string> {
   const answer = await refresh(refreshToken)
@@ -33,17 +33,17 @@ async function refusalOf(refreshToken: string) {
   return { status: answer.status, code: (await problem(answer)).code }
 }
 
-const liveTokens = async () => (await world.sql`select from tokens where spent_at is null`).length
+const liveTokens = async () => (await fullStack.sql`select from tokens where spent_at is null`).length
 
 describe('POST /auth/refresh inside the grace window', () => {
   // The answer to the first was lost on the way: the client knows the old token alone, and must not
   // lose its session for that.
   test('200: a replay gets the same successor, which works; no row is added and nothing is revoked', async () => {
     const second = await successorOf(tokens.refresh_token)
-    const before = await world.sql`select * from tokens order by id`
+    const before = await fullStack.sql`select * from tokens order by id`
     expect(await successorOf(tokens.refresh_token)).toBe(second)
-    expect(await world.sql`select * from tokens order by id`).toEqual(before)
-    expect(await world.sql`select from revocations`).toHaveLength(0)
+    expect(await fullStack.sql`select * from tokens order by id`).toEqual(before)
+    expect(await fullStack.sql`select from revocations`).toHaveLength(0)
     const third = await successorOf(second)
     expect(third).not.toBe(second)
     expect(await liveTokens()).toBe(1)
@@ -59,17 +59,17 @@ describe('POST /auth/refresh inside the grace window', () => {
 
   test('200: a replay gets an access token with the role as it is now', async () => {
     await successorOf(tokens.refresh_token)
-    await world.sql`update user_accounts set role_id = (select id from roles where name = 'subscriber')`
+    await fullStack.sql`update user_accounts set role_id = (select id from roles where name = 'subscriber')`
     const answer = (await (await refresh(tokens.refresh_token)).json()) as TokenResponse
     const [, payload = ''] = answer.access_token.split('.')
     expect(JSON.parse(Buffer.from(payload, 'base64url').toString()).role).toBe('subscriber')
-    await world.sql`update user_accounts set role_id = (select id from roles where name = 'user')`
+    await fullStack.sql`update user_accounts set role_id = (select id from roles where name = 'user')`
   })
 
   // Two tabs, or a hundred: all are past their look at the token before any of them has spent it
   // (I2).
   test('200: a hundred at once with one token get one and the same successor, of which one row is stored', async () => {
-    const answers = await meet(world, {
+    const answers = await meet(fullStack, {
       at: 'select from sessions for update',
       requests: () => Array.from({ length: 100 }, () => refresh(tokens.refresh_token)),
       waiting: 10,
@@ -77,11 +77,11 @@ describe('POST /auth/refresh inside the grace window', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     const bodies = (await Promise.all(answers.map((answer) => answer.json()))) as TokenResponse[]
     expect(new Set(bodies.map(({ refresh_token }) => refresh_token)).size).toBe(1)
-    expect(await world.sql`select spent_at is not null as spent from tokens order by id`).toEqual([
+    expect(await fullStack.sql`select spent_at is not null as spent from tokens order by id`).toEqual([
       { spent: true },
       { spent: false },
     ])
-    expect(await world.sql`select from sessions where ended_at is not null`).toHaveLength(0)
+    expect(await fullStack.sql`select from sessions where ended_at is not null`).toHaveLength(0)
   })
 
   test.each([
@@ -93,9 +93,9 @@ describe('POST /auth/refresh inside the grace window', () => {
     ['of a disabled account', `update user_accounts set status = 'disabled'`],
   ])('401 refresh_invalid: a replay of a token %s', async (_, change) => {
     await successorOf(tokens.refresh_token)
-    await world.sql.unsafe(change)
+    await fullStack.sql.unsafe(change)
     expect(await refusalOf(tokens.refresh_token)).toEqual({ status: 401, code: 'refresh_invalid' })
-    await world.sql`update user_accounts set status = 'active'`
+    await fullStack.sql`update user_accounts set status = 'active'`
   })
 
   test.each([
@@ -103,17 +103,17 @@ describe('POST /auth/refresh inside the grace window', () => {
     [11, 401, 'refresh_reused'],
   ])('it is 10 seconds long: a replay after %i gives %i', async (seconds, status, reason) => {
     await successorOf(await successorOf(tokens.refresh_token))
-    await world.sql`
+    await fullStack.sql`
       update tokens set spent_at = now() - make_interval(secs => ${seconds}) where spent_at is not null`
     expect((await refresh(tokens.refresh_token)).status).toBe(status)
-    expect(await world.sql`select end_reason from sessions`).toEqual([{ end_reason: reason }])
+    expect(await fullStack.sql`select end_reason from sessions`).toEqual([{ end_reason: reason }])
   })
 })
 
 describe('POST /auth/refresh with REFRESH_GRACE_SECONDS=0', () => {
-  let strict: World
+  let strict: FullStack
   beforeAll(async () => {
-    strict = await createWorld({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
+    strict = await createFullStack({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
     await strict.signUp('ada@example.com', password)
   })
   afterAll(() => strict.close())

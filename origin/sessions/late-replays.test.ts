@@ -1,30 +1,30 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const graceSeconds = 1
 
-let world: World
+let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, REFRESH_GRACE_SECONDS: `${graceSeconds}` } })
-  await world.signUp('ada@example.com', password)
+  fullStack = await createFullStack({ environment: { ...roomy, REFRESH_GRACE_SECONDS: `${graceSeconds}` } })
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate sessions cascade`
-  tokens = await world.login('ada@example.com', password)
-  await world.sql`truncate audit_logs, revocations`
+  await fullStack.sql`truncate sessions cascade`
+  tokens = await fullStack.login('ada@example.com', password)
+  await fullStack.sql`truncate audit_logs, revocations`
 })
 
-const refreshIn = ({ post }: World, refreshToken: string) =>
+const refreshIn = ({ post }: FullStack, refreshToken: string) =>
   post('/auth/refresh', { refresh_token: refreshToken })
 
-const refresh = (refreshToken: string) => refreshIn(world, refreshToken)
+const refresh = (refreshToken: string) => refreshIn(fullStack, refreshToken)
 
 async function successorOf(refreshToken: string): Promise<string> {
   const response = await refresh(refreshToken)
@@ -39,15 +39,16 @@ async function codeOf(refreshToken: string) {
 
 /** Moves everything that was spent or replayed into the past. */
 const pass = async (interval: string) => {
-  await world.sql`update tokens set spent_at = spent_at - ${interval}::interval where spent_at is not null`
-  await world.sql`
+  await fullStack.sql`update tokens set spent_at = spent_at - ${interval}::interval where spent_at is not null`
+  await fullStack.sql`
     update sessions set late_replays = array(select at - ${interval}::interval from unnest(late_replays) at)`
 }
 
-const audited = () => world.sql`select action, session_id is not null as of_session, details from audit_logs`
+const audited = () =>
+  fullStack.sql`select action, session_id is not null as of_session, details from audit_logs`
 const lateReplays = async () =>
-  (await world.sql`select from audit_logs where action = 'session.refresh_replayed_late'`).length
-const ended = async () => (await world.sql`select end_reason from sessions`)[0]?.end_reason
+  (await fullStack.sql`select from audit_logs where action = 'session.refresh_replayed_late'`).length
+const ended = async () => (await fullStack.sql`select end_reason from sessions`)[0]?.end_reason
 
 describe('POST /auth/refresh after the grace window, with the last token that was spent', () => {
   // A phone refreshes, sleeps before the response arrives, and wakes up in the morning.
@@ -62,14 +63,14 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
         details: { seconds_since_answered: 28_800, late_replays: 1 },
       },
     ])
-    expect(await world.sql`select from revocations`).toHaveLength(0)
+    expect(await fullStack.sql`select from revocations`).toHaveLength(0)
     await successorOf(second)
   })
 
   test('200: two tabs that wake up with one token get one successor, and use up one late replay', async () => {
     const second = await successorOf(tokens.refresh_token)
     await pass('8 hours')
-    const responses = await meet(world, {
+    const responses = await meet(fullStack, {
       at: 'select from sessions for update',
       requests: () => Array.from({ length: 5 }, () => refresh(tokens.refresh_token)),
       waiting: 5,
@@ -112,7 +113,7 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
     await pass('15 minutes')
     expect(await codeOf(shared)).toBe('refresh_reused')
     expect(await codeOf(last)).toBe('refresh_invalid')
-    expect(await world.sql`select from revocations`).toHaveLength(1)
+    expect(await fullStack.sql`select from revocations`).toHaveLength(1)
   })
 
   test('401 refresh_reused: once the successor was used, no late replay is answered', async () => {
@@ -126,9 +127,9 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
   test('401 refresh_reused: a late replay that waits while the successor is used', async () => {
     const second = await successorOf(tokens.refresh_token)
     await pass('8 hours')
-    const [used, late] = await meet(world, {
+    const [used, late] = await meet(fullStack, {
       at: 'select from sessions for update',
-      requests: () => [refresh(second), untilOneWaits(world).then(() => refresh(tokens.refresh_token))],
+      requests: () => [refresh(second), untilOneWaits(fullStack).then(() => refresh(tokens.refresh_token))],
       waiting: 2,
     })
     expect(used?.status).toBe(200)
@@ -144,19 +145,19 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
   ])('401: a late replay of a token %s', async (_, change) => {
     await successorOf(tokens.refresh_token)
     await pass('8 hours')
-    await world.sql.unsafe(change)
+    await fullStack.sql.unsafe(change)
     expect((await refresh(tokens.refresh_token)).status).toBe(401)
     expect(await lateReplays()).toBe(0)
-    await world.sql`update user_accounts set status = 'active'`
+    await fullStack.sql`update user_accounts set status = 'active'`
   })
 
   test('the late replay and its audit row are of one commit', async () => {
     await successorOf(tokens.refresh_token)
     await pass('8 hours')
-    await world.sql`alter table audit_logs add constraint no_late check (action <> 'session.refresh_replayed_late')`
+    await fullStack.sql`alter table audit_logs add constraint no_late check (action <> 'session.refresh_replayed_late')`
     expect((await refresh(tokens.refresh_token)).status).toBe(500)
-    await world.sql`alter table audit_logs drop constraint no_late`
-    expect(await world.sql`select late_replays from sessions`).toEqual([{ late_replays: [] }])
+    await fullStack.sql`alter table audit_logs drop constraint no_late`
+    expect(await fullStack.sql`select late_replays from sessions`).toEqual([{ late_replays: [] }])
   })
 })
 
@@ -167,11 +168,11 @@ describe('POST /auth/refresh while the database stalls for longer than the grace
     ['a row lock', 'select from sessions for update'],
     ['a table lock', 'lock table tokens in access exclusive mode'],
   ])('200: the client repeats its refresh after %s, and no late replay is used up', async (_, at) => {
-    const responses = await meet(world, {
+    const responses = await meet(fullStack, {
       at,
       requests: () => [refresh(tokens.refresh_token), refresh(tokens.refresh_token)],
       waiting: 2,
-      met: () => world.sql.unsafe(`select ${stall}`),
+      met: () => fullStack.sql.unsafe(`select ${stall}`),
     })
     expect(responses.map(({ status }) => status)).toEqual([200, 200])
     await successorOf(tokens.refresh_token)
@@ -183,9 +184,9 @@ describe.each([
   ['REFRESH_LATE_REPLAYS=0', { REFRESH_LATE_REPLAYS: '0' }],
   ['REFRESH_GRACE_SECONDS=0, which asks for no replay at all', { REFRESH_GRACE_SECONDS: '0' }],
 ])('POST /auth/refresh with %s', (_, environment) => {
-  let strict: World
+  let strict: FullStack
   beforeAll(async () => {
-    strict = await createWorld({ environment: { ...roomy, ...environment } })
+    strict = await createFullStack({ environment: { ...roomy, ...environment } })
     await strict.signUp('ada@example.com', password)
   })
   afterAll(() => strict.close())

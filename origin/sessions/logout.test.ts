@@ -1,38 +1,38 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { meet } from '../../test/support/full-stack/force-race.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('ada@example.com', password)
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate sessions cascade`
-  tokens = await world.login('ada@example.com', password)
-  await world.sql`truncate audit_logs`
+  await fullStack.sql`truncate sessions cascade`
+  tokens = await fullStack.login('ada@example.com', password)
+  await fullStack.sql`truncate audit_logs`
 })
 
 const logout = (refreshToken: string) =>
-  world.post(
+  fullStack.post(
     '/auth/logout',
     { refresh_token: refreshToken },
     { address: '198.51.100.9', headers: { 'user-agent': 'probe/4', 'x-request-id': 'logout-0001' } },
   )
 
 async function refreshCode(refreshToken: string) {
-  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+  const answer = await fullStack.post('/auth/refresh', { refresh_token: refreshToken })
   return answer.status === 200 ? 200 : (await problem(answer)).code
 }
 
-const session = async () => (await world.sql`select * from sessions`)[0]
+const session = async () => (await fullStack.sql`select * from sessions`)[0]
 
 describe('POST /auth/logout', () => {
   test('204: the session ends, its refresh token with it, and an audit row says who and from where', async () => {
@@ -43,7 +43,7 @@ describe('POST /auth/logout', () => {
     const ended = await session()
     expect(ended).toMatchObject({ end_reason: 'logout', ended_at: expect.any(Date) })
     expect(
-      await world.sql`
+      await fullStack.sql`
       select action, actor_id, user_id, session_id, host(ip) as ip, user_agent, request_id from audit_logs`,
     ).toEqual([
       {
@@ -61,9 +61,9 @@ describe('POST /auth/logout', () => {
 
   test('204: a second time changes nothing and writes nothing', async () => {
     await logout(tokens.refresh_token)
-    const before = [await session(), await world.sql`select * from audit_logs`]
+    const before = [await session(), await fullStack.sql`select * from audit_logs`]
     expect((await logout(tokens.refresh_token)).status).toBe(204)
-    expect([await session(), await world.sql`select * from audit_logs`]).toEqual(before)
+    expect([await session(), await fullStack.sql`select * from audit_logs`]).toEqual(before)
   })
 
   // RFC 7009, section 2.2: what the caller wants is already so, and the answer tells no guesser
@@ -71,12 +71,12 @@ describe('POST /auth/logout', () => {
   test('204: an unknown token ends no session', async () => {
     expect((await logout('A'.repeat(43))).status).toBe(204)
     expect((await session())?.ended_at).toBeNull()
-    expect(await world.sql`select from audit_logs`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)
   })
 
   // A tab that slept through a refresh logs out with the token it knows.
   test('204: a spent token of the chain ends the session too', async () => {
-    const answer = await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+    const answer = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     const next = (await answer.json()) as TokenResponse
     expect((await logout(tokens.refresh_token)).status).toBe(204)
     expect((await session())?.end_reason).toBe('logout')
@@ -84,13 +84,13 @@ describe('POST /auth/logout', () => {
   })
 
   test('204: an expired token ends its session too', async () => {
-    await world.sql`update tokens set expires_at = now() - interval '1 second'`
+    await fullStack.sql`update tokens set expires_at = now() - interval '1 second'`
     expect((await logout(tokens.refresh_token)).status).toBe(204)
     expect((await session())?.end_reason).toBe('logout')
   })
 
   test('204: other sessions of the same account live on', async () => {
-    const other = await world.login('ada@example.com', password)
+    const other = await fullStack.login('ada@example.com', password)
     await logout(tokens.refresh_token)
     expect(await refreshCode(other.refresh_token)).toBe(200)
   })
@@ -102,9 +102,9 @@ describe('POST /auth/logout', () => {
   ])(
     '204: crossing with a refresh that came %s, no token of the session works afterwards',
     async (_, first) => {
-      const refresh = () => world.post('/auth/refresh', { refresh_token: tokens.refresh_token })
+      const refresh = () => fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
       const end = () => logout(tokens.refresh_token)
-      const answers = await meet(world, {
+      const answers = await meet(fullStack, {
         at: 'select from sessions for update',
         requests: () => (first ? [refresh(), end()] : [end(), refresh()]),
         waiting: 2,

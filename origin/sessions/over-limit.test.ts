@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { hashToken } from '../opaque-token.ts'
 
 const statements: string[] = []
 
-let world: World
+let fullStack: FullStack
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('ada@example.com')
-  await world.mails('ada@example.com')
-  const options = world.sql.options as { debug?: unknown }
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('ada@example.com')
+  await fullStack.mails('ada@example.com')
+  const options = fullStack.sql.options as { debug?: unknown }
   options.debug = (_connection: number, statement: string) => statements.push(statement)
 })
 beforeEach(() => {
   statements.length = 0
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /**
  * What the origin asked of the database, but for the mail relay, which asks every three seconds.
@@ -29,7 +29,7 @@ const asked = () =>
 
 /** As the gateway forwards it from an address over its limit. */
 const post = (path: string, body: object) =>
-  callOrigin(world, path, {
+  callOrigin(fullStack, path, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -45,7 +45,7 @@ async function outcome(answer: Response) {
   return answer.ok ? String(answer.status) : `${answer.status} ${(await problem(answer)).code}`
 }
 
-const signedIn = async () => (await world.login('ada@example.com', 'correct horse battery')).refresh_token
+const signedIn = async () => (await fullStack.login('ada@example.com', 'correct horse battery')).refresh_token
 
 const madeUp = (length: number) => 'A'.repeat(length)
 
@@ -85,7 +85,7 @@ describe('POST /auth/refresh of an address over its limit', () => {
     const token = await signedIn()
     const { refresh_token } = (await (await refresh(token)).json()) as TokenResponse
     await refresh(refresh_token)
-    await world.sql`update tokens set spent_at = now() - interval '1 hour' where token_hash = ${hashToken(token)}`
+    await fullStack.sql`update tokens set spent_at = now() - interval '1 hour' where token_hash = ${hashToken(token)}`
     expect(await outcome(await refresh(token))).toBe('401 refresh_reused')
     expect(await outcome(await refresh(token))).toBe('401 refresh_invalid')
   })
@@ -94,7 +94,7 @@ describe('POST /auth/refresh of an address over its limit', () => {
   test('200: a genuine token without a tag; 429: a made-up one, which costs queries', async () => {
     const token = await signedIn()
     const untagged = token.slice(0, 43)
-    await world.sql`update tokens set token_hash = ${hashToken(untagged)} where token_hash = ${hashToken(token)}`
+    await fullStack.sql`update tokens set token_hash = ${hashToken(untagged)} where token_hash = ${hashToken(token)}`
     expect(await outcome(await refresh(untagged))).toBe('200')
     expect(await outcome(await refresh(madeUp(43)))).toBe('429 rate_limited')
   })
@@ -115,7 +115,7 @@ describe('POST /auth/logout of an address over its limit', () => {
 
 describe('POST /oauth/token of an address over its limit', () => {
   const grant = (form: Record<string, string>) =>
-    callOrigin(world, '/oauth/token', {
+    callOrigin(fullStack, '/oauth/token', {
       method: 'POST',
       headers: {
         'content-type': 'application/x-www-form-urlencoded',
@@ -131,16 +131,16 @@ describe('POST /oauth/token of an address over its limit', () => {
   })
 
   test('429 rate_limited: a wrong client secret, which leaves no audit row', async () => {
-    await world.sql`truncate audit_logs`
+    await fullStack.sql`truncate audit_logs`
     const answer = await grant({ grant_type: 'client_credentials', client_id: 'crm', client_secret: 'wrong' })
     expect(answer.status).toBe(429)
     expect((await problem(answer))['violated-policies']).toEqual(['clients'])
-    expect(await world.sql`select from audit_logs`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)
   })
 })
 
 test('401 untrusted_caller: the mark alone vouches for nothing', async () => {
-  const answer = await world.originFetch('/auth/refresh', {
+  const answer = await fullStack.originFetch('/auth/refresh', {
     method: 'POST',
     headers: { 'content-type': 'application/json', [overLimitHeader]: 'refresh;t=812' },
     body: JSON.stringify({ refresh_token: madeUp(54) }),

@@ -2,29 +2,29 @@ import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, REFRESH_LATE_REPLAYS: '0' } })
-  await world.signUp('ada@example.com', password)
+  fullStack = await createFullStack({ environment: { ...roomy, REFRESH_LATE_REPLAYS: '0' } })
+  await fullStack.signUp('ada@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Each test begins with one fresh session. */
 beforeEach(async () => {
-  await world.sql`update user_accounts set status = 'active'`
-  await world.sql`truncate sessions, audit_logs cascade`
-  tokens = await world.login('ada@example.com', password)
-  await world.sql`truncate audit_logs`
+  await fullStack.sql`update user_accounts set status = 'active'`
+  await fullStack.sql`truncate sessions, audit_logs cascade`
+  tokens = await fullStack.login('ada@example.com', password)
+  await fullStack.sql`truncate audit_logs`
 })
 
 const refresh = (refreshToken: string, headers = {}) =>
-  world.post('/auth/refresh', { refresh_token: refreshToken }, { address: '198.51.100.9', headers })
+  fullStack.post('/auth/refresh', { refresh_token: refreshToken }, { address: '198.51.100.9', headers })
 
 async function refreshed(refreshToken: string): Promise<TokenResponse> {
   const answer = await refresh(refreshToken)
@@ -40,9 +40,9 @@ async function expectRefused(refreshToken: string, code: 'refresh_invalid' | 're
 
 /** Puts what was spent out of its grace window. */
 const passGrace = () =>
-  world.sql`update tokens set spent_at = spent_at - interval '11 seconds' where spent_at is not null`
+  fullStack.sql`update tokens set spent_at = spent_at - interval '11 seconds' where spent_at is not null`
 
-const session = async () => (await world.sql`select *, expires_at::text as ends from sessions`)[0]
+const session = async () => (await fullStack.sql`select *, expires_at::text as ends from sessions`)[0]
 
 describe('POST /auth/refresh', () => {
   test('200: a successor in the form of RFC 6749, kept by no cache, that works in its turn', async () => {
@@ -67,7 +67,7 @@ describe('POST /auth/refresh', () => {
   test('200: only its SHA-256 is stored, with the address and user agent it was issued to', async () => {
     const answer = await refresh(tokens.refresh_token, { 'user-agent': 'probe/3' })
     const { refresh_token: successor } = (await answer.json()) as TokenResponse
-    const [row] = await world.sql`
+    const [row] = await fullStack.sql`
       select host(ip) as ip, user_agent, token_hash, spent_at, tokens::text as everything
       from tokens order by id desc limit 1`
     expect(row).toMatchObject({ ip: '198.51.100.9', user_agent: 'probe/3', spent_at: null })
@@ -77,8 +77,8 @@ describe('POST /auth/refresh', () => {
 
   test('200: role and plan are read anew', async () => {
     expect(decodeJwt(tokens.access_token)).toMatchObject({ role: 'user', plan: 'free', level: 10 })
-    await world.sql`update user_accounts set role_id = (select id from roles where name = 'subscriber')`
-    await world.sql`
+    await fullStack.sql`update user_accounts set role_id = (select id from roles where name = 'subscriber')`
+    await fullStack.sql`
       update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro')`
     const next = await refreshed(tokens.refresh_token)
     expect(decodeJwt(next.access_token)).toMatchObject({
@@ -96,7 +96,7 @@ describe('POST /auth/refresh', () => {
     const { refresh_token: second } = await refreshed(tokens.refresh_token)
     expect((await session())?.ends).toBe(before?.ends)
     expect(
-      await world.sql`
+      await fullStack.sql`
       select extract(epoch from expires_at - created_at)::int as life_seconds, spent_at is not null as spent
       from tokens order by id`,
     ).toEqual([
@@ -104,9 +104,9 @@ describe('POST /auth/refresh', () => {
       { life_seconds: 7 * 86_400, spent: false },
     ])
 
-    await world.sql`update sessions set expires_at = now() + interval '1 minute'`
+    await fullStack.sql`update sessions set expires_at = now() + interval '1 minute'`
     await refreshed(second)
-    const [last] = await world.sql`
+    const [last] = await fullStack.sql`
       select tokens.expires_at = sessions.expires_at as capped
       from tokens join sessions on sessions.id = session_id order by tokens.id desc limit 1`
     expect(last?.capped).toBe(true)
@@ -128,7 +128,7 @@ describe('POST /auth/refresh', () => {
     const ended = await session()
     expect(ended).toMatchObject({ end_reason: 'refresh_reused', ended_at: expect.any(Date) })
     expect(
-      await world.sql`
+      await fullStack.sql`
       select action, actor_id, user_id, session_id, host(ip) as ip, user_agent, request_id from audit_logs`,
     ).toEqual([
       {
@@ -145,7 +145,7 @@ describe('POST /auth/refresh', () => {
   })
 
   test('401 refresh_reused: another session of the same account lives on', async () => {
-    const other = await world.login('ada@example.com', password)
+    const other = await fullStack.login('ada@example.com', password)
     await refreshed(tokens.refresh_token)
     await passGrace()
     await expectRefused(tokens.refresh_token, 'refresh_reused')
@@ -155,7 +155,7 @@ describe('POST /auth/refresh', () => {
   test('401 refresh_reused: a spent token is known for one after its own expiry too', async () => {
     await refreshed(tokens.refresh_token)
     await passGrace()
-    await world.sql`update tokens set expires_at = now() - interval '1 second' where spent_at is not null`
+    await fullStack.sql`update tokens set expires_at = now() - interval '1 second' where spent_at is not null`
     await expectRefused(tokens.refresh_token, 'refresh_reused')
     expect((await session())?.end_reason).toBe('refresh_reused')
   })
@@ -166,7 +166,7 @@ describe('POST /auth/refresh', () => {
     await refreshed(tokens.refresh_token)
     await passGrace()
     await expectRefused(tokens.refresh_token, 'refresh_reused')
-    const rows = await world.sql`
+    const rows = await fullStack.sql`
       select sessions.xmin::text as ended, revocations.xmin::text as told, audit_logs.xmin::text as audited
       from sessions, revocations, audit_logs
       where revocations.scope = 'session' and revocations.subject = sessions.id::text
@@ -178,13 +178,13 @@ describe('POST /auth/refresh', () => {
   test('401 refresh_invalid: a token nobody ever issued; no session ends for it', async () => {
     await expectRefused('A'.repeat(43), 'refresh_invalid')
     expect((await session())?.ended_at).toBeNull()
-    expect(await world.sql`select from audit_logs`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)
   })
 
   // What lies in the table opens nothing: a thief of the database cannot send the hash in place of
   // the token.
   test('401 refresh_invalid: the stored hash itself, in hex or base64url', async () => {
-    const [row] = await world.sql<[{ token_hash: Buffer }]>`select token_hash from tokens`
+    const [row] = await fullStack.sql<[{ token_hash: Buffer }]>`select token_hash from tokens`
     for (const encoding of ['hex', 'base64url'] as const)
       await expectRefused(row.token_hash.toString(encoding), 'refresh_invalid')
   })
@@ -197,11 +197,14 @@ describe('POST /auth/refresh', () => {
     ['of a deleted session', `delete from sessions`],
     ['of another kind', `update tokens set kind = 'password_reset', session_id = null`],
   ])('401 refresh_invalid: a token %s; nothing is spent, issued or touched', async (_, change) => {
-    await world.sql.unsafe(change)
-    const rows = async () => [await world.sql`select * from tokens`, await world.sql`select * from sessions`]
+    await fullStack.sql.unsafe(change)
+    const rows = async () => [
+      await fullStack.sql`select * from tokens`,
+      await fullStack.sql`select * from sessions`,
+    ]
     const before = await rows()
     await expectRefused(tokens.refresh_token, 'refresh_invalid')
     expect(await rows()).toEqual(before)
-    expect(await world.sql`select from audit_logs`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)
   })
 })

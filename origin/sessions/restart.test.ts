@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let before: World
-let after: World
+let before: FullStack
+let after: FullStack
 beforeAll(async () => {
-  before = await createWorld({ environment: roomy })
+  before = await createFullStack({ environment: roomy })
   await before.signUp('ada@example.com', password)
-  after = await createWorld({ environment: roomy, remains: before.remains })
+  after = await createFullStack({ environment: roomy, remains: before.remains })
 })
 afterAll(async () => {
   await after.close()
@@ -24,14 +24,14 @@ async function rotatedOnce() {
   return { spent, live: await successorIn(before, spent) }
 }
 
-async function successorIn(world: World, refreshToken: string): Promise<string> {
-  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+async function successorIn(fullStack: FullStack, refreshToken: string): Promise<string> {
+  const answer = await fullStack.post('/auth/refresh', { refresh_token: refreshToken })
   expect(answer.status).toBe(200)
   return ((await answer.json()) as TokenResponse).refresh_token
 }
 
-async function codeIn(world: World, refreshToken: string) {
-  const answer = await world.post('/auth/refresh', { refresh_token: refreshToken })
+async function codeIn(fullStack: FullStack, refreshToken: string) {
+  const answer = await fullStack.post('/auth/refresh', { refresh_token: refreshToken })
   return answer.status === 200 ? 200 : (await problem(answer)).code
 }
 
@@ -75,10 +75,10 @@ describe('POST /auth/refresh after a restart of everything', () => {
 // The key is rotated, or one replica has another: sessions go on, only retries across the change
 // cannot be answered.
 describe('POST /auth/refresh with another REFRESH_TOKEN_KEY', () => {
-  let rekeyed: World
+  let rekeyed: FullStack
   beforeAll(async () => {
     const REFRESH_TOKEN_KEY = randomBytes(32).toString('base64')
-    rekeyed = await createWorld({ environment: { ...roomy, REFRESH_TOKEN_KEY }, remains: before.remains })
+    rekeyed = await createFullStack({ environment: { ...roomy, REFRESH_TOKEN_KEY }, remains: before.remains })
   })
   afterAll(() => rekeyed.close())
 

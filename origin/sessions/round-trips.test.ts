@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const statements: string[] = []
 
-let world: World
+let fullStack: FullStack
 let refreshToken: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  const { tokens } = await world.signUp('ada@example.com')
+  fullStack = await createFullStack({ environment: roomy })
+  const { tokens } = await fullStack.signUp('ada@example.com')
   refreshToken = tokens.refresh_token
-  await world.mails('ada@example.com')
-  const options = world.sql.options as { debug?: unknown }
+  await fullStack.mails('ada@example.com')
+  const options = fullStack.sql.options as { debug?: unknown }
   options.debug = (_connection: number, statement: string) => statements.push(statement)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /**
  * What the origin asked of the database, but for the mail relay, which asks every three seconds.
@@ -24,7 +24,7 @@ const asked = () => statements.filter((statement) => !statement.includes('mail_o
 
 async function refresh(token: string): Promise<TokenResponse> {
   statements.length = 0
-  return (await (await world.post('/auth/refresh', { refresh_token: token })).json()) as TokenResponse
+  return (await (await fullStack.post('/auth/refresh', { refresh_token: token })).json()) as TokenResponse
 }
 
 test('an ordinary rotation is one statement; a replay is one more, which only reads', async () => {

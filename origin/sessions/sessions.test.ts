@@ -1,59 +1,59 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SessionsResponse, TokenResponse } from '../../shared/contract.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let laptop: TokenResponse
 let phone: TokenResponse
 let somebodyElse: TokenResponse
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('ada@example.com', password)
-  await world.signUp('bob@example.com', password)
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('ada@example.com', password)
+  await fullStack.signUp('bob@example.com', password)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate sessions cascade`
+  await fullStack.sql`truncate sessions cascade`
   laptop = await loginFrom('ada@example.com', '198.51.100.1', 'laptop/1')
   phone = await loginFrom('ada@example.com', '2001:db8::2', 'phone/1')
   somebodyElse = await loginFrom('bob@example.com', '203.0.113.9', 'other/1')
-  await world.sql`truncate audit_logs, revocations`
+  await fullStack.sql`truncate audit_logs, revocations`
 })
 
 async function loginFrom(email: string, address: string, userAgent: string): Promise<TokenResponse> {
   const headers = { 'user-agent': userAgent }
-  const answer = await world.post('/auth/login', { email, password }, { address, headers })
+  const answer = await fullStack.post('/auth/login', { email, password }, { address, headers })
   return (await answer.json()) as TokenResponse
 }
 
 const idOf = ({ access_token }: TokenResponse) => String(decodeJwt(access_token).sid)
 
 async function list(tokens: TokenResponse): Promise<SessionsResponse['sessions']> {
-  const answer = await world.call('/auth/sessions', { headers: bearer(tokens.access_token) })
+  const answer = await fullStack.call('/auth/sessions', { headers: bearer(tokens.access_token) })
   expect(answer.status).toBe(200)
   return ((await answer.json()) as SessionsResponse).sessions
 }
 
 const remove = (tokens: TokenResponse, path = '') =>
-  world.call(`/auth/sessions${path}`, {
+  fullStack.call(`/auth/sessions${path}`, {
     method: 'DELETE',
     headers: { ...bearer(tokens.access_token), 'x-request-id': 'sessions-0001' },
   })
 
 const refreshStatus = async (tokens: TokenResponse) =>
-  (await world.post('/auth/refresh', { refresh_token: tokens.refresh_token })).status
+  (await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })).status
 
 const revoked = async () =>
-  (await world.sql`select subject from revocations where scope = 'session'`).map(({ subject }) => subject)
+  (await fullStack.sql`select subject from revocations where scope = 'session'`).map(({ subject }) => subject)
 
 describe('GET /auth/sessions', () => {
   test('200: own live ones, the one used last first, with device, address, times and which is current', async () => {
-    const answer = await world.call('/auth/sessions', { headers: bearer(laptop.access_token) })
+    const answer = await fullStack.call('/auth/sessions', { headers: bearer(laptop.access_token) })
     expect(answer.headers.get('cache-control')).toBe('no-store')
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
     const times = { created_at: time, last_used_at: time, expires_at: time }
@@ -77,12 +77,12 @@ describe('GET /auth/sessions', () => {
     ['is past its absolute end', `update sessions set expires_at = now() where user_agent = 'phone/1'`],
     ['idled out', `update tokens set expires_at = now() where user_agent = 'phone/1'`],
   ])('200: without one that %s', async (_, change) => {
-    await world.sql.unsafe(change)
+    await fullStack.sql.unsafe(change)
     expect((await list(laptop)).map(({ id }) => id)).toEqual([idOf(laptop)])
   })
 
   test('401 token_missing: without a token', async () => {
-    const answer = await world.call('/auth/sessions')
+    const answer = await fullStack.call('/auth/sessions')
     expect(answer.status).toBe(401)
     expect((await problem(answer)).code).toBe('token_missing')
   })
@@ -96,7 +96,7 @@ describe('DELETE /auth/sessions/{id}', () => {
     expect(await revoked()).toEqual([idOf(phone)])
     const userId = decodeJwt(laptop.access_token).sub
     expect(
-      await world.sql`select action, actor_id, user_id, session_id, request_id, details from audit_logs`,
+      await fullStack.sql`select action, actor_id, user_id, session_id, request_id, details from audit_logs`,
     ).toEqual([
       {
         action: 'session.ended',
@@ -140,28 +140,31 @@ describe('DELETE /auth/sessions', () => {
       200, 401, 401, 200,
     ])
     expect((await revoked()).sort()).toEqual([idOf(phone), idOf(tablet)].sort())
-    expect(await world.sql`select action, details from audit_logs where action = 'session.ended'`).toEqual([
-      { action: 'session.ended', details: { reason: 'ended_by_user', count: 2 } },
-    ])
+    expect(
+      await fullStack.sql`select action, details from audit_logs where action = 'session.ended'`,
+    ).toEqual([{ action: 'session.ended', details: { reason: 'ended_by_user', count: 2 } }])
   })
 
   test('204: where there is no other, nothing is written', async () => {
     await remove(laptop)
-    await world.sql`truncate audit_logs, revocations`
+    await fullStack.sql`truncate audit_logs, revocations`
     expect((await remove(laptop)).status).toBe(204)
-    expect(await world.sql`select from audit_logs`).toHaveLength(0)
+    expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)
     expect(await revoked()).toEqual([])
   })
 })
 
 describe('POST /auth/logout with everywhere', () => {
   test('204: ends all of the account, each with a revocation, and nobody else’s', async () => {
-    const answer = await world.post('/auth/logout', { refresh_token: phone.refresh_token, everywhere: true })
+    const answer = await fullStack.post('/auth/logout', {
+      refresh_token: phone.refresh_token,
+      everywhere: true,
+    })
     expect(answer.status).toBe(204)
     expect(await Promise.all([laptop, phone, somebodyElse].map(refreshStatus))).toEqual([401, 401, 200])
     expect((await revoked()).sort()).toEqual([idOf(laptop), idOf(phone)].sort())
-    expect(await world.sql`select action, details from audit_logs where action = 'session.ended'`).toEqual([
-      { action: 'session.ended', details: { reason: 'logout_everywhere', count: 2 } },
-    ])
+    expect(
+      await fullStack.sql`select action, details from audit_logs where action = 'session.ended'`,
+    ).toEqual([{ action: 'session.ended', details: { reason: 'logout_everywhere', count: 2 } }])
   })
 })

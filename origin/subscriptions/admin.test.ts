@@ -1,28 +1,28 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bearer, createWorld, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 import { type SubscriptionFilters, selectSubscriptionPage } from './list-queries.ts'
 
 const password = 'correct horse battery'
 
-let world: World
+let fullStack: FullStack
 let admin: string
 let user: string
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('admin@example.com', password)
-  await world.sql`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('admin@example.com', password)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'admin@example.com'`
-  admin = (await world.login('admin@example.com', password)).access_token
-  user = (await world.signUp('ada@example.com', password)).tokens.access_token
+  admin = (await fullStack.login('admin@example.com', password)).access_token
+  user = (await fullStack.signUp('ada@example.com', password)).tokens.access_token
   userId = decodeJwt(user).sub ?? ''
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 async function send(method: string, path: string, body?: unknown, token = admin) {
-  const answer = await world.call(path, {
+  const answer = await fullStack.call(path, {
     method,
     headers: { ...bearer(token), ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -34,7 +34,7 @@ const book = (body: unknown, id = userId) => send('PUT', `/admin/users/${id}/sub
 
 describe('PUT /admin/users/{id}/subscription', () => {
   test('200: the plan counts from now on; audited before and after; tokens of its time are stale', async () => {
-    await world.sql`truncate audit_logs, revocations`
+    await fullStack.sql`truncate audit_logs, revocations`
     const { status, body } = await book({ plan: 'pro', period_ends_at: '2999-01-01T00:00:00Z' })
     expect(status).toBe(200)
     expect(body).toEqual({
@@ -47,7 +47,7 @@ describe('PUT /admin/users/{id}/subscription', () => {
     })
     const { user_id: _, ...after } = body
     expect([
-      ...(await world.sql`select action, actor_id, user_id, details from audit_logs where action like 'sub%'`),
+      ...(await fullStack.sql`select action, actor_id, user_id, details from audit_logs where action like 'sub%'`),
     ]).toEqual([
       {
         action: 'subscription.changed',
@@ -56,10 +56,10 @@ describe('PUT /admin/users/{id}/subscription', () => {
         details: { before: expect.objectContaining({ plan: 'free', period_ends_at: null }), after },
       },
     ])
-    expect([...(await world.sql`select scope, subject, epoch from revocations`)]).toEqual([
+    expect([...(await fullStack.sql`select scope, subject, epoch from revocations`)]).toEqual([
       { scope: 'user', subject: userId, epoch: 1 },
     ])
-    expect(decodeJwt((await world.login('ada@example.com', password)).access_token)).toMatchObject({
+    expect(decodeJwt((await fullStack.login('ada@example.com', password)).access_token)).toMatchObject({
       plan: 'pro',
     })
   })
@@ -70,13 +70,13 @@ describe('PUT /admin/users/{id}/subscription', () => {
   })
 
   test('200: ten at once leave one current subscription and the others as history', async () => {
-    const [{ before }] = await world.sql<[{ before: number }]>`
+    const [{ before }] = await fullStack.sql<[{ before: number }]>`
       select count(*)::int as before from user_subscriptions where user_id = ${userId}`
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) => book({ plan: n % 2 ? 'pro' : 'starter' })),
     )
     expect(answers.every(({ status }) => status === 200)).toBe(true)
-    const [counted] = await world.sql`
+    const [counted] = await fullStack.sql`
       select count(*)::int as held, (count(*) filter (where ended_at is null))::int as current
       from user_subscriptions where user_id = ${userId}`
     expect(counted).toEqual({ held: before + 10, current: 1 })
@@ -107,7 +107,7 @@ describe('PUT /admin/users/{id}/subscription', () => {
 
 describe('GET /admin/subscriptions', () => {
   beforeAll(async () => {
-    await world.sql`
+    await fullStack.sql`
       with added as (
         insert into user_accounts (email, password_hash, role_id)
         select 'crowd-' || n || '@example.com', 'x', (select id from roles where name = 'user')
@@ -118,7 +118,7 @@ describe('GET /admin/subscriptions', () => {
       select numbered.id, plan.id, case when n % 50 = 0 then 'past_due' else 'active' end
       from numbered join subscription_plans plan
         on plan.name = case when n = 1 then 'enterprise' when n % 10 = 0 then 'pro' else 'free' end`
-    await world.sql`analyze user_subscriptions, user_accounts`
+    await fullStack.sql`analyze user_subscriptions, user_accounts`
   }, 60_000)
 
   const list = (query: string) => send('GET', `/admin/subscriptions?${query}`)
@@ -177,7 +177,7 @@ describe('GET /admin/subscriptions', () => {
     { plan: 'enterprise', status: 'active' },
     { user_id: crypto.randomUUID() },
   ])('reads few rows of 100,000: %o', async (filters) => {
-    await world.sql.begin(async (transaction) => {
+    await fullStack.sql.begin(async (transaction) => {
       const rowsRead = async () => {
         const [row] = await transaction<[{ rows: number }]>`
           select (seq_tup_read + idx_tup_fetch)::int as rows from pg_stat_xact_user_tables

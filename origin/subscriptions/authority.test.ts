@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
@@ -28,38 +28,38 @@ const table: Record<'admin' | 'superadmin', Record<Role | 'self', 'booked' | Ref
 }
 const actors = ['admin', 'superadmin'] as const
 
-let world: World
+let fullStack: FullStack
 const ids: Record<string, string> = {}
 const tokens = {} as Record<(typeof actors)[number], string>
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  await world.signUp('first@example.com', password)
-  await world.sql`
+  fullStack = await createFullStack({ environment: roomy })
+  await fullStack.signUp('first@example.com', password)
+  await fullStack.sql`
     insert into user_accounts (email, password_hash, role_id)
     select roles.name || '-' || part || '@example.com', password_hash, roles.id
     from user_accounts, roles, unnest(array['actor', 'target']) part`
-  for (const { id, email } of await world.sql<
+  for (const { id, email } of await fullStack.sql<
     { id: string; email: string }[]
   >`select id, email from user_accounts`)
     ids[email.split('@')[0] ?? ''] = id
   for (const actor of actors)
-    tokens[actor] = (await world.login(`${actor}-actor@example.com`, password)).access_token
+    tokens[actor] = (await fullStack.login(`${actor}-actor@example.com`, password)).access_token
 })
-beforeEach(() => world.sql`truncate audit_logs, revocations, user_subscriptions`)
-afterAll(() => world.close())
+beforeEach(() => fullStack.sql`truncate audit_logs, revocations, user_subscriptions`)
+afterAll(() => fullStack.close())
 
 const book = (actor: (typeof actors)[number], target: string) =>
-  world.call(`/admin/users/${ids[target]}/subscription`, {
+  fullStack.call(`/admin/users/${ids[target]}/subscription`, {
     method: 'PUT',
     headers: { ...bearer(tokens[actor]), 'content-type': 'application/json' },
     body: JSON.stringify({ plan: 'enterprise' }),
   })
 
-const audit = () => world.sql`select action, actor_id, user_id, details from audit_logs`
+const audit = () => fullStack.sql`select action, actor_id, user_id, details from audit_logs`
 
 const expectNothingBooked = async () => {
-  expect(await world.sql`select from user_subscriptions`).toHaveLength(0)
-  expect(await world.sql`select from revocations`).toHaveLength(0)
+  expect(await fullStack.sql`select from user_subscriptions`).toHaveLength(0)
+  expect(await fullStack.sql`select from revocations`).toHaveLength(0)
 }
 
 describe('PUT /admin/users/{id}/subscription, by the level of both', () => {
@@ -94,13 +94,13 @@ describe('PUT /admin/users/{id}/subscription, by the level of both', () => {
     ['locked', `status = 'disabled'`],
     ['demoted', `role_id = (select id from roles where name = 'guest')`],
   ])('403 escalation_refused: an admin who was %s a moment ago', async (_, change) => {
-    await world.sql.unsafe(`update user_accounts set ${change} where id = '${ids['admin-actor']}'`)
+    await fullStack.sql.unsafe(`update user_accounts set ${change} where id = '${ids['admin-actor']}'`)
     expect(await problem(await book('admin', 'user-target'))).toMatchObject({
       status: 403,
       code: 'escalation_refused',
     })
     await expectNothingBooked()
-    await world.sql`
+    await fullStack.sql`
       update user_accounts set status = 'active', role_id = (select id from roles where name = 'admin')
       where id = ${ids['admin-actor'] ?? ''}`
   })

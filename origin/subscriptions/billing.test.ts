@@ -2,27 +2,27 @@ import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld, type OAuthWorld } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../../test/support/full-stack/oauth-full-stack.ts'
 
 const password = 'correct horse battery'
 
-let world: OAuthWorld
+let fullStack: OAuthFullStack
 let token: string
 let otherToken: string
 let userId: string
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  token = await world.serviceToken(await world.client('billing', 'subscriptions.write'))
-  otherToken = await world.serviceToken(await world.client('shop', 'subscriptions.write'))
-  const { tokens } = await world.world.signUp('ada@example.com', password)
+  fullStack = await createOAuthFullStack()
+  token = await fullStack.serviceToken(await fullStack.client('billing', 'subscriptions.write'))
+  otherToken = await fullStack.serviceToken(await fullStack.client('shop', 'subscriptions.write'))
+  const { tokens } = await fullStack.fullStack.signUp('ada@example.com', password)
   userId = decodeJwt(tokens.access_token).sub ?? ''
 })
-afterAll(() => world.world.close())
+afterAll(() => fullStack.fullStack.close())
 
 beforeEach(async () => {
-  await world.sql`truncate billing_events, subscription_bookings, audit_logs, revocations`
-  await world.sql`delete from user_subscriptions`
-  await world.sql`
+  await fullStack.sql`truncate billing_events, subscription_bookings, audit_logs, revocations`
+  await fullStack.sql`delete from user_subscriptions`
+  await fullStack.sql`
     insert into user_subscriptions (user_id, plan_id)
     select account.id, plan.id from user_accounts account, subscription_plans plan where plan.name = 'free'`
 })
@@ -47,7 +47,7 @@ const proAnswer = () => ({
 })
 
 function put(event: unknown, { id = userId, by = token }: { id?: string; by?: string } = {}) {
-  return world.fetch(`/internal/users/${id}/subscription`, {
+  return fullStack.fetch(`/internal/users/${id}/subscription`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json', ...bearer(by) },
     body: JSON.stringify(event),
@@ -61,11 +61,11 @@ async function refused(event: unknown, options?: Parameters<typeof put>[1]) {
 
 /** Everything that an event can leave behind. */
 async function traces() {
-  const held = await world.sql<{ plan: string; status: string; current: boolean }[]>`
+  const held = await fullStack.sql<{ plan: string; status: string; current: boolean }[]>`
     select plan.name as plan, subscription.status, ended_at is null as current
     from user_subscriptions subscription join subscription_plans plan on plan.id = plan_id
     where user_id = ${userId} order by subscription.id`
-  const [counted] = await world.sql<[{ events: number; told: number; audited: number }]>`
+  const [counted] = await fullStack.sql<[{ events: number; told: number; audited: number }]>`
     select (select count(*)::int from billing_events) as events, (select count(*)::int from revocations) as told,
       (select count(*)::int from audit_logs where action = 'subscription.changed') as audited`
   return { held: held.map((row) => ({ ...row })), ...counted }
@@ -80,7 +80,8 @@ const applied = {
 }
 const nothing = { held: [{ ...free, current: true }], events: 0, told: 0, audited: 0 }
 
-const claims = async () => decodeJwt((await world.world.login('ada@example.com', password)).access_token)
+const claims = async () =>
+  decodeJwt((await fullStack.fullStack.login('ada@example.com', password)).access_token)
 
 describe('PUT /internal/users/{id}/subscription', () => {
   test('200: the plan counts from now on, the one before is history, tokens of its time are stale', async () => {
@@ -89,7 +90,7 @@ describe('PUT /internal/users/{id}/subscription', () => {
     expect(answer.status).toBe(200)
     expect(await answer.json()).toEqual(proAnswer())
     expect(await traces()).toEqual(applied)
-    const [told] = await world.sql`select scope, subject, epoch from revocations`
+    const [told] = await fullStack.sql`select scope, subject, epoch from revocations`
     const after = await claims()
     expect(after).toMatchObject({ plan: 'pro', quota: 20_000 })
     expect((after.epoch as { user: number }).user).toBe((before.epoch as { user: number }).user + 1)
@@ -98,7 +99,7 @@ describe('PUT /internal/users/{id}/subscription', () => {
 
   test('200: audited with no actor, but client, event, before and after', async () => {
     await put(pro)
-    const [row] = await world.sql`
+    const [row] = await fullStack.sql`
       select actor_id, user_id, details from audit_logs where action = 'subscription.changed'`
     const { event_id: _, user_id: __, ...after } = proAnswer()
     expect(row).toEqual({
@@ -198,14 +199,14 @@ describe('an event that comes again', () => {
       { occurred_at: '2026-03-01T10:00:00.000001Z' },
     ])
       expect(await refused({ ...pro, ...over })).toMatchObject({ status: 409, code: 'event_conflict' })
-    const bob = decodeJwt((await world.world.signUp('bob@example.com')).tokens.access_token).sub ?? ''
+    const bob = decodeJwt((await fullStack.fullStack.signUp('bob@example.com')).tokens.access_token).sub ?? ''
     expect(await refused(pro, { id: bob })).toMatchObject({ status: 409, code: 'event_conflict' })
     expect(await traces()).toEqual(applied)
   })
 
   // Two accounts hold different rows: here the key alone settles it.
   test('409 event_conflict: of twenty accounts that one id comes for at once, one gets it', async () => {
-    const added = await world.sql<{ id: string }[]>`
+    const added = await fullStack.sql<{ id: string }[]>`
       insert into user_accounts (email, password_hash, role_id)
       select 'many-' || n || '@example.com', 'x', (select id from roles where name = 'user')
       from generate_series(1, 20) as n returning id`
@@ -234,7 +235,7 @@ describe('an event out of order', () => {
   test('200: occurred at the same moment, or before the last one of somebody else', async () => {
     await put(pro)
     expect((await put({ ...pro, event_id: 'evt-2', plan: 'starter' })).status).toBe(200)
-    const cyd = decodeJwt((await world.world.signUp('cyd@example.com')).tokens.access_token).sub ?? ''
+    const cyd = decodeJwt((await fullStack.fullStack.signUp('cyd@example.com')).tokens.access_token).sub ?? ''
     const older = { ...pro, event_id: 'evt-3', occurred_at: '2025-01-01T00:00:00Z' }
     expect((await put(older, { id: cyd })).status).toBe(200)
   })
@@ -256,7 +257,7 @@ describe('an event out of order', () => {
     await put({ ...pro, occurred_at: '2026-03-01T10:00:00.000002999Z' })
     const older = { ...pro, event_id: 'evt-2', occurred_at: '2026-03-01T12:00:00.000001999+02:00' }
     expect(await refused(older)).toMatchObject({ code: 'event_outdated' })
-    const [row] = await world.sql`select occurred_at::text from billing_events`
+    const [row] = await fullStack.sql`select occurred_at::text from billing_events`
     expect(row?.occurred_at).toContain('00:00.000002')
   })
 
@@ -265,7 +266,7 @@ describe('an event out of order', () => {
     const plans = { 'evt-10': 'starter', 'evt-9': 'pro', 'evt-B': 'business', 'evt-a': 'enterprise' }
     const events = Object.entries(plans).map(([event_id, plan]) => ({ ...pro, event_id, plan }))
     for (const order of [events, events.toReversed(), [2, 0, 3, 1].map((index) => events[index])]) {
-      await world.sql`truncate billing_events`
+      await fullStack.sql`truncate billing_events`
       for (const event of order) await put(event)
       expect(await claims()).toMatchObject({ plan: 'enterprise' })
     }
@@ -276,7 +277,7 @@ describe('an event out of order', () => {
       [token, otherToken],
       [otherToken, token],
     ]) {
-      await world.sql`truncate billing_events`
+      await fullStack.sql`truncate billing_events`
       for (const by of order) await put({ ...pro, plan: by === token ? 'starter' : 'pro' }, { by })
       expect(await claims()).toMatchObject({ plan: 'pro' })
     }
@@ -293,7 +294,7 @@ describe('an event out of order', () => {
     const answers = await Promise.all(events.toReversed().map((event) => put(event)))
     expect(new Set(answers.map(({ status }) => status)).isSubsetOf(new Set([200, 409]))).toBe(true)
     expect((await traces()).held.filter(({ current }) => current)).toMatchObject([{ plan: 'enterprise' }])
-    const [last] = await world.sql`
+    const [last] = await fullStack.sql`
       select event_id from billing_events order by occurred_at desc limit 1`
     expect(last).toEqual({ event_id: 'evt-23' })
   })
@@ -302,15 +303,15 @@ describe('an event out of order', () => {
 describe('a booking by hand counts at its own time', () => {
   let admin: string
   beforeAll(async () => {
-    await world.world.signUp('boss@example.com', password)
-    await world.sql`
+    await fullStack.fullStack.signUp('boss@example.com', password)
+    await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = 'admin')
       where email = 'boss@example.com'`
-    admin = (await world.world.login('boss@example.com', password)).access_token
+    admin = (await fullStack.fullStack.login('boss@example.com', password)).access_token
   })
 
   const book = (plan: string) =>
-    world.world.call(`/admin/users/${userId}/subscription`, {
+    fullStack.fullStack.call(`/admin/users/${userId}/subscription`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json', ...bearer(admin) },
       body: JSON.stringify({ plan }),
@@ -346,10 +347,10 @@ describe('a booking by hand counts at its own time', () => {
 
   // Stored by earlier versions, which accepted every time.
   test('200: an event of now replaces it, although events and bookings from the future are stored', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into billing_events (client_id, event_id, user_id, occurred_at, content_hash)
       values ('billing', 'evt-0', ${userId}, '2125-01-01', sha256('evt-0'))`
-    await world.sql`insert into subscription_bookings (user_id, booked_at) values (${userId}, '2125-01-01')`
+    await fullStack.sql`insert into subscription_bookings (user_id, booked_at) values (${userId}, '2125-01-01')`
     const now = () => new Date(Date.now() + 1000).toISOString()
     expect((await put({ ...pro, occurred_at: now() })).status).toBe(200)
     expect((await book('business')).status).toBe(200)
@@ -359,7 +360,7 @@ describe('a booking by hand counts at its own time', () => {
   })
 
   test('409 event_outdated: an event from before it, although an event from the future is stored', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into billing_events (client_id, event_id, user_id, occurred_at, content_hash)
       values ('billing', 'evt-0', ${userId}, '2125-01-01', sha256('evt-0'))`
     await book('business')
@@ -368,8 +369,10 @@ describe('a booking by hand counts at its own time', () => {
   })
 
   test('of another account it counts for nothing here', async () => {
-    const other = decodeJwt((await world.world.signUp('dee@example.com', password)).tokens.access_token).sub
-    await world.world.call(`/admin/users/${other}/subscription`, {
+    const other = decodeJwt(
+      (await fullStack.fullStack.signUp('dee@example.com', password)).tokens.access_token,
+    ).sub
+    await fullStack.fullStack.call(`/admin/users/${other}/subscription`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json', ...bearer(admin) },
       body: JSON.stringify({ plan: 'pro' }),
@@ -383,7 +386,7 @@ describe('an event of an earlier version, which knew milliseconds', () => {
     const event = { ...pro, occurred_at: '2026-03-01T10:00:00.123456Z' }
     const answer = await (await put(event)).json()
     const hash = createHash('sha256').update(JSON.stringify([answer, '2026-03-01T10:00:00.123Z']))
-    await world.sql`
+    await fullStack.sql`
       update billing_events
       set content_hash = ${hash.digest()}, occurred_at = date_trunc('milliseconds', occurred_at)`
     expect((await put(event)).status).toBe(200)
@@ -420,17 +423,17 @@ describe('refused', () => {
   })
 
   test('403 scope_required: a service for something else', async () => {
-    const by = await world.serviceToken(await world.client('reader', 'users.read'))
+    const by = await fullStack.serviceToken(await fullStack.client('reader', 'users.read'))
     expect(await refused(pro, { by })).toMatchObject({ status: 403, code: 'scope_required' })
   })
 
   test('401 invalid_token: a user, an admin too', async () => {
-    const { access_token: by } = await world.world.login('ada@example.com', password)
+    const { access_token: by } = await fullStack.fullStack.login('ada@example.com', password)
     expect(await refused(pro, { by })).toMatchObject({ status: 401, code: 'invalid_token' })
   })
 
   test('404 not_found: nobody at all through the gateway', async () => {
-    const answer = await world.world.call(`/internal/users/${userId}/subscription`, {
+    const answer = await fullStack.fullStack.call(`/internal/users/${userId}/subscription`, {
       method: 'PUT',
       headers: bearer(token),
     })
@@ -438,12 +441,12 @@ describe('refused', () => {
   })
 
   test('500 internal_error: where it cannot be audited nothing of it happened', async () => {
-    await world.sql`alter table audit_logs add constraint full_disk check (action <> 'subscription.changed')`
+    await fullStack.sql`alter table audit_logs add constraint full_disk check (action <> 'subscription.changed')`
     try {
       expect((await put(pro)).status).toBe(500)
       expect(await traces()).toEqual(nothing)
     } finally {
-      await world.sql`alter table audit_logs drop constraint full_disk`
+      await fullStack.sql`alter table audit_logs drop constraint full_disk`
     }
     expect((await put(pro)).status).toBe(200)
   })

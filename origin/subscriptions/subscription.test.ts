@@ -1,29 +1,29 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SubscriptionResponse } from '../../shared/contract.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 let token: string
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({
+  fullStack = await createFullStack({
     environment: { ...roomy, UPGRADE_URL: 'https://app.example.com/upgrade?from=account' },
   })
-  token = (await world.signUp('ada@example.com')).tokens.access_token
+  token = (await fullStack.signUp('ada@example.com')).tokens.access_token
   userId = decodeJwt(token).sub ?? ''
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 async function subscription() {
-  const answer = await world.call('/v1/subscription', { headers: bearer(token) })
+  const answer = await fullStack.call('/v1/subscription', { headers: bearer(token) })
   expect(answer.status).toBe(200)
   return (await answer.json()) as SubscriptionResponse
 }
 
 async function book(plan: string, status: string, endsIn: string | null, cancels = false) {
-  await world.sql`
+  await fullStack.sql`
     update user_subscriptions set plan_id = (select id from subscription_plans where name = ${plan}),
       status = ${status}, period_started_at = now() - interval '1 year', period_ends_at = now() + ${endsIn}::interval,
       cancel_at_period_end = ${cancels}
@@ -88,7 +88,7 @@ describe('GET /v1/subscription', () => {
   )
 
   test('200: none at all leaves what Free has', async () => {
-    await world.sql`update user_subscriptions set ended_at = now() where user_id = ${userId}`
+    await fullStack.sql`update user_subscriptions set ended_at = now() where user_id = ${userId}`
     expect(await subscription()).toMatchObject({
       plan: 'free',
       booked_plan: null,
@@ -98,6 +98,6 @@ describe('GET /v1/subscription', () => {
   })
 
   test('401 token_missing: nobody signed in', async () => {
-    expect(await problem(await world.call('/v1/subscription'))).toMatchObject({ code: 'token_missing' })
+    expect(await problem(await fullStack.call('/v1/subscription'))).toMatchObject({ code: 'token_missing' })
   })
 })

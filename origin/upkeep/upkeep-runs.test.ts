@@ -1,42 +1,42 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpkeepRunResponse } from '../../shared/contract.ts'
-import { bearer, createWorld, problem, type World } from '../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { roomy } from '../../test/support/high-limits.ts'
 
-let world: World
+let fullStack: FullStack
 let token: string
 let adminToken: string
 let operatorId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
   const promote = async (email: string, role: string) => {
-    await world.signUp(email, 'correct horse battery')
-    await world.sql`
+    await fullStack.signUp(email, 'correct horse battery')
+    await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = ${role}) where email = ${email}`
-    return (await world.login(email, 'correct horse battery')).access_token
+    return (await fullStack.login(email, 'correct horse battery')).access_token
   }
   token = await promote('root@example.com', 'superadmin')
   adminToken = await promote('boss@example.com', 'admin')
-  const [row] = await world.sql<
+  const [row] = await fullStack.sql<
     [{ id: string }]
   >`select id from user_accounts where email = 'root@example.com'`
   operatorId = row.id
 })
-afterAll(() => world.close())
-beforeEach(() => world.sql`truncate upkeep_runs, audit_logs restart identity`)
+afterAll(() => fullStack.close())
+beforeEach(() => fullStack.sql`truncate upkeep_runs, audit_logs restart identity`)
 
-const list = (query = '', as = token) => world.call(`/admin/upkeep-runs${query}`, { headers: bearer(as) })
+const list = (query = '', as = token) => fullStack.call(`/admin/upkeep-runs${query}`, { headers: bearer(as) })
 const start = (job: string, as = token) =>
-  world.call(`/admin/upkeep/${job}/runs`, { method: 'POST', headers: bearer(as) })
+  fullStack.call(`/admin/upkeep/${job}/runs`, { method: 'POST', headers: bearer(as) })
 const page = async (query = '') =>
   (await (await list(query)).json()) as { items: UpkeepRunResponse[]; next_cursor: string | null }
 
 const started = () =>
-  world.sql`select actor_id, details from audit_logs where action = 'upkeep.started' order by created_at`
+  fullStack.sql`select actor_id, details from audit_logs where action = 'upkeep.started' order by created_at`
 
 describe('POST /admin/upkeep/{job}/runs', () => {
   test('202: the job runs now, its run has the id of the answer, the audit says who started it', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into rate_limit_logs (limit_class, limit_key, method, route, created_at)
       values ('user', 'x', 'GET', '/', now() - interval '31 days')`
     const answer = await start('rate_limit_logs')
@@ -53,7 +53,7 @@ describe('POST /admin/upkeep/{job}/runs', () => {
   })
 
   test('409 upkeep_running: while it runs, on whichever replica, and nothing is claimed', async () => {
-    const other = await world.sql.reserve()
+    const other = await fullStack.sql.reserve()
     await other`select pg_advisory_lock(upkeep_lock('audit_logs'))`
     const answer = await start('audit_logs')
     expect(answer.status).toBe(409)
@@ -66,7 +66,7 @@ describe('POST /admin/upkeep/{job}/runs', () => {
 
   test('409 upkeep_running: fifty at once start one', async () => {
     let statuses: number[] = []
-    await world.sql.begin(async (transaction) => {
+    await fullStack.sql.begin(async (transaction) => {
       await transaction`lock table rate_limit_logs in access exclusive mode`
       const answers = await Promise.all(Array.from({ length: 50 }, () => start('rate_limit_logs')))
       statuses = answers.map(({ status }) => status)
@@ -96,9 +96,9 @@ describe('POST /admin/upkeep/{job}/runs', () => {
 
 // As with the embedded database, whose one connection upkeep shares with the requests.
 test('202: also where the pool has one connection, and the origin closes', async () => {
-  const small = await createWorld({
+  const small = await createFullStack({
     environment: { ...roomy, DATABASE_POOL_MAX: '1' },
-    remains: world.remains,
+    remains: fullStack.remains,
   })
   const answer = await small.call('/admin/upkeep/expired_tokens/runs', {
     method: 'POST',
@@ -111,7 +111,7 @@ test('202: also where the pool has one connection, and the origin closes', async
 
 describe('GET /admin/upkeep-runs', () => {
   beforeEach(
-    () => world.sql`
+    () => fullStack.sql`
       insert into upkeep_runs (job, slot, rows, outcome, finished_at, error)
       select case n % 2 when 0 then 'refresh_views' else 'audit_logs' end, now() + make_interval(secs => n), n,
         outcome, case when outcome is not null then now() end,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { createWorld, problem } from '../support/full-stack/full-stack.ts'
+import { createFullStack, problem } from '../support/full-stack/full-stack.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -14,15 +14,15 @@ describe.each([
   ['ahead', 5],
   ['behind', -5],
 ])('with the services’ clocks five minutes %s of the database’s', (_, ahead) => {
-  async function createSkewedWorld() {
+  async function createSkewedFullStack() {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ahead * minutes })
-    return createWorld()
+    return createFullStack()
   }
 
   test('sessions and refresh tokens live as long as ever, and the grace window is as long', async () => {
-    await using world = disposable(await createSkewedWorld())
-    const { tokens } = await world.signUp('ada@example.com')
-    const [left] = await world.sql`
+    await using fullStack = disposable(await createSkewedFullStack())
+    const { tokens } = await fullStack.signUp('ada@example.com')
+    const [left] = await fullStack.sql`
       select
         extract(epoch from sessions.expires_at - now())::float8 as session,
         extract(epoch from tokens.expires_at - now())::float8 as token
@@ -30,30 +30,31 @@ describe.each([
     expect(left?.session).toBeCloseTo(2_592_000, -2)
     expect(left?.token).toBeCloseTo(604_800, -2)
 
-    const refresh = (refresh_token = tokens.refresh_token) => world.post('/auth/refresh', { refresh_token })
+    const refresh = (refresh_token = tokens.refresh_token) =>
+      fullStack.post('/auth/refresh', { refresh_token })
     const second = ((await (await refresh()).json()) as TokenResponse).refresh_token
     expect((await refresh()).status).toBe(200)
     expect((await refresh(second)).status).toBe(200)
-    await world.sql`update tokens set spent_at = spent_at - interval '10 seconds' where spent_at is not null`
+    await fullStack.sql`update tokens set spent_at = spent_at - interval '10 seconds' where spent_at is not null`
     expect(await problem(await refresh())).toMatchObject({ status: 401, code: 'refresh_reused' })
   })
 
   test('a lockout begins at the fifth failure, and is over when the database says so', async () => {
-    await using world = disposable(await createSkewedWorld())
-    const { email, password } = await world.signUp('ada@example.com')
-    const login = (tried: string) => world.post('/auth/login', { email, password: tried })
+    await using fullStack = disposable(await createSkewedFullStack())
+    const { email, password } = await fullStack.signUp('ada@example.com')
+    const login = (tried: string) => fullStack.post('/auth/login', { email, password: tried })
     for (let i = 0; i < 5; i++) expect((await login('wrong horse battery')).status).toBe(401)
-    const [lock] = await world.sql`
+    const [lock] = await fullStack.sql`
       select extract(epoch from window_ends_at - now())::float8 as left from login_counters where locked_at is not null`
     expect(lock?.left).toBeCloseTo(900, -2)
 
     vi.setSystemTime(Date.now() + 60 * minutes)
     expect((await login(password)).status).toBe(401)
-    await world.sql`update login_counters set window_ends_at = now()`
+    await fullStack.sql`update login_counters set window_ends_at = now()`
     expect((await login(password)).status).toBe(200)
   })
 })
 
-function disposable<World extends { close(): Promise<void> }>(world: World) {
-  return Object.assign(world, { [Symbol.asyncDispose]: () => world.close() })
+function disposable<World extends { close(): Promise<void> }>(fullStack: World) {
+  return Object.assign(fullStack, { [Symbol.asyncDispose]: () => fullStack.close() })
 }

@@ -7,7 +7,7 @@ import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { demoRows } from '../support/demo-policy.ts'
-import { bearer, createWorld, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
 import { createDescribed } from '../support/full-stack/openapi-validator.ts'
 import { roomy } from '../support/high-limits.ts'
@@ -16,7 +16,7 @@ const password = 'correct horse battery'
 const limit = 150
 
 const described = createDescribed(describeApi({ rows: routes, fileRows: demoRows, version: '0' }))
-let world: World
+let fullStack: FullStack
 /** Access tokens by role. */
 const tokens = new Map<string, string>()
 const ids = new Map<string, string>()
@@ -24,22 +24,22 @@ const ids = new Map<string, string>()
 const succeeded = new Set<string>()
 
 beforeAll(async () => {
-  world = await createWorld({ environment: { ...roomy, LIMIT_ADDRESS_REQUESTS: `${limit}` } })
+  fullStack = await createFullStack({ environment: { ...roomy, LIMIT_ADDRESS_REQUESTS: `${limit}` } })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
-    digestKey: world.originConfig.PASSWORD_DIGEST_KEY,
-    cost: world.originConfig.PASSWORD_HASH_COST,
+    digestKey: fullStack.originConfig.PASSWORD_DIGEST_KEY,
+    cost: fullStack.originConfig.PASSWORD_HASH_COST,
   })
-  await seedDemoAccounts(world.sql, passwords, password)
+  await seedDemoAccounts(fullStack.sql, passwords, password)
   await pool.close()
   for (const { email, role } of demoAccounts) {
-    tokens.set(role, (await world.login(email, password)).access_token)
-    const [row] = await world.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
+    tokens.set(role, (await fullStack.login(email, password)).access_token)
+    const [row] = await fullStack.sql<[{ id: string }]>`select id from user_accounts where email = ${email}`
     ids.set(role, row.id)
   }
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 interface Asking {
   /** Name of the account whose access token the request has. */
@@ -60,7 +60,7 @@ async function ask(status: number, method: string, path: string, asking: Asking 
     (_, name: string) => parameters[name] ?? crypto.randomUUID(),
   )
   const token = as === undefined ? undefined : tokens.get(as)
-  const answer = await world.call(query ? `${filled}?${new URLSearchParams(query)}` : filled, {
+  const answer = await fullStack.call(query ? `${filled}?${new URLSearchParams(query)}` : filled, {
     method,
     address,
     headers: {
@@ -89,14 +89,14 @@ describe('answers are as the description has them', () => {
     await ask(202, 'POST', '/auth/register', { json: { email, password, display_name: 'Ada' } })
     await ask(202, 'POST', '/auth/email/resend', { json: { email } })
     await ask(204, 'POST', '/auth/email/verify', {
-      json: { token: await world.mailedToken(email), password },
+      json: { token: await fullStack.mailedToken(email), password },
     })
     const login = await ask(200, 'POST', '/auth/login', { json: { email, password }, headers: device })
     const first = (await login.json()) as TokenResponse
     tokens.set('ada', first.access_token)
     await ask(200, 'POST', '/auth/login', {
       json: { email, password, token_delivery: 'cookie' },
-      headers: { origin: world.originConfig.ISSUER_URL },
+      headers: { origin: fullStack.originConfig.ISSUER_URL },
     })
     await read('/v1/me', { as: 'ada' })
     await read('/v1/subscription', { as: 'ada' })
@@ -117,7 +117,7 @@ describe('answers are as the description has them', () => {
     await ask(204, 'POST', '/auth/logout', { json: { refresh_token, everywhere: true } })
     await ask(202, 'POST', '/auth/password/forgot', { json: { email } })
     await ask(204, 'POST', '/auth/password/reset', {
-      json: { token: await world.mailedToken(email), password },
+      json: { token: await fullStack.mailedToken(email), password },
     })
   })
 
@@ -129,7 +129,7 @@ describe('answers are as the description has them', () => {
 
   test('of OAuth clients', async () => {
     const secret =
-      (await createClient(world.sql, { id: 'crm', scopes: ['tokens.introspect'] }, operator)) ?? ''
+      (await createClient(fullStack.sql, { id: 'crm', scopes: ['tokens.introspect'] }, operator)) ?? ''
     const headers = { authorization: basic('crm', secret) }
     const form = { grant_type: 'client_credentials' }
     const answer = await ask(200, 'POST', '/oauth/token', { form, headers })
@@ -137,7 +137,7 @@ describe('answers are as the description has them', () => {
     await ask(200, 'POST', '/oauth/introspect', { form: { token }, headers })
     await ask(200, 'POST', '/oauth/introspect', { form: { token: 'nothing' }, headers })
     await ask(200, 'POST', '/oauth/introspect', { form: { token: tokens.get('user') ?? '' }, headers })
-    const [{ refresh_token: userToken }] = [await world.login('guest@example.com', password)]
+    const [{ refresh_token: userToken }] = [await fullStack.login('guest@example.com', password)]
     await ask(200, 'POST', '/oauth/introspect', { form: { token: userToken }, headers })
     await ask(200, 'POST', '/oauth/revoke', { form: { token: userToken, client_id: 'frontend' } })
     await ask(401, 'POST', '/oauth/token', { form })
@@ -175,7 +175,7 @@ describe('answers are as the description has them', () => {
     })
     await ask(202, 'POST', '/admin/upkeep/{job}/runs', { as, parameters: { job: 'expired_tokens' } })
 
-    await world.login('user@example.com', password)
+    await fullStack.login('user@example.com', password)
     const sessions = await read('/admin/users/{id}/sessions', { as, parameters })
     const [session] = (await items(sessions)) as { id: string }[]
     await ask(204, 'DELETE', '/admin/users/{id}/sessions/{session_id}', {
@@ -186,8 +186,8 @@ describe('answers are as the description has them', () => {
   })
 
   test('of every list, with an item in it and a next page', async () => {
-    for (let i = 0; i <= limit; i++) await world.call('/v1/plans', { address: '198.51.100.2' })
-    await world.reportsFlushed()
+    for (let i = 0; i <= limit; i++) await fullStack.call('/v1/plans', { address: '198.51.100.2' })
+    await fullStack.reportsFlushed()
     const lists = routes.filter(({ method, path }) => method === 'GET' && /^\/admin\/[a-z-]+$/.test(path))
     expect(lists.length).toBeGreaterThan(9)
     for (const { path } of lists) {
@@ -216,18 +216,18 @@ describe('answers are as the description has them', () => {
     await ask(400, 'POST', '/auth/login', { headers: { 'content-type': 'application/json' } })
     await ask(401, 'POST', '/auth/login', { json: { email, password: 'wrong' } })
     await ask(401, 'POST', '/auth/refresh', { json: { refresh_token: 'unknown' } })
-    await world.sql.begin(async (elsewhere) => {
+    await fullStack.sql.begin(async (elsewhere) => {
       await elsewhere`select pg_advisory_xact_lock(upkeep_lock('login_attempts'))`
       const running = { as: 'superadmin', parameters: { job: 'login_attempts' } }
       await ask(409, 'POST', '/admin/upkeep/{job}/runs', running)
     })
     await ask(429, 'GET', '/v1/plans', { address: '198.51.100.2' })
-    await world.heard()
+    await fullStack.heard()
     await ask(401, 'GET', '/v1/me', { as: 'user' })
   })
 
   test('of a feature that the plan lacks', async () => {
-    tokens.set('free', (await world.login(email, password)).access_token)
+    tokens.set('free', (await fullStack.login(email, password)).access_token)
     await ask(403, 'GET', '/v1/reports', { as: 'free' })
   })
 

@@ -7,7 +7,7 @@ import { type ApiRequest, createApiClient } from '../../shared/endpoint/api-clie
 import type { Endpoint } from '../../shared/endpoint/endpoint.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer } from '../support/full-stack/full-stack.ts'
-import { createOAuthWorld, type OAuthWorld } from '../support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack, type OAuthFullStack } from '../support/full-stack/oauth-full-stack.ts'
 import { createDescribed } from '../support/full-stack/openapi-validator.ts'
 import { assertionFrom } from '../support/full-stack/origin-call.ts'
 
@@ -16,20 +16,20 @@ type Id = keyof typeof endpoints
 
 const described = createDescribed(describeInternalApi({ version: '0' }))
 const succeeded = new Set<Id>()
-let world: OAuthWorld
+let fullStack: OAuthFullStack
 let service: Record<string, string>
 let gateway: Record<string, string>
 let userId: string
 
 beforeAll(async () => {
-  world = await createOAuthWorld()
-  const client = await world.client('crm', 'users.read', 'entitlements.read', 'subscriptions.write')
-  service = bearer(await world.serviceToken(client))
-  gateway = { [assertionHeader]: await assertionFrom(world, null, { audience: gatewayAudience }) }
-  const { tokens } = await world.signUp('ada@example.com')
+  fullStack = await createOAuthFullStack()
+  const client = await fullStack.client('crm', 'users.read', 'entitlements.read', 'subscriptions.write')
+  service = bearer(await fullStack.serviceToken(client))
+  gateway = { [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }) }
+  const { tokens } = await fullStack.signUp('ada@example.com')
   userId = decodeJwt(tokens.access_token).sub ?? ''
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** Calls the origin, and holds the response against the description. */
 async function ask<Called extends Id>(
@@ -43,7 +43,7 @@ async function ask<Called extends Id>(
     {
       baseUrl: '',
       async fetch(path, init) {
-        const response = await world.originFetch(path, init)
+        const response = await fullStack.originFetch(path, init)
         expect({ status: response.status, text: await response.clone().text() }).toMatchObject({ status })
         expect(await described.faults(endpoint.method, endpoint.path, response.clone())).toEqual([])
         return response
@@ -90,7 +90,7 @@ describe('responses are as the description of the internal API has them', () => 
     const params = { id: userId }
     await ask(401, 'readAccount', { params })
     await ask(401, 'readAccount', { params, headers: bearer('x.y.z') })
-    const other = bearer(await world.serviceToken(await world.client('other', 'tokens.introspect')))
+    const other = bearer(await fullStack.serviceToken(await fullStack.client('other', 'tokens.introspect')))
     await ask(403, 'readAccount', { params, headers: other })
     await ask(404, 'readAccount', { params: { id: 'none' }, headers })
     await ask(400, 'findAccount', { query: { email: 'no address' }, headers })

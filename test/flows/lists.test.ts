@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routes } from '../../gateway/routes.ts'
-import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
 import { roomy } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
@@ -11,31 +11,31 @@ const lists = routes
   .filter(({ method, path }) => method === 'GET' && path.startsWith('/admin/') && !path.endsWith('}'))
   .map(({ path }) => path)
 
-let world: World
+let fullStack: FullStack
 let token: string
 let userId: string
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
+  fullStack = await createFullStack({ environment: roomy })
   for (const name of ['ada', 'alan', 'boss', 'grace', 'radia'])
-    await world.signUp(`${name}@example.com`, password)
-  await world.sql`
+    await fullStack.signUp(`${name}@example.com`, password)
+  await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'superadmin') where email = 'boss@example.com'`
-  await world.sql`
+  await fullStack.sql`
     insert into rate_limit_logs (limit_class, limit_key, method, route)
     select 'address', '203.0.113.' || n, 'GET', '/v1/plans' from generate_series(1, 7) as n`
   for (let runs = 0; runs < 5; runs++)
-    await world.sql`insert into upkeep_runs (job, slot) values ('mail_outbox', now() - interval '1 hour' * ${runs})`
+    await fullStack.sql`insert into upkeep_runs (job, slot) values ('mail_outbox', now() - interval '1 hour' * ${runs})`
   for (let logins = 0; logins < 4; logins++)
-    token = (await world.login('boss@example.com', password)).access_token
-  const [row] = await world.sql<
+    token = (await fullStack.login('boss@example.com', password)).access_token
+  const [row] = await fullStack.sql<
     [{ id: string }]
   >`select id from user_accounts where email = 'boss@example.com'`
   userId = row.id
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 const get = (list: string, query: Record<string, string> = {}) =>
-  world.call(`${list.replace('{id}', userId)}?${new URLSearchParams(query)}`, { headers: bearer(token) })
+  fullStack.call(`${list.replace('{id}', userId)}?${new URLSearchParams(query)}`, { headers: bearer(token) })
 
 interface Page {
   items: Record<string, unknown>[]
@@ -91,7 +91,7 @@ describe.each(lists)('GET %s', (list) => {
     const walked: string[] = []
     let next: string | undefined = `${list.replace('{id}', userId)}?limit=${limit}`
     while (next !== undefined) {
-      const answer = await world.call(next, { headers: bearer(token) })
+      const answer = await fullStack.call(next, { headers: bearer(token) })
       expect(answer.status).toBe(200)
       const { items, next_cursor: cursor } = (await answer.json()) as Page
       expect(items.length).toBeLessThanOrEqual(limit)
@@ -129,7 +129,7 @@ describe.each(lists)('GET %s', (list) => {
 })
 
 test.each(['%00', '%E2%80%AE'])('400 query_invalid: GET /admin/users by the prefix %s', async (prefix) => {
-  const answer = await world.call(`/admin/users?email_prefix=${prefix}`, { headers: bearer(token) })
+  const answer = await fullStack.call(`/admin/users?email_prefix=${prefix}`, { headers: bearer(token) })
   expect(answer.status).toBe(400)
   expect(await problem(answer)).toMatchObject({
     errors: [expect.objectContaining({ parameter: 'email_prefix' })],

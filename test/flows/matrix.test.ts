@@ -7,7 +7,7 @@ import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import type { PublicEndpointKey } from '../../shared/contract.ts'
 import { demoRows } from '../support/demo-policy.ts'
-import { bearer, createWorld, problem } from '../support/full-stack/full-stack.ts'
+import { bearer, createFullStack, problem } from '../support/full-stack/full-stack.ts'
 import { createStand, type Stand } from '../support/gateway/gateway-harness.ts'
 import { roomy } from '../support/high-limits.ts'
 
@@ -85,25 +85,25 @@ const tokens = new Map<string, string>()
  * the next one is told.
  */
 beforeAll(async () => {
-  const world = await createWorld({ environment: roomy })
+  const fullStack = await createFullStack({ environment: roomy })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
-    digestKey: world.originConfig.PASSWORD_DIGEST_KEY,
-    cost: world.originConfig.PASSWORD_HASH_COST,
+    digestKey: fullStack.originConfig.PASSWORD_DIGEST_KEY,
+    cost: fullStack.originConfig.PASSWORD_HASH_COST,
   })
-  await seedDemoAccounts(world.sql, passwords, password)
+  await seedDemoAccounts(fullStack.sql, passwords, password)
   stand = await createStand({
     environment: roomy,
     policy: table,
     upstream: () => new Response(null, { status: 204 }),
   })
   for (const { email, role } of demoAccounts) {
-    const { access_token } = await world.login(email, password)
+    const { access_token } = await fullStack.login(email, password)
     tokens.set(role, await stand.issuer.sign({ ...decodeJwt(access_token) }))
   }
   await pool.close()
-  await world.close()
+  await fullStack.close()
 })
 afterAll(() => tokens.clear())
 

@@ -4,7 +4,7 @@ import { hashToken } from '../../origin/opaque-token.ts'
 import { createRefreshTokens } from '../../origin/sessions/refresh-tokens.ts'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
-import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
 import { encodePart } from '../support/gateway/issuer.ts'
 
 /**
@@ -21,21 +21,21 @@ interface Colleague {
   deviceToken: string
 }
 
-let world: World
+let fullStack: FullStack
 let colleagues: Colleague[]
 beforeAll(async () => {
-  world = await createWorld({ environment: { PASSWORD_HASH_COST: '10' } })
+  fullStack = await createFullStack({ environment: { PASSWORD_HASH_COST: '10' } })
   colleagues = await hire()
 }, 60_000)
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /**
  * Accounts with the password of one that registered, each with a session and a device that it
  * signed in on.
  */
 async function hire(): Promise<Colleague[]> {
-  const { sql, originConfig } = world
-  const first = await world.signUp('colleague0@example.com')
+  const { sql, originConfig } = fullStack
+  const first = await fullStack.signUp('colleague0@example.com')
   await sql`
     insert into user_accounts (email, password_hash, role_id, password_changed_at)
     select 'colleague' || number || '@example.com', password_hash, role_id, password_changed_at
@@ -79,17 +79,18 @@ async function outcome(answer: Response): Promise<string> {
 
 const login = async ({ email }: Pick<Colleague, 'email'>, attempt = password, device?: string) =>
   outcome(
-    await world.post(
+    await fullStack.post(
       '/auth/login',
       { email, password: attempt },
       { address: office, headers: device === undefined ? {} : { cookie: `${deviceCookie}=${device}` } },
     ),
   )
 
-const refresh = (refresh_token: string) => world.post('/auth/refresh', { refresh_token }, { address: office })
+const refresh = (refresh_token: string) =>
+  fullStack.post('/auth/refresh', { refresh_token }, { address: office })
 
 const me = async (token: string) =>
-  outcome(await world.call('/v1/me', { address: office, headers: bearer(token) }))
+  outcome(await fullStack.call('/v1/me', { address: office, headers: bearer(token) }))
 
 const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i))
@@ -142,7 +143,7 @@ test('200: of 103 correct logins of one address, every one', { timeout: 120_000 
 describe('one of them is hostile', { timeout: 120_000 }, () => {
   test('429: their anonymous requests and junk tokens are limited; the others go on', async () => {
     const anonymous = await tally(150, async () =>
-      outcome(await world.call('/v1/plans', { address: office })),
+      outcome(await fullStack.call('/v1/plans', { address: office })),
     )
     expect(anonymous).toEqual({ '200': 100, '429 rate_limited': 50 })
     const junk = await junkTokens()
@@ -186,8 +187,8 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
   })
 
   test('what was refused is in the log of refused requests, by limit', async () => {
-    await world.reportsFlushed()
-    const logged = await world.sql<{ class: string; refused: number }[]>`
+    await fullStack.reportsFlushed()
+    const logged = await fullStack.sql<{ class: string; refused: number }[]>`
       select limit_class as class, sum(refused)::int as refused from rate_limit_logs
       where limit_key = ${office} group by 1 order by 1`
     expect(logged).toEqual([

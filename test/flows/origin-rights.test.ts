@@ -4,27 +4,27 @@ import { routeSchema } from '../../gateway/policy/policy.ts'
 import { routes } from '../../gateway/routes.ts'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
 import { assertionFrom } from '../support/full-stack/origin-call.ts'
 
-let world: World
+let fullStack: FullStack
 let superadmin: Identity
 beforeAll(async () => {
-  world = await createWorld()
-  await world.signUp('boss@example.com')
-  await world.sql`update user_accounts set role_id = (select id from roles where name = 'superadmin')`
-  const { access_token: token } = await world.login('boss@example.com', 'correct horse battery')
+  fullStack = await createFullStack()
+  await fullStack.signUp('boss@example.com')
+  await fullStack.sql`update user_accounts set role_id = (select id from roles where name = 'superadmin')`
+  const { access_token: token } = await fullStack.login('boss@example.com', 'correct horse battery')
   superadmin = identitySchema.parse(decodeJwt(token))
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 /** A call that the gateway let through, whoever `user` is. */
 async function pass(method: string, path: string, user: Identity | null) {
   const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
-  const headers: Record<string, string> = { [assertionHeader]: await assertionFrom(world, user) }
-  if (method === 'GET') return world.originFetch(target, { headers })
+  const headers: Record<string, string> = { [assertionHeader]: await assertionFrom(fullStack, user) }
+  if (method === 'GET') return fullStack.originFetch(target, { headers })
   headers['content-type'] = 'application/json'
-  return world.originFetch(target, { method, headers, body: '{}' })
+  return fullStack.originFetch(target, { method, headers, body: '{}' })
 }
 
 const atTheOrigin = routes

@@ -11,7 +11,7 @@ import { findValkeyBinary } from '../../tools/servers/redis/redis-binary.ts'
 import { startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
 import { startRedisSentinel } from '../../tools/servers/redis/redis-sentinel.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { bearer, problem, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, type FullStack, problem } from '../support/full-stack/full-stack.ts'
 import { allInRedis, startRedisServices, untilParts } from '../support/full-stack/redis-services.ts'
 import { parseList } from '../support/structured-fields.ts'
 import { describeWith } from '../support/vitest/describe-with.ts'
@@ -45,13 +45,13 @@ async function verifyEngine(engine: Engine) {
   expect(await one.sql`select from revocations where published_at is null`).toHaveLength(0)
 }
 
-async function verifyServices(one: World, other: World) {
-  for (const world of [one, other]) await untilParts(world, allInRedis)
+async function verifyServices(one: FullStack, other: FullStack) {
+  for (const fullStack of [one, other]) await untilParts(fullStack, allInRedis)
   const { tokens } = await one.signUp(`engine-${people++}@example.com`)
   const headers = bearer(tokens.access_token)
   const left: unknown[] = []
-  for (const world of [one, other, one]) {
-    const response = await world.call('/v1/me', { headers })
+  for (const fullStack of [one, other, one]) {
+    const response = await fullStack.call('/v1/me', { headers })
     expect(response.status).toBe(200)
     left.push(parseList(response.headers.get('ratelimit'))[0]?.parameters.r)
   }
@@ -59,8 +59,8 @@ async function verifyServices(one: World, other: World) {
   // The stream's, which is there in 1 s: the feed is read every 4 s.
   await one.post('/auth/logout', { refresh_token: tokens.refresh_token })
   await sleep(1000)
-  for (const world of [one, other]) {
-    const response = await world.call('/v1/me', { headers })
+  for (const fullStack of [one, other]) {
+    const response = await fullStack.call('/v1/me', { headers })
     expect(response.status).toBe(401)
     expect((await problem(response)).code).toBe('session_ended')
   }

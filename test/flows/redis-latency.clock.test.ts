@@ -17,16 +17,16 @@ async function start(roundTripMs: number) {
   const proxy = await createTcpProxy({ host: '127.0.0.1', port: server.port })
   closers.push(proxy.close)
   proxy.delay(roundTripMs / 2)
-  const world = await startRedisServices(`redis://127.0.0.1:${proxy.port}`, closers)
+  const fullStack = await startRedisServices(`redis://127.0.0.1:${proxy.port}`, closers)
   return {
-    world,
+    fullStack,
     /** Median milliseconds of a request, and the quota that it was held against. */
     async measure(headers: HeadersInit) {
       const durations: number[] = []
       let quota: unknown
       for (let i = 0; i < 9; i++) {
         const startedAt = performance.now()
-        const response = await world.call('/v1/me', { headers })
+        const response = await fullStack.call('/v1/me', { headers })
         durations.push(performance.now() - startedAt)
         expect(response.status).toBe(200)
         quota = parseList(response.headers.get('ratelimit-policy'))[0]?.parameters.q
@@ -35,9 +35,9 @@ async function start(roundTripMs: number) {
     },
     async logoutHoldsAfterMs(refreshToken: string, headers: HeadersInit) {
       const startedAt = performance.now()
-      await world.post('/auth/logout', { refresh_token: refreshToken })
+      await fullStack.post('/auth/logout', { refresh_token: refreshToken })
       const code = async () => {
-        const response = await world.call('/v1/me', { headers })
+        const response = await fullStack.call('/v1/me', { headers })
         return response.ok ? 'ok' : (await problem(response)).code
       }
       await expect.poll(code, { timeout: 10_000, interval: 10 }).toBe('session_ended')
@@ -47,9 +47,9 @@ async function start(roundTripMs: number) {
 }
 
 test('30 ms to Redis: limits are shared, requests take 30 ms longer, a logout holds within 1 s', async () => {
-  const { world, measure, logoutHoldsAfterMs } = await start(30)
-  await untilParts(world, allInRedis)
-  const { tokens } = await world.signUp('near@example.com')
+  const { fullStack, measure, logoutHoldsAfterMs } = await start(30)
+  await untilParts(fullStack, allInRedis)
+  const { tokens } = await fullStack.signUp('near@example.com')
   const headers = bearer(tokens.access_token)
   // 20 ms are left for what else this machine does: after one call that takes longer the gateway
   // counts locally for a second.
@@ -62,9 +62,9 @@ test('30 ms to Redis: limits are shared, requests take 30 ms longer, a logout ho
 })
 
 test('200 ms to Redis: limits are local and /ready says so, requests do not wait, a logout holds within 1.5 s', async () => {
-  const { world, measure, logoutHoldsAfterMs } = await start(200)
-  await untilParts(world, { ...allInRedis, limiter: 'warn', originLimiter: 'warn' })
-  const { tokens } = await world.signUp('far@example.com')
+  const { fullStack, measure, logoutHoldsAfterMs } = await start(200)
+  await untilParts(fullStack, { ...allInRedis, limiter: 'warn', originLimiter: 'warn' })
+  const { tokens } = await fullStack.signUp('far@example.com')
   const headers = bearer(tokens.access_token)
   const { medianMs, quota } = await measure(headers)
   expect(quota).toBe(500)

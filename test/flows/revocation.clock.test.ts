@@ -5,7 +5,7 @@ import { raisePlanEpoch, raiseRoleEpoch } from '../../origin/entitlements/epochs
 import type { TokenResponse } from '../../shared/contract.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { bearer, createWorld, problem, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
 import { roomy } from '../support/high-limits.ts'
 
 /** The promised bounds, with Redis and without. */
@@ -20,10 +20,10 @@ afterEach(async () => {
  * Gateway and origin as they run in production: news by Redis where there is one, and a clock of
  * their own.
  */
-async function startWorld(redis?: PrivateRedis, remains?: World['remains']) {
+async function startFullStack(redis?: PrivateRedis, remains?: FullStack['remains']) {
   const { log } = createCapturedLog('gateway')
   const url = redis?.url
-  const world = await createWorld({
+  const fullStack = await createFullStack({
     environment: { ...roomy, ...(url && { REDIS_URL: url }) },
     revocations: {
       revocationTickMs: 1000,
@@ -33,9 +33,9 @@ async function startWorld(redis?: PrivateRedis, remains?: World['remains']) {
     },
     ...(remains && { remains }),
   })
-  closers.push(world.close)
-  if (redis) await untilSource(world, 'stream')
-  return world
+  closers.push(fullStack.close)
+  if (redis) await untilSource(fullStack, 'stream')
+  return fullStack
 }
 
 async function startRedis() {
@@ -44,44 +44,49 @@ async function startRedis() {
   return redis
 }
 
-async function untilSource(world: World, source: string) {
-  await expect.poll(() => world.revocationState.source, { timeout: 10_000, interval: 10 }).toBe(source)
+async function untilSource(fullStack: FullStack, source: string) {
+  await expect.poll(() => fullStack.revocationState.source, { timeout: 10_000, interval: 10 }).toBe(source)
 }
 
 let people = 0
-const signUp = (world: World) => world.signUp(`person-${people++}@example.com`)
+const signUp = (fullStack: FullStack) => fullStack.signUp(`person-${people++}@example.com`)
 
-async function outcome(world: World, token: string, path = '/v1/me'): Promise<string> {
-  const answer = await world.call(path, { headers: bearer(token) })
+async function outcome(fullStack: FullStack, token: string, path = '/v1/me'): Promise<string> {
+  const answer = await fullStack.call(path, { headers: bearer(token) })
   return answer.ok ? 'ok' : `${answer.status} ${(await problem(answer)).code}`
 }
 
-async function logout(world: World, { refresh_token }: TokenResponse) {
-  expect((await world.post('/auth/logout', { refresh_token })).status).toBe(204)
+async function logout(fullStack: FullStack, { refresh_token }: TokenResponse) {
+  expect((await fullStack.post('/auth/logout', { refresh_token })).status).toBe(204)
 }
 
-async function refresh(world: World, { refresh_token }: TokenResponse): Promise<TokenResponse> {
-  const answer = await world.post('/auth/refresh', { refresh_token })
+async function refresh(fullStack: FullStack, { refresh_token }: TokenResponse): Promise<TokenResponse> {
+  const answer = await fullStack.post('/auth/refresh', { refresh_token })
   expect(answer.status).toBe(200)
   return (await answer.json()) as TokenResponse
 }
 
 /** Milliseconds until every gateway answers so. */
-async function timeUntil(worlds: World[], token: string, expected: string, path?: string): Promise<number> {
+async function timeUntil(
+  fullStacks: FullStack[],
+  token: string,
+  expected: string,
+  path?: string,
+): Promise<number> {
   const startedAt = performance.now()
-  for (const world of worlds)
-    await expect.poll(() => outcome(world, token, path), { timeout: 20_000, interval: 10 }).toBe(expected)
+  for (const fullStack of fullStacks)
+    await expect.poll(() => outcome(fullStack, token, path), { timeout: 20_000, interval: 10 }).toBe(expected)
   return performance.now() - startedAt
 }
 
 describe('after a logout every gateway answers 401 session_ended', () => {
   test('within 1 s with Redis', async () => {
     const redis = await startRedis()
-    const one = await startWorld(redis)
-    const other = await startWorld(redis, one.remains)
+    const one = await startFullStack(redis)
+    const other = await startFullStack(redis, one.remains)
     for (let i = 0; i < 5; i++) {
       const { tokens } = await signUp(one)
-      for (const world of [one, other]) expect(await outcome(world, tokens.access_token)).toBe('ok')
+      for (const fullStack of [one, other]) expect(await outcome(fullStack, tokens.access_token)).toBe('ok')
       await logout(one, tokens)
       expect(await timeUntil([one, other], tokens.access_token, '401 session_ended')).toBeLessThan(
         boundMs.stream,
@@ -92,18 +97,18 @@ describe('after a logout every gateway answers 401 session_ended', () => {
   })
 
   test('within 5 s without', async () => {
-    const one = await startWorld()
-    const other = await startWorld(undefined, one.remains)
+    const one = await startFullStack()
+    const other = await startFullStack(undefined, one.remains)
     const { tokens } = await signUp(one)
-    for (const world of [one, other]) expect(await outcome(world, tokens.access_token)).toBe('ok')
+    for (const fullStack of [one, other]) expect(await outcome(fullStack, tokens.access_token)).toBe('ok')
     await logout(one, tokens)
     expect(await timeUntil([one, other], tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
   })
 
   test('within 5 s where gateways hear Redis, but no origin writes to it', async () => {
     const redis = await startRedis()
-    const silent = await startWorld()
-    const hearing = await startWorld(redis, silent.remains)
+    const silent = await startFullStack()
+    const hearing = await startFullStack(redis, silent.remains)
     // For the relays every row looks as if it had been published.
     await hearing.sql`
       create function hide() returns trigger language plpgsql as $$
@@ -125,16 +130,18 @@ describe('after a change of rights', () => {
     '401 claims_stale for all of a %s by one row, and a refresh goes on',
     async (_, raise, name) => {
       const redis = await startRedis()
-      const world = await startWorld(redis)
-      const crowd = [await signUp(world), await signUp(world), await signUp(world)]
-      await world.sql`truncate revocations`
-      await world.sql.begin((transaction) => raise(transaction, name))
-      expect(await world.sql`select from revocations`).toHaveLength(1)
+      const fullStack = await startFullStack(redis)
+      const crowd = [await signUp(fullStack), await signUp(fullStack), await signUp(fullStack)]
+      await fullStack.sql`truncate revocations`
+      await fullStack.sql.begin((transaction) => raise(transaction, name))
+      expect(await fullStack.sql`select from revocations`).toHaveLength(1)
       for (const { tokens } of crowd) {
-        expect(await timeUntil([world], tokens.access_token, '401 claims_stale')).toBeLessThan(boundMs.stream)
-        const next = await refresh(world, tokens)
-        expect(await outcome(world, next.access_token)).toBe('ok')
-        expect(await outcome(world, tokens.access_token)).toBe('401 claims_stale')
+        expect(await timeUntil([fullStack], tokens.access_token, '401 claims_stale')).toBeLessThan(
+          boundMs.stream,
+        )
+        const next = await refresh(fullStack, tokens)
+        expect(await outcome(fullStack, next.access_token)).toBe('ok')
+        expect(await outcome(fullStack, tokens.access_token)).toBe('401 claims_stale')
       }
     },
   )
@@ -142,17 +149,17 @@ describe('after a change of rights', () => {
   // The change needs no job, no new login and no end of the token: the next call after the bound
   // shows it.
   test('in mid-session: a downgrade, a demotion and a new booking by the admin API are told within 1 s, and the refreshed token has the new rights', async () => {
-    const world = await startWorld(await startRedis())
-    const { tokens: boss } = await world.signUp('boss@example.com')
-    const { tokens } = await world.signUp('ada@example.com')
-    await world.sql`
+    const fullStack = await startFullStack(await startRedis())
+    const { tokens: boss } = await fullStack.signUp('boss@example.com')
+    const { tokens } = await fullStack.signUp('ada@example.com')
+    await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = 'superadmin') where email = 'boss@example.com'`
-    const { access_token: admin } = await refresh(world, boss)
-    const [ada] = await world.sql<
+    const { access_token: admin } = await refresh(fullStack, boss)
+    const [ada] = await fullStack.sql<
       [{ id: string }]
     >`select id from user_accounts where email = 'ada@example.com'`
     const change = async (path: string, body: object) => {
-      const answer = await world.call(`/admin/users/${ada.id}/${path}`, {
+      const answer = await fullStack.call(`/admin/users/${ada.id}/${path}`, {
         method: 'PUT',
         headers: { ...bearer(admin), 'content-type': 'application/json' },
         body: JSON.stringify(body),
@@ -170,78 +177,82 @@ describe('after a change of rights', () => {
     for (const [path, body, expected] of steps) {
       await change(path, body)
       const before = session.access_token
-      const elapsed = await timeUntil([world], before, '401 claims_stale', '/v1/reports')
+      const elapsed = await timeUntil([fullStack], before, '401 claims_stale', '/v1/reports')
       expect(elapsed).toBeLessThan(boundMs.stream)
-      session = await refresh(world, session)
-      expect(await outcome(world, session.access_token, '/v1/reports')).toBe(expected)
-      expect(await outcome(world, before, '/v1/reports')).toBe('401 claims_stale')
+      session = await refresh(fullStack, session)
+      expect(await outcome(fullStack, session.access_token, '/v1/reports')).toBe(expected)
+      expect(await outcome(fullStack, before, '/v1/reports')).toBe('401 claims_stale')
     }
-    const live = await world.sql`select from sessions where user_id = ${ada.id} and ended_at is null`
+    const live = await fullStack.sql`select from sessions where user_id = ${ada.id} and ended_at is null`
     expect(live).toHaveLength(1)
   })
 
   test('nothing is heard of a change that was rolled back', async () => {
-    const world = await startWorld(await startRedis())
-    const { tokens } = await signUp(world)
-    const undone = world.sql.begin(async (transaction) => {
+    const fullStack = await startFullStack(await startRedis())
+    const { tokens } = await signUp(fullStack)
+    const undone = fullStack.sql.begin(async (transaction) => {
       await raisePlanEpoch(transaction, 'free')
       throw new Error('undone')
     })
     await expect(undone).rejects.toThrow('undone')
-    await world.heard()
-    expect(await outcome(world, tokens.access_token)).toBe('ok')
+    await fullStack.heard()
+    expect(await outcome(fullStack, tokens.access_token)).toBe('ok')
   })
 })
 
 describe('Redis in trouble: nothing is missed', () => {
   test('killed: within 5 s, by the feed; back: by the stream again', async () => {
     const redis = await startRedis()
-    const world = await startWorld(redis)
-    const [before, during, after] = [await signUp(world), await signUp(world), await signUp(world)]
+    const fullStack = await startFullStack(redis)
+    const [before, during, after] = [
+      await signUp(fullStack),
+      await signUp(fullStack),
+      await signUp(fullStack),
+    ]
     await redis.kill()
-    await logout(world, before.tokens)
-    expect(await timeUntil([world], before.tokens.access_token, '401 session_ended')).toBeLessThan(
+    await logout(fullStack, before.tokens)
+    expect(await timeUntil([fullStack], before.tokens.access_token, '401 session_ended')).toBeLessThan(
       boundMs.feed,
     )
-    expect(world.revocationState.source).toBe('feed')
-    const health = (await (await world.call('/ready')).json()) as { checks: Record<string, unknown> }
+    expect(fullStack.revocationState.source).toBe('feed')
+    const health = (await (await fullStack.call('/ready')).json()) as { checks: Record<string, unknown> }
     expect(health.checks.revocations).toEqual({ status: 'warn', detail: 'feed' })
 
     await redis.restart()
-    await logout(world, during.tokens)
-    expect(await timeUntil([world], during.tokens.access_token, '401 session_ended')).toBeLessThan(
+    await logout(fullStack, during.tokens)
+    expect(await timeUntil([fullStack], during.tokens.access_token, '401 session_ended')).toBeLessThan(
       boundMs.feed,
     )
-    await untilSource(world, 'stream')
-    await untilPublished(world)
-    await logout(world, after.tokens)
-    expect(await timeUntil([world], after.tokens.access_token, '401 session_ended')).toBeLessThan(
+    await untilSource(fullStack, 'stream')
+    await untilPublished(fullStack)
+    await logout(fullStack, after.tokens)
+    expect(await timeUntil([fullStack], after.tokens.access_token, '401 session_ended')).toBeLessThan(
       boundMs.stream,
     )
   }, 40_000)
 
   test('paused: within 5 s, and by the stream again when it goes on', async () => {
     const redis = await startRedis()
-    const world = await startWorld(redis)
-    const [during, after] = [await signUp(world), await signUp(world)]
+    const fullStack = await startFullStack(redis)
+    const [during, after] = [await signUp(fullStack), await signUp(fullStack)]
     redis.pause()
-    await logout(world, during.tokens)
-    expect(await timeUntil([world], during.tokens.access_token, '401 session_ended')).toBeLessThan(
+    await logout(fullStack, during.tokens)
+    expect(await timeUntil([fullStack], during.tokens.access_token, '401 session_ended')).toBeLessThan(
       boundMs.feed,
     )
-    await untilSource(world, 'feed')
+    await untilSource(fullStack, 'feed')
     redis.resume()
-    await untilSource(world, 'stream')
-    await untilPublished(world)
-    await logout(world, after.tokens)
-    expect(await timeUntil([world], after.tokens.access_token, '401 session_ended')).toBeLessThan(
+    await untilSource(fullStack, 'stream')
+    await untilPublished(fullStack)
+    await logout(fullStack, after.tokens)
+    expect(await timeUntil([fullStack], after.tokens.access_token, '401 session_ended')).toBeLessThan(
       boundMs.stream,
     )
   }, 40_000)
 
   test('emptied while it is followed, and a gateway that starts then knows all', async () => {
     const redis = await startRedis()
-    const one = await startWorld(redis)
+    const one = await startFullStack(redis)
     const [before, after] = [await signUp(one), await signUp(one)]
     await logout(one, before.tokens)
     await timeUntil([one], before.tokens.access_token, '401 session_ended')
@@ -249,17 +260,17 @@ describe('Redis in trouble: nothing is missed', () => {
     await logout(one, after.tokens)
     expect(await timeUntil([one], after.tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
     await emptied(redis)
-    const other = await startWorld(redis, one.remains)
+    const other = await startFullStack(redis, one.remains)
     for (const { tokens } of [before, after])
       expect(await outcome(other, tokens.access_token)).toBe('401 session_ended')
   })
 
   test('entries that come twice, out of order, or are none of ours', async () => {
     const redis = await startRedis()
-    const world = await startWorld(redis)
-    const { tokens } = await signUp(world)
-    await world.sql`update subscription_plans set epoch = 5 where name = 'free'`
-    const fresh = await refresh(world, tokens)
+    const fullStack = await startFullStack(redis)
+    const { tokens } = await signUp(fullStack)
+    await fullStack.sql`update subscription_plans set epoch = 5 where name = 'free'`
+    const fresh = await refresh(fullStack, tokens)
     const client = new Redis(redis.url)
     closers.push(() => client.disconnect())
     const at = Date.now()
@@ -282,8 +293,8 @@ describe('Redis in trouble: nothing is missed', () => {
       )
     await client.xadd('gatehouse:revocations', '*', 'hello', 'world')
     for (const epoch of [5, 3, 5, 2, 4]) await add(epoch)
-    expect(await timeUntil([world], tokens.access_token, '401 claims_stale')).toBeLessThan(boundMs.stream)
-    expect(await outcome(world, fresh.access_token)).toBe('ok')
+    expect(await timeUntil([fullStack], tokens.access_token, '401 claims_stale')).toBeLessThan(boundMs.stream)
+    expect(await outcome(fullStack, fresh.access_token)).toBe('ok')
   })
 })
 
@@ -292,12 +303,12 @@ describe('a gateway that starts', () => {
   // neither, unless the gateway reads the feed again.
   test('401 session_ended within 1 s of hearing Redis for what came before that and after it had read the feed', async () => {
     const redis = await startRedis()
-    const one = await startWorld(redis)
+    const one = await startFullStack(redis)
     const { tokens } = await signUp(one)
     const { log } = createCapturedLog('gateway')
     const stream = createRevocationStream({ redisUrl: redis.url, keyPrefix: 'gatehouse:', log })
     const mayBegin = Promise.withResolvers<void>()
-    const other = await createWorld({
+    const other = await createFullStack({
       environment: roomy,
       remains: one.remains,
       revocations: {
@@ -326,7 +337,7 @@ async function emptied({ url }: PrivateRedis) {
   client.disconnect()
 }
 
-async function untilPublished({ sql }: World) {
+async function untilPublished({ sql }: FullStack) {
   const left = async () => (await sql`select from revocations where published_at is null`).length
   await expect.poll(left, { timeout: 5000 }).toBe(0)
 }

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { startServices } from '../monitoring/services.ts'
-import { createWorld } from '../support/full-stack/full-stack.ts'
+import { createFullStack } from '../support/full-stack/full-stack.ts'
 import { closeSockets, listen } from '../support/gateway/sockets.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
@@ -13,21 +13,21 @@ const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
 afterEach(closeSockets)
 
 test('the trace that a caller says is in the lines of both services', async () => {
-  const world = await createWorld()
-  await world.call('/v1/plans', { headers: { traceparent } })
-  await world.post(
+  const fullStack = await createFullStack()
+  await fullStack.call('/v1/plans', { headers: { traceparent } })
+  await fullStack.post(
     '/auth/login',
     { email: 'nobody@example.com', password: 'x' },
     { headers: { traceparent } },
   )
-  for (const lines of [world.logs.gateway, world.logs.origin]) {
+  for (const lines of [fullStack.logs.gateway, fullStack.logs.origin]) {
     const requests = lines.filter(({ msg, path }) => msg === 'request' && path !== '/ready')
     expect(requests.filter(({ trace_id }) => trace_id === traceId)).toHaveLength(2)
   }
-  expect(world.logs.origin).toContainEqual(
+  expect(fullStack.logs.origin).toContainEqual(
     expect.objectContaining({ msg: 'request refused', trace_id: traceId, code: 'invalid_credentials' }),
   )
-  await world.close()
+  await fullStack.close()
 })
 
 test('gateway and origin hand their spans of one request to a receiver, in one trace', {

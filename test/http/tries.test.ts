@@ -9,7 +9,7 @@ import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { createWorld, problem } from '../support/full-stack/full-stack.ts'
+import { createFullStack, problem } from '../support/full-stack/full-stack.ts'
 import { postRow } from '../support/gateway/gateway-harness.ts'
 import { ask, closeSockets, openSocket, startPair } from '../support/gateway/sockets.ts'
 
@@ -31,23 +31,23 @@ async function startCounter() {
 }
 
 /** Gateway and origin, the tries counted in Redis. */
-async function startWorld({ environment, ...options }: Parameters<typeof createWorld>[0] = {}) {
-  const world = await createWorld({
+async function startFullStack({ environment, ...options }: Parameters<typeof createFullStack>[0] = {}) {
+  const fullStack = await createFullStack({
     rateLimitStore: await startCounter(),
     environment: { LIMIT_FAILURES: '5', ...environment },
     ...options,
   })
-  closers.push(world.close)
+  closers.push(fullStack.close)
   const login = (email: string, password: string, address = '203.0.113.7') =>
-    world.post('/auth/login', { email, password }, { address })
-  return { ...world, login }
+    fullStack.post('/auth/login', { email, password }, { address })
+  return { ...fullStack, login }
 }
 
 let strangers = 0
 const stranger = () => `nobody${strangers++}@example.com`
 
 test('429 rate_limited: an address over its failed logins is not let in on a device that nobody knows, whatever the account', async () => {
-  const { signUp, login, forwarded } = await startWorld()
+  const { signUp, login, forwarded } = await startFullStack()
   const { email, password } = await signUp('ada@example.com')
   for (let i = 0; i < 5; i++) expect((await login(stranger(), 'wrong horse')).status).toBe(401)
   const before = forwarded.length
@@ -62,7 +62,7 @@ test('429 rate_limited: an address over its failed logins is not let in on a dev
 })
 
 test('200: a login that succeeds uses up no try', async () => {
-  const { signUp, login } = await startWorld()
+  const { signUp, login } = await startFullStack()
   const { email, password } = await signUp('ada@example.com')
   for (let i = 0; i < 4; i++) expect((await login(stranger(), 'wrong horse')).status).toBe(401)
   for (let i = 0; i < 3; i++) expect((await login(email, password)).status).toBe(200)
@@ -71,7 +71,7 @@ test('200: a login that succeeds uses up no try', async () => {
 })
 
 test('200: refreshing counts failures alone, apart from those of logins', async () => {
-  const { signUp, post, login } = await startWorld()
+  const { signUp, post, login } = await startFullStack()
   let { tokens } = await signUp('ada@example.com')
   for (let i = 0; i < 5; i++) await login(stranger(), 'wrong horse')
   for (let i = 0; i < 7; i++) {
@@ -96,7 +96,7 @@ test('429: with Redis gone in the middle, a gateway lets three tries fail and no
   closers.push(counting.close)
   // A first look before the connection is up opens the breaker, which looks again after a second.
   await expect.poll(async () => (await counting.health()).status, { timeout: 5000 }).toBe('pass')
-  const { login } = await startWorld({ rateLimitStore: counting.rateLimitStore })
+  const { login } = await startFullStack({ rateLimitStore: counting.rateLimitStore })
   await redis.kill()
   const statuses: number[] = []
   for (let i = 0; i < 5; i++) statuses.push((await login(stranger(), 'wrong horse')).status)

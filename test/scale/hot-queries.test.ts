@@ -5,7 +5,7 @@ import { hotQueries, type Subject } from './hot-queries.ts'
 import { type List, listsOf } from './lists.ts'
 import { createMeasurements } from './measurements.ts'
 import type { Execution } from './plan.ts'
-import { createSeededWorld, type SeededWorld } from './seeded-world.ts'
+import { createSeededFullStack, type SeededFullStack } from './seeded-full-stack.ts'
 import { explainsStatements } from './server-abilities.ts'
 import { selectSubjects } from './subjects.ts'
 
@@ -40,7 +40,7 @@ const filterNames = (filters: Record<string, string>) =>
     .map(([name, value]) => (value ? `${name}=${value}` : name))
     .join()
 
-let seeded: SeededWorld
+let seeded: SeededFullStack
 let subjects: Subject[]
 let adminToken: string
 let lists: readonly List[]
@@ -48,10 +48,10 @@ const measurements = createMeasurements()
 
 describeWith('right to load auto_explain', await explainsStatements())('with 100,000 accounts', () => {
   beforeAll(async () => {
-    seeded = await createSeededWorld(users)
-    const { world, sql, login } = seeded
+    seeded = await createSeededFullStack(users)
+    const { fullStack, sql, login } = seeded
     subjects = await selectSubjects(sql, (hotQueries.length + 1) * rounds + 200)
-    await world.signUp('boss@example.com', 'correct horse battery')
+    await fullStack.signUp('boss@example.com', 'correct horse battery')
     await sql`update user_accounts set role_id = (select id from roles where name = 'superadmin') where email = 'boss@example.com'`
     await sql`
     update user_subscriptions set plan_id = (select id from subscription_plans where name = 'enterprise')

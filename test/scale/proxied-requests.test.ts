@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bearer, createWorld, type World } from '../support/full-stack/full-stack.ts'
+import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { roomy } from '../support/high-limits.ts'
 import { describeWith } from '../support/vitest/describe-with.ts'
 import { countsStatements } from './server-abilities.ts'
@@ -9,20 +9,22 @@ const password = 'correct horse battery'
 const readers = ['ada', 'alan', 'grace', 'radia'].map((name) => `${name}@example.com`)
 const requests = 200
 
-let world: World
+let fullStack: FullStack
 let counts: ReturnType<typeof createStatementCounts>
 let tokens: string[]
 beforeAll(async () => {
-  world = await createWorld({ environment: roomy })
-  counts = createStatementCounts(world.remains.databaseUrl)
-  for (const email of readers) await world.signUp(email, password)
-  await world.sql`update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro')`
-  tokens = await Promise.all(readers.map(async (email) => (await world.login(email, password)).access_token))
-  for (const email of readers) await world.mails(email)
+  fullStack = await createFullStack({ environment: roomy })
+  counts = createStatementCounts(fullStack.remains.databaseUrl)
+  for (const email of readers) await fullStack.signUp(email, password)
+  await fullStack.sql`update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro')`
+  tokens = await Promise.all(
+    readers.map(async (email) => (await fullStack.login(email, password)).access_token),
+  )
+  for (const email of readers) await fullStack.mails(email)
 })
 afterAll(async () => {
   await counts.close()
-  await world.close()
+  await fullStack.close()
 })
 
 /** Queries of the origin's own pollers, every few seconds: mail, keys, revocations, upkeep. */
@@ -52,7 +54,7 @@ async function answered(status: number, answer: Response | Promise<Response>): P
 }
 
 const get = (path: string, nth: number) =>
-  answered(200, world.call(path, { headers: bearer(tokens[nth % tokens.length] ?? '') }))
+  answered(200, fullStack.call(path, { headers: bearer(tokens[nth % tokens.length] ?? '') }))
 
 describeWith('extension pg_stat_statements', await countsStatements())(
   'statements, as PostgreSQL itself counts them',
@@ -66,11 +68,11 @@ describeWith('extension pg_stat_statements', await countsStatements())(
 
     test('a proxied request that is refused causes none either', async () => {
       const caused = await causedBy(async () => {
-        await answered(401, world.call('/v1/reports'))
-        await answered(401, world.call('/v1/reports', { headers: bearer('none') }))
+        await answered(401, fullStack.call('/v1/reports'))
+        await answered(401, fullStack.call('/v1/reports', { headers: bearer('none') }))
         await answered(
           403,
-          world.call('/admin/users/1/unlock', { method: 'POST', headers: bearer(tokens[0] ?? '') }),
+          fullStack.call('/admin/users/1/unlock', { method: 'POST', headers: bearer(tokens[0] ?? '') }),
         )
       })
       expect(caused).toEqual([])
@@ -86,16 +88,16 @@ describeWith('extension pg_stat_statements', await countsStatements())(
     })
 
     test('a refresh is one', async () => {
-      const { refresh_token: token } = await world.login(readers[0] ?? '', password)
+      const { refresh_token: token } = await fullStack.login(readers[0] ?? '', password)
       const caused = await causedBy(() =>
-        answered(200, world.post('/auth/refresh', { refresh_token: token })),
+        answered(200, fullStack.post('/auth/refresh', { refresh_token: token })),
       )
       expect(caused).toHaveLength(1)
       expect(caused[0]).toContain('update tokens set spent_at')
     })
 
     test('a login is nine, however many accounts there are', async () => {
-      const caused = await causedBy(() => world.login(readers[0] ?? '', password))
+      const caused = await causedBy(() => fullStack.login(readers[0] ?? '', password))
       expect(caused.map((statement) => statement.slice(0, 40))).toHaveLength(9)
     })
   },

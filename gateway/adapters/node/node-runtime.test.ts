@@ -4,7 +4,7 @@ import { gatehouse } from 'gatehouse'
 import { createNodeRuntime } from 'gatehouse/node'
 import { Hono } from 'hono'
 import { afterAll, expect, test } from 'vitest'
-import { bearer, createWorld } from '../../../test/support/full-stack/full-stack.ts'
+import { bearer, createFullStack } from '../../../test/support/full-stack/full-stack.ts'
 import { closeSockets, listen } from '../../../test/support/gateway/sockets.ts'
 import { parseList } from '../../../test/support/structured-fields.ts'
 import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
@@ -16,10 +16,10 @@ const serve = (fetch: (request: Request) => Response | Promise<Response>) =>
 
 test('an app on sockets of its own, by the package’s names and the variables of a gateway', async () => {
   const REDIS_URL = await redisForFile()
-  const world = await createWorld({ environment: { REDIS_URL } })
-  const originPort = await serve(world.origin.fetch as (request: Request) => Promise<Response>)
+  const fullStack = await createFullStack({ environment: { REDIS_URL } })
+  const originPort = await serve(fullStack.origin.fetch as (request: Request) => Promise<Response>)
   const runtime = createNodeRuntime({
-    ...world.secrets,
+    ...fullStack.secrets,
     REDIS_URL,
     ORIGIN_URL: `http://127.0.0.1:${originPort}`,
     LOG_LEVEL: 'error',
@@ -33,7 +33,7 @@ test('an app on sockets of its own, by the package’s names and the variables o
     .get('/orders', (c) => c.json({ email: c.var.caller?.email }))
   const port = await serve(app.fetch as (request: Request) => Promise<Response>)
 
-  const { email, tokens } = await world.signUp('sockets@example.com')
+  const { email, tokens } = await fullStack.signUp('sockets@example.com')
   const ask = () => fetch(`http://127.0.0.1:${port}/orders`, { headers: bearer(tokens.access_token) })
   const answer = await ask()
   expect(await answer.json()).toEqual({ email })
@@ -46,9 +46,9 @@ test('an app on sockets of its own, by the package’s names and the variables o
     ['address', 99],
   ])
 
-  await world.post('/auth/logout', { refresh_token: tokens.refresh_token })
+  await fullStack.post('/auth/logout', { refresh_token: tokens.refresh_token })
   await expect.poll(async () => (await ask()).status, { timeout: 5000 }).toBe(401)
   await gate.close()
   await runtime.close()
-  await world.close()
+  await fullStack.close()
 })

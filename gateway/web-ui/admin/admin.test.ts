@@ -4,8 +4,8 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { refreshCookie } from '../../../shared/http/headers.ts'
 import {
-  type BrowserWorld,
-  createBrowserWorld,
+  type BrowserFullStack,
+  createBrowserFullStack,
   password,
 } from '../../../test/support/full-stack/browser-full-stack.ts'
 import { roomy } from '../../../test/support/high-limits.ts'
@@ -14,19 +14,19 @@ import { roomy } from '../../../test/support/high-limits.ts'
 const addressLimit = 60
 const failureLimit = 10
 
-let world: BrowserWorld
+let fullStack: BrowserFullStack
 beforeAll(async () => {
-  world = await createBrowserWorld({
+  fullStack = await createBrowserFullStack({
     ...roomy,
     LIMIT_ADDRESS_REQUESTS: `${addressLimit}`,
     LIMIT_FAILURES: `${failureLimit}`,
   })
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 afterEach(async () => {
-  await world.closePages()
-  expect(world.faults.splice(0)).toEqual([])
+  await fullStack.closePages()
+  expect(fullStack.faults.splice(0)).toEqual([])
 })
 
 async function signIn(page: Page, email = 'admin@example.com', arrivesAt = 'Users') {
@@ -54,14 +54,14 @@ const rowsOf = (page: Page) => page.locator('tbody tr')
 /** An access token of the superadmin, for what goes on elsewhere meanwhile. */
 async function elsewhere(method: string, path: string, body: unknown) {
   const post = (target: string, init: object) =>
-    fetch(world.url + target, { headers: { 'content-type': 'application/json' }, ...init })
+    fetch(fullStack.url + target, { headers: { 'content-type': 'application/json' }, ...init })
   const login = await post('/auth/login', {
     method: 'POST',
     body: JSON.stringify({ email: 'superadmin@example.com', password }),
   })
   const { access_token: token } = (await login.json()) as { access_token: string }
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
-  const answer = await fetch(world.url + path, { method, headers, body: JSON.stringify(body) })
+  const answer = await fetch(fullStack.url + path, { method, headers, body: JSON.stringify(body) })
   expect(answer.ok).toBe(true)
 }
 
@@ -73,7 +73,9 @@ async function nextToken(page: Page) {
 
 /** The error code that the gateway gives to this access token, or undefined where it is valid. */
 async function codeOf(token: string) {
-  const response = await fetch(`${world.url}/admin/plans`, { headers: { authorization: `Bearer ${token}` } })
+  const response = await fetch(`${fullStack.url}/admin/plans`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
   return ((await response.json()) as { code?: string }).code
 }
 
@@ -97,7 +99,7 @@ async function lookUntil(page: Page, section: string, seen: ReturnType<Page['loc
 // Each opens browsers and waits for what people wait for.
 describe('the admin page', { timeout: 90_000 }, () => {
   test('tells who cannot sign in, in words, and lets nobody in', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await page.getByLabel('Email').fill('admin@example.com')
     await page.getByLabel('Password').fill('wrong')
     await page.getByRole('button', { name: 'Sign in' }).click()
@@ -106,7 +108,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('locks an account with a reason, unlocks it, gives it a role; the audit log has it all', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await openUser(page, 'user@example.com')
 
@@ -136,7 +138,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('a question that is answered by Cancel or Escape changes nothing', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await openUser(page, 'guest@example.com')
     await page.getByRole('button', { name: 'Lock', exact: true }).click()
@@ -148,7 +150,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('what reaches beyond the own role is refused in words', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await openUser(page, 'superadmin@example.com')
     await page.getByRole('button', { name: 'Lock', exact: true }).click()
@@ -158,7 +160,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('works by keyboard alone: in, to an account, lock it, and back out', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     const { keyboard } = page
     await page.waitForFunction(() => document.activeElement?.getAttribute('name') === 'email')
     await keyboard.type('admin@example.com')
@@ -190,9 +192,9 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('ends one session of an account, which cannot refresh any more', async () => {
-    const device = await world.openPage('/admin', { userAgent: 'A lost phone' })
+    const device = await fullStack.openPage('/admin', { userAgent: 'A lost phone' })
     await signIn(device, 'admin@example.com')
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page, 'superadmin@example.com')
     await openUser(page, 'admin@example.com')
     await page.getByRole('button', { name: 'End the session of A lost phone' }).click()
@@ -210,7 +212,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('goes on after a reload without a token in any storage; sign-out ends the session for good', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await page.reload()
     await page.getByRole('heading', { level: 1, name: 'Users' }).waitFor()
@@ -219,18 +221,18 @@ describe('the admin page', { timeout: 90_000 }, () => {
     )
     expect(stored).toBe('[{"gatehouse-signed-in":"1"},{},""]')
 
-    const [session] = await world.sql`
+    const [session] = await fullStack.sql`
       select id from sessions where ended_at is null order by created_at desc limit 1`
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('Password').waitFor()
-    const [ended] = await world.sql`select ended_at from sessions where id = ${session?.id}`
+    const [ended] = await fullStack.sql`select ended_at from sessions where id = ${session?.id}`
     expect(ended?.ended_at).not.toBeNull()
     await page.reload()
     await page.getByLabel('Password').waitFor()
   })
 
   test('a change of the own rights is taken in without a word: refreshed, and the same request once more', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     const all = await permissionsOf('admin')
     await elsewhere('PUT', '/admin/roles/admin/permissions', {
@@ -243,17 +245,17 @@ describe('the admin page', { timeout: 90_000 }, () => {
 
   // Cookies are for the origin of ISSUER_URL, and people type what they are used to.
   test('at another name of the host than ISSUER_URL has, it signs in without a cookie', async () => {
-    const page = await world.openPage('/admin')
-    await page.goto(`${world.url.replace('127.0.0.1', 'localhost')}/admin`)
+    const page = await fullStack.openPage('/admin')
+    await page.goto(`${fullStack.url.replace('127.0.0.1', 'localhost')}/admin`)
     await signIn(page)
     expect(await page.context().cookies()).not.toContainEqual(
       expect.objectContaining({ name: refreshCookie }),
     )
-    world.faults.splice(0)
+    fullStack.faults.splice(0)
   })
 
   test('where the cookie is lost one more sign-in is asked for, and from then on none', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     const all = await permissionsOf('admin')
     const makeStale = async (token: string) => {
       await elsewhere('PUT', '/admin/roles/admin/permissions', { permissions: all.slice(1) })
@@ -280,10 +282,10 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('turns the pages of a list on and back', async () => {
-    await world.sql`
+    await fullStack.sql`
       insert into user_accounts (email, password_hash, role_id)
       select 'reader' || n || '@example.org', 'x', roles.id from generate_series(1, 60) n, roles where name = 'user'`
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     const first = await rowsOf(page).first().textContent()
     expect(await rowsOf(page).count()).toBe(50)
@@ -297,7 +299,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('changes a plan', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await page.getByRole('link', { name: 'Plans' }).click()
     await page.getByRole('link', { name: 'Starter' }).click()
@@ -307,12 +309,13 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await page.getByLabel('Events sent to own servers').check()
     await page.getByRole('button', { name: 'Save features' }).click()
     await notice(page).getByText('Starter has 7 features now.').waitFor()
-    const [plan] = await world.sql`select api_quota_per_hour from subscription_plans where name = 'starter'`
+    const [plan] =
+      await fullStack.sql`select api_quota_per_hour from subscription_plans where name = 'starter'`
     expect(plan?.api_quota_per_hour).toBe(6000)
   })
 
   test('shows login attempts, by outcome', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await page.getByRole('link', { name: 'Login attempts' }).click()
     await page.getByLabel('Outcome').selectOption('failed')
@@ -324,7 +327,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('has no fault that a checker of accessibility finds', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     expect(await violations(page)).toEqual([])
     await signIn(page)
     for (const section of ['Users', 'Plans', 'Audit log', 'Login attempts', 'Refused requests', 'Health']) {
@@ -337,7 +340,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   test('runs no script that is put into it, and makes no markup of text', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     const ran = await page.evaluate(() => {
       const blocked: string[] = []
       const attempt = (name: string, intrude: () => void) => {
@@ -358,33 +361,33 @@ describe('the admin page', { timeout: 90_000 }, () => {
       return { blocked, intruded: 'intruded' in globalThis }
     })
     expect(ran).toEqual({ blocked: ['script', 'markup'], intruded: false })
-    expect(world.faults.splice(0)).toEqual([
+    expect(fullStack.faults.splice(0)).toEqual([
       expect.stringContaining("requires 'TrustedScript'"),
       expect.stringContaining("requires 'TrustedHTML'"),
     ])
   })
 
   test('says when Redis is gone, and when it is back', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     await page.getByRole('link', { name: 'Health' }).click()
     await page.getByRole('status').getByText('Well', { exact: true }).waitFor()
-    await world.redis.kill()
+    await fullStack.redis.kill()
     await page.getByRole('status').getByText('Less well').waitFor()
-    await world.redis.restart()
+    await fullStack.redis.restart()
     await page.getByRole('status').getByText('Well', { exact: true }).waitFor()
     expect(await page.getByRole('status').getByText('Less well').isVisible()).toBe(false)
   })
 
   // Last, as it uses up what the others need.
   test('shows which requests a limit refused, once the gateway has told', async () => {
-    const page = await world.openPage('/admin')
+    const page = await fullStack.openPage('/admin')
     await signIn(page)
     // Where Redis is slow for a moment, some are counted apart from it, and more than the limit
     // pass.
     let sent = 0
     for (let status = 0; status !== 429 && sent < 5 * addressLimit; sent++)
-      status = (await fetch(`${world.url}/v1/plans`)).status
+      status = (await fetch(`${fullStack.url}/v1/plans`)).status
     await expect
       .poll(
         async () => {
@@ -400,7 +403,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await signIn(page, 'admin@example.com', 'Refused requests')
     await failLogins()
-    const elsewhere = await world.openPage('/admin')
+    const elsewhere = await fullStack.openPage('/admin')
     await elsewhere.getByLabel('Email').fill('admin@example.com')
     await elsewhere.getByLabel('Password').fill(password)
     await elsewhere.getByRole('button', { name: 'Sign in' }).click()
@@ -412,7 +415,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
 async function failLogins() {
   let status = 0
   for (let sent = 0; status !== 429 && sent < 5 * failureLimit; sent++) {
-    const answer = await fetch(`${world.url}/auth/login`, {
+    const answer = await fetch(`${fullStack.url}/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ email: `nobody${sent}@example.com`, password: 'wrong horse' }),
@@ -422,12 +425,14 @@ async function failLogins() {
 }
 
 async function statusInDatabase(email: string): Promise<string> {
-  const [row] = await world.sql<[{ status: string }]>`select status from user_accounts where email = ${email}`
+  const [row] = await fullStack.sql<
+    [{ status: string }]
+  >`select status from user_accounts where email = ${email}`
   return row.status
 }
 
 async function permissionsOf(role: string): Promise<string[]> {
-  const rows = await world.sql<{ name: string }[]>`
+  const rows = await fullStack.sql<{ name: string }[]>`
     select permission.name from role_permissions
     join roles role on role.id = role_permissions.role_id
     join permissions permission on permission.id = role_permissions.permission_id

@@ -1,28 +1,28 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
-  type BrowserWorld,
-  createBrowserWorld,
+  type BrowserFullStack,
+  createBrowserFullStack,
   password,
 } from '../../../test/support/full-stack/browser-full-stack.ts'
 import { roomy } from '../../../test/support/high-limits.ts'
 import { routes } from '../../routes.ts'
 
-let world: BrowserWorld
+let fullStack: BrowserFullStack
 beforeAll(async () => {
-  world = await createBrowserWorld(roomy)
+  fullStack = await createBrowserFullStack(roomy)
 })
-afterAll(() => world.close())
+afterAll(() => fullStack.close())
 
 afterEach(async () => {
-  await world.closePages()
-  expect(world.faults.splice(0)).toEqual([])
+  await fullStack.closePages()
+  expect(fullStack.faults.splice(0)).toEqual([])
 })
 
 const operation = (page: Page, id: string) => page.locator(`.opblock[id$="-${id}"]`)
 
 async function openDocs(): Promise<Page> {
-  const page = await world.openPage('/docs')
+  const page = await fullStack.openPage('/docs')
   await operation(page, 'readMe').waitFor()
   return page
 }
@@ -109,20 +109,20 @@ describe('the docs page', { timeout: 90_000 }, () => {
       return 'intruded' in globalThis
     })
     expect(intruded).toBe(false)
-    expect(world.faults.splice(0)).toEqual([expect.stringContaining('Content Security Policy')])
+    expect(fullStack.faults.splice(0)).toEqual([expect.stringContaining('Content Security Policy')])
   })
 })
 
 /** Makes the tokens of everybody on Free stale, as an admin elsewhere does. */
 async function changeFreePlan() {
   const json = { 'content-type': 'application/json' }
-  const login = await fetch(`${world.url}/auth/login`, {
+  const login = await fetch(`${fullStack.url}/auth/login`, {
     method: 'POST',
     headers: json,
     body: JSON.stringify({ email: 'admin@example.com', password }),
   })
   const { access_token: token } = (await login.json()) as { access_token: string }
-  const changed = await fetch(`${world.url}/admin/plans/free`, {
+  const changed = await fetch(`${fullStack.url}/admin/plans/free`, {
     method: 'PATCH',
     headers: { ...json, authorization: `Bearer ${token}` },
     body: JSON.stringify({ api_quota_per_hour: 1100 }),

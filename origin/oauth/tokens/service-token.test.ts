@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createClock } from '../../../test/support/clock.ts'
 import { bearer, problem } from '../../../test/support/full-stack/full-stack.ts'
-import { createOAuthWorld } from '../../../test/support/full-stack/oauth-full-stack.ts'
+import { createOAuthFullStack } from '../../../test/support/full-stack/oauth-full-stack.ts'
 import { createIssuer, encodePart, issuer } from '../../../test/support/gateway/issuer.ts'
 import { createServiceTokenVerifier } from './service-token.ts'
 
@@ -145,26 +145,26 @@ describe('the origin believes no', () => {
 // The two kinds of token are signed by the same key under the same typ: the audience alone keeps
 // them apart.
 test('a service token is 401 invalid_token at the gateway, a user token nothing at the origin', async () => {
-  const world = await createOAuthWorld()
+  const fullStack = await createOAuthFullStack()
   try {
-    const client = await world.client('billing', 'users.read')
-    const serviceToken = await world.serviceToken(client)
-    const { tokens } = await world.signUp('ada@example.com')
-    expect((await world.call('/v1/me', { headers: bearer(tokens.access_token) })).status).toBe(200)
+    const client = await fullStack.client('billing', 'users.read')
+    const serviceToken = await fullStack.serviceToken(client)
+    const { tokens } = await fullStack.signUp('ada@example.com')
+    expect((await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })).status).toBe(200)
 
-    const answer = await world.call('/v1/me', { headers: bearer(serviceToken) })
+    const answer = await fullStack.call('/v1/me', { headers: bearer(serviceToken) })
     expect(answer.status).toBe(401)
     expect((await problem(answer)).code).toBe('invalid_token')
 
     const verify = createServiceTokenVerifier({
-      publicKeys: world.keys.published,
-      issuer: world.issuer,
+      publicKeys: fullStack.keys.published,
+      issuer: fullStack.issuer,
       audience: 'origin',
     })
     expect(await verify(serviceToken)).toEqual({ clientId: 'billing', scopes: ['users.read'] })
     expect(await verify(tokens.access_token)).toBeUndefined()
     expect(await verify(tokens.refresh_token)).toBeUndefined()
   } finally {
-    await world.close()
+    await fullStack.close()
   }
 })

@@ -17,13 +17,13 @@ export const password = 'correct horse battery'
 
 const cost = '10'
 
-export type BrowserWorld = Awaited<ReturnType<typeof createBrowserWorld>>
+export type BrowserFullStack = Awaited<ReturnType<typeof createBrowserFullStack>>
 
 /**
  * Gateway and origin as processes on sockets, a Postgres database and a Redis of their own, the
  * demo accounts, and a Chromium before it all.
  */
-export async function createBrowserWorld(environment: Record<string, string> = {}) {
+export async function createBrowserFullStack(environment: Record<string, string> = {}) {
   /** Resources to close, last first, also where a later one does not start. */
   const endings: (() => Promise<unknown>)[] = []
   async function close() {

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { vi } from 'vitest'
-import type { World } from './full-stack.ts'
+import type { FullStack } from './full-stack.ts'
 
 interface Meeting<T> {
   /** A statement that locks what the requests will want. */
@@ -14,8 +14,11 @@ interface Meeting<T> {
 }
 
 /** Has requests meet inside the database, so that a race is one each time and not by luck. */
-export async function meet<T>(world: World, { at, requests, waiting, met }: Meeting<T>): Promise<T[]> {
-  const blocker = postgres(world.originConfig.DATABASE_URL, { max: 1 })
+export async function meet<T>(
+  fullStack: FullStack,
+  { at, requests, waiting, met }: Meeting<T>,
+): Promise<T[]> {
+  const blocker = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
   try {
     await blocker`begin`
     await blocker.unsafe(at)
@@ -36,7 +39,7 @@ export async function meet<T>(world: World, { at, requests, waiting, met }: Meet
 }
 
 /** Resolves when a request waits for a lock, so that the next one comes after it. */
-export async function untilOneWaits({ sql }: World): Promise<void> {
+export async function untilOneWaits({ sql }: FullStack): Promise<void> {
   const look = async () => {
     const [row] = await sql`
       select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`

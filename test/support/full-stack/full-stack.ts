@@ -18,7 +18,7 @@ import { createTestDatabase } from '../../../tools/servers/postgres/test-databas
 import { createCapturedLog } from '../captured-log.ts'
 import { demoPolicy, demoUrl } from '../demo-policy.ts'
 
-interface WorldOptions {
+interface FullStackOptions {
   /** Variables over the defaults. */
   environment?: Record<string, string>
   /** Milliseconds since 1970, for the gateway. */
@@ -56,20 +56,20 @@ interface Bindings {
   address: string
 }
 
-export type World = Awaited<ReturnType<typeof createWorld>>
+export type FullStack = Awaited<ReturnType<typeof createFullStack>>
 
 /**
  * Gateway, origin and demo upstream on a real Postgres of their own, joined by an injected fetch
  * instead of sockets.
  */
-export async function createWorld({
+export async function createFullStack({
   environment = {},
   now = Date.now,
   policy,
   rateLimitStore,
   revocations,
   remains,
-}: WorldOptions = {}) {
+}: FullStackOptions = {}) {
   const database = remains ? { url: remains.databaseUrl, drop: async () => {} } : await createTestDatabase()
   const secrets = remains?.secrets ?? (await generateSecrets())
   const variables = {

@@ -4,7 +4,7 @@ import { createClient } from '../../../origin/oauth/clients/clients.ts'
 import type { Scope } from '../../../origin/oauth/clients/scopes.ts'
 import { requestIdHeader } from '../../../shared/http/headers.ts'
 import { roomy } from '../high-limits.ts'
-import { createWorld } from './full-stack.ts'
+import { createFullStack } from './full-stack.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
 
@@ -17,18 +17,18 @@ export interface OAuthRefusal {
   request_id: string
 }
 
-export type OAuthWorld = Awaited<ReturnType<typeof createOAuthWorld>>
+export type OAuthFullStack = Awaited<ReturnType<typeof createOAuthFullStack>>
 
 /**
- * The endpoints under /oauth on a world's database, joined to its accounts by its own /auth
+ * The endpoints under /oauth on a full stack's database, joined to its accounts by its own /auth
  * endpoints.
  */
-export async function createOAuthWorld(environment: Record<string, string> = {}) {
-  const world = await createWorld({ environment: { ...roomy, ...environment } })
-  const { sql, originConfig } = world
+export async function createOAuthFullStack(environment: Record<string, string> = {}) {
+  const fullStack = await createFullStack({ environment: { ...roomy, ...environment } })
+  const { sql, originConfig } = fullStack
   const keys = await createKeyRing(sql, createEncryption(originConfig.KEY_ENCRYPTION_KEY))
   const issuer = originConfig.ISSUER_URL
-  const fetch = (path: string, init?: RequestInit) => world.origin.request(issuer + path, init)
+  const fetch = (path: string, init?: RequestInit) => fullStack.origin.request(issuer + path, init)
 
   /** Posts a form as somebody who writes it by hand would. */
   function postForm(path: string, form: string | Record<string, string>, headers: HeadersInit = {}) {
@@ -40,11 +40,11 @@ export async function createOAuthWorld(environment: Record<string, string> = {})
   }
 
   return {
-    ...world,
-    world,
+    ...fullStack,
+    fullStack,
     keys,
     issuer,
-    lines: world.logs.origin,
+    lines: fullStack.logs.origin,
     fetch,
     postForm,
 

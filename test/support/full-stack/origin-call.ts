@@ -2,7 +2,7 @@ import { assertionLifeSeconds, signAssertion } from '../../../shared/auth/assert
 import type { Identity } from '../../../shared/auth/claims.ts'
 import { importWebSigner, privateJwkSchema } from '../../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../../shared/http/headers.ts'
-import type { World } from './full-stack.ts'
+import type { FullStack } from './full-stack.ts'
 
 type SignOptions = Parameters<typeof signAssertion>[1]
 
@@ -10,13 +10,15 @@ type SignOptions = Parameters<typeof signAssertion>[1]
  * An assertion as this world's gateway signs it; `over` makes it one that the gateway never would.
  */
 export async function assertionFrom(
-  world: World,
+  fullStack: FullStack,
   user: Identity | null = null,
   over: Partial<SignOptions> = {},
 ) {
   const nowSeconds = Math.floor(Date.now() / 1000)
   return signAssertion(user, {
-    signer: await importWebSigner(privateJwkSchema.parse(JSON.parse(world.secrets.ASSERTION_PRIVATE_JWK))),
+    signer: await importWebSigner(
+      privateJwkSchema.parse(JSON.parse(fullStack.secrets.ASSERTION_PRIVATE_JWK)),
+    ),
     audience: 'origin',
     nowSeconds,
     expiresAtSeconds: nowSeconds + assertionLifeSeconds,
@@ -28,15 +30,19 @@ export async function assertionFrom(
  * Calls the origin as the gateway would, for nobody signed in: the answer's headers are the
  * origin's own.
  */
-export async function callOrigin(world: World, path: string, init: RequestInit = {}): Promise<Response> {
+export async function callOrigin(
+  fullStack: FullStack,
+  path: string,
+  init: RequestInit = {},
+): Promise<Response> {
   const headers = new Headers(init.headers)
-  headers.set(assertionHeader, await assertionFrom(world))
-  return world.originFetch(path, { ...init, headers })
+  headers.set(assertionHeader, await assertionFrom(fullStack))
+  return fullStack.originFetch(path, { ...init, headers })
 }
 
 /** Posts JSON to the origin as the gateway would. */
-export function postOrigin(world: World, path: string, body: unknown): Promise<Response> {
-  return callOrigin(world, path, {
+export function postOrigin(fullStack: FullStack, path: string, body: unknown): Promise<Response> {
+  return callOrigin(fullStack, path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.7' },
     body: JSON.stringify(body),

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { createRateLimiting } from '../../../gateway/adapters/node/rate-limit-store.ts'
 import { createRevocationStream } from '../../../gateway/adapters/node/revocation-stream.ts'
 import { createCapturedLog } from '../captured-log.ts'
-import { createWorld, type World } from './full-stack.ts'
+import { createFullStack, type FullStack } from './full-stack.ts'
 
 /**
  * A gateway, one of two, and an origin with their Redis, as they run in production.
@@ -12,13 +12,13 @@ import { createWorld, type World } from './full-stack.ts'
 export async function startRedisServices(
   redisUrl: string,
   closers: (() => unknown)[],
-  remains?: World['remains'],
-): Promise<World> {
+  remains?: FullStack['remains'],
+): Promise<FullStack> {
   const { log } = createCapturedLog('gateway')
   const keyPrefix = 'gatehouse:'
   const limiting = createRateLimiting({ redisUrl, keyPrefix, replicas: 2, now: Date.now, log })
   closers.push(limiting.close)
-  const world = await createWorld({
+  const fullStack = await createFullStack({
     environment: { REDIS_URL: redisUrl, GATEWAY_REPLICAS: '2' },
     rateLimitStore: limiting.rateLimitStore,
     revocations: {
@@ -28,16 +28,16 @@ export async function startRedisServices(
     },
     ...(remains && { remains }),
   })
-  closers.push(world.close)
-  return world
+  closers.push(fullStack.close)
+  return fullStack
 }
 
 /** What gateway and origin say of their work in Redis. */
-async function redisParts(world: World) {
+async function redisParts(fullStack: FullStack) {
   const checks = async (response: Response) =>
     ((await response.json()) as { checks: Record<string, { status: string; detail?: string }> }).checks
-  const gateway = await checks(await world.call('/ready'))
-  const origin = await checks(await world.originFetch('/health'))
+  const gateway = await checks(await fullStack.call('/ready'))
+  const origin = await checks(await fullStack.originFetch('/health'))
   return {
     limiter: gateway.limiter?.status,
     revocations: gateway.revocations?.detail,
@@ -53,5 +53,5 @@ export const allInRedis = {
   originRedis: 'pass',
 }
 
-export const untilParts = (world: World, parts: typeof allInRedis) =>
-  expect.poll(() => redisParts(world), { timeout: 20_000, interval: 100 }).toEqual(parts)
+export const untilParts = (fullStack: FullStack, parts: typeof allInRedis) =>
+  expect.poll(() => redisParts(fullStack), { timeout: 20_000, interval: 100 }).toEqual(parts)

@@ -44,7 +44,7 @@ export const closedRow: RouteRow = { ...openRow, path: '/closed', who: 'user', l
 
 /**
  * A gateway alone, before upstreams that answer whatever a test wants and an issuer that signs
- * whatever it wants. For what a request meets behind the gateway, see the world.
+ * whatever it wants. For what a request meets behind the gateway, see the full stack.
  */
 export async function createStand({
   environment = {},

@@ -6,7 +6,7 @@ import { createDatabase } from '../../origin/db/database.ts'
 import type { Sql } from '../../origin/db/types.ts'
 import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
-import { createWorld } from '../support/full-stack/full-stack.ts'
+import { createFullStack } from '../support/full-stack/full-stack.ts'
 import { roomy } from '../support/high-limits.ts'
 import { type Execution, readExecution } from './plan.ts'
 
@@ -25,10 +25,12 @@ const explainSettings = {
   'auto_explain.log_format': 'json',
 }
 
-export type SeededWorld = Awaited<ReturnType<typeof createSeededWorld>>
+export type SeededFullStack = Awaited<ReturnType<typeof createSeededFullStack>>
 
-/** A world on a database with `users` seeded accounts, whose every statement explains itself. */
-export async function createSeededWorld(users: number) {
+/**
+ * a full stack on a database with `users` seeded accounts, whose every statement explains itself.
+ */
+export async function createSeededFullStack(users: number) {
   const database = await createTestDatabase()
   const secrets = await generateSecrets()
   const { password, passwordHash } = await seedPassword({
@@ -51,7 +53,7 @@ export async function createSeededWorld(users: number) {
     await sql.unsafe(`alter database "${new URL(database.url).pathname.slice(1)}" set ${name} = '${value}'`)
   await sql.end()
 
-  const world = await createWorld({
+  const fullStack = await createFullStack({
     environment: { ...roomy, LOG_LEVEL: 'debug' },
     remains: { secrets, databaseUrl: database.url },
   })
@@ -61,11 +63,11 @@ export async function createSeededWorld(users: number) {
    * query small ones.
    */
   async function executionsOf(work: () => Promise<unknown>): Promise<Execution[]> {
-    const from = world.logs.origin.length
+    const from = fullStack.logs.origin.length
     await work()
     // A plan comes when its portal is closed, which may be a moment after the answer.
     await sleep(0)
-    return world.logs.origin
+    return fullStack.logs.origin
       .slice(from)
       .filter(({ msg }) => msg === 'database notice')
       .map(({ message }) => readExecution(String(message), (relation) => big.has(relation)))
@@ -74,14 +76,14 @@ export async function createSeededWorld(users: number) {
   }
 
   return {
-    ...world,
-    world,
+    ...fullStack,
+    fullStack,
     password,
     seedSeconds,
     big,
     executionsOf,
     async close() {
-      await world.close()
+      await fullStack.close()
       await database.drop()
     },
   }
