@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
-import { roomy } from '../test/support/high-limits.ts'
+import { highLimits } from '../test/support/high-limits.ts'
 import { demoAccounts, seedDemoAccounts } from './demo.ts'
 
 const password = 'correct horse battery'
@@ -13,7 +13,7 @@ const tokens = new Map<string, string>()
 /** As `npm start` does, then a login of each. */
 beforeAll(async () => {
   fullStack = await createFullStack({
-    environment: { ...roomy, UPGRADE_URL: 'https://app.example.com/upgrade' },
+    environment: { ...highLimits, UPGRADE_URL: 'https://app.example.com/upgrade' },
   })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClock } from '../test/support/clock.ts'
 import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
-import { createStand } from '../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../test/support/gateway/gateway-harness.ts'
 import { createHealth } from './health.ts'
 import type { RouteRow } from './policy/policy.ts'
 
@@ -10,8 +10,8 @@ interface Health {
   checks: Record<string, { status: string; detail?: string }>
 }
 
-async function ask(stand: { call(path: string): Promise<Response> }, path: string) {
-  const answer = await stand.call(path)
+async function ask(harness: { call(path: string): Promise<Response> }, path: string) {
+  const answer = await harness.call(path)
   expect(answer.headers.get('content-type')).toBe('application/health+json')
   expect(answer.headers.get('cache-control')).toBe('no-store')
   return { status: answer.status, body: (await answer.json()) as Health }
@@ -22,19 +22,19 @@ const statusesOf = ({ body }: { body: Health }) =>
 
 describe('GET /live', () => {
   test('200: the process answers, whatever is behind it', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       isStopping: () => true,
       keys: () => {
         throw new Error('down')
       },
     })
-    expect(await ask(stand, '/live')).toEqual({ status: 200, body: { status: 'pass', checks: {} } })
+    expect(await ask(harness, '/live')).toEqual({ status: 200, body: { status: 'pass', checks: {} } })
   })
 })
 
 describe.each(['/ready', '/health'])('GET %s', (path) => {
   test('200 pass: each part was asked', async () => {
-    const answer = await ask(await createStand(), path)
+    const answer = await ask(await createGatewayHarness(), path)
     expect(answer.status).toBe(200)
     expect(answer.body.status).toBe('pass')
     expect(statusesOf(answer)).toEqual({
@@ -47,32 +47,35 @@ describe.each(['/ready', '/health'])('GET %s', (path) => {
   })
 
   test('503 fail: stopping, so that a load balancer sends nothing more', async () => {
-    const answer = await ask(await createStand({ isStopping: () => true }), path)
+    const answer = await ask(await createGatewayHarness({ isStopping: () => true }), path)
     expect(answer.status).toBe(503)
     expect(answer.body.checks.instance).toEqual({ status: 'fail' })
   })
 
   test('503 fail: no key set, so no token can be checked', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       keys: () => {
         throw new Error('down')
       },
     })
-    const answer = await ask(stand, path)
+    const answer = await ask(harness, path)
     expect(answer.status).toBe(503)
     expect(statusesOf(answer)).toMatchObject({ key_set: 'fail', origin: 'pass' })
   })
 
   test('200 warn: limits count locally', async () => {
-    const answer = await ask(await createStand({ limiterHealth: async () => ({ status: 'warn' }) }), path)
+    const answer = await ask(
+      await createGatewayHarness({ limiterHealth: async () => ({ status: 'warn' }) }),
+      path,
+    )
     expect(answer.status).toBe(200)
     expect(answer.body.status).toBe('warn')
   })
 
   test('is not counted, and needs no token', async () => {
-    const stand = await createStand({ environment: { LIMIT_ADDRESS_REQUESTS: '1' } })
-    for (let i = 0; i < 5; i++) expect((await ask(stand, path)).status).toBe(200)
-    expect((await stand.call('/open')).status).toBe(200)
+    const harness = await createGatewayHarness({ environment: { LIMIT_ADDRESS_REQUESTS: '1' } })
+    for (let i = 0; i < 5; i++) expect((await ask(harness, path)).status).toBe(200)
+    expect((await harness.call('/open')).status).toBe(200)
   })
 })
 
@@ -107,9 +110,9 @@ test('no row of the policy table can take the place of a health answer', async (
     who: 'public',
     limits: ['address'],
   }
-  const stand = await createStand({ policy: [row] })
-  await ask(stand, '/ready')
-  expect(stand.forwarded).toHaveLength(0)
+  const harness = await createGatewayHarness({ policy: [row] })
+  await ask(harness, '/ready')
+  expect(harness.forwarded).toHaveLength(0)
 })
 
 describe('with a real origin', () => {

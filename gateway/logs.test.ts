@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
-import { createStand } from '../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../test/support/gateway/gateway-harness.ts'
 import { TransportError } from './ports.ts'
 
 describe('on both sides of the proxy', () => {
@@ -48,16 +48,16 @@ describe('on both sides of the proxy', () => {
 
 describe('a refusal', () => {
   test('is logged with its code and the reason that the client is not told', async () => {
-    const stand = await createStand()
-    await stand.call('/closed', { headers: { ...bearer('x.y.z'), 'x-request-id': 'a-refused-one' } })
-    expect(stand.lines).toContainEqual(
+    const harness = await createGatewayHarness()
+    await harness.call('/closed', { headers: { ...bearer('x.y.z'), 'x-request-id': 'a-refused-one' } })
+    expect(harness.lines).toContainEqual(
       expect.objectContaining({ msg: 'request refused', request_id: 'a-refused-one', code: 'invalid_token' }),
     )
   })
 
   // The signature may be good: an expired token was a person's, and its claims name the person.
   test('shows neither the token nor its claims', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     const email = 'somebody@example.com'
     const now = Math.floor(Date.now() / 1000)
     for (const claims of [
@@ -67,33 +67,33 @@ describe('a refusal', () => {
       { aud: 'another' },
       { level: 'high' },
     ]) {
-      const token = await stand.issuer.sign({ email, ...claims })
-      expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(401)
-      expect(JSON.stringify(stand.lines)).not.toContain(token.split('.')[2])
+      const token = await harness.issuer.sign({ email, ...claims })
+      expect((await harness.call('/closed', { headers: bearer(token) })).status).toBe(401)
+      expect(JSON.stringify(harness.lines)).not.toContain(token.split('.')[2])
     }
-    expect(stand.lines.filter(({ code }) => code === 'invalid_token')).toHaveLength(5)
-    expect(JSON.stringify(stand.lines)).not.toContain(email)
+    expect(harness.lines.filter(({ code }) => code === 'invalid_token')).toHaveLength(5)
+    expect(JSON.stringify(harness.lines)).not.toContain(email)
   })
 
   test('of our own making is an error with its cause; the path has no query', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       upstream: () => {
         throw new TransportError('unreachable', new Error('connect ECONNREFUSED'))
       },
     })
-    await stand.call('/open?token=secret-of-the-query')
-    const line = stand.lines.find(({ msg }) => msg === 'request failed')
+    await harness.call('/open?token=secret-of-the-query')
+    const line = harness.lines.find(({ msg }) => msg === 'request failed')
     expect(line).toMatchObject({
       level: 'error',
       code: 'upstream_unreachable',
       err: { message: 'connect ECONNREFUSED' },
     })
-    expect(JSON.stringify(stand.lines)).not.toContain('secret-of-the-query')
+    expect(JSON.stringify(harness.lines)).not.toContain('secret-of-the-query')
   })
 })
 
 test('CR and LF in a header or a path do not make a second line', async () => {
-  const stand = await createStand()
-  await stand.call('/nowhere/%0d%0a{"level":"error"}', { headers: { 'user-agent': 'x' } })
-  expect(stand.lines.filter(({ msg }) => msg === 'request')).toHaveLength(1)
+  const harness = await createGatewayHarness()
+  await harness.call('/nowhere/%0d%0a{"level":"error"}', { headers: { 'user-agent': 'x' } })
+  expect(harness.lines.filter(({ msg }) => msg === 'request')).toHaveLength(1)
 })

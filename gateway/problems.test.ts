@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { errors } from '../shared/http/errors.ts'
 import { bearer } from '../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../test/support/gateway/gateway-harness.ts'
 import { TransportError } from './ports.ts'
 
 const failures: Record<string, () => Error> = {
@@ -10,7 +10,7 @@ const failures: Record<string, () => Error> = {
   '/fault': () => new TypeError('Cannot read properties of undefined (reading secret)'),
 }
 
-const stand = await createStand({
+const harness = await createGatewayHarness({
   environment: { LIMIT_ADDRESS_REQUESTS: '20' },
   policy: [
     openRow,
@@ -24,7 +24,7 @@ const stand = await createStand({
     return new Response('x')
   },
 })
-const user = bearer(await stand.issuer.sign())
+const user = bearer(await harness.issuer.sign())
 
 describe('every refusal is problem+json (RFC 9457): status equal to the HTTP status, a stable code, a request id', () => {
   test.each<[number, keyof typeof errors, string, RequestInit]>([
@@ -41,7 +41,7 @@ describe('every refusal is problem+json (RFC 9457): status equal to the HTTP sta
   ])('%i %s', async (status, code, path, init) => {
     const id = `test-${code}`
     const headers = { ...(init.headers as Record<string, string>), 'x-request-id': id }
-    const answer = await stand.call(path, { ...init, headers })
+    const answer = await harness.call(path, { ...init, headers })
     expect(answer.status).toBe(status)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -60,8 +60,8 @@ describe('every refusal is problem+json (RFC 9457): status equal to the HTTP sta
 
   test('429 rate_limited', async () => {
     const address = '203.0.113.99'
-    for (let i = 0; i < 20; i++) await stand.call('/open', { address })
-    const answer = await stand.call('/open', { address })
+    for (let i = 0; i < 20; i++) await harness.call('/open', { address })
+    const answer = await harness.call('/open', { address })
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(await answer.json()).toMatchObject({ status: 429, code: 'rate_limited' })
   })
@@ -69,11 +69,11 @@ describe('every refusal is problem+json (RFC 9457): status equal to the HTTP sta
 
 test('502 and 504 say when to come back', async () => {
   for (const path of ['/unreachable', '/timeout'])
-    expect((await stand.call(path)).headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
+    expect((await harness.call(path)).headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
 })
 
 test('an error of an upstream passes as the upstream wrote it', async () => {
-  const lax = await createStand({ upstream: () => Response.json({ oops: true }, { status: 503 }) })
+  const lax = await createGatewayHarness({ upstream: () => Response.json({ oops: true }, { status: 503 }) })
   const answer = await lax.call('/open')
   expect(answer.status).toBe(503)
   expect(await answer.json()).toEqual({ oops: true })

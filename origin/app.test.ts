@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ErrorCode, errors } from '../shared/http/errors.ts'
 import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { callOrigin, postOrigin } from '../test/support/full-stack/origin-call.ts'
-import { roomy } from '../test/support/high-limits.ts'
+import { highLimits } from '../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.sql`
     create function refuse_deed() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`
   await fullStack.sql`

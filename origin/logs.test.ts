@@ -4,7 +4,7 @@ import { assertionHeader, deviceCookie, refreshCookie } from '../shared/http/hea
 import { setCookieOf } from '../test/support/cookies.ts'
 import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../test/support/full-stack/origin-call.ts'
-import { roomy } from '../test/support/high-limits.ts'
+import { highLimits } from '../test/support/high-limits.ts'
 
 const password = 'a secret that is nowhere'
 const wrongPassword = 'another secret that is nowhere'
@@ -17,7 +17,7 @@ let passwordHash: string
 
 /** Everything that carries a secret, done once: what is good, what is refused, and what breaks. */
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, LOG_LEVEL: 'debug' } })
+  fullStack = await createFullStack({ environment: { ...highLimits, LOG_LEVEL: 'debug' } })
   const { tokens } = await fullStack.signUp('ada@example.com', password)
   const [account] = await fullStack.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
   passwordHash = account.password_hash

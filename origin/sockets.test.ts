@@ -8,7 +8,7 @@ import { createHttpServer, fetchListener } from '../shared/node/http/http-server
 import { setCookieOf } from '../test/support/cookies.ts'
 import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../test/support/full-stack/origin-call.ts'
-import { roomy } from '../test/support/high-limits.ts'
+import { highLimits } from '../test/support/high-limits.ts'
 
 /**
  * What an injected fetch does not show: a request as Node's server makes it, behind the very server
@@ -20,7 +20,7 @@ const account = { email: 'ada@example.com', password: 'correct horse battery' }
 let fullStack: FullStack
 let server: ReturnType<typeof createHttpServer>
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   server = createHttpServer({ listener: fetchListener(fullStack.origin.fetch), keepAliveSeconds: 5 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedisServer } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import type { ConsumeRequest } from '../ports.ts'
@@ -33,7 +33,7 @@ async function startGateways(count: number, limit: number) {
   const url = await redisForFile()
   return Promise.all(
     Array.from({ length: count }, async () =>
-      createStand({
+      createGatewayHarness({
         rateLimitStore: createRedisStore(await connect(url), 'gatehouse:'),
         environment: { LIMIT_ADDRESS_REQUESTS: String(limit), GATEWAY_REPLICAS: String(count) },
       }),
@@ -45,8 +45,8 @@ describe('limits on a real Redis', () => {
   test('two gateways share one count, and each allows the whole limit', async () => {
     const [one, other] = await startGateways(2, 4)
     const statuses: number[] = []
-    for (const stand of [one, other, one, one, other, one])
-      statuses.push((await stand?.call('/open'))?.status ?? 0)
+    for (const harness of [one, other, one, one, other, one])
+      statuses.push((await harness?.call('/open'))?.status ?? 0)
     expect(statuses).toEqual([200, 200, 200, 200, 429, 429])
   })
 
@@ -58,9 +58,9 @@ describe('limits on a real Redis', () => {
   })
 
   test('exactly the limit passes of 120 requests at once through three gateways', async () => {
-    const stands = await startGateways(3, 50)
+    const harnesses = await startGateways(3, 50)
     const answers = await Promise.all(
-      Array.from({ length: 120 }, (_, index) => stands[index % 3]?.call('/open')),
+      Array.from({ length: 120 }, (_, index) => harnesses[index % 3]?.call('/open')),
     )
     expect(answers.filter((answer) => answer?.status === 200)).toHaveLength(50)
     expect(answers.filter((answer) => answer?.status === 429)).toHaveLength(70)

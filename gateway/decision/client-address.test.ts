@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { findClient, peerAddress } from './client-address.ts'
 
 const behind = (trustedHops: number, forwardedFor: string | undefined) =>
@@ -94,12 +94,12 @@ describe('over HTTP', () => {
   const limited = { LIMIT_ADDRESS_REQUESTS: '2' }
 
   async function statuses(
-    stand: Awaited<ReturnType<typeof createStand>>,
+    harness: Awaited<ReturnType<typeof createGatewayHarness>>,
     calls: { address: string; from?: string }[],
   ) {
     const seen: number[] = []
     for (const { address, from } of calls) {
-      const answer = await stand.call('/open', {
+      const answer = await harness.call('/open', {
         address,
         ...(from !== undefined && { headers: { 'x-forwarded-for': from } }),
       })
@@ -109,50 +109,52 @@ describe('over HTTP', () => {
   }
 
   test('429: a spoofed X-Forwarded-For with no trusted proxy is still the same caller', async () => {
-    const stand = await createStand({ environment: limited })
+    const harness = await createGatewayHarness({ environment: limited })
     const calls = ['1.1.1.1', '2.2.2.2', '3.3.3.3'].map((from) => ({ address: '203.0.113.7', from }))
-    expect(await statuses(stand, calls)).toEqual([200, 200, 429])
+    expect(await statuses(harness, calls)).toEqual([200, 200, 429])
   })
 
   test('429: spoofed entries before that of the one trusted proxy are still the same caller', async () => {
-    const stand = await createStand({ environment: { ...limited, TRUSTED_PROXY_HOPS: '1' } })
+    const harness = await createGatewayHarness({ environment: { ...limited, TRUSTED_PROXY_HOPS: '1' } })
     const calls = ['1.1.1.1', '2.2.2.2', '3.3.3.3'].map((from) => ({
       address: '10.0.0.1',
       from: `${from}, 203.0.113.7`,
     }))
-    expect(await statuses(stand, calls)).toEqual([200, 200, 429])
-    expect(await statuses(stand, [{ address: '10.0.0.1', from: '203.0.113.7, 203.0.113.8' }])).toEqual([200])
+    expect(await statuses(harness, calls)).toEqual([200, 200, 429])
+    expect(await statuses(harness, [{ address: '10.0.0.1', from: '203.0.113.7, 203.0.113.8' }])).toEqual([
+      200,
+    ])
   })
 
   test('429: addresses of one IPv6 /64, and IPv4 in its IPv6 forms, share a bucket', async () => {
-    const stand = await createStand({ environment: limited })
+    const harness = await createGatewayHarness({ environment: limited })
     const rotating = ['2001:db8::1', '2001:db8::2', '2001:db8::ffff:1'].map((address) => ({ address }))
-    expect(await statuses(stand, rotating)).toEqual([200, 200, 429])
+    expect(await statuses(harness, rotating)).toEqual([200, 200, 429])
     const coats = ['203.0.113.9', '::ffff:203.0.113.9', '::ffff:cb00:7109'].map((address) => ({ address }))
-    expect(await statuses(stand, coats)).toEqual([200, 200, 429])
-    expect(await statuses(stand, [{ address: '2001:db8:0:1::1' }])).toEqual([200])
+    expect(await statuses(harness, coats)).toEqual([200, 200, 429])
+    expect(await statuses(harness, [{ address: '2001:db8:0:1::1' }])).toEqual([200])
   })
 
   test('400 client_address_unknown: a request that came around the proxies', async () => {
-    const stand = await createStand({ environment: { TRUSTED_PROXY_HOPS: '2' } })
+    const harness = await createGatewayHarness({ environment: { TRUSTED_PROXY_HOPS: '2' } })
     for (const headers of [{}, { 'x-forwarded-for': '203.0.113.7' }]) {
-      const answer = await stand.call('/open', { headers })
+      const answer = await harness.call('/open', { headers })
       expect(answer.status).toBe(400)
       expect((await problem(answer)).code).toBe('client_address_unknown')
     }
-    expect(stand.forwarded).toHaveLength(0)
-    const told = stand.lines.filter(({ msg }) => msg === 'client address unknown')
+    expect(harness.forwarded).toHaveLength(0)
+    const told = harness.lines.filter(({ msg }) => msg === 'client address unknown')
     expect(told).toHaveLength(2)
     expect(told[0]).toMatchObject({ level: 'error', code: 'client_address_unknown' })
   })
 
   test('429: one client whose port changes with each connection is one caller', async () => {
-    const stand = await createStand({ environment: { ...limited, TRUSTED_PROXY_HOPS: '1' } })
+    const harness = await createGatewayHarness({ environment: { ...limited, TRUSTED_PROXY_HOPS: '1' } })
     const calls = ['203.0.113.7:1024', '203.0.113.7:51234', '203.0.113.7'].map((from) => ({
       address: '10.0.0.1',
       from,
     }))
-    expect(await statuses(stand, calls)).toEqual([200, 200, 429])
-    expect(stand.last().headers.get('x-forwarded-for')).toBe('203.0.113.7')
+    expect(await statuses(harness, calls)).toEqual([200, 200, 429])
+    expect(harness.last().headers.get('x-forwarded-for')).toBe('203.0.113.7')
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 
 const networks = ['10.0.0.0/8', '192.0.2.7', '2001:db8:ffff::/48']
@@ -182,14 +182,14 @@ describe('X-Forwarded-Proto is believed where X-Forwarded-For is', () => {
 
 describe('over HTTP', () => {
   test('429: users behind a server in TRUSTED_PROXY_CIDRS each have their own limit; spoofed entries move nobody', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       environment: { LIMIT_ADDRESS_REQUESTS: '2', TRUSTED_PROXY_CIDRS: '10.0.0.0/8' },
       policy: [openRow],
     })
     const statuses = async (calls: [address: string, from: string][]) => {
       const seen: number[] = []
       for (const [address, from] of calls)
-        seen.push((await stand.call('/open', { address, headers: { 'x-forwarded-for': from } })).status)
+        seen.push((await harness.call('/open', { address, headers: { 'x-forwarded-for': from } })).status)
       return seen
     }
     expect(
@@ -206,16 +206,16 @@ describe('over HTTP', () => {
   })
 
   test('400 client_address_unknown: a trusted proxy that uses the other header', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       environment: { TRUSTED_PROXY_HOPS: '1', TRUSTED_PROXY_HEADER: 'forwarded' },
     })
-    const answer = await stand.call('/open', { headers: { 'x-forwarded-for': '203.0.113.7' } })
+    const answer = await harness.call('/open', { headers: { 'x-forwarded-for': '203.0.113.7' } })
     expect(answer.status).toBe(400)
     expect((await problem(answer)).code).toBe('client_address_unknown')
     const headers = { forwarded: 'for=203.0.113.7;proto=https', 'x-forwarded-for': '6.6.6.6' }
-    expect((await stand.call('/open', { headers })).status).toBe(200)
-    expect(stand.last().headers.get('x-forwarded-for')).toBe('203.0.113.7')
-    expect(stand.last().headers.get('x-forwarded-proto')).toBe('https')
-    expect(stand.last().headers.get('forwarded')).toBeNull()
+    expect((await harness.call('/open', { headers })).status).toBe(200)
+    expect(harness.last().headers.get('x-forwarded-for')).toBe('203.0.113.7')
+    expect(harness.last().headers.get('x-forwarded-proto')).toBe('https')
+    expect(harness.last().headers.get('forwarded')).toBeNull()
   })
 })

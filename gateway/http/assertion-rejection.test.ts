@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { generateKey } from '../../shared/auth/jwk.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { isAssertionRejected } from './assertion-rejection.ts'
 
 const closers: (() => Promise<void>)[] = []
@@ -118,21 +118,21 @@ describe('any upstream that refuses the assertion', () => {
     Response.json({ code: 'untrusted_caller' }, { status: 401, headers: { 'www-authenticate': challenge } })
 
   test('502 assertion_refused: a 401 with the challenge of the assertion', async () => {
-    const stand = await createStand({ upstream: upstream('Gatehouse-Assertion') })
-    const response = await stand.call('/open')
+    const harness = await createGatewayHarness({ upstream: upstream('Gatehouse-Assertion') })
+    const response = await harness.call('/open')
     expect(await problem(response)).toMatchObject({ status: 502, code: 'assertion_refused' })
-    expect(stand.metrics.values.assertionRejections.get('reports')).toBe(1)
+    expect(harness.metrics.values.assertionRejections.get('reports')).toBe(1)
   })
 
   test('401: any other challenge passes, and counts as a failed attempt', async () => {
     const row = { ...postRow, path: '/login', limits: ['credentials' as const] }
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       environment: { LIMIT_FAILURES: '5' },
       policy: [openRow, row],
       upstream: upstream('Basic realm="x"'),
     })
-    for (let i = 0; i < 5; i++) expect((await stand.call('/login', { method: 'POST' })).status).toBe(401)
-    expect((await stand.call('/login', { method: 'POST' })).status).toBe(429)
+    for (let i = 0; i < 5; i++) expect((await harness.call('/login', { method: 'POST' })).status).toBe(401)
+    expect((await harness.call('/login', { method: 'POST' })).status).toBe(429)
   })
 })
 

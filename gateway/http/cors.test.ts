@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 
 const allowed = 'https://app.example.com'
 const environment = { CORS_ORIGINS: `${allowed}, http://localhost:5173` }
@@ -33,13 +33,13 @@ const others = [
 
 describe('an allowed origin', () => {
   test('reads answers, errors too, with credentials; Vary says why', async () => {
-    const stand = await createStand({ environment })
+    const harness = await createGatewayHarness({ environment })
     for (const [path, status] of [
       ['/open', 200],
       ['/closed', 401],
       ['/nowhere', 404],
     ] as const) {
-      const answer = await stand.call(path, { headers: { origin: allowed } })
+      const answer = await harness.call(path, { headers: { origin: allowed } })
       expect(answer.status).toBe(status)
       expect(answer.headers.get('access-control-allow-origin')).toBe(allowed)
       expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
@@ -49,9 +49,11 @@ describe('an allowed origin', () => {
   })
 
   test('204: a preflight, without a token, an upstream or a count', async () => {
-    const stand = await createStand({ environment: { ...environment, LIMIT_ADDRESS_REQUESTS: '1' } })
+    const harness = await createGatewayHarness({
+      environment: { ...environment, LIMIT_ADDRESS_REQUESTS: '1' },
+    })
     for (let i = 0; i < 3; i++) {
-      const answer = await stand.call('/closed', preflight(allowed))
+      const answer = await harness.call('/closed', preflight(allowed))
       expect(answer.status).toBe(204)
       expect(answer.headers.get('access-control-allow-origin')).toBe(allowed)
       expect(answer.headers.get('access-control-allow-methods')).toContain('PATCH')
@@ -59,15 +61,15 @@ describe('an allowed origin', () => {
       expect(answer.headers.get('access-control-max-age')).toBe('600')
       expect(answer.headers.get('vary')).toContain('Origin')
     }
-    expect(stand.forwarded).toHaveLength(0)
-    expect((await stand.call('/open')).status).toBe(200)
+    expect(harness.forwarded).toHaveLength(0)
+    expect((await harness.call('/open')).status).toBe(200)
   })
 })
 
 describe('headers that frontends and their libraries use', () => {
   async function allowedFor(requested: string) {
-    const stand = await createStand({ environment })
-    const answer = await stand.call('/closed', {
+    const harness = await createGatewayHarness({ environment })
+    const answer = await harness.call('/closed', {
       method: 'OPTIONS',
       headers: {
         origin: allowed,
@@ -104,11 +106,11 @@ describe('headers that frontends and their libraries use', () => {
   })
 
   test('pages read what they need of a response, and what CORS_EXPOSED_HEADERS adds', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       environment: { ...environment, CORS_EXPOSED_HEADERS: 'X-Own, x-other' },
     })
     for (const path of ['/open', '/nowhere']) {
-      const { headers } = await stand.call(path, { headers: { origin: allowed } })
+      const { headers } = await harness.call(path, { headers: { origin: allowed } })
       const exposed = headers.get('access-control-expose-headers')?.toLowerCase().split(',')
       expect(exposed).toEqual(
         expect.arrayContaining([
@@ -120,25 +122,27 @@ describe('headers that frontends and their libraries use', () => {
   })
 
   test('CORS_MAX_AGE_SECONDS: how long a preflight is remembered', async () => {
-    const stand = await createStand({ environment: { ...environment, CORS_MAX_AGE_SECONDS: '7200' } })
-    const { headers } = await stand.call('/closed', preflight(allowed))
+    const harness = await createGatewayHarness({
+      environment: { ...environment, CORS_MAX_AGE_SECONDS: '7200' },
+    })
+    const { headers } = await harness.call('/closed', preflight(allowed))
     expect(headers.get('access-control-max-age')).toBe('7200')
   })
 })
 
 describe('any other origin', () => {
   test.each(others)('gets no permission: %s', async (origin) => {
-    const stand = await createStand({ environment })
+    const harness = await createGatewayHarness({ environment })
     for (const init of [{ headers: { origin } }, preflight(origin)]) {
-      const { headers } = await stand.call('/open', init)
+      const { headers } = await harness.call('/open', init)
       expect(headers.get('access-control-allow-origin')).toBeNull()
       expect(headers.get('vary')).toContain('Origin')
     }
   })
 
   test('gets none where no origin is configured', async () => {
-    const stand = await createStand()
-    const answer = await stand.call('/open', { headers: { origin: allowed } })
+    const harness = await createGatewayHarness()
+    const answer = await harness.call('/open', { headers: { origin: allowed } })
     expect(answer.headers.get('access-control-allow-origin')).toBeNull()
   })
 
@@ -146,14 +150,14 @@ describe('any other origin', () => {
   // could read any user's answers.
   test('gets none from an upstream that is more generous than we are', async () => {
     for (const generous of ['https://evil.example', '*']) {
-      const stand = await createStand({
+      const harness = await createGatewayHarness({
         environment,
         upstream: () =>
           new Response('x', {
             headers: { 'access-control-allow-origin': generous, 'access-control-expose-headers': '*' },
           }),
       })
-      const { headers } = await stand.call('/open', { headers: { origin: 'https://evil.example' } })
+      const { headers } = await harness.call('/open', { headers: { origin: 'https://evil.example' } })
       expect(headers.get('access-control-allow-origin')).toBeNull()
       expect(headers.get('access-control-expose-headers')).toBeNull()
     }
@@ -161,10 +165,10 @@ describe('any other origin', () => {
 })
 
 test('Vary of the upstream stays', async () => {
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     environment,
     upstream: () => new Response('x', { headers: { vary: 'Accept-Encoding' } }),
   })
-  const { headers } = await stand.call('/open', { headers: { origin: allowed } })
+  const { headers } = await harness.call('/open', { headers: { origin: allowed } })
   expect(headers.get('vary')).toBe('Accept-Encoding, Origin')
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { TransportError } from '../ports.ts'
 
 /**
@@ -23,7 +23,7 @@ describe('408 body_timeout', () => {
     ['gathered', postRow],
   ])('no byte for UPLOAD_IDLE_SECONDS, %s', async (_name, policyRow) => {
     const acted: string[] = []
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       policy: [openRow, policyRow],
       environment: { UPLOAD_IDLE_SECONDS: '1' },
       async upstream({ body }) {
@@ -31,14 +31,14 @@ describe('408 body_timeout', () => {
         return new Response()
       },
     })
-    const answer = await stand.call('/open', { method: 'POST', body: stalled() })
+    const answer = await harness.call('/open', { method: 'POST', body: stalled() })
     expect(answer.status).toBe(408)
     expect(await answer.json()).toMatchObject({ code: 'body_timeout' })
     expect(acted).toEqual([])
   })
 
   test('the deadline of its row passed while the client was waited for', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       policy: [openRow, row],
       async upstream({ body }) {
         const reader = (body as ReadableStream<Uint8Array>).getReader()
@@ -48,20 +48,20 @@ describe('408 body_timeout', () => {
         throw new TransportError('timeout', undefined)
       },
     })
-    const answer = await stand.call('/open', { method: 'POST', body: stalled() })
+    const answer = await harness.call('/open', { method: 'POST', body: stalled() })
     expect(answer.status).toBe(408)
   })
 })
 
 test('504 upstream_timeout: the deadline of its row passed while the body was whole', async () => {
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     policy: [openRow, row],
     async upstream({ body }) {
       await new Response(body as BodyInit).text()
       throw new TransportError('timeout', undefined)
     },
   })
-  const answer = await stand.call('/open', { method: 'POST', body: 'whole' })
+  const answer = await harness.call('/open', { method: 'POST', body: 'whole' })
   expect(answer.status).toBe(504)
 })
 
@@ -70,11 +70,11 @@ test.each([
   ['a length', { 'content-length': '4' }],
   ['chunks', { 'transfer-encoding': 'chunked' }],
 ])('400 body_not_allowed: a GET that says by %s that it has a body', async (_name, headers) => {
-  const stand = await createStand()
+  const harness = await createGatewayHarness()
   for (const method of ['GET', 'HEAD']) {
-    const answer = await stand.call('/open', { method, headers })
+    const answer = await harness.call('/open', { method, headers })
     expect(answer.status).toBe(400)
     if (method === 'GET') expect(await answer.json()).toMatchObject({ code: 'body_not_allowed' })
   }
-  expect(stand.forwarded).toEqual([])
+  expect(harness.forwarded).toEqual([])
 })

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { promisedHeaders } from '../../test/support/gateway/promised-headers.ts'
 import { TransportError } from '../ports.ts'
 
-const stand = await createStand({
+const harness = await createGatewayHarness({
   environment: { LIMIT_ADDRESS_REQUESTS: '3', CORS_ORIGINS: 'https://app.example.com' },
   policy: ['/open', '/closed', '/limited', '/broken', '/refused', '/slow', '/lax'].map((path) =>
     path === '/closed'
@@ -22,7 +22,7 @@ const stand = await createStand({
     return new Response('x')
   },
 })
-const token = await stand.issuer.sign()
+const token = await harness.issuer.sign()
 
 const preflight = {
   method: 'OPTIONS',
@@ -49,15 +49,15 @@ test.each<[number, string, RequestInit & { address?: string }]>([
   [502, '/refused', {}],
   [504, '/slow', {}],
 ])('%i %s has the whole set, over whatever an upstream says', async (status, path, init) => {
-  const answer = await stand.call(path, { address: address(), ...init })
+  const answer = await harness.call(path, { address: address(), ...init })
   expect(answer.status).toBe(status)
   expect(Object.fromEntries(answer.headers)).toMatchObject(promisedHeaders)
 })
 
 test('429 has the whole set', async () => {
   const caller = address()
-  for (let i = 0; i < 3; i++) await stand.call('/limited', { address: caller })
-  const answer = await stand.call('/limited', { address: caller })
+  for (let i = 0; i < 3; i++) await harness.call('/limited', { address: caller })
+  const answer = await harness.call('/limited', { address: caller })
   expect(answer.status).toBe(429)
   expect(Object.fromEntries(answer.headers)).toMatchObject(promisedHeaders)
 })

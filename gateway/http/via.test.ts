@@ -1,35 +1,36 @@
 import { describe, expect, test } from 'vitest'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { hasPassed, viaName } from './via.ts'
 
-const viaOf = (stand: Awaited<ReturnType<typeof createStand>>) => stand.last().headers.get('via') ?? ''
+const viaOf = (harness: Awaited<ReturnType<typeof createGatewayHarness>>) =>
+  harness.last().headers.get('via') ?? ''
 
 describe('508 loop_detected', () => {
   test('a request that this gateway has passed on before, alone or with other proxies on its way', async () => {
-    const stand = await createStand()
-    await stand.call('/open')
-    const own = viaOf(stand)
+    const harness = await createGatewayHarness()
+    await harness.call('/open')
+    const own = viaOf(harness)
     for (const via of [own, `1.0 cache, ${own} (comment)`, `${own}, HTTP/1.1 proxy.example:80`]) {
-      const refused = await stand.call('/open', { headers: { via } })
+      const refused = await harness.call('/open', { headers: { via } })
       expect(refused.status).toBe(508)
       expect(await problem(refused)).toMatchObject({ status: 508, code: 'loop_detected' })
     }
-    expect(stand.forwarded).toHaveLength(1)
+    expect(harness.forwarded).toHaveLength(1)
   })
 
   test('before anything is counted', async () => {
-    const stand = await createStand({ environment: { LIMIT_ADDRESS_REQUESTS: '2' } })
-    await stand.call('/open')
-    const headers = { via: viaOf(stand) }
-    for (let i = 0; i < 5; i++) expect((await stand.call('/open', { headers })).status).toBe(508)
-    expect((await stand.call('/open')).status).toBe(200)
+    const harness = await createGatewayHarness({ environment: { LIMIT_ADDRESS_REQUESTS: '2' } })
+    await harness.call('/open')
+    const headers = { via: viaOf(harness) }
+    for (let i = 0; i < 5; i++) expect((await harness.call('/open', { headers })).status).toBe(508)
+    expect((await harness.call('/open')).status).toBe(200)
   })
 })
 
 describe('200', () => {
   test('a request that came through another deployment, whose Via goes on before ours', async () => {
-    const [edge, inner] = [await createStand(), await createStand()]
+    const [edge, inner] = [await createGatewayHarness(), await createGatewayHarness()]
     await edge.call('/open')
     const via = viaOf(edge)
     expect((await inner.call('/open', { headers: { via } })).status).toBe(200)
@@ -38,21 +39,21 @@ describe('200', () => {
   })
 
   test('a request whose Via names no gateway of ours', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     for (const via of ['1.1 gatehouse', '1.1 vegur', 'gatehouse', '1.1', ','])
-      expect((await stand.call('/open', { headers: { via } })).status).toBe(200)
+      expect((await harness.call('/open', { headers: { via } })).status).toBe(200)
   })
 })
 
 describe('the name in Via', () => {
   test('is that of the deployment: its replicas share it, another issuer or key has another', async () => {
-    const { config, last, call } = await createStand()
+    const { config, last, call } = await createGatewayHarness()
     await call('/open')
     const name = await viaName(config)
     expect(last().headers.get('via')).toBe(`1.1 ${name}`)
     expect(await viaName({ ...config })).toBe(name)
     expect(await viaName({ ...config, ISSUER_URL: 'https://other.example' })).not.toBe(name)
-    const { config: other } = await createStand()
+    const { config: other } = await createGatewayHarness()
     expect(await viaName({ ...config, ASSERTION_PRIVATE_JWK: other.ASSERTION_PRIVATE_JWK })).not.toBe(name)
   })
 

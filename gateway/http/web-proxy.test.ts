@@ -1,15 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
-import { closedRow, createStand, openRow, postRow } from '../../test/support/gateway/gateway-harness.ts'
+import {
+  closedRow,
+  createGatewayHarness,
+  openRow,
+  postRow,
+} from '../../test/support/gateway/gateway-harness.ts'
 import { TransportError } from '../ports.ts'
 
 const answering = (headers: [string, string][]) =>
-  createStand({ upstream: () => new Response('x', { headers }) })
+  createGatewayHarness({ upstream: () => new Response('x', { headers }) })
 
 describe('what an upstream is told', () => {
   // An upstream that trusts a header would believe whoever wrote it.
   test('headers of ours that a client writes never arrive, in any case, doubled or with underscores', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     const names = [
       'gatehouse-assertion',
       'GATEHOUSE-ASSERTION',
@@ -21,39 +26,41 @@ describe('what an upstream is told', () => {
     ]
     const headers = new Headers()
     for (const name of [...names, ...names]) headers.append(name, 'forged')
-    await stand.call('/open', { headers })
-    const seen = [...stand.last().headers].filter(([name]) => /^gatehouse/i.test(name))
+    await harness.call('/open', { headers })
+    const seen = [...harness.last().headers].filter(([name]) => /^gatehouse/i.test(name))
     expect(seen.map(([name]) => name)).toEqual(['gatehouse-assertion'])
     expect(seen[0]?.[1]).toMatch(/^ey[\w-]+\.[\w-]+\.[\w-]+$/)
-    expect(JSON.stringify([...stand.last().headers])).not.toContain('forged')
+    expect(JSON.stringify([...harness.last().headers])).not.toContain('forged')
   })
 
   test('the token and our cookies stay at the gateway, other cookies go along', async () => {
-    const stand = await createStand()
-    const token = await stand.issuer.sign()
+    const harness = await createGatewayHarness()
+    const token = await harness.issuer.sign()
     const cookie = 'theme=dark; __Host-gatehouse_refresh=secret;__Host-gatehouse_device=secret; lang=en'
-    await stand.call('/closed', { headers: { ...bearer(token), cookie } })
-    expect(stand.last().headers.has('authorization')).toBe(false)
-    expect(stand.last().headers.get('cookie')).toBe('theme=dark; lang=en')
-    await stand.call('/closed', { headers: { ...bearer(token), cookie: '__Host-gatehouse_refresh=secret' } })
-    expect(stand.last().headers.has('cookie')).toBe(false)
-    expect(JSON.stringify([...stand.last().headers])).not.toContain(token)
+    await harness.call('/closed', { headers: { ...bearer(token), cookie } })
+    expect(harness.last().headers.has('authorization')).toBe(false)
+    expect(harness.last().headers.get('cookie')).toBe('theme=dark; lang=en')
+    await harness.call('/closed', {
+      headers: { ...bearer(token), cookie: '__Host-gatehouse_refresh=secret' },
+    })
+    expect(harness.last().headers.has('cookie')).toBe(false)
+    expect(JSON.stringify([...harness.last().headers])).not.toContain(token)
   })
 
   test('a row that passes cookies or the Authorization header passes these alone', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       policy: [
         { ...openRow, passes: ['cookies'] },
         { ...postRow, passes: ['authorization'] },
       ],
     })
     const headers = { cookie: '__Host-gatehouse_refresh=secret', authorization: 'Basic eDp5' }
-    await stand.call('/open', { headers })
-    expect(stand.last().headers.get('cookie')).toBe('__Host-gatehouse_refresh=secret')
-    expect(stand.last().headers.has('authorization')).toBe(false)
-    await stand.call('/open', { method: 'POST', headers })
-    expect(stand.last().headers.has('cookie')).toBe(false)
-    expect(stand.last().headers.get('authorization')).toBe('Basic eDp5')
+    await harness.call('/open', { headers })
+    expect(harness.last().headers.get('cookie')).toBe('__Host-gatehouse_refresh=secret')
+    expect(harness.last().headers.has('authorization')).toBe(false)
+    await harness.call('/open', { method: 'POST', headers })
+    expect(harness.last().headers.has('cookie')).toBe(false)
+    expect(harness.last().headers.get('authorization')).toBe('Basic eDp5')
   })
 
   // Whoever can set our cookies chooses the session that a browser goes on with.
@@ -67,7 +74,7 @@ describe('what an upstream is told', () => {
     ]
     const closed = await answering(cookies)
     expect((await closed.call('/open')).headers.getSetCookie()).toEqual(['theme=dark'])
-    const open = await createStand({
+    const open = await createGatewayHarness({
       upstream: () => new Response('x', { headers: cookies }),
       policy: [{ ...openRow, passes: ['cookies'] }],
     })
@@ -77,7 +84,7 @@ describe('what an upstream is told', () => {
   // A framework that honours one of these would serve another method or path than the row that let
   // the request in.
   test('headers that reroute inside the upstream never arrive', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     const names = [
       'X-HTTP-Method-Override',
       'X-Method-Override',
@@ -85,13 +92,13 @@ describe('what an upstream is told', () => {
       'X-Original-URL',
       'X-Rewrite-URL',
     ]
-    await stand.call('/open', { headers: Object.fromEntries(names.map((name) => [name, '/admin'])) })
-    expect([...stand.last().headers.values()]).not.toContain('/admin')
+    await harness.call('/open', { headers: Object.fromEntries(names.map((name) => [name, '/admin'])) })
+    expect([...harness.last().headers.values()]).not.toContain('/admin')
   })
 
   test('where a request came from is what we saw, not what it says', async () => {
-    const stand = await createStand()
-    await stand.call('/open', {
+    const harness = await createGatewayHarness()
+    await harness.call('/open', {
       address: '203.0.113.7',
       headers: {
         'x-forwarded-for': '6.6.6.6',
@@ -109,7 +116,7 @@ describe('what an upstream is told', () => {
         x_request_id: 'evil-request-id',
       },
     })
-    const seen = Object.fromEntries(stand.last().headers)
+    const seen = Object.fromEntries(harness.last().headers)
     expect(seen).toEqual({
       'gatehouse-assertion': expect.any(String),
       'x-forwarded-for': '203.0.113.7',
@@ -121,7 +128,7 @@ describe('what an upstream is told', () => {
   })
 
   test('what belongs to the connection ends here, and what Connection names', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     const headers = {
       connection: 'close, X-Secret , keep-alive',
       'x-secret': 'a',
@@ -134,8 +141,8 @@ describe('what an upstream is told', () => {
       expect: '100-continue',
       'x-kept': 'b',
     }
-    await stand.call('/open', { headers })
-    const names = [...stand.last().headers.keys()]
+    await harness.call('/open', { headers })
+    const names = [...harness.last().headers.keys()]
     expect(names).toContain('x-kept')
     for (const name of Object.keys(headers).filter((name) => name !== 'x-kept'))
       expect(names).not.toContain(name)
@@ -144,16 +151,16 @@ describe('what an upstream is told', () => {
   // Connection: gatehouse-assertion would have a naive proxy strip the very header that the
   // upstream decides by.
   test('Connection cannot take our own headers away', async () => {
-    const stand = await createStand()
-    await stand.call('/open', {
+    const harness = await createGatewayHarness()
+    await harness.call('/open', {
       headers: { connection: 'gatehouse-assertion, x-forwarded-for, x-request-id, via' },
     })
     for (const name of ['gatehouse-assertion', 'x-forwarded-for', 'x-request-id', 'via'])
-      expect(stand.last().headers.has(name)).toBe(true)
+      expect(harness.last().headers.has(name)).toBe(true)
   })
 
   test('everything else arrives as it was sent', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     const headers = {
       accept: 'text/csv',
       'accept-encoding': 'br',
@@ -161,27 +168,27 @@ describe('what an upstream is told', () => {
       range: 'bytes=0-1',
       'x-own_header': 'a, b',
     }
-    await stand.call('/open?a=1&a=2', { headers })
-    expect(Object.fromEntries(stand.last().headers)).toMatchObject(headers)
-    expect(stand.last().target).toBe('/open?a=1&a=2')
+    await harness.call('/open?a=1&a=2', { headers })
+    expect(Object.fromEntries(harness.last().headers)).toMatchObject(headers)
+    expect(harness.last().target).toBe('/open?a=1&a=2')
   })
 })
 
 describe('what a client is told', () => {
   test('nothing of the upstream itself', async () => {
-    const stand = await answering([
+    const harness = await answering([
       ['server', 'nginx/1.0'],
       ['x-powered-by', 'PHP/5'],
       ['gatehouse-internal', 'x'],
       ['Gatehouse_Node', 'x'],
     ])
-    const { headers } = await stand.call('/open')
+    const { headers } = await harness.call('/open')
     for (const name of ['server', 'x-powered-by', 'gatehouse-internal', 'gatehouse_node'])
       expect(headers.has(name)).toBe(false)
   })
 
   test("nothing that belongs to the connection, or that the upstream's Connection names, but never less of ours", async () => {
-    const stand = await answering([
+    const harness = await answering([
       ['connection', 'x-hop, strict-transport-security, ratelimit, x-request-id'],
       ['x-hop', 'a'],
       ['keep-alive', 'timeout=5'],
@@ -190,7 +197,7 @@ describe('what a client is told', () => {
       ['upgrade', 'h2c'],
       ['x-kept', 'b'],
     ])
-    const { headers } = await stand.call('/open')
+    const { headers } = await harness.call('/open')
     for (const name of ['connection', 'x-hop', 'keep-alive', 'proxy-authenticate', 'trailer', 'upgrade'])
       expect(headers.has(name)).toBe(false)
     for (const name of ['x-kept', 'strict-transport-security', 'ratelimit', 'x-request-id'])
@@ -205,19 +212,19 @@ describe('what a client is told', () => {
   })
 
   test('each cookie that an upstream sets, apart', async () => {
-    const stand = await answering([
+    const harness = await answering([
       ['set-cookie', 'a=1; Path=/'],
       ['set-cookie', 'b=2, 3'],
     ])
-    expect((await stand.call('/open')).headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2, 3'])
+    expect((await harness.call('/open')).headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2, 3'])
   })
 
   test('status, redirects and headers as the upstream has them, followed by nobody', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       upstream: () =>
         new Response(null, { status: 302, headers: { location: 'http://10.0.0.1/x', etag: '"1"' } }),
     })
-    const answer = await stand.call('/open')
+    const answer = await harness.call('/open')
     expect(answer.status).toBe(302)
     expect(answer.headers.get('location')).toBe('http://10.0.0.1/x')
     expect(answer.headers.get('etag')).toBe('"1"')
@@ -226,29 +233,31 @@ describe('what a client is told', () => {
   // What a shared cache keeps of one user's answer, it gives to the next.
   test('no cache keeps an answer to a user unless the upstream says so', async () => {
     let cacheControl: string | undefined
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       policy: [openRow, closedRow],
       upstream: () => new Response('x', { headers: cacheControl ? { 'cache-control': cacheControl } : {} }),
     })
-    const headers = bearer(await stand.issuer.sign())
-    expect((await stand.call('/closed', { headers })).headers.get('cache-control')).toBe('private, no-store')
-    expect((await stand.call('/open')).headers.get('cache-control')).toBeNull()
+    const headers = bearer(await harness.issuer.sign())
+    expect((await harness.call('/closed', { headers })).headers.get('cache-control')).toBe(
+      'private, no-store',
+    )
+    expect((await harness.call('/open')).headers.get('cache-control')).toBeNull()
     cacheControl = 'max-age=60'
-    expect((await stand.call('/closed', { headers })).headers.get('cache-control')).toBe('max-age=60')
+    expect((await harness.call('/closed', { headers })).headers.get('cache-control')).toBe('max-age=60')
   })
 })
 
 describe('the request id', () => {
   test('of the client goes through and comes back', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     const id = 'client-id_0.1'
-    const answer = await stand.call('/open', { headers: { 'x-request-id': id } })
-    expect(stand.last().headers.get('x-request-id')).toBe(id)
+    const answer = await harness.call('/open', { headers: { 'x-request-id': id } })
+    expect(harness.last().headers.get('x-request-id')).toBe(id)
     expect(answer.headers.get('x-request-id')).toBe(id)
   })
 
   test('that could harm a log, is too short, too long or doubled is replaced', async () => {
-    const stand = await createStand()
+    const harness = await createGatewayHarness()
     for (const id of [
       'short',
       'x'.repeat(129),
@@ -257,17 +266,17 @@ describe('the request id', () => {
       'one-good-id, another-good-id',
       'späte-bytes',
     ]) {
-      const answer = await stand.call('/open', { headers: { 'x-request-id': id } })
+      const answer = await harness.call('/open', { headers: { 'x-request-id': id } })
       const replaced = answer.headers.get('x-request-id')
       expect(replaced).toMatch(/^[0-9a-f-]{36}$/)
-      expect(stand.last().headers.get('x-request-id')).toBe(replaced)
+      expect(harness.last().headers.get('x-request-id')).toBe(replaced)
     }
   })
 
   test('of the gateway wins over one that the upstream answers with', async () => {
-    const stand = await answering([['x-request-id', 'of-the-upstream']])
+    const harness = await answering([['x-request-id', 'of-the-upstream']])
     expect(
-      (await stand.call('/open', { headers: { 'x-request-id': 'of-the-client' } })).headers.get(
+      (await harness.call('/open', { headers: { 'x-request-id': 'of-the-client' } })).headers.get(
         'x-request-id',
       ),
     ).toBe('of-the-client')
@@ -278,20 +287,20 @@ describe('the body cap', () => {
   const policy = [{ ...postRow, body_bytes: 10 }]
 
   test('413 body_too_large: Content-Length over the cap, and the upstream sees nothing', async () => {
-    const stand = await createStand({ policy })
-    const answer = await stand.call('/open', {
+    const harness = await createGatewayHarness({ policy })
+    const answer = await harness.call('/open', {
       method: 'POST',
       body: 'x'.repeat(11),
       headers: { 'content-length': '11' },
     })
     expect(answer.status).toBe(413)
     expect(await answer.json()).toMatchObject({ code: 'body_too_large', limit_bytes: 10 })
-    expect(stand.forwarded).toHaveLength(0)
+    expect(harness.forwarded).toHaveLength(0)
   })
 
   test('200: a body of exactly the cap, said or not', async () => {
     const received: string[] = []
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       policy,
       upstream: async ({ body }) => {
         received.push(await new Response(body as BodyInit).text())
@@ -299,7 +308,7 @@ describe('the body cap', () => {
       },
     })
     for (const headers of [{ 'content-length': '10' }, {}])
-      expect((await stand.call('/open', { method: 'POST', body: '0123456789', headers })).status).toBe(200)
+      expect((await harness.call('/open', { method: 'POST', body: '0123456789', headers })).status).toBe(200)
     expect(received).toEqual(['0123456789', '0123456789'])
   })
 })
@@ -307,7 +316,7 @@ describe('the body cap', () => {
 describe('a request whose connection failed before its response', () => {
   const failing = (failures: number, policy = [openRow, postRow]) => {
     let left = failures
-    return createStand({
+    return createGatewayHarness({
       policy,
       upstream: () => {
         if (left-- > 0) throw new TransportError('unreachable', new Error('reset'))
@@ -318,23 +327,23 @@ describe('a request whose connection failed before its response', () => {
 
   test('200: a GET or HEAD is sent once more, on a fresh connection', async () => {
     for (const method of ['GET', 'HEAD']) {
-      const stand = await failing(1)
-      expect((await stand.call('/open', { method })).status).toBe(200)
-      expect(stand.forwarded.map(({ isFresh }) => isFresh)).toEqual([false, true])
+      const harness = await failing(1)
+      expect((await harness.call('/open', { method })).status).toBe(200)
+      expect(harness.forwarded.map(({ isFresh }) => isFresh)).toEqual([false, true])
     }
   })
 
   test('502 upstream_unreachable: no more than once more', async () => {
-    const stand = await failing(2)
-    expect((await stand.call('/open')).status).toBe(502)
-    expect(stand.forwarded).toHaveLength(2)
+    const harness = await failing(2)
+    expect((await harness.call('/open')).status).toBe(502)
+    expect(harness.forwarded).toHaveLength(2)
   })
 
   test('502 upstream_unreachable: a POST is sent once, and so is a GET after its deadline', async () => {
-    const stand = await failing(1)
-    expect((await stand.call('/open', { method: 'POST', body: 'order' })).status).toBe(502)
-    expect(stand.forwarded).toHaveLength(1)
-    const late = await createStand({
+    const harness = await failing(1)
+    expect((await harness.call('/open', { method: 'POST', body: 'order' })).status).toBe(502)
+    expect(harness.forwarded).toHaveLength(1)
+    const late = await createGatewayHarness({
       upstream: () => {
         throw new TransportError('timeout', undefined)
       },

@@ -3,7 +3,7 @@ import { createClock } from '../../test/support/clock.ts'
 import { createBreaker } from './circuit-breaker.ts'
 
 /** A breaker before a service that fails when it is told to, and the events of both. */
-function createSubject() {
+function setUpBreaker() {
   const clock = createClock()
   const events: string[] = []
   let isUp = true
@@ -32,7 +32,7 @@ function createSubject() {
 }
 
 test('after a failure one call a pause probes first, and only a successful probe closes the breaker', async () => {
-  const { ask, clock, setUp, seen } = createSubject()
+  const { ask, clock, setUp, seen } = setUpBreaker()
   setUp(false)
   expect(await ask()).toBeUndefined()
   expect(seen()).toEqual(['call', 'open'])
@@ -49,7 +49,7 @@ test('after a failure one call a pause probes first, and only a successful probe
 
 // Each probe is a write, and readiness may be asked by several balancers a second.
 test('check() probes once, open or closed, within a pause too', async () => {
-  const { breaker, setUp, seen } = createSubject()
+  const { breaker, setUp, seen } = setUpBreaker()
   await breaker.check()
   expect(seen()).toEqual(['probe'])
   setUp(false)

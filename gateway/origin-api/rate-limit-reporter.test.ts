@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RateLimitReport } from '../../shared/contract.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import type { LimitClass } from '../rate-limit/limit-classes.ts'
 import type { Limit } from '../rate-limit/limiter.ts'
 import { createRateLimitReporter } from './rate-limit-reporter.ts'
@@ -13,7 +13,7 @@ const over = (caller: string, name: LimitClass = 'address'): Limit[] => [
 const open = { method: 'GET', route: '/open' }
 
 /** An origin that answers when a test says so. */
-function createLogStand() {
+function createReporterHarness() {
   const { log, lines } = createCapturedLog('gateway')
   const batches: RateLimitReport[] = []
   const answers: PromiseWithResolvers<void>[] = []
@@ -39,7 +39,7 @@ afterEach(() => {
 
 describe('the log of refused requests', () => {
   test('tells equal refusals as one with their count, ten seconds after the first', async () => {
-    const { record, batches } = createLogStand()
+    const { record, batches } = createReporterHarness()
     for (let i = 0; i < 3; i++) record({ limits: over('203.0.113.7'), ...open })
     record({ limits: over('203.0.113.7'), method: 'POST', route: '/open' })
     record({ limits: over('203.0.113.7', 'user'), ...open })
@@ -59,7 +59,7 @@ describe('the log of refused requests', () => {
   })
 
   test('posts nothing and runs no timer while nothing is refused', async () => {
-    const { record, batches, answers } = createLogStand()
+    const { record, batches, answers } = createReporterHarness()
     expect(vi.getTimerCount()).toBe(0)
     record({ limits: over('203.0.113.7'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
@@ -72,7 +72,7 @@ describe('the log of refused requests', () => {
   // An attack from many addresses must not fill the memory, neither while it is gathered nor while
   // the origin hangs.
   test('keeps a thousand at most, beside those on their way, and says how many it dropped', async () => {
-    const { record, batches, answers, warnings } = createLogStand()
+    const { record, batches, answers, warnings } = createReporterHarness()
     const attack = () => {
       for (let i = 0; i < 1500; i++) record({ limits: over(`key-${i}`), ...open })
     }
@@ -96,7 +96,7 @@ describe('the log of refused requests', () => {
   })
 
   test('counts a known one beyond the thousand', async () => {
-    const { record, batches } = createLogStand()
+    const { record, batches } = createReporterHarness()
     for (let i = 0; i < 1000; i++) record({ limits: over(`key-${i}`), ...open })
     record({ limits: over('key-0'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
@@ -107,7 +107,7 @@ describe('the log of refused requests', () => {
   })
 
   test('has one post under way, never two', async () => {
-    const { record, flush, batches, answers } = createLogStand()
+    const { record, flush, batches, answers } = createReporterHarness()
     record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     record({ limits: over('b'), ...open })
@@ -120,7 +120,7 @@ describe('the log of refused requests', () => {
   })
 
   test('drops a batch that could not be told, says so, and tells the number with the next', async () => {
-    const { record, batches, answers, warnings } = createLogStand()
+    const { record, batches, answers, warnings } = createReporterHarness()
     for (let i = 0; i < 3; i++) record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     answers[0]?.reject(new Error('the origin answered 503'))
@@ -135,7 +135,7 @@ describe('the log of refused requests', () => {
   })
 
   test('tells what is left before it closes, after what is on its way', async () => {
-    const { record, close, batches, answers } = createLogStand()
+    const { record, close, batches, answers } = createReporterHarness()
     record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
     record({ limits: over('b'), ...open })
@@ -155,9 +155,9 @@ describe('429 rate_limited: the gateway notes', () => {
   })
 
   /** A gateway that allows one request an address, and what it told the origin. */
-  async function createFullStand() {
+  async function createReportingGateway() {
     const told: RateLimitReport[] = []
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       environment: { LIMIT_ADDRESS_REQUESTS: '1' },
       policy: [
         { method: 'GET', path: '/things/{id}', upstream: 'reports', who: 'public', limits: ['address'] },
@@ -169,11 +169,11 @@ describe('429 rate_limited: the gateway notes', () => {
         return new Response(null, { status: 204 })
       },
     })
-    return { ...stand, told }
+    return { ...harness, told }
   }
 
   test('the row, not the path, so that no id and no guess fills the log', async () => {
-    const { call, close, told } = await createFullStand()
+    const { call, close, told } = await createReportingGateway()
     for (let i = 0; i < 5; i++) await call(`/things/${i}?secret=${i}`)
     await close()
     expect(told).toEqual([
@@ -185,7 +185,7 @@ describe('429 rate_limited: the gateway notes', () => {
   })
 
   test('tries with bad tokens by their address, requests over the quota by their user', async () => {
-    const { call, close, told, issuer } = await createFullStand()
+    const { call, close, told, issuer } = await createReportingGateway()
     const sub = crypto.randomUUID()
     const headers = bearer(await issuer.sign({ sub, quota: 1 }))
     for (let i = 0; i < 3; i++) await call('/closed', { headers })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { closedRow, createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { closedRow, createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 
 const plans = {
   plans: [
@@ -11,7 +11,7 @@ const plans = {
   ],
 }
 
-const stand = await createStand({
+const harness = await createGatewayHarness({
   plans: () => plans,
   environment: { UPGRADE_URL: 'https://app.example.com/upgrade?from=api#plans' },
   policy: [
@@ -31,7 +31,7 @@ const stand = await createStand({
 })
 
 async function call(path: string, claims: Record<string, unknown>) {
-  const answer = await stand.call(path, { headers: bearer(await stand.issuer.sign(claims)) })
+  const answer = await harness.call(path, { headers: bearer(await harness.issuer.sign(claims)) })
   return {
     status: answer.status,
     challenge: answer.headers.get('www-authenticate'),
@@ -111,7 +111,7 @@ describe('features', () => {
   })
 
   test('403 feature_required: without a catalogue it lacks minimum_plan alone', async () => {
-    const unknowing = await createStand({
+    const unknowing = await createGatewayHarness({
       policy: [{ ...closedRow, features: ['webhooks'] }],
       plans() {
         throw new Error('down')
@@ -141,7 +141,7 @@ test('403: what a row asks for must hold together, and no role is exempt', async
 })
 
 test('403: what is refused never reaches the upstream', async () => {
-  const before = stand.forwarded.length
+  const before = harness.forwarded.length
   await call('/level', { level: 0 })
-  expect(stand.forwarded).toHaveLength(before)
+  expect(harness.forwarded).toHaveLength(before)
 })

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import type { RouteRow } from './policy.ts'
 import { parsePolicyFile } from './policy-file.ts'
 import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
@@ -59,7 +59,7 @@ describe('the names are those of the database', () => {
 
   test('and nothing is refused while the origin, or one of an earlier version, has not told them', async () => {
     const policy = [{ ...row, permissions: { all: ['dashboard.raed'] } }]
-    const stand = await createStand({ policy, plans: () => ({ plans: [] }) })
-    expect(() => stand.requireKnownNames()).not.toThrow()
+    const harness = await createGatewayHarness({ policy, plans: () => ({ plans: [] }) })
+    expect(() => harness.requireKnownNames()).not.toThrow()
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
-import { closedRow, createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { closedRow, createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { compilePolicy, type RouteRow } from './policy.ts'
 
 const upstreams = ['origin', 'reports']
@@ -8,49 +8,49 @@ const compile = (...rows: unknown[]) => compilePolicy(rows as RouteRow[], upstre
 
 describe('the policy table, over HTTP', () => {
   test('404 not_found: a path without a row never reaches an upstream, whoever asks', async () => {
-    const stand = await createStand()
-    const authorization = `Bearer ${await stand.issuer.sign()}`
+    const harness = await createGatewayHarness()
+    const authorization = `Bearer ${await harness.issuer.sign()}`
     for (const path of ['/', '/admin', '/internal/users', '/open/', '/open/more', '/OPEN', '/openx']) {
-      const answer = await stand.call(path, { headers: { authorization } })
+      const answer = await harness.call(path, { headers: { authorization } })
       expect({ path, status: answer.status, code: (await problem(answer)).code }).toEqual({
         path,
         status: 404,
         code: 'not_found',
       })
     }
-    expect(stand.forwarded).toHaveLength(0)
+    expect(harness.forwarded).toHaveLength(0)
   })
 
   test('405 method_not_allowed: another method of a known path, with Allow, and the upstream sees nothing', async () => {
-    const stand = await createStand({ policy: [openRow, closedRow] })
+    const harness = await createGatewayHarness({ policy: [openRow, closedRow] })
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
-      const answer = await stand.call('/open', { method })
+      const answer = await harness.call('/open', { method })
       expect(answer.status).toBe(405)
       expect((await problem(answer)).code).toBe('method_not_allowed')
       expect(answer.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
     }
-    expect(stand.forwarded).toHaveLength(0)
+    expect(harness.forwarded).toHaveLength(0)
   })
 
   test('HEAD is allowed where GET is, under the same row, and stays a HEAD', async () => {
-    const stand = await createStand()
-    expect((await stand.call('/open', { method: 'HEAD' })).status).toBe(200)
-    expect(stand.last().method).toBe('HEAD')
-    expect((await stand.call('/closed', { method: 'HEAD' })).status).toBe(401)
-    expect(stand.forwarded).toHaveLength(1)
+    const harness = await createGatewayHarness()
+    expect((await harness.call('/open', { method: 'HEAD' })).status).toBe(200)
+    expect(harness.last().method).toBe('HEAD')
+    expect((await harness.call('/closed', { method: 'HEAD' })).status).toBe(401)
+    expect(harness.forwarded).toHaveLength(1)
   })
 
   test('405 method_not_allowed: HEAD where there is no GET', async () => {
-    const stand = await createStand({ policy: [{ ...openRow, method: 'POST' }] })
-    const answer = await stand.call('/open', { method: 'HEAD' })
+    const harness = await createGatewayHarness({ policy: [{ ...openRow, method: 'POST' }] })
+    const answer = await harness.call('/open', { method: 'HEAD' })
     expect(answer.status).toBe(405)
     expect(answer.headers.get('allow')).toBe('POST, OPTIONS')
   })
 
   test('a row sends its path to its own upstream', async () => {
-    const stand = await createStand()
-    await stand.call('/open?page=2')
-    expect(stand.last()).toMatchObject({ baseUrl: 'http://127.0.0.1:8082', target: '/open?page=2' })
+    const harness = await createGatewayHarness()
+    await harness.call('/open?page=2')
+    expect(harness.last()).toMatchObject({ baseUrl: 'http://127.0.0.1:8082', target: '/open?page=2' })
   })
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { readTarget } from './request-target.ts'
 
 describe('readTarget', () => {
@@ -91,17 +91,17 @@ const rows = [
 ]
 
 test('400 bad_request: an ambiguous path never reaches an upstream, even where a row would match it', async () => {
-  const stand = await createStand({ policy: rows })
+  const harness = await createGatewayHarness({ policy: rows })
   for (const path of [
     ...['/users/a%2fb', '/users/a%00', '/users/a%252fb', '/users/..;a'],
     // A server that removes path parameters would take another row.
     ...['/secret;x/a', '/secret%3bx/a', '/secret%3B/a', '/users;/a', '/users/a/;x'],
   ]) {
-    const answer = await stand.call(path)
+    const answer = await harness.call(path)
     expect(answer.status, path).toBe(400)
     expect(await problem(answer)).toMatchObject({ code: 'bad_request', detail: expect.any(String) })
   }
-  expect(stand.forwarded).toHaveLength(0)
+  expect(harness.forwarded).toHaveLength(0)
 })
 
 test.each([
@@ -110,7 +110,7 @@ test.each([
   ['/users/%41da%7E', '/users/Ada~'],
   ['/%75sers/a?x=%41;%2e', '/users/a?x=%41;%2e'],
 ])('200: %s is forwarded as %s', async (path, target) => {
-  const stand = await createStand({ policy: rows })
-  expect((await stand.call(path)).status).toBe(200)
-  expect(stand.last().target).toBe(target)
+  const harness = await createGatewayHarness({ policy: rows })
+  expect((await harness.call(path)).status).toBe(200)
+  expect(harness.last().target).toBe(target)
 })

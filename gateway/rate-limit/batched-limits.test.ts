@@ -9,7 +9,7 @@ import { createMemoryStore } from './memory-store.ts'
 
 const windowSeconds = 60
 
-interface GroundOptions {
+interface HarnessOptions {
   quota: number
   largestLease?: number
   gateways?: number
@@ -20,7 +20,7 @@ interface GroundOptions {
  * Nothing happens by itself: when a turn of an event loop ends, when a call reaches the store and
  * when its answer comes back is for a test to say.
  */
-function createGround({ quota, largestLease = 0, gateways = 1 }: GroundOptions) {
+function createHarness({ quota, largestLease = 0, gateways = 1 }: HarnessOptions) {
   const clock = createClock()
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; result: LimitResult }[] = []
@@ -108,7 +108,7 @@ const stepsOf = (gateways: number, acts: readonly Act[]) =>
     { minLength: 10, maxLength: 150 },
   )
 
-async function play({ links }: ReturnType<typeof createGround>, steps: readonly Step[], after = () => {}) {
+async function play({ links }: ReturnType<typeof createHarness>, steps: readonly Step[], after = () => {}) {
   for (const { gateway, act, key, times } of steps) {
     for (let i = 0; i < (act === 'ask' ? times : 1); i++) await links[gateway]?.[act](key)
     after()
@@ -130,12 +130,12 @@ describe('without leases, whatever the order of events', () => {
   test('each key is granted its quota to the last token and not one more', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, stepsOf(3, acts), async (quota, steps) => {
-        const ground = createGround({ quota, gateways: 3 })
-        await play(ground, steps)
-        await ground.settle()
+        const harness = createHarness({ quota, gateways: 3 })
+        await play(harness, steps)
+        await harness.settle()
         for (const key of ['a', 'b']) {
-          expect(ground.grantedOf(key)).toBe(Math.min(quota, askedIn(steps, key)))
-          expect(ground.grantedOf(key) + ground.refusedOf(key)).toBe(askedIn(steps, key))
+          expect(harness.grantedOf(key)).toBe(Math.min(quota, askedIn(steps, key)))
+          expect(harness.grantedOf(key) + harness.refusedOf(key)).toBe(askedIn(steps, key))
         }
       }),
     )
@@ -144,13 +144,13 @@ describe('without leases, whatever the order of events', () => {
   test('what was given back is granted again, and no more than the quota is out at any time', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, stepsOf(2, [...acts, 'return']), async (quota, steps) => {
-        const ground = createGround({ quota, gateways: 2 })
-        await play(ground, steps, () => expect(ground.grantedOf('a')).toBeLessThanOrEqual(quota))
-        await ground.settle()
-        const out = ground.grantedOf('a')
-        for (let i = 0; i < quota + 1; i++) await ground.links[i % 2]?.ask('a')
-        await ground.settle()
-        expect(ground.grantedOf('a')).toBe(quota)
+        const harness = createHarness({ quota, gateways: 2 })
+        await play(harness, steps, () => expect(harness.grantedOf('a')).toBeLessThanOrEqual(quota))
+        await harness.settle()
+        const out = harness.grantedOf('a')
+        for (let i = 0; i < quota + 1; i++) await harness.links[i % 2]?.ask('a')
+        await harness.settle()
+        expect(harness.grantedOf('a')).toBe(quota)
         expect(out).toBeLessThanOrEqual(quota)
       }),
     )
@@ -161,13 +161,13 @@ describe('with leases, whatever the order of events', () => {
   test('no key is granted more than its quota, and none refused earlier than the others may have prefetched', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, largestLeases, stepsOf(3, acts), async (quota, largestLease, steps) => {
-        const ground = createGround({ quota, largestLease, gateways: 3 })
-        await play(ground, steps)
-        await ground.settle()
+        const harness = createHarness({ quota, largestLease, gateways: 3 })
+        await play(harness, steps)
+        await harness.settle()
         for (const key of ['a', 'b']) {
-          expect(ground.grantedOf(key)).toBeLessThanOrEqual(quota)
-          if (ground.refusedOf(key) > 0)
-            expect(ground.grantedOf(key)).toBeGreaterThanOrEqual(quota - 2 * largestLease)
+          expect(harness.grantedOf(key)).toBeLessThanOrEqual(quota)
+          if (harness.refusedOf(key) > 0)
+            expect(harness.grantedOf(key)).toBeGreaterThanOrEqual(quota - 2 * largestLease)
         }
       }),
     )
@@ -176,21 +176,21 @@ describe('with leases, whatever the order of events', () => {
   test('one gateway alone refuses nobody while tokens are left', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, largestLeases, stepsOf(1, acts), async (quota, largestLease, steps) => {
-        const ground = createGround({ quota, largestLease })
-        await play(ground, steps)
-        await ground.settle()
-        expect(ground.grantedOf('a')).toBe(Math.min(quota, askedIn(steps, 'a')))
+        const harness = createHarness({ quota, largestLease })
+        await play(harness, steps)
+        await harness.settle()
+        expect(harness.grantedOf('a')).toBe(Math.min(quota, askedIn(steps, 'a')))
       }),
     )
   })
 
   // Each prefetched token is one that another gateway refuses too early.
   test('no more tokens are prefetched than the largest lease, however slowly the store answers', async () => {
-    const ground = createGround({ quota: 2000, largestLease: 10, gateways: 2 })
-    const [slow, other] = ground.links
+    const harness = createHarness({ quota: 2000, largestLease: 10, gateways: 2 })
+    const [slow, other] = harness.links
     for (let i = 0; i < 60; i++) {
       await slow?.ask('a')
-      await ground.settle()
+      await harness.settle()
     }
     for (let i = 0; i < 20; i++) {
       await slow?.ask('a')
@@ -200,34 +200,34 @@ describe('with leases, whatever the order of events', () => {
     await slow?.ask('a')
     await slow?.reach()
     await slow?.answer()
-    await ground.settle()
+    await harness.settle()
     for (let i = 0; i < 2000; i++) await other?.ask('a')
-    await ground.settle()
-    expect(ground.refusedOf('a')).toBeGreaterThan(0)
-    expect(ground.grantedOf('a')).toBeGreaterThanOrEqual(2000 - 10)
+    await harness.settle()
+    expect(harness.refusedOf('a')).toBeGreaterThan(0)
+    expect(harness.grantedOf('a')).toBeGreaterThanOrEqual(2000 - 10)
   })
 
   // Waiters beyond what a lease had brought were refused by the thousand on one hot key, while a
   // thousand keys looked fine.
   test('a crowd on one hot key gets its whole quota, also while a lease is on its way', async () => {
-    const ground = createGround({ quota: 5000, largestLease: 50 })
-    const [link] = ground.links
+    const harness = createHarness({ quota: 5000, largestLease: 50 })
+    const [link] = harness.links
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 100; i++) await link?.ask('a')
       await link?.turn()
       if (round % 3 === 0) await link?.reach()
       if (round % 5 === 0) await link?.answer()
     }
-    await ground.settle()
-    expect(ground.refusedOf('a')).toBe(0)
+    await harness.settle()
+    expect(harness.refusedOf('a')).toBe(0)
     for (let i = 0; i < 4000; i++) await link?.ask('a')
-    await ground.settle()
-    expect(ground.grantedOf('a')).toBe(5000)
+    await harness.settle()
+    expect(harness.grantedOf('a')).toBe(5000)
   })
 
   test('a busy key asks the store for a few of its requests alone', async () => {
-    const ground = createGround({ quota: 10_000, largestLease: 50 })
-    const [link] = ground.links
+    const harness = createHarness({ quota: 10_000, largestLease: 50 })
+    const [link] = harness.links
     let calls = 0
     for (let i = 0; i < 1000; i++) {
       await link?.ask('a')
@@ -236,31 +236,31 @@ describe('with leases, whatever the order of events', () => {
       await link?.reach()
       await link?.answer()
     }
-    expect(ground.grantedOf('a')).toBe(1000)
+    expect(harness.grantedOf('a')).toBe(1000)
     expect(calls).toBeLessThan(30)
   })
 
   test('prefetched tokens end with their window', async () => {
-    const ground = createGround({ quota: 100, largestLease: 10 })
-    const [link] = ground.links
+    const harness = createHarness({ quota: 100, largestLease: 10 })
+    const [link] = harness.links
     const spend = async (times: number) => {
       for (let i = 0; i < times; i++) {
         await link?.ask('a')
-        await ground.settle()
+        await harness.settle()
       }
     }
     await spend(30)
-    ground.clock.advance(windowSeconds)
+    harness.clock.advance(windowSeconds)
     await spend(100)
-    expect(ground.grantedOf('a')).toBe(130)
+    expect(harness.grantedOf('a')).toBe(130)
     await spend(1)
-    expect(ground.refusedOf('a')).toBe(1)
+    expect(harness.refusedOf('a')).toBe(1)
   })
 })
 
 test('all requests of one tick are one call, however many keys and requests', async () => {
-  const ground = createGround({ quota: 100, gateways: 1 })
-  const [link] = ground.links
+  const harness = createHarness({ quota: 100, gateways: 1 })
+  const [link] = harness.links
   for (let i = 0; i < 50; i++) for (const key of ['a', 'b', 'c']) await link?.ask(key)
   await link?.turn()
   expect(link?.calls()).toBe(1)
@@ -268,18 +268,18 @@ test('all requests of one tick are one call, however many keys and requests', as
 
 // A try begun in one window and answered in the next would else add one to what the next allows.
 test('what is given back after its window has ended adds nothing to the next', async () => {
-  const ground = createGround({ quota: 2 })
-  const [link] = ground.links
+  const harness = createHarness({ quota: 2 })
+  const [link] = harness.links
   await link?.ask('a')
-  await ground.settle()
-  ground.clock.advance(windowSeconds)
+  await harness.settle()
+  harness.clock.advance(windowSeconds)
   await link?.ask('a')
   await link?.ask('a')
-  await ground.settle()
+  await harness.settle()
   await link?.return('a')
   await link?.ask('a')
-  await ground.settle()
-  expect(ground.refusedOf('a')).toBe(1)
+  await harness.settle()
+  expect(harness.refusedOf('a')).toBe(1)
 })
 
 /** Permits that count each request, and what they took. */

@@ -1,25 +1,28 @@
 import { describe, expect, test } from 'vitest'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, type StandOptions } from '../../test/support/gateway/gateway-harness.ts'
+import {
+  createGatewayHarness,
+  type GatewayHarnessOptions,
+} from '../../test/support/gateway/gateway-harness.ts'
 import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'
 
 /** The product's own rows before an origin that answers with `status`. */
-async function createProduct({ status = 200, ...options }: StandOptions & { status?: number } = {}) {
+async function createProduct({ status = 200, ...options }: GatewayHarnessOptions & { status?: number } = {}) {
   let answered = status
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     policy: routes,
     upstream: () => new Response(null, { status: answered }),
     ...options,
   })
   return {
-    ...stand,
+    ...harness,
     answerWith(next: number) {
       answered = next
     },
     async ask(method: string, path: string, headers = {}) {
-      const answer = await stand.call(path, { method, headers, address })
+      const answer = await harness.call(path, { method, headers, address })
       if (answer.status !== 429) return String(answer.status)
       return `429 ${(await problem(answer))['violated-policies']}`
     },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { RouteRow } from '../policy/policy.ts'
 import type { RateLimitStore } from '../ports.ts'
@@ -16,9 +16,9 @@ const limits = (requests: number, seconds = 60) => ({
 
 describe('anonymous requests', () => {
   test('200 with what is left, as structured fields; every policy has its limit', async () => {
-    const stand = await createStand({ environment: limits(3) })
+    const harness = await createGatewayHarness({ environment: limits(3) })
     for (const left of [2, 1, 0]) {
-      const { headers, status } = await stand.call('/open')
+      const { headers, status } = await harness.call('/open')
       expect(status).toBe(200)
       expect(parseList(headers.get('ratelimit-policy'))).toEqual([
         { value: 'address', parameters: { q: 3, w: 60 } },
@@ -30,11 +30,11 @@ describe('anonymous requests', () => {
   })
 
   test('429 rate_limited: one more, with Retry-After that agrees with t, and the policies violated', async () => {
-    const stand = await createStand({ environment: limits(1) })
-    await stand.call('/open')
+    const harness = await createGatewayHarness({ environment: limits(1) })
+    await harness.call('/open')
     // The first is refused by the count, the second by memory of it.
     for (let i = 0; i < 2; i++) {
-      const answer = await stand.call('/open')
+      const answer = await harness.call('/open')
       expect(answer.status).toBe(429)
       const [policy] = parseList(answer.headers.get('ratelimit-policy'))
       const [limit] = parseList(answer.headers.get('ratelimit'))
@@ -48,34 +48,34 @@ describe('anonymous requests', () => {
         'violated-policies': ['address'],
       })
     }
-    expect(stand.forwarded).toHaveLength(1)
+    expect(harness.forwarded).toHaveLength(1)
   })
 
   test('200: another address has a count of its own', async () => {
-    const stand = await createStand({ environment: limits(1) })
-    expect((await stand.call('/open', { address: '203.0.113.1' })).status).toBe(200)
-    expect((await stand.call('/open', { address: '203.0.113.2' })).status).toBe(200)
-    expect((await stand.call('/open', { address: '203.0.113.1' })).status).toBe(429)
+    const harness = await createGatewayHarness({ environment: limits(1) })
+    expect((await harness.call('/open', { address: '203.0.113.1' })).status).toBe(200)
+    expect((await harness.call('/open', { address: '203.0.113.2' })).status).toBe(200)
+    expect((await harness.call('/open', { address: '203.0.113.1' })).status).toBe(429)
   })
 
   test('200: the window ends, and the count begins anew', async () => {
     const clock = createClock(Date.now())
     const { now } = clock
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       environment: limits(1, 1),
       now,
       rateLimitStore: createMemoryStore({ shared: true, now }),
     })
-    expect((await stand.call('/open')).status).toBe(200)
-    const refused = await stand.call('/open')
+    expect((await harness.call('/open')).status).toBe(200)
+    const refused = await harness.call('/open')
     expect(refused.status).toBe(429)
     clock.advance(Number(refused.headers.get('retry-after')))
-    expect((await stand.call('/open')).status).toBe(200)
+    expect((await harness.call('/open')).status).toBe(200)
   })
 
   test('exactly the limit passes of a hundred requests at once', async () => {
-    const stand = await createStand({ environment: limits(40) })
-    const answers = await Promise.all(Array.from({ length: 100 }, () => stand.call('/open')))
+    const harness = await createGatewayHarness({ environment: limits(40) })
+    const answers = await Promise.all(Array.from({ length: 100 }, () => harness.call('/open')))
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(40)
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(60)
   })
@@ -83,26 +83,26 @@ describe('anonymous requests', () => {
 
 describe('users', () => {
   test('429 rate_limited: the quota is that of the token, whatever the address', async () => {
-    const stand = await createStand({ environment: limits(1) })
-    const headers = bearer(await stand.issuer.sign({ quota: 2 }))
+    const harness = await createGatewayHarness({ environment: limits(1) })
+    const headers = bearer(await harness.issuer.sign({ quota: 2 }))
     for (const left of [1, 0]) {
-      const answer = await stand.call('/closed', { headers, address: `203.0.113.${left}` })
+      const answer = await harness.call('/closed', { headers, address: `203.0.113.${left}` })
       expect(answer.status).toBe(200)
       expect(parseList(answer.headers.get('ratelimit'))[0]).toMatchObject({
         value: 'user',
         parameters: { r: left },
       })
     }
-    const refused = await stand.call('/closed', { headers, address: '203.0.113.9' })
+    const refused = await harness.call('/closed', { headers, address: '203.0.113.9' })
     expect(refused.status).toBe(429)
     expect((await problem(refused))['violated-policies']).toEqual(['user'])
   })
 
   test('200: another user of the same address has a quota of his own; two tokens of one user share it', async () => {
-    const stand = await createStand({ environment: limits(1) })
+    const harness = await createGatewayHarness({ environment: limits(1) })
     const sub = crypto.randomUUID()
     const call = async (claims: Record<string, unknown>) =>
-      (await stand.call('/closed', { headers: bearer(await stand.issuer.sign({ quota: 1, ...claims })) }))
+      (await harness.call('/closed', { headers: bearer(await harness.issuer.sign({ quota: 1, ...claims })) }))
         .status
     expect(await call({ sub })).toBe(200)
     expect(await call({})).toBe(200)
@@ -111,17 +111,17 @@ describe('users', () => {
 
   test('a row may name two limits: each counts, and the answer tells both', async () => {
     const both: RouteRow = { ...openRow, path: '/both', who: 'user', limits: ['address', 'user'] }
-    const stand = await createStand({ policy: [both], environment: limits(2) })
-    const headers = bearer(await stand.issuer.sign({ quota: 5 }))
-    const answer = await stand.call('/both', { headers })
+    const harness = await createGatewayHarness({ policy: [both], environment: limits(2) })
+    const headers = bearer(await harness.issuer.sign({ quota: 5 }))
+    const answer = await harness.call('/both', { headers })
     expect(
       parseList(answer.headers.get('ratelimit')).map(({ value, parameters: { r } }) => [value, r]),
     ).toEqual([
       ['address', 1],
       ['user', 4],
     ])
-    await stand.call('/both', { headers })
-    const refused = await stand.call('/both', { headers })
+    await harness.call('/both', { headers })
+    const refused = await harness.call('/both', { headers })
     expect(refused.status).toBe(429)
     expect((await problem(refused))['violated-policies']).toEqual(['address'])
   })
@@ -129,10 +129,10 @@ describe('users', () => {
 
 // A refusal that outlives the plan it came from would punish whoever has just paid.
 test('200: a user over the quota who changes to a larger plan goes on at once', async () => {
-  const stand = await createStand()
+  const harness = await createGatewayHarness()
   const sub = crypto.randomUUID()
   const call = async (quota: number) =>
-    (await stand.call('/closed', { headers: bearer(await stand.issuer.sign({ sub, quota })) })).status
+    (await harness.call('/closed', { headers: bearer(await harness.issuer.sign({ sub, quota })) })).status
   expect(await call(1)).toBe(200)
   expect(await call(1)).toBe(429)
   expect(await call(10)).toBe(200)
@@ -140,18 +140,18 @@ test('200: a user over the quota who changes to a larger plan goes on at once', 
 
 describe('failed authentications', () => {
   test('429 rate_limited: wrong tokens and missing ones count against the address', async () => {
-    const stand = await createStand({ environment: limits(3) })
+    const harness = await createGatewayHarness({ environment: limits(3) })
     const statuses: number[] = []
     for (const headers of [{}, bearer('x.y.z'), { authorization: 'Basic x' }, bearer('x.y.z')])
-      statuses.push((await stand.call('/closed', { headers })).status)
+      statuses.push((await harness.call('/closed', { headers })).status)
     expect(statuses).toEqual([401, 401, 401, 429])
   })
 
   test('200: a good token does not count against the address', async () => {
-    const stand = await createStand({ environment: limits(1) })
-    const headers = bearer(await stand.issuer.sign())
-    for (let i = 0; i < 5; i++) expect((await stand.call('/closed', { headers })).status).toBe(200)
-    expect((await stand.call('/open')).status).toBe(200)
+    const harness = await createGatewayHarness({ environment: limits(1) })
+    const headers = bearer(await harness.issuer.sign())
+    for (let i = 0; i < 5; i++) expect((await harness.call('/closed', { headers })).status).toBe(200)
+    expect((await harness.call('/open')).status).toBe(200)
   })
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, postRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { compilePolicy, type RouteRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
@@ -14,13 +14,13 @@ const address = '203.0.113.7'
  */
 async function createProduct() {
   let respond: () => Response | Promise<Response> = () => new Response(null, { status: 401 })
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     policy: routes,
     environment: { LIMIT_FAILURES: '1', UPSTREAMS: '{"reports":"http://127.0.0.1:8082"}' },
     upstream: () => respond(),
   })
   const ask = (path: string, headers = {}, signal: AbortSignal | null = null) =>
-    stand.call(path, {
+    harness.call(path, {
       method: 'POST',
       signal,
       headers: { 'content-type': 'application/json', ...headers },
@@ -28,13 +28,13 @@ async function createProduct() {
       address,
     })
   return {
-    ...stand,
+    ...harness,
     ask,
     respondWith(next: typeof respond) {
       respond = next
     },
     /** The mark of the request that went upstream last. */
-    mark: () => stand.last().headers.get(overLimitHeader),
+    mark: () => harness.last().headers.get(overLimitHeader),
   }
 }
 

@@ -7,7 +7,7 @@ import {
   revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, type Stand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, type GatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
@@ -37,7 +37,7 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
   closers.push(() => redis.disconnect())
   await redis.set(revocationsCompleteKey(keyPrefix), 1)
   const reads: string[] = []
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     store: createStore({
       keyPrefix,
       ask: (commands) =>
@@ -52,7 +52,7 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
       return { entries: feed(), next: '1' }
     },
   })
-  return { server, redis, stand, reads }
+  return { server, redis, harness, reads }
 }
 
 const sessionEntry = (subject: string): Revocation => ({
@@ -63,13 +63,13 @@ const sessionEntry = (subject: string): Revocation => ({
   at: Date.now(),
 })
 
-async function outcome(stand: Stand, token: string) {
-  const answer = await stand.call('/closed', { headers: bearer(token) })
+async function outcome(harness: GatewayHarness, token: string) {
+  const answer = await harness.call('/closed', { headers: bearer(token) })
   return answer.ok ? 'ok' : `${answer.status} ${(await problem(answer)).code}`
 }
 
-async function quotaOf(stand: Stand, token: string) {
-  const answer = await stand.call('/closed', { headers: bearer(token) })
+async function quotaOf(harness: GatewayHarness, token: string) {
+  const answer = await harness.call('/closed', { headers: bearer(token) })
   return parseList(answer.headers.get('ratelimit-policy'))[0]?.parameters.q
 }
 
@@ -79,22 +79,26 @@ async function lose(server: PrivateRedis) {
 
 describe('a gateway that asks for each request', () => {
   test('401 session_ended, 401 claims_stale: at once, and the feed is never read', async () => {
-    const { redis, stand, reads } = await startAsking()
+    const { redis, harness, reads } = await startAsking()
     const sid = crypto.randomUUID()
-    const token = await stand.issuer.sign({ sid })
-    expect(await outcome(stand, token)).toBe('ok')
+    const token = await harness.issuer.sign({ sid })
+    expect(await outcome(harness, token)).toBe('ok')
     await redis.set(revocationKey(keyPrefix, { scope: 'session', subject: sid }), endedEpoch)
-    expect(await outcome(stand, token)).toBe('401 session_ended')
-    const stale = await stand.issuer.sign({ plan: 'pro', epoch: { user: 1, role: 1, plan: 1 } })
+    expect(await outcome(harness, token)).toBe('401 session_ended')
+    const stale = await harness.issuer.sign({ plan: 'pro', epoch: { user: 1, role: 1, plan: 1 } })
     await redis.set(revocationKey(keyPrefix, { scope: 'plan', subject: 'pro' }), 2)
-    expect(await outcome(stand, stale)).toBe('401 claims_stale')
+    expect(await outcome(harness, stale)).toBe('401 claims_stale')
     expect(reads).toEqual([])
   })
 
   test('a request that is answered with an error of its caller gives nothing of a quota back', async () => {
-    const { stand } = await startAsking()
-    const token = await stand.issuer.sign({ quota: 2 })
-    const outcomes = [await outcome(stand, token), await outcome(stand, token), await outcome(stand, token)]
+    const { harness } = await startAsking()
+    const token = await harness.issuer.sign({ quota: 2 })
+    const outcomes = [
+      await outcome(harness, token),
+      await outcome(harness, token),
+      await outcome(harness, token),
+    ]
     expect(outcomes).toEqual(['ok', 'ok', '429 rate_limited'])
   })
 })
@@ -102,48 +106,48 @@ describe('a gateway that asks for each request', () => {
 describe('Redis is lost', () => {
   test('limits count locally, at the share of this gateway; the feed says what was revoked', async () => {
     const sid = crypto.randomUUID()
-    const { server, stand } = await startAsking({ feed: () => [sessionEntry(sid)] })
+    const { server, harness } = await startAsking({ feed: () => [sessionEntry(sid)] })
     await lose(server)
-    const token = await stand.issuer.sign({ quota: 100 })
-    expect(await quotaOf(stand, token)).toBe(25)
-    expect(await outcome(stand, await stand.issuer.sign({ sid }))).toBe('401 session_ended')
+    const token = await harness.issuer.sign({ quota: 100 })
+    expect(await quotaOf(harness, token)).toBe(25)
+    expect(await outcome(harness, await harness.issuer.sign({ sid }))).toBe('401 session_ended')
   })
 
   test('503 revocations_unavailable: nobody else can say what was revoked either; who needs no token goes on', async () => {
-    const { server, stand } = await startAsking({
+    const { server, harness } = await startAsking({
       feed: () => {
         throw new Error('the origin is down')
       },
     })
     await lose(server)
-    expect(await outcome(stand, await stand.issuer.sign())).toBe('503 revocations_unavailable')
-    expect((await stand.call('/open')).status).toBe(200)
+    expect(await outcome(harness, await harness.issuer.sign())).toBe('503 revocations_unavailable')
+    expect((await harness.call('/open')).status).toBe(200)
   })
 
   test('what the feed said stays in force when it cannot be read any more', async () => {
     const sid = crypto.randomUUID()
     let down = false
-    const { server, stand } = await startAsking({
+    const { server, harness } = await startAsking({
       feed: () => {
         if (down) throw new Error('the origin is down')
         return [sessionEntry(sid)]
       },
     })
     await lose(server)
-    expect(await outcome(stand, await stand.issuer.sign())).toBe('ok')
+    expect(await outcome(harness, await harness.issuer.sign())).toBe('ok')
     down = true
     await new Promise((resolve) => setTimeout(resolve, 1100))
-    expect(await outcome(stand, await stand.issuer.sign())).toBe('ok')
-    expect(await outcome(stand, await stand.issuer.sign({ sid }))).toBe('401 session_ended')
+    expect(await outcome(harness, await harness.issuer.sign())).toBe('ok')
+    expect(await outcome(harness, await harness.issuer.sign({ sid }))).toBe('401 session_ended')
   })
 
   test('back again: it is asked within some seconds, and readiness says which of the two it is', async () => {
-    const { server, redis, stand } = await startAsking()
-    const token = await stand.issuer.sign({ quota: 100 })
+    const { server, redis, harness } = await startAsking()
+    const token = await harness.issuer.sign({ quota: 100 })
     await lose(server)
-    expect(await quotaOf(stand, token)).toBe(25)
+    expect(await quotaOf(harness, token)).toBe(25)
     const revocations = async () => {
-      const answer = (await (await stand.call('/ready')).json()) as { checks: Record<string, unknown> }
+      const answer = (await (await harness.call('/ready')).json()) as { checks: Record<string, unknown> }
       return answer.checks.revocations
     }
     expect(await revocations()).toMatchObject({ status: 'warn', detail: 'feed' })
@@ -151,36 +155,36 @@ describe('Redis is lost', () => {
     await expect
       .poll(() => redis.set(revocationsCompleteKey(keyPrefix), 1).catch(() => null), { timeout: 5000 })
       .toBe('OK')
-    await expect.poll(() => quotaOf(stand, token), { timeout: 5000 }).toBe(100)
+    await expect.poll(() => quotaOf(harness, token), { timeout: 5000 }).toBe(100)
     await expect.poll(revocations, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'store' })
   })
 })
 
 // It answers PING, and finds all that is revoked.
 test('Redis takes no writes: limits count locally, and readiness says so until it takes them again', async () => {
-  const { redis, stand } = await startAsking()
-  const token = await stand.issuer.sign({ quota: 100 })
+  const { redis, harness } = await startAsking()
+  const token = await harness.issuer.sign({ quota: 100 })
   const limiter = async () => {
-    const answer = (await (await stand.call('/ready')).json()) as { checks: Record<string, unknown> }
+    const answer = (await (await harness.call('/ready')).json()) as { checks: Record<string, unknown> }
     return answer.checks.limiter
   }
-  expect(await quotaOf(stand, token)).toBe(100)
+  expect(await quotaOf(harness, token)).toBe(100)
   await redis.config('SET', 'maxmemory', '1')
-  expect(await quotaOf(stand, token)).toBe(25)
+  expect(await quotaOf(harness, token)).toBe(25)
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject({
     status: 'warn',
     detail: 'local, redis refuses with OOM',
   })
   await redis.config('SET', 'maxmemory', '0')
   await redis.set(revocationsCompleteKey(keyPrefix), 1)
-  await expect.poll(() => quotaOf(stand, token), { timeout: 5000 }).toBe(100)
+  await expect.poll(() => quotaOf(harness, token), { timeout: 5000 }).toBe(100)
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'redis' })
 })
 
 test('Redis is there and nobody vouches for it: the feed says what was revoked, Redis still counts', async () => {
   const sid = crypto.randomUUID()
-  const { redis, stand } = await startAsking({ feed: () => [sessionEntry(sid)] })
+  const { redis, harness } = await startAsking({ feed: () => [sessionEntry(sid)] })
   await redis.del(revocationsCompleteKey(keyPrefix))
-  expect(await outcome(stand, await stand.issuer.sign({ sid }))).toBe('401 session_ended')
-  expect(await quotaOf(stand, await stand.issuer.sign({ quota: 100 }))).toBe(100)
+  expect(await outcome(harness, await harness.issuer.sign({ sid }))).toBe('401 session_ended')
+  expect(await quotaOf(harness, await harness.issuer.sign({ quota: 100 }))).toBe(100)
 })

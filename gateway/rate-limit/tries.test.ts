@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, postRow, type StandOptions } from '../../test/support/gateway/gateway-harness.ts'
+import {
+  createGatewayHarness,
+  type GatewayHarnessOptions,
+  postRow,
+} from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { RouteRow } from '../policy/policy.ts'
 import { createFallbackStore } from './fallback-store.ts'
@@ -10,17 +14,17 @@ import { createMemoryStore } from './memory-store.ts'
 const trial: RouteRow = { ...postRow, path: '/login', limits: ['credentials'] }
 
 /** A gateway whose upstream is a login that answers with the status it is asked for. */
-async function createTrials({ environment, ...options }: StandOptions = {}) {
-  const stand = await createStand({
+async function createTrials({ environment, ...options }: GatewayHarnessOptions = {}) {
+  const harness = await createGatewayHarness({
     environment: { LIMIT_FAILURES: '5', ...environment },
     policy: [trial],
     upstream: ({ target }) => new Response(null, { status: Number(target.split('?')[1]) }),
     ...options,
   })
   return {
-    ...stand,
+    ...harness,
     tryWith: (status: number, address = '10.0.0.1') =>
-      stand.call(`/login?${status}`, { method: 'POST', address }),
+      harness.call(`/login?${status}`, { method: 'POST', address }),
   }
 }
 

@@ -4,7 +4,7 @@ import { identitySchema } from '../../shared/auth/claims.ts'
 import { generateKey, importWebSigner } from '../../shared/auth/jwk.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createAssertions } from './assertion-signer.ts'
 
@@ -76,23 +76,27 @@ test('is made anew when the clock was set back behind its beginning', async () =
 
 describe('over HTTP', () => {
   test('a user is named to the upstream, nobody is named on a public path even with a token', async () => {
-    const stand = await createStand()
-    const { keys } = JSON.parse(stand.secrets.ASSERTION_PUBLIC_JWKS)
+    const harness = await createGatewayHarness()
+    const { keys } = JSON.parse(harness.secrets.ASSERTION_PUBLIC_JWKS)
     const verify = await createAssertionVerifier({ keys, audience: 'reports' })
-    const headers = bearer(await stand.issuer.sign({ email: 'ada@example.com' }))
-    await stand.call('/closed', { headers })
-    expect((await verify(stand.last().headers.get('gatehouse-assertion') ?? ''))?.user?.email).toBe(
+    const headers = bearer(await harness.issuer.sign({ email: 'ada@example.com' }))
+    await harness.call('/closed', { headers })
+    expect((await verify(harness.last().headers.get('gatehouse-assertion') ?? ''))?.user?.email).toBe(
       'ada@example.com',
     )
-    await stand.call('/open', { headers })
-    expect(await verify(stand.last().headers.get('gatehouse-assertion') ?? '')).toMatchObject({ user: null })
+    await harness.call('/open', { headers })
+    expect(await verify(harness.last().headers.get('gatehouse-assertion') ?? '')).toMatchObject({
+      user: null,
+    })
   })
 
   test('each upstream gets one for itself', async () => {
-    const stand = await createStand({ policy: [openRow, { ...openRow, path: '/there', upstream: 'origin' }] })
-    const { keys } = JSON.parse(stand.secrets.ASSERTION_PUBLIC_JWKS)
-    await stand.call('/there')
-    const jwt = stand.last().headers.get('gatehouse-assertion') ?? ''
+    const harness = await createGatewayHarness({
+      policy: [openRow, { ...openRow, path: '/there', upstream: 'origin' }],
+    })
+    const { keys } = JSON.parse(harness.secrets.ASSERTION_PUBLIC_JWKS)
+    await harness.call('/there')
+    const jwt = harness.last().headers.get('gatehouse-assertion') ?? ''
     expect(await (await createAssertionVerifier({ keys, audience: 'origin' }))(jwt)).toBeDefined()
     expect(await (await createAssertionVerifier({ keys, audience: 'reports' }))(jwt)).toBeUndefined()
   })

@@ -4,7 +4,7 @@ import { importWebVerifier } from '../../shared/auth/jwk.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createKeySet, KeysUnavailableError } from './jwks-cache.ts'
 
@@ -239,21 +239,21 @@ describe('what the origin answers', () => {
 
 describe('over HTTP', () => {
   test('503 keys_unavailable: no key set was ever read; with Retry-After, never a false 401', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       keys: () => {
         throw new Error('down')
       },
     })
-    const answer = await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })
+    const answer = await harness.call('/closed', { headers: bearer(await harness.issuer.sign()) })
     expect(answer.status).toBe(503)
     expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
     expect((await problem(answer)).code).toBe('keys_unavailable')
-    expect((await stand.call('/open')).status).toBe(200)
+    expect((await harness.call('/open')).status).toBe(200)
   })
 
   test('503 keys_unavailable: the set is past its age; it recovers by itself', async () => {
     let down = false
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       now: clock.now,
       keys: (jwks) => {
         if (down) throw new Error('down')
@@ -262,50 +262,54 @@ describe('over HTTP', () => {
     })
     down = true
     clock.advance(86_399)
-    expect((await stand.call('/closed', { headers: bearer(await stand.issuer.sign()) })).status).toBe(200)
+    expect((await harness.call('/closed', { headers: bearer(await harness.issuer.sign()) })).status).toBe(200)
     clock.advance(11)
-    const token = await stand.issuer.sign()
-    expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(503)
+    const token = await harness.issuer.sign()
+    expect((await harness.call('/closed', { headers: bearer(token) })).status).toBe(503)
     down = false
     clock.advance(10)
-    expect((await stand.call('/closed', { headers: bearer(token) })).status).toBe(200)
+    expect((await harness.call('/closed', { headers: bearer(token) })).status).toBe(200)
   })
 
   test('401 invalid_token: signed by a key that the set has for something else than verifying', async () => {
     const good = await createIssuer(clock.now)
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       now: clock.now,
       keys: (jwks) => {
         const [key] = (jwks as { keys: object[] }).keys
         return { keys: [{ ...key, key_ops: ['deriveBits'] }, good.publicJwk] }
       },
     })
-    const statusOf = async (token: string) => (await stand.call('/closed', { headers: bearer(token) })).status
-    expect(await statusOf(await stand.issuer.sign())).toBe(401)
+    const statusOf = async (token: string) =>
+      (await harness.call('/closed', { headers: bearer(token) })).status
+    expect(await statusOf(await harness.issuer.sign())).toBe(401)
     expect(await statusOf(await good.sign())).toBe(200)
   })
 
   test('401 invalid_token: a thousand tokens with random kids, and at most one read of the key set', async () => {
-    const stand = await createStand({ now: clock.now, environment: { LIMIT_ADDRESS_REQUESTS: '1000000' } })
-    const before = stand.keyReads()
+    const harness = await createGatewayHarness({
+      now: clock.now,
+      environment: { LIMIT_ADDRESS_REQUESTS: '1000000' },
+    })
+    const before = harness.keyReads()
     clock.advance(11)
     const tokens = await Promise.all(
-      Array.from({ length: 1000 }, () => stand.issuer.sign({}, { kid: crypto.randomUUID() })),
+      Array.from({ length: 1000 }, () => harness.issuer.sign({}, { kid: crypto.randomUUID() })),
     )
     const answers = await Promise.all(
-      tokens.map((token) => stand.call('/closed', { headers: bearer(token) })),
+      tokens.map((token) => harness.call('/closed', { headers: bearer(token) })),
     )
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]))
-    expect(stand.keyReads() - before).toBe(1)
+    expect(harness.keyReads() - before).toBe(1)
   })
 
   test('200: a token of a key published after the start', async () => {
     const next = await createIssuer(clock.now)
     let published: unknown
-    const stand = await createStand({ now: clock.now, keys: (jwks) => published ?? jwks })
-    published = { keys: [stand.issuer.publicJwk, next.publicJwk] }
+    const harness = await createGatewayHarness({ now: clock.now, keys: (jwks) => published ?? jwks })
+    published = { keys: [harness.issuer.publicJwk, next.publicJwk] }
     clock.advance(11)
-    for (const issuer of [stand.issuer, next])
-      expect((await stand.call('/closed', { headers: bearer(await issuer.sign()) })).status).toBe(200)
+    for (const issuer of [harness.issuer, next])
+      expect((await harness.call('/closed', { headers: bearer(await issuer.sign()) })).status).toBe(200)
   })
 })

@@ -2,17 +2,17 @@ import { hash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand, type Stand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness, type GatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { audience, createIssuer, encodePart, issuer as issuerUrl } from '../../test/support/gateway/issuer.ts'
 import { createTokenVerifier } from './token-verifier.ts'
 
 const clock = createClock()
-let stand: Stand
+let harness: GatewayHarness
 beforeEach(async () => {
-  stand = await createStand({ now: clock.now, environment: { LIMIT_ADDRESS_REQUESTS: '1000000' } })
+  harness = await createGatewayHarness({ now: clock.now, environment: { LIMIT_ADDRESS_REQUESTS: '1000000' } })
 })
 
-const call = (token: string) => stand.call('/closed', { headers: bearer(token) })
+const call = (token: string) => harness.call('/closed', { headers: bearer(token) })
 
 /** Sends a token that must not be believed. */
 async function expectRefused(token: string) {
@@ -20,7 +20,7 @@ async function expectRefused(token: string) {
   expect(answer.status).toBe(401)
   expect((await problem(answer)).code).toBe('invalid_token')
   expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
-  expect(stand.forwarded).toHaveLength(0)
+  expect(harness.forwarded).toHaveLength(0)
 }
 
 async function expectAccepted(token: string) {
@@ -29,7 +29,7 @@ async function expectAccepted(token: string) {
 
 /** A token signed with HMAC by a secret of the attacker's choice. */
 async function signHmac(secret: Uint8Array, hash: string, header: object): Promise<string> {
-  const signed = `${encodePart(header)}.${encodePart(stand.issuer.claims())}`
+  const signed = `${encodePart(header)}.${encodePart(harness.issuer.claims())}`
   const key = await crypto.subtle.importKey('raw', Uint8Array.from(secret), { name: 'HMAC', hash }, false, [
     'sign',
   ])
@@ -37,25 +37,25 @@ async function signHmac(secret: Uint8Array, hash: string, header: object): Promi
 }
 
 test('200: a token of the issuer, for us, in its time', async () => {
-  await expectAccepted(await stand.issuer.sign())
+  await expectAccepted(await harness.issuer.sign())
 })
 
 describe('algorithms', () => {
   test.each(['none', 'None', 'nOnE', 'NONE', ''])(
     '401 invalid_token: alg %s, with and without a signature',
     async (alg) => {
-      const kid = stand.issuer.publicJwk.kid
-      const unsigned = `${encodePart({ alg, kid, typ: 'at+jwt' })}.${encodePart(stand.issuer.claims())}`
+      const kid = harness.issuer.publicJwk.kid
+      const unsigned = `${encodePart({ alg, kid, typ: 'at+jwt' })}.${encodePart(harness.issuer.claims())}`
       await expectRefused(`${unsigned}.`)
       await expectRefused(unsigned)
-      await expectRefused(`${unsigned}.${await stand.issuer.signature(unsigned)}`)
+      await expectRefused(`${unsigned}.${await harness.issuer.signature(unsigned)}`)
     },
   )
 
   // The verifier that takes the algorithm from the token would use the public key, which everyone
   // has, as a shared secret.
   test('401 invalid_token: HS256 signed with the public key, in any form of it', async () => {
-    const { publicJwk, jwks } = stand.issuer
+    const { publicJwk, jwks } = harness.issuer
     const key = await crypto.subtle.importKey(
       'jwk',
       publicJwk,
@@ -80,11 +80,11 @@ describe('algorithms', () => {
 
   test('401 invalid_token: another algorithm than the key is for', async () => {
     for (const alg of ['ES384', 'RS256', 'EdDSA', 'es256', 'HS256'])
-      await expectRefused(await stand.issuer.sign({}, { alg }))
+      await expectRefused(await harness.issuer.sign({}, { alg }))
   })
 
   test('401 invalid_token: a signature that is wrong by one bit, cut short, empty, or all zero', async () => {
-    const [header, payload, signature = ''] = (await stand.issuer.sign()).split('.')
+    const [header, payload, signature = ''] = (await harness.issuer.sign()).split('.')
     const bytes = Buffer.from(signature, 'base64url')
     bytes[0] = (bytes[0] ?? 0) ^ 1
     for (const forged of [
@@ -99,7 +99,7 @@ describe('algorithms', () => {
   // Each spelling would be a token of its own to whoever remembers tokens.
   test('401 invalid_token: the same signature in another spelling of base64url', async () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-    const token = await stand.issuer.sign()
+    const token = await harness.issuer.sign()
     const lastDigit = alphabet.indexOf(token.at(-1) ?? '')
     for (let ignored = 1; ignored < 16; ignored++)
       await expectRefused(token.slice(0, -1) + alphabet[lastDigit + ignored])
@@ -107,8 +107,8 @@ describe('algorithms', () => {
   })
 
   test('401 invalid_token: the payload of another token under this signature', async () => {
-    const [header, , signature] = (await stand.issuer.sign()).split('.')
-    await expectRefused(`${header}.${encodePart(stand.issuer.claims({ role: 'superadmin' }))}.${signature}`)
+    const [header, , signature] = (await harness.issuer.sign()).split('.')
+    await expectRefused(`${header}.${encodePart(harness.issuer.claims({ role: 'superadmin' }))}.${signature}`)
   })
 })
 
@@ -117,8 +117,8 @@ describe('headers', () => {
   // and 3.10).
   test('401 invalid_token: jwk, jku, x5u, x5c or crit in the header, and nothing is fetched', async () => {
     const own = await createIssuer(clock.now)
-    const reads = stand.keyReads()
-    const kid = stand.issuer.publicJwk.kid
+    const reads = harness.keyReads()
+    const kid = harness.issuer.publicJwk.kid
     const url = 'http://127.0.0.1:1/keys'
     for (const header of [
       { jwk: own.publicJwk },
@@ -128,15 +128,15 @@ describe('headers', () => {
       { crit: ['exp'], exp: 1 },
     ]) {
       await expectRefused(await own.sign({}, { kid, ...header }))
-      await expectRefused(await stand.issuer.sign({}, header))
+      await expectRefused(await harness.issuer.sign({}, header))
     }
-    await expectRefused(await stand.issuer.sign({}, { b64: false, crit: ['b64'] }))
-    await expectRefused(await stand.issuer.sign({}, { crit: [] }))
-    expect(stand.keyReads()).toBe(reads)
+    await expectRefused(await harness.issuer.sign({}, { b64: false, crit: ['b64'] }))
+    await expectRefused(await harness.issuer.sign({}, { crit: [] }))
+    expect(harness.keyReads()).toBe(reads)
   })
 
   test('401 invalid_token: kid of SQL, of a path, of another type, missing, or 6 kB long', async () => {
-    const reads = stand.keyReads()
+    const reads = harness.keyReads()
     for (const kid of [
       "' or 1=1 --",
       '../../../../dev/null',
@@ -150,18 +150,18 @@ describe('headers', () => {
       ['x'],
       {},
     ])
-      await expectRefused(await stand.issuer.sign({}, { kid }))
-    expect(stand.keyReads()).toBe(reads)
+      await expectRefused(await harness.issuer.sign({}, { kid }))
+    expect(harness.keyReads()).toBe(reads)
   })
 
   test('401 invalid_token: kid of 10 kB, or anything else that long', async () => {
-    await expectRefused(await stand.issuer.sign({}, { kid: 'x'.repeat(10_000) }))
-    await expectRefused(await stand.issuer.sign({ features: Array(2000).fill('feature') }))
+    await expectRefused(await harness.issuer.sign({}, { kid: 'x'.repeat(10_000) }))
+    await expectRefused(await harness.issuer.sign({ features: Array(2000).fill('feature') }))
   })
 
   test('401 invalid_token: typ of another kind of token', async () => {
     for (const typ of ['JWT', 'rt+jwt', 'gatehouse-assertion+jwt', 'at+jwt2', 7, undefined])
-      await expectRefused(await stand.issuer.sign({}, { typ }))
+      await expectRefused(await harness.issuer.sign({}, { typ }))
   })
 })
 
@@ -175,12 +175,12 @@ describe('claims', () => {
       undefined,
       ['http://127.0.0.1:8080'],
     ])
-      await expectRefused(await stand.issuer.sign({ iss }))
+      await expectRefused(await harness.issuer.sign({ iss }))
   })
 
   test('401 invalid_token: aud of somebody else, or none', async () => {
     for (const aud of ['another', 'Gatehouse', '', undefined, [], ['another'], 7])
-      await expectRefused(await stand.issuer.sign({ aud }))
+      await expectRefused(await harness.issuer.sign({ aud }))
   })
 
   test('401 invalid_token: a claim that is missing, or of the wrong type', async () => {
@@ -199,7 +199,7 @@ describe('claims', () => {
       'epoch',
       'client_id',
     ])
-      await expectRefused(await stand.issuer.sign({ [name]: undefined }))
+      await expectRefused(await harness.issuer.sign({ [name]: undefined }))
     for (const claim of [
       { sub: 'ada' },
       { level: '100' },
@@ -210,12 +210,12 @@ describe('claims', () => {
       { quota: 1e9 + 0.5 },
       { epoch: 1 },
     ])
-      await expectRefused(await stand.issuer.sign(claim))
+      await expectRefused(await harness.issuer.sign(claim))
   })
 
   test('401 invalid_token: right iss and kid, but the key of another issuer', async () => {
     const other = await createIssuer(clock.now)
-    await expectRefused(await other.sign({}, { kid: stand.issuer.publicJwk.kid }))
+    await expectRefused(await other.sign({}, { kid: harness.issuer.publicJwk.kid }))
     await expectRefused(await other.sign())
   })
 })
@@ -223,27 +223,27 @@ describe('claims', () => {
 describe('time', () => {
   test('exp: good for five more seconds, for clocks that differ, and then 401 invalid_token', async () => {
     const exp = clock.seconds
-    await expectRefused(await stand.issuer.sign({ exp: exp - 5 }))
-    await expectAccepted(await stand.issuer.sign({ exp: exp - 4 }))
+    await expectRefused(await harness.issuer.sign({ exp: exp - 5 }))
+    await expectAccepted(await harness.issuer.sign({ exp: exp - 4 }))
   })
 
   test('nbf: five seconds ahead are a clock that differs, six are 401 invalid_token', async () => {
-    await expectRefused(await stand.issuer.sign({ nbf: clock.seconds + 6 }))
-    await expectAccepted(await stand.issuer.sign({ nbf: clock.seconds + 5 }))
+    await expectRefused(await harness.issuer.sign({ nbf: clock.seconds + 6 }))
+    await expectAccepted(await harness.issuer.sign({ nbf: clock.seconds + 5 }))
   })
 
   test('401 invalid_token: dates that are not numbers', async () => {
     for (const date of ['9999999999', '2030-01-01', null, true, [9999999999], {}, {}]) {
-      await expectRefused(await stand.issuer.sign({ exp: date }))
-      await expectRefused(await stand.issuer.sign({ iat: date }))
-      await expectRefused(await stand.issuer.sign({ nbf: date }))
+      await expectRefused(await harness.issuer.sign({ exp: date }))
+      await expectRefused(await harness.issuer.sign({ iat: date }))
+      await expectRefused(await harness.issuer.sign({ nbf: date }))
     }
   })
 
   // A thief of a signing key chooses the exp himself, and keeps his token warm.
   test('401 invalid_token: a token seen before outlives the withdrawal of its key by one recheck at the most', async () => {
     let published: unknown
-    const leaked = await createStand({
+    const leaked = await createGatewayHarness({
       now: clock.now,
       environment: { JWKS_CACHE_SECONDS: '60' },
       keys: (jwks) => published ?? jwks,
@@ -259,7 +259,7 @@ describe('time', () => {
   })
 
   test('401 invalid_token: a token seen before does not outlive its exp', async () => {
-    const token = await stand.issuer.sign({ exp: clock.seconds + 60 })
+    const token = await harness.issuer.sign({ exp: clock.seconds + 60 })
     await expectAccepted(token)
     clock.advance(64)
     await expectAccepted(token)
@@ -271,7 +271,7 @@ describe('time', () => {
 
 describe('forms', () => {
   test('401 invalid_token: JSON serialization, flattened and general', async () => {
-    const [protectedHeader, payload, signature] = (await stand.issuer.sign()).split('.')
+    const [protectedHeader, payload, signature] = (await harness.issuer.sign()).split('.')
     await expectRefused(JSON.stringify({ protected: protectedHeader, payload, signature }))
     await expectRefused(JSON.stringify({ payload, signatures: [{ protected: protectedHeader, signature }] }))
   })
@@ -280,13 +280,13 @@ describe('forms', () => {
     await expectRefused(
       `${encodePart({ alg: 'dir', enc: 'A256GCM' })}..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA`,
     )
-    await expectRefused(`${await stand.issuer.sign()}.AAAA.AAAA`)
+    await expectRefused(`${await harness.issuer.sign()}.AAAA.AAAA`)
   })
 
   test('401 invalid_token: what is no token at all', async () => {
-    for (const token of ['x', '..', 'a.b.c', '=.=.=', `${await stand.issuer.sign()}=`, '%00', 'null', '{}'])
+    for (const token of ['x', '..', 'a.b.c', '=.=.=', `${await harness.issuer.sign()}=`, '%00', 'null', '{}'])
       await expectRefused(token)
-    const [, payload, signature] = (await stand.issuer.sign()).split('.')
+    const [, payload, signature] = (await harness.issuer.sign()).split('.')
     for (const header of ['null', '7', '[]', '{"alg":"ES256"', ''])
       await expectRefused(`${encodePart(header)}.${payload}.${signature}`)
   })
@@ -294,7 +294,7 @@ describe('forms', () => {
 
 describe('the cache of verified tokens', () => {
   test('never mixes two users up: 200 of them, interleaved, five times', async () => {
-    const stand = await createStand({
+    const harness = await createGatewayHarness({
       now: clock.now,
       // What the upstream would believe of the caller.
       upstream: ({ headers }) => new Response(headers.get('gatehouse-assertion')),
@@ -302,12 +302,12 @@ describe('the cache of verified tokens', () => {
     const users = await Promise.all(
       Array.from({ length: 200 }, async (_, index) => {
         const email = `user-${index}@example.com`
-        return { email, token: await stand.issuer.sign({ email }) }
+        return { email, token: await harness.issuer.sign({ email }) }
       }),
     )
     for (let round = 0; round < 5; round++) {
       const answers = await Promise.all(
-        users.map(({ token }) => stand.call('/closed', { headers: bearer(token) })),
+        users.map(({ token }) => harness.call('/closed', { headers: bearer(token) })),
       )
       for (const [index, answer] of answers.entries()) {
         const [, payload = ''] = (await answer.text()).split('.')
@@ -320,7 +320,7 @@ describe('the cache of verified tokens', () => {
     ['by their digests', (token: string) => hash('sha256', token, 'latin1')],
     ['whole', undefined],
   ])('two users whose tokens share a mark, known %s: each stays who they are', async (_name, digest) => {
-    const { issuer } = stand
+    const { issuer } = harness
     const tokens = createTokenVerifier({
       keys: { find: () => () => true },
       issuer: issuerUrl,
@@ -347,16 +347,16 @@ describe('the cache of verified tokens', () => {
   })
 
   test('401 invalid_token: another payload under the signature of a token that has just come three times', async () => {
-    const token = await stand.issuer.sign()
+    const token = await harness.issuer.sign()
     for (let times = 0; times < 3; times++) expect((await call(token)).status).toBe(200)
     const [header, , signature] = token.split('.')
-    const claims = stand.issuer.claims({ role: 'superadmin' })
+    const claims = harness.issuer.claims({ role: 'superadmin' })
     expect((await call(`${header}.${encodePart(claims)}.${signature}`)).status).toBe(401)
     expect((await call(token)).status).toBe(200)
   })
 
   test('keeps no token that was refused', async () => {
-    const token = await stand.issuer.sign({ nbf: clock.seconds + 10 })
+    const token = await harness.issuer.sign({ nbf: clock.seconds + 10 })
     await expectRefused(token)
     clock.advance(10)
     await expectAccepted(token)

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
 })
 afterAll(() => fullStack.close())
 
@@ -193,7 +193,7 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
   let strict: FullStack
   beforeAll(async () => {
     strict = await createFullStack({
-      environment: { ...roomy, REQUIRE_VERIFIED_EMAIL: 'true' },
+      environment: { ...highLimits, REQUIRE_VERIFIED_EMAIL: 'true' },
       remains: fullStack.remains,
     })
   })

@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { forceRace, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
 import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
@@ -10,7 +10,7 @@ let fullStack: FullStack
 let superadmin: string
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
+  fullStack = await createFullStack({ environment: { ...highLimits, ACCESS_TOKEN_SECONDS: '3600' } })
   await fullStack.signUp('root@example.com', password)
   await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'superadmin')`
@@ -41,7 +41,7 @@ const book = (plan: string) => send('PUT', `/admin/users/${userId}/subscription`
 
 /** Sends both while somebody holds the rows, so that the second waits for the first. */
 async function oneAfterTheOther(at: string, first: () => Promise<Response>, second: () => Promise<Response>) {
-  const answers = await meet(fullStack, {
+  const answers = await forceRace(fullStack, {
     at,
     requests: () => [first(), untilOneWaits(fullStack).then(second)],
     waiting: 2,
@@ -86,11 +86,11 @@ describe('two changes of one account at once', () => {
 
   test('200: a subscription that waited begins after the one that it waited for', async () => {
     let releasedAt = new Date(0)
-    await meet(fullStack, {
+    await forceRace(fullStack, {
       at: atAccount(),
       requests: () => [book('pro'), book('business')],
       waiting: 2,
-      met: async () => {
+      whileWaiting: async () => {
         const [row] = await fullStack.sql<[{ now: Date }]>`select clock_timestamp() as now`
         releasedAt = row.now
       },

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const email = 'ada@example.com'
@@ -10,7 +10,7 @@ let fullStack: FullStack
 let adminToken: string
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp(email, password)
   await fullStack.signUp('boss@example.com', password)
   await fullStack.sql`

@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const roles = ['guest', 'user', 'subscriber', 'admin', 'superadmin'] as const
@@ -13,7 +13,7 @@ const ids = {} as Record<Role | 'second', string>
 const tokens = {} as Record<Role, string>
 
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, ACCESS_TOKEN_SECONDS: '3600' } })
+  fullStack = await createFullStack({ environment: { ...highLimits, ACCESS_TOKEN_SECONDS: '3600' } })
   const { tokens: first } = await fullStack.signUp('user@example.com', password)
   expect(first.access_token).toBeTruthy()
   await fullStack.sql`
@@ -205,11 +205,11 @@ describe('PUT /admin/users/{id}/role', () => {
 
   // The token still says admin: what counts is the row that the transaction holds.
   test('403 escalation_refused: an admin who is demoted in the same moment', async () => {
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: `select from user_accounts where id = '${ids.admin}' for update`,
       requests: () => [setRole('superadmin', ids.admin, 'guest')],
       waiting: 1,
-      met: async () => {},
+      whileWaiting: async () => {},
     })
     expect(answers.map(({ status }) => status)).toEqual([204])
     const late = await setRole('admin', ids.second, 'subscriber')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const ada = crypto.randomUUID()
@@ -9,7 +9,7 @@ const boss = crypto.randomUUID()
 let fullStack: FullStack
 let adminToken: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('boss@example.com', password)
   await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'boss@example.com'`

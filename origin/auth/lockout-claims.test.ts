@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { createLockout } from '../lockout/lockout.ts'
 import type { OwnAttempts } from '../lockout/queries.ts'
 
@@ -12,8 +12,8 @@ const context = { ip: null, userAgent: null, requestId: 'test' }
 let fullStack: FullStack
 let other: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
-  other = await createFullStack({ environment: roomy, remains: fullStack.remains })
+  fullStack = await createFullStack({ environment: highLimits })
+  other = await createFullStack({ environment: highLimits, remains: fullStack.remains })
   await fullStack.post('/auth/register', { email, password })
 })
 beforeEach(() => fullStack.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
@@ -79,7 +79,7 @@ describe('parallel logins with the right password', () => {
     timeout: 60_000,
   }, async () => {
     const login = (origin: FullStack) => origin.post('/auth/login', { email, password })
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'lock table login_counters in exclusive mode',
       requests: () => Array.from({ length: 50 }, (_, index) => login(index % 2 ? fullStack : other)),
       waiting: 20,

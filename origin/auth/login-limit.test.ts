@@ -3,7 +3,7 @@ import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 
 const password = 'correct horse battery'
@@ -14,7 +14,7 @@ let accounts = 0
 beforeAll(async () => {
   // The lockout out of the way, which has tests of its own.
   fullStack = await createFullStack({
-    environment: { ...roomy, LIMIT_CREDENTIALS_TRIES: '5', LOCKOUT_TRIES: '100' },
+    environment: { ...highLimits, LIMIT_CREDENTIALS_TRIES: '5', LOCKOUT_TRIES: '100' },
   })
 })
 beforeEach(() => fullStack.sql`truncate login_attempts`)

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { forceRace, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   for (const email of ['ada@example.com', 'disabled@example.com'])
     await fullStack.post('/auth/register', { email, password })
   await fullStack.sql`update user_accounts set status = 'disabled' where email = 'disabled@example.com'`
@@ -84,7 +84,7 @@ describe('POST /auth/login', () => {
   test('401 invalid_credentials: an account that is locked while its password is hashed; recorded as such', async () => {
     const lockAccount = async () =>
       void (await fullStack.sql`update user_accounts set status = 'disabled' where email = 'ada@example.com'`)
-    const statuses = await meet(fullStack, {
+    const statuses = await forceRace(fullStack, {
       at: `select from user_accounts where email = 'ada@example.com' for update`,
       requests: () => [
         lockAccount().then(() => 0),

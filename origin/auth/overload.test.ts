@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { createDeviceTokens } from '../lockout/device-tokens.ts'
 
 const email = 'ada@example.com'
@@ -14,7 +14,7 @@ let fullStack: FullStack
 /** With a queue that one address could fill. */
 let busy: FullStack
 beforeAll(async () => {
-  const environment = { ...roomy, PASSWORD_HASH_THREADS: '1', PASSWORD_HASH_QUEUE: '2' }
+  const environment = { ...highLimits, PASSWORD_HASH_THREADS: '1', PASSWORD_HASH_QUEUE: '2' }
   fullStack = await createFullStack({ environment })
   busy = await createFullStack({ environment: { ...environment, PASSWORD_HASH_QUEUE: '8' } })
   await fullStack.signUp(email, password)

@@ -1,9 +1,9 @@
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
@@ -12,7 +12,7 @@ let server: Sql
 let database: string
 let tokens: TokenResponse
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   server = postgres(inject('postgresUrl'), { max: 1 })
   database = new URL(fullStack.originConfig.DATABASE_URL).pathname.slice(1)
   tokens = (await fullStack.signUp('ada@example.com', password)).tokens
@@ -87,11 +87,11 @@ describe('when the database ends connections under requests in flight', () => {
   // As in a failover: the requests under way fail, the process and those after it do not.
   test('503 database_unavailable: each login under way; nothing of it is written, and the next one works', async () => {
     await restore()
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'lock table audit_logs in exclusive mode',
       requests: () => Array.from({ length: 5 }, requests['POST /auth/login']),
       waiting: 5,
-      met: (pids) => server`select pg_terminate_backend(pid) from unnest(${pids}::int[]) as pid`,
+      whileWaiting: (pids) => server`select pg_terminate_backend(pid) from unnest(${pids}::int[]) as pid`,
     })
     expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503])
     const sessions = (await fullStack.sql`select from sessions`).length

@@ -1,7 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const poolMax = 4
 
@@ -10,7 +10,7 @@ let blocker: Sql
 let accessToken: string
 beforeAll(async () => {
   fullStack = await createFullStack({
-    environment: { ...roomy, DATABASE_POOL_MAX: `${poolMax}`, DATABASE_LOCK_SECONDS: '2' },
+    environment: { ...highLimits, DATABASE_POOL_MAX: `${poolMax}`, DATABASE_LOCK_SECONDS: '2' },
   })
   accessToken = (await fullStack.signUp('ada@example.com')).tokens.access_token
   blocker = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })

@@ -2,11 +2,11 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
+  fullStack = await createFullStack({ environment: { ...highLimits, REFRESH_GRACE_SECONDS: '0' } })
 })
 afterAll(() => fullStack.close())
 

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const free = {
@@ -14,7 +14,7 @@ const business = { plan: 'business', quota: 50_000 }
 let fullStack: FullStack
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('ada@example.com', password)
   const [account] = await fullStack.sql<[{ id: string }]>`select id from user_accounts`
   userId = account.id

@@ -5,13 +5,13 @@ import type { DenialReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
 let token: string
 let ada: { sub: string; sid: string }
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   token = (await fullStack.signUp('ada@example.com')).tokens.access_token
   ada = decodeJwt(token)
 })

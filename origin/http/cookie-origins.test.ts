@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie, refreshCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -14,7 +14,7 @@ let fullStack: FullStack
 let accessToken: string
 beforeAll(async () => {
   fullStack = await createFullStack({
-    environment: { ...roomy, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin },
+    environment: { ...highLimits, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin },
   })
   accessToken = (await fullStack.signUp(email, password)).tokens.access_token
 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 /** A body that each endpoint would accept in form. */
 const endpoints: [path: string, valid: Record<string, string>][] = [
@@ -13,7 +13,7 @@ const endpoints: [path: string, valid: Record<string, string>][] = [
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
 })
 afterAll(() => fullStack.close())
 

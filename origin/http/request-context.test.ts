@@ -6,13 +6,13 @@ import { generateKey, importKey, importWebSigner, privateJwkSchema } from '../..
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
 let accessToken: string
 let user: Identity
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   const { tokens } = await fullStack.signUp('ada@example.com')
   accessToken = tokens.access_token
   user = identitySchema.parse(decodeJwt(accessToken))

@@ -5,9 +5,9 @@ import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/database/key-database.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { createStand } from '../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { createOrigin } from '../origin.ts'
 import { createEncryption } from './encryption.ts'
 import { createFirstKey } from './first-key.ts'
@@ -47,14 +47,14 @@ describe('a rotation under load', () => {
       await createKeyRing(keys.sql, keys.encryption),
     ] as const
     const [prompt, late] = replicas
-    const stands = await Promise.all(
+    const harnesses = await Promise.all(
       replicas.map((replica) =>
-        createStand({
+        createGatewayHarness({
           now: clock.now,
           keys: () => ({ keys: replica.published() }),
           environment: {
             JWKS_CACHE_SECONDS: String(config.JWKS_CACHE_SECONDS),
-            ...roomy,
+            ...highLimits,
           },
         }),
       ),
@@ -65,7 +65,9 @@ describe('a rotation under load', () => {
         .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
         .sign(key)
     const show = async (token: string) =>
-      Promise.all(stands.map(async ({ call }) => (await call('/closed', { headers: bearer(token) })).status))
+      Promise.all(
+        harnesses.map(async ({ call }) => (await call('/closed', { headers: bearer(token) })).status),
+      )
 
     /**
      * When each key's state began, in seconds of the test; the database is told before each step.

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -11,7 +11,7 @@ const password = 'correct horse battery'
 let fullStack: FullStack
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   for (const address of [email, 'eve@example.com'])
     await fullStack.post('/auth/register', { email: address, password })
   // Of one moment, so that no device is a stranger merely because the other account's password is
@@ -262,7 +262,7 @@ describe('a known device', () => {
   test('200: outlives a restart of everything', async () => {
     const device = await knownDevice()
     await lockStrangersOut()
-    const after = await createFullStack({ environment: roomy, remains: fullStack.remains })
+    const after = await createFullStack({ environment: highLimits, remains: fullStack.remains })
     try {
       const headers = { cookie: `${deviceCookie}=${device}` }
       expect((await after.post('/auth/login', { email, password }, { headers })).status).toBe(200)

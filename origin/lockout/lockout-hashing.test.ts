@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { createPasswordHasher } from '../passwords/hasher.ts'
 import { createWorkerPool, type WorkerPool } from '../passwords/worker-pool.ts'
@@ -15,7 +15,7 @@ let pool: WorkerPool
 let lockout: Lockout
 let hashed = 0
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.post('/auth/register', { email, password })
   pool = createWorkerPool({ threads: 2, queue: 1 })
   const { PASSWORD_DIGEST_KEY: digestKey, PASSWORD_HASH_COST: cost } = fullStack.originConfig

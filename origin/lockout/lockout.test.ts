@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.post('/auth/register', { email, password })
 })
 beforeEach(() => fullStack.sql`truncate login_counters, login_attempts, audit_logs, sessions cascade`)
@@ -94,7 +94,7 @@ describe('POST /auth/login, lockout', () => {
   // before the first is counted.
   test('of fifty wrong at once five are evaluated, and there is one audit row and one mail', async () => {
     const mailsBefore = (await lockoutMails()).length
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'lock table login_counters in exclusive mode',
       requests: () => Array.from({ length: 50 }, (_, index) => tryWith(`wrong ${index}`)),
       waiting: 10,
@@ -185,7 +185,7 @@ describe('POST /auth/login, lockout', () => {
   // The lockout lives in Postgres: killing the origin is no way around it (I1).
   test('401: it outlives a restart', async () => {
     await failTimes(5)
-    const after = await createFullStack({ environment: roomy, remains: fullStack.remains })
+    const after = await createFullStack({ environment: highLimits, remains: fullStack.remains })
     try {
       expect((await after.post('/auth/login', { email, password })).status).toBe(401)
     } finally {
@@ -195,7 +195,7 @@ describe('POST /auth/login, lockout', () => {
 
   test('limit, window and lockout are configurable', async () => {
     const environment = {
-      ...roomy,
+      ...highLimits,
       LOCKOUT_TRIES: '2',
       LOCKOUT_WINDOW_SECONDS: '60',
       LOCKOUT_SECONDS: '120',

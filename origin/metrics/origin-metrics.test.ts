@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { figures } from '../../test/support/figures.ts'
 import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, REDIS_URL: await redisForFile() } })
+  fullStack = await createFullStack({ environment: { ...highLimits, REDIS_URL: await redisForFile() } })
 })
 afterAll(() => fullStack.close())
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
-import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { forceRace, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 // In the letter case of its owner: the token has the same, and the lookup must not care.
 const email = 'Ada@example.com'
@@ -16,7 +16,7 @@ let fullStack: FullStack
 let tokens: TokenResponse
 let hash: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp(email, password)
   const [row] = await fullStack.sql<[{ password_hash: string }]>`select password_hash from user_accounts`
   hash = row.password_hash
@@ -162,7 +162,7 @@ describe('POST /auth/password', () => {
 
   /** Both have evaluated the old password, and wait for the account's row, the change first. */
   function raceWithChange(other: () => Promise<Response>) {
-    return meet(fullStack, {
+    return forceRace(fullStack, {
       at: 'select from user_accounts for no key update',
       requests: () => [change(password), untilOneWaits(fullStack).then(other)],
       waiting: 2,

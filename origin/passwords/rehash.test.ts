@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -10,10 +10,10 @@ const password = 'correct horse battery'
 let before: FullStack
 let dearer: FullStack
 beforeAll(async () => {
-  before = await createFullStack({ environment: roomy })
+  before = await createFullStack({ environment: highLimits })
   await before.post('/auth/register', { email, password })
   dearer = await createFullStack({
-    environment: { ...roomy, PASSWORD_HASH_COST: '11' },
+    environment: { ...highLimits, PASSWORD_HASH_COST: '11' },
     remains: before.remains,
   })
 })

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { forceRace, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { postOrigin, sameToAReader } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -13,7 +13,7 @@ let fullStack: FullStack
 let userId: string
 let hash: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   for (const address of [email, 'disabled@example.com'])
     await fullStack.post('/auth/register', { email: address, password })
   await fullStack.sql`update user_accounts set status = 'disabled' where email = 'disabled@example.com'`
@@ -79,14 +79,14 @@ describe('POST /auth/password/forgot', () => {
   // A lookup, or a row that only an account gets, would show in the time.
   test('202: known and unknown are answered before anybody looks for an account', async () => {
     let asked: Promise<Response>[] = []
-    await meet(fullStack, {
+    await forceRace(fullStack, {
       at: 'lock table user_accounts in access exclusive mode',
       requests: () => {
         asked = [email, 'nobody@example.com'].map((address) => forgot(address))
         return asked
       },
       waiting: 1,
-      met: async () => {
+      whileWaiting: async () => {
         expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([202, 202])
       },
     })
@@ -234,7 +234,7 @@ describe('POST /auth/password/reset', () => {
 
   async function expectOneWins(tokens: string[]) {
     const passwords = tokens.map((_, index) => `tundra vowel kiosk ${index}`)
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'lock table user_accounts in share row exclusive mode',
       requests: () => tokens.map((token, index) => reset(token, passwords[index])),
       waiting: tokens.length,
@@ -249,7 +249,7 @@ describe('POST /auth/password/reset', () => {
   // outlive that.
   test('401: a login that was evaluated before the reset and comes to its session after it', async () => {
     const token = await mailedToken()
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'select from user_accounts for no key update',
       requests: () => [
         reset(token),

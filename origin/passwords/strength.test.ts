@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
 })
 afterAll(() => fullStack.close())
 
@@ -103,7 +103,7 @@ describe('POST /auth/register, a password that', () => {
 
 test('the shortest length is configurable', async () => {
   const other = await createFullStack({
-    environment: { ...roomy, PASSWORD_MIN_LENGTH: '16' },
+    environment: { ...highLimits, PASSWORD_MIN_LENGTH: '16' },
     remains: fullStack.remains,
   })
   try {

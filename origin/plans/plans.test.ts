@@ -4,7 +4,7 @@ import { identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
@@ -12,7 +12,7 @@ let fullStack: FullStack
 let admin: string
 let user: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('admin@example.com', password)
   await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'admin@example.com'`

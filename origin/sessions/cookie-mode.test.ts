@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { refreshCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const gatewayOrigin = 'https://id.example.com'
@@ -11,7 +11,7 @@ const frontendOrigin = 'https://app.example.com'
 let fullStack: FullStack
 let cookie: string
 beforeAll(async () => {
-  const environment = { ...roomy, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin }
+  const environment = { ...highLimits, ISSUER_URL: gatewayOrigin, CORS_ORIGINS: frontendOrigin }
   fullStack = await createFullStack({ environment })
   await fullStack.signUp('ada@example.com', password)
 })

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('ada@example.com', password)
 })
 afterAll(() => fullStack.close())
@@ -69,7 +69,7 @@ describe('POST /auth/refresh inside the grace window', () => {
   // Two tabs, or a hundred: all are past their look at the token before any of them has spent it
   // (I2).
   test('200: a hundred at once with one token get one and the same successor, of which one row is stored', async () => {
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'select from sessions for update',
       requests: () => Array.from({ length: 100 }, () => refresh(tokens.refresh_token)),
       waiting: 10,
@@ -113,7 +113,7 @@ describe('POST /auth/refresh inside the grace window', () => {
 describe('POST /auth/refresh with REFRESH_GRACE_SECONDS=0', () => {
   let strict: FullStack
   beforeAll(async () => {
-    strict = await createFullStack({ environment: { ...roomy, REFRESH_GRACE_SECONDS: '0' } })
+    strict = await createFullStack({ environment: { ...highLimits, REFRESH_GRACE_SECONDS: '0' } })
     await strict.signUp('ada@example.com', password)
   })
   afterAll(() => strict.close())
@@ -131,7 +131,7 @@ describe('POST /auth/refresh with REFRESH_GRACE_SECONDS=0', () => {
   test('of fifty at once with one token, one gets a successor', async () => {
     await strict.sql`truncate sessions, audit_logs cascade`
     const { refresh_token } = await strict.login('ada@example.com', password)
-    const answers = await meet(strict, {
+    const answers = await forceRace(strict, {
       at: 'select from sessions for update',
       requests: () => Array.from({ length: 50 }, () => strict.post('/auth/refresh', { refresh_token })),
       waiting: 10,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
+import { forceRace, untilOneWaits } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const graceSeconds = 1
@@ -10,7 +10,9 @@ const graceSeconds = 1
 let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, REFRESH_GRACE_SECONDS: `${graceSeconds}` } })
+  fullStack = await createFullStack({
+    environment: { ...highLimits, REFRESH_GRACE_SECONDS: `${graceSeconds}` },
+  })
   await fullStack.signUp('ada@example.com', password)
 })
 afterAll(() => fullStack.close())
@@ -70,7 +72,7 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
   test('200: two tabs that wake up with one token get one successor, and use up one late replay', async () => {
     const second = await successorOf(tokens.refresh_token)
     await pass('8 hours')
-    const responses = await meet(fullStack, {
+    const responses = await forceRace(fullStack, {
       at: 'select from sessions for update',
       requests: () => Array.from({ length: 5 }, () => refresh(tokens.refresh_token)),
       waiting: 5,
@@ -127,7 +129,7 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
   test('401 refresh_reused: a late replay that waits while the successor is used', async () => {
     const second = await successorOf(tokens.refresh_token)
     await pass('8 hours')
-    const [used, late] = await meet(fullStack, {
+    const [used, late] = await forceRace(fullStack, {
       at: 'select from sessions for update',
       requests: () => [refresh(second), untilOneWaits(fullStack).then(() => refresh(tokens.refresh_token))],
       waiting: 2,
@@ -168,11 +170,11 @@ describe('POST /auth/refresh while the database stalls for longer than the grace
     ['a row lock', 'select from sessions for update'],
     ['a table lock', 'lock table tokens in access exclusive mode'],
   ])('200: the client repeats its refresh after %s, and no late replay is used up', async (_, at) => {
-    const responses = await meet(fullStack, {
+    const responses = await forceRace(fullStack, {
       at,
       requests: () => [refresh(tokens.refresh_token), refresh(tokens.refresh_token)],
       waiting: 2,
-      met: () => fullStack.sql.unsafe(`select ${stall}`),
+      whileWaiting: () => fullStack.sql.unsafe(`select ${stall}`),
     })
     expect(responses.map(({ status }) => status)).toEqual([200, 200])
     await successorOf(tokens.refresh_token)
@@ -186,7 +188,7 @@ describe.each([
 ])('POST /auth/refresh with %s', (_, environment) => {
   let strict: FullStack
   beforeAll(async () => {
-    strict = await createFullStack({ environment: { ...roomy, ...environment } })
+    strict = await createFullStack({ environment: { ...highLimits, ...environment } })
     await strict.signUp('ada@example.com', password)
   })
   afterAll(() => strict.close())

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('ada@example.com', password)
 })
 afterAll(() => fullStack.close())
@@ -104,7 +104,7 @@ describe('POST /auth/logout', () => {
     async (_, first) => {
       const refresh = () => fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
       const end = () => logout(tokens.refresh_token)
-      const answers = await meet(fullStack, {
+      const answers = await forceRace(fullStack, {
         at: 'select from sessions for update',
         requests: () => (first ? [refresh(), end()] : [end(), refresh()]),
         waiting: 2,

@@ -3,14 +3,14 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { callOrigin } from '../../test/support/full-stack/origin-call.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { hashToken } from '../opaque-token.ts'
 
 const statements: string[] = []
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('ada@example.com')
   await fullStack.mails('ada@example.com')
   const options = fullStack.sql.options as { debug?: unknown }

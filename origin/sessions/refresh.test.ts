@@ -3,14 +3,14 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 let tokens: TokenResponse
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, REFRESH_LATE_REPLAYS: '0' } })
+  fullStack = await createFullStack({ environment: { ...highLimits, REFRESH_LATE_REPLAYS: '0' } })
   await fullStack.signUp('ada@example.com', password)
 })
 afterAll(() => fullStack.close())

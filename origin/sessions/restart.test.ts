@@ -2,16 +2,16 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let before: FullStack
 let after: FullStack
 beforeAll(async () => {
-  before = await createFullStack({ environment: roomy })
+  before = await createFullStack({ environment: highLimits })
   await before.signUp('ada@example.com', password)
-  after = await createFullStack({ environment: roomy, remains: before.remains })
+  after = await createFullStack({ environment: highLimits, remains: before.remains })
 })
 afterAll(async () => {
   await after.close()
@@ -78,7 +78,10 @@ describe('POST /auth/refresh with another REFRESH_TOKEN_KEY', () => {
   let rekeyed: FullStack
   beforeAll(async () => {
     const REFRESH_TOKEN_KEY = randomBytes(32).toString('base64')
-    rekeyed = await createFullStack({ environment: { ...roomy, REFRESH_TOKEN_KEY }, remains: before.remains })
+    rekeyed = await createFullStack({
+      environment: { ...highLimits, REFRESH_TOKEN_KEY },
+      remains: before.remains,
+    })
   })
   afterAll(() => rekeyed.close())
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const statements: string[] = []
 
 let fullStack: FullStack
 let refreshToken: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   const { tokens } = await fullStack.signUp('ada@example.com')
   refreshToken = tokens.refresh_token
   await fullStack.mails('ada@example.com')

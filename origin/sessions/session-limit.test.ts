@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { meet } from '../../test/support/full-stack/force-race.ts'
+import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  const environment = { ...roomy, SESSIONS_PER_USER: '3', LOCKOUT_TRIES: '100' }
+  const environment = { ...highLimits, SESSIONS_PER_USER: '3', LOCKOUT_TRIES: '100' }
   fullStack = await createFullStack({ environment })
   await fullStack.signUp('ada@example.com', password)
 })
@@ -44,7 +44,7 @@ describe('POST /auth/login beyond SESSIONS_PER_USER', () => {
 
   // Each of them would see only the sessions of before, and none would end another's.
   test('200: ten logins at once leave no session too many', async () => {
-    const answers = await meet(fullStack, {
+    const answers = await forceRace(fullStack, {
       at: 'lock table sessions in exclusive mode',
       requests: () => Array.from({ length: 10 }, login),
       waiting: 10,

@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const sessionSeconds = 100
@@ -12,7 +12,7 @@ const idleSeconds = 80
 let fullStack: FullStack
 beforeAll(async () => {
   const environment = { SESSION_SECONDS: `${sessionSeconds}`, REFRESH_TOKEN_SECONDS: `${idleSeconds}` }
-  fullStack = await createFullStack({ environment: { ...roomy, ...environment } })
+  fullStack = await createFullStack({ environment: { ...highLimits, ...environment } })
 })
 afterAll(() => fullStack.close())
 

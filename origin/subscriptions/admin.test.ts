@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 import { type SubscriptionFilters, selectSubscriptionPage } from './list-queries.ts'
 
 const password = 'correct horse battery'
@@ -11,7 +11,7 @@ let admin: string
 let user: string
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('admin@example.com', password)
   await fullStack.sql`
     update user_accounts set role_id = (select id from roles where name = 'admin') where email = 'admin@example.com'`

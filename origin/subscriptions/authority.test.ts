@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 const password = 'correct horse battery'
 const roles = ['guest', 'user', 'subscriber', 'admin', 'superadmin'] as const
@@ -32,7 +32,7 @@ let fullStack: FullStack
 const ids: Record<string, string> = {}
 const tokens = {} as Record<(typeof actors)[number], string>
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   await fullStack.signUp('first@example.com', password)
   await fullStack.sql`
     insert into user_accounts (email, password_hash, role_id)

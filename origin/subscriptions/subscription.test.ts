@@ -2,14 +2,14 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { SubscriptionResponse } from '../../shared/contract.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
 let token: string
 let userId: string
 beforeAll(async () => {
   fullStack = await createFullStack({
-    environment: { ...roomy, UPGRADE_URL: 'https://app.example.com/upgrade?from=account' },
+    environment: { ...highLimits, UPGRADE_URL: 'https://app.example.com/upgrade?from=account' },
   })
   token = (await fullStack.signUp('ada@example.com')).tokens.access_token
   userId = decodeJwt(token).sub ?? ''

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { UpkeepRunResponse } from '../../shared/contract.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { roomy } from '../../test/support/high-limits.ts'
+import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
 let token: string
 let adminToken: string
 let operatorId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   const promote = async (email: string, role: string) => {
     await fullStack.signUp(email, 'correct horse battery')
     await fullStack.sql`
@@ -97,7 +97,7 @@ describe('POST /admin/upkeep/{job}/runs', () => {
 // As with the embedded database, whose one connection upkeep shares with the requests.
 test('202: also where the pool has one connection, and the origin closes', async () => {
   const small = await createFullStack({
-    environment: { ...roomy, DATABASE_POOL_MAX: '1' },
+    environment: { ...highLimits, DATABASE_POOL_MAX: '1' },
     remains: fullStack.remains,
   })
   const answer = await small.call('/admin/upkeep/expired_tokens/runs', {

@@ -9,13 +9,15 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import { demoRows } from '../support/demo-policy.ts'
 import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
-import { createDescribed } from '../support/full-stack/openapi-validator.ts'
-import { roomy } from '../support/high-limits.ts'
+import { createOpenApiValidator } from '../support/full-stack/openapi-validator.ts'
+import { highLimits } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
 const limit = 150
 
-const described = createDescribed(describeApi({ rows: routes, fileRows: demoRows, version: '0' }))
+const openApiValidator = createOpenApiValidator(
+  describeApi({ rows: routes, fileRows: demoRows, version: '0' }),
+)
 let fullStack: FullStack
 /** Access tokens by role. */
 const tokens = new Map<string, string>()
@@ -24,7 +26,7 @@ const ids = new Map<string, string>()
 const succeeded = new Set<string>()
 
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, LIMIT_ADDRESS_REQUESTS: `${limit}` } })
+  fullStack = await createFullStack({ environment: { ...highLimits, LIMIT_ADDRESS_REQUESTS: `${limit}` } })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
@@ -73,7 +75,7 @@ async function ask(status: number, method: string, path: string, asking: Asking 
   })
   const text = answer.status === 204 ? null : await answer.clone().text()
   expect({ status: answer.status, text }).toMatchObject({ status })
-  expect(await described.faults(method, path, answer.clone())).toEqual([])
+  expect(await openApiValidator.faults(method, path, answer.clone())).toEqual([])
   if (answer.ok) succeeded.add(`${method} ${path}`)
   return answer
 }

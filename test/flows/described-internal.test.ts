@@ -8,13 +8,13 @@ import type { Endpoint } from '../../shared/endpoint/endpoint.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer } from '../support/full-stack/full-stack.ts'
 import { createOAuthFullStack, type OAuthFullStack } from '../support/full-stack/oauth-full-stack.ts'
-import { createDescribed } from '../support/full-stack/openapi-validator.ts'
+import { createOpenApiValidator } from '../support/full-stack/openapi-validator.ts'
 import { assertionFrom } from '../support/full-stack/origin-call.ts'
 
 const endpoints = { ...services.endpoints, ...gatewayReports.endpoints }
 type Id = keyof typeof endpoints
 
-const described = createDescribed(describeInternalApi({ version: '0' }))
+const described = createOpenApiValidator(describeInternalApi({ version: '0' }))
 const succeeded = new Set<Id>()
 let fullStack: OAuthFullStack
 let service: Record<string, string>

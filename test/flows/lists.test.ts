@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routes } from '../../gateway/routes.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
-import { roomy } from '../support/high-limits.ts'
+import { highLimits } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
 const limit = 3
@@ -15,7 +15,7 @@ let fullStack: FullStack
 let token: string
 let userId: string
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   for (const name of ['ada', 'alan', 'boss', 'grace', 'radia'])
     await fullStack.signUp(`${name}@example.com`, password)
   await fullStack.sql`

@@ -8,8 +8,8 @@ import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import type { PublicEndpointKey } from '../../shared/contract.ts'
 import { demoRows } from '../support/demo-policy.ts'
 import { bearer, createFullStack, problem } from '../support/full-stack/full-stack.ts'
-import { createStand, type Stand } from '../support/gateway/gateway-harness.ts'
-import { roomy } from '../support/high-limits.ts'
+import { createGatewayHarness, type GatewayHarness } from '../support/gateway/gateway-harness.ts'
+import { highLimits } from '../support/high-limits.ts'
 
 /**
  * The callers that each row admits, written by hand: an endpoint that is not here does not compile,
@@ -77,7 +77,7 @@ const callers = ['anonymous', ...demoAccounts.map(({ role }) => role)]
 const table = [...routes, ...demoRows]
 const rows = table.map((row) => routeSchema.parse(row))
 
-let stand: Stand
+let harness: GatewayHarness
 const tokens = new Map<string, string>()
 
 /**
@@ -85,7 +85,7 @@ const tokens = new Map<string, string>()
  * the next one is told.
  */
 beforeAll(async () => {
-  const fullStack = await createFullStack({ environment: roomy })
+  const fullStack = await createFullStack({ environment: highLimits })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
@@ -93,14 +93,14 @@ beforeAll(async () => {
     cost: fullStack.originConfig.PASSWORD_HASH_COST,
   })
   await seedDemoAccounts(fullStack.sql, passwords, password)
-  stand = await createStand({
-    environment: roomy,
+  harness = await createGatewayHarness({
+    environment: highLimits,
     policy: table,
     upstream: () => new Response(null, { status: 204 }),
   })
   for (const { email, role } of demoAccounts) {
     const { access_token } = await fullStack.login(email, password)
-    tokens.set(role, await stand.issuer.sign({ ...decodeJwt(access_token) }))
+    tokens.set(role, await harness.issuer.sign({ ...decodeJwt(access_token) }))
   }
   await pool.close()
   await fullStack.close()
@@ -110,10 +110,10 @@ afterAll(() => tokens.clear())
 async function call(method: string, path: string, caller: string) {
   const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
   const token = tokens.get(caller)
-  // The stand answers for the key set by itself.
-  const arrived = () => stand.forwarded.length + stand.keyReads()
+  // The harness answers for the key set by itself.
+  const arrived = () => harness.forwarded.length + harness.keyReads()
   const before = arrived()
-  const answer = await stand.call(target, { method, ...(token && { headers: bearer(token) }) })
+  const answer = await harness.call(target, { method, ...(token && { headers: bearer(token) }) })
   return { answer, reached: arrived() > before }
 }
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
-import { roomy } from '../support/high-limits.ts'
+import { highLimits } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
 
 let fullStack: FullStack
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...roomy, PRODUCT_NAME: 'Acme Cloud' } })
+  fullStack = await createFullStack({ environment: { ...highLimits, PRODUCT_NAME: 'Acme Cloud' } })
 })
 afterAll(() => fullStack.close())
 

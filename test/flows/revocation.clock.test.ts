@@ -6,7 +6,7 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
-import { roomy } from '../support/high-limits.ts'
+import { highLimits } from '../support/high-limits.ts'
 
 /** The promised bounds, with Redis and without. */
 const boundMs = { stream: 1000, feed: 5000 }
@@ -24,7 +24,7 @@ async function startFullStack(redis?: PrivateRedis, remains?: FullStack['remains
   const { log } = createCapturedLog('gateway')
   const url = redis?.url
   const fullStack = await createFullStack({
-    environment: { ...roomy, ...(url && { REDIS_URL: url }) },
+    environment: { ...highLimits, ...(url && { REDIS_URL: url }) },
     revocations: {
       revocationTickMs: 1000,
       revocationStream: url
@@ -309,7 +309,7 @@ describe('a gateway that starts', () => {
     const stream = createRevocationStream({ redisUrl: redis.url, keyPrefix: 'gatehouse:', log })
     const mayBegin = Promise.withResolvers<void>()
     const other = await createFullStack({
-      environment: roomy,
+      environment: highLimits,
       remains: one.remains,
       revocations: {
         revocationTickMs: 3_600_000,

@@ -14,7 +14,7 @@ import { startBalancer } from '../../k6/environment/balancer.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { createIssuer } from '../support/gateway/issuer.ts'
 import { closeSockets, listen } from '../support/gateway/sockets.ts'
-import { roomy } from '../support/high-limits.ts'
+import { highLimits } from '../support/high-limits.ts'
 
 const main = fileURLToPath(new URL('../../gateway/adapters/node/main.ts', import.meta.url))
 
@@ -67,7 +67,7 @@ async function startGateways(names: readonly string[], originPort: number) {
         ORIGIN_URL: originUrl,
         UPSTREAMS: JSON.stringify({ reports: originUrl }),
         POLICY_FILE: 'policy.yaml',
-        ...roomy,
+        ...highLimits,
         DRAIN_DELAY_SECONDS: '3',
         LOG_LEVEL: 'warn',
       },

@@ -4,7 +4,7 @@ import { json, text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
-import { ask, closeSockets, startPair } from '../support/gateway/sockets.ts'
+import { ask, closeSockets, startGatewayWithUpstream } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
@@ -15,7 +15,7 @@ async function startDistrusted() {
   let isTrusted = false
   const refuse = (_request: IncomingMessage, response: ServerResponse) =>
     response.writeHead(401, { 'www-authenticate': 'Gatehouse-Assertion' }).end(refusal)
-  const pair = await startPair(
+  const gatewayWithUpstream = await startGatewayWithUpstream(
     (request, response) => {
       if (isTrusted) response.end('trusted')
       else refuse(request, response)
@@ -32,7 +32,7 @@ async function startDistrusted() {
   const trust = () => {
     isTrusted = true
   }
-  return { ...pair, trust }
+  return { ...gatewayWithUpstream, trust }
 }
 
 const requests = {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { postRow } from '../support/gateway/gateway-harness.ts'
-import { closeSockets, openSocket, startPair } from '../support/gateway/sockets.ts'
+import { closeSockets, openSocket, startGatewayWithUpstream } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
@@ -43,7 +43,7 @@ test('a client that stops reading stops the upstream; when it goes on, all arriv
   timeout: 60_000,
 }, async () => {
   const started = Promise.withResolvers<ReturnType<typeof pour>>()
-  const { port } = await startPair((_, response) => started.resolve(pour(response)))
+  const { port } = await startGatewayWithUpstream((_, response) => started.resolve(pour(response)))
   const client = await openSocket(port)
   client.pause()
   client.write('GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
@@ -62,7 +62,7 @@ test('an upstream that stops reading stops the client; when it goes on, all arri
 }, async () => {
   const arrived = Promise.withResolvers<number>()
   const mayRead = Promise.withResolvers<void>()
-  const { port } = await startPair(
+  const { port } = await startGatewayWithUpstream(
     async (request, response) => {
       await mayRead.promise
       let bytes = 0

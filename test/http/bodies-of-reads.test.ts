@@ -5,16 +5,16 @@ import {
   closeSockets,
   exchange,
   openSocket,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
 } from '../support/gateway/sockets.ts'
 
 /** A body that a GET or HEAD says it has is refused: not dropped, not forwarded, and not read. */
 
 const seen: string[] = []
-let pair: Awaited<ReturnType<typeof startPair>>
+let gatewayWithUpstream: Awaited<ReturnType<typeof startGatewayWithUpstream>>
 beforeAll(async () => {
-  pair = await startPair(
+  gatewayWithUpstream = await startGatewayWithUpstream(
     (request, response) => {
       seen.push(`${request.method} ${request.url}`)
       request.resume()
@@ -33,7 +33,7 @@ beforeAll(async () => {
 })
 beforeEach(() => {
   seen.length = 0
-  pair.lines.length = 0
+  gatewayWithUpstream.lines.length = 0
 })
 afterAll(closeSockets)
 
@@ -43,7 +43,8 @@ const length = 'Content-Length: 4'
 const chunked = 'Transfer-Encoding: chunked'
 
 /** The status of each request, as the log has it. */
-const logged = () => pair.lines.filter(({ msg }) => msg === 'request').map(({ status }) => status)
+const logged = () =>
+  gatewayWithUpstream.lines.filter(({ msg }) => msg === 'request').map(({ status }) => status)
 
 describe('400 body_not_allowed, and the upstream sees nothing', () => {
   test.each([
@@ -60,7 +61,7 @@ describe('400 body_not_allowed, and the upstream sees nothing', () => {
       message('GET /socket HTTP/1.1', [length, 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'], 'body'),
     ],
   ])('%s', async (_name, bytes) => {
-    const answer = await exchange(pair.port, bytes)
+    const answer = await exchange(gatewayWithUpstream.port, bytes)
     expect(statusOf(answer)).toBe(400)
     if (!bytes.startsWith('HEAD')) expect(JSON.parse(bodyOf(answer)).code).toBe('body_not_allowed')
     expect(seen).toEqual([])
@@ -69,17 +70,23 @@ describe('400 body_not_allowed, and the upstream sees nothing', () => {
 })
 
 test('200: a GET that says that it has none', async () => {
-  expect(statusOf(await exchange(pair.port, message('GET /open HTTP/1.1', ['Content-Length: 0'])))).toBe(200)
-  expect(statusOf(await exchange(pair.port, message('GET /live HTTP/1.1', ['Content-Length: 0'])))).toBe(200)
+  expect(
+    statusOf(await exchange(gatewayWithUpstream.port, message('GET /open HTTP/1.1', ['Content-Length: 0']))),
+  ).toBe(200)
+  expect(
+    statusOf(await exchange(gatewayWithUpstream.port, message('GET /live HTTP/1.1', ['Content-Length: 0']))),
+  ).toBe(200)
 })
 
 test('200: a DELETE with a body', async () => {
-  expect(statusOf(await exchange(pair.port, message('DELETE /open HTTP/1.1', [length], 'body')))).toBe(200)
+  expect(
+    statusOf(await exchange(gatewayWithUpstream.port, message('DELETE /open HTTP/1.1', [length], 'body'))),
+  ).toBe(200)
 })
 
 // The log has the code that the client received.
 test('400 bad_request in the log: a body whose end cannot be read, after the upstream was asked', async () => {
-  const socket = await openSocket(pair.port)
+  const socket = await openSocket(gatewayWithUpstream.port)
   socket.write(message('POST /open HTTP/1.1', [chunked], '4\r\nbody\r\n'))
   await expect.poll(() => seen).toEqual(['POST /open'])
   socket.write('zz\r\n')
@@ -91,7 +98,10 @@ test('400 bad_request in the log: a body whose end cannot be read, after the ups
 })
 
 test('400 bad_request in the log: a small body that cannot be read, and the upstream sees nothing', async () => {
-  const answer = await exchange(pair.port, message('DELETE /open HTTP/1.1', [chunked], '4\r\nbody\r\nzz\r\n'))
+  const answer = await exchange(
+    gatewayWithUpstream.port,
+    message('DELETE /open HTTP/1.1', [chunked], '4\r\nbody\r\nzz\r\n'),
+  )
   expect(statusOf(answer)).toBe(400)
   expect(seen).toEqual([])
   await expect.poll(logged).toEqual([400])

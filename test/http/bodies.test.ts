@@ -4,7 +4,14 @@ import { buffer, text } from 'node:stream/consumers'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { postRow } from '../support/gateway/gateway-harness.ts'
-import { ask, bodyOf, closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
+import {
+  ask,
+  bodyOf,
+  closeSockets,
+  exchange,
+  startGatewayWithUpstream,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
@@ -17,7 +24,7 @@ describe('request bodies', () => {
   async function startReceiver(bodyBytes: number) {
     const acted: string[] = []
     let asked = 0
-    const pair = await startPair(
+    const gatewayWithUpstream = await startGatewayWithUpstream(
       async (incoming, response) => {
         asked++
         incoming.on('error', () => {})
@@ -30,7 +37,7 @@ describe('request bodies', () => {
       },
       { policy: [{ ...postRow, body_bytes: bodyBytes }] },
     )
-    return { ...pair, acted, asked: () => asked }
+    return { ...gatewayWithUpstream, acted, asked: () => asked }
   }
 
   const chunked = (...chunks: string[]) =>
@@ -80,7 +87,7 @@ describe('request bodies', () => {
 
   // The unread rest of the body would precede the next request.
   test('an answer that comes before the body ends the connection', async () => {
-    const early = await startPair((_request, response) => response.end('early'), {
+    const early = await startGatewayWithUpstream((_request, response) => response.end('early'), {
       policy: [{ ...postRow, body_bytes: 10_000_000 }],
     })
     const answer = await exchange(
@@ -93,7 +100,7 @@ describe('request bodies', () => {
 
   test('stream: the upstream has the first chunk before the client has sent the last', async () => {
     const firstChunk = Promise.withResolvers<string>()
-    const { port } = await startPair((incoming, response) => {
+    const { port } = await startGatewayWithUpstream((incoming, response) => {
       incoming.once('data', (chunk) => firstChunk.resolve(String(chunk)))
       incoming.on('end', () => response.end())
     }, streaming)
@@ -108,7 +115,7 @@ describe('request bodies', () => {
 describe('answers', () => {
   test('stream: the first chunk arrives before the upstream has ended', async () => {
     const mayEnd = Promise.withResolvers<void>()
-    const { port } = await startPair(async (_request, response) => {
+    const { port } = await startGatewayWithUpstream(async (_request, response) => {
       response.write('first')
       await mayEnd.promise
       response.end('last')
@@ -122,7 +129,7 @@ describe('answers', () => {
 
   test('stream: server-sent events one by one, and their head before any of them', async () => {
     const steps = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const { port } = await startPair(async (_request, response) => {
+    const { port } = await startGatewayWithUpstream(async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.flushHeaders()
       for (const [index, step] of steps.entries()) {
@@ -147,7 +154,7 @@ describe('answers', () => {
       // The gateway does not decode bodies, so it does not notice that this is no gzip.
       ['gzip', Buffer.from('not gzip')],
     ] as const) {
-      const { port } = await startPair((_request, response) => {
+      const { port } = await startGatewayWithUpstream((_request, response) => {
         response.writeHead(200, { 'content-encoding': encoding, 'content-length': bytes.length, etag: '"1"' })
         response.end(bytes)
       })
@@ -163,12 +170,12 @@ describe('answers', () => {
 
   test('10 MB arrive whole', async () => {
     const bytes = Buffer.alloc(10_000_000, 'gatehouse')
-    const { port } = await startPair((_request, response) => response.end(bytes))
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end(bytes))
     expect((await buffer(await ask(port))).equals(bytes)).toBe(true)
   })
 
   test('HEAD keeps Content-Length, and has no body', async () => {
-    const { port } = await startPair((_request, response) => {
+    const { port } = await startGatewayWithUpstream((_request, response) => {
       response.writeHead(200, { 'content-length': 5000 })
       response.end()
     })
@@ -178,7 +185,7 @@ describe('answers', () => {
   })
 
   test.each([204, 304])('%i has no body, and the connection goes on', async (status) => {
-    const { port } = await startPair((_request, response) => {
+    const { port } = await startGatewayWithUpstream((_request, response) => {
       response.writeHead(status, { etag: '"1"' })
       response.end()
     })

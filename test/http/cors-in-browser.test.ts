@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser } from '../support/full-stack/launch-browser.ts'
 import { openRow } from '../support/gateway/gateway-harness.ts'
-import { closeSockets, listen, startPair } from '../support/gateway/sockets.ts'
+import { closeSockets, listen, startGatewayWithUpstream } from '../support/gateway/sockets.ts'
 
 let browser: Browser
 let page: Page
@@ -16,7 +16,7 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>A frontend</title>'),
   )
   const origin = `http://localhost:${await listen(pages)}`
-  const { port } = await startPair(
+  const { port } = await startGatewayWithUpstream(
     (request, response) => {
       received = request.headers
       response.writeHead(201, {

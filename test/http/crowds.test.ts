@@ -15,14 +15,14 @@ import {
   listen,
   openSocket,
   startGateway,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
 } from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
 const get = 'GET /open HTTP/1.1\r\nHost: x\r\n\r\n'
-const roomy = { LIMIT_ADDRESS_REQUESTS: '1000000' }
+const highLimits = { LIMIT_ADDRESS_REQUESTS: '1000000' }
 
 describe('requests under way', () => {
   test('503 overloaded: beyond the cap of one upstream, with Retry-After; another upstream is unaffected', async () => {
@@ -66,9 +66,9 @@ describe('requests under way', () => {
       },
     }
     const upstream = createHeldUpstream()
-    const { port, server } = await startPair(upstream.listener, {
+    const { port, server } = await startGatewayWithUpstream(upstream.listener, {
       rateLimitStore,
-      environment: { ...roomy, UPSTREAM_REQUESTS: '3' },
+      environment: { ...highLimits, UPSTREAM_REQUESTS: '3' },
     })
     const open = async () =>
       new Promise((resolve, reject) =>
@@ -98,10 +98,10 @@ describe('requests under way', () => {
   })
 
   test('200: clients that send their bodies slowly hold no place', async () => {
-    const { port } = await startPair(
+    const { port } = await startGatewayWithUpstream(
       (incoming, response) => incoming.resume().on('end', () => response.end('ok')),
       {
-        environment: { ...roomy, UPSTREAM_REQUESTS: '2' },
+        environment: { ...highLimits, UPSTREAM_REQUESTS: '2' },
       },
     )
     for (let i = 0; i < 4; i++) {
@@ -137,7 +137,7 @@ describe('huge bodies', () => {
   }, async () => {
     const mayRead = Promise.withResolvers<void>()
     let received = 0
-    const { port } = await startPair(
+    const { port } = await startGatewayWithUpstream(
       async (incoming, response) => {
         await mayRead.promise
         for await (const chunk of incoming) received += chunk.length
@@ -161,7 +161,7 @@ describe('huge bodies', () => {
 
   test('200: 200 MB to a client, which takes them as slowly as it likes', { timeout: 60_000 }, async () => {
     let sent = 0
-    const { port } = await startPair(
+    const { port } = await startGatewayWithUpstream(
       (_request, response) =>
         void pour(response, (bytes) => {
           sent += bytes
@@ -186,7 +186,7 @@ describe('huge bodies', () => {
 
   // A close with bytes unread is a reset, which overtakes the answer that says why.
   test('413 body_too_large reaches a client that has sent its whole body before it listens', async () => {
-    const { port } = await startPair((_request, response) => response.end())
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end())
     for (let i = 0; i < 20; i++) {
       const socket = await openSocket(port)
       socket.write('POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n')

@@ -9,7 +9,7 @@ import {
   listen,
   openSocket,
   startGateway,
-  startPair,
+  startGatewayWithUpstream,
 } from '../support/gateway/sockets.ts'
 
 /**
@@ -28,12 +28,12 @@ const get = (version: string, ...headers: string[]) =>
  */
 async function startHalf(version: string, type = 'text/plain') {
   const asked = Promise.withResolvers<ServerResponse>()
-  const pair = await startPair((_request, response) => {
+  const gatewayWithUpstream = await startGatewayWithUpstream((_request, response) => {
     response.writeHead(200, { 'content-type': type })
     response.write('half')
     asked.resolve(response)
   })
-  const socket = await openSocket(pair.port)
+  const socket = await openSocket(gatewayWithUpstream.port)
   let received = ''
   socket.setEncoding('latin1').on('data', (bytes: string) => {
     received += bytes
@@ -45,7 +45,7 @@ async function startHalf(version: string, type = 'text/plain') {
   socket.write(get(version))
   const upstream = await asked.promise
   await expect.poll(() => received).toContain('half')
-  return { ...pair, upstream, ended, received: () => received }
+  return { ...gatewayWithUpstream, upstream, ended, received: () => received }
 }
 
 describe('HTTP/1.0: the connection is reset', () => {

@@ -9,7 +9,7 @@ import {
   exchange,
   listen,
   startGateway,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
   writeThenRead,
 } from '../support/gateway/sockets.ts'
@@ -45,7 +45,7 @@ const refusals: [status: number, code: string, head: string][] = [
 
 describe('a refusal reaches a client that writes 20 MB before it reads', () => {
   test.each(refusals)('%i %s (%#)', async (status, code, request) => {
-    const { port } = await startPair((_request, response) => response.end(), { policy })
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end(), { policy })
     for (let i = 0; i < 5; i++) {
       const answer = await writeThenRead(port, request, body)
       expect(statusOf(answer)).toBe(status)
@@ -56,7 +56,7 @@ describe('a refusal reaches a client that writes 20 MB before it reads', () => {
 
   test('429 rate_limited, and 503 overloaded', async () => {
     const held = Promise.withResolvers<void>()
-    const limited = await startPair((_request, response) => response.end(), {
+    const limited = await startGatewayWithUpstream((_request, response) => response.end(), {
       policy,
       environment: { LIMIT_ADDRESS_REQUESTS: '1' },
     })
@@ -64,10 +64,13 @@ describe('a refusal reaches a client that writes 20 MB before it reads', () => {
     const refused = await writeThenRead(limited.port, head('POST /open HTTP/1.1', length), body)
     expect(statusOf(refused)).toBe(429)
 
-    const full = await startPair((_request, response) => void held.promise.then(() => response.end()), {
-      policy,
-      environment: { UPSTREAM_REQUESTS: '1' },
-    })
+    const full = await startGatewayWithUpstream(
+      (_request, response) => void held.promise.then(() => response.end()),
+      {
+        policy,
+        environment: { UPSTREAM_REQUESTS: '1' },
+      },
+    )
     const first = ask(full.port)
     await expect.poll(async () => (await ask(full.port)).statusCode).toBe(503)
     const shed = await writeThenRead(full.port, head('POST /open HTTP/1.1', length), body)
@@ -77,7 +80,7 @@ describe('a refusal reaches a client that writes 20 MB before it reads', () => {
   })
 
   test('401 token_missing: fetch has it, 20 of 20 times', async () => {
-    const { port } = await startPair((_request, response) => response.end(), { policy })
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end(), { policy })
     for (let i = 0; i < 20; i++) {
       const answer = await fetch(`http://127.0.0.1:${port}/closed`, { method: 'POST', body })
       expect(answer.status).toBe(401)
@@ -86,7 +89,7 @@ describe('a refusal reaches a client that writes 20 MB before it reads', () => {
   })
 
   test('404 not_found: a pipelined request behind a last response does not cost it', async () => {
-    const { port } = await startPair((_request, response) => response.end('ok'), { policy })
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end('ok'), { policy })
     const last = head('GET /open HTTP/1.1', 'Connection: close')
     const answer = await writeThenRead(port, last, head('POST /open HTTP/1.1', length), body)
     expect(statusOf(answer)).toBe(200)
@@ -115,7 +118,7 @@ test('502 upstream_unreachable: also where the upstream closes in the middle of 
 })
 
 test('403 origin_not_allowed: a handshake that is refused, with bytes behind it', async () => {
-  const { port } = await startPair((_request, response) => response.end(), {
+  const { port } = await startGatewayWithUpstream((_request, response) => response.end(), {
     policy: [{ ...openRow, path: '/socket', websocket: true }],
   })
   const handshake = head(
@@ -132,7 +135,7 @@ test('403 origin_not_allowed: a handshake that is refused, with bytes behind it'
 
 test('the body of a refused request is no request', async () => {
   const seen: string[] = []
-  const { port } = await startPair(
+  const { port } = await startGatewayWithUpstream(
     (request, response) => {
       seen.push(request.url ?? '')
       response.end()

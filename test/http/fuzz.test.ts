@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
-import { closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
+import { closeSockets, exchange, startGatewayWithUpstream, statusOf } from '../support/gateway/sockets.ts'
 
 let port: number
 /** Requests that reached the upstream, by path. */
 const reached = new Set<string>()
 
 beforeAll(async () => {
-  const pair = await startPair(
+  const gatewayWithUpstream = await startGatewayWithUpstream(
     (request, response) => {
       reached.add(request.url?.split('?')[0] ?? '')
       request.resume().on('end', () => response.end('ok'))
@@ -18,7 +18,7 @@ beforeAll(async () => {
       policy: [openRow, postRow, closedRow, { ...openRow, path: '/p/{name}' }],
     },
   )
-  port = pair.port
+  port = gatewayWithUpstream.port
 })
 afterAll(closeSockets)
 

@@ -7,17 +7,17 @@ import {
   exchange,
   exchangeOpen,
   openSocket,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
 } from '../support/gateway/sockets.ts'
 
 /** Requests that reached the upstream, and the headers of the last one. */
 const received: string[] = []
 let lastHeaders: string[] = []
-let pair: Awaited<ReturnType<typeof startPair>>
+let gatewayWithUpstream: Awaited<ReturnType<typeof startGatewayWithUpstream>>
 
 beforeAll(async () => {
-  pair = await startPair(
+  gatewayWithUpstream = await startGatewayWithUpstream(
     (request, response) => {
       received.push(`${request.method} ${request.url}`)
       lastHeaders = request.rawHeaders
@@ -34,7 +34,7 @@ beforeEach(() => {
 })
 afterAll(closeSockets)
 
-const send = (...lines: string[]) => exchange(pair.port, [...lines, '', ''].join('\r\n'))
+const send = (...lines: string[]) => exchange(gatewayWithUpstream.port, [...lines, '', ''].join('\r\n'))
 const host = 'Host: api.example.com'
 const close = 'Connection: close'
 
@@ -101,7 +101,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
     ['a chunk that ends with a bare line feed', '1\na\r\n0\r\n\r\n'],
   ])('%s: the upstream acts on nothing', async (_name, chunks) => {
     const answer = await exchange(
-      pair.port,
+      gatewayWithUpstream.port,
       `POST /open HTTP/1.1\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
     )
     expect(statusOf(answer)).toBe(400)
@@ -111,7 +111,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
   // The client would take the rejection of the second request for the response to the first.
   test('a chunk that cannot be read, behind a request under way: the connection ends, and no refusal stands in the first answer’s place', async () => {
     const answer = await exchange(
-      pair.port,
+      gatewayWithUpstream.port,
       `GET /open HTTP/1.1\r\n${host}\r\n\r\nPOST /open HTTP/1.1\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n`,
     )
     expect(answer).toBe('')
@@ -168,7 +168,7 @@ describe('a request line that is none', () => {
     ['a control in the path', `GET /op\x01en HTTP/1.1\r\n${host}\r\n\r\n`],
     ['a line of another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
   ])('400 bad_request: %s', async (_name, bytes) => {
-    expectRefusal(await exchange(pair.port, Buffer.from(bytes, 'latin1')), 400, 'bad_request')
+    expectRefusal(await exchange(gatewayWithUpstream.port, Buffer.from(bytes, 'latin1')), 400, 'bad_request')
   })
 
   test.each(['', ' HTTP/0.9', ' HTTP/1.2', ' HTTP/2.0', ' HTTP/3.7'])(
@@ -246,8 +246,8 @@ describe('Host (RFC 9112, section 3.2)', () => {
     const plain = `GET /open HTTP/1.1\r\nHost: ${name}\r\n\r\n`
     const answers = [
       await send('GET /open HTTP/1.1', `Host: ${name}`, close),
-      await exchangeOpen(pair.port, plain),
-      await exchangeOpen(pair.port, plain),
+      await exchangeOpen(gatewayWithUpstream.port, plain),
+      await exchangeOpen(gatewayWithUpstream.port, plain),
     ]
     expect(answers.map(statusOf)).toEqual([200, 200, 200])
     expect(lastHeaders[lastHeaders.indexOf('x-forwarded-host') + 1]).toBe(forwardedHost)
@@ -327,7 +327,7 @@ describe('the absolute form of a target (RFC 9112, section 3.2.2)', () => {
 
   test('what is behind it on the connection is served, too', async () => {
     const answers = await exchange(
-      pair.port,
+      gatewayWithUpstream.port,
       `GET http://api.example.com/open HTTP/1.1\r\n${host}\r\n\r\nGET /open HTTP/1.1\r\n${host}\r\n${close}\r\n\r\n`,
     )
     expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200'])
@@ -489,7 +489,7 @@ test('fields with the names of what every object has are passed on like any othe
 
 // A refusal that closes would cost every client a new connection, and us a handshake.
 test('a refusal without a body to skip keeps the connection', async () => {
-  const socket = await openSocket(pair.port)
+  const socket = await openSocket(gatewayWithUpstream.port)
   const asked = `GET /nowhere HTTP/1.1\r\n${host}\r\n\r\n`
   socket.write(asked + asked + asked.replace('\r\n\r\n', `\r\n${close}\r\n\r\n`))
   let answers = ''

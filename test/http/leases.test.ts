@@ -7,7 +7,7 @@ import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { bearer } from '../support/full-stack/full-stack.ts'
-import { createStand } from '../support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../support/gateway/gateway-harness.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -20,13 +20,13 @@ async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?
   closers.push(server.stop)
   const watcher = new Redis(server.url)
   closers.push(() => watcher.disconnect())
-  const issuerKeys = await createStand()
+  const issuerKeys = await createGatewayHarness()
   const gateways = await Promise.all(
     Array.from({ length: replicas }, async () => {
       const redis = connectRedisServer(server.url, createCapturedLog('gateway').log)
       closers.push(() => redis.disconnect())
       await once(redis, 'ready')
-      return createStand({
+      return createGatewayHarness({
         rateLimitStore: createRedisStore(redis, 'test:'),
         defer: setImmediate,
         keys: () => issuerKeys.issuer.jwks,

@@ -5,7 +5,7 @@ import {
   closeSockets,
   exchange,
   exchangeOpen,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
 } from '../support/gateway/sockets.ts'
 
@@ -14,7 +14,7 @@ const received: string[] = []
 let port: number
 
 beforeAll(async () => {
-  const pair = await startPair(
+  const gatewayWithUpstream = await startGatewayWithUpstream(
     (request, response) => {
       received.push(`${request.method} ${request.url}`)
       response.end()
@@ -26,7 +26,7 @@ beforeAll(async () => {
       ],
     },
   )
-  port = pair.port
+  port = gatewayWithUpstream.port
 })
 afterAll(closeSockets)
 

@@ -2,16 +2,22 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
-import { bodyOf, closeSockets, exchange, openSocket, startPair } from '../support/gateway/sockets.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  openSocket,
+  startGatewayWithUpstream,
+} from '../support/gateway/sockets.ts'
 
 /** Requests of one connection that come in one piece. */
 
 /** Requests at the upstream: a line when each begins, and one when its body has ended. */
 const seen: string[] = []
-let pair: Awaited<ReturnType<typeof startPair>>
+let gatewayWithUpstream: Awaited<ReturnType<typeof startGatewayWithUpstream>>
 
 beforeAll(async () => {
-  pair = await startPair(
+  gatewayWithUpstream = await startGatewayWithUpstream(
     async (request, response) => {
       seen.push(`${request.method} ${request.url}`)
       const body = await text(request)
@@ -37,7 +43,10 @@ const last = get('/closed', 'Connection: close')
 const statusesIn = (answers: string) => [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
 
 test('each is begun when the one before is answered, in the order they came', async () => {
-  const answers = await exchange(pair.port, get('/open?1') + get('/open?2') + get('/open?3') + last)
+  const answers = await exchange(
+    gatewayWithUpstream.port,
+    get('/open?1') + get('/open?2') + get('/open?3') + last,
+  )
   expect(statusesIn(answers)).toEqual(['200', '200', '200', '401'])
   expect(seen).toEqual([1, 2, 3].flatMap((n) => [`GET /open?${n}`, `end /open?${n}`]))
 })
@@ -45,7 +54,7 @@ test('each is begun when the one before is answered, in the order they came', as
 test('bodies go with their requests', async () => {
   const one = `${message('POST /open HTTP/1.1', 'Content-Length: 4')} one`
   const two = `${message('POST /open HTTP/1.1', 'Transfer-Encoding: chunked')}4\r\n two\r\n0\r\n\r\n`
-  const answers = await exchange(pair.port, one + two + last)
+  const answers = await exchange(gatewayWithUpstream.port, one + two + last)
   expect(statusesIn(answers)).toEqual(['200', '200', '401'])
   expect(seen).toEqual(['POST /open', 'end /open one', 'POST /open', 'end /open two'])
 })
@@ -54,13 +63,14 @@ test.each([
   ['nothing of HTTP', 'garbage\r\n\r\n', '400'],
   ['another version', 'GET /open HTTP/2.0\r\n\r\n', '505'],
 ])('%s behind a request is refused when that is answered', async (_name, bytes, status) => {
-  const answers = await exchange(pair.port, get('/open') + bytes)
+  const answers = await exchange(gatewayWithUpstream.port, get('/open') + bytes)
   expect(statusesIn(answers)).toEqual(['200', status])
 })
 
 // Twenty bytes of a request become some kilobytes here.
 test('a hundred may wait; with one more the connection is cut', async () => {
-  const many = (count: number) => exchange(pair.port, get('/open') + get('/nowhere').repeat(count - 1) + last)
+  const many = (count: number) =>
+    exchange(gatewayWithUpstream.port, get('/open') + get('/nowhere').repeat(count - 1) + last)
   expect(statusesIn(await many(100))).toHaveLength(101)
   expect(await many(101)).toBe('')
   await expect.poll(() => seen.filter((line) => line === 'end /open')).toHaveLength(2)
@@ -69,7 +79,7 @@ test('a hundred may wait; with one more the connection is cut', async () => {
 describe('behind an answer that ends the connection nothing is acted on (RFC 9112, section 9.6)', () => {
   test('a refusal whose body nobody reads', async () => {
     const answers = await exchange(
-      pair.port,
+      gatewayWithUpstream.port,
       message('PUT /open HTTP/1.1', 'Transfer-Encoding: chunked') +
         '4\r\nbody\r\n0\r\n\r\n' +
         message('POST /open HTTP/1.1', 'Content-Length: 0'),
@@ -80,7 +90,7 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
   })
 
   test('an Expect that nobody offers', async () => {
-    const answers = await exchange(pair.port, get('/open', 'Expect: miracles') + get('/open'))
+    const answers = await exchange(gatewayWithUpstream.port, get('/open', 'Expect: miracles') + get('/open'))
     expect(statusesIn(answers)).toEqual(['417'])
     await sleep(100)
     expect(seen).toEqual([])
@@ -88,20 +98,23 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
 
   test('HTTP/1.0, also where its client would keep the connection', async () => {
     const old = message('GET /open HTTP/1.0', 'Connection: keep-alive')
-    const answers = await exchange(pair.port, old + old)
+    const answers = await exchange(gatewayWithUpstream.port, old + old)
     expect(statusesIn(answers)).toEqual(['200'])
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
   test('a request whose client closes: it is answered', async () => {
-    const answers = await exchange(pair.port, get('/open', 'Connection: close') + get('/open?2'))
+    const answers = await exchange(
+      gatewayWithUpstream.port,
+      get('/open', 'Connection: close') + get('/open?2'),
+    )
     expect(statusesIn(answers)).toEqual(['200'])
     expect(bodyOf(answers)).toBe('/open')
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
   test('a request whose client closes, with more than one piece behind it: it is answered', async () => {
-    const socket = await openSocket(pair.port)
+    const socket = await openSocket(gatewayWithUpstream.port)
     socket.write(get('/open', 'Connection: close'))
     let answers = ''
     const done = (async () => {
@@ -117,17 +130,17 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
   })
 
   test('the next answer of an instance that is stopping', async () => {
-    const socket = await openSocket(pair.port)
+    const socket = await openSocket(gatewayWithUpstream.port)
     socket.write(get('/open?1') + get('/open?2') + get('/open?3'))
     await expect.poll(() => seen, { interval: 1 }).toEqual(['GET /open?1'])
-    pair.setStopping(true)
+    gatewayWithUpstream.setStopping(true)
     expect(statusesIn(await text(socket))).toEqual(['200', '200'])
     expect(seen.filter((line) => line.startsWith('GET'))).toEqual(['GET /open?1', 'GET /open?2'])
-    pair.setStopping(false)
+    gatewayWithUpstream.setStopping(false)
   })
 
   test('a client that leaves meanwhile', async () => {
-    const socket = await openSocket(pair.port)
+    const socket = await openSocket(gatewayWithUpstream.port)
     socket.write(get('/open?1') + get('/open?2'))
     await expect.poll(() => seen, { interval: 1 }).toEqual(['GET /open?1'])
     socket.destroy()
@@ -138,7 +151,9 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
 
 describe('what takes the socket out of HTTP', () => {
   test('CONNECT behind a request ends the connection, and no refusal stands in that one’s place', async () => {
-    expect(await exchange(pair.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1'))).toBe('')
+    expect(
+      await exchange(gatewayWithUpstream.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1')),
+    ).toBe('')
     await sleep(100)
   })
 
@@ -147,19 +162,19 @@ describe('what takes the socket out of HTTP', () => {
     'a client that resets after CONNECT harms nobody: %j before it',
     async (before) => {
       for (let tries = 0; tries < 20; tries++) {
-        const socket = await openSocket(pair.port)
+        const socket = await openSocket(gatewayWithUpstream.port)
         socket.write(before + message('CONNECT 127.0.0.1:22 HTTP/1.1'))
         await sleep(tries % 4)
         socket.resetAndDestroy()
       }
-      expect(statusesIn(await exchange(pair.port, last))).toEqual(['401'])
+      expect(statusesIn(await exchange(gatewayWithUpstream.port, last))).toEqual(['401'])
     },
   )
 
   test('a WebSocket asked for behind another request is not opened: it is served as if it had not asked, and last', async () => {
     const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
     const answers = await exchange(
-      pair.port,
+      gatewayWithUpstream.port,
       get('/open') +
         get('/socket', ...handshake, `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`),
     )

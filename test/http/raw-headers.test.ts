@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { bodyOf, closeSockets, exchange, startPair, statusOf } from '../support/gateway/sockets.ts'
+import {
+  bodyOf,
+  closeSockets,
+  exchange,
+  startGatewayWithUpstream,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 /** The headers that the upstream got, as they stood on the wire. */
 let received: string[][] = []
-let pair: Awaited<ReturnType<typeof startPair>>
+let gatewayWithUpstream: Awaited<ReturnType<typeof startGatewayWithUpstream>>
 
 beforeAll(async () => {
-  pair = await startPair((request, response) => {
+  gatewayWithUpstream = await startGatewayWithUpstream((request, response) => {
     const { rawHeaders } = request
     received = rawHeaders.flatMap((name, i) => (i % 2 ? [] : [[name.toLowerCase(), rawHeaders[i + 1] ?? '']]))
     response.setHeader('Connection', 'X-Hop')
@@ -21,7 +27,7 @@ afterAll(closeSockets)
 
 const get = (path: string, ...headers: string[]) =>
   exchange(
-    pair.port,
+    gatewayWithUpstream.port,
     [`GET ${path} HTTP/1.1`, 'Host: x', 'Connection: close', ...headers, '', ''].join('\r\n'),
   )
 
@@ -57,7 +63,7 @@ test("X-Forwarded-For doubled, with underscores and dots: the upstream has the s
 // Node keeps the first of two, a loop over raw headers the last: whoever checks one and forwards
 // the other is lost.
 test('401 invalid_token: Authorization twice, a good token first or last', async () => {
-  const good = `Authorization: Bearer ${await pair.issuer.sign()}`
+  const good = `Authorization: Bearer ${await gatewayWithUpstream.issuer.sign()}`
   expect(statusOf(await get('/closed', good))).toBe(200)
   for (const pairOfHeaders of [
     [good, 'Authorization: Bearer x.y.z'],
@@ -75,14 +81,16 @@ test("a header that Connection names ends at the gateway, both ways; the Host is
   const names = received.map(([name]) => name)
   expect(names).toContain('x-kept')
   expect(names).not.toContain('x-secret')
-  expect(received.filter(([name]) => name === 'host')).toEqual([['host', `127.0.0.1:${pair.upstreamPort}`]])
+  expect(received.filter(([name]) => name === 'host')).toEqual([
+    ['host', `127.0.0.1:${gatewayWithUpstream.upstreamPort}`],
+  ])
   expect(answer).not.toMatch(/x-hop/i)
 })
 
 test('400 body_not_allowed: a GET with a body, and nothing of it is read as a second request', async () => {
   const smuggled = 'GET /closed HTTP/1.1\r\nHost: x\r\n\r\n'
   const answer = await exchange(
-    pair.port,
+    gatewayWithUpstream.port,
     `GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
   )
   expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)

@@ -5,7 +5,7 @@ import {
   closeSockets,
   exchange,
   exchangeOpen,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
 } from '../support/gateway/sockets.ts'
 
@@ -24,7 +24,7 @@ let received: Received[] = []
 let port: number
 
 beforeAll(async () => {
-  const pair = await startPair(
+  const gatewayWithUpstream = await startGatewayWithUpstream(
     async (request, response) => {
       const pieces: Buffer[] = []
       for await (const piece of request) pieces.push(piece as Buffer)
@@ -50,7 +50,7 @@ beforeAll(async () => {
       ],
     },
   )
-  port = pair.port
+  port = gatewayWithUpstream.port
 })
 afterAll(closeSockets)
 

@@ -67,7 +67,7 @@ const faults: Record<string, Fault> = {
 describe.each(Object.entries(faults))('Redis that answers PING and %s', (_what, { code, begin, end }) => {
   test('limits count locally, and headers, /ready, metrics and log say so; and that they are back', async () => {
     const gateway = await start()
-    const { rateLimiting, stand, admin, lines } = gateway
+    const { rateLimiting, harness, admin, lines } = gateway
     await expect.poll(() => limiterOf(gateway)).toEqual({ status: 'pass', limiter: 'pass', detail: 'redis' })
     // A look before the first connection is up finds no Redis, and says so.
     lines.length = 0
@@ -82,7 +82,7 @@ describe.each(Object.entries(faults))('Redis that answers PING and %s', (_what, 
       // The connection to a replica is made anew, as after a failover its name leads elsewhere.
       detail: expect.stringMatching(`^local, redis (refuses with ${code}|does not answer)$`),
     })
-    expect((await stand.call('/ready')).status).toBe(200)
+    expect((await harness.call('/ready')).status).toBe(200)
     const messages = () => lines.map(({ msg }) => msg).filter((msg) => /^limits/.test(String(msg)))
     expect(messages()).toEqual(['limits count locally'])
 

@@ -4,7 +4,13 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openRow, postRow } from '../support/gateway/gateway-harness.ts'
-import { bodyOf, closeSockets, openSocket, startPair, statusOf } from '../support/gateway/sockets.ts'
+import {
+  bodyOf,
+  closeSockets,
+  openSocket,
+  startGatewayWithUpstream,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
@@ -13,7 +19,7 @@ const deadlines = { headers: 0.3, check: 0.05 }
 const streamedRow = { ...postRow, body_bytes: 1024 ** 2 }
 
 /** An upstream that acts on whole bodies alone. */
-async function startReceiver(options: Parameters<typeof startPair>[1] = {}) {
+async function startReceiver(options: Parameters<typeof startGatewayWithUpstream>[1] = {}) {
   const acted: number[] = []
   const listener: RequestListener = async (incoming, response) => {
     incoming.on('error', () => {})
@@ -24,7 +30,7 @@ async function startReceiver(options: Parameters<typeof startPair>[1] = {}) {
       // Cut short: nothing is acted on.
     }
   }
-  return { ...(await startPair(listener, { deadlines, ...options })), acted }
+  return { ...(await startGatewayWithUpstream(listener, { deadlines, ...options })), acted }
 }
 
 const head = (length: number, ...headers: string[]) =>
@@ -89,7 +95,7 @@ test.each([
 
 // The client is not the one that is slow.
 test('504 upstream_timeout: an upstream that takes nothing of a body, however little of it has come', async () => {
-  const { port } = await startPair(() => {}, {
+  const { port } = await startGatewayWithUpstream(() => {}, {
     policy: [openRow, { ...postRow, body_bytes: 1024 ** 3, deadline_seconds: 1 }],
     uploadIdleMs: 300,
   })
@@ -105,7 +111,7 @@ test('504 upstream_timeout: an upstream that takes nothing of a body, however li
 test('200: a body that waits behind another request has its own time when its turn comes', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   const bodies: string[] = []
-  const { port } = await startPair(
+  const { port } = await startGatewayWithUpstream(
     async (incoming: IncomingMessage, response) => {
       if (incoming.method === 'GET') await mayAnswer.promise
       else bodies.push(await text(incoming))

@@ -3,12 +3,19 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { closedRow, openRow, postRow } from '../support/gateway/gateway-harness.ts'
-import { ask, bodyOf, closeSockets, openSocket, startPair, statusOf } from '../support/gateway/sockets.ts'
+import {
+  ask,
+  bodyOf,
+  closeSockets,
+  openSocket,
+  startGatewayWithUpstream,
+  statusOf,
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
 const get = 'GET /open HTTP/1.1\r\nHost: x\r\n\r\n'
-const roomy = { LIMIT_ADDRESS_REQUESTS: '1000000' }
+const highLimits = { LIMIT_ADDRESS_REQUESTS: '1000000' }
 
 describe('clients that are slow on purpose', () => {
   const deadlines = { headers: 0.3, check: 0.1 }
@@ -24,9 +31,9 @@ describe('clients that are slow on purpose', () => {
   }
 
   test('408 head_timeout: a head that never ends, a hundred of them; others are served meanwhile', async () => {
-    const { port } = await startPair((_request, response) => response.end('ok'), {
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end('ok'), {
       deadlines,
-      environment: roomy,
+      environment: highLimits,
     })
     const dripping = Array.from({ length: 100 }, () =>
       drip(port, 'GET /open HTTP/1.1\r\nHost: x\r\nX-Slow: ', 'a'),
@@ -46,7 +53,7 @@ describe('clients that are slow on purpose', () => {
 
   test('a streamed body that never ends is cut, and the upstream has nothing whole to act on', async () => {
     const acted: string[] = []
-    const { port } = await startPair(
+    const { port } = await startGatewayWithUpstream(
       async (incoming, response) => {
         incoming.on('error', () => {})
         try {
@@ -63,7 +70,7 @@ describe('clients that are slow on purpose', () => {
   })
 
   test('a connection on which nothing is asked ends too', async () => {
-    const { port } = await startPair((_request, response) => response.end(), { deadlines })
+    const { port } = await startGatewayWithUpstream((_request, response) => response.end(), { deadlines })
     const socket = await openSocket(port)
     expect(statusOf(await text(socket))).toBe(408)
   })
@@ -78,7 +85,7 @@ describe('clients that read slowly', () => {
   async function start() {
     const mayEnd = Promise.withResolvers<void>()
     let isClosed = false
-    const { port } = await startPair(
+    const { port } = await startGatewayWithUpstream(
       async (_request, response) => {
         const closed = once(response, 'close').then(() => {
           isClosed = true
@@ -100,10 +107,13 @@ describe('clients that read slowly', () => {
   })
 
   test('who asks and asks and takes nothing is left after a while, and its place is free', async () => {
-    const { port } = await startPair((_request, response) => response.end(Buffer.alloc(60_000)), {
-      stallSeconds,
-      environment: { ...roomy, UPSTREAM_REQUESTS: '1' },
-    })
+    const { port } = await startGatewayWithUpstream(
+      (_request, response) => response.end(Buffer.alloc(60_000)),
+      {
+        stallSeconds,
+        environment: { ...highLimits, UPSTREAM_REQUESTS: '1' },
+      },
+    )
     const socket = await openSocket(port)
     socket.pause()
     socket.write(get.repeat(100))
@@ -114,12 +124,12 @@ describe('clients that read slowly', () => {
   test('200: a client that does not read the end of its response holds no place', async () => {
     const size = 8000
     let answered = 0
-    const { port } = await startPair(
+    const { port } = await startGatewayWithUpstream(
       (_request, response) => {
         answered++
         response.end(Buffer.alloc(size))
       },
-      { environment: { ...roomy, UPSTREAM_REQUESTS: '1' } },
+      { environment: { ...highLimits, UPSTREAM_REQUESTS: '1' } },
     )
     const socket = await openSocket(port)
     socket.pause()
@@ -162,7 +172,7 @@ test.each([
     `GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
   ],
 ])('a client that was refused %s holds no socket, though it never closes its own', async (_name, bytes) => {
-  const { port, server } = await startPair((_request, response) => response.end(), {
+  const { port, server } = await startGatewayWithUpstream((_request, response) => response.end(), {
     policy: [{ ...closedRow, path: '/socket', websocket: true }],
   })
   const socket = await openSocket(port)

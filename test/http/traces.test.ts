@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { TracedRequest, TracedResponse } from '../../shared/http/tracing.ts'
 import { closedRow, openRow } from '../support/gateway/gateway-harness.ts'
-import { ask, closeSockets, startPair } from '../support/gateway/sockets.ts'
+import { ask, closeSockets, startGatewayWithUpstream } from '../support/gateway/sockets.ts'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
 const own = { traceparent: `00-${traceId}-1111111111111111-01`, tracestate: undefined }
 
-type Options = Parameters<typeof startPair>[1]
+type Options = Parameters<typeof startGatewayWithUpstream>[1]
 
 let seen: Record<string, unknown>[]
 beforeEach(() => {
@@ -17,7 +17,7 @@ afterEach(closeSockets)
 
 /** A gateway before an upstream whose last request's headers are kept. */
 const start = (options: Options = {}) =>
-  startPair(
+  startGatewayWithUpstream(
     (request, response) => {
       seen.push(request.headers)
       response.end('{}')

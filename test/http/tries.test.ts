@@ -11,7 +11,7 @@ import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { createFullStack, problem } from '../support/full-stack/full-stack.ts'
 import { postRow } from '../support/gateway/gateway-harness.ts'
-import { ask, closeSockets, openSocket, startPair } from '../support/gateway/sockets.ts'
+import { ask, closeSockets, openSocket, startGatewayWithUpstream } from '../support/gateway/sockets.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -107,7 +107,7 @@ const trial: RouteRow = { ...postRow, limits: ['credentials'] }
 
 /** An upstream that judges a try when it is told to. */
 async function startTrials(listener: RequestListener) {
-  return startPair(listener, {
+  return startGatewayWithUpstream(listener, {
     policy: [trial],
     rateLimitStore: await startCounter(),
     environment: { LIMIT_FAILURES: '5' },

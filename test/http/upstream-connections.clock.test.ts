@@ -5,18 +5,24 @@ import { json, text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { createHeldUpstream } from '../support/gateway/held-upstream.ts'
-import { ask, closeSockets, listen, startGateway, startPair } from '../support/gateway/sockets.ts'
+import {
+  ask,
+  closeSockets,
+  listen,
+  startGateway,
+  startGatewayWithUpstream,
+} from '../support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
-const roomy = { LIMIT_ADDRESS_REQUESTS: '1000000' }
+const highLimits = { LIMIT_ADDRESS_REQUESTS: '1000000' }
 
 // A second bound below the configured one would have requests wait in line for streams that last
 // for hours.
 test('503 overloaded: at once beyond UPSTREAM_REQUESTS, and up to there each has its connection', async () => {
   const upstream = createHeldUpstream()
-  const environment = { ...roomy, UPSTREAM_REQUESTS: '400' }
-  const { port } = await startPair(upstream.listener, { environment })
+  const environment = { ...highLimits, UPSTREAM_REQUESTS: '400' }
+  const { port } = await startGatewayWithUpstream(upstream.listener, { environment })
   const answers = Array.from({ length: 400 }, () => ask(port))
   await expect.poll(() => upstream.held.length, { timeout: 5000 }).toBe(400)
   const startedAt = performance.now()
@@ -54,7 +60,7 @@ test('200: 300 POSTs around the idle time of the upstream, none lost, none twice
   const { port } = await startGateway({
     upstreamPort: await listen(upstream),
     pools: { keepAliveMs },
-    environment: { ...roomy, UPSTREAM_REQUESTS: '400' },
+    environment: { ...highLimits, UPSTREAM_REQUESTS: '400' },
   })
   const agent = new Agent({ keepAlive: true })
   let statuses: (number | undefined)[] = []

@@ -9,7 +9,7 @@ import {
   closeSockets,
   openSocket,
   startGateway,
-  startPair,
+  startGatewayWithUpstream,
   statusOf,
 } from '../support/gateway/sockets.ts'
 
@@ -60,12 +60,15 @@ describe('an upstream that is silent', () => {
   })
 
   test('200: one deadline does not hold for another row', async () => {
-    const { port } = await startPair((_request, response) => setTimeout(() => response.end(), 150), {
-      policy: [
-        { ...openRow, deadline_seconds: 0.1 },
-        { ...openRow, path: '/patient' },
-      ],
-    })
+    const { port } = await startGatewayWithUpstream(
+      (_request, response) => setTimeout(() => response.end(), 150),
+      {
+        policy: [
+          { ...openRow, deadline_seconds: 0.1 },
+          { ...openRow, path: '/patient' },
+        ],
+      },
+    )
     expect((await ask(port)).statusCode).toBe(504)
     expect((await ask(port, { path: '/patient' })).statusCode).toBe(200)
   })

@@ -13,7 +13,7 @@ import {
   listen,
   openSocket,
   startGateway,
-  startPair,
+  startGatewayWithUpstream,
 } from '../support/gateway/sockets.ts'
 
 // @hono/node-server prints what cut a body short; the tests mean to cut it.
@@ -127,7 +127,7 @@ describe('a client that leaves', () => {
   test('cancels the request while the upstream is silent', async () => {
     const { promise: closed, resolve } = Promise.withResolvers<void>()
     let asked = false
-    const { port } = await startPair((_request, response) => {
+    const { port } = await startGatewayWithUpstream((_request, response) => {
       asked = true
       response.on('close', resolve)
     })
@@ -140,7 +140,7 @@ describe('a client that leaves', () => {
 
   test('cancels the answer while it streams', async () => {
     const { promise: closed, resolve } = Promise.withResolvers<{ isWhole: boolean }>()
-    const { port } = await startPair((_request, response) => {
+    const { port } = await startGatewayWithUpstream((_request, response) => {
       response.write('first')
       response.on('close', () => resolve({ isWhole: response.writableFinished }))
     })

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { startChildServer } from '../../tools/servers/process/child-server.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
-import type { Ground } from './ground.ts'
+import type { GatewayHarness } from './gateway-harness.ts'
 import type { Runtime } from './runtimes.ts'
 
 const policyFile = fileURLToPath(new URL('policy.yaml', import.meta.url))
@@ -20,7 +20,7 @@ const trustedHops = 1
  * Starts the gateway on a runtime, on the same ground as every other, and resolves when it is
  * ready.
  */
-export async function startGateway(runtime: Runtime, { environment }: Pick<Ground, 'environment'>) {
+export async function startGateway(runtime: Runtime, { environment }: Pick<GatewayHarness, 'environment'>) {
   const port = await findFreePort()
   const folder = await createTemporaryFolder(runtime.name)
   const { command, args, env } = runtime.start({

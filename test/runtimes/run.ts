@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startVitest } from 'vitest/node'
 import { startGateway } from './gateway.ts'
-import { startGround } from './ground.ts'
+import { startGatewayHarness } from './gateway-harness.ts'
 import { runtimes } from './runtimes.ts'
 import { skips } from './skips.ts'
 import { createTableReporter } from './table.ts'
@@ -28,11 +28,11 @@ const documented = readFileSync(new URL('../../docs/runtimes.md', import.meta.ur
 
 const running: { stop: () => Promise<unknown> }[] = []
 try {
-  const ground = await startGround()
-  running.push(ground)
+  const harness = await startGatewayHarness()
+  running.push(harness)
   const projects = []
   for (const runtime of chosen) {
-    const gateway = await startGateway(runtime, ground)
+    const gateway = await startGateway(runtime, harness)
     running.push(gateway)
     projects.push({
       test: {
@@ -47,9 +47,9 @@ try {
         provide: {
           runtime: runtime.name,
           gatewayPort: gateway.port,
-          upstreamPort: ground.upstreamPort,
-          signingKey: ground.signingKey,
-          demoPassword: ground.demoPassword,
+          upstreamPort: harness.upstreamPort,
+          signingKey: harness.signingKey,
+          demoPassword: harness.demoPassword,
         },
       },
     })

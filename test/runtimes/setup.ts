@@ -1,11 +1,11 @@
 import { beforeEach, inject } from 'vitest'
-import type { startGround } from './ground.ts'
+import type { startGatewayHarness } from './gateway-harness.ts'
 import { skips } from './skips.ts'
 
-type Ground = Awaited<ReturnType<typeof startGround>>
+type GatewayHarness = Awaited<ReturnType<typeof startGatewayHarness>>
 
 declare module 'vitest' {
-  interface ProvidedContext extends Pick<Ground, 'signingKey' | 'demoPassword' | 'upstreamPort'> {
+  interface ProvidedContext extends Pick<GatewayHarness, 'signingKey' | 'demoPassword' | 'upstreamPort'> {
     /** A runtime's name. */
     runtime: string
     gatewayPort: number

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
-import { roomy } from '../support/high-limits.ts'
+import { highLimits } from '../support/high-limits.ts'
 import { describeWith } from '../support/vitest/describe-with.ts'
 import { countsStatements } from './server-abilities.ts'
 import { createStatementCounts } from './statement-counts.ts'
@@ -13,7 +13,7 @@ let fullStack: FullStack
 let counts: ReturnType<typeof createStatementCounts>
 let tokens: string[]
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: roomy })
+  fullStack = await createFullStack({ environment: highLimits })
   counts = createStatementCounts(fullStack.remains.databaseUrl)
   for (const email of readers) await fullStack.signUp(email, password)
   await fullStack.sql`update user_subscriptions set plan_id = (select id from subscription_plans where name = 'pro')`

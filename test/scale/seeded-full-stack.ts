@@ -7,7 +7,7 @@ import type { Sql } from '../../origin/db/types.ts'
 import { createTestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { createFullStack } from '../support/full-stack/full-stack.ts'
-import { roomy } from '../support/high-limits.ts'
+import { highLimits } from '../support/high-limits.ts'
 import { type Execution, readExecution } from './plan.ts'
 
 /** As many rows make a table a big one: to read it whole shows. */
@@ -54,7 +54,7 @@ export async function createSeededFullStack(users: number) {
   await sql.end()
 
   const fullStack = await createFullStack({
-    environment: { ...roomy, LOG_LEVEL: 'debug' },
+    environment: { ...highLimits, LOG_LEVEL: 'debug' },
     remains: { secrets, databaseUrl: database.url },
   })
 

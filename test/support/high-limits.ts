@@ -1,5 +1,5 @@
 /** Limits out of the way, for tests whose subject they are not. */
-export const roomy = {
+export const highLimits = {
   LIMIT_ADDRESS_REQUESTS: '1000000',
   LIMIT_MAIL_REQUESTS: '1000000',
   LIMIT_ACCOUNT_REQUESTS: '1000000',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createStand } from '../../../test/support/gateway/gateway-harness.ts'
+import { createGatewayHarness } from '../../../test/support/gateway/gateway-harness.ts'
 import { createPages } from './pages.ts'
 
 const development = {
@@ -9,7 +9,7 @@ const development = {
   PASSWORD_MIN_LENGTH: 12,
 } as const
 const { byPath } = createPages(development, undefined)
-const stand = await createStand({ pages: byPath })
+const harness = await createGatewayHarness({ pages: byPath })
 
 describe('pages', () => {
   test.each([
@@ -21,7 +21,7 @@ describe('pages', () => {
     ['/pages/icon.svg', 'image/svg+xml'],
     ['/pages/swagger-ui/swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
   ])('200 %s with the whole set of security headers, counted by no limit', async (path, contentType) => {
-    const answer = await stand.call(path)
+    const answer = await harness.call(path)
     expect(answer.status).toBe(200)
     expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(100)
     expect(Object.fromEntries(answer.headers)).toMatchObject({
@@ -38,7 +38,7 @@ describe('pages', () => {
   })
 
   test('each page loosens the policy by what it needs, and nothing is inline or from elsewhere', async () => {
-    const policyOf = async (path: string) => (await stand.call(path)).headers.get('content-security-policy')
+    const policyOf = async (path: string) => (await harness.call(path)).headers.get('content-security-policy')
     const common =
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
       "frame-ancestors 'none'; img-src 'self'"
@@ -48,31 +48,33 @@ describe('pages', () => {
     )
     expect(await policyOf('/pages/session.js')).toMatch(/^default-src 'none'; frame-ancestors 'none'/)
     for (const path of ['/docs', '/admin'])
-      expect(await (await stand.call(path)).text()).not.toMatch(/<style|style=|<script>| on\w+=|https?:/)
+      expect(await (await harness.call(path)).text()).not.toMatch(/<style|style=|<script>| on\w+=|https?:/)
   })
 
   test('304: whoever has it already, with the same headers', async () => {
-    const first = await stand.call('/docs')
-    const again = await stand.call('/docs', { headers: { 'if-none-match': first.headers.get('etag') ?? '' } })
+    const first = await harness.call('/docs')
+    const again = await harness.call('/docs', {
+      headers: { 'if-none-match': first.headers.get('etag') ?? '' },
+    })
     expect(again.status).toBe(304)
     expect(await again.text()).toBe('')
     expect(again.headers.get('content-security-policy')).toBe(first.headers.get('content-security-policy'))
-    const other = await stand.call('/docs', { headers: { 'if-none-match': '"another"' } })
+    const other = await harness.call('/docs', { headers: { 'if-none-match': '"another"' } })
     expect(other.status).toBe(200)
   })
 
   test('405 method_not_allowed: a page has GET and HEAD alone; OPTIONS says so', async () => {
     for (const path of ['/docs', '/admin', '/openapi.json', '/pages/session.js']) {
-      const answer = await stand.call(path, { method: 'POST' })
+      const answer = await harness.call(path, { method: 'POST' })
       expect(answer.status, path).toBe(405)
       expect(answer.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
-      const options = await stand.call(path, { method: 'OPTIONS' })
+      const options = await harness.call(path, { method: 'OPTIONS' })
       expect(options.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
     }
   })
 
   test('HEAD answers without a body', async () => {
-    const answer = await stand.call('/docs', { method: 'HEAD' })
+    const answer = await harness.call('/docs', { method: 'HEAD' })
     expect(answer.status).toBe(200)
     expect(await answer.text()).toBe('')
   })
@@ -85,7 +87,7 @@ describe('pages', () => {
       '/pages/index.html',
       '/doc',
     ])
-      expect((await stand.call(path)).status).toBe(404)
+      expect((await harness.call(path)).status).toBe(404)
   })
 })
 

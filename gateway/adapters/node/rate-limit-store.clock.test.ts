@@ -42,7 +42,7 @@ describe('Redis killed', () => {
     await expect
       .poll(() => limiterOf(gateway), { timeout: 3000 })
       .toMatchObject({ status: 'warn', limiter: 'warn' })
-    expect((await gateway.stand.call('/ready')).status).toBe(200)
+    expect((await gateway.harness.call('/ready')).status).toBe(200)
   })
 
   test('429: the share is a limit too, never open', async () => {

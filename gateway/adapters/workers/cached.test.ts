@@ -4,7 +4,7 @@ import { createCachedTransport, type EdgeCache } from './cached.ts'
 
 const originUrl = 'http://origin.example:8081'
 
-function createPair(status = 200) {
+function createCachedFetch(status = 200) {
   const asked: string[] = []
   const kept = new Map<string, Response>()
   const work: Promise<unknown>[] = []
@@ -42,7 +42,7 @@ function createPair(status = 200) {
 }
 
 test('what is alike for all is asked once and kept for ten seconds, under a name that nobody serves', async () => {
-  const { ask, kept } = createPair()
+  const { ask, kept } = createCachedFetch()
   expect([await ask(), await ask()]).toEqual([{ number: 1 }, { number: 1 }])
   const [[name = '', copy] = []] = [...kept]
   expect(new URL(name).hostname).toBe('gatehouse.invalid')
@@ -50,11 +50,11 @@ test('what is alike for all is asked once and kept for ten seconds, under a name
 })
 
 test('nothing else is kept: another target, another upstream, another method, a refusal', async () => {
-  const { ask, kept } = createPair()
+  const { ask, kept } = createCachedFetch()
   for (const other of [{ target: '/other' }, { baseUrl: 'http://other.example' }, { method: 'POST' }])
     await ask(other)
   expect(kept.size).toBe(0)
-  const refusing = createPair(503)
+  const refusing = createCachedFetch(503)
   await refusing.ask()
   expect(refusing.kept.size).toBe(0)
 })

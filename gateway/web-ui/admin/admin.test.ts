@@ -8,7 +8,7 @@ import {
   createBrowserFullStack,
   password,
 } from '../../../test/support/full-stack/browser-full-stack.ts'
-import { roomy } from '../../../test/support/high-limits.ts'
+import { highLimits } from '../../../test/support/high-limits.ts'
 
 /** Enough for whoever works the pages, little enough to be used up. */
 const addressLimit = 60
@@ -17,7 +17,7 @@ const failureLimit = 10
 let fullStack: BrowserFullStack
 beforeAll(async () => {
   fullStack = await createBrowserFullStack({
-    ...roomy,
+    ...highLimits,
     LIMIT_ADDRESS_REQUESTS: `${addressLimit}`,
     LIMIT_FAILURES: `${failureLimit}`,
   })

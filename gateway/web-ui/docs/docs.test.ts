@@ -5,12 +5,12 @@ import {
   createBrowserFullStack,
   password,
 } from '../../../test/support/full-stack/browser-full-stack.ts'
-import { roomy } from '../../../test/support/high-limits.ts'
+import { highLimits } from '../../../test/support/high-limits.ts'
 import { routes } from '../../routes.ts'
 
 let fullStack: BrowserFullStack
 beforeAll(async () => {
-  fullStack = await createBrowserFullStack(roomy)
+  fullStack = await createBrowserFullStack(highLimits)
 })
 afterAll(() => fullStack.close())
 

@@ -2,7 +2,7 @@ import postgres from 'postgres'
 import { vi } from 'vitest'
 import type { FullStack } from './full-stack.ts'
 
-interface Meeting<T> {
+interface Race<T> {
   /** A statement that locks what the requests will want. */
   at: string
   /** Called once the lock is held. */
@@ -10,13 +10,13 @@ interface Meeting<T> {
   /** How many of them can wait at once; no more than the pool has connections. */
   waiting: number
   /** Called when that many wait, with their backends' process ids, while the lock is still held. */
-  met?: (pids: number[]) => Promise<unknown>
+  whileWaiting?: (pids: number[]) => Promise<unknown>
 }
 
 /** Has requests meet inside the database, so that a race is one each time and not by luck. */
-export async function meet<T>(
+export async function forceRace<T>(
   fullStack: FullStack,
-  { at, requests, waiting, met }: Meeting<T>,
+  { at, requests, waiting, whileWaiting }: Race<T>,
 ): Promise<T[]> {
   const blocker = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
   try {
@@ -30,7 +30,7 @@ export async function meet<T>(
       pids = rows.map(({ pid }) => pid)
       await blocker`select pg_stat_clear_snapshot(), pg_sleep(0.005)`
     }
-    await met?.(pids)
+    await whileWaiting?.(pids)
     await blocker`rollback`
     return await Promise.all(sent)
   } finally {

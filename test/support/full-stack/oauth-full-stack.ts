@@ -3,7 +3,7 @@ import { createKeyRing } from '../../../origin/keys/key-ring.ts'
 import { createClient } from '../../../origin/oauth/clients/clients.ts'
 import type { Scope } from '../../../origin/oauth/clients/scopes.ts'
 import { requestIdHeader } from '../../../shared/http/headers.ts'
-import { roomy } from '../high-limits.ts'
+import { highLimits } from '../high-limits.ts'
 import { createFullStack } from './full-stack.ts'
 
 export const operator = { ip: null, userAgent: 'test', requestId: 'test-request' }
@@ -24,7 +24,7 @@ export type OAuthFullStack = Awaited<ReturnType<typeof createOAuthFullStack>>
  * endpoints.
  */
 export async function createOAuthFullStack(environment: Record<string, string> = {}) {
-  const fullStack = await createFullStack({ environment: { ...roomy, ...environment } })
+  const fullStack = await createFullStack({ environment: { ...highLimits, ...environment } })
   const { sql, originConfig } = fullStack
   const keys = await createKeyRing(sql, createEncryption(originConfig.KEY_ENCRYPTION_KEY))
   const issuer = originConfig.ISSUER_URL

@@ -8,7 +8,7 @@ type Description = ReturnType<typeof describeApi>
  * Holds responses against an OpenAPI description as a client would that was generated from it, only
  * that no member may go unmentioned.
  */
-export function createDescribed(document: Description) {
+export function createOpenApiValidator(document: Description) {
   const description = closed(document) as Description
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   addFormats.default(ajv)
@@ -27,9 +27,9 @@ export function createDescribed(document: Description) {
      * @returns what of the answer is not as described; empty where all is
      */
     async faults(method: string, path: string, response: Response): Promise<string[]> {
-      const described = responsesOf(method, path)[response.status]
-      if (!described) return [`status ${response.status}: ${await response.text()}`]
-      const [, , , sharedName] = described.$ref?.split('/') ?? []
+      const contract = responsesOf(method, path)[response.status]
+      if (!contract) return [`status ${response.status}: ${await response.text()}`]
+      const [, , , sharedName] = contract.$ref?.split('/') ?? []
       const at = sharedName
         ? ['components', 'responses', sharedName]
         : ['paths', path, method.toLowerCase(), 'responses', `${response.status}`]

@@ -13,9 +13,9 @@ import { demoUrl } from '../demo-policy.ts'
 import { createIssuer } from './issuer.ts'
 
 /** Where a caller sits, or the socket itself. */
-export type StandBindings = { address: string | undefined } & Partial<HttpBindings>
+export type HarnessBindings = { address: string | undefined } & Partial<HttpBindings>
 
-export interface StandOptions extends Partial<GatewayPorts<StandBindings>> {
+export interface GatewayHarnessOptions extends Partial<GatewayPorts<HarnessBindings>> {
   /** Variables over the defaults. */
   environment?: Record<string, string>
   policy?: readonly RouteRow[]
@@ -46,7 +46,7 @@ export const closedRow: RouteRow = { ...openRow, path: '/closed', who: 'user', l
  * A gateway alone, before upstreams that answer whatever a test wants and an issuer that signs
  * whatever it wants. For what a request meets behind the gateway, see the full stack.
  */
-export async function createStand({
+export async function createGatewayHarness({
   environment = {},
   now = Date.now,
   upstream = () => Response.json({ answered: true }),
@@ -55,7 +55,7 @@ export async function createStand({
   revocations = () => ({ entries: [], next: '1' }),
   policy = [openRow, postRow, closedRow],
   ...ports
-}: StandOptions = {}) {
+}: GatewayHarnessOptions = {}) {
   const issuer = await createIssuer(now)
   const secrets = await generateSecrets()
   const config = readConfig(gatewayVariables, {
@@ -87,7 +87,7 @@ export async function createStand({
     return upstream(request)
   }
 
-  const standPorts: GatewayPorts<StandBindings> = {
+  const harnessPorts: GatewayPorts<HarnessBindings> = {
     transport,
     rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
     limiterHealth: async () => ({ status: 'pass' }),
@@ -108,7 +108,7 @@ export async function createStand({
     syncRevocations,
     revocationState,
     requireKnownNames,
-  } = await createGateway(config, standPorts, policy)
+  } = await createGateway(config, harnessPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
   async function call(
@@ -152,4 +152,4 @@ export async function createStand({
   }
 }
 
-export type Stand = Awaited<ReturnType<typeof createStand>>
+export type GatewayHarness = Awaited<ReturnType<typeof createGatewayHarness>>

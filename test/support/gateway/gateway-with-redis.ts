@@ -3,7 +3,7 @@ import { createRateLimiting } from '../../../gateway/adapters/node/rate-limit-st
 import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../captured-log.ts'
 import { parseList } from '../structured-fields.ts'
-import { createStand } from './gateway-harness.ts'
+import { createGatewayHarness } from './gateway-harness.ts'
 
 interface Options {
   /** Requests of one address in Redis; a quarter of them without. */
@@ -32,26 +32,26 @@ export async function startGatewayWithRedis(
   const redisUrl = await reach(redis.url)
   const rateLimiting = createRateLimiting({ redisUrl, keyPrefix: 'test:', replicas: 4, now, log })
   closers.push(rateLimiting.close)
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     rateLimitStore: rateLimiting.rateLimitStore,
     limiterHealth: rateLimiting.health,
     now,
     environment: { GATEWAY_REPLICAS: '4', LIMIT_ADDRESS_REQUESTS: String(quota) },
   })
-  const gateway = { redis, rateLimiting, stand, lines }
+  const gateway = { redis, rateLimiting, harness, lines }
   if (isCounted) await untilCounted(gateway, quota)
   return gateway
 }
 
-type Asked = Pick<GatewayWithRedis, 'stand'>
+type Asked = Pick<GatewayWithRedis, 'harness'>
 
 let callers = 0
 const newAddress = () => `10.0.${callers >> 8}.${callers++ & 255}`
 
 /** One request: its status, the limit it was held against, and how long it took. */
-export async function measure({ stand }: Asked, address = newAddress()) {
+export async function measure({ harness }: Asked, address = newAddress()) {
   const startedAt = performance.now()
-  const answer = await stand.call('/open', { address })
+  const answer = await harness.call('/open', { address })
   const [policy] = parseList(answer.headers.get('ratelimit-policy'))
   return { status: answer.status, quota: policy?.parameters.q, durationMs: performance.now() - startedAt }
 }
@@ -65,8 +65,8 @@ export async function untilCounted(gateway: Asked, quota: number) {
 }
 
 /** State of the limits in /health. */
-export async function limiterOf({ stand }: Asked) {
-  const health = (await (await stand.call('/health')).json()) as Record<string, unknown>
+export async function limiterOf({ harness }: Asked) {
+  const health = (await (await harness.call('/health')).json()) as Record<string, unknown>
   const { limiter } = health.checks as { limiter: { status: string; detail: string } }
   return { status: health.status, limiter: limiter.status, detail: limiter.detail }
 }

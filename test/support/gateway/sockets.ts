@@ -7,7 +7,7 @@ import { createUpstreams, type UpstreamsOptions } from '../../../gateway/adapter
 import { createDispatchers } from '../../../gateway/adapters/node/upstream/undici-transport.ts'
 import { createHttpServer, type ServerOptions } from '../../../shared/node/http/http-server.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
-import { createStand, type StandOptions } from './gateway-harness.ts'
+import { createGatewayHarness, type GatewayHarnessOptions } from './gateway-harness.ts'
 
 const closers: (() => Promise<unknown> | unknown)[] = []
 
@@ -27,7 +27,7 @@ export async function listen(server: NetServer): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-interface SocketStandOptions extends Omit<StandOptions, 'upstream'> {
+interface SocketHarnessOptions extends Omit<GatewayHarnessOptions, 'upstream'> {
   /** The port of the demo upstream. */
   upstreamPort: number
   /** Of the connections to upstreams. */
@@ -47,10 +47,10 @@ export async function startGateway({
   stallSeconds,
   uploadIdleMs,
   ...options
-}: SocketStandOptions) {
+}: SocketHarnessOptions) {
   const upstreams = createUpstreams({ maxAgeMs: 60_000, ...pools })
   const dispatchers = createDispatchers(60_000)
-  const stand = await createStand({
+  const harness = await createGatewayHarness({
     ...options,
     environment: {
       UPSTREAMS: JSON.stringify({ reports: `http://127.0.0.1:${upstreamPort}` }),
@@ -63,11 +63,11 @@ export async function startGateway({
   let isStopping = false
   const { serverOptions, streams } = createNodeServerOptions({
     config: {
-      ...stand.config,
+      ...harness.config,
       ...(stallSeconds !== undefined && { CLIENT_STALL_SECONDS: stallSeconds }),
       ...(uploadIdleMs !== undefined && { UPLOAD_IDLE_SECONDS: uploadIdleMs / 1000 }),
     },
-    gateway: stand,
+    gateway: harness,
     pages: new Map(),
     upstreams,
     dispatchers,
@@ -83,13 +83,13 @@ export async function startGateway({
   const setStopping = (value: boolean) => {
     isStopping = value
   }
-  return { ...stand, port, server, streams, setStopping }
+  return { ...harness, port, server, streams, setStopping }
 }
 
 /** An upstream on Node's own server, and a gateway before it. */
-export async function startPair(
+export async function startGatewayWithUpstream(
   listener: RequestListener,
-  options: Omit<SocketStandOptions, 'upstreamPort'> = {},
+  options: Omit<SocketHarnessOptions, 'upstreamPort'> = {},
 ) {
   const upstream = createServer(listener)
   const upstreamPort = await listen(upstream)

@@ -3,18 +3,23 @@ import { text } from 'node:stream/consumers'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { closedRow, openRow, postRow } from '../../../../test/support/gateway/gateway-harness.ts'
-import { ask, closeSockets, openSocket, startPair } from '../../../../test/support/gateway/sockets.ts'
+import {
+  ask,
+  closeSockets,
+  openSocket,
+  startGatewayWithUpstream,
+} from '../../../../test/support/gateway/sockets.ts'
 
 /** What the fast path does, and where it hands over to Node's server. */
 
 /** What reached the upstream. */
 const seen: string[] = []
-let pair: Awaited<ReturnType<typeof startPair>>
+let gatewayWithUpstream: Awaited<ReturnType<typeof startGatewayWithUpstream>>
 /** Requests that Node's server was given. */
 let byNode = 0
 
 beforeAll(async () => {
-  pair = await startPair(
+  gatewayWithUpstream = await startGatewayWithUpstream(
     (request, response) => {
       const { method, url = '' } = request
       seen.push(`${method} ${url}`)
@@ -49,7 +54,7 @@ beforeAll(async () => {
       policy: [openRow, { ...postRow, body_bytes: 10_000_000 }, closedRow, { ...openRow, path: '/p/{name}' }],
     },
   )
-  pair.server.on('request', () => byNode++)
+  gatewayWithUpstream.server.on('request', () => byNode++)
 })
 beforeEach(() => {
   seen.length = 0
@@ -62,7 +67,7 @@ const get = (target: string, ...headers: string[]) => message(`GET ${target} HTT
 
 /** A client that keeps its connection, and what it has been answered. */
 async function openClient() {
-  const socket = await openSocket(pair.port)
+  const socket = await openSocket(gatewayWithUpstream.port)
   let received = ''
   socket.setEncoding('latin1').on('data', (bytes: string) => {
     received += bytes
@@ -242,10 +247,13 @@ test.each([
 })
 
 test('200: the next request of a connection finds the place free that the one before it had', async () => {
-  const own = await startPair((_request, response) => void setTimeout(() => response.end('ok'), 20), {
-    // With prefetched tokens the next one is decided at once.
-    environment: { UPSTREAM_REQUESTS: '1', LIMIT_LEASE: '100', LIMIT_ADDRESS_REQUESTS: '1000000' },
-  })
+  const own = await startGatewayWithUpstream(
+    (_request, response) => void setTimeout(() => response.end('ok'), 20),
+    {
+      // With prefetched tokens the next one is decided at once.
+      environment: { UPSTREAM_REQUESTS: '1', LIMIT_LEASE: '100', LIMIT_ADDRESS_REQUESTS: '1000000' },
+    },
+  )
   for (let asked = 0; asked < 5; asked++) expect((await ask(own.port)).statusCode).toBe(200)
   const socket = await openSocket(own.port)
   socket.write(get('/open'))
@@ -276,22 +284,25 @@ describe('the end of a connection', () => {
   test('an instance that is stopping says so with its next answer, and ends', async () => {
     const { socket, answers } = await openClient()
     await answers(1, get('/open'))
-    pair.setStopping(true)
+    gatewayWithUpstream.setStopping(true)
     try {
       const end = once(socket, 'close')
       const [answer] = await answers(1, get('/open'))
       expect(answer).toMatch(/\r\nconnection: close\r\n/i)
       await end
     } finally {
-      pair.setStopping(false)
+      gatewayWithUpstream.setStopping(false)
     }
   })
 })
 
 test('a server that closes ends idle connections at once, others with what was asked', async () => {
-  const own = await startPair((_request, response) => void setTimeout(() => response.end('ok'), 50), {
-    policy: [openRow],
-  })
+  const own = await startGatewayWithUpstream(
+    (_request, response) => void setTimeout(() => response.end('ok'), 50),
+    {
+      policy: [openRow],
+    },
+  )
   const [idle, silent, busy] = [
     await openSocket(own.port),
     await openSocket(own.port),

@@ -3,7 +3,11 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { closeSockets, openSocket, startPair } from '../../../../test/support/gateway/sockets.ts'
+import {
+  closeSockets,
+  openSocket,
+  startGatewayWithUpstream,
+} from '../../../../test/support/gateway/sockets.ts'
 
 afterEach(closeSockets)
 
@@ -13,7 +17,7 @@ const quick = { headers: 0.2, request: 5, check: 1 }
 
 test('408 head_timeout: who says nothing; what is asked after that is not acted on', async () => {
   let asked = 0
-  const own = await startPair(
+  const own = await startGatewayWithUpstream(
     (_request, response) => {
       asked++
       response.end()
@@ -31,9 +35,12 @@ test('408 head_timeout: who says nothing; what is asked after that is not acted 
 })
 
 test('who is served is not silent: an answer may take longer than that', async () => {
-  const own = await startPair((_request, response) => void setTimeout(() => response.end('ok'), 500), {
-    deadlines: quick,
-  })
+  const own = await startGatewayWithUpstream(
+    (_request, response) => void setTimeout(() => response.end('ok'), 500),
+    {
+      deadlines: quick,
+    },
+  )
   const socket = await openSocket(own.port)
   socket.write(get)
   const [answer] = (await once(socket, 'data')) as [Buffer]

@@ -4,20 +4,20 @@ import { createHistogram } from '../../../../shared/lib/histogram.ts'
 import { figures } from '../../../../test/support/figures.ts'
 import { bearer } from '../../../../test/support/full-stack/full-stack.ts'
 import { closedRow, openRow, postRow } from '../../../../test/support/gateway/gateway-harness.ts'
-import { ask, closeSockets, startPair } from '../../../../test/support/gateway/sockets.ts'
+import { ask, closeSockets, startGatewayWithUpstream } from '../../../../test/support/gateway/sockets.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
-type Pair = Awaited<ReturnType<typeof startPair>>
+type GatewayWithUpstream = Awaited<ReturnType<typeof startGatewayWithUpstream>>
 
 const orderRow = { ...openRow, path: '/orders/{id}' }
 
-let pair: Pair
+let gatewayWithUpstream: GatewayWithUpstream
 let registry: Registry
 let answer: { status: number; delayMs: number }
 
 async function start(environment: Record<string, string>) {
   answer = { status: 200, delayMs: 0 }
-  pair = await startPair(
+  gatewayWithUpstream = await startGatewayWithUpstream(
     (_request, response) => {
       response.statusCode = answer.status
       setTimeout(() => response.end('{}'), answer.delayMs)
@@ -27,7 +27,7 @@ async function start(environment: Record<string, string>) {
   registry = new Registry()
   exposeMetrics({
     registry,
-    values: pair.metrics.values,
+    values: gatewayWithUpstream.metrics.values,
     gauges: {
       keySetAgeSeconds: () => 12,
       tokensRemembered: () => 3,
@@ -51,8 +51,8 @@ async function value(name: string, labels: Record<string, string | number> = {})
 describe('a request is counted once, under the pattern of its row', () => {
   test('with the status of the upstream, and its time', async () => {
     answer = { status: 418, delayMs: 30 }
-    await ask(pair.port, { path: '/orders/1?secret=1' })
-    await ask(pair.port, { path: '/orders/2' })
+    await ask(gatewayWithUpstream.port, { path: '/orders/1?secret=1' })
+    await ask(gatewayWithUpstream.port, { path: '/orders/2' })
     const row = { method: 'GET', route: '/orders/{id}' }
     await expect.poll(() => value('http_requests_total', { ...row, status: 418 })).toBe(2)
     expect(await value('http_requests_total')).toBe(2)
@@ -63,19 +63,19 @@ describe('a request is counted once, under the pattern of its row', () => {
   })
 
   test('where the gateway refused it, with the code', async () => {
-    await ask(pair.port, { path: '/closed' })
+    await ask(gatewayWithUpstream.port, { path: '/closed' })
     const refused = { method: 'GET', route: '/closed', status: 401 }
     await expect.poll(() => value('http_requests_total', refused)).toBe(1)
     expect(await value('refusals_total', { code: 'token_missing' })).toBe(1)
   })
 
   test('where no row matches, under no path', async () => {
-    for (const path of ['/a', '/b?c', '/%2e%2e']) await ask(pair.port, { path })
+    for (const path of ['/a', '/b?c', '/%2e%2e']) await ask(gatewayWithUpstream.port, { path })
     await expect.poll(() => value('http_requests_total', { method: 'any', route: 'none' })).toBe(3)
   })
 
   test('where the gateway answers itself', async () => {
-    await ask(pair.port, { path: '/live' })
+    await ask(gatewayWithUpstream.port, { path: '/live' })
     await expect
       .poll(() => value('http_requests_total', { method: 'GET', route: '/live', status: 200 }))
       .toBe(1)
@@ -83,7 +83,7 @@ describe('a request is counted once, under the pattern of its row', () => {
 })
 
 test('limits are counted by class, by how they were decided and by outcome', async () => {
-  for (let requests = 0; requests < 5; requests++) await ask(pair.port, { path: '/open' })
+  for (let requests = 0; requests < 5; requests++) await ask(gatewayWithUpstream.port, { path: '/open' })
   const address = { class: 'address' }
   await expect
     .poll(() => value('limit_decisions_total', { ...address, mode: 'shared', outcome: 'allowed' }))
@@ -95,7 +95,7 @@ test('limits are counted by class, by how they were decided and by outcome', asy
 
 test('a prefetched token is told from one that was asked for', async () => {
   await start({ LIMIT_ADDRESS_REQUESTS: '100', LIMIT_LEASE: '4' })
-  for (let requests = 0; requests < 10; requests++) await ask(pair.port, { path: '/open' })
+  for (let requests = 0; requests < 10; requests++) await ask(gatewayWithUpstream.port, { path: '/open' })
   const allowed = (mode: string) =>
     value('limit_decisions_total', { class: 'address', mode, outcome: 'allowed' })
   await expect.poll(async () => (await allowed('shared')) + (await allowed('leased'))).toBe(10)
@@ -104,8 +104,9 @@ test('a prefetched token is told from one that was asked for', async () => {
 })
 
 test('a token is a miss once, and a hit from then on', async () => {
-  const headers = bearer(await pair.issuer.sign())
-  for (let requests = 0; requests < 3; requests++) await ask(pair.port, { path: '/closed', headers })
+  const headers = bearer(await gatewayWithUpstream.issuer.sign())
+  for (let requests = 0; requests < 3; requests++)
+    await ask(gatewayWithUpstream.port, { path: '/closed', headers })
   expect(await value('token_lookups_total', { outcome: 'miss' })).toBe(1)
   expect(await value('token_lookups_total', { outcome: 'hit' })).toBe(2)
 })

@@ -28,13 +28,13 @@ const hashCost = 10
  */
 type SigningKey = Awaited<ReturnType<typeof generateKey>>
 
-export type Ground = Awaited<ReturnType<typeof startGround>>
+export type GatewayHarness = Awaited<ReturnType<typeof startGatewayHarness>>
 
 /**
  * The servers behind every gateway of a run, on each runtime: Postgres, Redis, the origin, the demo
  * service, the suite's upstream.
  */
-export async function startGround() {
+export async function startGatewayHarness() {
   const running: { stop: () => Promise<unknown> }[] = []
   async function stop() {
     for (const part of running.splice(0).reverse()) await part.stop()
