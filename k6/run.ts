@@ -4,7 +4,7 @@ import { runCommand } from '../shared/node/cli.ts'
 import { findK6 } from './binary.ts'
 import { readOrder, usage } from './command-line.ts'
 import { startEmbedded } from './environment/embedded.ts'
-import { startStand } from './environment/load-test-environment.ts'
+import { startLoadTestEnvironment } from './environment/load-test-environment.ts'
 import { measure } from './measure/measure.ts'
 import { ProductionError, requireNoProduction } from './not-production.ts'
 import { runScript } from './script.ts'
@@ -28,14 +28,23 @@ await runCommand(
       return
     }
     await mkdir(reports, { recursive: true })
-    const stand = order.against === 'start' ? await startEmbedded() : await startStand({ ...order, say })
-    // A Ctrl-C reaches k6 too, which then ends by itself and leaves the stand to us.
+    const loadTestEnvironment =
+      order.against === 'start' ? await startEmbedded() : await startLoadTestEnvironment({ ...order, say })
+    // A Ctrl-C reaches k6 too, which then ends by itself and leaves the environment to us.
     process.on('SIGINT', () => {})
     try {
-      if (order.measures && stand.kind === 'stand') await measure({ k6, order, stand, reports, say })
-      else process.exitCode = await runScript({ k6, order, environment: stand.environment, reports, say })
+      if (order.measures && loadTestEnvironment.kind === 'processes')
+        await measure({ k6, order, loadTestEnvironment, reports, say })
+      else
+        process.exitCode = await runScript({
+          k6,
+          order,
+          environment: loadTestEnvironment.environment,
+          reports,
+          say,
+        })
     } finally {
-      await stand.stop()
+      await loadTestEnvironment.stop()
     }
   },
   { usage, misconfigurations: [ProductionError] },

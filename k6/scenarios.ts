@@ -1,20 +1,20 @@
 /** Target and size of a scenario where the command line names none. */
 export interface Scenario {
   /**
-   * `start`: npm start with its embedded defaults. `stand`: real PostgreSQL and Redis, gateways
+   * `start`: npm start with its embedded defaults. `processes`: real PostgreSQL and Redis, gateways
    * behind a balancer.
    */
-  against: 'start' | 'stand'
+  against: 'start' | 'processes'
   users: number
   gateways: number
   /** Requests a second of the frontends; of `ramp`, at its top. */
   rate: number
   seconds: number
-  /** Variables of Gatehouse over the stand's own. */
+  /** Variables of Gatehouse over the environment's own. */
   environment?: Record<string, string>
 }
 
-const usual = { against: 'stand', users: 10_000, gateways: 2, rate: 50, seconds: 60 } as const
+const usual = { against: 'processes', users: 10_000, gateways: 2, rate: 50, seconds: 60 } as const
 
 /** Rows before branches: a scenario is a row here and a file of its name in scenarios/. */
 export const scenarios: Record<string, Scenario> = {

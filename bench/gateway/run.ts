@@ -6,8 +6,8 @@ import { createReport } from '../common/report.ts'
 import { requireNames } from '../common/require-names.ts'
 import { baselineContender, type Contender, contenders } from './contenders/contenders.ts'
 import { installPeers } from './contenders/install-peers.ts'
-import { prove } from './contenders/verify-equivalence.ts'
-import { startStand } from './environment/bench-environment.ts'
+import { verifyEquivalence } from './contenders/verify-equivalence.ts'
+import { startBenchEnvironment } from './environment/bench-environment.ts'
 import { leaveContenderCore } from './environment/cores.ts'
 import { writeTokens } from './environment/tokens.ts'
 import { costBench } from './parts/cost.ts'
@@ -65,42 +65,50 @@ if (!findProgram('wrk'))
   throw new Error('The load is sent by wrk, which is not on this machine: apt-get install wrk')
 await leaveContenderCore()
 await installPeers()
-const stand = await startStand()
+const benchEnvironment = await startBenchEnvironment()
 try {
   mkdirSync(out, { recursive: true })
   const report = createReport(join(out, 'gateway.jsonl'))
   const command = ['node bench/gateway/run.ts', ...process.argv.slice(2)].join(' ')
-  report.raw({ part: 'facts', command, at: new Date().toISOString(), ...stand.facts })
+  report.raw({ part: 'facts', command, at: new Date().toISOString(), ...benchEnvironment.facts })
   report.text(`# Gateway: ${command}\n`)
-  report.table([['fact', 'value'], ...Object.entries(stand.facts)])
+  report.table([['fact', 'value'], ...Object.entries(benchEnvironment.facts)])
 
   report.heading('Proven')
   report.text(
     '200 with the answer of the upstream and the header set, which is told who calls; 401 without a token and for a changed, an expired and a ' +
       "foreign one; 429 beyond the claim's quota and beyond the address's limit.\n",
   )
-  const proven: Record<string, Contender> = {}
+  const equivalent: Record<string, Contender> = {}
   for (const [name, contender] of Object.entries(measured)) {
     const { needs, title, unequal } = contender
     if (needs && !findProgram(needs.program)) {
       report.text(`- ${title}: not on this machine (apt-get install ${needs.package})`)
       continue
     }
-    await prove(name, contender, stand)
-    proven[name] = contender
+    await verifyEquivalence(name, contender, benchEnvironment)
+    equivalent[name] = contender
     const version = needs && ` (${await versionOf(needs.program)})`
     report.text(`- ${title}${version ?? ''}${unequal ? `: ${unequal}` : ''}`)
   }
 
-  const tokens = await writeTokens(stand.folder, stand.issuer, { users, freshCount })
+  const tokens = await writeTokens(benchEnvironment.folder, benchEnvironment.issuer, { users, freshCount })
   for (const name of only)
-    await parts[name]?.({ stand, contenders: proven, tokens, users, isFull: full, report, folder: out })
+    await parts[name]?.({
+      benchEnvironment,
+      contenders: equivalent,
+      tokens,
+      users,
+      isFull: full,
+      report,
+      folder: out,
+    })
   report.text(`\n${Math.round((performance.now() - startedAt) / 1000)} s; raw rows in gateway.jsonl`)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
   process.exitCode = 1
 } finally {
-  await stand.stop()
+  await benchEnvironment.stop()
 }
 // Handles that a failed part left open do not keep the process alive.
 process.exit()

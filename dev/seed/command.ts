@@ -15,7 +15,7 @@ const statementSeconds = 1800
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-async function carryOut({ users, force }: ReturnType<typeof readOrder>): Promise<void> {
+async function run({ users, force }: ReturnType<typeof readOrder>): Promise<void> {
   const config = configFromEnvironment([
     'NODE_ENV',
     'LOG_LEVEL',
@@ -58,4 +58,4 @@ async function requireNoForeignAccount(sql: Sql): Promise<void> {
     )
 }
 
-await runCommand(async () => carryOut(readOrder(process.argv.slice(2))), { usage })
+await runCommand(async () => run(readOrder(process.argv.slice(2))), { usage })

@@ -12,7 +12,7 @@ interface Part {
   resident_bytes: number
 }
 
-/** Has the runner do something to the stand, and waits until it is done. */
+/** Has the runner do something to the environment, and waits until it is done. */
 function act(method: 'GET' | 'POST', path: string) {
   const answer = http.request(method, `${__ENV.CONTROL_URL}${path}`, null, {
     tags: { name: 'control' },

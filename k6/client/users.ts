@@ -1,7 +1,7 @@
 import { SharedArray } from 'k6/data'
 import exec from 'k6/execution'
 
-/** One of the accounts that the stand has seeded and signed in. */
+/** One of the accounts that the environment has seeded and signed in. */
 export interface User {
   /** From 0. */
   number: number

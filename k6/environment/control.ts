@@ -9,13 +9,13 @@ import type { AddressInfo } from 'node:net'
 type Actions = Record<string, () => unknown>
 
 /**
- * Lets a scenario, which runs in k6, act on the stand in the middle of its run: it alone knows when
- * its moment has come.
+ * Lets a scenario, which runs in k6, act on the environment in the middle of its run: it alone
+ * knows when its moment has come.
  */
 export async function startControl(actions: Actions) {
   const server = createServer(async (request, response) => {
     const action = actions[`${request.method} ${request.url}`]
-    const [status, body] = action ? await carryOut(action) : [404, { reason: 'no such action' }]
+    const [status, body] = action ? await run(action) : [404, { reason: 'no such action' }]
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body ?? {}))
   })
   server.listen(0, '127.0.0.1')
@@ -30,7 +30,7 @@ export async function startControl(actions: Actions) {
   }
 }
 
-async function carryOut(action: () => unknown): Promise<[status: number, body: unknown]> {
+async function run(action: () => unknown): Promise<[status: number, body: unknown]> {
   try {
     return [200, await action()]
   } catch (error) {

@@ -21,24 +21,24 @@ import { startBalancer } from './balancer.ts'
 import { startControl } from './control.ts'
 import { type Service, startService } from './process.ts'
 
-interface StandOptions {
+interface LoadTestEnvironmentOptions {
   /** Seeded accounts, of which about one in a hundred is disabled. */
   users: number
   gateways: number
-  /** Variables over the stand's own. */
+  /** Variables over the environment's own. */
   environment?: Record<string, string>
   /** Told how far it is. */
   say: (line: string) => void
 }
 
-/** One process of the stand, or PostgreSQL with all of its. */
+/** One process of the environment, or PostgreSQL with all of its. */
 export interface Part {
   name: string
   processor_ms: number
   resident_bytes: number
 }
 
-export type Stand = Awaited<ReturnType<typeof startStand>>
+export type LoadTestEnvironment = Awaited<ReturnType<typeof startLoadTestEnvironment>>
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -62,7 +62,12 @@ const policy = {
  * origin, a product's service, and gateways behind a balancer, each a process of its own, with
  * seeded accounts that are signed in.
  */
-export async function startStand({ users, gateways: gatewayCount, environment = {}, say }: StandOptions) {
+export async function startLoadTestEnvironment({
+  users,
+  gateways: gatewayCount,
+  environment = {},
+  say,
+}: LoadTestEnvironmentOptions) {
   const parts: { stop: () => Promise<unknown> }[] = []
   async function keep<T extends { stop: () => Promise<unknown> }>(starting: Promise<T>): Promise<T> {
     const part = await starting
@@ -74,7 +79,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
   }
 
   try {
-    say('Stand: PostgreSQL and Redis ...')
+    say('Environment: PostgreSQL and Redis ...')
     const folder = await createTemporaryFolder('k6')
     parts.push({ stop: () => removeFolder(folder) })
     const postgres = await keep(startDurablePostgres({ countsStatements: true }))
@@ -113,7 +118,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
     const command = (entry: string, ...args: string[]) =>
       run(process.execPath, [join(root, entry), ...args], { env: variables, cwd: folder })
 
-    say(`Stand: ${users} accounts ...`)
+    say(`Environment: ${users} accounts ...`)
     const seeded = await command('dev/seed/command.ts', '--users', `${users}`)
     const password = /log in with (\S+)$/m.exec(seeded)?.[1] ?? ''
     const config = readConfig(originVariables, variables)
@@ -123,11 +128,11 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
       select email from user_accounts where status = 'active' order by created_at limit 1`
     await command('origin/admin/command.ts', 'role', admin.email, 'superadmin')
     const usersFile = join(folder, 'users')
-    say(`Stand: ${await signIn({ sql, config, users, file: usersFile })} of them signed in ...`)
+    say(`Environment: ${await signIn({ sql, config, users, file: usersFile })} of them signed in ...`)
 
     const service = (name: string, entry: string, port: number, more: Record<string, string> = {}) =>
       keep(startService({ name, entry, port, args: [`${port}`], environment: { ...variables, ...more } }))
-    say('Stand: the services ...')
+    say('Environment: the services ...')
     const origin = await service('origin', 'origin/main.ts', originPort)
     const product = await service('product', 'k6/environment/product.ts', productPort)
     const gateways: Service[] = []
@@ -169,7 +174,7 @@ export async function startStand({ users, gateways: gatewayCount, environment = 
     )
 
     return {
-      kind: 'stand' as const,
+      kind: 'processes' as const,
       /** Settings of a scenario, as variables of k6. */
       environment: {
         GATEWAY_URL: balancer.url,

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kind, kinds } from '../client/mix.ts'
 import type { Order } from '../command-line.ts'
-import type { Stand } from '../environment/load-test-environment.ts'
+import type { LoadTestEnvironment } from '../environment/load-test-environment.ts'
 import { runScript } from '../script.ts'
 import { type Cost, type Costs, costNames, describeCapacity } from './capacity.ts'
 
 interface MeasureOptions {
   k6: string
   order: Order
-  stand: Stand
+  loadTestEnvironment: LoadTestEnvironment
   reports: string
   say: (line: string) => void
 }
@@ -18,10 +18,13 @@ interface MeasureOptions {
 const idleMs = 20_000
 
 /** All that has been spent so far, in the units of `Cost`. */
-async function readSpent(stand: Stand): Promise<Cost> {
-  const [statements, roundTrips] = [await stand.countStatements(), await stand.countRedisReads()]
+async function readSpent(loadTestEnvironment: LoadTestEnvironment): Promise<Cost> {
+  const [statements, roundTrips] = [
+    await loadTestEnvironment.countStatements(),
+    await loadTestEnvironment.countRedisReads(),
+  ]
   const microseconds = (isMeant: (name: string) => boolean) =>
-    stand
+    loadTestEnvironment
       .readParts()
       .filter(({ name }) => isMeant(name))
       .reduce((sum, part) => sum + part.processor_ms * 1000, 0)
@@ -39,12 +42,15 @@ const combine = (one: Cost, other: Cost, by: (one: number, other: number) => num
   Object.fromEntries(costNames.map((name) => [name, by(one[name], other[name])])) as unknown as Cost
 
 /** Cost of some work, and its seconds. */
-async function spentBy(stand: Stand, work: () => Promise<unknown>) {
-  const before = await readSpent(stand)
+async function spentBy(loadTestEnvironment: LoadTestEnvironment, work: () => Promise<unknown>) {
+  const before = await readSpent(loadTestEnvironment)
   const startedAt = performance.now()
   await work()
   const seconds = (performance.now() - startedAt) / 1000
-  return { spent: combine(await readSpent(stand), before, (after, then) => after - then), seconds }
+  return {
+    spent: combine(await readSpent(loadTestEnvironment), before, (after, then) => after - then),
+    seconds,
+  }
 }
 
 /**
@@ -58,16 +64,25 @@ const rateOf = (kind: Kind, rate: number): number =>
  * Has k6 ask for one kind of request after the other, and divides what each process spent by how
  * many there were, less what it spends on nothing.
  */
-export async function measure({ k6, order, stand, reports, say }: MeasureOptions): Promise<void> {
+export async function measure({
+  k6,
+  order,
+  loadTestEnvironment,
+  reports,
+  say,
+}: MeasureOptions): Promise<void> {
   say('Warming up ...')
-  const shareOf = (number: number) => ({ ...stand.environment, SHARE: `${number}/${kinds.length + 1}` })
+  const shareOf = (number: number) => ({
+    ...loadTestEnvironment.environment,
+    SHARE: `${number}/${kinds.length + 1}`,
+  })
   await runScript({ k6, order, environment: shareOf(kinds.length), reports, report: 'measure-warm-up', say })
-  const idle = await spentBy(stand, () => sleep(idleMs))
+  const idle = await spentBy(loadTestEnvironment, () => sleep(idleMs))
   const costs: Partial<Costs> = {}
   for (const [index, kind] of kinds.entries()) {
     const report = `measure-${kind}`
     say(`Measuring ${kind} ...`)
-    const { spent, seconds } = await spentBy(stand, async () => {
+    const { spent, seconds } = await spentBy(loadTestEnvironment, async () => {
       const scale = { ...order, rate: rateOf(kind, order.rate) }
       const environment = { ...shareOf(index), ONLY: kind }
       const code = await runScript({ k6, order: scale, environment, reports, report, say })

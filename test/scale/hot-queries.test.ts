@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer } from '../support/full-stack/full-stack.ts'
 import { describeWith } from '../support/vitest/describe-with.ts'
-import { hotQueries, type Subject } from './hot-queries.ts'
+import { hotQueries, type SeededAccount } from './hot-queries.ts'
 import { type List, listsOf } from './lists.ts'
 import { createMeasurements } from './measurements.ts'
 import type { Execution } from './plan.ts'
+import { selectSeededAccounts } from './seeded-accounts.ts'
 import { createSeededFullStack, type SeededFullStack } from './seeded-full-stack.ts'
 import { explainsStatements } from './server-abilities.ts'
-import { selectSubjects } from './subjects.ts'
 
 const users = 100_000
 
@@ -41,7 +41,7 @@ const filterNames = (filters: Record<string, string>) =>
     .join()
 
 let seeded: SeededFullStack
-let subjects: Subject[]
+let targets: SeededAccount[]
 let adminToken: string
 let lists: readonly List[]
 const measurements = createMeasurements()
@@ -50,14 +50,14 @@ describeWith('right to load auto_explain', await explainsStatements())('with 100
   beforeAll(async () => {
     seeded = await createSeededFullStack(users)
     const { fullStack, sql, login } = seeded
-    subjects = await selectSubjects(sql, (hotQueries.length + 1) * rounds + 200)
+    targets = await selectSeededAccounts(sql, (hotQueries.length + 1) * rounds + 200)
     await fullStack.signUp('boss@example.com', 'correct horse battery')
     await sql`update user_accounts set role_id = (select id from roles where name = 'superadmin') where email = 'boss@example.com'`
     await sql`
     update user_subscriptions set plan_id = (select id from subscription_plans where name = 'enterprise')
     where user_id = (select id from user_accounts where email = 'boss@example.com')`
     adminToken = (await login('boss@example.com', 'correct horse battery')).access_token
-    lists = listsOf(subjects.at(-1) as Subject)
+    lists = listsOf(targets.at(-1) as SeededAccount)
   }, 600_000)
 
   afterAll(async () => {
@@ -112,10 +112,10 @@ describeWith('right to load auto_explain', await explainsStatements())('with 100
   describe('no hot query reads more for having 100,000 accounts', () => {
     test.each(hotQueries.map((query, nth) => ({ ...query, nth })))('$name', async (query) => {
       const { name, where, run, nth, accounts = 1 } = query
-      const others = subjects.slice(-accounts)
+      const others = targets.slice(-accounts)
       const executions: Execution[] = []
-      for (const subject of subjects.slice(nth * rounds, (nth + 1) * rounds)) {
-        executions.push(heaviest(await seeded.executionsOf(() => run(seeded.sql, subject, others))))
+      for (const account of targets.slice(nth * rounds, (nth + 1) * rounds)) {
+        executions.push(heaviest(await seeded.executionsOf(() => run(seeded.sql, account, others))))
       }
       measurements.add({ name, where }, executions)
       expectCheap(executions, { rows: accounts * rowsPerAccount, buffers: accounts * buffersPerAccount })

@@ -21,7 +21,7 @@ import {
 import { selectCurrentSubscription } from '../../origin/subscriptions/queries.ts'
 
 /** A seeded account, and a session of its own with both its refresh tokens. */
-export interface Subject {
+export interface SeededAccount {
   userId: string
   email: string
   passwordVersion: string
@@ -37,7 +37,7 @@ export interface HotQuery {
   where: string
   /** How many accounts it is about, where that is not one. */
   accounts?: number
-  run: (sql: Sql, subject: Subject, others: Subject[]) => Promise<unknown>
+  run: (sql: Sql, account: SeededAccount, others: SeededAccount[]) => Promise<unknown>
 }
 
 const context = { ip: '198.18.0.1', userAgent: 'scale', requestId: 'scale' }

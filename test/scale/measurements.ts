@@ -1,6 +1,6 @@
 import type { Execution } from './plan.ts'
 
-interface Subject {
+interface Subtotal {
   name: string
   where: string
 }
@@ -12,7 +12,7 @@ export function createMeasurements() {
     '|---|---|---|---|---|---|',
   ]
   return {
-    add({ name, where }: Subject, executions: readonly Execution[]) {
+    add({ name, where }: Subtotal, executions: readonly Execution[]) {
       const indexes = new Set(executions.flatMap((execution) => [...execution.indexes].map(withoutMonth)))
       const most = (key: 'rows' | 'buffers') => Math.max(...executions.map((execution) => execution[key]))
       const cells = [

@@ -2,7 +2,7 @@ import { audience } from '../../../test/support/gateway/issuer.ts'
 import { startChildServer } from '../../../tools/servers/process/child-server.ts'
 import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../../../tools/servers/process/temporary-folder.ts'
-import type { Stand } from '../environment/bench-environment.ts'
+import type { BenchEnvironment } from '../environment/bench-environment.ts'
 import { contenderCores } from '../environment/cores.ts'
 import { issuerUrl } from '../environment/tokens.ts'
 import type { Contender } from './contenders.ts'
@@ -25,7 +25,7 @@ export const addressSeconds = 900
 /** Starts a contender as a process of its own, on the core that is kept for it. */
 export async function startContender(
   contender: Contender,
-  stand: Stand,
+  benchEnvironment: BenchEnvironment,
   { name, addressQuota }: StartOptions,
 ): Promise<Running> {
   const folder = await createTemporaryFolder('contender')
@@ -34,16 +34,16 @@ export async function startContender(
   const { command, args, env } = contender.run({
     folder,
     port,
-    upstreamUrl: stand.upstream.url,
-    redisUrl: stand.redis.url,
+    upstreamUrl: benchEnvironment.upstream.url,
+    redisUrl: benchEnvironment.redis.url,
     keyPrefix: `${name}:`,
     issuer: issuerUrl,
     audience,
-    publicKey: stand.publicKey,
+    publicKey: benchEnvironment.publicKey,
     addressQuota,
     addressSeconds,
-    originUrl: stand.origin.url,
-    assertionPrivateJwk: stand.secrets.ASSERTION_PRIVATE_JWK,
+    originUrl: benchEnvironment.origin.url,
+    assertionPrivateJwk: benchEnvironment.secrets.ASSERTION_PRIVATE_JWK,
   })
   const server = await startChildServer({
     command: 'taskset',

@@ -1,5 +1,5 @@
 import { request } from 'undici'
-import type { Stand } from '../environment/bench-environment.ts'
+import type { BenchEnvironment } from '../environment/bench-environment.ts'
 import { user } from '../environment/tokens.ts'
 import { type Contender, path } from './contenders.ts'
 import { startContender } from './start-contender.ts'
@@ -38,8 +38,12 @@ const bodyBytes = 300
  *
  * @throws Error with the first thing that it does not do: what is not the same work is not measured
  */
-export async function prove(name: string, contender: Contender, stand: Stand): Promise<void> {
-  const running = await startContender(contender, stand, { name: `proof:${name}`, addressQuota })
+export async function verifyEquivalence(
+  name: string,
+  contender: Contender,
+  benchEnvironment: BenchEnvironment,
+): Promise<void> {
+  const running = await startContender(contender, benchEnvironment, { name: `proof:${name}`, addressQuota })
   let addresses = 0
   const nextAddress = () => `192.0.2.${++addresses}`
 
@@ -76,7 +80,7 @@ export async function prove(name: string, contender: Contender, stand: Stand): P
   }
 
   try {
-    const { issuer, upstream } = stand
+    const { issuer, upstream } = benchEnvironment
     const sign = (number: number, claims = {}) => issuer.sign({ ...user(number), ...claims })
 
     // Twice, as a contender may remember tokens, and what it remembers must do the same work.

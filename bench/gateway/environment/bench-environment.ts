@@ -15,7 +15,7 @@ import { issuerUrl } from './tokens.ts'
 import { startUpstream, type Upstream } from './upstream.ts'
 
 /** The servers around every contender. */
-export interface Stand {
+export interface BenchEnvironment {
   issuer: Issuer
   /** The issuer's public key in PEM. */
   publicKey: string
@@ -36,7 +36,7 @@ const originMain = fileURLToPath(new URL('../../../origin/main.ts', import.meta.
  * Starts Redis, the upstream, and a real origin on a real PostgreSQL whose signing key we know, so
  * that we sign its users' tokens.
  */
-export async function startStand(): Promise<Stand> {
+export async function startBenchEnvironment(): Promise<BenchEnvironment> {
   const stops: (() => Promise<void>)[] = []
   async function stop() {
     for (const stopOne of stops.reverse().splice(0)) await stopOne()

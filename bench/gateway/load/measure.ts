@@ -1,7 +1,7 @@
 import { familyProcessorMs, processorMs } from '../../common/processor-time.ts'
 import { redisReads } from '../../common/redis-reads.ts'
 import type { Running } from '../contenders/start-contender.ts'
-import type { Stand } from '../environment/bench-environment.ts'
+import type { BenchEnvironment } from '../environment/bench-environment.ts'
 import type { TokenFiles } from '../environment/tokens.ts'
 import { type LoadResult, load, type Workload } from './load.ts'
 
@@ -25,7 +25,7 @@ export interface Round extends LoadResult {
 }
 
 interface MeasureOptions {
-  stand: Stand
+  benchEnvironment: BenchEnvironment
   running: Running
   tokens: TokenFiles
   workload: Workload
@@ -34,14 +34,14 @@ interface MeasureOptions {
   freshFrom?: number
 }
 
-export async function measure({ stand, running, ...options }: MeasureOptions): Promise<Round> {
+export async function measure({ benchEnvironment, running, ...options }: MeasureOptions): Promise<Round> {
   async function read() {
     return {
       contender: familyProcessorMs(running.pid),
-      redis: processorMs(stand.redis.pid),
-      origin: processorMs(stand.origin.pid) + familyProcessorMs(stand.postgres.pid),
-      reads: await redisReads(stand.redis.url),
-      answered: (await stand.upstream.seen()).answered,
+      redis: processorMs(benchEnvironment.redis.pid),
+      origin: processorMs(benchEnvironment.origin.pid) + familyProcessorMs(benchEnvironment.postgres.pid),
+      reads: await redisReads(benchEnvironment.redis.url),
+      answered: (await benchEnvironment.upstream.seen()).answered,
     }
   }
   const before = await read()

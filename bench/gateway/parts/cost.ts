@@ -5,7 +5,7 @@ import { median } from '../../common/statistics.ts'
 import type { Round } from '../load/measure.ts'
 import { type BenchPart, hot } from './part.ts'
 import { drawBars } from './picture.ts'
-import { freshOneIn, inTurns, manyConnections, type Subject, withSubjects } from './warmed-up.ts'
+import { freshOneIn, inTurns, manyConnections, type WarmedUp, withWarmedUp } from './warmed-up.ts'
 
 const sizes = {
   short: { rounds: 5, seconds: 2 },
@@ -16,7 +16,7 @@ const kinds = ['hot', 'rare'] as const
 type Kind = (typeof kinds)[number]
 
 interface Measured extends Record<Kind, Round[]> {
-  subject: Subject
+  warmedUp: WarmedUp
   commands: number
 }
 
@@ -25,27 +25,27 @@ export const costBench: BenchPart = async (options) => {
   const { users, isFull, report, folder } = options
   const { rounds, seconds } = isFull ? sizes.full : sizes.short
 
-  const measured = await withSubjects(options, async (subjects) => {
-    const all = subjects.map((subject): Measured => ({ subject, hot: [], rare: [], commands: 0 }))
+  const measured = await withWarmedUp(options, async (allWarmedUp) => {
+    const all = allWarmedUp.map((warmedUp): Measured => ({ warmedUp, hot: [], rare: [], commands: 0 }))
     for (const kind of kinds) {
       for (let round = 1; round <= rounds; round++) {
-        for (const { subject, [kind]: rows } of inTurns(all, round)) {
-          const row = await subject[kind](seconds)
+        for (const { warmedUp, [kind]: rows } of inTurns(all, round)) {
+          const row = await warmedUp[kind](seconds)
           rows.push(row)
-          report.raw({ part: 'cost', contender: subject.name, workload: kind, round, ...row })
+          report.raw({ part: 'cost', contender: warmedUp.name, workload: kind, round, ...row })
         }
       }
     }
     for (const one of all) {
-      one.commands = await one.subject.countCommands()
-      report.raw({ part: 'cost', contender: one.subject.name, commands: one.commands })
+      one.commands = await one.warmedUp.countCommands()
+      report.raw({ part: 'cost', contender: one.warmedUp.name, commands: one.commands })
     }
     return all
   })
 
   const us = (of: Measured, kind: Kind) => median(of[kind].map((row) => row.us))
   const sorted = measured.toSorted((one, other) => us(one, 'hot') - us(other, 'hot'))
-  const ours = measured.find(({ subject }) => subject.name === 'gatehouse')
+  const ours = measured.find(({ warmedUp }) => warmedUp.name === 'gatehouse')
 
   report.heading('Processor time a request')
   report.text(
@@ -75,10 +75,10 @@ export const costBench: BenchPart = async (options) => {
         median(of.hot.map((row) => row.redisUs)),
         of.commands,
         median(of.hot.map((row) => row.roundTrips)),
-      ].map((value) => (of.subject.contender.counts === 'redis' ? figure(value) : '-'))
+      ].map((value) => (of.warmedUp.contender.counts === 'redis' ? figure(value) : '-'))
       const perCore = Math.round(1e6 / us(of, 'rare'))
       return [
-        of.subject.contender.title,
+        of.warmedUp.contender.title,
         range('hot'),
         times('hot'),
         range('rare'),
@@ -103,8 +103,8 @@ export const costBench: BenchPart = async (options) => {
       series: ['1,000 users, hot', `${users.toLocaleString('en')} users, each seen rarely`],
       note: 'HAProxy counts in its own memory, which several of them would not share; nginx looks at no token and counts nothing.',
       rows: sorted.map((of) => ({
-        label: of.subject.contender.title,
-        isOurs: of.subject.name.startsWith('gatehouse'),
+        label: of.warmedUp.contender.title,
+        isOurs: of.warmedUp.name.startsWith('gatehouse'),
         values: kinds.map((kind) => us(of, kind)),
       })),
     }),

@@ -13,12 +13,22 @@ const sampleMs = 5000
 const connections = 64
 
 /** Whether the memory of the gateway stays where it is under lasting load. */
-export const flatnessBench: BenchPart = async ({ stand, contenders, tokens, users, isFull, report }) => {
+export const flatnessBench: BenchPart = async ({
+  benchEnvironment,
+  contenders,
+  tokens,
+  users,
+  isFull,
+  report,
+}) => {
   const { gatehouse } = contenders
   if (!gatehouse) return
   const { minutes } = isFull ? sizes.full : sizes.short
   const name = 'gatehouse'
-  const running = await startContender(gatehouse, stand, { name, addressQuota: unreachedAddressQuota })
+  const running = await startContender(gatehouse, benchEnvironment, {
+    name,
+    addressQuota: unreachedAddressQuota,
+  })
   const samples: number[] = []
   let over = false
   async function sample() {

@@ -2,7 +2,7 @@ import { figure } from '../../common/report.ts'
 import { median } from '../../common/statistics.ts'
 import type { Round } from '../load/measure.ts'
 import { type BenchPart, hot } from './part.ts'
-import { inTurns, manyConnections, withSubjects } from './warmed-up.ts'
+import { inTurns, manyConnections, withWarmedUp } from './warmed-up.ts'
 
 const connectionCounts = [1, manyConnections]
 
@@ -20,10 +20,10 @@ export const latencyBench: BenchPart = async (options) => {
   const { rounds, seconds } = isFull ? sizes.full : sizes.short
   const measured = new Map<string, Round[]>()
 
-  await withSubjects(options, async (subjects) => {
+  await withWarmedUp(options, async (allWarmedUp) => {
     for (let round = 1; round <= rounds; round++) {
       for (const connections of connectionCounts) {
-        for (const { name, hot } of inTurns(subjects, round)) {
+        for (const { name, hot } of inTurns(allWarmedUp, round)) {
           const row = await hot(seconds, connections)
           report.raw({ part: 'latency', contender: name, connections, round, ...row })
           const key = `${name} ${connections}`

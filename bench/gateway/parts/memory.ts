@@ -22,7 +22,14 @@ const inMegabytes = (bytes: number) => figure(bytes / 1e6)
  * Memory of each contender: at rest after some load, with all users' tokens seen, and with idle
  * connections.
  */
-export const memoryBench: BenchPart = async ({ stand, contenders, tokens, users, isFull, report }) => {
+export const memoryBench: BenchPart = async ({
+  benchEnvironment,
+  contenders,
+  tokens,
+  users,
+  isFull,
+  report,
+}) => {
   const idleCount = isFull ? idleCounts.full : idleCounts.short
   const lines = readFileSync(tokens.known, 'utf8').split('\n', hot.users)
   const requestOf = (number: number) =>
@@ -30,7 +37,10 @@ export const memoryBench: BenchPart = async ({ stand, contenders, tokens, users,
   const table: (string | number)[][] = []
 
   for (const [name, contender] of Object.entries(contenders)) {
-    const running = await startContender(contender, stand, { name, addressQuota: unreachedAddressQuota })
+    const running = await startContender(contender, benchEnvironment, {
+      name,
+      addressQuota: unreachedAddressQuota,
+    })
     async function settled() {
       await sleep(settleMs)
       return familyResidentBytes(running.pid)

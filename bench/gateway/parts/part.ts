@@ -1,10 +1,10 @@
 import type { Report } from '../../common/report.ts'
 import type { Contender } from '../contenders/contenders.ts'
-import type { Stand } from '../environment/bench-environment.ts'
+import type { BenchEnvironment } from '../environment/bench-environment.ts'
 import type { TokenFiles } from '../environment/tokens.ts'
 
 export interface BenchOptions {
-  stand: Stand
+  benchEnvironment: BenchEnvironment
   /** Those that are on this machine and proven. */
   contenders: Record<string, Contender>
   tokens: TokenFiles

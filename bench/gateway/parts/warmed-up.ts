@@ -27,7 +27,7 @@ export const manyConnections = 64
 const staleMs = 240_000
 
 /** A contender that runs and has been warmed up. */
-export interface Subject {
+export interface WarmedUp {
   name: string
   contender: Contender
   /** Users who come again and again. */
@@ -45,14 +45,14 @@ export interface Subject {
  */
 export const freshOneIn = 10
 
-type Options = Pick<BenchOptions, 'stand' | 'tokens' | 'users' | 'isFull'>
+type Options = Pick<BenchOptions, 'benchEnvironment' | 'tokens' | 'users' | 'isFull'>
 
-async function createSubject(
+async function warmUp(
   name: string,
   contender: Contender,
   running: Running,
-  { stand, tokens, users, isFull }: Options,
-): Promise<Subject> {
+  { benchEnvironment, tokens, users, isFull }: Options,
+): Promise<WarmedUp> {
   const workloads = { hot, rare: { users, freshOneIn } } satisfies Record<string, Workload>
   let usedFresh = 0
   let shownAt = Number.NEGATIVE_INFINITY
@@ -60,7 +60,7 @@ async function createSubject(
   async function send(workload: Workload, seconds: number, connections: number): Promise<Round> {
     const sending = { tokens, workload, connections }
     noteFresh(await load({ ...sending, url: running.url, seconds: leadInSeconds, freshFrom: usedFresh }))
-    const row = await measure({ ...sending, stand, running, seconds, freshFrom: usedFresh })
+    const row = await measure({ ...sending, benchEnvironment, running, seconds, freshFrom: usedFresh })
     noteFresh(row)
     return row
   }
@@ -92,9 +92,11 @@ async function createSubject(
     },
 
     async countCommands() {
-      const before = await stand.upstream.seen()
-      const commands = await countCommands(stand.redis.url, () => sendInTurn(workloads.hot, countedRequests))
-      return commands / ((await stand.upstream.seen()).answered - before.answered)
+      const before = await benchEnvironment.upstream.seen()
+      const commands = await countCommands(benchEnvironment.redis.url, () =>
+        sendInTurn(workloads.hot, countedRequests),
+      )
+      return commands / ((await benchEnvironment.upstream.seen()).answered - before.answered)
     },
   }
 }
@@ -103,22 +105,22 @@ async function createSubject(
  * Starts all contenders side by side, and stops them when the work is done: each stands idle while
  * another is at work.
  */
-export async function withSubjects<Result>(
+export async function withWarmedUp<Result>(
   { contenders, ...options }: Options & Pick<BenchOptions, 'contenders'>,
-  work: (subjects: readonly Subject[]) => Promise<Result>,
+  work: (allWarmedUp: readonly WarmedUp[]) => Promise<Result>,
 ): Promise<Result> {
   const running: Running[] = []
-  const subjects: Subject[] = []
+  const allWarmedUp: WarmedUp[] = []
   try {
     for (const [name, contender] of Object.entries(contenders)) {
-      const one = await startContender(contender, options.stand, {
+      const one = await startContender(contender, options.benchEnvironment, {
         name,
         addressQuota: unreachedAddressQuota,
       })
       running.push(one)
-      subjects.push(await createSubject(name, contender, one, options))
+      allWarmedUp.push(await warmUp(name, contender, one, options))
     }
-    return await work(subjects)
+    return await work(allWarmedUp)
   } finally {
     for (const one of running) await one.stop()
   }

@@ -1,12 +1,12 @@
 import { passwordVersion } from '../../origin/db/password-version.ts'
 import type { Sql } from '../../origin/db/types.ts'
-import type { Subject } from './hot-queries.ts'
+import type { SeededAccount } from './hot-queries.ts'
 
 /**
  * Active accounts with a live session whose second token is not spent, spread over all there are.
  */
-export async function selectSubjects(sql: Sql, count: number): Promise<Subject[]> {
-  return sql<Subject[]>`
+export async function selectSeededAccounts(sql: Sql, count: number): Promise<SeededAccount[]> {
+  return sql<SeededAccount[]>`
     select distinct on (account.id) account.id as "userId", account.email, ${passwordVersion(sql)} as "passwordVersion",
       session.id as "sessionId", spent.token_hash as "spentHash", live.token_hash as "liveHash"
     from user_accounts account
