@@ -17,13 +17,34 @@ export function readHeaderLines(text: string, from: number): RawHeaders | undefi
     const end = endOfLine(text, at)
     const colon = text.indexOf(':', at)
     if (colon === -1 || colon > end) return undefined
-    const name = text.slice(at, colon)
+    const name = readName(text, at, colon)
     const value = trimmed(text, colon + 1, end)
-    if (!fieldName.test(name) || noFieldValue.test(value)) return undefined
+    if (name === undefined || noFieldValue.test(value)) return undefined
     headers.push(name, value)
     at = end + 2
   }
   return headers
+}
+
+/**
+ * Names that were read before, each in the one slot that follows from its length and its ends. The
+ * same few names recur: one found here was checked, and is a string that V8 has hashed, which spares
+ * each map that looks it up the work. Any other name only takes a slot.
+ */
+const namesRead: (string | undefined)[] = Array.from({ length: 256 })
+const longestNameKept = 64
+
+/** @returns undefined for what is no name */
+function readName(text: string, from: number, to: number): string | undefined {
+  const length = to - from
+  const slot = (31 * length + 7 * text.charCodeAt(from) + text.charCodeAt(to - 1)) & 255
+  const known = namesRead[slot]
+  if (known !== undefined && known.length === length && text.startsWith(known, from)) return known
+  const name = text.slice(from, to)
+  if (!fieldName.test(name)) return undefined
+  // A key of an object is a string that V8 has hashed, and no slice that keeps its whole head.
+  if (length <= longestNameKept) [namesRead[slot]] = Object.keys({ [name]: true })
+  return name
 }
 
 /**
