@@ -9,7 +9,7 @@ import { hasBody } from '../../../http/request-body.ts'
 import { type RequestHeaders, readHeaders } from '../../../http/request-headers.ts'
 import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
-import { proxyRequest } from './proxy-exchange.ts'
+import { type ProxiedExchange, proxyRequest } from './proxy-exchange.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 import type { FlushPerTick } from './tick-flush.ts'
 
@@ -35,7 +35,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
   private readonly response: ClientResponse
   /** undefined until the head has been read. */
   private headers: RequestHeaders | undefined = undefined
-  private stop: (() => void) | undefined = undefined
+  private exchange: ProxiedExchange | undefined = undefined
 
   /** @param path the request's target without its query */
   constructor(
@@ -70,7 +70,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
     const { options, request, response } = this
     const { upstreams, commonHeaders, streams, uploadIdleMs, onResponse, flushPerTick } = options
     const headers = this.headers as RequestHeaders
-    this.stop = proxyRequest({
+    this.exchange = proxyRequest({
       request,
       response,
       headers,
@@ -102,7 +102,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
   private readonly end = (): void => {
     const { response } = this
     this.lifecycle.end(response.writableFinished ? response.statusCode : 499)
-    this.stop?.()
+    this.exchange?.stop()
   }
 }
 

@@ -20,7 +20,7 @@ import type { Pool } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
 import type { StreamRegistry } from './stream-registry.ts'
-import type { FlushPerTick } from './tick-flush.ts'
+import type { Flushable, FlushPerTick } from './tick-flush.ts'
 
 export interface ProxyExchangeOptions {
   request: ClientRequest
@@ -41,6 +41,11 @@ export interface ProxyExchangeOptions {
   reject: (error: unknown) => void
 }
 
+export interface ProxiedExchange {
+  /** Called when the client's connection has closed, after the whole response or before. */
+  stop(): void
+}
+
 /** Up to this size a head and body written as one latin1 string cost less than two writes. */
 const smallBytes = 4096
 
@@ -48,37 +53,41 @@ const smallBytes = 4096
  * Proxies one request upstream and its response back, streaming both ways without web streams. A
  * client that leaves cancels the request upstream; a response that the upstream aborts is aborted
  * for the client.
- *
- * @returns a function to call when the client's connection has closed, after the whole response or
- * before
  */
-export function proxyRequest(options: ProxyExchangeOptions): () => void {
+export function proxyRequest(options: ProxyExchangeOptions): ProxiedExchange {
   const { request, headers, admission, uploadIdleMs: idleMs } = options
+  const { overLimit } = admission
+  if (!overLimit && !hasBody(headers)) {
+    const exchange = new ProxyExchange(options, noBody)
+    exchange.start()
+    return exchange
+  }
   let exchange: ProxyExchange | undefined
   const start = (body: RequestBody) => {
     exchange = new ProxyExchange(options, body)
     exchange.start()
   }
-  const { overLimit } = admission
   const client = overLimit && new AbortController()
   const startInTurn =
     overLimit && client
       ? (body: RequestBody) => overLimit.waitForTurn(client.signal).then(() => start(body), options.reject)
       : start
-  const stop = () => {
-    client?.abort()
-    exchange?.stop()
-    exchange = undefined
+  const proxied = {
+    stop() {
+      client?.abort()
+      exchange?.stop()
+      exchange = undefined
+    },
   }
   if (!hasBody(headers)) {
     void startInTurn(noBody)
-    return stop
+    return proxied
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
   const bounds = { ...admission.decision.route, idleMs, signal: overLimit?.bodySignal }
   readRequestBody(chunks, bounds).then(startInTurn, options.reject)
-  return stop
+  return proxied
 }
 
 const isEventStream = (headers: Readonly<RawHeaders>) =>
@@ -96,7 +105,7 @@ const isEventStream = (headers: Readonly<RawHeaders>) =>
 const endsConnection = (response: ClientResponse) =>
   response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
 
-class ProxyExchange implements Exchange {
+class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
   readonly method: string
   readonly target: string
   readonly headers: Readonly<RawHeaders>
@@ -115,6 +124,8 @@ class ProxyExchange implements Exchange {
   /** Bytes of the response's body still to be received; NaN where its head does not say. */
   private leftBytes = 0
   private isEnding = false
+  /** The end of the response's body, from when it is there until it is written. */
+  private lastBytes: string | Buffer | undefined
 
   constructor(options: ProxyExchangeOptions, requestBody: RequestBody) {
     const { request, headers, admission } = options
@@ -222,12 +233,15 @@ class ProxyExchange implements Exchange {
     if (!this.isEnding) this.endAtFlush()
   }
 
-  private endAtFlush(last?: string | Buffer): void {
-    const { response, flushPerTick } = this.options
+  private endAtFlush(lastBytes?: string | Buffer): void {
     this.isEnding = true
-    flushPerTick(() => {
-      if (!response.destroyed) response.end(last, 'latin1')
-    })
+    this.lastBytes = lastBytes
+    this.options.flushPerTick(this)
+  }
+
+  flush(): void {
+    const { response } = this.options
+    if (!response.destroyed) response.end(this.lastBytes, 'latin1')
   }
 
   onError(error: Error, isWithoutResponse: boolean): void {

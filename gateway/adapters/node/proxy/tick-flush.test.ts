@@ -5,11 +5,14 @@ import { createTickFlush } from './tick-flush.ts'
 test('runs all of one turn together and in their order, and what they ask for in the next', async () => {
   const flushPerTick = createTickFlush()
   const ran: string[] = []
-  flushPerTick(() => {
-    ran.push('first')
-    flushPerTick(() => ran.push('of the next turn'))
+  const note = (text: string) => ({ flush: () => void ran.push(text) })
+  flushPerTick({
+    flush() {
+      ran.push('first')
+      flushPerTick(note('of the next turn'))
+    },
   })
-  flushPerTick(() => ran.push('second'))
+  flushPerTick(note('second'))
   expect(ran).toEqual([])
   await nextTurn()
   expect(ran).toEqual(['first', 'second'])

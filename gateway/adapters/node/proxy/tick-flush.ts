@@ -1,19 +1,23 @@
-export type FlushPerTick = (run: () => void) => void
+export interface Flushable {
+  flush(): void
+}
+
+export type FlushPerTick = (item: Flushable) => void
 
 /**
- * Gathers functions, and runs them once the input of this turn of the event loop has been read.
+ * Gathers items, and flushes them once the input of this turn of the event loop has been read.
  * Writes to many sockets in a row wake their reader once; single writes wake it each time.
  */
 export function createTickFlush(): FlushPerTick {
-  let waiting: (() => void)[] = []
+  let waiting: Flushable[] = []
 
-  function runAll(): void {
+  function flushAll(): void {
     const all = waiting
     waiting = []
-    for (const run of all) run()
+    for (const item of all) item.flush()
   }
 
-  return function flushPerTick(run) {
-    if (waiting.push(run) === 1) setImmediate(runAll)
+  return function flushPerTick(item) {
+    if (waiting.push(item) === 1) setImmediate(flushAll)
   }
 }
