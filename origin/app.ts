@@ -53,18 +53,18 @@ interface OriginOptions {
   verifyAssertion: VerifyAssertion
   onResponse?: RequestLogOptions['onResponse']
   beginSpan?: BeginSpan | undefined
-  /** Told the code of every problem that is answered. */
+  /** Called with the code of every problem response. */
   onRejected?: (code: ErrorCode) => void
   log: Log
 }
 
-/** No body of a person or a service needs more: the longest is a list of a thousand ids. */
+/** The largest body of a user or a service is a list of a thousand ids. */
 const bodyBytes = 64 * 1024
 
-/** A gateway's longest is a thousand refusals. */
+/** The largest body of a gateway is a thousand reports. */
 const gatewayBodyBytes = 1024 * 1024
 
-/** A body that breaks off is its sender's doing, not a failure of ours. */
+/** A truncated body is the sender's fault, not an internal failure. */
 function capBody(maxSize: number) {
   const limitBody = bodyLimit({
     maxSize,
@@ -82,8 +82,7 @@ function capBody(maxSize: number) {
 }
 
 /**
- * Tokens (RFC 6749, section 5.1) and what services are told of people must not rest in a cache on
- * the way.
+ * Tokens (RFC 6749, section 5.1) and personal data must not be stored by caches.
  */
 const noStore = createMiddleware(async function noStore(c, next) {
   await next()
@@ -91,8 +90,8 @@ const noStore = createMiddleware(async function noStore(c, next) {
 })
 
 /**
- * The service that owns the accounts. Answers the gateway, services by their credentials, and
- * health and public keys to anyone.
+ * The service that owns the accounts. It serves the gateway, services with credentials, and to
+ * anyone health and public keys.
  */
 export function createApp(options: OriginOptions) {
   const { verifyAssertion, onResponse = () => {}, beginSpan, onRejected = () => {}, log } = options
@@ -144,7 +143,7 @@ export function createApp(options: OriginOptions) {
 
 /** The problem that an error of the origin becomes. */
 function toProblem(error: unknown): Problem {
-  // Hono itself throws it for a body that is not JSON.
+  // Hono throws HTTPException for a body that is not JSON.
   if (error instanceof HTTPException && error.status === 400)
     return new Problem('malformed_json', { cause: error.message })
   if (isDatabaseUnavailable(error)) return new Problem('database_unavailable', { cause: error })

@@ -44,7 +44,7 @@ export const countedPaths: ReadonlyMap<string, CountedRoute> = new Map<string, C
 ])
 
 /**
- * The routes for users, as in the policy table: a service speaks for none, and each refuses it with
+ * The routes for users, as in the policy table. A service has no user, so each of them responds
  * 401.
  */
 export const userPaths: readonly string[] = ['/auth/password', '/auth/sessions', '/auth/sessions/{id}']
@@ -61,13 +61,13 @@ interface ForwardingOptions {
 }
 
 /**
- * Believes a service that signs users in on their behalf, such as a server that renders pages,
- * which address its user has. The address counts for limits, attempts, sessions and audit rows, so
- * that users of one server share no limit. A route that neither list has would have no limit: it is
- * refused.
+ * Authenticates a service that signs users in, such as a server that renders pages, and takes the
+ * user's address from its header. Limits, attempts, sessions and audit rows use that address, so
+ * that users of one server do not share a limit. A route in neither list would have no limit, so it
+ * is rejected.
  *
- * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for what is no
- * IP address; `not_found`; `rate_limited`
+ * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for a value
+ * that is no IP address; `not_found`; `rate_limited`
  */
 export function authenticateForwardingService({ sql, verify, limits }: ForwardingOptions) {
   async function requireScope(authorization: string | undefined, context: RequestContext): Promise<void> {
@@ -85,7 +85,7 @@ export function authenticateForwardingService({ sql, verify, limits }: Forwardin
 
   return createMiddleware<OriginEnv>(async function authenticateForwardingService(c, next) {
     const claimed = c.req.header(clientAddressHeader)
-    // The gateway lets nobody through with this header, and says the address itself.
+    // The gateway removes this header and reports the address itself.
     if (claimed === undefined || c.get('context')) return next()
     const context: RequestContext = { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
     await requireScope(c.req.header('authorization'), context)

@@ -64,10 +64,9 @@ const systemConnections = 2
 const systemSeconds = 4
 
 /**
- * Puts the origin's parts together.
+ * The composition root of the origin.
  *
- * @throws Error where the schema is not the one this code knows, or there is no signing key in
- *   production
+ * @throws Error where this code does not run on the schema, or production has no signing key
  */
 export async function createOrigin(
   config: OriginConfig,
@@ -137,7 +136,7 @@ export async function createOrigin(
     digestKey: config.PASSWORD_DIGEST_KEY,
     cost: config.PASSWORD_HASH_COST,
   })
-  // A thread that estimates strength keeps 80 MB of word lists: one is enough, however many hash.
+  // A thread that estimates strength keeps 80 MB of word lists: one thread is enough.
   const strengthPool = createWorkerPool({
     threads: 1,
     queue: config.PASSWORD_HASH_QUEUE,

@@ -15,7 +15,7 @@ type EmailTokenSenders = Pick<EmailTokens, 'sendReset' | 'sendVerification'>
 interface RequestKind {
   table: string
   audited: AuditAction
-  /** The account whose owner gets the link, if there is one. */
+  /** The account whose owner gets the link, if one exists. */
   selectAccount: typeof selectActiveAccount
   send: keyof EmailTokenSenders
 }
@@ -35,7 +35,7 @@ const kinds: Record<EmailTokenKind, RequestKind> = {
   },
 }
 
-/** The same write for every address, with or without an account. */
+/** Inserts the same row for every address, with or without an account. */
 export async function insertEmailTokenRequest(
   sql: Queryable,
   kind: EmailTokenKind,
@@ -47,7 +47,7 @@ export async function insertEmailTokenRequest(
 }
 
 /**
- * Takes the oldest request, each replica another one. The row is gone when the transaction commits.
+ * Takes the oldest request. Replicas take different ones, and the commit deletes the row.
  */
 async function takeEmailTokenRequest(sql: Queryable, table: string): Promise<EmailTokenRequest | undefined> {
   const [row] = await sql<[(RequestContext & { email: string })?]>`
@@ -59,14 +59,14 @@ async function takeEmailTokenRequest(sql: Queryable, table: string): Promise<Ema
   return { email, context }
 }
 
-/** Requests that are answered before the mails that are due get their turn. */
+/** Requests processed in one round; due mails are sent after each round. */
 export const requestsPerRound = 100
 
 /**
- * Mails a link for each request whose address has an account for it. The kinds take turns, so that
- * many requests of one do not hold up the other.
+ * Mails a link for each request whose address has an account. The kinds alternate, so that many
+ * requests of one kind do not delay the other.
  *
- * @returns whether requests may be left because the round is full
+ * @returns whether the round is full, so that requests may be left
  */
 export async function processEmailTokenRequests(
   { sql, emailTokens }: { sql: Sql; emailTokens: EmailTokenSenders },

@@ -19,8 +19,8 @@ export async function selectProfile(sql: Sql, userId: string): Promise<Profile |
 }
 
 /**
- * Holds the account until the transaction ends, so that links asked for at once are counted one
- * after the other.
+ * Selects the account and locks its row until the transaction ends, so that concurrent requests for
+ * links are counted one after the other.
  */
 export async function selectActiveAccount(
   sql: Queryable,
@@ -32,7 +32,10 @@ export async function selectActiveAccount(
   return row
 }
 
-/** Held, so that of two at once no more links live than may. */
+/**
+ * Selects the account and locks its row, so that concurrent requests do not exceed the limit of
+ * live links.
+ */
 export async function selectUnverifiedAccount(
   sql: Queryable,
   email: string,

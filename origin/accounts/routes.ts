@@ -16,8 +16,8 @@ export function createProfileRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
 
   /**
-   * The profile from the database, the rights from the token: what the caller may do now is what
-   * the gateway goes by.
+   * The profile comes from the database and the permissions from the token, which the gateway
+   * enforces.
    */
   serve(routes, ownAccount.endpoints.readMe, readProfile, async ({ respond }, c) => {
     const { sub, role, level, permissions, plan, features } = requireUser(c.get('user'))
@@ -53,8 +53,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
   })
 
   /**
-   * Whether there is an account to mail a link to is looked up later, so that the time tells
-   * nobody.
+   * The account is looked up later, so that the response time does not reveal it.
    */
   serve(routes, signingIn.resendVerification, async ({ body: { email }, respond }, c) => {
     await insertEmailTokenRequest(options.sql, 'email_verification', { email, context: c.get('context') })

@@ -19,13 +19,13 @@ export type VerificationOutcome =
   | { kind: 'wrong_password' }
 
 /**
- * Verifies an address for whoever has both its mail and the account's password. The link alone
- * would let somebody register another's address, wait until its owner opens the mail, and go on
- * with a password of their own in an account that counts as the owner's. An owner who did not
- * register has no such password, and takes the account over by a reset link, which leaves the other
- * nothing.
+ * Verifies an address by both the mailed link and the account's password. With the link alone an
+ * attacker could register a victim's address, wait until the victim opens the mail, and keep a
+ * password to an account that counts as the victim's. A victim who did not register takes the
+ * account over by a reset link, which ends the attacker's sessions.
  *
- * Tries count against the link, so that they lock nobody out; a wrong one leaves it good.
+ * Attempts count against the link, so that they lock nobody out. A wrong password leaves the link
+ * valid.
  *
  * @throws Problem `overloaded`, `rate_limited`
  */

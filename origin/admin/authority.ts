@@ -24,7 +24,8 @@ export async function lockBothForUpdate(transaction: Transaction, { userId, acto
 }
 
 /**
- * The audit row of a refused change; the refusal is an outcome, not a throw, so that the row stays.
+ * Inserts the audit row of a rejected change. The rejection is returned, not thrown, so that the
+ * row is committed.
  */
 export async function rejectChange(
   transaction: Transaction,

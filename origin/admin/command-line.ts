@@ -17,6 +17,6 @@ export function parseCommand([kind, email, role, ...more]: readonly string[]): C
   if (email === undefined) throw new UsageError('EMAIL is missing')
   if (role === undefined) throw new UsageError('ROLE is missing')
   if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)
-  // What is no address has no account, which the command says.
+  // Text that is not an address belongs to no account: the command reports that.
   return { email: knownEmail(email) ?? email, role }
 }

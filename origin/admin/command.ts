@@ -9,8 +9,7 @@ import { lockAccountsForUpdate, selectIdByEmail, selectRoleLevel } from './user-
 import { setRole } from './user-service.ts'
 
 /**
- * The first superadmin is made here, and one is unmade here: no rule lets anybody do either through
- * the gateway.
+ * Grants the first superadmin role, and revokes any: no rule allows either through the gateway.
  */
 async function run(command: Command): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
@@ -26,8 +25,7 @@ async function run(command: Command): Promise<void> {
 }
 
 /**
- * @returns the role of before, and whether somebody who has not proven the address has more rights
- *   now
+ * @returns the former role, and whether an account with an unverified address gained permissions
  */
 async function changeRole(sql: Sql, { email, role }: Command) {
   const context = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }

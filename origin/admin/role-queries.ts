@@ -35,7 +35,7 @@ export async function selectPermissionPage(
 
 /**
  * Selects a role and locks its row until the transaction ends. The lock comes first: a statement
- * that waits for it sees the permissions of before the wait.
+ * that waits for it sees the permissions from before the wait.
  */
 export async function lockRoleForUpdate(sql: Transaction, name: string): Promise<Role | undefined> {
   await sql`select from roles where name = ${name} for no key update`
@@ -44,7 +44,7 @@ export async function lockRoleForUpdate(sql: Transaction, name: string): Promise
   return row
 }
 
-/** The role of an account at this moment; undefined where it is gone or disabled. */
+/** The current role of an account; undefined where it is gone or disabled. */
 export async function selectRoleOf(sql: Queryable, userId: string): Promise<Role | undefined> {
   const [row] = await sql<[Role?]>`
     select role.name, role.level, role.description, ${permissionsOf(sql)} as permissions
@@ -53,7 +53,7 @@ export async function selectRoleOf(sql: Queryable, userId: string): Promise<Role
   return row
 }
 
-/** @returns those of the names that are permissions, sorted, each once */
+/** @returns the names that are permissions, sorted and without duplicates */
 export async function selectPermissionNames(sql: Queryable, names: readonly string[]): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select name from permissions where name = any(${names as string[]}) order by name`

@@ -24,7 +24,7 @@ const byName = {
 const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageRoles = requireAuthorization({ permissions: { all: ['roles.manage'] } })
 
-/** Roles, and what they may do. */
+/** Roles and their permissions. */
 export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 

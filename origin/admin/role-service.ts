@@ -14,7 +14,7 @@ import { evaluatePermissionsChange, type PermissionsRejection } from './rules.ts
 export type RoleOutcome =
   | { kind: 'changed'; role: Role }
   | { kind: 'unknown_role' }
-  /** Where in the list the names stand that are no permissions. */
+  /** Indexes of the names that are no permissions. */
   | { kind: 'unknown_permissions'; positions: number[] }
   | { kind: 'refused'; reason: PermissionsRejection }
 
@@ -30,7 +30,8 @@ export type RoleService = ReturnType<typeof createRoleService>
 export function createRoleService({ sql }: { sql: Sql }) {
   return {
     /**
-     * Sets what a role may do. Tokens of all who have it are stale from the commit on, by one row.
+     * Sets the permissions of a role. One row makes the tokens of all its accounts stale from the
+     * commit on.
      */
     async setPermissions({ role: name, permissions, actorId, context }: RoleChange): Promise<RoleOutcome> {
       return sql.begin(async (transaction): Promise<RoleOutcome> => {
@@ -64,7 +65,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
   }
 }
 
-/** What is in one of them alone. */
+/** The names that only one of the lists has. */
 function difference(one: readonly string[], other: readonly string[]): string[] {
   return [...one.filter((name) => !other.includes(name)), ...other.filter((name) => !one.includes(name))]
 }

@@ -1,18 +1,18 @@
-/** Somebody as these rules see them. */
+/** An account as these rules see it. */
 export interface AccountLevel {
   id: string
-  /** 0-100, that of their role. */
+  /** The role's level, 0-100. */
   level: number
 }
 
 export type AuthorityRejection = 'own_account' | 'target_at_or_above'
 export type RoleRejection = AuthorityRejection | 'role_above_own' | 'superadmin_only'
 
-/** From this level up a role runs the product, and superadmin alone hands it out. */
+/** Roles from this level up administer the product; only a superadmin grants them. */
 const adminLevel = 90
 const superadminLevel = 100
 
-/** Nobody acts on themselves, or on somebody at or above their own level. */
+/** An actor changes neither their own account nor one at or above their level. */
 export function evaluateAuthority(actor: AccountLevel, target: AccountLevel): AuthorityRejection | 'allowed' {
   if (actor.id === target.id) return 'own_account'
   if (target.level >= actor.level) return 'target_at_or_above'
@@ -20,8 +20,7 @@ export function evaluateAuthority(actor: AccountLevel, target: AccountLevel): Au
 }
 
 /**
- * Nor does anybody grant a role above their own level; superadmin alone assigns admin and
- * superadmin.
+ * An actor grants no role above their own level; only a superadmin grants admin and superadmin.
  */
 export function evaluateRoleChange(
   actor: AccountLevel,
@@ -37,7 +36,7 @@ export function evaluateRoleChange(
 
 export type PermissionsRejection = 'role_at_or_above' | 'permission_not_held'
 
-/** Of a role below their own somebody changes the permissions that they hold themselves. */
+/** An actor changes roles below their own, and only permissions that they hold. */
 export function evaluatePermissionsChange(
   actor: { level: number; permissions: readonly string[] },
   role: { level: number },

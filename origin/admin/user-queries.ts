@@ -12,7 +12,7 @@ export interface ListedUser {
   status: AccountStatus
   emailVerified: boolean
   createdAt: Date
-  /** Where the row stands in the list. */
+  /** The row's position in the list. */
   position: string
 }
 
@@ -20,19 +20,19 @@ interface UserFilters {
   email_prefix?: string | undefined
   role?: string | undefined
   status?: AccountStatus | undefined
-  /** The position of the last row of the page before. */
+  /** Position of the last row of the previous page. */
   after?: string | undefined
   limit: number
 }
 
 const address = (sql: Queryable) => sql`lower(account.email) collate "C"`
 
-/** Above every character that an address can go on with. */
+/** Above every character of an address. */
 const lastCharacter = 1_114_111
 
 /**
- * Accounts by address. The prefix is a range of the order, so that one index serves both and
- * nothing in it is a pattern.
+ * Accounts by address. The prefix is a range of that order: one index serves both, and no character
+ * is a pattern.
  */
 export async function selectUserPage(sql: Queryable, filters: UserFilters): Promise<ListedUser[]> {
   const { email_prefix: prefix = '', role, status, after = '', limit } = filters
@@ -82,8 +82,8 @@ export interface AccountForUpdate {
 /**
  * Selects the accounts of a change and of its actor and locks them until the transaction ends,
  * always in one order: two such changes never wait for each other. The locks come first: a
- * statement that waits for one joins the role of before the wait, and loses the account where it
- * has another role now.
+ * statement that waits for one joins the role from before the wait, and misses an account whose
+ * role has changed.
  */
 export async function lockAccountsForUpdate(
   sql: Transaction,
@@ -99,7 +99,7 @@ export async function lockAccountsForUpdate(
   return new Map(rows.map((row) => [row.id, row]))
 }
 
-/** In any letter case. */
+/** The letter case does not matter. */
 export async function selectIdByEmail(sql: Queryable, email: string): Promise<string | undefined> {
   const [row] = await sql<
     [{ id: string }?]
@@ -118,7 +118,7 @@ export async function updateRole(sql: Queryable, userId: string, role: string): 
     update user_accounts set role_id = (select id from roles where name = ${role}) where id = ${userId}`
 }
 
-/** @returns whether it was another before */
+/** @returns whether the status changed */
 export async function updateStatus(sql: Queryable, userId: string, status: AccountStatus): Promise<boolean> {
   const { count } = await sql`
     update user_accounts set status = ${status} where id = ${userId} and status <> ${status}`
@@ -134,7 +134,7 @@ export interface ListedSession {
   expiresAt: Date
 }
 
-/** Live ones, the newest first. */
+/** Live sessions, the newest first. */
 export async function selectSessionPage(
   sql: Queryable,
   userId: string,

@@ -40,7 +40,7 @@ const newestFirst = {
 const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] } })
 
-/** Accounts, for people who run the product. */
+/** Accounts, for administrators. */
 export function createUserRoutes({ sql, users }: UserRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 

@@ -20,19 +20,18 @@ const unknownUser = { kind: 'unknown_user' } as const
 
 interface UserOptions {
   sql: Sql
-  /** Lifts the limit of failed logins at an account; called after the commit. */
+  /** Resets the limit of failed logins at an account; called after the commit. */
   resetLoginLimit: (email: string) => Promise<void>
 }
 
 export type UserService = ReturnType<typeof createUserService>
 
 /**
- * What people who run the product do to accounts. Levels are read from the rows that the
- * transaction holds, not from the actor's token: an actor who was demoted or disabled a moment ago
- * changes nothing any more.
+ * Changes of accounts by administrators. Levels are read from rows that the transaction locks, not
+ * from the actor's token: an actor who was just demoted or disabled changes nothing.
  */
 export function createUserService({ sql, resetLoginLimit }: UserOptions) {
-  /** Carries out what takes authority over an account. */
+  /** Runs a change that needs authority over an account. */
   async function withAuthority(
     change: Change,
     attempted: string,
@@ -84,9 +83,9 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       }),
 
     /**
-     * Ends a lockout, and enables an account that an admin disabled. The first takes
-     * authority too: whoever could have the failures of somebody above them forgotten could guess
-     * at that password for ever.
+     * Ends a lockout, and enables an account that an admin disabled. Ending a lockout needs
+     * authority too: an admin who could reset the failures of a superior could guess that password
+     * without limit.
      */
     async enable(change: Change): Promise<ChangeOutcome> {
       let unlocked: string | undefined
@@ -106,7 +105,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       return outcome
     },
 
-    /** @param only this session; all of them where it is undefined */
+    /** @param only the session to end; all sessions where it is undefined */
     endSessions: (change: Change, only?: string) =>
       withAuthority(change, 'end sessions', async (transaction, { id }) => {
         const ended = await endSessions(transaction, { userId: id, ...(only && { only }) }, 'ended_by_admin')
@@ -125,7 +124,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   }
 }
 
-/** Gives an account another role: what its tokens say is stale from the commit on. */
+/** Changes the role of an account. Its tokens are stale from the commit on. */
 export async function setRole(
   transaction: Transaction,
   { id: userId, role: before }: Pick<AccountForUpdate, 'id' | 'role'>,

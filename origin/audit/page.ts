@@ -3,8 +3,7 @@ import { moment } from '../../shared/contract/fields.ts'
 import type { Queryable } from '../db/types.ts'
 
 /**
- * `created_at` as text with the microseconds that Postgres has and a Date does not: a position cut
- * to milliseconds would skip rows or bring them twice.
+ * `created_at` as text with the microseconds that Postgres has and a Date does not: a position rounded to milliseconds would skip or repeat rows.
  */
 export const createdAt = (sql: Queryable) =>
   sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
@@ -19,14 +18,14 @@ export interface Page {
   from?: string | undefined
   /** Not included. */
   to?: string | undefined
-  /** The last row of the page before. */
+  /** The last row of the previous page. */
   cursor?: AuditPosition | undefined
   limit: number
 }
 
 /**
- * Ends a list's query after its filters: one row more than the page has, newest first. Moments go
- * in as text, as the driver makes a Date of what goes in as a timestamptz.
+ * The end of a list's query after its filters: one row more than the page has, newest first. Times
+ * are passed as text, because the driver converts a timestamptz to a Date.
  */
 export const pageOf = (sql: Queryable, { from, to, cursor, limit }: Page) => sql`
   ${from ? sql`and created_at >= ${from}::text::timestamptz` : sql``}

@@ -3,8 +3,8 @@ import type { Queryable } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 
 /**
- * Every security event. Its row is written in the transaction of its cause: without the one, the
- * other did not happen.
+ * The security events. The transaction of the cause writes the row, so that neither commits without
+ * the other.
  */
 export type AuditAction =
   | 'account.registered'
@@ -49,9 +49,9 @@ export type AuditAction =
 
 interface AuditEvent {
   action: AuditAction
-  /** Who did it; null where nobody had signed in. */
+  /** The account that acted; null where no user was signed in. */
   actorId: string | null
-  /** Whom it concerns. */
+  /** The account that the event concerns. */
   userId: string | null
   sessionId?: string
   context: RequestContext

@@ -26,7 +26,7 @@ const newestFirst = {
 }
 
 /**
- * What happened, who tried to log in, and which requests were refused: newest first, for admins.
+ * Security events, login attempts and rate-limited requests: newest first, for admins.
  */
 export function createAuditRoutes({ sql }: AuditRoutesOptions) {
   const routes = new Hono<OriginEnv>()

@@ -11,26 +11,25 @@ interface LoginLimitOptions {
   sql: Queryable
   /** Failed logins of one address at one account. */
   failures: AddressLimit
-  /** Times that the failures at one account were forgotten, whatever their address. */
+  /** How often the failures at one account were reset, at any address. */
   resets: Pick<AddressLimit, 'counted' | 'count'>
 }
 
 interface Attempt {
   email: string
-  /** The devices that its cookie names. */
+  /** The devices in its cookie. */
   known: readonly Device[]
 }
 
 /**
  * Limits failed logins by address and account, so that guesses at one account refuse no other
  * account's login at the same address. An address without an account is counted like one with it. A
- * device that the account knows is let in despite the failures of others: the lockout counts it
- * apart.
+ * known device is admitted despite the failures of others: the lockout counts it apart.
  */
 export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
   /**
-   * After each reset an account has other keys, so that the failures of all addresses are forgotten
-   * in one write, and those under the former keys expire.
+   * Each reset changes the keys of an account: one write resets the failures of all addresses, and
+   * those under the former keys expire.
    */
   async function keyOf(email: string, { ip }: RequestContext): Promise<string> {
     const resetCount = await resets.counted(accountKey(email))
@@ -39,7 +38,7 @@ export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
   }
 
   return {
-    /** @throws Problem `rate_limited`, before anything is hashed */
+    /** @throws Problem `rate_limited`, before a password is hashed */
     async admit({ email, known }: Attempt, context: RequestContext): Promise<void> {
       const exceeded = context.overLimit ?? (await failures.over(await keyOf(email, context)))
       if (!exceeded) return
@@ -52,14 +51,14 @@ export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
     },
 
     /**
-     * Forgets the failures at an account, once the change that unlocks it is committed. While Redis
-     * is away only this origin forgets them.
+     * Resets the failures at an account, after the commit that unlocks it. Without Redis the reset
+     * applies to this origin only.
      */
     reset: (email: string): Promise<void> => resets.count(accountKey(email)),
   }
 }
 
-/** Redis holds digests, and no address. */
+/** Redis holds digests, not addresses. */
 const digest = (parts: readonly string[]) => createHash('sha256').update(parts.join(' ')).digest('base64url')
 
 const accountKey = (email: string) => digest([email.toLowerCase()])

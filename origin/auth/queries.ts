@@ -23,9 +23,9 @@ export async function insertAccount(sql: Queryable, account: NewAccount): Promis
 }
 
 /**
- * The owner of a taken address, whose row is locked until the transaction ends; undefined where he
- * was told within a day that somebody tried to register with it: whoever tries again and again
- * fills no mailbox.
+ * The owner of a taken address, whose row is locked until the transaction ends; undefined where the
+ * owner was notified of such an attempt within a day, so that repeated attempts do not fill the
+ * mailbox.
  */
 export async function lockUnnotifiedOwnerForUpdate(
   sql: Queryable,
@@ -42,7 +42,7 @@ export async function lockUnnotifiedOwnerForUpdate(
   return told.length === 0 ? account : undefined
 }
 
-/** A subscription without an end. */
+/** Inserts a subscription without an end. */
 export async function insertSubscription(sql: Queryable, userId: string, plan: string): Promise<void> {
   await sql`
     insert into user_subscriptions (user_id, plan_id)
@@ -61,7 +61,7 @@ export async function insertLoginAttempt(
 }
 
 /**
- * Whether one of the devices is one that the account of an address knows by its present password.
+ * Whether the account of an address knows one of the devices with its current password.
  */
 export async function selectIsKnownDevice(
   sql: Queryable,

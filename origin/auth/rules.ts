@@ -1,6 +1,6 @@
 import type { AccountStatus, Claim, Credentials } from '../lockout/queries.ts'
 
-/** Stored with the attempt. Only `email_unverified` differs to the client. */
+/** The reason stored with an attempt. The client can tell only `email_unverified` apart. */
 export type LoginFailure =
   | 'unknown_account'
   | 'account_locked'
@@ -13,14 +13,14 @@ export type LoginVerdict = { kind: 'succeeded'; account: Credentials } | { kind:
 interface LoginFacts {
   claim: Pick<Claim, 'account' | 'state'>
   /**
-   * The account's by now, which may have been locked since the claim; undefined where the password
-   * is not its own.
+   * The account's current status, which may have changed since the claim; undefined where the
+   * password is wrong.
    */
   status: AccountStatus | undefined
   requireVerifiedEmail: boolean
 }
 
-/** The subscription has no say here: it narrows the features, never the login. */
+/** The subscription does not matter: it limits features, never the login. */
 export function evaluateLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
   const { account, state } = claim
   if (!account) return { kind: 'unknown_account' }

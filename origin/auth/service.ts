@@ -20,7 +20,7 @@ import {
 } from './queries.ts'
 import { evaluateLogin, type LoginFailure, type LoginVerdict } from './rules.ts'
 
-/** Not told to the client: it would tell who has an account. */
+/** Hidden from the client, which could otherwise learn who has an account. */
 export type RegistrationKind = 'registered' | 'address_taken'
 
 interface AuthOptions {
@@ -33,7 +33,7 @@ interface AuthOptions {
   emailTokens: EmailTokens
   mail: Mail
   requireVerifiedEmail: boolean
-  /** Told after the commit, as `onLogin` is. */
+  /** Called after the commit, like `onLogin`. */
   onRegistration?: (kind: RegistrationKind) => void
   onLogin?: (kind: LoginVerdict['kind']) => void
 }
@@ -47,7 +47,7 @@ interface Registration {
 interface Login {
   email: string
   password: string
-  /** The device cookie that came along. */
+  /** The request's device cookie. */
   deviceToken: string | undefined
 }
 
@@ -55,8 +55,8 @@ interface LoggedIn {
   kind: 'succeeded'
   tokens: TokenResponse
   /**
-   * For the device cookie: from now on this device is known to this account beside those it was
-   * known to.
+   * The new device cookie: the device is now known to this account, beside the accounts that knew
+   * it before.
    */
   deviceToken: string
 }
@@ -72,8 +72,8 @@ export function createAuthService(options: AuthOptions) {
 
   return {
     /**
-     * Account, role, subscription, audit row and mail, or nothing. A taken address takes as long
-     * and answers the same; its owner is told by mail.
+     * Inserts account, role, subscription, audit row and mail in one transaction. A taken address
+     * takes as long and gives the same response; its owner is notified by mail.
      *
      * @throws Problem `validation_failed` for a password that is easy to guess; `overloaded`
      */
@@ -158,7 +158,7 @@ export function createAuthService(options: AuthOptions) {
 
       onLogin(outcome.kind)
       if (outcome.kind !== 'succeeded') {
-        // A known device has a count of its own, which is the lockout's.
+        // The lockout counts a known device apart.
         if (!passwordMatches && claim.deviceId === unknownDevice) await loginLimit.failed(email, context)
         mail.nudge()
         return { kind: outcome.kind }
@@ -172,5 +172,5 @@ export function createAuthService(options: AuthOptions) {
   }
 }
 
-/** A stranger that got in becomes a device of its own. */
+/** An unknown device gets an id of its own. */
 const knownDevice = (deviceId: Device['id']) => (deviceId === unknownDevice ? crypto.randomUUID() : deviceId)

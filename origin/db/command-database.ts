@@ -4,10 +4,9 @@ import { requireReachable } from './require-reachable.ts'
 import type { Sql } from './types.ts'
 
 /**
- * Does the work of a command on its database, and closes it.
+ * Runs a command's work on its database and closes the connection.
  *
- * @throws CommandError where the schema is not one that this code runs on, as before
- *   `npm run migrate`
+ * @throws CommandError where this code does not run on the schema, as before `npm run migrate`
  * @throws UnavailableError where the database cannot be reached
  */
 export async function withDatabase(sql: Sql, work: (sql: Sql) => Promise<void>): Promise<void> {

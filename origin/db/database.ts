@@ -18,9 +18,8 @@ interface DatabaseOptions {
 }
 
 /**
- * How long closing the pool waits for open queries, of which there are none when all requests are
- * done. Without a limit postgres.js waits for ever for a connection that the server ended under a
- * query.
+ * How long closing the pool waits for open queries; after all requests none is left. Without a
+ * limit postgres.js waits for ever for a connection that the server ended during a query.
  */
 export const closeSeconds = 2
 
@@ -82,7 +81,7 @@ export function createDatabase(options: DatabaseOptions): Sql {
   return surviveLostConnections(sql)
 }
 
-/** One connection with the usual limits, for a command that a person runs. */
+/** One connection with the usual limits, for a command. */
 export function createCommandDatabase(url: string, log: Log): Sql {
   return createDatabase({ url, poolMax: 1, idleSeconds: 5, connectSeconds: 10, statementSeconds: 30, log })
 }

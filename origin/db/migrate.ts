@@ -13,35 +13,35 @@ import type { Queryable, Sql } from './types.ts'
 const ownFolder = fileURLToPath(new URL('../../sql/', import.meta.url))
 const schemaTable = 'schema_migrations'
 
-/** Any number that no other program locks. */
+/** An arbitrary advisory lock key. */
 const migrationLock = '4148305191'
 
 /**
- * Whoever waits for a table's lock holds up all behind them, the origins that run among them:
- * better to fail and be tried again.
+ * A migration that waits for a table's lock blocks every query behind it, those of running origins
+ * included: it fails instead and is run again.
  */
 const lockTimeout = '5s'
 
 /** A statement may rewrite a large table. */
 const bounds = { poolMax: 1, idleSeconds: 60, connectSeconds: 10, statementSeconds: 3600 }
 
-/** The state of a statement that ran into `lock_timeout`. */
+/** SQLSTATE of a statement that exceeded `lock_timeout`. */
 const lockNotAvailable = '55P03'
 
 /**
- * What a migration says that leaves older code running: the schema whose code was the first to get
- * along with this one. Without the line that is its own.
+ * A migration that older code tolerates names the oldest schema version whose code runs on it.
+ * Without the line that is its own version.
  */
 const codeSinceLine = /^-- Code since schema (\d+)\.$/m
 
 /**
- * Brings the database to the newest schema, in one transaction: all of it or nothing. Applying it
- * twice changes nothing, two at once wait for each other, and a file that was changed after it was
- * applied is refused by its checksum.
+ * Migrates the database to the newest schema in one transaction. A second run changes nothing,
+ * concurrent runs wait for each other, and a checksum rejects a file that changed after it was
+ * applied.
  *
  * @returns the versions applied now, none where the schema was already the newest, or is a newer
  *   one that this code runs on
- * @throws CommandError where the schema is a newer one that this code does not run on
+ * @throws CommandError where the schema is newer and this code does not run on it
  */
 export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
   const migrations = await readMigrations(folder)
@@ -80,7 +80,7 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
   }
 }
 
-/** @throws CommandError where server, database or schema are not such that this code runs on them */
+/** @throws CommandError where this code does not run on the server or the schema */
 export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
   await requireSuitableServer(sql)
   const newest = newestOf(await readMigrations(folder))
@@ -93,10 +93,10 @@ export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise
 }
 
 /**
- * Is it a newer schema, each of whose migrations says that code as old as this still runs on it? So
- * an origin of before may start again during a release, or after a rollback.
+ * Whether the schema is newer and each of its migrations tolerates code of this age. An older
+ * origin may then restart during a release or after a rollback.
  *
- * @throws CommandError where it is newer and one of them does not say so
+ * @throws CommandError where it is newer and a migration does not tolerate this code
  */
 async function isNewer(sql: Queryable, newest: number): Promise<boolean> {
   const { version, codeSince } = await readSchema(sql, newest)
@@ -107,7 +107,7 @@ async function isNewer(sql: Queryable, newest: number): Promise<boolean> {
   )
 }
 
-/** Since which schema code runs on each migration, by its version. */
+/** The oldest schema whose code runs on each migration, by version. */
 async function readMigrations(folder: string): Promise<Map<number, number>> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql'))
   const migrations = files.map(async (name): Promise<[number, number]> => {
@@ -121,12 +121,13 @@ async function readMigrations(folder: string): Promise<Map<number, number>> {
 const newestOf = (migrations: Map<number, number>) => Math.max(...migrations.keys())
 
 /**
- * The schema's version, 0 where there is none, and what the migrations after `newest` ask of code.
+ * The version of the schema, 0 where there is none, and the oldest code that the migrations after
+ * `newest` tolerate.
  */
 async function readSchema(sql: Queryable, newest: number): Promise<{ version: number; codeSince: number }> {
   const [table] = await sql<[{ present: boolean }]>`select to_regclass(${schemaTable}) is not null as present`
   if (!table.present) return { version: 0, codeSince: 0 }
-  // The column is missing where the last migration is older than it.
+  // The column is missing where the last migration predates it.
   const [row] = await sql<[{ version: number; code_since: number }]>`
     select
       coalesce(max(version), 0)::integer as version,

@@ -1,7 +1,7 @@
 import type { Queryable } from './types.ts'
 
 /**
- * Names the password of a row of user_accounts by when it was set. A new hash of the same password
+ * The version of a password in user_accounts: the time it was set. Rehashing the same password
  * keeps the version.
  */
 export const passwordVersion = (sql: Queryable) => sql`extract(epoch from password_changed_at)::text`

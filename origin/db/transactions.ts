@@ -4,7 +4,7 @@ import type { Sql, Transaction } from './types.ts'
 type Work = (transaction: Transaction) => unknown
 type Begin = (options: string, work: Work) => Promise<unknown>
 
-/** What a query in flight says when its connection goes away. */
+/** Error codes of a query whose connection is lost. */
 const lostCodes = new Set(['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT'])
 
 function saysConnectionLost(error: unknown): boolean {
@@ -14,13 +14,12 @@ function saysConnectionLost(error: unknown): boolean {
 
 /**
  * Makes `begin` survive the loss of its connection. postgres.js 3.4.9 sends its ROLLBACK or COMMIT
- * all the same, and writing to a socket that is gone throws where nobody can catch it, which ends
- * the process (porsager/postgres#1208). Here neither is sent: a transaction without a connection
- * has nothing to end, and `begin` rejects by itself when the connection closes.
+ * all the same, and writing to a closed socket throws an error that cannot be caught and ends the
+ * process (porsager/postgres#1208). This function sends neither: the transaction ends with its
+ * connection, and `begin` rejects when the connection closes.
  *
- * Accepted: a statement that a transaction issues after it has waited for something other than the
- * database can still meet a socket that went away meanwhile. Transactions of ours wait for nothing
- * else before their last statement.
+ * The race we accept: a transaction that waits for something other than the database can then write
+ * to a socket that was closed meanwhile. Ours wait for nothing else before their last statement.
  */
 export function surviveLostConnections(sql: Sql): Sql {
   const begin = sql.begin as Begin

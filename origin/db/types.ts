@@ -4,5 +4,5 @@ export type Sql = postgres.Sql<Record<string, never>>
 
 export type Transaction = postgres.TransactionSql<Record<string, never>>
 
-/** Where a query may run: on the pool, or inside a transaction. */
+/** The pool or a transaction: both run queries. */
 export type Queryable = Sql | Transaction

@@ -9,20 +9,20 @@ import {
   spendEmailToken,
 } from './queries.ts'
 
-/** How long a link in a mail works. */
+/** How long a mailed link is valid. */
 const lifeSeconds: Record<EmailTokenKind, number> = {
   email_verification: 86_400,
   password_reset: 30 * 60,
 }
 
 /**
- * Live links of one kind an account may have: somebody who asks again and again fills no mailbox.
+ * Live links of one kind per account, so that repeated requests do not fill the mailbox.
  */
 const maxLiveTokens = 3
 
 export type EmailTokens = ReturnType<typeof createEmailTokens>
 
-/** The secrets in mailed links: 256 random bits, stored as SHA-256, good once. */
+/** Tokens of mailed links: 256 random bits, stored as SHA-256, single use. */
 export function createEmailTokens(mail: Mail) {
   async function issue(transaction: Queryable, kind: EmailTokenKind, userId: string) {
     const token = newOpaqueToken()
@@ -47,14 +47,17 @@ export function createEmailTokens(mail: Mail) {
       if (emailToken) await mail.enqueue(transaction, email, mail.messages.resetPassword(emailToken))
     },
 
-    /** @returns whose link it is, still good; undefined where it is unknown, spent or too old */
+    /** @returns the owner of a valid link; undefined where it is unknown, spent or expired */
     owner: (sql: Queryable, kind: EmailTokenKind, token: string) =>
       selectEmailTokenOwner(sql, kind, hashToken(token)),
 
-    /** Names a counter of tries that belong to this link alone: a UUID without its hyphens. */
+    /** Id of the link's own group of attempts: a UUID without its hyphens. */
     attemptGroupOf: (token: string) => hashToken(token).toString('hex').slice(0, 32),
 
-    /** @returns whose link it was, spent now; undefined where it is unknown, spent or too old */
+    /**
+     * @returns the owner of a link that is spent now; undefined where it is unknown, spent or
+     * expired
+     */
     spend: (transaction: Queryable, kind: EmailTokenKind, token: string) =>
       spendEmailToken(transaction, kind, hashToken(token)),
   }

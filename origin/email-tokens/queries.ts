@@ -12,11 +12,11 @@ interface NewEmailToken {
   userId: string
   hash: Uint8Array
   lifeSeconds: number
-  /** Live ones of this kind, beyond which there is none more. */
+  /** The most live tokens of this kind. */
   maxLiveTokens: number
 }
 
-/** @returns when it expires; undefined where it was not stored */
+/** @returns the expiry; undefined where it was not stored */
 export async function insertEmailToken(sql: Queryable, token: NewEmailToken): Promise<Date | undefined> {
   const [row] = await sql<[{ expiresAt: Date }?]>`
     insert into tokens (kind, user_id, token_hash, expires_at)
@@ -29,7 +29,7 @@ export async function insertEmailToken(sql: Queryable, token: NewEmailToken): Pr
   return row?.expiresAt
 }
 
-/** @returns whose live link it is */
+/** @returns the owner of a live link */
 export async function selectEmailTokenOwner(
   sql: Queryable,
   kind: EmailTokenKind,
@@ -43,7 +43,7 @@ export async function selectEmailTokenOwner(
   return row
 }
 
-/** The guard settles a race: a link is good for one of those who open it. */
+/** The WHERE settles the race: a link works for one of several concurrent requests. */
 export async function spendEmailToken(
   sql: Queryable,
   kind: EmailTokenKind,
@@ -56,7 +56,7 @@ export async function spendEmailToken(
   return row?.userId
 }
 
-/** A new password makes all links to choose one void. */
+/** A new password voids all links that reset it. */
 export async function spendEmailTokens(sql: Queryable, kind: EmailTokenKind, userId: string): Promise<void> {
   await sql`
     update tokens set spent_at = now()

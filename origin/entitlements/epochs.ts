@@ -3,11 +3,11 @@ import { noteRevocations } from '../revocations/after-commit.ts'
 import { atColumn } from '../revocations/queries.ts'
 
 /**
- * Raises the epoch of what a change touches and tells the gateways, in one statement of the
- * change's own transaction (I3): every token made from an older epoch is stale at once. A role or a
- * plan is one row and one entry, however many accounts have it.
+ * Raises the epoch of a changed row and revokes older tokens, in one statement of the change's own
+ * transaction: every token made from an older epoch is stale at once. A role or a plan is one row
+ * and one entry for all its accounts.
  *
- * Each returns the new epoch, undefined where there is no such row.
+ * Each function returns the new epoch, undefined where the row does not exist.
  */
 
 interface RaisedEpoch {

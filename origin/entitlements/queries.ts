@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/types.ts'
 
-/** What an account is and may do, as its next access token will say. */
+/** The role, plan, permissions and features of an account, as in its next access token. */
 export interface Entitlements {
   email: string
   role: string
@@ -12,8 +12,7 @@ export interface Entitlements {
   quota: number
   epoch: { user: number; role: number; plan: number }
   /**
-   * How long this holds by itself: until the period that was paid for ends; null where it has no
-   * end.
+   * Seconds until the paid period ends; null where it has no end.
    */
   secondsLeft: number | null
 }
@@ -41,8 +40,8 @@ export const entitlementColumns = (sql: Queryable) => sql`
   extract(epoch from subscription.period_ends_at - clock_timestamp())::float8 as "secondsLeft"`
 
 /**
- * Base tables alone: a token is never staler than this moment. A subscription that lapsed, was
- * canceled or is missing leaves the plan of rank 0, never a refusal.
+ * Base tables only, so that a new token is never stale. An account whose subscription lapsed, was
+ * canceled or is missing has the plan of rank 0.
  */
 export const entitlementTables = (sql: Queryable) => sql`
   join roles role on role.id = account.role_id

@@ -5,8 +5,7 @@ import type { Queryable } from '../db/types.ts'
 const action: AuditAction = 'access.denied'
 
 /**
- * Writes a gateway's batch, however long, with one statement: an audit row for each, with how often
- * it came.
+ * Inserts a gateway's batch in one statement: an audit row for each denial, with its count.
  */
 export async function insertDenialReport(
   sql: Queryable,

@@ -11,7 +11,7 @@ interface DenialReportRoutesOptions {
   log: Log
 }
 
-/** Takes in what gateways tell of people who asked for what their role may not do. */
+/** Stores the reports of gateways on signed-in users without the permission. */
 export function createDenialReportRoutes({ sql, log }: DenialReportRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 

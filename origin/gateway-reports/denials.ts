@@ -4,7 +4,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Queryable } from '../db/types.ts'
 import type { ServiceEnv } from '../oauth/tokens/require-service.ts'
 
-/** Leaves an audit row for each service that asked for what its token has no scope for. */
+/** Inserts an audit row for each request of a service whose token lacks the scope. */
 export function auditDenials(sql: Queryable) {
   return createMiddleware<ServiceEnv>(async function auditDenials(c, next) {
     await next()

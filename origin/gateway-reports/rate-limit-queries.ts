@@ -1,7 +1,7 @@
 import type { RateLimitReport } from '../../shared/contract.ts'
 import type { Queryable } from '../db/types.ts'
 
-/** Writes a gateway's batch, however long, with one statement. */
+/** Inserts a gateway's batch in one statement. */
 export async function insertRateLimitReport(
   sql: Queryable,
   refusals: RateLimitReport['refusals'],

@@ -11,7 +11,7 @@ interface RateLimitReportRoutesOptions {
   log: Log
 }
 
-/** Takes in what gateways tell of requests that their limits refused. */
+/** Stores the reports of gateways on rate-limited requests. */
 export function createRateLimitReportRoutes({ sql, log }: RateLimitReportRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 

@@ -10,7 +10,7 @@ interface HealthRoutesOptions {
   /** Of connections that no request uses: a full pool is no lost database. */
   sql: Sql
   poolLoad: () => PoolLoad
-  /** Asks Redis, where revocations are published there. */
+  /** Writes to Redis, where revocations are published to it. */
   askRedis?: (() => Promise<unknown>) | undefined
   /** How the origin's own limits are counted, where all origins share them. */
   limitsHealth?: (() => Promise<HealthCheck>) | undefined
@@ -37,7 +37,7 @@ export function createHealthRoutes(options: HealthRoutesOptions) {
   }
 
   /**
-   * Without Redis gateways read the feed of revocations: news comes later, so this warns and does
+   * Without Redis gateways read the revocation feed with a longer delay: the check warns and does
    * not fail.
    */
   async function redisCheck(ask: () => Promise<unknown>) {
@@ -45,15 +45,14 @@ export function createHealthRoutes(options: HealthRoutesOptions) {
     return { ...more, status: status === 'pass' ? ('pass' as const) : ('warn' as const) }
   }
 
-  /** Is the process there? Asks nobody. */
+  /** Liveness: checks no dependency. */
   routes.get('/live', () => healthResponse({}))
 
-  /** Should requests be sent here? */
+  /** Readiness. */
   routes.get('/ready', async () => healthResponse(await checks()))
 
   /**
-   * How is it doing? Bytes and seconds. The origin stands on the inner network, so this may say
-   * more.
+   * Details in bytes and seconds. The origin is on the internal network, so they are not public.
    */
   routes.get('/health', async () => {
     const [asked, redis] = await Promise.all([checks(), askRedis && redisCheck(askRedis)])

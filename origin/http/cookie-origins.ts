@@ -2,17 +2,16 @@ import type { Context } from 'hono'
 import { Problem } from '../../shared/http/errors.ts'
 
 /**
- * Holds the Origin of requests that use or set a cookie against the origins whose pages may: those
- * of CORS_ORIGINS and ISSUER_URL, exact. SameSite alone does not, as it counts every subdomain as
- * the same site.
+ * Checks the Origin of requests that use or set a cookie: only the exact origins of CORS_ORIGINS
+ * and ISSUER_URL may. SameSite is not enough, as every subdomain is the same site.
  */
 export function createCookieOrigins(origins: readonly string[]) {
   const allowed = new Set(origins)
 
   return {
     /**
-     * For the refresh cookie, which is a credential: the request must name its origin. Called
-     * before the cookie is used, and before anything is done for which it will be set.
+     * For the refresh cookie, which is a credential: the request must name its origin. Call it
+     * before the cookie is used, and before the work that leads to setting it.
      *
      * @throws Problem `origin_not_allowed`
      */
@@ -21,9 +20,9 @@ export function createCookieOrigins(origins: readonly string[]) {
     },
 
     /**
-     * Whether a response may set the device cookie. Apps and servers get it as well: they send no
-     * Origin. A page of the host that the request is for is not foreign. Other clients are served
-     * without it, as their tokens are in the body.
+     * Whether a response may set the device cookie. Apps and servers, which send no Origin, get it
+     * too, and so do pages of the request's own host. Other clients are served without it: their
+     * tokens are in the body.
      */
     mayRemember(c: Context): boolean {
       const origin = c.req.header('origin')
@@ -34,6 +33,6 @@ export function createCookieOrigins(origins: readonly string[]) {
 
 export type CookieOrigins = ReturnType<typeof createCookieOrigins>
 
-/** As the gateway says, whose fields these are: a client's own are removed there. */
+/** The gateway sets these headers and removes a client's own. */
 const addressedOrigin = (c: Context) =>
   `${c.req.header('x-forwarded-proto')}://${c.req.header('x-forwarded-host')}`

@@ -6,8 +6,8 @@ import { Problem } from '../../shared/http/errors.ts'
 import { listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
 
 /**
- * A browser sends `text/plain` across origins unasked, so only application/json counts as JSON. It
- * sends no body unasked too, which does no harm: a request with a cookie of ours also needs an
+ * A browser sends `text/plain` across origins without a preflight, so only application/json counts
+ * as JSON. A request without a body needs no preflight either, but one with our cookie needs an
  * allowed Origin.
  */
 function requireJson({ isOptional }: { isOptional: boolean }) {
@@ -22,8 +22,8 @@ function requireJson({ isOptional }: { isOptional: boolean }) {
 }
 
 /**
- * Demands a JSON body and validates it; each fault is named by a JSON pointer (RFC 6901) to its
- * field. A body with nothing but optional fields may be left out.
+ * Requires a JSON body and validates it; a JSON pointer (RFC 6901) names the field of each fault. A
+ * body whose fields are all optional may be missing.
  */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   const validate = zValidator('json', schema, (result) => {

@@ -5,10 +5,10 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { OriginEnv } from './request-context.ts'
 
 /**
- * Refuses methods that the routes up to here do not have, where their path matches (RFC 9110,
- * section 15.5.6). Without this a caller that needs no assertion would be told that it lacks one.
+ * Rejects other methods on the paths of the routes registered so far (RFC 9110, section 15.5.6).
+ * Without this a caller that needs no assertion would get the error of a missing one.
  *
- * @param app with the routes that count; later ones do not
+ * @param app its routes at this moment count; later ones do not
  * @throws Problem `method_not_allowed`
  */
 export function rejectOtherMethods({ routes }: Hono<OriginEnv>) {

@@ -22,7 +22,7 @@ export interface RequestContext {
   overLimit?: OverLimit | undefined
 }
 
-/** A row keeps so many characters of it. */
+/** Characters of the header that a row stores. */
 const longestUserAgent = 512
 
 export const userAgentOf = (c: Context): string | null =>
@@ -33,10 +33,10 @@ export interface OriginEnv {
 }
 
 /**
- * Takes from the gateway's assertion who is calling, and from where. A user's own token, or a
- * header somebody wrote, is worth nothing here.
+ * Reads the user and the request context from the gateway's assertion. A user's own token or a
+ * forged header has no effect.
  *
- * @throws Problem `untrusted_caller` for an assertion that is not one
+ * @throws Problem `untrusted_caller` for an invalid assertion
  */
 export function authenticateGateway(verify: VerifyAssertion) {
   return createMiddleware<OriginEnv>(async function authenticateGateway(c, next) {
@@ -57,15 +57,15 @@ export function authenticateGateway(verify: VerifyAssertion) {
   })
 }
 
-/** Lets in what the gateway vouches for and nothing else. */
+/** Admits only requests with a valid assertion of the gateway. */
 export const requireGateway = createMiddleware<OriginEnv>(async function requireGateway(c, next) {
   if (!c.get('context')) throw new Problem('untrusted_caller')
   await next()
 })
 
 /**
- * The signed-in caller. The policy table lets no other in; this holds where the two are joined
- * wrongly.
+ * Returns the signed-in user. The policy table admits no other caller; this check covers a row that
+ * is wrong.
  */
 export function requireUser(user: Identity | null): Identity {
   if (!user) throw new Problem('token_missing')

@@ -7,8 +7,8 @@ import {
 import { type OriginEnv, requireUser } from './request-context.ts'
 
 /**
- * Asks the signed-in caller for rights, as a row of the policy table does. The table has asked
- * before; this holds where a row is missing what it should ask for.
+ * Requires permissions, features or a level of the signed-in user, as a row of the policy table
+ * does. The gateway has checked them before; this check covers a row that lacks one.
  *
  * @throws Problem `token_missing`, `permission_required`, `level_required`, `feature_required`
  */

@@ -14,7 +14,7 @@ interface InternalAppOptions {
 }
 
 /**
- * The routes of services that call the origin directly, each by its own token and the scope of the
+ * The routes for services that call the origin directly, with their own token and the scope of the
  * route.
  */
 export function createInternalApp({ sql, verifyServiceToken, billing }: InternalAppOptions) {

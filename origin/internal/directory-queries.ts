@@ -1,7 +1,7 @@
 import type { Queryable } from '../db/types.ts'
 import { entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 
-/** An account with its entitlements, as it was at `asOf`. */
+/** An account with its entitlements at `asOf`. */
 export interface AccountState {
   id: string
   email: string
@@ -19,10 +19,10 @@ export interface AccountState {
   asOf: Date
 }
 
-/** Which accounts: those of these ids, or the one that has this address in whatever letter case. */
+/** Selects the accounts with these ids, or the one with this address in any letter case. */
 export type AccountSelector = { ids: readonly string[] } | { email: string }
 
-/** As of the last refresh of the views. */
+/** Accounts as of the last refresh of the views. */
 export async function selectRefreshedAccounts(
   sql: Queryable,
   wanted: AccountSelector,
@@ -42,7 +42,7 @@ export async function selectRefreshedAccounts(
     }`
 }
 
-/** As of now, from the base tables. */
+/** Accounts as of now, from the base tables. */
 export async function selectLiveAccounts(sql: Queryable, wanted: AccountSelector): Promise<AccountState[]> {
   return sql<AccountState[]>`
     select account.id, account.display_name as "displayName", account.status,

@@ -8,7 +8,7 @@ import type { AccountState } from './directory-queries.ts'
 
 const { findAccount, readAccount, readEntitlements, listEntitlements } = services.endpoints
 
-/** Accounts and what they may do, for services. */
+/** Accounts and their entitlements, for services. */
 export function createDirectoryRoutes({ directory }: { directory: Directory }) {
   const routes = new Hono<ServiceEnv>()
 
@@ -62,7 +62,7 @@ function userResponse(account: AccountState): InternalUserResponse {
   }
 }
 
-/** Whoever is disabled may do nothing, whatever their role and plan are. */
+/** A disabled account has neither permissions nor features. */
 function entitlementsResponse(account: AccountState): EntitlementsResponse {
   const isActive = account.status === 'active'
   return {

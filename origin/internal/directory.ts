@@ -7,18 +7,18 @@ import {
 } from './directory-queries.ts'
 
 interface FindOptions {
-  /** Asks the base tables alone. */
+  /** Reads the base tables only. */
   fresh: boolean
 }
 
 /**
- * Accounts for services, in bulk: from the materialized views, and live what those do not have yet,
- * which is who registered since. What changed since the last refresh shows with the next one;
- * whoever cannot wait asks for fresh.
+ * Accounts for services, in bulk: from the materialized views, and from the base tables the
+ * accounts registered since their last refresh. Other changes show after the next refresh, or at
+ * once with `fresh`.
  */
 export function createDirectory(sql: Queryable) {
   return {
-    /** @returns the accounts there are, in no order */
+    /** @returns the accounts that exist, unordered */
     async find(wanted: AccountSelector, { fresh }: FindOptions): Promise<AccountState[]> {
       if (fresh) return selectLiveAccounts(sql, wanted)
       const found = await selectRefreshedAccounts(sql, wanted)
@@ -28,7 +28,7 @@ export function createDirectory(sql: Queryable) {
   }
 }
 
-/** What is still wanted; undefined where that is nothing. */
+/** The part of the selection not found yet; undefined where nothing is left. */
 function remaining(wanted: AccountSelector, found: readonly AccountState[]): AccountSelector | undefined {
   if ('email' in wanted) return found.length === 0 ? wanted : undefined
   const known = new Set(found.map(({ id }) => id))

@@ -12,8 +12,8 @@ export type Command =
   | { kind: 'revoke'; kid: string; evenInUse: boolean }
 
 /**
- * A kid is a SHA-256 in base64url (RFC 7638), so one in 64 begins with a hyphen, which parsers of
- * options stumble over.
+ * A kid is a SHA-256 in base64url (RFC 7638). One in 64 begins with a hyphen, which parseArgs takes
+ * for an option.
  */
 const kidShape = /^[\w-]{43}$/
 

@@ -17,8 +17,8 @@ import { KeyDecryptionError } from './stored-key.ts'
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
 /**
- * The waits come from the same variables as the origins', which make the steps: `list` tells the
- * truth where these agree.
+ * The waits come from variables that the origins use for their steps, too: `list` is right where
+ * both have the same values.
  */
 async function run(command: Command): Promise<void> {
   const oldEncryption = command.kind === 'reseal' ? encryptionFromOldKey() : undefined
@@ -89,7 +89,7 @@ async function run(command: Command): Promise<void> {
   })
 }
 
-/** Read here and nowhere else: no service needs it, so it is no variable of theirs. */
+/** OLD_KEY_ENCRYPTION_KEY is read here only: no service needs it. */
 function encryptionFromOldKey(): Encryption | undefined {
   const { data } = variables.KEY_ENCRYPTION_KEY.safeParse(process.env.OLD_KEY_ENCRYPTION_KEY)
   return data && createEncryption(data)

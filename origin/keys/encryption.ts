@@ -6,8 +6,8 @@ const tagBytes = 16
 
 /**
  * Encrypts secrets with KEY_ENCRYPTION_KEY (AES-256-GCM: nonce, ciphertext, tag), so that a copy of
- * the database alone is useless. Synchronous, as it stands inside transactions, which wait for the
- * database alone.
+ * the database is useless without the key. Synchronous, because transactions must wait for the
+ * database only.
  *
  * @param key 32 bytes
  */
@@ -23,7 +23,7 @@ export function createEncryption(key: Uint8Array) {
       return Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()])
     },
 
-    /** @throws Error where the key or the name is another one, or a byte was changed */
+    /** @throws Error where the key or the name differs, or a byte was changed */
     decrypt(name: string, encrypted: Uint8Array): string {
       const nonce = encrypted.subarray(0, nonceBytes)
       const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes })

@@ -9,7 +9,7 @@ import { newKey } from './stored-key.ts'
  * Creates the first key, which signs at once; later ones come by rotation.
  *
  * @param context of the audit row; left out where development creates its own key, without a row
- * @returns its kid, or undefined where there was one already
+ * @returns its kid; undefined where a signing key exists
  */
 export async function createFirstKey(
   sql: Sql,

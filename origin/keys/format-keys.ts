@@ -1,6 +1,6 @@
 import { dueAt, type KeyAge, type KeyWaits } from './rules.ts'
 
-/** A line for each key: its id, its state, since when, and when what comes next is due. */
+/** A line for each key: its id, its state, the start of that state and its next step. */
 export function formatKeys(keys: readonly KeyAge[], waits: KeyWaits): string[] {
   const published = keys.find(({ state }) => state === 'published')
 

@@ -7,20 +7,19 @@ import { decryptKey } from './stored-key.ts'
 export interface KeyRing {
   signing: () => SigningKey
   /**
-   * The public half of every key there is, whatever its state: a gateway knows a key before it
-   * signs, and after.
+   * The public part of every key in any state: gateways know a key before and after it signs.
    */
   published: () => readonly PublicJwk[]
-  /** Reads the keys anew. What was read before stays where that fails. */
+  /** Reads the keys again. The ring stays as it was where that fails. */
   refresh: () => Promise<void>
 }
 
 /**
- * The keys in Postgres, held in memory: signing a token asks no database, least of all inside a
- * transaction, where a full pool would wait for itself.
+ * The keys of Postgres, in memory: signing a token needs no query. Inside a transaction such a
+ * query could deadlock a full pool.
  *
- * @throws Error where there is no signing key; KeyDecryptionError where KEY_ENCRYPTION_KEY is not
- * the one it was encrypted with
+ * @throws Error where there is no signing key; KeyDecryptionError where KEY_ENCRYPTION_KEY does not
+ * decrypt it
  */
 export async function createKeyRing(sql: Sql, encryption: Encryption): Promise<KeyRing> {
   async function read() {

@@ -25,7 +25,7 @@ export async function selectNow(sql: Queryable): Promise<Date> {
   return row.now
 }
 
-/** @returns whether it became the signing key; false where another replica's key came first */
+/** @returns whether it became the signing key; false where another replica's did */
 export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promise<boolean> {
   const { count } = await sql`
     insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
@@ -35,10 +35,10 @@ export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promis
 }
 
 /**
- * Holds on to the key that has signed for `forSeconds` until the transaction ends: who comes
- * meanwhile waits here, and sees in his next statement what became of it.
+ * Locks the row of the key that has signed for `forSeconds` until the transaction ends. Another
+ * replica waits here, and its next statement sees the change.
  *
- * @returns false where there is none
+ * @returns false where no such key exists
  */
 export async function lockSigningKeyForUpdate(sql: Queryable, forSeconds: number): Promise<boolean> {
   const { count } = await sql`
@@ -48,7 +48,7 @@ export async function lockSigningKeyForUpdate(sql: Queryable, forSeconds: number
   return count === 1
 }
 
-/** Call it with the signing key locked. @returns false where a key is published already */
+/** Call it with the signing key locked. @returns false where a published key exists */
 export async function insertPublishedKey(sql: Queryable, key: NewKey): Promise<boolean> {
   const { count } = await sql`
     insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
@@ -87,7 +87,7 @@ export async function promotePublishedKey(sql: Queryable, kid?: string): Promise
   return row?.kid
 }
 
-/** @returns false where it has not been retiring for `waitSeconds`, or is gone */
+/** @returns false where it has not been retiring for `waitSeconds`, or does not exist */
 export async function deleteRetiredKey(
   sql: Queryable,
   { kid, waitSeconds }: { kid: string; waitSeconds: number },
@@ -98,7 +98,7 @@ export async function deleteRetiredKey(
   return count === 1
 }
 
-/** @returns the state it was in; undefined where no key of this id is in one of `states` */
+/** @returns the former state; undefined where no key of this id is in one of `states` */
 export async function deleteKey(
   sql: Queryable,
   kid: string,
@@ -109,7 +109,7 @@ export async function deleteKey(
   return row?.state
 }
 
-/** A value under KEY_ENCRYPTION_KEY, and the name that is authenticated with it. */
+/** A value encrypted with KEY_ENCRYPTION_KEY, and the name authenticated with it. */
 export interface EncryptedRow {
   table: 'signing_keys' | 'mail_outbox'
   id: string
@@ -117,7 +117,7 @@ export interface EncryptedRow {
   encrypted: Uint8Array
 }
 
-/** All encrypted values, whose rows are locked until the transaction ends. */
+/** Selects all encrypted values and locks their rows until the transaction ends. */
 export async function lockEncryptedRowsForUpdate(sql: Queryable): Promise<EncryptedRow[]> {
   const keys = await sql<EncryptedRow[]>`
     select 'signing_keys' as table, kid as id, kid as name, sealed_private_jwk as encrypted from signing_keys for update`

@@ -6,18 +6,17 @@ import { lockEncryptedRowsForUpdate, updateEncrypted } from './queries.ts'
 import { KeyDecryptionError } from './stored-key.ts'
 
 export interface ReencryptionCounts {
-  /** Signing keys and mails now under the new key. */
+  /** Signing keys and mails encrypted with the new key now. */
   reencrypted: number
-  /** Already under it. */
+  /** Values encrypted with the new key before. */
   kept: number
-  /** Mails under neither: they are not sent any more. */
+  /** Mails that neither key decrypts: they are not sent. */
   lost: number
 }
 
 /**
- * Encrypts everything anew that is under KEY_ENCRYPTION_KEY: all of it in one transaction, or
- * nothing. Values under the new key stay, so it may run again for values that replicas with the old
- * key encrypted meanwhile.
+ * Reencrypts all values under KEY_ENCRYPTION_KEY in one transaction. Values under the new key stay,
+ * so that a second run covers values that replicas with the old key encrypted meanwhile.
  *
  * @throws KeyDecryptionError where neither key decrypts a signing key
  */

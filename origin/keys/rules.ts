@@ -1,9 +1,9 @@
 import { clockLeewaySeconds } from '../../shared/auth/claims.ts'
 
 /**
- * A signing key's life: published (it verifies, and does not sign yet), signing, retiring (it
- * verifies what it signed), gone. Gone is no state but the row's absence: a private key that nobody
- * needs any more is only something to leak. The audit trail remembers it.
+ * The states of a signing key: published (it verifies but does not sign yet), signing, retiring (it
+ * verifies its last tokens). The row of a retired key is deleted, because an unused private key can
+ * only leak; the audit log keeps its history.
  */
 export type KeyState = 'published' | 'signing' | 'retiring'
 
@@ -15,14 +15,13 @@ export interface KeyAge {
 }
 
 /**
- * How often a replica reads the keys and looks for a step to make: seldom enough to cost nothing,
- * far below any wait.
+ * How often a replica reads the keys and checks for a due step; far below any wait.
  */
 export const keyUpkeepSeconds = 30
 
 /**
- * How long a replica may go on with keys it read before: three looks in a row may fail, and the
- * fourth finds the change.
+ * How long a replica may use keys that it has read: three reads in a row may fail, and the fourth
+ * finds the change.
  */
 export const ringLagSeconds = 4 * keyUpkeepSeconds
 
@@ -37,19 +36,18 @@ interface KeyWaitsConfig {
 }
 
 /**
- * Why no token meets a gateway without its key:
+ * A gateway always knows the key of a token:
  *
- * A new key is in every replica's JWKS `ringLagSeconds` after it was published, and in every
- * gateway one cache time later. It signs another cache time after that, which is for a read that
- * failed.
+ * A new key is in every replica's JWKS within `ringLagSeconds` of its publication, and in every
+ * gateway one cache time later. It signs after one more cache time, which allows for a failed read.
  *
- * The last token of an old key is signed by the replica that hears of the change last,
- * `ringLagSeconds` after it, and is accepted for a token's life and the leeway from then on. A
- * gateway drops a key no sooner than the row has gone.
+ * The last token of an old key is signed within `ringLagSeconds` of the change, by the replica that
+ * reads it last, and is valid for a token's life and the leeway. A gateway drops a key only after
+ * its row is deleted.
  *
- * The race we accept: a replica that cannot read the keys for longer than `ringLagSeconds`, and yet
- * can write a login, signs with a key that may be gone. It logs an error at every look;
- * KEY_ENCRYPTION_KEY changed under a running replica is the one known way there.
+ * The race we accept: a replica that fails to read the keys for longer than `ringLagSeconds` but
+ * can write a login may sign with a deleted key. Each failed read is logged as an error. The one
+ * known cause is a change of KEY_ENCRYPTION_KEY under a running replica.
  */
 export function keyWaits(config: KeyWaitsConfig): KeyWaits {
   const caches = 2 * config.JWKS_CACHE_SECONDS
@@ -61,17 +59,17 @@ export function keyWaits(config: KeyWaitsConfig): KeyWaits {
   }
 }
 
-/** From when the key has waited long enough for its next step. */
+/** The time of the key's next step. */
 export function dueAt({ state, stateSince }: KeyAge, waits: KeyWaits): Date {
   return new Date(stateSince.getTime() + waits[state] * 1000)
 }
 
 export type KeyStep =
-  /** Nothing is due, or there is no signing key: the first one is never made by itself. */
+  /** No step is due, or no key signs: upkeep never creates the first key. */
   | { kind: 'wait' }
-  /** The signing key is old: its successor is published. */
+  /** The signing key is old: publish its successor. */
   | { kind: 'publish' }
-  /** The published key signs; the one that did begins to retire at the same moment. */
+  /** The published key signs from now on, and its predecessor retires. */
   | { kind: 'sign'; kid: string }
   /** The retiring key has no live token left. */
   | { kind: 'remove'; kid: string }

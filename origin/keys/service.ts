@@ -23,32 +23,31 @@ interface KeyServiceOptions {
   waits: KeyWaits
 }
 
-/** What happened to a key; each is an audit row in the transaction of its cause. */
+/** A step in the life of a key; the transaction of the step writes it to the audit log. */
 export interface KeyEvent {
   action: Extract<AuditAction, `key.${string}`>
   kid: string
-  /** Why, where it was not simply time. */
+  /** The reason, where it was not the age of the key. */
   reason?: string
 }
 
 export type Revocation =
-  /** `signing` is the key that took over, where it was the one that signed. */
+  /** `signing` is the successor, where the revoked key was the one that signed. */
   | { kind: 'revoked'; state: KeyState; signing: string | undefined }
-  /** It has signed tokens that live, and `evenInUse` was not said. */
+  /** The key has signed live tokens, and `evenInUse` is false. */
   | { kind: 'in_use'; state: KeyState }
   | { kind: 'unknown' }
 
 export type KeyService = ReturnType<typeof createKeyService>
 
-/** Another replica's step, or a revocation, came in between: what this one began is rolled back. */
+/** Another replica's step or a revocation was first: this step is rolled back. */
 class OvertakenError extends Error {}
 
 /**
- * Moves keys from state to state. Each step is guarded in its WHERE by the state and by the time in
- * it, and touches the signing key's row first, so that any number of replicas and commands make
- * each step once: who comes second waits for that row, and finds nothing left to do. One key signs
- * at any time, which a unique index holds, and two would have to change in one commit for it to be
- * none.
+ * Moves keys from state to state. The WHERE of each step checks the state and its age, and each
+ * step locks the signing key's row first: replicas and commands take each step once, as the second
+ * waits for that row and finds nothing to do. A unique index allows one signing key; a step
+ * replaces it within one commit, so that there is always one.
  */
 export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) {
   async function record(
@@ -112,10 +111,10 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
 
   return {
     /**
-     * Makes the step that is due, if one is.
+     * Takes the step that is due, if any.
      *
-     * @returns what happened; nothing where nothing was due, or another replica was first
-     * @throws KeyDecryptionError where KEY_ENCRYPTION_KEY is not the one of the key concerned
+     * @returns the events; empty where no step was due or another replica was first
+     * @throws KeyDecryptionError where KEY_ENCRYPTION_KEY does not decrypt the key concerned
      */
     async takeStep(context: RequestContext): Promise<KeyEvent[]> {
       const keys = await selectKeys(sql)
@@ -133,9 +132,9 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     },
 
     /**
-     * Begins a rotation whatever the signing key's age.
+     * Starts a rotation at any age of the signing key.
      *
-     * @returns the successor's kid; undefined where one is published already, or no key signs
+     * @returns the successor's kid; undefined where a published key exists or no key signs
      * @throws KeyDecryptionError
      */
     async publishSuccessor(context: RequestContext): Promise<string | undefined> {
@@ -144,21 +143,21 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     },
 
     /**
-     * Deletes a key at once. Where it was the one that signs, the published key signs from this
-     * commit on, or a new one where none is.
+     * Deletes a key at once. Where it was the signing key, the published key signs from this commit
+     * on, or a new key where none is published.
      *
-     * Its tokens end thus: origins follow within `keyUpkeepSeconds`, and a gateway reads the key
-     * set again within JWKS_CACHE_SECONDS of that, from when on it refuses a token it has not seen.
-     * One that it verified before is believed for another JWKS_CACHE_SECONDS at the most. Longer
-     * lives every token while the gateway cannot read the origin's key set (a day). So after a leak
-     * origins are restarted, then gateways: docs/runbooks/keys.md.
+     * Its tokens end in steps. Origins follow within `keyUpkeepSeconds`. A gateway reads the key
+     * set again within JWKS_CACHE_SECONDS of that and then rejects tokens that it has not seen; it
+     * trusts tokens verified before for at most another JWKS_CACHE_SECONDS. A gateway that cannot
+     * read the key set accepts all of them for up to a day. After a leak restart the origins, then
+     * the gateways: docs/runbooks/keys.md.
      *
-     * Meanwhile new tokens may be answered 401: for `keyUpkeepSeconds` replicas sign with the old
-     * key or show a key set without the new one, and a gateway that met an unknown key pauses up to
-     * 10 s before it reads again.
+     * New tokens may get 401 meanwhile: for `keyUpkeepSeconds` replicas sign with the old key or
+     * serve a key set without the new one, and after an unknown key a gateway waits up to 10 s
+     * before it reads again.
      *
-     * @param evenInUse also a key that signed tokens which live
-     * @throws KeyDecryptionError, before anything is changed
+     * @param evenInUse deletes a key that has signed live tokens, too
+     * @throws KeyDecryptionError, before any change
      */
     async revoke(
       kid: string,

@@ -2,7 +2,7 @@ import { generateKey, type PrivateJwk, privateJwkSchema } from '../../shared/aut
 import type { Encryption } from './encryption.ts'
 import type { NewKey } from './queries.ts'
 
-/** A key in the database was encrypted with another KEY_ENCRYPTION_KEY than ours. */
+/** A key in the database was encrypted with another KEY_ENCRYPTION_KEY. */
 export class KeyDecryptionError extends Error {
   constructor(cause: unknown) {
     super('KEY_ENCRYPTION_KEY does not decrypt the signing key in the database', { cause })

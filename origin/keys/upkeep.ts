@@ -8,16 +8,15 @@ interface KeyUpkeepOptions {
   takeStep: KeyService['takeStep']
   ring: Pick<KeyRing, 'refresh'>
   /**
-   * Between the end of one look and the start of the next; `ringLagSeconds` builds on its default.
+   * Pause between two runs; `ringLagSeconds` depends on the default.
    */
   intervalMs?: number
   log: Log
 }
 
 /**
- * Makes the steps of a rotation that are due and keeps the ring as new as the database, again and
- * again, the first time after one interval: the ring was read when it was made. Runs in every
- * replica.
+ * Takes the due steps of a rotation and refreshes the ring, at each interval in every replica. The
+ * first run comes after one interval, as the new ring is fresh.
  */
 export function startKeyUpkeep(options: KeyUpkeepOptions) {
   const { takeStep, ring, intervalMs = keyUpkeepSeconds * 1000, log } = options
@@ -34,7 +33,7 @@ export function startKeyUpkeep(options: KeyUpkeepOptions) {
     }
   }
 
-  /** The ring is read whatever became of the steps, as other replicas make steps too. */
+  /** The ring is refreshed even where a step failed, as other replicas take steps too. */
   async function run() {
     await takeSteps().catch((error) => log.error({ err: error }, 'signing key step failed'))
     if (!stopping) await ring.refresh().catch((error) => log.error({ err: error }, 'signing keys not read'))
@@ -46,7 +45,7 @@ export function startKeyUpkeep(options: KeyUpkeepOptions) {
   }
 
   return {
-    /** Resolves when the look under way is done; none follows. */
+    /** Resolves when the current run has ended; no other starts. */
     async stop(): Promise<void> {
       stopping = true
       clearTimeout(timer)

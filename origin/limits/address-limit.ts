@@ -3,14 +3,14 @@ import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { RedisClient } from '../../shared/node/redis.ts'
 
 interface AddressLimitOptions {
-  /** As `violated-policies` and `RateLimit` say it. */
+  /** The name in `violated-policies` and `RateLimit`. */
   name: string
   /** Requests or failures of one key in one window. */
   quota: number
   windowSeconds: number
   /**
-   * Where all origins count; without it this process counts alone. Its commands must fail soon, or
-   * nothing stands in for it.
+   * The store that all origins share; without it this process counts alone. Its commands must fail
+   * fast for the local fallback to work.
    */
   redis: RedisClient | undefined
   keyPrefix: string
@@ -19,8 +19,8 @@ interface AddressLimitOptions {
 export type AddressLimit = ReturnType<typeof createAddressLimit>
 
 /**
- * Counts requests or failures by key in fixed windows. While Redis is away, or takes no writes,
- * each origin allows half the quota.
+ * Counts requests or failures by key in fixed windows. While Redis is down or read-only, each
+ * origin allows half the quota.
  */
 export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefix }: AddressLimitOptions) {
   const local = new RateLimiterMemory({
@@ -39,7 +39,7 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
       insuranceLimiter: local,
     })
 
-  /** A state that cannot be read counts as used up: never open. */
+  /** A state that cannot be read counts as used up: the limit fails closed. */
   const isUsedUp = (state: RateLimiterRes | null): state is RateLimiterRes =>
     state !== null && !(state.msBeforeNext <= 0) && !(state.remainingPoints > 0)
 
@@ -55,13 +55,13 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
     }
   }
 
-  /** A count that Redis did not take is in memory alone, and still holds when Redis is back. */
+  /** Counts that Redis missed are in memory only, and still apply when Redis is back. */
   async function overHere(key: string): Promise<OverLimit | undefined> {
     const state = await local.get(key)
     return isUsedUp(state) ? exceeded(state, local.points) : undefined
   }
 
-  /** @returns the state after counting one more, and whether that one was within the quota */
+  /** @returns the state after one more request, and whether that was within the quota */
   async function countOne(key: string): Promise<{ state: RateLimiterRes; isWithin: boolean }> {
     try {
       const state = await (shared ?? local).consume(key)
@@ -74,10 +74,10 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
 
   return {
     /**
-     * For limits of requests. The decision is the one write, so of many at once no more than the
-     * quota pass.
+     * For limits of requests. One write decides, so that concurrent requests do not exceed the
+     * quota.
      *
-     * @returns undefined where this one may go on
+     * @returns undefined where the request is within the quota
      */
     async consume(key: string): Promise<OverLimit | undefined> {
       const exceededHere = await overHere(key)
@@ -88,11 +88,11 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
     },
 
     /**
-     * For limits of failures. The race we accept: a key is looked at before an attempt and counted
-     * after it failed, so that attempts which turn out right never refuse each other. Of many wrong
-     * ones at once more than the quota are let through here; the lockout bounds those.
+     * For limits of failures. The race we accept: a key is read before an attempt and counted after
+     * its failure, so that correct attempts never reject each other. Concurrent wrong attempts can
+     * exceed the quota; the lockout bounds those.
      *
-     * @returns undefined where a key may try
+     * @returns undefined where the key is within the quota
      */
     async over(key: string): Promise<OverLimit | undefined> {
       const [here, everywhere] = await Promise.all([overHere(key), shared?.get(key) ?? null])
@@ -100,7 +100,7 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
       return isUsedUp(everywhere) ? exceeded(everywhere, quota) : undefined
     },
 
-    /** @returns how many are counted in this window */
+    /** @returns the count in the current window */
     async counted(key: string): Promise<number> {
       return (await (shared ?? local).get(key))?.consumedPoints ?? 0
     },

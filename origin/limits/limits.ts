@@ -9,7 +9,7 @@ import { createAddressLimit } from './address-limit.ts'
 type LimitVariables = Extract<keyof OriginConfig, `LIMIT_${string}`>
 type LimitConfig = Pick<OriginConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | LimitVariables>
 
-/** The most that Redis may add to an attempt. */
+/** The longest that Redis may delay an attempt. */
 const commandTimeoutMs = 50
 
 /** Far beyond the timeout of a command: only a lost connection is silent for so long. */
@@ -18,7 +18,7 @@ const silenceMs = 1500
 /** A key that limits nothing. */
 const probeKey = 'probe'
 
-/** The limits that the origin counts itself, in Redis where there is one. */
+/** The limits that the origin counts itself, in Redis where it is configured. */
 export function createLimits(config: LimitConfig, log: Log) {
   const redis =
     config.REDIS_URL === undefined
@@ -31,11 +31,11 @@ export function createLimits(config: LimitConfig, log: Log) {
     /** Failed logins of one address at one account. */
     login: create('login', config.LIMIT_CREDENTIALS_TRIES, config.LIMIT_CREDENTIALS_SECONDS),
     /**
-     * Times that the failed logins at one account were forgotten. The count lasts as long as those
-     * do, and limits nothing.
+     * How often the failed logins at one account were reset. The count lives as long as they do,
+     * and limits nothing.
      */
     loginResets: create('login-resets', Number.MAX_SAFE_INTEGER, config.LIMIT_CREDENTIALS_SECONDS),
-    /** Of one address, for those whom a service signs in; the gateway counts the others. */
+    /** Limits per address, for users that a service signs in; the gateway counts the others. */
     forwarded: {
       mail: create('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),
       credentials: ofFailures('credentials'),

@@ -2,20 +2,20 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { MonotonicMs } from '../../shared/lib/time.ts'
 
 interface ClaimQueueOptions {
-  /** Attempts that may wait for one counter. One more is refused. */
+  /** Attempts of one group that may wait; more are rejected. */
   limit: number
   longestWaitMs: number
   /**
-   * How often the database is asked again: other origins do not announce the end of their attempts.
+   * Interval of polling the database: other origins do not announce the end of their attempts.
    */
   pollMs?: number
 }
 
 interface Queue {
   waiting: number
-  /** Resolves when the last of the queue has its claim or has given up. */
+  /** Resolves when the last attempt of the queue has its claim or has given up. */
   last: Promise<unknown>
-  /** An attempt has ended since the first of the queue asked. */
+  /** Whether an attempt has ended since the first of the queue polled. */
   isWoken: boolean
   /** Ends the pause of the first of the queue. */
   endPause: () => void
@@ -28,7 +28,7 @@ const createQueue = (): Queue => ({
   endPause: () => {},
 })
 
-/** Resolves after a time, or when `endPause` is called. */
+/** Resolves after `ms`, or when `endPause` is called. */
 const pause = (queue: Queue, ms: number) =>
   new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, ms)
@@ -39,9 +39,8 @@ const pause = (queue: Queue, ms: number) =>
   })
 
 /**
- * Attempts wait here while others of the same counter are in progress, first come first served at
- * this origin. Only the first of each queue asks the database, so its load does not grow with the
- * number of waiting attempts.
+ * Attempts wait here while others of their group are in progress, in the order of arrival. Only the
+ * first of each queue polls the database, so that waiting attempts add no load.
  *
  * The race we accept: an attempt at another origin, or one whose statement began before the queue
  * did, may go first.
@@ -67,7 +66,7 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
 
   return {
     /**
-     * @param ask undefined as long as nothing is free
+     * @param ask returns undefined while no attempt is free
      * @throws Problem `overloaded` where too many wait, or for too long
      */
     async wait<T>(group: string, ask: () => Promise<T | undefined>): Promise<T> {
@@ -78,7 +77,8 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
       queue.waiting += 1
       const endsAt = performance.now() + longestWaitMs
       const turn = queue.last.then(() => askUntil(queue, ask, endsAt))
-      // The next gets its turn however this one ends. The caller gets the error from `turn` below.
+      // The next attempt gets its turn after a failure, too. The caller gets the error from `turn`
+      // below.
       queue.last = turn.catch(() => {})
       try {
         return await turn
@@ -88,10 +88,10 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
       }
     },
 
-    /** Whether attempts wait for this counter. */
+    /** Whether attempts of this group wait. */
     has: (group: string) => queues.has(group),
 
-    /** An attempt at this counter has ended: the first of the queue asks again. */
+    /** Call it when an attempt of this group has ended: the first of the queue polls again. */
     wake(group: string): void {
       const queue = queues.get(group)
       if (!queue) return

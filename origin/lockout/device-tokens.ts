@@ -3,17 +3,16 @@ import { z } from 'zod'
 import type { EpochSeconds } from '../../shared/lib/time.ts'
 
 /**
- * HS256 for a token that only its maker reads; the key serves nothing else (RFC 8725, section 3.1).
+ * HS256, as only the origin reads the token; the key has no other use (RFC 8725, section 3.1).
  */
 const algorithm = 'HS256'
 const type = 'gatehouse-device+jwt'
 
-/** Long enough that somebody who signs in now and then stays known. */
+/** Long enough for users who rarely sign in. */
 export const deviceLifeSeconds = 180 * 86_400
 
 /**
- * Accounts that one cookie remembers: a browser sends it with every request, so it stays below 2
- * KiB.
+ * Accounts in one cookie, which stays below 2 KiB: a browser sends it with every request.
  */
 export const deviceAccounts = 5
 
@@ -21,23 +20,22 @@ const accountSchema = z.object({ sub: z.uuid(), jti: z.uuid(), password_version:
 const otherSchema = accountSchema.extend({ exp: z.number() })
 
 /**
- * The account that signed in last stands at the top level, as in the cookies of earlier versions,
- * which held one account: either version reads the other's cookies.
+ * The account that signed in last is at the top level. Cookies of earlier versions held it alone,
+ * so either version reads the other's cookies.
  */
 const payloadSchema = otherSchema.extend({ others: z.array(otherSchema).default([]) })
 
 /**
- * A device that its owner signed in on before: its tries at the password are counted apart from
- * everybody else's.
+ * A device on which the owner has signed in before. Its attempts are counted apart.
  */
 export interface Device {
   id: string
   userId: string
-  /** The password it signed in with; another one makes it a stranger again. */
+  /** The version of the password it signed in with; a new password makes the device unknown. */
   passwordVersion: string
 }
 
-/** A device as a cookie remembers it. The life of each starts with its own sign-in. */
+/** A device in a cookie. Its lifetime starts with its sign-in. */
 export interface KnownDevice extends Device {
   expiresAt: EpochSeconds
 }
@@ -46,9 +44,9 @@ export interface KnownDevice extends Device {
 export function createDeviceTokens(key: Uint8Array) {
   return {
     /**
-     * @param device signed in now
-     * @param known what the cookie held before: kept beside it, except for an older entry of the
-     * same account and the oldest beyond `deviceAccounts`
+     * @param device the device that has just signed in
+     * @param known the former devices of the cookie. An entry of the same account and the oldest
+     * beyond `deviceAccounts` are dropped
      */
     sign(device: Device, known: readonly KnownDevice[] = []): Promise<string> {
       const others = known
@@ -63,8 +61,8 @@ export function createDeviceTokens(key: Uint8Array) {
     },
 
     /**
-     * @returns one for each account, the one signed in last first; none for what we did not sign,
-     * or long ago: then it is a stranger's
+     * @returns one device per account, the latest sign-in first; empty for a token that is forged
+     * or expired
      */
     async read(token: string | undefined): Promise<KnownDevice[]> {
       if (token === undefined) return []

@@ -30,22 +30,21 @@ interface LockoutOptions {
   maxAttempts: number
   windowSeconds: number
   lockoutSeconds: number
-  /** Attempts at one counter that may wait at this origin while others are in progress. */
+  /** Attempts of one group that may wait at this origin while others are in progress. */
   queue: number
-  /** A user who logs in has given up by then, and the gateway gives up after 30 s. */
+  /** Users have given up by then, and the gateway does after 30 s. */
   longestWaitMs?: number
-  /** Tells the owner, inside the transaction that starts the lockout. */
+  /** Notifies the owner, inside the transaction that starts the lockout. */
   notifyOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
 }
 
 export type Lockout = ReturnType<typeof createLockout>
 
 /**
- * Tries at a password, counted by the database's clock. Each claims one of those that are left
- * before it is evaluated; only failures lock, and an attempt for which nothing is left but what
- * others have in progress waits until they end. Strangers share one counter of the account, a
- * device that its owner signed in on has its own, so an attacker locks out strangers and never the
- * owner.
+ * Limits attempts at a password, by the clock of the database. Each attempt claims one of those
+ * left before it is evaluated. Only failures lock; an attempt that finds the rest claimed by
+ * attempts in progress waits for them. Unknown devices share one group of attempts per account, and
+ * each known device has its own, so that an attacker locks out unknown devices and never the owner.
  */
 export function createLockout({
   sql,
@@ -60,8 +59,7 @@ export function createLockout({
   const waiting = createClaimQueue({ limit: queue, longestWaitMs })
 
   /**
-   * Counters that this attempt may belong to and that others wait for: their free tries are not its
-   * to take.
+   * The groups of this attempt that others wait for: it must not claim their free attempts.
    */
   function withWaiting(whose: AccountReference, own: readonly OwnAttempts[]): string[] {
     const ofUnknownDevices = 'email' in whose && waiting.has(digestOf(whose.email)) ? [unknownDevice] : []
@@ -86,16 +84,16 @@ export function createLockout({
 
   return {
     /**
-     * Evaluates one try. Unknown, locked and wrong cost the same: the same writes, and each hashes
-     * once. A right one clears its counter here and a wrong one is counted here, not in the
-     * transaction that follows: trouble there must neither lock the owner out nor leave guesses
-     * uncounted.
+     * Evaluates one attempt. Unknown, locked and wrong cost the same: the same writes and one hash.
+     * The attempt is counted here, not in the transaction that follows: a failure there must
+     * neither lock the owner out nor leave guesses uncounted.
      *
-     * For an address over its failures, a locked counter of its own hashes nothing. Only the holder
-     * of the device, session or link sees the difference.
+     * For an address over its limit, an attempt of a locked own group hashes nothing. Only the
+     * holder of the device, session or link can tell.
      *
-     * @param own of which the one of the account counts this try; strangers' where there is none
-     * @throws Problem `overloaded`; such a try does not count. `rate_limited`
+     * @param own groups with their own count: the account's counts this attempt, else that of
+     * unknown devices does
+     * @throws Problem `overloaded`; such an attempt does not count. `rate_limited`
      */
     async evaluate(
       whose: AccountReference,
@@ -108,8 +106,8 @@ export function createLockout({
       if (context.overLimit && claim.state === 'locked' && claim.deviceId !== unknownDevice)
         throw overLimitProblem(context.overLimit, 'locked')
       const storedHash = isGranted ? claim.account?.passwordHash : undefined
-      // However many strangers try, who has a counter of their own, as owners on known devices do,
-      // does not stand in line behind them.
+      // Attempts with their own count, as of owners on known devices, do not queue behind those of
+      // unknown devices.
       const turn = { address: context.ip, isPreferred: isGranted && claim.deviceId !== unknownDevice }
       let passwordMatches: boolean
       try {
@@ -123,8 +121,8 @@ export function createLockout({
     },
 
     /**
-     * Starts the lockout where this failure was the last one allowed. The owner is told, once,
-     * where strangers are locked out.
+     * Starts the lockout where this failure was the last one allowed. A lockout of unknown devices
+     * notifies the owner once.
      */
     async fail(transaction: Transaction, claim: Claim, context: RequestContext): Promise<void> {
       const until = await startLockoutWhenUsedUp(transaction, claim, { maxAttempts, lockoutSeconds })
@@ -142,17 +140,17 @@ export function createLockout({
   }
 }
 
-/** A UUID without its hyphens, as some callers write it. */
+/** The id without hyphens: some callers omit them. */
 const plainId = (id: string) => id.replaceAll('-', '')
 
 /**
- * The digest of the database, for addresses that both lower alike. Others may not wait in order.
+ * The digest of the database, for addresses whose lower case is the same in both. Attempts at
+ * others may not wait in order.
  */
 const digestOf = (email: string) => createHash('sha256').update(email.toLowerCase()).digest('base64url')
 
 /**
- * Names a counter before the database is asked: that of the strangers by the address, each other
- * one by its id.
+ * Names a group without a query: that of unknown devices by the address, any other by its id.
  */
 const groupName = ({ addressHash, deviceId }: Claim) =>
   deviceId === unknownDevice ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)

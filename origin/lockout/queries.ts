@@ -2,19 +2,19 @@ import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 
 /**
- * Tries that are counted together: those of one known device, or those of all strangers to an
+ * Attempts that are counted together: those of one known device, or of all unknown devices at an
  * address.
  */
 export interface AttemptGroup {
   /**
-   * SHA-256 of the address. One without an account is counted too, so that neither shows by its
-   * cost.
+   * SHA-256 of the address. An address without an account is counted too, so that both cost the
+   * same.
    */
   addressHash: Uint8Array
   deviceId: string
 }
 
-/** Strangers share this one. */
+/** All unknown devices share this id. */
 export const unknownDevice = '00000000-0000-0000-0000-000000000000'
 
 export type AccountStatus = 'active' | 'disabled'
@@ -28,33 +28,33 @@ export interface Credentials {
 }
 
 export interface Claim extends AttemptGroup {
-  /** Names the claim in its counter until the attempt has ended. */
+  /** Names the claim in its group until the attempt has ended. */
   claimId: string
   /**
-   * granted: evaluate the attempt. locked: so many have failed that it must not be evaluated.
-   * in_progress: attempts that have not ended hold all that is left; ask again later.
+   * granted: evaluate the attempt. locked: do not evaluate it, as too many have failed.
+   * in_progress: unfinished attempts hold the rest; ask again later.
    */
   state: 'granted' | 'locked' | 'in_progress'
   account: Credentials | null
 }
 
-/** The account whose password is tried: by its address, or that of a signed-in user. */
+/** The account of an attempt: by its address, or by the id of the signed-in user. */
 export type AccountReference = { email: string } | { userId: string }
 
 /**
- * A counter apart from that of the strangers: a known device's, a session's, or a mailed link's.
+ * A group apart from that of unknown devices: a known device's, a session's or a mailed link's.
  */
 export interface OwnAttempts {
   id: string
   userId: string
-  /** Where it is set: theirs only while the account has this password. */
+  /** Where set, the group counts only while the account has this password. */
   passwordVersion?: string
 }
 
 interface ClaimOptions {
   whose: AccountReference
   own: readonly OwnAttempts[]
-  /** Counters whose free tries are for attempts that came earlier: of those it claims none. */
+  /** Groups whose free attempts are reserved for earlier ones: the attempt claims none there. */
   leave: readonly string[]
   maxAttempts: number
   windowSeconds: number
@@ -64,12 +64,12 @@ const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
   sql`sha256(convert_to(lower(${address}), 'UTF8'))`
 
 /**
- * Longer than any evaluation: the gateway gives up after 30 s. The claims of an origin that died
- * are void after it, and nothing was answered to those who made them.
+ * Longer than any evaluation: the gateway gives up after 30 s. Claims of an origin that crashed
+ * expire; their attempts got no response.
  */
 const claimSeconds = 60
 
-/** Of a counter's claims those that have not expired. */
+/** The claims of a group that have not expired. */
 const liveClaims = (sql: Queryable) => sql`(
   select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(counter.claims)
   where value::float8 > extract(epoch from now())
@@ -77,10 +77,10 @@ const liveClaims = (sql: Queryable) => sql`(
 
 /**
  * Claims an attempt before it is evaluated, in the statement that finds the account. Failures and
- * claims together never exceed `maxAttempts`, so of fifty attempts at once as many are evaluated as
- * tries are left, at all origins together. Tries are forgotten when none came for the length of the
+ * claims together never exceed `maxAttempts`, so of fifty concurrent attempts only as many are
+ * evaluated as are left, across all origins. Attempts expire when none came for the length of the
  * window. An unknown address costs the same statement and the same write, and so does a locked one,
- * whose row is written as it was.
+ * whose row is rewritten unchanged.
  */
 export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promise<Claim> {
   const { whose, own, leave, maxAttempts, windowSeconds } = options
@@ -141,11 +141,11 @@ export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promi
 }
 
 /**
- * Holds the account until the transaction ends, if its password is still the one that was
- * evaluated. Without it a login with the old password could open its session just after a change
- * had ended them all.
+ * Locks the row of the account until the transaction ends, if its password is still the one
+ * evaluated. Otherwise a login with the old password could open a session just after a change ended
+ * all of them.
  *
- * @returns the account's status by now; undefined where it has another password
+ * @returns the current status of the account; undefined where it has another password
  */
 export async function lockPasswordForUpdate(
   sql: Queryable,
@@ -158,9 +158,9 @@ export async function lockPasswordForUpdate(
 }
 
 /**
- * Ends a claim that has not failed. One that succeeded clears its counter, except for the claims of
- * others; one that was never evaluated leaves what it found. MERGE looks again at a row it had to
- * wait for, so of several at once none is lost.
+ * Ends a claim that has not failed. A successful one clears its group, except for the claims of
+ * others; one that was not evaluated leaves the group unchanged. MERGE rechecks a row that it
+ * waited for, so that no concurrent change is lost.
  */
 export async function endClaim(
   sql: Queryable,
@@ -180,8 +180,8 @@ export async function endClaim(
 }
 
 /**
- * Turns a granted claim into a failure. An attempt at a locked counter costs the same write, and
- * its row stays as it was.
+ * Turns a granted claim into a failure. An attempt of a locked group costs the same write, and its
+ * row stays unchanged.
  */
 export async function countFailure(
   sql: Queryable,
@@ -204,9 +204,9 @@ export async function countFailure(
 }
 
 /**
- * Starts the lockout where the attempts are used up. One of several concurrent failures does it.
+ * Starts the lockout where the attempts are used up, once for several concurrent failures.
  *
- * @returns when the lockout ends, to the failure that started it
+ * @returns the end of the lockout, to the failure that started it
  */
 export async function startLockoutWhenUsedUp(
   sql: Queryable,
@@ -220,7 +220,7 @@ export async function startLockoutWhenUsedUp(
   return row?.until
 }
 
-/** Ends the lockout of an address for everybody. @returns whether anything was counted */
+/** Ends the lockout of an address for all devices. @returns whether anything was counted */
 export async function clearAttempts(sql: Queryable, email: string): Promise<boolean> {
   const rows = await sql`
     delete from login_counters where address_hash = ${hashOf(sql, sql`${email}`)} returning device_id`

@@ -6,8 +6,7 @@ export interface Mail {
   subject: string
   text: string
   /**
-   * The same at each try of one mail, so that a server or reader that knows it already can drop a
-   * second copy.
+   * The same at each attempt, so that servers and readers can drop duplicates.
    */
   id: string
 }
@@ -19,12 +18,12 @@ export interface Mailer {
 }
 
 /**
- * `outage`: the server cannot be reached, or takes no mail of ours; any other mail would fail too.
- * `postponed`: this mail is not taken now. `refused`: this mail will never be taken.
+ * `outage`: the server cannot be reached or rejects our login; any other mail would fail, too.
+ * `postponed`: the server rejects this mail for now. `refused`: it rejects this mail for good.
  */
 export type MailFailureKind = 'outage' | 'postponed' | 'refused'
 
-/** Why a mail did not go, in words that hold neither address nor link: it is logged and stored. */
+/** A failed delivery. The message is logged and stored, so it holds neither address nor link. */
 export class MailError extends Error {
   readonly kind: MailFailureKind
 
@@ -36,24 +35,26 @@ export class MailError extends Error {
 }
 
 /**
- * Mails handed over at a time, each on a connection of its own; servers count how many one client
- * opens.
+ * Concurrent deliveries, each on its own connection; servers limit connections per client.
  */
 export const mailsAtOnce = 5
 
-/** A whole delivery, waiting for a connection included. A mail of ours is a few hundred bytes. */
+/** Limit of one delivery, the wait for a connection included. A mail has a few hundred bytes. */
 const defaultDeadlineSeconds = 30
 
-/** A server that takes longer to connect or to greet is as good as down. */
+/** A server that takes longer to connect or to greet counts as down. */
 const connectSeconds = 10
 
-/** Silence between two answers; below the deadline, so that the reason says what was waited for. */
+/**
+ * Silence between two replies; below the deadline, so that the error names the reply that was
+ * missing.
+ */
 const silenceSeconds = 20
 
 interface MailerOptions {
   /**
-   * Options of nodemailer's may follow as a query: `?requireTLS=false`. Without a URL mails go to
-   * the log.
+   * Its query may hold options of nodemailer: `?requireTLS=false`. Without a URL mails go to the
+   * log.
    */
   smtpUrl: string | undefined
   /** `Name <address>`, or an address. */
@@ -66,7 +67,7 @@ export function createMailer({ smtpUrl, ...options }: MailerOptions): Mailer {
   return smtpUrl ? createSmtpMailer({ smtpUrl, ...options }) : createLogMailer(options)
 }
 
-/** What development has instead of a mail server: the mail, link and all, is read from the log. */
+/** The mailer of development: it logs the whole mail with its link. */
 function createLogMailer({ log }: Pick<MailerOptions, 'log'>): Mailer {
   log.warn({}, 'SMTP_URL is not set: mails are written to this log')
   return {
@@ -87,20 +88,20 @@ function createSmtpMailer({
       url: smtpUrl,
       pool: true,
       maxConnections: mailsAtOnce,
-      // The outbox alone tries again: two places that do would multiply, and a second copy might
-      // follow a lost answer.
+      // Only the outbox retries: retries in both places would multiply, and a lost reply would
+      // cause a duplicate.
       maxRequeues: 0,
       connectionTimeout: connectSeconds * 1000,
       greetingTimeout: connectSeconds * 1000,
       dnsTimeout: connectSeconds * 1000,
       socketTimeout: silenceSeconds * 1000,
-      // Our password never crosses the network readable because somebody removed STARTTLS from the
-      // greeting.
+      // TLS is required with a password: an attacker who removes STARTTLS from the greeting would
+      // read it.
       requireTLS: new URL(smtpUrl).password !== '',
       disableFileAccess: true,
       disableUrlAccess: true,
     },
-    // RFC 3834, section 5: nobody's holiday notice needs to answer this.
+    // RFC 3834, section 5: automatic mail asks for no automatic reply.
     { from, headers: { 'Auto-Submitted': 'auto-generated' } },
   )
   const domain = /@([\w.-]+)>?\s*$/.exec(from)?.[1] ?? 'localhost'
@@ -110,7 +111,7 @@ function createSmtpMailer({
       if (!isOneAddress(to)) throw new MailError('recipient is not one plain address', 'refused')
       try {
         await transport.sendMail({
-          // As an object it is one address, never read as a list.
+          // nodemailer reads an object as one address, and a string as a list.
           to: { name: '', address: to },
           subject,
           text,
@@ -126,16 +127,16 @@ function createSmtpMailer({
 }
 
 /**
- * Registration lets nothing else in; this is the wall behind it. A line break would start a header
- * or an SMTP command, a comma a second recipient.
+ * Registration admits nothing else; this check is defence in depth. A line break would start a
+ * header or an SMTP command, a comma a second recipient.
  */
 function isOneAddress(text: string): boolean {
   return /^[^\s\p{C}<>()[\]\\,;:"@]+@[^\s\p{C}<>()[\]\\,;:"@]+$/u.test(text)
 }
 
 /**
- * A server's own words often repeat the address, so only the codes are kept: ours, the reply's and
- * RFC 3463's.
+ * Replies often repeat the address, so only the codes are kept: nodemailer's, the reply's and RFC
+ * 3463's.
  */
 function toMailError(error: NodemailerError): MailError {
   const enhancedStatus = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(error.response ?? '')?.[1]
@@ -144,12 +145,11 @@ function toMailError(error: NodemailerError): MailError {
   return new MailError(reason, kindOf(error), { cause: error })
 }
 
-/** RFC 5321, section 3.8: the server ends the session, whatever it was asked. */
+/** RFC 5321, section 3.8: the server ends the session after any command. */
 const serviceNotAvailable = 421
 
 /**
- * A reply to our greeting, login or sender address is about us: it would be the same for every
- * mail.
+ * A reply to greeting, login or sender address is an outage: it would be the same for every mail.
  */
 function kindOf({ code, command, responseCode, permanent }: NodemailerError): MailFailureKind {
   const isAboutMail = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE'

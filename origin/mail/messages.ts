@@ -1,31 +1,31 @@
-/** A mail before it has a recipient: plain text, so that what a person reads is what we wrote. */
+/** A mail without its recipient, in plain text. */
 export interface Message {
   subject: string
   text: string
-  /** From then on it is of no use, and is not sent. */
+  /** From then on the mail is not sent. */
   expiresAt?: Date
 }
 
 interface MessagesOptions {
-  /** Where the product's pages are. */
+  /** Base URL of the product's pages. */
   frontendUrl: string
   product: string
 }
 
-/** The secret of a mailed link, and when it stops to work. */
+/** The token of a mailed link and its expiry. */
 interface Link {
   token: string
   expiresAt: Date
 }
 
 /**
- * Every mail that the origin sends. None repeats what a stranger typed (a display name, say):
- * anybody may register anybody's address, and would have us carry his text to it.
+ * Every mail that the origin sends. None repeats text from a request, such as a display name: an
+ * attacker could register a victim's address and have us send that text.
  *
- * A link's token stands in the fragment, which browsers keep to themselves: it reaches no server's
- * log and no Referer.
+ * A link's token is in the fragment, which browsers do not send: it is in no server log and in no
+ * Referer.
  *
- * Each names the product as its people know it.
+ * Each mail names the product.
  */
 export function createMessages({ frontendUrl, product }: MessagesOptions) {
   const base = frontendUrl.replace(/\/+$/, '')
@@ -44,7 +44,9 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
       ),
     }),
 
-    /** What the owner of a taken address is told, as the answer to whoever tried tells nothing. */
+    /**
+     * Notifies the owner of a taken address, as the response to the registration reveals nothing.
+     */
     addressTaken: (): Message => ({
       subject: `You have an account at ${product} already`,
       text: paragraphs(
@@ -88,8 +90,8 @@ export type Messages = ReturnType<typeof createMessages>
 const paragraphs = (...texts: string[]) => `${texts.join('\n\n')}\n`
 
 /**
- * To the minute, rounded to the safe side: an account is never still locked at the time we named,
- * and a link never dead before it.
+ * Formats a time to the minute, rounded to the safe side: the lockout has ended by then, and the
+ * link is still valid.
  */
 function inUtc(time: Date, round: (minutes: number) => number): string {
   const minuteMs = 60_000

@@ -8,7 +8,7 @@ import { type ClaimedMail, claimDueMails, deleteMail, insertMail, parkMail, post
 import { evaluateFailure } from './rules.ts'
 
 /**
- * How long a claimed mail is one relay's: four times the mailer's deadline, so that a slow process
+ * How long a relay holds a claimed mail: four times the mailer's deadline, so that a slow process
  * keeps its claim.
  */
 const leaseSeconds = 120
@@ -27,13 +27,11 @@ interface OutboxOptions {
 export type Outbox = ReturnType<typeof createOutbox>
 
 /**
- * Mail that cannot be lost: written with its cause, handed to the mail server afterwards, as often
- * as it takes.
+ * Mail that cannot be lost: inserted in the transaction of its cause, then delivered with retries.
  *
- * The race that this accepts: a relay that dies, stands still for longer than its claim or loses
- * Postgres after the server took the mail and before the row is gone leaves it to be sent once
- * more. The copy has the same Message-ID and the same link, which works once; the other order would
- * lose mails instead.
+ * The race we accept: a relay that crashes, stalls for longer than its claim or loses Postgres
+ * between delivery and the deletion of the row causes a duplicate. The copy has the same Message-ID
+ * and the same link, which works once; the other order would lose mails.
  */
 export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {} }: OutboxOptions) {
   function decryptBody(recipient: string, encryptedBody: Uint8Array): string {
@@ -46,13 +44,12 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
 
   async function send({ recipient, subject, encryptedBody }: ClaimedMail): Promise<void> {
     const text = decryptBody(recipient, encryptedBody)
-    // Encryption draws a nonce for each mail, so a digest of it is an id that repeats only with the
-    // mail itself.
+    // Each mail is encrypted with a new nonce, so the digest is an id of this mail.
     const id = createHash('sha256').update(encryptedBody).digest('hex').slice(0, 32)
     await mailer.send({ to: recipient, subject, text, id })
   }
 
-  /** @returns whether the next mail may fare better */
+  /** @returns whether the next mail may succeed */
   async function deliver(mail: ClaimedMail): Promise<boolean> {
     const { id, recipient, attempts, ageSeconds, expired } = mail
     if (expired) {
@@ -75,8 +72,8 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
   }
 
   /**
-   * A mail is given up by parking it, not by deleting it: whoever mends the cause makes it due
-   * again with `update mail_outbox set next_attempt_at = now() where id = ...`. Upkeep deletes it
+   * A mail that is given up is parked, not deleted: after mending the cause an operator makes it
+   * due with `update mail_outbox set next_attempt_at = now() where id = ...`. Upkeep deletes it
    * after a month.
    */
   async function handleFailure({ id, recipient, attempts, ageSeconds }: ClaimedMail, error: MailError) {
@@ -103,8 +100,8 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
 
   return {
     /**
-     * Writes the mail inside the caller's transaction: it exists exactly if its cause was
-     * committed. Nudge the relay after the commit.
+     * Inserts the mail in the caller's transaction, so that it commits with its cause. Nudge the
+     * relay after the commit.
      */
     async enqueue(transaction: Queryable, { to, message }: { to: string; message: Message }): Promise<void> {
       await insertMail(transaction, {
@@ -116,17 +113,15 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
     },
 
     /**
-     * Hands over what is due, until nothing is, a whole batch met an outage (a queue of thousands
-     * would wait for each of its timeouts) or `signal` says to stop. A server that refuses
-     * recipients is not down: the next batch follows at once. Any number of replicas may do so at
-     * once.
+     * Delivers due mails until none is left, a whole batch met an outage (thousands of mails would
+     * each wait for the timeout) or `signal` aborts. A server that rejects recipients is not down:
+     * the next batch follows at once. Replicas may deliver concurrently.
      */
     async deliverDue(signal?: AbortSignal): Promise<void> {
       while (!signal?.aborted) {
         const mails = await claimDueMails(sql, { limit: mailsAtOnce, leaseSeconds })
         if (mails.length === 0) return
-        // Each is waited for, also where one throws: whoever waits for us must find nothing under
-        // way.
+        // All deliveries are awaited, even where one throws, so that none is in progress on return.
         const outcomes = await Promise.allSettled(mails.map(deliver))
         for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
         if (!outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value)) return
@@ -136,9 +131,9 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
 }
 
 /**
- * The name authenticated with a body. No key's name has a colon, so a body decrypts nowhere else.
- * The recipient is part of it, so that an attacker who can write to the table cannot redirect a
- * reset link.
+ * The name authenticated with a body. No key's name has a colon, so a body does not decrypt as a
+ * key. The recipient is part of the name, so that an attacker who can write to the table cannot
+ * redirect a reset link.
  */
 const bodyName = (recipient: string) => `mail_outbox:${recipient}`
 

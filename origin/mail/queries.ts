@@ -4,7 +4,7 @@ interface NewMail {
   recipient: string
   subject: string
   encryptedBody: Uint8Array
-  /** From then on it is of no use. */
+  /** From then on the mail is not sent. */
   expiresAt: Date | null
 }
 
@@ -16,18 +16,17 @@ export async function insertMail(sql: Queryable, mail: NewMail): Promise<void> {
 
 export interface ClaimedMail extends Omit<NewMail, 'expiresAt'> {
   id: string
-  /** It came too late: its row is gone, and it must not be sent. */
+  /** The mail expired: its row is deleted, and it must not be sent. */
   expired: boolean
-  /** Tries so far, the one it was claimed for included. */
+  /** Attempts so far, the one it was claimed for included. */
   attempts: number
   ageSeconds: number
 }
 
 /**
- * Takes due mails for `leaseSeconds`: nobody else is given them before that, and no lock or
- * transaction is held meanwhile. The try is counted here, before it is made, so that a mail that
- * brings its process down is not tried for ever. Due mails that have expired are deleted, and
- * returned to be told of.
+ * Claims due mails for `leaseSeconds`: no other relay gets them before that, without a lock or a
+ * transaction. The attempt is counted here, in advance, so that a mail that crashes its process is
+ * not retried for ever. Due mails that have expired are deleted, and returned to be logged.
  */
 export async function claimDueMails(
   sql: Queryable,
@@ -59,7 +58,7 @@ export async function claimDueMails(
     select * from dropped union all select * from claimed`
 }
 
-/** Whoever holds the claim by now: the mail has gone, and must not go again. */
+/** Deletes a delivered mail under any claim: it must not be sent again. */
 export async function deleteMail(sql: Queryable, id: string): Promise<void> {
   await sql`delete from mail_outbox where id = ${id}`
 }
@@ -81,7 +80,7 @@ export async function postponeMail(
     where id = ${id} and attempts = ${attempts}`
 }
 
-/** The mail is never due again, and stays. */
+/** Keeps a mail that is never due again. */
 export async function parkMail(sql: Queryable, { id, attempts, lastError }: FailedAttempt): Promise<void> {
   await sql`
     update mail_outbox set last_error = ${lastError}, next_attempt_at = 'infinity'

@@ -2,25 +2,25 @@ import type { Log } from '../../shared/lib/log.ts'
 
 interface RelayOptions {
   deliver: (signal: AbortSignal) => Promise<void>
-  /** Between the end of one delivery and the start of the next, where nobody nudges. */
+  /** Pause between two deliveries without a nudge. */
   intervalMs?: number
   log: Log
 }
 
 export type Relay = ReturnType<typeof startRelay>
 
-/** Below the first wait of a failed mail; one indexed look at a table that is empty as a rule. */
+/** Below the first wait of a failed mail; one indexed query of a table that is mostly empty. */
 const defaultIntervalMs = 3000
 
 /**
- * Delivers again and again, never two at a time, the first time at once: a restart may have left
- * mail.
+ * Delivers at each interval, one delivery at a time. The first starts at once: a restart may have
+ * left mail.
  */
 export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: RelayOptions) {
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | undefined
-  /** Nudged while running: what was committed then may have missed the last look. */
+  /** Nudged during a delivery, which may have missed the mail. */
   let nudged = false
 
   async function run() {
@@ -36,7 +36,7 @@ export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: Rel
     if (!stopping.signal.aborted) timer = setTimeout(nudge, intervalMs)
   }
 
-  /** Call it after a commit that enqueued mail; it returns at once. */
+  /** Starts a delivery; call it after a commit that enqueued mail. */
   function nudge() {
     if (stopping.signal.aborted) return
     if (running !== undefined) nudged = true
@@ -49,7 +49,7 @@ export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: Rel
   nudge()
   return {
     nudge,
-    /** Resolves when the delivery under way is done; nothing is delivered afterwards. */
+    /** Resolves when the current delivery has ended; no other starts. */
     async stop(): Promise<void> {
       stopping.abort()
       clearTimeout(timer)

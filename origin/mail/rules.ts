@@ -1,19 +1,18 @@
 import type { MailFailureKind } from './mailer.ts'
 
 /**
- * The first wait; each further one is twice as long. Somebody is waiting for this mail with the
- * page open.
+ * The first wait; each further one doubles. It is short because the user is waiting for this mail.
  */
 const firstWaitSeconds = 5
 
-/** The longest wait: how long after a server is back its mail may still lie here. */
+/** The longest wait: how late mail may be after an outage of the server. */
 const longestWaitSeconds = 15 * 60
 
-/** RFC 5321, section 4.5.4.1: a sender keeps trying for at least four to five days. */
+/** RFC 5321, section 4.5.4.1: a sender retries for at least four to five days. */
 const longestRetrySeconds = 5 * 86_400
 
 interface Failure {
-  /** Tries so far, this one included. */
+  /** Attempts so far, this one included. */
   attempts: number
   ageSeconds: number
   kind: MailFailureKind
@@ -22,8 +21,8 @@ interface Failure {
 export type FailureVerdict = { kind: 'retry'; waitSeconds: number } | { kind: 'give_up' }
 
 /**
- * RFC 5321, section 4.2.1: a refusal for good is not to be repeated. An operator who mends its
- * cause makes the mail due again.
+ * RFC 5321, section 4.2.1: a permanent rejection is not retried. An operator who mends its cause
+ * makes the mail due again.
  */
 export function evaluateFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
   if (kind === 'refused' || ageSeconds >= longestRetrySeconds) return { kind: 'give_up' }

@@ -4,8 +4,7 @@ import type { Outbox } from './outbox.ts'
 import type { Relay } from './relay.ts'
 
 /**
- * What the services need of mail: write it inside the transaction of its cause, nudge after the
- * commit.
+ * The mail interface of services: enqueue in the transaction of the cause, nudge after the commit.
  */
 export interface Mail {
   messages: Messages

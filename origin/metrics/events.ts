@@ -10,23 +10,23 @@ import type { JobName } from '../upkeep/jobs.ts'
 import type { RunKind } from '../upkeep/runner.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
 
-/** A task of the threads that hash and judge passwords. */
+/** A task of the threads that hash passwords and estimate their strength. */
 export interface PasswordTask {
   task: string
-  /** The wait for a thread is part of it. */
+  /** Seconds, the wait for a thread included. */
   seconds: number
   shed: boolean
 }
 
-/** Seconds. The bound that alarms look at, 0.1, is one of them. */
+/** Seconds. The bound of the alert, 0.1, is a bucket. */
 const requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const queryBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 const passwordBuckets = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const lagBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30, 300]
 
 /**
- * What the origin counts as it happens: one function an event, called where the event has come to
- * stay, which is after its commit. No label has more values than the code has names for.
+ * Metrics that the origin counts: one function per event, called after its commit. Every label has
+ * a fixed set of values.
  */
 export function createEventMetrics(registry: Registry) {
   const registers = [registry]
@@ -101,8 +101,8 @@ export function createEventMetrics(registry: Registry) {
 
   return {
     /**
-     * @param route the pattern that matched; what no route matches is one series, as paths are as
-     *   many as clients think of
+     * @param route the pattern that matched; all requests without a route are one series, as
+     * clients choose the paths
      */
     recordResponse(route: MatchedRoute | undefined, status: number, seconds: number) {
       const labels = { method: route?.method ?? 'any', route: route?.path ?? 'none' }
@@ -123,7 +123,7 @@ export function createEventMetrics(registry: Registry) {
       querySeconds.observe(seconds)
     },
     mailAttempted: (outcome: DeliveryKind) => mails.inc({ outcome }),
-    /** @param lags seconds from each one's cause to its being in the stream */
+    /** @param lags seconds from the cause of each revocation to its entry in the stream */
     revocationsPublished(lags: readonly number[]) {
       published.inc(lags.length)
       for (const lag of lags) publishLag.observe(lag)

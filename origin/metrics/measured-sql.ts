@@ -1,46 +1,46 @@
 import { type DatabaseFailure, databaseFailureOf } from '../db/failures.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 
-/** One query that has ended, well or not. */
+/** A query that has succeeded or failed. */
 export interface MeasuredQuery {
-  /** What it does, in a word or two: of these there are as many as the code has. */
+  /** The first words of the statement: a fixed set. */
   statement: string
-  /** From being sent off to its answer; the wait for a connection is part of it. */
+  /** From sending to the result, the wait for a connection included. */
   seconds: number
   failed: boolean
   /** Why, where the database could not serve it right now. */
   failure?: DatabaseFailure | undefined
-  /** As it stands in the code: each value is a question mark, so that it can be logged. */
+  /** The statement for the log, with a question mark for each value. */
   text: () => string
 }
 
 export interface PoolLoad {
   /** Connections. */
   max: number
-  /** Connections that work: each transaction has one, each query outside of one another. */
+  /** Busy connections: one for each transaction and for each query outside of one. */
   inUse: number
-  /** Queries and transactions that wait for a connection, or on one behind somebody else. */
+  /** Queries and transactions that wait for a connection or share one. */
   waiting: number
 }
 
-/** What a promise's `then` is, as far as it matters here. */
+/** The part of a promise's `then` that matters here. */
 type Then = (fulfilled?: (value: unknown) => unknown, rejected?: (reason: unknown) => unknown) => unknown
 
 type Work = (transaction: Transaction) => unknown
 type Begin = (options: string, work: Work) => Promise<unknown>
 
 /**
- * The same database, whose queries are measured. postgres.js tells nobody how long a query took or
- * how full its pool is (porsager/postgres#443), so this counts what goes in and what comes out. The
- * library's own BEGIN and COMMIT are not queries of ours.
+ * Wraps a database to measure its queries. postgres.js reports neither the time of a query nor the
+ * load of its pool (porsager/postgres#443), so the wrapper counts calls and results. BEGIN and
+ * COMMIT of the library are not counted.
  *
- * The error that this accepts: of queries that share a connection, which postgres.js lets them do
- * when all are taken, some may still count as using one each when others have become free.
+ * The error we accept: when all connections are busy, postgres.js lets queries share one; some of
+ * them may still count as busy when connections are free again.
  */
 export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void) {
   let inProgress = 0
 
-  /** A query runs when somebody waits for it; a fragment is one for which nobody does. */
+  /** A query runs when it is awaited; a fragment never is. */
   function measure(query: Promise<unknown>, strings: TemplateStringsArray, isAlone: boolean): void {
     const run = query.then as Then
     const place = placeOf(strings)
@@ -104,8 +104,8 @@ export function measureQueries(sql: Sql, onQuery: (query: MeasuredQuery) => void
 const places = new WeakMap<TemplateStringsArray, string>()
 
 /**
- * Where a query stands in the code: postgres.js keeps four frames of that, and they would all be
- * its own and ours.
+ * The call site of a query. postgres.js keeps four frames of the stack, which would all be its own
+ * and the wrapper's.
  */
 function placeOf(strings: TemplateStringsArray): string {
   const known = places.get(strings)
@@ -116,14 +116,14 @@ function placeOf(strings: TemplateStringsArray): string {
   return place
 }
 
-/** Below the error's own line: `placeOf`, `measure` and the proxy's `apply`. */
+/** Frames below the error's own line: `placeOf`, `measure` and the proxy's `apply`. */
 const frameOfCaller = 4
 
 function addPlace(error: unknown, place: string): void {
   if (error instanceof Error) Object.defineProperty(error, 'stack', { value: `${error.stack}${place}` })
 }
 
-/** The first words, as far as they are in the code: `insert into audit_logs`, `select`, `with`. */
+/** The first words of a statement: `insert into audit_logs`, `select`, `with`. */
 const firstWords = /^\s*((?:insert into|update|delete from|merge into) [a-z_]+|[a-z]+)/
 
 const statements = new WeakMap<TemplateStringsArray, string>()

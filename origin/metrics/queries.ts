@@ -4,8 +4,7 @@ import { unknownDevice } from '../lockout/queries.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 
 /**
- * What all origins of a database have in common, so that each of them says the same. Times in
- * seconds.
+ * State that all origins of a database share: each reports the same values. Times in seconds.
  */
 export interface SharedState {
   lockedOutAddresses: number
@@ -13,25 +12,25 @@ export interface SharedState {
   resetRequests: { waiting: number; oldestAge: number }
   revocations: { unpublished: number; oldestAge: number }
   /**
-   * How long the key of each state has been in it; where there are several, the one that has
-   * longest.
+   * The age of the oldest key in each state.
    */
   keys: { state: KeyState; count: number; age: number }[]
-  /** Since when each job's last run that succeeded is over; null for a job that never succeeded. */
+  /**
+   * Seconds since the end of each job's last successful run; null for a job that never succeeded.
+   */
   upkeep: { job: JobName; sinceSuccess: number | null }[]
 }
 
-/** Counting stops here: a scrape must not cost more, the more an attacker has made of something. */
+/** Counting stops here, so that an attacker cannot make a scrape expensive. */
 const countedAtMost = 10_000
 
 /**
- * In one statement, each part of which is served by an index or a table of a few rows.
+ * Selects the state in one statement; each part uses an index or a small table.
  *
- * A lockout counts for the address, whether or not there is an account: neither is to show by what
- * it costs, and a lookup by hash would.
+ * A lockout counts by address, with or without an account, so that both cost the same.
  */
 export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]): Promise<SharedState> {
-  // By id, which is the order they came in: an index has it whatever else is in the table.
+  // By id, which is the order of insertion and always has an index.
   const ageOfOldest = (relation: string, where = sql`true`) => sql`
     coalesce((
       select extract(epoch from now() - created_at)::float8 from ${sql(relation)} where ${where} order by id limit 1

@@ -1,7 +1,7 @@
 import type { Log } from '../../shared/lib/log.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
 
-/** Logs each query that took this long or longer, without its values. */
+/** Logs each query that took `slowMs` or longer, without its values. */
 export function logSlowQueries(log: Log, slowMs: number) {
   return function logSlow({ seconds, failed, text }: MeasuredQuery): void {
     const durationMs = Math.round(seconds * 1000)

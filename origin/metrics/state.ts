@@ -25,14 +25,13 @@ interface StateOptions {
   now?: Now
 }
 
-/** However many scrape, and however often, the database is asked once in this time. */
+/** The database is queried at most once in this time, at any number of scrapes. */
 const reuseMs = 5000
 const readTimeoutMs = 2000
 
 /**
- * What the origin is asked for at a scrape, and does not keep count of. What comes from the
- * database is the same at every origin: take the maximum of them, not the sum. While the database
- * cannot be asked it is unknown, NaN, and no old figure stands in for it.
+ * Gauges that are read at each scrape. Values from the database are the same at every origin: take
+ * their maximum, not their sum. Without the database they are NaN, never outdated.
  */
 export function createStateMetrics(options: StateOptions): void {
   const { registry, poolLoad, passwordQueues, isRedisUp, askDatabase, readShared, log } = options
@@ -63,7 +62,7 @@ export function createStateMetrics(options: StateOptions): void {
     })
   }
 
-  /** One series for each pair that `values` gives: a label's value and the figure. */
+  /** One series for each pair of `values`: the value of the label and the number. */
   function labeled(
     name: string,
     help: string,

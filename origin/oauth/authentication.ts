@@ -10,7 +10,7 @@ import { type ClientOutcome, evaluateClient } from './clients/rules.ts'
 import type { Credentials } from './credentials.ts'
 import { OAuthError } from './errors.ts'
 
-/** Who calls an endpoint under /oauth. */
+/** The authenticated client of a request under /oauth. */
 export type OAuthCaller = { kind: 'frontend'; id: string } | { kind: 'service'; id: string; scopes: string[] }
 
 type FailureReason =
@@ -18,12 +18,12 @@ type FailureReason =
   | 'secret_missing'
   | 'unreadable_credentials'
 
-/** No client has this name. Asked for in place of one that Postgres might not take. */
+/** An id that no client has. It replaces ids that Postgres might reject. */
 const unknownClientId = ''
 
 /**
- * Client authentication (RFC 6749, section 2.3). Unknown, wrong and disabled answer alike and take
- * the same work.
+ * Client authentication (RFC 6749, section 2.3). Unknown, wrong and disabled get the same response
+ * and cost the same.
  */
 export function createClientAuthentication({ sql }: { sql: Sql }) {
   async function reject(
@@ -31,7 +31,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
     { clientId, challenge }: { clientId?: string; challenge: boolean },
     context: RequestContext,
   ): Promise<never> {
-    // An address that goes on failing writes no more rows, and is not told whether it failed.
+    // An address over its limit writes no more rows, and is not told whether it failed.
     if (context.overLimit) throw overLimitProblem(context.overLimit, reason)
     await insertAuditRow(sql, {
       action: 'client.authentication_failed',

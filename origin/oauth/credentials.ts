@@ -1,6 +1,6 @@
 import { decodeFormPart, type Form } from './form.ts'
 
-/** What a request says of the client that sent it. */
+/** The client credentials of a request. */
 export type Credentials =
   | { kind: 'none' }
   /** A public client names itself and proves nothing (`none` in RFC 8414). */

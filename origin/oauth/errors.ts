@@ -2,9 +2,8 @@ import { errors } from '../../shared/http/errors.ts'
 
 /**
  * The closed list of refusals under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC
- * 6750 names it, for clients that know no more than those; our own code beside it says which of the
- * cases it was. The statuses are those RFCs', so a spent refresh token is 400 here and 401 at
- * /auth/refresh.
+ * 6750 names it, for standard clients; our own `code` beside it distinguishes the cases. The
+ * statuses are those RFCs', so a spent refresh token is 400 here and 401 at /auth/refresh.
  *
  * `description` has no quote, no backslash and nothing of the request in it: section 5.2 allows
  * only %x20-21 / %x23-5B / %x5D-7E.
@@ -66,13 +65,13 @@ export const oauthErrors = {
 export type OAuthErrorCode = keyof typeof oauthErrors
 
 interface OAuthErrorOptions {
-  /** RFC 6749, section 5.2: told to whoever tried to authenticate by the Authorization header. */
+  /** RFC 6749, section 5.2: for a client that used the Authorization header. */
   challenge?: boolean
-  /** Told to the log alone. */
+  /** For the log only. */
   cause?: unknown
 }
 
-/** A refusal on its way out, as Problem is elsewhere. */
+/** An error response under /oauth, as Problem is elsewhere. */
 export class OAuthError extends Error {
   readonly code: OAuthErrorCode
   readonly challenge: boolean
@@ -88,8 +87,7 @@ export class OAuthError extends Error {
 const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
 
 /**
- * The one place that makes an error body under /oauth: RFC 6749, section 5.2, with the members that
- * every refusal of ours has.
+ * Makes every error body under /oauth: RFC 6749, section 5.2, with the members of every problem.
  */
 export function oauthErrorResponse({ code, challenge }: OAuthError, requestId: string): Response {
   const { status, error, description } = oauthErrors[code]

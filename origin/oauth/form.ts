@@ -2,10 +2,10 @@ import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { OAuthError } from './errors.ts'
 
-/** Parameters by name. What came without a value is not there. */
+/** Parameters by name, without those that have no value. */
 export type Form = ReadonlyMap<string, string>
 
-/** The longest we have use for is a token of 8 kB. */
+/** The longest parameter is a token of 8 kB. */
 const longestFormBytes = 16 * 1024
 
 const limitBody = bodyLimit({
@@ -25,7 +25,7 @@ export async function readForm(c: Context): Promise<Form> {
   return parseForm(await readText(c))
 }
 
-/** A body that breaks off is its sender's doing, not a failure of ours. */
+/** A truncated body is the sender's fault, not an internal failure. */
 async function readText(c: Context): Promise<string> {
   try {
     await limitBody(c, async () => {})
@@ -36,8 +36,8 @@ async function readText(c: Context): Promise<string> {
 }
 
 /**
- * Strict where URLSearchParams is lenient: it would read a broken escape as text, and the second of
- * two parameters not at all.
+ * Parses a form strictly. URLSearchParams reads a broken escape as text and ignores repeated
+ * parameters.
  */
 function parseForm(text: string): Form {
   const form = new Map<string, string>()
@@ -56,7 +56,7 @@ function parseForm(text: string): Form {
   return form
 }
 
-/** @returns undefined where an escape is broken, or what it stands for is not UTF-8 */
+/** @returns undefined where an escape is broken or not UTF-8 */
 export function decodeFormPart(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))

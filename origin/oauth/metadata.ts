@@ -2,10 +2,10 @@ import type { AuthorizationServerResponse } from '../../shared/contract.ts'
 import { scopeNames } from './clients/scopes.ts'
 
 /**
- * What a client needs to know of us (RFC 8414). There is no authorization endpoint, as no grant of
- * ours uses one: users sign in at /auth/login, so `response_types_supported` is there and empty.
+ * The server metadata (RFC 8414). No grant uses an authorization endpoint: users sign in at
+ * /auth/login. So the required `response_types_supported` is empty.
  *
- * @param issuer as it stands in every token: section 3.3 has clients compare it to the letter
+ * @param issuer exactly as in every token: clients compare it (section 3.3)
  */
 export function authorizationServerMetadata(issuer: string): AuthorizationServerResponse {
   const base = issuer.replace(/\/$/, '')

@@ -12,12 +12,12 @@ import type { OAuthService } from './service.ts'
 
 interface OAuthRoutesOptions {
   oauth: OAuthService
-  /** Told the code of every refusal in OAuth's form. */
+  /** Called with the code of every OAuth error response. */
   onRejected?: (code: OAuthErrorCode) => void
   log: Log
 }
 
-/** What a request brings, read and checked the same way at each endpoint. */
+/** A request to any endpoint, with its authenticated client. */
 interface OAuthRequest {
   form: Form
   caller: OAuthCaller
@@ -29,8 +29,8 @@ type Grant = (request: OAuthRequest) => Promise<ServiceTokenResponse | TokenResp
 const { issueToken, introspectToken, revokeToken } = contract.endpoints
 
 /**
- * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself. A
- * request is believed by the client credentials in it, so that no assertion is needed.
+ * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself.
+ * Client credentials authenticate a request, so that it needs no assertion.
  */
 export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
@@ -59,7 +59,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
   ])
 
   /**
-   * Tokens must not rest in a cache on the way: RFC 6749, section 5.1, which names both headers.
+   * Tokens must not be cached: RFC 6749, section 5.1, requires both headers.
    */
   routes.use('/oauth/*', async function noStore(c, next) {
     await next()
@@ -86,8 +86,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
   })
 
   /**
-   * A refusal in the form that OAuth clients read. What is no refusal of ours is for the app to
-   * answer.
+   * Responds to an OAuthError in the form of RFC 6749. The app handles all other errors.
    */
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
@@ -100,8 +99,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
 }
 
 /**
- * As the gateway says. Who comes without it is a service of ours, whose own address no header is
- * believed for.
+ * The gateway's context, or that of a service, whose address headers are not trusted.
  */
 function requestContextOf(c: Context<OriginEnv>): RequestContext {
   const vouchedFor: RequestContext | undefined = c.get('context')

@@ -24,7 +24,7 @@ interface OAuthOptions {
   issuer: string
   /** The audience of users' access tokens. */
   userAudience: string
-  /** Life of a service's token. */
+  /** Lifetime of a service's token. */
   serviceTokenSeconds: number
   sessions: Pick<SessionService, 'refresh' | 'logout' | 'endOne'>
   now?: Now
@@ -50,7 +50,7 @@ export function createOAuthService(options: OAuthOptions) {
 
     /**
      * The client_credentials grant (RFC 6749, section 4.4). A client that is disabled between its
-     * authentication and here gets one last token, which is why those live for minutes.
+     * authentication and this step gets one last token, which lives for minutes.
      *
      * @throws OAuthError `unauthorized_client`, `invalid_scope`
      */
@@ -90,8 +90,7 @@ export function createOAuthService(options: OAuthOptions) {
       context: RequestContext,
     ): Promise<TokenResponse> {
       if (caller.kind !== 'frontend') throw new OAuthError('unauthorized_client')
-      // A user's token has permissions and no scopes, so that whatever is asked for was not granted
-      // before.
+      // A user's token has permissions and no scopes, so that no scope was granted before.
       if (scope !== undefined) throw new OAuthError('invalid_scope')
       const outcome = await sessions.refresh(refreshToken, context)
       switch (outcome.kind) {
@@ -109,8 +108,8 @@ export function createOAuthService(options: OAuthOptions) {
     },
 
     /**
-     * Whether a token is live (RFC 7662): its signature and time, and what the database knows at
-     * this moment.
+     * Introspects a token (RFC 7662): its signature, its times and its current state in the
+     * database.
      *
      * @throws OAuthError `invalid_client`, `insufficient_scope`
      */
@@ -119,7 +118,7 @@ export function createOAuthService(options: OAuthOptions) {
       token: string,
       context: RequestContext,
     ): Promise<IntrospectionResponse> {
-      // RFC 7662, section 2.1: the endpoint requires authorization, and a name alone proves
+      // RFC 7662, section 2.1: the endpoint requires authorization, and a client id alone proves
       // nothing.
       if (caller.kind !== 'service') throw new OAuthError('invalid_client', { cause: 'public client' })
       const needed: Scope = 'tokens.introspect'
@@ -151,11 +150,10 @@ export function createOAuthService(options: OAuthOptions) {
     },
 
     /**
-     * Revokes a token (RFC 7009). Section 2 wants refresh tokens and would like access tokens;
-     * section 2.1 lets an access token take its grant along. A user's access token ends the session
-     * that it names: gateways are told of sessions, not of single tokens. A service's token is
-     * known to nobody but its bearer and ends by itself within minutes, so section 2.2.1 has the
-     * answer for it.
+     * Revokes a token (RFC 7009). Section 2 requires it for refresh tokens and recommends it for
+     * access tokens; section 2.1 allows an access token to revoke its grant. A user's access token
+     * ends its session: gateways learn of revoked sessions, not of single tokens. A service's token
+     * is not stored and expires within minutes, so section 2.2.1 applies.
      *
      * A session that has ended is no error: the token is void already (RFC 7009, section 2.2).
      *
@@ -184,7 +182,7 @@ export function createOAuthService(options: OAuthOptions) {
 }
 
 /**
- * RFC 7009, section 2.1: a token is revoked by the client that it was issued to, and by no other.
+ * RFC 7009, section 2.1: only the client that a token was issued to revokes it.
  */
 function requireOwner(caller: OAuthCaller, clientId: string): void {
   if (caller.id !== clientId) throw new OAuthError('token_of_another_client')

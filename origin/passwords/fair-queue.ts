@@ -7,7 +7,10 @@ interface Group {
   tasks: Task[]
 }
 
-/** Takes one task of each group in turn, so a group with many tasks delays no other. */
+/**
+ * A queue that takes one task of each group in turn, so that a group with many tasks delays no
+ * other.
+ */
 export class FairQueue {
   size = 0
   private readonly groups = new Map<string, Group>()

@@ -18,27 +18,28 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
   const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
 
   /**
-   * bcrypt reads 72 bytes and stops at a zero byte; a keyed digest first lets every byte of a long
-   * password count, and makes a stolen table useless without the key. NFC, so that one password
-   * typed on two keyboards is one password (SP 800-63B-4).
+   * bcrypt reads 72 bytes and stops at a zero byte. A keyed digest before it makes every byte of a
+   * long password count, and a stolen table useless without the key. NFC makes a password
+   * independent of the keyboard (SP 800-63B-4).
    */
   function digest(password: string): string {
     return createHmac('sha256', digestKey).update(password.normalize('NFC')).digest('base64')
   }
 
   /**
-   * What an unknown account's password is compared with, so that it takes as long as a known one's.
+   * Compared with the password of an unknown account, so that the comparison takes as long as a
+   * known account's.
    */
   const dummyHash = await bcrypt.hash(digest(crypto.randomUUID()), cost)
 
   return {
-    /** @param address the client's; null for a hash that no request asks for */
+    /** @param address the client's address; null without a request */
     hash: (password: string, address: string | null = null) =>
       run('hash', { digest: digest(password), cost }, { address }),
 
     /**
-     * @param storedHash undefined where there is none to match: takes the same time and is false
-     * @param turn `isPreferred` for an attempt that goes before those of unknown devices
+     * @param storedHash undefined without an account: takes the same time and returns false
+     * @param turn `isPreferred` for an attempt that precedes those of unknown devices
      */
     async matches(
       password: string,
@@ -50,7 +51,7 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
       return same && storedHash !== undefined
     },
 
-    /** Whether a stored hash was made at a lower cost than today's. */
+    /** Whether a stored hash has a lower cost than configured. */
     isOutdated: (storedHash: string) => bcrypt.getRounds(storedHash) < cost,
   }
 }

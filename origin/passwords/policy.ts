@@ -6,9 +6,9 @@ import type { WorkerPool } from './worker-pool.ts'
 
 interface NewPasswordFacts {
   email: string
-  /** JSON pointer of the field that a refusal names. */
+  /** JSON pointer of the field in the error. */
   field: string
-  /** The client's. */
+  /** The client's address. */
   address: string | null
 }
 
@@ -16,11 +16,10 @@ export interface PasswordPolicy {
   /** @throws Problem `validation_failed` with the reason; `overloaded` */
   hashNew: (password: string, facts: NewPasswordFacts) => Promise<string>
   /**
-   * A new hash of a password that is right, where its stored one was made at a lower cost than
-   * today's.
+   * Hashes a correct password again, where its stored hash has a lower cost than configured.
    *
    * @param address the client's
-   * @returns undefined where it was not, or no thread has time for it now: the next login will do
+   * @returns undefined where that is not needed, or the queue is full: the next login retries
    */
   rehash: (password: string, storedHash: string, address: string | null) => Promise<string | undefined>
 }
@@ -28,7 +27,7 @@ export interface PasswordPolicy {
 export const strengthWorker = new URL('./strength-worker.ts', import.meta.url)
 
 /**
- * What a new password must be beyond its length: not easily guessed, and no composition rules (SP
+ * Requirements for a new password beyond its length: hard to guess, without composition rules (SP
  * 800-63B-4, 3.1.1.2).
  */
 export function createPasswordPolicy(

@@ -1,30 +1,28 @@
 import { queueOptionsSymbol, type TaskQueue } from 'piscina'
 import { FairQueue, type Task } from './fair-queue.ts'
 
-/** How a task waits. */
+/** A task's place in the queue. */
 export interface QueueOptions {
   isPreferred: boolean
-  /** Tasks of one group wait for each other; '' for those without a client. */
+  /** Tasks of one group wait for each other; '' for tasks without a client. */
   group: string
 }
 
-/** Laid over a task, tells the queue how it waits. */
+/** Properties that pass the options of a task to piscina. */
 export const withQueueOptions = (options: QueueOptions) => ({ [queueOptionsSymbol]: options })
 
 /**
- * After so many preferred tasks in a row one of the others runs, so a full preferred line starves
- * nobody.
+ * After so many preferred tasks in a row one of the others runs, so that they do not starve.
  */
 export const preferredInARow = 4
 
-/** Two lines in front of the same threads, one of which goes first. Each is fair to its groups. */
+/** Two fair queues for the same threads; preferred tasks precede the others. */
 export class PriorityQueue implements TaskQueue {
   readonly preferred = new FairQueue()
   readonly others = new FairQueue()
   private inARow = 0
   /**
-   * What `row` was before the task taken last, which piscina puts back where no thread is free for
-   * it.
+   * The former `inARow`: piscina puts the last task back where no thread is free.
    */
   private inARowBefore = 0
 

@@ -10,7 +10,7 @@ export async function updatePassword(sql: Queryable, userId: string, passwordHas
   return row.version
 }
 
-/** The same password under a higher cost: nothing the owner would call a change. */
+/** Replaces the hash of the same password by one of a higher cost. */
 export async function replaceHash(
   sql: Queryable,
   userId: string,

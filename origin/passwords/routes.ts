@@ -27,7 +27,7 @@ export function createPasswordRoutes({
   const { changePassword, forgotPassword, resetPassword } = createPasswordEndpoints({ passwordMinLength })
   const routes = new Hono<OriginEnv>()
 
-  /** A new password makes every known device a stranger; this one has just proven itself. */
+  /** A new password makes all known devices unknown, except the one that sets it. */
   async function remember(
     c: Context,
     { userId, passwordVersion }: Pick<Device, 'userId' | 'passwordVersion'>,

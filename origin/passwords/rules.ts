@@ -1,23 +1,23 @@
 import type { PasswordFaultCode } from '../../shared/contract.ts'
 
-/** Why a password is refused: `code` for frontends, `detail` for people who read English. */
+/** The reason to reject a password: `code` for frontends, `detail` for readers of English. */
 export interface PasswordFault {
   code: PasswordFaultCode
   detail: string
 }
 
-/** Shorter names are in too many good passwords by chance. */
+/** Shorter names occur in good passwords by chance. */
 const shortestName = 4
 
 interface Names {
   email: string
   /**
-   * As it is configured: a name of several words counts with and without what stands between them.
+   * As configured; a name of several words matches with and without separators.
    */
   product: string
 }
 
-/** @returns the reason to refuse, or undefined */
+/** @returns the reason to reject it, or undefined */
 export function findOwnName(password: string, { email, product }: Names): PasswordFault | undefined {
   const text = password.toLowerCase()
   const address = email.toLowerCase()

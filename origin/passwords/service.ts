@@ -17,7 +17,7 @@ interface PasswordOptions {
   sql: Sql
   passwords: PasswordPolicy
   lockout: Lockout
-  /** Lifts the limit of failed logins at an account; called after the commit. */
+  /** Resets the limit of failed logins at an account; called after the commit. */
   resetLoginLimit: (email: string) => Promise<void>
   sessions: SessionService
   emailTokens: EmailTokens
@@ -52,8 +52,8 @@ export function createPasswordService({
 }: PasswordOptions) {
   return {
     /**
-     * Changes the password of somebody signed in and ends their other sessions. Tries count against
-     * the session, so that a stolen access token cannot try on and locks nobody else out.
+     * Changes the password of a signed-in user and ends their other sessions. Attempts count
+     * against the session: a stolen access token has few, and locks nobody else out.
      *
      * @throws Problem `validation_failed` for a weak password; `overloaded`, `rate_limited`
      */
@@ -100,8 +100,8 @@ export function createPasswordService({
     },
 
     /**
-     * Asks for a link; whether there is an account to mail it to is looked up later, so that the
-     * time tells nobody.
+     * Requests a link. The account is looked up later, so that the response time does not reveal
+     * it.
      */
     async forgot(email: string, context: RequestContext): Promise<void> {
       await insertEmailTokenRequest(sql, 'password_reset', { email, context })
@@ -109,10 +109,10 @@ export function createPasswordService({
     },
 
     /**
-     * Sets a new password by a mailed link: ends all sessions, unlocks the account, and proves the
-     * address.
+     * Sets a new password by a mailed link, which ends all sessions, unlocks the account and
+     * verifies the address.
      *
-     * @throws Problem `validation_failed` for a weak password, which leaves the link good;
+     * @throws Problem `validation_failed` for a weak password, which leaves the link valid;
      *   `overloaded`
      */
     async reset(token: string, newPassword: string, context: RequestContext): Promise<ResetOutcome> {

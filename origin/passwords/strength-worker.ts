@@ -5,27 +5,27 @@ import { createEstimator } from './word-lists.ts'
 const commonPasswords = createCommonPasswords()
 const estimator = createEstimator()
 
-/** Withstands far more guesses than lockout and bcrypt let anybody make; zxcvbn's score 3. */
+/** Far more guesses than lockout and bcrypt allow; zxcvbn's score 3. */
 const leastGuesses = 1e8
 
 /**
- * Estimating takes time that grows with the square of the length; a start this long that is strong
- * is strong enough.
+ * The time of an estimate grows with the square of the length. A strong prefix of this length is
+ * strong enough.
  */
 const estimatedCharacters = 32
 
-/** The signs over the digits, as Shift is what people add: `123!@#`. */
+/** The characters above the digits: people add Shift, as in `123!@#`. */
 const shifted = '!@#$%^&*()'
 const withoutShift = (text: string) =>
   text.replace(/[!@#$%^&*()]/g, (sign) => String((shifted.indexOf(sign) + 1) % 10))
 
-/** Every second character: two rows of keys are typed in turn as `1q2w3e4r`. */
+/** Every second character, for two rows of keys typed in turn: `1q2w3e4r`. */
 const halfOf = (characters: readonly string[], first: 0 | 1) =>
   characters.filter((_, i) => i % 2 === first).join('')
 
 const isPart = (part: number, whole: number) => part * 2 > whole
 
-/** @returns why a password is easy to guess, or null */
+/** @returns the reason why a password is easy to guess, or null */
 export function whyWeak({ password }: { password: string }): PasswordFault | null {
   if (commonPasswords.includes(password))
     return { code: 'too_common', detail: 'This is a commonly used password.' }

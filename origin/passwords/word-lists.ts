@@ -16,21 +16,21 @@ import { dictionary as portuguese } from '@zxcvbn-ts/language-pt-br'
 type Lists = Record<string, readonly (string | number)[]>
 
 /**
- * The most frequent words of each list of a language beside English: what a thread keeps stays near
+ * Words per list of each language other than English, the most frequent first: a thread keeps about
  * 80 MB.
  */
 const wordsPerList = 10_000
 
 /**
- * Spellings with digits for letters that are tried; by default so many that one password can keep a
- * thread for half a second.
+ * Spellings with digits for letters per password; with the default one password can take half a
+ * second.
  */
 const l33tMaxSubstitutions = 16
 
-/** A rank by word, from 1. Without a prototype, so that `constructor` is a word like any other. */
+/** Rank by word, from 1, without a prototype: `constructor` is a word like any other. */
 type Ranks = Record<string, number>
 
-/** A word keeps its best rank; people type it with and without its accents. */
+/** Adds words with and without accents; each keeps its best rank. */
 function addWords(ranks: Ranks, words: Lists[string], most = words.length): void {
   for (let i = 0; i < Math.min(words.length, most); i++) {
     const word = String(words[i])
@@ -58,18 +58,17 @@ function addDictionary({ rankedDictionaries, rankedDictionariesMaxWordSize }: Op
 }
 
 /**
- * Estimates guesses by the words of twelve languages. The lists are one dictionary, as each look-up
- * is made for every part of a password, and once a dictionary: one takes a fifth of the time of one
- * a list.
+ * Estimates guesses by the words of twelve languages. The lists are merged into one dictionary:
+ * zxcvbn looks every part of a password up in each, and one takes a fifth of the time.
  */
 export function createEstimator(): ZxcvbnFactory {
   const zxcvbn = new ZxcvbnFactory({ graphs: adjacencyGraphs, translations, l33tMaxSubstitutions })
-  // The option takes lists in the order of their ranks, which ours are not after they were merged.
+  // The public option takes lists ordered by rank, which merged lists are not.
   const { options } = zxcvbn as unknown as { options: Options }
   const words = addDictionary(options, 'words')
   const add = (lists: Lists, most?: number) => {
     for (const [name, list] of Object.entries(lists)) {
-      // Days, numbers and their like are found by their names.
+      // zxcvbn finds sequences such as days and numbers by the name of their list.
       if (!options.isWordSequence(name)) addWords(words.ranks, list, most)
       else if (lists === english) addSequence(name, list)
     }

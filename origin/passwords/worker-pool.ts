@@ -3,55 +3,54 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { PriorityQueue, preferredInARow, type QueueOptions, withQueueOptions } from './priority-queue.ts'
 
-/** A thread that was idle this long gives its memory back. */
+/** An idle thread ends after this time and frees its memory. */
 const idleMs = 60_000
 
 /**
- * How long the mean of what tasks took is good for: to read it takes a millisecond, and a flood
- * sheds thousands a second.
+ * How long the mean time of tasks is cached: reading it takes a millisecond, and a flood sheds
+ * thousands of tasks a second.
  */
 const meanLifeMs = 5000
 
 interface WorkerPoolOptions {
   threads: number
-  /** Tasks that may wait for a thread, in each of two lines; beyond that they are refused. */
+  /** Tasks that may wait for a thread in each of the two queues; more are rejected. */
   queue: number
   /**
-   * Nor may one wait longer than this, as far as those before it tell: somebody who logs in is gone
-   * by then, and the gateway at its 30 s; hashing for who has gone keeps who comes waiting.
+   * A task with a longer estimated wait is rejected: the user has left by then, and the gateway
+   * gives up after 30 s. Hashing for them would delay others.
    */
   longestWaitSeconds?: number
   /**
-   * A module that takes long to load. A thread loads it before its first task, so that the time of
-   * tasks tells nothing of it, and no thread stays once all are idle.
+   * A module that is slow to load. A thread loads it before its first task, so that the times of
+   * tasks do not include it, and idle threads end.
    */
   heavyModule?: URL
-  /** Told of each task; its seconds have the wait for a thread in them. */
+  /** Called for each task; `seconds` includes the wait for a thread. */
   onTask?: (ended: { task: string; seconds: number; shed: boolean }) => void
 }
 
-/** The part of a line that one client address may fill: 22 of 64, as an office logs in together. */
+/** The share of a queue that one client address may fill: 22 of 64, enough for an office. */
 const shareOfAddress = 1 / 3
 
 interface RunOptions {
-  /** Of the client; tasks without one wait as one group, which may fill its line. */
+  /** The client's address; tasks without one are one group, which may fill its queue. */
   address?: string | null
   isPreferred?: boolean
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a module's functions take what they take.
+// biome-ignore lint/suspicious/noExplicitAny: the parameters of a module's functions differ.
 type Functions = Record<string, (task: any) => unknown>
 
 export type WorkerPool = ReturnType<typeof createWorkerPool>
 
 /**
- * Threads for what the event loop has no time for: one bcrypt of cost 12 takes most of a second.
+ * Threads for work that would block the event loop: one bcrypt of cost 12 takes most of a second.
  *
- * A flood of logins fills the queue and is shed, instead of being served late and starving
- * everything else. On a machine that is slow, or busy with something else, a queue is too long
- * before it is full. Preferred tasks wait in a line of their own, which the flood is not in. In
- * each line client addresses take turns, and one address may fill a third of it, so one address
- * neither delays nor sheds the tasks of others.
+ * A flood of logins fills the queue and is shed, instead of being served late. On a slow or busy
+ * machine the queue is shortened by its estimated wait. Preferred tasks wait in a queue of their
+ * own. In each queue client addresses take turns, and one address may fill a third of it, so that
+ * it neither delays nor sheds the tasks of others.
  */
 export function createWorkerPool({
   threads,
@@ -67,13 +66,13 @@ export function createWorkerPool({
     maxThreads: threads,
     ...(heavyModule && { filename: heavyModule.href }),
     taskQueue: queues,
-    // Otherwise a task that finds no thread free goes behind all others.
+    // Without it a task that finds no free thread goes behind all others.
     stricterFIFO: true,
     idleTimeout: idleMs,
   })
   let mean = { taskSeconds: Number.NaN, readAt: Number.NEGATIVE_INFINITY }
 
-  /** What tasks took up to now, without their wait; NaN before the first has ended. */
+  /** Mean time of a task without its wait; NaN before the first has ended. */
   function taskSeconds(): number {
     const now = performance.now()
     if (Number.isNaN(mean.taskSeconds) || now - mean.readAt > meanLifeMs)
@@ -81,9 +80,9 @@ export function createWorkerPool({
     return mean.taskSeconds
   }
 
-  /** @throws Problem `overloaded` where the line, or the address's share, is full or too slow */
+  /** @throws Problem `overloaded` where the queue, or the address's share, is full or too slow */
   function rejectLongWait({ isPreferred, group }: QueueOptions): void {
-    // What a thread is just being started for waits behind nobody.
+    // A task whose thread is being started does not wait.
     const starting = queues.size - pool.queueSize
     const own = isPreferred ? queues.preferred : queues.others
     const ahead = own.aheadOf(group)
@@ -102,13 +101,13 @@ export function createWorkerPool({
     /**
      * Binds the pool to a module, each export of which takes one argument.
      *
-     * @returns a function that runs an export by its name, ahead of the others where it is
-     * preferred; it throws Problem `overloaded` where its line is full or too slow
+     * @returns a function that runs an export by its name, before others where it is preferred; it
+     * throws Problem `overloaded` where the queue is full or too slow
      */
     from<Module extends Functions>(module: URL) {
       return async function run<Name extends keyof Module & string>(
         name: Name,
-        // An object, as its turn is laid over it.
+        // An object: the queue options are added to it.
         task: Parameters<Module[Name]>[0] & object,
         { address = null, isPreferred = false }: RunOptions = {},
       ): Promise<ReturnType<Module[Name]>> {
@@ -140,8 +139,8 @@ interface Load {
 }
 
 /**
- * How long until what waits now is done, in whole seconds and at least one: whoever comes back
- * sooner finds the queue as full as they left it, and is turned away again.
+ * Whole seconds until the waiting tasks are done, at least one. A client that retries sooner would
+ * be rejected again.
  */
 export function secondsToDrain({ waiting, threads, taskSeconds }: Load): number {
   const seconds = (waiting / threads + 1) * taskSeconds

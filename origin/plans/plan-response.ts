@@ -1,7 +1,7 @@
 import type { PlanResponse } from '../../shared/contract.ts'
 import type { Plan } from './queries.ts'
 
-/** A plan as everybody sees it. */
+/** The public form of a plan. */
 export function planResponse(plan: Plan): PlanResponse {
   return {
     name: plan.name,

@@ -30,7 +30,7 @@ export async function selectNames(sql: Queryable): Promise<{ features: string[];
   return names
 }
 
-/** All of them, the cheapest first. */
+/** All plans, the cheapest first. */
 export async function selectPlans(sql: Queryable): Promise<Plan[]> {
   return sql<Plan[]>`select ${planColumns(sql)} from subscription_plans plan order by plan.rank`
 }
@@ -71,7 +71,7 @@ export async function updatePlan(sql: Transaction, id: number, change: PlanChang
     where id = ${id}`
 }
 
-/** Makes a plan's features these and no others. */
+/** Replaces the features of a plan. */
 export async function replacePlanFeatures(
   sql: Transaction,
   id: number,
@@ -87,7 +87,7 @@ export async function replacePlanFeatures(
     on conflict do nothing`
 }
 
-/** Those of the names that are features, in the order in which a plan has them. */
+/** The names that are features, in the order of a plan. */
 export async function selectFeatureNames(sql: Queryable, names: readonly string[]): Promise<string[]> {
   const rows = await sql<
     { name: string }[]

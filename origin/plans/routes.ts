@@ -6,7 +6,7 @@ import { serve } from '../http/serve.ts'
 import { planResponse } from './plan-response.ts'
 import { selectNames, selectPlans } from './queries.ts'
 
-/** The price list, for anybody. */
+/** The public price list. */
 export function createPlanRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()
   serve(routes, contract.endpoints.listPlans, async ({ respond }, c) => {
@@ -18,8 +18,8 @@ export function createPlanRoutes({ sql }: { sql: Sql }) {
 }
 
 /**
- * What gateways keep of it, to say which plan has a feature and whether a row of the policy asks
- * for what there is.
+ * The catalogue for gateways, which suggest plans with a feature and check the names in policy
+ * rows.
  */
 export function createPlanCatalogueRoutes({ sql }: { sql: Sql }) {
   const routes = new Hono<OriginEnv>()

@@ -14,14 +14,13 @@ import {
 export type PlanOutcome =
   | { kind: 'changed'; plan: Plan }
   | { kind: 'unknown_plan' }
-  /** Where in the list the names stand that are no features. */
+  /** Indexes of the names that are no features. */
   | { kind: 'unknown_features'; positions: number[] }
 
 export type PlanService = ReturnType<typeof createPlanService>
 
 /**
- * Changes of what a plan is. What subscribers' tokens say of it grows stale by one epoch, however
- * many they are.
+ * Changes of plans. One epoch makes the tokens of all subscribers stale.
  */
 export function createPlanService({ sql }: { sql: Sql }) {
   async function audit(
@@ -93,7 +92,7 @@ function auditedPlan({ title, priceCentsPerMonth, apiQuotaPerHour, features }: P
 const sameAs = (one: Plan, other: Plan) =>
   JSON.stringify(auditedPlan(one)) === JSON.stringify(auditedPlan(other))
 
-/** Fields that were not sent leave what is there. */
+/** Fields that were not sent stay unchanged. */
 function withoutUndefined(change: PlanChange): Partial<Plan> {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }

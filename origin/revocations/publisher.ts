@@ -11,23 +11,25 @@ export interface PublisherOptions {
   redis: RedisClient
   keyPrefix: string
   lifeSeconds: number
-  /** Told of those that the stream has now: the seconds since the cause of each, by our clock. */
+  /**
+   * Called with the published entries' lags: seconds since the cause, by the clock of this process.
+   */
   onPublished?: ((lags: readonly number[]) => void) | undefined
 }
 
-/** Rows a transaction. */
+/** Rows per transaction. */
 const batchSize = 500
 
-/** Longer than any live entry is of use: a gateway that comes back reads the feed. */
+/** Longer than any entry is live: a gateway that reconnects later reads the feed. */
 const keptMs = 2 * 3600 * 1000
 
-/** A Redis that takes longer is treated as lost, so that it does not hold a transaction open. */
+/** A Redis that takes longer counts as lost, so that it does not keep a transaction open. */
 const redisTimeoutMs = 1000
 
 /**
- * Publishes what was committed to the Redis stream and to the keys beside it, at least once: rows
- * are marked after Redis has them, in the transaction that locks them, so that replicas share the
- * work. An entry that comes twice does no harm.
+ * Publishes committed revocations to the Redis stream and keys, at least once: rows are marked
+ * after Redis has them, in the transaction that locks them, so that replicas share the work.
+ * Duplicate entries do no harm.
  */
 export function createPublisher(options: PublisherOptions) {
   const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
@@ -54,8 +56,8 @@ export function createPublisher(options: PublisherOptions) {
       const rows = await lockUnpublishedForUpdate(transaction, batchSize, lifeSeconds)
       if (rows.length === 0) return 0
       await append(rows)
-      // A statement on a connection that went away while Redis was asked would end the process: see
-      // origin/db/transactions.ts.
+      // A statement on a connection that was lost during the call to Redis would end the process:
+      // see origin/db/transactions.ts.
       if (lost) throw new Error('the database connection was lost')
       await markPublished(
         transaction,
@@ -71,10 +73,9 @@ export function createPublisher(options: PublisherOptions) {
   }
 
   /**
-   * Publishes all there is.
+   * Publishes all due revocations.
    *
-   * @throws Error where the database or Redis fails; what it had not published stays for the next
-   *   time
+   * @throws Error where the database or Redis fails; unpublished rows stay for the next run
    */
   async function publishDue(signal: AbortSignal): Promise<void> {
     if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)

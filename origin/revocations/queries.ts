@@ -21,16 +21,17 @@ export const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSecon
 export const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
 
 /**
- * The live entries of transactions from `after` on, and where to go on.
+ * The live entries of transactions from `after` on, and the next cursor.
  *
- * A cursor over ids would lose entries: a transaction that took its id earlier may commit later. So
- * the cursor is a transaction id, and the next one is the snapshot's xmin, below which every
- * transaction is finished: what commits later has an id from there on, and is read then. What had
- * already committed above it is read twice, which does no harm; a long transaction, in any database
- * of the server, makes that many. Rows and xmin must come from one snapshot, hence one statement.
+ * A cursor over ids would lose entries: a transaction that took its id earlier may commit later.
+ * Instead the cursor is a transaction id, and the next one is the snapshot's xmin, below which
+ * every transaction has ended: later commits have higher ids and are read next time. Entries
+ * committed above xmin are read twice, which does no harm; a long transaction in any database of
+ * the server increases their number. Rows and xmin must come from one snapshot, hence one
+ * statement.
  *
- * A cursor beyond the snapshot's xmax was not given by this database as it is now: it was restored,
- * so all live entries count as new.
+ * A cursor beyond the snapshot's xmax means that the database was restored: all live entries count
+ * as new.
  *
  * @param after null for all live entries
  */
@@ -63,8 +64,8 @@ export interface UnpublishedRevocation extends Revocation {
 }
 
 /**
- * The oldest that no stream has yet, locked until they are marked; those that another replica is
- * publishing are left to it.
+ * Selects the oldest unpublished rows and locks them until they are marked, except rows that
+ * another replica has locked.
  */
 export async function lockUnpublishedForUpdate(
   transaction: Transaction,

@@ -2,20 +2,19 @@ import type { Log } from '../../shared/lib/log.ts'
 
 interface RelayOptions {
   publish: (signal: AbortSignal) => Promise<void>
-  /** Between the end of one look and the start of the next. */
+  /** Pause between two runs. */
   intervalMs?: number
   log: Log
 }
 
 /**
- * Well below the second within which gateways have to know; one look at an index that is empty as a
- * rule.
+ * Well below the second within which gateways must know; one query of an index that is mostly
+ * empty.
  */
 const defaultIntervalMs = 200
 
 /**
- * Publishes again and again, never two at a time. Says when it cannot, and when it can again, once
- * each.
+ * Publishes at each interval, one run at a time. Failure and recovery are logged once each.
  */
 export function startRevocationRelay({ publish, intervalMs = defaultIntervalMs, log }: RelayOptions) {
   const stopping = new AbortController()
@@ -38,12 +37,12 @@ export function startRevocationRelay({ publish, intervalMs = defaultIntervalMs, 
   function start() {
     running = run()
   }
-  // Connections are being made: the first look waits, so that it does not complain about that.
+  // The first run waits for the connections, so that it logs no failure at the start.
   timer = setTimeout(start, intervalMs)
   running = Promise.resolve()
 
   return {
-    /** Resolves when the work under way is done; nothing is published afterwards. */
+    /** Resolves when the current run has ended; no other starts. */
     async stop(): Promise<void> {
       stopping.abort()
       clearTimeout(timer)

@@ -19,36 +19,34 @@ interface RevocationKeysOptions {
 }
 
 /**
- * How long the keys count as complete after the origin has said so. With the pause between two
- * looks it stays within the 5 s that hold where the origin cannot write what gateways can read.
+ * How long the keys count as complete after a renewal. With the interval of the relay it stays
+ * within the 5 s that hold where the origin cannot write to a Redis that gateways can read.
  */
 const completeMs = 3000
 
-/** A Redis that takes longer is treated as lost: for a word, and for all that is in force. */
+/** A Redis that takes longer counts as lost: for a renewal, and for writing all keys. */
 const renewTimeoutMs = 1000
 const writeTimeoutMs = 10_000
 
 /**
- * Entries may come in any order and more than once: a lower epoch never takes the place of a higher
- * one.
+ * Entries may come in any order and repeatedly: a lower epoch never replaces a higher one.
  */
 const raiseScript = `
 local known = tonumber(redis.call('GET', KEYS[1]) or -1)
 if tonumber(ARGV[1]) >= known then redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end`
 
-/** Adds to a pipeline what one entry changes. */
+/** Adds the change of one entry to a pipeline. */
 export function raiseKey(pipeline: ChainableCommander, keyPrefix: string, entry: Revocation): void {
   const key = revocationKey(keyPrefix, entry)
   pipeline.eval(raiseScript, 1, key, entry.epoch ?? endedEpoch, Math.ceil(entry.until))
 }
 
 /**
- * Vouches for the keys, to be called when all that is due was published: renews the word that they
- * are complete, and where nobody has given it lately, as Redis was empty or out of reach, writes
- * all that is in force before it gives it.
+ * Renews the mark that the keys are complete; call it when all due entries are published. Where the
+ * mark has expired, because Redis was empty or unreachable, all entries in force are written first.
  *
- * All goes over one connection in one pipeline, so that a Redis that loses its data on the way is
- * not vouched for.
+ * One pipeline over one connection writes both, so that a Redis that loses its data meanwhile is
+ * not marked complete.
  */
 export function createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds }: RevocationKeysOptions) {
   const complete = revocationsCompleteKey(keyPrefix)

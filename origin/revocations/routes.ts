@@ -9,7 +9,7 @@ interface RevocationRoutesOptions {
   readRevocations: (after: string | null) => Promise<RevocationFeed>
 }
 
-/** The feed that gateways follow. */
+/** The revocation feed for gateways. */
 export function createRevocationRoutes({ readRevocations }: RevocationRoutesOptions) {
   const routes = new Hono<OriginEnv>()
   serve(routes, gatewayReports.endpoints.readRevocations, async ({ query, respond }) =>

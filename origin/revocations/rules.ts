@@ -1,9 +1,9 @@
 /**
- * How long an entry outlives the longest access token: an entry counts from the beginning of its
- * transaction, and until the commit tokens are still made from what was before. No transaction of
- * ours takes that long; clocks may differ by a part of it.
+ * How long an entry outlives the longest access token: an entry counts from the start of its
+ * transaction, and until the commit tokens are made from the former state. The time covers the
+ * longest transaction and the difference of clocks.
  */
 const reserveSeconds = 60
 
-/** How long gateways have to know an entry: afterwards no token that it concerns is alive. */
+/** Lifetime of an entry: afterwards no token that it concerns is live. */
 export const revocationLifeSeconds = (accessTokenSeconds: number) => accessTokenSeconds + reserveSeconds

@@ -9,12 +9,12 @@ import { startRevocationRelay } from './relay.ts'
 /** Longer than any reply takes, the one about all that is in force among them. */
 const silenceMs = 1500
 
-/** A key that nobody reads; it only has to be written. */
+/** Lifetime of a key that only tests whether Redis accepts writes. */
 const probeKeptMs = 1000
 
 interface RevocationsOptions {
   sql: Sql
-  /** Without one nothing is published, and gateways read the feed. */
+  /** Without a URL nothing is published, and gateways read the feed. */
   redisUrl: string | undefined
   keyPrefix: string
   lifeSeconds: number
@@ -43,8 +43,8 @@ export function startRevocations({
   const relay = startRevocationRelay({ publish: publisher.publishDue, log })
   return {
     /**
-     * @throws Error where Redis takes no writes: one that is full, or a replica, answers PING all
-     *   the same
+     * @throws Error where Redis accepts no writes: a full Redis or a replica replies to PING all
+     * the same
      */
     async requireRedis(): Promise<void> {
       await redis.set(`${keyPrefix}origin-probe`, 1, 'PX', probeKeptMs)

@@ -16,13 +16,12 @@ interface SignedToken {
   expiresIn: number
 }
 
-/** Makes access tokens (RFC 9068) that carry all a request needs. */
+/** Signs access tokens (RFC 9068) with all claims that a request needs. */
 export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: AccessTokenOptions) {
   return {
     /**
-     * A token never outlives its session, nor the period that its plan was paid for, so that the
-     * end of either takes effect at its time and no job has to notice it. It lives a second at
-     * least, as times in it are whole seconds.
+     * A token never outlives its session or the paid period of its plan, so that either ends in
+     * time without a job. Its lifetime is at least one second, as its times are whole seconds.
      */
     async sign(bearer: Bearer): Promise<SignedToken> {
       const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...claims } = bearer

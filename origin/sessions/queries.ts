@@ -4,7 +4,7 @@ import type { RequestContext } from '../http/request-context.ts'
 import { noteRevocations } from '../revocations/after-commit.ts'
 import { atColumn } from '../revocations/queries.ts'
 
-/** A session, and whose it is. */
+/** A session and its account. */
 export interface SessionOwner {
   userId: string
   sessionId: string
@@ -12,8 +12,8 @@ export interface SessionOwner {
 
 export interface Bearer extends SessionOwner, Entitlements {
   /**
-   * How long the session lives without another refresh: until its idle limit, or its absolute one
-   * where that is sooner.
+   * Lifetime of the session without another refresh: until the earlier of its idle and its absolute
+   * limit.
    */
   sessionSecondsLeft: number
 }
@@ -31,7 +31,7 @@ export type SessionEnd =
 
 interface NewSession {
   userId: string
-  /** Absolute limit: no refresh prolongs it. */
+  /** Absolute limit: no refresh extends it. */
   lifeSeconds: number
   context: RequestContext
 }
@@ -48,8 +48,7 @@ export async function insertSession(sql: Queryable, session: NewSession): Promis
 interface NewRefreshToken {
   hash: Uint8Array
   /**
-   * Idle limit: the chain ends where nobody refreshes for this long. The session's own end comes no
-   * later for it.
+   * Idle limit: the chain ends without a refresh for this long. It does not extend the session.
    */
   lifeSeconds: number
   context: RequestContext
@@ -58,7 +57,7 @@ interface NewRefreshToken {
 const secondsLeft = (sql: Queryable, expiresAt: ReturnType<Queryable>) =>
   sql`extract(epoch from ${expiresAt} - clock_timestamp())::float8`
 
-/** @returns how long the session lives without another refresh */
+/** @returns lifetime of the session without another refresh */
 export async function insertRefreshToken(
   sql: Queryable,
   sessionId: string,
@@ -74,16 +73,15 @@ export async function insertRefreshToken(
 }
 
 /**
- * Spends a live token of a live session, stores its successor and reads what the account may do, in
- * one round trip. The `spent_at is null` settles a race: of many that present one token, one spends
- * it.
+ * Spends a live token of a live session, stores its successor and selects the entitlements, in one
+ * round trip. The WHERE settles the race: one of several concurrent requests spends the token.
  *
  * The grace window begins at `spent_at`, so that is the time after the wait for the session's row,
  * which comes first. With the statement's own time a lock or a slow database would use the window
  * up before the token is spent, and the client's retry would count as reuse.
  *
- * @returns undefined where the token is unknown, spent or expired, its session ended or its account
- *   disabled
+ * @returns undefined where the token is unknown, spent or expired, its session has ended or its
+ * account is disabled
  */
 export async function rotateRefreshToken(
   sql: Queryable,
@@ -208,7 +206,7 @@ export async function claimLateReplay(
   return row
 }
 
-/** The owner of a refresh token whose session lives, whatever became of the token. */
+/** The owner of a refresh token in any state whose session is live. */
 export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<SessionOwner | undefined> {
   const [row] = await sql<[SessionOwner?]>`
     select session.user_id as "userId", session.id as "sessionId"
@@ -238,17 +236,17 @@ export async function selectReusedOwner(
 
 interface SessionsToEnd {
   userId: string
-  /** This one alone. */
+  /** The only session to end. */
   only?: string
-  /** All but this one. */
+  /** The session that stays. */
   except?: string
 }
 
 /**
- * Ends live sessions and tells the gateways, in one statement: there is no end without its
- * revocation (I3).
+ * Ends live sessions and revokes their tokens, in one statement, so that neither commits without
+ * the other.
  *
- * @returns the ids of those that ended now
+ * @returns the ids of the sessions that ended now
  */
 export async function endSessions(
   sql: Queryable,
@@ -275,7 +273,7 @@ export async function endSessions(
   return rows.map(({ subject }) => subject)
 }
 
-/** Sessions beyond the newest `keep`, by when they were last used. */
+/** Sessions beyond the `keep` that were used last. */
 export async function selectSurplusSessions(sql: Queryable, userId: string, keep: number): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     select id from sessions
@@ -295,7 +293,7 @@ export interface SessionRow {
 }
 
 /**
- * Of sessions: neither ended nor past a limit. One whose last token idled out is not live any more.
+ * Sessions that have not ended or expired. A session whose last token expired is not live.
  */
 export const isLive = (sql: Queryable) => sql`
   ended_at is null and expires_at > now()
@@ -304,7 +302,7 @@ export const isLive = (sql: Queryable) => sql`
     where tokens.session_id = sessions.id and tokens.spent_at is null and tokens.expires_at > now()
   )`
 
-/** Live ones, the one used last first. */
+/** Live sessions, the one used last first. */
 export async function selectLiveSessions(sql: Queryable, userId: string): Promise<SessionRow[]> {
   return sql<SessionRow[]>`
     select id, host(ip) as ip, user_agent as "userAgent", created_at as "createdAt", last_used_at as "lastUsedAt",

@@ -6,7 +6,7 @@ import { hostCookieAttributes } from '../http/host-cookie.ts'
 
 interface CookieOptions {
   origins: Pick<CookieOrigins, 'requireAllowed'>
-  /** The refresh token's own idle limit. */
+  /** The idle limit of refresh tokens. */
   maxAgeSeconds: number
 }
 
@@ -17,8 +17,7 @@ interface CookieOptions {
 export function createRefreshCookie({ origins, maxAgeSeconds }: CookieOptions) {
   return {
     /**
-     * @throws Problem `origin_not_allowed` where there is a cookie and a page that may not use it
-     *   sent it
+     * @throws Problem `origin_not_allowed` where a page of another origin sent the cookie
      */
     read(c: Context): string | undefined {
       const token = getCookie(c, refreshCookie)

@@ -6,25 +6,25 @@ const secretLength = 43
 const tagLength = 11
 
 /**
- * A token without its tag is one of before there were tags: no older than REFRESH_TOKEN_SECONDS.
+ * Tokens of earlier versions have no tag; the last of them expires after REFRESH_TOKEN_SECONDS.
  */
 const shape = new RegExp(`^[\\w-]{${secretLength}}(?:[\\w-]{${tagLength}})?$`)
 
-/** Whether a text was issued here by this key, as far as the text itself can say. */
+/** Whether a token was issued with this key, by the token alone. */
 export type RefreshTokenKind = 'issued' | 'untagged' | 'made_up'
 
 /**
- * Refresh tokens: 256 bits and a tag, opaque to everybody. The first of a session is random; each
- * next one is derived from the one before with a key that only the origin has. So a replay inside
- * the grace window is answered with the same successor, and no secret has to be stored for it.
+ * Opaque refresh tokens of 256 bits and a tag. The first of a session is random; each successor is
+ * derived from its predecessor with a key of the origin. A replay inside the grace window thus gets
+ * the same successor, and no secret is stored.
  *
- * The tag tells what was issued here from what was made up, without a query: a flood of made-up
- * tokens need not reach the database.
+ * The tag tells issued tokens from forged ones without a query: a flood of forged tokens does not
+ * reach the database.
  *
  * @param key 32 bytes
  */
 export function createRefreshTokens(key: Uint8Array) {
-  // A key of its own (RFC 8725, section 3.1), so that a tag tells nothing of a successor.
+  // A separate key (RFC 8725, section 3.1), so that a tag reveals nothing of a successor.
   const tagKey = createHmac('sha256', key).update('gatehouse refresh token tag').digest()
 
   const tagOf = (secret: string) =>

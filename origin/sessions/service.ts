@@ -23,7 +23,7 @@ import {
 } from './queries.ts'
 import type { RefreshTokens } from './refresh-tokens.ts'
 
-/** What became of a presented refresh token; each is also a label of a metric. */
+/** The outcome of a presented refresh token; the kinds are values of a metric label. */
 type Presented =
   | { kind: 'rotated' | 'replayed' | 'replayed_late'; tokens: TokenResponse }
   | { kind: 'reused' }
@@ -47,20 +47,20 @@ interface SessionOptions {
   sql: Sql
   accessTokens: AccessTokens
   refreshTokens: RefreshTokens
-  /** A session ends when nobody refreshes for this long ... */
+  /** Idle limit: a session ends without a refresh for this long. */
   idleSeconds: number
-  /** ... or at this age. */
+  /** Absolute limit: a session ends at this age. */
   absoluteSeconds: number
-  /** How long a spent token still answers its successor; 0 turns that off. */
+  /** How long a spent token still returns its successor; 0 turns that off. */
   graceSeconds: number
   /**
    * Spent tokens of a session that are answered after the grace window, in 24 hours. 0 turns that
    * off, and so does a grace window of 0, which asks for no replays.
    */
   lateReplays: number
-  /** Sessions one account may have. */
+  /** Sessions per account. */
   perUser: number
-  /** Told what became of each refresh token that was presented. */
+  /** Called for each presented refresh token. */
   onRefresh?: (kind: PresentedKind) => void
 }
 
@@ -142,8 +142,8 @@ export function createSessionService(options: SessionOptions) {
   }
 
   /**
-   * Without a query. Within its limit an address may ask for any token: one that was issued under
-   * an earlier REFRESH_TOKEN_KEY has another tag.
+   * Rejects forged tokens of an address over its limit, without a query. Within the limit they
+   * reach the database, because tokens issued under an earlier REFRESH_TOKEN_KEY have another tag.
    */
   function rejectMadeUp(refreshToken: string, { overLimit }: RequestContext): OverLimitOutcome | undefined {
     if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return undefined
@@ -155,8 +155,8 @@ export function createSessionService(options: SessionOptions) {
     endMany,
 
     /**
-     * Opens a session inside a login's transaction. Where that is one too many, the one used
-     * longest ago ends; logins of one account hold its row, so that none overlooks another's.
+     * Opens a session inside a login's transaction. Beyond the limit the least recently used
+     * session ends. Logins of one account lock its row, so that each sees the others' sessions.
      */
     async open(transaction: Transaction, userId: string, context: RequestContext) {
       const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, context })
@@ -199,16 +199,16 @@ export function createSessionService(options: SessionOptions) {
       if ('bearer' in late)
         return { kind: late.kind, tokens: await createTokenResponse(late.bearer, successor) }
       if (late.kind === 'reused') return late
-      // Its bearer has to learn that the session is over; of an untagged one it is not known that
-      // it has a bearer.
+      // The bearer of an issued token has to learn that the session has ended. An untagged token
+      // may be forged.
       if (context.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
         return { kind: 'over_limit', limit: context.overLimit }
       return late
     },
 
     /**
-     * Ends the token's session. An unknown token is no error: what the caller wants is already so
-     * (RFC 7009, 2.2).
+     * Ends the token's session. An unknown token is no error: it is void already (RFC 7009, section
+     * 2.2).
      */
     async logout(
       refreshToken: string,
@@ -235,7 +235,7 @@ export function createSessionService(options: SessionOptions) {
       context: RequestContext,
     ): Promise<boolean> => sql.begin((transaction) => end(transaction, owner, reason, context)),
 
-    /** Ends all of a user's sessions but the one that asks. */
+    /** Ends all sessions of a user except the current one. */
     async endOthers({ userId, sessionId }: SessionOwner, context: RequestContext): Promise<void> {
       await sql.begin((transaction) => endMany(transaction, userId, sessionId, 'ended_by_user', context))
     },

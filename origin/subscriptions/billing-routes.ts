@@ -8,7 +8,7 @@ import { isAhead, unknownPlan } from './problems.ts'
 
 const { applyBillingEvent } = services.endpoints
 
-/** For a billing service, by its own token. */
+/** Routes for billing services with their own token. */
 export function createBillingRoutes({ billing }: { billing: Billing }) {
   const routes = new Hono<ServiceEnv>()
 

@@ -9,7 +9,7 @@ import { type Subscription, selectClock, selectPlanId } from './queries.ts'
 import { replaceSubscription, subscriptionJson } from './replace-subscription.ts'
 
 interface IncomingEvent {
-  /** The billing service; ids of events are its own. */
+  /** The billing service, within which event ids are unique. */
   clientId: string
   eventId: string
   userId: string
@@ -24,15 +24,18 @@ export type BillingOutcome =
 
 export type Billing = ReturnType<typeof createBilling>
 
-/** The difference of clocks that is allowed: an event of a later time would outdate the others. */
+/** The allowed difference of clocks. An event further ahead would outdate the following ones. */
 const aheadMs = 5 * 60_000
 
-/** Takes the events of billing services, which send each one until it is answered, in any order. */
+/**
+ * Applies the events of billing services, which send them in any order and repeat them until a
+ * response.
+ */
 export function createBilling({ sql }: { sql: Sql }) {
   return {
     /**
-     * Applies an event once. One that comes again is told the same, as the response follows from
-     * the event alone.
+     * Applies an event once. A repeated event gets the same response, which depends on the event
+     * only.
      */
     async apply(event: IncomingEvent, context: RequestContext): Promise<BillingOutcome> {
       const { clientId, eventId, userId, occurredAt, subscription } = event

@@ -6,20 +6,20 @@ export interface BillingEvent {
   userId: string
   /** In UTC, with microseconds. */
   occurredAt: string
-  /** SHA-256 of what the event says. */
+  /** SHA-256 of the content of the event. */
   contentHash: Uint8Array
 }
 
 /**
- * Stores an event, which is what entitles to apply it. Of many that bring the same id one stores
- * it, by the key; and none does once something later was applied to the account, which the
- * transaction has to hold. Later is: by the time to the microsecond, then by the event's id and the
- * client's, byte by byte; a booking by hand is later than all events of its microsecond.
+ * Stores an event before it is applied. The primary key admits one of several with the same id, and
+ * none is stored after a later change of the account, whose row the transaction must have locked.
+ * Events are ordered by time to the microsecond, then by event id and client id, byte by byte; a
+ * booking by an admin is later than all events of its microsecond.
  *
  * @returns whether it was stored now
  */
 export async function claimBillingEvent(sql: Transaction, event: BillingEvent): Promise<boolean> {
-  // As text: the driver would make a Date of a timestamp, which knows milliseconds.
+  // As text: the driver converts timestamps to a Date, which has milliseconds only.
   const occurredAt = sql`${event.occurredAt}::text::timestamptz`
   // Earlier versions stored times from the future, which would outdate every event until then.
   const latest = sql`clock_timestamp() + interval '5 minutes'`
@@ -41,7 +41,9 @@ export async function claimBillingEvent(sql: Transaction, event: BillingEvent): 
   return rows.length > 0
 }
 
-/** Notes that the account, which the transaction holds, was booked by hand at this moment. */
+/**
+ * Records the current time as that of a booking by an admin, for an account whose row is locked.
+ */
 export async function recordBooking(sql: Transaction, userId: string): Promise<void> {
   await sql`
     insert into subscription_bookings (user_id, booked_at) values (${userId}, clock_timestamp())

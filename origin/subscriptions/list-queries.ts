@@ -20,9 +20,9 @@ export interface SubscriptionRow extends Subscription {
 const beyond = '9223372036854775807'
 
 /**
- * Every one ever held, the newest first.
+ * All subscriptions, current and former, the newest first.
  *
- * @param before the last id of the page before
+ * @param before the last id of the previous page
  */
 export async function selectSubscriptionPage(
   sql: Queryable,
@@ -41,9 +41,8 @@ export async function selectSubscriptionPage(
 }
 
 /**
- * Where a page stands in the index made for its filters. Equal values are written as bounds of the
- * index's whole key: with plain equalities the database walks down the ids instead, through all
- * accounts where a plan has few.
+ * The range of a page in the index of its filters. Filters are bounds of the whole index key: with
+ * plain equalities Postgres scans the ids instead, through all rows where a plan has few.
  */
 function pageOf(sql: Queryable, { plan, status, user_id: userId }: SubscriptionFilters, before: string) {
   const planId = sql`(select id from subscription_plans where name = ${plan ?? null})`

@@ -11,7 +11,7 @@ export interface Subscription {
 }
 
 /**
- * The database's time at this moment, which is later than the transaction's where that has waited
+ * The current time of the database, which is later than the transaction's start where it has waited
  * for a lock.
  */
 export async function selectClock(sql: Transaction): Promise<Date> {
@@ -24,7 +24,7 @@ export async function selectPlanId(sql: Queryable, name: string): Promise<number
   return row?.id
 }
 
-/** The one that is current, whether or not it counts. */
+/** The current subscription in any status. */
 export async function selectCurrentSubscription(
   sql: Queryable,
   userId: string,
@@ -38,7 +38,7 @@ export async function selectCurrentSubscription(
   return row
 }
 
-/** Ends the current one, which stays as history, and begins another. */
+/** Ends the current subscription, which stays as history, and inserts a new one. */
 export async function insertCurrentSubscription(
   sql: Transaction,
   userId: string,

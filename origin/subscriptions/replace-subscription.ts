@@ -3,10 +3,10 @@ import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import { insertCurrentSubscription, type Subscription, selectCurrentSubscription } from './queries.ts'
 
 /**
- * Makes a subscription the current one of an account that the transaction holds; tokens made from
- * the one before are stale at once.
+ * Replaces the current subscription of an account whose row the transaction has locked. Tokens made
+ * from the former one are stale at once.
  *
- * @returns what was and what is, for the audit row; undefined where it is so already
+ * @returns the former and the new state for the audit row; undefined where nothing changes
  */
 export async function replaceSubscription(
   transaction: Transaction,
@@ -22,7 +22,7 @@ export async function replaceSubscription(
   return { before: current ? subscriptionJson(current) : null, after: subscriptionJson(next) }
 }
 
-/** As JSON has it. */
+/** The JSON form of a subscription. */
 export function subscriptionJson(subscription: Subscription) {
   return {
     plan: subscription.plan,

@@ -13,13 +13,13 @@ import { subscriptionStatus, upgradesFrom } from './rules.ts'
 
 interface SubscriptionRoutesOptions {
   sql: Sql
-  /** Where a plan is bought. */
+  /** URL of the page to buy a plan. */
   upgradePage: string
 }
 
 const readProfile = requireAuthorization({ permissions: { all: ['profile.read'] } })
 
-/** What somebody has booked, from the database: newer than the token may be. */
+/** The user's subscription from the database, which may be newer than the token. */
 export function createSubscriptionRoutes({ sql, upgradePage }: SubscriptionRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 

@@ -2,7 +2,7 @@ import type { SubscriptionResponse } from '../../shared/contract.ts'
 import type { Plan } from '../plans/queries.ts'
 import type { Subscription } from './queries.ts'
 
-/** How a subscription stands. A period that has passed lapses an active one and nothing else. */
+/** The status of a subscription. Only an active one lapses when its period ends. */
 export function subscriptionStatus(
   subscription: (Pick<Subscription, 'status'> & { lapsed: boolean }) | undefined,
 ): SubscriptionResponse['status'] {
@@ -10,7 +10,7 @@ export function subscriptionStatus(
   return subscription.status === 'active' && subscription.lapsed ? 'lapsed' : subscription.status
 }
 
-/** Every dearer plan, and what it would add. */
+/** Every more expensive plan with the features that it adds. */
 export function upgradesFrom(current: Plan, plans: readonly Plan[]) {
   return plans
     .filter(({ rank }) => rank > current.rank)

@@ -21,9 +21,8 @@ export type SubscriptionService = ReturnType<typeof createSubscriptionService>
 export function createSubscriptionService({ sql }: { sql: Sql }) {
   return {
     /**
-     * Gives somebody a plan from now on, by the hand of a person, who needs authority over the
-     * account as for any other change of it. A billing event that occurred later replaces it, one
-     * from before does not.
+     * Books a plan from now on, by an admin with authority over the account. A later billing event
+     * replaces the booking, an earlier one does not.
      */
     async book(change: Change, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
       const { userId, actorId, context } = change

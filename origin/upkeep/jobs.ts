@@ -7,15 +7,15 @@ export interface UpkeepJob {
   name: JobName
   /** A cron expression of five fields, in UTC. */
   cron: string
-  /** null where the job keeps nothing by age, or by fixed ages of its own. */
+  /** null where the job deletes nothing by age, or has fixed ages. */
   keepDays: number | null
 }
 
 type Ages = Pick<OriginConfig, 'AUDIT_LOG_DAYS' | 'LOGIN_ATTEMPT_DAYS' | 'RATE_LIMIT_LOG_DAYS'>
 
 /**
- * What each one does is in the database: `upkeep_batch` in sql/0006. They keep out of each other's
- * way by some minutes.
+ * The jobs are implemented in the database: `upkeep_batch` in sql/0006. Their times differ by some
+ * minutes.
  */
 export function upkeepJobs(ages: Ages): readonly UpkeepJob[] {
   return [

@@ -4,7 +4,7 @@ import type { UpkeepJob } from './jobs.ts'
 const prefix = 'gatehouse '
 
 /**
- * Whether the database has a scheduler of its own. pg_cron lives in one database of a server alone.
+ * Whether the database has pg_cron, which only one database of a server can have.
  */
 export async function hasPgCron(sql: Sql): Promise<boolean> {
   const [row] = await sql<[{ present: boolean }]>`
@@ -13,11 +13,11 @@ export async function hasPgCron(sql: Sql): Promise<boolean> {
 }
 
 /**
- * Leaves the jobs to pg_cron, by name: a second time changes nothing, a changed hour or age
- * replaces the old one, and a job that is no longer on the list goes. The call is a statement of
- * its own, as it commits.
+ * Schedules the jobs with pg_cron by name: a second call changes nothing, a changed time or age
+ * replaces the former one, and jobs no longer listed are removed. The scheduled CALL is a statement
+ * of its own, as it commits.
  *
- * @throws PostgresError where we may not
+ * @throws PostgresError without permission
  */
 export async function scheduleByPgCron(sql: Sql, jobs: readonly UpkeepJob[]): Promise<void> {
   await sql.begin(async (transaction) => {

@@ -3,15 +3,15 @@ import type { JobName, UpkeepJob } from './jobs.ts'
 
 interface DueRun {
   job: UpkeepJob
-  /** The moment it was due. */
+  /** The time it was due. */
   slot: Date
-  /** Where it was claimed by hand before. */
+  /** The id of a run that an admin has claimed. */
   runId?: string | undefined
 }
 
 /**
  * Runs the job to its end. Not inside a transaction: it commits between batches.
- * @returns undefined where there was nothing to do
+ * @returns undefined where another replica has the slot
  */
 export async function callRunUpkeep(
   sql: Queryable,
@@ -22,7 +22,7 @@ export async function callRunUpkeep(
   return row.run ?? undefined
 }
 
-/** Of the transaction alone: the run itself takes the lock anew. */
+/** Whether the job is idle. The lock ends with the transaction; the run takes its own. */
 export async function isUpkeepIdle(sql: Queryable, job: JobName): Promise<boolean> {
   const [row] = await sql<[{ idle: boolean }]>`select pg_try_advisory_xact_lock(upkeep_lock(${job})) as idle`
   return row.idle
@@ -48,7 +48,7 @@ export interface UpkeepRun {
   finishedAt: Date | null
   rows: number
   outcome: 'succeeded' | 'failed' | null
-  /** SQLSTATE and what the database said. */
+  /** SQLSTATE and the message of the database. */
   error: string | null
 }
 
@@ -63,7 +63,7 @@ export async function selectUpkeepRun(sql: Queryable, id: string): Promise<Upkee
 export interface RunFilter {
   job?: JobName | undefined
   outcome?: 'succeeded' | 'failed' | 'unfinished' | undefined
-  /** The list goes on below this id. */
+  /** The page starts below this id. */
   belowId?: string | undefined
   limit: number
 }

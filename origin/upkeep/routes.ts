@@ -23,7 +23,7 @@ const newestFirst = {
 
 const manageSystem = requireAuthorization({ permissions: { all: ['system.manage'] } })
 
-/** For people who run the product. */
+/** Upkeep runs, for administrators. */
 export function createUpkeepRoutes({ upkeep }: UpkeepRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
@@ -56,8 +56,8 @@ function toResponse(run: UpkeepRun): UpkeepRunResponse {
     finished_at: run.finishedAt?.toISOString() ?? null,
     rows: run.rows,
     outcome: run.outcome,
-    // What the database said beside its code names tables and columns, which stays in the table and
-    // in the log.
+    // The message beside the SQLSTATE names tables and columns, so it stays in the table and in the
+    // log.
     sqlstate: run.error?.slice(0, 5) ?? null,
   }
 }

@@ -3,7 +3,7 @@ import type { Sql } from '../db/types.ts'
 import type { JobName, UpkeepJob } from './jobs.ts'
 import { callRunUpkeep, selectUpkeepRun } from './queries.ts'
 
-/** How long a run may take. What it committed until then stays, and the next slot goes on. */
+/** The longest time of a run. Its committed batches stay, and the next run continues. */
 export const runSeconds = 15 * 60
 
 /** How a run ended. */
@@ -11,12 +11,12 @@ export type RunKind = 'succeeded' | 'failed' | 'broken_off'
 
 interface RunnerOptions {
   /**
-   * Of one connection, whose statements may take `runSeconds`. The lock that keeps others from the
-   * same job goes with it when it is lost.
+   * A database with one connection, whose statements may take `runSeconds`. Losing the connection
+   * releases the lock of the job.
    */
   sql: Sql
   log: Log
-  /** Called for each run of this process. */
+  /** Called after each run of this process. */
   onRun?: (job: JobName, kind: RunKind) => void
 }
 
@@ -28,8 +28,8 @@ export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions
   let last: Promise<void> = Promise.resolve()
 
   async function runNow(job: UpkeepJob, slot: Date, runId?: string): Promise<void> {
-    // postgres.js 3.4.9 answers the first statement after a lost connection with the error of the
-    // loss. That shall not be the call.
+    // postgres.js 3.4.9 rejects the first statement after a lost connection with the error of the
+    // loss: this query takes it.
     await sql`select`.catch(() => {})
     const id = await callRunUpkeep(sql, { job, slot, runId })
     if (id === undefined) return
@@ -51,16 +51,15 @@ export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions
   }
 
   return {
-    /** Resolves when the run is over, whatever became of it: that is in its row and in the log. */
+    /** Resolves when the run has ended; its row and the log tell how. */
     run(job: UpkeepJob, slot: Date, runId?: string): Promise<void> {
       last = last.then(() => runUnlessStopping(job, slot, runId))
       return last
     },
 
     /**
-     * No run starts any more. One under way gets `graceSeconds`; after that its connection may be
-     * closed. The database then ends it by itself, or leaves what was not committed to the next
-     * slot.
+     * Starts no more runs. A current run gets `graceSeconds`; then its connection may be closed.
+     * The database completes the run or leaves the rest to the next slot.
      */
     async stop(graceSeconds: number): Promise<void> {
       stopping = true

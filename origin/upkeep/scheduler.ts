@@ -16,9 +16,9 @@ interface SchedulerOptions {
 const minuteMs = 60_000
 
 /**
- * Has every job run when it is due: by the database's own scheduler where it has one, else by
- * timers here. Each replica has them, and the first to claim a slot runs it; so has a replica from
- * before pg_cron was there.
+ * Schedules every job: with pg_cron where the database has it, else with timers in each replica, of
+ * which the first to claim a slot runs it. A replica that started before pg_cron was installed
+ * keeps its timers.
  */
 export async function startUpkeepScheduler({ sql, jobs, runner, log }: SchedulerOptions) {
   const timers = (await isLeftToPgCron()) ? [] : jobs.map(startTimer)
@@ -49,8 +49,8 @@ export async function startUpkeepScheduler({ sql, jobs, runner, log }: Scheduler
 }
 
 /**
- * The minute that a timer went off in, as pg_cron has it. A timer comes late, never early; one late
- * by a minute makes a second run.
+ * The minute in which a timer fired, as pg_cron uses it. A timer fires late, never early; one that
+ * is late by a minute causes a second run.
  */
 function slotOf(now: EpochMs): Date {
   return new Date(Math.floor(now / minuteMs) * minuteMs)

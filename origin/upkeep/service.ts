@@ -15,19 +15,22 @@ export type StartOutcome = { kind: 'started'; id: string } | { kind: 'unknown_jo
 
 export type UpkeepService = ReturnType<typeof createUpkeepService>
 
-/** Upkeep as people see it: what ran, and one job right now. */
+/** Upkeep for administrators: lists runs and starts a job. */
 export function createUpkeepService({ sql, jobs, runner }: UpkeepServiceOptions) {
-  /** Started by hand and not over yet: nobody fills the queue by asking again. */
+  /**
+   * Jobs that an admin started and that still run: a second start is rejected, so that the queue
+   * stays short.
+   */
   const inProgress = new Set<UpkeepJob>()
 
   return {
     list: (filter: RunFilter) => selectUpkeepRuns(sql, filter),
 
     /**
-     * Claims a run and has it done after the answer.
+     * Claims a run, which starts after the response.
      *
-     * The race that this accepts: another run of the job that starts between the claim and this one
-     * fails this one, and its row says so.
+     * The race we accept: another run of the job that starts between the claim and this run makes
+     * it fail, as its row tells.
      */
     async start(name: string, actorId: string, context: RequestContext): Promise<StartOutcome> {
       const job = jobs.find((candidate) => candidate.name === name)

@@ -10,7 +10,7 @@ interface WellKnownRoutesOptions {
   issuer: string
 }
 
-/** Public by nature: anyone may check a token that we signed. */
+/** Public routes: anyone may verify a token that the origin signed. */
 export function createWellKnownRoutes({ keys, issuer }: WellKnownRoutesOptions) {
   const routes = new Hono<OriginEnv>()
   serve(routes, oauth.endpoints.readKeys, ({ respond }, c) => {

@@ -46,7 +46,7 @@ export function evaluateAuthorization(
 /**
  * How a rejection is told.
  *
- * @param offer what to say of plans that have all of these features, for whoever knows the plans
+ * @param offer members about plans that have all of these features, where the plans are known
  * @returns undefined where nothing is lacking
  */
 export function authorizationProblem(

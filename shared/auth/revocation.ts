@@ -25,7 +25,7 @@ export interface Revocation extends z.infer<typeof revocationSchema> {
   at: EpochMs
 }
 
-/** Where a gateway reads the feed. */
+/** Path of the feed. */
 export const revocationFeedPath = '/internal/gateway/revocations'
 
 /** `next` is the cursor of the next read. */
@@ -41,7 +41,7 @@ export type RevocationFeed = z.infer<typeof revocationFeedSchema>
 export const revocationKeyPrefix = (keyPrefix: string, isCluster: boolean) =>
   isCluster ? `{${keyPrefix}revocations}` : keyPrefix
 
-/** The stream in Redis. */
+/** Key of the stream in Redis. */
 export const revocationStreamKey = (keyPrefix: string) => `${keyPrefix}revocations`
 
 /**

@@ -32,13 +32,13 @@ export const email = emailBy(knownEmail)
  */
 const longestPassword = 1024
 
-/** A password that exists: what it had to be was checked when it was set. */
+/** An existing password, whose requirements were checked when it was set. */
 export const password = z.string().min(1).max(longestPassword).meta({ format: 'password' })
 
 export const opaqueToken = z.string().min(1).max(512)
 
 /**
- * Why a new password is refused. Frontends translate these, so one that exists keeps its meaning.
+ * Reasons to reject a new password. Frontends translate them, so their meaning never changes.
  */
 export const passwordFaultCode = z.enum([
   'too_short',
@@ -94,13 +94,13 @@ export const permissionName = z
   .regex(/^[a-z_]{2,30}\.[a-z_]{2,30}$/, { error: 'is not the name of a permission' })
 
 /**
- * Of a time without its zone; published, as `date-time` alone would promise zones and precisions
- * that are refused.
+ * Pattern of a time without its zone. It is published, because `date-time` alone would allow zones
+ * and precisions that are rejected.
  */
 const timePattern = (fraction: string) =>
   `^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2}(?:\\.\\d${fraction})?)?`
 
-/** Within what the database can hold. */
+/** Whether the database can store the time. */
 function isStorable(at: Date): boolean {
   return at >= new Date('1970-01-01') && at < new Date('9999-01-01')
 }

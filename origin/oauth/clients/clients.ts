@@ -6,11 +6,10 @@ import { insertClient, updateClientDisabled, updateClientSecret } from './querie
 import type { Scope } from './scopes.ts'
 
 /**
- * Each change to a client leaves an audit row in the same transaction, with who asked for it in
- * `by`.
+ * Each change of a client inserts an audit row in the same transaction.
  */
 
-/** @returns its secret, which is nowhere else; undefined where the name is taken */
+/** @returns the secret, which is not stored; undefined where the id is taken */
 export function createClient(
   sql: Sql,
   { id, scopes }: { id: string; scopes: Scope[] },
@@ -32,9 +31,9 @@ export function createClient(
 }
 
 /**
- * The old secret is worth nothing from now on; tokens got with it live out their few minutes.
+ * Replaces the secret. The old one is void at once; its tokens live for their last minutes.
  *
- * @returns the new secret; undefined where there is no such client, or it is disabled
+ * @returns the new secret; undefined where the client does not exist or is disabled
  */
 export function rotateClientSecret(
   sql: Sql,
@@ -55,7 +54,7 @@ export function rotateClientSecret(
   })
 }
 
-/** @returns false where there is no such client, or it was disabled before */
+/** @returns false where the client does not exist or was disabled before */
 export function disableClient(sql: Sql, id: string, context: RequestContext): Promise<boolean> {
   return sql.begin(async (transaction) => {
     if (!(await updateClientDisabled(transaction, id))) return false

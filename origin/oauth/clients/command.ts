@@ -39,7 +39,7 @@ async function run(command: Command): Promise<void> {
 }
 
 /**
- * The secret alone goes to standard output with its name, what is for a person to read beside it.
+ * Id and secret go to standard output, the advice to standard error.
  */
 function showSecret(id: string, secret: string): void {
   process.stdout.write(`client_id: ${id}\nclient_secret: ${secret}\n`)

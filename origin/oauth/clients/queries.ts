@@ -29,7 +29,7 @@ export async function selectClients(sql: Queryable): Promise<ListedClient[]> {
     order by id`
 }
 
-/** @returns whether it is there now; false where the name is taken */
+/** @returns whether it was inserted; false where the id is taken */
 export async function insertClient(
   sql: Queryable,
   client: Pick<OAuthClient, 'id' | 'secretHash' | 'scopes'>,
@@ -42,7 +42,7 @@ export async function insertClient(
   return rows.length === 1
 }
 
-/** @returns false where there is no such client, or it is disabled */
+/** @returns false where the client does not exist or is disabled */
 export async function updateClientSecret(
   sql: Queryable,
   id: string,
@@ -55,7 +55,7 @@ export async function updateClientSecret(
   return rows.length === 1
 }
 
-/** @returns false where there is no such client, or it was disabled before */
+/** @returns false where the client does not exist or was disabled before */
 export async function updateClientDisabled(sql: Queryable, id: string): Promise<boolean> {
   const rows = await sql`
     update oauth_clients set disabled_at = now()

@@ -10,7 +10,7 @@ interface ClientFacts {
   secretMatches: boolean
 }
 
-/** The reason is for the audit row alone: to the caller the three are one. */
+/** The reason is for the audit row only: the caller cannot tell the three apart. */
 export function evaluateClient({ client, secretMatches }: ClientFacts): ClientOutcome {
   if (!client) return { kind: 'refused', reason: 'unknown_client' }
   if (!secretMatches) return { kind: 'refused', reason: 'wrong_secret' }
@@ -24,13 +24,13 @@ export type ScopeOutcome =
   | { kind: 'not_granted' }
 
 /**
- * The scopes of a token: all that the client has where it asks for none in particular, never more
- * than that.
+ * The scopes of a token: those requested, or all of the client where none is requested; never more
+ * than those of the client.
  *
- * @param requested the `scope` parameter as it came
+ * @param requested the raw `scope` parameter
  */
 export function narrowScopes(granted: readonly string[], requested: string | undefined): ScopeOutcome {
-  // A scope that left our list since it was granted is none any more.
+  // A scope that was granted and later removed from the list is ignored.
   const has = granted.filter(isScope)
   if (requested === undefined)
     return has.length > 0 ? { kind: 'granted', scopes: has } : { kind: 'not_granted' }

@@ -1,4 +1,4 @@
-/** Everything a service may be let do, and the one place that says so. */
+/** All scopes of services. */
 export const scopes = {
   'entitlements.read': 'Read what accounts may do and have booked',
   'users.read': 'Read accounts',

@@ -2,13 +2,13 @@ import type { IntrospectionResponse, LiveToken } from '../../../shared/contract.
 import type { EpochSeconds } from '../../../shared/lib/time.ts'
 
 /**
- * All that is told of a token that is none, or not any more: which of the two is nobody's business.
+ * The response for every token that is not live; it does not tell why.
  */
 export const inactive: IntrospectionResponse = { active: false }
 
 type Registered = 'iss' | 'sub' | 'client_id' | 'exp' | 'iat' | 'aud' | 'jti'
 
-/** Picks the standard members: a token says more of its bearer than its validity. */
+/** Selects the standard members: the other claims of a token are personal data. */
 export function liveAccessToken(
   { iss, sub, client_id, exp, iat, aud, jti }: Required<Pick<LiveToken, Registered>>,
   more: Pick<LiveToken, 'scope' | 'username'>,
@@ -16,7 +16,7 @@ export function liveAccessToken(
   return { active: true, token_type: 'Bearer', iss, sub, client_id, exp, iat, aud, jti, ...more }
 }
 
-/** `token_type` is one of an access token (RFC 6749, section 5.1), so there is none here. */
+/** `token_type` is a member of access tokens only (RFC 6749, section 5.1). */
 export function liveRefreshToken(
   { userId, issuedAt, expiresAt }: { userId: string; issuedAt: EpochSeconds; expiresAt: EpochSeconds },
   { issuer, clientId }: { issuer: string; clientId: string },

@@ -3,8 +3,8 @@ import type { EpochSeconds } from '../../../shared/lib/time.ts'
 import type { Queryable } from '../../db/types.ts'
 
 /**
- * Whether a user's token is as good now as its signature says: its session and account live, and
- * nothing it was made from changed since. The epochs are compared as the gateways compare them.
+ * Whether a user's token is live: its session and account are active, and its epochs are current,
+ * compared as at the gateways.
  */
 export async function selectIsTokenLive(
   sql: Queryable,
@@ -29,8 +29,8 @@ interface LiveRefreshToken {
 }
 
 /**
- * @returns undefined where it is unknown, spent or expired, its session ended or its account
- *   disabled
+ * @returns undefined where it is unknown, spent or expired, its session has ended or its account is
+ * disabled
  */
 export async function selectLiveRefreshToken(
   sql: Queryable,
@@ -50,7 +50,7 @@ export async function selectLiveRefreshToken(
   return row
 }
 
-/** Live or not. */
+/** Whether a refresh token exists, live or not. */
 export async function selectIsRefreshToken(sql: Queryable, hash: Uint8Array): Promise<boolean> {
   const rows = await sql`select from tokens where token_hash = ${hash} and kind = 'refresh'`
   return rows.length === 1

@@ -22,8 +22,8 @@ export async function authenticateService(
 }
 
 /**
- * Lets in services of ours by their own token (client credentials at /oauth/token). A user's token,
- * an assertion of the gateway's or a header that somebody wrote is worth nothing here.
+ * Admits services by their own token (client credentials at /oauth/token). A user's token, an
+ * assertion of the gateway or a forged header has no effect.
  *
  * @throws Problem `token_missing`, `invalid_token`
  */

@@ -63,12 +63,12 @@ export function createServiceTokenSigner({ keys, issuer, lifeSeconds }: SignerOp
 }
 
 interface VerifierOptions {
-  /** The keys that verify at this moment. */
+  /** The current verification keys. */
   publicKeys: () => readonly PublicJwk[]
   issuer: string
   audience: string
   now?: Now
-  /** Verified tokens remembered per generation, two of which are held. */
+  /** Verified tokens per generation of the cache, which has two. */
   cacheSize?: number
 }
 
@@ -79,12 +79,12 @@ interface Verified {
 }
 
 /**
- * Verifies what a service presents to the origin. A token seen before is spared its signature
- * check, never the check of its time or that its key still counts. The database is not asked: a
- * client that was disabled keeps what it has for SERVICE_TOKEN_SECONDS.
+ * Verifies tokens of services. A token verified before skips the signature check, but never the
+ * checks of its expiry and of its key. There is no query: the tokens of a disabled client stay
+ * valid for SERVICE_TOKEN_SECONDS.
  *
- * @returns a function that answers undefined for anything but a live service token for this
- *   audience
+ * @returns a function that returns undefined for any other than a live service token for this
+ * audience
  */
 export function createServiceTokenVerifier(options: VerifierOptions) {
   const { publicKeys, issuer, audience, now = Date.now, cacheSize = 1000 } = options

@@ -1,8 +1,7 @@
 import { importWebVerifier, type PublicJwk, type VerifySignature } from '../../../shared/auth/jwk.ts'
 
 /**
- * Finds a published key by its id, and imports each but once: a ring that was read anew brings new
- * objects.
+ * Finds a published key by its id, and imports each key once; a refreshed ring has new objects.
  */
 export function createKeyFinder(publicKeys: () => readonly PublicJwk[]) {
   const imported = new WeakMap<PublicJwk, Promise<VerifySignature>>()

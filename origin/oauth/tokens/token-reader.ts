@@ -7,13 +7,13 @@ import { readServiceClaims, type ServiceClaims } from './service-token.ts'
 import { createKeyFinder } from './token-keys.ts'
 
 /**
- * What a text is that somebody calls a token. Live by signature and time; whether it was revoked is
- * for the database to say.
+ * The kind of a presented token, live by signature and time. The database tells whether it was
+ * revoked.
  */
 export type ReadToken =
   | { kind: 'user'; claims: Claims }
   | { kind: 'service'; claims: ServiceClaims }
-  /** Perhaps a refresh token, perhaps nothing. */
+  /** A refresh token, or no token at all. */
   | { kind: 'opaque' }
 
 interface TokenReaderOptions {
