@@ -51,7 +51,12 @@ describe('a refusal', () => {
     const harness = await createGatewayHarness()
     await harness.call('/closed', { headers: { ...bearer('x.y.z'), 'x-request-id': 'a-refused-one' } })
     expect(harness.lines).toContainEqual(
-      expect.objectContaining({ msg: 'request refused', request_id: 'a-refused-one', code: 'invalid_token' }),
+      expect.objectContaining({
+        msg: 'request refused',
+        request_id: 'a-refused-one',
+        code: 'invalid_token',
+        reason: expect.stringMatching(/\w/),
+      }),
     )
   })
 

@@ -1,4 +1,4 @@
-const leaving = 'A client that leaves is noticed when the next piece of the answer is written, not before'
+const leaving = 'A client that leaves is noticed when the next piece of the response is written, not before'
 const hops = 'The Connection field is read by the platform, and what it names is not told'
 const readBody = 'The body of a GET is dropped by the platform before the Worker sees the request'
 const silence = 'The silence inside a body is bounded by the platform'
