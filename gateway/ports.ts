@@ -12,8 +12,7 @@ export interface Peer {
   address: string | undefined
 }
 
-/** Milliseconds since 1970. */
-export type Now = () => number
+export type { Now } from '../shared/lib/time.ts'
 
 /** Runs a function once the work of this turn of the event loop is done. */
 export type Defer = (run: () => void) => void

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../shared/lib/time.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { Now } from '../ports.ts'
 
@@ -26,7 +27,7 @@ const pauseMs = 1000
  * failure does not close it, nor one that does not need the failing part.
  */
 export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: BreakerOptions) {
-  let failedAt: number | undefined
+  let failedAt: EpochMs | undefined
   let cause: unknown
 
   function markFailed(error: unknown): void {

@@ -43,10 +43,10 @@ export function createAttemptsInProgress() {
     /**
      * Whether tokens in the store's result may be returned.
      *
-     * @param since the number of the latest return when the store was called; its result may lack
+     * @param latestReturn the number of the latest return when the store was called; its result may lack
      * later ones
      */
-    mayReturn: (key: string, since: number): boolean =>
-      inProgress.has(key) || (returnedAs.get(key) ?? 0) > since,
+    mayReturn: (key: string, latestReturn: number): boolean =>
+      inProgress.has(key) || (returnedAs.get(key) ?? 0) > latestReturn,
   }
 }

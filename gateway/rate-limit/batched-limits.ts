@@ -2,6 +2,7 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash32 } from '../../shared/lib/hash32.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Defer, Now, RateLimitStore } from '../ports.ts'
 
 interface BatchedLimitsOptions {
@@ -19,8 +20,8 @@ interface BatchedLimitsOptions {
 /** The result of one limit: a token, or none. */
 export type LimitResult = Pick<ConsumeResult, 'used' | 'quota' | 'shared'> & {
   granted: boolean
-  /** Milliseconds since 1970: no later than the window's end. */
-  resetAt: number
+  /** No later than the window's end. */
+  resetAt: EpochMs
   /** Whether it was prefetched. */
   leased: boolean
 }
@@ -86,8 +87,7 @@ interface Lease {
    */
   isAsked: boolean
   used: number
-  /** Milliseconds since 1970. */
-  resetAt: number
+  resetAt: EpochMs
 }
 
 /** Leases per generation, of two. */
@@ -199,7 +199,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   /** Delivers the granted tokens in the order of the requests; the rest stays in the lease. */
-  function give({ limit, first, others, leasing }: Queue, result: ConsumeResult, askedAt: number): void {
+  function give({ limit, first, others, leasing }: Queue, result: ConsumeResult, askedAt: EpochMs): void {
     if (leasing) leasing.isAsked = false
     const { granted, quota, shared } = result
     const resetAt = askedAt + result.resetMs
@@ -218,7 +218,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     if (lease) lease.tokens += Math.max(0, granted - wanted)
   }
 
-  function renewLease(limit: LimitRequest, used: number, resetAt: number): Lease {
+  function renewLease(limit: LimitRequest, used: number, resetAt: EpochMs): Lease {
     const known = leaseOf(limit)
     const fairShare = Math.floor((limit.quota - used) / (2 * replicas))
     const size = known ? Math.min(largestLease, Math.max(0, fairShare), Math.max(1, known.size * 2)) : 0

@@ -3,6 +3,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { overLimitMembers } from '../../shared/http/over-limit.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import { createAttemptsInProgress } from './attempts-in-progress.ts'
 import { keyOf, type LimitRequest, type LimitResult, type LimitTokens } from './batched-limits.ts'
@@ -94,11 +95,8 @@ const inProgressRetryMs = 1000
  */
 export function createLimiter({ limitTokens, now, onDecision = () => {} }: LimiterOptions) {
   const attempts = createAttemptsInProgress()
-  /**
-   * Rejected keys: end of the cache entry and of the window, in milliseconds since 1970, and the
-   * quota that applied.
-   */
-  const rejected = createBoundedMap<string, { untilMs: number; resetAt: number; quota: number }>(
+  /** Rejected keys: end of the cache entry and of the window, and the quota that applied. */
+  const rejected = createBoundedMap<string, { until: EpochMs; resetAt: EpochMs; quota: number }>(
     maxRejectedKeys,
   )
 
@@ -109,7 +107,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     const known = rejected.get(key)
     if (!known) return
     // The window has ended, or the quota has risen with a change of plan.
-    if (known.untilMs <= now() || known.quota < limit.quota) {
+    if (known.until <= now() || known.quota < limit.quota) {
       rejected.delete(key)
       return
     }
@@ -119,8 +117,12 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     throw rateLimited([state], [state], false)
   }
 
-  /** @param since the latest return of a token when the store was asked */
-  function evaluate(limits: readonly Limit[], results: readonly LimitResult[], since: number): Counted {
+  /** @param latestReturn the latest return of a token when the store was asked */
+  function evaluate(
+    limits: readonly Limit[],
+    results: readonly LimitResult[],
+    latestReturn: number,
+  ): Counted {
     const at = now()
     const states = limits.map((limit, index): LimitState => {
       const { quota, used, resetAt, granted, shared, leased } = results[index] as LimitResult
@@ -133,7 +135,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
       const result = results[index] as LimitResult
       if (result.granted && limit.failuresOnly) refund(limit, result)
     }
-    throw overLimit(states, results, since)
+    throw overLimit(states, results, latestReturn)
   }
 
   function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['onResponse'] {
@@ -158,7 +160,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
   function overLimit(
     states: readonly LimitState[],
     results: readonly LimitResult[],
-    since: number,
+    latestReturn: number,
   ): RateLimited {
     const over: LimitState[] = []
     let isInProgress = true
@@ -166,7 +168,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
       const { granted, shared, resetAt } = results[index] as LimitResult
       if (granted) continue
       over.push(state)
-      if (state.limit.failuresOnly && attempts.mayReturn(keyOf(state.limit), since)) {
+      if (state.limit.failuresOnly && attempts.mayReturn(keyOf(state.limit), latestReturn)) {
         state.resetMs = Math.min(state.resetMs, inProgressRetryMs)
       } else {
         isInProgress = false
@@ -177,9 +179,9 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     return rateLimited(over, states, isInProgress)
   }
 
-  function remember(limit: Limit, resetAt: number): void {
-    const untilMs = limit.failuresOnly ? Math.min(now() + failuresOnlyRejectionMs, resetAt) : resetAt
-    rejected.set(keyOf(limit), { untilMs, resetAt, quota: limit.quota })
+  function remember(limit: Limit, resetAt: EpochMs): void {
+    const until = limit.failuresOnly ? Math.min(now() + failuresOnlyRejectionMs, resetAt) : resetAt
+    rejected.set(keyOf(limit), { until, resetAt, quota: limit.quota })
   }
 
   return {
@@ -192,8 +194,10 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
      */
     count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
       for (const limit of limits) rejectKnown(limit)
-      const since = attempts.latestReturn()
-      return chain(limitTokens.consumeAll(limits, bearer), (results) => evaluate(limits, results, since))
+      const latestReturn = attempts.latestReturn()
+      return chain(limitTokens.consumeAll(limits, bearer), (results) =>
+        evaluate(limits, results, latestReturn),
+      )
     },
   }
 }

@@ -1,4 +1,5 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
 import { grantedOf } from './fallback-store.ts'
 
@@ -12,8 +13,7 @@ interface MemoryStoreOptions {
 
 interface Window {
   used: number
-  /** Milliseconds since 1970. */
-  endsAt: number
+  endsAt: EpochMs
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Revocation } from '../../shared/auth/revocation.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 
 export type Verdict = 'good' | 'session_ended' | 'claims_stale'
@@ -11,15 +12,14 @@ interface Entry {
    * tokens.
    */
   epoch: number
-  /** Milliseconds since 1970. */
-  until: number
+  until: EpochMs
 }
 
 type Scope = Revocation['scope']
-type Generation = { untilMs: number } & Record<Scope, Map<string, Entry>>
+type Generation = { until: EpochMs } & Record<Scope, Map<string, Entry>>
 
 const createGeneration = (): Generation => ({
-  untilMs: Number.NEGATIVE_INFINITY,
+  until: Number.NEGATIVE_INFINITY,
   session: new Map(),
   user: new Map(),
   role: new Map(),
@@ -52,7 +52,7 @@ export function createRevocations({ now }: { now: Now }) {
     // Entries may arrive in any order and repeatedly: a lower epoch never replaces a higher one.
     const entry = { epoch: Math.max(epoch, known?.epoch ?? 0), until: Math.max(until, known?.until ?? 0) }
     young[scope].set(subject, entry)
-    young.untilMs = Math.max(young.untilMs, entry.until)
+    young.until = Math.max(young.until, entry.until)
     return true
   }
 
@@ -80,7 +80,7 @@ export function createRevocations({ now }: { now: Now }) {
   return {
     /** @returns the entries that changed the index */
     apply(entries: readonly Revocation[]): Revocation[] {
-      if (old.untilMs <= now()) {
+      if (old.until <= now()) {
         old = young
         young = createGeneration()
       }

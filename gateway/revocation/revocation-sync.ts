@@ -1,6 +1,7 @@
 import type { Revocation, RevocationFeed } from '../../shared/auth/revocation.ts'
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { Now, RevocationStream, WaitUntil } from '../ports.ts'
@@ -49,8 +50,8 @@ export interface RevocationSyncState {
   source: 'stream' | 'feed'
   /** From the cause of the newest entry to its arrival here; undefined before the first one. */
   lagMs: number | undefined
-  /** Last successful read of a source, since 1970. */
-  contactAt: number | undefined
+  /** Last successful read of a source. */
+  contactAt: EpochMs | undefined
 }
 
 /**

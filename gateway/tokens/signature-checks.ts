@@ -1,5 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 
 /**
@@ -19,14 +20,12 @@ const longestWaitMs = 1000
 
 /** Start times at a steady rate: a number in place of a queue. */
 interface Pace {
-  /** Milliseconds since 1970. */
-  nextAt: number
+  nextAt: EpochMs
 }
 
 interface Failures extends Pace {
   count: number
-  /** Milliseconds since 1970. */
-  endsAt: number
+  endsAt: EpochMs
 }
 
 /**

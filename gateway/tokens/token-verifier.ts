@@ -6,6 +6,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash32 } from '../../shared/lib/hash32.ts'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import { createCompactIdentity } from './identity-layout.ts'
 import { type KeySet, KeysUnavailableError } from './jwks-cache.ts'
@@ -42,10 +43,9 @@ interface CachedToken extends VerifiedToken {
    * Distinguishes tokens of the same hash; the token itself without a `digest` option.
    */
   digest: string
-  /** Seconds since 1970. */
-  trustUntil: number
-  /** Seconds since 1970; not updated by hits in the hot cache. */
-  seenAt: number
+  trustUntil: EpochSeconds
+  /** Not updated by hits in the hot cache. */
+  seenAt: EpochSeconds
 }
 
 /** Tokens per generation, of two. */

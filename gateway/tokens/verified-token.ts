@@ -1,12 +1,12 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 
 export interface SignedAssertion {
   /** Upstream name. */
   audience: string
   jwt: Awaitable<string>
-  /** Seconds since 1970. */
-  renewAt: number
+  renewAt: EpochSeconds
   /**
    * Linked list over upstreams: most tokens go to one or two, and a map per token would take more
    * memory than its claims.
@@ -16,8 +16,7 @@ export interface SignedAssertion {
 
 export interface VerifiedToken {
   identity: Identity
-  /** Seconds since 1970. */
-  expiresAt: number
+  expiresAt: EpochSeconds
   /** Assertions of this token, dropped with it. */
   assertion: SignedAssertion | undefined
 }

@@ -1,12 +1,10 @@
-let second = Number.NaN
+import type { EpochMs, EpochSeconds } from '../../../../shared/lib/time.ts'
+
+let second: EpochSeconds = Number.NaN
 let text = ''
 
-/**
- * Value of the Date header (RFC 9110, section 5.6.7), formatted once per second.
- *
- * @param now milliseconds since 1970
- */
-export function httpDate(now: number): string {
+/** Value of the Date header (RFC 9110, section 5.6.7), formatted once per second. */
+export function httpDate(now: EpochMs): string {
   const at = Math.floor(now / 1000)
   if (at !== second) {
     second = at

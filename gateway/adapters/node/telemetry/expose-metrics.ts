@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Histogram } from '../../../../shared/lib/histogram.ts'
+import type { Now } from '../../../../shared/lib/time.ts'
 import type { GatewayMetrics } from '../../../metrics.ts'
 import type { RevocationSyncState } from '../../../revocation/revocation-sync.ts'
 import { exposeCounter, exposeGauge, exposeHistogram } from './exposition.ts'
@@ -18,7 +19,7 @@ interface ExposeOptions {
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
   /** Open client connections, where the runtime counts them. */
   connections: (() => Promise<number>) | undefined
-  now: () => number
+  now: Now
 }
 
 /**

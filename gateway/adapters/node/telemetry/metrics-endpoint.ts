@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import { healthResponse } from '../../../../shared/http/health.ts'
 import type { Log } from '../../../../shared/lib/log.ts'
+import type { Now } from '../../../../shared/lib/time.ts'
 import { serveMetrics } from '../../../../shared/node/telemetry/metrics-server.ts'
 import { processState } from '../../../../shared/node/telemetry/process-metrics.ts'
 import type { GatewayConfig } from '../../../config.ts'
@@ -14,7 +15,7 @@ interface MetricsEndpointOptions {
   rateLimiting: RateLimiting
   /** Open connections of clients, where the runtime can count them. */
   connections?: (() => Promise<number>) | undefined
-  now: () => number
+  now: Now
   log: Log
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
+import type { EpochMs } from '../../../../shared/lib/time.ts'
 import { type ChunkedReader, createChunkedReader } from './chunked.ts'
 import { type Framing, parseResponseHead, ResponseError } from './response-head.ts'
 
@@ -54,8 +55,8 @@ interface ConnectionOptions {
    */
   onIdle: (connection: Connection, keepAliveSeconds: number | undefined) => void
   onClose: (connection: Connection) => void
-  /** End of the connection's age, in milliseconds since 1970; no exchange begins after it. */
-  endsAt: number
+  /** End of the connection's age; no exchange begins after it. */
+  endsAt: EpochMs
 }
 
 /**
@@ -83,9 +84,9 @@ export class Connection {
   private isReusable = false
   private isTimed = false
   private keepAliveSeconds: number | undefined
-  /** End of its idle time, in milliseconds since 1970. */
-  idleUntil = 0
-  readonly endsAt: number
+  /** End of its idle time. */
+  idleUntil: EpochMs = 0
+  readonly endsAt: EpochMs
 
   constructor(options: ConnectionOptions) {
     this.options = options
