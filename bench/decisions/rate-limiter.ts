@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import { createBatchedLimits } from '../../gateway/rate-limit/batched-limits.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
+import { startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
 import { printCosts } from './processor-cost.ts'
 
 /** The cost of one request's limit at the gateway, 64 requests of 1,000 users under way at once. */
@@ -14,6 +17,16 @@ const server = await startPrivateRedis()
 const redis = connectRedisServer(server.url, createLog('bench', 'error'))
 await new Promise((resolve) => redis.once('ready', resolve))
 const rateLimitStore = createRedisStore(redis, 'bench:')
+
+const cluster = await startRedisCluster({ replicas: false })
+const clusterLimits = createRateLimiting({
+  redisUrl: cluster.url,
+  keyPrefix: 'bench:',
+  replicas: 1,
+  now: Date.now,
+  log: createLog('bench', 'error'),
+})
+while ((await clusterLimits.health()).status !== 'pass') await sleep(20)
 
 const limitOf = (number: number) => ({
   name: 'user',
@@ -33,6 +46,7 @@ const limiterWith = (store: typeof rateLimitStore, largestLease: number) =>
   })
 const batched = limiterWith(rateLimitStore, 0)
 const leased = limiterWith(rateLimitStore, 100)
+const inCluster = limiterWith(clusterLimits.rateLimitStore, 0)
 const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }), 0)
 
 function callAlone(number: number) {
@@ -48,9 +62,14 @@ await printCosts(
       name: 'one script call per tick, with leases',
       work: (number) => leased.consumeAll([limitOf(number)], undefined),
     },
+    {
+      name: 'one script call per tick and node, cluster of three',
+      work: (number) => inCluster.consumeAll([limitOf(number)], undefined),
+    },
     { name: 'in memory', work: (number) => inMemory.consumeAll([limitOf(number)], undefined) },
   ],
   { times: 50_000, concurrent },
 )
 redis.disconnect()
-await server.stop()
+clusterLimits.close()
+await Promise.all([server.stop(), cluster.stop()])

@@ -33,10 +33,11 @@ export function startRevocations({
 }: RevocationsOptions) {
   if (redisUrl === undefined) return { requireRedis: undefined, publishNow: () => {}, stop: async () => {} }
   const redis = connectRedis(redisUrl, log, { silenceMs })
+  const prefix = revocationKeyPrefix(keyPrefix, redis.isCluster)
   const publisher = createPublisher({
     sql,
     redis,
-    keyPrefix: revocationKeyPrefix(keyPrefix, redis.isCluster),
+    keyPrefix: prefix,
     lifeSeconds,
     onPublished,
   })
@@ -47,7 +48,7 @@ export function startRevocations({
      * the same
      */
     async requireRedis(): Promise<void> {
-      await redis.set(`${keyPrefix}origin-probe`, 1, 'PX', probeKeptMs)
+      await redis.set(`${prefix}origin-probe`, 1, 'PX', probeKeptMs)
     },
     /** In vain without Redis: the relay says so, and gateways read the feed. */
     publishNow(entries: readonly WrittenRevocation[]): void {

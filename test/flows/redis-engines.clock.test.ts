@@ -14,6 +14,7 @@ import { createCapturedLog } from '../support/captured-log.ts'
 import { bearer, type FullStack, problem } from '../support/full-stack/full-stack.ts'
 import { allInRedis, startRedisServices, untilParts } from '../support/full-stack/redis-services.ts'
 import { parseList } from '../support/structured-fields.ts'
+import { createTcpProxy } from '../support/tcp-proxy.ts'
 import { describeWith } from '../support/vitest/describe-with.ts'
 
 /** Of `{gatehouse:revocations}revocations`. */
@@ -90,6 +91,35 @@ test('Redis Cluster: limits are shared and a logout holds within 1 s, also after
 test('Sentinel: the same, with passwords at servers and Sentinels', async () => {
   const sentinel = await startRedisSentinel({ password: 's3cret' })
   await verifyEngine({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
+}, 60_000)
+
+test('Redis Cluster, all connections dead without a word: all is in Redis again within 10 s', async () => {
+  const cluster = await startRedisCluster({ replicas: false })
+  closers.push(cluster.stop)
+  const proxies = await Promise.all(
+    cluster.nodes.map(async ({ port, admin }) => {
+      const proxy = await createTcpProxy({ host: '127.0.0.1', port })
+      closers.push(proxy.close)
+      await admin.config('SET', 'cluster-announce-port', `${proxy.port}`)
+      return proxy
+    }),
+  )
+  // Each node tells its own clients of the others what it was told.
+  for (const { admin } of cluster.nodes)
+    await expect
+      .poll(async () => {
+        const slots = await admin.cluster('SLOTS')
+        return new Set(slots.map(([, , node]) => node?.[1]))
+      })
+      .toEqual(new Set(proxies.map(({ port }) => port)))
+  const url = `redis://${proxies.map(({ port }) => `127.0.0.1:${port}`)}`
+  const world = await startRedisServices(url, closers)
+  await untilParts(world, allInRedis)
+  for (const proxy of proxies) proxy.abandon()
+  const startedAt = performance.now()
+  await untilParts(world, { limiter: 'warn' })
+  await untilParts(world, allInRedis)
+  expect(performance.now() - startedAt).toBeLessThan(10_000)
 }, 60_000)
 
 const valkey = await findValkeyBinary()
