@@ -66,6 +66,18 @@ export interface Subject<Declared extends Endpoints = Endpoints> {
 export type EndpointsOf<S extends Subject> =
   S extends Subject<infer Declared> ? Declared[keyof Declared] : never
 
+type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never
+
+/** The endpoints of several subjects, by operation id. */
+export const mergeEndpoints = <const Subjects extends readonly Subject[]>(subjects: Subjects) =>
+  Object.assign({}, ...subjects.map(({ endpoints }) => endpoints)) as Intersection<
+    Subjects[number]['endpoints']
+  >
+
 /** Declares endpoints; methods, paths and schemas keep their literal types. */
 export const defineEndpoints = <const Declared extends Endpoints>(endpoints: Declared): Declared => endpoints
 

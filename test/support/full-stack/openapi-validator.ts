@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { describeApi } from '../../../gateway/openapi/document.ts'
 
-type Description = ReturnType<typeof describeApi>
+export type Description = ReturnType<typeof describeApi>
 
 /**
  * Holds responses against an OpenAPI description as a client would that was generated from it, only
