@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { defineSubject, ok } from '../../endpoint/endpoint.ts'
 import {
   bookedStatus,
   displayable,
@@ -10,8 +10,8 @@ import {
   userStatus,
   utcDateTime,
   uuid,
-} from './fields.ts'
-import { bookedSubscriptionResponse } from './plan-administration.ts'
+} from '../fields.ts'
+import { bookedSubscriptionResponse } from '../plan-administration.ts'
 
 /** Whether to read the live tables in place of the views that are refreshed every few minutes. */
 const fresh = z

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { revocationFeedSchema } from '../auth/revocation.ts'
-import { defineSubject, noContent, ok } from '../endpoint/endpoint.ts'
-import { displayable } from './fields.ts'
+import { revocationFeedSchema } from '../../auth/revocation.ts'
+import { defineSubject, noContent, ok } from '../../endpoint/endpoint.ts'
+import { displayable } from '../fields.ts'
 
 /**
  * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep.
