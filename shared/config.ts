@@ -53,13 +53,13 @@ const origins = list.pipe(
   ),
 )
 
-/** Two networks of one bit would be everybody; no network of one owner is as large as these. */
+/** Two one-bit networks cover all addresses; no owner has networks this large. */
 function isNarrow(text: string): boolean {
   const [address, bits] = text.split('/')
   return bits === undefined || Number(bits) >= (address?.includes(':') ? 16 : 8)
 }
 
-/** A network or one address. One of everybody would let every client choose its own address. */
+/** A network or one address. A network of all addresses would let every client choose its own. */
 const network = z
   .union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
     error: 'must be networks or addresses such as 10.0.0.0/8, 2001:db8::/32, 192.0.2.7',
@@ -266,9 +266,8 @@ export class ConfigError extends Error {
 type Environment = Record<string, string | undefined>
 
 /**
- * Beginnings of names that are ours as a rule: an unknown variable with one is refused as a typo.
- * Where other programs use the same first word, as in PRODUCT_ID or REDIS_HOST, it is most of our
- * name without its end.
+ * Prefixes of the product's variables: an unknown variable with one is rejected as a typo. Where
+ * other programs share the first word, as in PRODUCT_ID or REDIS_HOST, the prefix is longer.
  */
 const ownPrefixes = [
   'GATEWAY_',

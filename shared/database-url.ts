@@ -1,6 +1,7 @@
 /**
  * Connection URLs of PostgreSQL, as libpq reads them (PostgreSQL documentation, 32.1.1.2) and as
- * providers print them. What has no effect here is rejected by name, so that nobody relies on it.
+ * providers print them. Options without effect are rejected by name, so that no operator relies on
+ * them.
  */
 
 export interface DatabaseHost {
@@ -35,7 +36,7 @@ export interface DatabaseTarget {
   isTransactionPooler: boolean
 }
 
-/** What a reserved character in a user name or a password does to a URL. */
+/** Hint for a reserved character in a user name or a password. */
 export const unescaped = {
   at: 'must have only one @: in a user name or a password it is %40',
   slash: 'must have / as %2F, ? as %3F and # as %23 in a user name or a password',
@@ -128,8 +129,8 @@ function parseHosts(list: string, ports = ''): DatabaseHost[] {
 
 /**
  * As libpq has them, with two differences. `verify-ca` and `verify-full` without `sslrootcert`
- * trust the certificates that the runtime trusts. The driver has no channel binding, whose purpose
- * is that nobody stands between: `channel_binding=require` checks certificate and host name.
+ * trust the certificates that the runtime trusts. The driver lacks channel binding, which prevents
+ * a man in the middle: `channel_binding=require` checks certificate and host name.
  *
  * @param take the value of an option, which is dealt with then
  */

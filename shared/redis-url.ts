@@ -9,7 +9,7 @@ export interface RedisNode {
 }
 
 export interface RedisTarget {
-  /** What the nodes are: one server, Sentinels, or nodes of a cluster. */
+  /** Kind of the nodes: one server, Sentinels, or nodes of a cluster. */
   mode: 'single' | 'sentinel' | 'cluster'
   nodes: RedisNode[]
   isTls: boolean

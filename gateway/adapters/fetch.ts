@@ -31,7 +31,7 @@ export function createFetchTransport({
 }: FetchTransportOptions): Transport {
   return async function transport(request) {
     const { baseUrl, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
-    // A timer of our own: it covers the response's head, while the signal covers the body too.
+    // Own timer: it covers the response's head only, while the signal covers the body too.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     const broken = new AbortController()

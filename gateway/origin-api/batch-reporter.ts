@@ -65,12 +65,12 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
   async function send(batch: Batch<Entry>): Promise<void> {
     try {
       await post(batch)
-      if (batch.dropped > 0) log.warn({ dropped: batch.dropped }, `${of} dropped from the log`)
+      if (batch.dropped > 0) log.warn({ dropped: batch.dropped }, `${of} dropped`)
     } catch (err) {
       const lost = batch.entries.reduce((sum, { count }) => sum + count, 0)
       dropped += batch.dropped + lost
       unreported += lost
-      log.warn({ err, dropped }, `${of} dropped from the log: the origin could not be told`)
+      log.warn({ err, dropped }, `${of} dropped: the report to the origin failed`)
     }
   }
 

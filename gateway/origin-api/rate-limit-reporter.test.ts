@@ -130,7 +130,7 @@ describe('the log of refused requests', () => {
     await vi.advanceTimersByTimeAsync(10_000)
     expect(batches[1]).toMatchObject({ dropped: 3, refusals: [{ key: 'b', count: 1 }] })
     expect(warnings()).toEqual([
-      { msg: 'refusals dropped from the log: the origin could not be told', dropped: 3 },
+      { msg: 'refusals dropped: the report to the origin failed', dropped: 3 },
     ])
   })
 

@@ -10,7 +10,8 @@ export interface KnownNames {
 }
 
 /**
- * An unknown name in a row, which would reject everybody, and the known name it most likely means.
+ * Finds an unknown name in a row, which would reject every request, and the most similar known
+ * name.
  */
 function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames): string | undefined {
   const asked = [
@@ -52,12 +53,12 @@ export function requireKnownNamesInFile(
   if (reasons.length > 0) throw new PolicyFileError(file, reasons)
 }
 
-/** For a gateway that cannot exit: the rows reject everybody, and the log names them. */
+/** For a gateway that cannot exit: logs the rows, which reject every request. */
 export function logUnknownNames(gateway: { requireKnownNames: () => void }, log: Log): void {
   try {
     gateway.requireKnownNames()
   } catch (error) {
     if (!(error instanceof PolicyFileError || error instanceof PolicyRowError)) throw error
-    log.error({ reason: error.message }, 'a row of the policy refuses everybody')
+    log.error({ reason: error.message }, 'a policy row rejects every request')
   }
 }

@@ -63,7 +63,7 @@ interface Queue {
   leasing: Lease | undefined
 }
 
-/** Of a queue with one place. Never written to. */
+/** Shared by queues of one request; never modified. */
 const nobody: Place[] = []
 
 /** Stands in the list of results until the real one is there. */

@@ -90,7 +90,7 @@ const failuresOnlyRejectionMs = 1000
 const inProgressRetryMs = 1000
 
 /**
- * Counts requests against their limits and words the response's headers
+ * Counts requests against their limits and formats the response's headers
  * (draft-ietf-httpapi-ratelimit-headers).
  */
 export function createLimiter({ limitTokens, now, onDecision = () => {} }: LimiterOptions) {

@@ -55,13 +55,13 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     timeoutMs,
     probe: () => store.ask(undefined, [probeRequest]),
     now,
-    onOpen: (error) => log.warn({ err: error }, 'the store is not asked: limits count locally'),
-    onClose: () => log.info({}, 'the store is asked again'),
+    onOpen: (error) => log.warn({ err: error }, 'store unavailable: limits count locally'),
+    onClose: () => log.info({}, 'store available again'),
   })
 
   function recordCompleteness(complete: boolean): void {
     if (isComplete && !complete)
-      log.warn({}, 'nobody vouches for the revocations in the store: the feed is read')
+      log.warn({}, 'revocations in the store may be incomplete: reading the feed')
     isComplete = complete
   }
 

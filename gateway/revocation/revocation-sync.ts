@@ -116,7 +116,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
       feedReadPending = true
       state.source = 'stream'
       void sync()
-      if (streamFails) log.info({}, 'revocation stream followed again')
+      if (streamFails) log.info({}, 'revocation stream read again')
       streamFails = false
       while (!stopping.signal.aborted) {
         const read = await source.read(position)
@@ -126,7 +126,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     } catch (error) {
       state.source = 'feed'
       if (stopping.signal.aborted) return
-      if (!streamFails) log.warn({ err: error }, 'revocation stream not followed: the feed is read instead')
+      if (!streamFails) log.warn({ err: error }, 'revocation stream not read: using the feed')
       streamFails = true
     }
   }

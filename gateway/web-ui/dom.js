@@ -1,6 +1,5 @@
 /**
- * Makes an element. Text goes in as text and never as markup, so nothing that somebody registered
- * under can become part of the page.
+ * Creates an element. Text is never parsed as markup, so user data cannot inject any.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -35,7 +34,7 @@ export function byId(id) {
 }
 
 /**
- * A form's fields as they stand, without the empty ones.
+ * The values of a form, without empty ones.
  *
  * @param {HTMLFormElement} form
  * @returns {Record<string, string>}
@@ -52,7 +51,7 @@ export function fieldsOf(form) {
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
 
 /**
- * A moment in the reader's own time, exact to whoever points at it.
+ * A time in the reader's time zone; the tooltip has the exact time.
  *
  * @param {string | null} text RFC 3339
  */

@@ -1,10 +1,10 @@
 /**
- * Somebody signed in, as a browser has them: the access token in this module's memory alone, the
- * refresh token in a cookie that no script reads.
+ * Session of a browser: the access token is only in this module's memory, the refresh token in a
+ * cookie that scripts cannot read.
  */
 
 /**
- * A rejection as the gateway words it (RFC 9457), and the members of codes that we show.
+ * A problem of the gateway (RFC 9457), with the members that the page shows.
  *
  * @typedef {object} Problem
  * @property {string} code
@@ -21,7 +21,7 @@
  */
 
 /**
- * What a token says of its bearer. @typedef
+ * Claims of an access token. @typedef
  * {{ sid: string, sub: string, email: string, role: string, level: number, permissions: string[] }}
  * Claims
  */
@@ -35,31 +35,29 @@ export class ProblemError extends Error {
   }
 }
 
-/** Says that there may be a session to go on with; the session itself is in the cookie. */
+/** Marks that a session may exist; the session itself is in the cookie. */
 const hint = 'gatehouse-signed-in'
 
 /**
- * A token that is not good any more, though its session may be: one refresh, then the same request
- * once more.
+ * Codes of a stale token with a possibly valid session: refresh once, then repeat the request.
  */
 const refreshable = new Set(['claims_stale', 'invalid_token'])
 
 /**
- * No cookie arrived, or cookies are not for this page, as at another name of the gateway's host
- * than ISSUER_URL says.
+ * No cookie arrived, or the page's host is not that of ISSUER_URL.
  */
 const cookieless = new Set(['refresh_missing', 'origin_not_allowed'])
 
 /**
  * @param {object} options
- * @param {() => void} options.onEnded told when a session that was there is over
+ * @param {() => void} options.onEnded called when the session has ended
  */
 export function createSession({ onEnded }) {
   /** @type {string | undefined} */
   let accessToken
   /**
-   * Only where cookies do not work here, as on a page without TLS in some browsers: then it is held
-   * like the access token.
+   * Set only where cookies do not work, as without TLS in some browsers; then kept in memory like
+   * the access token.
    *
    * @type {string | undefined}
    */
@@ -86,8 +84,8 @@ export function createSession({ onEnded }) {
   const presented = () => (refreshToken === undefined ? {} : { refresh_token: refreshToken })
 
   /**
-   * One at a time: whoever comes meanwhile waits for the same. Two tabs that do it at once get the
-   * same successor from the origin.
+   * One refresh at a time, shared by concurrent callers. Two tabs that refresh at once get the same
+   * successor from the origin.
    *
    * @returns {Promise<void>}
    */
@@ -107,7 +105,7 @@ export function createSession({ onEnded }) {
     } catch (error) {
       if (!(error instanceof ProblemError) || error.problem.status >= 500 || error.problem.status === 429)
         throw error
-      // The next sign-in keeps the refresh token here, and this does not come again.
+      // The next sign-in uses delivery in the body, so this happens only once.
       if (cookieless.has(error.problem.code)) delivery = 'body'
       forget()
       onEnded()
@@ -140,8 +138,7 @@ export function createSession({ onEnded }) {
     call,
 
     /**
-     * A new access token for one that is no longer good; where there is none to be had, the session
-     * is over.
+     * Replaces a stale access token; if that fails, the session has ended.
      */
     renew,
 
@@ -161,7 +158,7 @@ export function createSession({ onEnded }) {
     },
 
     /**
-     * Goes on with the session of before a reload, where there is one.
+     * Restores the session after a reload, if there is one.
      *
      * @returns {Promise<boolean>} whether somebody is signed in
      */
@@ -190,7 +187,7 @@ export function createSession({ onEnded }) {
 
     accessToken: () => accessToken,
 
-    /** @returns {Claims | undefined} what to show; what counts is what the gateway says */
+    /** @returns {Claims | undefined} for display only; the gateway decides */
     claims: () => (accessToken === undefined ? undefined : readClaims(accessToken)),
   }
 }
@@ -198,7 +195,7 @@ export function createSession({ onEnded }) {
 /** @typedef {ReturnType<typeof createSession>} Session */
 
 /**
- * Where the cookie does not work the access token still ends its own session.
+ * Without a working cookie the access token ends its own session.
  *
  * @param {string | undefined} accessToken
  */

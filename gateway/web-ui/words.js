@@ -1,6 +1,5 @@
 /**
- * What the gateway refuses, in words for people. The codes are those of shared/http/errors.ts; what
- * is missing here has its title.
+ * Messages for problem codes (shared/http/errors.ts); a missing code shows its title.
  */
 
 /** @import { Problem } from './session.js' */
@@ -55,7 +54,7 @@ function inTime(seconds) {
 }
 
 /**
- * A field's name out of a JSON pointer.
+ * Field name of a JSON pointer.
  *
  * @param {string | undefined} pointer
  */

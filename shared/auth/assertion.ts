@@ -92,7 +92,7 @@ interface VerifierOptions {
   keys: readonly PublicJwk[]
   audience: string
   now?: Now
-  /** Told why, in a word that holds nothing of the assertion. */
+  /** Called with the reason, one word without content of the assertion. */
   onRejected?: (reason: string) => void
 }
 

@@ -34,7 +34,7 @@ export const revocationFeedSchema = z.object({ entries: z.array(revocationSchema
 export type RevocationFeed = z.infer<typeof revocationFeedSchema>
 
 /**
- * What the names of the stream and of the keys beside it begin with. In a Redis Cluster they all
+ * Prefix of the names of the stream and its keys. In a Redis Cluster they all
  * have one slot, by its braces: they are written in one transaction, and a node that lost one of
  * them lost what says that they are complete.
  */

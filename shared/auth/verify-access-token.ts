@@ -91,8 +91,8 @@ function readAccessToken(
  * Verifies an access token (RFC 9068) of a user or a service. The caller checks which of the two it
  * is, and what else it must carry.
  *
- * @throws TokenError for anything but a live token of ours for this audience, at once or later;
- * whatever `findKey` throws
+ * @throws TokenError unless the token is valid for this audience, synchronously or not; and what
+ * `findKey` throws
  */
 export function verifyAccessToken(token: string, expected: Expectations): Awaitable<JWTPayload> {
   const { kid, signed, signature, payload } = readAccessToken(token, expected)

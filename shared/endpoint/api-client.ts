@@ -37,7 +37,7 @@ type Query<E extends Endpoint> = E extends { query: infer Shape extends z.ZodRaw
 type Input<E extends Endpoint, Part extends 'body' | 'form'> =
   E extends Record<Part, infer Schema extends z.ZodType> ? z.input<Schema> : Record<never, never>
 
-/** What a call sends. */
+/** Parts of a request. */
 export type ApiRequest<E extends Endpoint> = Member<'params', Params<E>> &
   Member<'query', Query<E>> &
   Member<'body', Input<E, 'body'>> &

@@ -102,7 +102,7 @@ export type ParameterName<Path extends string> = Path extends `${string}{${infer
 type ShapeOf<E extends Endpoint, Part extends 'params' | 'query'> =
   E extends Record<Part, infer Shape extends z.ZodRawShape> ? Shape : Record<never, z.ZodType>
 
-/** What a handler gets of a request: validated, with defaults and transforms applied. */
+/** Validated input of a handler, with defaults and transforms applied. */
 export interface EndpointInput<E extends Endpoint> {
   params: Omit<Record<ParameterName<E['path']>, string>, keyof ShapeOf<E, 'params'>> &
     z.output<z.ZodObject<ShapeOf<E, 'params'>>>

@@ -76,7 +76,7 @@ export class RequestLifecycle implements LoggedRequest {
     return this.trace?.traceId
   }
 
-  /** The trace headers of requests that this one causes, where a span of ours is recorded. */
+  /** Trace headers for outgoing requests, if a span is recorded. */
   get onward(): RequestSpan['onward'] | undefined {
     return this.trace?.onward
   }

@@ -18,9 +18,9 @@ const forms = {
 const timeoutMs = 1000
 
 /**
- * Asks the servers that answer whether they are what `REDIS_URL` takes them for, and whether they
- * keep what they are given. One that cannot be asked, or forbids to ask, is no reason against a
- * start: limits and revocations do without it.
+ * Checks the reachable servers: their mode must match `REDIS_URL`, and they must not evict keys. A
+ * server that is down or forbids the check does not prevent the start, as limits and revocations
+ * work without it.
  *
  * @throws ConfigError
  */

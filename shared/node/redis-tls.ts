@@ -11,7 +11,7 @@ interface RedisTls {
 }
 
 /**
- * What TLS to Redis needs beside Node's own authorities; undefined without TLS.
+ * TLS options for Redis beside Node's own authorities; undefined without TLS.
  *
  * @throws ConfigError where a file cannot be used
  */
@@ -23,7 +23,7 @@ export function redisTls({ isTls, caFile, certFile, keyFile }: RedisTarget): Red
     ...(keyFile !== undefined && { key: read('key_file', keyFile) }),
   }
   try {
-    // OpenSSL passes over what is no certificate, and would then trust nobody.
+    // OpenSSL ignores anything but certificates, and would then trust none.
     if (tls.ca !== undefined) new X509Certificate(tls.ca)
     createSecureContext(tls)
   } catch {

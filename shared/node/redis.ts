@@ -98,7 +98,7 @@ function logState(client: RedisClient, log: Log): void {
   })
 }
 
-/** What connections to any node have in common. */
+/** Options of every connection. */
 export function nodeOptions(target: RedisTarget, { commandTimeoutMs, silenceMs }: ConnectOptions = {}) {
   const { username, password } = target
   const tls = redisTls(target)

@@ -4,7 +4,7 @@ import { type Endpoint, isOptionalBody, parameterNames } from '../endpoint/endpo
 
 type Request = { path: string } & Pick<Endpoint, 'params' | 'query' | 'body' | 'form'>
 
-/** What an operation takes: parameters of path and query, and a body. */
+/** Input of an operation: parameters of path and query, and a body. */
 export function describeRequest({
   path,
   params = {},

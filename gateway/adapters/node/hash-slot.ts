@@ -7,7 +7,7 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
 
 /**
  * The slot of a key in a Redis Cluster (Redis Cluster specification, "Key distribution model").
- * What stands in the first braces decides, where it is not empty.
+ * The first non-empty hash tag in braces is hashed.
  */
 export function hashSlot(key: string): number {
   const open = key.indexOf('{')

@@ -107,7 +107,7 @@ test('a changed file is refused for such a row, until the origin has the permiss
   await writeFile(file, permitted('carts.read'))
   reload()
   await expect
-    .poll(() => lines.find(({ msg }) => String(msg).startsWith('policy file refused')))
+    .poll(() => lines.find(({ msg }) => String(msg).startsWith('policy file rejected')))
     .toMatchObject({ reasons: [{ line: 2, reason: expect.stringContaining('permission carts.read') }] })
   expect(await status('/v1/orders')).toBe(200)
   catalogue = { ...names, permissions: ['carts.read'] }
@@ -165,7 +165,7 @@ test('a bad file, and then none, leave the policy of before; the log says line a
   const { status, lines, reload } = await start()
   await writeFile(file, policy('/v1/carts').replace('orders', 'nowhere'))
   reload()
-  const refusal = () => lines.find(({ msg }) => String(msg).startsWith('policy file refused'))
+  const refusal = () => lines.find(({ msg }) => String(msg).startsWith('policy file rejected'))
   await expect.poll(refusal).toMatchObject({
     reasons: [{ line: 2, reason: expect.stringContaining('goes to nowhere, which is no upstream') }],
   })

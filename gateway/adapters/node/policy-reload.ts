@@ -72,8 +72,8 @@ export function startPolicyReload(options: PolicyReloadOptions): { stop: () => v
       noticed.info({ file: path }, 'policy file applied')
     } catch (error) {
       if (error instanceof PolicyFileError) {
-        log.error({ file: path, reasons: error.reasons }, 'policy file refused, the policy of before stays')
-      } else log.error({ file: path, err: error }, 'policy file not read, the policy of before stays')
+        log.error({ file: path, reasons: error.reasons }, 'policy file rejected: the previous policy stays')
+      } else log.error({ file: path, err: error }, 'policy file not read: the previous policy stays')
     }
   }
 

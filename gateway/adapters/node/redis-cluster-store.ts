@@ -22,7 +22,7 @@ interface ClusterStoreOptions {
 
 type Shard = ReturnType<typeof createFallbackStore>
 
-/** Stands for the owner of slots that nobody serves. */
+/** Placeholder owner of unserved slots. */
 const nobody = 'nobody'
 
 /** The least time between two reads of the slots beyond those that the client makes by itself. */
@@ -135,7 +135,7 @@ export function createClusterStore(options: ClusterStoreOptions) {
     /** Whether some limits are counted here alone at this moment. */
     isLocal: () => Array.from(shards.values()).some((shard) => shard.isLocal()),
 
-    /** Of the node that does worst. */
+    /** Health of the worst node. */
     async health(): Promise<HealthCheck> {
       const all = await Promise.all(Array.from(owners(), (owner) => shardOf(owner).health()))
       const failed = all.filter(({ status }) => status !== 'pass')

@@ -64,7 +64,7 @@ export function createRevocationStream({
       const entries = rows
         .map(([, fields]) => fromStreamFields(fields))
         .filter((entry) => entry !== undefined)
-      if (entries.length < rows.length) log.warn({ key }, 'the stream holds what is no revocation')
+      if (entries.length < rows.length) log.warn({ key }, 'malformed entry in the revocation stream')
       return { entries, position: rows.at(-1)?.[0] ?? from }
     },
 

@@ -31,7 +31,7 @@ export function createCachedTransport(options: CachedTransportOptions): Transpor
   return async function cached(request) {
     const { baseUrl, target, method } = request
     if (method !== 'GET' || baseUrl !== originUrl || !targets.has(target)) return transport(request)
-    // No host has this name, so what is kept here is never served as somebody's page.
+    // No host has this name, so entries are never served as pages.
     const name = `https://gatehouse.invalid/${encodeURIComponent(baseUrl)}${target}`
     const known = await cache.match(name)
     if (known) return known

@@ -1,4 +1,4 @@
-/** What we use of the platform's own modules. */
+/** Used parts of the platform's modules. */
 
 declare module 'cloudflare:sockets' {
   import type { Connect } from './redis.ts'

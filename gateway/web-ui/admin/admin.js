@@ -1,6 +1,5 @@
 /**
- * The frame of the administration: who is signed in, which view is shown, and what is said about
- * it.
+ * Frame of the admin page: sign-in, views and messages.
  */
 
 import { byId, element } from '../dom.js'
@@ -13,14 +12,14 @@ import { showUser } from './user.js'
 import { showUsers } from './users.js'
 
 /**
- * What a view gets.
+ * Arguments of a view.
  *
  * @typedef {object} Page
  * @property {import('../session.js').Session['call']} call
- * @property {string} subject what of the section is shown; empty for all of it
+ * @property {string} subject shown part of the section; empty for all of it
  * @property {URLSearchParams} filters
  * @property {(text: string) => void} say
- * @property {(work: () => Promise<void>) => Promise<void>} attempt does it, and words a rejection
+ * @property {(work: () => Promise<void>) => Promise<void>} attempt runs it, and shows a rejection
  * @property {AbortSignal} left aborted when another view takes the place
  */
 
@@ -107,7 +106,7 @@ async function attempt(work) {
   }
 }
 
-/** Shows what the address's fragment names: `#/users/ID?filter=value`. */
+/** Shows the view in the URL fragment: `#/users/ID?filter=value`. */
 async function show() {
   const [path = '', query = ''] = location.hash.slice(2).split('?')
   const [section = '', subject = ''] = path.split('/')
@@ -137,7 +136,7 @@ async function show() {
       })
       if (!left.aborted) present(shown)
     } catch (error) {
-      // What was refused to a view that nobody waits for any more is nobody's concern.
+      // Errors of a view that is no longer shown are ignored.
       if (left.aborted) return
       byId('view').replaceChildren()
       throw error
@@ -148,7 +147,7 @@ async function show() {
 const product = document.querySelector('meta[name="application-name"]')?.getAttribute('content')
 
 /**
- * Whoever uses a keyboard or listens goes on at the view's title.
+ * Moves the focus to the title of the view, for keyboards and screen readers.
  *
  * @param {HTMLElement} shown
  */

@@ -1,14 +1,14 @@
 import { byId } from '../dom.js'
 
 /**
- * Asks before something that others feel.
+ * Asks for confirmation before an action that affects others.
  *
  * @param {object} question
  * @param {string} question.title
  * @param {string} question.text what will happen
  * @param {string} question.yes the word on the button
  * @param {boolean} [question.withReason]
- * @returns {Promise<{ reason: string } | undefined>} undefined where it is not to be done
+ * @returns {Promise<{ reason: string } | undefined>} undefined if the answer is no
  */
 export function ask({ title, text, yes, withReason = false }) {
   const dialog = /** @type {HTMLDialogElement} */ (byId('question'))

@@ -3,7 +3,7 @@ import { badge, element } from '../dom.js'
 /** @import { Page } from './admin.js' */
 /** @import { HealthResponse, HealthStatus } from '../../../shared/contract.ts' */
 
-/** The gateway asks its parts at most once a second, however many look. */
+/** The gateway checks its parts at most once a second, whatever the number of viewers. */
 const lookMs = 5000
 
 /** @type {Record<HealthStatus, [text: string, mood: 'good' | 'warn' | 'bad']>} */
@@ -18,7 +18,7 @@ const names = {
   revocations: 'Revocations',
 }
 
-/** As it is, for as long as somebody looks. @param {Page} page */
+/** Shows the current health while the view is open. @param {Page} page */
 export async function showHealth({ left }) {
   const state = element('p', { role: 'status' })
   const asked = element('p', { class: 'quiet' })
@@ -27,7 +27,7 @@ export async function showHealth({ left }) {
   async function look() {
     const health = await readHealth()
     const shown = health ? words[health.status] : /** @type {const} */ (['Cannot be reached', 'bad'])
-    // Said again only when it changes, to whoever listens.
+    // Announced to screen readers only when it changes.
     if (state.textContent !== shown[0]) state.replaceChildren(badge(shown[0], shown[1]))
     asked.textContent = `Asked at ${new Date().toLocaleTimeString()}, again every ${lookMs / 1000} s.`
     checks.replaceChildren(...Object.entries(health?.checks ?? {}).map(([name, check]) => card(name, check)))
@@ -48,8 +48,8 @@ export async function showHealth({ left }) {
 }
 
 /**
- * @returns {Promise<HealthResponse | undefined>} undefined where nobody answers; 503 has a body as
- *   well
+ * @returns {Promise<HealthResponse | undefined>} undefined without a response; 503 has a body as
+ * well
  */
 async function readHealth() {
   try {

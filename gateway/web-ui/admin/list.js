@@ -1,5 +1,5 @@
 /**
- * Lists by pages: a form of filters, a table, and the way on, by the Link header of each response
+ * Paginated lists: a form of filters, a table, and the next page from the Link header
  * (RFC 8288).
  */
 
@@ -23,7 +23,7 @@ import { element, fieldsOf } from '../dom.js'
  * @param {string} options.url of the first page
  * @param {string} options.caption
  * @param {readonly Column<Item>[]} options.columns
- * @param {string} options.empty what is said of a list without an item
+ * @param {string} options.empty text of an empty list
  * @returns {Promise<HTMLElement>} the list with its first page
  */
 export async function createList({ call, attempt, url, caption, columns, empty }) {
@@ -48,7 +48,7 @@ export async function createList({ call, attempt, url, caption, columns, empty }
     body,
   )
 
-  /** The pages up to the one that is shown. */
+  /** URLs of the pages up to the current one. */
   const pages = [url]
   /** @type {string | undefined} */
   let next
@@ -107,8 +107,8 @@ function nextLink(field) {
 }
 
 /**
- * A form whose fields become the address's filters, so that a filtered list can be kept, sent and
- * gone back to.
+ * A form that writes its filters to the URL, so that a filtered list can be bookmarked, shared and
+ * revisited.
  *
  * @param {string} section
  * @param {URLSearchParams} filters

@@ -5,7 +5,7 @@ import { createList } from './list.js'
 /** @import { AdminPlanResponse, FeatureItem, ListResponse } from '../../../shared/contract.ts' */
 
 /**
- * A browser cannot import the contract; its type holds the two numbers together.
+ * Browsers cannot import the contract; its type keeps the two numbers equal.
  *
  * @type {typeof import('../../../shared/contract/plan-administration.ts').minQuotaPerHour}
  */
@@ -44,7 +44,7 @@ export async function showPlans({ call, attempt }) {
   )
 }
 
-/** One plan, to be changed. @param {Page} page */
+/** Form to change a plan. @param {Page} page */
 export async function showPlan({ call, attempt, say, subject }) {
   const [plans, features] = await Promise.all([
     call('/admin/plans?limit=200').then(

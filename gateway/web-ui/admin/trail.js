@@ -1,4 +1,4 @@
-/** What happened, who tried to log in, which requests were refused. */
+/** Views of the audit log, login attempts and rate-limited requests. */
 
 import { badge, element, moment } from '../dom.js'
 import { choice, createFilters, createList, text, withQuery } from './list.js'

@@ -10,7 +10,7 @@ import { statusOf } from './users.js'
  */
 
 /**
- * One account: what it is, what can be done with it, and where it is signed in.
+ * One account: its data, actions and sessions.
  * @param {Page} page
  */
 export async function showUser({ call, attempt, say, subject, left }) {
@@ -59,7 +59,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
   }
 
   /**
-   * Asks where there is something to ask, does it, and shows the account as it is now.
+   * Asks for confirmation if needed, makes the change, and reloads the account.
    *
    * @param {Change} change
    */

@@ -1,5 +1,5 @@
 /**
- * The API description to read and to try: Swagger UI, with whoever is signed in here as the caller.
+ * The API description in Swagger UI, which calls as the signed-in user.
  */
 
 import { byId, element } from '../dom.js'
@@ -7,7 +7,7 @@ import { createSession, ProblemError } from '../session.js'
 import { inWords } from '../words.js'
 
 /**
- * The part of Swagger UI that is used here.
+ * Used part of Swagger UI.
  *
  * @typedef {object} SwaggerUi
  * @property {(scheme: string, token: string) => void} preauthorizeApiKey
@@ -20,7 +20,7 @@ import { inWords } from '../words.js'
  * @property {string} text
  */
 
-/** The security scheme of the description. */
+/** Security scheme in the description. */
 const scheme = 'accessToken'
 
 const form = /** @type {HTMLFormElement} */ (byId('sign-in'))
@@ -41,7 +41,7 @@ const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => S
   /** @type {unknown} */ (globalThis)
 )
 
-/** The description says where it stands, so that nothing outside is asked about it. */
+/** Disables the external validator of Swagger UI. */
 const ui = SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#reference',
@@ -69,8 +69,8 @@ function authorize(token) {
 }
 
 /**
- * Calls go out as whoever is signed in; the lock beside each operation shows it, and takes any
- * other token.
+ * Calls use the token of the signed-in user; the lock beside each operation shows it and accepts
+ * another token.
  */
 function showCaller() {
   const token = session.accessToken()
@@ -116,8 +116,8 @@ byId('sign-out').addEventListener('click', () =>
 )
 
 /**
- * What was tried here has consequences here: a login makes its caller the one of the next call, and
- * a stale token is renewed.
+ * Applies the effects of calls: a login sets the user of the next call, and a stale token is
+ * renewed.
  *
  * @param {ConsoleResponse} response
  */

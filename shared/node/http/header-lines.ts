@@ -7,9 +7,9 @@ const noFieldValue = /[^\t\x20-\x7e\x80-\xff]/
 /**
  * Strict parser of the field lines of a head.
  *
- * @param text of the head, a character a byte, without the empty line that ends it
+ * @param text the head in latin1, without the empty line that ends it
  * @param from where the first field line begins
- * @returns names and values in turn, as they came; undefined where a line is none
+ * @returns names and values in turn, as they came; undefined for a malformed line
  */
 export function readHeaderLines(text: string, from: number): RawHeaders | undefined {
   const headers: RawHeaders = []

@@ -117,8 +117,7 @@ export function createHttpServer({
   const isClosing = () => !server.listening
   const pipelines = createPipelines({ isClosing })
   /**
-   * Requests that asked for another protocol and did not get it: Node reads nothing of what came in
-   * one piece with them.
+   * Requests whose upgrade was declined: Node does not read the bytes received with them.
    */
   const unheeded = new WeakSet<IncomingMessage>()
   /** Sockets of which nothing more can be read. */

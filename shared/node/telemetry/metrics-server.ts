@@ -83,7 +83,7 @@ interface ProcessOptions extends Omit<MetricsServerOptions, 'port'> {
 export async function serveMetrics(options: ProcessOptions) {
   const { hostname, port, portVariable, service, log } = options
   if (port === undefined) {
-    log.info({}, 'metrics are not served: no port is set for them')
+    log.info({}, 'metrics not served: no port is set')
     return { close: async () => {} }
   }
   collectProcessMetrics(options.registry, service)

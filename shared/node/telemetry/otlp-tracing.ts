@@ -116,7 +116,7 @@ export function createTracing(service: string, log: Log) {
     async close(): Promise<void> {
       const closed = provider
         .shutdown()
-        .catch((error: Error) => log.warn({ err: error }, 'traces not handed over'))
+        .catch((error: Error) => log.warn({ err: error }, 'traces not exported'))
       const { promise: timeout, resolve } = Promise.withResolvers<void>()
       const timer = setTimeout(resolve, closeMs)
       await Promise.race([closed, timeout])

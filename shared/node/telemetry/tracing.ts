@@ -19,7 +19,7 @@ function isWanted(environment: NodeJS.ProcessEnv): boolean {
  * Export of traces over OTLP, where the standard variables ask for it; otherwise none of its
  * libraries is even loaded.
  *
- * @returns undefined where nobody collects traces
+ * @returns undefined if traces are not exported
  */
 export async function loadTracing(service: string, log: Log): Promise<Tracing | undefined> {
   if (!isWanted(process.env)) return undefined

@@ -4,7 +4,7 @@ import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { isNamed } from '../../../../shared/node/http/header-lines.ts'
 import { httpDate } from './http-date.ts'
 
-/** What all responses on one connection share. */
+/** State shared by all responses of a connection. */
 interface ResponseConnection {
   socket: Socket
   /** Keep-alive timeout, announced to the client. */

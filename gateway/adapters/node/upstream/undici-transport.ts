@@ -42,7 +42,7 @@ export function createDispatchers(maxAgeMs: number): Dispatchers {
 export function createTransport({ kept, fresh }: Pick<Dispatchers, 'kept' | 'fresh'>): Transport {
   return async function transport(request) {
     const { baseUrl, target, method, headers, body, signal, deadlineMs, idleMs, isFresh } = request
-    // A timer of our own: the pool's is coarse, and begins only when the whole request is sent.
+    // Own timer: the pool's is coarse, and starts only after the whole request is sent.
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), deadlineMs)
     try {
