@@ -22,7 +22,7 @@ const reuseMs = 1000
 export function createHealth(options: HealthOptions) {
   const { keys, askOrigin, limiterHealth, revocationHealth, isStopping, waitUntil = () => {}, now } = options
   let askedAt = Number.NEGATIVE_INFINITY
-  let asked: Promise<Record<string, HealthCheck>> | undefined
+  let pending: Promise<Record<string, HealthCheck>> | undefined
 
   async function askParts(): Promise<Record<string, HealthCheck>> {
     await keys.refresh()
@@ -38,12 +38,12 @@ export function createHealth(options: HealthOptions) {
   }
 
   return async function checkHealth(): Promise<Record<string, HealthCheck>> {
-    if (!asked || now() - askedAt >= reuseMs) {
+    if (!pending || now() - askedAt >= reuseMs) {
       askedAt = now()
-      asked = askParts()
-      waitUntil(asked)
+      pending = askParts()
+      waitUntil(pending)
     }
-    return { instance: { status: isStopping() ? 'fail' : 'pass' }, ...(await asked) }
+    return { instance: { status: isStopping() ? 'fail' : 'pass' }, ...(await pending) }
   }
 }
 

@@ -44,8 +44,8 @@ interface Runtime {
 
 /** @throws ConfigError */
 function requireAvailable(unavailable: Partial<Record<VariableName, string>>): void {
-  const asked = Object.entries(unavailable).filter(([name]) => process.env[name])
-  if (asked.length > 0) throw new ConfigError(asked.map(([name, reason]) => `${name} ${reason}`))
+  const set = Object.entries(unavailable).filter(([name]) => process.env[name])
+  if (set.length > 0) throw new ConfigError(set.map(([name, reason]) => `${name} ${reason}`))
 }
 
 /** Runs the gateway as a process of its own, on Node, Bun or Deno. */
@@ -79,7 +79,7 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
       })
       const server = createServer({ ...serviceProcess, gateway, pages: pages.byPath })
       const { connections } = server
-      const watch = await startMetricsEndpoint({
+      const metricsEndpoint = await startMetricsEndpoint({
         config,
         gateway,
         rateLimiting,
@@ -97,7 +97,7 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
           await gateway.close()
           await closeConnections()
           closePorts()
-          await watch.close()
+          await metricsEndpoint.close()
         },
       }
     },

@@ -9,7 +9,7 @@ import { securityHeaders } from './security-headers.ts'
 const revealing = new Set(['server', 'x-powered-by', 'alt-svc'])
 
 /** Headers that the gateway sets itself. */
-const ours = new Set([...Object.keys(securityHeaders), requestIdHeader])
+const ownHeaders = new Set([...Object.keys(securityHeaders), requestIdHeader])
 
 const special = [
   'connection',
@@ -30,7 +30,7 @@ function evaluate(name: string): HeaderAction {
   const isDropped =
     isHopByHop(lower) ||
     revealing.has(lower) ||
-    ours.has(lower) ||
+    ownHeaders.has(lower) ||
     isInternalHeader(lower) ||
     // The gateway decides which origins may read a response.
     lower.startsWith('access-control-')

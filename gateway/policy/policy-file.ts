@@ -31,7 +31,7 @@ export interface PolicyFileRow {
 }
 
 /** Bounds YAML aliases, so that a small file cannot expand into a huge table. */
-const mostAliases = 100
+const maxAliases = 100
 
 /**
  * Reads a policy file in YAML, of which JSON is a part.
@@ -57,7 +57,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
     return 1
   }
 
-  const content = toContent(() => document.toJS({ maxAliasCount: mostAliases }), file)
+  const content = toContent(() => document.toJS({ maxAliasCount: maxAliases }), file)
   const parsed = policyFileSchema.safeParse(content)
   if (!parsed.success) {
     throw new PolicyFileError(

@@ -14,7 +14,7 @@ export interface KnownNames {
  * name.
  */
 function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames): string | undefined {
-  const asked = [
+  const required = [
     ...[...(permissions?.all ?? []), ...(permissions?.any ?? [])].map((name) => ({
       name,
       kind: 'permission',
@@ -22,7 +22,7 @@ function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames
     })),
     ...features.map((name) => ({ name, kind: 'feature', names: known.features })),
   ]
-  const unknown = asked.find(({ name, names }) => !names.includes(name))
+  const unknown = required.find(({ name, names }) => !names.includes(name))
   if (!unknown) return undefined
   const { name, kind, names } = unknown
   const nearest = nearestName(name, names)

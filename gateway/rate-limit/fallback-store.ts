@@ -76,8 +76,10 @@ export function createFallbackStore({
 
   return {
     async consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]> {
-      const asked = requests.some(({ shared }) => shared === false) ? requests.map(ofShared) : requests
-      const results = await breaker.ask(() => shared.consume(asked))
+      const requestsToShare = requests.some(({ shared }) => shared === false)
+        ? requests.map(ofShared)
+        : requests
+      const results = await breaker.ask(() => shared.consume(requestsToShare))
       return results ?? local.consume(requests.map((request) => shareOf(request, replicas)))
     },
 

@@ -60,8 +60,7 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
   })
 
   function recordCompleteness(complete: boolean): void {
-    if (isComplete && !complete)
-      log.warn({}, 'revocations in the store may be incomplete: reading the feed')
+    if (isComplete && !complete) log.warn({}, 'revocations in the store may be incomplete: reading the feed')
     isComplete = complete
   }
 

@@ -44,9 +44,9 @@ export function readTraceparent(text: string | undefined): TraceContext | undefi
  * gateway carry more.
  */
 const longestState = 512
-const mostStates = 32
+const maxStates = 32
 const longestBaggage = 8192
-const mostBaggage = 64
+const maxBaggage = 64
 
 const hasMoreMembers = (list: string, most: number) => list.split(',').length > most
 
@@ -55,7 +55,7 @@ const hasMoreMembers = (list: string, most: number) => list.split(',').length > 
  */
 export function passableState({ traceparent, tracestate }: TraceHeaders): string | undefined {
   if (tracestate === undefined || readTraceparent(traceparent) === undefined) return undefined
-  return tracestate.length > longestState || hasMoreMembers(tracestate, mostStates) ? undefined : tracestate
+  return tracestate.length > longestState || hasMoreMembers(tracestate, maxStates) ? undefined : tracestate
 }
 
 /**
@@ -75,6 +75,6 @@ export function addTraceHeaders(
   const tracestate = own ? own.tracestate : passableState(given)
   if (traceparent !== undefined) headers.push('traceparent', traceparent)
   if (tracestate !== undefined) headers.push('tracestate', tracestate)
-  if (baggage !== undefined && baggage.length <= longestBaggage && !hasMoreMembers(baggage, mostBaggage))
+  if (baggage !== undefined && baggage.length <= longestBaggage && !hasMoreMembers(baggage, maxBaggage))
     headers.push('baggage', baggage)
 }

@@ -62,14 +62,14 @@ export function startPolicyReload(options: PolicyReloadOptions): { stop: () => v
   const { path, gateway, pages, log } = options
   if (path === undefined) return { stop() {} }
 
-  const noticed = createLifecycleLog('gateway')
+  const lifecycleLog = createLifecycleLog('gateway')
 
   async function apply() {
     try {
       const file = readPolicyFile(path as string)
       await gateway.usePolicyFile(file)
       pages.describe(file)
-      noticed.info({ file: path }, 'policy file applied')
+      lifecycleLog.info({ file: path }, 'policy file applied')
     } catch (error) {
       if (error instanceof PolicyFileError) {
         log.error({ file: path, reasons: error.reasons }, 'policy file rejected: the previous policy stays')

@@ -47,12 +47,12 @@ function timed(rateLimitStore: RateLimitStore, onCall: (seconds: number) => void
 interface CommonOptions extends Omit<RateLimitingOptions, 'redisUrl'> {
   /** Counts what the gateway cannot count in Redis. */
   local: RateLimitStore
-  watch: (store: RateLimitStore) => RateLimitStore
+  timeCalls: (store: RateLimitStore) => RateLimitStore
 }
 
-function countInServer(redisUrl: string, { keyPrefix, watch, ...common }: CommonOptions) {
+function countInServer(redisUrl: string, { keyPrefix, timeCalls, ...common }: CommonOptions) {
   const redis = connectRedisServer(redisUrl, common.log)
-  const shared = watch(createRedisStore(redis, keyPrefix))
+  const shared = timeCalls(createRedisStore(redis, keyPrefix))
   return { redis, rateLimitStore: createFallbackStore({ shared, ...common }) }
 }
 
@@ -81,8 +81,15 @@ export function createRateLimiting({
     }
   }
   const callSeconds = createHistogram(callBounds)
-  const watch = (store: RateLimitStore) => timed(store, callSeconds.add)
-  const common = { keyPrefix, local: createMemoryStore({ shared: false, now }), replicas, watch, now, log }
+  const timeCalls = (store: RateLimitStore) => timed(store, callSeconds.add)
+  const common = {
+    keyPrefix,
+    local: createMemoryStore({ shared: false, now }),
+    replicas,
+    timeCalls,
+    now,
+    log,
+  }
   const isCluster = parseRedisUrl(redisUrl).mode === 'cluster'
   const { redis, rateLimitStore } = isCluster
     ? countInCluster(redisUrl, common)

@@ -76,8 +76,8 @@ export function createShard(options: ShardOptions): RateLimitStore {
   async function consumeApart(request: ConsumeRequest): Promise<ConsumeResult | Error> {
     try {
       const [key = ''] = scriptKeys(keyPrefix, [request])
-      const answer = await (cluster as Scripted<Cluster>).consumeTokens(1, key, scriptArgument([request]))
-      return readResults([request], answer)[0] as ConsumeResult
+      const reply = await (cluster as Scripted<Cluster>).consumeTokens(1, key, scriptArgument([request]))
+      return readResults([request], reply)[0] as ConsumeResult
     } catch (error) {
       return error as Error
     }
@@ -109,10 +109,10 @@ export function createShard(options: ShardOptions): RateLimitStore {
         refreshSlots()
         throw new Error(`redis is ${redis?.status ?? 'not connected'}`)
       }
-      const answer = await consumeHere(redis, requests)
-      if (typeof answer === 'string') return readResults(requests, answer)
+      const reply = await consumeHere(redis, requests)
+      if (typeof reply === 'string') return readResults(requests, reply)
       refreshSlots()
-      return consumeMoved(requests, new Set(answer), redis)
+      return consumeMoved(requests, new Set(reply), redis)
     },
   }
 }

@@ -15,7 +15,7 @@ interface ClusterStoreOptions {
   /** Gateways that share the traffic. */
   replicas: number
   /** Wraps the store of a node, for those who watch. */
-  watch?: (store: RateLimitStore) => RateLimitStore
+  timeCalls?: (store: RateLimitStore) => RateLimitStore
   now: Now
   log: Log
 }
@@ -31,7 +31,7 @@ const refreshMs = 250
 /**
  * Keys that are tried for one in a slot of a node; a node of a hundred has one among 500 at least.
  */
-const mostProbes = 10_000
+const maxProbes = 10_000
 
 const addressOf = ({ options }: Redis) => `${options.host}:${options.port}`
 
@@ -40,7 +40,7 @@ const addressOf = ({ options }: Redis) => `${options.host}:${options.port}`
  * node is away its keys are counted locally, and all others in Redis.
  */
 export function createClusterStore(options: ClusterStoreOptions) {
-  const { cluster, keyPrefix, local, replicas, watch = (store) => store, now, log } = options
+  const { cluster, keyPrefix, local, replicas, timeCalls = (store) => store, now, log } = options
   const nodes = new Map<string, Redis>()
   const shards = new Map<string, Shard>()
   let refreshedAt = Number.NEGATIVE_INFINITY
@@ -90,7 +90,7 @@ export function createClusterStore(options: ClusterStoreOptions) {
       replicas,
     })
     const shard = createFallbackStore({
-      shared: watch(shared),
+      shared: timeCalls(shared),
       local,
       replicas,
       probe: () => [probeOf(owner)],
@@ -103,7 +103,7 @@ export function createClusterStore(options: ClusterStoreOptions) {
 
   /** A key of a slot that this node owns. */
   function probeOf(owner: string): ConsumeRequest {
-    for (let i = 0; i < mostProbes; i++) {
+    for (let i = 0; i < maxProbes; i++) {
       const request = { ...probeRequest, key: `probe:${i}` }
       if (ownerOfRequest(request) === owner) return request
     }

@@ -30,7 +30,7 @@ const checkSeconds = 5
 const defaultDeadlines = { headers: headersSeconds, request: requestSeconds, check: checkSeconds }
 
 /** The most bytes of a request's head. */
-export const mostHeadBytes = 16 * 1024
+export const maxHeadBytes = 16 * 1024
 
 /** State of the server for code that reads connections in front of it. */
 export interface ConnectionContext {
@@ -157,7 +157,7 @@ export function createHttpServer({
     headersTimeout: deadlines.headers * 1000,
     requestTimeout: deadlines.request * 1000,
     connectionsCheckingInterval: deadlines.check * 1000,
-    maxHeaderSize: mostHeadBytes,
+    maxHeaderSize: maxHeadBytes,
     // The listener rejects a missing Host, in the same form as other rejections.
     requireHostHeader: false,
     // A request without a body is complete at once.

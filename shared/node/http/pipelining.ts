@@ -10,7 +10,7 @@ interface PipelinesOptions {
  * Requests of one connection that may wait. Each takes some kilobytes for a request of twenty
  * bytes, so a client that sends more is disconnected.
  */
-const mostWaiting = 100
+const maxWaiting = 100
 
 /**
  * Serves pipelined requests (RFC 9112, section 9.3.2) one after the other, as nginx and HAProxy do.
@@ -54,7 +54,7 @@ export function createPipelines({ isClosing }: PipelinesOptions) {
       response.on('close', forget)
       if (last.has(socket)) {
         const ahead = waiting.get(socket) ?? 0
-        if (ahead === mostWaiting) {
+        if (ahead === maxWaiting) {
           socket.destroy()
           return
         }

@@ -95,7 +95,5 @@ test('without a port nothing is served, and the log says so', async () => {
     log,
   })
   await none.close()
-  expect(lines).toContainEqual(
-    expect.objectContaining({ msg: 'metrics are not served: no port is set for them' }),
-  )
+  expect(lines).toContainEqual(expect.objectContaining({ msg: 'metrics not served: no port is set' }))
 })

@@ -25,27 +25,27 @@ const requestSeconds = 10
  * @throws Error where the port cannot be had
  */
 export async function startMetricsServer({ hostname, port, registry, health, log }: MetricsServerOptions) {
-  const pages: Record<string, (answer: ServerResponse) => Promise<void>> = {
-    async '/metrics'(answer) {
+  const pages: Record<string, (response: ServerResponse) => Promise<void>> = {
+    async '/metrics'(response) {
       const text = await registry.metrics()
-      answer.writeHead(200, { 'content-type': registry.contentType }).end(text)
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text)
     },
-    async '/health'(answer) {
+    async '/health'(response) {
       const { status, headers, body } = await toPlain(await health())
-      answer.writeHead(status, headers).end(body)
+      response.writeHead(status, headers).end(body)
     },
   }
 
-  const server = createServer((request, answer) => {
+  const server = createServer((request, response) => {
     toOriginForm(request)
     const path = request.url?.split('?', 1)[0] ?? ''
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined
-    if (!page) return void answer.writeHead(404).end()
+    if (!page) return void response.writeHead(404).end()
     if (request.method !== 'GET' && request.method !== 'HEAD')
-      return void answer.writeHead(405, { allow: 'GET, HEAD' }).end()
-    page(answer).catch((error) => {
+      return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    page(response).catch((error) => {
       log.error({ err: error, path }, 'metrics not served')
-      answer.writeHead(500).end()
+      response.writeHead(500).end()
     })
   })
   server.requestTimeout = requestSeconds * 1000

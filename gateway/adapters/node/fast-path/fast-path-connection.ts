@@ -31,7 +31,7 @@ interface FastPathConnectionOptions extends FastPathOptions, ConnectionContext {
  * Most bytes buffered behind the current request. A client that sends more is disconnected; correct
  * pipelining sends less (RFC 9112, section 9.3.2).
  */
-const mostHeldBytes = 64 * 1024
+const maxHeldBytes = 64 * 1024
 
 /** Overhead in bytes counted for each chunk. */
 const pieceBytes = 512
@@ -134,7 +134,7 @@ class FastPathConnection {
     this.heldBytes += bytes.byteLength + pieceBytes
     // Never paused: what waited in the stream would be overtaken by what Node's parser takes
     // straight from the handle.
-    if (this.heldBytes > mostHeldBytes) this.socket.destroy()
+    if (this.heldBytes > maxHeldBytes) this.socket.destroy()
   }
 
   onWritten(isLast: boolean): void {

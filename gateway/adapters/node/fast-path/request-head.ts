@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import { endOfLine, isNamed, readHeaderLines } from '../../../../shared/node/http/header-lines.ts'
-import { mostHeadBytes } from '../../../../shared/node/http/http-server.ts'
+import { maxHeadBytes } from '../../../../shared/node/http/http-server.ts'
 
 /** Head of a plain request: no body, no upgrade, no connection option. */
 export interface RequestHead {
@@ -21,7 +21,7 @@ const requestLine = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1$/
  */
 export function readRequestHead(bytes: Buffer): RequestHead | undefined {
   const end = bytes.indexOf(headEnd)
-  if (end === -1 || end + headEnd.length !== bytes.length || end > mostHeadBytes) return undefined
+  if (end === -1 || end + headEnd.length !== bytes.length || end > maxHeadBytes) return undefined
   const text = bytes.toString('latin1', 0, end)
   const lineEnd = endOfLine(text, 0)
   const [, method, target] = requestLine.exec(text.slice(0, lineEnd)) ?? []

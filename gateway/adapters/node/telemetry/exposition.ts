@@ -27,7 +27,7 @@ export function exposeCounter<Label extends string = never>(
     registers: [registry],
     collect() {
       this.reset()
-      for (const [values, figure] of read()) this.inc(values, figure)
+      for (const [labelValues, value] of read()) this.inc(labelValues, value)
     },
   })
 }
@@ -44,9 +44,9 @@ export function exposeGauge<Label extends string = never>(
     labelNames: [...labels],
     registers: [registry],
     async collect() {
-      const figures = await read()
+      const samples = await read()
       this.reset()
-      for (const [values, figure] of figures) this.set(values, figure)
+      for (const [labelValues, value] of samples) this.set(labelValues, value)
     },
   })
 }

@@ -36,14 +36,14 @@ export interface Exchange {
 const headEnd = Buffer.from('\r\n\r\n')
 
 /** Most bytes of a response head. */
-const mostHeadBytes = 64 * 1024
+const maxHeadBytes = 64 * 1024
 
 /**
  * Most interim responses before one response, and bytes of their heads together: the limits of
  * common clients.
  */
-const mostInterim = 16
-const mostInterimBytes = 16 * 1024
+const maxInterim = 16
+const maxInterimBytes = 16 * 1024
 
 interface ConnectionOptions {
   socket: Socket
@@ -244,7 +244,7 @@ export class Connection {
     this.partialHead = undefined
     for (;;) {
       const end = bytes.indexOf(headEnd)
-      if ((end === -1 ? bytes.length : end) > mostHeadBytes) throw new ResponseError('a head too large')
+      if ((end === -1 ? bytes.length : end) > maxHeadBytes) throw new ResponseError('a head too large')
       if (end === -1) {
         this.partialHead = Buffer.from(bytes)
         return undefined
@@ -253,7 +253,7 @@ export class Connection {
       if (head.status === 101) throw new ResponseError('an upgrade that nobody asked for')
       if (head.status < 200) {
         this.interimBytes += end
-        if (++this.interims > mostInterim || this.interimBytes > mostInterimBytes)
+        if (++this.interims > maxInterim || this.interimBytes > maxInterimBytes)
           throw new ResponseError('too many interim responses')
         // The gateway handles Expect itself and drops a 100 of the upstream.
         if (head.status !== 100) this.exchange?.onInterim(head.status, head.headers)
