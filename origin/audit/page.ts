@@ -3,7 +3,8 @@ import { moment } from '../../shared/contract/fields.ts'
 import type { Queryable } from '../db/types.ts'
 
 /**
- * `created_at` as text with the microseconds that Postgres has and a Date does not: a position rounded to milliseconds would skip or repeat rows.
+ * `created_at` as text with the microseconds that PostgreSQL has and a Date does not: a position
+ * rounded to milliseconds would skip or repeat rows.
  */
 export const createdAt = (sql: Queryable) =>
   sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`

@@ -27,9 +27,9 @@ export function readHeaderLines(text: string, from: number): RawHeaders | undefi
 }
 
 /**
- * Names that were read before, each in the one slot that follows from its length and its ends. The
- * same few names recur: one found here was checked, and is a string that V8 has hashed, which spares
- * each map that looks it up the work. Any other name only takes a slot.
+ * Header names read before, each in one slot that follows from its length and its ends. Few names
+ * recur. A cached name has been validated and V8 has hashed it, which makes map lookups cheaper. Any
+ * other name only takes a slot.
  */
 const namesRead: (string | undefined)[] = Array.from({ length: 256 })
 const longestNameKept = 64
