@@ -53,6 +53,11 @@ describe('reads', () => {
     expect(config.ASSERTION_PUBLIC_JWKS.keys[0]).not.toHaveProperty('d')
   })
 
+  test('DATABASE_POOLER as a part of DATABASE_URL, for commands too', () => {
+    const environment = { DATABASE_URL: 'postgres://db/app', DATABASE_POOLER: 'transaction' }
+    expect(readConfig(['DATABASE_URL'], environment).DATABASE_URL).toBe('postgres://db/app?pgbouncer=true')
+  })
+
   test('an empty variable as one that is not set', () => {
     expect(readConfig(['GATEWAY_PORT'], { GATEWAY_PORT: '' }).GATEWAY_PORT).toBe(8080)
     expect(reasonsOf(['DATABASE_URL'], { DATABASE_URL: '' })).toHaveLength(1)

@@ -13,6 +13,7 @@ import {
   sender,
 } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
+import { behindTransactionPooler } from './database-url.ts'
 import { listSchemaFaults } from './lib/schema-faults.ts'
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts'
 
@@ -206,6 +207,7 @@ export const variables = {
   DATABASE_STATEMENT_SECONDS: seconds(1, 3600).default(30),
   DATABASE_LOCK_SECONDS: seconds(1, 3600).default(5),
   DATABASE_CONNECTION_SECONDS: seconds(1, 86_400).default(1800),
+  DATABASE_POOLER: z.enum(['none', 'transaction']).default('none'),
   DATABASE_SLOW_MS: count(1, 3_600_000).default(500),
   ASSERTION_PUBLIC_JWKS: keys(z.object({ keys: z.array(publicJwkSchema).min(1) }), 'a JWKS'),
   KEY_ENCRYPTION_KEY: secret,
@@ -368,6 +370,8 @@ export function readConfig<Name extends VariableName>(
     else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
     else reasons.push(...describeFaults(result.error).map((text) => `${name}: ${text}`))
   }
+  if (typeof config.DATABASE_URL === 'string' && environment.DATABASE_POOLER === 'transaction')
+    config.DATABASE_URL = behindTransactionPooler(config.DATABASE_URL)
   if (environment.NODE_ENV === 'production') {
     for (const name of names.filter((name) => browserFacing.includes(name))) {
       const text = environment[name] ?? ''

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseDatabaseUrl } from './database-url.ts'
+import { behindTransactionPooler, parseDatabaseUrl } from './database-url.ts'
 
 describe('URLs as providers print them', () => {
   test.each([
@@ -65,6 +65,12 @@ describe('URLs as providers print them', () => {
   ])('%s', (_, url, expected) => {
     expect(parseDatabaseUrl(url)).toMatchObject(expected)
   })
+})
+
+test('a URL that says so once is behind a pooler in transaction mode', () => {
+  const once = behindTransactionPooler('postgres://db/app?sslmode=require')
+  expect(parseDatabaseUrl(once)).toMatchObject({ isTransactionPooler: true, tls: { mode: 'require' } })
+  expect(behindTransactionPooler(once)).toBe(once)
 })
 
 describe('sslmode', () => {

@@ -103,6 +103,12 @@ export function parseDatabaseUrl(text: string): DatabaseTarget {
   return target
 }
 
+/** The same URL with what says that a pooler in transaction mode is in front. */
+export function behindTransactionPooler(url: string): string {
+  if (parseDatabaseUrl(url).isTransactionPooler) return url
+  return `${url}${url.includes('?') ? '&' : '?'}pgbouncer=true`
+}
+
 function decode(text: string): string {
   try {
     return decodeURIComponent(text)

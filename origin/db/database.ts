@@ -1,6 +1,8 @@
 import postgres from 'postgres'
+import { parseDatabaseUrl } from '../../shared/database-url.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createConnector, driverOptions } from './connection/create-connector.ts'
+import { sessionSettings } from './session-settings.ts'
 import { surviveLostConnections } from './transactions.ts'
 import type { Sql } from './types.ts'
 
@@ -23,9 +25,12 @@ interface DatabaseOptions {
  */
 export const closeSeconds = 2
 
-/** Later than the server's own deadline, which leaves the connection usable. */
-const silenceSecondsFor = (statementSeconds: number) =>
-  statementSeconds + Math.min(5, Math.max(1, statementSeconds / 6))
+/**
+ * Later than the server's own deadline, which leaves the connection usable. Behind a pooler in
+ * transaction mode the server has none.
+ */
+const silenceSecondsFor = (statementSeconds: number, isPooled: boolean) =>
+  isPooled ? statementSeconds : statementSeconds + Math.min(5, Math.max(1, statementSeconds / 6))
 
 /** Idle connections to a host that is gone are found in this time and ten probes of a second. */
 const keepAliveSeconds = 10
@@ -36,27 +41,14 @@ const longestBackoffSeconds = 1
 const backoff = (retries: number) =>
   (0.5 + Math.random() / 2) * Math.min(longestBackoffSeconds, 0.05 * 2 ** retries)
 
-/**
- * What the origin and its driver rely on, whatever the server, the database or the role have. The
- * first five decide how values are written and read.
- */
-const sessionSettings = {
-  DateStyle: 'ISO, MDY',
-  IntervalStyle: 'postgres',
-  TimeZone: 'UTC',
-  bytea_output: 'hex',
-  extra_float_digits: '1',
-  standard_conforming_strings: 'on',
-  default_transaction_isolation: 'read committed',
-} as const
-
 export function createDatabase(options: DatabaseOptions): Sql {
   const { url, poolMax, idleSeconds, connectSeconds, statementSeconds, log } = options
   const { connectionSeconds = 1800, lockSeconds = 5 } = options
+  const { isTransactionPooler: isPooled } = parseDatabaseUrl(url)
   const { target, connect } = createConnector({
     url,
     connectSeconds,
-    silenceSeconds: silenceSecondsFor(statementSeconds),
+    silenceSeconds: silenceSecondsFor(statementSeconds, isPooled),
   })
   const sql = postgres(
     driverOptions(
@@ -67,13 +59,8 @@ export function createDatabase(options: DatabaseOptions): Sql {
         connect_timeout: connectSeconds,
         keep_alive: keepAliveSeconds,
         backoff,
-        connection: {
-          ...sessionSettings,
-          statement_timeout: statementSeconds * 1000,
-          lock_timeout: lockSeconds * 1000,
-          // A process that pauses in a transaction keeps its locks no longer than a statement.
-          idle_in_transaction_session_timeout: statementSeconds * 1000,
-        },
+        prepare: !isPooled,
+        connection: sessionSettings({ statementSeconds, lockSeconds }, isPooled),
         onnotice: ({ message }) => log?.debug({ message }, 'database notice'),
       },
     ),

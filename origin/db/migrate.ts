@@ -2,11 +2,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import Postgrator from 'postgrator'
+import { parseDatabaseUrl } from '../../shared/database-url.ts'
 import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { closeSeconds, createDatabase } from './database.ts'
 import { requireReachable } from './require-reachable.ts'
 import { requireSuitableServer } from './server.ts'
+import { setRoleSettings } from './session-settings.ts'
 import type { Queryable, Sql } from './types.ts'
 
 /** The schema that this code was written for. */
@@ -46,6 +48,7 @@ const codeSinceLine = /^-- Code since schema (\d+)\.$/m
 export async function migrate(databaseUrl: string, folder = ownFolder): Promise<number[]> {
   const migrations = await readMigrations(folder)
   const sql = createDatabase({ ...bounds, url: databaseUrl })
+  const { isTransactionPooler: isPooled } = parseDatabaseUrl(databaseUrl)
   try {
     await requireSuitableServer(sql)
     return await sql.begin(async (transaction) => {
@@ -67,6 +70,7 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
       for (const version of applied)
         await transaction`
           update ${sql(schemaTable)} set code_since = ${migrations.get(version) ?? version} where version = ${version}`
+      if (isPooled) await setRoleSettings(transaction)
       return applied
     })
   } catch (error) {

@@ -76,7 +76,7 @@ export async function startPostgres({
 }
 
 /** PostgreSQL refuses to run as root, so root lends it another user. */
-async function findServerUser(): Promise<SystemUser | undefined> {
+export async function findServerUser(): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
     const ids = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]).catch(() => undefined)

@@ -29,7 +29,9 @@ export async function findProgram(wanted: Wanted): Promise<Program> {
   if (process.platform === 'darwin') return installWithHomebrew(name, wanted.homebrew)
   if (process.platform === 'linux') {
     const { root, env } = await unpackAptPackage(wanted.apt)
-    return { command: join(root, 'usr/bin', name), env }
+    const command = ['usr/bin', 'usr/sbin'].map((folder) => join(root, folder, name)).find(existsSync)
+    if (command === undefined) throw new Error(`the package ${wanted.apt} has no program ${name}`)
+    return { command, env }
   }
   throw new Error(`no way is known to fetch ${name} on ${process.platform}`)
 }
