@@ -1,9 +1,9 @@
 import type { ImportSigner, ImportVerifier } from '../shared/auth/jwk.ts'
-import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
+import type { CreateLimitSource } from './limit-source.ts'
 import type { PolicyFile } from './policy/policy-file.ts'
-import type { Defer, Now, RateLimitStore, RevocationStream, Store, Transport, WaitUntil } from './ports.ts'
+import type { Now, RevocationStream, Transport, WaitUntil } from './ports.ts'
 import type { Pages } from './web-ui/pages.ts'
 
 /** The ports of one gateway, as its adapter gives them. */
@@ -11,26 +11,14 @@ export interface GatewayPorts<Bindings> {
   transport: Transport
   /** Sends the gateway's own requests to the origin; by default `transport`. */
   ownTransport?: Transport | undefined
-  /** Counts requests; beside a `store` only while that is unavailable. */
-  rateLimitStore: RateLimitStore
-  /**
-   * Called in each request, on a runtime without memory between requests: no revocation feed is
-   * followed then, and no limit is leased.
-   */
-  store?: Store | undefined
+  /** `keepInMemory(...)` or `askPerRequest(...)`. */
+  createLimitSource: CreateLimitSource
   waitUntil?: WaitUntil | undefined
-  /**
-   * By default a microtask; the end of the turn where a turn of the event loop reads several
-   * requests.
-   */
-  defer?: Defer | undefined
   /** Verify and make signatures; by default with WebCrypto. */
   importVerifier?: ImportVerifier | undefined
   importSigner?: ImportSigner | undefined
   /** A collision-resistant digest, for a runtime with a synchronous one. */
   digest?: ((token: string) => string) | undefined
-  /** Health of the rate-limit store; a `store` has its own. */
-  limiterHealth?: (() => Promise<HealthCheck>) | undefined
   peerAddress: (bindings: Bindings) => string | undefined
   /**
    * Scheme of the socket. By default that of the URL, which the client writes where it sends the

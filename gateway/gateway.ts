@@ -17,7 +17,6 @@ import type { GatewayPorts } from './gateway-ports.ts'
 import { createHealth } from './health.ts'
 import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
-import { createLimitSource } from './limit-source.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
 import { createAuthorize } from './policy/authorization.ts'
@@ -73,7 +72,7 @@ export async function createGateway<Bindings extends object>(
     upstreams: Object.keys(upstreams),
     plans,
   })
-  const limitSource = createLimitSource({ config, ports, revocations, revocationSync })
+  const limitSource = ports.createLimitSource({ config, revocations, revocationSync, now, log })
   const tokens = createTokenVerifier({
     keys,
     issuer: config.ISSUER_URL,

@@ -1,13 +1,14 @@
 import type { Identity } from '../shared/auth/claims.ts'
 import type { HealthCheck } from '../shared/http/health.ts'
+import type { Log } from '../shared/lib/log.ts'
 import type { GatewayConfig } from './config.ts'
-import type { GatewayPorts } from './gateway-ports.ts'
+import type { Defer, Now, RateLimitStore, Store, WaitUntil } from './ports.ts'
 import { createBatchedLimits, type LimitTokens } from './rate-limit/batched-limits.ts'
 import { createPerRequestLimits } from './rate-limit/per-request-limits.ts'
 import type { Revocations } from './revocation/revocation-index.ts'
 import type { createRevocationSync } from './revocation/revocation-sync.ts'
 
-/** The sources that limits and revocations are read from, which differ by runtime. */
+/** The sources of limits and revocations, which differ by runtime. */
 export interface LimitSource {
   limitTokens: LimitTokens
   /**
@@ -22,59 +23,79 @@ export interface LimitSource {
   start: () => Promise<void>
 }
 
-interface LimitSourceOptions {
+/** The parts of a gateway that a limit source works with. */
+interface LimitSourceParts {
   config: Pick<GatewayConfig, 'GATEWAY_REPLICAS' | 'LIMIT_LEASE'>
-  ports: Omit<GatewayPorts<never>, 'peerAddress'>
   revocations: Revocations
   revocationSync: ReturnType<typeof createRevocationSync>
+  now: Now
+  log: Log
+}
+
+export type CreateLimitSource = (parts: LimitSourceParts) => LimitSource
+
+interface MemoryOptions {
+  rateLimitStore: RateLimitStore
+  /** Health of the rate-limit store. */
+  limiterHealth: () => Promise<HealthCheck>
+  /**
+   * By default a microtask; the end of the turn where a turn of the event loop reads several
+   * requests.
+   */
+  defer?: Defer | undefined
 }
 
 /**
- * A runtime that keeps memory between requests batches its limits and follows revocations. One with
- * a `store` port asks the store in each request, and follows nothing.
+ * For a runtime that keeps memory between requests: limits are batched, and may be leased;
+ * revocations are followed.
  */
-export function createLimitSource(options: LimitSourceOptions): LimitSource {
-  const { store } = options.ports
-  return store ? askedPerRequest(options, store) : keptInMemory(options)
-}
-
-function keptInMemory({ config, ports, revocations, revocationSync }: LimitSourceOptions): LimitSource {
-  return {
+export const keepInMemory =
+  ({ rateLimitStore, limiterHealth, defer = queueMicrotask }: MemoryOptions): CreateLimitSource =>
+  ({ config, revocations, revocationSync, now }) => ({
     limitTokens: createBatchedLimits({
-      rateLimitStore: ports.rateLimitStore,
-      now: ports.now,
-      defer: ports.defer ?? queueMicrotask,
+      rateLimitStore,
+      now,
+      defer,
       largestLease: config.LIMIT_LEASE,
       replicas: config.GATEWAY_REPLICAS,
     }),
     throwIfRevoked: revocations.throwIfRevoked,
-    limiterHealth: ports.limiterHealth ?? (async () => ({ status: 'pass' })),
+    limiterHealth,
     revocationHealth: revocationSync.health,
     start: revocationSync.start,
-  }
+  })
+
+interface PerRequestOptions {
+  store: Store
+  /** Counts requests while the store is unavailable. */
+  local: RateLimitStore
+  waitUntil: WaitUntil
 }
 
-function askedPerRequest(
-  { config, ports, revocations, revocationSync }: LimitSourceOptions,
-  store: NonNullable<GatewayPorts<never>['store']>,
-): LimitSource {
-  const limits = createPerRequestLimits({
-    store,
-    local: ports.rateLimitStore,
-    replicas: config.GATEWAY_REPLICAS,
-    async throwIfRevokedByFeed(bearer) {
-      await revocationSync.refreshIfStale()
-      revocations.throwIfRevoked(bearer)
-    },
-    waitUntil: ports.waitUntil ?? (() => {}),
-    now: ports.now,
-    log: ports.log,
-  })
-  return {
-    limitTokens: limits,
-    throwIfRevoked: undefined,
-    limiterHealth: limits.limiterHealth,
-    revocationHealth: limits.health,
-    start: async () => {},
+/**
+ * For a runtime without memory between requests: each request asks the store for its limits and
+ * revocations in one call. No revocation feed is followed, and no limit is leased.
+ */
+export const askPerRequest =
+  ({ store, local, waitUntil }: PerRequestOptions): CreateLimitSource =>
+  ({ config, revocations, revocationSync, now, log }) => {
+    const limits = createPerRequestLimits({
+      store,
+      local,
+      replicas: config.GATEWAY_REPLICAS,
+      async throwIfRevokedByFeed(bearer) {
+        await revocationSync.refreshIfStale()
+        revocations.throwIfRevoked(bearer)
+      },
+      waitUntil,
+      now,
+      log,
+    })
+    return {
+      limitTokens: limits,
+      throwIfRevoked: undefined,
+      limiterHealth: limits.limiterHealth,
+      revocationHealth: limits.health,
+      start: async () => {},
+    }
   }
-}

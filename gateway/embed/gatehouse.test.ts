@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { GatewayConfig } from '../config.ts'
+import { keepInMemory } from '../limit-source.ts'
 import type { Transport } from '../ports.ts'
 import { createMemoryStore } from '../rate-limit/memory-store.ts'
 import { type EmbeddedRow, gatehouse } from './gatehouse.ts'
@@ -32,8 +33,10 @@ function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<Gat
     config: { ...fullStack.gatewayConfig, ...config },
     ports: {
       transport,
-      rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
-      limiterHealth: async () => ({ status: 'pass' }),
+      createLimitSource: keepInMemory({
+        rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
+        limiterHealth: async () => ({ status: 'pass' }),
+      }),
       peerAddress: ({ address }) => address,
       revocationTickMs: 50,
       now: Date.now,

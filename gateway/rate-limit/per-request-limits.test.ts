@@ -12,6 +12,7 @@ import { parseList } from '../../test/support/structured-fields.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'
+import { askPerRequest } from '../limit-source.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 const keyPrefix = 'gatehouse:'
@@ -38,14 +39,17 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
   await redis.set(revocationsCompleteKey(keyPrefix), 1)
   const reads: string[] = []
   const harness = await createGatewayHarness({
-    store: createStore({
-      keyPrefix,
-      ask: (commands) =>
-        Promise.all(
-          commands.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<Reply>),
-        ),
+    createLimitSource: askPerRequest({
+      store: createStore({
+        keyPrefix,
+        ask: (commands) =>
+          Promise.all(
+            commands.map(([name = '', ...rest]) => redis.call(String(name), ...rest) as Promise<Reply>),
+          ),
+      }),
+      local: createMemoryStore({ shared: false, now: Date.now }),
+      waitUntil: () => {},
     }),
-    rateLimitStore: createMemoryStore({ shared: false, now: Date.now }),
     environment: { GATEWAY_REPLICAS: '4' },
     revocations(target) {
       reads.push(target)

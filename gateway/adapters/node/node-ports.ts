@@ -3,6 +3,7 @@ import type { Log } from '../../../shared/lib/log.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { GatewayPorts } from '../../gateway-ports.ts'
+import { keepInMemory } from '../../limit-source.ts'
 import { createRateLimiting } from './rate-limit-store.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 
@@ -15,10 +16,12 @@ export function createNodePorts(config: NodePortsConfig, log: Log) {
   const rateLimiting = createRateLimiting({ redisUrl, keyPrefix, replicas, now, log })
   return {
     ports: {
-      rateLimitStore: rateLimiting.rateLimitStore,
-      limiterHealth: rateLimiting.health,
+      createLimitSource: keepInMemory({
+        rateLimitStore: rateLimiting.rateLimitStore,
+        limiterHealth: rateLimiting.health,
+        defer: setImmediate,
+      }),
       revocationStream: redisUrl ? createRevocationStream({ redisUrl, keyPrefix, log }) : undefined,
-      defer: setImmediate,
       importVerifier: importNodeVerifier,
       importSigner: importNodeSigner,
       digest: (token) => hash('sha256', token, 'latin1'),

@@ -5,8 +5,9 @@ import { createReports } from '../../../examples/reports/app.ts'
 import { gatewayVariables } from '../../../gateway/config.ts'
 import { createGateway } from '../../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../../gateway/gateway-ports.ts'
+import { keepInMemory } from '../../../gateway/limit-source.ts'
 import type { RouteRow } from '../../../gateway/policy/policy.ts'
-import { type Transport, TransportError } from '../../../gateway/ports.ts'
+import { type RateLimitStore, type Transport, TransportError } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
 import { originVariables } from '../../../origin/config.ts'
 import { createOrigin } from '../../../origin/origin.ts'
@@ -14,6 +15,7 @@ import { createAssertionVerifier } from '../../../shared/auth/assertion.ts'
 import { revocationFeedPath } from '../../../shared/auth/revocation.ts'
 import { readConfig } from '../../../shared/config.ts'
 import type { TokenResponse } from '../../../shared/contract.ts'
+import type { HealthCheck } from '../../../shared/http/health.ts'
 import { createTestDatabase } from '../../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from '../captured-log.ts'
 import { demoPolicy, demoUrl } from '../demo-policy.ts'
@@ -25,12 +27,13 @@ interface FullStackOptions {
   now?: () => number
   /** Rows in place of those in code and of the demo's policy file. */
   policy?: readonly RouteRow[]
-  rateLimitStore?: GatewayPorts<object>['rateLimitStore']
+  rateLimitStore?: RateLimitStore
+  limiterHealth?: () => Promise<HealthCheck>
   /**
    * Ports of the gateway for the news of revocations. Without them it hears when a test says
    * `heard()`, and not by itself.
    */
-  revocations?: Pick<GatewayPorts<object>, 'limiterHealth' | 'revocationStream' | 'revocationTickMs'>
+  revocations?: Pick<GatewayPorts<object>, 'revocationStream' | 'revocationTickMs'>
   /**
    * State that another full stack left, as a restart finds it. The creator of the database drops
    * it.
@@ -66,7 +69,8 @@ export async function createFullStack({
   environment = {},
   now = Date.now,
   policy,
-  rateLimitStore,
+  rateLimitStore = createMemoryStore({ shared: true, now: Date.now }),
+  limiterHealth = async () => ({ status: 'pass' }),
   revocations,
   remains,
 }: FullStackOptions = {}) {
@@ -117,8 +121,7 @@ export async function createFullStack({
 
   const ports: GatewayPorts<Bindings & Partial<HttpBindings>> = {
     transport,
-    rateLimitStore: rateLimitStore ?? createMemoryStore({ shared: true, now: Date.now }),
-    limiterHealth: async () => ({ status: 'pass' }),
+    createLimitSource: keepInMemory({ rateLimitStore, limiterHealth }),
     peerAddress: ({ address }) => address,
     now,
     log: gatewayLog.log,

@@ -21,8 +21,8 @@ export async function startRedisServices(
   const fullStack = await createFullStack({
     environment: { REDIS_URL: redisUrl, GATEWAY_REPLICAS: '2' },
     rateLimitStore: limiting.rateLimitStore,
+    limiterHealth: limiting.health,
     revocations: {
-      limiterHealth: limiting.health,
       revocationTickMs: 1000,
       revocationStream: createRevocationStream({ redisUrl, keyPrefix, log }),
     },

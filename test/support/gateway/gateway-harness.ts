@@ -3,6 +3,7 @@ import { generateSecrets } from '../../../dev/secrets.ts'
 import { gatewayVariables } from '../../../gateway/config.ts'
 import { createGateway } from '../../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../../gateway/gateway-ports.ts'
+import { keepInMemory } from '../../../gateway/limit-source.ts'
 import type { RouteRow } from '../../../gateway/policy/policy.ts'
 import type { Transport, UpstreamRequest } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
@@ -15,7 +16,8 @@ import { createIssuer } from './issuer.ts'
 /** Where a caller sits, or the socket itself. */
 export type HarnessBindings = { address: string | undefined } & Partial<HttpBindings>
 
-export interface GatewayHarnessOptions extends Partial<GatewayPorts<HarnessBindings>> {
+export interface GatewayHarnessOptions
+  extends Partial<GatewayPorts<HarnessBindings> & Parameters<typeof keepInMemory>[0]> {
   /** Variables over the defaults. */
   environment?: Record<string, string>
   policy?: readonly RouteRow[]
@@ -54,6 +56,9 @@ export async function createGatewayHarness({
   plans = () => ({ plans: [] }),
   revocations = () => ({ entries: [], next: '1' }),
   policy = [openRow, postRow, closedRow],
+  rateLimitStore = createMemoryStore({ shared: true, now: Date.now }),
+  limiterHealth = async () => ({ status: 'pass' }),
+  defer,
   ...ports
 }: GatewayHarnessOptions = {}) {
   const issuer = await createIssuer(now)
@@ -89,8 +94,7 @@ export async function createGatewayHarness({
 
   const harnessPorts: GatewayPorts<HarnessBindings> = {
     transport,
-    rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
-    limiterHealth: async () => ({ status: 'pass' }),
+    createLimitSource: keepInMemory({ rateLimitStore, limiterHealth, defer }),
     peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
     log,
     revocationTickMs: null,
