@@ -119,7 +119,8 @@ describe('with a real origin', () => {
   const clock = createClock(Date.now())
   let fullStack: FullStack
   beforeAll(async () => {
-    fullStack = await createFullStack({ now: clock.now })
+    // A pool of one is shared by requests and health, so that its end is the end of the database.
+    fullStack = await createFullStack({ now: clock.now, environment: { DATABASE_POOL_MAX: '1' } })
   })
   afterAll(() => fullStack.close())
 

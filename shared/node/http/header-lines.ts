@@ -28,8 +28,8 @@ export function readHeaderLines(text: string, from: number): RawHeaders | undefi
 
 /**
  * Header names read before, each in one slot that follows from its length and its ends. Few names
- * recur. A cached name has been validated and V8 has hashed it, which makes map lookups cheaper. Any
- * other name only takes a slot.
+ * recur. A cached name has been validated and V8 has hashed it, which makes map lookups cheaper.
+ * Any other name only takes a slot.
  */
 const namesRead: (string | undefined)[] = Array.from({ length: 256 })
 const longestNameKept = 64
