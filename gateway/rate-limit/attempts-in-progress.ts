@@ -43,8 +43,8 @@ export function createAttemptsInProgress() {
     /**
      * Whether tokens in the store's result may be returned.
      *
-     * @param latestReturn the number of the latest return when the store was called; its result may lack
-     * later ones
+     * @param latestReturn the number of the latest return when the store was called; its result may
+     *   lack later ones
      */
     mayReturn: (key: string, latestReturn: number): boolean =>
       inProgress.has(key) || (returnedAs.get(key) ?? 0) > latestReturn,

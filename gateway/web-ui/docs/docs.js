@@ -41,7 +41,7 @@ const { SwaggerUIBundle } = /** @type {{ SwaggerUIBundle: (options: object) => S
   /** @type {unknown} */ (globalThis)
 )
 
-/** Disables the external validator of Swagger UI. */
+/** `validatorUrl: null` keeps the description from an external validator. */
 const ui = SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#reference',
@@ -52,7 +52,7 @@ const ui = SwaggerUIBundle({
   persistAuthorization: false,
   validatorUrl: null,
   onComplete: start,
-  responseInterceptor: hear,
+  responseInterceptor: applyEffects,
 })
 
 async function start() {
@@ -121,7 +121,7 @@ byId('sign-out').addEventListener('click', () =>
  *
  * @param {ConsoleResponse} response
  */
-async function hear(response) {
+async function applyEffects(response) {
   const { pathname } = new URL(response.url, location.href)
   if (response.status === 200 && /^\/auth\/(login|refresh)$/.test(pathname))
     authorize(JSON.parse(response.text).access_token)

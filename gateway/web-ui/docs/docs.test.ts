@@ -69,7 +69,9 @@ describe('the docs page', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('banner').getByRole('button', { name: 'Sign in' }).waitFor()
     await execute(page, 'readMe')
-    await answer(page, 'readMe').getByText('"token_missing"').waitFor()
+    const rejection = answer(page, 'readMe').getByText('"token_missing"')
+    await rejection.waitFor()
+    expect(await rejection.isVisible()).toBe(true)
   })
 
   test('takes the token of a login that is tried on it', async () => {
@@ -77,7 +79,9 @@ describe('the docs page', { timeout: 90_000 }, () => {
     await tryOut(page, 'login', JSON.stringify({ email: 'guest@example.com', password }))
     await answer(page, 'login').getByText('"access_token"').waitFor()
     await tryOut(page, 'readMe')
-    await answer(page, 'readMe').getByText('"guest@example.com"').waitFor()
+    const email = answer(page, 'readMe').getByText('"guest@example.com"')
+    await email.waitFor()
+    expect(await email.isVisible()).toBe(true)
   })
 
   test('renews a token that is no longer good, and says so', async () => {
