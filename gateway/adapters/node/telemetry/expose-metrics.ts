@@ -135,7 +135,9 @@ export function exposeMetrics(options: ExposeOptions): void {
   )
 
   if (redis) {
-    gauge('redis_up', '1 where limits are counted in Redis.', () => (redis.isUp() ? 1 : 0))
+    gauge('redis_up', '1 where limits are counted in Redis, at every node of a cluster.', () =>
+      redis.isUp() ? 1 : 0,
+    )
     exposeHistogram(
       registry,
       named('redis_call_duration_seconds', 'Calls that count limits in Redis, those that failed among them.'),
