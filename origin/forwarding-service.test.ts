@@ -92,7 +92,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     )
   })
 
-  test('200: a genuine refresh token of an address over its failures; 429 refresh: a made-up one', async () => {
+  test('200: a genuine refresh token of an address over its failures; 429 refresh: a forged one', async () => {
     const address = newAddress()
     const { refresh_token } = (await (await login(from(address))).json()) as TokenResponse
     const refresh = (token: string) => post('/auth/refresh', { refresh_token: token }, from(address))

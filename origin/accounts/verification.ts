@@ -15,7 +15,7 @@ export interface VerificationOptions {
 export type VerificationOutcome =
   | { kind: 'verified' }
   | { kind: 'link_invalid' }
-  /** The same for a locked counter. */
+  /** The password is wrong, or the attempts are used up. */
   | { kind: 'wrong_password' }
 
 /**

@@ -32,8 +32,8 @@ export async function rejectChange(
   { userId, actorId, context }: Change,
   attempted: string,
   reason: RoleRejection,
-): Promise<{ kind: 'refused'; reason: RoleRejection }> {
+): Promise<{ kind: 'rejected'; reason: RoleRejection }> {
   const details = { attempted, reason }
   await insertAuditRow(transaction, { action: 'account.change_refused', actorId, userId, context, details })
-  return { kind: 'refused', reason }
+  return { kind: 'rejected', reason }
 }

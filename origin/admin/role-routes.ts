@@ -67,7 +67,7 @@ function changedRole(outcome: RoleOutcome): Role {
       }))
       throw new Problem('validation_failed', { members: { errors } })
     }
-    case 'refused':
+    case 'rejected':
       throw new Problem('escalation_refused', { members: { reason: outcome.reason } })
   }
 }

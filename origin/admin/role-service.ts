@@ -16,7 +16,7 @@ export type RoleOutcome =
   | { kind: 'unknown_role' }
   /** Indexes of the names that are no permissions. */
   | { kind: 'unknown_permissions'; positions: number[] }
-  | { kind: 'refused'; reason: PermissionsRejection }
+  | { kind: 'rejected'; reason: PermissionsRejection }
 
 interface RoleChange {
   role: string
@@ -48,7 +48,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
         if (verdict !== 'allowed') {
           const details = { attempted: `permissions of ${name}`, reason: verdict }
           await insertAuditRow(transaction, { action: 'role.change_refused', ...about, details })
-          return { kind: 'refused', reason: verdict }
+          return { kind: 'rejected', reason: verdict }
         }
         if (changed.length === 0) return { kind: 'changed', role: before }
         await replaceRolePermissions(transaction, name, wanted)

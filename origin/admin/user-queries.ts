@@ -53,7 +53,7 @@ export async function selectUserPage(sql: Queryable, filters: UserFilters): Prom
 export interface User extends Omit<ListedUser, 'position'> {
   level: number
   plan: string
-  /** Until when strangers are locked out, null where they are not. */
+  /** End of the lockout of unknown devices; null without a lockout. */
   lockedUntil: Date | null
 }
 

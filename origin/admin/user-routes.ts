@@ -107,7 +107,7 @@ function requireDone(outcome: ChangeOutcome): void {
       const errors = [{ pointer: '/role', detail: 'is not the name of a role' }]
       throw new Problem('validation_failed', { members: { errors } })
     }
-    case 'refused':
+    case 'rejected':
       throw new Problem('escalation_refused', { members: { reason: outcome.reason } })
   }
 }

@@ -13,7 +13,7 @@ export type ChangeOutcome =
   | { kind: 'unknown_user' }
   | { kind: 'unknown_role' }
   | { kind: 'unknown_session' }
-  | { kind: 'refused'; reason: RoleRejection }
+  | { kind: 'rejected'; reason: RoleRejection }
 
 const done = { kind: 'done' } as const
 const unknownUser = { kind: 'unknown_user' } as const

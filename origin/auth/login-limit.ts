@@ -22,7 +22,7 @@ interface Attempt {
 }
 
 /**
- * Limits failed logins by address and account, so that guesses at one account refuse no other
+ * Limits failed logins by address and account, so that guesses at one account reject no other
  * account's login at the same address. An address without an account is counted like one with it. A
  * known device is admitted despite the failures of others: the lockout counts it apart.
  */

@@ -14,12 +14,11 @@ const failuresByState: readonly [RegExp, DatabaseFailure][] = [
 ]
 
 /**
- * FATAL refuses or ends the connection, whatever the reason: no database of that name, no such
- * user, not accepting.
+ * FATAL rejects or ends the connection for any reason: unknown database, unknown user, starting up.
  */
 const connectionEnding = new Set(['FATAL', 'PANIC'])
 
-/** What postgres.js and Node say where the server cannot be reached. */
+/** Error codes of postgres.js and Node for a server that cannot be reached. */
 const unreachableCodes = new Set([
   'CONNECT_TIMEOUT',
   'CONNECTION_CLOSED',
@@ -47,6 +46,6 @@ export function databaseFailureOf(error: unknown): DatabaseFailure | undefined {
 }
 
 /**
- * Whether an error means that the database cannot serve us right now, so that a retry may succeed.
+ * Whether the database is temporarily unavailable, so that a retry may succeed.
  */
 export const isDatabaseUnavailable = (error: unknown) => databaseFailureOf(error) !== undefined

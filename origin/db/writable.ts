@@ -1,6 +1,8 @@
 import type { Queryable } from './types.ts'
 
-/** Whether writes are refused: on a standby, or by a setting, as where the disk is nearly full. */
+/**
+ * Whether the database rejects writes: a standby does, or a setting, such as on a nearly full disk.
+ */
 export async function selectReadOnly(sql: Queryable): Promise<boolean> {
   const [row] = await sql<[{ readOnly: boolean }]>`
     select current_setting('transaction_read_only')::boolean as "readOnly"`

@@ -4,15 +4,15 @@ import type { Queryable } from '../db/types.ts'
 /** Inserts a gateway's batch in one statement. */
 export async function insertRateLimitReport(
   sql: Queryable,
-  refusals: RateLimitReport['refusals'],
+  rejections: RateLimitReport['refusals'],
 ): Promise<void> {
   await sql`
     insert into rate_limit_logs (limit_class, limit_key, method, route, refused)
     select * from unnest(
-      ${refusals.map((refusal) => refusal.class)}::text[],
-      ${refusals.map(({ key }) => key)}::text[],
-      ${refusals.map(({ method }) => method)}::text[],
-      ${refusals.map(({ route }) => route)}::text[],
-      ${refusals.map(({ count }) => count)}::int[]
+      ${rejections.map((rejection) => rejection.class)}::text[],
+      ${rejections.map(({ key }) => key)}::text[],
+      ${rejections.map(({ method }) => method)}::text[],
+      ${rejections.map(({ route }) => route)}::text[],
+      ${rejections.map(({ count }) => count)}::int[]
     )`
 }

@@ -17,7 +17,7 @@ export interface RequestContext {
   requestId: string
   /**
    * The limits of failures that its address exceeds. A secret or device that is not known to be
-   * genuine is refused.
+   * genuine is rejected.
    */
   overLimit?: OverLimit | undefined
 }

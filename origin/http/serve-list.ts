@@ -12,16 +12,16 @@ type ListEndpoint = Endpoint & { query: typeof pageParameters }
 type ItemOf<E extends Endpoint> = ResponseBody<E> extends ListResponse<infer Item> ? Item : never
 
 interface ListOptions<E extends Endpoint, Row, Position extends z.ZodType<readonly (string | number)[]>> {
-  /** The key of the list's order. */
+  /** Schema of a row's position: the key of the list's order. */
   position: Position
   positionOf: (row: Row) => z.output<Position>
-  /** A row as the caller sees it. */
+  /** A row in the form of the response. */
   item: (row: Row) => ItemOf<E>
 }
 
 type Filters<E extends Endpoint> = Omit<EndpointInput<E>['query'], 'limit' | 'cursor'>
 
-/** What a list is asked for; `after` is the position of the last row of the page before. */
+/** A request for a page; `after` is the position of the last row of the previous page. */
 interface ListCall<E extends Endpoint, Position> {
   params: EndpointInput<E>['params']
   filters: Filters<E>
@@ -30,13 +30,13 @@ interface ListCall<E extends Endpoint, Position> {
 }
 
 /**
- * Registers the route of a list. Pages follow a key, not an offset: a page deep in a list costs
- * what the first one does, and rows that come or go meanwhile are neither skipped nor doubled.
+ * Registers the route of a list. Pages follow a key, not an offset: every page costs the same, and
+ * rows that are inserted or deleted meanwhile do not shift it.
  *
- * The cursor is opaque to the caller: the position after the last row of a page, in base64url. It
- * holds nothing that the row itself did not say, so it needs no signature.
+ * The cursor is opaque to the caller: the position after the last row of a page, in base64url. The
+ * cursor repeats values of that row, so it needs no signature.
  *
- * @param read returns up to `limit + 1` rows: one too many says that there is another page
+ * @param read returns up to `limit + 1` rows: the surplus row shows that another page follows
  * @throws Problem as `serve` does
  */
 export function serveList<
@@ -76,7 +76,7 @@ export function serveList<
   })
 }
 
-/** The call as `serve` makes it, with the cursor read. */
+/** The call of `serve` with the decoded cursor. */
 interface PageCall<E extends Endpoint, Position> {
   params: EndpointInput<E>['params']
   query: { limit: number; cursor: Position | undefined }
@@ -87,7 +87,7 @@ function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 
-/** @returns undefined for what is none */
+/** @returns undefined for text that is no cursor */
 function decodeCursor(text: string): unknown {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString())

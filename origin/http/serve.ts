@@ -15,9 +15,9 @@ import type { OriginEnv } from './request-context.ts'
 /** A response that the contract of its endpoint allows. */
 export type Reply<E extends Endpoint> = Response & TypedResponse<ResponseBody<E>>
 
-/** The request as its contract has it, and the way to respond. */
+/** A validated request, and the function that responds to it. */
 export interface EndpointCall<E extends Endpoint> extends EndpointInput<E> {
-  /** Takes the members that the contract has and no others. */
+  /** Accepts exactly the members of the contract. */
   respond: (...body: undefined extends ResponseBody<E> ? [] : [body: ResponseBody<E>]) => Reply<E>
 }
 
@@ -27,12 +27,12 @@ type EndpointHandler<Env extends OriginEnv, E extends Endpoint> = (
 ) => Awaitable<Reply<E>>
 
 /**
- * Registers the route of a contract: its method and path, the validation of what comes in, and the
+ * Registers the route of a contract: its method and path, the validation of requests, and the
  * status of success.
  *
- * @param guard runs before the validation: a caller who may not call is not told what is wrong
+ * @param guard runs before the validation, so that unauthorized callers see no validation errors
  * @throws Problem `unsupported_media_type`, `malformed_json`, `validation_failed`, `query_invalid`;
- *   `not_found` for a path parameter that cannot be one
+ *   `not_found` for an invalid path parameter
  */
 export function serve<Env extends OriginEnv, E extends Endpoint>(
   routes: Hono<Env>,

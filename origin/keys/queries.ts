@@ -77,7 +77,7 @@ export async function retireSigningKey(
 
 /**
  * @param kid the key that may sign; without it, the published one, of which there is at most one
- * @returns the kid that signs now; undefined where there is none
+ * @returns the kid that signs now; undefined where no key was promoted
  */
 export async function promotePublishedKey(sql: Queryable, kid?: string): Promise<string | undefined> {
   const [row] = await sql<{ kid: string }[]>`

@@ -12,10 +12,10 @@ type LimitConfig = Pick<OriginConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | LimitVa
 /** The longest that Redis may delay an attempt. */
 const commandTimeoutMs = 50
 
-/** Far beyond the timeout of a command: only a lost connection is silent for so long. */
+/** Far above the timeout of a command: only a lost connection is silent for so long. */
 const silenceMs = 1500
 
-/** A key that limits nothing. */
+/** Key of the health check; it limits nothing. */
 const probeKey = 'probe'
 
 /** The limits that the origin counts itself, in Redis where it is configured. */
@@ -42,14 +42,14 @@ export function createLimits(config: LimitConfig, log: Log) {
       links: ofFailures('links'),
       refresh: ofFailures('refresh'),
     },
-    /** How the limits are counted; undefined where no Redis is configured. */
+    /** Where the limits are counted; undefined without Redis. */
     health: redis && createLimitsHealth(redis, config.REDIS_KEY_PREFIX),
     close: () => redis?.disconnect(),
   }
 }
 
 /**
- * Counts once as the limits do: a Redis that answers PING may take no writes, or run no scripts.
+ * Counts once like the limits: a Redis that replies to PING may reject writes or scripts.
  */
 function createLimitsHealth(redis: RedisClient, keyPrefix: string) {
   const probe = new RateLimiterRedis({

@@ -99,7 +99,7 @@ describe('a mail', () => {
     ['ada'],
   ])('to %j, which is not one plain address, is refused before any server hears of it', async (to) => {
     const error = await failureOf(mailer.send({ ...mail, to }))
-    expect(error).toMatchObject({ kind: 'refused', message: 'recipient is not one plain address' })
+    expect(error).toMatchObject({ kind: 'rejected', message: 'recipient is not one plain address' })
     expect(server.mails).toEqual([])
   })
 })
@@ -109,7 +109,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     server.refuseWith({ responseCode: 550, message: '5.1.1 <ada@example.com> is unknown here' })
     expect(await failureOf(mailer.send(mail))).toMatchObject({
       message: 'EENVELOPE RCPT TO 550 5.1.1',
-      kind: 'refused',
+      kind: 'rejected',
     })
   })
 

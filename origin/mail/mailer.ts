@@ -19,9 +19,9 @@ export interface Mailer {
 
 /**
  * `outage`: the server cannot be reached or rejects our login; any other mail would fail, too.
- * `postponed`: the server rejects this mail for now. `refused`: it rejects this mail for good.
+ * `postponed`: the server rejects this mail for now. `rejected`: it rejects this mail for good.
  */
-export type MailFailureKind = 'outage' | 'postponed' | 'refused'
+export type MailFailureKind = 'outage' | 'postponed' | 'rejected'
 
 /** A failed delivery. The message is logged and stored, so it holds neither address nor link. */
 export class MailError extends Error {
@@ -108,7 +108,7 @@ function createSmtpMailer({
 
   return {
     async send({ to, subject, text, id }) {
-      if (!isOneAddress(to)) throw new MailError('recipient is not one plain address', 'refused')
+      if (!isOneAddress(to)) throw new MailError('recipient is not one plain address', 'rejected')
       try {
         await transport.sendMail({
           // nodemailer reads an object as one address, and a string as a list.
@@ -154,5 +154,5 @@ const serviceNotAvailable = 421
 function kindOf({ code, command, responseCode, permanent }: NodemailerError): MailFailureKind {
   const isAboutMail = (code === 'EENVELOPE' && command !== 'MAIL FROM') || code === 'EMESSAGE'
   if (!isAboutMail || responseCode === serviceNotAvailable) return 'outage'
-  return permanent ? 'refused' : 'postponed'
+  return permanent ? 'rejected' : 'postponed'
 }

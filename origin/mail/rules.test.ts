@@ -20,6 +20,6 @@ describe('a failed mail', () => {
 
 describe('a refused mail', () => {
   test('is given up at its first try', () => {
-    expect(evaluateFailure({ ...young, kind: 'refused' })).toEqual({ kind: 'give_up' })
+    expect(evaluateFailure({ ...young, kind: 'rejected' })).toEqual({ kind: 'give_up' })
   })
 })

@@ -25,6 +25,6 @@ export type FailureVerdict = { kind: 'retry'; waitSeconds: number } | { kind: 'g
  * makes the mail due again.
  */
 export function evaluateFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
-  if (kind === 'refused' || ageSeconds >= longestRetrySeconds) return { kind: 'give_up' }
+  if (kind === 'rejected' || ageSeconds >= longestRetrySeconds) return { kind: 'give_up' }
   return { kind: 'retry', waitSeconds: Math.min(firstWaitSeconds * 2 ** (attempts - 1), longestWaitSeconds) }
 }

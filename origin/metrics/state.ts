@@ -104,7 +104,7 @@ export function createStateMetrics(options: StateOptions): void {
   gauge('database_connections_in_use', 'Connections of the pool at work.', () => poolLoad().inUse)
   gauge('database_waiting', 'Queries and transactions that wait for a connection.', () => poolLoad().waiting)
   let asked: Promise<{ readOnly: boolean } | undefined> | undefined
-  /** Both gauges of one scrape, and scrapes at the same time, ask once. */
+  /** Shares one query between both gauges of a scrape and concurrent scrapes. */
   function database(): Promise<{ readOnly: boolean } | undefined> {
     asked ??= withTimeout(readTimeoutMs, askDatabase())
       .catch((error) => {

@@ -14,7 +14,7 @@ import { OAuthError } from './errors.ts'
 export type OAuthCaller = { kind: 'frontend'; id: string } | { kind: 'service'; id: string; scopes: string[] }
 
 type FailureReason =
-  | Extract<ClientOutcome, { kind: 'refused' }>['reason']
+  | Extract<ClientOutcome, { kind: 'rejected' }>['reason']
   | 'secret_missing'
   | 'unreadable_credentials'
 
@@ -71,7 +71,7 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
           client: stored,
           secretMatches: secretMatches(secret, stored?.secretHash),
         })
-        if (outcome.kind === 'refused')
+        if (outcome.kind === 'rejected')
           return reject(outcome.reason, { clientId, challenge: inHeader }, context)
         return { kind: 'service', id: outcome.client.id, scopes: outcome.client.scopes }
       }

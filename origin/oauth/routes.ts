@@ -91,7 +91,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
     onRejected(error.code)
-    logRejection(log, { level: 'info', message: 'request refused' }, error, c.get('lifecycle'))
+    logRejection(log, { level: 'info', message: 'request rejected' }, error, c.get('lifecycle'))
     return oauthErrorResponse(error, c.get('requestId'))
   })
 

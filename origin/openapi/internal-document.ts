@@ -13,7 +13,7 @@ import { scopes } from '../oauth/clients/scopes.ts'
 interface Caller {
   subject: Subject
   securityScheme: keyof typeof securitySchemes
-  /** Told to a caller that is not one. */
+  /** Codes for other callers. */
   codes: readonly ErrorCode[]
 }
 
@@ -46,10 +46,10 @@ Every error is problem+json (RFC 9457) with a stable \`code\`, and every respons
 
 const common: readonly HeaderName[] = ['X-Request-Id']
 
-/** Those that errors have beside. */
+/** Additional headers of errors. */
 const { 'Retry-After': retryAfter, 'WWW-Authenticate': challenge, 'X-Request-Id': requestId } = headers
 
-/** Any request may get these. */
+/** Codes that any request may get. */
 const always: readonly ErrorCode[] = [
   'bad_request',
   'head_timeout',

@@ -32,7 +32,7 @@ interface Change {
 
 export type ChangeOutcome =
   | { kind: 'changed'; passwordVersion: string }
-  /** The same for a locked counter. */
+  /** The password is wrong, or the attempts are used up. */
   | { kind: 'wrong_password' }
 
 export type ResetOutcome =

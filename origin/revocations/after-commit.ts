@@ -7,7 +7,7 @@ export type WrittenRevocation = Omit<Revocation, 'until'>
 type Work = (transaction: Transaction) => unknown
 type Begin = (options: string, work: Work) => Promise<unknown>
 
-/** What the transactions under way have written. */
+/** Revocations of open transactions. */
 const written = new WeakMap<Queryable, WrittenRevocation[]>()
 
 /** Call it with what a statement wrote, in the transaction that wrote it. */

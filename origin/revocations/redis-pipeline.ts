@@ -9,7 +9,7 @@ export async function execute(commands: ChainableCommander, timeoutMs: number): 
   for (const [error] of results ?? []) if (error) throw error
 }
 
-/** Of EXECABORT, which does not say itself what was rejected. */
+/** The error EXECABORT, whose cause is in `previousErrors`. */
 interface AbortedTransaction extends Error {
   previousErrors?: Error[]
 }

@@ -47,7 +47,7 @@ async function outcome(answer: Response) {
 
 const signedIn = async () => (await fullStack.login('ada@example.com', 'correct horse battery')).refresh_token
 
-const madeUp = (length: number) => 'A'.repeat(length)
+const forged = (length: number) => 'A'.repeat(length)
 
 describe('POST /auth/refresh of an address over its limit', () => {
   test('200: a genuine token, and its successor', async () => {
@@ -57,8 +57,8 @@ describe('POST /auth/refresh of an address over its limit', () => {
     expect((await refresh(refresh_token)).status).toBe(200)
   })
 
-  test('429 rate_limited: a made-up token, without a query, with the limit and Retry-After of the mark', async () => {
-    const answer = await refresh(madeUp(54))
+  test('429 rate_limited: a forged token, without a query, with the limit and Retry-After of the mark', async () => {
+    const answer = await refresh(forged(54))
     expect(answer.status).toBe(429)
     expect(answer.headers.get('retry-after')).toBe('812')
     expect(await problem(answer)).toMatchObject({
@@ -67,7 +67,7 @@ describe('POST /auth/refresh of an address over its limit', () => {
       detail: 'Over the limit of refresh',
       'violated-policies': ['refresh'],
     })
-    for (const token of ['x', madeUp(53), madeUp(512)])
+    for (const token of ['x', forged(53), forged(512)])
       expect(await outcome(await refresh(token))).toBe('429 rate_limited')
     expect(asked()).toEqual([])
   })
@@ -91,12 +91,12 @@ describe('POST /auth/refresh of an address over its limit', () => {
   })
 
   // Those of before there were tags live on for REFRESH_TOKEN_SECONDS.
-  test('200: a genuine token without a tag; 429: a made-up one, which costs queries', async () => {
+  test('200: a genuine token without a tag; 429: a forged one, which costs queries', async () => {
     const token = await signedIn()
     const untagged = token.slice(0, 43)
     await fullStack.sql`update tokens set token_hash = ${hashToken(untagged)} where token_hash = ${hashToken(token)}`
     expect(await outcome(await refresh(untagged))).toBe('200')
-    expect(await outcome(await refresh(madeUp(43)))).toBe('429 rate_limited')
+    expect(await outcome(await refresh(forged(43)))).toBe('429 rate_limited')
   })
 })
 
@@ -107,8 +107,8 @@ describe('POST /auth/logout of an address over its limit', () => {
     expect(await outcome(await refresh(token))).toBe('401 refresh_invalid')
   })
 
-  test('429 rate_limited: a made-up token, without a query', async () => {
-    expect(await outcome(await post('/auth/logout', { refresh_token: madeUp(54) }))).toBe('429 rate_limited')
+  test('429 rate_limited: a forged token, without a query', async () => {
+    expect(await outcome(await post('/auth/logout', { refresh_token: forged(54) }))).toBe('429 rate_limited')
     expect(asked()).toEqual([])
   })
 })
@@ -124,10 +124,10 @@ describe('POST /oauth/token of an address over its limit', () => {
       body: new URLSearchParams(form).toString(),
     })
 
-  test('200: a genuine refresh token; 429: a made-up one', async () => {
+  test('200: a genuine refresh token; 429: a forged one', async () => {
     const refreshing = { grant_type: 'refresh_token', client_id: 'frontend' }
     expect((await grant({ ...refreshing, refresh_token: await signedIn() })).status).toBe(200)
-    expect((await grant({ ...refreshing, refresh_token: madeUp(54) })).status).toBe(429)
+    expect((await grant({ ...refreshing, refresh_token: forged(54) })).status).toBe(429)
   })
 
   test('429 rate_limited: a wrong client secret, which leaves no audit row', async () => {
@@ -143,7 +143,7 @@ test('401 untrusted_caller: the mark alone vouches for nothing', async () => {
   const answer = await fullStack.originFetch('/auth/refresh', {
     method: 'POST',
     headers: { 'content-type': 'application/json', [overLimitHeader]: 'refresh;t=812' },
-    body: JSON.stringify({ refresh_token: madeUp(54) }),
+    body: JSON.stringify({ refresh_token: forged(54) }),
   })
   expect(answer.status).toBe(401)
 })

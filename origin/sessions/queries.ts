@@ -121,8 +121,8 @@ export async function rotateRefreshToken(
 /**
  * The bearer of a token spent so lately that its replay is a retry, not a theft.
  *
- * @returns undefined where the token is none of these, or its successor is not the one this key
- *   derives
+ * @returns undefined where the token is no such token, or its successor was derived with another
+ * key
  */
 export async function selectReplay(
   sql: Queryable,
@@ -215,12 +215,12 @@ export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<Ses
   return row
 }
 
-/** For a change of the session that depends on its tokens. */
+/** Locks the row of the session, for a change that depends on its tokens. */
 export async function lockSessionForUpdate(sql: Queryable, sessionId: string): Promise<void> {
   await sql`select from sessions where id = ${sessionId} for no key update`
 }
 
-/** As `selectOwner`, for a token that was spent, or answered late, before the grace window. */
+/** Like `selectOwner`, for a token that was spent or replayed late before the grace window. */
 export async function selectReusedOwner(
   sql: Queryable,
   hash: Uint8Array,

@@ -11,7 +11,7 @@ const tagLength = 11
 const shape = new RegExp(`^[\\w-]{${secretLength}}(?:[\\w-]{${tagLength}})?$`)
 
 /** Whether a token was issued with this key, by the token alone. */
-export type RefreshTokenKind = 'issued' | 'untagged' | 'made_up'
+export type RefreshTokenKind = 'issued' | 'untagged' | 'forged'
 
 /**
  * Opaque refresh tokens of 256 bits and a tag. The first of a session is random; each successor is
@@ -38,10 +38,10 @@ export function createRefreshTokens(key: Uint8Array) {
     successorOf: (token: string) => tagged(createHmac('sha256', key).update(token).digest('base64url')),
 
     kindOf(token: string): RefreshTokenKind {
-      if (!shape.test(token)) return 'made_up'
+      if (!shape.test(token)) return 'forged'
       if (token.length === secretLength) return 'untagged'
       const tag = Buffer.from(token.slice(secretLength))
-      return timingSafeEqual(tag, Buffer.from(tagOf(token.slice(0, secretLength)))) ? 'issued' : 'made_up'
+      return timingSafeEqual(tag, Buffer.from(tagOf(token.slice(0, secretLength)))) ? 'issued' : 'forged'
     },
   }
 }

@@ -54,8 +54,8 @@ interface SessionOptions {
   /** How long a spent token still returns its successor; 0 turns that off. */
   graceSeconds: number
   /**
-   * Spent tokens of a session that are answered after the grace window, in 24 hours. 0 turns that
-   * off, and so does a grace window of 0, which asks for no replays.
+   * Late replays, after the grace window, of a session in 24 hours. 0 turns them off, and so does a
+   * grace window of 0.
    */
   lateReplays: number
   /** Sessions per account. */
@@ -98,9 +98,9 @@ export function createSessionService(options: SessionOptions) {
   }
 
   /**
-   * A token that is not live and not in its grace window. A successor that nobody used means that
+   * Handles a token that is neither live nor in its grace window. An unused successor means that
    * the response was lost: the phone slept, or the database failed over. A thief who refreshes in
-   * step with the owner looks the same, once for each refresh: the budget finds them.
+   * step with the owner looks the same, once per refresh; the budget detects them.
    */
   async function replayLate(
     transaction: Transaction,
@@ -145,8 +145,8 @@ export function createSessionService(options: SessionOptions) {
    * Rejects forged tokens of an address over its limit, without a query. Within the limit they
    * reach the database, because tokens issued under an earlier REFRESH_TOKEN_KEY have another tag.
    */
-  function rejectMadeUp(refreshToken: string, { overLimit }: RequestContext): OverLimitOutcome | undefined {
-    if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'made_up') return undefined
+  function rejectForged(refreshToken: string, { overLimit }: RequestContext): OverLimitOutcome | undefined {
+    if (!overLimit || refreshTokens.kindOf(refreshToken) !== 'forged') return undefined
     onRefresh('invalid')
     return { kind: 'over_limit', limit: overLimit }
   }
@@ -176,12 +176,12 @@ export function createSessionService(options: SessionOptions) {
 
     /**
      * Rotates: the presented token is spent and its successor returned. A token spent within the
-     * grace window is answered with the same successor. One spent before that is answered while
-     * its successor was never used and the session has late replays left; else its session ends.
+     * grace window gets the same successor. A token spent before that gets it while the successor
+     * was never used and the session has late replays left; otherwise its session ends.
      */
     async refresh(refreshToken: string, context: RequestContext): Promise<RefreshOutcome> {
-      const refused = rejectMadeUp(refreshToken, context)
-      if (refused) return refused
+      const rejected = rejectForged(refreshToken, context)
+      if (rejected) return rejected
       const hash = hashToken(refreshToken)
       const successor = refreshTokens.successorOf(refreshToken)
       const successorHash = hashToken(successor)
@@ -215,8 +215,8 @@ export function createSessionService(options: SessionOptions) {
       { everywhere }: { everywhere: boolean },
       context: RequestContext,
     ): Promise<LogoutOutcome> {
-      const refused = rejectMadeUp(refreshToken, context)
-      if (refused) return refused
+      const rejected = rejectForged(refreshToken, context)
+      if (rejected) return rejected
       await sql.begin(async (transaction) => {
         const owner = await selectOwner(transaction, hashToken(refreshToken))
         if (!owner) return

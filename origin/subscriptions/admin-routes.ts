@@ -68,7 +68,7 @@ function booked(outcome: BookingOutcome): Subscription {
       throw unknownPlan()
     case 'period_is_over':
       throw periodIsOver()
-    case 'refused':
+    case 'rejected':
       throw new Problem('escalation_refused', { members: { reason: outcome.reason } })
   }
 }

@@ -14,7 +14,7 @@ interface Booking {
 export type BookingOutcome =
   | { kind: 'booked'; subscription: Subscription }
   | { kind: 'unknown_user' | 'unknown_plan' | 'period_is_over' }
-  | { kind: 'refused'; reason: AuthorityRejection }
+  | { kind: 'rejected'; reason: AuthorityRejection }
 
 export type SubscriptionService = ReturnType<typeof createSubscriptionService>
 
@@ -32,7 +32,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
         const verdict = evaluateAuthority(actor, target)
         if (verdict !== 'allowed') {
           await rejectChange(transaction, change, `subscription ${plan}`, verdict)
-          return { kind: 'refused', reason: verdict }
+          return { kind: 'rejected', reason: verdict }
         }
         const now = await selectClock(transaction)
         const planId = await selectPlanId(transaction, plan)

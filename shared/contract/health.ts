@@ -29,7 +29,7 @@ const responses = {
   503: { description: 'Send requests elsewhere.', schema: healthResponse, mediaType },
 } as const
 
-/** What the gateway answers by itself: no row of the policy table names it. */
+/** Endpoints of the gateway itself, without a row in the policy table. */
 export const health = defineSubject({
   name: 'Health',
   description: 'How the gateway and what stands behind it are doing, for anybody.',

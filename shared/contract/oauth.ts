@@ -61,8 +61,7 @@ const introspectionResponse = z
 export type IntrospectionResponse = z.output<typeof introspectionResponse>
 
 /**
- * A rejection under /oauth: RFC 6749, section 5.2, with the members that every rejection of ours
- * has.
+ * A rejection under /oauth: RFC 6749, section 5.2, with the members of every problem.
  */
 export const oauthErrorResponse = z
   .object({

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defineEndpoints } from '../endpoint/endpoint.ts'
 import { displayable, email, newEmail, newPassword, opaqueToken, password } from './fields.ts'
 
-/** What contracts take from the origin's configuration. */
+/** Values that contracts take from the origin's configuration. */
 export interface ContractSettings {
   passwordMinLength: number
 }

@@ -10,7 +10,7 @@ const bodyFaults = z.array(
   z.object({ pointer: z.string(), detail: z.string(), code: passwordFaultCode.exactOptional() }),
 )
 
-/** What a rejection says beside the members that every rejection has. */
+/** Additional members of problems by code. */
 const members: Partial<Record<ErrorCode, z.ZodRawShape>> = {
   bad_request: { detail: z.string().exactOptional() },
   query_invalid: { errors: z.array(z.object({ parameter: z.string(), detail: z.string() })).exactOptional() },

@@ -9,23 +9,23 @@ import { watchConnection } from './watch-connection.ts'
 
 export interface ConnectorOptions {
   url: string
-  /** For one host, from the name's lookup to the end of the TLS handshake. */
+  /** Limit per host, from DNS to the end of the TLS handshake. */
   connectSeconds: number
-  /** How long the server may say nothing while it owes an answer. */
+  /** How long the server may be silent while it owes a response. */
   silenceSeconds: number
 }
 
 /**
- * Gives the driver connected sockets, so that hosts, TLS and silence are the origin's to decide.
- * The driver's own choice among hosts takes a hot standby for `read-write` and never gives up while
- * all hosts refuse (postgres.js 3.4.9), and it cannot end a socket whose server is gone.
+ * Gives the driver connected sockets, so that the origin controls hosts, TLS and silence. The host
+ * selection of postgres.js 3.4.9 accepts a hot standby as `read-write`, retries without end while
+ * all hosts reject connections, and never ends a socket whose server has vanished.
  */
 export function createConnector({ url, connectSeconds, silenceSeconds }: ConnectorOptions) {
   const target = parseDatabaseUrl(url)
   const tls = readTls(target.tls)
   const connectMs = Math.min(connectSeconds, target.connectSeconds ?? connectSeconds) * 1000
   const { hosts } = target
-  /** Among several, where the primary was last; undefined where that is to be found out. */
+  /** The last known primary of several hosts; undefined where it has to be found. */
   let primary: DatabaseHost | undefined
   let finding: Promise<DatabaseHost> | undefined
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 
 /**
- * Has the socket report its error and its end in one go. Between the two postgres.js 3.4.9 still
- * sends statements to the connection, and then answers them never.
+ * Makes the socket emit its error and its end together. Between the two postgres.js 3.4.9 sends
+ * statements to the connection, whose promises never settle.
  */
 export function endAtOnce<Ended extends Socket>(socket: Ended): Ended {
   const emit = socket.emit.bind(socket) as (name: string, ...values: unknown[]) => boolean

@@ -1,9 +1,8 @@
 /**
- * postgres.js 3.4.9 collects what it writes, and sends texts of less than 1,024 bytes in the next
- * turn of the event loop. Where the connection ends in between, it forgets to start over: what it
- * collected stays, and no write of that place in the pool is sent any more until there are as many
- * bytes. So the startup message is made that long, which has it sent at once, and
- * `cleanStartup` takes out what does not belong into it.
+ * postgres.js 3.4.9 buffers writes of less than 1,024 bytes until the next turn of the event loop.
+ * Where the connection ends in between, the buffer stays, and this slot of the pool sends no write
+ * before 1,024 bytes are buffered. The padding makes the startup message that long, so that it is
+ * sent at once; `cleanStartup` removes the padding.
  */
 export const padding = { gatehouse_padding: ' '.repeat(1024) }
 
@@ -11,8 +10,9 @@ export const padding = { gatehouse_padding: ' '.repeat(1024) }
 const protocol = 196_608
 
 /**
- * The first write on a new connection without the padding, and without messages of the connection
- * before. Those begin with a letter, the startup message with the first byte of its length.
+ * The first write on a new connection without the padding and without messages of the former
+ * connection. Such messages begin with a letter, the startup message with the first byte of its
+ * length.
  */
 export function cleanStartup(written: Uint8Array): Uint8Array {
   const bytes = Buffer.from(written.buffer, written.byteOffset, written.byteLength)

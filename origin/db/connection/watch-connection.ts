@@ -2,10 +2,10 @@ import type { Socket } from 'node:net'
 import { createMessageReader } from './message-reader.ts'
 import { cleanStartup } from './startup-message.ts'
 
-interface GatewayMetricsOptions {
-  /** How long the server may say nothing while it owes an answer. */
+interface WatchOptions {
+  /** How long the server may be silent while it owes a response. */
   silenceMs: number
-  /** Told when the server turns out to be a standby, or has become read-only. */
+  /** Called where the server is a standby or has become read-only. */
   onReadOnly: () => void
 }
 
@@ -24,8 +24,8 @@ const isWanted = (type: number) =>
 const readOnlyState = 'C25006\0'
 
 /**
- * A read-only connection of this age is given up: the name of the host may lead elsewhere by now. A
- * younger one shows that it does not.
+ * A read-only connection of this age is closed: the name of the host may resolve to another server
+ * by now. A younger one shows that it does not.
  */
 const settledMs = 5000
 
@@ -35,21 +35,21 @@ const silent = (ms: number) =>
 const standby = () => Object.assign(new Error('the server is a standby'), { code: 'DATABASE_CONNECT_FAILED' })
 
 /**
- * Watches a connection that the driver is about to use. The driver waits without limit for the
- * answer to a statement. A server that is gone without a word, or stopped, would keep the
- * connection for ever, and the statement's own timeout is the server's to keep.
+ * Watches a connection of the driver, which waits without limit for the response to a statement. A
+ * server that vanished or stopped would block the connection for ever: the timeout of a statement
+ * is enforced by the server.
  *
- * Ends the connection when an owed answer stays away, when the server is a standby, and after the
- * transaction in which the server said that it is read-only.
+ * Ends the connection when a response is overdue, when the server is a standby, and after the
+ * transaction in which the server reported to be read-only.
  */
-export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: GatewayMetricsOptions): void {
+export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: WatchOptions): void {
   const openedAt = performance.now()
   let isStarted = false
   let isReady = false
-  /** Statements sent, and answered; between them lies what the server owes. */
+  /** Statements sent and completed; the server owes the difference. */
   let asked = 0
   let answered = 0
-  /** A part of a statement was sent that the server answers before the rest of it comes. */
+  /** A part of a statement was sent that the server responds to before the rest. */
   let isHalfSent = false
   let isReadOnly = false
 
@@ -67,7 +67,7 @@ export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: Gatew
       isReady = true
       if (isReadOnly && body[0] === idle) {
         onReadOnly()
-        // The driver, and who waits for it, have to see the answer first.
+        // The driver and its callers have to see the response first.
         setImmediate(() => socket.destroy())
       }
     }

@@ -3,7 +3,7 @@ import { isScope, parseScopes, type Scope } from './scopes.ts'
 
 export type ClientOutcome =
   | { kind: 'authenticated'; client: OAuthClient }
-  | { kind: 'refused'; reason: 'unknown_client' | 'wrong_secret' | 'client_disabled' }
+  | { kind: 'rejected'; reason: 'unknown_client' | 'wrong_secret' | 'client_disabled' }
 
 interface ClientFacts {
   client: OAuthClient | undefined
@@ -12,9 +12,9 @@ interface ClientFacts {
 
 /** The reason is for the audit row only: the caller cannot tell the three apart. */
 export function evaluateClient({ client, secretMatches }: ClientFacts): ClientOutcome {
-  if (!client) return { kind: 'refused', reason: 'unknown_client' }
-  if (!secretMatches) return { kind: 'refused', reason: 'wrong_secret' }
-  if (client.disabled) return { kind: 'refused', reason: 'client_disabled' }
+  if (!client) return { kind: 'rejected', reason: 'unknown_client' }
+  if (!secretMatches) return { kind: 'rejected', reason: 'wrong_secret' }
+  if (client.disabled) return { kind: 'rejected', reason: 'client_disabled' }
   return { kind: 'authenticated', client }
 }
 

@@ -4,7 +4,7 @@ import { defineSubject, noContent, ok } from '../../endpoint/endpoint.ts'
 import { displayable } from '../fields.ts'
 
 /**
- * What a gateway tells of requests that its limits refused; `dropped` are those it could not keep.
+ * A gateway's report of rate-limited requests; `dropped` counts those that it could not keep.
  * Methods and routes are as the policy table has them.
  */
 const rateLimitReport = z.strictObject({
@@ -25,8 +25,7 @@ const rateLimitReport = z.strictObject({
 export type RateLimitReport = z.output<typeof rateLimitReport>
 
 /**
- * What a gateway tells of people signed in who asked for what their role may not do; else as
- * `rateLimitReport`.
+ * A gateway's report of signed-in users without the permission; otherwise like `rateLimitReport`.
  */
 const denialReport = z.strictObject({
   dropped: z.int().min(0),
@@ -47,9 +46,9 @@ const denialReport = z.strictObject({
 export type DenialReport = z.output<typeof denialReport>
 
 /**
- * What gateways know of plans; `rank` orders them from the cheapest up. Rows of the policy are held
- * against the names of all features and permissions, which an origin of an earlier version does not
- * tell.
+ * The plan catalogue of gateways; `rank` orders plans from the cheapest up. Rows of the policy are
+ * held against the names of all features and permissions, which an origin of an earlier version
+ * does not tell.
  */
 export const planCatalogue = z.object({
   plans: z.array(z.object({ name: z.string(), rank: z.number(), features: z.array(z.string()) })),

@@ -25,7 +25,7 @@ const entitlementsBody = z.strictObject({
 })
 
 /**
- * What a billing service tells: the subscription as it is from this event on. The period starts
+ * A billing service's event: the subscription from this event on. The period starts
  * with the event unless it says otherwise.
  */
 const billingEventBody = z
@@ -75,7 +75,7 @@ const internalUsersResponse = z.object({ items: z.array(internalUserResponse) })
 export type InternalUsersResponse = z.output<typeof internalUsersResponse>
 
 /**
- * What an account may do, as it was at `as_of`. Permissions and features of a disabled one are
+ * The entitlements of an account at `as_of`. Permissions and features of a disabled one are
  * empty.
  */
 const entitlementsResponse = z
@@ -94,7 +94,7 @@ const entitlementsResponse = z
 
 export type EntitlementsResponse = z.output<typeof entitlementsResponse>
 
-/** `missing` are ids of nobody. */
+/** `missing` are ids without an account. */
 const entitlementsListResponse = z.object({
   items: z.array(entitlementsResponse),
   missing: z.array(z.guid()),
