@@ -35,7 +35,7 @@ async function ask(role: string, path: string) {
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
 }
 
-/** What each role is told, at one path after the other: 200, or the code of the refusal. */
+/** The outcome for each role, at one path after the other: 200, or the code of the rejection. */
 async function told(role: string) {
   const paths = ['/v1/me', '/v1/reports', '/admin/users', '/admin/upkeep-runs']
   const answers = await Promise.all(paths.map((path) => ask(role, path)))

@@ -19,9 +19,9 @@ const connections = 5
 
 /**
  * Starts PostgreSQL compiled to WebAssembly inside this process, for trying Gatehouse without a
- * database server. What is committed survives the process, however it ends; it may not survive the
- * machine's sudden death, as PGlite never calls fsync. Queries run on this process's thread, so
- * what should stay responsive belongs into another process.
+ * database server. Commits survive the process, however it ends; they may not survive a power loss,
+ * as PGlite never calls fsync. Queries run on this process's thread, so services that must stay
+ * responsive belong in another process.
  *
  * @throws Error where another process uses `dataDir`, or it cannot be written
  */

@@ -77,8 +77,7 @@ function runNpm(args) {
     basename(npm) === 'npm-cli.js'
       ? spawn(node, [npm, ...args], options)
       : spawn('npm', args, { ...options, shell: process.platform === 'win32' })
-  // npm lets an interrupted install go on for a while. What it leaves half done, the next start
-  // does anew.
+  // npm lets an interrupted install go on for a while. The next start redoes the unfinished part.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill('SIGKILL'))
   return new Promise((resolve) => {
     child.once('error', (error) => resolve({ status: null, signal: null, error }))

@@ -30,7 +30,7 @@ const { folder } = parseArgs({
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const step = (line: string) => say(`  ${line}`)
 
-/** What runs or is about to. */
+/** Services that run or are starting. */
 const running: { stop: () => Promise<void> }[] = []
 
 let stopping = false

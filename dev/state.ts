@@ -4,9 +4,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateSecrets, type Secrets } from './secrets.ts'
 
-/**
- * What one machine's `npm start` keeps from one start to the next, in a folder that git ignores.
- */
+/** State that `npm start` keeps on one machine between starts, in a folder that git ignores. */
 interface State {
   secrets: Secrets
   /** Demo passwords are drawn once per machine: no password of ours is known to the full stack. */

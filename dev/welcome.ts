@@ -11,7 +11,7 @@ interface WelcomeFacts {
   folder: string
 }
 
-/** What `npm start` says when everything runs. */
+/** The message of `npm start` when everything runs. */
 export function welcome({ gateway, origin, metrics, demoPassword, folder }: WelcomeFacts): string {
   return `
 Gatehouse is up.

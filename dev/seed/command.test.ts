@@ -69,7 +69,7 @@ describe('npm run seed', () => {
     const { code, out } = await seed(['--users', '1000'])
     expect(code).toBe(0)
     expect(out).toContain('users 1 to 1000: 1000 added')
-    // What account n gets depends on n alone.
+    // The data of account n depends on n alone.
     expect(await counts()).toMatchInlineSnapshot(`
       {
         "accounts": 1000,

@@ -18,7 +18,7 @@ export async function createDraws(sql: Queryable): Promise<void> {
     language sql immutable as $$
       select overlay(overlay(md5(what || ':' || n::text) placing '4' from 13) placing 'a' from 17)::uuid
     $$`
-  // Nobody has the token whose digest this is: it was not made by digesting one.
+  // No token has this digest: it was not made by digesting one.
   await sql`
     create or replace function pg_temp.draw_hash(what text, n bigint) returns bytea
     language sql immutable as $$

@@ -70,8 +70,8 @@ export async function chooseMissing(sql: Queryable, { first, last }: Range): Pro
 }
 
 /**
- * One in a thousand is an admin, one in a hundred disabled, one in ten unverified. Whoever pays is
- * a subscriber.
+ * One in a thousand is an admin, one in a hundred disabled, one in ten unverified. Accounts on a
+ * paid plan are subscribers.
  */
 export async function insertAccounts(sql: Queryable, passwordHash: string): Promise<void> {
   await sql`
@@ -207,7 +207,7 @@ export async function makeAuditPartitions(sql: Queryable): Promise<void> {
     from generate_series(date_trunc('month', now() - interval '24 hours' * ${auditDays}, 'UTC'), now(), interval '1 month') as month`
 }
 
-/** What reads in bulk sees the accounts from now on. */
+/** Bulk readers see the accounts from now on. */
 export async function refreshViews(sql: Queryable): Promise<void> {
   await sql`select refresh_views()`
 }

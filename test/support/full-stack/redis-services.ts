@@ -32,7 +32,7 @@ export async function startRedisServices(
   return fullStack
 }
 
-/** What gateway and origin say of their work in Redis. */
+/** The state of gateway's and origin's work in Redis. */
 async function redisParts(fullStack: FullStack) {
   const checks = async (response: Response) =>
     ((await response.json()) as { checks: Record<string, { status: string; detail?: string }> }).checks

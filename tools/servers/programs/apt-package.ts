@@ -34,7 +34,7 @@ export async function unpackAptPackage(name: string, ...more: string[]): Promise
 
 /**
  * The system's package lists may be missing, or too old for what the archive still has: then we use
- * lists of our own. What a release does not have may be in its backports.
+ * lists of our own. A package that a release lacks may be in its backports.
  */
 async function download(names: readonly string[], work: string): Promise<void> {
   await mkdir(join(work, 'archives/partial'), { recursive: true })
