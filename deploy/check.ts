@@ -67,7 +67,7 @@ try {
   await rm(folder, { recursive: true })
 }
 
-/** The tool reads no environment of ours, so it gets the file with every variable in its place. */
+/** The tool does not see this environment, so it gets the file with every variable filled in. */
 async function checkCompose() {
   const compose = readComposeFile('docker-compose.yml', {
     ...(await generateSecrets()),

@@ -38,7 +38,7 @@ function interpolate(value: unknown, environment: Environment): unknown {
   )
 }
 
-/** `${NAME:-default}` and `${NAME:?why it is required}`, which is all that the file uses. */
+/** `${NAME:-default}` and `${NAME:?why it is required}`, the only forms that the file uses. */
 function interpolateText(text: string, environment: Environment): string {
   return text.replace(/\$\{(\w+):([-?])([^}]*)\}/g, (_, name: string, kind: string, rest: string) => {
     const value = environment[name]

@@ -42,7 +42,7 @@ function wordsOf(text: string): string[] {
   return array ? JSON.parse(array[0]) : text.split(/\s+/)
 }
 
-/** Every step that a target is made of, those of the stages it stands on first. */
+/** Every step of a target, those of its base stages first. */
 export function stepsOf({ stages }: Dockerfile, target: string): Step[] {
   const stage = stages.find(({ name }) => name === target)
   if (!stage) return []

@@ -83,7 +83,7 @@ async function ask(url: string, statement: string): Promise<string> {
   }
 }
 
-/** Gone is a child of ours when Node has taken its exit status: until then it keeps its number. */
+/** A child process keeps its id until Node has read its exit status. */
 async function endProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGINT')
   const deadline = performance.now() + exitTimeoutMs

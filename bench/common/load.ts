@@ -26,9 +26,8 @@ export async function closedLoop(
 }
 
 /**
- * An open loop: a task starts when its time has come, whatever became of those before, as real
- * callers do who know nothing of each other. Ends with the last start; what was started is the
- * task's own to follow up.
+ * An open loop: tasks start at a fixed rate, independent of earlier ones, as independent callers
+ * do. Resolves after the last start; the caller tracks the tasks.
  */
 export async function openLoop(
   { perSecond, forMs }: { perSecond: number; forMs: number },

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * Linux tells processor time to programs in hundredths of a second, whatever the kernel's own clock
- * is.
+ * Linux reports processor time in hundredths of a second, independent of the kernel's own clock.
  */
 const tickMs = 10
 

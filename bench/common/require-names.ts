@@ -1,4 +1,4 @@
-/** Ends the program where a name is none of those known, with what they are. */
+/** Exits with a list of known names where a name is unknown. */
 export function requireNames(option: string, names: readonly string[], known: object): void {
   const unknown = names.filter((name) => !Object.hasOwn(known, name))
   if (unknown.length === 0) return

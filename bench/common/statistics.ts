@@ -44,7 +44,7 @@ export function compare(first: readonly number[], second: readonly number[]): Co
   return { shift: median(differences), p: twoSidedTail(z) }
 }
 
-/** Abramowitz and Stegun 7.1.26, right to 1.5e-7, which is all that a p-value is good for. */
+/** Abramowitz and Stegun 7.1.26, exact to 1.5e-7, which suffices for a p-value. */
 function twoSidedTail(z: number): number {
   const x = z / Math.SQRT2
   const t = 1 / (1 + 0.3275911 * x)

@@ -7,7 +7,7 @@ import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
  * secretGenerator reads.
  */
 
-/** Where the stores are: URLs with passwords in them, which nobody but their owner can make. */
+/** URLs of the stores, with passwords in them: only the operator has them. */
 const urls = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL'] as const
 
 type Url = (typeof urls)[number]

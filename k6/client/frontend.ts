@@ -97,7 +97,7 @@ export function postLogout(user: User): Answer {
   ) as Answer
 }
 
-/** A request of a user's frontend as it is; whatever comes back is the answer. */
+/** A request of a user's frontend, without retries or refresh. */
 export const getOnce = (user: User, path: string, name: string): Answer =>
   http.get(`${gatewayUrl}${path}`, params(user, name, bearer(user))) as Answer
 

@@ -32,7 +32,7 @@ async function startBackend(name: string) {
     name,
     port,
     close,
-    /** Whether somebody waits for an answer that does not come. */
+    /** Whether a client waits for a response that never arrives. */
     isAsked: () => asked,
     leave() {
       ready = false

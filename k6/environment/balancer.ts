@@ -11,8 +11,8 @@ const probeMs = 500
 const probeTimeoutMs = 1000
 
 /**
- * A TCP balancer as stands in front of real gateways: it asks each backend's /ready, gives new
- * connections to those that said yes, in turn, and leaves connections alone that it has given.
+ * A TCP balancer, as in front of real gateways: it polls each backend's /ready, spreads new
+ * connections over the ready ones in turn, and keeps established connections.
  */
 export async function startBalancer(backends: readonly Backend[], listenPort: number) {
   const ready = new Set<Backend>()
@@ -57,8 +57,7 @@ export async function startBalancer(backends: readonly Backend[], listenPort: nu
       } else client.destroy()
     })
     upstream.once('connect', () => {
-      // Answers come after their requests and nobody pipelines: who spoke last tells whether an
-      // answer is owed.
+      // Clients do not pipeline: a response is due where the client sent last.
       let isOwed = false
       client.on('data', () => {
         isOwed = true

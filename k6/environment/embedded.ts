@@ -24,13 +24,13 @@ export async function startEmbedded() {
     await findFreePort(),
   ]
   const gatehouse = spawn(process.execPath, [join(root, 'dev/start.ts'), '--folder', folder], {
-    // Not beside anybody's .env: the scenario's promises are those of the defaults.
+    // Runs without a .env file: the scenario checks the defaults.
     cwd: folder,
     env: {
       ...process.env,
       // Without a mail server mails go to the log, as warnings.
       LOG_LEVEL: 'error',
-      // Accounts of a load test belong into no database or Redis of anybody's.
+      // Accounts of a load test must not reach an existing database or Redis.
       DATABASE_URL: '',
       REDIS_URL: '',
       POLICY_FILE: '',

@@ -58,9 +58,9 @@ const policy = {
 }
 
 /**
- * Gatehouse as it stands in production, on one machine: PostgreSQL that syncs its log, Redis, an
- * origin, a product's service, and gateways behind a balancer, each a process of its own, with
- * seeded accounts that are signed in.
+ * Gatehouse as in production, on one machine: PostgreSQL with fsync, Redis, an origin, a product's
+ * service, and gateways behind a balancer, each as a process, with seeded accounts that are signed
+ * in.
  */
 export async function startLoadTestEnvironment({
   users,
@@ -108,8 +108,8 @@ export async function startLoadTestEnvironment({
       UPSTREAMS: JSON.stringify({ product: `http://127.0.0.1:${productPort}` }),
       POLICY_FILE: policyFile,
       ISSUER_URL: `http://127.0.0.1:${balancerPort}`,
-      // The balancer passes bytes on: it is k6 that says whom a request comes from, as the last
-      // proxy of ours would.
+      // The balancer forwards bytes, so k6 writes the client address, as the last trusted proxy
+      // would.
       TRUSTED_PROXY_HOPS: '1',
       GATEWAY_REPLICAS: `${gatewayCount}`,
       PASSWORD_HASH_COST: '10',
@@ -185,15 +185,15 @@ export async function startLoadTestEnvironment({
         GATEWAYS: `${gatewayCount}`,
       },
       readParts,
-      /** Statements that PostgreSQL has carried out for anybody. */
+      /** Statements that PostgreSQL has executed for all clients. */
       async countStatements(): Promise<number> {
         const [row] = await statements<[{ calls: number }]>`
           select coalesce(sum(calls), 0)::int as calls from pg_stat_statements where toplevel`
         return row.calls
       },
       /**
-       * Times that Redis has read from a connection: whatever came together, one script or many
-       * commands, came in one.
+       * Reads of Redis from its connections: one script or several commands sent together are one
+       * read.
        */
       countRedisReads: () => redisReads(redis.url),
       stop,

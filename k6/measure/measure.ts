@@ -17,7 +17,7 @@ interface MeasureOptions {
 
 const idleMs = 20_000
 
-/** All that has been spent so far, in the units of `Cost`. */
+/** The cost so far, in the units of `Cost`. */
 async function readSpent(loadTestEnvironment: LoadTestEnvironment): Promise<Cost> {
   const [statements, roundTrips] = [
     await loadTestEnvironment.countStatements(),
@@ -91,7 +91,7 @@ export async function measure({
     const { metrics } = JSON.parse(await readFile(join(reports, `${report}.json`), 'utf8'))
     const count: number = metrics.frontend_requests.values.count
     const ofIdle = (part: number) => (part * seconds) / idle.seconds
-    // Less than nothing is the noise of idling.
+    // A negative value is the noise of idling.
     costs[kind] = combine(spent, idle.spent, (all, nothing) => Math.max(0, all - ofIdle(nothing)) / count)
   }
   const file = join(reports, 'measure.json')

@@ -74,7 +74,7 @@ export const options = {
 
 export const handleSummary = (data: Summary) => summarize(data)
 
-/** @returns an access token of somebody who manages subscriptions */
+/** @returns an access token with the permission to manage subscriptions */
 export function setup(): string {
   const answer = login(admin, password)
   if (answer.status !== 200) throw new Error(`the admin's login answered ${answer.status}`)

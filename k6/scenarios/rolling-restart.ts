@@ -4,9 +4,7 @@ import { countCutRequests, gateways, restartGateway, seconds } from '../client/l
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 
-/**
- * Gateways are replaced one after the other, as a deployment does it, and not one request fails.
- */
+/** Replaces gateways one after the other, as a deployment does. No request fails. */
 
 /** By the balancer: k6 sends a GET again by itself where its connection goes away. */
 const cut = new Gauge('requests_cut')

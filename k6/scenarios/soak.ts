@@ -4,10 +4,7 @@ import { readParts, seconds } from '../client/load-test-environment.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 import { frontendThresholds, steady } from '../client/traffic.ts'
 
-/**
- * A day's traffic for as long as one has time: answers stay as fast as they were, and no process
- * grows.
- */
+/** A day's traffic over a long run: response times stay constant, and no process grows. */
 
 const lookSeconds = 10
 /** By then every user has been here, and the caches hold what they will. */

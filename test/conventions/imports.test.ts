@@ -19,7 +19,7 @@ const isCore = (file: string) =>
 const isRoute = (file: string) => /^origin\/.*(\/|-)routes\.ts$/.test(file)
 const isCompositionRoot = (file: string) => /\/(app|gateway|origin|main)\.ts$/.test(file)
 
-/** A service runs transactions, whatever its name. */
+/** A service is a file that runs transactions, not only one named so. */
 const isService = (file: string) =>
   /^origin\/.*(\/|-)service\.ts$/.test(file) ||
   (/^origin\/.*\.ts$/.test(file) && readFileSync(file, 'utf8').includes('sql.begin('))

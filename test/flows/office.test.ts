@@ -149,8 +149,8 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
     const junk = await junkTokens()
     for (const token of junk.slice(0, -1)) expect(await me(token)).toBe('429 rate_limited')
     expect(await me(junk.at(-1) ?? '')).toBe('401 invalid_token')
-    // Forged signatures cost the most: they get their own pace, and take nobody's place in this
-    // process.
+    // Forged signatures cost the most: they are sent at their own pace, so that they do not starve
+    // this process.
     const forged = await tally(60, () => me(junk[3] ?? ''))
     expect(Object.keys(forged).sort()).toEqual(['429 rate_limited'])
     expect(await everybodyGoesOn()).toEqual({ '200': people })

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => fullStack.close())
 
-/** A call that the gateway let through, whoever `user` is. */
+/** A call that the gateway forwarded for `user`. */
 async function pass(method: string, path: string, user: Identity | null) {
   const target = path.replaceAll(/\{[a-z_]+\}/g, crypto.randomUUID())
   const headers: Record<string, string> = { [assertionHeader]: await assertionFrom(fullStack, user) }

@@ -55,7 +55,8 @@ describe('requests under way', () => {
     expect((await next).statusCode).toBe(200)
   })
 
-  // Each would else hold its place for good, and the last one close the upstream to everybody.
+  // Each would otherwise hold its place for ever, and the last one would block the upstream for all
+  // callers.
   test('200: those who left while they were counted, gathered or answered hold no place', async () => {
     const released = Promise.withResolvers<void>()
     const memory = createMemoryStore({ shared: true, now: Date.now })

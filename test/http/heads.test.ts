@@ -38,9 +38,7 @@ const send = (...lines: string[]) => exchange(gatewayWithUpstream.port, [...line
 const host = 'Host: api.example.com'
 const close = 'Connection: close'
 
-/**
- * The refusal as it stands on the wire: its form and the whole set of headers, whoever wrote it.
- */
+/** The rejection on the wire: its form and the whole set of headers, from any of its writers. */
 function expectRefusal(answer: string, status: number, code: string) {
   expect({ status: statusOf(answer), body: bodyOf(answer) }).toMatchObject({ status })
   const head = answer.slice(0, answer.indexOf('\r\n\r\n'))

@@ -78,7 +78,8 @@ test('200: whose body is in has a turn, however many others at the address send 
   expect(marks).toEqual([undefined, expect.stringMatching(/^refresh;t=\d+$/)])
 })
 
-// Else one address would take all places of the origin with heads alone, and nobody could log in.
+// Otherwise one address could take all places of the origin with request heads alone, and block
+// logins.
 test('200: requests whose body has not come hold no place of the upstream', async () => {
   const { port } = await startOverLimit({ UPSTREAM_REQUESTS: '1' })
   await Promise.all(Array.from({ length: 10 }, () => openSlowly(port)))

@@ -157,7 +157,7 @@ describe('what takes the socket out of HTTP', () => {
     await sleep(100)
   })
 
-  // Node takes its listeners off such a socket, and an error that nobody hears ends the process.
+  // Node removes its listeners from such a socket, and an unhandled error event ends the process.
   test.each(['', get('/open')])(
     'a client that resets after CONNECT harms nobody: %j before it',
     async (before) => {

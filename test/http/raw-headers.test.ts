@@ -60,8 +60,8 @@ test("X-Forwarded-For doubled, with underscores and dots: the upstream has the s
   ])
 })
 
-// Node keeps the first of two, a loop over raw headers the last: whoever checks one and forwards
-// the other is lost.
+// Node keeps the first of two, a loop over raw headers the last: a proxy that checks one and
+// forwards the other is open.
 test('401 invalid_token: Authorization twice, a good token first or last', async () => {
   const good = `Authorization: Bearer ${await gatewayWithUpstream.issuer.sign()}`
   expect(statusOf(await get('/closed', good))).toBe(200)

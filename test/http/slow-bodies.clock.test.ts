@@ -61,7 +61,8 @@ describe('a body that comes steadily', () => {
     expect(acted).toEqual([24])
   })
 
-  // The row's time is for all of it: one byte now and then would else hold the upstream for good.
+  // The row's time covers the whole body: a byte now and then would otherwise hold the upstream for
+  // ever.
   test.each([
     ['streamed', streamedRow],
     ['gathered', postRow],

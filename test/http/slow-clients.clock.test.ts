@@ -164,7 +164,7 @@ describe('clients that read slowly', () => {
   })
 })
 
-// Node has let go of such a socket: nobody else would ever close it.
+// Node has detached such a socket, so only the gateway can close it.
 test.each([
   ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
   [

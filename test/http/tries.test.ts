@@ -20,8 +20,7 @@ afterEach(async () => {
 })
 
 /**
- * The counter in Redis without what stands in for it: a slow moment of this machine must not move a
- * count.
+ * The counter in Redis without its fallback: a slow moment of this machine must not move a count.
  */
 async function startCounter() {
   const redis = connectRedisServer(await redisForFile(), createCapturedLog('gateway').log)

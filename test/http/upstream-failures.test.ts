@@ -33,7 +33,7 @@ describe('an upstream that cannot be asked', () => {
     expect(headers['retry-after']).toBe('1')
     expect(headers['content-type']).toBe('application/problem+json')
     expect(body).toMatchObject({ status: 502, code: 'upstream_unreachable' })
-    // Where the upstream stands is nobody's business.
+    // The response must not reveal the upstream's address.
     expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN/)
   })
 

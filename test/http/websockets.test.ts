@@ -95,7 +95,7 @@ describe('a row that is a WebSocket', () => {
     socket.close()
   })
 
-  // A client that reads nothing would else hold its place for as long as its token holds.
+  // A client that reads nothing would otherwise hold its place until its token expires.
   test('ends where its client takes nothing of what is sent to it', async () => {
     const gateway = await start({ stallSeconds: 0.3 })
     const { socket } = await gateway.connect('/socket')
@@ -204,8 +204,8 @@ describe('a row that is a WebSocket', () => {
     })
   })
 
-  // CORS does not hold a WebSocket back: any page may open one, with whatever its user can be made
-  // to give.
+  // CORS does not apply to WebSockets: any page may open one, with credentials that it obtains from
+  // its user.
   test('403 origin_not_allowed: from a page of another origin, whoever the row is for', async () => {
     const gateway = await start()
     const mine = async (origin: string) =>

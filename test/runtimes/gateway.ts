@@ -13,7 +13,7 @@ export const allowedOrigin = 'https://app.example.com'
 /** Requests of one address, in the suite. */
 export const addressQuota = 20
 
-/** How tests come from addresses of their own: they write what a proxy of ours would. */
+/** Tests choose their client addresses by the header that a trusted proxy would write. */
 const trustedHops = 1
 
 /**

@@ -59,6 +59,6 @@ try {
 } finally {
   for (const part of running.reverse()) await part.stop()
 }
-// All that was started has ended; what Vitest keeps open for a next run would keep this process,
-// too.
+// All servers have ended, but handles that Vitest keeps for a next run would keep this process
+// alive.
 process.exit()

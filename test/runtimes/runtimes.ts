@@ -8,7 +8,7 @@ const packages = join(root, 'test/runtimes/node_modules')
 export interface Runtime {
   /** Its column in the table. */
   name: string
-  /** How the gateway is started on it. The suite knows nothing but a port. */
+  /** Starts the gateway on it. The suite only gets a port. */
   start(options: StartOptions): StartCommand
 }
 

@@ -9,5 +9,5 @@ export const demoPolicy: PolicyFile = { name: 'policy.yaml', text: readFileSync(
 
 export const demoRows = parsePolicyFile(demoPolicy.text, demoPolicy.name).map(({ row }) => row)
 
-/** Where the demo service stands in tests that join services by an injected fetch. */
+/** URL of the demo service in tests that join services by an injected fetch. */
 export const demoUrl = 'http://127.0.0.1:8082'

@@ -3,10 +3,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export type TcpProxy = Awaited<ReturnType<typeof createTcpProxy>>
 
-/** Stands between a client and a server, and does what networks do. */
+/** A proxy between a client and a server that simulates network faults. */
 export async function createTcpProxy(target: { host: string; port: number }) {
   const sockets = new Set<Socket>()
-  /** Forwards nothing, in both directions, and tells nobody: the peer's host has lost its power. */
+  /** Drops all bytes, in both directions, without a reset: the peer's host has lost its power. */
   let isSilent = false
   let isRefusing = false
   let isLosingReplies = false

@@ -31,12 +31,12 @@ export type BenchOrigin = Awaited<ReturnType<typeof startOrigin>>
 
 const entry = fileURLToPath(new URL('./origin-process.ts', import.meta.url))
 
-/** Before the origin stops to believe an assertion, with room for a long answer. */
+/** Age at which the bench makes a new assertion, with room for a slow response. */
 const renewMs = (assertionLifeSeconds * 1000) / 2
 
 /**
- * The origin as a process of its own on a loopback port, for as long as the work takes, and what a
- * gateway would call it by.
+ * Runs the origin as a process on a loopback port while the work takes, with a client that calls it
+ * as a gateway does.
  */
 export async function withOrigin<Result>(
   options: StartOptions,
@@ -60,7 +60,7 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
     folder,
     env: {
       ...secrets,
-      // Not the subject: what is measured signs in from one address.
+      // Address limits are not measured: every login comes from one address.
       LIMIT_CREDENTIALS_TRIES: '1000000',
       PATH: process.env.PATH,
       NODE_ENV: 'test',
@@ -74,7 +74,7 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
       if (!(await fetch(`${url}/live`)).ok) throw new Error('not live')
     },
   })
-  // As many connections as there are requests: none waits here for another's answer.
+  // Opens a connection for each concurrent request: no request waits for another's response.
   const agent = new Agent({ connections: null, headersTimeout: 0, bodyTimeout: 0 })
   const signer = await importNodeSigner(privateJwkSchema.parse(JSON.parse(secrets.ASSERTION_PRIVATE_JWK)))
 
@@ -129,8 +129,8 @@ async function startOrigin({ databaseUrl, secrets, cost, threads, hashing = 'poo
     },
 
     /**
-     * At once: a flooded event loop would take minutes to drain, and nobody waits for its answers
-     * any more.
+     * Kills the process: a flooded event loop would take minutes to drain, and no client waits for
+     * its responses.
      */
     async kill() {
       child.signal('SIGKILL')

@@ -6,8 +6,8 @@ import { addAccounts, address, hashPassword, lockAccounts, openDatabase } from '
 import { withOrigin } from '../environment/start-origin.ts'
 
 /**
- * At the lowest cost a configuration may have, and at one that hides nothing of what stands beside
- * the hash.
+ * The lowest cost of a configuration, and one at which the rest of a login is visible beside the
+ * hash.
  */
 const costs = [10, 4]
 const sizes = { short: { samples: 200 }, full: { samples: 1000 } }
@@ -22,8 +22,8 @@ type Arm = keyof typeof arms
 const armNames = Object.keys(arms) as Arm[]
 
 /**
- * SECURITY 8: unknown, wrong and locked are the same to whoever asks, also by the clock. One
- * request at a time, in mixed order.
+ * SECURITY 8: unknown, wrong and locked logins take the same time. The bench sends one request at a
+ * time, in mixed order.
  */
 export const loginTimingBench: BenchPart = async ({ server, secrets, isFull, report }) => {
   const { samples } = isFull ? sizes.full : sizes.short

@@ -23,10 +23,7 @@ const sizes = { short: { rounds: 1, windowMs: 4000 }, full: { rounds: 5, windowM
 type Login = (signal: AbortSignal) => Promise<Answer | undefined>
 type Flood = (forMs: number, login: Login, signal: AbortSignal) => Promise<unknown>
 
-/**
- * Callers who wait for their answers, and callers who know nothing of each other and come faster
- * than anybody can hash.
- */
+/** Closed-loop callers, and independent callers who arrive faster than the origin can hash. */
 const floods: Record<string, Flood> = {
   none: (forMs) => sleep(forMs),
   '4 logins at a time': (forMs, login, signal) =>

@@ -13,7 +13,7 @@ import { addAccounts, addSessions, context, openDatabase } from '../environment/
 /** A server takes 100 connections by default, some of which are kept for others. */
 const poolSizes = [1, 2, 4, 8, 16, 32, 50, 90]
 
-/** More than any pool: what finds no connection waits for one, as in an origin at its limit. */
+/** More clients than any pool has connections: the others wait, as in an origin at its limit. */
 const clients = 200
 
 const sizes = {
@@ -27,7 +27,7 @@ const warmUps = 1000
 /** A round never does more, so that a machine of any speed writes a bounded number of rows. */
 const mostTasks = 100_000
 
-/** For a session that was never meant to end. */
+/** Expiry of a session that outlives the bench. */
 const lifeSeconds = 7 * 86_400
 
 interface Row {

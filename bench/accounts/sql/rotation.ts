@@ -25,8 +25,8 @@ const maxRotations = 100_000
 type Rotate = (token: string, successor: string) => Promise<unknown>
 
 /**
- * Refresh rotation in this process, which is then the origin: there is no HTTP in it, and of the
- * loop that drives it a few microseconds.
+ * Refresh rotation in this process: figures contain no HTTP, and a few microseconds of the loop
+ * that drives it.
  */
 export const rotationBench: BenchPart = async ({ server, secrets, isFull, report }) => {
   const { sessions, rounds, roundMs } = isFull ? sizes.full : sizes.short
@@ -42,8 +42,8 @@ export const rotationBench: BenchPart = async ({ server, secrets, isFull, report
 
   let turn = 0
   /**
-   * Each takes the session whose turn it is: far more of them than clients, so that no two meet at
-   * one.
+   * Each client takes the next session. Sessions far outnumber clients, so no two clients use one
+   * at once.
    */
   async function rotateNext(rotate: Rotate) {
     const session = turn++ % sessions

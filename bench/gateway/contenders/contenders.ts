@@ -17,7 +17,7 @@ export interface Setting {
   publicKey: string
   addressQuota: number
   addressSeconds: number
-  /** Gatehouse's own: where its origin stands, and what it signs assertions with. */
+  /** Gatehouse alone: the URL of its origin, and the key that signs assertions. */
   originUrl: string
   assertionPrivateJwk: string
 }
@@ -32,7 +32,7 @@ export interface Contender {
   title: string
   /** Differences from the work of the others. */
   unequal?: string
-  /** `plain` proxies and sets headers; nothing is asked of its callers. */
+  /** `plain` proxies and sets headers, without authentication. */
   work: 'all' | 'plain'
   /** Whether it gains from having seen a token. */
   remembers: boolean

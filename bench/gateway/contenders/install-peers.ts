@@ -5,8 +5,8 @@ import { run } from '../../../tools/servers/process/run.ts'
 const folder = join(import.meta.dirname, '../peers')
 
 /**
- * Installs what the peers stand on, as their own lock file says. By the npm that runs us, on the
- * Node that it runs on, where one does.
+ * Installs the peers' packages by their lock file, with the npm and the Node that run this process
+ * where npm started it.
  */
 export async function installPeers(): Promise<void> {
   if (isInstalled()) return

@@ -25,16 +25,15 @@ const headerSet = [
 ]
 const limitHeaders = ['ratelimit-policy', 'ratelimit']
 
-/** Small ones, so that they are reached. */
+/** Small limits, so that the checks reach them. */
 const addressQuota = 6
 const userQuota = 3
 
-/** Every answer of the upstream has it. */
+/** Length of every response body of the upstream. */
 const bodyBytes = 300
 
 /**
- * Holds a contender against the work that it is measured for, on limits so low that they are
- * reached.
+ * Checks that a contender does the work that it is measured for, on limits low enough to reach.
  *
  * @throws Error with the first thing that it does not do: what is not the same work is not measured
  */
@@ -83,7 +82,8 @@ export async function verifyEquivalence(
     const { issuer, upstream } = benchEnvironment
     const sign = (number: number, claims = {}) => issuer.sign({ ...user(number), ...claims })
 
-    // Twice, as a contender may remember tokens, and what it remembers must do the same work.
+    // Sends it twice, as a contender may cache tokens, and a cached one must get the same
+    // treatment.
     const token = await sign(1)
     for (const _time of [1, 2]) {
       const { statusCode, headers, text } = await ask(token)

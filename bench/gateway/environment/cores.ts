@@ -5,7 +5,7 @@ import { run } from '../../../tools/servers/process/run.ts'
 export const contenderCores = '0'
 
 /**
- * Moves this process off the contender's core, and with it all that it starts from now on.
+ * Moves this process, and the processes that it starts later, off the contender's core.
  * @throws Error where there is one core alone
  */
 export async function leaveContenderCore(): Promise<void> {

@@ -20,7 +20,7 @@ const lifeSeconds = 6 * 3600
 /** Signed at once: the thread pool's worth, and some that wait. */
 const batch = 64
 
-/** So high that nobody is refused while we measure, and no higher than a plan's quota may be. */
+/** A quota that no measured user reaches, and the highest that a plan may have. */
 const quota = 100_000_000
 
 export const issuerUrl = 'https://gateway.example'

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 
 /**
- * The service behind every contender: one answer of 300 bytes to whatever is asked, written
- * straight to the socket, so that it costs next to nothing. It knows requests without a body alone.
- * Asked over IPC, it tells how many it has answered and the head of the last one.
+ * The service behind every contender: it writes one response of 300 bytes straight to the socket,
+ * which costs next to nothing. It supports requests without a body only. Over IPC it reports the
+ * number of requests and the head of the last one.
  */
 
 const bodyBytes = 300

@@ -5,7 +5,7 @@ import type { TokenFiles } from '../environment/tokens.ts'
 
 export interface BenchOptions {
   benchEnvironment: BenchEnvironment
-  /** Those that are on this machine and proven. */
+  /** Contenders that are installed here and do equivalent work. */
   contenders: Record<string, Contender>
   tokens: TokenFiles
   /** Users of the larger workload. */
@@ -23,5 +23,5 @@ export type BenchPart = (options: BenchOptions) => Promise<void>
 /** So high that no request of a load meets it, and as high as Gatehouse takes it. */
 export const unreachedAddressQuota = 1_000_000
 
-/** Users who come again and again, so that whatever a contender remembers is at hand. */
+/** Users who return often, so that a contender's caches hold them. */
 export const hot = { users: 1000, freshOneIn: 0 }

@@ -5,24 +5,23 @@ import { measure, type Round } from '../load/measure.ts'
 import { countCommands } from '../load/redis-work.ts'
 import { type BenchOptions, hot, unreachedAddressQuota } from './part.ts'
 
-/** Just-in-time compilers need some, and are still at it after ten thousand. */
+/** Just-in-time compilers still optimize after ten thousand requests. */
 const warmUpRequests = { short: 30_000, full: 50_000 }
 
 /**
- * Seconds of each round that are not counted: what stood idle meanwhile has given memory and code
- * back.
+ * Seconds of each round that are not counted: a contender that idled has released memory and code.
  */
 const leadInSeconds = 1
 
-/** So many tell what is sent to Redis for one. */
+/** Requests over which the commands sent to Redis are averaged. */
 const countedRequests = 10_000
 
-/** As wrk has it where nothing else is said. */
+/** The default of wrk. */
 export const manyConnections = 64
 
 /**
- * Below the 280 s after which Gatehouse makes an assertion anew: what a contender has learned is
- * still of use.
+ * Below the 280 s after which Gatehouse signs a new assertion: a contender's caches are still
+ * valid.
  */
 const staleMs = 240_000
 
@@ -67,13 +66,13 @@ async function warmUp(
   const sendInTurn = (workload: Workload, inTurn: number) =>
     load({ url: running.url, tokens, workload, inTurn, seconds: 0, connections: manyConnections })
 
-  /** To one that remembers nothing each token is as new as the first time. */
+  /** A contender without a cache takes each token for new. */
   function noteFresh({ usedFresh: used }: LoadResult): void {
     if (contender.remembers) usedFresh += used
     if (usedFresh > tokens.freshCount) throw new Error('There were too few fresh tokens.')
   }
 
-  /** Each user once, unless that was a moment ago or is nothing that the contender remembers. */
+  /** Sends one request of each user, unless it did so recently or the contender has no cache. */
   async function showAllUsers() {
     if (!contender.remembers || performance.now() - shownAt < staleMs) return
     await sendInTurn(workloads.rare, users)
@@ -102,8 +101,8 @@ async function warmUp(
 }
 
 /**
- * Starts all contenders side by side, and stops them when the work is done: each stands idle while
- * another is at work.
+ * Starts all contenders side by side and stops them when the work is done. Only one is under load
+ * at a time.
  */
 export async function withWarmedUp<Result>(
   { contenders, ...options }: Options & Pick<BenchOptions, 'contenders'>,
@@ -126,7 +125,7 @@ export async function withWarmedUp<Result>(
   }
 }
 
-/** In another order each round, so that nobody always follows the same. */
+/** Rotates the order each round, so that no contender always follows the same one. */
 export function inTurns<Item>(items: readonly Item[], round: number): Item[] {
   const first = round % items.length
   return [...items.slice(first), ...items.slice(0, first)]

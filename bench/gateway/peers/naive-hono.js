@@ -9,9 +9,7 @@ import { importSPKI, errors as jose, jwtVerify } from 'jose'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import { keepAliveMs, quotaSeconds, settings } from './settings.js'
 
-/**
- * The gateway as one would first write it: each part is right, and nothing is remembered or joined.
- */
+/** The naive gateway: each part is correct, and nothing is cached or batched. */
 
 const key = await importSPKI(settings.publicKey, 'ES256')
 const redis = new Redis(settings.redisUrl)

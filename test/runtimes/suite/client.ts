@@ -22,7 +22,7 @@ export interface Sent {
   body?: string | Buffer
   /** An access token. */
   token?: string
-  /** Where the client sits; by default where nobody else does. */
+  /** The client's address, by default a new one. */
   address?: string
 }
 

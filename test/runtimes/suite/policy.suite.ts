@@ -37,7 +37,7 @@ test('the absolute form of a target is served as its path; its scheme is not bel
   const seen = await echo(`http://${host}/try/echo?x=1`)
   expect(seen.url).toBe('/try/echo?x=1')
   expect(valuesOf(seen, 'x-forwarded-host')).toEqual([host])
-  // Behind the one proxy that the suite trusts, https is possible; it says nothing of it.
+  // The trusted proxy could report https; here it reports no scheme.
   const claimed = await send(`https://${host}/try/echo`)
   if (claimed.status === 200)
     expect(valuesOf(json(claimed) as unknown as Echo, 'x-forwarded-proto')).toEqual(['http'])

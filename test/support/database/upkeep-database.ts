@@ -50,7 +50,7 @@ export async function openUpkeepDatabase() {
     runs: (job: JobName) => sql`
       select slot, rows::int as rows, outcome, error, finished_at is not null as finished
       from upkeep_runs where job = ${job} order by id`,
-    /** Runs a job for a slot that nobody had, as a replica does. */
+    /** Runs a job for a slot that no replica has claimed. */
     async run(job: JobName) {
       const slot = new Date(Date.UTC(2026, 0, 1, 0, ++slots))
       await runner.run(jobNamed(job), slot)

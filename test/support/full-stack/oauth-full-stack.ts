@@ -30,7 +30,7 @@ export async function createOAuthFullStack(environment: Record<string, string> =
   const issuer = originConfig.ISSUER_URL
   const fetch = (path: string, init?: RequestInit) => fullStack.origin.request(issuer + path, init)
 
-  /** Posts a form as somebody who writes it by hand would. */
+  /** Posts a form without an OAuth client library. */
   function postForm(path: string, form: string | Record<string, string>, headers: HeadersInit = {}) {
     return fetch(path, {
       method: 'POST',
@@ -74,7 +74,7 @@ export async function createOAuthFullStack(environment: Record<string, string> =
   }
 }
 
-/** Client id and secret as they stand, without the form encoding that neither of ours needs. */
+/** Client id and secret without form encoding, which these need not have. */
 export const basic = (id: string, secret: string) =>
   `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
 

@@ -78,7 +78,7 @@ function nodeAt(root: object, path: readonly string[]) {
 
 const escapeForPointer = (key: string) => encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'))
 
-/** An object schema that lists its members, and says nothing of others, here has no others. */
+/** An object schema that lists its members allows no others here. */
 function closed(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(closed)
   if (typeof node !== 'object' || node === null) return node

@@ -27,8 +27,8 @@ export async function assertionFrom(
 }
 
 /**
- * Calls the origin as the gateway would, for nobody signed in: the answer's headers are the
- * origin's own.
+ * Calls the origin as the gateway would, without a user: the response's headers are the origin's
+ * own.
  */
 export async function callOrigin(
   fullStack: FullStack,

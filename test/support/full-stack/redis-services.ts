@@ -7,7 +7,7 @@ import { createFullStack, type FullStack } from './full-stack.ts'
 /**
  * A gateway, one of two, and an origin with their Redis, as they run in production.
  *
- * @param closers filled with what ends all that is started
+ * @param closers receives the functions that stop what is started
  */
 export async function startRedisServices(
   redisUrl: string,

@@ -45,8 +45,8 @@ export const postRow: RouteRow = { ...openRow, method: 'POST' }
 export const closedRow: RouteRow = { ...openRow, path: '/closed', who: 'user', limits: ['user'] }
 
 /**
- * A gateway alone, before upstreams that answer whatever a test wants and an issuer that signs
- * whatever it wants. For what a request meets behind the gateway, see the full stack.
+ * A gateway with stub upstreams and an issuer that signs any claims. Tests of gateway and origin
+ * together use the full stack.
  */
 export async function createGatewayHarness({
   environment = {},
@@ -85,7 +85,7 @@ export async function createGatewayHarness({
       return Response.json(await plans())
     if (request.baseUrl === config.ORIGIN_URL && request.target.startsWith(revocationFeedPath))
       return Response.json(await revocations(request.target))
-    // Told some seconds after a denial, whatever a test does by then.
+    // The gateway reports denials some seconds later, possibly after the test.
     if (request.baseUrl === config.ORIGIN_URL && request.target === '/internal/gateway/denials')
       return new Response(null, { status: 204 })
     forwarded.push(request)

@@ -20,7 +20,7 @@ export type GatewayWithRedis = Awaited<ReturnType<typeof startGatewayWithRedis>>
 /**
  * A gateway that shares its limits with three others, on a Redis that the test may harm.
  *
- * @param closers filled with what ends all that is started
+ * @param closers receives the functions that stop what is started
  */
 export async function startGatewayWithRedis(
   closers: (() => unknown)[],

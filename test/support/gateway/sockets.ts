@@ -11,7 +11,7 @@ import { createGatewayHarness, type GatewayHarnessOptions } from './gateway-harn
 
 const closers: (() => Promise<unknown> | unknown)[] = []
 
-/** Ends all that the functions of this file have started; for `afterEach` or `afterAll`. */
+/** Stops all servers and sockets of this file's functions; for `afterEach` or `afterAll`. */
 export async function closeSockets(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close()
 }
@@ -35,7 +35,7 @@ interface SocketHarnessOptions extends Omit<GatewayHarnessOptions, 'upstream'> {
   /** Of the server. */
   deadlines?: ServerOptions['deadlines']
   stallSeconds?: number
-  /** How long a client may send nothing of its body. */
+  /** Time a client may pause inside its body. */
   uploadIdleMs?: number
 }
 
@@ -96,7 +96,7 @@ export async function startGatewayWithUpstream(
   return { ...(await startGateway({ ...options, upstreamPort })), upstream, upstreamPort }
 }
 
-/** Writes bytes as they are and gives back all that comes until the other end closes. */
+/** Writes raw bytes and returns all received bytes until the other end closes. */
 export async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const socket = await openSocket(port)
   socket.write(bytes)

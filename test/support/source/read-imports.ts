@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 
 export interface Import {
   from: string
-  /** A file of ours by its path, or a package's name. */
+  /** The path of a file of the repository, or a package's name. */
   to: string
 }
 

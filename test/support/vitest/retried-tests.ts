@@ -1,8 +1,8 @@
 import type { Reporter } from 'vitest/node'
 
 /**
- * Lists the tests that passed at a second try only, at the end of a run: one that does so often is
- * to be mended.
+ * Lists the tests that passed at a second try only, at the end of a run: one that needs it in two
+ * of ten runs is fixed.
  */
 export const retriedTests: Reporter = {
   onTestRunEnd(modules) {

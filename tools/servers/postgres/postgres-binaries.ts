@@ -39,8 +39,7 @@ async function askPgConfig(): Promise<string[]> {
   try {
     return [(await run('pg_config', ['--bindir'])).trim()]
   } catch {
-    // Not every machine has it, and not everywhere does it belong to a server: then it knows no
-    // folder.
+    // pg_config may be missing, or belong to client packages only: then it names no folder.
     return []
   }
 }

@@ -14,10 +14,7 @@ export interface RunningServer {
 
 const statistics = 'pg_stat_statements'
 
-/**
- * A test's server may forget everything when the machine stops, and is not asked to be anything but
- * fast.
- */
+/** A test's server need not survive a stop of the machine: the settings favour speed. */
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -27,11 +24,9 @@ const settings = {
 }
 
 interface PostgresOptions {
-  /**
-   * The folder of the server's programs: then it is one of its own, whatever the environment says.
-   */
+  /** The folder of the server's programs: with it, `TEST_DATABASE_URL` is ignored. */
   binaries?: string
-  /** Over those of every test's server. */
+  /** Settings over those of every test's server. */
   parameters?: Record<string, string>
 }
 
@@ -75,7 +70,7 @@ export async function startPostgres({
   }
 }
 
-/** PostgreSQL refuses to run as root, so root lends it another user. */
+/** PostgreSQL refuses to run as root, so root starts it as another user. */
 export async function findServerUser(): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {
@@ -120,7 +115,7 @@ async function initCluster(binaries: string, dataDir: string, user: SystemUser |
   }
 }
 
-/** Another process may take the port between our look and the server's start. */
+/** Another process may take the port between the check and the server's start. */
 async function startOnFreePort(
   binaries: string,
   dataDir: string,

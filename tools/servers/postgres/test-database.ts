@@ -5,7 +5,7 @@ import { databaseUrl } from './database-url.ts'
 
 export interface TestDatabase {
   url: string
-  /** Cuts off who is still connected. */
+  /** Ends open connections. */
   drop(): Promise<void>
 }
 

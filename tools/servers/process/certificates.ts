@@ -5,7 +5,7 @@ import { run } from './run.ts'
 import { createTemporaryFolder, removeFolder } from './temporary-folder.ts'
 
 export interface Certificates {
-  /** The authority that signed both of the others, and that nobody trusts by default. */
+  /** The authority that signed both others, and that no client trusts by default. */
   caFile: string
   /** Of a server on 127.0.0.1 or localhost. */
   certFile: string

@@ -37,8 +37,8 @@ const startTimeoutMs = 30_000
 const pingIntervalMs = 20
 
 /**
- * When its input ends, we are gone, however that happened: it ends the server that we left, waits
- * some seconds for that, and removes the folder. A line says that there is nothing left to do.
+ * The end of its input means that the parent has gone: the guard ends the server, waits some
+ * seconds, and removes the folder. A line on its input says that nothing is left to do.
  */
 const guardScript = `
 read -r line && exit

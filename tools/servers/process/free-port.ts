@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * A loopback port that nobody listens on. It lies below the range from which systems take the ports
- * of outgoing connections, so none of those takes it between two starts of a server; and a client
- * that tries to reconnect to a stopped server cannot be given that very port as its own, and so be
- * connected to itself.
+ * A free loopback port below the ephemeral range. So no outgoing connection takes it between two
+ * starts of a server, and a client that reconnects to a stopped server cannot get that port as its
+ * own and connect to itself.
  */
 export async function findFreePort(): Promise<number> {
   for (;;) {

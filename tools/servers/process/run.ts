@@ -4,8 +4,8 @@ import { promisify } from 'node:util'
 const execute = promisify(execFile)
 
 /**
- * Runs a program and resolves with what it printed.
- * @throws Error with all that it printed where it fails
+ * Runs a program and resolves with its output.
+ * @throws Error with its output where it fails
  */
 export async function run(
   command: string,

@@ -12,9 +12,8 @@ export interface UnpackedPackage {
 }
 
 /**
- * Has apt-get fetch the packages that an installation would need, and unpacks them into the cache
- * instead. That takes no root, and leaves the system as it was, without the service that the
- * package's installation starts.
+ * Downloads a package and its dependencies by apt-get and unpacks them into the cache. That needs
+ * no root, changes nothing in the system and starts no service.
  *
  * @param more packages that it does not need, and we do
  */

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 const cacheFolder = fileURLToPath(new URL('../../../.cache/', import.meta.url))
 
 /**
- * The folder of that name in the cache. Where it is missing, `fill` fills another one that then
- * gets the name, so that what has the name is whole; where two processes do that at once, the first
- * one's counts.
+ * The folder of that name in the cache. Where it is missing, `fill` fills a temporary one, which is
+ * then renamed, so that a named folder is complete. Of two processes at once, the first to rename
+ * wins.
  */
 export async function cachedFolder(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
   const folder = join(cacheFolder, name)

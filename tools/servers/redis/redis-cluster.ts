@@ -90,13 +90,13 @@ async function startNode(program: Program | undefined): Promise<ClusterServer> {
     ['--databases', '1'],
     ['--cluster-enabled', 'yes'],
     ['--cluster-node-timeout', `${nodeTimeoutMs}`],
-    // A replica that was out of touch for long may still take over: a test has nobody else.
+    // A replica with old data may still take over: a test has no other.
     ['--cluster-replica-validity-factor', '0'],
     ['--repl-diskless-sync-delay', '0'],
   ].flat()
   const server = await startWithBusPort(settings, program)
   const admin = new Redis(server.port, '127.0.0.1', { maxRetriesPerRequest: null })
-  // Tests end nodes: what an administrator's connection says of that is nobody's concern.
+  // Tests end nodes, so errors of an administrator's connection are expected.
   admin.on('error', () => {})
   const id = String(await admin.cluster('MYID'))
   // A getter of the server's stays one.

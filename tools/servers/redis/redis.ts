@@ -6,12 +6,12 @@ import { createTemporaryFolder, removeFolder } from '../process/temporary-folder
 import type { Program } from '../programs/find-program.ts'
 import { findRedisBinary } from './redis-binary.ts'
 
-/** A Redis of one test's own, for what it does to clients when it fails. */
+/** A Redis of one test, which the test may break. */
 export interface PrivateRedis extends RunningServer {
-  /** That of the running process: another one after a restart. */
+  /** Process id, which changes with a restart. */
   readonly pid: number
   readonly port: number
-  /** Stops it in its tracks: connections stay open and nothing answers. */
+  /** Pauses it: connections stay open and get no reply. */
   pause(): void
   resume(): void
   /** Ends it as a crash would: connections are reset, new ones refused. */
