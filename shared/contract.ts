@@ -1,4 +1,5 @@
 import { audit } from './contract/audit.ts'
+import type { ListResponse } from './contract/lists.ts'
 import { oauth } from './contract/oauth.ts'
 import { ownAccount } from './contract/own-account.ts'
 import type { ContractSettings } from './contract/passwords.ts'
@@ -8,7 +9,7 @@ import { roles } from './contract/roles.ts'
 import { createSigningIn } from './contract/signing-in.ts'
 import { upkeep } from './contract/upkeep.ts'
 import { users } from './contract/users.ts'
-import type { EndpointKey, EndpointsOf } from './endpoint/endpoint.ts'
+import type { EndpointKey, EndpointsOf, ResponseBody } from './endpoint/endpoint.ts'
 
 /**
  * The contract of every endpoint: what goes in, what comes out, and in which words. Objects that
@@ -45,5 +46,22 @@ export const createPublicContract = (settings: ContractSettings) =>
     oauth,
   ] as const
 
+type PublicEndpoints = EndpointsOf<ReturnType<typeof createPublicContract>[number]>
+
 /** `METHOD /path` of each endpoint that the policy table has a row for. */
-export type PublicEndpointKey = EndpointKey<EndpointsOf<ReturnType<typeof createPublicContract>[number]>>
+export type PublicEndpointKey = EndpointKey<PublicEndpoints>
+
+export type PublicEndpoint<Key extends PublicEndpointKey> = Key extends `${infer Method} ${infer Path}`
+  ? Extract<PublicEndpoints, { method: Method; path: Path }>
+  : never
+
+/** Bodies that endpoints respond with, by `METHOD /path`. */
+export type PublicResponses = { [Key in PublicEndpointKey]: ResponseBody<PublicEndpoint<Key>> }
+
+/** The endpoints that respond with a page of a list. */
+export type ListKey = {
+  [Key in PublicEndpointKey]: PublicResponses[Key] extends ListResponse<unknown> ? Key : never
+}[PublicEndpointKey]
+
+export type ListItem<Key extends ListKey> =
+  PublicResponses[Key] extends ListResponse<infer Item> ? Item : never

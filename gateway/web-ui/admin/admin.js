@@ -5,6 +5,7 @@
 import { byId, element } from '../dom.js'
 import { createSession, ProblemError } from '../session.js'
 import { inWords } from '../words.js'
+import { createApi } from './api.js'
 import { showHealth } from './health.js'
 import { showPlan, showPlans } from './plans.js'
 import { showAttempts, showAudit, showLimits } from './trail.js'
@@ -15,6 +16,7 @@ import { showUsers } from './users.js'
  * Arguments of a view.
  *
  * @typedef {object} Page
+ * @property {import('./api.js').Api} api
  * @property {import('../session.js').Session['call']} call
  * @property {string} subject shown part of the section; empty for all of it
  * @property {URLSearchParams} filters
@@ -38,6 +40,8 @@ const house = byId('house')
 const signIn = /** @type {HTMLFormElement} */ (byId('sign-in'))
 
 const session = createSession({ onEnded: () => openDoor('Your session has ended: sign in again.') })
+
+const api = createApi(session.call)
 
 let leaving = new AbortController()
 
@@ -127,6 +131,7 @@ async function show() {
   await attempt(async () => {
     try {
       const shown = await view({
+        api,
         call: session.call,
         subject: decodeURIComponent(subject),
         filters,

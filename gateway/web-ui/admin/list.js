@@ -4,8 +4,10 @@
  */
 
 import { element, fieldsOf } from '../dom.js'
+import { urlOf } from './api.js'
 
 /** @import { Page } from './admin.js' */
+/** @import { ListItem, ListKey } from '../../../shared/contract.ts' */
 
 /**
  * @template Item
@@ -16,17 +18,20 @@ import { element, fieldsOf } from '../dom.js'
  */
 
 /**
- * @template Item
+ * @template {ListKey} Key
  * @param {object} options
  * @param {Page['call']} options.call
  * @param {Page['attempt']} options.attempt
- * @param {string} options.url of the first page
+ * @param {Key} options.list
+ * @param {Record<string, string>} [options.params] of its path
+ * @param {URLSearchParams} [options.filters]
  * @param {string} options.caption
- * @param {readonly Column<Item>[]} options.columns
+ * @param {readonly Column<ListItem<Key>>[]} options.columns
  * @param {string} options.empty text of an empty list
  * @returns {Promise<HTMLElement>} the list with its first page
  */
-export async function createList({ call, attempt, url, caption, columns, empty }) {
+export async function createList({ call, attempt, list, params, filters, caption, columns, empty }) {
+  const url = urlOf(list.slice('GET '.length), params, filters)
   const body = element('tbody')
   const place = element('span')
   const back = element(
@@ -56,7 +61,7 @@ export async function createList({ call, attempt, url, caption, columns, empty }
   /** @param {string} pageUrl */
   async function load(pageUrl) {
     const response = await call(pageUrl)
-    const { items } = /** @type {{ items: Item[] }} */ (await response.json())
+    const { items } = /** @type {{ items: ListItem<Key>[] }} */ (await response.json())
     next = nextLink(response.headers.get('link'))
     body.replaceChildren(...items.map(row))
     table.hidden = items.length === 0
@@ -86,7 +91,7 @@ export async function createList({ call, attempt, url, caption, columns, empty }
     tellPlace()
   }
 
-  /** @param {Item} item */
+  /** @param {ListItem<Key>} item */
   const row = (item) =>
     element(
       'tr',
@@ -160,9 +165,3 @@ export function text(label, name, type = 'text') {
     element('input', { name, type, autocomplete: 'off', spellcheck: 'false' }),
   )
 }
-
-/**
- * @param {string} path
- * @param {URLSearchParams} filters
- */
-export const withQuery = (path, filters) => (filters.size > 0 ? `${path}?${filters}` : path)

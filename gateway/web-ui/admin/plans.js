@@ -2,7 +2,7 @@ import { element, fieldsOf } from '../dom.js'
 import { createList } from './list.js'
 
 /** @import { Page } from './admin.js' */
-/** @import { AdminPlanResponse, FeatureItem, ListResponse } from '../../../shared/contract.ts' */
+/** @import { AdminPlanResponse, FeatureItem } from '../../../shared/contract.ts' */
 
 /**
  * Browsers cannot import the contract; its type keeps the two numbers equal.
@@ -27,14 +27,13 @@ export async function showPlans({ call, attempt }) {
     await createList({
       call,
       attempt,
-      url: '/admin/plans',
+      list: 'GET /admin/plans',
       caption: 'Plans, from the cheapest up',
       empty: 'There is no plan.',
       columns: [
         {
           title: 'Plan',
-          cell: (/** @type {AdminPlanResponse} */ { name, title }) =>
-            element('a', { href: `#/plans/${name}` }, title),
+          cell: ({ name, title }) => element('a', { href: `#/plans/${name}` }, title),
         },
         { title: 'Price a month', cell: price, isNumber: true },
         { title: 'Requests an hour', cell: (plan) => count.format(plan.api_quota_per_hour), isNumber: true },
@@ -45,18 +44,14 @@ export async function showPlans({ call, attempt }) {
 }
 
 /** Form to change a plan. @param {Page} page */
-export async function showPlan({ call, attempt, say, subject }) {
+export async function showPlan({ api, attempt, say, subject }) {
   const [plans, features] = await Promise.all([
-    call('/admin/plans?limit=200').then(
-      (response) => /** @type {Promise<ListResponse<AdminPlanResponse>>} */ (response.json()),
-    ),
-    call('/admin/features?limit=200').then(
-      (response) => /** @type {Promise<ListResponse<FeatureItem>>} */ (response.json()),
-    ),
+    api('GET /admin/plans', { query: { limit: 200 } }),
+    api('GET /admin/features', { query: { limit: 200 } }),
   ])
   const plan = plans.items.find(({ name }) => name === subject)
   if (!plan) return element('div', { class: 'stack' }, element('h1', {}, 'There is no such plan'))
-  const path = `/admin/plans/${encodeURIComponent(plan.name)}`
+  const params = { name: plan.name }
 
   const terms = termsForm(plan)
   terms.addEventListener('submit', (event) => {
@@ -64,7 +59,7 @@ export async function showPlan({ call, attempt, say, subject }) {
     const { title, price_cents_per_month: cents, api_quota_per_hour: quota } = fieldsOf(terms)
     attempt(async () => {
       const body = { title, price_cents_per_month: Number(cents), api_quota_per_hour: Number(quota) }
-      await call(path, { method: 'PATCH', body })
+      await api('PATCH /admin/plans/{name}', { params, body })
       say(`${title} is saved.`)
     })
   })
@@ -72,9 +67,9 @@ export async function showPlan({ call, attempt, say, subject }) {
   const choices = featuresForm(plan, features.items)
   choices.addEventListener('submit', (event) => {
     event.preventDefault()
-    const chosen = new FormData(choices).getAll('feature')
+    const chosen = new FormData(choices).getAll('feature').map(String)
     attempt(async () => {
-      await call(`${path}/features`, { method: 'PUT', body: { features: chosen } })
+      await api('PUT /admin/plans/{name}/features', { params, body: { features: chosen } })
       say(`${plan.title} has ${chosen.length} features now.`)
     })
   })

@@ -1,12 +1,10 @@
 /** Views of the audit log, login attempts and rate-limited requests. */
 
 import { badge, element, moment } from '../dom.js'
-import { choice, createFilters, createList, text, withQuery } from './list.js'
+import { choice, createFilters, createList, text } from './list.js'
 
 /** @import { Page } from './admin.js' */
-/**
- * @import { AuditLogItem, LoginAttemptItem, RateLimitLogItem } from '../../../shared/contract.ts'
- */
+/** @import { AuditLogItem } from '../../../shared/contract.ts' */
 
 /** @param {Page} page */
 export async function showAudit({ call, attempt, filters }) {
@@ -24,11 +22,12 @@ export async function showAudit({ call, attempt, filters }) {
     await createList({
       call,
       attempt,
-      url: withQuery('/admin/audit-logs', filters),
+      list: 'GET /admin/audit-logs',
+      filters,
       caption: 'Security events, the newest first',
       empty: 'Nothing of this kind happened.',
       columns: [
-        { title: 'When', cell: (/** @type {AuditLogItem} */ { created_at: at }) => moment(at) },
+        { title: 'When', cell: ({ created_at: at }) => moment(at) },
         { title: 'What', cell: ({ action }) => badge(action, moodOf(action)) },
         { title: 'Account', cell: ({ user_id: id }) => accountLink(id) },
         { title: 'By', cell: ({ actor_id: id }) => accountLink(id) },
@@ -75,11 +74,12 @@ export async function showAttempts({ call, attempt, filters }) {
     await createList({
       call,
       attempt,
-      url: withQuery('/admin/login-attempts', filters),
+      list: 'GET /admin/login-attempts',
+      filters,
       caption: 'Logins that were tried, the newest first',
       empty: 'Nobody tried.',
       columns: [
-        { title: 'When', cell: (/** @type {LoginAttemptItem} */ { created_at: at }) => moment(at) },
+        { title: 'When', cell: ({ created_at: at }) => moment(at) },
         { title: 'Address', cell: ({ email }) => email },
         {
           title: 'Outcome',
@@ -119,11 +119,12 @@ export async function showLimits({ call, attempt, filters }) {
     await createList({
       call,
       attempt,
-      url: withQuery('/admin/rate-limit-logs', filters),
+      list: 'GET /admin/rate-limit-logs',
+      filters,
       caption: 'Requests that a limit refused, the newest first',
       empty: 'No limit was hit.',
       columns: [
-        { title: 'When', cell: (/** @type {RateLimitLogItem} */ { created_at: at }) => moment(at) },
+        { title: 'When', cell: ({ created_at: at }) => moment(at) },
         { title: 'Limit', cell: ({ class: name }) => badge(name) },
         { title: 'Key', cell: ({ key }) => key },
         { title: 'Route', cell: ({ method, route }) => element('code', {}, `${method} ${route}`) },

@@ -5,7 +5,7 @@ import { statusOf } from './users.js'
 
 /** @import { Page } from './admin.js' */
 /**
- * @import { ListResponse, RoleResponse } from '../../../shared/contract.ts'
+ * @import { RoleResponse } from '../../../shared/contract.ts'
  * @import { SessionItem, UserResponse } from '../../../shared/contract.ts'
  */
 
@@ -13,26 +13,25 @@ import { statusOf } from './users.js'
  * One account: its data, actions and sessions.
  * @param {Page} page
  */
-export async function showUser({ call, attempt, say, subject, left }) {
-  const path = `/admin/users/${encodeURIComponent(subject)}`
+export async function showUser({ api, call, attempt, say, subject, left }) {
+  const params = { id: subject }
   const view = element('div', { class: 'stack' })
 
   /** @param {string} [done] */
   async function load(done = '') {
     const [user, roles] = await Promise.all([
-      call(path).then((response) => /** @type {Promise<UserResponse>} */ (response.json())),
-      call('/admin/roles?limit=200').then(
-        (response) => /** @type {Promise<ListResponse<RoleResponse>>} */ (response.json()),
-      ),
+      api('GET /admin/users/{id}', { params }),
+      api('GET /admin/roles', { query: { limit: 200 } }),
     ])
     const sessions = await createList({
       call,
       attempt,
-      url: `${path}/sessions`,
+      list: 'GET /admin/users/{id}/sessions',
+      params,
       caption: 'Live sessions, the newest first',
       empty: 'Signed in nowhere.',
       columns: [
-        { title: 'Device', cell: (/** @type {SessionItem} */ { user_agent: device }) => device ?? 'unknown' },
+        { title: 'Device', cell: ({ user_agent: device }) => device ?? 'unknown' },
         { title: 'Address', cell: ({ ip }) => ip ?? '–' },
         { title: 'Since', cell: ({ created_at: at }) => moment(at) },
         { title: 'Last used', cell: ({ last_used_at: at }) => moment(at) },
@@ -63,12 +62,11 @@ export async function showUser({ call, attempt, say, subject, left }) {
    *
    * @param {Change} change
    */
-  function change({ question, method, to, body, done }) {
+  function change({ question, run, done }) {
     return attempt(async () => {
       const answered = question ? await ask(question) : { reason: '' }
       if (!answered) return
-      const reason = question?.withReason && answered.reason ? { reason: answered.reason } : {}
-      await call(to, { method, ...(body && { body: { ...body, ...reason } }) })
+      await run(answered.reason)
       await load(done)
     })
   }
@@ -76,9 +74,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
   /**
    * @typedef {object} Change
    * @property {Parameters<typeof ask>[0]} [question]
-   * @property {string} method
-   * @property {string} to
-   * @property {object} [body]
+   * @property {(reason: string) => Promise<unknown>} run
    * @property {string} done
    */
 
@@ -90,14 +86,15 @@ export async function showUser({ call, attempt, say, subject, left }) {
       yes: 'Lock',
       withReason: true,
     },
-    method: 'POST',
-    to: `${path}/lock`,
-    body: {},
+    run: (reason) => api('POST /admin/users/{id}/lock', { params, body: reason ? { reason } : {} }),
     done: `${email} is locked.`,
   })
 
   /** @param {UserResponse} user @returns {Change} */
-  const unlock = ({ email }) => ({ method: 'POST', to: `${path}/unlock`, done: `${email} is unlocked.` })
+  const unlock = ({ email }) => ({
+    run: () => api('POST /admin/users/{id}/unlock', { params }),
+    done: `${email} is unlocked.`,
+  })
 
   /** @param {UserResponse} user @param {string} role @returns {Change} */
   const giveRole = ({ email, role: before }, role) => ({
@@ -106,9 +103,7 @@ export async function showUser({ call, attempt, say, subject, left }) {
       text: `The role is ${before} now. What the account may do changes at once, in every open session.`,
       yes: 'Change role',
     },
-    method: 'PUT',
-    to: `${path}/role`,
-    body: { role },
+    run: () => api('PUT /admin/users/{id}/role', { params, body: { role } }),
     done: `${email} is ${role} now.`,
   })
 
@@ -119,14 +114,17 @@ export async function showUser({ call, attempt, say, subject, left }) {
       text: 'Each device has to log in again.',
       yes: 'End sessions',
     },
-    method: 'DELETE',
-    to: `${path}/sessions`,
+    run: () => api('DELETE /admin/users/{id}/sessions', { params }),
     done: 'All sessions have ended.',
   })
 
   /** @param {SessionItem} session */
   function endButton({ id, user_agent: device }) {
-    const end = { method: 'DELETE', to: `${path}/sessions/${id}`, done: 'The session has ended.' }
+    const end = {
+      run: () =>
+        api('DELETE /admin/users/{id}/sessions/{session_id}', { params: { ...params, session_id: id } }),
+      done: 'The session has ended.',
+    }
     const label = `End the session of ${device ?? 'an unknown device'}`
     return element(
       'button',

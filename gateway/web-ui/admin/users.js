@@ -1,5 +1,5 @@
 import { badge, element, moment } from '../dom.js'
-import { choice, createFilters, createList, text, withQuery } from './list.js'
+import { choice, createFilters, createList, text } from './list.js'
 
 /** @import { Page } from './admin.js' */
 /** @import { UserItem } from '../../../shared/contract.ts' */
@@ -11,13 +11,14 @@ export async function showUsers({ call, attempt, filters }) {
   const list = await createList({
     call,
     attempt,
-    url: withQuery('/admin/users', filters),
+    list: 'GET /admin/users',
+    filters,
     caption: 'Accounts by address',
     empty: 'No account fits.',
     columns: [
       {
         title: 'Address',
-        cell: (/** @type {UserItem} */ { id, email }) => element('a', { href: `#/users/${id}` }, email),
+        cell: ({ id, email }) => element('a', { href: `#/users/${id}` }, email),
       },
       { title: 'Name', cell: ({ display_name: name }) => name ?? element('span', { class: 'quiet' }, '–') },
       { title: 'Role', cell: ({ role }) => badge(role) },
