@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
+import { startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
 import { type AddressLimit, createAddressLimit } from './address-limit.ts'
 
 const closers: (() => unknown)[] = []
@@ -27,7 +29,7 @@ async function startLimit(quota = 4) {
       redis: await connect(),
       keyPrefix: 'test:',
     })
-  return { server, connect, limit: await create(), other: await create() }
+  return { server, limit: await create(), other: await create() }
 }
 
 /** Failures that are let through, of up to ten. */
@@ -77,10 +79,48 @@ test.each<[string, (server: PrivateRedis) => unknown]>([
   server.resume()
 })
 
+test('a cluster whose master is paused: half as many, no wait of seconds, shared after its failover', async () => {
+  const cluster = await startRedisCluster()
+  closers.push(cluster.stop)
+  const createLimit = async () => {
+    const { log } = createCapturedLog('origin')
+    const redis = connectRedis(cluster.url, log, { commandTimeoutMs: 50, silenceMs: 1500 })
+    closers.push(() => redis.disconnect())
+    await once(redis, 'ready')
+    return createAddressLimit({ name: 'login', quota: 4, windowSeconds: 900, redis, keyPrefix: 'test:' })
+  }
+  const [limit, other] = await Promise.all([createLimit(), createLimit()])
+  const [first] = cluster.nodes
+  const slots = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(async (key) => {
+      const slot = Number(await first?.admin.cluster('KEYSLOT', `test:origin:login:${key}`))
+      return { key, isOfFirst: slot <= 5461 }
+    }),
+  )
+  const ofFirst = slots.filter(({ isOfFirst }) => isOfFirst).map(({ key }) => key)
+  const [key = '', later = ''] = ofFirst
+  expect(ofFirst.length).toBeGreaterThan(1)
+  first?.pause()
+  const startedAt = performance.now()
+  expect(await failUntilOver(limit, key)).toBe(2)
+  expect(performance.now() - startedAt).toBeLessThan(2000)
+  await expect
+    .poll(
+      async () => {
+        await limit.count(later)
+        return other.counted(later)
+      },
+      { timeout: 15_000, interval: 100 },
+    )
+    .toBeGreaterThan(0)
+  first?.resume()
+}, 60_000)
+
 test('half as many failures where Redis can be read and takes no writes', async () => {
-  const { connect, limit } = await startLimit()
-  const redis = await connect()
-  await redis.config('SET', 'maxmemory', '1')
+  const { server, limit } = await startLimit()
+  const admin = new Redis(server.url)
+  closers.push(() => admin.disconnect())
+  await admin.config('SET', 'maxmemory', '1')
   expect(await failUntilOver(limit)).toBe(2)
 })
 
