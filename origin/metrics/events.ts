@@ -63,7 +63,7 @@ export function createEventMetrics(registry: Registry) {
   )
   const passwordsShed = counter(
     'password_tasks_shed_total',
-    'Password tasks refused because their line was full or too slow.',
+    'Password tasks rejected because their queue was full or too slow.',
   )
   const queries = counter(
     'database_queries_total',

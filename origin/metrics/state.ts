@@ -122,16 +122,16 @@ export function createStateMetrics(options: StateOptions): void {
     return answer ? Number(answer.readOnly) : Number.NaN
   })
 
-  ofPools('password_queue_length', 'Password tasks that wait for a thread, in both lines.', 'length')
+  ofPools('password_queue_length', 'Password tasks that wait for a thread, in both queues.', 'length')
   ofPools(
     'password_queue_limit',
-    'Password tasks that may wait in each of two lines; more are shed.',
+    'Password tasks that may wait in each of the two queues; more are shed.',
     'limit',
   )
 
   fromShared(
     'locked_accounts',
-    'Addresses that strangers are locked out of, those without an account among them; counted to 10,000.',
+    'Addresses at which unknown devices are locked out, with or without an account; counted to 10,000.',
     ({ lockedOutAddresses }) => lockedOutAddresses,
   )
   fromShared('mails_waiting', 'Mails to be handed over; counted to 10,000.', ({ mails }) => mails.waiting)

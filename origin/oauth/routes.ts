@@ -91,7 +91,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
   routes.onError((error, c) => {
     if (!(error instanceof OAuthError)) throw error
     onRejected(error.code)
-    logRejection(log, { level: 'info', message: 'request rejected' }, error, c.get('lifecycle'))
+    logRejection(log, { level: 'info', message: 'request refused' }, error, c.get('lifecycle'))
     return oauthErrorResponse(error, c.get('requestId'))
   })
 
@@ -102,8 +102,8 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
  * The gateway's context, or that of a service, whose address headers are not trusted.
  */
 function requestContextOf(c: Context<OriginEnv>): RequestContext {
-  const vouchedFor: RequestContext | undefined = c.get('context')
-  if (vouchedFor) return vouchedFor
+  const fromGateway: RequestContext | undefined = c.get('context')
+  if (fromGateway) return fromGateway
   return { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
 }
 
