@@ -1,9 +1,10 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
-import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash32 } from '../../shared/lib/hash32.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Defer, Now, RateLimitStore } from '../ports.ts'
+import { createLeases, type Lease } from './leases.ts'
+import { isSame, type LimitRequest } from './limit-request.ts'
 
 interface BatchedLimitsOptions {
   rateLimitStore: RateLimitStore
@@ -24,13 +25,6 @@ export type LimitResult = Pick<ConsumeResult, 'used' | 'quota' | 'shared'> & {
   resetAt: EpochMs
   /** Whether it was prefetched. */
   leased: boolean
-}
-
-/** One limit of one request, for one token. The name and the caller make its key. */
-export interface LimitRequest extends Omit<ConsumeRequest, 'key' | 'tokens' | 'shared'> {
-  name: string
-  /** A user's id, an address, or the /64 of one. */
-  caller: string
 }
 
 /** Consumes and refunds the tokens of requests. */
@@ -59,8 +53,9 @@ interface Queue {
   limit: LimitRequest
   first: Place
   others: Place[]
-  /** The lease that this call refills, if any. */
-  leasing: Lease | undefined
+  lease: Lease | undefined
+  /** Whether the call refills the lease. */
+  isLeasing: boolean
 }
 
 /** Shared by queues of one request; never modified. */
@@ -76,23 +71,6 @@ const pending: LimitResult = {
   leased: false,
 }
 
-/** Prefetched tokens. */
-interface Lease {
-  tokens: number
-  /** Tokens to prefetch with the next call. */
-  size: number
-  /**
-   * Whether a call that refills it is pending: one at a time, so that a slow store does not
-   * overfill it.
-   */
-  isAsked: boolean
-  used: number
-  resetAt: EpochMs
-}
-
-/** Leases per generation, of two. */
-const leasesHeld = 50_000
-
 /** The longest a refund may take: more than the timeout of the store. */
 export const refundMs = 100
 
@@ -106,12 +84,6 @@ export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: b
   tokens,
   shared,
 })
-
-const isSame = (one: LimitRequest, other: LimitRequest) =>
-  one.caller === other.caller &&
-  one.name === other.name &&
-  one.quota === other.quota &&
-  one.windowSeconds === other.windowSeconds
 
 /**
  * Keys a call, but for those of the request that reaches it: what comes after goes with the next.
@@ -129,22 +101,15 @@ const largestCall = 500
  */
 export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
   const { rateLimitStore, now, defer, largestLease, replicas } = options
-  const leases = createBoundedMap<string, Lease>(leasesHeld)
+  const leases = createLeases({ largestLease, replicas, now })
   /** By the hash of their caller, or the next free number. */
   let queues = new Map<number, Queue>()
   let refunds: ConsumeRequest[] = []
   /** Settled with the next call: one promise for all requests of a tick. */
   let called = Promise.withResolvers<void>()
 
-  /** Includes the quota, so that a change of plan takes effect at once. */
-  const leaseId = (limit: LimitRequest) => `${limit.windowSeconds}:${limit.quota}:${keyOf(limit)}`
-
-  const mayLease = ({ outage }: LimitRequest) => largestLease > 0 && outage === 'share'
-
-  function leaseOf(limit: LimitRequest): Lease | undefined {
-    const lease = mayLease(limit) ? leases.get(leaseId(limit)) : undefined
-    return lease && lease.resetAt > now() ? lease : undefined
-  }
+  const leaseOf = (limit: LimitRequest): Lease | undefined =>
+    leases.mayLease(limit) ? leases.find(limit) : undefined
 
   function useLease(lease: Lease, { quota }: LimitRequest): LimitResult {
     lease.tokens--
@@ -180,30 +145,30 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
         resolve()
       },
       (error) => {
-        for (const { leasing } of asked) if (leasing) leasing.isAsked = false
+        for (const { lease, isLeasing } of asked) if (lease && isLeasing) lease.isAsked = false
         // Nobody waits for refunds.
         if (asked.length > 0) reject(error)
       },
     )
   }
 
-  /** How many tokens to prefetch: no more than the lease has room for. */
   function tokensToPrefetch(queue: Queue): number {
-    const lease = leaseOf(queue.limit)
-    if (!lease || lease.isAsked) return 0
-    const tokens = Math.min(lease.size, largestLease - lease.tokens)
-    if (tokens <= 0) return 0
+    const { lease } = queue
+    const tokens = lease ? leases.tokensToPrefetch(lease) : 0
+    if (lease === undefined || tokens === 0) return 0
     lease.isAsked = true
-    queue.leasing = lease
+    queue.isLeasing = true
     return tokens
   }
 
   /** Delivers the granted tokens in the order of the requests; the rest stays in the lease. */
-  function give({ limit, first, others, leasing }: Queue, result: ConsumeResult, askedAt: EpochMs): void {
-    if (leasing) leasing.isAsked = false
+  function give(queue: Queue, result: ConsumeResult, askedAt: EpochMs): void {
+    const { limit, first, others } = queue
+    if (queue.lease && queue.isLeasing) queue.lease.isAsked = false
     const { granted, quota, shared } = result
     const resetAt = askedAt + result.resetMs
-    const lease = shared && mayLease(limit) ? renewLease(limit, result.used, resetAt) : undefined
+    const lease =
+      shared && leases.mayLease(limit) ? leases.renew(queue.lease, limit, result.used, resetAt) : undefined
     const wanted = 1 + others.length
     for (let order = 0; order < wanted; order++) {
       const { results, index } = order === 0 ? first : (others[order - 1] as Place)
@@ -218,25 +183,20 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     if (lease) lease.tokens += Math.max(0, granted - wanted)
   }
 
-  function renewLease(limit: LimitRequest, used: number, resetAt: EpochMs): Lease {
-    const known = leaseOf(limit)
-    const fairShare = Math.floor((limit.quota - used) / (2 * replicas))
-    const size = known ? Math.min(largestLease, Math.max(0, fairShare), Math.max(1, known.size * 2)) : 0
-    if (known) return Object.assign(known, { size, used, resetAt })
-    const fresh = { tokens: 0, size, isAsked: false, used, resetAt }
-    leases.set(leaseId(limit), fresh)
-    return fresh
-  }
-
   /**
    * Joins the queue of the same limit. `isSame` compares whole keys, so colliding hashes never mix;
    * an attacker who picks addresses of one hash costs at most `largestCall` steps.
    */
-  function enqueue(limit: LimitRequest, results: LimitResult[], index: number): void {
+  function enqueue(
+    limit: LimitRequest,
+    lease: Lease | undefined,
+    results: LimitResult[],
+    index: number,
+  ): void {
     for (let id = hash32(limit.caller); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
-        queues.set(id, { limit, first: { results, index }, others: nobody, leasing: undefined })
+        queues.set(id, { limit, first: { results, index }, others: nobody, lease, isLeasing: false })
         schedule()
         return
       }
@@ -258,7 +218,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
         if (lease && lease.tokens > 0) results[index] = useLease(lease, limit)
         else {
           isComplete = false
-          enqueue(limit, results, index)
+          enqueue(limit, lease, results, index)
         }
       }
       if (isComplete) return results

@@ -6,8 +6,9 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import { createAttemptsInProgress } from './attempts-in-progress.ts'
-import { keyOf, type LimitRequest, type LimitResult, type LimitTokens } from './batched-limits.ts'
+import { keyOf, type LimitResult, type LimitTokens } from './batched-limits.ts'
 import type { LimitClass } from './limit-classes.ts'
+import type { LimitRequest } from './limit-request.ts'
 
 /** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
 export interface Limit extends LimitRequest {

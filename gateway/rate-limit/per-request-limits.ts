@@ -12,14 +12,9 @@ import type {
   StoreResult,
   WaitUntil,
 } from '../ports.ts'
-import {
-  consumeRequestOf,
-  type LimitRequest,
-  type LimitResult,
-  type LimitTokens,
-  refundMs,
-} from './batched-limits.ts'
+import { consumeRequestOf, type LimitResult, type LimitTokens, refundMs } from './batched-limits.ts'
 import { ofShared, probeRequest, shareOf, storeHealth } from './fallback-store.ts'
+import type { LimitRequest } from './limit-request.ts'
 
 interface PerRequestLimitsOptions {
   store: Store

@@ -1,0 +1,128 @@
+import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
+import { hash32 } from '../../shared/lib/hash32.ts'
+import type { EpochMs } from '../../shared/lib/time.ts'
+import type { Now } from '../ports.ts'
+import { isSame, type LimitRequest } from './limit-request.ts'
+
+/** Prefetched tokens of one key. */
+export interface Lease {
+  readonly limit: LimitRequest
+  tokens: number
+  /** Tokens to prefetch with the next call. */
+  size: number
+  /**
+   * Whether a call that refills it is pending: one at a time, so that a slow store does not
+   * overfill it.
+   */
+  isAsked: boolean
+  used: number
+  resetAt: EpochMs
+}
+
+/** Leases per generation, of two. */
+const leasesHeld = 50_000
+
+/**
+ * Steps to find a lease among others of the same hash. A key that finds no place is counted without
+ * a lease, so an attacker who picks addresses of one hash gains nothing else.
+ */
+const maxSteps = 8
+
+/**
+ * Callers that are remembered as seen lately, one in each slot: the rest of the hash, and the
+ * second in so many bits. A caller that others push out between two requests is too rare for a
+ * lease.
+ */
+const seenSlots = 2 ** 16
+const secondBits = 18
+const secondMask = 2 ** secondBits - 1
+
+interface LeasesOptions {
+  /** The most tokens of a key to prefetch; 0 for no leases. */
+  largestLease: number
+  /** Gateways that share the traffic. */
+  replicas: number
+  now: Now
+}
+
+/**
+ * Holds prefetched tokens of busy keys. A lease begins with two requests of its caller in a second
+ * or two: for callers that come more rarely it would cost more than it saves.
+ */
+export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
+  /** By the hash of their caller, or one of the next numbers. */
+  const leases = createBoundedMap<number, Lease>(leasesHeld)
+  const seen = new Uint32Array(largestLease > 0 ? seenSlots : 0)
+
+  function isSeenAgain(hash: number): boolean {
+    const slot = hash % seenSlots
+    const tag = Math.floor(hash / seenSlots)
+    const second = Math.floor(now() / 1000) & secondMask
+    const before = seen[slot] ?? 0
+    seen[slot] = (tag << secondBits) | second
+    return before >>> secondBits === tag && ((second - before) & secondMask) <= 1
+  }
+
+  /** The tokens that one gateway may hold of what is left. */
+  const fairShare = (quota: number, used: number) => Math.max(0, Math.floor((quota - used) / (2 * replicas)))
+
+  function begin(limit: LimitRequest, used: number, resetAt: EpochMs): Lease | undefined {
+    const hash = hash32(limit.caller)
+    if (!isSeenAgain(hash)) return undefined
+    for (let id = hash; id < hash + maxSteps; id++) {
+      const other = leases.get(id)
+      if (other && other.resetAt > now()) {
+        if (isSame(other.limit, limit)) return other
+        continue
+      }
+      const size = Math.min(largestLease, fairShare(limit.quota, used), 1)
+      const lease = { limit: copyOf(limit), tokens: 0, size, isAsked: false, used, resetAt }
+      leases.set(id, lease)
+      return lease
+    }
+    return undefined
+  }
+
+  return {
+    /** Whether a limit may have a lease at all. */
+    mayLease: ({ outage }: LimitRequest): boolean => largestLease > 0 && outage === 'share',
+
+    find(limit: LimitRequest): Lease | undefined {
+      const hash = hash32(limit.caller)
+      for (let id = hash; id < hash + maxSteps; id++) {
+        const lease = leases.get(id)
+        if (!lease) return undefined
+        // With the quota: after a change of plan the lease of the old one is not used.
+        if (lease.resetAt > now() && isSame(lease.limit, limit)) return lease
+      }
+      return undefined
+    },
+
+    /** How many tokens to prefetch: no more than the lease has room for. */
+    tokensToPrefetch(lease: Lease): number {
+      return lease.isAsked ? 0 : Math.max(0, Math.min(lease.size, largestLease - lease.tokens))
+    },
+
+    /**
+     * Notes what the store said of a key.
+     *
+     * @param known the lease of this limit, where there is one
+     * @returns the lease for the tokens that the store granted beyond those requested
+     */
+    renew(known: Lease | undefined, limit: LimitRequest, used: number, resetAt: EpochMs): Lease | undefined {
+      if (!known) return begin(limit, used, resetAt)
+      // Tokens end with their window.
+      if (known.resetAt <= now()) known.tokens = 0
+      known.size = Math.min(largestLease, fairShare(limit.quota, used), Math.max(1, known.size * 2))
+      known.used = used
+      known.resetAt = resetAt
+      return known
+    },
+  }
+}
+
+/** With a caller that is no slice: V8 would keep the whole head that an address was cut from. */
+const copyOf = (limit: LimitRequest): LimitRequest => ({
+  ...limit,
+  caller: [limit.caller.slice(0, 1), limit.caller.slice(1)].join(''),
+})
