@@ -54,7 +54,7 @@ describe('every refusal is problem+json (RFC 9457): status equal to the HTTP sta
       code,
       request_id: id,
     })
-    // What went wrong inside is for the log: no stack, no address, no message of an exception.
+    // Internal causes are for the log: no stack, no address, no message of an exception.
     expect(JSON.stringify(body)).not.toMatch(/ at |\.ts|10\.0\.0\.7|ECONN|undefined|secret/)
   })
 

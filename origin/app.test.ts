@@ -45,7 +45,7 @@ const refusals: [ErrorCode, string, () => Response | Promise<Response>][] = [
   ],
 ]
 
-/** What an attacker would learn of our inside: SQL, a stack, a path, a library, a table. */
+/** Internals that would help an attacker: SQL, a stack, a path, a library, a table. */
 const inside =
   /select |insert |update |constraint|relation|trigger|user_accounts|subscriptions|\n\s+at |\.ts\b|\.js\b|node_modules|\/work\/|\/home\/|postgres|hono|zod/i
 
@@ -67,7 +67,7 @@ describe('each refusal is problem+json (RFC 9457) that tells nothing of our insi
   })
 })
 
-// Who needs no assertion was told that it lacks one.
+// A caller that needs no assertion was told that it lacks one.
 describe('405 method_not_allowed, with Allow', () => {
   test.each([
     ['POST', '/live', 'GET, HEAD'],

@@ -131,7 +131,7 @@ describe('the logs', () => {
   test('have a line for each request, with the same request id on both sides of the proxy', () => {
     const ids = (service: 'gateway' | 'origin') =>
       fullStack.logs[service].filter(({ msg }) => msg === 'request').map(({ request_id }) => request_id)
-    // What the gateway asks on its own behalf is nobody's request.
+    // The gateway's own calls have no request id of a client.
     const forwarded = fullStack.forwarded
       .map(({ headers }) => headers.get('x-request-id'))
       .filter((id) => id !== null)

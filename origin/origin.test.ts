@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-/** What production takes no stand-in for. */
+/** Variables without a default in production. */
 const production = {
   NODE_ENV: 'production',
   ISSUER_URL: 'https://api.example.com',

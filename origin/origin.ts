@@ -100,7 +100,7 @@ export async function createOrigin(
   // A pool of one says that the database takes one connection, as the embedded one does: all share
   // it.
   const isShared = config.DATABASE_POOL_MAX === 1
-  // What tells how the origin is, and what makes revocations known, does not wait behind requests.
+  // Health checks and publishing of revocations do not wait behind requests.
   const systemSql = isShared ? sql : connect(systemConnections, systemSeconds, systemSeconds)
   await requireUsableSchema(sql)
 

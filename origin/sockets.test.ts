@@ -11,8 +11,8 @@ import { assertionFrom } from '../test/support/full-stack/origin-call.ts'
 import { highLimits } from '../test/support/high-limits.ts'
 
 /**
- * What an injected fetch does not show: a request as Node's server makes it, behind the very server
- * that runs.
+ * An injected fetch does not show requests as Node's server parses them, so this uses the real
+ * server.
  */
 
 const account = { email: 'ada@example.com', password: 'correct horse battery' }

@@ -63,7 +63,7 @@ describe('what an upstream is told', () => {
     expect(harness.last().headers.get('authorization')).toBe('Basic eDp5')
   })
 
-  // Whoever can set our cookies chooses the session that a browser goes on with.
+  // A service that can set the gateway's cookies chooses the browser's session.
   test('an upstream sets no cookie of ours unless its row passes them', async () => {
     const cookies: [string, string][] = [
       ['set-cookie', '__Host-gatehouse_refresh=planted; Path=/; Secure'],
@@ -230,7 +230,7 @@ describe('what a client is told', () => {
     expect(answer.headers.get('etag')).toBe('"1"')
   })
 
-  // What a shared cache keeps of one user's answer, it gives to the next.
+  // A shared cache would serve one user's response to the next.
   test('no cache keeps an answer to a user unless the upstream says so', async () => {
     let cacheControl: string | undefined
     const harness = await createGatewayHarness({

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { Route } from '../policy/policy.ts'
 
-/** What any request may be told, whatever it asks for. */
+/** Codes that any request may get. */
 const always: readonly ErrorCode[] = [
   'bad_request',
   'client_address_unknown',

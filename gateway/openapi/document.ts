@@ -140,7 +140,7 @@ function operationOf(route: Route, endpoint: Endpoint, refer: Refer): ZodOpenApi
   }
 }
 
-/** What can be said of a service that the gateway knows by its row alone. */
+/** The operation of a service that the gateway knows by its row alone. */
 function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject {
   return {
     summary: `${route.method} ${route.path}`,
@@ -160,7 +160,7 @@ function securityOf(route: Route, credential: Endpoint['credential']) {
   return credential ? [{}, { [credential]: [] }] : []
 }
 
-/** What a row asks of a caller, in words. */
+/** The requirements of a row, in words. */
 function needs({ permissions: { all, any } = {}, features, level }: Route): string {
   const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
   return [

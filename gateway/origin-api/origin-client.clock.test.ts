@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createOriginClient } from './origin-client.ts'
 
-// Whoever waits for the key set would wait as long.
+// Requests that wait for the key set would wait as long.
 test('an origin that falls silent in the middle of its answer is given up after 3 s, and hears of it', async () => {
   let isCancelled = false
   const client = createOriginClient({

@@ -14,7 +14,7 @@ const catalogue = {
 
 let clock: ReturnType<typeof createClock>
 let reads: number
-/** What the origin answers; an Error where it cannot be asked. */
+/** The origin's response; an Error where the origin is unreachable. */
 let answer: unknown
 
 beforeEach(() => {

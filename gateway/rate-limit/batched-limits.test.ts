@@ -302,7 +302,7 @@ function createExact() {
   return { limitTokens, taken }
 }
 
-// Somebody who has changed plans and comes with the old token and the new one at once.
+// A user who has changed plans and sends the old token and the new one at once.
 test('two quotas of one key in one turn: each is held against its own', async () => {
   const { limitTokens } = createExact()
   const wanted = (quota: number) =>

@@ -22,7 +22,7 @@ afterEach(async () => {
 })
 
 interface AskingOptions {
-  /** What the origin's feed has; throws where it cannot be read. */
+  /** Entries of the origin's feed; throws where it cannot be read. */
   feed?: () => Revocation[]
 }
 

@@ -17,7 +17,7 @@ let clock: ReturnType<typeof createClock>
 let reads: number
 /** Seconds for which the origin does not answer. */
 let hangs: number
-/** What the origin answers; an Error where it cannot be asked. */
+/** The origin's response; an Error where the origin is unreachable. */
 let answer: unknown
 
 beforeEach(() => {
@@ -27,7 +27,7 @@ beforeEach(() => {
   answer = one.jwks
 })
 
-/** What the origin has answered is known. */
+/** Resolves when the cache has processed the origin's response. */
 async function settled() {
   await setImmediate()
   await setImmediate()

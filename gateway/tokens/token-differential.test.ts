@@ -27,7 +27,7 @@ async function isTakenBy(verify: VerifySignature, token: string): Promise<boolea
     await verifyAccessToken(token, { findKey, issuer, audience, now: clock.now() })
     return true
   } catch (error) {
-    // Whatever else it threw would be our fault, and a 500.
+    // Any other error would be a fault of the verifier, and a 500.
     if (!(error instanceof TokenError)) throw error
     return false
   }
@@ -58,7 +58,7 @@ async function expectNoneThatJoseRefuses(token: string): Promise<void> {
   }
 }
 
-/** What an attacker writes into JSON that he signs himself, or an issuer by mistake. */
+/** Values in JSON that an attacker signs, or that an issuer writes by mistake. */
 const odd = fc.oneof(
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, '', ' ', [], {}, 'at+jwt', issuer, audience, [audience]),
   fc.constantFrom<unknown>(

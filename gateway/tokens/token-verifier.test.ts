@@ -296,7 +296,7 @@ describe('the cache of verified tokens', () => {
   test('never mixes two users up: 200 of them, interleaved, five times', async () => {
     const harness = await createGatewayHarness({
       now: clock.now,
-      // What the upstream would believe of the caller.
+      // Claims in the assertion that the upstream trusts.
       upstream: ({ headers }) => new Response(headers.get('gatehouse-assertion')),
     })
     const users = await Promise.all(

@@ -49,7 +49,7 @@ describe('POST /auth/register', () => {
     expect(told[0]?.text).not.toContain('#token=')
   })
 
-  // Whoever knows an address could else fill its mailbox.
+  // A caller who knows an address could otherwise fill its mailbox.
   test('tells the owner once a day, however often somebody tries', async () => {
     const { email } = await register()
     const before = (await fullStack.mails(email)).length
@@ -155,8 +155,8 @@ describe('POST /auth/email/verify', () => {
 })
 
 /**
- * Somebody registers another's address with a password of their own, signs in, and waits for its
- * owner to make the account worth having (pre-hijacking: Sudhodanan and Paverd, 2022).
+ * Pre-hijacking (Sudhodanan and Paverd, 2022): an attacker registers a victim's address with his
+ * own password, signs in, and waits until the victim uses the account.
  */
 describe('an account that somebody else registered with my address', () => {
   const mine = 'tundra vowel kiosk'

@@ -6,9 +6,9 @@ type Role = keyof typeof levels
 const roles = Object.keys(levels) as Role[]
 
 /**
- * Whom each may act on, and which roles they may give to those: written down by hand. What is not
- * here is refused. A superadmin is above everybody but another superadmin, whom no rule lets
- * anybody touch.
+ * Targets that each role may act on, and roles that it may assign, written by hand. Pairs that are
+ * not listed are rejected. A superadmin is above all others, and no rule lets anybody act on a
+ * superadmin.
  */
 const mayActOn: Record<Role, Role[]> = {
   guest: [],

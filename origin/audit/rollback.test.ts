@@ -61,7 +61,8 @@ async function expectNothingDone(answer: Response) {
   expect(await everything()).toEqual(before)
 }
 
-// What leaves no trail does not happen: else an attacker who fills the disk works unseen.
+// An action without an audit row is rolled back: otherwise an attacker who fills the disk works
+// unseen.
 describe('500 internal_error, and nothing half-written, where the audit row cannot be:', () => {
   test('POST /auth/register makes no account', async () => {
     await expectNothingDone(await fullStack.post('/auth/register', { email: 'bob@example.com', password }))

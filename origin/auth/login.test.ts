@@ -62,8 +62,7 @@ describe('POST /auth/login', () => {
     expect(Math.abs(token?.created_at.getTime() - before)).toBeLessThan(60_000)
   })
 
-  // Whoever tries addresses learns from no answer which of them have an account, and in which
-  // state.
+  // No response tells a caller who tries addresses which of them have an account, or its state.
   test('401 invalid_credentials: unknown account, wrong password and disabled account answer the same', async () => {
     const answers = await Promise.all(
       [
@@ -132,7 +131,7 @@ describe('POST /auth/login', () => {
       'login.failed',
       { reason: 'account_disabled' },
     ],
-    // Whoever does not know the password has not found out that the account is disabled.
+    // A caller who does not know the password does not learn that the account is disabled.
     [
       'disabled account, wrong password',
       'disabled@example.com',

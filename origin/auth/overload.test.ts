@@ -63,8 +63,7 @@ describe('POST /auth/login in a flood', () => {
     expect((await fullStack.post('/auth/login', { email, password })).status).toBe(200)
   })
 
-  // Whoever floods the logins wants everybody out: those who were in before keep a way of their
-  // own.
+  // A flood of logins is meant to lock everybody out: known devices keep a queue of their own.
   test('200: the owner on a known device, while strangers fill the queue and are shed', async () => {
     const signedIn = await fullStack.post('/auth/login', { email, password })
     const device = setCookieOf(signedIn, deviceCookie)?.value

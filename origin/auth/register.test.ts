@@ -66,7 +66,7 @@ describe('POST /auth/register', () => {
     ])
   })
 
-  // Whoever asks for an address learns nothing of whether it has an account here.
+  // The response does not tell whether an address has an account.
   test('202: a taken address in other letter case gives the same status, headers and body, and changes nothing', async () => {
     const first = await postOrigin(fullStack, '/auth/register', { email: 'bob@example.com', password })
     const before = await accountsOf('bob@example.com')

@@ -29,7 +29,7 @@ async function errorOf(action: Promise<unknown>) {
   throw new Error('nothing was thrown')
 }
 
-/** What the first query says where the URL's parts are changed. */
+/** The outcome of the first query with changed parts of the URL. */
 async function errorAt(change: (url: URL) => void) {
   const url = new URL(database.url)
   change(url)

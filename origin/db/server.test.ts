@@ -88,7 +88,7 @@ describe('the origin and the commands reject', () => {
   })
 })
 
-// Whoever runs the database sets such things for the sake of other programs.
+// Operators set such defaults for other programs.
 describe.each([
   ['DateStyle', 'German, DMY'],
   ['DateStyle', 'SQL, DMY'],

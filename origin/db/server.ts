@@ -1,7 +1,7 @@
 import { CommandError } from '../../shared/node/cli.ts'
 import type { Queryable } from './types.ts'
 
-/** What decides whether a server and a database can keep accounts. */
+/** Facts that decide whether a server and a database can keep accounts. */
 export interface DatabaseServer {
   /** As `server_version_num`: 150004 is 15.4. */
   version: number

@@ -1,7 +1,7 @@
 import type { Queryable } from './types.ts'
 
 /**
- * What the origin and its driver rely on, whatever the server, the database or the role have.
+ * Settings that the origin and its driver rely on, over those of server, database and role.
  * PgBouncer keeps these three for each of its clients, and takes them at the start of a session.
  */
 const trackedSettings = {

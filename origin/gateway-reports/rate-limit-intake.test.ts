@@ -81,8 +81,7 @@ describe('POST /internal/gateway/refusals', () => {
     expect(await kept()).toEqual([])
   })
 
-  // What the gateway sends along with somebody's request must not let that request speak for the
-  // gateway.
+  // A user's request must not pass as the gateway's own by headers that the gateway adds.
   test('401 untrusted_caller: no assertion, that of a proxied request, or one past its end', async () => {
     const nowSeconds = Math.floor(Date.now() / 1000) - 3600
     const past = { audience: gatewayAudience, nowSeconds, expiresAtSeconds: nowSeconds + 300 }

@@ -77,8 +77,7 @@ describe('the origin believes', () => {
   )
 })
 
-// Whoever is on the inner network, or found a way around the gateway, writes what he likes into a
-// request.
+// An attacker on the internal network, or around the gateway, controls the whole request.
 describe('the origin refuses, 401 untrusted_caller,', () => {
   test('a request without an assertion', () => expectUntrusted({}))
 
@@ -104,7 +103,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     await expectUntrusted({ ...bearer(accessToken), [assertionHeader]: `Bearer ${accessToken}` })
   })
 
-  // What another upstream received, it could send on to us.
+  // Another upstream could replay an assertion that it received.
   test('an assertion for another upstream', async () => {
     await expectUntrusted({
       [assertionHeader]: await assertionFrom(fullStack, user, { audience: 'reports' }),

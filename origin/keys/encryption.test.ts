@@ -24,7 +24,8 @@ describe('an encrypted secret', () => {
     expect(() => createEncryption(newKey()).decrypt('key-1', encrypted)).toThrow()
   })
 
-  // Who can write to the database, but has no key, moves an encrypted value to another row.
+  // An attacker who can write to the database, but has no key, moves an encrypted value to another
+  // row.
   test('does not decrypt under another name', async () => {
     const { encrypt, decrypt } = createEncryption(newKey())
     expect(() => decrypt('key-2', encrypt('key-1', 'a secret'))).toThrow()

@@ -250,8 +250,7 @@ describe('a known device', () => {
     expect(await fullStack.mails(email)).toHaveLength(mailsBefore)
   })
 
-  // Whoever changes the password because somebody had it wants that somebody's device to be a
-  // stranger, at once.
+  // A user who changes a stolen password expects the thief's device to be unknown at once.
   test('401: from before a password change is a stranger, although both are of the same second', async () => {
     const device = await knownDevice()
     await fullStack.sql`update user_accounts set password_changed_at = password_changed_at + interval '1 microsecond'`

@@ -39,7 +39,7 @@ const lockouts = () => fullStack.sql`select user_id, details from audit_logs whe
 const lockoutMails = async () =>
   (await fullStack.mails(email)).filter(({ subject }) => subject.includes('locked'))
 
-/** Whatever time has to pass has passed. */
+/** Ends all waiting times. */
 const passTime = () => fullStack.sql`update login_counters set window_ends_at = now()`
 
 describe('POST /auth/login, lockout', () => {
@@ -58,7 +58,7 @@ describe('POST /auth/login, lockout', () => {
     expect(await tryWith(password)).toBe(200)
   })
 
-  // Whoever tries addresses learns from no answer which have an account, and which he has locked.
+  // No response tells a caller who tries addresses which have an account, or which he has locked.
   test('401 invalid_credentials: locked, wrong and unknown give the same status, headers and body', async () => {
     const answer = async (body: object) => sameToAReader(await postOrigin(fullStack, '/auth/login', body))
     const wrong = await answer({ email, password: 'wrong' })
@@ -169,8 +169,8 @@ describe('POST /auth/login, lockout', () => {
     expect((await fullStack.post('/auth/login', { email: 'bob@example.com', password })).status).toBe(200)
   })
 
-  // What is counted costs a write more than what is not: on a slow disk that alone would say who
-  // has an account.
+  // A counted attempt costs one write more than an uncounted one: on a slow disk that alone would
+  // reveal accounts.
   test('an address without an account is counted and locked out like any other, and nobody is told', async () => {
     for (let index = 0; index < 6; index++)
       await fullStack.post('/auth/login', { email: 'Nobody@example.com', password: 'wrong' })

@@ -141,7 +141,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
     silent.close()
   })
 
-  // Whoever sits between us and the server removes STARTTLS from its greeting, and reads the
+  // An attacker between origin and mail server removes STARTTLS from its greeting, and reads the
   // password.
   test('a server without TLS is not told our password', async () => {
     const url = server.url.replace('smtp://', 'smtp://user:pass@')

@@ -65,7 +65,7 @@ const rows = () => sql`
     round(extract(epoch from nullif(next_attempt_at, 'infinity') - now()))::float8 as wait_seconds
   from mail_outbox`
 
-/** What time does: whatever waits is due. */
+/** Makes every waiting mail due, as time does. */
 const passTime = () => sql`update mail_outbox set next_attempt_at = now() where next_attempt_at < 'infinity'`
 
 describe('a mail', () => {
@@ -356,7 +356,8 @@ describe('what lies in the table', () => {
     expect(row.sealed_body.includes('https://')).toBe(false)
   })
 
-  // Who can write to the table but has no key would have somebody's reset link sent to himself.
+  // An attacker who can write to the table, but has no key, would have a victim's reset link sent
+  // to himself.
   test('opens for nobody else: a row with another recipient is not sent', async () => {
     await enqueue()
     await sql`update mail_outbox set recipient = 'eve@example.com'`

@@ -117,7 +117,8 @@ describe('POST /oauth/introspect answers exactly {"active":false} (RFC 7662, sec
     for (const kind of tokenKinds) expect(await introspect(tokens[kind])).toEqual({ active: false })
   })
 
-  // What the gateway refuses as claims_stale must not pass at a service that asks here.
+  // A token that the gateway rejects as claims_stale must not pass at a service that introspects
+  // it.
   test.each(['user_accounts', 'roles', 'subscription_plans'])(
     'an access token from before %s changed; its refresh token lives on',
     async (table) => {

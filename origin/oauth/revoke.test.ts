@@ -56,7 +56,7 @@ describe('POST /oauth/revoke, by the frontend', () => {
     expect((await fullStack.post('/auth/refresh', { refresh_token: other.refresh_token })).status).toBe(200)
   })
 
-  // Whoever can write a session's id into a token must not end it by that.
+  // A forged token with a session's id must not end that session.
   test('200: an access token with a wrong signature ends nothing', async () => {
     const [header, payload] = tokens.access_token.split('.')
     await expectDone(await post({ ...frontend, token: `${header}.${payload}.${'A'.repeat(86)}` }))

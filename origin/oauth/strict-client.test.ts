@@ -44,7 +44,7 @@ async function introspect(token: string, auth: oauth.ClientAuth = oauth.ClientSe
   return oauth.processIntrospectionResponse(server, service, answer)
 }
 
-/** What the client throws for a refusal that it understands. */
+/** The client's error for a rejection that it understands. */
 async function bodyError(action: Promise<unknown>) {
   const error = await action.then(
     () => undefined,

@@ -108,7 +108,7 @@ describe('POST /oauth/token, client_credentials', () => {
     expect(await fullStack.audit()).toMatchObject([{ action: 'client.token_issued', ip: '198.51.100.9' }])
   })
 
-  // Whoever calls the origin itself may write any header he likes.
+  // A direct caller of the origin controls every header.
   test('200: without the gateway no header is believed for the address', async () => {
     await post(grant, { ...billing.basic, 'x-forwarded-for': '198.51.100.9' })
     expect(await fullStack.audit()).toMatchObject([{ action: 'client.token_issued', ip: null }])
@@ -167,7 +167,7 @@ describe('POST /oauth/token, client_credentials', () => {
     })
   })
 
-  // What leaves no trail does not happen.
+  // An action without an audit row is rolled back.
   test('500: no token where its audit row cannot be written', async () => {
     await fullStack.sql`
       create function refuse_audit() returns trigger language plpgsql as $$ begin raise exception 'full'; end $$`

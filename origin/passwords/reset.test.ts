@@ -57,7 +57,7 @@ const resetMails = async (address = email) =>
 const links = () => fullStack.sql`select spent_at from tokens where kind = 'password_reset'`
 
 describe('POST /auth/password/forgot', () => {
-  // Whoever asks for an address learns nothing of whether it has an account.
+  // The response does not tell whether an address has an account.
   test('202: known, unknown and disabled give the same status, headers and body; one is mailed', async () => {
     const before = await resetMails()
     const answers = await Promise.all(
@@ -110,8 +110,8 @@ describe('POST /auth/password/forgot', () => {
     expect(row?.everything).not.toContain(token)
   })
 
-  // Somebody who asks again and again fills a mailbox; asked at once, each would count the links of
-  // before.
+  // Repeated requests would fill a mailbox; concurrent ones would each count only the earlier
+  // links.
   test('202: ten times, one after the other or at once, makes three live links', async () => {
     const before = (await resetMails()).length
     const answers = await Promise.all(Array.from({ length: 10 }, () => forgot()))

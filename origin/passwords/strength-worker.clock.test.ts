@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina'
 import { afterAll, expect, test } from 'vitest'
 
-/** What its thread may keep, in MB: with 80 in use, garbage has room. */
+/** Heap limit of the thread, in MB: 80 are in use, the rest is for garbage. */
 const heapMb = 192
 
 const pool = new Piscina({

@@ -68,7 +68,7 @@ describe('POST /auth/register, a password that', () => {
     ])
   })
 
-  // What whoever aims at this one account tries first.
+  // Passwords that an attacker of this one account tries first.
   test.each([
     ['the address', 'my ada.lovelace@example.com!', 'must not contain the email address'],
     [

@@ -7,8 +7,8 @@ import { createWorkerPool, secondsToDrain } from './worker-pool.ts'
 const task = { digest: 'correct horse battery', cost: 10 }
 
 /**
- * What one task too many is told, where the queue has this many places and the pool knows how long
- * a task takes.
+ * Retry-After of one task too many, where the queue has this many places and the pool knows how
+ * long a task takes.
  */
 async function retryAfter(queue: number): Promise<number> {
   const pool = createWorkerPool({ threads: 1, queue })

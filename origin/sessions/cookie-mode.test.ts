@@ -134,7 +134,7 @@ describe('POST /auth/refresh by cookie', () => {
     expect(await spent()).toBe(0)
   })
 
-  // What a form can send without asking first.
+  // Content types that a form can send without a preflight.
   test.each([['text/plain'], ['application/x-www-form-urlencoded'], ['multipart/form-data; boundary=x']])(
     '415 unsupported_media_type: %s, also from an allowed origin; the token is not spent',
     async (mediaType) => {

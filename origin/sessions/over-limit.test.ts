@@ -21,9 +21,7 @@ beforeEach(() => {
 })
 afterAll(() => fullStack.close())
 
-/**
- * What the origin asked of the database, but for the mail relay, which asks every three seconds.
- */
+/** Queries of the origin without those of the mail relay, which runs one every three seconds. */
 const asked = () =>
   statements.filter((statement) => !/mail_outbox|reset_requests|revocations/.test(statement))
 

@@ -160,8 +160,7 @@ describe('POST /auth/refresh', () => {
     expect((await session())?.end_reason).toBe('refresh_reused')
   })
 
-  // What the gateways are told of, and what the trail says, must not be lost between two commits
-  // (I3).
+  // Revocations and audit rows must not be lost between two commits (I3).
   test('401 refresh_reused: end, revocation and audit row are of one commit', async () => {
     await refreshed(tokens.refresh_token)
     await passGrace()
@@ -181,8 +180,7 @@ describe('POST /auth/refresh', () => {
     expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)
   })
 
-  // What lies in the table opens nothing: a thief of the database cannot send the hash in place of
-  // the token.
+  // A thief of the database cannot send the stored hash in place of the token.
   test('401 refresh_invalid: the stored hash itself, in hex or base64url', async () => {
     const [row] = await fullStack.sql<[{ token_hash: Buffer }]>`select token_hash from tokens`
     for (const encoding of ['hex', 'base64url'] as const)

@@ -17,9 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => fullStack.close())
 
-/**
- * What the origin asked of the database, but for the mail relay, which asks every three seconds.
- */
+/** Queries of the origin without those of the mail relay, which runs one every three seconds. */
 const asked = () => statements.filter((statement) => !statement.includes('mail_outbox'))
 
 async function refresh(token: string): Promise<TokenResponse> {

@@ -114,7 +114,7 @@ describe('DELETE /auth/sessions/{id}', () => {
     expect(await refreshStatus(laptop)).toBe(401)
   })
 
-  // Whoever tries ids learns from no answer which of them exist.
+  // No response tells a caller who tries ids which of them exist.
   test('404 not_found: somebody else’s, an unknown one, one that ended and no id at all answer the same', async () => {
     await remove(laptop, `/${idOf(phone)}`)
     const ids = [idOf(somebodyElse), crypto.randomUUID(), idOf(phone), 'x', '1'.repeat(500)]

@@ -7,7 +7,10 @@ const roles = ['guest', 'user', 'subscriber', 'admin', 'superadmin'] as const
 type Role = (typeof roles)[number]
 type Refusal = 'own_account' | 'target_at_or_above'
 
-/** Who may book a plan for whom, written down by hand. The other roles lack the permission. */
+/**
+ * Roles and the accounts that they may book a plan for, written by hand. The other roles lack the
+ * permission.
+ */
 const table: Record<'admin' | 'superadmin', Record<Role | 'self', 'booked' | Refusal>> = {
   admin: {
     self: 'own_account',

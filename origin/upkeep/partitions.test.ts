@@ -169,7 +169,7 @@ describe('audit_logs and login_attempts', () => {
       const rows = await db.sql<{ at: Date }[]>`
       select created_at as at from ${db.sql(table)} where created_at < now() - make_interval(days => ${days + 2})`
       expect(rows).toEqual([])
-      // What is a day too old stays until its month is.
+      // A row that is a day too old stays until its month is.
       const left = await db.sql`select from ${db.sql(table)}`
       expect(left.length).toBeGreaterThanOrEqual(3)
       expect(left.length + (run?.rows ?? 0)).toBe(7)

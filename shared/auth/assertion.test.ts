@@ -98,7 +98,7 @@ describe('is refused', () => {
     expect(await again(jwt)).toBeUndefined()
   })
 
-  // Whoever gets hold of one should not have it for a day, whatever its end says.
+  // A stolen assertion must not be valid for a day, even if its exp says so.
   test('older than five minutes, whatever its end says', async () => {
     expect(await verify(await sign({ lifeSeconds: 86_400, ageSeconds: 306 }))).toBeUndefined()
     const jwt = await sign({ lifeSeconds: 86_400 })

@@ -23,7 +23,7 @@ const row = (path: string) => `
 `
 const policy = (...paths: string[]) => `routes:${paths.map(row).join('')}`
 
-/** What the origin tells of plans and names; a test may change it. */
+/** Plans and names of the origin; a test may change them. */
 let catalogue: object
 let folder: string
 let file: string

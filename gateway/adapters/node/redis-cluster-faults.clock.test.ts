@@ -11,7 +11,7 @@ import { createRateLimiting, type RateLimiting } from './rate-limit-store.ts'
 
 const quota = 400
 const replicas = 4
-/** What one gateway grants by itself while Redis does not count. */
+/** Share that one gateway grants by itself while Redis does not count. */
 const share = quota / replicas
 
 let cluster: RedisCluster
@@ -136,7 +136,7 @@ describe('under load, no call fails and no key gets more than its quota in Redis
     expect(performance.now() - startedAt).toBeLessThan(15_000)
     await load.untilUsedUp()
     node(0).resume()
-    // What the replica had not got yet is granted once more.
+    // Counts that had not reached the replica are granted once more.
     for (const { shared, local } of load.granted) {
       expect(shared).toBeLessThan(quota + 20)
       expect(local).toBeLessThanOrEqual(2 * share)

@@ -23,8 +23,8 @@ async function bundle(entry: string, { minify = false, platform = 'neutral' as '
 }
 
 /**
- * What has no place at the edge. esbuild names each file above what it took of it, so that a file
- * of ours shows by its path.
+ * Code that must not reach the edge. esbuild writes each file's path above its code, so the path
+ * shows it.
  */
 const foreign = {
   'a module of Node':

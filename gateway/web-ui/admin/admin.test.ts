@@ -44,7 +44,7 @@ async function openUser(page: Page, email: string) {
   await page.getByRole('heading', { level: 1, name: email }).waitFor()
 }
 
-/** What takes a round through gateway and origin, on a machine that does other things as well. */
+/** For a round trip through gateway and origin on a busy machine. */
 const patient = { timeout: 15_000, interval: 500 }
 
 const notice = (page: Page) => page.getByRole('status').first()
@@ -458,7 +458,7 @@ async function tabTo(page: Page, target: string) {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** What axe-core finds, by WCAG 2.2 AA and its own good practice. */
+/** Violations found by axe-core, by WCAG 2.2 AA and its own good practice. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe)
   return page.evaluate(async () => {

@@ -93,7 +93,7 @@ export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: Watch
   })
 }
 
-/** What a write of the driver, which is of whole messages, asks for. */
+/** The kind of request in a write of the driver, which consists of whole messages. */
 function lastMessages(chunk: Uint8Array): { statements: number; isWhole: boolean } {
   const messages = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
   let statements = 0

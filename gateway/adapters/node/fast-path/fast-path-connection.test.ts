@@ -10,9 +10,9 @@ import {
   startGatewayWithUpstream,
 } from '../../../../test/support/gateway/sockets.ts'
 
-/** What the fast path does, and where it hands over to Node's server. */
+/** The fast path, and its handover to Node's server. */
 
-/** What reached the upstream. */
+/** Requests that reached the upstream. */
 const seen: string[] = []
 let gatewayWithUpstream: Awaited<ReturnType<typeof startGatewayWithUpstream>>
 /** Requests that Node's server was given. */

@@ -84,7 +84,7 @@ const edits = fc.array(
   { maxLength: 2 },
 )
 
-// Who can be read in two ways can say two things.
+// A head with two readings could smuggle a second request.
 test('what is taken Node’s parser takes, too, and reads as the same', { timeout: 120_000 }, async () => {
   const server = createServer({ requireHostHeader: false }, ({ method, url, rawHeaders }, response) => {
     response.end(JSON.stringify({ method, target: url, headers: rawHeaders }))

@@ -96,7 +96,8 @@ describe('a connection', () => {
     expect(await Promise.all(asked)).toEqual(names.map((name) => ({ status: 200, body: name + name })))
   })
 
-  // Whoever gets an upstream to send one answer too many would choose what the next client hears.
+  // A client that makes an upstream send one response too many would choose the next client's
+  // response.
   test('that brought more than its answer carries no other, in one packet or two', async () => {
     const planted = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nplanted'
     const { pool, connections } = await start((socket, _request, connection) => {
