@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { figures } from '../../test/support/figures.ts'
 import { createFullStack } from '../../test/support/full-stack/full-stack.ts'
+import { figures } from '../../test/support/metric-values.ts'
 import { createTcpProxy } from '../../test/support/tcp-proxy.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { figures } from '../../test/support/figures.ts'
 import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
+import { figures } from '../../test/support/metric-values.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 
 const password = 'correct horse battery'

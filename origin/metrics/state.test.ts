@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { figures } from '../../test/support/figures.ts'
+import { figures } from '../../test/support/metric-values.ts'
 import type { SharedState } from './queries.ts'
 import { createStateMetrics } from './state.ts'
 

@@ -1,10 +1,10 @@
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createHistogram } from '../../../../shared/lib/histogram.ts'
-import { figures } from '../../../../test/support/figures.ts'
 import { bearer } from '../../../../test/support/full-stack/full-stack.ts'
 import { closedRow, openRow, postRow } from '../../../../test/support/gateway/gateway-harness.ts'
 import { ask, closeSockets, startGatewayWithUpstream } from '../../../../test/support/gateway/sockets.ts'
+import { figures } from '../../../../test/support/metric-values.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 type GatewayWithUpstream = Awaited<ReturnType<typeof startGatewayWithUpstream>>

@@ -5,9 +5,9 @@ import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { gatewayReports, services } from '../../shared/contract.ts'
 import { mergeEndpoints } from '../../shared/endpoint/endpoint.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
-import { createDescribedCalls } from '../support/full-stack/described-calls.ts'
 import { bearer } from '../support/full-stack/full-stack.ts'
 import { createOAuthFullStack, type OAuthFullStack } from '../support/full-stack/oauth-full-stack.ts'
+import { createDescribedCalls } from '../support/full-stack/openapi-calls.ts'
 import { assertionFrom } from '../support/full-stack/origin-call.ts'
 
 const endpoints = mergeEndpoints([services, gatewayReports])
