@@ -13,13 +13,13 @@ test('requests are counted by row and status, and timed', () => {
   metrics.recordResponse(row, 200, 0.003)
   metrics.recordResponse(row, 200, 7)
   metrics.recordResponse(row, 429, 0.001)
-  const [figures] = metrics.values.routes.values()
-  expect(figures).toMatchObject({ method: 'GET', path: '/v1/orders/{id}' })
-  expect([...(figures?.statuses ?? [])]).toEqual([
+  const [metricValues] = metrics.values.routes.values()
+  expect(metricValues).toMatchObject({ method: 'GET', path: '/v1/orders/{id}' })
+  expect([...(metricValues?.statuses ?? [])]).toEqual([
     [200, 2],
     [429, 1],
   ])
-  expect(figures?.seconds.sum).toBeCloseTo(7.004)
+  expect(metricValues?.seconds.sum).toBeCloseTo(7.004)
 })
 
 test('a row that was read again goes on with the figures of before', () => {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { createFullStack } from '../../test/support/full-stack/full-stack.ts'
-import { figures } from '../../test/support/metric-values.ts'
+import { metricValues } from '../../test/support/metric-values.ts'
 import { createTcpProxy } from '../../test/support/tcp-proxy.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 
@@ -24,7 +24,8 @@ async function start() {
     expect(ready.status).toBe(200)
     return ((await ready.json()) as { checks: Record<string, unknown> }).checks.limiter
   }
-  const redisUp = async () => (await figures(fullStack.originRegistry)).value('gatehouse_origin_redis_up')
+  const redisUp = async () =>
+    (await metricValues(fullStack.originRegistry)).value('gatehouse_origin_redis_up')
   const shared = { status: 'pass', detail: 'redis' }
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject(shared)
   await expect.poll(redisUp).toBe(1)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { bearer, createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
-import { figures } from '../../test/support/metric-values.ts'
+import { metricValues } from '../../test/support/metric-values.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 
 const password = 'correct horse battery'
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => fullStack.close())
 
-const now = () => figures(fullStack.originRegistry)
+const now = () => metricValues(fullStack.originRegistry)
 
 /** How much a figure grew while something was done. */
 async function growth(

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
-import { figures } from '../../test/support/metric-values.ts'
+import { metricValues } from '../../test/support/metric-values.ts'
 import type { SharedState } from './queries.ts'
 import { createStateMetrics } from './state.ts'
 
@@ -38,7 +38,7 @@ function create(
     log,
     now: clock.now,
   })
-  return { clock, read: () => figures(registry) }
+  return { clock, read: () => metricValues(registry) }
 }
 
 test('the database is asked once in 5 s, however many scrape', async () => {

@@ -7,12 +7,12 @@ import { mergeEndpoints } from '../../shared/endpoint/endpoint.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer } from '../support/full-stack/full-stack.ts'
 import { createOAuthFullStack, type OAuthFullStack } from '../support/full-stack/oauth-full-stack.ts'
-import { createDescribedCalls } from '../support/full-stack/openapi-calls.ts'
+import { createOpenApiCalls } from '../support/full-stack/openapi-calls.ts'
 import { assertionFrom } from '../support/full-stack/origin-call.ts'
 
 const endpoints = mergeEndpoints([services, gatewayReports])
 
-const { succeed, fail, untried } = createDescribedCalls(
+const { succeed, fail, untried } = createOpenApiCalls(
   endpoints,
   describeInternalApi({ version: '0' }),
   (path, init) => fullStack.originFetch(path, init),

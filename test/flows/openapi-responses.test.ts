@@ -10,7 +10,7 @@ import { defineEndpoints, type Endpoint, mergeEndpoints } from '../../shared/end
 import { demoRows } from '../support/demo-policy.ts'
 import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
-import { createDescribedCalls } from '../support/full-stack/openapi-calls.ts'
+import { createOpenApiCalls } from '../support/full-stack/openapi-calls.ts'
 import { highLimits } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
@@ -52,7 +52,7 @@ const endpoints = mergeEndpoints([...createPublicContract({ passwordMinLength: 8
 const description = describeApi({ rows: routes, fileRows: demoRows, version: '0' })
 
 const callsFrom = (address: string) =>
-  createDescribedCalls({ ...endpoints, readReports }, description, (path, init) =>
+  createOpenApiCalls({ ...endpoints, readReports }, description, (path, init) =>
     fullStack.call(path, { ...init, address }),
   )
 const { succeed, fail, untried } = callsFrom('198.51.100.1')

@@ -101,7 +101,7 @@ async function fill(environment: {
   KEY_ENCRYPTION_KEY: string
 }) {
   const demoPassword = 'correct horse battery'
-  const sql = createCommandDatabase(environment.DATABASE_URL, createCapturedLog('ground').log)
+  const sql = createCommandDatabase(environment.DATABASE_URL, createCapturedLog('origin').log)
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   try {
     const signingKey: SigningKey = await generateKey()

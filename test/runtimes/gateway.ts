@@ -17,7 +17,7 @@ export const addressQuota = 20
 const trustedHops = 1
 
 /**
- * Starts the gateway on a runtime, on the same ground as every other, and resolves when it is
+ * Starts the gateway on a runtime, with the same servers as every other, and resolves when it is
  * ready.
  */
 export async function startGateway(runtime: Runtime, { environment }: Pick<GatewayHarness, 'environment'>) {

@@ -9,7 +9,7 @@ import { skips } from './skips.ts'
 import { createTableReporter } from './table.ts'
 
 /**
- * `npm run test:runtimes`: one suite against the gateway on every runtime, all on the same ground.
+ * `npm run test:runtimes`: one suite against the gateway on every runtime, with the same servers.
  * `npm run test:runtimes -- node-24 bun` runs it on these alone.
  */
 

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client'
 type Labels = Record<string, string | number>
 
 /** Current values of a registry, as a scrape has them. */
-export async function figures(registry: Registry) {
+export async function metricValues(registry: Registry) {
   const metrics = await registry.getMetricsAsJSON()
 
   /** The values of one series name; a histogram's are `..._bucket`, `..._sum` and `..._count`. */

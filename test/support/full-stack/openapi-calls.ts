@@ -18,7 +18,7 @@ import { createOpenApiValidator, type Description } from './openapi-validator.ts
  *
  * @param send the service that is called, by its path
  */
-export function createDescribedCalls<const Declared extends Endpoints>(
+export function createOpenApiCalls<const Declared extends Endpoints>(
   endpoints: Declared,
   description: Description,
   send: (path: string, init: RequestInit) => Response | Promise<Response>,

@@ -19,10 +19,14 @@ test('a counter shows what was counted up to the scrape', async () => {
 })
 
 test('a gauge forgets a series that is read no more', async () => {
-  let figures: [object, number][] = [[{}, 7]]
-  exposeGauge(registry, { name: 'level', help: 'Level.' }, () => figures as [Record<never, string>, number][])
+  let metricValues: [object, number][] = [[{}, 7]]
+  exposeGauge(
+    registry,
+    { name: 'level', help: 'Level.' },
+    () => metricValues as [Record<never, string>, number][],
+  )
   expect(await registry.metrics()).toMatch(/^level 7$/m)
-  figures = []
+  metricValues = []
   expect(await registry.metrics()).not.toMatch(/^level 7$/m)
 })
 

@@ -4,7 +4,7 @@ import { createHistogram } from '../../../../shared/lib/histogram.ts'
 import { bearer } from '../../../../test/support/full-stack/full-stack.ts'
 import { closedRow, openRow, postRow } from '../../../../test/support/gateway/gateway-harness.ts'
 import { ask, closeSockets, startGatewayWithUpstream } from '../../../../test/support/gateway/sockets.ts'
-import { figures } from '../../../../test/support/metric-values.ts'
+import { metricValues } from '../../../../test/support/metric-values.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 type GatewayWithUpstream = Awaited<ReturnType<typeof startGatewayWithUpstream>>
@@ -45,7 +45,7 @@ beforeEach(() => start({ LIMIT_ADDRESS_REQUESTS: '3' }))
 afterEach(closeSockets)
 
 async function value(name: string, labels: Record<string, string | number> = {}) {
-  return (await figures(registry)).value(`gatehouse_gateway_${name}`, labels)
+  return (await metricValues(registry)).value(`gatehouse_gateway_${name}`, labels)
 }
 
 describe('a request is counted once, under the pattern of its row', () => {
