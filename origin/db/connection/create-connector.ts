@@ -13,6 +13,8 @@ export interface ConnectorOptions {
   connectSeconds: number
   /** How long the server may be silent while it owes a response. */
   silenceSeconds: number
+  /** Told when the driver has read the types of arrays. */
+  onTypesRead?: () => void
 }
 
 /**
@@ -20,7 +22,8 @@ export interface ConnectorOptions {
  * selection of postgres.js 3.4.9 accepts a hot standby as `read-write`, retries without end while
  * all hosts reject connections, and never ends a socket whose server has vanished.
  */
-export function createConnector({ url, connectSeconds, silenceSeconds }: ConnectorOptions) {
+export function createConnector(options: ConnectorOptions) {
+  const { url, connectSeconds, silenceSeconds } = options
   const target = parseDatabaseUrl(url)
   const tls = readTls(target.tls)
   const connectMs = Math.min(connectSeconds, target.connectSeconds ?? connectSeconds) * 1000
@@ -29,12 +32,12 @@ export function createConnector({ url, connectSeconds, silenceSeconds }: Connect
   let primary: DatabaseHost | undefined
   let finding: Promise<DatabaseHost> | undefined
 
-  async function open(host: DatabaseHost): Promise<Socket> {
+  async function open(host: DatabaseHost, onTypesRead = () => {}): Promise<Socket> {
     const socket = endAtOnce(await openSocket(host, tls, AbortSignal.timeout(connectMs)))
     const forget = () => {
       if (primary === host) primary = undefined
     }
-    watchConnection(socket, { silenceMs: silenceSeconds * 1000, onReadOnly: forget })
+    watchConnection(socket, { silenceMs: silenceSeconds * 1000, onReadOnly: forget, onTypesRead })
     socket.once('error', forget)
     return socket
   }
@@ -43,7 +46,9 @@ export function createConnector({ url, connectSeconds, silenceSeconds }: Connect
   async function findPrimary(): Promise<DatabaseHost> {
     const probe = async (host: DatabaseHost) => {
       const connection = { target, connect: () => open(host), connectionSeconds: connectMs / 1000 }
-      const sql = postgres(driverOptions(connection, { max: 1, connect_timeout: connectMs / 1000 }))
+      const sql = postgres(
+        driverOptions(connection, { max: 1, connect_timeout: connectMs / 1000, fetch_types: false }),
+      )
       try {
         await sql`select`
         return host
@@ -76,7 +81,7 @@ export function createConnector({ url, connectSeconds, silenceSeconds }: Connect
   async function connect(): Promise<Socket> {
     try {
       const host = await choose()
-      return await open(host).catch((error) => {
+      return await open(host, options.onTypesRead).catch((error) => {
         if (primary === host) primary = undefined
         throw error
       })

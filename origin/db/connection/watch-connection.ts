@@ -7,6 +7,8 @@ interface WatchOptions {
   silenceMs: number
   /** Called where the server is a standby or has become read-only. */
   onReadOnly: () => void
+  /** Called when the driver has read the types of arrays, which is its own first statement. */
+  onTypesRead: () => void
 }
 
 /** Messages of the protocol (PostgreSQL documentation, 55.7). */
@@ -42,7 +44,8 @@ const standby = () => Object.assign(new Error('the server is a standby'), { code
  * Ends the connection when a response is overdue, when the server is a standby, and after the
  * transaction in which the server reported to be read-only.
  */
-export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: WatchOptions): void {
+export function watchConnection(socket: Socket, options: WatchOptions): void {
+  const { silenceMs, onReadOnly, onTypesRead } = options
   const openedAt = performance.now()
   let isStarted = false
   let isReady = false
@@ -64,6 +67,7 @@ export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: Watch
     } else {
       // The first follows the login, for which no statement was sent.
       if (isReady) answered++
+      if (answered === 1) onTypesRead()
       isReady = true
       if (isReadOnly && body[0] === idle) {
         onReadOnly()
@@ -87,7 +91,16 @@ export function watchConnection(socket: Socket, { silenceMs, onReadOnly }: Watch
     return write(chunk, ...more)
   }) as typeof socket.write
 
-  socket.on('data', createMessageReader(isWanted, onMessage))
+  const read = createMessageReader(isWanted, onMessage)
+  const emit = socket.emit.bind(socket) as (name: string, ...values: unknown[]) => boolean
+  socket.emit = ((name: string, ...values: unknown[]) => {
+    if (name === 'data') {
+      read(values[0] as Buffer)
+      // The driver would log in to the standby, and end the process when its first statement fails.
+      if (socket.destroyed) return true
+    }
+    return emit(name, ...values)
+  }) as typeof socket.emit
   socket.setTimeout(silenceMs, () => {
     if (!isReady || asked > answered || isHalfSent) socket.destroy(silent(silenceMs))
   })

@@ -9,6 +9,8 @@ import { findPostgresBinaries, hasExtensionLibrary } from './postgres-binaries.t
 
 export interface RunningServer {
   url: string
+  /** Ends it as a crash would, where it is one of its own. */
+  kill?(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -28,6 +30,8 @@ interface PostgresOptions {
   binaries?: string
   /** Settings over those of every test's server. */
   parameters?: Record<string, string>
+  /** Changes the folder of the new cluster, which belongs to `user`, before the server starts. */
+  prepare?: (dataDir: string, user: SystemUser | undefined) => Promise<void>
 }
 
 /**
@@ -40,6 +44,7 @@ interface PostgresOptions {
 export async function startPostgres({
   binaries: own,
   parameters,
+  prepare,
 }: PostgresOptions = {}): Promise<RunningServer> {
   const given = process.env.TEST_DATABASE_URL
   if (given && !own) return { url: given, stop: async () => {} }
@@ -50,6 +55,7 @@ export async function startPostgres({
     const binaries = await readableBinaries(own ?? (await findPostgresBinaries()), folder, user)
     const dataDir = join(folder, 'data')
     await initCluster(binaries, dataDir, user)
+    await prepare?.(dataDir, user)
     const countsStatements = !own && hasExtensionLibrary(binaries, statistics)
     const { url, server } = await startOnFreePort(binaries, dataDir, user, {
       ...settings,
@@ -59,6 +65,10 @@ export async function startPostgres({
     if (countsStatements) await createExtension(url)
     return {
       url,
+      kill: async () => {
+        server.signal('SIGKILL')
+        await server.end()
+      },
       stop: async () => {
         await server.end()
         await removeFolder(folder)
