@@ -145,6 +145,8 @@ test('types follow from the contract, in the handler and in the client', () => {
   })
   // @ts-expect-error: a member of the body is missing
   serve(typed, changeOrder, ({ respond }) => respond({ title: '' }))
+  const paths = typed.routes.map(({ method, path }) => `${method} ${path}`)
+  expect(new Set(paths)).toEqual(new Set(['GET /orders/:id/lines/:line', 'PATCH /orders/:id']))
   // @ts-expect-error: the body is required
   const calls = [() => client.changeOrder({ params: { id } })]
   // @ts-expect-error: a parameter is missing
