@@ -26,7 +26,7 @@ COPY gateway gateway
 ENV GATEWAY_PORT=8080 GATEWAY_METRICS_PORT=9080
 EXPOSE 8080 9080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "GATEWAY_PORT"]
-CMD ["node", "gateway/adapters/node/main.ts"]
+CMD ["node", "--max-semi-space-size=16", "gateway/adapters/node/main.ts"]
 
 FROM service AS origin
 COPY sql sql

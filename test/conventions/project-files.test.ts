@@ -57,6 +57,13 @@ describe('decision records', () => {
   })
 })
 
+test('the image of the gateway runs what `npm run gateway` does', () => {
+  const { scripts } = JSON.parse(read('package.json'))
+  const [, stage = ''] = read('Dockerfile').split('FROM service AS gateway')
+  const command = /^CMD (\[.*\])$/m.exec(stage)?.[1] ?? ''
+  expect(`exec ${JSON.parse(command).join(' ')}`).toBe(scripts.gateway)
+})
+
 describe('.github/dependabot.yml', () => {
   interface Update {
     'package-ecosystem': string

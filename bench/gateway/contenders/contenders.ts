@@ -46,8 +46,15 @@ export interface Contender {
 
 const peers = fileURLToPath(new URL('../peers/', import.meta.url))
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const entry = (runtime: 'node' | 'bun', checkout = root) =>
-  join(checkout, `gateway/adapters/${runtime}/main.ts`)
+const bunEntry = join(root, 'gateway/adapters/bun/main.ts')
+
+/** The arguments of Node in `npm run gateway` of a checkout. */
+function nodeArgs(checkout = root): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'))
+  const words: string[] = scripts.gateway.split(' ')
+  const flags = words.filter((word) => word.startsWith('--'))
+  return [...flags, join(checkout, words.at(-1) ?? '')]
+}
 
 const node24 = join(peers, `node_modules/node-24-linux-${process.arch}/bin/node`)
 const bunArch = process.arch === 'arm64' ? 'aarch64' : process.arch
@@ -177,7 +184,7 @@ export const baselineContender = (checkout: string): Contender => ({
   remembers: true,
   counts: 'redis',
   callerHeader: 'gatehouse-assertion',
-  run: gatehouse(process.execPath, [entry('node', checkout)]),
+  run: gatehouse(process.execPath, nodeArgs(checkout)),
 })
 
 /** Everything that is measured. A contender is a row. */
@@ -188,7 +195,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, [entry('node')]),
+    run: gatehouse(process.execPath, nodeArgs()),
   },
   'gatehouse-leases': {
     title: 'Gatehouse, limits leased',
@@ -196,7 +203,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, [entry('node')], { LIMIT_LEASE: '100' }),
+    run: gatehouse(process.execPath, nodeArgs(), { LIMIT_LEASE: '100' }),
   },
   'gatehouse-no-fast-path': {
     title: 'Gatehouse without the fast path',
@@ -204,7 +211,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, [entry('node')], { GATEWAY_FAST_PATH: 'false' }),
+    run: gatehouse(process.execPath, nodeArgs(), { GATEWAY_FAST_PATH: 'false' }),
   },
   'gatehouse-node-24': {
     title: 'Gatehouse on Node 24',
@@ -212,7 +219,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(node24, [entry('node')]),
+    run: gatehouse(node24, nodeArgs()),
   },
   'gatehouse-bun': {
     title: 'Gatehouse on Bun',
@@ -220,7 +227,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(bun, [entry('bun')]),
+    run: gatehouse(bun, [bunEntry]),
   },
   express: {
     title: 'Express stack',
