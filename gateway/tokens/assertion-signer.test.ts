@@ -39,6 +39,21 @@ describe('createAssertions', () => {
     expect(await (await verifierFor('origin'))(jwt)).toBeUndefined()
   })
 
+  test('a signature that failed is not kept: the next request signs anew', async () => {
+    const failures = [new Error('no signature')]
+    const failing = {
+      kid: signer.kid,
+      sign: async (text: string) => {
+        const failure = failures.pop()
+        if (failure) throw failure
+        return await signer.sign(text)
+      },
+    }
+    const assertionFor = createAssertions({ signer: failing, now: clock.now })
+    await expect(assertionFor(null, 'reports')).rejects.toThrow('no signature')
+    expect(await (await verifierFor('reports'))(await assertionFor(null, 'reports'))).toBeDefined()
+  })
+
   test('an anonymous one carries no user, and is not that of another upstream', async () => {
     const assertionFor = createAssertions({ signer, now: clock.now })
     const jwt = await assertionFor(null, 'reports')

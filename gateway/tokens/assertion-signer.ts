@@ -1,6 +1,6 @@
 import { assertionLifeSeconds, signAssertion } from '../../shared/auth/assertion.ts'
 import type { Signer } from '../../shared/auth/jwk.ts'
-import { type Awaitable, chain } from '../../shared/lib/async.ts'
+import type { Awaitable } from '../../shared/lib/async.ts'
 import type { Now } from '../ports.ts'
 import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
 
@@ -15,6 +15,18 @@ function assertionIn(holder: AssertionHolder, audience: string): SignedAssertion
   const unsigned = { audience, jwt: '', renewAt: Number.NEGATIVE_INFINITY, next: holder.assertion }
   holder.assertion = unsigned
   return unsigned
+}
+
+/** Requests that come before it is signed wait for the same promise; a failure is not kept. */
+async function keepWhenSigned(pending: Promise<string>, signed: SignedAssertion): Promise<string> {
+  try {
+    const jwt = await pending
+    if (signed.jwt === pending) signed.jwt = jwt
+    return jwt
+  } catch (error) {
+    if (signed.jwt === pending) signed.renewAt = Number.NEGATIVE_INFINITY
+    throw error
+  }
 }
 
 interface AssertionsOptions {
@@ -48,12 +60,10 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
     if (leftSeconds > 0 && leftSeconds <= usedSeconds) return signed.jwt
     const expiresAtSeconds = nowSeconds + assertionLifeSeconds
     const user = caller?.identity ?? null
-    signed.jwt = signAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
+    const jwt = signAssertion(user, { signer, audience, nowSeconds, expiresAtSeconds })
+    signed.jwt = jwt
     signed.renewAt = nowSeconds + usedSeconds
-    return chain(signed.jwt, (jwt) => {
-      signed.jwt = jwt
-      return jwt
-    })
+    return jwt instanceof Promise ? keepWhenSigned(jwt, signed) : jwt
   }
 }
 
