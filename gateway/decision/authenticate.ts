@@ -14,8 +14,8 @@ interface AuthenticateOptions {
 }
 
 /**
- * Authenticates callers by their access token. Requests of others at the same address never reject
- * a genuine token, seen before or not.
+ * Authenticates callers by their access token. A valid token is never 429 because of other requests
+ * from its address; one that must be verified is 503 `overloaded` where too many wait there.
  */
 export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOptions) {
   /** A missing or false token counts against the address; an expired one does not. */
@@ -27,8 +27,10 @@ export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOpti
   }
 
   /**
-   * @throws Problem `token_missing`, `invalid_token`, `keys_unavailable`, and those of the limit of
-   * false tokens, at once or later
+   * Throws or rejects with the rejection.
+   *
+   * @throws Problem `token_missing`, `invalid_token`, `keys_unavailable`, `overloaded`; RateLimited
+   * for too many invalid tokens
    */
   return function authenticate(authorization: string | undefined, address: string): Awaitable<VerifiedToken> {
     try {

@@ -71,7 +71,7 @@ export function createDecide(options: DecideOptions) {
     findClient, //           400 client_address_unknown, bad_request
     requireTls, //           421 misdirected_request
     matchRow, //             400 bad_request, 404 not_found, 405 method_not_allowed
-    authenticateCaller, //   401 token_missing, invalid_token, 429 rate_limited, 503 keys_unavailable
+    authenticateCaller, //   401 token_missing, invalid_token, 429 rate_limited, 503 keys_unavailable, overloaded
     rejectRevoked, //        401 session_ended, claims_stale, 503 revocations_unavailable
     rejectOversizedBody, //  413 body_too_large
     consumeLimits, //        429 rate_limited, 503 overloaded
@@ -132,7 +132,8 @@ export function createDecide(options: DecideOptions) {
 
   /**
    * Before the limits: a client whose token was revoked has made no failed attempt, and a stolen
-   * token must not use up its owner's quota.
+   * token must not use up its owner's quota. On Workers `throwIfRevoked` is missing:
+   * `consumeLimits` asks for revocations in its own call, and throws the same problems.
    */
   function rejectRevoked({ caller }: Decision): void {
     if (caller) throwIfRevoked?.(caller.identity)

@@ -221,7 +221,10 @@ export interface FormattedProblem {
   body: string
 }
 
-/** The one place that makes an error body (RFC 9457). */
+/**
+ * Makes every error body (RFC 9457), except those of /oauth, which have the form of RFC 6749 with
+ * our `code`.
+ */
 export function formatProblem(problem: Problem, requestId: string): FormattedProblem {
   const row: ErrorRow = errors[problem.code]
   const headers = {
