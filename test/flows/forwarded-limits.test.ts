@@ -11,7 +11,7 @@ test('the origin limits what a service forwards as the gateway limits what comes
       path,
       limit: name,
       counts: limitClassDefinitions[name].counts,
-      goesOn: overLimit !== 'refuse',
+      admitsOverLimit: overLimit !== 'refuse',
     }))
   const ofOrigin = [...countedPaths].map(([path, counted]) => ({ path, ...counted }))
   const byPath = (one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1)
