@@ -7,6 +7,7 @@ import { highLimits } from '../../test/support/high-limits.ts'
 import { startPgBouncer } from '../../tools/servers/postgres/pgbouncer.ts'
 import type { RunningServer } from '../../tools/servers/postgres/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import { callRunUpkeep } from '../upkeep/queries.ts'
 import { migrate } from './migrate.ts'
 
 const password = 'correct horse battery'
@@ -70,6 +71,26 @@ describe('behind PgBouncer in transaction mode', () => {
     expect(performance.now() - startedAt).toBeLessThan(4000)
     await vi.waitFor(async () => expect(await running()).toHaveLength(0), { timeout: 10_000, interval: 100 })
     expect((await stack.originFetch('/ready')).status).toBe(200)
+  })
+
+  test('upkeep runs, commits between its batches and leaves no lock behind', async () => {
+    await stack.sql`
+      insert into rate_limit_logs (limit_class, limit_key, method, route, created_at)
+      select 'user', 'x', 'GET', '/', now() - interval '31 days' from generate_series(1, 6000)`
+    const runs = await Promise.all(
+      [1, 2].map((minute) =>
+        callRunUpkeep(stack.sql, {
+          job: { name: 'rate_limit_logs', cron: '0 0 * * *', keepDays: 30 },
+          slot: new Date(Date.UTC(2026, 0, 1, 0, minute)),
+        }),
+      ),
+    )
+    expect(runs).toHaveLength(2)
+    expect(await direct`select from rate_limit_logs where limit_key = 'x'`).toHaveLength(0)
+    expect(
+      await direct`select from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())`,
+    ).toHaveLength(0)
   })
 
   test('npm run migrate gives the role what a session cannot set for itself', async () => {

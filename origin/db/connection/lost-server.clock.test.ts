@@ -94,6 +94,13 @@ describe('a server that is gone without a word', () => {
     expect(isDatabaseUnavailable(await answer)).toBe(true)
   })
 
+  test('also on connections that were idle for longer than the deadline', async () => {
+    await sleep(silenceMs + 500)
+    proxy.silence()
+    const errors = await Promise.all(Array.from({ length: settings.poolMax }, () => rejection(sql`select 1`)))
+    expect(errors.map(isDatabaseUnavailable)).toEqual([true, true, true])
+  })
+
   test('a connection that waits for nothing stays, however long', async () => {
     const patient = createDatabase({ ...settings, poolMax: 1, url: database.url })
     const pid = async () => (await patient`select pg_backend_pid() as pid`)[0]?.pid

@@ -101,7 +101,9 @@ export function watchConnection(socket: Socket, options: WatchOptions): void {
     }
     return emit(name, ...values)
   }) as typeof socket.emit
-  socket.setTimeout(silenceMs, () => {
+  socket.setTimeout(silenceMs)
+  // It fires on idle connections too, again and again.
+  socket.on('timeout', () => {
     if (!isReady || asked > answered || isHalfSent) socket.destroy(silent(silenceMs))
   })
 }
