@@ -58,8 +58,9 @@ const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<Ro
 const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<RouteRow>
 
 /**
- * The policy table. Protecting a route is a row here, not code in a handler; no row, no way in. The
- * contracts name its rows: a row without a contract does not compile, nor a contract without a row.
+ * The policy table. Protecting a route is a row here, not code in a handler; a request without a
+ * row is 404. The contracts name its rows: a row without a contract does not compile, nor a
+ * contract without a row.
  */
 const policy: Record<PublicEndpointKey, Omit<RouteRow, 'method' | 'path'>> = {
   'POST /auth/register': mails,

@@ -12,8 +12,8 @@ import { users } from './contract/users.ts'
 import type { EndpointKey, EndpointsOf, ResponseBody } from './endpoint/endpoint.ts'
 
 /**
- * The contract of every endpoint: what goes in, what comes out, and in which words. Objects that
- * come in are strict: a member that one may not set is refused by its name.
+ * The contract of every endpoint: its request, its responses and its errors. Request bodies are
+ * strict: an unknown member is rejected by its name.
  */
 export * from './contract/audit.ts'
 export type { PasswordFaultCode } from './contract/fields.ts'

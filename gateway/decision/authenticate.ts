@@ -18,10 +18,10 @@ interface AuthenticateOptions {
  * from its address; one that must be verified is 503 `overloaded` where too many wait there.
  */
 export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOptions) {
-  /** A missing or false token counts against the address; an expired one does not. */
+  /** A missing or invalid token counts against the address; an expired one does not. */
   function countFailure(error: unknown, address: string): Awaitable<never> {
     if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
-    return chain(limiter.count([limits.ofFalseTokens(address)]), () => {
+    return chain(limiter.count([limits.ofInvalidTokens(address)]), () => {
       throw error
     })
   }

@@ -34,7 +34,7 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
   }
 
   return {
-    /** @throws RateLimited, at once or later */
+    /** Throws or rejects with RateLimited. */
     consumeLimits(decision: Decision): Awaitable<void> {
       const { route, address, caller, request } = decision
       const applying = limits.of(address, route, caller)
@@ -48,7 +48,7 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
       })
     },
 
-    /** Reports a rejection that a limit has caused, of this step or of that of false tokens. */
+    /** Reports a rejection that a limit has caused, of this step or that of invalid tokens. */
     reportRateLimited(error: unknown, decision: Decision): void {
       if (error instanceof RateLimited && error.code === 'rate_limited') report(error, decision)
     },

@@ -48,7 +48,7 @@ interface DecideOptions {
 
 const maxTargetLength = 8192
 
-/** A check, or a part of the result. @throws Problem with the rejection, at once or later */
+/** Checks a request, or adds a field to its decision. Throws or rejects with the Problem. */
 type Step = (decision: Decision) => Awaitable<void>
 
 /** Decides about requests by their heads, the same on every runtime. */
@@ -207,9 +207,7 @@ export function createDecide(options: DecideOptions) {
   }
 
   /**
-   * Synchronous where everything is in memory.
-   *
-   * @throws Problem with the rejection, at once or later
+   * Synchronous where no step waits. Throws or rejects with the Problem of the rejection.
    */
   return function decide(request: RequestInfo): Awaitable<Admission> {
     return run(new Decision(request), 0)

@@ -56,8 +56,8 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
   }
 
   return {
-    /** The limit of missing and false tokens. */
-    ofFalseTokens: (from: string): Limit => toLimit(address, addressKey(from)),
+    /** The limit of missing and invalid tokens. */
+    ofInvalidTokens: (from: string): Limit => toLimit(address, addressKey(from)),
 
     of: (address: string, route: Route, caller: VerifiedToken | null): Limit[] =>
       route.limits.map((name) => limitOf(name, address, route, caller)),

@@ -6,7 +6,7 @@ import type { Admission } from './admission.ts'
 import type { Decide } from './decide.ts'
 import type { RequestInfo } from './decision.ts'
 
-/** One request as its runtime has it: all that differs between runtimes on its way. */
+/** One request of a runtime, with the operations that differ between runtimes. */
 export interface RuntimeRequest<Result> {
   readonly lifecycle: RequestLifecycle
   /** Reads the head, and begins the lifecycle with it. @throws Problem */
@@ -15,7 +15,7 @@ export interface RuntimeRequest<Result> {
   hasLeft(): boolean
   /** Whether the runtime has sent a response of its own, such as to a body that it cannot read. */
   isAnswered(): boolean
-  /** Sends an admitted request on. @throws Error at once or later: the request has failed */
+  /** Forwards an admitted request. Throws or rejects with the error of a failed request. */
   forward(admission: Admission): Awaitable<Result>
   /** Responds with the problem. */
   reject(problem: Problem): Result

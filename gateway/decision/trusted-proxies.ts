@@ -32,7 +32,7 @@ interface ClientInfo {
   isProxied: boolean
 }
 
-/** Addresses per generation whose network is remembered. */
+/** Addresses with a cached network; the map holds up to twice this (see bounded-map.ts). */
 const rememberedAddresses = 10_000
 
 /**

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { Route } from '../policy/policy.ts'
 
-/** Codes that any request may get. */
+/** Codes that the gateway may return for any request. */
 const always: readonly ErrorCode[] = [
   'bad_request',
   'client_address_unknown',

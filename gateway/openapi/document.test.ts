@@ -90,7 +90,7 @@ describe('the API description', () => {
     ])
   })
 
-  test('names codes of the closed list and no others', () => {
+  test('names codes of errors.ts and no others', () => {
     const known = Object.keys(errors)
     for (const { method, path } of routes) {
       for (const status of Object.keys(operation(method, path).responses ?? {}).filter(

@@ -12,7 +12,7 @@ interface LivePolicyOptions {
   file: PolicyFile | undefined
   upstreams: readonly string[]
   plans: {
-    /** The names that the origin has; undefined until it has told them. */
+    /** The names that the origin has; undefined until it has reported them. */
     names(): KnownNames | undefined
     reread(): Promise<void>
   }
@@ -33,7 +33,7 @@ export function createLivePolicy({ rows, isOwn, file, upstreams, plans }: LivePo
 
     /**
      * Compares the rows that are no part of the product with the names that the origin has, where
-     * it has told them.
+     * it has reported them.
      *
      * @throws PolicyFileError, PolicyRowError where a row asks for an unknown permission or feature
      */

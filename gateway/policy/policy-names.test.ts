@@ -57,7 +57,7 @@ describe('the names are those of the database', () => {
     expect(() => fullStack.requireKnownNames()).toThrow('the nearest is dashboard.read')
   })
 
-  test('and nothing is refused while the origin, or one of an earlier version, has not told them', async () => {
+  test('and nothing is refused while the origin, or one of an earlier version, has not reported them', async () => {
     const policy = [{ ...row, permissions: { all: ['dashboard.raed'] } }]
     const harness = await createGatewayHarness({ policy, plans: () => ({ plans: [] }) })
     expect(() => harness.requireKnownNames()).not.toThrow()

@@ -1,6 +1,6 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 
-/** Keys whose tokens were returned recently, per generation. */
+/** Keys with tokens returned recently; the map holds up to twice this (see bounded-map.ts). */
 const returnedKeys = 10_000
 
 /**

@@ -19,7 +19,7 @@ export interface Lease {
   resetAt: EpochMs
 }
 
-/** Leases per generation, of two. */
+/** The map holds up to twice this (see bounded-map.ts). */
 const leasesHeld = 50_000
 
 /**

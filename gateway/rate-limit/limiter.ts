@@ -81,7 +81,7 @@ interface LimiterOptions {
   onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
 }
 
-/** Keys over their limit, cached per generation. */
+/** Cached keys over their limit; the map holds up to twice this (see bounded-map.ts). */
 const maxRejectedKeys = 10_000
 
 /** Longest time a rejection is cached where another gateway may return tokens. */
@@ -187,11 +187,10 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
 
   return {
     /**
-     * Counts one request against all its limits in one call.
+     * Counts one request against all its limits in one call. Throws or rejects with RateLimited,
+     * which has the limits that are over, or with what `limitTokens` throws.
      *
      * @param bearer the signed-in user, if any
-     * @throws RateLimited with the limits that are over; and what `limitTokens` throws;
-     * synchronously or not
      */
     count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
       for (const limit of limits) rejectKnown(limit)

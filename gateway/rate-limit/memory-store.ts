@@ -7,7 +7,7 @@ interface MemoryStoreOptions {
   /** True where this process is the only gateway, so that its count is the total. */
   shared: boolean
   now: Now
-  /** Windows per generation, of two; about 100 bytes each. */
+  /** About 100 bytes each; the map holds up to twice this (see bounded-map.ts). */
   windowsHeld?: number
 }
 

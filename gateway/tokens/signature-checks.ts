@@ -9,7 +9,7 @@ import type { Now } from '../ports.ts'
 export const signatureFailuresAllowed = 20
 const windowMs = 60_000
 
-/** Addresses with failures per generation, of two. */
+/** Addresses with failures; the map holds up to twice this (see bounded-map.ts). */
 const addressesHeld = 10_000
 
 /** Checks per second, for one such address and for all together: at 0.15 ms each, 6 % of a core. */

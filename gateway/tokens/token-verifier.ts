@@ -48,12 +48,12 @@ interface CachedToken extends VerifiedToken {
   seenAt: EpochSeconds
 }
 
-/** Tokens per generation, of two. */
+/** Cached tokens; the map holds up to twice this (see bounded-map.ts). */
 const cacheSize = 100_000
 
 /**
- * Tokens per generation of the hot cache, which keeps tokens used twice in a second whole and so
- * saves their digest.
+ * Tokens of the hot cache, which keeps tokens used twice in a second whole and so saves their
+ * digest; the map holds up to twice this (see bounded-map.ts).
  */
 const hotCacheSize = 2_000
 
@@ -162,9 +162,10 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     },
 
     /**
+     * Throws or rejects with TokenExpired, or Problem `invalid_token`, `keys_unavailable`,
+     * `overloaded`.
+     *
      * @param caller the address that the token came from, or its /64
-     * @throws TokenExpired; Problem `invalid_token`, `keys_unavailable`, `overloaded`,
-     * synchronously or not
      */
     verify(token: string, caller: string): Awaitable<VerifiedToken> {
       try {

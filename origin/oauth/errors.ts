@@ -1,7 +1,7 @@
 import { errors } from '../../shared/http/errors.ts'
 
 /**
- * The closed list of errors under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC
+ * All errors under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC
  * 6750 names it, for standard clients; our own `code` beside it distinguishes the cases. The
  * statuses are those RFCs', so a spent refresh token is 400 here and 401 at /auth/refresh.
  *

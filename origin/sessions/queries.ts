@@ -119,7 +119,7 @@ export async function rotateRefreshToken(
 }
 
 /**
- * The bearer of a token spent so lately that its replay is a retry, not a theft.
+ * The bearer of a token spent within the grace window: its replay is a retry, not a theft.
  *
  * @returns undefined where the token is no such token, or its successor was derived with another
  * key
@@ -160,7 +160,7 @@ interface LateReplay {
  * locked the session's row, so the successor is used before this or after it.
  *
  * @returns undefined where the budget is used up, the successor was used, or token, session or
- *   account is not good any more
+ *   account is no longer valid
  */
 export async function claimLateReplay(
   sql: Queryable,

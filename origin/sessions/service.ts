@@ -99,8 +99,8 @@ export function createSessionService(options: SessionOptions) {
 
   /**
    * Handles a token that is neither live nor in its grace window. An unused successor means that
-   * the response was lost: the phone slept, or the database failed over. A thief who refreshes in
-   * step with the owner looks the same, once per refresh; the budget detects them.
+   * the response was lost: the phone slept, or the database failed over. A stolen token used
+   * alternately causes one late replay per refresh, so the budget ends its session.
    */
   async function replayLate(
     transaction: Transaction,

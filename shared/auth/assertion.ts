@@ -65,8 +65,8 @@ export interface Assertion {
 export type VerifyAssertion = (jwt: string) => Promise<Assertion | undefined>
 
 /**
- * Verified assertions per generation: the gateway sends each many times, and its signature is
- * checked once.
+ * Cached assertions: the gateway sends each many times, and its signature is checked once. The map
+ * holds up to twice this (see bounded-map.ts).
  */
 const remembered = 20_000
 

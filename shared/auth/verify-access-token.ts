@@ -91,8 +91,8 @@ function readAccessToken(
  * Verifies an access token (RFC 9068) of a user or a service. The caller checks which of the two it
  * is, and what else it must carry.
  *
- * @throws TokenError unless the token is valid for this audience, synchronously or not; and what
- * `findKey` throws
+ * Throws or rejects with a TokenError unless the token is valid for this audience, or with what
+ * `findKey` throws.
  */
 export function verifyAccessToken(token: string, expected: Expectations): Awaitable<JWTPayload> {
   const { kid, signed, signature, payload } = readAccessToken(token, expected)

@@ -31,7 +31,7 @@ export const sessionItem = z
 
 export type SessionItem = z.output<typeof sessionItem>
 
-/** `current` is the one that asks. */
+/** `current`: `true` for the session of this request. */
 const sessionsResponse = z
   .object({ sessions: z.array(z.object({ ...sessionItem.shape, current: z.boolean() })) })
   .meta({ id: 'OwnSessions' })
@@ -40,12 +40,12 @@ export type SessionsResponse = z.output<typeof sessionsResponse>
 
 export const ownAccount = defineSubject({
   name: 'Own account',
-  description: 'What somebody signed in asks for on their own behalf.',
+  description: 'Profile and sessions of the signed-in user.',
   endpoints: {
     readMe: {
       method: 'GET',
       path: '/v1/me',
-      summary: 'Who am I, and what may I do?',
+      summary: 'Profile and permissions of the caller',
       responses: ok('Profile, role, permissions, plan and features.', meResponse),
       errors: ['not_found'],
     },
@@ -59,14 +59,14 @@ export const ownAccount = defineSubject({
       method: 'DELETE',
       path: '/auth/sessions',
       summary: 'End all my other sessions',
-      responses: noContent('They have ended.'),
+      responses: noContent('The sessions ended.'),
     },
     endOwnSession: {
       method: 'DELETE',
       path: '/auth/sessions/{id}',
       params: { id: uuid },
       summary: 'End one of my sessions',
-      responses: noContent('It has ended.'),
+      responses: noContent('The session ended.'),
     },
   },
 })

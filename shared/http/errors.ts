@@ -7,8 +7,8 @@ export interface LogEntry {
 }
 
 /**
- * The closed list of errors. A code is stable, and the rest of its row follows from it: add a row
- * before a branch.
+ * All error codes. A code never changes its status. For a new case add a row instead of branching
+ * on details.
  *
  * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default
  * Retry-After; `log` replaces the level that follows from the status, as for a 400 that only the
@@ -108,24 +108,24 @@ export const errors = {
     title: 'The token lacks a scope',
     challenge: 'Bearer error="insufficient_scope"',
   },
-  escalation_refused: { status: 403, title: 'This would reach beyond your own role' },
+  escalation_refused: { status: 403, title: 'Not allowed for your role' },
   feature_required: {
     status: 403,
     title: 'The plan does not include this feature',
     challenge: 'Bearer error="insufficient_scope"',
   },
 
-  not_found: { status: 404, title: 'There is nothing here' },
+  not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   head_timeout: { status: 408, title: 'The request did not arrive in time' },
   body_timeout: { status: 408, title: 'The body did not arrive in time' },
-  event_conflict: { status: 409, title: 'Another event came under this id before' },
+  event_conflict: { status: 409, title: 'This id was used by another event' },
   event_outdated: { status: 409, title: 'A later event was applied before' },
   upkeep_running: { status: 409, title: 'This job is running already' },
   body_too_large: { status: 413, title: 'The body is too large' },
   target_too_long: { status: 414, title: 'The URL is too long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
-  expectation_failed: { status: 417, title: 'What Expect asks for is not offered' },
+  expectation_failed: { status: 417, title: 'Expectation not supported' },
   misdirected_request: { status: 421, title: 'This host is not served here' },
   validation_failed: { status: 422, title: 'The body does not fit its schema' },
   rate_limited: {
@@ -167,7 +167,7 @@ export const errors = {
     title: 'The upstream service did not answer in time',
     retryAfterSeconds: 1,
   },
-  http_version_not_supported: { status: 505, title: 'This version of HTTP is not spoken here' },
+  http_version_not_supported: { status: 505, title: 'HTTP version not supported' },
   /** An upstream leads back to the gateway. */
   loop_detected: { status: 508, title: 'The request has passed through this gateway before' },
 } as const satisfies Record<string, ErrorRow>

@@ -4,7 +4,7 @@ import type { Address } from './http/listen-error.ts'
 
 /** The server of a service, on any runtime. */
 export interface ServiceServer {
-  /** @throws Error, at once or later, where it cannot listen */
+  /** Throws or rejects with the Error where it cannot listen. */
   listen(address: Address): unknown
   /** Accepts no new request, and resolves when those in progress have been answered. */
   drain(): Promise<unknown>

@@ -68,7 +68,7 @@ interface VerifierOptions {
   issuer: string
   audience: string
   now?: Now
-  /** Verified tokens per generation of the cache, which has two. */
+  /** Cached tokens; the map holds up to twice this (see bounded-map.ts). */
   cacheSize?: number
 }
 

@@ -7,7 +7,7 @@ test('404 not_found: what no row names never reaches an upstream', async () => {
   expect(await seen(id)).toBeNull()
 })
 
-test('404 not_found: the internal API of the origin has no way in', async () => {
+test('404 not_found: no row leads to the internal API of the origin', async () => {
   for (const path of ['/internal/gateway/revocations', '/internal/gateway/plans'])
     expect(outcome(await send(path))).toBe('404 not_found')
 })
