@@ -138,18 +138,15 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     const first = requests.length - asked.length
     // The store starts the window after this moment, so no token is used beyond its window.
     const askedAt = now()
-    rateLimitStore.consume(requests).then(
-      (results) => {
-        for (let i = 0; i < asked.length; i++)
-          give(asked[i] as Queue, results[first + i] as ConsumeResult, askedAt)
-        resolve()
-      },
-      (error) => {
-        for (const { lease, isLeasing } of asked) if (lease && isLeasing) lease.isAsked = false
-        // Nobody waits for refunds.
-        if (asked.length > 0) reject(error)
-      },
-    )
+    const delivered = rateLimitStore.consume(requests).then((results) => {
+      for (let i = 0; i < asked.length; i++)
+        give(asked[i] as Queue, results[first + i] as ConsumeResult, askedAt)
+    })
+    delivered.then(resolve, (error) => {
+      for (const { lease, isLeasing } of asked) if (lease && isLeasing) lease.isAsked = false
+      // Nobody waits for refunds.
+      if (asked.length > 0) reject(error)
+    })
   }
 
   function tokensToPrefetch(queue: Queue): number {

@@ -2,6 +2,18 @@ import { type DestinationStream, pino } from 'pino'
 import type { Log } from '../lib/log.ts'
 
 /**
+ * Redis clients put the rejected command into their errors: `AUTH` and `HELLO` carry the password.
+ * Errors hold errors, in members and in lists.
+ */
+function withoutCommands(value: unknown): unknown {
+  if (value instanceof Error) return withoutCommands(pino.stdSerializers.err(value))
+  if (Array.isArray(value)) return value.map(withoutCommands)
+  if (value === null || typeof value !== 'object') return value
+  const kept = Object.entries(value).filter(([name]) => name !== 'command')
+  return Object.fromEntries(kept.map(([name, member]) => [name, withoutCommands(member)]))
+}
+
+/**
  * JSON lines, by default on standard output. Call sites choose the fields they log; the list below
  * is a second defence, for objects logged whole.
  */
@@ -14,6 +26,7 @@ export function createLog(
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: withoutCommands },
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: [
