@@ -53,7 +53,7 @@ export function createKeySet(options: KeySetOptions) {
   let triedAt = Number.NEGATIVE_INFINITY
   let failedAt = Number.NEGATIVE_INFINITY
   /** Whether the set was usable when the pending read began. */
-  let wasBelieved = false
+  let mightBeUsed = false
 
   /** Infinite if the set was never read, or if the clock was set back. */
   function secondsSince(at: number): number {
@@ -68,7 +68,7 @@ export function createKeySet(options: KeySetOptions) {
   const isDue = () => ageSeconds() >= freshSeconds - cooldownSeconds
 
   async function read(): Promise<void> {
-    wasBelieved = isBelieved()
+    mightBeUsed = mayUse()
     const askedAt = now()
     triedAt = askedAt
     try {
@@ -98,9 +98,9 @@ export function createKeySet(options: KeySetOptions) {
    * An old set is used only after a failed read. A failure counts for two pauses, so that a request
    * in the second one starts another read.
    */
-  function isBelieved(): boolean {
+  function mayUse(): boolean {
     if (ageSeconds() < freshSeconds) return true
-    return reading.underway !== undefined ? wasBelieved : secondsSince(failedAt) < 2 * cooldownSeconds
+    return reading.underway !== undefined ? mightBeUsed : secondsSince(failedAt) < 2 * cooldownSeconds
   }
 
   /** Never rejects; a failed read shows in the age of the set. */
@@ -109,7 +109,7 @@ export function createKeySet(options: KeySetOptions) {
     await reading.run()
   }
 
-  async function findAnew(kid: string): Promise<VerifySignature | undefined> {
+  async function readThenFind(kid: string): Promise<VerifySignature | undefined> {
     await readOnce()
     if (!isUsable()) throw new KeysUnavailableError()
     return keys?.get(kid)
@@ -133,7 +133,7 @@ export function createKeySet(options: KeySetOptions) {
      */
     find(kid: string): Awaitable<VerifySignature | undefined> {
       const known = isUsable() ? keys?.get(kid) : undefined
-      if (known === undefined || !isBelieved()) return findAnew(kid)
+      if (known === undefined || !mayUse()) return readThenFind(kid)
       if (isDue()) void readOnce()
       return known
     },

@@ -10,7 +10,7 @@ export interface SessionOwner {
   sessionId: string
 }
 
-export interface Bearer extends SessionOwner, Entitlements {
+export interface SessionGrant extends SessionOwner, Entitlements {
   /**
    * Lifetime of the session without another refresh: until the earlier of its idle and its absolute
    * limit.
@@ -18,7 +18,7 @@ export interface Bearer extends SessionOwner, Entitlements {
   sessionSecondsLeft: number
 }
 
-export type SessionEnd =
+export type SessionEndReason =
   | 'logout'
   | 'logout_everywhere'
   | 'ended_by_user'
@@ -87,8 +87,8 @@ export async function rotateRefreshToken(
   sql: Queryable,
   hash: Uint8Array,
   successor: NewRefreshToken,
-): Promise<Bearer | undefined> {
-  const [row] = await sql<[Bearer?]>`
+): Promise<SessionGrant | undefined> {
+  const [row] = await sql<[SessionGrant?]>`
     with live as (
       update sessions set last_used_at = now()
       from tokens join user_accounts account on account.id = tokens.user_id
@@ -131,8 +131,8 @@ export async function selectReplay(
     successorHash,
     graceSeconds,
   }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number },
-): Promise<Bearer | undefined> {
-  const [row] = await sql<[Bearer?]>`
+): Promise<SessionGrant | undefined> {
+  const [row] = await sql<[SessionGrant?]>`
     select account.id as "userId", session.id as "sessionId",
       ${secondsLeft(sql, sql`least(successor.expires_at, session.expires_at)`)} as "sessionSecondsLeft",
       ${entitlementColumns(sql)}
@@ -147,7 +147,7 @@ export async function selectReplay(
   return row
 }
 
-interface LateReplay {
+interface ClaimedReplay {
   /** Since it was spent, or replayed late before this. */
   secondsSinceAnswered: number
   /** Of the session in 24 hours, with this one. */
@@ -170,8 +170,8 @@ export async function claimLateReplay(
     graceSeconds,
     budget,
   }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number; budget: number },
-): Promise<LateReplay | undefined> {
-  const [row] = await sql<[LateReplay?]>`
+): Promise<ClaimedReplay | undefined> {
+  const [row] = await sql<[ClaimedReplay?]>`
     with late as (
       select tokens.id, tokens.session_id, tokens.spent_at, recent.replays
       from tokens
@@ -251,7 +251,7 @@ interface SessionsToEnd {
 export async function endSessions(
   sql: Queryable,
   { userId, only, except }: SessionsToEnd,
-  reason: SessionEnd,
+  reason: SessionEndReason,
 ): Promise<string[]> {
   const rows = await sql<{ subject: string; at: number }[]>`
     with ended as (

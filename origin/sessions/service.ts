@@ -6,14 +6,14 @@ import type { RequestContext } from '../http/request-context.ts'
 import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {
-  type Bearer,
   claimLateReplay,
   endSessions,
   insertRefreshToken,
   insertSession,
   lockSessionForUpdate,
   rotateRefreshToken,
-  type SessionEnd,
+  type SessionEndReason,
+  type SessionGrant,
   type SessionOwner,
   selectLiveSessions,
   selectOwner,
@@ -29,7 +29,9 @@ type Presented =
   | { kind: 'reused' }
   | { kind: 'invalid' }
 
-type LateReplay = { kind: 'replayed' | 'replayed_late'; bearer: Bearer } | { kind: 'reused' | 'invalid' }
+type LateReplayOutcome =
+  | { kind: 'replayed' | 'replayed_late'; bearer: SessionGrant }
+  | { kind: 'reused' | 'invalid' }
 
 /** The address is over its limit, and the token was not issued here. */
 interface OverLimitOutcome {
@@ -72,7 +74,7 @@ export function createSessionService(options: SessionOptions) {
   const { onRefresh = () => {} } = options
   const lateReplayBudget = graceSeconds > 0 ? options.lateReplays : 0
 
-  async function createTokenResponse(bearer: Bearer, refreshToken: string): Promise<TokenResponse> {
+  async function createTokenResponse(bearer: SessionGrant, refreshToken: string): Promise<TokenResponse> {
     const { token, expiresIn } = await accessTokens.sign(bearer)
     return {
       access_token: token,
@@ -86,7 +88,7 @@ export function createSessionService(options: SessionOptions) {
   async function end(
     transaction: Transaction,
     owner: SessionOwner,
-    reason: SessionEnd,
+    reason: SessionEndReason,
     context: RequestContext,
   ) {
     const [ended] = await endSessions(transaction, { userId: owner.userId, only: owner.sessionId }, reason)
@@ -106,7 +108,7 @@ export function createSessionService(options: SessionOptions) {
     transaction: Transaction,
     hashes: { hash: Uint8Array; successorHash: Uint8Array },
     context: RequestContext,
-  ): Promise<LateReplay> {
+  ): Promise<LateReplayOutcome> {
     const owner = await selectOwner(transaction, hashes.hash)
     if (!owner) return { kind: 'invalid' }
     await lockSessionForUpdate(transaction, owner.sessionId)
@@ -132,7 +134,7 @@ export function createSessionService(options: SessionOptions) {
     transaction: Transaction,
     userId: string,
     except: string | undefined,
-    reason: SessionEnd,
+    reason: SessionEndReason,
     context: RequestContext,
   ) {
     const ended = await endSessions(transaction, { userId, ...(except && { except }) }, reason)
