@@ -84,17 +84,19 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
   })
 
   test('401 refresh_reused: the third in 24 hours ends the session; those before do not count', async () => {
-    await successorOf(tokens.refresh_token)
+    const second = await successorOf(tokens.refresh_token)
     for (const _ of [1, 2]) {
       await pass('1 hour')
       await successorOf(tokens.refresh_token)
     }
+    const third = await successorOf(second)
+    await successorOf(third)
     await pass('24 hours')
-    await successorOf(tokens.refresh_token)
+    await successorOf(third)
     await pass('30 minutes')
-    await successorOf(tokens.refresh_token)
+    await successorOf(third)
     await pass('30 minutes')
-    expect(await codeOf(tokens.refresh_token)).toBe('refresh_reused')
+    expect(await codeOf(third)).toBe('refresh_reused')
     expect(await ended()).toBe('refresh_reused')
     expect(await lateReplays()).toBe(4)
   })
@@ -116,6 +118,48 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
     expect(await codeOf(shared)).toBe('refresh_reused')
     expect(await codeOf(last)).toBe('refresh_invalid')
     expect(await fullStack.sql`select from revocations`).toHaveLength(1)
+  })
+
+  // So rarely that no 24 hours see more than two late replays.
+  test.each(['12 hours', '2 days'])(
+    '401 refresh_reused: the owner refreshes, the thief %s later, and so on: found at the third late replay',
+    async (interval) => {
+      let shared = tokens.refresh_token
+      for (const _ of [1, 2]) {
+        const next = await successorOf(shared)
+        await pass(interval)
+        expect(await successorOf(shared)).toBe(next)
+        await pass(interval)
+        shared = next
+      }
+      await successorOf(shared)
+      await pass(interval)
+      expect(await codeOf(shared)).toBe('refresh_reused')
+      expect(await ended()).toBe('refresh_reused')
+      expect(await lateReplays()).toBe(2)
+    },
+  )
+
+  test('401 refresh_reused: the third late replay of one token, a day apart each', async () => {
+    await successorOf(tokens.refresh_token)
+    for (const _ of [1, 2]) {
+      await pass('24 hours')
+      await successorOf(tokens.refresh_token)
+    }
+    await pass('24 hours')
+    expect(await codeOf(tokens.refresh_token)).toBe('refresh_reused')
+  })
+
+  test('200: a phone that loses a response a day for a week, and refreshes normally in between', async () => {
+    let current = tokens.refresh_token
+    for (let day = 1; day <= 7; day++) {
+      const next = await successorOf(current)
+      await pass('12 hours')
+      expect(await successorOf(current)).toBe(next)
+      await pass('12 hours')
+      current = await successorOf(next)
+    }
+    expect(await lateReplays()).toBe(7)
   })
 
   test('401 refresh_reused: once the successor was used, no late replay is answered', async () => {

@@ -159,6 +159,11 @@ interface ClaimedReplay {
  * begins its grace window anew: two tabs that wake up together are one late replay. The caller has
  * locked the session's row, so the successor is used before this or after it.
  *
+ * The budget is for 24 hours, and for late replays in a row, however far apart: a thief may refresh
+ * as rarely as the owner. A normal refresh between them starts that count again: this token is
+ * newer than the one that the last late replay returned, so that one was used and not replayed
+ * late. Ids grow along the chain of a session.
+ *
  * @returns undefined where the budget is used up, the successor was used, or token, session or
  *   account is no longer valid
  */
@@ -173,24 +178,28 @@ export async function claimLateReplay(
 ): Promise<ClaimedReplay | undefined> {
   const [row] = await sql<[ClaimedReplay?]>`
     with late as (
-      select tokens.id, tokens.session_id, tokens.spent_at, recent.replays
+      select tokens.id, tokens.session_id, tokens.spent_at, successor.id as successor_id,
+        before.in_24_hours, before.in_a_row
       from tokens
       join sessions session on session.id = tokens.session_id
       join tokens successor on successor.token_hash = ${successorHash} and successor.session_id = session.id
       join user_accounts account on account.id = session.user_id
       cross join lateral (
-        select array(select at from unnest(late_replays) at where at > now() - interval '24 hours') as replays
-      ) recent
+        select
+          array(select at from unnest(late_replays) at where at > now() - interval '24 hours') as in_24_hours,
+          case when tokens.id <= late_successor_id then late_replays_in_a_row else 0 end as in_a_row
+      ) before
       where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
         and tokens.spent_at <= now() - make_interval(secs => ${graceSeconds})
         and tokens.expires_at > now()
         and successor.spent_at is null and successor.expires_at > now()
         and session.ended_at is null and session.expires_at > now()
         and account.status = 'active'
-        and cardinality(recent.replays) < ${budget}
+        and cardinality(before.in_24_hours) < ${budget} and before.in_a_row < ${budget}
     ),
     counted as (
-      update sessions set late_replays = late.replays || now()
+      update sessions set late_replays = late.in_24_hours || now(),
+        late_replays_in_a_row = late.in_a_row + 1, late_successor_id = late.successor_id
       from late
       where sessions.id = late.session_id and ended_at is null
       returning cardinality(late_replays) as replays

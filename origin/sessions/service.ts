@@ -56,8 +56,8 @@ interface SessionOptions {
   /** How long a spent token still returns its successor; 0 turns that off. */
   graceSeconds: number
   /**
-   * Late replays, after the grace window, of a session in 24 hours. 0 turns them off, and so does a
-   * grace window of 0.
+   * Late replays, after the grace window, of a session in 24 hours, and in a row. 0 turns them off,
+   * and so does a grace window of 0.
    */
   lateReplays: number
   /** Sessions per account. */
