@@ -48,6 +48,20 @@ const locks = () => db.sql`select from pg_locks where locktype = 'advisory' and 
 /** Another replica: a process has its own pool and runner. */
 const replica = () => createUpkeepRunner({ sql: db.connect(1), log: db.log })
 
+test('a run whose result cannot be recorded leaves no lock in its session', async () => {
+  const [run] = await db.sql<[{ id: string }]>`
+    insert into upkeep_runs (job, slot) values ('rate_limit_logs', ${slot}) returning id`
+  const session = db.connect(1)
+  await session`set lock_timeout = 100`
+  await db.sql.begin(async (transaction) => {
+    await transaction`select from upkeep_runs where id = ${run.id} for update`
+    await expect(session`call run_upkeep('rate_limit_logs', ${slot}, 30, ${run.id})`).rejects.toMatchObject({
+      code: '55P03',
+    })
+  })
+  expect(await locks()).toHaveLength(0)
+})
+
 describe('one slot', () => {
   test('is run once, by whichever of four connections claims it first', async () => {
     await addOld(10)
