@@ -2,12 +2,12 @@ import { Hono } from 'hono'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
 import { createApiClient } from '../../shared/endpoint/api-client.ts'
-import { defineSubject } from '../../shared/endpoint/endpoint.ts'
+import { defineEndpointGroup } from '../../shared/endpoint/endpoint.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'
 import type { OriginEnv } from './request-context.ts'
 import { serve } from './serve.ts'
 
-const { readOrder, changeOrder, removeOrder, startOrder } = defineSubject({
+const { readOrder, changeOrder, removeOrder, startOrder } = defineEndpointGroup({
   name: 'Orders',
   description: 'For these tests.',
   endpoints: {

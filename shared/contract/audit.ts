@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup } from '../endpoint/endpoint.ts'
 import { email, moment, utcDateTime } from './fields.ts'
 import { filteredList } from './lists.ts'
 
@@ -93,7 +93,7 @@ const rateLimitLogItem = z
 
 export type RateLimitLogItem = z.output<typeof rateLimitLogItem>
 
-export const audit = defineSubject({
+export const audit = defineEndpointGroup({
   name: 'Trail',
   description: 'What happened, who tried to log in, and which requests were refused: the newest first.',
   endpoints: {

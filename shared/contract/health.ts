@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup } from '../endpoint/endpoint.ts'
 import type { HealthCheck, HealthResponse } from '../http/health.ts'
 
 export type { HealthResponse, HealthStatus } from '../http/health.ts'
@@ -30,7 +30,7 @@ const responses = {
 } as const
 
 /** Endpoints of the gateway itself, without a row in the policy table. */
-export const health = defineSubject({
+export const health = defineEndpointGroup({
   name: 'Health',
   description: 'How the gateway and what stands behind it are doing, for anybody.',
   endpoints: {

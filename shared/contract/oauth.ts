@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { publicJwkSchema } from '../auth/jwk.ts'
-import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
 import { tokenResponse } from './signing-in.ts'
 
 /**
@@ -94,7 +94,7 @@ const authorizationServerResponse = z
 
 export type AuthorizationServerResponse = z.output<typeof authorizationServerResponse>
 
-export const oauth = defineSubject({
+export const oauth = defineEndpointGroup({
   name: 'OAuth',
   description:
     'For OAuth clients, in the forms of RFC 6749, 7662, 7009 and 8414. Refusals come in the form of RFC 6749, section 5.2.',

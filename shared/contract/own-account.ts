@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, noContent, ok } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
 import { utcDateTime, uuid } from './fields.ts'
 
 const meResponse = z
@@ -38,7 +38,7 @@ const sessionsResponse = z
 
 export type SessionsResponse = z.output<typeof sessionsResponse>
 
-export const ownAccount = defineSubject({
+export const ownAccount = defineEndpointGroup({
   name: 'Own account',
   description: 'Profile and sessions of the signed-in user.',
   endpoints: {

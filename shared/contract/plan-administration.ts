@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
 import { bookedStatus, displayable, featureName, planName, time, utcDateTime, uuid } from './fields.ts'
 import { filteredList, list } from './lists.ts'
 import { planResponse } from './plans.ts'
@@ -77,7 +77,7 @@ const subscriptionFilters = {
   user_id: z.uuid().optional(),
 }
 
-export const planAdministration = defineSubject({
+export const planAdministration = defineEndpointGroup({
   name: 'Plans and subscriptions',
   description:
     'For people who run the product. A change reaches the tokens of all subscribers at once, as `claims_stale`.',

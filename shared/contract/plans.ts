@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
 import { bookedStatus, utcDateTime } from './fields.ts'
 
 export const planResponse = z
@@ -38,7 +38,7 @@ const subscriptionResponse = z
 
 export type SubscriptionResponse = z.output<typeof subscriptionResponse>
 
-export const plans = defineSubject({
+export const plans = defineEndpointGroup({
   name: 'Plans',
   description: 'What can be booked, what is booked, and what it opens.',
   endpoints: {

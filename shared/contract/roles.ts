@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, ok } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
 import { permissionName } from './fields.ts'
 import { list } from './lists.ts'
 
@@ -20,7 +20,7 @@ const permissionItem = z.object({ name: z.string(), description: z.string() }).m
 
 export type PermissionItem = z.output<typeof permissionItem>
 
-export const roles = defineSubject({
+export const roles = defineEndpointGroup({
   name: 'Roles',
   description: 'Roles have levels from 0 to 100, and permissions.',
   endpoints: {

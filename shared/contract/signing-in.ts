@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineEndpoints, defineSubject, noContent } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, defineEndpoints, noContent } from '../endpoint/endpoint.ts'
 import { email, opaqueToken, password } from './fields.ts'
 import { acceptedResponse, type ContractSettings, createPasswordEndpoints } from './passwords.ts'
 
@@ -106,7 +106,7 @@ export const signingIn = defineEndpoints({
 })
 
 export const createSigningIn = (settings: ContractSettings) =>
-  defineSubject({
+  defineEndpointGroup({
     name: 'Signing in',
     description:
       'Accounts, tokens and passwords. An access token lives `expires_in` seconds, a refresh token is spent by its use.',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup } from '../endpoint/endpoint.ts'
 import { utcDateTime } from './fields.ts'
 import { filteredList } from './lists.ts'
 
@@ -41,7 +41,7 @@ export type UpkeepRunResponse = z.output<typeof upkeepRunResponse>
 
 const upkeepRunStartedResponse = z.object({ id: z.string() }).meta({ id: 'UpkeepRunStarted' })
 
-export const upkeep = defineSubject({
+export const upkeep = defineEndpointGroup({
   name: 'Upkeep',
   description: 'What keeps the database tidy.',
   endpoints: {

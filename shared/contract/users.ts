@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, noContent, ok } from '../endpoint/endpoint.ts'
+import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
 import { canonicalEmail, longestEmail } from '../lib/email.ts'
 import { displayable, roleName, userStatus, utcDateTime, uuid } from './fields.ts'
 import { filteredList, list } from './lists.ts'
@@ -56,7 +56,7 @@ const userResponse = z
 
 export type UserResponse = z.output<typeof userResponse>
 
-export const users = defineSubject({
+export const users = defineEndpointGroup({
   name: 'Users',
   description:
     'For people who run the product. Nobody changes their own account, or one at or above their own level; nobody grants a role above ' +

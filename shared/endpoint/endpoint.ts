@@ -82,7 +82,7 @@ export const mergeEndpoints = <const Subjects extends readonly Subject[]>(subjec
 export const defineEndpoints = <const Declared extends Endpoints>(endpoints: Declared): Declared => endpoints
 
 /** As `defineEndpoints`, for those of one subject. */
-export const defineSubject = <const Declared extends Endpoints>(
+export const defineEndpointGroup = <const Declared extends Endpoints>(
   subject: Subject<Declared>,
 ): Subject<Declared> => subject
 

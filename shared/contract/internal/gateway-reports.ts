@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { revocationFeedSchema } from '../../auth/revocation.ts'
-import { defineSubject, noContent, ok } from '../../endpoint/endpoint.ts'
+import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
 import { displayable } from '../fields.ts'
 
 /**
@@ -59,7 +59,7 @@ export const planCatalogue = z.object({
 export type PlanCatalogue = z.output<typeof planCatalogue>
 
 /** Called by gateways on their own behalf, with an assertion of their own. */
-export const gatewayReports = defineSubject({
+export const gatewayReports = defineEndpointGroup({
   name: 'Gateways',
   description: 'What gateways read from the origin, and report to it.',
   endpoints: {

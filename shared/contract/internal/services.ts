@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineSubject, ok } from '../../endpoint/endpoint.ts'
+import { defineEndpointGroup, ok } from '../../endpoint/endpoint.ts'
 import {
   bookedStatus,
   displayable,
@@ -110,7 +110,7 @@ const billingEventResponse = z
 export type BillingEventResponse = z.output<typeof billingEventResponse>
 
 /** Called by services inside the network, each with a token of its own. */
-export const services = defineSubject({
+export const services = defineEndpointGroup({
   name: 'Services',
   description:
     'Accounts and what they may do, for services of the product. Values are up to five minutes old; `fresh=true` reads the ' +
