@@ -2,7 +2,7 @@ import type { Identity } from '../shared/auth/claims.ts'
 import type { HealthCheck } from '../shared/http/health.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { GatewayConfig } from './config.ts'
-import type { Defer, Now, RateLimitStore, Store, WaitUntil } from './ports.ts'
+import type { Defer, LimitAndRevocationStore, Now, RateLimitStore, WaitUntil } from './ports.ts'
 import { createBatchedLimits, type LimitTokens } from './rate-limit/batched-limits.ts'
 import { createPerRequestLimits } from './rate-limit/per-request-limits.ts'
 import type { Revocations } from './revocation/revocation-index.ts'
@@ -66,7 +66,7 @@ export const keepInMemory =
   })
 
 interface PerRequestOptions {
-  store: Store
+  store: LimitAndRevocationStore
   /** Counts requests while the store is unavailable. */
   local: RateLimitStore
   waitUntil: WaitUntil

@@ -74,7 +74,7 @@ export type StoreResult =
  * Revocations and limits of one request in one round trip, for a runtime that keeps no memory
  * between requests.
  */
-export interface Store {
+export interface LimitAndRevocationStore {
   /**
    * Compares an access token with the revocations and, if it is good, consumes rate-limit tokens as
    * a rate-limit store does. In every other case it consumes none.

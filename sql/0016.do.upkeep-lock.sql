@@ -20,7 +20,7 @@ begin
     begin
       insert into upkeep_runs (job, slot) values (run_upkeep.job, run_upkeep.slot) on conflict do nothing returning id into run;
     exception when query_canceled or others then
-      -- The lock is the session's: a failed statement does not give it back.
+      -- The lock is the session's: a failed statement does not release it.
       perform pg_advisory_unlock(lock_key);
       raise;
     end;
@@ -31,7 +31,7 @@ begin
   end if;
   commit;
   loop
-    -- What fails takes back its own batch alone. `others` leaves out the statement timeout, which is a failure like any other.
+    -- A failure rolls back its own batch alone. `others` does not include the statement timeout.
     begin
       removed := upkeep_batch(job, keep_days);
       update upkeep_runs set rows = rows + removed where id = run;

@@ -30,7 +30,7 @@ while ((await clusterLimits.health()).status !== 'pass') await sleep(20)
 
 const limitOf = (number: number) => ({
   name: 'user',
-  caller: `user-${number % users}`,
+  countedFor: `user-${number % users}`,
   quota: 100_000_000,
   windowSeconds: 3600,
   outage: 'share' as const,
@@ -50,8 +50,8 @@ const inCluster = limiterWith(clusterLimits.rateLimitStore, 0)
 const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }), 0)
 
 function callAlone(number: number) {
-  const { caller, quota, windowSeconds, outage } = limitOf(number)
-  return rateLimitStore.consume([{ key: `alone:${caller}`, quota, windowSeconds, outage, tokens: 1 }])
+  const { countedFor, quota, windowSeconds, outage } = limitOf(number)
+  return rateLimitStore.consume([{ key: `alone:${countedFor}`, quota, windowSeconds, outage, tokens: 1 }])
 }
 
 await printCosts(

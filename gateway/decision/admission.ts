@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { Reservation } from '../../shared/http/request-lifecycle.ts'
-import type { OverLimitPlace } from '../rate-limit/over-limit.ts'
+import type { OverLimitReservation } from '../rate-limit/over-limit.ts'
 import type { Decision } from './decision.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
 
@@ -9,7 +9,7 @@ interface AdmissionOptions {
   baseUrl: string
   headers: RawHeaders
   /** Set where the request is over its limits. */
-  overLimit: OverLimitPlace | undefined
+  overLimit: OverLimitReservation | undefined
   concurrency: Concurrency
 }
 
@@ -24,7 +24,7 @@ export class Admission implements Reservation {
   /** The headers that go upstream, names and values in turn. */
   readonly headers: RawHeaders
   /** Bounds its body, and gives it its turn, where the request is over its limits. */
-  readonly overLimit: OverLimitPlace | undefined
+  readonly overLimit: OverLimitReservation | undefined
   private readonly concurrency: Concurrency
   private isAtUpstream = false
 

@@ -1,7 +1,7 @@
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
 import { type Limiter, RateLimited } from '../rate-limit/limiter.ts'
-import { type CountedOrOver, countOrForward, mayExceedLimits } from '../rate-limit/over-limit.ts'
+import { type CountedOrForwarded, countOrForward, mayExceedLimits } from '../rate-limit/over-limit.ts'
 import type { Decision } from './decision.ts'
 import type { RequestLimits } from './request-limits.ts'
 
@@ -19,18 +19,21 @@ const isFailedAttempt = (status: number) => [400, 401, 403, 499].includes(status
 
 /** Counts requests against the limits of their rows. */
 export function createConsumeLimits({ limits, limiter, recordRejection }: ConsumeLimitsOptions) {
-  function responseListener({ onResponse, over }: CountedOrOver, decision: Decision): Decision['onResponse'] {
-    if (onResponse) return (status) => onResponse(isFailedAttempt(status))
-    if (over)
+  function responseListener(
+    { settle, forwarded }: CountedOrForwarded,
+    decision: Decision,
+  ): Decision['onResponse'] {
+    if (settle) return (status) => settle(isFailedAttempt(status))
+    if (forwarded)
       return (status) => {
-        if (status === 429) report(over.rejection, decision)
+        if (status === 429) report(forwarded.rejection, decision)
       }
     return undefined
   }
 
   /** Reports a 429 to the origin. */
-  function report({ over }: RateLimited, { request, route }: Decision): void {
-    recordRejection({ limits: over, method: request.method, route: route.path })
+  function report({ exceeded }: RateLimited, { request, route }: Decision): void {
+    recordRejection({ limits: exceeded, method: request.method, route: route.path })
   }
 
   return {
@@ -38,12 +41,12 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
     consumeLimits(decision: Decision): Awaitable<void> {
       const { route, address, caller, request } = decision
       const applying = limits.of(address, route, caller)
-      const counted: Awaitable<CountedOrOver> = mayExceedLimits(route, request.headers.cookie)
+      const counted: Awaitable<CountedOrForwarded> = mayExceedLimits(route, request.headers.cookie)
         ? countOrForward(() => limiter.count(applying, caller?.identity))
         : limiter.count(applying, caller?.identity)
       return chain(counted, (result) => {
         decision.limitHeaders = result.limitHeaders
-        decision.overLimit = result.over?.mark
+        decision.overLimit = result.forwarded?.mark
         decision.onResponse = responseListener(result, decision)
       })
     },

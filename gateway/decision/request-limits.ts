@@ -10,10 +10,10 @@ type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>
 /** Window of the user's quota, which is in the token. */
 const userSeconds = 3600
 
-/** A limit without its caller. */
-type Bounds = Omit<Limit, 'caller'>
+/** A limit without what it counts for. */
+type Bounds = Omit<Limit, 'countedFor'>
 
-/** The limits that count a request: those of its row, each with its quota and its caller. */
+/** The limits of a request: those of its row, each with its quota and its user or address. */
 export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>) {
   function boundsOf(name: LimitClass, quota: number, windowSeconds: number): Bounds {
     const { counts, outage } = limitClassDefinitions[name]
@@ -67,9 +67,9 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
 /** All limits have one shape, which V8 reads fastest. */
 const toLimit = (
   { name, windowSeconds, outage, quota: defaultQuota, failuresOnly: onlyFailures }: Bounds,
-  caller: string,
+  countedFor: string,
   quota = defaultQuota,
   failuresOnly = onlyFailures,
-): Limit => ({ name, caller, quota, windowSeconds, outage, failuresOnly })
+): Limit => ({ name, countedFor, quota, windowSeconds, outage, failuresOnly })
 
 export type RequestLimits = ReturnType<typeof createRequestLimits>

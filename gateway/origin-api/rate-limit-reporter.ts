@@ -29,8 +29,14 @@ export function createRateLimitReporter({ post, waitUntil, log }: RateLimitRepor
 
   return {
     record({ limits, method, route }: RejectedRequest): void {
-      for (const { name, caller } of limits)
-        record(`${name} ${method} ${route} ${caller}`, { class: name, key: caller, method, route, count: 1 })
+      for (const { name, countedFor } of limits)
+        record(`${name} ${method} ${route} ${countedFor}`, {
+          class: name,
+          key: countedFor,
+          method,
+          route,
+          count: 1,
+        })
     },
     ...rest,
   }

@@ -25,8 +25,8 @@ function createHarness({ quota, largestLease = 0, gateways = 1 }: HarnessOptions
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; result: LimitResult }[] = []
   let asked = 0
-  const wanted = (caller: string) =>
-    ({ name: 'user', caller, windowSeconds, quota, outage: 'share' }) as const
+  const wanted = (countedFor: string) =>
+    ({ name: 'user', countedFor, windowSeconds, quota, outage: 'share' }) as const
 
   const links = Array.from({ length: gateways }, (_, gateway) => {
     const sent: { requests: readonly ConsumeRequest[]; answer: (results: ConsumeResult[]) => void }[] = []
@@ -306,7 +306,7 @@ function createExact() {
 test('two quotas of one key in one turn: each is held against its own', async () => {
   const { limitTokens } = createExact()
   const wanted = (quota: number) =>
-    ({ name: 'user', caller: 'ada', windowSeconds, quota, outage: 'share' }) as const
+    ({ name: 'user', countedFor: 'ada', windowSeconds, quota, outage: 'share' }) as const
   const results = await Promise.all(
     [10, 1, 10, 1].map((quota) => limitTokens.consumeAll([wanted(quota)], undefined)),
   )
@@ -318,8 +318,11 @@ test('two callers of one mark in one turn: each is counted for itself', async ()
   const callers = ['ada', '\0ada']
   expect(hash32('\0ada')).toBe(hash32('ada'))
   const results = await Promise.all(
-    callers.map((caller) =>
-      limitTokens.consumeAll([{ name: 'user', caller, windowSeconds, quota: 1, outage: 'share' }], undefined),
+    callers.map((countedFor) =>
+      limitTokens.consumeAll(
+        [{ name: 'user', countedFor, windowSeconds, quota: 1, outage: 'share' }],
+        undefined,
+      ),
     ),
   )
   expect(results.map(([result]) => result?.granted)).toEqual([true, true])
@@ -329,7 +332,7 @@ test('two callers of one mark in one turn: each is counted for itself', async ()
 test('one caller, quota and window under two names: each is counted for itself', async () => {
   const { limitTokens, taken } = createExact()
   const wanted = (name: string) =>
-    ({ name, caller: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
+    ({ name, countedFor: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
   const results = await limitTokens.consumeAll([wanted('address'), wanted('credentials')], undefined)
   expect(results.map(({ granted }) => granted)).toEqual([true, true])
   expect(taken.map(({ key, tokens }) => [key, tokens])).toEqual([

@@ -42,8 +42,8 @@ export interface LimitTokens {
   refund(limit: LimitRequest, result: LimitResult): void
 }
 
-/** One token that a request waits for: where its result belongs. */
-interface Place {
+/** Where the result of one limit of one request belongs. */
+interface ResultSlot {
   results: LimitResult[]
   index: number
 }
@@ -51,17 +51,17 @@ interface Place {
 /** Requests for the same key in the same tick. Most have one, which takes no list. */
 interface Queue {
   limit: LimitRequest
-  first: Place
-  others: Place[]
+  first: ResultSlot
+  others: ResultSlot[]
   lease: Lease | undefined
   /** Whether the call refills the lease. */
   isLeasing: boolean
 }
 
 /** Shared by queues of one request; never modified. */
-const nobody: Place[] = []
+const noSlots: ResultSlot[] = []
 
-/** Stands in the list of results until the real one is there. */
+/** Fills a slot until its result is known. */
 const pending: LimitResult = {
   granted: false,
   used: 0,
@@ -72,9 +72,9 @@ const pending: LimitResult = {
 }
 
 /** The longest a refund may take: more than the timeout of the store. */
-export const refundMs = 100
+export const maxRefundMs = 100
 
-export const keyOf = ({ name, caller }: LimitRequest): string => `${name}:${caller}`
+export const keyOf = ({ name, countedFor }: LimitRequest): string => `${name}:${countedFor}`
 
 export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: boolean): ConsumeRequest => ({
   key: keyOf(limit),
@@ -86,7 +86,7 @@ export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: b
 })
 
 /**
- * Keys a call, but for those of the request that reaches it: what comes after goes with the next.
+ * Most keys in a call. The request that reaches it is sent whole; later ones go in the next call.
  */
 const largestCall = 500
 
@@ -102,7 +102,7 @@ const largestCall = 500
 export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
   const { rateLimitStore, now, defer, largestLease, replicas } = options
   const leases = createLeases({ largestLease, replicas, now })
-  /** By the hash of their caller, or the next free number. */
+  /** By hash, with linear probing. */
   let queues = new Map<number, Queue>()
   let refunds: ConsumeRequest[] = []
   /** Settled with the next call: one promise for all requests of a tick. */
@@ -126,26 +126,26 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   function call(): void {
-    const asked = [...queues.values()]
+    const sent = [...queues.values()]
     const requests = refunds
     const { resolve, reject } = called
     queues = new Map()
     refunds = []
     called = Promise.withResolvers()
-    for (const queue of asked)
+    for (const queue of sent)
       requests.push(consumeRequestOf(queue.limit, 1 + queue.others.length + tokensToPrefetch(queue)))
     if (requests.length === 0) return
-    const first = requests.length - asked.length
+    const first = requests.length - sent.length
     // The store starts the window after this moment, so no token is used beyond its window.
     const askedAt = now()
     const delivered = rateLimitStore.consume(requests).then((results) => {
-      for (let i = 0; i < asked.length; i++)
-        give(asked[i] as Queue, results[first + i] as ConsumeResult, askedAt)
+      for (let i = 0; i < sent.length; i++)
+        deliverResults(sent[i] as Queue, results[first + i] as ConsumeResult, askedAt)
     })
     delivered.then(resolve, (error) => {
-      for (const { lease, isLeasing } of asked) if (lease && isLeasing) lease.isAsked = false
+      for (const { lease, isLeasing } of sent) if (lease && isLeasing) lease.isRefilling = false
       // Nobody waits for refunds.
-      if (asked.length > 0) reject(error)
+      if (sent.length > 0) reject(error)
     })
   }
 
@@ -153,22 +153,22 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     const { lease } = queue
     const tokens = lease ? leases.tokensToPrefetch(lease) : 0
     if (lease === undefined || tokens === 0) return 0
-    lease.isAsked = true
+    lease.isRefilling = true
     queue.isLeasing = true
     return tokens
   }
 
   /** Delivers the granted tokens in the order of the requests; the rest stays in the lease. */
-  function give(queue: Queue, result: ConsumeResult, askedAt: EpochMs): void {
+  function deliverResults(queue: Queue, result: ConsumeResult, askedAt: EpochMs): void {
     const { limit, first, others } = queue
-    if (queue.lease && queue.isLeasing) queue.lease.isAsked = false
+    if (queue.lease && queue.isLeasing) queue.lease.isRefilling = false
     const { granted, quota, shared } = result
     const resetAt = askedAt + result.resetMs
     const lease =
       shared && leases.mayLease(limit) ? leases.renew(queue.lease, limit, result.used, resetAt) : undefined
     const wanted = 1 + others.length
     for (let order = 0; order < wanted; order++) {
-      const { results, index } = order === 0 ? first : (others[order - 1] as Place)
+      const { results, index } = order === 0 ? first : (others[order - 1] as ResultSlot)
       const isGranted = order < granted
       if (!isGranted && lease && lease.tokens > 0) {
         results[index] = useLease(lease, limit)
@@ -190,15 +190,15 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     results: LimitResult[],
     index: number,
   ): void {
-    for (let id = hash32(limit.caller); ; id++) {
+    for (let id = hash32(limit.countedFor); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
-        queues.set(id, { limit, first: { results, index }, others: nobody, lease, isLeasing: false })
+        queues.set(id, { limit, first: { results, index }, others: noSlots, lease, isLeasing: false })
         schedule()
         return
       }
       if (isSame(queue.limit, limit)) {
-        if (queue.others === nobody) queue.others = [{ results, index }]
+        if (queue.others === noSlots) queue.others = [{ results, index }]
         else queue.others.push({ results, index })
         return
       }
@@ -226,7 +226,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     },
 
     refund(limit: LimitRequest, { resetAt, shared }: LimitResult) {
-      if (resetAt - now() < refundMs) return
+      if (resetAt - now() < maxRefundMs) return
       refunds.push(consumeRequestOf(limit, -1, shared))
       schedule()
       callIfLarge()

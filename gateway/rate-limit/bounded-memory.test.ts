@@ -43,7 +43,7 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
       const limit: Limit = {
         name: 'address',
-        caller: address,
+        countedFor: address,
         quota: 1,
         windowSeconds: 900,
         failuresOnly: false,

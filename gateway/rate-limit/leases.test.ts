@@ -11,9 +11,9 @@ beforeEach(() => {
   leases = createLeases({ largestLease: 100, replicas: 1, now: clock.now })
 })
 
-const limitOf = (caller: string): LimitRequest => ({
+const limitOf = (countedFor: string): LimitRequest => ({
   name: 'user',
-  caller,
+  countedFor,
   quota: 1000,
   windowSeconds: 60,
   outage: 'share',

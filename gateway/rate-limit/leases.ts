@@ -14,7 +14,7 @@ export interface Lease {
    * Whether a call that refills it is pending: one at a time, so that a slow store does not
    * overfill it.
    */
-  isAsked: boolean
+  isRefilling: boolean
   used: number
   resetAt: EpochMs
 }
@@ -29,9 +29,9 @@ const leasesHeld = 50_000
 const maxSteps = 8
 
 /**
- * Callers that are remembered as seen lately, one in each slot: the rest of the hash, and the
- * second in so many bits. A caller that others push out between two requests is too rare for a
- * lease.
+ * Direct-mapped table of recent users and addresses. A slot packs 14 bits of the hash and the low
+ * 18 bits of the second of the last request. A collision overwrites it: whoever was there starts
+ * again.
  */
 const seenSlots = 2 ** 16
 const secondBits = 18
@@ -46,11 +46,11 @@ interface LeasesOptions {
 }
 
 /**
- * Holds prefetched tokens of busy keys. A lease begins with two requests of its caller in a second
- * or two: for callers that come more rarely it would cost more than it saves.
+ * Holds prefetched tokens of busy keys. A lease begins with two requests of its user in a second
+ * or two: for rarer ones it would cost more than it saves.
  */
 export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
-  /** By the hash of their caller, or one of the next numbers. */
+  /** By hash, with linear probing. */
   const leases = createBoundedMap<number, Lease>(leasesHeld)
   const seen = new Uint32Array(largestLease > 0 ? seenSlots : 0)
 
@@ -67,7 +67,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
   const fairShare = (quota: number, used: number) => Math.max(0, Math.floor((quota - used) / (2 * replicas)))
 
   function begin(limit: LimitRequest, used: number, resetAt: EpochMs): Lease | undefined {
-    const hash = hash32(limit.caller)
+    const hash = hash32(limit.countedFor)
     if (!isSeenAgain(hash)) return undefined
     for (let id = hash; id < hash + maxSteps; id++) {
       const other = leases.get(id)
@@ -76,7 +76,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
         continue
       }
       const size = Math.min(largestLease, fairShare(limit.quota, used), 1)
-      const lease = { limit: copyOf(limit), tokens: 0, size, isAsked: false, used, resetAt }
+      const lease = { limit: copyOf(limit), tokens: 0, size, isRefilling: false, used, resetAt }
       leases.set(id, lease)
       return lease
     }
@@ -88,7 +88,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
     mayLease: ({ outage }: LimitRequest): boolean => largestLease > 0 && outage === 'share',
 
     find(limit: LimitRequest): Lease | undefined {
-      const hash = hash32(limit.caller)
+      const hash = hash32(limit.countedFor)
       for (let id = hash; id < hash + maxSteps; id++) {
         const lease = leases.get(id)
         if (!lease) return undefined
@@ -100,7 +100,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
 
     /** How many tokens to prefetch: no more than the lease has room for. */
     tokensToPrefetch(lease: Lease): number {
-      return lease.isAsked ? 0 : Math.max(0, Math.min(lease.size, largestLease - lease.tokens))
+      return lease.isRefilling ? 0 : Math.max(0, Math.min(lease.size, largestLease - lease.tokens))
     },
 
     /**
@@ -121,8 +121,8 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
   }
 }
 
-/** With a caller that is no slice: V8 would keep the whole head that an address was cut from. */
+/** With a flat string: V8 would keep the whole head that an address was cut from. */
 const copyOf = (limit: LimitRequest): LimitRequest => ({
   ...limit,
-  caller: [limit.caller.slice(0, 1), limit.caller.slice(1)].join(''),
+  countedFor: [limit.countedFor.slice(0, 1), limit.countedFor.slice(1)].join(''),
 })

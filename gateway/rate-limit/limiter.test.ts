@@ -158,7 +158,7 @@ describe('failed authentications', () => {
 describe('a store that is not shared', () => {
   const limit: Limit = {
     name: 'address',
-    caller: 'x',
+    countedFor: 'x',
     quota: 10,
     windowSeconds: 60,
     failuresOnly: false,

@@ -10,7 +10,7 @@ import { keyOf, type LimitResult, type LimitTokens } from './batched-limits.ts'
 import type { LimitClass } from './limit-classes.ts'
 import type { LimitRequest } from './limit-request.ts'
 
-/** One limit that applies to one request: `quota` requests in `windowSeconds` for one caller. */
+/** One limit of one request: `quota` requests in `windowSeconds` for one user or address. */
 export interface Limit extends LimitRequest {
   name: LimitClass
   /** Whether success refunds the token, so that only failures count. */
@@ -25,7 +25,7 @@ const describeLimit = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
 export type RateLimitHeaders = readonly ['ratelimit-policy', string, 'ratelimit', string]
 
 interface RateLimitedOptions {
-  over: readonly Limit[]
+  exceeded: readonly Limit[]
   /** Whether attempts in progress hold the last tokens; they may succeed and return them. */
   isInProgress: boolean
   limitHeaders: RateLimitHeaders
@@ -37,20 +37,23 @@ interface RateLimitedOptions {
  * attempts in progress use the quota up.
  */
 export class RateLimited extends Problem {
-  readonly over: readonly Limit[]
+  readonly exceeded: readonly Limit[]
   readonly limitHeaders: RateLimitHeaders
   readonly retryAfterSeconds: number
 
-  constructor({ over, isInProgress, limitHeaders, retryAfterSeconds }: RateLimitedOptions) {
+  constructor({ exceeded, isInProgress, limitHeaders, retryAfterSeconds }: RateLimitedOptions) {
     const [policyName, policy, limitName, limit] = limitHeaders
     const headers = { [policyName]: policy, [limitName]: limit, 'retry-after': String(retryAfterSeconds) }
     if (isInProgress)
-      super('overloaded', { headers, cause: `attempts in progress: ${over.map(describeLimit).join(', ')}` })
+      super('overloaded', {
+        headers,
+        cause: `attempts in progress: ${exceeded.map(describeLimit).join(', ')}`,
+      })
     else {
-      const names = over.map(({ name }) => name)
-      super('rate_limited', { members: overLimitMembers(names, over.map(describeLimit)), headers })
+      const names = exceeded.map(({ name }) => name)
+      super('rate_limited', { members: overLimitMembers(names, exceeded.map(describeLimit)), headers })
     }
-    this.over = over
+    this.exceeded = exceeded
     this.limitHeaders = limitHeaders
     this.retryAfterSeconds = retryAfterSeconds
   }
@@ -71,7 +74,7 @@ export interface Counted {
    * Called once when the request has ended, where there are limits that count failures alone:
    * returns the tokens of those limits unless the request failed.
    */
-  onResponse: ((isFailure: boolean) => void) | undefined
+  settle: ((isFailure: boolean) => void) | undefined
 }
 
 interface LimiterOptions {
@@ -131,7 +134,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at }
     })
     if (results.every(({ granted }) => granted))
-      return { limitHeaders: rateLimitHeaders(states), onResponse: beginAttempt(limits, results) }
+      return { limitHeaders: rateLimitHeaders(states), settle: beginAttempt(limits, results) }
     for (const [index, limit] of limits.entries()) {
       const result = results[index] as LimitResult
       if (result.granted && limit.failuresOnly) refund(limit, result)
@@ -139,7 +142,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     throw overLimit(states, results, latestReturn)
   }
 
-  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['onResponse'] {
+  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['settle'] {
     if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
     for (const limit of limits) if (limit.failuresOnly) attempts.begin(keyOf(limit))
     return function onResponse(isFailure) {
@@ -227,7 +230,7 @@ function rateLimitHeaders(states: readonly LimitState[]): RateLimitHeaders {
 
 const rateLimited = (over: readonly LimitState[], states: readonly LimitState[], isInProgress: boolean) =>
   new RateLimited({
-    over: over.map(({ limit }) => limit),
+    exceeded: over.map(({ limit }) => limit),
     isInProgress,
     limitHeaders: rateLimitHeaders(states),
     retryAfterSeconds: inSeconds(Math.max(...over.map(({ resetMs }) => resetMs))),

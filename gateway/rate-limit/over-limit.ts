@@ -17,7 +17,7 @@ const queueOptions = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
 const bodiesOfOneAddress = { most: 100, longestMs: 10_000 }
 
 /** Resources that a request over its limits holds. */
-export interface OverLimitPlace {
+export interface OverLimitReservation {
   /** Aborted, with a Problem, where the request may send no more of its body. */
   bodySignal: AbortSignal
   /**
@@ -39,8 +39,8 @@ export interface ForwardedOverLimit {
 }
 
 /** A request that is within its limits, or is forwarded over them. */
-export interface CountedOrOver extends Counted {
-  over?: ForwardedOverLimit | undefined
+export interface CountedOrForwarded extends Counted {
+  forwarded?: ForwardedOverLimit | undefined
 }
 
 /**
@@ -51,7 +51,7 @@ export function createOverLimitQueue() {
   const turns = createTurns(queueOptions)
   const bodies = createSlowBodies(bodiesOfOneAddress)
 
-  return function enqueue(address: string, mark: OverLimit): OverLimitPlace {
+  return function enqueue(address: string, mark: OverLimit): OverLimitReservation {
     const caller = addressKey(address)
     const queue = `${mark.policies.join()} ${caller}`
     const body = bodies.begin(caller, () => overLimitProblem(mark, 'too many slow bodies of its address'))
@@ -90,7 +90,7 @@ export function mayExceedLimits(
 /**
  * Counts a request that may exceed its limits. @throws what `count` throws, except RateLimited
  */
-export function countOrForward(count: () => Awaitable<Counted>): Awaitable<CountedOrOver> {
+export function countOrForward(count: () => Awaitable<Counted>): Awaitable<CountedOrForwarded> {
   try {
     const counted = count()
     return counted instanceof Promise ? counted.catch(forwardOverLimit) : counted
@@ -99,15 +99,15 @@ export function countOrForward(count: () => Awaitable<Counted>): Awaitable<Count
   }
 }
 
-function forwardOverLimit(error: unknown): CountedOrOver {
+function forwardOverLimit(error: unknown): CountedOrForwarded {
   if (!(error instanceof RateLimited)) throw error
-  const { over, limitHeaders, retryAfterSeconds } = error
+  const { exceeded, limitHeaders, retryAfterSeconds } = error
   return {
     limitHeaders,
-    onResponse: undefined,
-    over: {
+    settle: undefined,
+    forwarded: {
       rejection: error,
-      mark: { policies: over.map(({ name }) => name), retryAfterSeconds },
+      mark: { policies: exceeded.map(({ name }) => name), retryAfterSeconds },
     },
   }
 }

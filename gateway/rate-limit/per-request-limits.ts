@@ -6,18 +6,18 @@ import { createBreaker } from '../lib/circuit-breaker.ts'
 import type {
   ConsumeRequest,
   ConsumeResult,
+  LimitAndRevocationStore,
   Now,
   RateLimitStore,
-  Store,
   StoreResult,
   WaitUntil,
 } from '../ports.ts'
-import { consumeRequestOf, type LimitResult, type LimitTokens, refundMs } from './batched-limits.ts'
+import { consumeRequestOf, type LimitResult, type LimitTokens, maxRefundMs } from './batched-limits.ts'
 import { ofShared, probeRequest, shareOf, storeHealth } from './fallback-store.ts'
 import type { LimitRequest } from './limit-request.ts'
 
 interface PerRequestLimitsOptions {
-  store: Store
+  store: LimitAndRevocationStore
   /** This gateway's own store. */
   local: RateLimitStore
   /** Gateways that share the traffic. */
@@ -106,7 +106,7 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     },
 
     refund(limit: LimitRequest, { resetAt, shared }: LimitResult): void {
-      if (resetAt - now() < refundMs) return
+      if (resetAt - now() < maxRefundMs) return
       waitUntil(consume([consumeRequestOf(limit, -1, shared)], undefined))
     },
 

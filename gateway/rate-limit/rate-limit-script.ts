@@ -8,19 +8,19 @@ import { grantedOf } from './fallback-store.ts'
  * milliseconds left.
  */
 export const rateLimitScript = `
-local answers, wanted = {}, cjson.decode(ARGV[1])
+local results, requests = {}, cjson.decode(ARGV[1])
 for i, key in ipairs(KEYS) do
-  local quota, permits, window = wanted[3 * i - 2], wanted[3 * i - 1], wanted[3 * i]
+  local quota, tokens, window = requests[3 * i - 2], requests[3 * i - 1], requests[3 * i]
   local used = tonumber(redis.call('GET', key) or 0)
-  local granted = permits < 0 and math.max(permits, -used) or math.min(permits, math.max(0, quota - used))
+  local granted = tokens < 0 and math.max(tokens, -used) or math.min(tokens, math.max(0, quota - used))
   local left = window
   if used > 0 then left = redis.call('PTTL', key) end
   if granted ~= 0 then
     if used > 0 then redis.call('INCRBY', key, granted) else redis.call('SET', key, granted, 'PX', window) end
   end
-  answers[2 * i - 1], answers[2 * i] = used, left
+  results[2 * i - 1], results[2 * i] = used, left
 end
-return table.concat(answers, ' ')`
+return table.concat(results, ' ')`
 
 /** One Redis key per window; it expires with the window. */
 export const scriptKeys = (keyPrefix: string, requests: readonly ConsumeRequest[]): string[] =>

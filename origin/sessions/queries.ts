@@ -270,11 +270,11 @@ export async function endSessions(
         and (${except ?? null}::uuid is null or id <> ${except ?? null})
       returning id
     ),
-    told as (
+    revoked as (
       insert into revocations (scope, subject) select 'session', id from ended
       returning subject, ${atColumn(sql)}
     )
-    select subject, at from told`
+    select subject, at from revoked`
   noteRevocations(
     sql,
     rows.map((row) => ({ ...row, scope: 'session', epoch: null })),

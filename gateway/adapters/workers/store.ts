@@ -1,6 +1,6 @@
 import type { Identity } from '../../../shared/auth/claims.ts'
 import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/auth/revocation.ts'
-import type { Store } from '../../ports.ts'
+import type { LimitAndRevocationStore } from '../../ports.ts'
 import {
   rateLimitScript,
   readResults,
@@ -42,7 +42,7 @@ for i = scopes + 2, #ARGV do args[#args + 1] = ARGV[i] end
 return {0, take(keys, args)}`
 
 /** Reads revocations and consumes limits in Redis, in one call per request. */
-export function createStore({ ask, keyPrefix }: StoreOptions): Store {
+export function createStore({ ask, keyPrefix }: StoreOptions): LimitAndRevocationStore {
   function bearerKeys({ sid, sub, role, plan }: Identity): string[] {
     const subjects = { session: sid, user: sub, role, plan }
     const keys = scopes.map((scope) => revocationKey(keyPrefix, { scope, subject: subjects[scope] }))
