@@ -37,7 +37,9 @@ test('a locked folder is refused, with the id of the process that has it', () =>
 
 test('a released folder can be locked again', () => {
   lockFolder(folder).release()
-  lockFolder(folder).release()
+  const { release } = lockFolder(folder)
+  expect(() => lockFolder(folder)).toThrow('in use by process')
+  release()
 })
 
 test('a folder whose holder was killed can be locked', async () => {
