@@ -144,7 +144,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     })
     delivered.then(resolve, (error) => {
       for (const { lease, isLeasing } of sent) if (lease && isLeasing) lease.isRefilling = false
-      // Nobody waits for refunds.
+      // Refunds have no waiting request.
       if (sent.length > 0) reject(error)
     })
   }

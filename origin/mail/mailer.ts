@@ -19,7 +19,7 @@ export interface Mailer {
 
 /**
  * `outage`: the server cannot be reached or rejects our login; any other mail would fail, too.
- * `postponed`: the server rejects this mail for now. `rejected`: it rejects this mail for good.
+ * `postponed`: the server rejects this mail temporarily. `rejected`: it does so permanently.
  */
 export type MailFailureKind = 'outage' | 'postponed' | 'rejected'
 
