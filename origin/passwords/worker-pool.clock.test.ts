@@ -38,24 +38,35 @@ describe('a queue', () => {
   })
 })
 
+interface OrderOptions {
+  /** Places in the queue. */
+  queue?: number
+  /** Options of the task of a letter. */
+  optionsOf: (letter: string) => { address?: string | null; isPreferred: boolean }
+}
+
+/** The order in which tasks ended that came all at once, each by its letter, or `-` where shed. */
+async function endOrder(letters: string, { queue = 100, optionsOf }: OrderOptions): Promise<string> {
+  const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
+  const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
+  await run('hash', task)
+  let order = ''
+  await Promise.all(
+    [...letters].map(async (letter) => {
+      await run('hash', task, optionsOf(letter)).then(
+        () => (order += letter),
+        () => (order += '-'),
+      )
+    }),
+  )
+  await pool.close()
+  return order
+}
+
 describe('a preferred task', () => {
-  /** The order in which tasks ended that came all at once, each by its letter: `p` is preferred. */
-  async function orderOf(letters: string, queue = 100): Promise<string> {
-    const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
-    const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
-    await run('hash', task)
-    let order = ''
-    await Promise.all(
-      [...letters].map(async (letter) => {
-        await run('hash', task, { isPreferred: letter === 'p' }).then(
-          () => (order += letter),
-          () => (order += '-'),
-        )
-      }),
-    )
-    await pool.close()
-    return order
-  }
+  /** `p` is preferred. */
+  const orderOf = (letters: string, queue?: number) =>
+    endOrder(letters, { ...(queue && { queue }), optionsOf: (letter) => ({ isPreferred: letter === 'p' }) })
 
   test('goes ahead of others that wait', async () => {
     expect(await orderOf('ooooopp')).toBe('oppoooo')
@@ -82,24 +93,15 @@ describe('client addresses', () => {
     y: '2001:db8:1:2::2',
   }
 
-  /** The order in which tasks ended: letters are addresses, capitals preferred tasks. */
-  async function orderOf(letters: string, queue = 100): Promise<string> {
-    const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
-    const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
-    await run('hash', task)
-    let order = ''
-    await Promise.all(
-      [...letters].map(async (letter) => {
-        const address = addresses[letter.toLowerCase()] ?? null
-        await run('hash', task, { address, isPreferred: letter !== letter.toLowerCase() }).then(
-          () => (order += letter),
-          () => (order += '-'),
-        )
+  /** Letters are addresses, capitals preferred tasks. */
+  const orderOf = (letters: string, queue?: number) =>
+    endOrder(letters, {
+      ...(queue && { queue }),
+      optionsOf: (letter) => ({
+        address: addresses[letter.toLowerCase()] ?? null,
+        isPreferred: letter !== letter.toLowerCase(),
       }),
-    )
-    await pool.close()
-    return order
-  }
+    })
 
   test('take turns, so one with many tasks delays no other', async () => {
     expect(await orderOf('aaaaab')).toBe('aabaaa')

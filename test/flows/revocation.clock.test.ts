@@ -79,6 +79,16 @@ async function timeUntil(
   return performance.now() - startedAt
 }
 
+/** Milliseconds from a logout until every gateway answers 401 session_ended. */
+async function timeToLogout(
+  fullStack: FullStack,
+  tokens: TokenResponse,
+  gateways: FullStack[],
+): Promise<number> {
+  await logout(fullStack, tokens)
+  return timeUntil(gateways, tokens.access_token, '401 session_ended')
+}
+
 describe('after a logout every gateway answers 401 session_ended', () => {
   test('within 1 s with Redis', async () => {
     const redis = await startRedis()
@@ -87,10 +97,7 @@ describe('after a logout every gateway answers 401 session_ended', () => {
     for (let i = 0; i < 5; i++) {
       const { tokens } = await signUp(one)
       for (const fullStack of [one, other]) expect(await outcome(fullStack, tokens.access_token)).toBe('ok')
-      await logout(one, tokens)
-      expect(await timeUntil([one, other], tokens.access_token, '401 session_ended')).toBeLessThan(
-        boundMs.stream,
-      )
+      expect(await timeToLogout(one, tokens, [one, other])).toBeLessThan(boundMs.stream)
     }
     expect(one.revocationState).toMatchObject({ source: 'stream' })
     expect(one.revocationState.lagMs).toBeLessThan(boundMs.stream)
@@ -101,8 +108,7 @@ describe('after a logout every gateway answers 401 session_ended', () => {
     const other = await startFullStack(undefined, one.remains)
     const { tokens } = await signUp(one)
     for (const fullStack of [one, other]) expect(await outcome(fullStack, tokens.access_token)).toBe('ok')
-    await logout(one, tokens)
-    expect(await timeUntil([one, other], tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
+    expect(await timeToLogout(one, tokens, [one, other])).toBeLessThan(boundMs.feed)
   })
 
   test('within 5 s where gateways hear Redis, but no origin writes to it', async () => {
@@ -116,8 +122,7 @@ describe('after a logout every gateway answers 401 session_ended', () => {
     await hearing.sql`create trigger hide before insert on revocations for each row execute function hide()`
     const { tokens } = await signUp(silent)
     expect(await outcome(hearing, tokens.access_token)).toBe('ok')
-    await logout(silent, tokens)
-    expect(await timeUntil([hearing], tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
+    expect(await timeToLogout(silent, tokens, [hearing])).toBeLessThan(boundMs.feed)
     expect(hearing.revocationState.source).toBe('stream')
   })
 })
@@ -210,25 +215,16 @@ describe('Redis in trouble: nothing is missed', () => {
       await signUp(fullStack),
     ]
     await redis.kill()
-    await logout(fullStack, before.tokens)
-    expect(await timeUntil([fullStack], before.tokens.access_token, '401 session_ended')).toBeLessThan(
-      boundMs.feed,
-    )
+    expect(await timeToLogout(fullStack, before.tokens, [fullStack])).toBeLessThan(boundMs.feed)
     expect(fullStack.revocationState.source).toBe('feed')
     const health = (await (await fullStack.call('/ready')).json()) as { checks: Record<string, unknown> }
     expect(health.checks.revocations).toEqual({ status: 'warn', detail: 'feed' })
 
     await redis.restart()
-    await logout(fullStack, during.tokens)
-    expect(await timeUntil([fullStack], during.tokens.access_token, '401 session_ended')).toBeLessThan(
-      boundMs.feed,
-    )
+    expect(await timeToLogout(fullStack, during.tokens, [fullStack])).toBeLessThan(boundMs.feed)
     await untilSource(fullStack, 'stream')
     await untilPublished(fullStack)
-    await logout(fullStack, after.tokens)
-    expect(await timeUntil([fullStack], after.tokens.access_token, '401 session_ended')).toBeLessThan(
-      boundMs.stream,
-    )
+    expect(await timeToLogout(fullStack, after.tokens, [fullStack])).toBeLessThan(boundMs.stream)
   }, 40_000)
 
   test('paused: within 5 s, and by the stream again when it goes on', async () => {
@@ -236,18 +232,12 @@ describe('Redis in trouble: nothing is missed', () => {
     const fullStack = await startFullStack(redis)
     const [during, after] = [await signUp(fullStack), await signUp(fullStack)]
     redis.pause()
-    await logout(fullStack, during.tokens)
-    expect(await timeUntil([fullStack], during.tokens.access_token, '401 session_ended')).toBeLessThan(
-      boundMs.feed,
-    )
+    expect(await timeToLogout(fullStack, during.tokens, [fullStack])).toBeLessThan(boundMs.feed)
     await untilSource(fullStack, 'feed')
     redis.resume()
     await untilSource(fullStack, 'stream')
     await untilPublished(fullStack)
-    await logout(fullStack, after.tokens)
-    expect(await timeUntil([fullStack], after.tokens.access_token, '401 session_ended')).toBeLessThan(
-      boundMs.stream,
-    )
+    expect(await timeToLogout(fullStack, after.tokens, [fullStack])).toBeLessThan(boundMs.stream)
   }, 40_000)
 
   test('emptied while it is followed, and a gateway that starts then knows all', async () => {
@@ -257,8 +247,7 @@ describe('Redis in trouble: nothing is missed', () => {
     await logout(one, before.tokens)
     await timeUntil([one], before.tokens.access_token, '401 session_ended')
     await emptied(redis)
-    await logout(one, after.tokens)
-    expect(await timeUntil([one], after.tokens.access_token, '401 session_ended')).toBeLessThan(boundMs.feed)
+    expect(await timeToLogout(one, after.tokens, [one])).toBeLessThan(boundMs.feed)
     await emptied(redis)
     const other = await startFullStack(redis, one.remains)
     for (const { tokens } of [before, after])
