@@ -13,16 +13,13 @@ import { createLockout } from '../../../origin/lockout/lockout.ts'
 import { createMessages } from '../../../origin/mail/messages.ts'
 import type { Mail } from '../../../origin/mail/service.ts'
 import type { PasswordHasher } from '../../../origin/passwords/hasher.ts'
-import { createAccessTokens } from '../../../origin/sessions/access-tokens.ts'
 import { createRefreshCookie } from '../../../origin/sessions/refresh-cookie.ts'
-import { createRefreshTokens } from '../../../origin/sessions/refresh-tokens.ts'
-import { createSessionService } from '../../../origin/sessions/service.ts'
 import { createAssertionVerifier } from '../../../shared/auth/assertion.ts'
 import { problemResponse } from '../../../shared/http/errors.ts'
 import { toProblem } from '../../../shared/http/report-error.ts'
 import { requestLog } from '../../../shared/http/request-log.ts'
 import type { Log } from '../../../shared/lib/log.ts'
-import { createOneKey } from './one-key.ts'
+import { createBenchSessions } from './bench-sessions.ts'
 
 /**
  * The origin's login without its pool: hashed on the event loop by bcryptjs's own promises, which
@@ -48,21 +45,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
       notifyOwner: async () => {},
     }),
     loginLimit: { admit: async () => {}, failed: async () => {}, reset: async () => {} },
-    sessions: createSessionService({
-      sql,
-      accessTokens: createAccessTokens({
-        keys: await createOneKey(),
-        issuer: config.ISSUER_URL,
-        audience: config.ACCESS_TOKEN_AUDIENCE,
-        lifeSeconds: config.ACCESS_TOKEN_SECONDS,
-      }),
-      refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
-      idleSeconds: config.REFRESH_TOKEN_SECONDS,
-      absoluteSeconds: config.SESSION_SECONDS,
-      graceSeconds: config.REFRESH_GRACE_SECONDS,
-      lateReplays: config.REFRESH_LATE_REPLAYS,
-      perUser: config.SESSIONS_PER_USER,
-    }),
+    sessions: await createBenchSessions(config, sql),
     deviceTokens: createDeviceTokens(config.DEVICE_COOKIE_KEY),
     emailTokens: createEmailTokens(mail),
     mail,

@@ -1,12 +1,10 @@
 import { originVariables } from '../../../origin/config.ts'
 import type { Sql } from '../../../origin/db/types.ts'
 import { hashToken } from '../../../origin/opaque-token.ts'
-import { createAccessTokens } from '../../../origin/sessions/access-tokens.ts'
 import { rotateRefreshToken } from '../../../origin/sessions/queries.ts'
 import { createRefreshTokens } from '../../../origin/sessions/refresh-tokens.ts'
-import { createSessionService } from '../../../origin/sessions/service.ts'
 import { readConfig } from '../../../shared/config.ts'
-import { createOneKey } from '../environment/one-key.ts'
+import { createBenchSessions } from '../environment/bench-sessions.ts'
 import type { BenchPart } from '../environment/part.ts'
 import { addAccounts, addSessions, context, openDatabase } from '../environment/seed.ts'
 import { compareForms } from './compare-forms.ts'
@@ -79,21 +77,7 @@ async function createForms(
   config: ReturnType<typeof readConfig<(typeof originVariables)[number]>>,
 ): Promise<Record<string, Rotate>> {
   const idleSeconds = config.REFRESH_TOKEN_SECONDS
-  const { refresh } = createSessionService({
-    sql,
-    accessTokens: createAccessTokens({
-      keys: await createOneKey(),
-      issuer: config.ISSUER_URL,
-      audience: config.ACCESS_TOKEN_AUDIENCE,
-      lifeSeconds: config.ACCESS_TOKEN_SECONDS,
-    }),
-    refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
-    idleSeconds,
-    absoluteSeconds: config.SESSION_SECONDS,
-    graceSeconds: config.REFRESH_GRACE_SECONDS,
-    lateReplays: config.REFRESH_LATE_REPLAYS,
-    perUser: config.SESSIONS_PER_USER,
-  })
+  const { refresh } = await createBenchSessions(config, sql)
   const stored = (token: string) => ({ hash: hashToken(token), lifeSeconds: idleSeconds, context })
 
   return {
