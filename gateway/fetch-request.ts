@@ -14,7 +14,7 @@ export function createFetchRequestReader<Bindings>({
   return function readFetchRequest(
     request: Request,
     bindings: Bindings,
-    { requestId, onward }: Pick<RequestLifecycle, 'requestId' | 'onward'>,
+    { requestId, outgoingTrace }: Pick<RequestLifecycle, 'requestId' | 'outgoingTrace'>,
   ): RequestInfo {
     const url = new URL(request.url)
     const headers = readHeaders([...request.headers].flat())
@@ -27,7 +27,7 @@ export function createFetchRequestReader<Bindings>({
       peer: peerAddress(bindings),
       scheme: socketScheme?.(bindings) ?? targetScheme,
       targetScheme,
-      onward,
+      outgoingTrace,
     }
   }
 }

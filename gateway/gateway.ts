@@ -129,7 +129,7 @@ export async function createGateway<Bindings extends object>(
     forward: createProxy({
       transport,
       uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
-      onResponse: metrics.recordUpstreamResponse,
+      onUpstreamResponse: metrics.recordUpstreamResponse,
     }),
     readFetchRequest: createFetchRequestReader(ports),
     checkHealth,
@@ -158,7 +158,7 @@ export async function createGateway<Bindings extends object>(
       keySetAgeSeconds: keys.ageSeconds,
       tokensRemembered: () => tokens.size,
       revocationEntries: () => revocations.size,
-      requestsInProgress: concurrency.underway,
+      requestsInProgress: concurrency.inFlight,
       rejectionsUnreported: rateLimitReporter.unreported,
     },
     requireKnownNames,

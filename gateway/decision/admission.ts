@@ -66,6 +66,6 @@ export class Admission implements Reservation {
   /** @param status of the response, as the client gets it */
   release(status: number): void {
     this.leaveUpstream()
-    this.decision.onResponse?.(status)
+    this.decision.settleLimits?.(status)
   }
 }

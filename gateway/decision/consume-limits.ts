@@ -19,10 +19,10 @@ const isFailedAttempt = (status: number) => [400, 401, 403, 499].includes(status
 
 /** Counts requests against the limits of their rows. */
 export function createConsumeLimits({ limits, limiter, recordRejection }: ConsumeLimitsOptions) {
-  function responseListener(
+  function settleByStatus(
     { settle, forwarded }: CountedOrForwarded,
     decision: Decision,
-  ): Decision['onResponse'] {
+  ): Decision['settleLimits'] {
     if (settle) return (status) => settle(isFailedAttempt(status))
     if (forwarded)
       return (status) => {
@@ -47,7 +47,7 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
       return chain(counted, (result) => {
         decision.limitHeaders = result.limitHeaders
         decision.overLimit = result.forwarded?.mark
-        decision.onResponse = responseListener(result, decision)
+        decision.settleLimits = settleByStatus(result, decision)
       })
     },
 

@@ -180,7 +180,7 @@ export function createDecide(options: DecideOptions) {
 
   function admit(decision: Decision): Admission {
     const { request, address, scheme, host, route, overLimit } = decision
-    const { requestId, onward } = request
+    const { requestId, outgoingTrace } = request
     const baseUrl = upstreams[route.upstream]
     if (baseUrl === undefined) throw new Error(`no upstream ${route.upstream}`)
     return new Admission({
@@ -192,7 +192,7 @@ export function createDecide(options: DecideOptions) {
         scheme,
         host,
         viaName,
-        onward,
+        outgoingTrace,
       }),
       overLimit: overLimit && enqueue(address, overLimit),
       concurrency,
@@ -202,7 +202,7 @@ export function createDecide(options: DecideOptions) {
   function reject(error: unknown, decision: Decision): never {
     if (error instanceof Problem) error.route = decision.route
     reportRateLimited(error, decision)
-    decision.onResponse?.(toProblem(error).status)
+    decision.settleLimits?.(toProblem(error).status)
     throw error
   }
 

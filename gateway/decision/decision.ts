@@ -18,8 +18,8 @@ export interface RequestInfo {
   scheme: 'http' | 'https'
   /** Scheme of the target, where the client sent the absolute form. */
   targetScheme?: 'http' | 'https' | undefined
-  /** The span that the request upstream belongs to, where one of ours is recorded. */
-  onward?: RequestSpan['onward'] | undefined
+  /** Trace headers of the gateway's own span, if one is recorded. */
+  outgoingTrace?: RequestSpan['outgoingTrace'] | undefined
 }
 
 const none: Readonly<RawHeaders> = []
@@ -48,8 +48,8 @@ export class Decision {
   limitHeaders: Readonly<RawHeaders> = none
   /** For the origin, where the request is forwarded over its limits. */
   overLimit: OverLimit | undefined = undefined
-  /** Takes the status of the response, where a limit depends on it. */
-  onResponse: ((status: number) => void) | undefined = undefined
+  /** Called with the status of the response, where a limit depends on it. */
+  settleLimits: ((status: number) => void) | undefined = undefined
   /** Signed statement of the caller, for the upstream. */
   assertion = ''
 

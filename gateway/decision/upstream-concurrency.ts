@@ -5,22 +5,22 @@ import { Problem } from '../../shared/http/errors.ts'
  * and requests beyond them are rejected at once instead of waiting for their deadline.
  */
 export function createConcurrency(most: number) {
-  const underway = new Map<string, number>()
+  const inFlight = new Map<string, number>()
 
   return {
     /** @throws Problem `overloaded` where the upstream has no slot left */
     enter(upstream: string): void {
-      const count = underway.get(upstream) ?? 0
+      const count = inFlight.get(upstream) ?? 0
       if (count >= most) throw new Problem('overloaded')
-      underway.set(upstream, count + 1)
+      inFlight.set(upstream, count + 1)
     },
 
     /** Called once for each `enter` that did not throw. */
     leave(upstream: string): void {
-      underway.set(upstream, (underway.get(upstream) ?? 1) - 1)
+      inFlight.set(upstream, (inFlight.get(upstream) ?? 1) - 1)
     },
 
-    underway: underway as ReadonlyMap<string, number>,
+    inFlight: inFlight as ReadonlyMap<string, number>,
   }
 }
 

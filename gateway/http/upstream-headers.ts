@@ -33,7 +33,7 @@ export interface ClientFacts {
   /** This deployment's name in the Via header. */
   viaName: string
   /** Trace headers of the gateway's span, if one is recorded. */
-  onward?: RequestSpan['onward'] | undefined
+  outgoingTrace?: RequestSpan['outgoingTrace'] | undefined
 }
 
 /**
@@ -44,7 +44,7 @@ export interface ClientFacts {
 export function upstreamHeaders(
   given: RequestHeaders,
   { route, assertion, overLimit }: UpstreamDecision,
-  { address, requestId, scheme, host, viaName, onward }: ClientFacts,
+  { address, requestId, scheme, host, viaName, outgoingTrace }: ClientFacts,
 ): RawHeaders {
   const { passed, authorization, cookie, via } = given
   const headers = [...passed]
@@ -58,6 +58,6 @@ export function upstreamHeaders(
   // Keeps earlier entries, so that a loop through other proxies is detected.
   headers.push('via', via === undefined ? `1.1 ${viaName}` : `${via}, 1.1 ${viaName}`)
   if (overLimit) headers.push(overLimitHeader, formatOverLimit(overLimit))
-  addTraceHeaders(headers, given, onward)
+  addTraceHeaders(headers, given, outgoingTrace)
   return headers
 }

@@ -28,11 +28,15 @@ interface ProxyOptions {
   /** Longest silence of a client within its body. */
   uploadIdleMs: number
   /** Called with each response: seconds from the request upstream to the head of its response. */
-  onResponse?: ((upstream: string, seconds: number) => void) | undefined
+  onUpstreamResponse?: ((upstream: string, seconds: number) => void) | undefined
 }
 
 /** Proxies requests over web standards: Request in, Response out. */
-export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () => {} }: ProxyOptions) {
+export function createProxy({
+  transport,
+  uploadIdleMs: idleMs,
+  onUpstreamResponse = () => {},
+}: ProxyOptions) {
   /**
    * A GET or HEAD without a response is retried once: the upstream may have closed the kept-alive
    * connection.
@@ -71,7 +75,7 @@ export function createProxy({ transport, uploadIdleMs: idleMs, onResponse = () =
         deadlineMs: route.deadline_seconds * 1000,
         idleMs: route.idle_seconds * 1000,
       })
-      onResponse(route.upstream, (performance.now() - sentAt) / 1000)
+      onUpstreamResponse(route.upstream, (performance.now() - sentAt) / 1000)
       // The upstream may have responded to a truncated body.
       const brokenBy = problem()
       if (brokenBy) throw brokenBy

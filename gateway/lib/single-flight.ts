@@ -7,21 +7,21 @@ import type { WaitUntil } from '../ports.ts'
  * @param waitUntil gets the work, which may outlive the request that began it
  */
 export function createSingleFlight(work: () => Promise<void>, waitUntil: WaitUntil = () => {}) {
-  let underway: Promise<void> | undefined
+  let inFlight: Promise<void> | undefined
 
   return {
     run(): Promise<void> {
-      if (underway !== undefined) return underway
-      underway = work().finally(() => {
-        underway = undefined
+      if (inFlight !== undefined) return inFlight
+      inFlight = work().finally(() => {
+        inFlight = undefined
       })
-      waitUntil(underway)
-      return underway
+      waitUntil(inFlight)
+      return inFlight
     },
 
     /** The pending run, if any. */
-    get underway(): Promise<void> | undefined {
-      return underway
+    get inFlight(): Promise<void> | undefined {
+      return inFlight
     },
   }
 }

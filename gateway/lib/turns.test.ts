@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers())
 const stays = new AbortController().signal
 
 function createFull() {
-  const turns = createTurns({ inProgress: 1, waiting: 2, longestWaitMs: 10_000 })
+  const turns = createTurns({ inProgress: 1, waiting: 2, maxWaitMs: 10_000 })
   expect(turns.enter('a', stays)).toBeUndefined()
   return turns
 }
@@ -46,7 +46,7 @@ describe('a caller with all its turns taken', () => {
   })
 
   test('a client that left before it waits takes no turn', () => {
-    const turns = createTurns({ inProgress: 1, waiting: 2, longestWaitMs: 10_000 })
+    const turns = createTurns({ inProgress: 1, waiting: 2, maxWaitMs: 10_000 })
     expect(() => turns.enter('a', AbortSignal.abort())).toThrow('client_closed_request')
     expect(turns.size).toBe(0)
   })

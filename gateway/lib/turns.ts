@@ -14,21 +14,21 @@ interface TurnsOptions {
   inProgress: number
   /** Waiting requests of one caller. */
   waiting: number
-  longestWaitMs: number
+  maxWaitMs: number
 }
 
 /**
  * Bounds the requests that one caller has in progress at once; further ones wait for their turn.
  * Only callers with requests in progress take memory.
  */
-export function createTurns({ inProgress, waiting, longestWaitMs }: TurnsOptions) {
+export function createTurns({ inProgress, waiting, maxWaitMs }: TurnsOptions) {
   const queues = new Map<string, Queue>()
 
   const overloaded = () => new Problem('overloaded', { cause: 'requests of an address over its limit' })
 
   function wait(queue: Queue, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => stop(overloaded()), longestWaitMs)
+      const timer = setTimeout(() => stop(overloaded()), maxWaitMs)
       const leave = () => stop(new Problem('client_closed_request'))
 
       function stop(problem?: Problem): void {

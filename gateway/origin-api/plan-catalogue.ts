@@ -45,7 +45,7 @@ export function createPlans(options: PlansOptions) {
 
   /** Never rejects; one read at a time. */
   async function refresh(): Promise<void> {
-    if (!reading.underway && (ageSeconds(readAt) < freshSeconds || ageSeconds(triedAt) < cooldownSeconds))
+    if (!reading.inFlight && (ageSeconds(readAt) < freshSeconds || ageSeconds(triedAt) < cooldownSeconds))
       return
     await reading.run()
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chain } from '../../shared/lib/async.ts'
-import { hash32 } from '../../shared/lib/hash32.ts'
+import { hash30 } from '../../shared/lib/hash30.ts'
 import { createClock } from '../../test/support/clock.ts'
 import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
 import { createBatchedLimits, type LimitResult } from './batched-limits.ts'
@@ -316,7 +316,7 @@ test('two quotas of one key in one turn: each is held against its own', async ()
 test('two callers of one mark in one turn: each is counted for itself', async () => {
   const { limitTokens, taken } = createExact()
   const callers = ['ada', '\0ada']
-  expect(hash32('\0ada')).toBe(hash32('ada'))
+  expect(hash30('\0ada')).toBe(hash30('ada'))
   const results = await Promise.all(
     callers.map((countedFor) =>
       limitTokens.consumeAll(

@@ -1,6 +1,6 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
-import { hash32 } from '../../shared/lib/hash32.ts'
+import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Defer, Now, RateLimitStore } from '../ports.ts'
 import { createLeases, type Lease } from './leases.ts'
@@ -190,7 +190,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
     results: LimitResult[],
     index: number,
   ): void {
-    for (let id = hash32(limit.countedFor); ; id++) {
+    for (let id = hash30(limit.countedFor); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
         queues.set(id, { limit, first: { results, index }, others: noSlots, lease, isLeasing: false })

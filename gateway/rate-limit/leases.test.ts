@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { hash32 } from '../../shared/lib/hash32.ts'
+import { hash30 } from '../../shared/lib/hash30.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { createLeases } from './leases.ts'
 import type { LimitRequest } from './limit-request.ts'
@@ -45,9 +45,9 @@ function colliding(): [string, string] {
   const byHash = new Map<number, string>()
   for (let i = 0; ; i++) {
     const caller = `10.${i}`
-    const other = byHash.get(hash32(caller))
+    const other = byHash.get(hash30(caller))
     if (other !== undefined) return [other, caller]
-    byHash.set(hash32(caller), caller)
+    byHash.set(hash30(caller), caller)
   }
 }
 

@@ -1,5 +1,5 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import { hash32 } from '../../shared/lib/hash32.ts'
+import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import { isSame, type LimitRequest } from './limit-request.ts'
@@ -67,7 +67,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
   const fairShare = (quota: number, used: number) => Math.max(0, Math.floor((quota - used) / (2 * replicas)))
 
   function begin(limit: LimitRequest, used: number, resetAt: EpochMs): Lease | undefined {
-    const hash = hash32(limit.countedFor)
+    const hash = hash30(limit.countedFor)
     if (!isSeenAgain(hash)) return undefined
     for (let id = hash; id < hash + maxSteps; id++) {
       const other = leases.get(id)
@@ -88,7 +88,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
     mayLease: ({ outage }: LimitRequest): boolean => largestLease > 0 && outage === 'share',
 
     find(limit: LimitRequest): Lease | undefined {
-      const hash = hash32(limit.countedFor)
+      const hash = hash30(limit.countedFor)
       for (let id = hash; id < hash + maxSteps; id++) {
         const lease = leases.get(id)
         if (!lease) return undefined

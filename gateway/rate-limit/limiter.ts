@@ -145,7 +145,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
   function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['settle'] {
     if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
     for (const limit of limits) if (limit.failuresOnly) attempts.begin(keyOf(limit))
-    return function onResponse(isFailure) {
+    return function settle(isFailure) {
       for (const [index, limit] of limits.entries()) {
         if (!limit.failuresOnly) continue
         attempts.end(keyOf(limit))

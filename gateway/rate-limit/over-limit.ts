@@ -11,7 +11,7 @@ import { createSlowBodies } from './slow-bodies.ts'
  * Per address and limit: requests in progress at the origin, requests that wait, and the longest
  * wait.
  */
-const queueOptions = { inProgress: 8, waiting: 50, longestWaitMs: 10_000 }
+const queueOptions = { inProgress: 8, waiting: 50, maxWaitMs: 10_000 }
 
 /** Per address: request bodies in transit over limits, and the longest time of each. */
 const bodiesOfOneAddress = { most: 100, longestMs: 10_000 }

@@ -132,7 +132,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
   }
 
   async function sync(): Promise<void> {
-    await polling.underway
+    await polling.inFlight
     await poll()
   }
 
@@ -177,7 +177,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
      * read is not awaited beyond its timeout.
      */
     async refreshIfStale(): Promise<void> {
-      if (!polling.underway && now() - refreshedAt < staleAfterMs) return
+      if (!polling.inFlight && now() - refreshedAt < staleAfterMs) return
       refreshedAt = now()
       await withTimeout(refreshTimeoutMs, poll()).catch(() => {})
     },
@@ -193,7 +193,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
       stopping.abort()
       clearTimeout(timer)
       stream?.close()
-      await Promise.all([polling.underway, streaming])
+      await Promise.all([polling.inFlight, streaming])
     },
   }
 }

@@ -100,12 +100,12 @@ export function createKeySet(options: KeySetOptions) {
    */
   function mayUse(): boolean {
     if (ageSeconds() < freshSeconds) return true
-    return reading.underway !== undefined ? mightBeUsed : secondsSince(failedAt) < 2 * cooldownSeconds
+    return reading.inFlight !== undefined ? mightBeUsed : secondsSince(failedAt) < 2 * cooldownSeconds
   }
 
   /** Never rejects; a failed read shows in the age of the set. */
   async function readOnce(): Promise<void> {
-    if (secondsSince(triedAt) < cooldownSeconds && !reading.underway) return
+    if (secondsSince(triedAt) < cooldownSeconds && !reading.inFlight) return
     await reading.run()
   }
 

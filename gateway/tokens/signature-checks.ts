@@ -16,7 +16,7 @@ const addressesHeld = 10_000
 const checksPerSecond = { ofOne: 100, ofAll: 400 }
 
 /** Longest wait of a token, which bounds the queue. */
-const longestWaitMs = 1000
+const maxWaitMs = 1000
 
 /** Start times at a steady rate: a number in place of a queue. */
 interface Pace {
@@ -60,7 +60,7 @@ export function createSignatureChecks({ now }: { now: Now }) {
       if (!failures || failures.count < signatureFailuresAllowed) return undefined
       const at = now()
       const turnAt = Math.max(at, failures.nextAt, all.nextAt)
-      if (turnAt - at > longestWaitMs)
+      if (turnAt - at > maxWaitMs)
         throw new Problem('overloaded', { cause: 'signature checks of an address with forged ones' })
       failures.nextAt = Math.max(at, failures.nextAt) + 1000 / checksPerSecond.ofOne
       all.nextAt = Math.max(at, all.nextAt) + 1000 / checksPerSecond.ofAll

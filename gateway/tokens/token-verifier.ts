@@ -5,7 +5,7 @@ import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-t
 import { Problem } from '../../shared/http/errors.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import { hash32 } from '../../shared/lib/hash32.ts'
+import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import { createCompactIdentity } from './identity-layout.ts'
@@ -87,7 +87,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
    */
   const nowSeconds = () => Math.floor(now() / 1000)
 
-  const hashOfToken = (token: string) => hash32(token, token.length - hashedCharacters)
+  const hashOfToken = (token: string) => hash30(token, token.length - hashedCharacters)
 
   function toCachedToken(token: string, payload: unknown): CachedToken {
     const { iss, aud, client_id, iat, exp, ...identity } = claimsSchema.parse(payload)

@@ -48,7 +48,7 @@ function createGate() {
 
 type Gate = ReturnType<typeof createGate>
 
-const lockoutAt = (origin: FullStack, { matches }: Gate, longestWaitMs = 10_000) =>
+const lockoutAt = (origin: FullStack, { matches }: Gate, maxWaitMs = 10_000) =>
   createLockout({
     sql: origin.sql,
     passwords: { matches },
@@ -56,13 +56,13 @@ const lockoutAt = (origin: FullStack, { matches }: Gate, longestWaitMs = 10_000)
     windowSeconds: 900,
     lockoutSeconds: 900,
     queue: 64,
-    longestWaitMs,
+    maxWaitMs,
     notifyOwner: async () => {},
   })
 
 /** Evaluates attempts and counts the failures, as a login does. */
-const evaluateAt = (origin: FullStack, gate: Gate, longestWaitMs?: number) => {
-  const lockout = lockoutAt(origin, gate, longestWaitMs)
+const evaluateAt = (origin: FullStack, gate: Gate, maxWaitMs?: number) => {
+  const lockout = lockoutAt(origin, gate, maxWaitMs)
   return async (tried: string) => {
     const { claim, passwordMatches } = await lockout.evaluate({ email }, tried, [], context)
     if (!passwordMatches) await origin.sql.begin((transaction) => lockout.fail(transaction, claim, context))

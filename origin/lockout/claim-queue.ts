@@ -4,7 +4,7 @@ import type { MonotonicMs } from '../../shared/lib/time.ts'
 interface ClaimQueueOptions {
   /** Attempts of one group that may wait; more are rejected. */
   limit: number
-  longestWaitMs: number
+  maxWaitMs: number
   /**
    * Interval of polling the database: other origins do not announce the end of their attempts.
    */
@@ -45,7 +45,7 @@ const pause = (queue: Queue, ms: number) =>
  * The race we accept: an attempt at another origin, or one whose statement began before the queue
  * did, may go first.
  */
-export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQueueOptions) {
+export function createClaimQueue({ limit, maxWaitMs, pollMs = 100 }: ClaimQueueOptions) {
   const queues = new Map<string, Queue>()
 
   async function askUntil<T>(
@@ -75,7 +75,7 @@ export function createClaimQueue({ limit, longestWaitMs, pollMs = 100 }: ClaimQu
         throw new Problem('overloaded', { cause: 'too many attempts at the account wait' })
       queues.set(group, queue)
       queue.waiting += 1
-      const endsAt = performance.now() + longestWaitMs
+      const endsAt = performance.now() + maxWaitMs
       const turn = queue.last.then(() => askUntil(queue, ask, endsAt))
       // The next attempt gets its turn after a failure, too. The caller gets the error from `turn`
       // below.

@@ -33,7 +33,7 @@ interface LockoutOptions {
   /** Attempts of one group that may wait at this origin while others are in progress. */
   queue: number
   /** Users have given up by then, and the gateway does after 30 s. */
-  longestWaitMs?: number
+  maxWaitMs?: number
   /** Notifies the owner, inside the transaction that starts the lockout. */
   notifyOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
 }
@@ -53,10 +53,10 @@ export function createLockout({
   windowSeconds,
   lockoutSeconds,
   queue,
-  longestWaitMs = 10_000,
+  maxWaitMs = 10_000,
   notifyOwner,
 }: LockoutOptions) {
-  const waiting = createClaimQueue({ limit: queue, longestWaitMs })
+  const waiting = createClaimQueue({ limit: queue, maxWaitMs })
 
   /**
    * The groups of this attempt that others wait for: it must not claim their free attempts.

@@ -77,8 +77,8 @@ export class RequestLifecycle implements LoggedRequest {
   }
 
   /** Trace headers for outgoing requests, if a span is recorded. */
-  get onward(): RequestSpan['onward'] | undefined {
-    return this.trace?.onward
+  get outgoingTrace(): RequestSpan['outgoingTrace'] | undefined {
+    return this.trace?.outgoingTrace
   }
 
   /**

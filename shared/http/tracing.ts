@@ -17,7 +17,7 @@ export interface TracedResponse {
 export interface RequestSpan {
   traceId: string
   /** Trace headers for outgoing requests. */
-  onward: { traceparent: string; tracestate?: string | undefined }
+  outgoingTrace: { traceparent: string; tracestate?: string | undefined }
   end: (response: TracedResponse) => void
 }
 

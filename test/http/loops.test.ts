@@ -20,10 +20,10 @@ async function startLoop() {
       socket.destroy()
       return
     }
-    const onward = connect(gatewayPort, '127.0.0.1')
-    onward.on('error', () => socket.destroy())
-    socket.on('close', () => onward.destroy())
-    socket.pipe(onward).pipe(socket)
+    const toGateway = connect(gatewayPort, '127.0.0.1')
+    toGateway.on('error', () => socket.destroy())
+    socket.on('close', () => toGateway.destroy())
+    socket.pipe(toGateway).pipe(socket)
   })
   const upstreamPort = await listen(balancer)
   const policy = [openRow, { ...openRow, path: '/socket', websocket: true }]

@@ -69,7 +69,7 @@ describe('where spans are collected', () => {
     const { port, lines } = await start({
       beginSpan: (request) => {
         begun.push(request)
-        return { traceId, onward: own, end: (answer) => ended.push(answer) }
+        return { traceId, outgoingTrace: own, end: (answer) => ended.push(answer) }
       },
     })
     await ask(port, { path: '/open?a=b', headers: { traceparent, 'x-request-id': 'req-00000001' } })
@@ -82,7 +82,7 @@ describe('where spans are collected', () => {
   test('a request that the gateway refuses or answers itself has one as well', async () => {
     const ended: TracedResponse[] = []
     const { port } = await start({
-      beginSpan: () => ({ traceId, onward: own, end: (answer) => ended.push(answer) }),
+      beginSpan: () => ({ traceId, outgoingTrace: own, end: (answer) => ended.push(answer) }),
     })
     for (const path of ['/closed', '/nowhere', '/live']) await ask(port, { path })
     await expect

@@ -41,7 +41,7 @@ export function createNodeServerOptions(options: NodeServerOptions) {
       gateway.app.fetch(request, { address: incoming.socket.remoteAddress }),
     ),
     uploadIdleMs: config.UPLOAD_IDLE_SECONDS * 1000,
-    onResponse: metrics.recordUpstreamResponse,
+    onUpstreamResponse: metrics.recordUpstreamResponse,
   })
   const serverOptions: ServerOptions = {
     listener,

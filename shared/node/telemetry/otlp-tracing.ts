@@ -100,7 +100,10 @@ export function createTracing(service: string, log: Log) {
       const flags = traceFlags.toString(16).padStart(2, '0')
       return {
         traceId,
-        onward: { traceparent: `00-${traceId}-${spanId}-${flags}`, tracestate: traceState?.serialize() },
+        outgoingTrace: {
+          traceparent: `00-${traceId}-${spanId}-${flags}`,
+          tracestate: traceState?.serialize(),
+        },
         end({ route, status }) {
           if (route !== undefined) {
             span.updateName(`${method} ${route}`)

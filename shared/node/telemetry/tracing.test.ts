@@ -64,7 +64,7 @@ describe('with an endpoint', () => {
       { path: '/v1/traces', type: 'application/x-protobuf', body: expect.any(Buffer) },
     ])
     const body = receiver.received[0]?.body as Buffer
-    for (const id of [traceId, parentId, readTraceparent(span?.onward.traceparent)?.parentId])
+    for (const id of [traceId, parentId, readTraceparent(span?.outgoingTrace.traceparent)?.parentId])
       expect(body.includes(Buffer.from(id as string, 'hex'))).toBe(true)
     for (const text of ['gatehouse-gateway', 'GET /v1/reports', 'http.response.status_code', 'req-00000001'])
       expect(body.includes(text)).toBe(true)
@@ -74,11 +74,11 @@ describe('with an endpoint', () => {
     const receiver = await startReceiver()
     const tracing = await load({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url })
     const span = tracing?.beginSpan({ ...request, traceparent, tracestate: 'vendor=1' })
-    const onward = readTraceparent(span?.onward.traceparent)
+    const outgoingTrace = readTraceparent(span?.outgoingTrace.traceparent)
     expect(span?.traceId).toBe(traceId)
-    expect(onward).toMatchObject({ traceId, sampled: true })
-    expect(onward?.parentId).not.toBe(parentId)
-    expect(span?.onward.tracestate).toBe('vendor=1')
+    expect(outgoingTrace).toMatchObject({ traceId, sampled: true })
+    expect(outgoingTrace?.parentId).not.toBe(parentId)
+    expect(span?.outgoingTrace.tracestate).toBe('vendor=1')
     await tracing?.close()
   })
 
@@ -89,7 +89,10 @@ describe('with an endpoint', () => {
     const receiver = await startReceiver()
     const tracing = await load({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url })
     const [one, other] = [1, 2].map(() => tracing?.beginSpan({ ...request, traceparent: given }))
-    expect(readTraceparent(one?.onward.traceparent)).toMatchObject({ traceId: one?.traceId, sampled: true })
+    expect(readTraceparent(one?.outgoingTrace.traceparent)).toMatchObject({
+      traceId: one?.traceId,
+      sampled: true,
+    })
     expect(one?.traceId).not.toBe(other?.traceId)
     await tracing?.close()
   })
@@ -100,14 +103,14 @@ describe('with an endpoint', () => {
     const span = tracing?.beginSpan({ ...request, traceparent: `00-${traceId}-${parentId}-00` })
     span?.end({ route: undefined, status: 200 })
     await tracing?.close()
-    expect(readTraceparent(span?.onward.traceparent)).toMatchObject({ traceId, sampled: false })
+    expect(readTraceparent(span?.outgoingTrace.traceparent)).toMatchObject({ traceId, sampled: false })
     expect(receiver.received).toEqual([])
   })
 
   test('the sampler is the one asked for, and one that is none ends the start', async () => {
     const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_TRACES_SAMPLER: 'always_off' }
     const tracing = await load(variables)
-    expect(readTraceparent(tracing?.beginSpan(request).onward.traceparent)?.sampled).toBe(false)
+    expect(readTraceparent(tracing?.beginSpan(request).outgoingTrace.traceparent)?.sampled).toBe(false)
     await tracing?.close()
     await expect(load({ ...variables, OTEL_TRACES_SAMPLER: 'sometimes' })).rejects.toThrow(
       'OTEL_TRACES_SAMPLER',

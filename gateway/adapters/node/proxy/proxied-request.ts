@@ -22,7 +22,7 @@ export interface ProxiedRequestOptions {
   /** Milliseconds that a client may pause while it sends its body. */
   uploadIdleMs: number
   /** Called with the seconds from the request upstream to the head of its response. */
-  onResponse: (upstream: string, seconds: number) => void
+  onUpstreamResponse: (upstream: string, seconds: number) => void
   /** Ends the responses of one tick together. */
   flushPerTick: FlushPerTick
 }
@@ -68,7 +68,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
 
   forward(admission: Admission): void {
     const { options, request, response } = this
-    const { upstreams, commonHeaders, streams, uploadIdleMs, onResponse, flushPerTick } = options
+    const { upstreams, commonHeaders, streams, uploadIdleMs, onUpstreamResponse, flushPerTick } = options
     const headers = this.headers as RequestHeaders
     this.exchange = proxyRequest({
       request,
@@ -80,7 +80,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
       streams,
       uploadIdleMs,
       flushPerTick,
-      onResponse,
+      onUpstreamResponse,
       reject: (error) => options.requests.fail(this, error),
     })
   }
@@ -121,6 +121,6 @@ export function requestInfo(
     peer: socket.remoteAddress,
     scheme: 'http',
     targetScheme,
-    onward: lifecycle.onward,
+    outgoingTrace: lifecycle.outgoingTrace,
   }
 }

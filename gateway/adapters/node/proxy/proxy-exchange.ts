@@ -36,7 +36,7 @@ export interface ProxyExchangeOptions {
   /** Ends the responses of one tick together. */
   flushPerTick: FlushPerTick
   /** Called with the seconds from the request upstream to the head of its response. */
-  onResponse: (upstream: string, seconds: number) => void
+  onUpstreamResponse: (upstream: string, seconds: number) => void
   /** Called once where no response of the upstream has begun. */
   reject: (error: unknown) => void
 }
@@ -177,10 +177,10 @@ class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
 
   onHead(status: number, raw: RawHeaders, framing: Framing): void {
     clearTimeout(this.deadline)
-    const { request, response, admission, commonHeaders, onResponse } = this.options
+    const { request, response, admission, commonHeaders, onUpstreamResponse } = this.options
     const { upstream } = admission.decision.route
     admission.responseBegan()
-    onResponse(upstream, (performance.now() - this.sentAt) / 1000)
+    onUpstreamResponse(upstream, (performance.now() - this.sentAt) / 1000)
     if (isAssertionRejected(status, raw)) {
       this.connection?.abort(this, new AssertionRejected(upstream))
       return

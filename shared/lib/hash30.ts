@@ -8,7 +8,7 @@ const prime = 0x01000193
  *
  * @param from index of the first character to hash
  */
-export function hash32(text: string, from = 0): number {
+export function hash30(text: string, from = 0): number {
   let hash = 0
   for (let i = Math.max(0, from); i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), prime)
   return hash & 0x3fffffff
