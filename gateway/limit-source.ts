@@ -56,7 +56,7 @@ export const keepInMemory =
       rateLimitStore,
       now,
       defer,
-      largestLease: config.LIMIT_LEASE,
+      maxLeaseTokens: config.LIMIT_LEASE,
       replicas: config.GATEWAY_REPLICAS,
     }),
     throwIfRevoked: revocations.throwIfRevoked,

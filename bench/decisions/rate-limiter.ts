@@ -36,12 +36,12 @@ const limitOf = (number: number) => ({
   outage: 'share' as const,
 })
 
-const limiterWith = (store: typeof rateLimitStore, largestLease: number) =>
+const limiterWith = (store: typeof rateLimitStore, maxLeaseTokens: number) =>
   createBatchedLimits({
     rateLimitStore: store,
     now: Date.now,
     defer: setImmediate,
-    largestLease,
+    maxLeaseTokens,
     replicas: 1,
   })
 const batched = limiterWith(rateLimitStore, 0)

@@ -8,7 +8,7 @@ leave behind: subscriptions, sessions, login attempts, audit rows. What an earli
 COUNT adds the rest. --force also where there are other accounts than these and the demo ones.
 `
 
-const mostUsers = 10_000_000
+const maxUsers = 10_000_000
 
 interface Order {
   users: number
@@ -19,8 +19,8 @@ interface Order {
 export function readOrder(args: string[]): Order {
   const { users, force } = parse(args)
   if (users === undefined) throw new UsageError('--users COUNT is missing')
-  if (!/^[1-9]\d{0,7}$/.test(users) || Number(users) > mostUsers)
-    throw new UsageError(`--users takes a number from 1 to ${mostUsers}`)
+  if (!/^[1-9]\d{0,7}$/.test(users) || Number(users) > maxUsers)
+    throw new UsageError(`--users takes a number from 1 to ${maxUsers}`)
   return { users: Number(users), force }
 }
 

@@ -4,7 +4,7 @@ import type { WaitUntil } from '../ports.ts'
 /**
  * Most entries of one batch. Bounds the memory that an attack from many addresses takes.
  */
-const largestBatch = 1000
+const maxBatch = 1000
 
 /** From the first entry of a batch to its request. */
 const flushSeconds = 10
@@ -45,7 +45,7 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
   function record(id: string, entry: Entry): void {
     const known = pending.get(id)
     if (known) known.count += entry.count
-    else if (pending.size < largestBatch) pending.set(id, entry)
+    else if (pending.size < maxBatch) pending.set(id, entry)
     else {
       dropped += entry.count
       unreported += entry.count

@@ -11,7 +11,7 @@ const windowSeconds = 60
 
 interface HarnessOptions {
   quota: number
-  largestLease?: number
+  maxLeaseTokens?: number
   gateways?: number
 }
 
@@ -20,7 +20,7 @@ interface HarnessOptions {
  * Nothing happens by itself: when a turn of an event loop ends, when a call reaches the store and
  * when its answer comes back is for a test to say.
  */
-function createHarness({ quota, largestLease = 0, gateways = 1 }: HarnessOptions) {
+function createHarness({ quota, maxLeaseTokens = 0, gateways = 1 }: HarnessOptions) {
   const clock = createClock()
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; result: LimitResult }[] = []
@@ -36,7 +36,7 @@ function createHarness({ quota, largestLease = 0, gateways = 1 }: HarnessOptions
       rateLimitStore: { consume: (requests) => new Promise((answer) => sent.push({ requests, answer })) },
       now: clock.now,
       defer: (run) => turns.push(run),
-      largestLease,
+      maxLeaseTokens,
       replicas: gateways,
     })
     return {
@@ -124,7 +124,7 @@ const acts: readonly Act[] = ['ask', 'ask', 'turn', 'turn', 'reach', 'answer']
 fc.configureGlobal({ numRuns: 500 })
 
 const quotas = fc.integer({ min: 1, max: 200 })
-const largestLeases = fc.integer({ min: 1, max: 20 })
+const maxLeaseSizes = fc.integer({ min: 1, max: 20 })
 
 describe('without leases, whatever the order of events', () => {
   test('each key is granted its quota to the last token and not one more', async () => {
@@ -160,14 +160,14 @@ describe('without leases, whatever the order of events', () => {
 describe('with leases, whatever the order of events', () => {
   test('no key is granted more than its quota, and none refused earlier than the others may have prefetched', async () => {
     await fc.assert(
-      fc.asyncProperty(quotas, largestLeases, stepsOf(3, acts), async (quota, largestLease, steps) => {
-        const harness = createHarness({ quota, largestLease, gateways: 3 })
+      fc.asyncProperty(quotas, maxLeaseSizes, stepsOf(3, acts), async (quota, maxLeaseTokens, steps) => {
+        const harness = createHarness({ quota, maxLeaseTokens, gateways: 3 })
         await play(harness, steps)
         await harness.settle()
         for (const key of ['a', 'b']) {
           expect(harness.grantedOf(key)).toBeLessThanOrEqual(quota)
           if (harness.refusedOf(key) > 0)
-            expect(harness.grantedOf(key)).toBeGreaterThanOrEqual(quota - 2 * largestLease)
+            expect(harness.grantedOf(key)).toBeGreaterThanOrEqual(quota - 2 * maxLeaseTokens)
         }
       }),
     )
@@ -175,8 +175,8 @@ describe('with leases, whatever the order of events', () => {
 
   test('one gateway alone refuses nobody while tokens are left', async () => {
     await fc.assert(
-      fc.asyncProperty(quotas, largestLeases, stepsOf(1, acts), async (quota, largestLease, steps) => {
-        const harness = createHarness({ quota, largestLease })
+      fc.asyncProperty(quotas, maxLeaseSizes, stepsOf(1, acts), async (quota, maxLeaseTokens, steps) => {
+        const harness = createHarness({ quota, maxLeaseTokens })
         await play(harness, steps)
         await harness.settle()
         expect(harness.grantedOf('a')).toBe(Math.min(quota, askedIn(steps, 'a')))
@@ -186,7 +186,7 @@ describe('with leases, whatever the order of events', () => {
 
   // Each prefetched token is one that another gateway refuses too early.
   test('no more tokens are prefetched than the largest lease, however slowly the store answers', async () => {
-    const harness = createHarness({ quota: 2000, largestLease: 10, gateways: 2 })
+    const harness = createHarness({ quota: 2000, maxLeaseTokens: 10, gateways: 2 })
     const [slow, other] = harness.links
     for (let i = 0; i < 60; i++) {
       await slow?.ask('a')
@@ -210,7 +210,7 @@ describe('with leases, whatever the order of events', () => {
   // Waiters beyond what a lease had brought were refused by the thousand on one hot key, while a
   // thousand keys looked fine.
   test('a crowd on one hot key gets its whole quota, also while a lease is on its way', async () => {
-    const harness = createHarness({ quota: 5000, largestLease: 50 })
+    const harness = createHarness({ quota: 5000, maxLeaseTokens: 50 })
     const [link] = harness.links
     for (let round = 0; round < 20; round++) {
       for (let i = 0; i < 100; i++) await link?.ask('a')
@@ -226,7 +226,7 @@ describe('with leases, whatever the order of events', () => {
   })
 
   test('a busy key asks the store for a few of its requests alone', async () => {
-    const harness = createHarness({ quota: 10_000, largestLease: 50 })
+    const harness = createHarness({ quota: 10_000, maxLeaseTokens: 50 })
     const [link] = harness.links
     let calls = 0
     for (let i = 0; i < 1000; i++) {
@@ -241,7 +241,7 @@ describe('with leases, whatever the order of events', () => {
   })
 
   test('prefetched tokens end with their window', async () => {
-    const harness = createHarness({ quota: 100, largestLease: 10 })
+    const harness = createHarness({ quota: 100, maxLeaseTokens: 10 })
     const [link] = harness.links
     const spend = async (times: number) => {
       for (let i = 0; i < times; i++) {
@@ -296,7 +296,7 @@ function createExact() {
     },
     now: clock.now,
     defer: queueMicrotask,
-    largestLease: 0,
+    maxLeaseTokens: 0,
     replicas: 1,
   })
   return { limitTokens, taken }

@@ -13,7 +13,7 @@ interface BatchedLimitsOptions {
   /**
    * The most tokens of a key to prefetch; 0 counts each request at the shared store.
    */
-  largestLease: number
+  maxLeaseTokens: number
   /** Gateways that share the traffic. */
   replicas: number
 }
@@ -88,7 +88,7 @@ export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: b
 /**
  * Most keys in a call. The request that reaches it is sent whole; later ones go in the next call.
  */
-const largestCall = 500
+const maxKeysPerCall = 500
 
 /**
  * Consumes tokens for requests. All requests of one tick travel in one call of the store, added up
@@ -97,11 +97,11 @@ const largestCall = 500
  * A lease prefetches tokens, so that the next requests of a busy key need no call. It doubles with
  * each call of a window and shrinks with what is left of the quota. Prefetched tokens are consumed
  * at the store, so no quota is ever exceeded; a key may be rejected early, by at most
- * `largestLease` for each other gateway that has prefetched some.
+ * `maxLeaseTokens` for each other gateway that has prefetched some.
  */
 export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
-  const { rateLimitStore, now, defer, largestLease, replicas } = options
-  const leases = createLeases({ largestLease, replicas, now })
+  const { rateLimitStore, now, defer, maxLeaseTokens, replicas } = options
+  const leases = createLeases({ maxLeaseTokens, replicas, now })
   /** By hash, with linear probing. */
   let queues = new Map<number, Queue>()
   let refunds: ConsumeRequest[] = []
@@ -122,7 +122,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   function callIfLarge(): void {
-    if (queues.size + refunds.length >= largestCall) call()
+    if (queues.size + refunds.length >= maxKeysPerCall) call()
   }
 
   function call(): void {
@@ -182,7 +182,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
 
   /**
    * Joins the queue of the same limit. `isSame` compares whole keys, so colliding hashes never mix;
-   * an attacker who picks addresses of one hash costs at most `largestCall` steps.
+   * an attacker who picks addresses of one hash costs at most `maxKeysPerCall` steps.
    */
   function enqueue(
     limit: LimitRequest,

@@ -29,7 +29,7 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
     rateLimitStore: createMemoryStore({ shared: true, now }),
     now,
     defer: queueMicrotask,
-    largestLease: 10,
+    maxLeaseTokens: 10,
     replicas: 1,
   })
   const limiter = createLimiter({ limitTokens, now })

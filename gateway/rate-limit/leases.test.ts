@@ -8,7 +8,7 @@ let clock: ReturnType<typeof createClock>
 let leases: ReturnType<typeof createLeases>
 beforeEach(() => {
   clock = createClock()
-  leases = createLeases({ largestLease: 100, replicas: 1, now: clock.now })
+  leases = createLeases({ maxLeaseTokens: 100, replicas: 1, now: clock.now })
 })
 
 const limitOf = (countedFor: string): LimitRequest => ({

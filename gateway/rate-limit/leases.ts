@@ -20,7 +20,7 @@ export interface Lease {
 }
 
 /** The map holds up to twice this (see bounded-map.ts). */
-const leasesHeld = 50_000
+const maxLeases = 50_000
 
 /**
  * Steps to find a lease among others of the same hash. A key that finds no place is counted without
@@ -39,7 +39,7 @@ const secondMask = 2 ** secondBits - 1
 
 interface LeasesOptions {
   /** The most tokens of a key to prefetch; 0 for no leases. */
-  largestLease: number
+  maxLeaseTokens: number
   /** Gateways that share the traffic. */
   replicas: number
   now: Now
@@ -49,10 +49,10 @@ interface LeasesOptions {
  * Holds prefetched tokens of busy keys. A lease begins with two requests of its user in a second
  * or two: for rarer ones it would cost more than it saves.
  */
-export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
+export function createLeases({ maxLeaseTokens, replicas, now }: LeasesOptions) {
   /** By hash, with linear probing. */
-  const leases = createBoundedMap<number, Lease>(leasesHeld)
-  const seen = new Uint32Array(largestLease > 0 ? seenSlots : 0)
+  const leases = createBoundedMap<number, Lease>(maxLeases)
+  const seen = new Uint32Array(maxLeaseTokens > 0 ? seenSlots : 0)
 
   function isSeenAgain(hash: number): boolean {
     const slot = hash % seenSlots
@@ -75,7 +75,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
         if (isSame(other.limit, limit)) return other
         continue
       }
-      const size = Math.min(largestLease, fairShare(limit.quota, used), 1)
+      const size = Math.min(maxLeaseTokens, fairShare(limit.quota, used), 1)
       const lease = { limit: copyOf(limit), tokens: 0, size, isRefilling: false, used, resetAt }
       leases.set(id, lease)
       return lease
@@ -85,7 +85,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
 
   return {
     /** Whether a limit may have a lease at all. */
-    mayLease: ({ outage }: LimitRequest): boolean => largestLease > 0 && outage === 'share',
+    mayLease: ({ outage }: LimitRequest): boolean => maxLeaseTokens > 0 && outage === 'share',
 
     find(limit: LimitRequest): Lease | undefined {
       const hash = hash30(limit.countedFor)
@@ -100,7 +100,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
 
     /** How many tokens to prefetch: no more than the lease has room for. */
     tokensToPrefetch(lease: Lease): number {
-      return lease.isRefilling ? 0 : Math.max(0, Math.min(lease.size, largestLease - lease.tokens))
+      return lease.isRefilling ? 0 : Math.max(0, Math.min(lease.size, maxLeaseTokens - lease.tokens))
     },
 
     /**
@@ -113,7 +113,7 @@ export function createLeases({ largestLease, replicas, now }: LeasesOptions) {
       if (!known) return begin(limit, used, resetAt)
       // Tokens end with their window.
       if (known.resetAt <= now()) known.tokens = 0
-      known.size = Math.min(largestLease, fairShare(limit.quota, used), Math.max(1, known.size * 2))
+      known.size = Math.min(maxLeaseTokens, fairShare(limit.quota, used), Math.max(1, known.size * 2))
       known.used = used
       known.resetAt = resetAt
       return known

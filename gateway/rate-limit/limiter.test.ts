@@ -182,7 +182,7 @@ describe('a store that is not shared', () => {
         rateLimitStore,
         now,
         defer: queueMicrotask,
-        largestLease: 0,
+        maxLeaseTokens: 0,
         replicas: 1,
       }),
       now,

@@ -8,7 +8,7 @@ interface MemoryStoreOptions {
   shared: boolean
   now: Now
   /** About 100 bytes each; the map holds up to twice this (see bounded-map.ts). */
-  windowsHeld?: number
+  maxWindows?: number
 }
 
 interface Window {
@@ -20,12 +20,8 @@ interface Window {
  * Fixed windows in the memory of one gateway. Memory is bounded: with more keys than fit, the least
  * recently used windows are dropped, so a client with a million addresses starts anew.
  */
-export function createMemoryStore({
-  shared,
-  now,
-  windowsHeld = 100_000,
-}: MemoryStoreOptions): RateLimitStore {
-  const windows = createBoundedMap<string, Window>(windowsHeld)
+export function createMemoryStore({ shared, now, maxWindows = 100_000 }: MemoryStoreOptions): RateLimitStore {
+  const windows = createBoundedMap<string, Window>(maxWindows)
 
   function consumeOne(request: ConsumeRequest): ConsumeResult {
     const { key, windowSeconds, quota } = request

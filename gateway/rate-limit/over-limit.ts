@@ -14,7 +14,7 @@ import { createSlowBodies } from './slow-bodies.ts'
 const queueOptions = { inProgress: 8, waiting: 50, maxWaitMs: 10_000 }
 
 /** Per address: request bodies in transit over limits, and the longest time of each. */
-const bodiesOfOneAddress = { most: 100, longestMs: 10_000 }
+const bodiesOfOneAddress = { maxBodies: 100, maxMs: 10_000 }
 
 /** Resources that a request over its limits holds. */
 export interface OverLimitReservation {

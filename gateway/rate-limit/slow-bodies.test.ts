@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 const refusal = () => new Problem('rate_limited')
 
 test('429 rate_limited: one beyond the bound ends the body of its caller that began first', () => {
-  const bodies = createSlowBodies({ most: 2, longestMs: 10_000 })
+  const bodies = createSlowBodies({ maxBodies: 2, maxMs: 10_000 })
   const other = bodies.begin('b', refusal)
   const [first, second, third] = [1, 2, 3].map(() => bodies.begin('a', refusal))
   expect(first?.signal.reason).toMatchObject({ code: 'rate_limited' })
@@ -21,7 +21,7 @@ test('429 rate_limited: one beyond the bound ends the body of its caller that be
 })
 
 test('408 body_timeout: a body that takes longer than the bound', () => {
-  const bodies = createSlowBodies({ most: 2, longestMs: 10_000 })
+  const bodies = createSlowBodies({ maxBodies: 2, maxMs: 10_000 })
   const slow = bodies.begin('a', refusal)
   const quick = bodies.begin('a', refusal)
   quick.end()

@@ -2,8 +2,8 @@ import { Problem } from '../../shared/http/errors.ts'
 
 interface SlowBodiesOptions {
   /** Bodies of one caller in transit at once. */
-  most: number
-  longestMs: number
+  maxBodies: number
+  maxMs: number
 }
 
 type Stop = (problem: Problem) => void
@@ -12,7 +12,7 @@ type Stop = (problem: Problem) => void
  * Bounds the request bodies of one caller in transit. One more ends the oldest, so that a request
  * whose body arrives with its head is served while others of the caller send slowly.
  */
-export function createSlowBodies({ most, longestMs }: SlowBodiesOptions) {
+export function createSlowBodies({ maxBodies, maxMs }: SlowBodiesOptions) {
   /** By caller, oldest first. */
   const bodiesOf = new Map<string, Map<Stop, () => Problem>>()
 
@@ -25,7 +25,7 @@ export function createSlowBodies({ most, longestMs }: SlowBodiesOptions) {
     /** @param toProblem creates the problem of a body that is ended for a later one */
     begin(caller: string, toProblem: () => Problem) {
       const controller = new AbortController()
-      const timer = setTimeout(() => stop(new Problem('body_timeout')), longestMs)
+      const timer = setTimeout(() => stop(new Problem('body_timeout')), maxMs)
       const bodies = bodiesOf.get(caller) ?? new Map<Stop, () => Problem>()
 
       function end(): void {
@@ -37,7 +37,7 @@ export function createSlowBodies({ most, longestMs }: SlowBodiesOptions) {
         controller.abort(problem)
       }
 
-      if (bodies.size >= most) {
+      if (bodies.size >= maxBodies) {
         const [first] = bodies
         if (first) first[0](first[1]())
       }

@@ -10,7 +10,7 @@ export const signatureFailuresAllowed = 20
 const windowMs = 60_000
 
 /** Addresses with failures; the map holds up to twice this (see bounded-map.ts). */
-const addressesHeld = 10_000
+const maxAddresses = 10_000
 
 /** Checks per second, for one such address and for all together: at 0.15 ms each, 6 % of a core. */
 const checksPerSecond = { ofOne: 100, ofAll: 400 }
@@ -36,7 +36,7 @@ interface Failures extends Pace {
  * The race we accept: checks that began before the failures of one address were known run at once.
  */
 export function createSignatureChecks({ now }: { now: Now }) {
-  const failuresOf = createBoundedMap<string, Failures>(addressesHeld)
+  const failuresOf = createBoundedMap<string, Failures>(maxAddresses)
   const all: Pace = { nextAt: 0 }
 
   function failuresNow(caller: string): Failures | undefined {

@@ -14,9 +14,9 @@ const numbers = Array.from({ length: steps }, (_, index) => index + 1)
 const offered = (step: number) => Math.round((rate * step) / steps)
 
 /** The bar of E7. */
-const mostP95Ms = 100
+const maxP95Ms = 100
 /** Of the offered rate; the rest waits in a queue that grows. */
-const leastShare = 0.95
+const minShare = 0.95
 
 export const options = {
   scenarios: {
@@ -37,7 +37,7 @@ export const options = {
     frontend_failed: ['rate<0.01'],
     unauthorized: ['count==0'],
     server_errors: ['count==0'],
-    'http_req_duration{step:1}': [`p(95)<${mostP95Ms}`],
+    'http_req_duration{step:1}': [`p(95)<${maxP95Ms}`],
     ...Object.fromEntries(numbers.slice(1).map((step) => [`http_req_duration{step:${step}}`, ['p(95)>=0']])),
     ...Object.fromEntries(numbers.map((step) => [`http_reqs{step:${step}}`, ['count>=0']])),
   },
@@ -53,7 +53,7 @@ export function handleSummary(data: Summary) {
   const rows = numbers.map((step) => {
     const answered = (data.metrics[`http_reqs{step:${step}}`]?.values.count ?? 0) / stepSeconds
     const p95 = data.metrics[`http_req_duration{step:${step}}`]?.values['p(95)'] ?? Number.NaN
-    return { step, answered, p95, keepsUp: answered > offered(step) * leastShare, isInTime: p95 < mostP95Ms }
+    return { step, answered, p95, keepsUp: answered > offered(step) * minShare, isInTime: p95 < maxP95Ms }
   })
   return summarize(data, [
     '',
@@ -61,7 +61,7 @@ export function handleSummary(data: Summary) {
       ({ step, answered, p95 }) =>
         `${offered(step)} requests/s offered: ${Math.round(answered)} answered, p95 ${Math.round(p95)} ms`,
     ),
-    `The last step with p95 below ${mostP95Ms} ms: ${lastOf(rows, ({ isInTime }) => isInTime)}.`,
+    `The last step with p95 below ${maxP95Ms} ms: ${lastOf(rows, ({ isInTime }) => isInTime)}.`,
     `The knee, the last step that was answered as fast as it asked: ${lastOf(rows, ({ keepsUp }) => keepsUp)}.`,
   ])
 }

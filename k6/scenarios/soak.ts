@@ -10,7 +10,7 @@ const lookSeconds = 10
 /** By then every user has been here, and the caches hold what they will. */
 const warmShare = 0.4
 /** Allowance for garbage between two samples. */
-const mostGrowth = 1.25
+const maxGrowth = 1.25
 
 const memory = new Trend('gateway_resident_mb')
 /**
@@ -34,7 +34,7 @@ export const options = {
   thresholds: {
     ...frontendThresholds,
     'http_req_duration{name:feed}': ['avg<50', 'p(95)<100'],
-    memory_growth: ['value>0', `value<${mostGrowth}`],
+    memory_growth: ['value>0', `value<${maxGrowth}`],
     gateway_resident_mb: ['max>0'],
   },
 }

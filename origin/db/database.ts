@@ -35,11 +35,11 @@ const silenceSecondsFor = (statementSeconds: number, isPooled: boolean) =>
 /** Idle connections to a host that is gone are found in this time and ten probes of a second. */
 const keepAliveSeconds = 10
 
-const longestBackoffSeconds = 1
+const maxBackoffSeconds = 1
 
 /** Doubles from 50 ms; random, so that origins do not come back in step. */
 const backoff = (retries: number) =>
-  (0.5 + Math.random() / 2) * Math.min(longestBackoffSeconds, 0.05 * 2 ** retries)
+  (0.5 + Math.random() / 2) * Math.min(maxBackoffSeconds, 0.05 * 2 ** retries)
 
 export function createDatabase(options: DatabaseOptions): Sql {
   const { url, poolMax, idleSeconds, connectSeconds, statementSeconds, log } = options

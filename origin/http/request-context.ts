@@ -23,10 +23,10 @@ export interface RequestContext {
 }
 
 /** Characters of the header that a row stores. */
-const longestUserAgent = 512
+const maxUserAgentLength = 512
 
 export const userAgentOf = (c: Context): string | null =>
-  c.req.header('user-agent')?.slice(0, longestUserAgent) ?? null
+  c.req.header('user-agent')?.slice(0, maxUserAgentLength) ?? null
 
 export interface OriginEnv {
   Variables: RequestLogEnv['Variables'] & { context: RequestContext; user: Identity | null }

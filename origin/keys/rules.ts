@@ -51,11 +51,11 @@ interface KeyWaitsConfig {
  */
 export function keyWaits(config: KeyWaitsConfig): KeyWaits {
   const caches = 2 * config.JWKS_CACHE_SECONDS
-  const longestToken = Math.max(config.ACCESS_TOKEN_SECONDS, config.SERVICE_TOKEN_SECONDS)
+  const maxTokenSeconds = Math.max(config.ACCESS_TOKEN_SECONDS, config.SERVICE_TOKEN_SECONDS)
   return {
     published: caches + ringLagSeconds,
     signing: config.SIGNING_KEY_DAYS * 86_400,
-    retiring: Math.max(caches, longestToken + clockLeewaySeconds) + ringLagSeconds,
+    retiring: Math.max(caches, maxTokenSeconds + clockLeewaySeconds) + ringLagSeconds,
   }
 }
 

@@ -12,13 +12,13 @@ afterEach(() => relay?.stop())
 function controlled() {
   const ends: (() => void)[] = []
   let atOnce = 0
-  let mostAtOnce = 0
+  let maxConcurrent = 0
   return {
     ends,
-    mostAtOnce: () => mostAtOnce,
+    maxConcurrent: () => maxConcurrent,
     async deliver() {
       atOnce += 1
-      mostAtOnce = Math.max(mostAtOnce, atOnce)
+      maxConcurrent = Math.max(maxConcurrent, atOnce)
       await new Promise<void>((resolve) => ends.push(resolve))
       atOnce -= 1
     },
@@ -44,7 +44,7 @@ describe('the relay', () => {
   })
 
   test('never delivers twice at a time; nudges meanwhile are one delivery afterwards', async () => {
-    const { deliver, ends, mostAtOnce } = controlled()
+    const { deliver, ends, maxConcurrent } = controlled()
     relay = startRelay({ deliver, intervalMs: never, log: createCapturedLog('relay').log })
     relay.nudge()
     relay.nudge()
@@ -55,7 +55,7 @@ describe('the relay', () => {
     ends[1]?.()
     await settled()
     expect(ends).toHaveLength(2)
-    expect(mostAtOnce()).toBe(1)
+    expect(maxConcurrent()).toBe(1)
   })
 
   test('goes on after a delivery that threw, and says so', async () => {

@@ -6,10 +6,10 @@ import type { MailFailureKind } from './mailer.ts'
 const firstWaitSeconds = 5
 
 /** The longest wait: how late mail may be after an outage of the server. */
-const longestWaitSeconds = 15 * 60
+const maxWaitSeconds = 15 * 60
 
 /** RFC 5321, section 4.5.4.1: a sender retries for at least four to five days. */
-const longestRetrySeconds = 5 * 86_400
+const maxRetrySeconds = 5 * 86_400
 
 interface Failure {
   /** Attempts so far, this one included. */
@@ -25,6 +25,6 @@ export type FailureVerdict = { kind: 'retry'; waitSeconds: number } | { kind: 'g
  * makes the mail due again.
  */
 export function evaluateFailure({ attempts, ageSeconds, kind }: Failure): FailureVerdict {
-  if (kind === 'rejected' || ageSeconds >= longestRetrySeconds) return { kind: 'give_up' }
-  return { kind: 'retry', waitSeconds: Math.min(firstWaitSeconds * 2 ** (attempts - 1), longestWaitSeconds) }
+  if (kind === 'rejected' || ageSeconds >= maxRetrySeconds) return { kind: 'give_up' }
+  return { kind: 'retry', waitSeconds: Math.min(firstWaitSeconds * 2 ** (attempts - 1), maxWaitSeconds) }
 }

@@ -136,7 +136,7 @@ function statementOf(strings: TemplateStringsArray): string {
   return statement
 }
 
-const longestText = 500
+const maxStatementLength = 500
 
 const textOf = (strings: TemplateStringsArray) =>
-  strings.join('?').replaceAll(/\s+/g, ' ').trim().slice(0, longestText)
+  strings.join('?').replaceAll(/\s+/g, ' ').trim().slice(0, maxStatementLength)

@@ -22,7 +22,7 @@ export interface SharedState {
 }
 
 /** Counting stops here, so that an attacker cannot make a scrape expensive. */
-const countedAtMost = 10_000
+const maxCounted = 10_000
 
 /**
  * Selects the state in one statement; each part uses an index or a small table.
@@ -36,7 +36,7 @@ export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]
       select extract(epoch from now() - created_at)::float8 from ${sql(relation)} where ${where} order by id limit 1
     ), 0)`
   const countOf = (relation: string, where = sql`true`) => sql`
-    (select count(*)::int from (select from ${sql(relation)} where ${where} limit ${countedAtMost}) counted)`
+    (select count(*)::int from (select from ${sql(relation)} where ${where} limit ${maxCounted}) counted)`
   const due = sql`next_attempt_at < 'infinity'`
   const [row] = await sql<[SharedState]>`
     select

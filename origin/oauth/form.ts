@@ -6,10 +6,10 @@ import { OAuthError } from './errors.ts'
 export type Form = ReadonlyMap<string, string>
 
 /** The longest parameter is a token of 8 kB. */
-const longestFormBytes = 16 * 1024
+const maxFormBytes = 16 * 1024
 
 const limitBody = bodyLimit({
-  maxSize: longestFormBytes,
+  maxSize: maxFormBytes,
   onError: () => {
     throw new OAuthError('body_too_large')
   },

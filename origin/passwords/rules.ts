@@ -7,7 +7,7 @@ export interface PasswordFault {
 }
 
 /** Shorter names occur in good passwords by chance. */
-const shortestName = 4
+const minNameLength = 4
 
 interface Names {
   email: string
@@ -22,11 +22,11 @@ export function findOwnName(password: string, { email, product }: Names): Passwo
   const text = password.toLowerCase()
   const address = email.toLowerCase()
   const localPart = address.slice(0, address.lastIndexOf('@'))
-  if (text.includes(address) || (localPart.length >= shortestName && text.includes(localPart))) {
+  if (text.includes(address) || (localPart.length >= minNameLength && text.includes(localPart))) {
     return { code: 'contains_email', detail: 'must not contain the email address' }
   }
   const name = lettersOf(product)
-  return name.length >= shortestName && lettersOf(password).includes(name)
+  return name.length >= minNameLength && lettersOf(password).includes(name)
     ? { code: 'contains_product_name', detail: 'must not contain the name of the product' }
     : undefined
 }

@@ -25,7 +25,7 @@ async function retryAfter(queue: number): Promise<number> {
 
 describe('a queue', () => {
   test('is left to those who come back later where it is slow, long before it is full', async () => {
-    const pool = createWorkerPool({ threads: 1, queue: 1000, longestWaitSeconds: 1 })
+    const pool = createWorkerPool({ threads: 1, queue: 1000, maxWaitSeconds: 1 })
     const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
     await run('hash', task)
     const tasks = await Promise.allSettled(Array.from({ length: 100 }, () => run('hash', task)))
@@ -47,7 +47,7 @@ interface OrderOptions {
 
 /** The order in which tasks ended that came all at once, each by its letter, or `-` where shed. */
 async function endOrder(letters: string, { queue = 100, optionsOf }: OrderOptions): Promise<string> {
-  const pool = createWorkerPool({ threads: 1, queue, longestWaitSeconds: 60 })
+  const pool = createWorkerPool({ threads: 1, queue, maxWaitSeconds: 60 })
   const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
   await run('hash', task)
   let order = ''

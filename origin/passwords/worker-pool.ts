@@ -20,7 +20,7 @@ interface WorkerPoolOptions {
    * A task with a longer estimated wait is rejected: the user has left by then, and the gateway
    * gives up after 30 s. Hashing for them would delay others.
    */
-  longestWaitSeconds?: number
+  maxWaitSeconds?: number
   /**
    * A module that is slow to load. A thread loads it before its first task, so that the times of
    * tasks do not include it, and idle threads end.
@@ -55,7 +55,7 @@ export type WorkerPool = ReturnType<typeof createWorkerPool>
 export function createWorkerPool({
   threads,
   queue,
-  longestWaitSeconds = 10,
+  maxWaitSeconds = 10,
   heavyModule,
   onTask = () => {},
 }: WorkerPoolOptions) {
@@ -93,7 +93,7 @@ export function createWorkerPool({
     const seconds = secondsToDrain({ waiting, threads, taskSeconds: taskSeconds() })
     const isShareFull = group !== '' && own.sizeOf(group) - starting >= perAddress
     const isFull = isShareFull || own.size - starting >= queue
-    if (isFull || (waiting > 0 && seconds > longestWaitSeconds))
+    if (isFull || (waiting > 0 && seconds > maxWaitSeconds))
       throw new Problem('overloaded', { headers: { 'retry-after': String(seconds) } })
   }
 

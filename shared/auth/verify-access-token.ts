@@ -6,8 +6,8 @@ import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 
 /** Longest accepted token; real ones have about 1 kB. */
-const longestToken = 8192
-const longestKeyId = 64
+const maxTokenLength = 8192
+const maxKeyIdLength = 64
 
 /**
  * A JWS in compact form: three parts in base64url, the last the one spelling of a 64-byte ES256
@@ -76,7 +76,7 @@ function readAccessToken(
   token: string,
   expected: Pick<Expectations, 'issuer' | 'audience' | 'now'>,
 ): UnverifiedToken {
-  if (token.length > longestToken || !compactJws.test(token)) throw new TokenError('not a compact JWS')
+  if (token.length > maxTokenLength || !compactJws.test(token)) throw new TokenError('not a compact JWS')
   const headerEnd = token.indexOf('.')
   const payloadEnd = token.lastIndexOf('.')
   return {
@@ -112,7 +112,7 @@ const keyIdOf = memoizeByString(function readKeyId(encodedHeader: string): strin
   // 8725, section 3.10.
   const foreign = Object.keys(header).find((name) => !headerNames.has(name))
   if (foreign !== undefined) throw new TokenError('foreign header')
-  if (header.alg !== algorithm || typeof header.kid !== 'string' || header.kid.length > longestKeyId)
+  if (header.alg !== algorithm || typeof header.kid !== 'string' || header.kid.length > maxKeyIdLength)
     throw new TokenError('alg or kid')
   if (header.typ !== accessTokenType) throw new TokenError('typ')
   return header.kid

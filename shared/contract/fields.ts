@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { emailPattern, knownEmail, longestEmail, newAddress } from '../lib/email.ts'
+import { emailPattern, knownEmail, maxEmailLength, newAddress } from '../lib/email.ts'
 
 /** Fields that more than one body has. */
 
@@ -15,7 +15,7 @@ function emailBy(read: (text: string) => string | undefined) {
     .meta({
       format: 'email',
       pattern: emailPattern,
-      maxLength: longestEmail,
+      maxLength: maxEmailLength,
       description: 'As browsers take it. International domain names are taken, and stored in A-labels.',
     })
 }
@@ -30,10 +30,10 @@ export const email = emailBy(knownEmail)
  * In UTF-16 units. Longer ones are not even normalized: NFC takes time that grows with the square
  * of a run of accents.
  */
-const longestPassword = 1024
+const maxPasswordLength = 1024
 
 /** An existing password, whose requirements were checked when it was set. */
-export const password = z.string().min(1).max(longestPassword).meta({ format: 'password' })
+export const password = z.string().min(1).max(maxPasswordLength).meta({ format: 'password' })
 
 export const opaqueToken = z.string().min(1).max(512)
 
@@ -60,7 +60,7 @@ export function newPassword(minLength: number) {
   const length = (text: string) => [...text.normalize('NFC')].length
   return z
     .string()
-    .refine((text) => text.length <= longestPassword, {
+    .refine((text) => text.length <= maxPasswordLength, {
       error: `must have at most ${maxLength} characters`,
       abort: true,
       ...withCode('too_long'),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 const defaultPageSize = 50
-const largestPage = 200
+const maxPageSize = 200
 
 /** How every list is asked for its next page. */
 export const pageParameters = {
@@ -9,7 +9,7 @@ export const pageParameters = {
     .number()
     .int()
     .min(1)
-    .max(largestPage)
+    .max(maxPageSize)
     .default(defaultPageSize)
     .meta({ description: 'How many items a page has.' }),
   cursor: z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
-import { canonicalEmail, longestEmail } from '../lib/email.ts'
+import { canonicalEmail, maxEmailLength } from '../lib/email.ts'
 import { displayable, roleName, userStatus, utcDateTime, uuid } from './fields.ts'
 import { filteredList, list } from './lists.ts'
 import { sessionItem } from './own-account.ts'
@@ -16,7 +16,7 @@ const userFilters = {
   email_prefix: z
     .string()
     .min(1)
-    .max(longestEmail)
+    .max(maxEmailLength)
     .regex(displayable, { error: 'is not the beginning of an address' })
     // One with a whole domain has the one form of an address, a part of a domain cannot.
     .transform((text) => canonicalEmail(text) ?? text)

@@ -5,7 +5,7 @@ import { createBoundedMap } from '../lib/bounded-map.ts'
 const plainIPv4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
 
 /** IPv6 addresses repeat, and are costly to parse. Longer texts are not remembered. */
-const longestRemembered = 45
+const maxCachedLength = 45
 const canonicals = createBoundedMap<string, string>(10_000)
 
 /**
@@ -24,6 +24,6 @@ function canonicalIPv6(text: string): string | undefined {
   if (text.includes('%') || !ipaddr.IPv6.isValid(text) || (tail.includes('.') && !plainIPv4.test(tail)))
     return undefined
   const canonical = ipaddr.process(text).toString()
-  if (text.length <= longestRemembered) canonicals.set(text, canonical)
+  if (text.length <= maxCachedLength) canonicals.set(text, canonical)
   return canonical
 }

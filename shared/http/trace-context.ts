@@ -27,13 +27,13 @@ export interface TraceHeaders {
  */
 const pattern = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-([\da-f]{2})(-.*)?$/
 
-const longestTraceparent = 128
+const maxTraceparentLength = 128
 
 /**
  * @returns undefined for a malformed header
  */
 export function readTraceparent(text: string | undefined): TraceContext | undefined {
-  if (text === undefined || text.length > longestTraceparent) return undefined
+  if (text === undefined || text.length > maxTraceparentLength) return undefined
   const [, version, traceId, parentId, flags, rest] = pattern.exec(text) ?? []
   if (!traceId || !parentId || !flags || (version === '00' && rest !== undefined)) return undefined
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
@@ -43,19 +43,21 @@ export function readTraceparent(text: string | undefined): TraceContext | undefi
  * Minimum sizes that both specifications require; clients cannot make the services behind the
  * gateway carry more.
  */
-const longestState = 512
-const maxStates = 32
-const longestBaggage = 8192
-const maxBaggage = 64
+const maxStateLength = 512
+const maxStateMembers = 32
+const maxBaggageLength = 8192
+const maxBaggageMembers = 64
 
-const hasMoreMembers = (list: string, most: number) => list.split(',').length > most
+const hasMoreMembers = (list: string, max: number) => list.split(',').length > max
 
 /**
  * `tracestate` is dropped without its `traceparent` (Trace Context, section 4.3).
  */
 export function passableState({ traceparent, tracestate }: TraceHeaders): string | undefined {
   if (tracestate === undefined || readTraceparent(traceparent) === undefined) return undefined
-  return tracestate.length > longestState || hasMoreMembers(tracestate, maxStates) ? undefined : tracestate
+  return tracestate.length > maxStateLength || hasMoreMembers(tracestate, maxStateMembers)
+    ? undefined
+    : tracestate
 }
 
 /**
@@ -75,6 +77,10 @@ export function addTraceHeaders(
   const tracestate = own ? own.tracestate : passableState(given)
   if (traceparent !== undefined) headers.push('traceparent', traceparent)
   if (tracestate !== undefined) headers.push('tracestate', tracestate)
-  if (baggage !== undefined && baggage.length <= longestBaggage && !hasMoreMembers(baggage, maxBaggage))
+  if (
+    baggage !== undefined &&
+    baggage.length <= maxBaggageLength &&
+    !hasMoreMembers(baggage, maxBaggageMembers)
+  )
     headers.push('baggage', baggage)
 }

@@ -1,4 +1,4 @@
-/** A label as browsers take it (HTML, `input type=email`), of at most `longestLabel` characters. */
+/** A label as browsers take it (HTML, `input type=email`): at most 63 characters. */
 const label = '[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
 const localPart = "[a-zA-Z0-9.!#$%&'*+\\/=?^_`{|}~-]+"
 
@@ -20,7 +20,7 @@ const typedAddress = new RegExp(emailPattern, 'u')
 const formerAddress = /^[\w'+.-]*[\w+-]@(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}$/i
 
 /** Characters of an address, which is in ASCII when it is counted (RFC 5321, section 4.5.3.1.3). */
-export const longestEmail = 254
+export const maxEmailLength = 254
 
 /** A domain in A-labels (UTS 46), as the URL standard has it; undefined where there is none. */
 function toAsciiDomain(domain: string): string | undefined {
@@ -43,7 +43,7 @@ export function canonicalEmail(text: string): string | undefined {
   const domain = /^\p{ASCII}*$/u.test(typed) ? typed.toLowerCase() : toAsciiDomain(typed)
   if (domain === undefined) return undefined
   const canonical = `${text.slice(0, at)}@${domain}`
-  return canonical.length <= longestEmail && browserAddress.test(canonical) ? canonical : undefined
+  return canonical.length <= maxEmailLength && browserAddress.test(canonical) ? canonical : undefined
 }
 
 /** A dot, and a last label that is no number: the URL standard reads `0x7f.1` as 127.0.0.1. */
@@ -64,6 +64,6 @@ export function newAddress(text: string): string | undefined {
  * former times.
  */
 export function knownEmail(text: string): string | undefined {
-  const isFormer = text.length <= longestEmail && formerAddress.test(text)
+  const isFormer = text.length <= maxEmailLength && formerAddress.test(text)
   return canonicalEmail(text) ?? (isFormer ? text : undefined)
 }

@@ -13,7 +13,7 @@ const offered = 128
  * Systems hold a few megabytes in the buffers of each of four sockets. A body that waits in the
  * gateway would be held whole.
  */
-const heldAtMost = 48
+const maxHeld = 48
 
 /** Writes as fast as it is taken, and counts the megabytes that were. */
 function pour(target: Writable) {
@@ -47,7 +47,7 @@ test('a client that stops reading stops the upstream; when it goes on, all arriv
   const client = await openSocket(port)
   client.pause()
   client.write('GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-  expect(await untilItRests(await started.promise)).toBeLessThan(heldAtMost)
+  expect(await untilItRests(await started.promise)).toBeLessThan(maxHeld)
   let bytes = 0
   client.on('data', (chunk) => {
     bytes += chunk.length
@@ -76,7 +76,7 @@ test('an upstream that stops reading stops the client; when it goes on, all arri
   client.write(
     `POST /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${offered * megabyte.length}\r\n\r\n`,
   )
-  expect(await untilItRests(pour(client))).toBeLessThan(heldAtMost)
+  expect(await untilItRests(pour(client))).toBeLessThan(maxHeld)
   mayRead.resolve()
   expect(await arrived.promise).toBe(offered * megabyte.length)
 })

@@ -8,7 +8,7 @@ import { ask, closeSockets, listen, openSocket, startGateway, statusOf } from '.
 afterEach(closeSockets)
 
 /** Where a loop is stopped that no gateway stops. */
-const mostPasses = 30
+const maxPasses = 30
 
 /** A gateway whose upstream is the gateway itself, behind a balancer that passes bytes on. */
 async function startLoop() {
@@ -16,7 +16,7 @@ async function startLoop() {
   let gatewayPort = 0
   const balancer = createServer((socket) => {
     socket.on('error', () => {})
-    if (++passes > mostPasses) {
+    if (++passes > maxPasses) {
       socket.destroy()
       return
     }

@@ -14,7 +14,7 @@ interface CompareOptions {
   rounds: number
   roundMs: number
   /** A round never does more, so that a machine of any speed does a bounded amount of work. */
-  most: number
+  maxCount: number
   postgresPid: number
   report: Report
 }
@@ -26,12 +26,12 @@ type Row = Record<'perSecond' | 'originMs' | 'postgresMs', number>
  * origin, and tables their medians.
  */
 export async function compareForms(options: CompareOptions): Promise<void> {
-  const { part, forms, unit, clientCounts, rounds, roundMs, most, postgresPid, report } = options
+  const { part, forms, unit, clientCounts, rounds, roundMs, maxCount, postgresPid, report } = options
   const measured = new Map<string, Row[]>()
 
   async function takeRound(clients: number, form: () => Promise<unknown>): Promise<Row & { done: number }> {
     const before = { origin: ownProcessorMs(), postgres: familyProcessorMs(postgresPid) }
-    const { done, elapsedMs } = await closedLoop({ clients, count: most, maxMs: roundMs }, form)
+    const { done, elapsedMs } = await closedLoop({ clients, count: maxCount, maxMs: roundMs }, form)
     return {
       done,
       perSecond: (done * 1000) / elapsedMs,

@@ -12,7 +12,7 @@ const sizes = {
 }
 
 /** A round never reads more, so that a machine of any speed takes bounded time. */
-const mostReads = 200_000
+const maxReads = 200_000
 
 /**
  * Entitlements of an account, read at every login and refresh: in one query, and in one query each.
@@ -47,7 +47,7 @@ export const entitlementsBench: BenchPart = async ({ server, isFull, report }) =
     clientCounts,
     rounds,
     roundMs,
-    most: mostReads,
+    maxCount: maxReads,
     postgresPid: server.pid,
     report,
   })

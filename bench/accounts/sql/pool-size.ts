@@ -25,7 +25,7 @@ const sizes = {
 const warmUps = 1000
 
 /** A round never does more, so that a machine of any speed writes a bounded number of rows. */
-const mostTasks = 100_000
+const maxTasks = 100_000
 
 /** Expiry of a session that outlives the bench. */
 const lifeSeconds = 7 * 86_400
@@ -65,7 +65,7 @@ export const poolSizeBench: BenchPart = async ({ server, isFull, report }) => {
   async function takeRound(sql: Sql, work: (sql: Sql) => Promise<unknown>): Promise<Row & { done: number }> {
     const times: number[] = []
     const before = familyProcessorMs(server.pid)
-    const { done, elapsedMs } = await closedLoop({ clients, count: mostTasks, maxMs: roundMs }, async () => {
+    const { done, elapsedMs } = await closedLoop({ clients, count: maxTasks, maxMs: roundMs }, async () => {
       const startedAt = performance.now()
       await work(sql)
       times.push(performance.now() - startedAt)

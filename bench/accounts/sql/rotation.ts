@@ -65,7 +65,7 @@ export const rotationBench: BenchPart = async ({ server, secrets, isFull, report
     clientCounts,
     rounds,
     roundMs,
-    most: maxRotations,
+    maxCount: maxRotations,
     postgresPid: server.pid,
     report,
   })

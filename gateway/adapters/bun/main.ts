@@ -20,7 +20,7 @@ declare const Bun: {
 const idleSeconds = 255
 
 /** Largest body that a policy row can allow; Bun's default is smaller. */
-const largestBodyBytes = 1024 ** 3
+const maxBodyBytes = 1024 ** 3
 
 await runGateway({
   unavailable: {
@@ -38,7 +38,7 @@ await runGateway({
       const server = Bun.serve({
         ...address,
         idleTimeout: idleSeconds,
-        maxRequestBodySize: largestBodyBytes,
+        maxRequestBodySize: maxBodyBytes,
         fetch: (request, server) => fetch(request, { address: server.requestIP(request)?.address }),
       })
       return { drain: () => server.stop() }

@@ -15,7 +15,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /**
  * Bounds of one reply, far above the used commands: bytes, and nesting of arrays.
  */
-const longestReply = 1024 ** 2
+const maxReplyLength = 1024 ** 2
 const deepestReply = 8
 
 const [carriageReturn, lineFeed] = [13, 10]
@@ -102,7 +102,7 @@ export function createReplyReader() {
         replies.push(found.reply)
         pending = pending.subarray(found.end)
       }
-      if (pending.byteLength > longestReply) throw new Error('a reply is too long')
+      if (pending.byteLength > maxReplyLength) throw new Error('a reply is too long')
       return replies
     },
   }

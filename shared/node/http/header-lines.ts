@@ -32,7 +32,7 @@ export function readHeaderLines(text: string, from: number): RawHeaders | undefi
  * Any other name only takes a slot.
  */
 const namesRead: (string | undefined)[] = Array.from({ length: 256 })
-const longestNameKept = 64
+const maxCachedNameLength = 64
 
 /** @returns undefined for what is no name */
 function readName(text: string, from: number, to: number): string | undefined {
@@ -43,7 +43,7 @@ function readName(text: string, from: number, to: number): string | undefined {
   const name = text.slice(from, to)
   if (!fieldName.test(name)) return undefined
   // A key of an object is a string that V8 has hashed, and no slice that keeps its whole head.
-  if (length <= longestNameKept) [namesRead[slot]] = Object.keys({ [name]: true })
+  if (length <= maxCachedNameLength) [namesRead[slot]] = Object.keys({ [name]: true })
   return name
 }
 

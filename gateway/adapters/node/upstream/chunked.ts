@@ -1,7 +1,7 @@
 import { ResponseError } from './response-head.ts'
 
 /** Longest size line: a few digits; extensions are ignored. */
-const longestLine = 1024
+const maxLineLength = 1024
 
 /** Longest trailers together; they are dropped. */
 const maxTrailerBytes = 16 * 1024
@@ -20,7 +20,7 @@ export function createChunkedReader(onData: (bytes: Buffer) => void) {
   function readLine(bytes: Buffer, from: number): number | undefined {
     const end = bytes.indexOf(0x0a, from)
     line += bytes.toString('latin1', from, end === -1 ? bytes.length : end)
-    if (line.length > longestLine) throw new ResponseError('chunk line')
+    if (line.length > maxLineLength) throw new ResponseError('chunk line')
     if (end === -1) return undefined
     if (!line.endsWith('\r')) throw new ResponseError('chunk line')
     line = line.slice(0, -1)
