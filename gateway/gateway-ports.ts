@@ -11,7 +11,7 @@ export interface GatewayPorts<Bindings> {
   transport: Transport
   /** Sends the gateway's own requests to the origin; by default `transport`. */
   ownTransport?: Transport | undefined
-  /** `keepInMemory(...)` or `askPerRequest(...)`. */
+  /** `createMemoryLimitSource(...)` or `createPerRequestLimitSource(...)`. */
   createLimitSource: CreateLimitSource
   waitUntil?: WaitUntil | undefined
   /** Verify and make signatures; by default with WebCrypto. */

@@ -98,7 +98,7 @@ export async function createGateway<Bindings extends object>(
     throwIfRevoked: limitSource.throwIfRevoked,
     limits: createRequestLimits(config),
     limiter: createLimiter({
-      limitTokens: limitSource.limitTokens,
+      limitConsumer: limitSource.limitConsumer,
       now,
       onDecision: metrics.recordLimitDecision,
     }),

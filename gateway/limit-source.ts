@@ -3,16 +3,17 @@ import type { HealthCheck } from '../shared/http/health.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { GatewayConfig } from './config.ts'
 import type { Defer, LimitAndRevocationStore, Now, RateLimitStore, WaitUntil } from './ports.ts'
-import { createBatchedLimits, type LimitTokens } from './rate-limit/batched-limits.ts'
-import { createPerRequestLimits } from './rate-limit/per-request-limits.ts'
+import { createBatchedConsumer, type LimitConsumer } from './rate-limit/batched-consumer.ts'
+import { createPerRequestConsumer } from './rate-limit/per-request-consumer.ts'
 import type { Revocations } from './revocation/revocation-index.ts'
 import type { createRevocationSync } from './revocation/revocation-sync.ts'
 
 /** The sources of limits and revocations, which differ by runtime. */
 export interface LimitSource {
-  limitTokens: LimitTokens
+  limitConsumer: LimitConsumer
   /**
-   * Compares a token with later revocations; missing where `limitTokens` does so in the same call.
+   * Compares a token with later revocations; missing where `limitConsumer` does so in the same
+   * call.
    *
    * @throws Problem with the rejection
    */
@@ -49,10 +50,10 @@ interface MemoryOptions {
  * For a runtime that keeps memory between requests: limits are batched, and may be leased;
  * revocations are followed.
  */
-export const keepInMemory =
+export const createMemoryLimitSource =
   ({ rateLimitStore, limiterHealth, defer = queueMicrotask }: MemoryOptions): CreateLimitSource =>
   ({ config, revocations, revocationSync, now }) => ({
-    limitTokens: createBatchedLimits({
+    limitConsumer: createBatchedConsumer({
       rateLimitStore,
       now,
       defer,
@@ -76,10 +77,10 @@ interface PerRequestOptions {
  * For a runtime without memory between requests: each request asks the store for its limits and
  * revocations in one call. No revocation feed is followed, and no limit is leased.
  */
-export const askPerRequest =
+export const createPerRequestLimitSource =
   ({ store, local, waitUntil }: PerRequestOptions): CreateLimitSource =>
   ({ config, revocations, revocationSync, now, log }) => {
-    const limits = createPerRequestLimits({
+    const limits = createPerRequestConsumer({
       store,
       local,
       replicas: config.GATEWAY_REPLICAS,
@@ -92,7 +93,7 @@ export const askPerRequest =
       log,
     })
     return {
-      limitTokens: limits,
+      limitConsumer: limits,
       throwIfRevoked: undefined,
       limiterHealth: limits.limiterHealth,
       revocationHealth: limits.health,

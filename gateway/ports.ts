@@ -82,7 +82,10 @@ export interface LimitAndRevocationStore {
    * @param bearer the claims of the access token; undefined where there is none to compare
    * @throws Error where the store cannot be reached
    */
-  ask(bearer: Identity | undefined, requests: readonly ConsumeRequest[]): Promise<StoreResult>
+  consumeUnlessRevoked(
+    bearer: Identity | undefined,
+    requests: readonly ConsumeRequest[],
+  ): Promise<StoreResult>
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
-import { createBatchedLimits } from '../../gateway/rate-limit/batched-limits.ts'
+import { createBatchedConsumer } from '../../gateway/rate-limit/batched-consumer.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { connectRedisServer } from '../../shared/node/redis.ts'
@@ -37,7 +37,7 @@ const limitOf = (number: number) => ({
 })
 
 const limiterWith = (store: typeof rateLimitStore, maxLeaseTokens: number) =>
-  createBatchedLimits({
+  createBatchedConsumer({
     rateLimitStore: store,
     now: Date.now,
     defer: setImmediate,

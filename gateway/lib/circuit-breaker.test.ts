@@ -22,7 +22,7 @@ function setUpBreaker() {
   return {
     breaker,
     clock,
-    ask: () => breaker.ask(() => call('call')),
+    ask: () => breaker.call(() => call('call')),
     setUp(value: boolean) {
       isUp = value
     },

@@ -47,7 +47,7 @@ export function createBreaker({ timeoutMs, probe, now, onOpen, onClose }: Breake
 
   return {
     /** @returns undefined if the call failed, timed out or was skipped */
-    async ask<T extends object>(call: () => Promise<T>): Promise<T | undefined> {
+    async call<T extends object>(call: () => Promise<T>): Promise<T | undefined> {
       const isTrial = failedAt !== undefined
       if (failedAt !== undefined) {
         if (now() - failedAt < pauseMs) return undefined

@@ -8,7 +8,7 @@ import { audience, createIssuer, issuer as issuerUrl } from '../../test/support/
 import { findClient } from '../decision/client-address.ts'
 import { readHeaders } from '../http/request-headers.ts'
 import { createTokenVerifier } from '../tokens/token-verifier.ts'
-import { createBatchedLimits } from './batched-limits.ts'
+import { createBatchedConsumer } from './batched-consumer.ts'
 import { createLimiter, type Limit } from './limiter.ts'
 import { createMemoryStore } from './memory-store.ts'
 
@@ -25,14 +25,14 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
   timeout: 120_000,
 }, async () => {
   const now = Date.now
-  const limitTokens = createBatchedLimits({
+  const limitConsumer = createBatchedConsumer({
     rateLimitStore: createMemoryStore({ shared: true, now }),
     now,
     defer: queueMicrotask,
     maxLeaseTokens: 10,
     replicas: 1,
   })
-  const limiter = createLimiter({ limitTokens, now })
+  const limiter = createLimiter({ limitConsumer, now })
 
   /**
    * Some of them show themselves in a head, and ask until they are refused, so that every map on

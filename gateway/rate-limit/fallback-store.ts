@@ -77,10 +77,10 @@ export function createFallbackStore({
   return {
     async consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]> {
       const requestsToShare = requests.some(({ shared }) => shared === false)
-        ? requests.map(ofShared)
+        ? requests.map(forSharedStore)
         : requests
-      const results = await breaker.ask(() => shared.consume(requestsToShare))
-      return results ?? local.consume(requests.map((request) => shareOf(request, replicas)))
+      const results = await breaker.call(() => shared.consume(requestsToShare))
+      return results ?? local.consume(requests.map((request) => forLocalStore(request, replicas)))
     },
 
     /** Whether limits are counted locally now. */
@@ -93,25 +93,25 @@ export function createFallbackStore({
 /**
  * Tokens that a window grants after `used` tokens; negative for a refund.
  */
-export const grantedOf = ({ tokens, quota }: ConsumeRequest, used: number): number =>
+export const grantedTokens = ({ tokens, quota }: ConsumeRequest, used: number): number =>
   tokens < 0 ? Math.max(tokens, -used) : Math.min(tokens, Math.max(0, quota - used))
 
 /**
  * A token is refunded to the store that granted it or to none: the other would grant one more than
  * its limit.
  */
-const nothingOf = (request: ConsumeRequest): ConsumeRequest => ({ ...request, tokens: 0 })
+const withoutTokens = (request: ConsumeRequest): ConsumeRequest => ({ ...request, tokens: 0 })
 
 /** The request for the shared store. */
-export const ofShared = (request: ConsumeRequest): ConsumeRequest =>
-  request.shared === false ? nothingOf(request) : request
+export const forSharedStore = (request: ConsumeRequest): ConsumeRequest =>
+  request.shared === false ? withoutTokens(request) : request
 
 /**
  * The request for this gateway's own store. An outage must not make password guesses cheaper: a
  * strict limit gets half of its share, and at least one attempt.
  */
-export function shareOf(request: ConsumeRequest, replicas: number): ConsumeRequest {
-  if (request.shared) return nothingOf(request)
+export function forLocalStore(request: ConsumeRequest, replicas: number): ConsumeRequest {
+  if (request.shared) return withoutTokens(request)
   const parts = request.outage === 'strict' ? 2 * replicas : replicas
   return { ...request, quota: Math.max(1, Math.ceil(request.quota / parts)) }
 }

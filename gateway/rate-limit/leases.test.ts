@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import { createClock } from '../../test/support/clock.ts'
+import type { KeyedLimit } from './keyed-limit.ts'
 import { createLeases } from './leases.ts'
-import type { LimitRequest } from './limit-request.ts'
 
 let clock: ReturnType<typeof createClock>
 let leases: ReturnType<typeof createLeases>
@@ -11,7 +11,7 @@ beforeEach(() => {
   leases = createLeases({ maxLeaseTokens: 100, replicas: 1, now: clock.now })
 })
 
-const limitOf = (countedFor: string): LimitRequest => ({
+const limitOf = (countedFor: string): KeyedLimit => ({
   name: 'user',
   countedFor,
   quota: 1000,
@@ -20,7 +20,7 @@ const limitOf = (countedFor: string): LimitRequest => ({
 })
 
 /** Notes an answer of the store, as for one request. */
-const renew = (limit: LimitRequest, used = 1) =>
+const renew = (limit: KeyedLimit, used = 1) =>
   leases.renew(leases.find(limit), limit, used, clock.now() + 60_000)
 
 test('a caller that comes once takes no lease, one that comes again soon does', () => {

@@ -2,11 +2,11 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
-import { isSame, type LimitRequest } from './limit-request.ts'
+import { isSameLimit, type KeyedLimit } from './keyed-limit.ts'
 
 /** Prefetched tokens of one key. */
 export interface Lease {
-  readonly limit: LimitRequest
+  readonly limit: KeyedLimit
   tokens: number
   /** Tokens to prefetch with the next call. */
   size: number
@@ -66,13 +66,13 @@ export function createLeases({ maxLeaseTokens, replicas, now }: LeasesOptions) {
   /** The tokens that one gateway may hold of what is left. */
   const fairShare = (quota: number, used: number) => Math.max(0, Math.floor((quota - used) / (2 * replicas)))
 
-  function begin(limit: LimitRequest, used: number, resetAt: EpochMs): Lease | undefined {
+  function begin(limit: KeyedLimit, used: number, resetAt: EpochMs): Lease | undefined {
     const hash = hash30(limit.countedFor)
     if (!isSeenAgain(hash)) return undefined
     for (let id = hash; id < hash + maxSteps; id++) {
       const other = leases.get(id)
       if (other && other.resetAt > now()) {
-        if (isSame(other.limit, limit)) return other
+        if (isSameLimit(other.limit, limit)) return other
         continue
       }
       const size = Math.min(maxLeaseTokens, fairShare(limit.quota, used), 1)
@@ -85,15 +85,15 @@ export function createLeases({ maxLeaseTokens, replicas, now }: LeasesOptions) {
 
   return {
     /** Whether a limit may have a lease at all. */
-    mayLease: ({ outage }: LimitRequest): boolean => maxLeaseTokens > 0 && outage === 'share',
+    mayLease: ({ outage }: KeyedLimit): boolean => maxLeaseTokens > 0 && outage === 'share',
 
-    find(limit: LimitRequest): Lease | undefined {
+    find(limit: KeyedLimit): Lease | undefined {
       const hash = hash30(limit.countedFor)
       for (let id = hash; id < hash + maxSteps; id++) {
         const lease = leases.get(id)
         if (!lease) return undefined
         // With the quota: after a change of plan the lease of the old one is not used.
-        if (lease.resetAt > now() && isSame(lease.limit, limit)) return lease
+        if (lease.resetAt > now() && isSameLimit(lease.limit, limit)) return lease
       }
       return undefined
     },
@@ -109,7 +109,7 @@ export function createLeases({ maxLeaseTokens, replicas, now }: LeasesOptions) {
      * @param known the lease of this limit, where there is one
      * @returns the lease for the tokens that the store granted beyond those requested
      */
-    renew(known: Lease | undefined, limit: LimitRequest, used: number, resetAt: EpochMs): Lease | undefined {
+    renew(known: Lease | undefined, limit: KeyedLimit, used: number, resetAt: EpochMs): Lease | undefined {
       if (!known) return begin(limit, used, resetAt)
       // Tokens end with their window.
       if (known.resetAt <= now()) known.tokens = 0
@@ -122,7 +122,7 @@ export function createLeases({ maxLeaseTokens, replicas, now }: LeasesOptions) {
 }
 
 /** With a flat string: V8 would keep the whole head that an address was cut from. */
-const copyOf = (limit: LimitRequest): LimitRequest => ({
+const copyOf = (limit: KeyedLimit): KeyedLimit => ({
   ...limit,
   countedFor: [limit.countedFor.slice(0, 1), limit.countedFor.slice(1)].join(''),
 })

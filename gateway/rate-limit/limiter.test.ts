@@ -5,7 +5,7 @@ import { createGatewayHarness, openRow } from '../../test/support/gateway/gatewa
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { RouteRow } from '../policy/policy.ts'
 import type { RateLimitStore } from '../ports.ts'
-import { createBatchedLimits } from './batched-limits.ts'
+import { createBatchedConsumer } from './batched-consumer.ts'
 import { createLimiter, type Limit, type Limiter } from './limiter.ts'
 import { createMemoryStore } from './memory-store.ts'
 
@@ -178,7 +178,7 @@ describe('a store that is not shared', () => {
   })
   const limiting = (rateLimitStore: RateLimitStore, now: () => number = Date.now) =>
     createLimiter({
-      limitTokens: createBatchedLimits({
+      limitConsumer: createBatchedConsumer({
         rateLimitStore,
         now,
         defer: queueMicrotask,

@@ -6,12 +6,12 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import { createAttemptsInProgress } from './attempts-in-progress.ts'
-import { keyOf, type LimitResult, type LimitTokens } from './batched-limits.ts'
+import { type LimitConsumer, type LimitResult, limitKey } from './batched-consumer.ts'
+import type { KeyedLimit } from './keyed-limit.ts'
 import type { LimitClass } from './limit-classes.ts'
-import type { LimitRequest } from './limit-request.ts'
 
 /** One limit of one request: `quota` requests in `windowSeconds` for one user or address. */
-export interface Limit extends LimitRequest {
+export interface Limit extends KeyedLimit {
   name: LimitClass
   /** Whether success refunds the token, so that only failures count. */
   failuresOnly: boolean
@@ -67,7 +67,7 @@ export const limitModes = ['shared', 'leased', 'local', 'remembered'] as const
 export type LimitMode = (typeof limitModes)[number]
 
 /** A request that is within its limits. */
-export interface Counted {
+export interface CountedRequest {
   /** RateLimit headers of the response. */
   limitHeaders: RateLimitHeaders
   /**
@@ -78,7 +78,7 @@ export interface Counted {
 }
 
 interface LimiterOptions {
-  limitTokens: LimitTokens
+  limitConsumer: LimitConsumer
   now: Now
   /** Called for each limit that applied to a request. */
   onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
@@ -95,9 +95,20 @@ const inProgressRetryMs = 1000
 
 /**
  * Counts requests against their limits and formats the response's headers
- * (draft-ietf-httpapi-ratelimit-headers).
+ * (draft-ietf-httpapi-ratelimit-headers). Here a request becomes 429.
+ *
+ * The parts of rate limiting, from the decision to Redis:
+ *
+ * - `decision/request-limits.ts` finds the limits of a request, from its policy row and caller.
+ * - `limiter.ts` counts them, and rejects the request that is over one of them.
+ * - A `LimitConsumer` consumes one token of each limit: `batched-consumer.ts` in one store call per
+ *   tick, with prefetched tokens from `leases.ts`; `per-request-consumer.ts` in one call per
+ *   request, where the runtime keeps no memory.
+ * - A `RateLimitStore` grants the tokens of fixed windows: Redis by `rate-limit-script.ts`,
+ *   `memory-store.ts` in this process, and `fallback-store.ts` the first with the second behind it.
+ * - `over-limit.ts` forwards a request over its failure limit where its row says so.
  */
-export function createLimiter({ limitTokens, now, onDecision = () => {} }: LimiterOptions) {
+export function createLimiter({ limitConsumer, now, onDecision = () => {} }: LimiterOptions) {
   const attempts = createAttemptsInProgress()
   /** Rejected keys: end of the cache entry and of the window, and the quota that applied. */
   const rejected = createBoundedMap<string, { until: EpochMs; resetAt: EpochMs; quota: number }>(
@@ -107,7 +118,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
   /** Checks the cache only, not the store. @throws RateLimited where the key is over its limit */
   function rejectKnown(limit: Limit): void {
     if (rejected.size === 0) return
-    const key = keyOf(limit)
+    const key = limitKey(limit)
     const known = rejected.get(key)
     if (!known) return
     // The window has ended, or the quota has risen with a change of plan.
@@ -126,7 +137,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     limits: readonly Limit[],
     results: readonly LimitResult[],
     latestReturn: number,
-  ): Counted {
+  ): CountedRequest {
     const at = now()
     const states = limits.map((limit, index): LimitState => {
       const { quota, used, resetAt, granted, shared, leased } = results[index] as LimitResult
@@ -142,21 +153,21 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
     throw overLimit(states, results, latestReturn)
   }
 
-  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): Counted['settle'] {
+  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): CountedRequest['settle'] {
     if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
-    for (const limit of limits) if (limit.failuresOnly) attempts.begin(keyOf(limit))
+    for (const limit of limits) if (limit.failuresOnly) attempts.begin(limitKey(limit))
     return function settle(isFailure) {
       for (const [index, limit] of limits.entries()) {
         if (!limit.failuresOnly) continue
-        attempts.end(keyOf(limit))
+        attempts.end(limitKey(limit))
         if (!isFailure) refund(limit, results[index] as LimitResult)
       }
     }
   }
 
   function refund(limit: Limit, result: LimitResult): void {
-    limitTokens.refund(limit, result)
-    const key = keyOf(limit)
+    limitConsumer.refund(limit, result)
+    const key = limitKey(limit)
     rejected.delete(key)
     attempts.returned(key)
   }
@@ -172,7 +183,7 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
       const { granted, shared, resetAt } = results[index] as LimitResult
       if (granted) continue
       over.push(state)
-      if (state.limit.failuresOnly && attempts.mayReturn(keyOf(state.limit), latestReturn)) {
+      if (state.limit.failuresOnly && attempts.mayReturn(limitKey(state.limit), latestReturn)) {
         state.resetMs = Math.min(state.resetMs, inProgressRetryMs)
       } else {
         isInProgress = false
@@ -185,20 +196,20 @@ export function createLimiter({ limitTokens, now, onDecision = () => {} }: Limit
 
   function remember(limit: Limit, resetAt: EpochMs): void {
     const until = limit.failuresOnly ? Math.min(now() + failuresOnlyRejectionMs, resetAt) : resetAt
-    rejected.set(keyOf(limit), { until, resetAt, quota: limit.quota })
+    rejected.set(limitKey(limit), { until, resetAt, quota: limit.quota })
   }
 
   return {
     /**
      * Counts one request against all its limits in one call. Throws or rejects with RateLimited,
-     * which has the limits that are over, or with what `limitTokens` throws.
+     * which has the limits that are over, or with what `limitConsumer` throws.
      *
      * @param bearer the signed-in user, if any
      */
-    count(limits: readonly Limit[], bearer?: Identity): Awaitable<Counted> {
+    count(limits: readonly Limit[], bearer?: Identity): Awaitable<CountedRequest> {
       for (const limit of limits) rejectKnown(limit)
       const latestReturn = attempts.latestReturn()
-      return chain(limitTokens.consumeAll(limits, bearer), (results) =>
+      return chain(limitConsumer.consumeAll(limits, bearer), (results) =>
         evaluate(limits, results, latestReturn),
       )
     },

@@ -1,7 +1,7 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
-import { grantedOf } from './fallback-store.ts'
+import { grantedTokens } from './fallback-store.ts'
 
 interface MemoryStoreOptions {
   /** True where this process is the only gateway, so that its count is the total. */
@@ -29,7 +29,7 @@ export function createMemoryStore({ shared, now, maxWindows = 100_000 }: MemoryS
     const at = now()
     const known = windows.get(id)
     const window = known && known.endsAt > at ? known : { used: 0, endsAt: at + windowSeconds * 1000 }
-    const granted = grantedOf(request, window.used)
+    const granted = grantedTokens(request, window.used)
     window.used += granted
     if (window !== known && granted > 0) windows.set(id, window)
     return { granted, used: window.used, quota, resetMs: window.endsAt - at, shared }

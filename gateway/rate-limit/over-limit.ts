@@ -4,7 +4,7 @@ import { type OverLimit, overLimitProblem } from '../../shared/http/over-limit.t
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createTurns } from '../lib/turns.ts'
 import type { OverLimitRule } from './limit-classes.ts'
-import { type Counted, RateLimited } from './limiter.ts'
+import { type CountedRequest, RateLimited } from './limiter.ts'
 import { createSlowBodies } from './slow-bodies.ts'
 
 /**
@@ -39,7 +39,7 @@ export interface ForwardedOverLimit {
 }
 
 /** A request that is within its limits, or is forwarded over them. */
-export interface CountedOrForwarded extends Counted {
+export interface CountedOrForwarded extends CountedRequest {
   forwarded?: ForwardedOverLimit | undefined
 }
 
@@ -90,7 +90,7 @@ export function mayExceedLimits(
 /**
  * Counts a request that may exceed its limits. @throws what `count` throws, except RateLimited
  */
-export function countOrForward(count: () => Awaitable<Counted>): Awaitable<CountedOrForwarded> {
+export function countOrForward(count: () => Awaitable<CountedRequest>): Awaitable<CountedOrForwarded> {
   try {
     const counted = count()
     return counted instanceof Promise ? counted.catch(forwardOverLimit) : counted

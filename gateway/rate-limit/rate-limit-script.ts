@@ -1,5 +1,5 @@
 import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
-import { grantedOf } from './fallback-store.ts'
+import { grantedTokens } from './fallback-store.ts'
 
 /**
  * For each key its window's tokens: as many as requested, at most those left. ARGV is one JSON
@@ -36,7 +36,7 @@ const readNumbers = (reply: string): number[] | undefined =>
   replyPattern.test(reply) ? JSON.parse(`[${reply.replaceAll(' ', ',')}]`) : undefined
 
 /**
- * Derives the granted tokens by `grantedOf`, the same rule as in the script.
+ * Derives the granted tokens by `grantedTokens`, the same rule as in the script.
  *
  * @param reply of the script
  * @throws Error for a malformed reply
@@ -47,7 +47,7 @@ export function readResults(requests: readonly ConsumeRequest[], reply: string):
     throw new Error('the response of the rate-limit store cannot be read')
   return requests.map((request, i) => {
     const used = numbers[2 * i] as number
-    const granted = grantedOf(request, used)
+    const granted = grantedTokens(request, used)
     return {
       granted,
       used: used + granted,

@@ -3,7 +3,7 @@ import type { Log } from '../../../shared/lib/log.ts'
 import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { GatewayPorts } from '../../gateway-ports.ts'
-import { keepInMemory } from '../../limit-source.ts'
+import { createMemoryLimitSource } from '../../limit-source.ts'
 import { createRateLimiting } from './rate-limit-store.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 
@@ -16,7 +16,7 @@ export function createNodePorts(config: NodePortsConfig, log: Log) {
   const rateLimiting = createRateLimiting({ redisUrl, keyPrefix, replicas, now, log })
   return {
     ports: {
-      createLimitSource: keepInMemory({
+      createLimitSource: createMemoryLimitSource({
         rateLimitStore: rateLimiting.rateLimitStore,
         limiterHealth: rateLimiting.health,
         defer: setImmediate,

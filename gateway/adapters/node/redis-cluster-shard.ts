@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { createSilenceWatch } from '../../../shared/lib/silence.ts'
 import type { ConsumeRequest, ConsumeResult, RateLimitStore } from '../../ports.ts'
-import { shareOf } from '../../rate-limit/fallback-store.ts'
+import { forLocalStore } from '../../rate-limit/fallback-store.ts'
 import {
   rateLimitScript,
   readResults,
@@ -96,7 +96,7 @@ export function createShard(options: ShardOptions): RateLimitStore {
     return Promise.all(
       outcomes.map(async (outcome, place) => {
         if (!(outcome instanceof Error)) return outcome as ConsumeResult
-        const own = await local.consume([shareOf(requests[place] as ConsumeRequest, replicas)])
+        const own = await local.consume([forLocalStore(requests[place] as ConsumeRequest, replicas)])
         return own[0] as ConsumeResult
       }),
     )

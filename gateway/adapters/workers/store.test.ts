@@ -50,7 +50,7 @@ const countsOf = async (...requests: ConsumeRequest[]) =>
 
 describe('a good token', () => {
   test('has all that it wants, in one command', async () => {
-    const answer = await store.ask(bearer, [one, other])
+    const answer = await store.consumeUnlessRevoked(bearer, [one, other])
     expect(answer).toMatchObject({
       kind: 'consumed',
       results: [
@@ -65,18 +65,18 @@ describe('a good token', () => {
     await revoke('user', bearer.sub, 5)
     await revoke('role', bearer.role, 6)
     await revoke('plan', bearer.plan, 7)
-    expect(await store.ask(bearer, [one])).toMatchObject({ kind: 'consumed' })
+    expect(await store.consumeUnlessRevoked(bearer, [one])).toMatchObject({ kind: 'consumed' })
   })
 
   test('is refused beyond the quota, with the time that is left', async () => {
-    for (let i = 0; i < 3; i++) await store.ask(bearer, [one])
-    const answer = await store.ask(bearer, [one])
+    for (let i = 0; i < 3; i++) await store.consumeUnlessRevoked(bearer, [one])
+    const answer = await store.consumeUnlessRevoked(bearer, [one])
     expect(answer).toMatchObject({ results: [{ granted: 0, used: 3 }] })
     expect(answer.kind === 'consumed' && answer.results[0]?.resetMs).toBeGreaterThan(50_000)
   })
 
   test('counts where gateways count that keep a connection, under the same keys', async () => {
-    await store.ask(bearer, [one, { ...one, tokens: 1 }])
+    await store.consumeUnlessRevoked(bearer, [one, { ...one, tokens: 1 }])
     expect(await countsOf(one)).toEqual(['2'])
   })
 })
@@ -89,29 +89,32 @@ describe('a revoked token has nothing, and nothing is counted', () => {
     ['plan', bearer.plan, 8],
   ])('%s', async (scope, subject, epoch) => {
     await revoke(scope, subject, epoch)
-    expect(await store.ask(bearer, [one, other])).toEqual({ kind: 'revoked', scope })
+    expect(await store.consumeUnlessRevoked(bearer, [one, other])).toEqual({ kind: 'revoked', scope })
     expect(await countsOf(one, other)).toEqual([null, null])
   })
 
   test('an ended session is told before stale claims', async () => {
     await revoke('plan', bearer.plan, 8)
     await revoke('session', bearer.sid, endedEpoch)
-    expect(await store.ask(bearer, [])).toEqual({ kind: 'revoked', scope: 'session' })
+    expect(await store.consumeUnlessRevoked(bearer, [])).toEqual({ kind: 'revoked', scope: 'session' })
   })
 })
 
 test('where nobody vouches for the keys, it says so and takes nothing', async () => {
   await redis.del(revocationsCompleteKey(keyPrefix))
   await revoke('session', bearer.sid, endedEpoch)
-  expect(await store.ask(bearer, [one])).toEqual({ kind: 'incomplete' })
+  expect(await store.consumeUnlessRevoked(bearer, [one])).toEqual({ kind: 'incomplete' })
   expect(await countsOf(one)).toEqual([null])
 })
 
 test('a good token that wants nothing is told so', async () => {
-  expect(await store.ask(bearer, [])).toEqual({ kind: 'consumed', results: [] })
+  expect(await store.consumeUnlessRevoked(bearer, [])).toEqual({ kind: 'consumed', results: [] })
 })
 
 test('without a bearer nothing is held against anything', async () => {
   await redis.del(revocationsCompleteKey(keyPrefix))
-  expect(await store.ask(undefined, [one])).toMatchObject({ kind: 'consumed', results: [{ granted: 1 }] })
+  expect(await store.consumeUnlessRevoked(undefined, [one])).toMatchObject({
+    kind: 'consumed',
+    results: [{ granted: 1 }],
+  })
 })

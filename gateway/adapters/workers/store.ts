@@ -50,7 +50,7 @@ export function createStore({ ask, keyPrefix }: StoreOptions): LimitAndRevocatio
   }
 
   return {
-    async ask(bearer, requests) {
+    async consumeUnlessRevoked(bearer, requests) {
       const keys = [...(bearer ? bearerKeys(bearer) : []), ...scriptKeys(keyPrefix, requests)]
       const epochs = bearer ? [0, bearer.epoch.user, bearer.epoch.role, bearer.epoch.plan] : []
       const [reply] = await ask([

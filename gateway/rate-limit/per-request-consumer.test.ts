@@ -12,7 +12,7 @@ import { parseList } from '../../test/support/structured-fields.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'
-import { askPerRequest } from '../limit-source.ts'
+import { createPerRequestLimitSource } from '../limit-source.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 const keyPrefix = 'gatehouse:'
@@ -39,7 +39,7 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
   await redis.set(revocationsCompleteKey(keyPrefix), 1)
   const reads: string[] = []
   const harness = await createGatewayHarness({
-    createLimitSource: askPerRequest({
+    createLimitSource: createPerRequestLimitSource({
       store: createStore({
         keyPrefix,
         ask: (commands) =>

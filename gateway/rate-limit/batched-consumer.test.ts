@@ -4,7 +4,7 @@ import { chain } from '../../shared/lib/async.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import { createClock } from '../../test/support/clock.ts'
 import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
-import { createBatchedLimits, type LimitResult } from './batched-limits.ts'
+import { createBatchedConsumer, type LimitResult } from './batched-consumer.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 const windowSeconds = 60
@@ -32,7 +32,7 @@ function createHarness({ quota, maxLeaseTokens = 0, gateways = 1 }: HarnessOptio
     const sent: { requests: readonly ConsumeRequest[]; answer: (results: ConsumeResult[]) => void }[] = []
     const answers: (() => void)[] = []
     const turns: (() => void)[] = []
-    const limitTokens = createBatchedLimits({
+    const limitConsumer = createBatchedConsumer({
       rateLimitStore: { consume: (requests) => new Promise((answer) => sent.push({ requests, answer })) },
       now: clock.now,
       defer: (run) => turns.push(run),
@@ -43,7 +43,7 @@ function createHarness({ quota, maxLeaseTokens = 0, gateways = 1 }: HarnessOptio
       calls: () => sent.length,
       async ask(key: string) {
         asked++
-        void chain(limitTokens.consumeAll([wanted(key)], undefined), ([result]) => {
+        void chain(limitConsumer.consumeAll([wanted(key)], undefined), ([result]) => {
           given.push({ gateway, key, result: result as LimitResult })
         })
       },
@@ -52,7 +52,7 @@ function createHarness({ quota, maxLeaseTokens = 0, gateways = 1 }: HarnessOptio
         const [returned] = at === -1 ? [] : given.splice(at, 1)
         if (!returned) return
         asked--
-        limitTokens.refund(wanted(key), returned.result)
+        limitConsumer.refund(wanted(key), returned.result)
       },
       async turn() {
         turns.shift()?.()
@@ -287,7 +287,7 @@ function createExact() {
   const clock = createClock()
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const taken: ConsumeRequest[] = []
-  const limitTokens = createBatchedLimits({
+  const limitConsumer = createBatchedConsumer({
     rateLimitStore: {
       consume(requests) {
         taken.push(...requests)
@@ -299,27 +299,27 @@ function createExact() {
     maxLeaseTokens: 0,
     replicas: 1,
   })
-  return { limitTokens, taken }
+  return { limitConsumer, taken }
 }
 
 // A user who has changed plans and sends the old token and the new one at once.
 test('two quotas of one key in one turn: each is held against its own', async () => {
-  const { limitTokens } = createExact()
+  const { limitConsumer } = createExact()
   const wanted = (quota: number) =>
     ({ name: 'user', countedFor: 'ada', windowSeconds, quota, outage: 'share' }) as const
   const results = await Promise.all(
-    [10, 1, 10, 1].map((quota) => limitTokens.consumeAll([wanted(quota)], undefined)),
+    [10, 1, 10, 1].map((quota) => limitConsumer.consumeAll([wanted(quota)], undefined)),
   )
   expect(results.map(([result]) => result?.granted)).toEqual([true, false, true, false])
 })
 
 test('two callers of one mark in one turn: each is counted for itself', async () => {
-  const { limitTokens, taken } = createExact()
+  const { limitConsumer, taken } = createExact()
   const callers = ['ada', '\0ada']
   expect(hash30('\0ada')).toBe(hash30('ada'))
   const results = await Promise.all(
     callers.map((countedFor) =>
-      limitTokens.consumeAll(
+      limitConsumer.consumeAll(
         [{ name: 'user', countedFor, windowSeconds, quota: 1, outage: 'share' }],
         undefined,
       ),
@@ -330,10 +330,10 @@ test('two callers of one mark in one turn: each is counted for itself', async ()
 })
 
 test('one caller, quota and window under two names: each is counted for itself', async () => {
-  const { limitTokens, taken } = createExact()
+  const { limitConsumer, taken } = createExact()
   const wanted = (name: string) =>
     ({ name, countedFor: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
-  const results = await limitTokens.consumeAll([wanted('address'), wanted('credentials')], undefined)
+  const results = await limitConsumer.consumeAll([wanted('address'), wanted('credentials')], undefined)
   expect(results.map(({ granted }) => granted)).toEqual([true, true])
   expect(taken.map(({ key, tokens }) => [key, tokens])).toEqual([
     ['address:10.0.0.1', 1],

@@ -3,10 +3,10 @@ import type { Awaitable } from '../../shared/lib/async.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Defer, Now, RateLimitStore } from '../ports.ts'
+import { isSameLimit, type KeyedLimit } from './keyed-limit.ts'
 import { createLeases, type Lease } from './leases.ts'
-import { isSame, type LimitRequest } from './limit-request.ts'
 
-interface BatchedLimitsOptions {
+interface BatchedConsumerOptions {
   rateLimitStore: RateLimitStore
   now: Now
   defer: Defer
@@ -28,18 +28,18 @@ export type LimitResult = Pick<ConsumeResult, 'used' | 'quota' | 'shared'> & {
 }
 
 /** Consumes and refunds the tokens of requests. */
-export interface LimitTokens {
+export interface LimitConsumer {
   /**
    * Consumes one token of each limit of a request.
    *
    * @param bearer whose request it is; an implementation that checks revocations throws Problem
    */
-  consumeAll(limits: readonly LimitRequest[], bearer: Identity | undefined): Awaitable<readonly LimitResult[]>
+  consumeAll(limits: readonly KeyedLimit[], bearer: Identity | undefined): Awaitable<readonly LimitResult[]>
   /**
    * Refunds a token to its window, in the background. A refund that is lost with its store, or
    * would arrive about when the window ends, is dropped.
    */
-  refund(limit: LimitRequest, result: LimitResult): void
+  refund(limit: KeyedLimit, result: LimitResult): void
 }
 
 /** Where the result of one limit of one request belongs. */
@@ -50,7 +50,7 @@ interface ResultSlot {
 
 /** Requests for the same key in the same tick. Most have one, which takes no list. */
 interface Queue {
-  limit: LimitRequest
+  limit: KeyedLimit
   first: ResultSlot
   others: ResultSlot[]
   lease: Lease | undefined
@@ -74,10 +74,10 @@ const pending: LimitResult = {
 /** The longest a refund may take: more than the timeout of the store. */
 export const maxRefundMs = 100
 
-export const keyOf = ({ name, countedFor }: LimitRequest): string => `${name}:${countedFor}`
+export const limitKey = ({ name, countedFor }: KeyedLimit): string => `${name}:${countedFor}`
 
-export const consumeRequestOf = (limit: LimitRequest, tokens: number, shared?: boolean): ConsumeRequest => ({
-  key: keyOf(limit),
+export const consumeRequestOf = (limit: KeyedLimit, tokens: number, shared?: boolean): ConsumeRequest => ({
+  key: limitKey(limit),
   quota: limit.quota,
   windowSeconds: limit.windowSeconds,
   outage: limit.outage,
@@ -99,7 +99,7 @@ const maxKeysPerCall = 500
  * at the store, so no quota is ever exceeded; a key may be rejected early, by at most
  * `maxLeaseTokens` for each other gateway that has prefetched some.
  */
-export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens {
+export function createBatchedConsumer(options: BatchedConsumerOptions): LimitConsumer {
   const { rateLimitStore, now, defer, maxLeaseTokens, replicas } = options
   const leases = createLeases({ maxLeaseTokens, replicas, now })
   /** By hash, with linear probing. */
@@ -108,10 +108,10 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   /** Settled with the next call: one promise for all requests of a tick. */
   let called = Promise.withResolvers<void>()
 
-  const leaseOf = (limit: LimitRequest): Lease | undefined =>
+  const leaseOf = (limit: KeyedLimit): Lease | undefined =>
     leases.mayLease(limit) ? leases.find(limit) : undefined
 
-  function useLease(lease: Lease, { quota }: LimitRequest): LimitResult {
+  function useLease(lease: Lease, { quota }: KeyedLimit): LimitResult {
     lease.tokens--
     const { used, tokens, resetAt } = lease
     return { granted: true, quota, used: used - tokens, resetAt, shared: true, leased: true }
@@ -181,15 +181,10 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   /**
-   * Joins the queue of the same limit. `isSame` compares whole keys, so colliding hashes never mix;
-   * an attacker who picks addresses of one hash costs at most `maxKeysPerCall` steps.
+   * Joins the queue of the same limit. `isSameLimit` compares whole keys, so colliding hashes never
+   * mix; an attacker who picks addresses of one hash costs at most `maxKeysPerCall` steps.
    */
-  function enqueue(
-    limit: LimitRequest,
-    lease: Lease | undefined,
-    results: LimitResult[],
-    index: number,
-  ): void {
+  function enqueue(limit: KeyedLimit, lease: Lease | undefined, results: LimitResult[], index: number): void {
     for (let id = hash30(limit.countedFor); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
@@ -197,7 +192,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
         schedule()
         return
       }
-      if (isSame(queue.limit, limit)) {
+      if (isSameLimit(queue.limit, limit)) {
         if (queue.others === noSlots) queue.others = [{ results, index }]
         else queue.others.push({ results, index })
         return
@@ -206,11 +201,11 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
   }
 
   return {
-    consumeAll(limits: readonly LimitRequest[]) {
+    consumeAll(limits: readonly KeyedLimit[]) {
       const results = limits.map(() => pending)
       let isComplete = true
       for (let index = 0; index < limits.length; index++) {
-        const limit = limits[index] as LimitRequest
+        const limit = limits[index] as KeyedLimit
         const lease = leaseOf(limit)
         if (lease && lease.tokens > 0) results[index] = useLease(lease, limit)
         else {
@@ -225,7 +220,7 @@ export function createBatchedLimits(options: BatchedLimitsOptions): LimitTokens 
       return promise.then(() => results)
     },
 
-    refund(limit: LimitRequest, { resetAt, shared }: LimitResult) {
+    refund(limit: KeyedLimit, { resetAt, shared }: LimitResult) {
       if (resetAt - now() < maxRefundMs) return
       refunds.push(consumeRequestOf(limit, -1, shared))
       schedule()

@@ -12,11 +12,11 @@ import type {
   StoreResult,
   WaitUntil,
 } from '../ports.ts'
-import { consumeRequestOf, type LimitResult, type LimitTokens, maxRefundMs } from './batched-limits.ts'
-import { ofShared, probeRequest, shareOf, storeHealth } from './fallback-store.ts'
-import type { LimitRequest } from './limit-request.ts'
+import { consumeRequestOf, type LimitConsumer, type LimitResult, maxRefundMs } from './batched-consumer.ts'
+import { forLocalStore, forSharedStore, probeRequest, storeHealth } from './fallback-store.ts'
+import type { KeyedLimit } from './keyed-limit.ts'
 
-interface PerRequestLimitsOptions {
+interface PerRequestConsumerOptions {
   store: LimitAndRevocationStore
   /** This gateway's own store. */
   local: RateLimitStore
@@ -42,13 +42,13 @@ const timeoutMs = 500
  * Without the store, or where its revocations may be incomplete, the gateway reads the origin's
  * feed. Without the store the gateway counts limits alone, at its share of the quota.
  */
-export function createPerRequestLimits(options: PerRequestLimitsOptions) {
+export function createPerRequestConsumer(options: PerRequestConsumerOptions) {
   const { store, local, replicas, throwIfRevokedByFeed, waitUntil, now, log } = options
   let isComplete = true
 
   const breaker = createBreaker({
     timeoutMs,
-    probe: () => store.ask(undefined, [probeRequest]),
+    probe: () => store.consumeUnlessRevoked(undefined, [probeRequest]),
     now,
     onOpen: (error) => log.warn({ err: error }, 'store unavailable: limits count locally'),
     onClose: () => log.info({}, 'store available again'),
@@ -59,14 +59,14 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     isComplete = complete
   }
 
-  const ask = (bearer: Identity | undefined, requests: readonly ConsumeRequest[]) =>
-    breaker.ask<StoreResult>(() => store.ask(bearer, requests.map(ofShared)))
+  const consumeUnlessRevoked = (bearer: Identity | undefined, requests: readonly ConsumeRequest[]) =>
+    breaker.call<StoreResult>(() => store.consumeUnlessRevoked(bearer, requests.map(forSharedStore)))
 
   async function consume(
     requests: readonly ConsumeRequest[],
     bearer: Identity | undefined,
   ): Promise<ConsumeResult[]> {
-    const result = await ask(bearer, requests)
+    const result = await consumeUnlessRevoked(bearer, requests)
     if (bearer && result) recordCompleteness(result.kind !== 'incomplete')
     switch (result?.kind) {
       case 'consumed':
@@ -84,13 +84,13 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
     bearer: Identity | undefined,
   ): Promise<ConsumeResult[]> {
     if (bearer) await throwIfRevokedByFeed(bearer)
-    const result = await ask(undefined, requests)
+    const result = await consumeUnlessRevoked(undefined, requests)
     if (result?.kind === 'consumed') return result.results
-    return local.consume(requests.map((request) => shareOf(request, replicas)))
+    return local.consume(requests.map((request) => forLocalStore(request, replicas)))
   }
 
   return {
-    async consumeAll(limits: readonly LimitRequest[], bearer: Identity | undefined): Promise<LimitResult[]> {
+    async consumeAll(limits: readonly KeyedLimit[], bearer: Identity | undefined): Promise<LimitResult[]> {
       const results = await consume(
         limits.map((one) => consumeRequestOf(one, 1)),
         bearer,
@@ -105,7 +105,7 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
       }))
     },
 
-    refund(limit: LimitRequest, { resetAt, shared }: LimitResult): void {
+    refund(limit: KeyedLimit, { resetAt, shared }: LimitResult): void {
       if (resetAt - now() < maxRefundMs) return
       waitUntil(consume([consumeRequestOf(limit, -1, shared)], undefined))
     },
@@ -118,5 +118,5 @@ export function createPerRequestLimits(options: PerRequestLimitsOptions) {
       if (breaker.isOpen() || !isComplete) return { status: 'warn', detail: 'feed' }
       return { status: 'pass', detail: 'store' }
     },
-  } satisfies LimitTokens & { health: () => HealthCheck; limiterHealth: () => Promise<HealthCheck> }
+  } satisfies LimitConsumer & { health: () => HealthCheck; limiterHealth: () => Promise<HealthCheck> }
 }
