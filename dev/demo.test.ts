@@ -42,7 +42,7 @@ async function told(role: string) {
   return answers.map(({ status, body }) => body.code ?? status)
 }
 
-describe('the demo accounts answer differently', () => {
+describe('the demo accounts get different responses', () => {
   test.each([
     ['guest', 0, 'free', [200, 'permission_required', 'permission_required', 'permission_required']],
     ['user', 10, 'free', [200, 'feature_required', 'permission_required', 'permission_required']],
@@ -66,7 +66,7 @@ describe('the demo accounts answer differently', () => {
     expect(new Set(rights).size).toBe(demoAccounts.length)
   })
 
-  test('the user on Free is told which plan opens the reports, and where to get it', async () => {
+  test('the user on Free gets the name of the plan that includes the reports, and a link to it', async () => {
     expect(await ask('user', '/v1/reports')).toMatchObject({
       status: 403,
       body: {

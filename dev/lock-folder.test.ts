@@ -29,7 +29,7 @@ function spawnLocker() {
   return spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
-test('a locked folder is refused, with the id of the process that has it', () => {
+test('a locked folder is rejected, with the id of the process that has it', () => {
   const { release } = lockFolder(folder)
   expect(() => lockFolder(folder)).toThrow(`in use by process ${process.pid}.`)
   release()

@@ -5,7 +5,7 @@ import { gatewayVariables } from './config.ts'
 
 const secrets = await generateSecrets()
 
-test('production takes no stand-in: without Redis each gateway would count alone, and nobody knows our address', () => {
+test('production rejects stand-ins: without Redis each gateway counts alone, and its address is unknown', () => {
   expect(() => readConfig(gatewayVariables, { ...secrets, NODE_ENV: 'production' })).toThrow(
     /ISSUER_URL is missing[\s\S]*REDIS_URL is missing/,
   )
@@ -21,7 +21,7 @@ test('production with them starts, and so does development without', () => {
   expect(readConfig(gatewayVariables, secrets).REDIS_URL).toBeUndefined()
 })
 
-test('production refuses addresses that browsers would reach without TLS', () => {
+test('production rejects addresses that browsers would reach without TLS', () => {
   const given = { ISSUER_URL: 'http://api.example.com', REDIS_URL: 'redis://redis', NODE_ENV: 'production' }
   expect(() => readConfig(gatewayVariables, { ...secrets, ...given })).toThrow('ISSUER_URL must be https')
 })

@@ -21,7 +21,7 @@ const statusesOf = ({ body }: { body: Health }) =>
   Object.fromEntries(Object.entries(body.checks).map(([name, { status }]) => [name, status]))
 
 describe('GET /live', () => {
-  test('200: the process answers, whatever is behind it', async () => {
+  test('200: the process responds, whatever state its dependencies are in', async () => {
     const harness = await createGatewayHarness({
       isStopping: () => true,
       keys: () => {
@@ -33,7 +33,7 @@ describe('GET /live', () => {
 })
 
 describe.each(['/ready', '/health'])('GET %s', (path) => {
-  test('200 pass: each part was asked', async () => {
+  test('200 pass: each dependency was checked', async () => {
     const answer = await ask(await createGatewayHarness(), path)
     expect(answer.status).toBe(200)
     expect(answer.body.status).toBe('pass')
@@ -102,7 +102,7 @@ test('a hundred at once, and those within a second, ask the origin once', async 
   expect(asked).toBe(2)
 })
 
-test('no row of the policy table can take the place of a health answer', async () => {
+test('no row of the policy table can take the place of a health response', async () => {
   const row: RouteRow = {
     method: 'GET',
     path: '/ready',
@@ -139,7 +139,7 @@ describe('with a real origin', () => {
     expect(statusesOf(await ask(fullStack, '/ready'))).toMatchObject({ origin: 'pass' })
   })
 
-  test('200 warn: the origin answers, but its database does not', async () => {
+  test('200 warn: the origin responds, but its database does not', async () => {
     await fullStack.sql.end()
     clock.advance(1)
     const answer = await ask(fullStack, '/ready')

@@ -46,8 +46,8 @@ describe('on both sides of the proxy', () => {
   })
 })
 
-describe('a refusal', () => {
-  test('is logged with its code and the reason that the client is not told', async () => {
+describe('a rejection', () => {
+  test('is logged with its code, and with a reason that the response omits', async () => {
     const harness = await createGatewayHarness()
     await harness.call('/closed', { headers: { ...bearer('x.y.z'), 'x-request-id': 'a-refused-one' } })
     expect(harness.lines).toContainEqual(

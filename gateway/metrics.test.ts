@@ -44,7 +44,7 @@ test('limits are counted by class, by how they were decided and by what was deci
   expect(address.shared).toEqual({ allowed: 0, refused: 0 })
 })
 
-test('refusals, tokens, upstreams and revocations are counted, each for itself', () => {
+test('rejections, tokens, upstreams and revocations are counted, each for itself', () => {
   metrics.recordRejection(new Problem('invalid_token'))
   metrics.recordRejection(new Problem('invalid_token'))
   metrics.recordTokenLookup(true)

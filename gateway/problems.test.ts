@@ -26,7 +26,7 @@ const harness = await createGatewayHarness({
 })
 const user = bearer(await harness.issuer.sign())
 
-describe('every refusal is problem+json (RFC 9457): status equal to the HTTP status, a stable code, a request id', () => {
+describe('every rejection is problem+json (RFC 9457): status equal to the HTTP status, a stable code, a request id', () => {
   test.each<[number, keyof typeof errors, string, RequestInit]>([
     [400, 'bad_request', '/a%2fb', {}],
     [401, 'token_missing', '/closed', {}],

@@ -21,7 +21,7 @@ async function accountWith(email: string, role: string, plan: string | null) {
 }
 
 describe('GET /v1/reports', () => {
-  test('401 token_missing: nobody', async () => {
+  test('401 token_missing: without a token', async () => {
     const answer = await fullStack.call('/v1/reports')
     expect(answer.status).toBe(401)
     expect((await problem(answer)).code).toBe('token_missing')

@@ -12,7 +12,7 @@ describe('npm run k6', () => {
     expect(readOrder(['frontend.ts']).name).toBe('frontend')
   })
 
-  test('takes the scale of a scenario unless it is told another', () => {
+  test('takes the scale of a scenario unless an option overrides it', () => {
     expect(readOrder(['frontend'])).toMatchObject(scenarios.frontend ?? {})
     expect(readOrder(['frontend', '--users', '100000', '--rate', '900', '--seconds', '600'])).toMatchObject({
       users: 100_000,
@@ -43,7 +43,7 @@ describe('npm run k6', () => {
     [['soak', '--rate', 'many'], '--rate takes a number'],
     [['soak', '--measure'], '--measure belongs to frontend'],
     [['soak', '--speed', '3'], '--speed'],
-  ])('refuses %j, and says why', (args, reason) => {
+  ])('rejects %j, and says why', (args, reason) => {
     expect(() => readOrder(args)).toThrow(UsageError)
     expect(() => readOrder(args)).toThrow(reason)
   })

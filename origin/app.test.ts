@@ -49,7 +49,7 @@ const refusals: [ErrorCode, string, () => Response | Promise<Response>][] = [
 const inside =
   /select |insert |update |constraint|relation|trigger|user_accounts|subscriptions|\n\s+at |\.ts\b|\.js\b|node_modules|\/work\/|\/home\/|postgres|hono|zod/i
 
-describe('each refusal is problem+json (RFC 9457) that tells nothing of our inside', () => {
+describe('each rejection is problem+json (RFC 9457) without internals', () => {
   test.each(refusals)('%s: %s', async (code, _, request) => {
     const answer = await request()
     const body = await answer.text()

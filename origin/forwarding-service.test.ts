@@ -160,7 +160,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
   })
 })
 
-describe('who may not say an address', () => {
+describe('services that may not forward an address', () => {
   const attempt = async (headers: Record<string, string>) => outcome(await login(headers))
   const address = { [clientAddressHeader]: '198.51.100.1' }
 
@@ -178,7 +178,7 @@ describe('who may not say an address', () => {
     ])
   })
 
-  test('401 token_missing, invalid_token: nobody, and a user', async () => {
+  test("401 token_missing, invalid_token: no token, and a user's token", async () => {
     const { access_token } = await fullStack.login(email, password)
     expect(await attempt(address)).toBe('401 token_missing')
     expect(await attempt({ ...address, ...bearer(access_token) })).toBe('401 invalid_token')

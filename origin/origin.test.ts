@@ -40,35 +40,35 @@ function start(environment: Record<string, string> = {}) {
 
 describe('the origin', () => {
   // A key made silently would be another on each replica, and all tokens of the last one worthless.
-  test('refuses to start in production without a signing key, and makes none', async () => {
+  test('rejects to start in production without a signing key, and makes none', async () => {
     await expect(start(production)).rejects.toThrow('There is no signing key')
     const sql = postgres(database.url, { max: 1 })
     expect(await sql`select from signing_keys`).toHaveLength(0)
     await sql.end()
   })
 
-  test('starts in production with the key that is there, whoever made it', async () => {
+  test('starts in production with the existing key, whichever process made it', async () => {
     await (await start()).close()
     const origin = await start(production)
     expect((await origin.app.request('/ready')).status).toBe(200)
     await origin.close()
   })
 
-  test('refuses to start with a KEY_ENCRYPTION_KEY that does not open the key', async () => {
+  test('rejects to start with a KEY_ENCRYPTION_KEY that does not open the key', async () => {
     await (await start()).close()
     const KEY_ENCRYPTION_KEY = randomBytes(32).toString('base64')
     await expect(start({ KEY_ENCRYPTION_KEY })).rejects.toThrow('KEY_ENCRYPTION_KEY does not decrypt')
   })
 
   // One secret for two purposes lets what leaks of the one break the other.
-  test('refuses one secret for two purposes', () => {
+  test('rejects one secret for two purposes', () => {
     const { REFRESH_TOKEN_KEY } = secrets
     expect(() => start({ DEVICE_COOKIE_KEY: REFRESH_TOKEN_KEY ?? '' })).toThrow(
       'REFRESH_TOKEN_KEY and DEVICE_COOKIE_KEY must differ',
     )
   })
 
-  test('refuses to start on a database without our schema', async () => {
+  test('rejects to start on a database without our schema', async () => {
     await expect(start({ DATABASE_URL: inject('postgresUrl') })).rejects.toThrow(
       /schema version 0, this code needs \d+: run npm run migrate/,
     )

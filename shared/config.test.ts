@@ -70,7 +70,7 @@ describe('reads', () => {
   })
 })
 
-describe('refuses, naming the variable', () => {
+describe('rejects, naming the variable', () => {
   test('missing: each that has no default', () => {
     expect(reasonsOf(['DATABASE_URL', 'KEY_ENCRYPTION_KEY', 'HOST'], {})).toEqual([
       'DATABASE_URL is missing (.env.example says what it is)',
@@ -253,7 +253,7 @@ describe('refuses, naming the variable', () => {
         expect(reasonsOf([name], { [name]: value })[0], value).toMatch(new RegExp(`^${name}: `))
   })
 
-  test('unknown: a variable under a prefix of ours, which is a slip of the pen', () => {
+  test('unknown: a variable under a prefix of this project, which is a typo', () => {
     for (const name of [
       'GATEWAY_PROT',
       'ORIGIN_URI',
@@ -266,7 +266,7 @@ describe('refuses, naming the variable', () => {
       expect(reasonsOf(['HOST'], { [name]: 'x' })).toEqual([`${name} is not a variable of Gatehouse`])
   })
 
-  test('unknown: any name in .env, where nothing is but ours', () => {
+  test('unknown: any name in .env, which has variables of this project only', () => {
     const environment = { HOST: '127.0.0.1', REDIS_ULR: 'redis://x', PATH: '/bin' }
     expect(reasonsOf(['HOST'], environment, ['HOST', 'REDIS_ULR'])).toEqual([
       'REDIS_ULR is not a variable of Gatehouse',
@@ -285,7 +285,7 @@ describe('refuses, naming the variable', () => {
   })
 })
 
-describe('refuses in production', () => {
+describe('rejects in production', () => {
   const inProduction = (name: VariableName, value: string) =>
     reasonsOf([name], { NODE_ENV: 'production', [name]: value })
 
@@ -317,7 +317,7 @@ describe('refuses in production', () => {
 })
 
 // The last character of 32 bytes in base64 has two bits that say nothing.
-test('refuses one secret for two purposes, however it is spelled', () => {
+test('rejects one secret for two purposes, however it is spelled', () => {
   const { REFRESH_TOKEN_KEY: one } = secrets
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
   const last = letters.indexOf(one.at(-2) as string)

@@ -72,7 +72,7 @@ const variablesOf: Record<string, readonly VariableName[]> = {
 
 describe('the Kubernetes manifests', () => {
   test.each(workloads.map((workload) => [workload.metadata.name, workload] as const))(
-    'run %s as the restricted pod security standard asks, on a file system that it cannot write',
+    'run %s under the restricted pod security standard, on a read-only file system',
     (_, workload) => {
       expect(podOf(workload)).toMatchObject({
         automountServiceAccountToken: false,
@@ -99,12 +99,12 @@ describe('the Kubernetes manifests', () => {
     )
   })
 
-  test('tell each gateway of as many others as run at least', () => {
+  test('set GATEWAY_REPLICAS to the least number of gateways that run', () => {
     const { GATEWAY_REPLICAS } = readConfig(['GATEWAY_REPLICAS'], envFile(base, 'gateway.env'))
     expect(GATEWAY_REPLICAS).toBe(find('HorizontalPodAutoscaler', 'gateway').spec.minReplicas)
   })
 
-  test('let nobody reach the origin but gateways and who carries the label', () => {
+  test('let only gateways and pods with the label reach the origin', () => {
     expect(find('NetworkPolicy', 'nothing-else').spec).toMatchObject({
       podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'gatehouse' } },
       policyTypes: ['Ingress', 'Egress'],

@@ -20,7 +20,7 @@ describe('a command line', () => {
     ['too many', ['--users', '10000001'], 'to 10000000'],
     ['a stray word', ['100000'], '100000'],
     ['an unknown option', ['--user', '5'], '--user'],
-  ])('is refused with the reason: %s', (_, args, reason) => {
+  ])('is rejected with the reason: %s', (_, args, reason) => {
     expect(() => readOrder(args)).toThrow(UsageError)
     expect(() => readOrder(args)).toThrow(reason)
   })

@@ -125,7 +125,7 @@ describe('npm run seed', () => {
     expect((await fullStack.login('u1050@seed.example.com', passwordIn(more.out))).token_type).toBe('Bearer')
   })
 
-  test('1: not beside accounts of somebody else; 0: by force', async () => {
+  test('exit 1 beside accounts that the seed did not create; exit 0 with --force', async () => {
     await fullStack.signUp('ada@example.com')
     const refused = await seed(['--users', '1200'])
     expect(refused).toMatchObject({ code: 1, out: '' })

@@ -50,7 +50,7 @@ describe('limits on a real Redis', () => {
     expect(statuses).toEqual([200, 200, 200, 200, 429, 429])
   })
 
-  test('what is left is told from the shared count', async () => {
+  test('the remaining tokens are those of the shared count', async () => {
     const [one, other] = await startGateways(2, 10)
     await one?.call('/open')
     const answer = await other?.call('/open')
@@ -66,7 +66,7 @@ describe('limits on a real Redis', () => {
     expect(answers.filter((answer) => answer?.status === 429)).toHaveLength(70)
   })
 
-  test('keys carry the prefix and end with their window, so that Redis forgets them', async () => {
+  test('keys have the prefix and expire with their window', async () => {
     const redis = await connect(await redisForFile())
     await createRedisStore(redis, 'shop:').consume([take({ key: 'address:203.0.113.7' })])
     const [key = ''] = await redis.keys('*')

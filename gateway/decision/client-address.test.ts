@@ -8,7 +8,7 @@ const behind = (trustedHops: number, forwardedFor: string | undefined) =>
   findClient('10.0.0.1', forwardedFor, trustedHops).address
 
 describe('findClient', () => {
-  test('without proxies of ours: the socket, whatever X-Forwarded-For says', () => {
+  test('without trusted proxies: the address of the socket, whatever X-Forwarded-For says', () => {
     expect(behind(0, undefined)).toBe('10.0.0.1')
     expect(behind(0, '1.2.3.4')).toBe('10.0.0.1')
   })

@@ -84,14 +84,14 @@ describe.each(Object.entries(decisions))('decided %s', (_, decided) => {
     },
   )
 
-  test('499: who left while being decided is not forwarded, and gives back what it held', async () => {
+  test('499: a client that leaves during the decision is not forwarded, and its tokens and slot are released', async () => {
     const { run, released } = createRun((admission) => decided(() => admission))
     const forward = () => expect.unreachable()
     expect(await run({ forward, hasLeft: () => true })).toBeUndefined()
     expect(released).toEqual([499])
   })
 
-  test('a request that its server has answered is not answered again', async () => {
+  test('a response that the server has sent already is not sent again', async () => {
     const { run, lines } = createRun(() => decided(rateLimited))
     const reject = () => expect.unreachable()
     expect(await run({ reject, isAnswered: () => true })).toBeUndefined()

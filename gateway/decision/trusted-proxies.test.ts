@@ -181,7 +181,7 @@ describe('X-Forwarded-Proto is believed where X-Forwarded-For is', () => {
 })
 
 describe('over HTTP', () => {
-  test('429: users behind a server in TRUSTED_PROXY_CIDRS each have their own limit; spoofed entries move nobody', async () => {
+  test('429: users behind a server in TRUSTED_PROXY_CIDRS each have their own limit; spoofed entries change no address', async () => {
     const harness = await createGatewayHarness({
       environment: { LIMIT_ADDRESS_REQUESTS: '2', TRUSTED_PROXY_CIDRS: '10.0.0.0/8' },
       policy: [openRow],

@@ -4,7 +4,7 @@ import { createGatewayHarness } from '../../test/support/gateway/gateway-harness
 
 // An upstream that hangs would hold a place in memory for everybody who waits, up to all that there
 // is.
-test('503 overloaded: all places of the upstream are taken; they come back with its answers', async () => {
+test('503 overloaded: all places of the upstream are taken; they come back with its responses', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   const harness = await createGatewayHarness({
     environment: { UPSTREAM_REQUESTS: '2' },

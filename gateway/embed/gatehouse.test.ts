@@ -70,7 +70,7 @@ function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<Gat
 const code = async (answer: Response) =>
   answer.ok ? String(answer.status) : `${answer.status} ${(await problem(answer)).code}`
 
-describe('a middleware in somebody’s own app', () => {
+describe('as middleware in another Hono app', () => {
   const shops: { close: () => Promise<void> }[] = []
   afterAll(async () => {
     for (const shop of shops) await shop.close()
@@ -81,7 +81,7 @@ describe('a middleware in somebody’s own app', () => {
     return shop
   }
 
-  test('200: the handler knows who calls, from the token alone', async () => {
+  test('200: the handler gets the caller from the token alone', async () => {
     const { email, tokens } = await fullStack.signUp('embedded@example.com')
     const answer = await open().call('/orders/7', { headers: bearer(tokens.access_token) })
     expect(await answer.json()).toEqual({ order: '7', email, plan: 'free' })
@@ -164,7 +164,7 @@ describe('a middleware in somebody’s own app', () => {
     expect(outcomes.filter((status) => status === 500)).toHaveLength(50)
   })
 
-  test('an error of a handler is for the app to answer', async () => {
+  test('an error of a handler is for the app to respond', async () => {
     const answer = await open().call('/broken')
     expect(answer.status).toBe(500)
     expect(await answer.text()).toBe('their own page')
@@ -189,7 +189,7 @@ describe('a middleware in somebody’s own app', () => {
   })
 })
 
-test('a policy that cannot be used is refused at once', () => {
+test('a policy that cannot be used is rejected at once', () => {
   expect(() => createShop([{ ...orders, permissions: { all: ['x'] }, who: 'public' }])).toThrow(
     'must be for users',
   )

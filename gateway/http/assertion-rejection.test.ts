@@ -113,7 +113,7 @@ describe('an origin that does not know the assertion key of the gateway', () => 
   })
 })
 
-describe('any upstream that refuses the assertion', () => {
+describe('any upstream that rejects the assertion', () => {
   const upstream = (challenge: string) => () =>
     Response.json({ code: 'untrusted_caller' }, { status: 401, headers: { 'www-authenticate': challenge } })
 

@@ -32,7 +32,7 @@ const others = [
 ]
 
 describe('an allowed origin', () => {
-  test('reads answers, errors too, with credentials; Vary says why', async () => {
+  test('reads responses, errors too, with credentials; Vary says why', async () => {
     const harness = await createGatewayHarness({ environment })
     for (const [path, status] of [
       ['/open', 200],

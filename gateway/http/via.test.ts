@@ -29,7 +29,7 @@ describe('508 loop_detected', () => {
 })
 
 describe('200', () => {
-  test('a request that came through another deployment, whose Via goes on before ours', async () => {
+  test('a request through another deployment, which appends its name; 508 when it comes back to the first', async () => {
     const [edge, inner] = [await createGatewayHarness(), await createGatewayHarness()]
     await edge.call('/open')
     const via = viaOf(edge)
@@ -38,7 +38,7 @@ describe('200', () => {
     expect((await edge.call('/open', { headers: { via: viaOf(inner) } })).status).toBe(508)
   })
 
-  test('a request whose Via names no gateway of ours', async () => {
+  test('a request whose Via names no gateway of this deployment', async () => {
     const harness = await createGatewayHarness()
     for (const via of ['1.1 gatehouse', '1.1 vegur', 'gatehouse', '1.1', ','])
       expect((await harness.call('/open', { headers: { via } })).status).toBe(200)

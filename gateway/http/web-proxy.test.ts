@@ -11,9 +11,9 @@ import { TransportError } from '../ports.ts'
 const answering = (headers: [string, string][]) =>
   createGatewayHarness({ upstream: () => new Response('x', { headers }) })
 
-describe('what an upstream is told', () => {
+describe('headers of the request to the upstream', () => {
   // An upstream that trusts a header would believe whoever wrote it.
-  test('headers of ours that a client writes never arrive, in any case, doubled or with underscores', async () => {
+  test('internal headers from a client are removed, in any case, doubled or with underscores', async () => {
     const harness = await createGatewayHarness()
     const names = [
       'gatehouse-assertion',
@@ -64,7 +64,7 @@ describe('what an upstream is told', () => {
   })
 
   // A service that can set the gateway's cookies chooses the browser's session.
-  test('an upstream sets no cookie of ours unless its row passes them', async () => {
+  test("an upstream cannot set the gateway's cookies unless its row passes them", async () => {
     const cookies: [string, string][] = [
       ['set-cookie', '__Host-gatehouse_refresh=planted; Path=/; Secure'],
       // Browsers send a cookie without a name as its value alone.
@@ -174,7 +174,7 @@ describe('what an upstream is told', () => {
   })
 })
 
-describe('what a client is told', () => {
+describe('headers of the response to the client', () => {
   test('nothing of the upstream itself', async () => {
     const harness = await answering([
       ['server', 'nginx/1.0'],
@@ -187,7 +187,7 @@ describe('what a client is told', () => {
       expect(headers.has(name)).toBe(false)
   })
 
-  test("nothing that belongs to the connection, or that the upstream's Connection names, but never less of ours", async () => {
+  test("hop-by-hop headers and those that the upstream's Connection names are removed, the gateway's own never", async () => {
     const harness = await answering([
       ['connection', 'x-hop, strict-transport-security, ratelimit, x-request-id'],
       ['x-hop', 'a'],
@@ -219,7 +219,7 @@ describe('what a client is told', () => {
     expect((await harness.call('/open')).headers.getSetCookie()).toEqual(['a=1; Path=/', 'b=2, 3'])
   })
 
-  test('status, redirects and headers as the upstream has them, followed by nobody', async () => {
+  test('status, redirects and headers are those of the upstream; redirects are not followed', async () => {
     const harness = await createGatewayHarness({
       upstream: () =>
         new Response(null, { status: 302, headers: { location: 'http://10.0.0.1/x', etag: '"1"' } }),
@@ -231,7 +231,7 @@ describe('what a client is told', () => {
   })
 
   // A shared cache would serve one user's response to the next.
-  test('no cache keeps an answer to a user unless the upstream says so', async () => {
+  test('no cache keeps a response to a user unless the upstream says so', async () => {
     let cacheControl: string | undefined
     const harness = await createGatewayHarness({
       policy: [openRow, closedRow],
@@ -273,7 +273,7 @@ describe('the request id', () => {
     }
   })
 
-  test('of the gateway wins over one that the upstream answers with', async () => {
+  test("the gateway's X-Request-Id replaces that of the upstream", async () => {
     const harness = await answering([['x-request-id', 'of-the-upstream']])
     expect(
       (await harness.call('/open', { headers: { 'x-request-id': 'of-the-client' } })).headers.get(

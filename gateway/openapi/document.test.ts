@@ -33,7 +33,7 @@ const codesOf = (method: string, path: string, status: number): string[] =>
   )
 
 describe('the API description', () => {
-  test('is OpenAPI 3.1 to a validator that is not ours', async () => {
+  test('is valid OpenAPI 3.1 to an independent validator', async () => {
     expect(description.openapi).toMatch(/^3\.1/)
     const outcome = await validate(structuredClone(description) as never)
     expect(outcome).toMatchObject({ valid: true })
@@ -46,19 +46,19 @@ describe('the API description', () => {
     expect(ids).not.toContain(undefined)
   })
 
-  test('is refused for a row without a contract', () => {
+  test('is rejected for a row without a contract', () => {
     const row: RouteRow = { ...fileRow, path: '/v1/forgotten' }
     expect(() => describeApi({ rows: [...routes, row], version: '0' })).toThrow(
       'PUT /v1/forgotten has no contract',
     )
   })
 
-  test('is refused for a contract whose row is gone', () => {
+  test('is rejected for a contract whose row is gone', () => {
     const rows = routes.filter(({ path }) => path !== '/v1/plans')
     expect(() => describeApi({ rows, version: '0' })).toThrow('GET /v1/plans has a contract, but no row')
   })
 
-  test('tells what a row asks for, in words and for programs', () => {
+  test('describes what a row requires, in words and in an extension', () => {
     const reports = operation('GET', '/v1/reports')
     expect(reports.security).toEqual([{ accessToken: [] }])
     expect(reports).toMatchObject({
@@ -73,7 +73,7 @@ describe('the API description', () => {
     expect(codesOf('GET', '/v1/reports', 403)).toEqual(['permission_required', 'feature_required'])
   })
 
-  test('tells the codes of a body, a query, a path and of what the handler judges', () => {
+  test('lists the error codes of a body, a query, a path and of the handler', () => {
     expect(codesOf('PUT', '/admin/users/{id}/role', 403)).toEqual([
       'permission_required',
       'escalation_refused',

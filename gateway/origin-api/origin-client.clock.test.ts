@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createOriginClient } from './origin-client.ts'
 
 // Requests that wait for the key set would wait as long.
-test('an origin that falls silent in the middle of its answer is given up after 3 s, and hears of it', async () => {
+test('a response of the origin that stalls is aborted after 3 s, and the origin sees the abort', async () => {
   let isCancelled = false
   const client = createOriginClient({
     originUrl: 'http://127.0.0.1:1',

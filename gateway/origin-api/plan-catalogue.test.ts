@@ -62,7 +62,7 @@ describe('the cheapest plan', () => {
 })
 
 describe('reading', () => {
-  test('an old catalogue answers at once, and is read anew behind it, once', async () => {
+  test('a stale catalogue is returned at once, and refreshed once in the background', async () => {
     const plans = openPlans()
     await plans.refresh()
     clock.advance(59)
@@ -77,7 +77,7 @@ describe('reading', () => {
     expect(plans.cheapestWith(['reports'])).toBe('basic')
   })
 
-  test('the last catalogue is kept while the origin is down or answers nonsense, and asked for every 10 s', async () => {
+  test('the last catalogue is kept while the origin is down or responds with nonsense, and read again every 10 s', async () => {
     const plans = openPlans()
     await plans.refresh()
     for (const trouble of [new Error('down'), { plans: 'none' }]) {

@@ -37,8 +37,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('the log of refused requests', () => {
-  test('tells equal refusals as one with their count, ten seconds after the first', async () => {
+describe('the log of rejected requests', () => {
+  test('groups equal rejections into one row with a count, 10 s after the first', async () => {
     const { record, batches } = createReporterHarness()
     for (let i = 0; i < 3; i++) record({ limits: over('203.0.113.7'), ...open })
     record({ limits: over('203.0.113.7'), method: 'POST', route: '/open' })
@@ -58,7 +58,7 @@ describe('the log of refused requests', () => {
     ])
   })
 
-  test('posts nothing and runs no timer while nothing is refused', async () => {
+  test('posts nothing and runs no timer while nothing is rejected', async () => {
     const { record, batches, answers } = createReporterHarness()
     expect(vi.getTimerCount()).toBe(0)
     record({ limits: over('203.0.113.7'), ...open })
@@ -119,7 +119,7 @@ describe('the log of refused requests', () => {
     expect(batches.map(({ refusals }) => refusals.map(({ key }) => key))).toEqual([['a'], ['b']])
   })
 
-  test('drops a batch that could not be told, says so, and tells the number with the next', async () => {
+  test('drops a batch that could not be posted, logs that, and adds its number to the next', async () => {
     const { record, batches, answers, warnings } = createReporterHarness()
     for (let i = 0; i < 3; i++) record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
@@ -132,7 +132,7 @@ describe('the log of refused requests', () => {
     expect(warnings()).toEqual([{ msg: 'refusals dropped: the report to the origin failed', dropped: 3 }])
   })
 
-  test('tells what is left before it closes, after what is on its way', async () => {
+  test('posts the rest before it closes, after the post in progress', async () => {
     const { record, close, batches, answers } = createReporterHarness()
     record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)

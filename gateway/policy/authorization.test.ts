@@ -133,14 +133,14 @@ describe('features', () => {
   })
 })
 
-test('403: what a row asks for must hold together, and no role is exempt', async () => {
+test('403: all conditions of a row must hold, and no role is exempt', async () => {
   const right = { permissions: ['users.read'], level: 50, features: ['webhooks'] }
   expect((await call('/everything', right)).status).toBe(200)
   for (const lack of [{ permissions: [] }, { level: 49 }, { features: [] }])
     expect((await call('/everything', { role: 'superadmin', ...right, ...lack })).status).toBe(403)
 })
 
-test('403: what is refused never reaches the upstream', async () => {
+test('403: what is rejected never reaches the upstream', async () => {
   const before = harness.forwarded.length
   await call('/level', { level: 0 })
   expect(harness.forwarded).toHaveLength(before)

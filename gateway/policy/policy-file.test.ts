@@ -60,7 +60,7 @@ describe('a policy file', () => {
   })
 })
 
-describe('a policy file is refused by line and reason', () => {
+describe('a policy file is rejected by line and reason', () => {
   test.each<[string, string, number, RegExp]>([
     ['that is not YAML', `${orders}  - [`, 15, /collection|sequence/],
     ['with a key twice', orders.replace('    who: user\n', '    who: user\n    who: public\n'), 7, /unique/],

@@ -8,7 +8,7 @@ import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
 const known = { permissions: ['dashboard.read', 'profile.read'], features: ['premium_dashboard'] }
 const row: RouteRow = { ...openRow, path: '/v1/orders', who: 'user', limits: ['user'] }
 
-describe('a row that asks for what there is not is refused, with the nearest name that there is', () => {
+describe('a row with an unknown permission, plan or feature is rejected, with the nearest known name', () => {
   test.each<[string, Partial<RouteRow>, string]>([
     [
       'all of permissions',
@@ -53,11 +53,11 @@ describe('the names are those of the database', () => {
   })
   afterAll(() => fullStack.close())
 
-  test('which the origin tells gateways beside its plans', () => {
+  test('which the origin returns with its plans', () => {
     expect(() => fullStack.requireKnownNames()).toThrow('the nearest is dashboard.read')
   })
 
-  test('and nothing is refused while the origin, or one of an earlier version, has not reported them', async () => {
+  test('and nothing is rejected while the origin, or one of an earlier version, has not reported them', async () => {
     const policy = [{ ...row, permissions: { all: ['dashboard.raed'] } }]
     const harness = await createGatewayHarness({ policy, plans: () => ({ plans: [] }) })
     expect(() => harness.requireKnownNames()).not.toThrow()

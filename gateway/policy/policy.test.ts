@@ -7,7 +7,7 @@ const upstreams = ['origin', 'reports']
 const compile = (...rows: unknown[]) => compilePolicy(rows as RouteRow[], upstreams)
 
 describe('the policy table, over HTTP', () => {
-  test('404 not_found: a path without a row never reaches an upstream, whoever asks', async () => {
+  test('404 not_found: a path without a row never reaches an upstream, with or without a token', async () => {
     const harness = await createGatewayHarness()
     const authorization = `Bearer ${await harness.issuer.sign()}`
     for (const path of ['/', '/admin', '/internal/users', '/open/', '/open/more', '/OPEN', '/openx']) {
@@ -54,7 +54,7 @@ describe('the policy table, over HTTP', () => {
   })
 })
 
-describe('a row is refused', () => {
+describe('a row is rejected', () => {
   test.each(['/internal/users', '/internal', '/{anything}/users', '/internal/gateway/revocations'])(
     'that would open what the origin keeps for services and gateways: %s',
     (path) => {
@@ -107,7 +107,7 @@ describe('a path parameter', () => {
   })
 })
 
-describe('a table that cannot be used is refused at start, naming the row', () => {
+describe('a table that cannot be used is rejected at start, naming the row', () => {
   const refused = (row: Record<string, unknown>) => () => compile({ ...openRow, ...row })
 
   test('a path that could be read in two ways', () => {
@@ -144,7 +144,7 @@ describe('a table that cannot be used is refused at start, naming the row', () =
     expect(refused({ limits: [] })).toThrow('The policy row GET /open is not usable')
   })
 
-  test('rights asked of the public, which has none', () => {
+  test('permissions on a public row', () => {
     for (const rights of [{ permissions: { all: ['a'] } }, { features: ['a'] }, { level: 10 }])
       expect(refused(rights)).toThrow('asks for rights, so it must be for users')
     expect(refused({ limits: ['user'] })).toThrow('has a limit for users, so it must be for users')

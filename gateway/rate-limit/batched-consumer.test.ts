@@ -158,7 +158,7 @@ describe('without leases, whatever the order of events', () => {
 })
 
 describe('with leases, whatever the order of events', () => {
-  test('no key is granted more than its quota, and none refused earlier than the others may have prefetched', async () => {
+  test('no key is granted more than its quota, and none rejected earlier than the others may have prefetched', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, maxLeaseSizes, stepsOf(3, acts), async (quota, maxLeaseTokens, steps) => {
         const harness = createHarness({ quota, maxLeaseTokens, gateways: 3 })
@@ -173,7 +173,7 @@ describe('with leases, whatever the order of events', () => {
     )
   })
 
-  test('one gateway alone refuses nobody while tokens are left', async () => {
+  test('one gateway alone rejects no request while tokens are left', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, maxLeaseSizes, stepsOf(1, acts), async (quota, maxLeaseTokens, steps) => {
         const harness = createHarness({ quota, maxLeaseTokens })
@@ -185,7 +185,7 @@ describe('with leases, whatever the order of events', () => {
   })
 
   // Each prefetched token is one that another gateway refuses too early.
-  test('no more tokens are prefetched than the largest lease, however slowly the store answers', async () => {
+  test('no more tokens are prefetched than the largest lease, however slow the store is', async () => {
     const harness = createHarness({ quota: 2000, maxLeaseTokens: 10, gateways: 2 })
     const [slow, other] = harness.links
     for (let i = 0; i < 60; i++) {
@@ -225,7 +225,7 @@ describe('with leases, whatever the order of events', () => {
     expect(harness.grantedOf('a')).toBe(5000)
   })
 
-  test('a busy key asks the store for a few of its requests alone', async () => {
+  test('a busy key calls the store for few of its requests', async () => {
     const harness = createHarness({ quota: 10_000, maxLeaseTokens: 50 })
     const [link] = harness.links
     let calls = 0

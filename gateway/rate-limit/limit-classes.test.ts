@@ -70,7 +70,7 @@ describe('failures', () => {
   })
 
   // A colleague who guesses at their own password must not keep others from changing theirs.
-  test('429 credentials: of somebody signed in are counted by address and account', async () => {
+  test('429 credentials: failed attempts of a signed-in user are counted by address and account', async () => {
     const { ask, issuer, answerWith } = await createProduct({ status: 403 })
     const signedIn = async () => bearer(await issuer.sign())
     const [hostile, colleague] = [await signedIn(), await signedIn()]
@@ -108,7 +108,7 @@ describe('a plan with a quota of one request', () => {
   })
 })
 
-test('429 says in words which limit refused', async () => {
+test('429 says in words which limit rejected', async () => {
   const { call } = await createProduct({ status: 401, environment: { LIMIT_FAILURES: '1' } })
   const login = () => call('/auth/login', { method: 'POST' })
   await login()

@@ -109,7 +109,7 @@ describe('users', () => {
     expect(await call({ sub })).toBe(429)
   })
 
-  test('a row may name two limits: each counts, and the answer tells both', async () => {
+  test('a row may name two limits: each counts, and the response headers have both', async () => {
     const both: RouteRow = { ...openRow, path: '/both', who: 'user', limits: ['address', 'user'] }
     const harness = await createGatewayHarness({ policy: [both], environment: limits(2) })
     const headers = bearer(await harness.issuer.sign({ quota: 5 }))
@@ -128,7 +128,7 @@ describe('users', () => {
 })
 
 // A refusal that outlives the plan it came from would punish whoever has just paid.
-test('200: a user over the quota who changes to a larger plan goes on at once', async () => {
+test('200: a user over the quota who changes to a larger plan is served at once', async () => {
   const harness = await createGatewayHarness()
   const sub = crypto.randomUUID()
   const call = async (quota: number) =>
@@ -191,7 +191,7 @@ describe('a store that is not shared', () => {
 
   // Else a caller over his share in a second without Redis would be refused to the window's end, an
   // hour for a user.
-  test('refuses no longer than it is asked: what is over its share is counted anew where Redis is back', async () => {
+  test('a rejection at the local store is not cached: the key is counted anew when Redis is back', async () => {
     const state = { shared: false, used: 10 }
     const limiter = limiting(counting(state))
     await expect(count(limiter)).rejects.toThrow('rate_limited')
@@ -201,7 +201,7 @@ describe('a store that is not shared', () => {
     await count(limiter)
   })
 
-  test('refuses what the shared store refused without asking it again', async () => {
+  test('a rejection of the shared store is cached: the store is not called again', async () => {
     const state = { shared: true, used: 10, calls: 0 }
     const clock = createClock()
     const limiter = limiting(counting(state), clock.now)

@@ -48,16 +48,21 @@ describe('an address over its failures', () => {
     ['/oauth/introspect', 'clients', {}],
     ['/oauth/revoke', 'clients', {}],
     ['/auth/login', 'credentials', device],
-  ])('200: POST %s goes on to the origin, which is told that %s is used up', async (path, limit, headers) => {
-    const { ask, mark, respondWith } = await createProduct()
-    expect((await ask(path, headers)).status).toBe(401)
-    expect(mark()).toBeNull()
-    respondWith(() => new Response(null, { status: 200 }))
-    const served = await ask(path, headers)
-    expect(served.status).toBe(200)
-    expect(mark()).toMatch(new RegExp(`^${limit};t=(900|899)$`))
-    expect(parseList(served.headers.get('ratelimit'))).toMatchObject([{ value: limit, parameters: { r: 0 } }])
-  })
+  ])(
+    '200: POST %s is forwarded to the origin, with a header that names the limit %s',
+    async (path, limit, headers) => {
+      const { ask, mark, respondWith } = await createProduct()
+      expect((await ask(path, headers)).status).toBe(401)
+      expect(mark()).toBeNull()
+      respondWith(() => new Response(null, { status: 200 }))
+      const served = await ask(path, headers)
+      expect(served.status).toBe(200)
+      expect(mark()).toMatch(new RegExp(`^${limit};t=(900|899)$`))
+      expect(parseList(served.headers.get('ratelimit'))).toMatchObject([
+        { value: limit, parameters: { r: 0 } },
+      ])
+    },
+  )
 
   test('429 credentials: POST /auth/login without a device cookie, at the gateway', async () => {
     const { ask, forwarded } = await createProduct()
@@ -137,12 +142,12 @@ test('499 client_closed_request: a client that leaves gives up its place in the 
 describe('a row that goes on over its limits', () => {
   const row: RouteRow = { ...postRow, limits: ['refresh'], over_limit: 'forward' }
 
-  test('is refused with a body that is streamed: its client would hold a turn while it sends', () => {
+  test('is rejected with a body that is streamed: its client would hold a turn while it sends', () => {
     const large = { ...row, upstream: 'origin' as const, body_bytes: 64 * 1024 + 1 }
     expect(() => compilePolicy([large], ['origin'])).toThrow(/goes on over its limits.* 65536 bytes/)
   })
 
-  test('is refused where it does not go to the origin, or has a limit that counts every request', () => {
+  test('is rejected where it does not go to the origin, or has a limit that counts every request', () => {
     const upstreams = ['origin', 'reports']
     const reason = /goes on over its limits/
     expect(() => compilePolicy([row], upstreams)).toThrow(reason)

@@ -81,7 +81,7 @@ async function lose(server: PrivateRedis) {
   await server.kill()
 }
 
-describe('a gateway that asks for each request', () => {
+describe('a gateway that calls the store for each request', () => {
   test('401 session_ended, 401 claims_stale: at once, and the feed is never read', async () => {
     const { redis, harness, reads } = await startAsking()
     const sid = crypto.randomUUID()
@@ -95,7 +95,7 @@ describe('a gateway that asks for each request', () => {
     expect(reads).toEqual([])
   })
 
-  test('a request that is answered with an error of its caller gives nothing of a quota back', async () => {
+  test('a request that fails with a 4xx refunds no token', async () => {
     const { harness } = await startAsking()
     const token = await harness.issuer.sign({ quota: 2 })
     const outcomes = [
@@ -117,7 +117,7 @@ describe('Redis is lost', () => {
     expect(await outcome(harness, await harness.issuer.sign({ sid }))).toBe('401 session_ended')
   })
 
-  test('503 revocations_unavailable: nobody else can say what was revoked either; who needs no token goes on', async () => {
+  test('503 revocations_unavailable: store and feed are both away; public requests are served', async () => {
     const { server, harness } = await startAsking({
       feed: () => {
         throw new Error('the origin is down')
@@ -145,7 +145,7 @@ describe('Redis is lost', () => {
     expect(await outcome(harness, await harness.issuer.sign({ sid }))).toBe('401 session_ended')
   })
 
-  test('back again: it is asked within some seconds, and readiness says which of the two it is', async () => {
+  test('back again: the store is used within seconds, and readiness names the source in use', async () => {
     const { server, redis, harness } = await startAsking()
     const token = await harness.issuer.sign({ quota: 100 })
     await lose(server)
@@ -185,7 +185,7 @@ test('Redis takes no writes: limits count locally, and readiness says so until i
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'redis' })
 })
 
-test('Redis is there and nobody vouches for it: the feed says what was revoked, Redis still counts', async () => {
+test('Redis is up but its revocation keys are incomplete: the feed decides, Redis still counts', async () => {
   const sid = crypto.randomUUID()
   const { redis, harness } = await startAsking({ feed: () => [sessionEntry(sid)] })
   await redis.del(revocationsCompleteKey(keyPrefix))

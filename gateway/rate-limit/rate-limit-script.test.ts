@@ -14,7 +14,7 @@ test('two numbers a key: what was used before, and the milliseconds left', () =>
 
 // An empty piece would be read as nothing used.
 test.each(['', ' 60000', '0', '0 60000 0', '0  60000', '0 6e4', '0 nan', '0x1 60000', '0 60000\n'])(
-  '%j is refused',
+  '%j is rejected',
   (answer) => {
     expect(() => readResults([request], answer)).toThrow('cannot be read')
   },

@@ -41,7 +41,7 @@ test('429 rate_limited: the sixth try of one address to get in after five that f
   expect((await tryWith(200, '10.0.0.2')).status).toBe(200)
 })
 
-test('200: those who get in use up no try, however many sit behind one address', async () => {
+test('200: successful logins consume no token, however many share one address', async () => {
   const { tryWith } = await createTrials()
   for (let i = 0; i < 20; i++) expect((await tryWith(200)).status).toBe(200)
 })
@@ -97,7 +97,7 @@ test('429: once those in progress have failed, for the window; 503 before, as th
 })
 
 // A store answers with the count of the moment that it was asked in.
-test('503: tokens that came back while the store was asked', async () => {
+test('503 overloaded: tokens that were refunded during the store call', async () => {
   const memory = createMemoryStore({ shared: true, now: Date.now })
   const waiting: (() => void)[] = []
   let isHeld = false

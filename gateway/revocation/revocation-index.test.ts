@@ -95,7 +95,7 @@ describe('a verdict', () => {
 })
 
 describe('what is held', () => {
-  test('what is applied again is no news', () => {
+  test('an entry that is applied again changes nothing', () => {
     const one = entry('session', crypto.randomUUID())
     expect(revocations.apply([one, one])).toEqual([one])
     expect(revocations.apply([one])).toEqual([])

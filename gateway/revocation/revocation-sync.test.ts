@@ -111,7 +111,7 @@ describe('a revoked token', () => {
     expect(harness.forwarded).toHaveLength(1)
   })
 
-  test('401 claims_stale: whoever is on the plan, until they have a token of the new epoch', async () => {
+  test('401 claims_stale: every user on the plan, until they have a token of the new epoch', async () => {
     const feed = createFeed()
     const harness = await start({ revocations: feed.answer })
     const user = { sub: crypto.randomUUID(), sid: crypto.randomUUID(), plan: 'pro' }
@@ -140,7 +140,7 @@ describe('a revoked token', () => {
   })
 
   // SECURITY 43: the cache of verified tokens must neither mix users up nor outlive a revocation.
-  test('of 1,000 users interleaved through the cache each hears their own answer, and each revoked one alone is refused', async () => {
+  test('of 1,000 users interleaved through the cache each gets their own response, and each revoked one alone is rejected', async () => {
     const feed = createFeed()
     const harness = await start({
       revocations: feed.answer,
@@ -173,7 +173,7 @@ describe('a revoked token', () => {
 })
 
 describe('following the feed', () => {
-  test('asks for all once, then for what came since', async () => {
+  test('reads the whole feed once, then from its cursor', async () => {
     const feed = createFeed()
     const harness = await start({ revocations: feed.answer })
     feed.end(crypto.randomUUID())
@@ -206,7 +206,7 @@ describe('following the feed', () => {
     expect(await revocationCheck(harness)).toMatchObject({ status: 200, state: 'pass' })
   })
 
-  test('what it knows of its lag is that of the newest entry, and none of what it heard when it started', async () => {
+  test('the reported lag is that of the newest entry, and not of those read at start', async () => {
     const clock = createClock()
     const feed = createFeed()
     feed.end(crypto.randomUUID(), clock.now() - 500_000)
@@ -219,7 +219,7 @@ describe('following the feed', () => {
     expect(harness.revocationState.lagMs).toBe(700)
   })
 
-  test('nothing is asked any more after close', async () => {
+  test('the feed is not read after close', async () => {
     const feed = createFeed()
     const harness = await createGatewayHarness({ revocations: feed.answer, revocationTickMs: 5 })
     await expect.poll(() => feed.targets.length).toBeGreaterThan(2)

@@ -31,7 +31,7 @@ describe('createAssertions', () => {
     expect(await assertionFor(caller(), 'reports')).not.toBe(made[0])
   })
 
-  test('is verified by its upstream alone, and says who is calling', async () => {
+  test('is verified by its upstream alone, and names the caller', async () => {
     const assertionFor = createAssertions({ signer, now: clock.now })
     const ada = caller()
     const jwt = await assertionFor(ada, 'reports')
@@ -54,7 +54,7 @@ describe('createAssertions', () => {
     expect(await (await verifierFor('reports'))(await assertionFor(null, 'reports'))).toBeDefined()
   })
 
-  test('an anonymous one carries no user, and is not that of another upstream', async () => {
+  test('an anonymous one has no user, and is not valid at another upstream', async () => {
     const assertionFor = createAssertions({ signer, now: clock.now })
     const jwt = await assertionFor(null, 'reports')
     expect(await (await verifierFor('reports'))(jwt)).toMatchObject({ user: null })
@@ -90,7 +90,7 @@ test('is made anew when the clock was set back behind its beginning', async () =
 })
 
 describe('over HTTP', () => {
-  test('a user is named to the upstream, nobody is named on a public path even with a token', async () => {
+  test('a user is named to the upstream, except on a public path, even with a token', async () => {
     const harness = await createGatewayHarness()
     const { keys } = JSON.parse(harness.secrets.ASSERTION_PUBLIC_JWKS)
     const verify = await createAssertionVerifier({ keys, audience: 'reports' })

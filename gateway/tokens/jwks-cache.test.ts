@@ -60,7 +60,7 @@ describe('reading', () => {
     expect(reads).toBe(1)
   })
 
-  test('a set is read again shortly before it is old, while it still answers', async () => {
+  test('a set is refreshed shortly before it expires, and is used meanwhile', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
     clock.advance(289)
@@ -74,7 +74,7 @@ describe('reading', () => {
     expect(await keys.find(oneKid)).toBeUndefined()
   })
 
-  test('a set that nobody looked into until it was old is read before it is believed', async () => {
+  test('a set that was not used until it expired is read again before it is trusted', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
     clock.advance(300)
@@ -129,7 +129,7 @@ describe('the cooldown', () => {
     expect(reads).toBe(2)
   })
 
-  test('an origin that cannot be asked is asked once in its time', async () => {
+  test('an unreachable origin is called once per cooldown', async () => {
     const keys = openKeySet()
     answer = new Error('down')
     for (let i = 0; i < 50; i++) await expect(keys.find(oneKid)).rejects.toThrow(KeysUnavailableError)
@@ -154,7 +154,7 @@ describe('while the origin is down', () => {
     await expect(keys.find(oneKid)).rejects.toThrow(KeysUnavailableError)
   })
 
-  test('who finds it old waits for one read; once that failed nobody waits again as long as others come', async () => {
+  test('callers that find it expired wait for one read; once that has failed, no caller waits during the cooldown', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
     answer = new Error('down')
@@ -188,7 +188,7 @@ describe('while the origin is down', () => {
     expect(reads).toBeGreaterThan(2)
   })
 
-  test('after hours without a caller nobody has the old set before it was asked for', async () => {
+  test('after hours without a caller the old set is not used before it was read again', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
     clock.advance(295)
@@ -208,7 +208,7 @@ describe('while the origin is down', () => {
   })
 })
 
-describe('what the origin answers', () => {
+describe('responses of the origin', () => {
   test('a document that is no key set leaves the last one in place', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)

@@ -135,7 +135,7 @@ const edit = (text: string, { at, remove, insert }: { at: number; remove: number
   return text.slice(0, from) + insert + text.slice(from + remove)
 }
 
-describe('of thousands of tokens none is taken here that jose refuses', () => {
+describe('of thousands of tokens none is taken here that jose rejects', () => {
   test('headers and payloads that the issuer itself has signed, with members odd, missing or twice', async () => {
     let taken = 0
     await fc.assert(
@@ -205,7 +205,7 @@ describe('of thousands of tokens none is taken here that jose refuses', () => {
     }
   }, 120_000)
 
-  test('tokens of another issuer that passes for ours, and signatures of other texts', async () => {
+  test('tokens of an issuer with a similar name, and signatures of other texts', async () => {
     const good = await trusted.sign()
     const forged = await other.sign({}, { kid: trusted.publicJwk.kid })
     const [head = '', payload = '', signature = ''] = good.split('.')

@@ -166,7 +166,7 @@ describe('headers', () => {
 })
 
 describe('claims', () => {
-  test('401 invalid_token: iss that is not ours to the letter', async () => {
+  test('401 invalid_token: iss that differs in one letter', async () => {
     for (const iss of [
       'http://127.0.0.1:8080/',
       'HTTP://127.0.0.1:8080',
@@ -178,7 +178,7 @@ describe('claims', () => {
       await expectRefused(await harness.issuer.sign({ iss }))
   })
 
-  test('401 invalid_token: aud of somebody else, or none', async () => {
+  test('401 invalid_token: another aud, or none', async () => {
     for (const aud of ['another', 'Gatehouse', '', undefined, [], ['another'], 7])
       await expectRefused(await harness.issuer.sign({ aud }))
   })
@@ -319,32 +319,38 @@ describe('the cache of verified tokens', () => {
   test.each([
     ['by their digests', (token: string) => hash('sha256', token, 'latin1')],
     ['whole', undefined],
-  ])('two users whose tokens share a mark, known %s: each stays who they are', async (_name, digest) => {
-    const { issuer } = harness
-    const tokens = createTokenVerifier({
-      keys: { find: () => () => true },
-      issuer: issuerUrl,
-      audience,
-      recheckSeconds: 300,
-      now: clock.now,
-      digest,
-    })
-    // Of a mark that two genuine signatures share nobody has an example: these are genuine by
-    // decree.
-    const [one, other] = ['one', 'other'].map((name, at) => {
-      const header = { alg: 'ES256', kid: issuer.publicJwk.kid, typ: 'at+jwt' }
-      const signature = `${'AB'[at]}${'x'.repeat(84)}A`
-      const email = `${name}@example.com`
-      return { email, token: [encodePart(header), encodePart(issuer.claims({ email })), signature].join('.') }
-    }) as [{ email: string; token: string }, { email: string; token: string }]
-    for (const { token, email } of [one, other, other, other, one, one, one, other, one, other]) {
-      const { identity } = tokens.lookup(token) ?? (await tokens.verify(token, '203.0.113.7'))
-      expect(identity.email).toBe(email)
-    }
-    clock.advance(2)
-    expect(tokens.lookup(one.token)).toBeUndefined()
-    expect(tokens.lookup(other.token)?.identity.email).toBe(other.email)
-  })
+  ])(
+    'two users whose tokens share a hash, cached %s: each keeps their own identity',
+    async (_name, digest) => {
+      const { issuer } = harness
+      const tokens = createTokenVerifier({
+        keys: { find: () => () => true },
+        issuer: issuerUrl,
+        audience,
+        recheckSeconds: 300,
+        now: clock.now,
+        digest,
+      })
+      // Of a mark that two genuine signatures share nobody has an example: these are genuine by
+      // decree.
+      const [one, other] = ['one', 'other'].map((name, at) => {
+        const header = { alg: 'ES256', kid: issuer.publicJwk.kid, typ: 'at+jwt' }
+        const signature = `${'AB'[at]}${'x'.repeat(84)}A`
+        const email = `${name}@example.com`
+        return {
+          email,
+          token: [encodePart(header), encodePart(issuer.claims({ email })), signature].join('.'),
+        }
+      }) as [{ email: string; token: string }, { email: string; token: string }]
+      for (const { token, email } of [one, other, other, other, one, one, one, other, one, other]) {
+        const { identity } = tokens.lookup(token) ?? (await tokens.verify(token, '203.0.113.7'))
+        expect(identity.email).toBe(email)
+      }
+      clock.advance(2)
+      expect(tokens.lookup(one.token)).toBeUndefined()
+      expect(tokens.lookup(other.token)?.identity.email).toBe(other.email)
+    },
+  )
 
   test('401 invalid_token: another payload under the signature of a token that has just come three times', async () => {
     const token = await harness.issuer.sign()
@@ -355,7 +361,7 @@ describe('the cache of verified tokens', () => {
     expect((await call(token)).status).toBe(200)
   })
 
-  test('keeps no token that was refused', async () => {
+  test('keeps no token that was rejected', async () => {
     const token = await harness.issuer.sign({ nbf: clock.seconds + 10 })
     await expectRefused(token)
     clock.advance(10)

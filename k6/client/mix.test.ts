@@ -13,7 +13,7 @@ describe('the mix of requests', () => {
       expect(drawn.filter((found) => found === kind).length / draws).toBeCloseTo(shareOf(kind), 4)
   })
 
-  test('is what users come to who ask every ten seconds, refresh every 15 minutes and log in once in eight hours', () => {
+  test('is the mix of users that call every 10 s, refresh every 15 min and log in every 8 h', () => {
     expect(1 / shareOf('refresh')).toBeCloseTo(900 / 10, 0)
     expect(1 / shareOf('login') / ((8 * 3600) / 10)).toBeGreaterThan(0.8)
     expect(1 / shareOf('login') / ((8 * 3600) / 10)).toBeLessThan(1.2)

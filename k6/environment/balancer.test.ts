@@ -59,7 +59,7 @@ describe('the balancer', () => {
     expect(await askMany(balancer)).toEqual(new Set(['one', 'two']))
   })
 
-  test('gives none to one that says it is leaving, though it still answers', async () => {
+  test('sends none to an instance whose readiness fails, though it still responds', async () => {
     const { balancer, backends } = await start('one', 'two')
     backends[0]?.leave()
     await vi.waitFor(async () => expect(await askMany(balancer)).toEqual(new Set(['two'])), 5000)
@@ -71,7 +71,7 @@ describe('the balancer', () => {
     expect(await askMany(balancer)).toEqual(new Set(['two']))
   })
 
-  test('counts a request that was sent and never answered, and none that was', async () => {
+  test('counts a request that was sent and got no response, and no other', async () => {
     const { balancer, backends } = await start('one')
     expect(await ask(balancer)).toBe('one')
     expect(balancer.cutRequests()).toBe(0)

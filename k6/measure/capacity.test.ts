@@ -36,7 +36,7 @@ describe('from costs to 100,000 users at 10,000 requests/s', () => {
     expect(capacityOf(costs).surgeCores).toBeCloseTo(100, 10)
   })
 
-  test('is told in tables', () => {
+  test('is printed as tables', () => {
     expect(describeCapacity(costs)).toContain('| gateways | 1.20 | 2 processes of one core |')
   })
 })

@@ -47,7 +47,7 @@ describe('GET /v1/me', () => {
   })
 
   // Should a row of the policy table ever let the public in here, the origin still knows no user.
-  test('401 token_missing: the gateway vouches for nobody', async () => {
+  test('401 token_missing: an assertion without a user', async () => {
     const answer = await callOrigin(fullStack, '/v1/me')
     expect(answer.status).toBe(401)
     expect(answer.headers.get('www-authenticate')).toBe('Bearer')

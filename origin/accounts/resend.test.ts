@@ -80,7 +80,7 @@ describe('POST /auth/email/resend', () => {
     expect(await links(email)).toHaveLength(2)
   })
 
-  test('three links live at a time, however often somebody asks', async () => {
+  test('three links are valid at a time, however often the endpoint is called', async () => {
     const { email } = await register()
     await Promise.all(Array.from({ length: 20 }, () => resend(email)))
     expect(await links(email)).toHaveLength(3)
@@ -106,7 +106,7 @@ describe('POST /auth/email/resend', () => {
     expect(await problem(answer)).toMatchObject({ errors: [{ pointer: '/email' }] })
   })
 
-  test('429 rate_limited: one address of a client asks on and on', async () => {
+  test('429 rate_limited: repeated calls from one address', async () => {
     const limited = await createFullStack({ environment: { LIMIT_MAIL_REQUESTS: '3' } })
     const statuses: number[] = []
     for (let count = 0; count < 4; count++) {

@@ -41,7 +41,7 @@ describe('POST /auth/register', () => {
     ).toEqual([{ kind: 'email_verification', life_seconds: 86_400 }])
   })
 
-  test('tells the owner of a taken address, and mails no link', async () => {
+  test('notifies the owner of a taken address, and mails no link', async () => {
     const { email } = await register()
     await fullStack.post('/auth/register', { email: email.toUpperCase(), password })
     const told = (await fullStack.mails(email)).slice(-1)
@@ -50,7 +50,7 @@ describe('POST /auth/register', () => {
   })
 
   // A caller who knows an address could otherwise fill its mailbox.
-  test('tells the owner once a day, however often somebody tries', async () => {
+  test('notifies the owner once a day, however often the address is registered', async () => {
     const { email } = await register()
     const before = (await fullStack.mails(email)).length
     await Promise.all(Array.from({ length: 20 }, () => fullStack.post('/auth/register', { email, password })))
@@ -158,7 +158,7 @@ describe('POST /auth/email/verify', () => {
  * Pre-hijacking (Sudhodanan and Paverd, 2022): an attacker registers a victim's address with his
  * own password, signs in, and waits until the victim uses the account.
  */
-describe('an account that somebody else registered with my address', () => {
+describe('an account that another person registered with my address', () => {
   const mine = 'tundra vowel kiosk'
 
   async function hijack() {
@@ -207,7 +207,7 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
       ({ reason }) => reason,
     )
 
-  test('403 email_unverified: who knows the password is mailed a new link, which lets him in', async () => {
+  test('403 email_unverified: the right password mails a new link, which enables the login', async () => {
     const { email, token: first } = await register(strict)
     const answer = await login(email)
     expect(answer.status).toBe(403)
@@ -225,7 +225,7 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
   })
 
   // Else whoever tries addresses learns which of them have an account.
-  test('401 invalid_credentials: who does not know it hears nothing of that, and nobody is mailed', async () => {
+  test('401 invalid_credentials: a wrong password does not reveal that, and no mail is sent', async () => {
     const { email } = await register(strict)
     const answer = await login(email, 'wrong')
     expect(answer.status).toBe(401)
@@ -233,7 +233,7 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
     expect(await strict.mails(email)).toHaveLength(1)
   })
 
-  test('403 email_unverified: again and again, mails no more than three live links and locks nobody', async () => {
+  test('403 email_unverified: repeated logins mail at most three valid links and start no lockout', async () => {
     const { email } = await register(strict)
     for (let tries = 0; tries < 7; tries++) expect((await login(email)).status).toBe(403)
     expect(await strict.mails(email)).toHaveLength(3)

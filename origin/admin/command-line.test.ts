@@ -16,7 +16,7 @@ describe('a command line', () => {
     ['no address', ['role'], 'EMAIL is missing'],
     ['no role', ['role', 'ada@example.com'], 'ROLE is missing'],
     ['two roles', ['role', 'ada@example.com', 'user', 'admin'], 'too many words: admin'],
-  ])('is refused: %s', (_, args, message) => {
+  ])('is rejected: %s', (_, args, message) => {
     expect(() => parseCommand(args)).toThrow(new UsageError(message))
   })
 })

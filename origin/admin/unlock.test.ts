@@ -34,7 +34,7 @@ async function lock() {
 }
 
 describe('POST /admin/users/{id}/unlock', () => {
-  test('204: the locked account logs in at once, and the audit says who unlocked it', async () => {
+  test('204: the locked account logs in at once, and the audit row names the admin', async () => {
     await lock()
     expect((await unlock(userId, adminToken)).status).toBe(204)
     expect(await tryWith(password)).toBe(200)
@@ -59,7 +59,7 @@ describe('POST /admin/users/{id}/unlock', () => {
     await unlock(userId, adminToken)
   })
 
-  test('404 not_found: nobody has this id, or it is none', async () => {
+  test('404 not_found: an unknown id, or no id', async () => {
     for (const id of [crypto.randomUUID(), 'ada', '1']) {
       const answer = await unlock(id, adminToken)
       expect(answer.status).toBe(404)

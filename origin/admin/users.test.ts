@@ -138,7 +138,7 @@ describe('GET /admin/users/{id}', () => {
     })
   })
 
-  test('404 not_found: nobody, and what is no id', async () => {
+  test('404 not_found: an unknown id, and no id', async () => {
     for (const id of [crypto.randomUUID(), 'x', '1'])
       expect((await send('GET', `/admin/users/${id}`, 'admin')).status).toBe(404)
   })
@@ -164,7 +164,7 @@ describe('PUT /admin/users/{id}/role', () => {
     expect(await epochs()).toEqual([])
   })
 
-  test('the demoted are told claims_stale at once, and get the new rights by a refresh', async () => {
+  test('a demoted user gets claims_stale at once, and the new permissions by a refresh', async () => {
     const session = await fullStack.login('second@example.com', password)
     await setRole('admin', ids.second, 'guest')
     await fullStack.heard()
@@ -204,7 +204,7 @@ describe('PUT /admin/users/{id}/role', () => {
   })
 
   // The token still says admin: what counts is the row that the transaction holds.
-  test('403 escalation_refused: an admin who is demoted in the same moment', async () => {
+  test('403 escalation_refused: an admin who is demoted at the same time', async () => {
     const answers = await forceRace(fullStack, {
       at: `select from user_accounts where id = '${ids.admin}' for update`,
       requests: () => [setRole('superadmin', ids.admin, 'guest')],
@@ -226,7 +226,7 @@ describe('PUT /admin/users/{id}/role', () => {
     ['no end of a session', 'DELETE', (target) => `/admin/users/${target}/sessions`],
     ['nothing that a role may do', 'PUT', () => '/admin/roles/guest/permissions', { permissions: [] }],
   ])(
-    '403 escalation_refused: a superadmin who was disabled a moment ago changes %s',
+    '403 escalation_refused: a superadmin who was just disabled changes %s',
     async (_, method, path, body) => {
       await fullStack.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
       const answer = await send(method, path(ids.second), 'superadmin', body)
@@ -238,7 +238,7 @@ describe('PUT /admin/users/{id}/role', () => {
     },
   )
 
-  test('two who change each other at once both come to an end', async () => {
+  test('two users who change each other at the same time both get a response', async () => {
     await fullStack.sql`
       update user_accounts set role_id = (select id from roles where name = 'superadmin') where id = ${ids.admin}`
     const answers = await Promise.all(
@@ -290,7 +290,7 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
 
   // An admin who could have the failures of a superadmin forgotten could guess at that password for
   // ever.
-  test('403 escalation_refused: nobody forgets the failed logins of somebody at or above their level', async () => {
+  test('403 escalation_refused: no admin clears the failed logins of an account at or above their level', async () => {
     for (let tries = 0; tries < 5; tries++)
       await fullStack.post('/auth/login', { email: 'superadmin@example.com', password: 'wrong' })
     const answer = await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')
@@ -306,7 +306,7 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
     })
   })
 
-  test('403 escalation_refused: nobody disables or enables an account at or above their level', async () => {
+  test('403 escalation_refused: no admin disables or enables an account at or above their level', async () => {
     expect((await send('POST', `/admin/users/${ids.superadmin}/lock`, 'admin', {})).status).toBe(403)
     await fullStack.sql`update user_accounts set status = 'disabled' where id = ${ids.superadmin}`
     expect((await send('POST', `/admin/users/${ids.superadmin}/unlock`, 'admin')).status).toBe(403)
@@ -344,7 +344,7 @@ describe('/admin/users/{id}/sessions', () => {
     await fullStack.sql`delete from sessions where user_id = ${ids.second}`
   })
 
-  test('204: ends one, then all; each end is told to the gateways and audited', async () => {
+  test('204: ends one, then all; each end is sent to the gateways and audited', async () => {
     for (let n = 0; n < 2; n++) await fullStack.login('second@example.com', password)
     const { items } = (await (await send('GET', path(), 'admin')).json()) as ListResponse<{ id: string }>
     expect((await send('DELETE', `${path()}/${items[0]?.id}`, 'admin')).status).toBe(204)
@@ -356,13 +356,13 @@ describe('/admin/users/{id}/sessions', () => {
     expect((await audit()).filter(({ action }) => action === 'session.ended')).toHaveLength(2)
   })
 
-  test('404 not_found: somebody else’s session', async () => {
+  test('404 not_found: the session of another user', async () => {
     const [other] = await fullStack.sql<[{ id: string }]>`
       select id from sessions where user_id = ${ids.superadmin} and ended_at is null`
     expect((await send('DELETE', `${path()}/${other.id}`, 'admin')).status).toBe(404)
   })
 
-  test('403 escalation_refused: those of somebody above', async () => {
+  test('403 escalation_refused: the sessions of an account above', async () => {
     expect((await send('DELETE', `/admin/users/${ids.superadmin}/sessions`, 'admin')).status).toBe(403)
   })
 })
@@ -380,7 +380,7 @@ describe('roles and permissions', () => {
     expect((permissions as ListResponse<unknown>).items).toHaveLength(5)
   })
 
-  test('200: tokens of all who have the role are stale by one row; then back', async () => {
+  test('200: one row makes the tokens of all users of a role stale; then they refresh', async () => {
     const before = ['dashboard.read', 'profile.read', 'profile.write']
     expect(await (await put('superadmin', 'user', ['profile.read'])).json()).toMatchObject({
       permissions: ['profile.read'],

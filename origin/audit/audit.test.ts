@@ -85,7 +85,7 @@ describe.each(lists)('GET %s', (path) => {
     expect(new Set(items.map(({ id }) => id)).size).toBe(28)
   })
 
-  test('200: rows that come while somebody pages are not in the way', async () => {
+  test('200: rows that are added while a client pages do not shift its pages', async () => {
     await insertAll('2026-01-31T12:00:00Z')
     const first = await list(`${path}?limit=3`)
     await insertAll()
@@ -136,7 +136,7 @@ describe.each(lists)('GET %s', (path) => {
 })
 
 describe('GET /admin/audit-logs', () => {
-  test('200: what is asked for, as it was written', async () => {
+  test('200: the filtered rows, as they were written', async () => {
     await fullStack.sql`
       insert into audit_logs (action, actor_id, user_id, session_id, ip, user_agent, request_id, details) values
         ('role.changed', ${boss}, ${ada}, null, '203.0.113.7', 'test', 'request-1', '{"to":"admin"}'),

@@ -75,7 +75,7 @@ const until = (gate: Gate, count: number) => expect.poll(() => gate.inProgress.l
 describe('parallel logins with the right password', () => {
   // Six browser tabs, a test suite of a customer, a server that signs in for its users.
   // Fifty hashes, on a machine that may do other things as well.
-  test('200: fifty at once at two origins, or 503 with Retry-After; nothing locks and nobody is mailed', {
+  test('200: 50 at once at two origins, or 503 with Retry-After; no lockout starts and no mail is sent', {
     timeout: 60_000,
   }, async () => {
     const login = (origin: FullStack) => origin.post('/auth/login', { email, password })
@@ -136,7 +136,7 @@ describe('attempts in progress', () => {
     expect(await Promise.all([sixth, seventh])).toEqual(['right', 'granted'])
   })
 
-  test('of strangers that wait do not hold up a known device', async () => {
+  test('of unknown devices that wait do not delay a known device', async () => {
     const gate = createGate()
     const lockout = lockoutAt(fullStack, gate)
     const evaluate = (own: OwnAttempts[]) => lockout.evaluate({ email }, password, own, context)
@@ -155,7 +155,7 @@ describe('attempts in progress', () => {
   })
 
   // Ten origins must not be ten times as many guesses.
-  test('with what failed are five at most, at both origins together; the rest is refused when five have failed', async () => {
+  test('with what failed are five at most, at both origins together; the rest is rejected when five have failed', async () => {
     const [here, there] = [createGate(), createGate()]
     const tries = Array.from({ length: 10 }, (_, index) =>
       index % 2 ? evaluateAt(fullStack, here)('wrong') : evaluateAt(other, there)('wrong'),
@@ -191,7 +191,7 @@ describe('attempts in progress', () => {
     expect(await counters()).toMatchObject([{ tries: 1, claims: {} }])
   })
 
-  test('one that was not evaluated for trouble of ours gives its claim back', async () => {
+  test('an attempt that failed by an internal error returns its claim', async () => {
     const gate = createGate()
     const shed = evaluateAt(fullStack, gate)(password)
     await until(gate, 1)

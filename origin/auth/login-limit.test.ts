@@ -137,7 +137,7 @@ describe('forgets the failures at an account, of all addresses', () => {
 })
 
 // Else a refusal would tell who has an account.
-test('401 and 429: an unknown account is counted and answered like a known one', async () => {
+test('401 and 429: an unknown account is counted and rejected like a known one', async () => {
   const known = await account()
   const answers = await Promise.all(
     [known, `nobody${accounts++}@example.com`].map(async (email) => {
@@ -160,7 +160,7 @@ test('200: logins that succeed use up nothing, also many at once', async () => {
   expect(new Set(atOnce)).toEqual(new Set([200]))
 })
 
-test('401: wrong passwords on a known device are the lockout’s to count, and refuse no other device there', async () => {
+test('401: wrong passwords on a known device are the lockout’s to count, and reject no other device there', async () => {
   const email = await account()
   const device = await knownDevice(email)
   for (let i = 0; i < 6; i++) expect(await statusOf(email, { device, attempt: 'wrong' })).toBe(401)

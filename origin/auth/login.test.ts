@@ -63,7 +63,7 @@ describe('POST /auth/login', () => {
   })
 
   // No response tells a caller who tries addresses which of them have an account, or its state.
-  test('401 invalid_credentials: unknown account, wrong password and disabled account answer the same', async () => {
+  test('401 invalid_credentials: unknown account, wrong password and disabled account get the same response', async () => {
     const answers = await Promise.all(
       [
         { email: 'nobody@example.com', password },

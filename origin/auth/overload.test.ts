@@ -64,7 +64,7 @@ describe('POST /auth/login in a flood', () => {
   })
 
   // A flood of logins is meant to lock everybody out: known devices keep a queue of their own.
-  test('200: the owner on a known device, while strangers fill the queue and are shed', async () => {
+  test('200: the owner on a known device, while unknown devices fill the queue and are rejected', async () => {
     const signedIn = await fullStack.post('/auth/login', { email, password })
     const device = setCookieOf(signedIn, deviceCookie)?.value
     const flood = Array.from({ length: 40 }, (_, index) =>

@@ -109,7 +109,7 @@ describe('POST /auth/register', () => {
     ['status', 'active'],
     ['email_verified_at', '2020-01-01'],
     ['a/b~c', 'x'],
-  ])('422 validation_failed: the field %s is refused by its name, never obeyed', async (field, value) => {
+  ])('422 validation_failed: the field %s is rejected by its name, never obeyed', async (field, value) => {
     const answer = await register({ email: 'mallory@example.com', [field]: value })
     expect(answer.status).toBe(422)
     const { code, errors } = await problem(answer)

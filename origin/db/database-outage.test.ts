@@ -56,7 +56,7 @@ describe('while the database takes no connections', () => {
     },
   )
 
-  test('503 with status fail: GET /ready and GET /health, while GET /live and the public keys answer 200', async () => {
+  test('503 with status fail: GET /ready and GET /health, while GET /live and the public keys return 200', async () => {
     for (const path of ['/ready', '/health']) {
       const answer = await fullStack.originFetch(path)
       expect(answer.status, path).toBe(503)

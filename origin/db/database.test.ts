@@ -66,7 +66,7 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
-  test('it refuses our name or password, as while they are being changed', async () => {
+  test('it rejects our name or password, as while they are being changed', async () => {
     const error = await errorAt((url) => {
       url.username = 'nobody_known'
     })

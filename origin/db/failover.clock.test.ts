@@ -46,7 +46,7 @@ test('a URL that names the standby alone is rejected as unavailable', async () =
 })
 
 // I1, I2 and I5 over a failover under load, with a synchronous standby.
-test('a failover under load loses no acknowledged refresh and logs nobody out; service is back within 10 s of the promotion', async () => {
+test('a failover under load loses no acknowledged refresh and ends no session; service is back within 10 s of the promotion', async () => {
   const users = await Promise.all(Array.from({ length: 8 }, (_, n) => stack.signUp(`user${n}@example.com`)))
   let isOver = false
   const codes = new Set<string>()

@@ -74,7 +74,7 @@ describe('migrate', () => {
     )
   })
 
-  test('12 raises a quota that locks everybody out, tells the gateways and leaves an audit row', async () => {
+  test('12 raises a quota that locks all users out, adds a revocation and an audit row', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'before-12-'))
     const isBefore = (file: string) => Number.parseInt(file, 10) < 12
     for (const file of (await readdir('sql')).filter(isBefore))
@@ -115,7 +115,7 @@ describe('migrate', () => {
 
   // A file that was changed after it was applied: databases would differ from each other, and
   // nobody know.
-  test('refuses a file whose content is not the one that was applied', async () => {
+  test('rejects a file whose content is not the one that was applied', async () => {
     await migrate(url)
     await sql`update schema_migrations set md5 = 'of another content' where version = 1`
     await expect(migrate(url)).rejects.toThrow(/MD5/i)
@@ -136,7 +136,7 @@ describe('migrate', () => {
   })
 })
 
-describe('requireUsableSchema refuses, with what to do,', () => {
+describe('requireUsableSchema rejects, with what to do,', () => {
   const refusal = /schema version .+, this code needs \d+: run npm run migrate/
 
   test('an empty database', async () => {
@@ -193,7 +193,7 @@ describe('a newer schema', () => {
       'whose code is younger than this',
       () => `-- Code since schema ${newest + 1}.\nalter table sessions drop column ip;`,
     ],
-  ])('%s is refused, by origins and by the migrations of this code', async (_, script) => {
+  ])('%s is rejected, by origins and by the migrations of this code', async (_, script) => {
     await add(newest + 1, script())
     await migrate(url, newer)
     const refusal = new RegExp(

@@ -96,7 +96,7 @@ describe('updated_at', () => {
     'signing_keys',
   ]
 
-  test.each(withRows)('of %s moves with every change, and nobody sets it', async (table) => {
+  test.each(withRows)('of %s changes with every update, and no statement sets it', async (table) => {
     const newest = async () => {
       const [row] = await fullStack.sql<[{ at: Date | null }]>`
         select max(updated_at) as at from ${fullStack.sql(table)}`
@@ -122,7 +122,7 @@ describe('updated_at', () => {
   })
 })
 
-describe('the schema refuses', () => {
+describe('the schema rejects', () => {
   const user = `(select id from user_accounts limit 1)`
   test.each([
     [

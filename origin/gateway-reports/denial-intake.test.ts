@@ -43,7 +43,7 @@ async function post(body: unknown, headers?: Record<string, string>) {
 const kept = () => fullStack.sql`
   select action, actor_id, user_id, session_id, details from audit_logs order by details ->> 'route'`
 
-describe('whoever asks for what their role may not do', () => {
+describe('a user who requests what their role does not permit', () => {
   test('leaves an audit row of each thing with how often, and no request waits for it', async () => {
     for (let i = 0; i < 3; i++) await fullStack.call('/admin/users', { headers: bearer(token) })
     await fullStack.call(`/admin/users/${ada.sub}`, { headers: bearer(token) })

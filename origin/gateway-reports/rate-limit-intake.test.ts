@@ -31,8 +31,8 @@ async function post(body: unknown, headers?: Record<string, string>) {
 const kept = () => fullStack.sql`
   select limit_class, limit_key, method, route, refused from rate_limit_logs order by limit_class, limit_key`
 
-describe('POST /internal/gateway/refusals', () => {
-  test('204: what the gateway refused is kept, counted', async () => {
+describe('POST /internal/gateway/rejections', () => {
+  test('204: what the gateway rejected is kept, counted', async () => {
     const address = '198.51.100.9'
     for (let i = 0; i < 5; i++) await fullStack.call('/.well-known/jwks.json', { address })
     expect(await kept()).toEqual([])

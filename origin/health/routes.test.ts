@@ -13,7 +13,7 @@ const poolLoad = () => ({ max: 10, inUse: 3, waiting: 0 })
 const paths = ['/live', '/ready', '/health'] as const
 
 describe.each(paths)('GET %s', (path) => {
-  test('200: passes, in the media type of health answers, kept by no cache', async () => {
+  test('200: passes, in the media type of health responses, uncached', async () => {
     const answer = await fullStack.originFetch(path)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('content-type')).toBe('application/health+json')
@@ -23,7 +23,7 @@ describe.each(paths)('GET %s', (path) => {
 })
 
 describe('GET /ready', () => {
-  test('200: says that instance and database were asked', async () => {
+  test('200: instance and database were checked', async () => {
     const { checks } = (await (await fullStack.originFetch('/ready')).json()) as Record<string, unknown>
     expect(checks).toEqual({
       instance: { status: 'pass' },
@@ -32,7 +32,7 @@ describe('GET /ready', () => {
     })
   })
 
-  test('503: from the moment a stop is asked for, while it lives on', async () => {
+  test('503: from the moment of a stop request, while the process still runs', async () => {
     const routes = createHealthRoutes({ sql: fullStack.sql, poolLoad, isStopping: () => true })
     const ready = await routes.request('/ready')
     expect(ready.status).toBe(503)
@@ -68,7 +68,7 @@ describe('GET /health', () => {
     })
   })
 
-  test('200: Redis is asked where there is one, and warns where it does not answer', async () => {
+  test('200: Redis is checked if configured, and warns where it does not respond', async () => {
     const answering = createHealthRoutes({ sql: fullStack.sql, poolLoad, askRedis: async () => 'PONG' })
     expect(await (await answering.request('/health')).json()).toMatchObject({
       status: 'pass',

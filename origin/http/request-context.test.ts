@@ -61,7 +61,7 @@ async function expectUntrusted(headers: Record<string, string>) {
 }
 
 describe('the origin believes', () => {
-  test('200: the gateway, for the user it vouches for', async () => {
+  test('200: the gateway, for the user of its assertion', async () => {
     const answer = await fullStack.originFetch('/v1/me', {
       headers: { [assertionHeader]: await assertionFrom(fullStack, user) },
     })
@@ -70,7 +70,7 @@ describe('the origin believes', () => {
   })
 
   test.each(['/live', '/ready', '/health', '/.well-known/jwks.json'])(
-    '200: anyone who asks for %s',
+    '200: anonymous requests for %s',
     async (path) => {
       expect((await fullStack.originFetch(path)).status).toBe(200)
     },
@@ -78,7 +78,7 @@ describe('the origin believes', () => {
 })
 
 // An attacker on the internal network, or around the gateway, controls the whole request.
-describe('the origin refuses, 401 untrusted_caller,', () => {
+describe('the origin rejects, 401 untrusted_caller,', () => {
   test('a request without an assertion', () => expectUntrusted({}))
 
   test.each([
@@ -86,7 +86,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     ['a word', 'admin'],
     ['an identity in plain JSON', '{"user":{"role":"superadmin"}}'],
     ['10 kB of dots', '.'.repeat(10_000)],
-  ])('a header somebody wrote: %s', (_, value) => expectUntrusted({ [assertionHeader]: value }))
+  ])('a header that a client sent: %s', (_, value) => expectUntrusted({ [assertionHeader]: value }))
 
   test('names that other systems believe', () =>
     expectUntrusted({
@@ -129,7 +129,7 @@ describe('the origin refuses, 401 untrusted_caller,', () => {
     await expectUntrusted({ [assertionHeader]: jwt })
   })
 
-  test("an assertion signed by a stranger's key, under his kid and under the gateway's", async () => {
+  test("an assertion signed by another key, under its own kid and under the gateway's", async () => {
     const { sign, kid } = await importWebSigner((await generateKey()).privateJwk)
     for (const name of [kid, (await gatewayKey()).kid])
       await expectUntrusted({

@@ -51,7 +51,7 @@ async function foreign() {
 }
 
 describe('/internal', () => {
-  test('200: a service with the scope, and no cache keeps what it is told', async () => {
+  test('200: a service with the scope, and the response is uncached', async () => {
     for (const answer of await askAll(bearer(token))) {
       expect(answer.status).toBe(200)
       expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -94,7 +94,7 @@ describe('/internal', () => {
     }
   })
 
-  test('403 scope_required: a token without the scope, which is told, and an audit row of each', async () => {
+  test('403 scope_required: a token without the scope, with its name and an audit row of each', async () => {
     const other = await fullStack.serviceToken(await fullStack.client('billing', 'subscriptions.write'))
     await fullStack.sql`truncate audit_logs`
     const asked = ['users.read', 'users.read', 'entitlements.read', 'entitlements.read']
@@ -135,7 +135,7 @@ describe('/internal', () => {
   })
 })
 
-describe('404 not_found: through the gateway, whoever asks, and nothing reaches the origin:', () => {
+describe('404 not_found: through the gateway, with any token, and nothing reaches the origin:', () => {
   test.each([
     '/internal/users?email=ada@example.com',
     '/internal/users/00000000-0000-4000-8000-000000000000/entitlements',

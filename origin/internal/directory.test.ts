@@ -89,7 +89,7 @@ describe('GET /internal/users/{id}/entitlements', () => {
     expect(isNow(fresh.as_of)).toBe(true)
   })
 
-  test('200: what changed since the refresh shows when asked for fresh, and after the next one', async () => {
+  test('200: changes since the refresh show for fresh=true, and after the next refresh', async () => {
     await fullStack.sql`
       update user_subscriptions set plan_id = (select id from subscription_plans where name = 'enterprise')
       where user_id = ${ada}`
@@ -114,14 +114,14 @@ describe('GET /internal/users/{id}/entitlements', () => {
     expect(await read(path)).toMatchObject(nothing)
   })
 
-  test('200: who registered since the refresh, as of now', async () => {
+  test('200: an account registered since the refresh, as of now', async () => {
     const eve = await signUp('eve@example.com')
     const answer = await read<EntitlementsResponse>(`/users/${eve}/entitlements`)
     expect(answer).toMatchObject({ user_id: eve, plan: 'free' })
     expect(isNow(answer.as_of)).toBe(true)
   })
 
-  test('404 not_found: nobody has this id, or it is none', async () => {
+  test('404 not_found: an unknown id, or no id', async () => {
     for (const id of [crypto.randomUUID(), 'ada', '1', 'x%00']) {
       for (const query of ['', '?fresh=true']) {
         const answer = await get(`/users/${id}/entitlements${query}`)
@@ -165,7 +165,7 @@ describe('GET /internal/users', () => {
     }
   })
 
-  test('200: by the address, who registered since the refresh, as of now', async () => {
+  test('200: by the address, an account registered since the refresh, as of now', async () => {
     const id = await signUp('new@example.com')
     const { items } = await read<InternalUsersResponse>('/users?email=new@example.com')
     expect(items).toMatchObject([{ id }])
@@ -180,13 +180,13 @@ describe('GET /internal/users', () => {
     }
   })
 
-  test('404 not_found: nobody has this id', async () => {
+  test('404 not_found: an unknown id', async () => {
     expect((await get(`/users/${crypto.randomUUID()}`)).status).toBe(404)
   })
 })
 
 describe('POST /internal/entitlements', () => {
-  test('200: in the order asked, each once, whoever there is, and who there is not', async () => {
+  test('200: in the requested order, each once, without unknown ids', async () => {
     const eve = await signUp(`${crypto.randomUUID()}@example.com`)
     const nobody = crypto.randomUUID()
     const { items, missing } = await entitlementsOf([bob, nobody, eve, ada.toUpperCase(), ada])

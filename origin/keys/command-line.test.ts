@@ -21,7 +21,7 @@ describe('a command line', () => {
     ['--now where it does not belong', ['rotate', '--now'], '--now belongs to revoke'],
     ['an unknown option', ['revoke', kid, '--force'], 'there is no option --force'],
     ['two keys', ['revoke', kid, kid], 'too many words'],
-  ])('is refused with the reason: %s', (_, args, reason) => {
+  ])('is rejected with the reason: %s', (_, args, reason) => {
     expect(() => parseCommand(args)).toThrow(UsageError)
     expect(() => parseCommand(args)).toThrow(reason)
   })

@@ -99,7 +99,7 @@ describe('npm run keys', () => {
     )
   })
 
-  test('1: revoke refuses what has signed live tokens; 0: with --now it is gone, and a new key signs', async () => {
+  test('1: revoke rejects what has signed live tokens; 0: with --now it is gone, and a new key signs', async () => {
     const refused = await keys('revoke', second)
     expect(refused).toMatchObject({ code: 1, out: '' })
     expect(refused.err).toContain(`${second} is signing`)

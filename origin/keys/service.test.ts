@@ -66,7 +66,7 @@ describe('a rotation', () => {
     ])
   })
 
-  test('begins at once where it is asked for, and not twice', async () => {
+  test('begins at once on request, and not twice', async () => {
     const old = await firstKey()
     const next = await successor()
     expect(await keys.service.publishSuccessor(operator)).toBeUndefined()
@@ -93,7 +93,7 @@ describe('a rotation', () => {
     expect(await keys.states()).toEqual({ [old]: 'retiring', [next]: 'signing' })
   })
 
-  test('without a signing key: nothing is made, whoever asks', async () => {
+  test('without a signing key: no key is created, on any request', async () => {
     expect(await step()).toEqual([])
     expect(await keys.service.publishSuccessor(operator)).toBeUndefined()
     expect(await keys.states()).toEqual({})
@@ -222,7 +222,7 @@ describe('a revocation', () => {
     expect(await keys.states()).toEqual({ [next]: 'signing' })
   })
 
-  test('of a key that signed live tokens is refused until that is said', async () => {
+  test('of a key that signed live tokens is rejected until that is said', async () => {
     const old = await firstKey()
     const next = await successor()
     await keys.pass(waits.published)

@@ -10,7 +10,7 @@ function createQuestions() {
 const until = (asked: unknown[], count: number) =>
   expect.poll(() => asked.length, { interval: 2 }).toBe(count)
 
-test('an attempt that ends while the first of the queue asks is not missed: it asks again at once', async () => {
+test('an attempt that ends while the first of the queue polls is not missed: it polls again at once', async () => {
   const queue = createClaimQueue({ limit: 10, maxWaitMs: 60_000, pollMs: 60_000 })
   const { asked, ask } = createQuestions()
   const first = queue.wait('counter', ask)

@@ -71,7 +71,7 @@ describe('the device cookie', () => {
     expect(deviceCookie).toMatch(/^__Host-/)
   })
 
-  test('is not set where the login is refused', async () => {
+  test('is not set where the login is rejected', async () => {
     const answer = await login({ attempt: 'wrong' })
     expect(answer.headers.getSetCookie()).toEqual([])
   })
@@ -102,7 +102,7 @@ describe('the device cookie of a browser that several people use', () => {
     for (let tries = 0; tries < 5; tries++) await login({ address, attempt: 'wrong' })
   }
 
-  test('200: whoever signed in on it before stays known after somebody else has signed in', async () => {
+  test('200: a user who logged in on it before stays known after another user has logged in', async () => {
     const device = await signInOneByOne([email, 'eve@example.com'])
     for (const address of [email, 'eve@example.com']) {
       await lockOut(address)
@@ -117,7 +117,7 @@ describe('the device cookie of a browser that several people use', () => {
     expect(payloadOf(shared).jti).toBe(payloadOf(alone).jti)
   })
 
-  test('401: the one who signed in first is forgotten after five others, in less than 2 KiB', async () => {
+  test('401: the first user is forgotten after five others, in less than 2 KiB', async () => {
     const device = await signInOneByOne(people)
     expect(device.length).toBeLessThan(2048)
     for (const [address = '', status] of [
@@ -161,7 +161,7 @@ describe('the device cookie of a browser that several people use', () => {
   })
 })
 
-describe('while strangers are locked out', () => {
+describe('while unknown devices are locked out', () => {
   // An attacker who guesses on purpose wants the owner locked out: he gets strangers locked out,
   // himself among them.
   test('200: the owner’s known device logs in, and its live session refreshes and reads', async () => {
@@ -176,7 +176,7 @@ describe('while strangers are locked out', () => {
     expect((await fullStack.call('/v1/me', { headers: bearer(access_token) })).status).toBe(200)
   })
 
-  test('its login clears its own counter and not that of the strangers', async () => {
+  test('its login clears its own counter and not that of unknown devices', async () => {
     const device = await knownDevice()
     await lockStrangersOut()
     await login({ device, attempt: 'wrong' })
@@ -207,7 +207,7 @@ describe('while strangers are locked out', () => {
     ['that is empty', () => ''],
   ]
 
-  test.each(unknownDevice)('401: a device cookie %s is a stranger’s', async (_, make) => {
+  test.each(unknownDevice)('401: a device cookie %s is unknown', async (_, make) => {
     const good = await knownDevice()
     const device = await make(good)
     await lockStrangersOut()
@@ -226,7 +226,7 @@ describe('while strangers are locked out', () => {
     return `${header}.${good.split('.')[1]}.`
   }
 
-  test('the origin’s own signature over the same payload is believed: the strangers above fail for their own reason', async () => {
+  test('the origin’s own signature over the same payload is accepted: the unknown ones above fail for their own reason', async () => {
     const device = await signed(payloadOf(await knownDevice()))
     await lockStrangersOut()
     expect(await statusOf({ device })).toBe(200)
@@ -234,7 +234,7 @@ describe('while strangers are locked out', () => {
 })
 
 describe('a known device', () => {
-  test('401: has five tries of its own, which lock nobody else, and nobody is mailed', async () => {
+  test('401: has five attempts of its own, which lock no other device, and no mail is sent', async () => {
     const mailsBefore = (await fullStack.mails(email)).length
     const device = await knownDevice()
     const other = await knownDevice()
@@ -251,7 +251,7 @@ describe('a known device', () => {
   })
 
   // A user who changes a stolen password expects the thief's device to be unknown at once.
-  test('401: from before a password change is a stranger, although both are of the same second', async () => {
+  test('401: from before a password change is unknown, although both are of the same second', async () => {
     const device = await knownDevice()
     await fullStack.sql`update user_accounts set password_changed_at = password_changed_at + interval '1 microsecond'`
     await lockStrangersOut()

@@ -43,7 +43,7 @@ const lockoutMails = async () =>
 const passTime = () => fullStack.sql`update login_counters set window_ends_at = now()`
 
 describe('POST /auth/login, lockout', () => {
-  test('401: the sixth try is refused although it is right, and each try is a row that says why', async () => {
+  test('401: the sixth try is rejected although it is right, and each try is a row that says why', async () => {
     await failTimes(5)
     expect(await tryWith(password)).toBe(401)
     expect(await attempts()).toEqual([...Array(5).fill('wrong_password'), 'account_locked'])
@@ -131,7 +131,7 @@ describe('POST /auth/login, lockout', () => {
     expect(await tryWith(password)).toBe(200)
   })
 
-  test('a second lockout, after the first has ended, is told again', async () => {
+  test('a second lockout, after the first has ended, is mailed again', async () => {
     const mailsBefore = (await lockoutMails()).length
     await failTimes(5)
     await passTime()
@@ -171,7 +171,7 @@ describe('POST /auth/login, lockout', () => {
 
   // A counted attempt costs one write more than an uncounted one: on a slow disk that alone would
   // reveal accounts.
-  test('an address without an account is counted and locked out like any other, and nobody is told', async () => {
+  test('an address without an account is counted and locked out like any other, and no mail is sent', async () => {
     for (let index = 0; index < 6; index++)
       await fullStack.post('/auth/login', { email: 'Nobody@example.com', password: 'wrong' })
     expect(await counters()).toEqual([

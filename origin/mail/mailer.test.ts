@@ -97,14 +97,14 @@ describe('a mail', () => {
     ['eve@example.com> <ada@example.com'],
     ['"eve@example.com"@example.com'],
     ['ada'],
-  ])('to %j, which is not one plain address, is refused before any server hears of it', async (to) => {
+  ])('to %j, which is not one plain address, is rejected before a connection is opened', async (to) => {
     const error = await failureOf(mailer.send({ ...mail, to }))
     expect(error).toMatchObject({ kind: 'rejected', message: 'recipient is not one plain address' })
     expect(server.mails).toEqual([])
   })
 })
 
-describe('a failure tells by codes alone what happened, and whether it is for good:', () => {
+describe('a failure is reported by codes alone, as temporary or permanent:', () => {
   test('550 is for good', async () => {
     server.refuseWith({ responseCode: 550, message: '5.1.1 <ada@example.com> is unknown here' })
     expect(await failureOf(mailer.send(mail))).toMatchObject({
@@ -143,7 +143,7 @@ describe('a failure tells by codes alone what happened, and whether it is for go
 
   // An attacker between origin and mail server removes STARTTLS from its greeting, and reads the
   // password.
-  test('a server without TLS is not told our password', async () => {
+  test('a server without TLS does not get the password', async () => {
     const url = server.url.replace('smtp://', 'smtp://user:pass@')
     const other = createMailer({ smtpUrl: url, from, log })
     expect(await failureOf(other.send(mail))).toMatchObject({ message: expect.stringContaining('ETLS') })

@@ -52,7 +52,7 @@ test('the mail about a lockout says when it ends by itself, never too early, and
   expect(all.lockoutStarted.text).toContain('forgot password')
 })
 
-test('a taken address hears that it has an account, and how to get back in', () => {
+test('the owner of a taken address learns that it has an account, and how to log in', () => {
   expect(all.addressTaken.text).toContain('has an account already')
   expect(all.addressTaken.text).toContain('forgot password')
 })

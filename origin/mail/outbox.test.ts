@@ -179,7 +179,7 @@ describe('recipients that the server does not take', () => {
   })
 
   // It would refuse every mail: a wrong MAIL_FROM must not make all mails wait for an operator.
-  test('a refused sender is an outage, and gives no mail up', async () => {
+  test('a rejected sender is an outage, and gives no mail up', async () => {
     server.refuseSenderWith({ responseCode: 550, message: '5.7.1 you may not send as this' })
     await others(20)
     await outbox.deliverDue()
@@ -230,7 +230,7 @@ describe('a mail whose link has expired', () => {
   })
 })
 
-describe('a mail that the server refuses for good', () => {
+describe('a mail that the server rejects for good', () => {
   test('is tried once, then stays, never due again, with an error in the log that names no address', async () => {
     await enqueue()
     server.refuseWith({ responseCode: 550, message: `5.1.1 <${to}> is unknown here` })
@@ -251,7 +251,7 @@ describe('a mail that the server refuses for good', () => {
     ])
   })
 
-  test('is delivered when somebody mends the cause and makes it due again', async () => {
+  test('is delivered when an operator removes the cause and makes it due again', async () => {
     await enqueue()
     await sql`update mail_outbox set next_attempt_at = 'infinity', attempts = 3`
     await sql`update mail_outbox set next_attempt_at = now()`
@@ -358,7 +358,7 @@ describe('what lies in the table', () => {
 
   // An attacker who can write to the table, but has no key, would have a victim's reset link sent
   // to himself.
-  test('opens for nobody else: a row with another recipient is not sent', async () => {
+  test('decrypts for its recipient alone: a row with another recipient is not sent', async () => {
     await enqueue()
     await sql`update mail_outbox set recipient = 'eve@example.com'`
     await outbox.deliverDue()
@@ -377,7 +377,7 @@ describe('what lies in the table', () => {
   })
 })
 
-test('a delivery that is told to stop takes up no further batch', async () => {
+test('a delivery that is stopped begins no further batch', async () => {
   for (let index = 0; index < 12; index++) await enqueue()
   const letGo = server.hold()
   const stopping = new AbortController()

@@ -67,7 +67,7 @@ describe('the relay', () => {
     expect(lines).toMatchObject([{ level: 'error', msg: 'mail relay failed' }])
   })
 
-  test('stops when the delivery under way is done, which hears of it, and delivers nothing more', async () => {
+  test('stops when the delivery in progress has ended, whose signal is aborted, and delivers nothing more', async () => {
     const { deliver, ends } = controlled()
     let heard: AbortSignal | undefined
     relay = startRelay({

@@ -18,7 +18,7 @@ describe('a failed mail', () => {
   })
 })
 
-describe('a refused mail', () => {
+describe('a rejected mail', () => {
   test('is given up at its first try', () => {
     expect(evaluateFailure({ ...young, kind: 'rejected' })).toEqual({ kind: 'give_up' })
   })

@@ -41,7 +41,7 @@ afterEach(() => sql.end({ timeout: closeSeconds }))
 
 const statements = () => queries.map(({ statement }) => statement)
 
-describe('each query is told of once', () => {
+describe('each query is measured once', () => {
   test('by its first words, however it is waited for', async () => {
     await sql`select 1`
     const query = sql`
@@ -59,7 +59,7 @@ describe('each query is told of once', () => {
     expect(statements()).toEqual(['select'])
   })
 
-  test('inside a transaction, whose result and refusal are as they were', async () => {
+  test('inside a transaction, whose result and rejection are as they were', async () => {
     const result = await sql.begin(async (transaction) => {
       await transaction`select 1`
       const [row] = await transaction<[{ two: number }]>`with two as (select 2 as two) select two from two`
@@ -75,7 +75,7 @@ describe('each query is told of once', () => {
     expect(statements()).toEqual(['select', 'with', 'delete from roles'])
   })
 
-  test('as failed where it fails, and the failure reaches who asked', async () => {
+  test('as failed where it fails, and the caller gets the error', async () => {
     await expect(sql`select 1 / 0`).rejects.toMatchObject({ code: '22012' })
     expect(queries).toEqual([expect.objectContaining({ statement: 'select', failed: true })])
   })
@@ -88,7 +88,7 @@ describe('each query is told of once', () => {
       )
   })
 
-  test('not at all where nobody waits for it, as it never runs', async () => {
+  test('not at all where it is not awaited, as it never runs', async () => {
     void sql`select 1`
     await sql`select 2`
     expect(queries).toHaveLength(1)
@@ -105,7 +105,7 @@ describe('the load of the pool', () => {
     expect(load()).toEqual({ max: 2, inUse: 0, waiting: 0 })
   })
 
-  test('counts who waits, and is empty again after refusals', async () => {
+  test('counts waiting queries, and is empty again after rejections', async () => {
     const blocked = Promise.withResolvers<void>()
     const holding = [1, 2].map(() => sql.begin(() => blocked.promise))
     const waiting = expect(sql`select 1 / 0`).rejects.toThrow()

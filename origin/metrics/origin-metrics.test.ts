@@ -32,7 +32,7 @@ const login =
     fullStack.post('/auth/login', { email, password: secret })
 const register = (email: string) => () => fullStack.post('/auth/register', { email, password })
 
-test('registrations are counted by what they were, which the answer does not tell', async () => {
+test('registrations are counted by kind, which the response does not reveal', async () => {
   expect(await growth(register('ada@example.com'), 'registrations_total', { outcome: 'registered' })).toBe(1)
   expect(await growth(register('Ada@example.com'), 'registrations_total', { outcome: 'address_taken' })).toBe(
     1,
@@ -96,7 +96,7 @@ describe('requests', () => {
     expect(await growth(odd, 'http_requests_total', { method: 'any', route: 'none' })).toBe(3)
   })
 
-  test('that are refused in the form of OAuth are counted by code, too', async () => {
+  test('that are rejected in the form of OAuth are counted by code, too', async () => {
     const act = async () =>
       fullStack.originFetch('/oauth/token', {
         method: 'POST',

@@ -41,7 +41,7 @@ function create(
   return { clock, read: () => metricValues(registry) }
 }
 
-test('the database is asked once in 5 s, however many scrape', async () => {
+test('the database is queried once in 5 s, however many scrape', async () => {
   let reads = 0
   const { clock, read } = create(async () => {
     reads++
@@ -79,7 +79,7 @@ test('each figure stands under its name', async () => {
   ])
 })
 
-describe('while the database cannot be asked', () => {
+describe('while the database is unavailable', () => {
   test('what it knows is unknown, what we know ourselves is there, and the log says why', async () => {
     let isLost = false
     const ask = async <Answer>(answer: Answer) => {

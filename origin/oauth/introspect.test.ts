@@ -105,7 +105,7 @@ describe('POST /oauth/introspect, a live token', () => {
   })
 })
 
-describe('POST /oauth/introspect answers exactly {"active":false} (RFC 7662, section 2.2)', () => {
+describe('POST /oauth/introspect returns exactly {"active":false} (RFC 7662, section 2.2)', () => {
   // The signature is good and the time is not over: only the database knows.
   test.each([
     ['the session has ended', `update sessions set ended_at = now(), end_reason = 'logout'`],
@@ -166,7 +166,7 @@ describe('POST /oauth/introspect answers exactly {"active":false} (RFC 7662, sec
   })
 })
 
-describe('POST /oauth/introspect, a caller who may not ask', () => {
+describe('POST /oauth/introspect, a client without permission', () => {
   test('401 invalid_client: no credentials', async () => {
     expect(await refusal(await post({ token: tokens.access_token }, {}))).toMatchObject({
       status: 401,

@@ -124,8 +124,8 @@ describe('POST /oauth/revoke, by a service', () => {
   })
 })
 
-describe('POST /oauth/revoke refuses', () => {
-  test('401 invalid_client: nobody; the session lives on', async () => {
+describe('POST /oauth/revoke rejects', () => {
+  test('401 invalid_client: no client; the session lives on', async () => {
     expect(await refusal(await post({ token: tokens.refresh_token }))).toMatchObject({
       status: 401,
       error: 'invalid_client',

@@ -142,7 +142,7 @@ describe('a strict OAuth client, unpatched,', () => {
     })
   })
 
-  test('understands a refusal to introspect and one to revoke', async () => {
+  test('understands a rejection to introspect and one to revoke', async () => {
     const poor = { client_id: 'poor' }
     const auth = oauth.ClientSecretBasic((await fullStack.client('poor', 'users.read')).secret)
     const asked = await oauth.introspectionRequest(server, poor, auth, 'x', options)

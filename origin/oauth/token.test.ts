@@ -30,7 +30,7 @@ function post(form: string | Record<string, string>, headers: HeadersInit = {}) 
 }
 
 describe('POST /oauth/token, client_credentials', () => {
-  test('200: an answer in the form of RFC 6749 with its scope, kept by no cache, without a refresh token', async () => {
+  test('200: a response in the form of RFC 6749 with its scope, kept by no cache, without a refresh token', async () => {
     const answer = await post(grant, billing.basic)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -85,7 +85,7 @@ describe('POST /oauth/token, client_credentials', () => {
     expect((await post({ ...grant, client_id: 'billing' }, billing.basic)).status).toBe(200)
   })
 
-  test('200: an audit row says who got what, from where', async () => {
+  test('200: an audit row names client, scopes and address', async () => {
     const headers = { ...billing.basic, 'x-request-id': 'token-request-1', 'user-agent': 'billing/1' }
     expect((await post({ ...grant, scope: 'users.read' }, headers)).status).toBe(200)
     expect(await fullStack.audit()).toEqual([
@@ -98,7 +98,7 @@ describe('POST /oauth/token, client_credentials', () => {
     ])
   })
 
-  test('200: through the gateway the audit row has the address that the gateway vouches for', async () => {
+  test('200: through the gateway the audit row has the address of the assertion', async () => {
     const forwarded = { 'x-forwarded-for': '198.51.100.9' }
     await post(grant, {
       ...billing.basic,
@@ -144,7 +144,7 @@ describe('POST /oauth/token, client_credentials', () => {
     )
   })
 
-  test('400 invalid_scope: asking for more than was granted leaves an audit row', async () => {
+  test('400 invalid_scope: a request for more than was granted leaves an audit row', async () => {
     await post({ ...grant, scope: 'tokens.introspect' }, billing.basic)
     expect(await fullStack.audit()).toMatchObject([
       { action: 'client.denied', details: { client_id: 'billing', reason: 'scope_not_granted' } },
@@ -213,7 +213,7 @@ describe('401 invalid_client', () => {
     ['a name of 3 kB', 'b'.repeat(3000), () => 'secret', 'unknown_client'],
     ['SQL for a name', "' or true --", () => 'secret', 'unknown_client'],
     ['a name and a secret beyond ASCII', 'rechnung-ä', () => 'geheim-ß', 'unknown_client'],
-  ])('%s: the same answer to all, the reason in the audit row alone', async (_, id, secretOf, reason) => {
+  ])('%s: the same response to all, the reason in the audit row alone', async (_, id, secretOf, reason) => {
     const secret = await secretOf()
     await fullStack.sql`truncate audit_logs`
     const encoded = basic(encodeURIComponent(id), encodeURIComponent(secret))
@@ -271,7 +271,7 @@ describe('401 invalid_client', () => {
     })
   })
 
-  test('no credentials: a challenge, and no audit row, as nobody tried anything', async () => {
+  test('no credentials: a challenge, and no audit row, as no attempt was made', async () => {
     expect(await refusal(await post(grant))).toMatchObject({ status: 401, challenge: 'Basic' })
     expect(await fullStack.audit()).toEqual([])
   })
@@ -364,11 +364,11 @@ describe('a request that is not well-formed', () => {
     expect(await refusal(answer)).toMatchObject({ status: 400, code: 'form_malformed' })
   })
 
-  test('200: parameters nobody knows are ignored (RFC 6749, section 3.2)', async () => {
+  test('200: unknown parameters are ignored (RFC 6749, section 3.2)', async () => {
     expect((await post({ ...grant, audience: 'x', constructor: 'y' }, billing.basic)).status).toBe(200)
   })
 
-  test('a refusal is application/json that no cache keeps', async () => {
+  test('a rejection is application/json that no cache keeps', async () => {
     const answer = await post({ grant_type: 'password' }, billing.basic)
     expect(answer.headers.get('content-type')).toBe('application/json')
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -391,7 +391,7 @@ describe('POST /oauth/token, refresh_token', () => {
     expect((await refresh(next.refresh_token)).status).toBe(200)
   })
 
-  test('400 invalid_grant: a token nobody issued, whatever is in it', async () => {
+  test('400 invalid_grant: a token that was never issued, with any content', async () => {
     for (const token of ['x', 'A'.repeat(43), 'a\u0000b', 'ä'.repeat(50)])
       expect(await refusal(await refresh(token))).toMatchObject({
         status: 400,
@@ -441,7 +441,7 @@ describe('POST /oauth/token, refresh_token', () => {
     expect((await refresh(tokens.refresh_token)).status).toBe(200)
   })
 
-  test('401 invalid_client: no client_id, or one nobody knows', async () => {
+  test('401 invalid_client: no client_id, or an unknown one', async () => {
     expect((await refresh('x', { client_id: '' })).status).toBe(401)
     expect((await refresh('x', { client_id: 'another-app' })).status).toBe(401)
   })

@@ -11,7 +11,7 @@ const endpoints = Object.entries<Endpoint>({ ...services.endpoints, ...gatewayRe
 const operation = ({ method, path }: Endpoint) => description.paths?.[path]?.[method.toLowerCase() as 'get']
 
 describe('the description of the internal API', () => {
-  test('is OpenAPI 3.1 to a validator that is not ours', async () => {
+  test('is valid OpenAPI 3.1 to an independent validator', async () => {
     expect(description.openapi).toMatch(/^3\.1/)
     expect(await validate(structuredClone(description) as never)).toMatchObject({ valid: true })
   })

@@ -52,7 +52,7 @@ const changedMails = async () =>
   (await fullStack.mails(email)).filter(({ subject }) => subject.includes('changed'))
 
 describe('POST /auth/password', () => {
-  test('204: the new password works and the old one does not; its owner is told by mail', async () => {
+  test('204: the new password works and the old one does not; its owner gets a mail', async () => {
     const mailsBefore = (await changedMails()).length
     expect((await change(password)).status).toBe(204)
     expect(await loginStatus(nextPassword)).toBe(200)
@@ -80,7 +80,7 @@ describe('POST /auth/password', () => {
     ])
   })
 
-  test('204: the device that changed it stays known, all others become strangers', async () => {
+  test('204: the device that changed it stays known, all others become unknown', async () => {
     const other = await fullStack.post('/auth/login', { email, password })
     const otherDevice = setCookieOf(other, deviceCookie)?.value
     const device = setCookieOf(await change(password), deviceCookie)?.value
@@ -104,7 +104,7 @@ describe('POST /auth/password', () => {
     ).toEqual([{ actor_id: sub, user_id: sub, session_id: sid, request_id: 'change-0001' }])
   })
 
-  test('403 password_wrong: the sixth try of a session is refused although it is right; the owner logs in all the same', async () => {
+  test('403 password_wrong: the sixth try of a session is rejected although it is right; the owner logs in all the same', async () => {
     const mailsBefore = (await fullStack.mails(email)).length
     for (let tries = 0; tries < 5; tries++) await expectRefused(await change('wrong'))
     await expectRefused(await change(password))
@@ -116,7 +116,7 @@ describe('POST /auth/password', () => {
     expect((await change(password, nextPassword, other)).status).toBe(204)
   })
 
-  test('204: while strangers are locked out', async () => {
+  test('204: while unknown devices are locked out', async () => {
     for (let tries = 0; tries < 5; tries++) await loginStatus('wrong')
     expect((await change(password)).status).toBe(204)
   })

@@ -59,7 +59,7 @@ describe('POST /auth/register, the password', () => {
     ['Han', 0x6f22],
     ['Gothic', 0x10330],
   ])(
-    '202: 64 characters of %s are taken whole: another last one or another case is refused',
+    '202: 64 characters of %s are taken whole: another last one or another case is rejected',
     async (_, first) => {
       const start = characters(first, 62)
       const { answer, email } = await register(`${start}Zz`)

@@ -77,7 +77,7 @@ describe('POST /auth/password/forgot', () => {
   })
 
   // A lookup, or a row that only an account gets, would show in the time.
-  test('202: known and unknown are answered before anybody looks for an account', async () => {
+  test('202: known and unknown addresses get a response before any account is looked up', async () => {
     let asked: Promise<Response>[] = []
     await forceRace(fullStack, {
       at: 'lock table user_accounts in access exclusive mode',
@@ -128,7 +128,7 @@ describe('POST /auth/password/forgot', () => {
 })
 
 describe('POST /auth/password/reset', () => {
-  test('204: the new password works, the old one does not; its owner is told, and the address is proven', async () => {
+  test('204: the new password works, the old one does not; its owner gets a mail, and the address is verified', async () => {
     expect((await reset(await mailedToken())).status).toBe(204)
     expect(await loginStatus(nextPassword)).toBe(200)
     expect(await loginStatus(password)).toBe(401)

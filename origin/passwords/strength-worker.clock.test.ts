@@ -24,9 +24,12 @@ test.each([
   ['of signs alone', '4@8({[<3€6960!1|70$524@8({[<3€69'],
   ['of one sign', '$'.repeat(256)],
   ['of accents', `e${'\u0301'.repeat(1000)}`],
-])('a password made to take long is judged within 10 s, on a busy machine too: %s', async (_, password) => {
-  await judge('correct horse battery')
-  const startedAt = performance.now()
-  await judge(password)
-  expect(performance.now() - startedAt).toBeLessThan(10_000)
-})
+])(
+  'a password made to take long is evaluated within 10 s, on a busy machine too: %s',
+  async (_, password) => {
+    await judge('correct horse battery')
+    const startedAt = performance.now()
+    await judge(password)
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
+  },
+)

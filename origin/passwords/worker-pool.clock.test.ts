@@ -24,7 +24,7 @@ async function retryAfter(queue: number): Promise<number> {
 }
 
 describe('a queue', () => {
-  test('is left to those who come back later where it is slow, long before it is full', async () => {
+  test('rejects tasks that would wait too long, long before it is full', async () => {
     const pool = createWorkerPool({ threads: 1, queue: 1000, maxWaitSeconds: 1 })
     const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
     await run('hash', task)
@@ -76,7 +76,7 @@ describe('a preferred task', () => {
     expect(await orderOf('oooooop', 3)).toMatch(/^--opooo$/)
   })
 
-  test('lets one of the others by after four, so that nobody waits for ever', async () => {
+  test('runs one of the others after four, so that none waits for ever', async () => {
     expect(await orderOf('ooooopppppppppp')).toBe('oppppoppppoppoo')
   })
 

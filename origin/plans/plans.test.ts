@@ -75,7 +75,7 @@ describe('GET /internal/gateway/plans', () => {
     }
   })
 
-  test('what a refusal at the gateway says of plans comes from the database', async () => {
+  test('what a rejection at the gateway says of plans comes from the database', async () => {
     const answer = await fullStack.call('/v1/reports', { headers: bearer(user) })
     expect(await problem(answer)).toMatchObject({
       code: 'feature_required',
@@ -172,7 +172,7 @@ describe('PATCH /admin/plans/{name}', () => {
     await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 1000 })
   })
 
-  test('a quota below the least cannot be stored, whoever writes it', async () => {
+  test('a quota below the minimum cannot be stored, by any statement', async () => {
     await expect(
       fullStack.sql`update subscription_plans set api_quota_per_hour = 59 where name = 'free'`,
     ).rejects.toThrow('subscription_plans_api_quota_per_hour_check')

@@ -129,7 +129,7 @@ describe('GET /internal/gateway/revocations', () => {
     }
   })
 
-  test('401 untrusted_caller: nobody, and an assertion as proxied requests carry it', async () => {
+  test('401 untrusted_caller: no assertion, and one of a proxied request', async () => {
     for (const refused of [{}, { [assertionHeader]: await sign('origin') }]) {
       const answer = await fullStack.originFetch(path, { headers: refused as Record<string, string> })
       expect(answer.status).toBe(401)

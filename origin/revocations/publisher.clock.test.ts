@@ -162,7 +162,7 @@ describe('publishing', () => {
 
   // postgres.js ends the process where a statement meets a connection that went away: see
   // origin/db/transactions.ts.
-  test('the database connection lost while Redis is asked: the row stays, and the process too', async () => {
+  test('the database connection lost during a call of Redis: the row stays, and the process too', async () => {
     const { publish } = await createReplica()
     await insert(1)
     redis.pause()

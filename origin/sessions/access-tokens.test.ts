@@ -18,7 +18,7 @@ async function verified(token: string) {
 }
 
 describe('an access token', () => {
-  test('carries every claim, as role and plan are at that moment', async () => {
+  test('contains every claim, with role and plan of that moment', async () => {
     await fullStack.signUp('ada@example.com')
     const [{ id }] = await fullStack.sql<[{ id: string }]>`
       update user_accounts set epoch = 3, role_id = (select id from roles where name = 'admin')

@@ -111,7 +111,7 @@ describe('POST /auth/refresh by cookie', () => {
   const postNothing = (path: string, headers: Record<string, string>) =>
     fullStack.call(path, { method: 'POST', headers: { cookie: `${refreshCookie}=${cookie}`, ...headers } })
 
-  test('200 and 204: a page of ours may leave the body out', async () => {
+  test('200 and 204: a page of an allowed origin may omit the body', async () => {
     expect((await postNothing('/auth/refresh', { origin: frontendOrigin })).status).toBe(200)
     expect((await postNothing('/auth/logout', { origin: frontendOrigin })).status).toBe(204)
   })
@@ -147,7 +147,7 @@ describe('POST /auth/refresh by cookie', () => {
     },
   )
 
-  test('401 refresh_invalid: a cookie with a token nobody ever issued', async () => {
+  test('401 refresh_invalid: a cookie with a token that was never issued', async () => {
     const answer = await postFrom(frontendOrigin, '/auth/refresh', 'A'.repeat(43))
     expect(answer.status).toBe(401)
     expect((await problem(answer)).code).toBe('refresh_invalid')

@@ -162,7 +162,7 @@ describe('POST /auth/refresh after the grace window, with the last token that wa
     expect(await lateReplays()).toBe(7)
   })
 
-  test('401 refresh_reused: once the successor was used, no late replay is answered', async () => {
+  test('401 refresh_reused: once the successor was used, no late replay is accepted', async () => {
     await successorOf(await successorOf(tokens.refresh_token))
     await pass('2 seconds')
     expect(await codeOf(tokens.refresh_token)).toBe('refresh_reused')

@@ -35,7 +35,7 @@ async function refreshCode(refreshToken: string) {
 const session = async () => (await fullStack.sql`select * from sessions`)[0]
 
 describe('POST /auth/logout', () => {
-  test('204: the session ends, its refresh token with it, and an audit row says who and from where', async () => {
+  test('204: the session and its refresh token end, and an audit row names user and address', async () => {
     const answer = await logout(tokens.refresh_token)
     expect(answer.status).toBe(204)
     expect(answer.headers.get('cache-control')).toBe('no-store')

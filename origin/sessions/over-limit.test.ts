@@ -137,7 +137,7 @@ describe('POST /oauth/token of an address over its limit', () => {
   })
 })
 
-test('401 untrusted_caller: the mark alone vouches for nothing', async () => {
+test('401 untrusted_caller: the over-limit header without an assertion', async () => {
   const answer = await fullStack.originFetch('/auth/refresh', {
     method: 'POST',
     headers: { 'content-type': 'application/json', [overLimitHeader]: 'refresh;t=812' },

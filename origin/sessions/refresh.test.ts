@@ -174,7 +174,7 @@ describe('POST /auth/refresh', () => {
     expect(new Set(Object.values(rows[0] ?? {})).size).toBe(1)
   })
 
-  test('401 refresh_invalid: a token nobody ever issued; no session ends for it', async () => {
+  test('401 refresh_invalid: a token that was never issued; no session ends for it', async () => {
     await expectRefused('A'.repeat(43), 'refresh_invalid')
     expect((await session())?.ended_at).toBeNull()
     expect(await fullStack.sql`select from audit_logs`).toHaveLength(0)

@@ -90,7 +90,7 @@ describe('POST /auth/refresh with another REFRESH_TOKEN_KEY', () => {
     await successorIn(rekeyed, live)
   })
 
-  test('401 refresh_invalid: a replay inside the grace window is refused, and ends nothing', async () => {
+  test('401 refresh_invalid: a replay inside the grace window is rejected, and ends nothing', async () => {
     const { spent, live } = await rotatedOnce()
     const sessions = await liveSessions()
     expect(await codeIn(rekeyed, spent)).toBe('refresh_invalid')

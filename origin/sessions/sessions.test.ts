@@ -115,7 +115,7 @@ describe('DELETE /auth/sessions/{id}', () => {
   })
 
   // No response tells a caller who tries ids which of them exist.
-  test('404 not_found: somebody else’s, an unknown one, one that ended and no id at all answer the same', async () => {
+  test('404 not_found: a session of another user, an unknown one, an ended one and no id get the same response', async () => {
     await remove(laptop, `/${idOf(phone)}`)
     const ids = [idOf(somebodyElse), crypto.randomUUID(), idOf(phone), 'x', '1'.repeat(500)]
     const bodies = []
@@ -133,7 +133,7 @@ describe('DELETE /auth/sessions/{id}', () => {
 })
 
 describe('DELETE /auth/sessions', () => {
-  test('204: ends all others of the caller, and nobody else’s', async () => {
+  test('204: ends all others of the caller, and no other user’s', async () => {
     const tablet = await loginFrom('ada@example.com', '198.51.100.3', 'tablet/1')
     expect((await remove(laptop)).status).toBe(204)
     expect(await Promise.all([laptop, phone, tablet, somebodyElse].map(refreshStatus))).toEqual([
@@ -155,7 +155,7 @@ describe('DELETE /auth/sessions', () => {
 })
 
 describe('POST /auth/logout with everywhere', () => {
-  test('204: ends all of the account, each with a revocation, and nobody else’s', async () => {
+  test('204: ends all of the account, each with a revocation, and no other user’s', async () => {
     const answer = await fullStack.post('/auth/logout', {
       refresh_token: phone.refresh_token,
       everywhere: true,

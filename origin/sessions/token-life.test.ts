@@ -31,7 +31,7 @@ async function endOf({ access_token }: TokenResponse): Promise<number> {
 }
 
 describe('an access token ends with its session at the latest', () => {
-  test('of a login: at the idle limit, as nobody has refreshed yet', async () => {
+  test('of a login: at the idle limit, before the first refresh', async () => {
     const { tokens } = await fullStack.signUp('ada@example.com', password)
     expect(tokens.expires_in).toBeGreaterThan(idleSeconds - 10)
     expect(tokens.expires_in).toBeLessThanOrEqual(idleSeconds)

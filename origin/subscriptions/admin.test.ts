@@ -99,7 +99,7 @@ describe('PUT /admin/users/{id}/subscription', () => {
     }
   })
 
-  test('403 permission_required: nobody gives himself a plan', async () => {
+  test('403 permission_required: an admin cannot book a plan for themselves', async () => {
     const answer = await send('PUT', `/admin/users/${userId}/subscription`, { plan: 'pro' }, user)
     expect(answer).toMatchObject({ status: 403, body: { code: 'permission_required' } })
   })

@@ -96,7 +96,7 @@ describe('PUT /admin/users/{id}/subscription, by the level of both', () => {
   test.each([
     ['locked', `status = 'disabled'`],
     ['demoted', `role_id = (select id from roles where name = 'guest')`],
-  ])('403 escalation_refused: an admin who was %s a moment ago', async (_, change) => {
+  ])('403 escalation_refused: an admin who was just %s', async (_, change) => {
     await fullStack.sql.unsafe(`update user_accounts set ${change} where id = '${ids['admin-actor']}'`)
     expect(await problem(await book('admin', 'user-target'))).toMatchObject({
       status: 403,

@@ -171,7 +171,7 @@ describe('an event from the future', () => {
 })
 
 describe('an event that comes again', () => {
-  test('200: is answered the same and has no effect, even after later ones', async () => {
+  test('200: gets the same response and has no effect, even after later ones', async () => {
     const first = await (await put(pro)).text()
     expect(await (await put(pro)).text()).toBe(first)
     expect(await traces()).toEqual(applied)
@@ -232,7 +232,7 @@ describe('an event out of order', () => {
     expect(await traces()).toEqual(applied)
   })
 
-  test('200: occurred at the same moment, or before the last one of somebody else', async () => {
+  test('200: occurred at the same moment, or before the last event of another user', async () => {
     await put(pro)
     expect((await put({ ...pro, event_id: 'evt-2', plan: 'starter' })).status).toBe(200)
     const cyd = decodeJwt((await fullStack.fullStack.signUp('cyd@example.com')).tokens.access_token).sub ?? ''
@@ -394,7 +394,7 @@ describe('an event of an earlier version, which knew milliseconds', () => {
   })
 })
 
-describe('refused', () => {
+describe('rejected', () => {
   test('404 not_found: no such account, or no id at all', async () => {
     for (const id of [crypto.randomUUID(), 'ada', '1'])
       expect(await refused(pro, { id })).toMatchObject({ status: 404, code: 'not_found' })
@@ -432,7 +432,7 @@ describe('refused', () => {
     expect(await refused(pro, { by })).toMatchObject({ status: 401, code: 'invalid_token' })
   })
 
-  test('404 not_found: nobody at all through the gateway', async () => {
+  test('404 not_found: any caller through the gateway', async () => {
     const answer = await fullStack.fullStack.call(`/internal/users/${userId}/subscription`, {
       method: 'PUT',
       headers: bearer(token),

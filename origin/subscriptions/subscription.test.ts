@@ -97,7 +97,7 @@ describe('GET /v1/subscription', () => {
     })
   })
 
-  test('401 token_missing: nobody signed in', async () => {
+  test('401 token_missing: without a token', async () => {
     expect(await problem(await fullStack.call('/v1/subscription'))).toMatchObject({ code: 'token_missing' })
   })
 })

@@ -82,7 +82,7 @@ describe('expired_tokens removes', () => {
   })
 })
 
-test('rate_limit_logs removes refusals older than its days, and no other', async () => {
+test('rate_limit_logs removes rejections older than its days, and no other', async () => {
   await db.sql`
     insert into rate_limit_logs (limit_class, limit_key, method, route, created_at)
     select 'user', days::text, 'GET', '/', now() - make_interval(days => days) from unnest(array[31, 29, 0]) days`

@@ -40,7 +40,7 @@ describe.each(['audit_logs', 'login_attempts'])('%s', (table) => {
     )
   })
 
-  test('answers each of its lists from an index that ends with (created_at, id)', async () => {
+  test('serves each of its lists from an index that ends with (created_at, id)', async () => {
     const rows = await db.sql<{ indexdef: string }[]>`
       select indexdef from pg_indexes where tablename = ${table} and indexdef not like '%UNIQUE%' order by 1`
     expect(rows.map(({ indexdef }) => indexdef.replace(/^.* USING btree /, '')).sort()).toEqual(
@@ -124,7 +124,7 @@ describe('make_partitions', () => {
     expect(before[0]?.indexes).toHaveLength(5)
   })
 
-  test('gives up after three seconds where somebody holds the table, and the next run makes them', async () => {
+  test('gives up after 3 s where another transaction locks the table, and the next run creates them', async () => {
     const missing = partitionName('audit_logs', month(2))
     await db.sql`drop table ${db.sql(missing)}`
     await db.sql.begin(async (transaction) => {

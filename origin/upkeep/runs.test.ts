@@ -170,7 +170,7 @@ describe('a batch', () => {
     await db.sql`drop table deleted`
   })
 
-  test('passes over a row that somebody holds, and does not wait for it', async () => {
+  test('skips a row that another transaction locks, and does not wait for it', async () => {
     await addOld(2)
     await db.sql.begin(async (transaction) => {
       await transaction`select from rate_limit_logs where limit_key = '1' for update`

@@ -35,7 +35,7 @@ const started = () =>
   fullStack.sql`select actor_id, details from audit_logs where action = 'upkeep.started' order by created_at`
 
 describe('POST /admin/upkeep/{job}/runs', () => {
-  test('202: the job runs now, its run has the id of the answer, the audit says who started it', async () => {
+  test('202: the job runs now, its run has the id of the response, the audit row names the admin', async () => {
     await fullStack.sql`
       insert into rate_limit_logs (limit_class, limit_key, method, route, created_at)
       values ('user', 'x', 'GET', '/', now() - interval '31 days')`

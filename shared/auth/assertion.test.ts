@@ -79,7 +79,7 @@ describe('is verified', () => {
   })
 })
 
-describe('is refused', () => {
+describe('is rejected', () => {
   test('for another audience', async () => {
     for (const audience of ['reports', 'Origin', ''])
       expect(await verify(await sign({ audience }))).toBeUndefined()
@@ -107,7 +107,7 @@ describe('is refused', () => {
     expect(await verify(jwt)).toBeUndefined()
   })
 
-  test('signed by a stranger, under his key id or ours', async () => {
+  test('signed by an unknown key, under its own kid or a known one', async () => {
     expect(await verify(await sign({ signer: strangerSigner }))).toBeUndefined()
     expect(await verify(await sign({ signer: { ...strangerSigner, kid: gatewayKey.kid } }))).toBeUndefined()
   })

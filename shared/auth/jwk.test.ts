@@ -13,7 +13,7 @@ test('two keys have two ids', async () => {
   expect(one.publicJwk.kid).not.toBe(other.publicJwk.kid)
 })
 
-test('a key of another kind, curve, algorithm or use is refused', async () => {
+test('a key of another kind, curve, algorithm or use is rejected', async () => {
   const { privateJwk } = await generateKey()
   for (const change of [
     { kty: 'RSA' },
@@ -31,7 +31,7 @@ test('a key of another kind, curve, algorithm or use is refused', async () => {
 
 // RFC 7517, section 4.3: a key says what it may be used for, and a key that may only wrap others
 // verifies nothing.
-test('a public key whose key_ops lack verify is refused, and so is a private one whose key_ops lack sign', async () => {
+test('a public key whose key_ops lack verify is rejected, and so is a private one whose key_ops lack sign', async () => {
   const { publicJwk, privateJwk } = await generateKey()
   const isPublic = (key_ops: unknown) => publicJwkSchema.safeParse({ ...publicJwk, key_ops }).success
   const isPrivate = (key_ops: unknown) => privateJwkSchema.safeParse({ ...privateJwk, key_ops }).success
@@ -51,7 +51,7 @@ test('what else a key may be used for does not keep it from being imported', asy
   expect(signer.key.usages).toEqual(['sign'])
 })
 
-test('a point that is not on the curve is refused when it is imported', async () => {
+test('a point that is not on the curve is rejected when it is imported', async () => {
   const { publicJwk } = await generateKey()
   await expect(importKey({ ...publicJwk, y: publicJwk.x })).rejects.toThrow()
 })

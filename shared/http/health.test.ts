@@ -21,11 +21,11 @@ describe('healthResponse', () => {
 })
 
 describe('check', () => {
-  test('pass: what was asked answered, in so many milliseconds', async () => {
+  test('pass: the check responded, with its milliseconds', async () => {
     expect(await check(async () => 'x')).toEqual({ status: 'pass', time_ms: expect.any(Number) })
   })
 
-  test('fail: what was asked never answers', async () => {
+  test('fail: the check never responds', async () => {
     expect(await check(() => new Promise(() => {}), 20)).toMatchObject({ status: 'fail' })
   })
 

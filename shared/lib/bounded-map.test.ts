@@ -21,7 +21,7 @@ describe('createBoundedMap', () => {
   })
 
   // A flood of keys that come once must not push out what is asked for all the time.
-  test('what is asked for once a generation survives any number of others', () => {
+  test('a key that is read once a generation survives any number of others', () => {
     const map = createBoundedMap<string, string>(100)
     map.set('user', 'known')
     for (let key = 0; key < 10_000; key++) {

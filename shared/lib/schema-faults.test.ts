@@ -37,7 +37,7 @@ describe('listSchemaFaults', () => {
     ])
   })
 
-  test('carries the code that a rule has', () => {
+  test('has the code of its rule', () => {
     expect(faultsOf({ ...valid, secret: 'abc' })).toEqual([
       { path: ['secret'], message: 'is short', isUnknownKey: false, code: 'too_short' },
     ])

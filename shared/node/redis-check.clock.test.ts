@@ -104,7 +104,7 @@ describe('REDIS_URL is taken', () => {
     expect(await reasonOf(sentinel.url)).toBeUndefined()
   })
 
-  test('where nobody answers, as an outage of Redis keeps no service from starting', async () => {
+  test('where no server responds, as an outage of Redis keeps no service from starting', async () => {
     expect(await reasonOf(`redis://127.0.0.1:${await findFreePort()}`)).toBeUndefined()
     single.pause()
     expect(await reasonOf(single.url)).toBeUndefined()

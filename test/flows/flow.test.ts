@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => fullStack.close())
 
 describe('a frontend, through the gateway', () => {
-  test('registers, logs in, reads its profile, refreshes, logs out, and is refused the spent token', async () => {
+  test('registers, logs in, reads its profile, refreshes, logs out, and is rejected the spent token', async () => {
     const { tokens } = await fullStack.signUp('ada@example.com')
 
     const me = await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })

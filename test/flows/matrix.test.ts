@@ -120,7 +120,7 @@ async function call(method: string, path: string, caller: string) {
 describe.each(rows.map(({ method, path }) => [`${method} ${path}`, method, path] as const))(
   '%s',
   (name, method, path) => {
-    test.each(callers)('%s gets through, or is told what is missing', async (caller) => {
+    test.each(callers)('%s is served, or gets the name of the missing condition', async (caller) => {
       const { answer, reached } = await call(method, path, caller)
       if (allowed[name as keyof typeof allowed].includes(caller)) {
         expect({ ok: answer.ok, reached }).toEqual({ ok: true, reached: true })

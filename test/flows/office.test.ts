@@ -186,7 +186,7 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
     expect(await everybodyGoesOn()).toEqual({ '200': people })
   })
 
-  test('what was refused is in the log of refused requests, by limit', async () => {
+  test('what was rejected is in the log of rejected requests, by limit', async () => {
     await fullStack.reportsFlushed()
     const logged = await fullStack.sql<{ class: string; refused: number }[]>`
       select limit_class as class, sum(refused)::int as refused from rate_limit_logs

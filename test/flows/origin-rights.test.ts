@@ -40,7 +40,7 @@ describe.each(atTheOrigin.filter(({ permissions }) => permissions))(
   ({ method, path, permissions }) => {
     const required = [...(permissions?.all ?? []), ...(permissions?.any ?? [])]
 
-    test('403 permission_required: whoever has every other permission, at whatever level', async () => {
+    test('403 permission_required: a user with every other permission, at any level', async () => {
       const others = superadmin.permissions.filter((permission) => !required.includes(permission))
       expect(others).toHaveLength(superadmin.permissions.length - required.length)
       const answer = await pass(method, path, { ...superadmin, permissions: others })

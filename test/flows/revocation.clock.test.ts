@@ -89,7 +89,7 @@ async function timeToLogout(
   return timeUntil(gateways, tokens.access_token, '401 session_ended')
 }
 
-describe('after a logout every gateway answers 401 session_ended', () => {
+describe('after a logout every gateway responds with 401 session_ended', () => {
   test('within 1 s with Redis', async () => {
     const redis = await startRedis()
     const one = await startFullStack(redis)
@@ -111,7 +111,7 @@ describe('after a logout every gateway answers 401 session_ended', () => {
     expect(await timeToLogout(one, tokens, [one, other])).toBeLessThan(boundMs.feed)
   })
 
-  test('within 5 s where gateways hear Redis, but no origin writes to it', async () => {
+  test('within 5 s where gateways reach Redis, but no origin writes to it', async () => {
     const redis = await startRedis()
     const silent = await startFullStack()
     const hearing = await startFullStack(redis, silent.remains)
@@ -153,7 +153,7 @@ describe('after a change of rights', () => {
 
   // The change needs no job, no new login and no end of the token: the next call after the bound
   // shows it.
-  test('in mid-session: a downgrade, a demotion and a new booking by the admin API are told within 1 s, and the refreshed token has the new rights', async () => {
+  test('in mid-session: a downgrade, a demotion and a booking by the admin API take effect within 1 s, and the refreshed token has the new permissions', async () => {
     const fullStack = await startFullStack(await startRedis())
     const { tokens: boss } = await fullStack.signUp('boss@example.com')
     const { tokens } = await fullStack.signUp('ada@example.com')
@@ -192,7 +192,7 @@ describe('after a change of rights', () => {
     expect(live).toHaveLength(1)
   })
 
-  test('nothing is heard of a change that was rolled back', async () => {
+  test('a change that was rolled back publishes nothing', async () => {
     const fullStack = await startFullStack(await startRedis())
     const { tokens } = await signUp(fullStack)
     const undone = fullStack.sql.begin(async (transaction) => {
@@ -254,7 +254,7 @@ describe('Redis in trouble: nothing is missed', () => {
       expect(await outcome(other, tokens.access_token)).toBe('401 session_ended')
   })
 
-  test('entries that come twice, out of order, or are none of ours', async () => {
+  test('duplicate, reordered and malformed entries', async () => {
     const redis = await startRedis()
     const fullStack = await startFullStack(redis)
     const { tokens } = await signUp(fullStack)

@@ -85,7 +85,7 @@ test('200: a DELETE with a body', async () => {
 })
 
 // The log has the code that the client received.
-test('400 bad_request in the log: a body whose end cannot be read, after the upstream was asked', async () => {
+test('400 bad_request in the log: a body whose end cannot be read, after the upstream got the request', async () => {
   const socket = await openSocket(gatewayWithUpstream.port)
   socket.write(message('POST /open HTTP/1.1', [chunked], '4\r\nbody\r\n'))
   await expect.poll(() => seen).toEqual(['POST /open'])

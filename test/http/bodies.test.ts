@@ -45,7 +45,7 @@ describe('request bodies', () => {
       .map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`)
       .join('')}0\r\n\r\n`
 
-  test('413 body_too_large: by Content-Length, before a byte is read or the upstream is asked', async () => {
+  test('413 body_too_large: by Content-Length, before a byte is read or the upstream is called', async () => {
     const { port, acted, asked } = await startReceiver(10)
     const answer = await exchange(
       port,
@@ -86,7 +86,7 @@ describe('request bodies', () => {
   })
 
   // The unread rest of the body would precede the next request.
-  test('an answer that comes before the body ends the connection', async () => {
+  test('a response that comes before the body ends the connection', async () => {
     const early = await startGatewayWithUpstream((_request, response) => response.end('early'), {
       policy: [{ ...postRow, body_bytes: 10_000_000 }],
     })
@@ -112,7 +112,7 @@ describe('request bodies', () => {
   })
 })
 
-describe('answers', () => {
+describe('responses', () => {
   test('stream: the first chunk arrives before the upstream has ended', async () => {
     const mayEnd = Promise.withResolvers<void>()
     const { port } = await startGatewayWithUpstream(async (_request, response) => {

@@ -83,7 +83,7 @@ test('a page of an allowed origin sends what its libraries add, and reads what i
   expect(received).toMatchObject(headers)
 })
 
-test('it reads a refusal, with what allows it to act on it', async () => {
+test('it reads a rejection, with what allows it to act on it', async () => {
   const answer = await call('/nowhere', 'GET', { 'if-none-match': '"v1"' })
   expect(answer).toMatchObject({ status: 404, headers: { 'x-request-id': expect.any(String) } })
 })

@@ -57,7 +57,7 @@ describe('requests under way', () => {
 
   // Each would otherwise hold its place for ever, and the last one would block the upstream for all
   // callers.
-  test('200: those who left while they were counted, gathered or answered hold no place', async () => {
+  test('200: clients that left during counting, the body or the response hold no slot', async () => {
     const released = Promise.withResolvers<void>()
     const memory = createMemoryStore({ shared: true, now: Date.now })
     const rateLimitStore: RateLimitStore = {
@@ -198,7 +198,7 @@ describe('huge bodies', () => {
   })
 })
 
-describe('answers that try to be two', () => {
+describe('responses that contain a second one', () => {
   const splits = {
     'a bare carriage return in a field': 'X-A: a\rSet-Cookie: b=c',
     'a null in a field': 'X-A: a\0b',
@@ -221,7 +221,7 @@ describe('answers that try to be two', () => {
       expect(answer).not.toMatch(/set-cookie|x-a:/i)
     })
 
-  test('what an upstream sends after its answer is no answer to the next request', async () => {
+  test('what an upstream sends after its response is no response to the next request', async () => {
     const upstreamPort = await listen(
       createRawServer((socket) => {
         socket.on('error', () => {})

@@ -83,7 +83,7 @@ test('HTTP/1.1: the last chunk is missing', async () => {
 })
 
 // Such a response has neither chunks nor a length, whatever the version.
-test('a handshake that is answered with half a body: the connection is reset', async () => {
+test('a handshake whose rejection has half a body: the connection is reset', async () => {
   const upstream = createServer()
   upstream.on('upgrade', async (_request, socket) => {
     socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')

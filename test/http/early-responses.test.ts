@@ -43,7 +43,7 @@ const refusals: [status: number, code: string, head: string][] = [
   [505, 'http_version_not_supported', head('POST /open HTTP/2.0', length)],
 ]
 
-describe('a refusal reaches a client that writes 20 MB before it reads', () => {
+describe('a rejection reaches a client that writes 20 MB before it reads', () => {
   test.each(refusals)('%i %s (%#)', async (status, code, request) => {
     const { port } = await startGatewayWithUpstream((_request, response) => response.end(), { policy })
     for (let i = 0; i < 5; i++) {
@@ -117,7 +117,7 @@ test('502 upstream_unreachable: also where the upstream closes in the middle of 
   expect(statusOf(answer)).toBe(502)
 })
 
-test('403 origin_not_allowed: a handshake that is refused, with bytes behind it', async () => {
+test('403 origin_not_allowed: a handshake that is rejected, with bytes behind it', async () => {
   const { port } = await startGatewayWithUpstream((_request, response) => response.end(), {
     policy: [{ ...openRow, path: '/socket', websocket: true }],
   })
@@ -133,7 +133,7 @@ test('403 origin_not_allowed: a handshake that is refused, with bytes behind it'
   expect(statusOf(answer)).toBe(403)
 })
 
-test('the body of a refused request is no request', async () => {
+test('the body of a rejected request is no request', async () => {
   const seen: string[] = []
   const { port } = await startGatewayWithUpstream(
     (request, response) => {

@@ -67,7 +67,7 @@ const requests = fc.record({
 })
 
 // Never 500 for what a client sent, nor 502 because an upstream would not take it from us.
-test('whatever a request is made of, it is answered below 500 or its connection ends, and no path without a row goes on', async () => {
+test('any request gets a status below 500 or its connection ends, and no path without a row is forwarded', async () => {
   const statuses = new Set<number>()
   await fc.assert(
     fc.asyncProperty(requests, async ({ method, target, headers, body }) => {

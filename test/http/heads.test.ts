@@ -107,7 +107,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
   })
 
   // The client would take the rejection of the second request for the response to the first.
-  test('a chunk that cannot be read, behind a request under way: the connection ends, and no refusal stands in the first answer’s place', async () => {
+  test('a chunk that cannot be read, behind a request under way: the connection ends, and no rejection stands in the first response’s place', async () => {
     const answer = await exchange(
       gatewayWithUpstream.port,
       `GET /open HTTP/1.1\r\n${host}\r\n\r\nPOST /open HTTP/1.1\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n`,
@@ -148,7 +148,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
 // Node's parser stops at the end of a request that asks for another protocol: its client would wait
 // in vain for the answer to the next.
 test.each(['/open', '/live'])(
-  '200 and the connection ends: %s with an upgrade that nobody offers, another request right behind it',
+  '200 and the connection ends: %s with an unsupported upgrade, another request right behind it',
   async (path) => {
     const upgrade = ['Connection: Upgrade', 'Upgrade: h2c']
     const answers = await send(`GET ${path} HTTP/1.1`, host, ...upgrade, '', 'GET /open HTTP/1.1', host)
@@ -186,7 +186,7 @@ describe('too much', () => {
     expectRefusal(await send('GET /open HTTP/1.1', host, close, ...many(2500)), 431, 'too_many_fields')
   })
 
-  test('431 too_many_fields: also where the gateway answers itself, and for a preflight', async () => {
+  test('431 too_many_fields: also where the gateway itself responds, and for a preflight', async () => {
     for (const line of ['GET /live HTTP/1.1', 'OPTIONS /open HTTP/1.1'])
       expectRefusal(await send(line, host, close, ...many(2500)), 431, 'too_many_fields')
   })
@@ -350,7 +350,7 @@ describe('methods', () => {
     )
   })
 
-  test('417 expectation_failed: what nobody offers', async () => {
+  test('417 expectation_failed: an unknown expectation', async () => {
     expectRefusal(
       await send('POST /open HTTP/1.1', host, close, 'Expect: miracles'),
       417,
@@ -358,7 +358,7 @@ describe('methods', () => {
     )
   })
 
-  test('200: Expect: 100-continue is answered here and does not go on', async () => {
+  test('200: the gateway responds to Expect: 100-continue and does not forward it', async () => {
     const answer = await send(
       'POST /open HTTP/1.1',
       host,
@@ -486,7 +486,7 @@ test('fields with the names of what every object has are passed on like any othe
 })
 
 // A refusal that closes would cost every client a new connection, and us a handshake.
-test('a refusal without a body to skip keeps the connection', async () => {
+test('a rejection without a body to skip keeps the connection', async () => {
   const socket = await openSocket(gatewayWithUpstream.port)
   const asked = `GET /nowhere HTTP/1.1\r\n${host}\r\n\r\n`
   socket.write(asked + asked + asked.replace('\r\n\r\n', `\r\n${close}\r\n\r\n`))

@@ -124,7 +124,7 @@ describe('an upstream of endless interim responses', () => {
   test.each([
     ['too many', () => hints.repeat(17) + ok],
     ['too large', () => `HTTP/1.1 103 E\r\nLink: ${'x'.repeat(9000)}\r\n\r\n`.repeat(2) + ok],
-  ])('502 upstream_unreachable: %s, and it is asked once', async (_how, bytes) => {
+  ])('502 upstream_unreachable: %s, and it is sent once', async (_how, bytes) => {
     const { port, count } = await start((socket) => socket.write(bytes()))
     const answer = await ask(port)
     expect(answer.statusCode).toBe(502)
@@ -144,7 +144,7 @@ describe('an upstream of endless interim responses', () => {
 })
 
 // The client has begun to act on what it was told.
-test('502: a GET whose connection breaks behind a 103 is not asked again', async () => {
+test('502: a GET whose connection breaks behind a 103 is not sent again', async () => {
   const { port, count } = await start((socket) => socket.write(hints, () => socket.resetAndDestroy()))
   expect((await ask(port)).statusCode).toBe(502)
   expect(count()).toBe(1)

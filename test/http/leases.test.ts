@@ -93,7 +93,7 @@ describe('three gateways on one Redis, without leases', () => {
 describe('three gateways on one Redis, with leases', () => {
   const lease = 20
 
-  test('never let more than the quota pass, and refuse early by no more than the others may have prefetched', async () => {
+  test('never let more than the quota pass, and reject early by no more than the others may have prefetched', async () => {
     const { createUser } = await startGateways({ lease })
     for (const [quota, atOnce] of [
       [10, 1],

@@ -71,7 +71,7 @@ async function openSlowly(port: number) {
 }
 
 // Else a hostile colleague would hold all turns of the address with heads alone.
-test('200: whose body is in has a turn, however many others at the address send theirs slowly', async () => {
+test('200: a request with a complete body is served, however many others at the address send theirs slowly', async () => {
   const { port, marks } = await startOverLimit()
   await Promise.all(Array.from({ length: 60 }, () => openSlowly(port)))
   expect((await ask(port, attempt)).statusCode).toBe(200)
@@ -146,7 +146,7 @@ test('503 overloaded only for clients that stay: one that leaves gives up its pl
   expect(await Promise.all(asked)).toEqual([200])
 })
 
-test('200: who leaves while waiting for a turn, or in it, gives it to the next', async () => {
+test('200: a client that leaves while waiting for a turn, or in it, passes it to the next', async () => {
   const { port, held, hold } = await startOverLimit()
   hold()
   const inTurn = await Promise.all(Array.from({ length: 8 }, () => send(port)))

@@ -42,7 +42,7 @@ const get = (target: string, ...headers: string[]) => message(`GET ${target} HTT
 const last = get('/closed', 'Connection: close')
 const statusesIn = (answers: string) => [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
 
-test('each is begun when the one before is answered, in the order they came', async () => {
+test('each begins when the one before has its response, in the order of arrival', async () => {
   const answers = await exchange(
     gatewayWithUpstream.port,
     get('/open?1') + get('/open?2') + get('/open?3') + last,
@@ -62,7 +62,7 @@ test('bodies go with their requests', async () => {
 test.each([
   ['nothing of HTTP', 'garbage\r\n\r\n', '400'],
   ['another version', 'GET /open HTTP/2.0\r\n\r\n', '505'],
-])('%s behind a request is refused when that is answered', async (_name, bytes, status) => {
+])('%s behind a request is rejected after its response', async (_name, bytes, status) => {
   const answers = await exchange(gatewayWithUpstream.port, get('/open') + bytes)
   expect(statusesIn(answers)).toEqual(['200', status])
 })
@@ -76,8 +76,8 @@ test('a hundred may wait; with one more the connection is cut', async () => {
   await expect.poll(() => seen.filter((line) => line === 'end /open')).toHaveLength(2)
 })
 
-describe('behind an answer that ends the connection nothing is acted on (RFC 9112, section 9.6)', () => {
-  test('a refusal whose body nobody reads', async () => {
+describe('behind a response that ends the connection nothing is acted on (RFC 9112, section 9.6)', () => {
+  test('a rejection whose body is not read', async () => {
     const answers = await exchange(
       gatewayWithUpstream.port,
       message('PUT /open HTTP/1.1', 'Transfer-Encoding: chunked') +
@@ -89,7 +89,7 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
     expect(seen).toEqual([])
   })
 
-  test('an Expect that nobody offers', async () => {
+  test('an unsupported Expect', async () => {
     const answers = await exchange(gatewayWithUpstream.port, get('/open', 'Expect: miracles') + get('/open'))
     expect(statusesIn(answers)).toEqual(['417'])
     await sleep(100)
@@ -103,7 +103,7 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
-  test('a request whose client closes: it is answered', async () => {
+  test('a request whose client closes: it gets its response', async () => {
     const answers = await exchange(
       gatewayWithUpstream.port,
       get('/open', 'Connection: close') + get('/open?2'),
@@ -113,7 +113,7 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
-  test('a request whose client closes, with more than one piece behind it: it is answered', async () => {
+  test('a request whose client closes, with more than one piece behind it: it gets its response', async () => {
     const socket = await openSocket(gatewayWithUpstream.port)
     socket.write(get('/open', 'Connection: close'))
     let answers = ''
@@ -129,7 +129,7 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
-  test('the next answer of an instance that is stopping', async () => {
+  test('the next response of an instance that is stopping', async () => {
     const socket = await openSocket(gatewayWithUpstream.port)
     socket.write(get('/open?1') + get('/open?2') + get('/open?3'))
     await expect.poll(() => seen, { interval: 1 }).toEqual(['GET /open?1'])
@@ -150,7 +150,7 @@ describe('behind an answer that ends the connection nothing is acted on (RFC 911
 })
 
 describe('what takes the socket out of HTTP', () => {
-  test('CONNECT behind a request ends the connection, and no refusal stands in that one’s place', async () => {
+  test('CONNECT behind a request ends the connection, and no rejection stands in that one’s place', async () => {
     expect(
       await exchange(gatewayWithUpstream.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1')),
     ).toBe('')
@@ -159,7 +159,7 @@ describe('what takes the socket out of HTTP', () => {
 
   // Node removes its listeners from such a socket, and an unhandled error event ends the process.
   test.each(['', get('/open')])(
-    'a client that resets after CONNECT harms nobody: %j before it',
+    'a client that resets after CONNECT has no effect on others: %j before it',
     async (before) => {
       for (let tries = 0; tries < 20; tries++) {
         const socket = await openSocket(gatewayWithUpstream.port)
@@ -171,7 +171,7 @@ describe('what takes the socket out of HTTP', () => {
     },
   )
 
-  test('a WebSocket asked for behind another request is not opened: it is served as if it had not asked, and last', async () => {
+  test('a WebSocket handshake behind another request is not upgraded: it is served as a plain request, and last', async () => {
     const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13']
     const answers = await exchange(
       gatewayWithUpstream.port,

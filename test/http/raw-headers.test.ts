@@ -31,7 +31,7 @@ const get = (path: string, ...headers: string[]) =>
     [`GET ${path} HTTP/1.1`, 'Host: x', 'Connection: close', ...headers, '', ''].join('\r\n'),
   )
 
-test('identity headers doubled, in any case, with underscores and dots: the upstream has exactly ours', async () => {
+test("identity headers doubled, in any case, with underscores and dots: the upstream has exactly the gateway's", async () => {
   await get(
     '/open',
     'Gatehouse-Assertion: a',

@@ -64,7 +64,7 @@ const faults: Record<string, Fault> = {
   },
 }
 
-describe.each(Object.entries(faults))('Redis that answers PING and %s', (_what, { code, begin, end }) => {
+describe.each(Object.entries(faults))('Redis that replies to PING and %s', (_what, { code, begin, end }) => {
   test('limits count locally, and headers, /ready, metrics and log say so; and that they are back', async () => {
     const gateway = await start()
     const { rateLimiting, harness, admin, lines } = gateway
@@ -129,7 +129,7 @@ test('a call that needs no write does not end the outage of a Redis that takes n
   expect(gateway.lines.map(({ msg }) => msg)).not.toContain('limits count in Redis again')
 })
 
-test('Redis that forgets its scripts is told them again: 200 at the whole quota', async () => {
+test('Redis that loses its scripts gets them again: 200 at the whole quota', async () => {
   const { admin, ...gateway } = await start()
   await admin.script('FLUSH')
   expect(await measure(gateway)).toMatchObject({ status: 200, quota: 100 })

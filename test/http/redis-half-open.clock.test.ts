@@ -37,7 +37,7 @@ test('Redis connection that died silently: limits are local, shown so, and share
   expect(await limiterOf(gateway)).toMatchObject({ limiter: 'pass', detail: 'redis' })
 })
 
-test('a gateway that nobody calls: /ready finds the dead connection, and the next look passes', async () => {
+test('a gateway without requests: /ready finds the dead connection, and the next check passes', async () => {
   const gateway = await start()
   gateway.proxy.abandon()
   await expect.poll(() => limiterOf(gateway), { timeout: 3000 }).toMatchObject({ limiter: 'warn' })

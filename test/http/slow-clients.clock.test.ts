@@ -69,7 +69,7 @@ describe('clients that are slow on purpose', () => {
     expect(acted).toEqual([])
   })
 
-  test('a connection on which nothing is asked ends too', async () => {
+  test('a connection without a request ends too', async () => {
     const { port } = await startGatewayWithUpstream((_request, response) => response.end(), { deadlines })
     const socket = await openSocket(port)
     expect(statusOf(await text(socket))).toBe(408)
@@ -101,12 +101,12 @@ describe('clients that read slowly', () => {
     return { answer, mayEnd: mayEnd.resolve, isClosed: () => isClosed }
   }
 
-  test('who takes nothing is left after a while, and the upstream with them', async () => {
+  test('a client that reads nothing is closed after a while, and its upstream request aborted', async () => {
     const { isClosed } = await start()
     await expect.poll(isClosed, { timeout: 10_000 }).toBe(true)
   })
 
-  test('who asks and asks and takes nothing is left after a while, and its place is free', async () => {
+  test('a client that sends requests and reads no response is closed after a while, and its slot released', async () => {
     const { port } = await startGatewayWithUpstream(
       (_request, response) => response.end(Buffer.alloc(60_000)),
       {
@@ -149,7 +149,7 @@ describe('clients that read slowly', () => {
   })
 
   // A pause that was made up for must not end the answer a minute later.
-  test('who goes on in time has the whole answer, however long it lasts after that', async () => {
+  test('a client that reads on in time gets the whole response, however long it lasts after that', async () => {
     const { answer, mayEnd } = await start()
     await sleep(stallSeconds * 333)
     let end = ''
@@ -171,7 +171,7 @@ test.each([
     'a WebSocket',
     `GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
   ],
-])('a client that was refused %s holds no socket, though it never closes its own', async (_name, bytes) => {
+])('a client that was rejected %s holds no socket, though it never closes its own', async (_name, bytes) => {
   const { port, server } = await startGatewayWithUpstream((_request, response) => response.end(), {
     policy: [{ ...closedRow, path: '/socket', websocket: true }],
   })

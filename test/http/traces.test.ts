@@ -27,7 +27,7 @@ const start = (options: Options = {}) =>
 
 const lineOf = (lines: Record<string, unknown>[]) => lines.find(({ msg }) => msg === 'request')
 
-describe('where nobody collects spans', () => {
+describe('without a collector of spans', () => {
   test('the trace of the caller goes on as it came, and is in the log', async () => {
     const { port, lines } = await start()
     const headers = { traceparent, tracestate: 'vendor=1', baggage: 'tenant=7' }
@@ -36,7 +36,7 @@ describe('where nobody collects spans', () => {
     await expect.poll(() => lineOf(lines)).toMatchObject({ trace_id: traceId })
   })
 
-  test('it is in the log of a refusal, too', async () => {
+  test('it is in the log of a rejection, too', async () => {
     const { port, lines } = await start({ environment: {} })
     await ask(port, { path: '/closed', headers: { traceparent, authorization: 'Bearer x' } })
     await expect
@@ -63,7 +63,7 @@ describe('where nobody collects spans', () => {
 })
 
 describe('where spans are collected', () => {
-  test('ours is the parent of what the upstream does, and ends with row and status', async () => {
+  test('the span of the gateway is the parent of those of the upstream, and ends with row and status', async () => {
     const begun: TracedRequest[] = []
     const ended: TracedResponse[] = []
     const { port, lines } = await start({
@@ -79,7 +79,7 @@ describe('where spans are collected', () => {
     expect(lineOf(lines)).toMatchObject({ trace_id: traceId })
   })
 
-  test('a request that the gateway refuses or answers itself has one as well', async () => {
+  test('a request that the gateway rejects or responds to itself has one as well', async () => {
     const ended: TracedResponse[] = []
     const { port } = await start({
       beginSpan: () => ({ traceId, outgoingTrace: own, end: (answer) => ended.push(answer) }),

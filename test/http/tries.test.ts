@@ -45,7 +45,7 @@ async function startFullStack({ environment, ...options }: Parameters<typeof cre
 let strangers = 0
 const stranger = () => `nobody${strangers++}@example.com`
 
-test('429 rate_limited: an address over its failed logins is not let in on a device that nobody knows, whatever the account', async () => {
+test('429 rate_limited: an address over its failed logins is rejected on an unknown device, for any account', async () => {
   const { signUp, login, forwarded } = await startFullStack()
   const { email, password } = await signUp('ada@example.com')
   for (let i = 0; i < 5; i++) expect((await login(stranger(), 'wrong horse')).status).toBe(401)
@@ -165,7 +165,7 @@ test('429: so is one whose body never came', async () => {
   await expect.poll(async () => (await ask(port, attempt)).statusCode).toBe(429)
 })
 
-test('503 and 502 are ours: they use up no try', async () => {
+test('503 and 502 are internal failures: they consume no attempt', async () => {
   let status = 503
   const { port } = await startTrials((incoming, response) => {
     incoming.resume()

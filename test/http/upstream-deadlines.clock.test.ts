@@ -41,7 +41,7 @@ describe('an upstream that is silent', () => {
 
   // A client that sends a length and no body would otherwise hold one of the upstream's connections
   // for as long as it likes.
-  test('408 body_timeout: a small body that does not come, before the upstream is asked', async () => {
+  test('408 body_timeout: a small body that does not come, before the upstream is called', async () => {
     const { upstreamPort, count } = await startRawUpstream(() => {})
     const { port } = await startGateway({ upstreamPort, policy: [{ ...postRow, deadline_seconds: 0.1 }] })
     const socket = await openSocket(port)

@@ -25,7 +25,7 @@ afterEach(async () => {
   await closeSockets()
 })
 
-describe('an upstream that cannot be asked', () => {
+describe('an upstream that cannot be reached', () => {
   test('502 upstream_unreachable: refuses the connection; with Retry-After', async () => {
     const { port } = await startGateway({ upstreamPort: await findFreePort() })
     const { status, headers, body } = await problemOf(port)
@@ -37,7 +37,7 @@ describe('an upstream that cannot be asked', () => {
     expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN/)
   })
 
-  test('502 upstream_unreachable: closes or resets before it answers, or answers what is no HTTP', async () => {
+  test('502 upstream_unreachable: closes or resets before its response, or sends malformed HTTP', async () => {
     for (const act of [
       (socket: Socket) => socket.end(),
       (socket: Socket) => socket.resetAndDestroy(),
@@ -138,7 +138,7 @@ describe('a client that leaves', () => {
     await closed
   })
 
-  test('cancels the answer while it streams', async () => {
+  test('cancels the response while it streams', async () => {
     const { promise: closed, resolve } = Promise.withResolvers<{ isWhole: boolean }>()
     const { port } = await startGatewayWithUpstream((_request, response) => {
       response.write('first')
@@ -153,7 +153,7 @@ describe('a client that leaves', () => {
 
 // A connection kept too long may be closed by its upstream just as it is used; reading again
 // changes nothing.
-test('200: a GET whose connection broke before an answer began is asked once more', async () => {
+test('200: a GET whose connection broke before a response began is sent once more', async () => {
   const { upstreamPort, count } = await startRawUpstream((socket, count) =>
     count === 1 ? socket.resetAndDestroy() : socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
   )
@@ -191,13 +191,13 @@ async function startStaleUpstream(idle: number) {
 }
 
 // The next idle connection is as dead as the one before it.
-test('200: a GET is asked once more on a new connection, however many stale ones are idle', async () => {
+test('200: a GET is sent once more on a new connection, however many stale ones are idle', async () => {
   const { port, requests } = await startStaleUpstream(3)
   expect((await ask(port)).statusCode).toBe(200)
   expect(requests).toHaveLength(3 + 2)
 })
 
-test('502: a POST on a stale connection is not asked again on a new one', async () => {
+test('502: a POST on a stale connection is not sent again on a new one', async () => {
   const { port, requests } = await startStaleUpstream(3)
   expect((await problemOf(port, { method: 'POST', body: 'order' })).status).toBe(502)
   expect(requests.filter((line) => line.startsWith('POST'))).toHaveLength(1)

@@ -105,7 +105,7 @@ describe('a row that is a WebSocket', () => {
     await expect.poll(() => gateway.open.size, { timeout: 10_000 }).toBe(0)
   })
 
-  test('101: messages both ways, small and large, and an end that both sides hear', async () => {
+  test('101: messages both ways, small and large, and a close that both sides get', async () => {
     const gateway = await start()
     const { socket } = await gateway.connect('/socket')
     expect(String(await gateway.echo(socket, 'hello'))).toBe('hello')
@@ -149,7 +149,7 @@ describe('a row that is a WebSocket', () => {
     expect(gateway.upgrades[0]?.url).toBe('/socket')
   })
 
-  test('the upstream has our assertion, and of the client neither token nor subprotocol that carried it', async () => {
+  test('the upstream has the assertion, and of the client neither token nor its subprotocol', async () => {
     const gateway = await start()
     const token = await gateway.issuer.sign()
     const { socket } = await gateway.connect('/mine', ['chat', `gatehouse.bearer.${token}`])
@@ -185,7 +185,7 @@ describe('a row that is a WebSocket', () => {
       async (gateway: Started) => [await bearerProtocol(gateway), await bearerProtocol(gateway)],
     ],
   ] as const)(
-    '%i %s as for any other request, before the upstream is asked',
+    '%i %s as for any other request, before the upstream is called',
     async (status, code, protocols) => {
       const gateway = await start()
       const { refused } = await gateway.connect('/mine', [...(await protocols(gateway))])
@@ -206,7 +206,7 @@ describe('a row that is a WebSocket', () => {
 
   // CORS does not apply to WebSockets: any page may open one, with credentials that it obtains from
   // its user.
-  test('403 origin_not_allowed: from a page of another origin, whoever the row is for', async () => {
+  test('403 origin_not_allowed: from a page of another origin, on public rows too', async () => {
     const gateway = await start()
     const mine = async (origin: string) =>
       gateway.connect('/mine', ['chat', await bearerProtocol(gateway)], { origin })
@@ -233,7 +233,7 @@ describe('a row that is a WebSocket', () => {
     await expect.poll(async () => (await ask(gateway.port)).statusCode).toBe(200)
   })
 
-  test("an upstream's own refusal reaches the client, and its connection ends", async () => {
+  test("an upstream's own rejection reaches the client, and its connection ends", async () => {
     const upstream = createServer()
     upstream.on('upgrade', (_request, socket) =>
       socket.end('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\nX-Powered-By: x\r\n\r\nno'),
@@ -248,7 +248,7 @@ describe('a row that is a WebSocket', () => {
     expect(answer).not.toMatch(/x-powered-by/i)
   })
 
-  test('who takes nothing of such a refusal is left after a while, and its place is free', async () => {
+  test('a client that does not read such a rejection is closed after a while, and its slot released', async () => {
     const upstream = createServer((_request, response) => response.end('ok'))
     upstream.on('upgrade', (_request, socket) => {
       socket.on('error', () => {})
@@ -273,7 +273,7 @@ describe('a row that is a WebSocket', () => {
     await expect.poll(async () => (await ask(gateway.port)).statusCode, { timeout: 5000 }).toBe(200)
   })
 
-  test('502 and 504: an upstream that cannot be asked, or does not answer', async () => {
+  test('502 and 504: an upstream that cannot be reached, or does not respond', async () => {
     const silent = createServer()
     silent.on('upgrade', () => {})
     const dead = createServer()
@@ -306,7 +306,7 @@ describe('a row that is a WebSocket', () => {
 })
 
 describe('a row that is none', () => {
-  test('200: the request is served as if it had not asked for another protocol', async () => {
+  test('200: the request is served as if it had no Upgrade header', async () => {
     const gateway = await start()
     for (const upgrade of ['websocket', 'h2c'])
       for (const path of upgrade === 'h2c' ? ['/open', '/socket'] : ['/open']) {
@@ -389,7 +389,7 @@ describe('what goes on after its token does not', () => {
     await ended
   })
 
-  test('by a stop of this instance, whoever has it open', async () => {
+  test('by a stop of this instance, with any client', async () => {
     const gateway = await start()
     const { socket } = await gateway.connect('/socket')
     const closed = once(socket, 'close')

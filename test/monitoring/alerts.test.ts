@@ -43,7 +43,7 @@ describe('every alert', () => {
     expect([...led].filter((url) => !anchors.includes(url))).toEqual([])
   })
 
-  test('wakes somebody or waits for the morning', () => {
+  test('pages on call or waits for working hours', () => {
     for (const { labels } of alerts) expect(['page', 'ticket']).toContain(labels.severity)
   })
 })

@@ -49,7 +49,7 @@ const described = (service: 'gateway' | 'origin') =>
     ([, name, help, type]) => `${name} | ${type} | ${help}`,
   )
 
-test('docs/monitoring.md has each metric of ours, with its type and what it is, and no other', () => {
+test('docs/monitoring.md has each metric of this project, with type and meaning, and no other', () => {
   const rows = readFileSync('docs/monitoring.md', 'utf8').matchAll(
     /^\| `(gatehouse_\w+)` \| (\w+) \| [^|]*\| (.+) \|$/gm,
   )
@@ -59,7 +59,7 @@ test('docs/monitoring.md has each metric of ours, with its type and what it is, 
   expect(documented.toSorted()).toEqual([...ours].toSorted())
 })
 
-describe('a metric of ours', () => {
+describe('a metric of this project', () => {
   test('is named for its service, in base units, a counter with _total', () => {
     for (const service of ['gateway', 'origin'] as const) {
       for (const [, name, type] of scraped[service].matchAll(/^# TYPE (gatehouse_\S+) (\w+)$/gm)) {
@@ -72,7 +72,7 @@ describe('a metric of ours', () => {
 })
 
 describe('the public port of the gateway', () => {
-  test('404: /metrics is not there, and nobody behind it is asked', async () => {
+  test('404: /metrics is not public, and no upstream is called', async () => {
     for (const path of ['/metrics', '/metrics/', '//metrics', '/internal/metrics']) {
       const { status } = await fetch(services.gateway + path)
       expect({ path, refused: status === 404 || status === 400 }).toEqual({ path, refused: true })
@@ -86,7 +86,7 @@ describe('the public port of the gateway', () => {
   })
 })
 
-test('the metrics port of the gateway has its health in full: origin and Redis asked, memory, uptime', async () => {
+test('the metrics port of the gateway has its health in full: origin and Redis checked, memory, uptime', async () => {
   const health = await (await fetch(`${services.metrics.gateway}/health`)).json()
   expect(health).toMatchObject({
     status: 'pass',

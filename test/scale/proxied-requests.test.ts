@@ -66,7 +66,7 @@ describeWith('extension pg_stat_statements', await countsStatements())(
       expect(caused).toEqual([])
     })
 
-    test('a proxied request that is refused causes none either', async () => {
+    test('a proxied request that is rejected causes none either', async () => {
       const caused = await causedBy(async () => {
         await answered(401, fullStack.call('/v1/reports'))
         await answered(401, fullStack.call('/v1/reports', { headers: bearer('none') }))

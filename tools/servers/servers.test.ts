@@ -86,7 +86,7 @@ describe('redisForFile', () => {
 })
 
 describe('startPrivateRedis', () => {
-  test('refuses clients once killed, and answers on the same URL once restarted, empty', async () => {
+  test('rejects clients once killed, and responds on the same URL once restarted, empty', async () => {
     const server = await startRedisOfOurOwn()
     const firstPid = server.pid
     await openRedis(server.url).set('key', 'value')
@@ -99,7 +99,7 @@ describe('startPrivateRedis', () => {
     expect(server.pid).not.toBe(firstPid)
   })
 
-  test('keeps clients waiting while paused, and answers them once resumed', async () => {
+  test('keeps clients waiting while paused, and responds once resumed', async () => {
     const server = await startRedisOfOurOwn()
     const client = openRedis(server.url)
     await client.set('key', 'value')

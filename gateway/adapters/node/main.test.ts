@@ -152,7 +152,7 @@ test('UPSTREAM_CONNECTION_SECONDS: a connection that is always busy is replaced 
   await expect.poll(busy, { timeout: 5000, interval: 20 }).toBeGreaterThan(2)
 })
 
-test('SIGTERM: nobody new is let in, the last answer is finished, then exit 0; nothing but JSON lines was printed', async () => {
+test('SIGTERM: no new connection is accepted, the last response is finished, then exit 0; only JSON lines were printed', async () => {
   const issuer = await createIssuer()
   const mayAnswer = Promise.withResolvers<void>()
   let asked = 0

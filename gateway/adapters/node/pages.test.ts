@@ -51,7 +51,7 @@ describe('pages', () => {
       expect(await (await harness.call(path)).text()).not.toMatch(/<style|style=|<script>| on\w+=|https?:/)
   })
 
-  test('304: whoever has it already, with the same headers', async () => {
+  test('304: for a matching If-None-Match, with the same headers', async () => {
     const first = await harness.call('/docs')
     const again = await harness.call('/docs', {
       headers: { 'if-none-match': first.headers.get('etag') ?? '' },
@@ -73,7 +73,7 @@ describe('pages', () => {
     }
   })
 
-  test('HEAD answers without a body', async () => {
+  test('HEAD responds without a body', async () => {
     const answer = await harness.call('/docs', { method: 'HEAD' })
     expect(answer.status).toBe(200)
     expect(await answer.text()).toBe('')

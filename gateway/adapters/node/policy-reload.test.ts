@@ -84,7 +84,7 @@ const permitted = (permission: string) =>
   policy('/v1/orders').replace('public', `user\n    permissions: { all: [${permission}] }`)
 const names = { plans: [], features: [], permissions: ['orders.read', 'profile.read'] }
 
-test('78 at start: a row that asks for a permission that there is not, with its line and the nearest one', async () => {
+test('exit 78 at start: a row with an unknown permission, with its line and the nearest name', async () => {
   await writeFile(file, permitted('order.read'))
   const origin = await listen(createServer((_, response) => response.end(JSON.stringify(names))))
   const gateway = spawnGateway({
@@ -100,7 +100,7 @@ test('78 at start: a row that asks for a permission that there is not, with its 
   )
 })
 
-test('a changed file is refused for such a row, until the origin has the permission', async () => {
+test('a changed file is rejected for such a row, until the origin has the permission', async () => {
   catalogue = names
   await writeFile(file, policy('/v1/orders'))
   const { status, lines, reload } = await start()
@@ -116,7 +116,7 @@ test('a changed file is refused for such a row, until the origin has the permiss
 })
 
 test.each(['debug', 'info', 'warn', 'error'])(
-  'LOG_LEVEL=%s: one line tells that a policy file is in use, and one that it was read again',
+  'LOG_LEVEL=%s: one line says that a policy file is in use, and one that it was reloaded',
   async (level) => {
     await writeFile(file, policy('/v1/orders'))
     const { lines, reload } = await start({ LOG_LEVEL: level })

@@ -65,7 +65,7 @@ describe('Redis killed', () => {
     expect(messages).toContain('limits count in Redis again')
   })
 
-  test('200: who was over the share without Redis is not refused when it is back', async () => {
+  test('200: a caller over the local share is accepted once Redis is back', async () => {
     const gateway = await startWithRedis(8)
     await gateway.redis.kill()
     for (let i = 0; i < 3; i++) await measure(gateway, '203.0.113.2')
@@ -76,7 +76,7 @@ describe('Redis killed', () => {
   })
 })
 
-describe('Redis paused: connections stay open and nothing answers', () => {
+describe('Redis paused: connections stay open and get no response', () => {
   test('200: one wait of 50 ms, then requests go on at once', async () => {
     const gateway = await startWithRedis()
     gateway.redis.pause()

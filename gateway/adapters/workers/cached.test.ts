@@ -41,7 +41,7 @@ function createCachedFetch(status = 200) {
   return { ask, asked, kept }
 }
 
-test('what is alike for all is asked once and kept for ten seconds, under a name that nobody serves', async () => {
+test('a response that is the same for all is requested once and cached for 10 s, under an internal name', async () => {
   const { ask, kept } = createCachedFetch()
   expect([await ask(), await ask()]).toEqual([{ number: 1 }, { number: 1 }])
   const [[name = '', copy] = []] = [...kept]
@@ -49,7 +49,7 @@ test('what is alike for all is asked once and kept for ten seconds, under a name
   expect(copy?.headers.get('cache-control')).toBe('max-age=10')
 })
 
-test('nothing else is kept: another target, another upstream, another method, a refusal', async () => {
+test('nothing else is kept: another target, another upstream, another method, a rejection', async () => {
   const { ask, kept } = createCachedFetch()
   for (const other of [{ target: '/other' }, { baseUrl: 'http://other.example' }, { method: 'POST' }])
     await ask(other)

@@ -16,7 +16,7 @@ function reasonsOf(env: Record<string, unknown>): readonly string[] {
   }
 }
 
-test('variables are read; bindings that are no text are somebody else’s', () => {
+test('variables are read; bindings other than strings are ignored', () => {
   const config = readWorkerConfig({ ...good, CORS_ORIGINS: 'https://app.example.com', KV: { get: () => {} } })
   expect(config).toMatchObject({ REDIS_URL: good.REDIS_URL, CORS_ORIGINS: ['https://app.example.com'] })
 })
@@ -37,24 +37,24 @@ test.each([
   'GATEWAY_PAGES',
   'LIMIT_LEASE',
   'UPSTREAM_REQUESTS',
-])('%s is refused, with the reason', (name) => {
+])('%s is rejected, with the reason', (name) => {
   expect(reasonsOf({ ...good, [name]: usable[name] ?? '1' })).toEqual([
     expect.stringMatching(`^${name} .{20}`),
   ])
 })
 
-test('without Redis there is nobody to ask', () => {
+test('a Worker without REDIS_URL does not start', () => {
   expect(reasonsOf({ ASSERTION_PRIVATE_JWK })).toEqual([expect.stringMatching('^REDIS_URL is missing')])
 })
 
-test('REDIS_URL with files is refused, with the reason', () => {
+test('REDIS_URL with files is rejected, with the reason', () => {
   expect(reasonsOf({ ...good, REDIS_URL: 'rediss://one?ca_file=/etc/ca.pem' })).toEqual([
     expect.stringMatching('^REDIS_URL names files'),
   ])
 })
 
 test.each(['redis://one,two', 'rediss-cluster://cfg.example', 'redis-sentinel://one/name'])(
-  'REDIS_URL=%s is refused, with the reason',
+  'REDIS_URL=%s is rejected, with the reason',
   (REDIS_URL) => {
     expect(reasonsOf({ ...good, REDIS_URL })).toEqual([
       expect.stringMatching('^REDIS_URL names a cluster or Sentinels'),
@@ -62,7 +62,7 @@ test.each(['redis://one,two', 'rediss-cluster://cfg.example', 'redis-sentinel://
   },
 )
 
-test('all that is wrong is told at once, what any gateway refuses among it', () => {
+test('all faults are listed at once, with those of every runtime', () => {
   expect(reasonsOf({ POLICY_FILE: 'policy.yaml', REDIS_URL: 'http://x', GATEWAY_TYPO: '1' })).toEqual([
     expect.stringMatching('^POLICY_FILE names a file'),
     expect.stringMatching('^REDIS_URL: must begin with redis://'),

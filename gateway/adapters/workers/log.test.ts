@@ -29,7 +29,7 @@ test('what is below the level is not written', () => {
   expect(lines.map(({ msg }) => msg)).toEqual(['c', 'd'])
 })
 
-test('an error is told with its causes', () => {
+test('an error is logged with its causes', () => {
   const { log, lines } = capture()
   log.warn({ err: new Error('outer', { cause: new TypeError('inner') }) }, 'failed')
   expect(lines[0]?.err).toMatchObject({ message: 'outer', cause: { type: 'TypeError', message: 'inner' } })

@@ -43,8 +43,8 @@ function createConnect() {
   return { connect, seen }
 }
 
-describe('asking', () => {
-  test('several commands in one write over one connection, answered in their order', async () => {
+describe('commands', () => {
+  test('several commands in one write over one connection get replies in their order', async () => {
     const { connect, seen } = createConnect()
     const ask = createRedis({ url: redis.url, connect })
     expect(
@@ -83,21 +83,21 @@ describe('asking', () => {
     ])
   })
 
-  test('many at once do not get each other’s answers', async () => {
+  test('many at once do not get each other’s responses', async () => {
     const ask = createRedis({ url: redis.url, connect: createConnect().connect })
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => ask([['ECHO', `answer ${i}`]])))
     expect(answers.flat()).toEqual(Array.from({ length: 50 }, (_, i) => `answer ${i}`))
   })
 })
 
-describe('what cannot be asked is an error', () => {
+describe('commands reject for', () => {
   test('a wrong password', async () => {
     const { host } = new URL(redis.url)
     const ask = createRedis({ url: `redis://edge:wrong@${host}`, connect: createConnect().connect })
     await expect(ask([['PING']])).rejects.toThrow('WRONGPASS')
   })
 
-  test('a command that Redis refuses', async () => {
+  test('a command that Redis rejects', async () => {
     const ask = createRedis({ url: redis.url, connect: createConnect().connect })
     await expect(
       ask([
@@ -107,7 +107,7 @@ describe('what cannot be asked is an error', () => {
     ).rejects.toThrow('not an integer')
   })
 
-  test('nobody listens, or the connection ends', async () => {
+  test('no server listens, or the connection ends', async () => {
     const url = `redis://127.0.0.1:${await findFreePort()}`
     const { connect } = createConnect()
     await expect(createRedis({ url, connect })([['PING']])).rejects.toThrow()

@@ -25,7 +25,7 @@ describe('replies', () => {
     '$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n*3\r\n:1\r\n*2\r\n$2\r\n\u00e9\r\n$-1\r\n+x\r\n'
   const expected: Reply[] = ['OK', 42, -1, 'a\r\nbcde', '', null, null, [], [1, ['é', null], 'x']]
 
-  test('of every kind that our commands are answered with', () => {
+  test('of every type that the commands in use return', () => {
     expect(createReplyReader().push(bytes(stream))).toEqual(expected)
   })
 

@@ -68,7 +68,7 @@ describe('a good token', () => {
     expect(await store.consumeUnlessRevoked(bearer, [one])).toMatchObject({ kind: 'consumed' })
   })
 
-  test('is refused beyond the quota, with the time that is left', async () => {
+  test('is rejected beyond the quota, with the time that is left', async () => {
     for (let i = 0; i < 3; i++) await store.consumeUnlessRevoked(bearer, [one])
     const answer = await store.consumeUnlessRevoked(bearer, [one])
     expect(answer).toMatchObject({ results: [{ granted: 0, used: 3 }] })
@@ -93,21 +93,21 @@ describe('a revoked token has nothing, and nothing is counted', () => {
     expect(await countsOf(one, other)).toEqual([null, null])
   })
 
-  test('an ended session is told before stale claims', async () => {
+  test('an ended session is reported before stale claims', async () => {
     await revoke('plan', bearer.plan, 8)
     await revoke('session', bearer.sid, endedEpoch)
     expect(await store.consumeUnlessRevoked(bearer, [])).toEqual({ kind: 'revoked', scope: 'session' })
   })
 })
 
-test('where nobody vouches for the keys, it says so and takes nothing', async () => {
+test('incomplete: no publisher has marked the revocation keys complete; no token is consumed', async () => {
   await redis.del(revocationsCompleteKey(keyPrefix))
   await revoke('session', bearer.sid, endedEpoch)
   expect(await store.consumeUnlessRevoked(bearer, [one])).toEqual({ kind: 'incomplete' })
   expect(await countsOf(one)).toEqual([null])
 })
 
-test('a good token that wants nothing is told so', async () => {
+test('a good token without limits is consumed with no results', async () => {
   expect(await store.consumeUnlessRevoked(bearer, [])).toEqual({ kind: 'consumed', results: [] })
 })
 

@@ -98,7 +98,7 @@ async function lookUntil(page: Page, section: string, seen: ReturnType<Page['loc
 
 // Each opens browsers and waits for what people wait for.
 describe('the admin page', { timeout: 90_000 }, () => {
-  test('tells who cannot sign in, in words, and lets nobody in', async () => {
+  test('explains why a login failed, and lets no other account in', async () => {
     const page = await fullStack.openPage('/admin')
     await page.getByLabel('Email').fill('admin@example.com')
     await page.getByLabel('Password').fill('wrong')
@@ -137,7 +137,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     )
   })
 
-  test('a question that is answered by Cancel or Escape changes nothing', async () => {
+  test('a dialog that is closed by Cancel or Escape changes nothing', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)
     await openUser(page, 'guest@example.com')
@@ -149,7 +149,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     expect(await statusInDatabase('guest@example.com')).toBe('active')
   })
 
-  test('what reaches beyond the own role is refused in words', async () => {
+  test('what reaches beyond the own role is rejected in words', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)
     await openUser(page, 'superadmin@example.com')
@@ -254,7 +254,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     fullStack.faults.splice(0)
   })
 
-  test('where the cookie is lost one more sign-in is asked for, and from then on none', async () => {
+  test('without the cookie one more sign-in is required, and none after it', async () => {
     const page = await fullStack.openPage('/admin')
     const all = await permissionsOf('admin')
     const makeStale = async (token: string) => {
@@ -380,7 +380,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
   })
 
   // Last, as it uses up what the others need.
-  test('shows which requests a limit refused, once the gateway has told', async () => {
+  test('shows the requests that a limit rejected, once the gateway has reported them', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)
     // Where Redis is slow for a moment, some are counted apart from it, and more than the limit

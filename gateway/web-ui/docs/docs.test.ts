@@ -51,7 +51,7 @@ async function execute(page: Page, id: string) {
 const answer = (page: Page, id: string) => operation(page, id).locator('.live-responses-table')
 
 describe('the docs page', { timeout: 90_000 }, () => {
-  test('shows each row of the policy table, and what the gateway answers itself', async () => {
+  test('shows each row of the policy table, and the endpoints of the gateway itself', async () => {
     const page = await openDocs()
     const own = ['/live', '/ready', '/health']
     const shown = await page.locator('.opblock-summary-path').allTextContents()
@@ -59,7 +59,7 @@ describe('the docs page', { timeout: 90_000 }, () => {
     expect(paths.sort()).toEqual([...routes.map(({ path }) => path), ...own].sort())
   })
 
-  test('calls as whoever signs in on it, and as nobody after sign-out', async () => {
+  test('calls as the signed-in user, and without a token after sign-out', async () => {
     const page = await openDocs()
     await signIn(page, 'subscriber@example.com')
 

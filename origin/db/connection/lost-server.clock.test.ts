@@ -71,7 +71,7 @@ describe('a server that is gone without a word', () => {
   })
 
   // The server commits, and the answer is lost: the caller learns that nothing is certain.
-  test('a commit whose answer is lost is rejected as unavailable', async () => {
+  test('a commit whose response is lost is rejected as unavailable', async () => {
     await sql`create table committed (id integer)`
     const error = await rejection(
       sql.begin(async (transaction) => {
@@ -84,7 +84,7 @@ describe('a server that is gone without a word', () => {
     expect(await eventually(() => sql`select id from committed`)).toEqual([{ id: 1 }])
   })
 
-  test('in the middle of an answer, which had begun to arrive', async () => {
+  test('in the middle of a response, which had begun to arrive', async () => {
     const rows = sql`select repeat('x', 100000) as text, pg_sleep(0.1) from generate_series(1, 5)`
     const answer = rejection(
       rows.forEach(() => {

@@ -82,7 +82,7 @@ describe('sslmode, to a server with a certificate of a private authority', () =>
   })
 
   test.each(['sslmode=verify-ca', 'sslmode=verify-full', 'sslrootcert=system', 'channel_binding=require'])(
-    '%s is rejected as unavailable: nobody vouches for the certificate',
+    '%s is rejected as unavailable: no trusted authority signed the certificate',
     async (query) => {
       expect(await encryption(query)).toMatch(/certificate/)
     },
@@ -95,7 +95,7 @@ describe('sslmode, to a server with a certificate of a private authority', () =>
     expect(await encryption('sslmode=verify-ca&sslrootcert=CA', other)).toBe(true)
   })
 
-  test('sslcert and sslkey log in where the server asks for a certificate', async () => {
+  test('sslcert and sslkey log in where the server requires a certificate', async () => {
     const { clientCertFile, clientKeyFile } = certificates
     expect(await encryption('sslmode=require', server.url, 'client')).toMatch(/certificate/)
     expect(

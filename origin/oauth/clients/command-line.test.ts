@@ -43,7 +43,7 @@ describe('a command line', () => {
       ['create', 'a7f6bd1c-83c8-4a5e-9a3b-0c1d2e3f4a5b', '--scope', 'users.read'],
       'cannot be the name',
     ],
-  ])('is refused with the reason: %s', (_, args, reason) => {
+  ])('is rejected with the reason: %s', (_, args, reason) => {
     expect(() => parseCommand(args)).toThrow(UsageError)
     expect(() => parseCommand(args)).toThrow(reason)
   })

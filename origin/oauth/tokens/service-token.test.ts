@@ -36,7 +36,7 @@ describe('the origin believes a service token', () => {
     expect(await verifier()(await sign())).toEqual(billing)
   })
 
-  test('less the scopes that are none of ours', async () => {
+  test('without unknown scopes', async () => {
     expect(await verifier()(await sign({ scope: 'admin users.read' }))).toEqual({
       clientId: 'billing',
       scopes: ['users.read'],
@@ -123,7 +123,7 @@ describe('the origin believes no', () => {
     expect(await verifier()(await signer.sign({ aud: 'origin' }))).toBeUndefined()
   })
 
-  test('key of a stranger under a kid of ours', async () => {
+  test('another key under a known kid', async () => {
     const stranger = await createIssuer(clock.now)
     const token = await stranger.sign(serviceClaims, { kid: signer.publicJwk.kid })
     expect(await verifier()(token)).toBeUndefined()

@@ -109,7 +109,7 @@ describe('a client that does not stop', () => {
     expect(accepted.map(({ destroyed }) => destroyed)).toEqual([true, true, false, false, false])
   })
 
-  test('takes no more places than there are when all are refused in one tick', async () => {
+  test('takes no more places than there are when all are rejected in one tick', async () => {
     const { port, server } = await startRefusing({ connections: 3 })
     const clients = []
     for (let i = 0; i < 6; i++) clients.push(await openSocket(port, { allowHalfOpen: true }))

@@ -97,7 +97,7 @@ describe('with an endpoint', () => {
     await tracing?.close()
   })
 
-  test('what the caller did not sample is not recorded, and the next service hears so', async () => {
+  test('an unsampled trace of the caller is not recorded, and the next service gets the flag', async () => {
     const receiver = await startReceiver()
     const tracing = await load({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url })
     const span = tracing?.beginSpan({ ...request, traceparent: `00-${traceId}-${parentId}-00` })
@@ -107,7 +107,7 @@ describe('with an endpoint', () => {
     expect(receiver.received).toEqual([])
   })
 
-  test('the sampler is the one asked for, and one that is none ends the start', async () => {
+  test('the configured sampler is used, and an unknown one ends the start', async () => {
     const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_TRACES_SAMPLER: 'always_off' }
     const tracing = await load(variables)
     expect(readTraceparent(tracing?.beginSpan(request).outgoingTrace.traceparent)?.sampled).toBe(false)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { allowedOrigin } from '../gateway.ts'
 import { send } from './client.ts'
 
-test('an allowed origin reads answers, refusals too, with credentials; Vary says why', async () => {
+test('an allowed origin reads responses, rejections too, with credentials; Vary says why', async () => {
   for (const path of ['/try/echo', '/try/closed', '/try/nowhere']) {
     const { headers } = await send(path, { headers: { origin: allowedOrigin } })
     expect(headers, path).toMatchObject({
@@ -29,7 +29,7 @@ test('204: a preflight, without a token', async () => {
     expect(headers['access-control-allow-headers']?.toLowerCase().split(',')).toContain(name)
 })
 
-test('null, another port, a suffix and a prefix of an allowed origin are refused', async () => {
+test('null, another port, a suffix and a prefix of an allowed origin are rejected', async () => {
   for (const origin of [
     'null',
     `${allowedOrigin}:8443`,

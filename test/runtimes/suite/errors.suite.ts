@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { echo, issuer, json, newId, outcome, seen, send, valuesOf } from './client.ts'
 
-test('every refusal is problem+json with status, code and the request id of the head', async () => {
+test('every rejection is problem+json with status, code and the request id of the head', async () => {
   const token = await issuer.sign()
   for (const [path, status] of [
     ['/try/nowhere', 404],
@@ -21,7 +21,7 @@ test('every refusal is problem+json with status, code and the request id of the 
   }
 })
 
-test('502 upstream_unreachable: nobody listens there, which nobody is told; with Retry-After', async () => {
+test('502 upstream_unreachable: connection refused, which the body does not reveal; with Retry-After', async () => {
   const answer = await send('/try/gone')
   expect(outcome(answer)).toBe('502 upstream_unreachable')
   expect(answer.headers['retry-after']).toBe('1')
@@ -48,7 +48,7 @@ test('an error of the upstream is passed on as it is', async () => {
   for (const status of [404, 409, 500, 503]) expect((await send(`/try/status/${status}`)).status).toBe(status)
 })
 
-test('413 body_too_large: by its Content-Length, before the upstream is asked', async () => {
+test('413 body_too_large: by its Content-Length, before the upstream is called', async () => {
   const id = newId()
   const answer = await send(`/try/small/${id}`, { method: 'POST', body: '01234567890' })
   expect(outcome(answer)).toBe('413 body_too_large')

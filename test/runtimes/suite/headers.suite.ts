@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { promisedHeaders } from '../../support/gateway/promised-headers.ts'
 import { echo, issuer, send, valuesOf } from './client.ts'
 
-test('security headers: on answers of upstreams, over theirs, on our own and on refusals', async () => {
+test("security headers: on responses of upstreams, over theirs, on the gateway's own and on rejections", async () => {
   for (const path of [
     '/try/headers',
     '/try/echo',
@@ -16,7 +16,7 @@ test('security headers: on answers of upstreams, over theirs, on our own and on 
   }
 })
 
-test('X-Request-Id: taken over, sent upstream and answered', async () => {
+test('X-Request-Id: taken over, sent upstream and returned', async () => {
   const id = 'a-request-of-mine-42'
   const headers = { 'x-request-id': id }
   expect(valuesOf(await echo('/try/echo', { headers }), 'x-request-id')).toEqual([id])
@@ -30,7 +30,7 @@ test('X-Request-Id: made where there is none or none that is fit for a log', asy
   }
 })
 
-test('Cache-Control: what one user was told is kept by no cache on the way', async () => {
+test('Cache-Control: no cache on the way keeps the response of a user', async () => {
   const answer = await send('/try/closed', { token: await issuer.sign() })
   expect(answer.headers['cache-control']).toBe('private, no-store')
   expect((await send('/try/headers')).headers['cache-control']).toBe('max-age=60')

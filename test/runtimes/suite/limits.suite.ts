@@ -16,7 +16,7 @@ async function use(address: string, leaving = 0) {
 // Where a busy machine keeps Redis waiting for longer than the cap of counting, a gateway counts
 // alone for a second, as it promises to.
 describe('limits', { retry: 2 }, () => {
-  test('RateLimit and RateLimit-Policy tell what is left, and count down', async () => {
+  test('RateLimit and RateLimit-Policy have the remaining tokens, and count down', async () => {
     const address = newAddress()
     const [first, second] = [await send(path, { address }), await send(path, { address })]
     expect(parseList(String(first.headers['ratelimit-policy']))).toEqual([
@@ -51,7 +51,7 @@ describe('limits', { retry: 2 }, () => {
     expect(left(await send(path, { address: `${newAddress()}, ${address}` }))).toBe(addressQuota - 2)
   })
 
-  test('addresses of one IPv6 /64 are one caller, and ::ffff: forms the IPv4 address that they carry', async () => {
+  test('addresses of one IPv6 /64 are one caller, and ::ffff: forms are their IPv4 address', async () => {
     const half = () => crypto.randomUUID().slice(0, 4)
     const prefix = `2001:db8:${half()}:${half()}`
     await send(path, { address: `${prefix}::1` })
@@ -85,7 +85,7 @@ describe('limits', { retry: 2 }, () => {
     expect(outcome(await send('/try/closed', fresh))).toBe('200')
   })
 
-  test('a request that no row names costs nobody anything', async () => {
+  test('a request without a row consumes no token', async () => {
     const address = newAddress()
     for (let i = 0; i < 3; i++) await send('/try/nowhere', { address })
     expect(left(await send(path, { address }))).toBe(addressQuota - 1)

@@ -57,7 +57,7 @@ test('400 bad_request: a path that can be read in two ways', async () => {
   expect(await seen(id)).toBeNull()
 })
 
-test('dot segments: refused, or another path, and never what the upstream resolves by itself', async () => {
+test('dot segments: rejected, or another path, and never what the upstream resolves by itself', async () => {
   const id = newId()
   for (const path of [`/try/x/%2e%2e/echo/${id}/..`, `/nowhere/../internal/${id}`])
     expect([400, 404], path).toContain((await send(path)).status)
@@ -81,7 +81,7 @@ test('401 token_missing: a row for users, with a bare challenge', async () => {
   expect(answer.headers['www-authenticate']).toBe('Bearer')
 })
 
-test('403 permission_required: none of those that a row asks for one of; 200: one of them', async () => {
+test('403 permission_required: none of the permissions of a row; 200: one of them', async () => {
   const lacking = await send('/try/any-permission', { token: await issuer.sign() })
   expect(outcome(lacking)).toBe('403 permission_required')
   expect(lacking.headers['www-authenticate']).toBe('Bearer error="insufficient_scope"')

@@ -82,7 +82,7 @@ test('headers that Connection names end at the gateway', async () => {
   expect(valuesOf(seen, 'x-mine')).toEqual([])
 })
 
-test('of an answer go on: its own headers and each of its cookies; not what reveals or belongs to us', async () => {
+test('of a response go on: its own headers and each of its cookies; not what reveals or belongs to us', async () => {
   const { headers } = await send('/try/headers')
   expect(headers['set-cookie']).toEqual(['a=1; Path=/', 'b=2; Path=/'])
   expect(headers).toMatchObject({ 'x-own': 'kept', via: '1.1 gatehouse' })
@@ -112,14 +112,14 @@ test('204 and 304 have no body and no length, and 304 its ETag', async () => {
   }
 })
 
-test('HEAD: the length of what a GET would answer, and no body', async () => {
+test('HEAD: the length of the GET response, and no body', async () => {
   const answer = await send('/try/length', { method: 'HEAD' })
   expect(answer.status).toBe(200)
   expect(answer.headers['content-length']).toBe(String(statedLength))
   expect(answer.body).toHaveLength(0)
 })
 
-test('an encoded body of an answer goes on untouched, with its length and its ETag', async () => {
+test('an encoded body of a response goes on untouched, with its length and its ETag', async () => {
   const answer = await send('/try/gzip', { headers: { 'accept-encoding': 'gzip' } })
   expect(answer.headers).toMatchObject({
     'content-encoding': 'gzip',

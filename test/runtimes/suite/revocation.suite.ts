@@ -14,7 +14,7 @@ async function refresh({ refresh_token }: TokenResponse): Promise<TokenResponse>
   return json(answer) as unknown as TokenResponse
 }
 
-test('401 session_ended: after a logout; the session of somebody else goes on', async () => {
+test('401 session_ended: after a logout; the session of another user goes on', async () => {
   const [one, other] = [await signUp(), await signUp()]
   expect(await me(one.tokens.access_token)).toBe('200')
   const { refresh_token } = one.tokens
@@ -23,7 +23,7 @@ test('401 session_ended: after a logout; the session of somebody else goes on', 
   expect(await me(other.tokens.access_token)).toBe('200')
 })
 
-test('401 session_ended: every other session of a user who ends them; the one that asked goes on', async () => {
+test('401 session_ended: every other session of a user who ends them; the calling one goes on', async () => {
   const { email, password, tokens } = await signUp()
   const elsewhere = await login(email, password)
   const answer = await send('/auth/sessions', { method: 'DELETE', token: tokens.access_token })
@@ -32,7 +32,7 @@ test('401 session_ended: every other session of a user who ends them; the one th
   expect(await me(tokens.access_token)).toBe('200')
 })
 
-test('401 claims_stale: after a change of role; the refreshed token carries the new one', async () => {
+test('401 claims_stale: after a change of role; the refreshed token has the new one', async () => {
   const { tokens } = await signUp()
   const { access_token: token } = await loginSuperadmin()
   const { sub } = decodeJwt(tokens.access_token)

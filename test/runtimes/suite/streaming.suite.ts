@@ -23,7 +23,7 @@ const beginUpload = (id: string) =>
     headers: { 'x-forwarded-for': newAddress() },
   })
 
-test('an answer streams: its beginning is here before the upstream has gone on', async () => {
+test('a response streams: its beginning is here before the upstream has gone on', async () => {
   const id = newId()
   const answer = await open(`/try/stream/${id}`)
   expect(await piece(answer)).toBe('first ')
@@ -67,7 +67,7 @@ test("an upstream that is silent for longer than its row's idle_seconds: an abor
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves in the middle of an answer: the upstream is let go when it says more', async () => {
+test('a client that leaves in the middle of a response: the upstream is let go when it says more', async () => {
   const id = newId()
   const answer = await open(`/try/events/${id}`)
   await piece(answer)
@@ -76,7 +76,7 @@ test('a client that leaves in the middle of an answer: the upstream is let go wh
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves in the middle of an answer: the upstream is let go though it says nothing', async () => {
+test('a client that leaves in the middle of a response: the upstream is let go though it says nothing', async () => {
   const id = newId()
   const answer = await open(`/try/events/${id}`)
   await piece(answer)
@@ -85,7 +85,7 @@ test('a client that leaves in the middle of an answer: the upstream is let go th
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves before the answer: the upstream is let go', async () => {
+test('a client that leaves before the response: the upstream is let go', async () => {
   const id = newId()
   const asked = request({
     port: inject('gatewayPort'),

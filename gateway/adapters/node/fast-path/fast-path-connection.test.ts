@@ -125,7 +125,7 @@ function comparable(answer: string) {
   }
 }
 
-describe('the answer is that of Node’s server', () => {
+describe('the response is that of Node’s server', () => {
   test.each([
     ['of a known length', get('/open')],
     ['in chunks', get('/p/chunked')],
@@ -281,7 +281,7 @@ describe('the end of a connection', () => {
     await expect.poll(() => seen).toEqual(['GET /open?held', 'left'])
   })
 
-  test('an instance that is stopping says so with its next answer, and ends', async () => {
+  test('an instance that is stopping says so with its next response, and ends', async () => {
     const { socket, answers } = await openClient()
     await answers(1, get('/open'))
     gatewayWithUpstream.setStopping(true)
@@ -296,7 +296,7 @@ describe('the end of a connection', () => {
   })
 })
 
-test('a server that closes ends idle connections at once, others with what was asked', async () => {
+test('a server that closes ends idle connections at once, others after their response', async () => {
   const own = await startGatewayWithUpstream(
     (_request, response) => void setTimeout(() => response.end('ok'), 50),
     {

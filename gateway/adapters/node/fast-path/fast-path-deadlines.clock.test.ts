@@ -15,7 +15,7 @@ const get = 'GET /open HTTP/1.1\r\nHost: x\r\n\r\n'
 
 const quick = { headers: 0.2, request: 5, check: 1 }
 
-test('408 head_timeout: who says nothing; what is asked after that is not acted on', async () => {
+test('408 head_timeout: a silent client; later requests of the connection are ignored', async () => {
   let asked = 0
   const own = await startGatewayWithUpstream(
     (_request, response) => {
@@ -34,7 +34,7 @@ test('408 head_timeout: who says nothing; what is asked after that is not acted 
   expect(asked).toBe(0)
 })
 
-test('who is served is not silent: an answer may take longer than that', async () => {
+test('a client that waits for its response is not silent: it may take longer than the head timeout', async () => {
   const own = await startGatewayWithUpstream(
     (_request, response) => void setTimeout(() => response.end('ok'), 500),
     {

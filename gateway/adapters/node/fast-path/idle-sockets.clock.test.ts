@@ -78,7 +78,7 @@ test('a socket that idles for longer than it is kept is closed, on the fast path
 
 // A server that has stopped to listen would else wait for as long as the client keeps the
 // connection.
-test('a server that closes ends each connection with the answer under way', async () => {
+test('a server that closes ends each connection with the response under way', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   const server = createHttpServer({
     keepAliveSeconds: 60,

@@ -62,7 +62,7 @@ describe('a request is counted once, under the pattern of its row', () => {
     expect(await value('upstream_duration_seconds_sum', { upstream: 'reports' })).toBeGreaterThan(0.05)
   })
 
-  test('where the gateway refused it, with the code', async () => {
+  test('where the gateway rejected it, with the code', async () => {
     await ask(gatewayWithUpstream.port, { path: '/closed' })
     const refused = { method: 'GET', route: '/closed', status: 401 }
     await expect.poll(() => value('http_requests_total', refused)).toBe(1)
@@ -74,7 +74,7 @@ describe('a request is counted once, under the pattern of its row', () => {
     await expect.poll(() => value('http_requests_total', { method: 'any', route: 'none' })).toBe(3)
   })
 
-  test('where the gateway answers itself', async () => {
+  test('where the gateway itself responds', async () => {
     await ask(gatewayWithUpstream.port, { path: '/live' })
     await expect
       .poll(() => value('http_requests_total', { method: 'GET', route: '/live', status: 200 }))
@@ -93,7 +93,7 @@ test('limits are counted by class, by how they were decided and by outcome', asy
   expect(await value('limit_decisions_total', { class: 'user' })).toBe(0)
 })
 
-test('a prefetched token is told from one that was asked for', async () => {
+test('a prefetched token and a token of the shared store are counted apart', async () => {
   await start({ LIMIT_ADDRESS_REQUESTS: '100', LIMIT_LEASE: '4' })
   for (let requests = 0; requests < 10; requests++) await ask(gatewayWithUpstream.port, { path: '/open' })
   const allowed = (mode: string) =>

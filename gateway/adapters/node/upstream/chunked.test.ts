@@ -45,7 +45,7 @@ describe('a chunked body', () => {
     expect(readText('1\r\na\r\n0\r\n\r\nHTTP/1.1 200 OK')).toEqual({ body: 'a', isDone: true, behind: 15 })
   })
 
-  test('may have extensions and trailers, which nobody is told', () => {
+  test('may have extensions and trailers, which are dropped', () => {
     expect(readText('1;name="x"\r\na\r\n0\r\nX-Sum: 1\r\n\r\n')).toEqual({
       body: 'a',
       isDone: true,
@@ -78,6 +78,6 @@ test.each([
   ['a bare line feed behind the chunk', '1\r\na\n'],
   ['a size line without an end', '1;'.padEnd(2000, 'x')],
   ['trailers without an end', `0\r\n${'X-A: 1\r\n'.repeat(4000)}`],
-])('%s is refused', (_what, text) => {
+])('%s is rejected', (_what, text) => {
   expect(() => readText(text)).toThrow(ResponseError)
 })

@@ -70,7 +70,7 @@ function ask(pool: Pool, more: Partial<Exchange> = {}): Promise<Answer> {
 const hello = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
 
 describe('a connection', () => {
-  test('carries one exchange after the other', async () => {
+  test('is reused by one exchange after the other', async () => {
     const { pool, connections } = await start((socket) => socket.write(hello))
     for (let i = 0; i < 3; i++) expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
     expect(connections()).toBe(1)
@@ -98,7 +98,7 @@ describe('a connection', () => {
 
   // A client that makes an upstream send one response too many would choose the next client's
   // response.
-  test('that brought more than its answer carries no other, in one packet or two', async () => {
+  test('with bytes after the response is not reused, whether they came in one packet or two', async () => {
     const planted = 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nplanted'
     const { pool, connections } = await start((socket, _request, connection) => {
       socket.write(connection === 1 ? hello + planted : hello)
@@ -119,7 +119,7 @@ describe('a connection', () => {
     expect(connections()).toBe(2)
   })
 
-  test('that its upstream answered before the request was sent carries no other', async () => {
+  test('whose upstream responded before the request was sent is not reused', async () => {
     const { pool, connections } = await start((socket, request) => {
       if (/^(POST|GET)/.test(request)) socket.write(hello)
     })
@@ -134,7 +134,7 @@ describe('a connection', () => {
     never.resolve()
   })
 
-  test('whose answer ends with it ends well, unless it is reset', async () => {
+  test('whose response ends with it ends well, unless it is reset', async () => {
     const { pool } = await start((socket, request) => {
       socket.write('HTTP/1.1 200 OK\r\n\r\nall')
       if (request.includes('/reset')) setTimeout(() => socket.resetAndDestroy(), 20)
@@ -151,7 +151,7 @@ describe('a connection', () => {
     }
   })
 
-  test('that stays silent inside a body fails, and not while nobody wants to hear', async () => {
+  test('that stays silent inside a body fails, but not while the reader is paused', async () => {
     const { pool } = await start((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe'))
     await expect(ask(pool, { bodyIdleMs: 50 })).rejects.toThrow('silent')
     const ends = Promise.withResolvers<Answer>()
@@ -174,7 +174,7 @@ describe('a connection', () => {
     await expect(ends.promise).rejects.toThrow('silent')
   })
 
-  test('passes over interim answers, and over an upgrade that nobody asked for not at all', async () => {
+  test('skips interim responses, and fails on an unrequested upgrade', async () => {
     const { pool } = await start((socket, request) =>
       socket.write(
         request.includes('/up')
@@ -317,7 +317,7 @@ describe('the pool', () => {
     await expect(ask(pool)).rejects.toThrow('no connection in time')
   })
 
-  test('close lets the answer under way end, and its connection with it', async () => {
+  test('close lets the response under way end, and its connection with it', async () => {
     const sockets: Socket[] = []
     const { pool } = await start((socket) => sockets.push(socket))
     const asked = ask(pool)

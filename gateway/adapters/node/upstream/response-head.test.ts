@@ -16,7 +16,7 @@ describe('the end of the body', () => {
     expect(parse(lines).framing).toBe(framing)
   })
 
-  test('is known at once for an answer to HEAD, whose length is that of another answer', () => {
+  test('is known at once for a response to HEAD, whose length is that of another response', () => {
     const head = parse([ok, 'Content-Length: 12'], true)
     expect(head.framing).toBe('none')
     expect(head.headers).toEqual(['Content-Length', '12'])
@@ -24,7 +24,7 @@ describe('the end of the body', () => {
 })
 
 // Each of these is one answer to some, and another or two to others.
-describe('an answer that can be read in two ways is refused', () => {
+describe('a response that can be read in two ways is rejected', () => {
   test.each([
     ['two lengths', [ok, 'Content-Length: 1', 'Content-Length: 2']],
     ['one length twice', [ok, 'Content-Length: 1', 'Content-Length: 1']],
