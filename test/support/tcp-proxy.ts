@@ -3,8 +3,19 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export type TcpProxy = Awaited<ReturnType<typeof createTcpProxy>>
 
-/** A proxy between a client and a server that simulates network faults. */
-export async function createTcpProxy(target: { host: string; port: number }) {
+interface Target {
+  host: string
+  port: number
+}
+
+/**
+ * A proxy between a client and a server that simulates network faults.
+ *
+ * @param target the server, or a function that chooses one for each connection
+ * @param listenPort any free port by default
+ */
+export async function createTcpProxy(target: Target | (() => Target), listenPort = 0) {
+  const chooseTarget = typeof target === 'function' ? target : () => target
   const sockets = new Set<Socket>()
   /** Drops all bytes, in both directions, without a reset: the peer's host has lost its power. */
   let isSilent = false
@@ -28,7 +39,7 @@ export async function createTcpProxy(target: { host: string; port: number }) {
       client.resetAndDestroy()
       return
     }
-    const upstream = keep(connect(target))
+    const upstream = keep(connect(chooseTarget()))
     const pair = { isAbandoned: false }
     pairs.add(pair)
     opened++
@@ -45,7 +56,7 @@ export async function createTcpProxy(target: { host: string; port: number }) {
     forward(client, upstream, () => isSilent)
     forward(upstream, client, () => isSilent || isLosingReplies)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(listenPort, '127.0.0.1')
   await once(server, 'listening')
 
   return {

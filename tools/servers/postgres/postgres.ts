@@ -1,8 +1,9 @@
 import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import postgres from 'postgres'
-import { type ChildServer, type SystemUser, startChildServer } from '../process/child-server.ts'
+import { type SystemUser, startChildServer } from '../process/child-server.ts'
 import { findFreePort } from '../process/free-port.ts'
+import { killFamily, signalFamily } from '../process/process-family.ts'
 import { run } from '../process/run.ts'
 import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
 import { findPostgresBinaries, hasExtensionLibrary } from './postgres-binaries.ts'
@@ -12,6 +13,20 @@ export interface RunningServer {
   /** Ends it as a crash would, where it is one of its own. */
   kill?(): Promise<void>
   stop(): Promise<void>
+}
+
+/** A server of one test, which the test may break. */
+export interface PrivatePostgres extends RunningServer {
+  /** The folder of its cluster, which belongs to the user that runs it. */
+  readonly dataDir: string
+  readonly port: number
+  /** Ends all of its processes as a crash would. */
+  kill(): Promise<void>
+  /** Pauses all of its processes: connections stay open and get no reply. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Starts it on the same port, with what is on disk; kills it before where it still runs. */
+  restart(): Promise<void>
 }
 
 const statistics = 'pg_stat_statements'
@@ -41,14 +56,18 @@ interface PostgresOptions {
  *
  * @throws Error with what to install or set where there is no server to start
  */
-export async function startPostgres({
+export async function startPostgres(options: PostgresOptions = {}): Promise<RunningServer> {
+  const given = process.env.TEST_DATABASE_URL
+  if (given && !options.binaries) return { url: given, stop: async () => {} }
+  return startPrivatePostgres(options)
+}
+
+/** As `startPostgres`, and always a server of its own. */
+export async function startPrivatePostgres({
   binaries: own,
   parameters,
   prepare,
-}: PostgresOptions = {}): Promise<RunningServer> {
-  const given = process.env.TEST_DATABASE_URL
-  if (given && !own) return { url: given, stop: async () => {} }
-
+}: PostgresOptions = {}): Promise<PrivatePostgres> {
   const user = await findServerUser()
   const folder = await createTemporaryFolder('postgres', user)
   try {
@@ -57,17 +76,32 @@ export async function startPostgres({
     await initCluster(binaries, dataDir, user)
     await prepare?.(dataDir, user)
     const countsStatements = !own && hasExtensionLibrary(binaries, statistics)
-    const { url, server } = await startOnFreePort(binaries, dataDir, user, {
+    const allParameters = {
       ...settings,
       ...(countsStatements && { shared_preload_libraries: statistics, [`${statistics}.track`]: 'all' }),
       ...parameters,
-    })
+    }
+    const start = (port: number) => startOnPort({ binaries, dataDir, user, parameters: allParameters, port })
+    const started = await startOnFreePort(start)
+    const { url, port } = started
+    let { server } = started
     if (countsStatements) await createExtension(url)
+
+    async function kill(): Promise<void> {
+      await killFamily(server.pid)
+      await server.exited
+    }
+
     return {
       url,
-      kill: async () => {
-        server.signal('SIGKILL')
-        await server.end()
+      port,
+      dataDir,
+      kill,
+      pause: () => signalFamily(server.pid, 'SIGSTOP'),
+      resume: () => signalFamily(server.pid, 'SIGCONT'),
+      restart: async () => {
+        await kill()
+        server = (await start(port)).server
       },
       stop: async () => {
         await server.end()
@@ -125,27 +159,35 @@ async function initCluster(binaries: string, dataDir: string, user: SystemUser |
   }
 }
 
+interface StartOptions {
+  binaries: string
+  dataDir: string
+  user: SystemUser | undefined
+  parameters: Record<string, string>
+  port: number
+}
+
+async function startOnPort({ binaries, dataDir, user, parameters, port }: StartOptions) {
+  const parameterArgs = Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+  const server = await startChildServer({
+    command: join(binaries, 'postgres'),
+    args: ['-D', dataDir, '-p', `${port}`, ...parameterArgs],
+    folder: dirname(dataDir),
+    user,
+    endSignal: 'SIGINT',
+    ping: () => query(url, 'select 1'),
+  })
+  return { url, port, server }
+}
+
 /** Another process may take the port between the check and the server's start. */
 async function startOnFreePort(
-  binaries: string,
-  dataDir: string,
-  user: SystemUser | undefined,
-  parameters: Record<string, string>,
-): Promise<{ url: string; server: ChildServer }> {
-  const parameterArgs = Object.entries(parameters).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  start: (port: number) => ReturnType<typeof startOnPort>,
+): ReturnType<typeof startOnPort> {
   for (let attempt = 1; ; attempt++) {
-    const port = await findFreePort()
-    const url = `postgres://postgres@127.0.0.1:${port}/postgres`
     try {
-      const server = await startChildServer({
-        command: join(binaries, 'postgres'),
-        args: ['-D', dataDir, '-p', `${port}`, ...parameterArgs],
-        folder: dirname(dataDir),
-        user,
-        endSignal: 'SIGINT',
-        ping: () => query(url, 'select 1'),
-      })
-      return { url, server }
+      return await start(await findFreePort())
     } catch (error) {
       if (attempt === 3 || !String(error).includes('Address already in use')) throw error
     }

@@ -26,6 +26,8 @@ export interface SystemUser {
 export interface ChildServer {
   pid: number
   signal(name: NodeJS.Signals): void
+  /** Resolves when the process has ended, for whatever reason. */
+  exited: Promise<unknown>
   /** Resolves when the process is gone. */
   end(): Promise<void>
 }
@@ -84,7 +86,7 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
       () => undefined,
       (error: unknown) => error,
     )
-    if (failure === undefined) return { pid, signal, end }
+    if (failure === undefined) return { pid, signal, exited, end }
     const ended = child.exitCode !== null || child.signalCode !== null
     if (ended || Date.now() > deadline) {
       await end()

@@ -17,6 +17,8 @@ export interface RedisCluster {
   nodes: ClusterServer[]
   /** The nodes that are masters at this moment, as the node sees them that is asked. */
   masters(asked?: ClusterServer): Promise<string[]>
+  /** Resolves when each node says that the cluster is up and its link to its master works. */
+  untilHealthy(): Promise<void>
   /** Moves a slot with its keys, one by one, as `redis-cli --cluster reshard` does. */
   moveSlot(slot: number, from: ClusterServer, to: ClusterServer): Promise<void>
   stop(): Promise<void>
@@ -71,6 +73,7 @@ export async function startRedisCluster({
         .filter((line) => / (myself,)?master - /.test(line))
         .map((line) => line.split(' ')[0] as string)
     },
+    untilHealthy: () => untilHealthy(nodes),
     async moveSlot(slot, from, to) {
       await to.admin.cluster('SETSLOT', slot, 'IMPORTING', from.id)
       await from.admin.cluster('SETSLOT', slot, 'MIGRATING', to.id)
@@ -145,6 +148,15 @@ async function setConfigEpoch({ admin }: ClusterServer, epoch: number): Promise<
   await admin.cluster('SET-CONFIG-EPOCH', epoch).catch((error: Error) => {
     if (!error.message.includes('already non-zero')) throw error
   })
+}
+
+async function untilHealthy(nodes: readonly ClusterServer[]): Promise<void> {
+  for (const { admin } of nodes)
+    await until(async () => {
+      const info = String(await admin.cluster('INFO'))
+      const replication = String(await admin.info('replication'))
+      return info.includes('cluster_state:ok') && !replication.includes('master_link_status:down')
+    })
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
