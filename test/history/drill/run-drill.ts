@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkHistory, type Rules } from '../checker/check-history.ts'
+import type { Violation } from '../checker/violation.ts'
+import type { History } from '../history.ts'
+import { startNemesis } from '../nemesis/nemesis.ts'
+import { watchMachine } from './busy-machine.ts'
+import { type Call, createCall } from './call.ts'
+import { type Client, createClient } from './client.ts'
+import { readDatabaseState } from './database-work.ts'
+import { type Environment, originSettings, startEnvironment } from './environment.ts'
+import { createRandom } from './random.ts'
+import { createRecorder, type Recorder } from './recorder.ts'
+
+export interface DrillOptions {
+  seed: number
+  /** How long clients work, and the nemesis makes faults. */
+  seconds: number
+  clients?: number
+  /** Clients stop after so many operations. */
+  maxOperations?: number
+  /** False leaves the services in peace. */
+  makesFaults?: boolean
+  /** The file that each origin runs. */
+  originEntries?: readonly string[]
+  /** The file that receives the history. */
+  historyFile: string
+  say?: (line: string) => void
+}
+
+export interface DrillResult {
+  history: History
+  violations: Violation[]
+}
+
+/**
+ * A claim of an origin that was killed during a login holds one of the account's attempts for
+ * 60 s, and a lockout lasts shorter.
+ */
+const livenessMs = 75_000
+const retryMs = 300
+
+/** The bound of docs/revocation.md is 5 s; a loaded machine adds to it. */
+export const rules: Rules = {
+  reuse: { graceSeconds: originSettings.graceSeconds, lateReplays: originSettings.lateReplays },
+  lockout: {
+    tries: originSettings.lockoutTries,
+    windowSeconds: originSettings.lockoutSeconds,
+    lockoutSeconds: originSettings.lockoutSeconds,
+  },
+  revocation: { boundMs: 6000, settleMs: 8000 },
+}
+
+/** Runs clients against Gatehouse while its parts fail, and checks what the clients observed. */
+export async function runDrill(options: DrillOptions): Promise<DrillResult> {
+  const { seed, seconds, clients: clientCount = 10, maxOperations = Number.POSITIVE_INFINITY } = options
+  const { makesFaults = true, say = () => {} } = options
+  const random = createRandom(seed)
+  const recorder = createRecorder(options.historyFile)
+  const environment = await startEnvironment({
+    ...(options.originEntries && { originEntries: options.originEntries }),
+    onCrash: (service, lastLines) =>
+      recorder.record({ event: 'crashed', service, at: performance.now(), lastLines }),
+  })
+  const call = createCall({
+    ports: environment.gateways.map(({ clientLink }) => clientLink.port),
+    prefix: `drill-${seed}`,
+    recorder,
+  })
+  const machine = watchMachine({ recorder, gateways: environment.gateways.map((_, index) => index) })
+  try {
+    say(`started; seed ${seed}`)
+    const endsAt = performance.now() + seconds * 1000
+    let operations = 0
+    const counted: Call = Object.assign(
+      (...given: Parameters<Call>) => {
+        operations++
+        return call(...given)
+      },
+      { close: call.close },
+    )
+    const isOver = () => performance.now() > endsAt || operations >= maxOperations
+    const clients = Array.from({ length: clientCount }, (_, index) =>
+      createClient({
+        email: `client-${index}@example.com`,
+        call: counted,
+        gateways: environment.gateways.length,
+        random: random.fork(),
+        isOver,
+      }),
+    )
+    const nemesis = makesFaults
+      ? startNemesis({ environment, random: random.fork(), recorder, say })
+      : undefined
+    const working = Promise.all(clients.map((client) => client.run()))
+    while (!isOver()) await sleep(100)
+    await nemesis?.stop()
+    await working
+    say('all faults have ended')
+    await verifyLiveness(environment, clients, recorder)
+    await sleep(rules.revocation.boundMs)
+    await Promise.all(clients.map((client) => client.tryEndedSessions()))
+    recorder.record({ event: 'deliveries', counts: environment.orders.counts })
+    recorder.record({ event: 'database', ...(await readDatabaseState(environment.databaseUrl())) })
+  } finally {
+    machine.stop()
+    call.close()
+    recorder.close()
+    await environment.close()
+  }
+  const history = recorder.history()
+  return { history, violations: checkHistory(history, rules) }
+}
+
+/** All services are ready, and each client is served, within the bound. */
+async function verifyLiveness(
+  environment: Environment,
+  clients: readonly Client[],
+  recorder: Recorder,
+): Promise<void> {
+  const deadline = performance.now() + livenessMs
+  const isSoonTrue = async (holds: () => Promise<boolean>) => {
+    while (performance.now() < deadline) {
+      if (await holds()) return true
+      await sleep(retryMs)
+    }
+    return false
+  }
+  const isReady = await isSoonTrue(environment.isReady)
+  const served = await Promise.all(clients.map((client) => isSoonTrue(client.isServed)))
+  const unserved = clients.filter((_, index) => !isReady || !served[index])
+  recorder.record({ event: 'unserved', accounts: unserved.map(({ email }) => email) })
+}
