@@ -14,7 +14,7 @@ SCENARIO is ${Object.keys(scenarios).join(', ')}.
 --measure    with frontend: processor time for each class of request, and what follows for 100,000 users
 `
 
-export interface Order extends Scenario {
+export interface LoadTestOptions extends Scenario {
   name: string
   measures: boolean
 }
@@ -27,7 +27,7 @@ const productionHashCost = 12
 const numbers = ['users', 'rate', 'seconds', 'gateways', 'hash-cost'] as const
 
 /** @throws UsageError */
-export function readOrder(args: string[]): Order {
+export function parseCommandLine(args: string[]): LoadTestOptions {
   const { values, positionals } = parse(args)
   if (values.help) throw new UsageError('What load tests there are:')
   const [given = 'smoke', ...more] = positionals

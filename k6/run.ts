@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand } from '../shared/node/cli.ts'
 import { findK6 } from './binary.ts'
-import { readOrder, usage } from './command-line.ts'
+import { parseCommandLine, usage } from './command-line.ts'
 import { startEmbedded } from './environment/embedded.ts'
 import { startLoadTestEnvironment } from './environment/load-test-environment.ts'
 import { measure } from './measure/measure.ts'
@@ -19,7 +19,7 @@ const reports = join(import.meta.dirname, 'reports')
 
 await runCommand(
   async () => {
-    const order = readOrder(process.argv.slice(2))
+    const options = parseCommandLine(process.argv.slice(2))
     // First of all: to build k6 takes minutes.
     requireNoProduction()
     const k6 = await findK6()
@@ -29,16 +29,18 @@ await runCommand(
     }
     await mkdir(reports, { recursive: true })
     const loadTestEnvironment =
-      order.against === 'start' ? await startEmbedded() : await startLoadTestEnvironment({ ...order, say })
+      options.against === 'start'
+        ? await startEmbedded()
+        : await startLoadTestEnvironment({ ...options, say })
     // A Ctrl-C reaches k6 too, which then ends by itself and leaves the environment to us.
     process.on('SIGINT', () => {})
     try {
-      if (order.measures && loadTestEnvironment.kind === 'processes')
-        await measure({ k6, order, loadTestEnvironment, reports, say })
+      if (options.measures && loadTestEnvironment.kind === 'processes')
+        await measure({ k6, loadTest: options, loadTestEnvironment, reports, say })
       else
         process.exitCode = await runScript({
           k6,
-          order,
+          loadTest: options,
           environment: loadTestEnvironment.environment,
           reports,
           say,

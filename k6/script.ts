@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Order } from './command-line.ts'
+import type { LoadTestOptions } from './command-line.ts'
 
 interface ScriptOptions {
   k6: string
-  order: Order
+  loadTest: LoadTestOptions
   environment: Record<string, string>
   /** The folder of reports. */
   reports: string
@@ -16,21 +16,21 @@ interface ScriptOptions {
 
 /** Runs a scenario in k6. @returns its exit code, which is not 0 where a threshold was crossed */
 export async function runScript(options: ScriptOptions): Promise<number> {
-  const { k6, order, environment, reports, report = order.name, say } = options
+  const { k6, loadTest, environment, reports, report = loadTest.name, say } = options
   const html = join(reports, `${report}.html`)
   const json = join(reports, `${report}.json`)
-  const child = spawn(k6, ['run', '--quiet', join(import.meta.dirname, 'scenarios', `${order.name}.ts`)], {
+  const child = spawn(k6, ['run', '--quiet', join(import.meta.dirname, 'scenarios', `${loadTest.name}.ts`)], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      RATE: `${order.rate}`,
-      SECONDS: `${order.seconds}`,
+      RATE: `${loadTest.rate}`,
+      SECONDS: `${loadTest.seconds}`,
       SUMMARY_FILE: json,
       ...environment,
       K6_NO_USAGE_REPORT: 'true',
       K6_WEB_DASHBOARD: 'true',
       K6_WEB_DASHBOARD_PORT: '-1',
-      K6_WEB_DASHBOARD_PERIOD: order.seconds < 120 ? '1s' : '5s',
+      K6_WEB_DASHBOARD_PERIOD: loadTest.seconds < 120 ? '1s' : '5s',
       K6_WEB_DASHBOARD_EXPORT: html,
     },
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createPublicContract, gatewayReports, health, services } from './contract.ts'
-import { type Endpoint, endpointKey, parameterNames, type Subject } from './endpoint/endpoint.ts'
+import { type Endpoint, type EndpointGroup, endpointKey, parameterNames } from './endpoint/endpoint.ts'
 
-const subjects: readonly Subject[] = [
+const subjects: readonly EndpointGroup[] = [
   ...createPublicContract({ passwordMinLength: 8 }),
   health,
   services,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../shared/node/cli.ts'
-import { readOrder } from './command-line.ts'
+import { parseCommandLine } from './command-line.ts'
 
 describe('a command line', () => {
   test('says how many, and whether other accounts matter', () => {
-    expect(readOrder(['--users', '100000'])).toEqual({ users: 100_000, force: false })
-    expect(readOrder(['--users=1', '--force'])).toEqual({ users: 1, force: true })
-    expect(readOrder(['--users=10000000'])).toEqual({ users: 10_000_000, force: false })
+    expect(parseCommandLine(['--users', '100000'])).toEqual({ users: 100_000, force: false })
+    expect(parseCommandLine(['--users=1', '--force'])).toEqual({ users: 1, force: true })
+    expect(parseCommandLine(['--users=10000000'])).toEqual({ users: 10_000_000, force: false })
   })
 
   test.each([
@@ -21,7 +21,7 @@ describe('a command line', () => {
     ['a stray word', ['100000'], '100000'],
     ['an unknown option', ['--user', '5'], '--user'],
   ])('is rejected with the reason: %s', (_, args, reason) => {
-    expect(() => readOrder(args)).toThrow(UsageError)
-    expect(() => readOrder(args)).toThrow(reason)
+    expect(() => parseCommandLine(args)).toThrow(UsageError)
+    expect(() => parseCommandLine(args)).toThrow(reason)
   })
 })

@@ -10,13 +10,13 @@ COUNT adds the rest. --force also where there are other accounts than these and 
 
 const maxUsers = 10_000_000
 
-interface Order {
+interface SeedOptions {
   users: number
   force: boolean
 }
 
 /** @throws UsageError */
-export function readOrder(args: string[]): Order {
+export function parseCommandLine(args: string[]): SeedOptions {
   const { users, force } = parse(args)
   if (users === undefined) throw new UsageError('--users COUNT is missing')
   if (!/^[1-9]\d{0,7}$/.test(users) || Number(users) > maxUsers)

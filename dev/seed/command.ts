@@ -5,7 +5,7 @@ import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { demoAccounts } from '../demo.ts'
-import { readOrder, usage } from './command-line.ts'
+import { parseCommandLine, usage } from './command-line.ts'
 import { seedPassword } from './password.ts'
 import { seedDomain, selectForeignAccount } from './queries.ts'
 import { seedUsers } from './seed.ts'
@@ -15,7 +15,7 @@ const statementSeconds = 1800
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-async function run({ users, force }: ReturnType<typeof readOrder>): Promise<void> {
+async function run({ users, force }: ReturnType<typeof parseCommandLine>): Promise<void> {
   const config = configFromEnvironment([
     'NODE_ENV',
     'LOG_LEVEL',
@@ -58,4 +58,4 @@ async function requireNoForeignAccount(sql: Sql): Promise<void> {
     )
 }
 
-await runCommand(async () => run(readOrder(process.argv.slice(2))), { usage })
+await runCommand(async () => run(parseCommandLine(process.argv.slice(2))), { usage })

@@ -1,6 +1,11 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import { createPublicContract, health } from '../../shared/contract.ts'
-import { type Endpoint, endpointKey, type HeaderName, type Subject } from '../../shared/endpoint/endpoint.ts'
+import {
+  type Endpoint,
+  type EndpointGroup,
+  endpointKey,
+  type HeaderName,
+} from '../../shared/endpoint/endpoint.ts'
 import { refreshCookie } from '../../shared/http/headers.ts'
 import { codesOfEndpoint } from '../../shared/openapi/codes.ts'
 import { headers } from '../../shared/openapi/headers.ts'
@@ -66,9 +71,9 @@ export function describeApi({
   product = 'Gatehouse',
   passwordMinLength = 8,
 }: DescriptionOptions) {
-  const subjects: readonly Subject[] = createPublicContract({ passwordMinLength })
+  const groups: readonly EndpointGroup[] = createPublicContract({ passwordMinLength })
   const operations = new Map(
-    subjects.flatMap(({ name, endpoints }) =>
+    groups.flatMap(({ name, endpoints }) =>
       Object.entries(endpoints).map(
         ([id, endpoint]) => [endpointKey(endpoint), { id, tag: name, endpoint }] as const,
       ),
@@ -108,7 +113,7 @@ export function describeApi({
     })
   }
 
-  const tags = [...subjects, ...(fileRows.length > 0 ? [others] : []), health]
+  const tags = [...groups, ...(fileRows.length > 0 ? [others] : []), health]
   return createDocument(
     {
       openapi: '3.1.1',

@@ -2,14 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kind, kinds } from '../client/mix.ts'
-import type { Order } from '../command-line.ts'
+import type { LoadTestOptions } from '../command-line.ts'
 import type { LoadTestEnvironment } from '../environment/load-test-environment.ts'
 import { runScript } from '../script.ts'
 import { type Cost, type Costs, costNames, describeCapacity } from './capacity.ts'
 
 interface MeasureOptions {
   k6: string
-  order: Order
+  loadTest: LoadTestOptions
   loadTestEnvironment: LoadTestEnvironment
   reports: string
   say: (line: string) => void
@@ -66,7 +66,7 @@ const rateOf = (kind: Kind, rate: number): number =>
  */
 export async function measure({
   k6,
-  order,
+  loadTest,
   loadTestEnvironment,
   reports,
   say,
@@ -76,16 +76,23 @@ export async function measure({
     ...loadTestEnvironment.environment,
     SHARE: `${number}/${kinds.length + 1}`,
   })
-  await runScript({ k6, order, environment: shareOf(kinds.length), reports, report: 'measure-warm-up', say })
+  await runScript({
+    k6,
+    loadTest,
+    environment: shareOf(kinds.length),
+    reports,
+    report: 'measure-warm-up',
+    say,
+  })
   const idle = await spentBy(loadTestEnvironment, () => sleep(idleMs))
   const costs: Partial<Costs> = {}
   for (const [index, kind] of kinds.entries()) {
     const report = `measure-${kind}`
     say(`Measuring ${kind} ...`)
     const { spent, seconds } = await spentBy(loadTestEnvironment, async () => {
-      const scale = { ...order, rate: rateOf(kind, order.rate) }
+      const scale = { ...loadTest, rate: rateOf(kind, loadTest.rate) }
       const environment = { ...shareOf(index), ONLY: kind }
-      const code = await runScript({ k6, order: scale, environment, reports, report, say })
+      const code = await runScript({ k6, loadTest: scale, environment, reports, report, say })
       if (code !== 0) throw new Error(`${kind} did not keep its promises, so its cost is no figure`)
     })
     const { metrics } = JSON.parse(await readFile(join(reports, `${report}.json`), 'utf8'))

@@ -1,6 +1,6 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import { gatewayReports, services } from '../../shared/contract.ts'
-import type { HeaderName, Subject } from '../../shared/endpoint/endpoint.ts'
+import type { EndpointGroup, HeaderName } from '../../shared/endpoint/endpoint.ts'
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { codesOfEndpoint } from '../../shared/openapi/codes.ts'
@@ -11,7 +11,7 @@ import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
 import { scopes } from '../oauth/clients/scopes.ts'
 
 interface Caller {
-  subject: Subject
+  group: EndpointGroup
   securityScheme: keyof typeof securitySchemes
   /** Codes for other callers. */
   codes: readonly ErrorCode[]
@@ -19,11 +19,11 @@ interface Caller {
 
 const callers: readonly Caller[] = [
   {
-    subject: services,
+    group: services,
     securityScheme: 'serviceToken',
     codes: ['token_missing', 'invalid_token', 'scope_required'],
   },
-  { subject: gatewayReports, securityScheme: 'gatewayAssertion', codes: ['untrusted_caller'] },
+  { group: gatewayReports, securityScheme: 'gatewayAssertion', codes: ['untrusted_caller'] },
 ]
 
 const securitySchemes = {
@@ -76,11 +76,11 @@ export function describeInternalApi({
   const { shared, refer } = createSharedResponses()
   const paths: ZodOpenApiPathsObject = {}
 
-  for (const { subject, securityScheme, codes } of callers) {
-    for (const [operationId, endpoint] of Object.entries(subject.endpoints)) {
+  for (const { group, securityScheme, codes } of callers) {
+    for (const [operationId, endpoint] of Object.entries(group.endpoints)) {
       const { method, path, summary, description, responses, scope } = endpoint
       const operation: ZodOpenApiOperationObject = {
-        tags: [subject.name],
+        tags: [group.name],
         operationId,
         summary,
         ...(description !== undefined && { description }),
@@ -110,7 +110,7 @@ export function describeInternalApi({
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/' }],
-      tags: callers.map(({ subject: { name, description } }) => ({ name, description })),
+      tags: callers.map(({ group: { name, description } }) => ({ name, description })),
       paths,
       components: {
         headers: { 'Retry-After': retryAfter, 'WWW-Authenticate': challenge, 'X-Request-Id': requestId },

@@ -95,24 +95,24 @@ export type RateLimitLogItem = z.output<typeof rateLimitLogItem>
 
 export const audit = defineEndpointGroup({
   name: 'Trail',
-  description: 'What happened, who tried to log in, and which requests were refused: the newest first.',
+  description: 'Audit log, login attempts and requests rejected by a limit, the newest first.',
   endpoints: {
     listAuditLogs: {
       method: 'GET',
       path: '/admin/audit-logs',
-      summary: 'The audit log',
+      summary: 'List the audit log',
       ...filteredList(auditLogItem, auditLogFilters),
     },
     listLoginAttempts: {
       method: 'GET',
       path: '/admin/login-attempts',
-      summary: 'Logins that were tried',
+      summary: 'List login attempts',
       ...filteredList(loginAttemptItem, loginAttemptFilters),
     },
     listRateLimitLogs: {
       method: 'GET',
       path: '/admin/rate-limit-logs',
-      summary: 'Requests that a limit refused',
+      summary: 'List requests rejected by a limit',
       ...filteredList(rateLimitLogItem, rateLimitLogFilters),
     },
   },

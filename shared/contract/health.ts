@@ -22,20 +22,20 @@ const mediaType = 'application/health+json'
 
 const responses = {
   200: {
-    description: 'It serves; `warn` says that it does so less well than it should.',
+    description: 'The instance serves requests; with `warn` some function is degraded.',
     schema: healthResponse,
     mediaType,
   },
-  503: { description: 'Send requests elsewhere.', schema: healthResponse, mediaType },
+  503: { description: 'Not ready: send requests to another instance.', schema: healthResponse, mediaType },
 } as const
 
 /** Endpoints of the gateway itself, without a row in the policy table. */
 export const health = defineEndpointGroup({
   name: 'Health',
-  description: 'How the gateway and what stands behind it are doing, for anybody.',
+  description: 'Health of the gateway and its dependencies; public.',
   endpoints: {
-    readLive: { method: 'GET', path: '/live', summary: 'Is it there?', responses: { 200: responses[200] } },
-    readReady: { method: 'GET', path: '/ready', summary: 'Should requests be sent here?', responses },
-    readHealth: { method: 'GET', path: '/health', summary: 'How is it doing?', responses },
+    readLive: { method: 'GET', path: '/live', summary: 'Liveness', responses: { 200: responses[200] } },
+    readReady: { method: 'GET', path: '/ready', summary: 'Readiness', responses },
+    readHealth: { method: 'GET', path: '/health', summary: 'Health', responses },
   },
 })

@@ -97,43 +97,45 @@ export type AuthorizationServerResponse = z.output<typeof authorizationServerRes
 export const oauth = defineEndpointGroup({
   name: 'OAuth',
   description:
-    'For OAuth clients, in the forms of RFC 6749, 7662, 7009 and 8414. Refusals come in the form of RFC 6749, section 5.2.',
+    'For OAuth clients, in the forms of RFC 6749, 7662, 7009 and 8414. Errors have the form of RFC 6749, section 5.2.',
   endpoints: {
     issueToken: {
       method: 'POST',
       path: '/oauth/token',
-      summary: 'A token for a service, or new tokens for a refresh token',
+      summary: 'Issue tokens for client credentials or a refresh token',
       form: tokenForm,
-      responses: ok('The token.', oauthTokenResponse),
+      responses: ok('The tokens.', oauthTokenResponse),
       credential: 'client',
     },
     introspectToken: {
       method: 'POST',
       path: '/oauth/introspect',
-      summary: 'Is this token live?',
+      summary: 'Introspect a token',
       form: tokenInForm,
-      responses: ok('What is to be told of it.', introspectionResponse),
+      responses: ok('The state of the token (RFC 7662, section 2.2).', introspectionResponse),
       credential: 'client',
     },
     revokeToken: {
       method: 'POST',
       path: '/oauth/revoke',
-      summary: 'End the session of a token',
+      summary: 'Revoke a token, which ends its session',
       form: tokenInForm,
-      responses: { 200: { description: 'The token is not live, whether or not it was.' } },
+      responses: {
+        200: { description: 'The token is revoked, or was invalid before (RFC 7009, section 2.2).' },
+      },
       credential: 'client',
     },
     readKeys: {
       method: 'GET',
       path: '/.well-known/jwks.json',
-      summary: 'The public keys that check our tokens',
-      responses: ok('The keys (RFC 7517).', jwksResponse),
+      summary: 'Public keys that verify access tokens',
+      responses: ok('The JWK set (RFC 7517).', jwksResponse),
     },
     readMetadata: {
       method: 'GET',
       path: '/.well-known/oauth-authorization-server',
-      summary: 'What OAuth clients need to know of us',
-      responses: ok('The metadata.', authorizationServerResponse),
+      summary: 'Authorization server metadata',
+      responses: ok('The metadata (RFC 8414).', authorizationServerResponse),
     },
   },
 })

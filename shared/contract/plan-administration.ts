@@ -85,7 +85,7 @@ export const planAdministration = defineEndpointGroup({
     adminListPlans: {
       method: 'GET',
       path: '/admin/plans',
-      summary: 'Plans, from the cheapest up',
+      summary: 'List plans, from the cheapest up',
       ...list(adminPlanResponse),
     },
     changePlan: {
@@ -93,20 +93,20 @@ export const planAdministration = defineEndpointGroup({
       path: '/admin/plans/{name}',
       summary: 'Change title, price or quota of a plan',
       body: changePlanBody,
-      responses: ok('The plan as it is now.', adminPlanResponse),
+      responses: ok('The plan after the change.', adminPlanResponse),
     },
     setPlanFeatures: {
       method: 'PUT',
       path: '/admin/plans/{name}/features',
-      summary: 'Say which features a plan has',
+      summary: 'Replace the features of a plan',
       body: planFeaturesBody,
-      responses: ok('The plan as it is now.', adminPlanResponse),
+      responses: ok('The plan after the change.', adminPlanResponse),
     },
-    listFeatures: { method: 'GET', path: '/admin/features', summary: 'All features', ...list(featureItem) },
+    listFeatures: { method: 'GET', path: '/admin/features', summary: 'List features', ...list(featureItem) },
     listSubscriptions: {
       method: 'GET',
       path: '/admin/subscriptions',
-      summary: 'Subscriptions, the newest first',
+      summary: 'List subscriptions, the newest first',
       ...filteredList(subscriptionItem, subscriptionFilters),
     },
     bookSubscription: {
@@ -117,7 +117,7 @@ export const planAdministration = defineEndpointGroup({
       body: changeSubscriptionBody,
       description:
         'Nobody books for their own account, or for one at or above their own level: `escalation_refused`.',
-      responses: ok('The subscription as it is now.', bookedSubscriptionResponse),
+      responses: ok('The subscription after the change.', bookedSubscriptionResponse),
       errors: ['escalation_refused'],
     },
   },

@@ -40,20 +40,20 @@ export type SubscriptionResponse = z.output<typeof subscriptionResponse>
 
 export const plans = defineEndpointGroup({
   name: 'Plans',
-  description: 'What can be booked, what is booked, and what it opens.',
+  description: 'The price list, and the subscription of the caller.',
   endpoints: {
     listPlans: {
       method: 'GET',
       path: '/v1/plans',
-      summary: 'The price list',
+      summary: 'List the plans',
       responses: ok('The plans, from the cheapest up.', plansResponse),
     },
     readSubscription: {
       method: 'GET',
       path: '/v1/subscription',
-      summary: 'What have I booked, and what would more bring?',
+      summary: 'Read the subscription of the caller, and the features of higher plans',
       description:
-        '`plan` is what counts now, `booked_plan` what was booked: they differ while a subscription is past due, canceled or lapsed.',
+        '`plan` is the one in force, `booked_plan` the booked one: they differ while a subscription is past due, canceled or lapsed.',
       responses: ok('The subscription, and the plans above it.', subscriptionResponse),
     },
   },

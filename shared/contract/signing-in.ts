@@ -55,7 +55,7 @@ export const signingIn = defineEndpoints({
   verifyEmail: {
     method: 'POST',
     path: '/auth/email/verify',
-    summary: 'Verify an address by the mailed link and the password it was registered with',
+    summary: 'Verify an address with the mailed link and the password of its registration',
     body: verifyEmailBody,
     responses: noContent('The address is verified.'),
     errors: ['link_invalid', 'password_wrong'],
@@ -63,19 +63,19 @@ export const signingIn = defineEndpoints({
   resendVerification: {
     method: 'POST',
     path: '/auth/email/resend',
-    summary: 'Ask for another link to verify an address',
+    summary: 'Request another link to verify an address',
     description:
-      'The answer is the same whether or not the address has an account that is not verified. Three links of an account live at a ' +
+      'The response is the same whether or not the address has an account that is not verified. Three links of an account live at a ' +
       'time, 24 hours each.',
     body: resendVerificationBody,
-    responses: { 202: { description: 'Taken in.', schema: acceptedResponse } },
+    responses: { 202: { description: 'Accepted.', schema: acceptedResponse } },
   },
   login: {
     method: 'POST',
     path: '/auth/login',
     summary: 'Log in',
     description:
-      'Unknown, wrong, locked and disabled look alike. With `"token_delivery": "cookie"` the refresh token goes into a cookie that ' +
+      'Unknown, wrong, locked and disabled get the same response. With `"token_delivery": "cookie"` the refresh token goes into a cookie that ' +
       'no script reads.',
     body: loginBody,
     responses: tokens,
@@ -84,9 +84,9 @@ export const signingIn = defineEndpoints({
   refresh: {
     method: 'POST',
     path: '/auth/refresh',
-    summary: 'Spend a refresh token for new tokens',
+    summary: 'Exchange a refresh token for new tokens',
     description:
-      'Within `REFRESH_GRACE_SECONDS` the same token gets the same successor: two tabs, a lost reply or a retry break nothing. ' +
+      'Within `REFRESH_GRACE_SECONDS` the same token gets the same successor: two tabs, a lost response and a retry are safe. ' +
       'Later it does so at most `REFRESH_LATE_REPLAYS` times a session in 24 hours, and only while that successor was never used. ' +
       'Otherwise it is a stolen one, and its session ends.',
     body: refreshBody,
@@ -109,6 +109,6 @@ export const createSigningIn = (settings: ContractSettings) =>
   defineEndpointGroup({
     name: 'Signing in',
     description:
-      'Accounts, tokens and passwords. An access token lives `expires_in` seconds, a refresh token is spent by its use.',
+      'Accounts, tokens and passwords. An access token lives `expires_in` seconds, a refresh token is valid for one use.',
     endpoints: { ...signingIn, ...createPasswordEndpoints(settings) },
   })

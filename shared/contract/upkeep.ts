@@ -43,12 +43,12 @@ const upkeepRunStartedResponse = z.object({ id: z.string() }).meta({ id: 'Upkeep
 
 export const upkeep = defineEndpointGroup({
   name: 'Upkeep',
-  description: 'What keeps the database tidy.',
+  description: 'Scheduled jobs of the database: deletion, partitions, expiry.',
   endpoints: {
     listUpkeepRuns: {
       method: 'GET',
       path: '/admin/upkeep-runs',
-      summary: 'What ran, the newest first',
+      summary: 'List runs, the newest first',
       ...filteredList(upkeepRunResponse, upkeepRunFilters),
     },
     startUpkeep: {
@@ -56,7 +56,7 @@ export const upkeep = defineEndpointGroup({
       path: '/admin/upkeep/{job}/runs',
       params: { job: z.enum(jobNames) },
       summary: 'Run a job now',
-      responses: { 202: { description: 'It runs.', schema: upkeepRunStartedResponse } },
+      responses: { 202: { description: 'The run has started.', schema: upkeepRunStartedResponse } },
       errors: ['upkeep_running'],
     },
   },

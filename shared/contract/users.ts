@@ -21,7 +21,7 @@ const userFilters = {
     // One with a whole domain has the one form of an address, a part of a domain cannot.
     .transform((text) => canonicalEmail(text) ?? text)
     .optional()
-    .meta({ description: 'What the address begins with, in any letter case.' }),
+    .meta({ description: 'Prefix of the address, in any letter case.' }),
   role: roleName.optional(),
   status: userStatus.optional(),
 }
@@ -65,23 +65,23 @@ export const users = defineEndpointGroup({
     listUsers: {
       method: 'GET',
       path: '/admin/users',
-      summary: 'Accounts by address',
+      summary: 'List accounts by address',
       ...filteredList(userItem, userFilters),
     },
     readUser: {
       method: 'GET',
       path: '/admin/users/{id}',
       params: { id: uuid },
-      summary: 'One account',
+      summary: 'Read an account',
       responses: ok('The account.', userResponse),
     },
     changeRole: {
       method: 'PUT',
       path: '/admin/users/{id}/role',
       params: { id: uuid },
-      summary: 'Give an account another role',
+      summary: 'Change the role of an account',
       body: changeRoleBody,
-      responses: noContent('It has the role.'),
+      responses: noContent('The account has the role.'),
       errors: ['escalation_refused'],
     },
     lockUser: {
@@ -92,22 +92,22 @@ export const users = defineEndpointGroup({
       description:
         'Its sessions end, and nobody logs in until it is unlocked. The reason goes into the audit log.',
       body: disableBody,
-      responses: noContent('It is locked.'),
+      responses: noContent('The account is locked.'),
       errors: ['escalation_refused'],
     },
     unlockUser: {
       method: 'POST',
       path: '/admin/users/{id}/unlock',
       params: { id: uuid },
-      summary: 'Unlock an account, and forget its failed logins',
-      responses: noContent('It is open.'),
+      summary: 'Unlock an account, and clear its failed logins',
+      responses: noContent('The account is unlocked.'),
       errors: ['escalation_refused'],
     },
     listSessions: {
       method: 'GET',
       path: '/admin/users/{id}/sessions',
       params: { id: uuid },
-      summary: 'Live sessions of an account, the newest first',
+      summary: 'List live sessions of an account, the newest first',
       ...list(sessionItem),
     },
     endSessions: {
@@ -115,7 +115,7 @@ export const users = defineEndpointGroup({
       path: '/admin/users/{id}/sessions',
       params: { id: uuid },
       summary: 'End all sessions of an account',
-      responses: noContent('They have ended.'),
+      responses: noContent('The sessions have ended.'),
       errors: ['escalation_refused'],
     },
     endSession: {
@@ -123,7 +123,7 @@ export const users = defineEndpointGroup({
       path: '/admin/users/{id}/sessions/{session_id}',
       params: { id: uuid, session_id: uuid },
       summary: 'End one session of an account',
-      responses: noContent('It has ended.'),
+      responses: noContent('The session has ended.'),
       errors: ['escalation_refused'],
     },
   },

@@ -55,16 +55,16 @@ export type HeaderName =
 /** By operation id, which names an endpoint in clients. */
 export type Endpoints = Readonly<Record<string, Endpoint>>
 
-/** Endpoints that a reader looks for in one place: a tag of the OpenAPI document. */
-export interface Subject<Declared extends Endpoints = Endpoints> {
+/** Endpoints of one subject: a tag of the OpenAPI document. */
+export interface EndpointGroup<Declared extends Endpoints = Endpoints> {
   name: string
   description: string
   endpoints: Declared
 }
 
-/** The endpoints of a subject, as a union. */
-export type EndpointsOf<S extends Subject> =
-  S extends Subject<infer Declared> ? Declared[keyof Declared] : never
+/** The endpoints of a group, as a union. */
+export type EndpointsOf<Group extends EndpointGroup> =
+  Group extends EndpointGroup<infer Declared> ? Declared[keyof Declared] : never
 
 type Intersection<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
   all: infer All,
@@ -72,19 +72,17 @@ type Intersection<Union> = (Union extends unknown ? (member: Union) => void : ne
   ? All
   : never
 
-/** The endpoints of several subjects, by operation id. */
-export const mergeEndpoints = <const Subjects extends readonly Subject[]>(subjects: Subjects) =>
-  Object.assign({}, ...subjects.map(({ endpoints }) => endpoints)) as Intersection<
-    Subjects[number]['endpoints']
-  >
+/** The endpoints of several groups, by operation id. */
+export const mergeEndpoints = <const Groups extends readonly EndpointGroup[]>(groups: Groups) =>
+  Object.assign({}, ...groups.map(({ endpoints }) => endpoints)) as Intersection<Groups[number]['endpoints']>
 
 /** Declares endpoints; methods, paths and schemas keep their literal types. */
 export const defineEndpoints = <const Declared extends Endpoints>(endpoints: Declared): Declared => endpoints
 
-/** As `defineEndpoints`, for those of one subject. */
+/** As `defineEndpoints`, for those of one group. */
 export const defineEndpointGroup = <const Declared extends Endpoints>(
-  subject: Subject<Declared>,
-): Subject<Declared> => subject
+  group: EndpointGroup<Declared>,
+): EndpointGroup<Declared> => group
 
 /** `METHOD /path`, as tables name an endpoint. */
 export type EndpointKey<E extends Endpoint> = E extends Endpoint ? `${E['method']} ${E['path']}` : never

@@ -3,12 +3,12 @@
  */
 
 import { byId, element } from '../dom.js'
+import { messageOf } from '../problem-messages.js'
 import { createSession, ProblemError } from '../session.js'
-import { inWords } from '../words.js'
 import { createApi } from './api.js'
+import { showAttempts, showAudit, showLimits } from './audit-log.js'
 import { showHealth } from './health.js'
 import { showPlan, showPlans } from './plans.js'
-import { showAttempts, showAudit, showLimits } from './trail.js'
 import { showUser } from './user.js'
 import { showUsers } from './users.js'
 
@@ -75,7 +75,7 @@ signIn.addEventListener('submit', async (event) => {
     enter()
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error
-    byId('door-notice').textContent = inWords(error.problem)
+    byId('door-notice').textContent = messageOf(error.problem)
   } finally {
     if (button) button.disabled = false
   }
@@ -98,7 +98,7 @@ function say(text) {
 function refuse(error) {
   if (!(error instanceof ProblemError)) throw error
   byId('notice').textContent = ''
-  byId('refusal').textContent = inWords(error.problem)
+  byId('refusal').textContent = messageOf(error.problem)
 }
 
 /** @param {() => Promise<void>} work */

@@ -3,8 +3,8 @@
  */
 
 import { byId, element } from '../dom.js'
+import { messageOf } from '../problem-messages.js'
 import { createSession, ProblemError } from '../session.js'
-import { inWords } from '../words.js'
 
 /**
  * Used part of Swagger UI.
@@ -94,7 +94,7 @@ async function attempt(work) {
   } catch (error) {
     if (!(error instanceof ProblemError)) throw error
     notice.classList.add('refused')
-    notice.textContent = inWords(error.problem)
+    notice.textContent = messageOf(error.problem)
   }
 }
 

@@ -61,12 +61,12 @@ export type PlanCatalogue = z.output<typeof planCatalogue>
 /** Called by gateways on their own behalf, with an assertion of their own. */
 export const gatewayReports = defineEndpointGroup({
   name: 'Gateways',
-  description: 'What gateways read from the origin, and report to it.',
+  description: 'Revocations and plans for gateways, and their reports.',
   endpoints: {
     readRevocations: {
       method: 'GET',
       path: '/internal/gateway/revocations',
-      summary: 'Revocations since a cursor, or all that are in force',
+      summary: 'Read revocations since a cursor, or all that are in force',
       // A transaction id, which has 64 bits: this many digits always fit.
       query: {
         after: z
@@ -79,7 +79,7 @@ export const gatewayReports = defineEndpointGroup({
     readPlanCatalogue: {
       method: 'GET',
       path: '/internal/gateway/plans',
-      summary: 'Plans with their features, and all names that policy rows may use',
+      summary: 'Read plans with their features, and all names that policy rows may use',
       responses: ok('The catalogue.', planCatalogue),
     },
     reportRateLimits: {

@@ -119,7 +119,7 @@ export const services = defineEndpointGroup({
     findAccount: {
       method: 'GET',
       path: '/internal/users',
-      summary: 'The account of an address',
+      summary: 'Find an account by address',
       scope: 'users.read',
       query: { email, fresh },
       responses: ok('The account.', internalUsersResponse),
@@ -127,7 +127,7 @@ export const services = defineEndpointGroup({
     readAccount: {
       method: 'GET',
       path: '/internal/users/{id}',
-      summary: 'One account',
+      summary: 'Read an account',
       scope: 'users.read',
       params: { id: uuid },
       query: { fresh },
@@ -136,7 +136,7 @@ export const services = defineEndpointGroup({
     readEntitlements: {
       method: 'GET',
       path: '/internal/users/{id}/entitlements',
-      summary: 'What an account may do',
+      summary: 'Read the entitlements of an account',
       scope: 'entitlements.read',
       params: { id: uuid },
       query: { fresh },
@@ -145,7 +145,7 @@ export const services = defineEndpointGroup({
     listEntitlements: {
       method: 'POST',
       path: '/internal/entitlements',
-      summary: 'What many accounts may do',
+      summary: 'Read the entitlements of several accounts',
       scope: 'entitlements.read',
       query: { fresh },
       body: entitlementsBody,
@@ -154,8 +154,8 @@ export const services = defineEndpointGroup({
     applyBillingEvent: {
       method: 'PUT',
       path: '/internal/users/{id}/subscription',
-      summary: 'Tell what a billing service booked',
-      description: 'An event that comes again gets the same response.',
+      summary: 'Report a booking of a billing service',
+      description: 'A repeated event gets the same response.',
       scope: 'subscriptions.write',
       params: { id: uuid },
       body: billingEventBody,

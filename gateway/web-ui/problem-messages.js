@@ -5,7 +5,7 @@
 /** @import { Problem } from './session.js' */
 
 /** @type {Record<string, (problem: Problem) => string>} */
-const words = {
+const messages = {
   invalid_credentials: () => 'The email or the password is wrong.',
   email_unverified: () => 'This address has to be verified first: the link is in the mail.',
   rate_limited: ({ retryAfterSeconds }) => `Too many requests: try again ${inTime(retryAfterSeconds)}.`,
@@ -42,9 +42,9 @@ const escalations = {
  * @param {Problem} problem
  * @returns {string}
  */
-export function inWords(problem) {
-  const say = Object.hasOwn(words, problem.code) ? words[problem.code] : undefined
-  return say ? say(problem) : `${problem.title}.`
+export function messageOf(problem) {
+  const message = Object.hasOwn(messages, problem.code) ? messages[problem.code] : undefined
+  return message ? message(problem) : `${problem.title}.`
 }
 
 /** @param {number | undefined} seconds */
