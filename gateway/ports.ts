@@ -88,18 +88,26 @@ export interface LimitAndRevocationStore {
   ): Promise<StoreResult>
 }
 
+export interface StreamPosition {
+  position: string
+  /**
+   * Whether an origin writes to this stream. Without a writer it is as quiet as without news.
+   */
+  isWritten: boolean
+}
+
 /**
  * The stream of revocations, in the order of their publication. Each method throws an Error where
  * the store cannot be reached.
  */
 export interface RevocationStream {
   /** The current end of the stream. */
-  position(): Promise<string>
+  position(): Promise<StreamPosition>
   /**
    * Entries after a position, as soon as there are some; none after a while, so that a lost store
    * is noticed.
    */
-  read(from: string): Promise<{ entries: Revocation[]; position: string }>
+  read(from: string): Promise<StreamPosition & { entries: Revocation[] }>
   /** Makes a waiting read fail. */
   close(): void
 }

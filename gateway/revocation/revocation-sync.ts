@@ -71,13 +71,14 @@ export function createRevocationSync(options: RevocationSyncOptions) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let ticks = 0
   let refreshedAt = Number.NEGATIVE_INFINITY
+  /** Whether the absence of a writer has been logged. */
+  let isUnwritten = false
   /** True until a feed read that started after the current stream position has succeeded. */
   let feedReadPending = true
   let feedFails = false
   let streamFails = false
 
   function apply(entries: readonly Revocation[]) {
-    state.contactAt = now()
     const added = revocations.apply(entries)
     if (!revocations.isLoaded() || added.length === 0) return
     state.lagMs = Math.max(0, now() - Math.max(...added.map(({ at }) => at)))
@@ -89,6 +90,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     feedReadPending = false
     try {
       const { entries, next } = await withTimeout(feedTimeoutMs, readFeed(cursor))
+      state.contactAt = now()
       apply(entries)
       cursor = next
       revocations.markLoaded()
@@ -109,19 +111,33 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     await polling.run()
   }
 
+  /** Without a writer the feed is read at every tick, as without a stream. */
+  function noteWriter(isWritten: boolean) {
+    if (isWritten) state.contactAt = now()
+    state.source = isWritten ? 'stream' : 'feed'
+  }
+
+  function logWriter(isWritten: boolean) {
+    if (isWritten && isUnwritten) log.info({}, 'an origin writes to the revocation stream')
+    if (!isWritten && !isUnwritten) log.warn({}, 'no origin writes to the revocation stream: using the feed')
+    isUnwritten = !isWritten
+  }
+
   /** Reads the stream until an error ends it. Never rejects. */
   async function readStream(source: RevocationStream): Promise<void> {
     try {
-      let position = await source.position()
+      let { position, isWritten } = await source.position()
       feedReadPending = true
-      state.source = 'stream'
+      noteWriter(isWritten)
       void sync()
       if (streamFails) log.info({}, 'revocation stream read again')
       streamFails = false
       while (!stopping.signal.aborted) {
         const read = await source.read(position)
+        ;({ position, isWritten } = read)
         apply(read.entries)
-        position = read.position
+        noteWriter(isWritten)
+        logWriter(isWritten)
       }
     } catch (error) {
       state.source = 'feed'

@@ -9,7 +9,7 @@ import { bearer, createFullStack, type FullStack, problem } from '../support/ful
 import { highLimits } from '../support/high-limits.ts'
 
 /** The promised bounds, with Redis and without. */
-const boundMs = { stream: 1000, feed: 5000 }
+const boundMs = { stream: 1000, unwritten: 2000, feed: 5000 }
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -124,6 +124,37 @@ describe('after a logout every gateway responds with 401 session_ended', () => {
     expect(await outcome(hearing, tokens.access_token)).toBe('ok')
     expect(await timeToLogout(silent, tokens, [hearing])).toBeLessThan(boundMs.feed)
     expect(hearing.revocationState.source).toBe('stream')
+  })
+
+  test('within 2 s where no origin writes to the Redis of the gateway; /ready warns and silence is told', async () => {
+    const redis = await startRedis()
+    const silent = await startFullStack()
+    const { log, lines } = createCapturedLog('gateway')
+    const unwritten = await createFullStack({
+      environment: highLimits,
+      remains: silent.remains,
+      revocations: {
+        revocationTickMs: 1000,
+        revocationStream: createRevocationStream({ redisUrl: redis.url, keyPrefix: 'gatehouse:', log }),
+      },
+    })
+    closers.push(unwritten.close)
+    await expect.poll(() => lines.some(({ msg }) => msg === 'redis connected')).toBe(true)
+    for (let round = 0; round < 3; round++) {
+      const { tokens } = await signUp(silent)
+      expect(await outcome(unwritten, tokens.access_token)).toBe('ok')
+      expect(await timeToLogout(silent, tokens, [unwritten])).toBeLessThan(boundMs.unwritten)
+    }
+    const ready = (await (await unwritten.call('/ready')).json()) as { checks: Record<string, unknown> }
+    expect(ready.checks.revocations).toEqual({ status: 'warn', detail: 'feed' })
+    const warnings = unwritten.logs.gateway.filter(({ msg }) => /^no origin writes to the rev/.test(`${msg}`))
+    expect(warnings).toHaveLength(1)
+    unwritten.upstreams.clear()
+    const contactAt = unwritten.revocationState.contactAt ?? Number.NaN
+    await expect
+      .poll(() => Date.now() - (unwritten.revocationState.contactAt ?? 0), { timeout: 5000 })
+      .toBeGreaterThan(2500)
+    expect(unwritten.revocationState.contactAt).toBeLessThan(contactAt + 1500)
   })
 })
 

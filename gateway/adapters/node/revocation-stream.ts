@@ -3,6 +3,7 @@ import {
   fromStreamFields,
   revocationKeyPrefix,
   revocationStreamKey,
+  revocationsCompleteKey,
 } from '../../../shared/auth/revocation.ts'
 import type { Log } from '../../../shared/lib/log.ts'
 import { withTimeout } from '../../../shared/lib/with-timeout.ts'
@@ -36,7 +37,8 @@ export function createRevocationStream({
   log,
 }: RevocationStreamOptions): RevocationStream {
   const redis = connectRedis(redisUrl, log)
-  const key = revocationStreamKey(revocationKeyPrefix(keyPrefix, redis.isCluster))
+  const prefix = revocationKeyPrefix(keyPrefix, redis.isCluster)
+  const key = revocationStreamKey(prefix)
 
   /** A connection with an overdue reply is replaced. */
   async function replyWithin<T>(timeoutMs: number, reply: Promise<T>): Promise<T> {
@@ -48,24 +50,34 @@ export function createRevocationStream({
     }
   }
 
+  /** The mark expires 3 s after the last origin wrote it. */
+  const isWritten = async () => (await redis.get(revocationsCompleteKey(prefix))) !== null
+
   return {
     async position() {
       if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(graceMs) })
-      const [last] = await replyWithin(graceMs, redis.xrevrange(key, '+', '-', 'COUNT', 1))
-      return last?.[0] ?? beginning
+      const [[last], written] = await replyWithin(
+        graceMs,
+        Promise.all([redis.xrevrange(key, '+', '-', 'COUNT', 1), isWritten()]),
+      )
+      return { position: last?.[0] ?? beginning, isWritten: written }
     },
 
     async read(from) {
-      const streams = await replyWithin(
+      const [streams, written] = await replyWithin(
         blockMs + graceMs,
-        redis.xread('COUNT', batchSize, 'BLOCK', blockMs, 'STREAMS', key, from),
+        Promise.all([
+          redis.xread('COUNT', batchSize, 'BLOCK', blockMs, 'STREAMS', key, from),
+          // The server replies to this one when the read has ended.
+          isWritten(),
+        ]),
       )
       const rows = streams?.[0]?.[1] ?? []
       const entries = rows
         .map(([, fields]) => fromStreamFields(fields))
         .filter((entry) => entry !== undefined)
       if (entries.length < rows.length) log.warn({ key }, 'malformed entry in the revocation stream')
-      return { entries, position: rows.at(-1)?.[0] ?? from }
+      return { entries, position: rows.at(-1)?.[0] ?? from, isWritten: written }
     },
 
     close: () => redis.disconnect(),
