@@ -21,6 +21,7 @@ export const gatewayVariables = [
   'UPSTREAMS',
   'REDIS_URL',
   'REDIS_KEY_PREFIX',
+  'REVOCATION_REDIS_URL',
   'ASSERTION_PRIVATE_JWK',
   'CORS_ORIGINS',
   'CORS_EXPOSED_HEADERS',

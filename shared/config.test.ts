@@ -91,6 +91,7 @@ describe('rejects, naming the variable', () => {
     ['NODE_ENV', ['prod', 'Production']],
     ['ORIGIN_URL', ['origin:8081', 'ftp://origin', '/origin', 'localhost']],
     ['REDIS_URL', ['http://redis', 'redis', 'memcached://redis']],
+    ['REVOCATION_REDIS_URL', ['http://redis', 'off', 'None', 'redis://one,rediss://two']],
     ['DATABASE_URL', ['mysql://db/x', 'db', 'postgres']],
     [
       'CORS_ORIGINS',

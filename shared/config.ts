@@ -118,13 +118,21 @@ const upstreams = json.pipe(
     }),
 )
 
-const redisUrl = z.string().superRefine((text, context) => {
+function checkRedisUrl(text: string, context: z.core.$RefinementCtx): void {
   try {
     parseRedisUrl(text)
   } catch (error) {
     if (!(error instanceof RedisUrlError)) throw error
     context.addIssue(error.message)
   }
+}
+
+const redisUrl = z.string().superRefine(checkRedisUrl)
+
+const redisUrlOrNone = z.string().superRefine((text, context) => {
+  if (text === 'none') return
+  if (text.includes('://')) checkRedisUrl(text, context)
+  else context.addIssue('must be a URL such as redis://user:password@host:6379, or none')
 })
 
 /**
@@ -169,6 +177,7 @@ export const variables = {
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
   UPSTREAMS: upstreams.default({}),
   REDIS_URL: redisUrl.optional(),
+  REVOCATION_REDIS_URL: redisUrlOrNone.optional(),
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: keys(privateJwkSchema, 'a private JWK'),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
@@ -279,6 +288,7 @@ const ownPrefixes = [
   'REQUIRE_VERIFIED_',
   'ISSUER_',
   'REDIS_UR',
+  'REVOCATION_',
   'FRONTEND_',
   'UPGRADE_',
   'POLICY_',

@@ -1,4 +1,7 @@
-/** `npm run bench:decisions -- NAME ...`: the figures of docs/adr, all of them or those named. */
+/**
+ * `npm run bench:decisions -- NAME ...`: the figures of docs/adr and docs/regions.md, all of them
+ * or those named.
+ */
 
 const parts = [
   'tokens',
@@ -7,6 +10,7 @@ const parts = [
   'revocation',
   'type-stripping',
   'embedded-database',
+  'regions',
 ]
 
 const named = process.argv.slice(2)

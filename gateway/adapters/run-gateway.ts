@@ -1,12 +1,11 @@
 import { ConfigError, type VariableName } from '../../shared/config.ts'
-import { requireUsableRedis } from '../../shared/node/redis-check.ts'
 import { runService, type ServiceProcess } from '../../shared/node/run-service.ts'
 import type { ServiceServer } from '../../shared/node/service-server.ts'
 import { type GatewayConfig, gatewayVariables } from '../config.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import type { Peer, Transport } from '../ports.ts'
 import type { Pages } from '../web-ui/pages.ts'
-import { createNodePorts } from './node/node-ports.ts'
+import { createNodePorts, requireUsableRedisUrls } from './node/node-ports.ts'
 import { createPages } from './node/pages.ts'
 import {
   readPolicyFile,
@@ -62,7 +61,7 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
 
     async start(serviceProcess) {
       const { config, log, beginSpan, isStopping } = serviceProcess
-      await requireUsableRedis(config.REDIS_URL)
+      await requireUsableRedisUrls(config)
       const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
       const { transport, createServer, close: closeConnections } = connect(config)
       const policyFile = config.POLICY_FILE ? readPolicyFile(config.POLICY_FILE) : undefined

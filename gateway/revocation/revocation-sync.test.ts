@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { clockLeewaySeconds } from '../../shared/auth/claims.ts'
 import type { Revocation } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createClock } from '../../test/support/clock.ts'
@@ -204,6 +205,23 @@ describe('following the feed', () => {
     await harness.heard()
     clock.advance(1)
     expect(await revocationCheck(harness)).toMatchObject({ status: 200, state: 'pass' })
+  })
+
+  // The bound of what an isolated region accepts: docs/regions.md.
+  test('401 invalid_token: a token that was revoked while the origin was gone is good until it expires, and no longer', async () => {
+    const clock = createClock()
+    const feed = createFeed()
+    const harness = await start({ revocations: feed.answer, now: clock.now })
+    const sid = crypto.randomUUID()
+    const iat = clock.now() / 1000
+    const token = await harness.issuer.sign({ sid, iat, exp: iat + 900 })
+    feed.down = true
+    feed.end(sid, clock.now())
+    clock.advance(900 + clockLeewaySeconds - 1)
+    await harness.heard()
+    expect(await outcome(call(harness, token))).toBe(200)
+    clock.advance(2)
+    expect(await outcome(call(harness, token))).toBe('401 invalid_token')
   })
 
   test('the reported lag is that of the newest entry, and not of those read at start', async () => {

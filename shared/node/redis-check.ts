@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
-import { ConfigError } from '../config.ts'
-import { parseRedisUrl, type RedisNode, type RedisTarget } from '../redis-url.ts'
+import { ConfigError, type VariableName } from '../config.ts'
+import { parseRedisUrl, type RedisNode, type RedisTarget, RedisUrlError } from '../redis-url.ts'
 import { nodeOptions } from './redis.ts'
 import { redisTls } from './redis-tls.ts'
 
@@ -17,22 +17,38 @@ const forms = {
 /** For one question to one server. */
 const timeoutMs = 1000
 
+type RedisVariable = Extract<VariableName, `${string}REDIS_URL`>
+
+/** @throws ConfigError where a file that the URL names cannot be used */
+export function requireReadableFiles(url: string | undefined, variable: RedisVariable = 'REDIS_URL'): void {
+  if (url === undefined) return
+  try {
+    redisTls(parseRedisUrl(url))
+  } catch (error) {
+    if (!(error instanceof RedisUrlError)) throw error
+    throw new ConfigError([`${variable}: ${error.message}`])
+  }
+}
+
 /**
- * Checks the reachable servers: their mode must match `REDIS_URL`, and they must not evict keys. A
+ * Checks the reachable servers: their mode must match the URL, and they must not evict keys. A
  * server that is down or forbids the check does not prevent the start, as limits and revocations
  * work without it.
  *
  * @throws ConfigError
  */
-export async function requireUsableRedis(url: string | undefined): Promise<void> {
+export async function requireUsableRedis(
+  url: string | undefined,
+  variable: RedisVariable = 'REDIS_URL',
+): Promise<void> {
   if (url === undefined) return
+  requireReadableFiles(url, variable)
   const target = parseRedisUrl(url)
-  redisTls(target)
   const reasons = await Promise.all(
     target.nodes.map((node) => ask(loginOf(target), node, (redis) => reasonAgainst(target, redis))),
   )
   const reason = reasons.find((found) => found !== undefined)
-  if (reason !== undefined) throw new ConfigError([`REDIS_URL: ${reason}`])
+  if (reason !== undefined) throw new ConfigError([`${variable}: ${reason}`])
 }
 
 /** @returns what `question` does, and undefined where it fails */

@@ -1,8 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import { ConfigError } from '../config.ts'
-import type { RedisTarget } from '../redis-url.ts'
+import { type RedisTarget, RedisUrlError } from '../redis-url.ts'
 
 interface RedisTls {
   ca?: string
@@ -13,7 +12,7 @@ interface RedisTls {
 /**
  * TLS options for Redis beside Node's own authorities; undefined without TLS.
  *
- * @throws ConfigError where a file cannot be used
+ * @throws RedisUrlError where a file cannot be used
  */
 export function redisTls({ isTls, caFile, certFile, keyFile }: RedisTarget): RedisTls | undefined {
   if (!isTls) return undefined
@@ -27,9 +26,7 @@ export function redisTls({ isTls, caFile, certFile, keyFile }: RedisTarget): Red
     if (tls.ca !== undefined) new X509Certificate(tls.ca)
     createSecureContext(tls)
   } catch {
-    throw new ConfigError([
-      'REDIS_URL: its files are no certificates in PEM, or cert_file and key_file no pair',
-    ])
+    throw new RedisUrlError('its files are no certificates in PEM, or cert_file and key_file no pair')
   }
   return tls
 }
@@ -38,6 +35,6 @@ function read(option: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ConfigError([`REDIS_URL: ${option} cannot be read (${(error as NodeJS.ErrnoException).code})`])
+    throw new RedisUrlError(`${option} cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
 }

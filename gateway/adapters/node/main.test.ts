@@ -76,6 +76,14 @@ describe('a configuration that cannot be used ends the process with 78 and the r
     expect(await complaintsOf({ ...own(), REDIS_URL })).toContain('REDIS_URL: leads to one server')
   })
 
+  test('the same of REVOCATION_REDIS_URL, which is named', async () => {
+    const url = (await redisForFile()).replace(/^redis:(.*)\/\d+$/, 'redis-cluster:$1')
+    const complaints = await complaintsOf({ ...own(), REVOCATION_REDIS_URL: url })
+    expect(complaints).toContain('REVOCATION_REDIS_URL: leads to one server')
+    const withFile = await complaintsOf({ ...own(), REVOCATION_REDIS_URL: 'rediss://one?ca_file=/none.pem' })
+    expect(withFile).toContain('REVOCATION_REDIS_URL: ca_file cannot be read (ENOENT)')
+  })
+
   test('production without Redis', async () => {
     expect(await complaintsOf({ ...own(), NODE_ENV: 'production' })).toContain('REDIS_URL is missing')
   })

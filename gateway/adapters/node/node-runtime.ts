@@ -2,10 +2,9 @@ import { TLSSocket } from 'node:tls'
 import type { HttpBindings } from '@hono/node-server'
 import { readConfig } from '../../../shared/config.ts'
 import { createLog } from '../../../shared/node/log.ts'
-import { requireUsableRedis } from '../../../shared/node/redis-check.ts'
 import { gatewayVariables } from '../../config.ts'
 import type { GatehouseRuntime } from '../../embed/gatehouse.ts'
-import { createNodePorts } from './node-ports.ts'
+import { createNodePorts, requireUsableRedisUrls } from './node-ports.ts'
 import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
 
 /**
@@ -21,7 +20,7 @@ export function createNodeRuntime(
   const log = createLog('gatehouse', config.LOG_LEVEL)
   const { ports, close } = createNodePorts(config, log)
   // An app is not ended for it: limits count locally, and its health says so.
-  requireUsableRedis(config.REDIS_URL).catch((error) => log.error({ err: error }, 'redis cannot be used'))
+  requireUsableRedisUrls(config).catch((error) => log.error({ err: error }, 'redis cannot be used'))
   const dispatchers = createDispatchers(config.UPSTREAM_CONNECTION_SECONDS * 1000)
   return {
     config,

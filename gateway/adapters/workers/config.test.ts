@@ -22,7 +22,11 @@ test('variables are read; bindings other than strings are ignored', () => {
 })
 
 /** Values that would do elsewhere; 1 for the others. */
-const usable: Record<string, string> = { GATEWAY_PAGES: 'docs', GATEWAY_FAST_PATH: 'true' }
+const usable: Record<string, string> = {
+  GATEWAY_PAGES: 'docs',
+  GATEWAY_FAST_PATH: 'true',
+  REVOCATION_REDIS_URL: 'none',
+}
 
 test.each([
   'HOST',
@@ -37,6 +41,7 @@ test.each([
   'GATEWAY_PAGES',
   'LIMIT_LEASE',
   'UPSTREAM_REQUESTS',
+  'REVOCATION_REDIS_URL',
 ])('%s is rejected, with the reason', (name) => {
   expect(reasonsOf({ ...good, [name]: usable[name] ?? '1' })).toEqual([
     expect.stringMatching(`^${name} .{20}`),

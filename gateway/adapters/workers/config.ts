@@ -19,6 +19,8 @@ const unavailable: Partial<Record<VariableName, string>> = {
   POLICY_FILE: 'names a file, and there is no disk here: import it into the Worker (docs/runtimes.md)',
   GATEWAY_PAGES: 'names pages, which are files, and there is no disk here',
   LIMIT_LEASE: 'takes tokens in advance, and nothing is kept here from one request to the next',
+  REVOCATION_REDIS_URL:
+    'names a second Redis: a Worker counts and reads revocations in one round trip, to REDIS_URL',
   UPSTREAM_CONNECTION_SECONDS: 'is the age of connections to upstreams, and the platform keeps those itself',
   UPSTREAM_REQUESTS: 'counts requests under way, and here they may end without a word',
 }
