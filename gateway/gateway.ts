@@ -165,7 +165,7 @@ export async function createGateway<Bindings extends object>(
     usePolicyFile,
     takesWebSocket,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */
-    isStillValid: ({ identity, expiresAt }: VerifiedToken): boolean =>
+    isStillValid: ({ identity, expiresAt }: Pick<VerifiedToken, 'identity' | 'expiresAt'>): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',
     /** Resolves when revocations that were committed before the call are known here. */
     syncRevocations: revocationSync.sync,

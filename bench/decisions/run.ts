@@ -5,6 +5,7 @@
 
 const parts = [
   'tokens',
+  'cached-users',
   'upstream-client',
   'rate-limiter',
   'revocation',

@@ -8,7 +8,7 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
-import { createCompactIdentity } from './identity-layout.ts'
+import { createCompactIdentity } from './compact-identity.ts'
 import { type KeySet, KeysUnavailableError } from './jwks-cache.ts'
 import { createSignatureChecks } from './signature-checks.ts'
 import type { VerifiedToken } from './verified-token.ts'
@@ -90,11 +90,13 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   const hashOfToken = (token: string) => hash30(token, token.length - hashedCharacters)
 
   function toCachedToken(token: string, payload: unknown): CachedToken {
-    const { iss, aud, client_id, iat, exp, ...identity } = claimsSchema.parse(payload)
+    const { iss, aud, client_id, iat, exp, ...claims } = claimsSchema.parse(payload)
     const at = nowSeconds()
+    const { identity, shared } = compactIdentity(claims)
     return {
       digest: digest(token),
-      identity: compactIdentity(identity),
+      identity,
+      shared,
       expiresAt: exp,
       trustUntil: Math.min(exp + clockLeewaySeconds, at + recheckSeconds),
       seenAt: at,

@@ -1,11 +1,16 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import type { EpochSeconds } from '../../shared/lib/time.ts'
+import type { InternedClaims, SharedPart } from './compact-identity.ts'
 
+/**
+ * An assertion in parts, joined for each request: the part that many users share takes more memory
+ * than the others.
+ */
 export interface SignedAssertion {
-  /** Upstream name. */
-  audience: string
-  jwt: Awaitable<string>
+  personalPart: string
+  sharedPart: SharedPart
+  signature: Awaitable<string>
   renewAt: EpochSeconds
   /**
    * Linked list over upstreams: most tokens go to one or two, and a map per token would take more
@@ -16,6 +21,8 @@ export interface SignedAssertion {
 
 export interface VerifiedToken {
   identity: Identity
+  /** Those claims of the identity that many tokens share. */
+  shared: InternedClaims
   expiresAt: EpochSeconds
   /** Assertions of this token, dropped with it. */
   assertion: SignedAssertion | undefined

@@ -1,10 +1,11 @@
 import postgres from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { gatewayAudience, signAssertion } from '../../shared/auth/assertion.ts'
+import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import { importWebSigner } from '../../shared/auth/jwk.ts'
 import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
+import { signAssertion } from '../../test/support/sign-assertion.ts'
 
 let fullStack: FullStack
 /** A second connection, for transactions that overlap. */

@@ -1,16 +1,15 @@
-import { base64url, errors as jose, jwtVerify } from 'jose'
+import { errors as jose, jwtVerify } from 'jose'
 import { z } from 'zod'
-import { type Awaitable, chain } from '../lib/async.ts'
 import { createBoundedMap } from '../lib/bounded-map.ts'
 import type { EpochSeconds, Now } from '../lib/time.ts'
+import { assertionIssuer, assertionType } from './assertion-format.ts'
 import { algorithm, clockLeewaySeconds, type Identity, identitySchema } from './claims.ts'
-import { importKey, type PublicJwk, type Signer } from './jwk.ts'
+import { importKey, type PublicJwk } from './jwk.ts'
 
 /**
  * The gateway's assertion: a short-lived JWT about the caller, signed for one upstream. Upstreams
  * trust this and no other statement about the caller.
  */
-const assertionIssuer = 'gatehouse-gateway'
 export const assertionLifeSeconds = 300
 
 /**
@@ -25,34 +24,7 @@ const gatewayAheadSeconds = 30
  */
 export const gatewayAudience = 'origin-gateway'
 
-const assertionType = 'gatehouse-assertion+jwt'
-
 const assertionSchema = z.object({ user: identitySchema.nullable(), iat: z.number(), exp: z.number() })
-
-interface SignOptions {
-  signer: Signer
-  audience: string
-  nowSeconds: number
-  expiresAtSeconds: number
-}
-
-/**
- * Joined into a flat string, as it is cached: V8 keeps a template's result as a tree of its parts.
- */
-const joinParts = (...parts: string[]) => parts.join('.')
-
-const encodePart = (part: object) => base64url.encode(JSON.stringify(part))
-
-/** @param user null on a public route */
-export function signAssertion(
-  user: Identity | null,
-  { signer, audience, nowSeconds, expiresAtSeconds }: SignOptions,
-): Awaitable<string> {
-  const header = { alg: algorithm, kid: signer.kid, typ: assertionType }
-  const payload = { user, iss: assertionIssuer, aud: audience, iat: nowSeconds, exp: expiresAtSeconds }
-  const signed = joinParts(encodePart(header), encodePart(payload))
-  return chain(signer.sign(signed), (signature) => joinParts(signed, signature))
-}
 
 export interface Assertion {
   user: Identity | null

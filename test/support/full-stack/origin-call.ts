@@ -1,10 +1,9 @@
-import { assertionLifeSeconds, signAssertion } from '../../../shared/auth/assertion.ts'
+import { assertionLifeSeconds } from '../../../shared/auth/assertion.ts'
 import type { Identity } from '../../../shared/auth/claims.ts'
 import { importWebSigner, privateJwkSchema } from '../../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../../shared/http/headers.ts'
+import { type AssertionOptions, signAssertion } from '../sign-assertion.ts'
 import type { FullStack } from './full-stack.ts'
-
-type SignOptions = Parameters<typeof signAssertion>[1]
 
 /**
  * An assertion as this world's gateway signs it; `over` makes it one that the gateway never would.
@@ -12,7 +11,7 @@ type SignOptions = Parameters<typeof signAssertion>[1]
 export async function assertionFrom(
   fullStack: FullStack,
   user: Identity | null = null,
-  over: Partial<SignOptions> = {},
+  over: Partial<AssertionOptions> = {},
 ) {
   const nowSeconds = Math.floor(Date.now() / 1000)
   return signAssertion(user, {

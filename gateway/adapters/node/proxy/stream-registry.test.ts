@@ -7,7 +7,6 @@ const issuer = await createIssuer()
 const caller = () => ({
   identity: identitySchema.parse(issuer.claims()),
   expiresAt: Date.now() / 1000 + 900,
-  assertion: undefined,
 })
 
 // Each stream holds a place of its upstream for as long as its token holds.

@@ -1,7 +1,9 @@
 import type { VerifiedToken } from '../../../tokens/verified-token.ts'
 
+type StreamCaller = Pick<VerifiedToken, 'identity' | 'expiresAt'>
+
 interface StreamRegistryOptions {
-  isStillValid: (caller: VerifiedToken) => boolean
+  isStillValid: (caller: StreamCaller) => boolean
   /** Milliseconds between two checks of the tokens. */
   checkMs?: number | undefined
   /**
@@ -20,21 +22,21 @@ export function createStreamRegistry({
   maxPerUser = 50,
 }: StreamRegistryOptions) {
   /** The caller of each stream, null on a public row, by the function that ends the stream. */
-  const open = new Map<() => void, VerifiedToken | null>()
+  const open = new Map<() => void, StreamCaller | null>()
   let timer: ReturnType<typeof setInterval> | undefined
 
   function endInvalid(): void {
     for (const [end, caller] of open) if (caller && !isStillValid(caller)) end()
   }
 
-  function endOldestBeyondMax({ identity }: VerifiedToken): void {
+  function endOldestBeyondMax({ identity }: StreamCaller): void {
     const ends = [...open].filter(([, caller]) => caller?.identity.sub === identity.sub).map(([end]) => end)
     if (ends.length > maxPerUser) ends[0]?.()
   }
 
   return {
     /** @returns a function to call once the stream has ended */
-    add(caller: VerifiedToken | null, end: () => void): () => void {
+    add(caller: StreamCaller | null, end: () => void): () => void {
       open.set(end, caller)
       if (caller) endOldestBeyondMax(caller)
       timer ??= setInterval(endInvalid, checkMs).unref()
