@@ -26,7 +26,7 @@ export interface LimitSource {
 
 /** The parts of a gateway that a limit source works with. */
 interface LimitSourceParts {
-  config: Pick<GatewayConfig, 'GATEWAY_REPLICAS' | 'LIMIT_LEASE'>
+  config: Pick<GatewayConfig, 'GATEWAY_REPLICAS'>
   revocations: Revocations
   revocationSync: ReturnType<typeof createRevocationSync>
   now: Now
@@ -47,19 +47,13 @@ interface MemoryOptions {
 }
 
 /**
- * For a runtime that keeps memory between requests: limits are batched, and may be leased;
- * revocations are followed.
+ * For a runtime that keeps memory between requests: limits are batched, and revocations are
+ * followed.
  */
 export const createMemoryLimitSource =
   ({ rateLimitStore, limiterHealth, defer = queueMicrotask }: MemoryOptions): CreateLimitSource =>
-  ({ config, revocations, revocationSync, now }) => ({
-    limitConsumer: createBatchedConsumer({
-      rateLimitStore,
-      now,
-      defer,
-      maxLeaseTokens: config.LIMIT_LEASE,
-      replicas: config.GATEWAY_REPLICAS,
-    }),
+  ({ revocations, revocationSync, now }) => ({
+    limitConsumer: createBatchedConsumer({ rateLimitStore, now, defer }),
     throwIfRevoked: revocations.throwIfRevoked,
     limiterHealth,
     revocationHealth: revocationSync.health,
@@ -75,7 +69,7 @@ interface PerRequestOptions {
 
 /**
  * For a runtime without memory between requests: each request asks the store for its limits and
- * revocations in one call. No revocation feed is followed, and no limit is leased.
+ * revocations in one call. No revocation feed is followed.
  */
 export const createPerRequestLimitSource =
   ({ store, local, waitUntil }: PerRequestOptions): CreateLimitSource =>

@@ -35,11 +35,11 @@ test('what no row matched is one route', () => {
 })
 
 test('limits are counted by class, by how they were decided and by what was decided', () => {
-  metrics.recordLimitDecision('user', 'leased', true)
-  metrics.recordLimitDecision('user', 'leased', false)
+  metrics.recordLimitDecision('user', 'shared', true)
+  metrics.recordLimitDecision('user', 'shared', false)
   metrics.recordLimitDecision('credentials', 'local', false)
   const { user, credentials, address } = metrics.values.limits
-  expect(user.leased).toEqual({ allowed: 1, refused: 1 })
+  expect(user.shared).toEqual({ allowed: 1, refused: 1 })
   expect(credentials.local).toEqual({ allowed: 0, refused: 1 })
   expect(address.shared).toEqual({ allowed: 0, refused: 0 })
 })

@@ -267,6 +267,12 @@ describe('rejects, naming the variable', () => {
       expect(reasonsOf(['HOST'], { [name]: 'x' })).toEqual([`${name} is not a variable of Gatehouse`])
   })
 
+  test.each(['0', '100'])('removed: LIMIT_LEASE=%s, with the reason and what to do', (value) => {
+    const reasons = reasonsOf(['HOST'], { LIMIT_LEASE: value })
+    expect(reasons).toEqual([expect.stringMatching(/^LIMIT_LEASE was removed: .*Delete it/)])
+    expect(reasonsOf(['HOST'], { LIMIT_LEASE: value }, ['LIMIT_LEASE'])).toEqual(reasons)
+  })
+
   test('unknown: any name in .env, which has variables of this project only', () => {
     const environment = { HOST: '127.0.0.1', REDIS_ULR: 'redis://x', PATH: '/bin' }
     expect(reasonsOf(['HOST'], environment, ['HOST', 'REDIS_ULR'])).toEqual([

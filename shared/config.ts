@@ -194,7 +194,6 @@ export const variables = {
   LIMIT_FAILURES_SECONDS: seconds(1, 86_400).default(900),
   LIMIT_CREDENTIALS_TRIES: count(1, 1_000_000).default(5),
   LIMIT_CREDENTIALS_SECONDS: seconds(1, 86_400).default(900),
-  LIMIT_LEASE: count(0, 1000).default(0),
   GATEWAY_FAST_PATH: flag.default(true),
   GATEWAY_HOSTS: list
     .pipe(
@@ -258,6 +257,15 @@ export const variables = {
 } as const
 
 export type VariableName = keyof typeof variables
+
+/**
+ * Variables of earlier versions, and why they are gone. The start names the reason: who sets one
+ * relies on what it did.
+ */
+const removedVariables: Readonly<Record<string, string>> = {
+  LIMIT_LEASE:
+    'was removed: each request is counted in Redis, exactly; leases made no gateway cheaper. Delete it (docs/adr/0015-no-leases.md)',
+}
 
 export type Config<Name extends VariableName> = { [K in Name]: z.output<(typeof variables)[K]> }
 
@@ -407,10 +415,12 @@ export function readConfig<Name extends VariableName>(
       reasons.push(`${first} and ${second} must differ: each secret is for one purpose`)
   }
   for (const name of Object.keys(environment)) {
+    if (name in variables) continue
     const ours =
       fileNames.includes(name) ||
       (ownPrefixes.some((prefix) => name.startsWith(prefix)) && !serviceLink.test(name))
-    if (ours && !(name in variables)) reasons.push(`${name} is not a variable of Gatehouse`)
+    if (name in removedVariables) reasons.push(`${name} ${removedVariables[name]}`)
+    else if (ours) reasons.push(`${name} is not a variable of Gatehouse`)
   }
   if (reasons.length > 0) throw new ConfigError([...new Set(reasons)])
   return config as Config<Name>

@@ -36,18 +36,11 @@ const limitOf = (number: number) => ({
   outage: 'share' as const,
 })
 
-const limiterWith = (store: typeof rateLimitStore, maxLeaseTokens: number) =>
-  createBatchedConsumer({
-    rateLimitStore: store,
-    now: Date.now,
-    defer: setImmediate,
-    maxLeaseTokens,
-    replicas: 1,
-  })
-const batched = limiterWith(rateLimitStore, 0)
-const leased = limiterWith(rateLimitStore, 100)
-const inCluster = limiterWith(clusterLimits.rateLimitStore, 0)
-const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }), 0)
+const limiterWith = (store: typeof rateLimitStore) =>
+  createBatchedConsumer({ rateLimitStore: store, now: Date.now, defer: setImmediate })
+const batched = limiterWith(rateLimitStore)
+const inCluster = limiterWith(clusterLimits.rateLimitStore)
+const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }))
 
 function callAlone(number: number) {
   const { countedFor, quota, windowSeconds, outage } = limitOf(number)
@@ -58,10 +51,6 @@ await printCosts(
   [
     { name: 'one script call per request', work: callAlone },
     { name: 'one script call per tick', work: (number) => batched.consumeAll([limitOf(number)], undefined) },
-    {
-      name: 'one script call per tick, with leases',
-      work: (number) => leased.consumeAll([limitOf(number)], undefined),
-    },
     {
       name: 'one script call per tick and node, cluster of three',
       work: (number) => inCluster.consumeAll([limitOf(number)], undefined),

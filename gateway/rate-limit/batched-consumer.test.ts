@@ -11,7 +11,6 @@ const windowSeconds = 60
 
 interface HarnessOptions {
   quota: number
-  maxLeaseTokens?: number
   gateways?: number
 }
 
@@ -20,7 +19,7 @@ interface HarnessOptions {
  * Nothing happens by itself: when a turn of an event loop ends, when a call reaches the store and
  * when its answer comes back is for a test to say.
  */
-function createHarness({ quota, maxLeaseTokens = 0, gateways = 1 }: HarnessOptions) {
+function createHarness({ quota, gateways = 1 }: HarnessOptions) {
   const clock = createClock()
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; result: LimitResult }[] = []
@@ -36,8 +35,6 @@ function createHarness({ quota, maxLeaseTokens = 0, gateways = 1 }: HarnessOptio
       rateLimitStore: { consume: (requests) => new Promise((answer) => sent.push({ requests, answer })) },
       now: clock.now,
       defer: (run) => turns.push(run),
-      maxLeaseTokens,
-      replicas: gateways,
     })
     return {
       calls: () => sent.length,
@@ -124,9 +121,8 @@ const acts: readonly Act[] = ['ask', 'ask', 'turn', 'turn', 'reach', 'answer']
 fc.configureGlobal({ numRuns: 500 })
 
 const quotas = fc.integer({ min: 1, max: 200 })
-const maxLeaseSizes = fc.integer({ min: 1, max: 20 })
 
-describe('without leases, whatever the order of events', () => {
+describe('whatever the order of events', () => {
   test('each key is granted its quota to the last token and not one more', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, stepsOf(3, acts), async (quota, steps) => {
@@ -154,107 +150,6 @@ describe('without leases, whatever the order of events', () => {
         expect(out).toBeLessThanOrEqual(quota)
       }),
     )
-  })
-})
-
-describe('with leases, whatever the order of events', () => {
-  test('no key is granted more than its quota, and none rejected earlier than the others may have prefetched', async () => {
-    await fc.assert(
-      fc.asyncProperty(quotas, maxLeaseSizes, stepsOf(3, acts), async (quota, maxLeaseTokens, steps) => {
-        const harness = createHarness({ quota, maxLeaseTokens, gateways: 3 })
-        await play(harness, steps)
-        await harness.settle()
-        for (const key of ['a', 'b']) {
-          expect(harness.grantedOf(key)).toBeLessThanOrEqual(quota)
-          if (harness.refusedOf(key) > 0)
-            expect(harness.grantedOf(key)).toBeGreaterThanOrEqual(quota - 2 * maxLeaseTokens)
-        }
-      }),
-    )
-  })
-
-  test('one gateway alone rejects no request while tokens are left', async () => {
-    await fc.assert(
-      fc.asyncProperty(quotas, maxLeaseSizes, stepsOf(1, acts), async (quota, maxLeaseTokens, steps) => {
-        const harness = createHarness({ quota, maxLeaseTokens })
-        await play(harness, steps)
-        await harness.settle()
-        expect(harness.grantedOf('a')).toBe(Math.min(quota, askedIn(steps, 'a')))
-      }),
-    )
-  })
-
-  // Each prefetched token is one that another gateway refuses too early.
-  test('no more tokens are prefetched than the largest lease, however slow the store is', async () => {
-    const harness = createHarness({ quota: 2000, maxLeaseTokens: 10, gateways: 2 })
-    const [slow, other] = harness.links
-    for (let i = 0; i < 60; i++) {
-      await slow?.ask('a')
-      await harness.settle()
-    }
-    for (let i = 0; i < 20; i++) {
-      await slow?.ask('a')
-      await slow?.turn()
-    }
-    // Asked while nothing was prefetched, sent when an answer has filled it.
-    await slow?.ask('a')
-    await slow?.reach()
-    await slow?.answer()
-    await harness.settle()
-    for (let i = 0; i < 2000; i++) await other?.ask('a')
-    await harness.settle()
-    expect(harness.refusedOf('a')).toBeGreaterThan(0)
-    expect(harness.grantedOf('a')).toBeGreaterThanOrEqual(2000 - 10)
-  })
-
-  // Waiters beyond what a lease had brought were refused by the thousand on one hot key, while a
-  // thousand keys looked fine.
-  test('a crowd on one hot key gets its whole quota, also while a lease is on its way', async () => {
-    const harness = createHarness({ quota: 5000, maxLeaseTokens: 50 })
-    const [link] = harness.links
-    for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 100; i++) await link?.ask('a')
-      await link?.turn()
-      if (round % 3 === 0) await link?.reach()
-      if (round % 5 === 0) await link?.answer()
-    }
-    await harness.settle()
-    expect(harness.refusedOf('a')).toBe(0)
-    for (let i = 0; i < 4000; i++) await link?.ask('a')
-    await harness.settle()
-    expect(harness.grantedOf('a')).toBe(5000)
-  })
-
-  test('a busy key calls the store for few of its requests', async () => {
-    const harness = createHarness({ quota: 10_000, maxLeaseTokens: 50 })
-    const [link] = harness.links
-    let calls = 0
-    for (let i = 0; i < 1000; i++) {
-      await link?.ask('a')
-      await link?.turn()
-      calls += link?.calls() ?? 0
-      await link?.reach()
-      await link?.answer()
-    }
-    expect(harness.grantedOf('a')).toBe(1000)
-    expect(calls).toBeLessThan(30)
-  })
-
-  test('prefetched tokens end with their window', async () => {
-    const harness = createHarness({ quota: 100, maxLeaseTokens: 10 })
-    const [link] = harness.links
-    const spend = async (times: number) => {
-      for (let i = 0; i < times; i++) {
-        await link?.ask('a')
-        await harness.settle()
-      }
-    }
-    await spend(30)
-    harness.clock.advance(windowSeconds)
-    await spend(100)
-    expect(harness.grantedOf('a')).toBe(130)
-    await spend(1)
-    expect(harness.refusedOf('a')).toBe(1)
   })
 })
 
@@ -296,8 +191,6 @@ function createExact() {
     },
     now: clock.now,
     defer: queueMicrotask,
-    maxLeaseTokens: 0,
-    replicas: 1,
   })
   return { limitConsumer, taken }
 }

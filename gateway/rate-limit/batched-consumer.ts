@@ -1,21 +1,13 @@
 import type { Identity } from '../../shared/auth/claims.ts'
-import type { Awaitable } from '../../shared/lib/async.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Defer, Now, RateLimitStore } from '../ports.ts'
 import { isSameLimit, type KeyedLimit } from './keyed-limit.ts'
-import { createLeases, type Lease } from './leases.ts'
 
 interface BatchedConsumerOptions {
   rateLimitStore: RateLimitStore
   now: Now
   defer: Defer
-  /**
-   * The most tokens of a key to prefetch; 0 counts each request at the shared store.
-   */
-  maxLeaseTokens: number
-  /** Gateways that share the traffic. */
-  replicas: number
 }
 
 /** The result of one limit: a token, or none. */
@@ -23,8 +15,6 @@ export type LimitResult = Pick<ConsumeResult, 'used' | 'quota' | 'shared'> & {
   granted: boolean
   /** No later than the window's end. */
   resetAt: EpochMs
-  /** Whether it was prefetched. */
-  leased: boolean
 }
 
 /** Consumes and refunds the tokens of requests. */
@@ -32,9 +22,10 @@ export interface LimitConsumer {
   /**
    * Consumes one token of each limit of a request.
    *
+   * @param limits one at least
    * @param bearer whose request it is; an implementation that checks revocations throws Problem
    */
-  consumeAll(limits: readonly KeyedLimit[], bearer: Identity | undefined): Awaitable<readonly LimitResult[]>
+  consumeAll(limits: readonly KeyedLimit[], bearer: Identity | undefined): Promise<readonly LimitResult[]>
   /**
    * Refunds a token to its window, in the background. A refund that is lost with its store, or
    * would arrive about when the window ends, is dropped.
@@ -53,9 +44,6 @@ interface Queue {
   limit: KeyedLimit
   first: ResultSlot
   others: ResultSlot[]
-  lease: Lease | undefined
-  /** Whether the call refills the lease. */
-  isLeasing: boolean
 }
 
 /** Shared by queues of one request; never modified. */
@@ -68,7 +56,6 @@ const pending: LimitResult = {
   quota: 0,
   resetAt: 0,
   shared: false,
-  leased: false,
 }
 
 /** The longest a refund may take: more than the timeout of the store. */
@@ -93,29 +80,13 @@ const maxKeysPerCall = 500
 /**
  * Consumes tokens for requests. All requests of one tick travel in one call of the store, added up
  * by key.
- *
- * A lease prefetches tokens, so that the next requests of a busy key need no call. It doubles with
- * each call of a window and shrinks with what is left of the quota. Prefetched tokens are consumed
- * at the store, so no quota is ever exceeded; a key may be rejected early, by at most
- * `maxLeaseTokens` for each other gateway that has prefetched some.
  */
-export function createBatchedConsumer(options: BatchedConsumerOptions): LimitConsumer {
-  const { rateLimitStore, now, defer, maxLeaseTokens, replicas } = options
-  const leases = createLeases({ maxLeaseTokens, replicas, now })
+export function createBatchedConsumer({ rateLimitStore, now, defer }: BatchedConsumerOptions): LimitConsumer {
   /** By hash, with linear probing. */
   let queues = new Map<number, Queue>()
   let refunds: ConsumeRequest[] = []
   /** Settled with the next call: one promise for all requests of a tick. */
   let called = Promise.withResolvers<void>()
-
-  const leaseOf = (limit: KeyedLimit): Lease | undefined =>
-    leases.mayLease(limit) ? leases.find(limit) : undefined
-
-  function useLease(lease: Lease, { quota }: KeyedLimit): LimitResult {
-    lease.tokens--
-    const { used, tokens, resetAt } = lease
-    return { granted: true, quota, used: used - tokens, resetAt, shared: true, leased: true }
-  }
 
   function schedule(): void {
     if (queues.size + refunds.length === 1) defer(call)
@@ -132,8 +103,7 @@ export function createBatchedConsumer(options: BatchedConsumerOptions): LimitCon
     queues = new Map()
     refunds = []
     called = Promise.withResolvers()
-    for (const queue of sent)
-      requests.push(consumeRequestOf(queue.limit, 1 + queue.others.length + tokensToPrefetch(queue)))
+    for (const { limit, others } of sent) requests.push(consumeRequestOf(limit, 1 + others.length))
     if (requests.length === 0) return
     const first = requests.length - sent.length
     // The store starts the window after this moment, so no token is used beyond its window.
@@ -143,52 +113,32 @@ export function createBatchedConsumer(options: BatchedConsumerOptions): LimitCon
         deliverResults(sent[i] as Queue, results[first + i] as ConsumeResult, askedAt)
     })
     delivered.then(resolve, (error) => {
-      for (const { lease, isLeasing } of sent) if (lease && isLeasing) lease.isRefilling = false
       // Refunds have no waiting request.
       if (sent.length > 0) reject(error)
     })
   }
 
-  function tokensToPrefetch(queue: Queue): number {
-    const { lease } = queue
-    const tokens = lease ? leases.tokensToPrefetch(lease) : 0
-    if (lease === undefined || tokens === 0) return 0
-    lease.isRefilling = true
-    queue.isLeasing = true
-    return tokens
-  }
-
-  /** Delivers the granted tokens in the order of the requests; the rest stays in the lease. */
-  function deliverResults(queue: Queue, result: ConsumeResult, askedAt: EpochMs): void {
-    const { limit, first, others } = queue
-    if (queue.lease && queue.isLeasing) queue.lease.isRefilling = false
+  /** Delivers the granted tokens in the order of the requests. */
+  function deliverResults({ first, others }: Queue, result: ConsumeResult, askedAt: EpochMs): void {
     const { granted, quota, shared } = result
     const resetAt = askedAt + result.resetMs
-    const lease =
-      shared && leases.mayLease(limit) ? leases.renew(queue.lease, limit, result.used, resetAt) : undefined
-    const wanted = 1 + others.length
-    for (let order = 0; order < wanted; order++) {
+    for (let order = 0; order <= others.length; order++) {
       const { results, index } = order === 0 ? first : (others[order - 1] as ResultSlot)
       const isGranted = order < granted
-      if (!isGranted && lease && lease.tokens > 0) {
-        results[index] = useLease(lease, limit)
-        continue
-      }
       const used = isGranted ? result.used - granted + order + 1 : result.used
-      results[index] = { granted: isGranted, used, quota, resetAt, shared, leased: false }
+      results[index] = { granted: isGranted, used, quota, resetAt, shared }
     }
-    if (lease) lease.tokens += Math.max(0, granted - wanted)
   }
 
   /**
    * Joins the queue of the same limit. `isSameLimit` compares whole keys, so colliding hashes never
    * mix; an attacker who picks addresses of one hash costs at most `maxKeysPerCall` steps.
    */
-  function enqueue(limit: KeyedLimit, lease: Lease | undefined, results: LimitResult[], index: number): void {
+  function enqueue(limit: KeyedLimit, results: LimitResult[], index: number): void {
     for (let id = hash30(limit.countedFor); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
-        queues.set(id, { limit, first: { results, index }, others: noSlots, lease, isLeasing: false })
+        queues.set(id, { limit, first: { results, index }, others: noSlots })
         schedule()
         return
       }
@@ -203,17 +153,7 @@ export function createBatchedConsumer(options: BatchedConsumerOptions): LimitCon
   return {
     consumeAll(limits: readonly KeyedLimit[]) {
       const results = limits.map(() => pending)
-      let isComplete = true
-      for (let index = 0; index < limits.length; index++) {
-        const limit = limits[index] as KeyedLimit
-        const lease = leaseOf(limit)
-        if (lease && lease.tokens > 0) results[index] = useLease(lease, limit)
-        else {
-          isComplete = false
-          enqueue(limit, lease, results, index)
-        }
-      }
-      if (isComplete) return results
+      for (let index = 0; index < limits.length; index++) enqueue(limits[index] as KeyedLimit, results, index)
       // Its tokens are all of one call.
       const { promise } = called
       callIfLarge()

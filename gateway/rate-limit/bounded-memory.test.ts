@@ -30,8 +30,6 @@ test('a million addresses, and names of fields by the hundred thousand, take no 
     rateLimitStore: createMemoryStore({ shared: true, now }),
     now,
     defer: queueMicrotask,
-    maxLeaseTokens: 10,
-    replicas: 1,
   })
   const limiter = createLimiter({ limitConsumer, now })
 

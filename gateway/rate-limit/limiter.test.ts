@@ -178,13 +178,7 @@ describe('a store that is not shared', () => {
   })
   const limiting = (rateLimitStore: RateLimitStore, now: () => number = Date.now) =>
     createLimiter({
-      limitConsumer: createBatchedConsumer({
-        rateLimitStore,
-        now,
-        defer: queueMicrotask,
-        maxLeaseTokens: 0,
-        replicas: 1,
-      }),
+      limitConsumer: createBatchedConsumer({ rateLimitStore, now, defer: queueMicrotask }),
       now,
     })
   const count = async (limiter: Limiter) => limiter.count([limit])

@@ -1,7 +1,6 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { overLimitMembers } from '../../shared/http/over-limit.ts'
-import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
@@ -60,10 +59,10 @@ export class RateLimited extends Problem {
 }
 
 /**
- * How a limit was decided: at the store that all gateways share, by a prefetched token, at this
- * gateway's own store, or from memory of an earlier rejection.
+ * How a limit was decided: at the store that all gateways share, at this gateway's own store, or
+ * from memory of an earlier rejection.
  */
-export const limitModes = ['shared', 'leased', 'local', 'remembered'] as const
+export const limitModes = ['shared', 'local', 'remembered'] as const
 export type LimitMode = (typeof limitModes)[number]
 
 /** A request that is within its limits. */
@@ -102,8 +101,7 @@ const inProgressRetryMs = 1000
  * - `decision/request-limits.ts` finds the limits of a request, from its policy row and caller.
  * - `limiter.ts` counts them, and rejects the request that is over one of them.
  * - A `LimitConsumer` consumes one token of each limit: `batched-consumer.ts` in one store call per
- *   tick, with prefetched tokens from `leases.ts`; `per-request-consumer.ts` in one call per
- *   request, where the runtime keeps no memory.
+ *   tick; `per-request-consumer.ts` in one call per request, where the runtime keeps no memory.
  * - A `RateLimitStore` grants the tokens of fixed windows: Redis by `rate-limit-script.ts`,
  *   `memory-store.ts` in this process, and `fallback-store.ts` the first with the second behind it.
  * - `over-limit.ts` forwards a request over its failure limit where its row says so.
@@ -140,8 +138,8 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
   ): CountedRequest {
     const at = now()
     const states = limits.map((limit, index): LimitState => {
-      const { quota, used, resetAt, granted, shared, leased } = results[index] as LimitResult
-      onDecision(limit.name, leased ? 'leased' : shared ? 'shared' : 'local', granted)
+      const { quota, used, resetAt, granted, shared } = results[index] as LimitResult
+      onDecision(limit.name, shared ? 'shared' : 'local', granted)
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at }
     })
     if (results.every(({ granted }) => granted))
@@ -206,12 +204,12 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
      *
      * @param bearer the signed-in user, if any
      */
-    count(limits: readonly Limit[], bearer?: Identity): Awaitable<CountedRequest> {
+    count(limits: readonly Limit[], bearer?: Identity): Promise<CountedRequest> {
       for (const limit of limits) rejectKnown(limit)
       const latestReturn = attempts.latestReturn()
-      return chain(limitConsumer.consumeAll(limits, bearer), (results) =>
-        evaluate(limits, results, latestReturn),
-      )
+      return limitConsumer
+        .consumeAll(limits, bearer)
+        .then((results) => evaluate(limits, results, latestReturn))
     },
   }
 }

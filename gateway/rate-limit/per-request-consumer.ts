@@ -101,7 +101,6 @@ export function createPerRequestConsumer(options: PerRequestConsumerOptions) {
         quota,
         resetAt: now() + resetMs,
         shared,
-        leased: false,
       }))
     },
 

@@ -197,14 +197,6 @@ export const contenders: Record<string, Contender> = {
     callerHeader: 'gatehouse-assertion',
     run: gatehouse(process.execPath, nodeArgs()),
   },
-  'gatehouse-leases': {
-    title: 'Gatehouse, limits leased',
-    work: 'all',
-    remembers: true,
-    counts: 'redis',
-    callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, nodeArgs(), { LIMIT_LEASE: '100' }),
-  },
   'gatehouse-no-fast-path': {
     title: 'Gatehouse without the fast path',
     work: 'all',

@@ -39,7 +39,6 @@ test.each([
   'GATEWAY_METRICS_PORT',
   'POLICY_FILE',
   'GATEWAY_PAGES',
-  'LIMIT_LEASE',
   'UPSTREAM_REQUESTS',
   'REVOCATION_REDIS_URL',
 ])('%s is rejected, with the reason', (name) => {

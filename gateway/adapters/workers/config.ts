@@ -18,7 +18,6 @@ const unavailable: Partial<Record<VariableName, string>> = {
   GATEWAY_METRICS_PORT: noMetrics,
   POLICY_FILE: 'names a file, and there is no disk here: import it into the Worker (docs/runtimes.md)',
   GATEWAY_PAGES: 'names pages, which are files, and there is no disk here',
-  LIMIT_LEASE: 'takes tokens in advance, and nothing is kept here from one request to the next',
   REVOCATION_REDIS_URL:
     'names a second Redis: a Worker counts and reads revocations in one round trip, to REDIS_URL',
   UPSTREAM_CONNECTION_SECONDS: 'is the age of connections to upstreams, and the platform keeps those itself',

@@ -93,16 +93,6 @@ test('limits are counted by class, by how they were decided and by outcome', asy
   expect(await value('limit_decisions_total', { class: 'user' })).toBe(0)
 })
 
-test('a prefetched token and a token of the shared store are counted apart', async () => {
-  await start({ LIMIT_ADDRESS_REQUESTS: '100', LIMIT_LEASE: '4' })
-  for (let requests = 0; requests < 10; requests++) await ask(gatewayWithUpstream.port, { path: '/open' })
-  const allowed = (mode: string) =>
-    value('limit_decisions_total', { class: 'address', mode, outcome: 'allowed' })
-  await expect.poll(async () => (await allowed('shared')) + (await allowed('leased'))).toBe(10)
-  expect(await allowed('leased')).toBeGreaterThan(2)
-  expect(await allowed('shared')).toBeGreaterThan(1)
-})
-
 test('a token is a miss once, and a hit from then on', async () => {
   const headers = bearer(await gatewayWithUpstream.issuer.sign())
   for (let requests = 0; requests < 3; requests++)

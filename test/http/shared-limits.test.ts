@@ -14,8 +14,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** Three gateways on a Redis of their own, which tells how many commands they needed. */
-async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?: number }) {
+/** Gateways on a Redis of their own, which tells how many commands they needed. */
+async function startGateways(replicas = 3) {
   const server = await startPrivateRedis()
   closers.push(server.stop)
   const watcher = new Redis(server.url)
@@ -30,7 +30,7 @@ async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?
         rateLimitStore: createRedisStore(redis, 'test:'),
         defer: setImmediate,
         keys: () => issuerKeys.issuer.jwks,
-        environment: { GATEWAY_REPLICAS: String(replicas), LIMIT_LEASE: String(lease) },
+        environment: { GATEWAY_REPLICAS: String(replicas) },
       })
     }),
   )
@@ -70,14 +70,14 @@ async function startGateways({ lease, replicas = 3 }: { lease: number; replicas?
   }
 }
 
-describe('three gateways on one Redis, without leases', () => {
-  test('let exactly the quota pass, one by one and in crowds', async () => {
-    const { createUser } = await startGateways({ lease: 0 })
+describe('gateways on one Redis', () => {
+  test('three let exactly the quota pass, one by one and in crowds', async () => {
+    const { createUser } = await startGateways()
     for (const atOnce of [1, 7, 200]) expect(await (await createUser(150)).ask(220, atOnce)).toBe(150)
   })
 
-  test('ask Redis once a turn of the event loop, however many requests and users it had', async () => {
-    const { createUser, commands, resetCommands } = await startGateways({ lease: 0, replicas: 1 })
+  test('each asks Redis once a turn of the event loop, however many requests and users it had', async () => {
+    const { createUser, commands, resetCommands } = await startGateways(1)
     const users = await Promise.all(Array.from({ length: 40 }, () => createUser(1000)))
     await Promise.all(users.map((user) => user.ask(1)))
     await nextTurn()
@@ -87,34 +87,5 @@ describe('three gateways on one Redis, without leases', () => {
     expect(asked).toBeGreaterThanOrEqual(10)
     // 2,000 requests; a crowd may be spread over a few turns.
     expect(asked).toBeLessThanOrEqual(40)
-  })
-})
-
-describe('three gateways on one Redis, with leases', () => {
-  const lease = 20
-
-  test('never let more than the quota pass, and reject early by no more than the others may have prefetched', async () => {
-    const { createUser } = await startGateways({ lease })
-    for (const [quota, atOnce] of [
-      [10, 1],
-      [150, 1],
-      [150, 30],
-      [400, 100],
-    ] as const) {
-      const passed = await (await createUser(quota)).ask(quota + 300, atOnce)
-      expect(passed).toBeLessThanOrEqual(quota)
-      expect(passed).toBeGreaterThanOrEqual(quota - 2 * lease)
-    }
-  })
-
-  test('ask Redis at most for 15 of 100 requests of a busy user', async () => {
-    const { createUser, commands, resetCommands } = await startGateways({ lease })
-    const user = await createUser(100_000)
-    await user.ask(300, 3)
-    await resetCommands()
-    expect(await user.ask(3000, 3)).toBe(3000)
-    const asked = await commands()
-    expect(asked).toBeGreaterThan(0)
-    expect(asked / 3000).toBeLessThanOrEqual(0.15)
   })
 })
