@@ -5,7 +5,7 @@ import type { LoginVerdict } from '../auth/rules.ts'
 import type { RegistrationKind } from '../auth/service.ts'
 import type { DeliveryKind } from '../mail/outbox.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
-import type { PresentedKind } from '../sessions/service.ts'
+import type { PresentedTokenKind } from '../sessions/service.ts'
 import type { JobName } from '../upkeep/jobs.ts'
 import type { RunKind } from '../upkeep/runner.ts'
 import type { MeasuredQuery } from './measured-sql.ts'
@@ -112,7 +112,7 @@ export function createEventMetrics(registry: Registry) {
     recordRejection: (code: ErrorCode | OAuthErrorCode) => rejections.inc({ code }),
     loginEnded: (outcome: LoginVerdict['kind']) => logins.inc({ outcome }),
     registrationEnded: (outcome: RegistrationKind) => registrations.inc({ outcome }),
-    refreshEnded: (outcome: PresentedKind) => refreshes.inc({ outcome }),
+    refreshEnded: (outcome: PresentedTokenKind) => refreshes.inc({ outcome }),
     passwordTaskEnded({ task, seconds, shed }: PasswordTask) {
       if (shed) passwordsShed.inc()
       else passwordSeconds.observe({ task }, seconds)

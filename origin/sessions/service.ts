@@ -24,7 +24,7 @@ import {
 import type { RefreshTokens } from './refresh-tokens.ts'
 
 /** The outcome of a presented refresh token; the kinds are values of a metric label. */
-type Presented =
+type PresentedTokenOutcome =
   | { kind: 'rotated' | 'replayed' | 'replayed_late'; tokens: TokenResponse }
   | { kind: 'reused' }
   | { kind: 'invalid' }
@@ -39,11 +39,11 @@ interface OverLimitOutcome {
   limit: OverLimit
 }
 
-export type RefreshOutcome = Presented | OverLimitOutcome
+export type RefreshOutcome = PresentedTokenOutcome | OverLimitOutcome
 
 export type LogoutOutcome = { kind: 'done' } | OverLimitOutcome
 
-export type PresentedKind = Presented['kind']
+export type PresentedTokenKind = PresentedTokenOutcome['kind']
 
 interface SessionOptions {
   sql: Sql
@@ -63,7 +63,7 @@ interface SessionOptions {
   /** Sessions per account. */
   perUser: number
   /** Called for each presented refresh token. */
-  onRefresh?: (kind: PresentedKind) => void
+  onRefresh?: (kind: PresentedTokenKind) => void
 }
 
 export type SessionService = ReturnType<typeof createSessionService>

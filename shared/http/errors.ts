@@ -15,7 +15,7 @@ export interface LogEntry {
  * operator can repair; `type` is set where a registered problem type says the same (RFC 9457,
  * section 4.2).
  */
-interface ErrorRow {
+interface ErrorDefinition {
   status:
     | 400
     | 401
@@ -170,7 +170,7 @@ export const errors = {
   http_version_not_supported: { status: 505, title: 'HTTP version not supported' },
   /** An upstream leads back to the gateway. */
   loop_detected: { status: 508, title: 'The request has passed through this gateway before' },
-} as const satisfies Record<string, ErrorRow>
+} as const satisfies Record<string, ErrorDefinition>
 
 export type ErrorCode = keyof typeof errors
 
@@ -208,7 +208,7 @@ export class Problem extends Error {
  * @returns undefined for a rejection without a cause: the log would know no more than the response
  */
 export function logEntryOf({ code, status, cause }: Problem): LogEntry | undefined {
-  const { log }: ErrorRow = errors[code]
+  const { log }: ErrorDefinition = errors[code]
   if (log) return log
   if (status >= 500) return { level: 'error', message: 'request failed' }
   return cause === undefined ? undefined : { level: 'info', message: 'request refused' }
@@ -226,7 +226,7 @@ export interface FormattedProblem {
  * our `code`.
  */
 export function formatProblem(problem: Problem, requestId: string): FormattedProblem {
-  const row: ErrorRow = errors[problem.code]
+  const row: ErrorDefinition = errors[problem.code]
   const headers = {
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
