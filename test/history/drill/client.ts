@@ -1,20 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TokenResponse } from '../../../shared/contract.ts'
-import type { MonotonicMs } from '../../../shared/lib/time.ts'
 import type { OperationKind } from '../history.ts'
-import { type Call, type CallResult, digest, type Request, sessionOf } from './call.ts'
+import { type Call, type CallResult, digest, type Request } from './call.ts'
+import { type ClientSession, createKnownSessions } from './known-sessions.ts'
 import type { Random } from './random.ts'
 
-/** A session as its client knows it. */
-interface ClientSession {
-  id: string
-  refreshToken: string
-  accessToken: string
-  /** End of the access token's life. */
-  expiresAt: MonotonicMs
-}
-
-interface ClientOptions {
+export interface ClientOptions {
   email: string
   call: Call
   gateways: number
@@ -37,10 +27,11 @@ const steps = {
   lockOut: 2,
 }
 
+/** Steps that an account is used for; then its client registers another one. */
+const lifeSteps = { low: 150, high: 900 }
+
 const thinkMs = { low: 20, high: 250 }
 const maxSessions = 4
-/** Sessions that have ended whose access tokens are tried again. */
-const remembered = 8
 const lockingTries = 5
 
 export type Client = ReturnType<typeof createClient>
@@ -51,13 +42,14 @@ export type Client = ReturnType<typeof createClient>
  * again when it is told that its session is over.
  */
 export function createClient({ email, call, gateways, random, isOver }: ClientOptions) {
+  const lastStep = random.between(lifeSteps.low, lifeSteps.high)
+  let isRegistered = false
   let passwordNumber = 0
   const newPassword = () => `violet ${passwordNumber++} harbour ${random.between(1e6, 1e7)} lantern`
   let password = newPassword()
   /** Passwords of changes without a response, which may have happened or may still happen. */
   const maybePasswords: string[] = []
-  const sessions: ClientSession[] = []
-  const ended: ClientSession[] = []
+  const { live: sessions, ended, add, renew, end } = createKnownSessions()
 
   const anyGateway = () => random.between(0, gateways - 1)
   const pause = (low = thinkMs.low, high = thinkMs.high) => sleep(random.between(low, high))
@@ -85,27 +77,10 @@ export function createClient({ email, call, gateways, random, isOver }: ClientOp
     ...(accessToken && { accessToken }),
   })
 
-  const store = (
-    session: Partial<ClientSession>,
-    { access_token, refresh_token, expires_in }: TokenResponse,
-  ) =>
-    Object.assign(session, {
-      id: sessionOf(access_token),
-      refreshToken: refresh_token,
-      accessToken: access_token,
-      expiresAt: performance.now() + expires_in * 1000,
-    })
-
-  function end(session: ClientSession): void {
-    const index = sessions.indexOf(session)
-    if (index < 0) return
-    sessions.splice(index, 1)
-    ended.push({ ...session })
-    if (ended.length > remembered) ended.shift()
-  }
-
   async function register(): Promise<void> {
-    await untilAnswered(() => send('register', { password }, post('/auth/register', { email, password })))
+    const request = post('/auth/register', { email, password })
+    const { status } = await untilAnswered(() => send('register', { password }, request))
+    isRegistered = status === 202
   }
 
   const tryLogin = (tried: string) =>
@@ -114,7 +89,7 @@ export function createClient({ email, call, gateways, random, isOver }: ClientOp
   /** @returns whether there is a new session */
   async function login(): Promise<boolean> {
     const result = await tryLogin(password)
-    if (result.tokens) sessions.push(store({}, result.tokens) as ClientSession)
+    if (result.tokens) add(result.tokens)
     if (result.status === 401) {
       maybePasswords.push(password)
       password = maybePasswords.shift() as string
@@ -131,7 +106,7 @@ export function createClient({ email, call, gateways, random, isOver }: ClientOp
     )
 
   function learn(session: ClientSession, result: CallResult): void {
-    if (result.tokens) store(session, result.tokens)
+    if (result.tokens) renew(session, result.tokens)
     else if (result.status === 401) end(session)
   }
 
@@ -217,9 +192,10 @@ export function createClient({ email, call, gateways, random, isOver }: ClientOp
 
   return {
     email,
+    /** Resolves at the end of the account's life, or of the drill. */
     async run(): Promise<void> {
       await register()
-      while (!isOver()) {
+      for (let taken = 0; taken < lastStep && !isOver(); taken++) {
         await step()
         await pause()
       }
@@ -236,6 +212,7 @@ export function createClient({ email, call, gateways, random, isOver }: ClientOp
     },
     /** Logs in, reads the profile and refreshes. @returns whether all of it worked */
     async isServed(): Promise<boolean> {
+      if (!isRegistered) await register()
       if (!(await login())) return false
       const session = sessions.at(-1) as ClientSession
       const me = await send('me', withAccess(session), {

@@ -27,11 +27,11 @@ export const originSettings = {
 const applyDelaySeconds = 2
 
 const database = 'gatehouse'
+const gatewayCount = 3
 
 interface EnvironmentOptions {
-  gateways?: number
-  /** The file that each origin runs. */
-  originEntries?: readonly string[]
+  /** A file that each origin loads before its own, to replace a part of it. */
+  originPreload?: string | undefined
   onCrash: (service: string, lastLines: string) => void
 }
 
@@ -42,11 +42,7 @@ export type Environment = Awaited<ReturnType<typeof startEnvironment>>
  * standby, and a Redis Cluster. Each connection between two parts leads through a proxy, and all
  * ports are on loopback, below those that the system gives to clients.
  */
-export async function startEnvironment({
-  gateways: gatewayCount = 3,
-  originEntries = ['origin/main.ts', 'origin/main.ts'],
-  onCrash,
-}: EnvironmentOptions) {
+export async function startEnvironment({ originPreload, onCrash }: EnvironmentOptions) {
   const closers: (() => Promise<unknown>)[] = []
   async function close(): Promise<void> {
     for (const closer of closers.splice(0).reverse()) await closer()
@@ -117,10 +113,17 @@ export async function startEnvironment({
       LOCKOUT_WINDOW_SECONDS: `${originSettings.lockoutSeconds}`,
     }
 
-    async function supervise(name: string, entry: string, port: number, more: Record<string, string>) {
+    async function supervise(
+      name: string,
+      entry: string,
+      port: number,
+      more: Record<string, string>,
+      preload?: string,
+    ) {
       const service = await superviseService({
         name,
         entry,
+        preload,
         port,
         environment: { ...variables, ...more },
         onCrash: (lastLines) => onCrash(name, lastLines),
@@ -129,17 +132,18 @@ export async function startEnvironment({
       return service
     }
 
-    const startOrigin = async (entry: string, index: number) => {
+    const startOrigin = async (number: number) => {
       const databaseLinks = await Promise.all(postgres.nodes.map((node) => openProxy(() => local(node.port))))
       const hosts = databaseLinks.map(({ port }) => `127.0.0.1:${port}`).join(',')
       const port = await findFreePort()
-      const service = await supervise(`origin ${index + 1}`, entry, port, {
+      const own = {
         DATABASE_URL: `postgres://postgres@${hosts}/${database}`,
         ORIGIN_PORT: `${port}`,
-      })
+      }
+      const service = await supervise(`origin ${number}`, 'origin/main.ts', port, own, originPreload)
       return { ...service, databaseLinks }
     }
-    const origins = await Promise.all(originEntries.map(startOrigin))
+    const origins = await Promise.all([1, 2].map(startOrigin))
     const choice = startOriginChoice(origins)
     closers.push(choice.stop)
 

@@ -5,11 +5,11 @@ import type { History } from '../history.ts'
 import { startNemesis } from '../nemesis/nemesis.ts'
 import { watchMachine } from './busy-machine.ts'
 import { type Call, createCall } from './call.ts'
-import { type Client, createClient } from './client.ts'
 import { readDatabaseState } from './database-work.ts'
 import { type Environment, originSettings, startEnvironment } from './environment.ts'
 import { createRandom } from './random.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
+import { createSlot, type Slot } from './slot.ts'
 
 export interface DrillOptions {
   seed: number
@@ -20,8 +20,8 @@ export interface DrillOptions {
   maxOperations?: number
   /** False leaves the services in peace. */
   makesFaults?: boolean
-  /** The file that each origin runs. */
-  originEntries?: readonly string[]
+  /** A file that each origin loads before its own, to replace a part of it. */
+  originPreload?: string
   /** The file that receives the history. */
   historyFile: string
   say?: (line: string) => void
@@ -57,7 +57,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const random = createRandom(seed)
   const recorder = createRecorder(options.historyFile)
   const environment = await startEnvironment({
-    ...(options.originEntries && { originEntries: options.originEntries }),
+    originPreload: options.originPreload,
     onCrash: (service, lastLines) =>
       recorder.record({ event: 'crashed', service, at: performance.now(), lastLines }),
   })
@@ -79,9 +79,9 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
       { close: call.close },
     )
     const isOver = () => performance.now() > endsAt || operations >= maxOperations
-    const clients = Array.from({ length: clientCount }, (_, index) =>
-      createClient({
-        email: `client-${index}@example.com`,
+    const slots = Array.from({ length: clientCount }, (_, number) =>
+      createSlot({
+        number,
         call: counted,
         gateways: environment.gateways.length,
         random: random.fork(),
@@ -91,14 +91,14 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     const nemesis = makesFaults
       ? startNemesis({ environment, random: random.fork(), recorder, say })
       : undefined
-    const working = Promise.all(clients.map((client) => client.run()))
+    const working = Promise.all(slots.map((slot) => slot.run()))
     while (!isOver()) await sleep(100)
     await nemesis?.stop()
     await working
     say('all faults have ended')
-    await verifyLiveness(environment, clients, recorder)
+    await verifyLiveness(environment, slots, recorder)
     await sleep(rules.revocation.boundMs)
-    await Promise.all(clients.map((client) => client.tryEndedSessions()))
+    await Promise.all(slots.map((slot) => slot.visitAll((client) => client.tryEndedSessions())))
     recorder.record({ event: 'deliveries', counts: environment.orders.counts })
     recorder.record({ event: 'database', ...(await readDatabaseState(environment.databaseUrl())) })
   } finally {
@@ -111,14 +111,14 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   return { history, violations: checkHistory(history, rules) }
 }
 
-/** All services are ready, and each client is served, within the bound. */
+/** All services are ready, and then each account is served, within the bound. */
 async function verifyLiveness(
   environment: Environment,
-  clients: readonly Client[],
+  slots: readonly Slot[],
   recorder: Recorder,
 ): Promise<void> {
-  const deadline = performance.now() + livenessMs
   const isSoonTrue = async (holds: () => Promise<boolean>) => {
+    const deadline = performance.now() + livenessMs
     while (performance.now() < deadline) {
       if (await holds()) return true
       await sleep(retryMs)
@@ -126,7 +126,13 @@ async function verifyLiveness(
     return false
   }
   const isReady = await isSoonTrue(environment.isReady)
-  const served = await Promise.all(clients.map((client) => isSoonTrue(client.isServed)))
-  const unserved = clients.filter((_, index) => !isReady || !served[index])
-  recorder.record({ event: 'unserved', accounts: unserved.map(({ email }) => email) })
+  const accounts: string[] = []
+  await Promise.all(
+    slots.map((slot) =>
+      slot.visitAll(async ({ email, isServed }) => {
+        if (!isReady || !(await isSoonTrue(isServed))) accounts.push(email)
+      }),
+    ),
+  )
+  recorder.record({ event: 'unserved', accounts })
 }

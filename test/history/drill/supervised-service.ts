@@ -9,6 +9,8 @@ interface SupervisedOptions {
   name: string
   /** The file that Node runs, from the repository's root. */
   entry: string
+  /** A file that Node loads before it. */
+  preload?: string | undefined
   environment: Record<string, string>
   port: number
   /** Called where the process ends without having been told to, after it has served. */
@@ -23,7 +25,8 @@ const probeTimeoutMs = 1000
 const shownLines = 5
 
 /** A process of Gatehouse with a supervisor that starts it again, as each deployment has one. */
-export async function superviseService({ name, entry, environment, port, onCrash }: SupervisedOptions) {
+export async function superviseService(options: SupervisedOptions) {
+  const { name, entry, preload, environment, port, onCrash } = options
   const folder = await createTemporaryFolder(`drill-${name.replace(' ', '-')}`)
   /** The one that serves; undefined while none should. */
   let current: ChildServer | undefined
@@ -41,7 +44,7 @@ export async function superviseService({ name, entry, environment, port, onCrash
   async function startOnce(): Promise<ChildServer> {
     return startChildServer({
       command: process.execPath,
-      args: [join(root, entry)],
+      args: [...(preload ? ['--import', join(root, preload)] : []), join(root, entry)],
       folder,
       env: environment,
       endSignal: 'SIGKILL',
