@@ -22,13 +22,13 @@ test('requests are counted by row and status, and timed', () => {
   expect(metricValues?.seconds.sum).toBeCloseTo(7.004)
 })
 
-test('a row that was read again goes on with the figures of before', () => {
+test('a reloaded row continues its counts', () => {
   metrics.recordResponse(row, 200, 0)
   metrics.recordResponse({ ...row }, 200, 0)
   expect([...metrics.values.routes.values()].map(({ statuses }) => statuses.get(200))).toEqual([2])
 })
 
-test('what no row matched is one route', () => {
+test('requests without a row share one route label', () => {
   metrics.recordResponse(undefined, 404, 0)
   metrics.recordResponse(undefined, 400, 0)
   expect([...metrics.values.routes.keys()]).toEqual(['any none'])

@@ -67,7 +67,7 @@ describe('every rejection is problem+json (RFC 9457): status equal to the HTTP s
   })
 })
 
-test('502 and 504 say when to come back', async () => {
+test('502 and 504 have Retry-After', async () => {
   for (const path of ['/unreachable', '/timeout'])
     expect((await harness.call(path)).headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
 })

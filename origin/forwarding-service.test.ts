@@ -78,7 +78,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     ])
   })
 
-  test('429 login, credentials: failures are limited by the address that it says, not by its own', async () => {
+  test('429 login, credentials: failures are limited by the forwarded address, not by that of the service', async () => {
     const address = newAddress()
     for (let i = 0; i < 2; i++)
       expect(await outcome(await login(from(address), 'wrong'))).toBe('401 invalid_credentials')
@@ -125,7 +125,7 @@ describe('a service that may sign users in, calling the origin itself', () => {
     expect(await fullStack.sql`select from login_attempts`).toEqual([])
   })
 
-  test('429 mail: of ten requests at once no more than the limit go on', async () => {
+  test('429 mail: of ten requests at once no more than the limit are served', async () => {
     const address = newAddress()
     const forgot = () => post('/auth/password/forgot', { email }, from(address))
     const statuses = (await Promise.all(Array.from({ length: 10 }, forgot))).map(({ status }) => status)
@@ -196,6 +196,6 @@ describe('services that may not forward an address', () => {
   })
 })
 
-test('401 untrusted_caller: a service that may sign users in and says no address', async () => {
+test('401 untrusted_caller: a service with the scope that forwards no address', async () => {
   expect(await outcome(await login(service))).toBe('401 untrusted_caller')
 })

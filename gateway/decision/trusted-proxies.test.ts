@@ -27,7 +27,7 @@ const address = (...facts: Parameters<typeof read>) => read(...facts).address
 describe('TRUSTED_PROXY_CIDRS: the client is the first address, from the gateway on, that is in none of them', () => {
   const options = { cidrs: networks }
 
-  test('a peer outside is the client, whatever it writes', () => {
+  test('a peer outside the trusted ranges is the client, whatever its headers say', () => {
     expect(read(options, { peer: '203.0.113.7', forwardedFor: '6.6.6.6', forwardedProto: 'https' })).toEqual({
       address: '203.0.113.7',
       scheme: 'http',

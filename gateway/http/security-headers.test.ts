@@ -48,7 +48,7 @@ test.each<[number, string, RequestInit & { address?: string }]>([
   [500, '/broken', {}],
   [502, '/refused', {}],
   [504, '/slow', {}],
-])('%i %s has the whole set, over whatever an upstream says', async (status, path, init) => {
+])('%i %s has the whole set, over headers of the upstream', async (status, path, init) => {
   const answer = await harness.call(path, { address: address(), ...init })
   expect(answer.status).toBe(status)
   expect(Object.fromEntries(answer.headers)).toMatchObject(promisedHeaders)

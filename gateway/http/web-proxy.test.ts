@@ -96,7 +96,7 @@ describe('headers of the request to the upstream', () => {
     expect([...harness.last().headers.values()]).not.toContain('/admin')
   })
 
-  test('where a request came from is what we saw, not what it says', async () => {
+  test('X-Forwarded headers have the facts of the connection, and not those of the client', async () => {
     const harness = await createGatewayHarness()
     await harness.call('/open', {
       address: '203.0.113.7',
@@ -127,7 +127,7 @@ describe('headers of the request to the upstream', () => {
     })
   })
 
-  test('what belongs to the connection ends here, and what Connection names', async () => {
+  test('hop-by-hop headers are removed, and those that Connection names', async () => {
     const harness = await createGatewayHarness()
     const headers = {
       connection: 'close, X-Secret , keep-alive',
@@ -204,7 +204,7 @@ describe('headers of the response to the client', () => {
       expect(headers.has(name)).toBe(true)
   })
 
-  test('Via, after what stood there', async () => {
+  test('Via, after the entries of the upstream', async () => {
     expect((await (await answering([])).call('/open')).headers.get('via')).toBe('1.1 gatehouse')
     expect((await (await answering([['via', '1.1 cache']])).call('/open')).headers.get('via')).toBe(
       '1.1 cache, 1.1 gatehouse',

@@ -168,7 +168,7 @@ describe('the API description', () => {
     expect(bare.responses?.default).toEqual({ description: 'What the service answers.' })
   })
 
-  test('says what a body may hold: no field beside those, passwords of a length', () => {
+  test('describes bodies: no other members, passwords of a length', () => {
     const body = operation('POST', '/auth/register').requestBody as {
       content: Record<string, { schema: object }>
     }

@@ -137,7 +137,7 @@ describe('whatever the order of events', () => {
     )
   })
 
-  test('what was given back is granted again, and no more than the quota is out at any time', async () => {
+  test('a refunded token is granted again, and no more than the quota is granted at any time', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, stepsOf(2, [...acts, 'return']), async (quota, steps) => {
         const harness = createHarness({ quota, gateways: 2 })
@@ -162,7 +162,7 @@ test('all requests of one tick are one call, however many keys and requests', as
 })
 
 // A try begun in one window and answered in the next would else add one to what the next allows.
-test('what is given back after its window has ended adds nothing to the next', async () => {
+test('a refund after the end of its window adds nothing to the next', async () => {
   const harness = createHarness({ quota: 2 })
   const [link] = harness.links
   await link?.ask('a')
@@ -206,7 +206,7 @@ test('two quotas of one key in one turn: each is held against its own', async ()
   expect(results.map(([result]) => result?.granted)).toEqual([true, false, true, false])
 })
 
-test('two callers of one mark in one turn: each is counted for itself', async () => {
+test('two callers of one hash in one tick: each is counted for itself', async () => {
   const { limitConsumer, taken } = createExact()
   const callers = ['ada', '\0ada']
   expect(hash30('\0ada')).toBe(hash30('ada'))

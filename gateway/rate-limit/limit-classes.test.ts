@@ -62,7 +62,7 @@ describe('failures', () => {
     expect(await ask('GET', '/v1/plans')).toBe('200')
   })
 
-  test('429 mail: requests that have a mail sent are counted, whatever becomes of them', async () => {
+  test('429 mail: requests that send mail are counted, whether or not they succeed', async () => {
     const { ask } = await createProduct({ status: 202, environment: { LIMIT_MAIL_REQUESTS: '2' } })
     expect(await ask('POST', '/auth/register')).toBe('202')
     expect(await ask('POST', '/auth/password/forgot')).toBe('202')
@@ -108,7 +108,7 @@ describe('a plan with a quota of one request', () => {
   })
 })
 
-test('429 says in words which limit rejected', async () => {
+test('429 names the limit that rejected', async () => {
   const { call } = await createProduct({ status: 401, environment: { LIMIT_FAILURES: '1' } })
   const login = () => call('/auth/login', { method: 'POST' })
   await login()

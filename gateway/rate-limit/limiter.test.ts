@@ -15,7 +15,7 @@ const limits = (requests: number, seconds = 60) => ({
 })
 
 describe('anonymous requests', () => {
-  test('200 with what is left, as structured fields; every policy has its limit', async () => {
+  test('200 with remaining tokens, as structured fields; every policy has its limit', async () => {
     const harness = await createGatewayHarness({ environment: limits(3) })
     for (const left of [2, 1, 0]) {
       const { headers, status } = await harness.call('/open')

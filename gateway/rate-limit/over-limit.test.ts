@@ -75,7 +75,7 @@ describe('an address over its failures', () => {
   })
 
   // A client that may write the mark would choose what the origin takes it for.
-  test('the mark of a client never reaches the origin, in whatever spelling', async () => {
+  test('an over-limit header of a client never reaches the origin, in any spelling', async () => {
     const { ask, mark } = await createProduct()
     await ask('/auth/refresh', { 'Gatehouse-Over-Limit': 'refresh;t=1', gatehouse_over_limit: 'refresh;t=1' })
     expect(mark()).toBeNull()
@@ -83,7 +83,7 @@ describe('an address over its failures', () => {
 })
 
 // Else made-up refresh tokens would keep known devices and OAuth clients of the address waiting.
-test('401: each limit of an address has a line of its own, so a flood of refreshes delays no login', async () => {
+test('401: each limit of an address has its own queue, so a flood of refreshes delays no login', async () => {
   const { ask, respondWith, forwarded } = await createProduct()
   for (const path of ['/auth/refresh', '/auth/login', '/oauth/token']) await ask(path, device)
   respondWith(() => new Promise(() => {}))

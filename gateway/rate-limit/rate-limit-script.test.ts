@@ -4,7 +4,7 @@ import { readResults } from './rate-limit-script.ts'
 
 const request: ConsumeRequest = { key: 'user:ada', quota: 3, windowSeconds: 60, tokens: 1, outage: 'share' }
 
-test('two numbers a key: what was used before, and the milliseconds left', () => {
+test('two numbers per key: tokens used before, and the milliseconds left', () => {
   expect(readResults([request, request], '2 59000 3 1')).toEqual([
     { granted: 1, used: 3, quota: 3, resetMs: 59_000, shared: true },
     { granted: 0, used: 3, quota: 3, resetMs: 1, shared: true },

@@ -141,7 +141,7 @@ test.each([
   [4, 1],
   [100, 1],
 ])(
-  '429: without Redis each of %i gateways lets %i tries fail, half of its share and never none',
+  '429: without Redis each of %i gateways allows %i failed attempts, half of its share and at least one',
   async (replicas, tries) => {
     const rateLimitStore = createFallbackStore({
       shared: { consume: () => Promise.reject(new Error('gone')) },

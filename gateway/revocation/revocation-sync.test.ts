@@ -60,7 +60,7 @@ async function revocationCheck(harness: GatewayHarness) {
 }
 
 describe('a gateway that has not read the feed yet', () => {
-  test('503 revocations_unavailable with Retry-After for users, /ready 503; public rows go on', async () => {
+  test('503 revocations_unavailable with Retry-After for users, /ready 503; public rows are served', async () => {
     const feed = createFeed()
     const sid = crypto.randomUUID()
     feed.end(sid)
@@ -90,7 +90,7 @@ describe('a gateway that has not read the feed yet', () => {
     expect(messages).toContain('revocation feed read again')
   })
 
-  test('what is no feed is not taken for an empty one', async () => {
+  test('a malformed feed is not read as an empty one', async () => {
     const harness = await start({ revocations: () => ({ keys: [] }) })
     expect(await outcome(call(harness, await harness.issuer.sign()))).toBe('503 revocations_unavailable')
   })
@@ -184,7 +184,7 @@ describe('following the feed', () => {
     expect(feed.targets).toEqual([path, `${path}?after=1`, `${path}?after=2`])
   })
 
-  test('200: it goes on with what it knows while the origin is gone; /ready warns after a minute', async () => {
+  test('200: it uses its last state while the origin is down; /ready warns after a minute', async () => {
     const clock = createClock()
     const feed = createFeed()
     const harness = await start({ revocations: feed.answer, now: clock.now })

@@ -93,7 +93,7 @@ describe('forged signatures', () => {
     expect(await closed(harness, await unsigned(harness))).toBe('401 invalid_token')
   })
 
-  test('503 overloaded: only where the queue is full, with Retry-After 1; a token seen before and other addresses go on', async () => {
+  test('503 overloaded: only where the queue is full, with Retry-After 1; known tokens and other addresses are served', async () => {
     const harness = await flooded()
     const seen = await harness.issuer.sign()
     expect(await closed(harness, seen)).toBe('200')

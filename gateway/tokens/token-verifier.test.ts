@@ -283,7 +283,7 @@ describe('forms', () => {
     await expectRefused(`${await harness.issuer.sign()}.AAAA.AAAA`)
   })
 
-  test('401 invalid_token: what is no token at all', async () => {
+  test('401 invalid_token: a string that is no JWT', async () => {
     for (const token of ['x', '..', 'a.b.c', '=.=.=', `${await harness.issuer.sign()}=`, '%00', 'null', '{}'])
       await expectRefused(token)
     const [, payload, signature] = (await harness.issuer.sign()).split('.')

@@ -77,7 +77,7 @@ describe('npm run accounts', () => {
     expect(await role()).toBe('user')
   })
 
-  test('64: what makes no sense, with the usage', async () => {
+  test('64: malformed arguments, with the usage', async () => {
     expect(await accounts('role', 'ada@example.com')).toMatchObject({
       code: 64,
       err: expect.stringContaining('npm run accounts -- role EMAIL ROLE'),

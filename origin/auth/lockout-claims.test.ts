@@ -114,7 +114,7 @@ describe('attempts in progress', () => {
   })
 
   // A stream of newcomers would make the ones that wait time out.
-  test('wait in order: one that comes later does not take what is freed for the one that waits', async () => {
+  test('wait in order: a later one does not take the claim that the first waits for', async () => {
     const [here, there] = [createGate(), createGate()]
     const first = Array.from({ length: 5 }, () => evaluateAt(other, there)(password))
     await until(there, 5)

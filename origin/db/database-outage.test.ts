@@ -85,7 +85,7 @@ describe('while the database takes no connections', () => {
 
 describe('when the database ends connections under requests in flight', () => {
   // As in a failover: the requests under way fail, the process and those after it do not.
-  test('503 database_unavailable: each login under way; nothing of it is written, and the next one works', async () => {
+  test('503 database_unavailable: each login in progress; it writes nothing, and the next one works', async () => {
     await restore()
     const answers = await forceRace(fullStack, {
       at: 'lock table audit_logs in exclusive mode',

@@ -116,7 +116,7 @@ describe('the origin rejects, 401 untrusted_caller,', () => {
     await expectUntrusted({ [assertionHeader]: jwt })
   })
 
-  test('an assertion older than 300 seconds, whatever it says of its own end', async () => {
+  test('an assertion older than 300 seconds, whatever its exp', async () => {
     const jwt = await assertionFrom(fullStack, user, {
       nowSeconds: nowSeconds() - 310,
       expiresAtSeconds: nowSeconds() + 3600,

@@ -43,7 +43,7 @@ const lockoutMails = async () =>
 const passTime = () => fullStack.sql`update login_counters set window_ends_at = now()`
 
 describe('POST /auth/login, lockout', () => {
-  test('401: the sixth try is rejected although it is right, and each try is a row that says why', async () => {
+  test('401: the sixth attempt is rejected although its password is right, and each attempt is a row with the reason', async () => {
     await failTimes(5)
     expect(await tryWith(password)).toBe(401)
     expect(await attempts()).toEqual([...Array(5).fill('wrong_password'), 'account_locked'])
@@ -120,7 +120,7 @@ describe('POST /auth/login, lockout', () => {
     expect((await attempts()).filter((outcome) => outcome === 'wrong_password')).toHaveLength(5)
   })
 
-  test('200: once its time has passed; then five tries are left again', async () => {
+  test('200: once its time has passed; then five attempts are left again', async () => {
     await failTimes(5)
     await passTime()
     expect(await tryWith(password)).toBe(200)

@@ -42,7 +42,7 @@ afterEach(() => sql.end({ timeout: closeSeconds }))
 const statements = () => queries.map(({ statement }) => statement)
 
 describe('each query is measured once', () => {
-  test('by its first words, however it is waited for', async () => {
+  test('by its first words, whichever way it is awaited', async () => {
     await sql`select 1`
     const query = sql`
       update roles set level = level where name = ${'nobody'}`
@@ -96,7 +96,7 @@ describe('each query is measured once', () => {
 })
 
 describe('the load of the pool', () => {
-  test('counts transactions and queries that are under way', async () => {
+  test('counts transactions and queries in progress', async () => {
     expect(load()).toEqual({ max: 2, inUse: 0, waiting: 0 })
     await sql.begin(async (transaction) => {
       await transaction`select 1`

@@ -59,7 +59,7 @@ describe('logins are counted by how they ended', () => {
   })
 })
 
-test('refreshes are counted by what became of the token', async () => {
+test('refreshes are counted by the outcome of the token', async () => {
   const { refresh_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
   const pass = () =>
     fullStack.sql`update tokens set spent_at = now() - interval '1 minute' where spent_at is not null`
@@ -76,7 +76,7 @@ test('refreshes are counted by what became of the token', async () => {
 })
 
 describe('requests', () => {
-  test('are counted and timed by the pattern of their route, whatever their path', async () => {
+  test('are counted and timed by the pattern of their route', async () => {
     const { access_token } = (await (await login('ada@example.com')()).json()) as TokenResponse
     const end = () =>
       fullStack.call(`/auth/sessions/${crypto.randomUUID()}`, {

@@ -80,7 +80,7 @@ test('each figure stands under its name', async () => {
 })
 
 describe('while the database is unavailable', () => {
-  test('what it knows is unknown, what we know ourselves is there, and the log says why', async () => {
+  test('database metrics are absent, process metrics are present, and the log has the reason', async () => {
     let isLost = false
     const ask = async <Answer>(answer: Answer) => {
       if (isLost) throw new Error('gone')

@@ -37,7 +37,7 @@ describe('the password hasher', () => {
 
   // A flood of logins is shed, so that it cannot queue up minutes of work for those who come after
   // it.
-  test('503 overloaded: what finds the queue full is rejected, the rest is served', async () => {
+  test('503 overloaded: tasks beyond the full queue are rejected, the rest is served', async () => {
     const tries = await Promise.allSettled(
       Array.from({ length: 10 }, () => hasher.hash('correct horse battery')),
     )

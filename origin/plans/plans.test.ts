@@ -75,7 +75,7 @@ describe('GET /internal/gateway/plans', () => {
     }
   })
 
-  test('what a rejection at the gateway says of plans comes from the database', async () => {
+  test('the plans in a rejection of the gateway come from the database', async () => {
     const answer = await fullStack.call('/v1/reports', { headers: bearer(user) })
     expect(await problem(answer)).toMatchObject({
       code: 'feature_required',
@@ -149,7 +149,7 @@ describe('PATCH /admin/plans/{name}', () => {
     await send('PATCH', '/admin/plans/free', { api_quota_per_hour: 1000 })
   })
 
-  test('200: what is so already changes nothing', async () => {
+  test('200: a change to the same values changes nothing', async () => {
     expect(
       (await send('PATCH', '/admin/plans/pro', { title: 'Pro', api_quota_per_hour: 20_000 })).status,
     ).toBe(200)

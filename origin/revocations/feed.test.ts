@@ -83,7 +83,7 @@ describe('GET /internal/gateway/revocations', () => {
     expect(subjects(await read('1'))).toEqual(['live'])
   })
 
-  test('200: after a cursor only what came since, and nothing where nothing came', async () => {
+  test('200: after a cursor only later entries, or none', async () => {
     await end('a')
     const first = await read()
     expect(subjects(first)).toEqual(['a'])
@@ -115,7 +115,7 @@ describe('GET /internal/gateway/revocations', () => {
     expect(BigInt(future.next)).toBeLessThan(999999999999999999n)
   })
 
-  test('400 query_invalid: what is no cursor, and what is no parameter', async () => {
+  test('400 query_invalid: a malformed cursor, and an unknown parameter', async () => {
     for (const query of [
       'after=x',
       'after=-1',

@@ -95,7 +95,7 @@ describe('publishing', () => {
     expect(await unpublished()).toBe(0)
   })
 
-  test('a row of a transaction under way is published when it commits', async () => {
+  test('a row of a transaction in progress is published when it commits', async () => {
     const { publish } = await createReplica()
     await sql.begin(async (slow) => {
       await slow`insert into revocations (scope, subject) values ('session', 'slow')`

@@ -65,7 +65,7 @@ describe('POST /auth/refresh after a restart of everything', () => {
     expect(await codeIn(after, spent)).toBe('refresh_reused')
   })
 
-  test('401 refresh_invalid: what was logged out before it stays so', async () => {
+  test('401 refresh_invalid: a session that was logged out before the restart stays ended', async () => {
     const { live } = await rotatedOnce()
     await before.post('/auth/logout', { refresh_token: live })
     expect(await codeIn(after, live)).toBe('refresh_invalid')
@@ -85,7 +85,7 @@ describe('POST /auth/refresh with another REFRESH_TOKEN_KEY', () => {
   })
   afterAll(() => rekeyed.close())
 
-  test('200: a live token goes on', async () => {
+  test('200: a live token stays valid', async () => {
     const { live } = await rotatedOnce()
     await successorIn(rekeyed, live)
   })

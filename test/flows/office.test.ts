@@ -141,7 +141,7 @@ test('200: of 103 correct logins of one address, every one', { timeout: 120_000 
 })
 
 describe('one of them is hostile', { timeout: 120_000 }, () => {
-  test('429: their anonymous requests and junk tokens are limited; the others go on', async () => {
+  test('429: their anonymous requests and junk tokens are limited; the others are served', async () => {
     const anonymous = await tally(150, async () =>
       outcome(await fullStack.call('/v1/plans', { address: office })),
     )
@@ -175,7 +175,7 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
     }
   })
 
-  test('429: their wrong passwords for many accounts are limited; known devices log in, and everybody goes on', async () => {
+  test('429: their wrong passwords for many accounts are limited; known devices log in, and all signed-in users are served', async () => {
     const guesses = await tally(110, (index) => login({ email: `nobody${index}@example.com` }, 'wrong'))
     // Five were used up above. Twenty at a time: five come while the last tokens are in progress.
     expect(guesses).toEqual({ '401 invalid_credentials': 95, '503 overloaded': 5, '429 rate_limited': 10 })
@@ -186,7 +186,7 @@ describe('one of them is hostile', { timeout: 120_000 }, () => {
     expect(await everybodyGoesOn()).toEqual({ '200': people })
   })
 
-  test('what was rejected is in the log of rejected requests, by limit', async () => {
+  test('rejected requests are in the log of rejected requests, by limit', async () => {
     await fullStack.reportsFlushed()
     const logged = await fullStack.sql<{ class: string; refused: number }[]>`
       select limit_class as class, sum(refused)::int as refused from rate_limit_logs

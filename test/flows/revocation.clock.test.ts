@@ -236,7 +236,7 @@ describe('after a change of rights', () => {
   })
 })
 
-describe('Redis in trouble: nothing is missed', () => {
+describe('Redis unavailable: no revocation is missed', () => {
   test('killed: within 5 s, by the feed; back: by the stream again', async () => {
     const redis = await startRedis()
     const fullStack = await startFullStack(redis)

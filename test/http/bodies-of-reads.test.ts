@@ -69,7 +69,7 @@ describe('400 body_not_allowed, and the upstream sees nothing', () => {
   })
 })
 
-test('200: a GET that says that it has none', async () => {
+test('200: a GET with Content-Length 0', async () => {
   expect(
     statusOf(await exchange(gatewayWithUpstream.port, message('GET /open HTTP/1.1', ['Content-Length: 0']))),
   ).toBe(200)

@@ -24,7 +24,7 @@ afterEach(closeSockets)
 const get = 'GET /open HTTP/1.1\r\nHost: x\r\n\r\n'
 const highLimits = { LIMIT_ADDRESS_REQUESTS: '1000000' }
 
-describe('requests under way', () => {
+describe('requests in progress', () => {
   test('503 overloaded: beyond the cap of one upstream, with Retry-After; another upstream is unaffected', async () => {
     const slow = createHeldUpstream()
     const quickPort = await listen(createServer((_request, response) => response.end('quick')))
@@ -221,7 +221,7 @@ describe('responses that contain a second one', () => {
       expect(answer).not.toMatch(/set-cookie|x-a:/i)
     })
 
-  test('what an upstream sends after its response is no response to the next request', async () => {
+  test('bytes that an upstream sends after its response are no response to the next request', async () => {
     const upstreamPort = await listen(
       createRawServer((socket) => {
         socket.on('error', () => {})

@@ -157,7 +157,7 @@ test.each(['/open', '/live'])(
   },
 )
 
-describe('a request line that is none', () => {
+describe('a malformed request line', () => {
   test.each([
     ['HTTP/2 by prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
@@ -467,7 +467,7 @@ describe('HTTP/1.0', () => {
     expect(answer).toMatch(/\r\nconnection: close\r\n/i)
   })
 
-  test('400 bad_request: /live and OPTIONS with a Host that is none', async () => {
+  test('400 bad_request: /live and OPTIONS with a malformed Host', async () => {
     for (const line of ['GET /live HTTP/1.0', 'OPTIONS /open HTTP/1.0'])
       expectRefusal(await send(line, 'Host: a b'), 400, 'bad_request')
   })

@@ -101,7 +101,7 @@ describe('clients that read slowly', () => {
     return { answer, mayEnd: mayEnd.resolve, isClosed: () => isClosed }
   }
 
-  test('a client that reads nothing is closed after a while, and its upstream request aborted', async () => {
+  test('a client that reads nothing is closed at its deadline, and its upstream request aborted', async () => {
     const { isClosed } = await start()
     await expect.poll(isClosed, { timeout: 10_000 }).toBe(true)
   })

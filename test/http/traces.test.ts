@@ -28,7 +28,7 @@ const start = (options: Options = {}) =>
 const lineOf = (lines: Record<string, unknown>[]) => lines.find(({ msg }) => msg === 'request')
 
 describe('without a collector of spans', () => {
-  test('the trace of the caller goes on as it came, and is in the log', async () => {
+  test('the trace of the caller is passed on unchanged, and is in the log', async () => {
     const { port, lines } = await start()
     const headers = { traceparent, tracestate: 'vendor=1', baggage: 'tenant=7' }
     await ask(port, { path: '/open', headers })
@@ -44,7 +44,7 @@ describe('without a collector of spans', () => {
       .toMatchObject({ trace_id: traceId, code: 'invalid_token' })
   })
 
-  test('what is malformed goes no further, with its state', async () => {
+  test('a malformed traceparent is not passed on, nor its state', async () => {
     const { port, lines } = await start()
     await ask(port, {
       path: '/open',

@@ -81,7 +81,7 @@ test('200: refreshing counts failures alone, apart from those of logins', async 
 })
 
 // An outage of Redis must not grant attempts.
-test('429: with Redis gone in the middle, a gateway lets three tries fail and no more', async () => {
+test('429: with Redis lost during a window, a gateway allows three failed attempts and no more', async () => {
   const redis = await startPrivateRedis()
   closers.push(redis.stop)
   const { log } = createCapturedLog('gateway')
@@ -115,7 +115,7 @@ async function startTrials(listener: RequestListener) {
 
 const attempt = { method: 'POST', body: 'guess' }
 
-test('of fifty tries at once five reach the upstream, and once they failed no other does', async () => {
+test('of 50 attempts at once five reach the upstream, and once they failed no other does', async () => {
   let tried = 0
   const { port } = await startTrials((incoming, response) => {
     tried++
@@ -133,7 +133,7 @@ test('of fifty tries at once five reach the upstream, and once they failed no ot
 
 // Else who hangs up before the answer, and reads it from the time it took or from a side effect,
 // could try for ever.
-test('429: a try whose client left is not given back', async () => {
+test('429: an attempt whose client left is not refunded', async () => {
   const held: ServerResponse[] = []
   const { port } = await startTrials((_incoming: IncomingMessage, response: ServerResponse) => {
     held.push(response)

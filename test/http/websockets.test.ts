@@ -96,7 +96,7 @@ describe('a row that is a WebSocket', () => {
   })
 
   // A client that reads nothing would otherwise hold its place until its token expires.
-  test('ends where its client takes nothing of what is sent to it', async () => {
+  test('ends where its client does not read', async () => {
     const gateway = await start({ stallSeconds: 0.3 })
     const { socket } = await gateway.connect('/socket')
     const megabyte = Buffer.alloc(1024 ** 2)

@@ -63,7 +63,7 @@ describe('pages', () => {
     expect(other.status).toBe(200)
   })
 
-  test('405 method_not_allowed: a page has GET and HEAD alone; OPTIONS says so', async () => {
+  test('405 method_not_allowed: a page has GET and HEAD alone; Allow lists them', async () => {
     for (const path of ['/docs', '/admin', '/openapi.json', '/pages/session.js']) {
       const answer = await harness.call(path, { method: 'POST' })
       expect(answer.status, path).toBe(405)

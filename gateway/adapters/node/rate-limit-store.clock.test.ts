@@ -31,7 +31,7 @@ async function expectQuickAnswers(gateway: Gateway) {
 }
 
 describe('Redis killed', () => {
-  test("200: requests go on at once, against this gateway's share; health warns and stays 200", async () => {
+  test("200: requests are served at once, against this gateway's share; health warns and stays 200", async () => {
     const gateway = await startWithRedis()
     await expect
       .poll(() => limiterOf(gateway), { timeout: 3000 })
@@ -77,7 +77,7 @@ describe('Redis killed', () => {
 })
 
 describe('Redis paused: connections stay open and get no response', () => {
-  test('200: one wait of 50 ms, then requests go on at once', async () => {
+  test('200: one wait of 50 ms, then requests are served at once', async () => {
     const gateway = await startWithRedis()
     gateway.redis.pause()
     const first = await measure(gateway)
@@ -123,7 +123,7 @@ describe('Redis that was never there', () => {
     expect(await rateLimiting.health()).toMatchObject({ status: 'warn' })
   })
 
-  test('without REDIS_URL it counts in memory as the only gateway, and says so', async () => {
+  test('without REDIS_URL it counts in memory as the only gateway, and logs that', async () => {
     const { log, lines } = createCapturedLog('gateway')
     const rateLimiting = createRateLimiting({
       redisUrl: undefined,

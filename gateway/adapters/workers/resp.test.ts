@@ -54,7 +54,7 @@ describe('replies', () => {
     ['+a\rb\r\n', 'a line of a reply does not end as one'],
     [`${'*1\r\n'.repeat(20)}`, 'a reply is nested too deep'],
     [`$2000000\r\n${'x'.repeat(1_100_000)}`, 'a reply is too long'],
-  ])('what is none is an error: %#', (content, reason) => {
+  ])('a malformed reply is an error: %#', (content, reason) => {
     expect(() => createReplyReader().push(bytes(content))).toThrow(reason)
   })
 })

@@ -84,7 +84,7 @@ describe('the docs page', { timeout: 90_000 }, () => {
     expect(await email.isVisible()).toBe(true)
   })
 
-  test('renews a token that is no longer good, and says so', async () => {
+  test('renews an expired token, and shows that', async () => {
     const page = await openDocs()
     await signIn(page, 'user@example.com')
     await tryOut(page, 'readMe')

@@ -48,7 +48,7 @@ const rejection = (statement: Promise<unknown>) =>
     (error: unknown) => error,
   )
 
-describe('a server that is gone without a word', () => {
+describe('a server that vanished without closing', () => {
   test('each statement is rejected as unavailable, and its connection is replaced', async () => {
     proxy.silence()
     const errors = await Promise.all(Array.from({ length: settings.poolMax }, () => rejection(sql`select 1`)))
@@ -57,7 +57,7 @@ describe('a server that is gone without a word', () => {
     expect(await eventually(() => sql`select 1 as one`)).toEqual([{ one: 1 }])
   })
 
-  test('a transaction under way is rejected, and the process goes on', async () => {
+  test('a transaction in progress is rejected, and the process lives on', async () => {
     const error = await rejection(
       sql.begin(async (transaction) => {
         await transaction`select 1`

@@ -48,7 +48,7 @@ describe('an acknowledged registration or password (I1)', () => {
     expect(violated([...open, wrongLogin(5, 6, 'first'), wrongLogin(7, 8, 'second')])).toEqual(['I1 at 7'])
   })
 
-  test('a refused change with the current password is a violation', () => {
+  test('a rejected change with the current password is a violation', () => {
     const refused = change(3, 4, { status: 403, code: 'password_wrong' })
     expect(violated([register(1, 2, 202), refused])).toEqual(['I1 at 3'])
   })
@@ -73,7 +73,7 @@ describe('a lockout (I1)', () => {
     expect(violated([...four, wrongLogin(10, 11, 'first')])).toEqual([])
   })
 
-  test('the right password is refused only where enough attempts failed', () => {
+  test('the right password is rejected only where enough attempts failed', () => {
     expect(violated([login(1, 2, 's'), ...failures(5), wrongLogin(10, 11, 'first')])).toEqual([])
     expect(violated([login(1, 2, 's'), ...failures(4), wrongLogin(10, 11, 'first')])).toEqual(['I1 at 10'])
   })

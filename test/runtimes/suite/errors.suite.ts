@@ -21,7 +21,7 @@ test('every rejection is problem+json with status, code and the request id of th
   }
 })
 
-test('502 upstream_unreachable: connection refused, which the body does not reveal; with Retry-After', async () => {
+test('502 upstream_unreachable: connection rejected, which the body does not reveal; with Retry-After', async () => {
   const answer = await send('/try/gone')
   expect(outcome(answer)).toBe('502 upstream_unreachable')
   expect(answer.headers['retry-after']).toBe('1')
@@ -34,7 +34,7 @@ test('508 loop_detected: a request that has passed through this gateway before, 
   expect((await send('/try/echo', { headers: { via: '1.1 cdn' } })).status).toBe(200)
 })
 
-test('504 upstream_timeout: no head within the deadline of the row, and the upstream is let go', async () => {
+test('504 upstream_timeout: no head within the deadline of the row, and the upstream request is aborted', async () => {
   const id = newId()
   expect(outcome(await send(`/try/hold/${id}/late`))).toBe('504 upstream_timeout')
   await expect.poll(async () => (await seen(id))?.abandoned).toBe(true)

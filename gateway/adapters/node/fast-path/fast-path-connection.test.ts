@@ -190,7 +190,7 @@ describe('a connection goes over to Node’s server with the first request that 
     expect(await ask(get('/open'))).toMatch(/ok$/)
   })
 
-  test('what came behind a request under way is served after it, whatever it is', async () => {
+  test('any request sent before the first has its response is served after it', async () => {
     const { answers } = await openClient()
     const post = `${message('POST /open HTTP/1.1', 'Content-Length: 20')}${'b'.repeat(20)}`
     const received = await answers(4, get('/open?slow1') + get('/open?2') + post + get('/closed'))
@@ -198,7 +198,7 @@ describe('a connection goes over to Node’s server with the first request that 
     expect(seen).toEqual(['GET /open?slow1', 'GET /open?2', 'POST /open'])
   })
 
-  test('pieces that come while the first is under way stay in their order', async () => {
+  test('pieces that arrive while the first request is in progress stay in order', async () => {
     // Numbers, so that no piece is like another.
     const body = Array.from({ length: 5000 }, (_, i) => String(i).padStart(8, '0')).join('')
     const behind = Buffer.from(
@@ -268,7 +268,7 @@ describe('the end of a connection', () => {
     await expect.poll(() => seen).toEqual(['GET /open?held', 'left'])
   })
 
-  test('a client that says it will say no more has left, as Node’s server takes it', async () => {
+  test('a client that half-closes its connection has left, as with Node’s server', async () => {
     const { socket } = await openClient()
     socket.write(get('/open?held'))
     await expect.poll(() => seen, { interval: 1 }).toHaveLength(1)

@@ -45,7 +45,7 @@ async function shake(lines: readonly string[], sent = [key, ...offers]) {
 
 const without = (name: string) => good.filter((line) => !line.startsWith(name))
 
-describe('502 upstream_unreachable: a 101 that opens no WebSocket, and the upstream is let go', () => {
+describe('502 upstream_unreachable: a 101 that opens no WebSocket, and the upstream connection is closed', () => {
   test.each<[string, string[]]>([
     ['without Sec-WebSocket-Accept', without('Sec')],
     ['with that of another key', [...without('Sec'), 'Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk=']],

@@ -41,7 +41,7 @@ describe('a chunked body', () => {
     )
   })
 
-  test('ends where it ends: what stands behind is not of it', () => {
+  test('ends at its last chunk: later bytes are not part of it', () => {
     expect(readText('1\r\na\r\n0\r\n\r\nHTTP/1.1 200 OK')).toEqual({ body: 'a', isDone: true, behind: 15 })
   })
 

@@ -110,7 +110,7 @@ describe('a connection', () => {
     expect(await ask(pool)).toEqual({ status: 200, body: 'hello' })
   })
 
-  test('is left alone a second before its upstream closes it, by its own word', async () => {
+  test("is not reused in the last second of the upstream's Keep-Alive timeout", async () => {
     const { pool, connections } = await start((socket) =>
       socket.write(hello.replace('\r\n\r\n', '\r\nKeep-Alive: timeout=1\r\n\r\n')),
     )
@@ -243,7 +243,7 @@ describe('the pool', () => {
     expect(connections()).toBe(300)
   })
 
-  test('opens one for an exchange that needs a fresh one, whatever is idle', async () => {
+  test('opens one for an exchange that needs a fresh one, even with idle ones', async () => {
     const { pool, connections } = await start((socket) => socket.write(hello))
     await ask(pool)
     const ends = Promise.withResolvers<Answer>()
@@ -317,7 +317,7 @@ describe('the pool', () => {
     await expect(ask(pool)).rejects.toThrow('no connection in time')
   })
 
-  test('close lets the response under way end, and its connection with it', async () => {
+  test('close lets the response in progress end, and then its connection', async () => {
     const sockets: Socket[] = []
     const { pool } = await start((socket) => sockets.push(socket))
     const asked = ask(pool)
