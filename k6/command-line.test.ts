@@ -31,6 +31,29 @@ describe('npm run k6', () => {
     })
   })
 
+  test('sets variables of Gatehouse over those of the scenario', () => {
+    const { environment } = parseCommandLine([
+      'hundred-thousand',
+      ...['--set', 'GATEWAY_PROCESSES=max', '--set', 'LIMIT_ADDRESS_REQUESTS=7'],
+    ])
+    expect(environment).toEqual({ GATEWAY_PROCESSES: 'max', LIMIT_ADDRESS_REQUESTS: '7' })
+  })
+
+  test('searches in runs of a minute unless it is told how long', () => {
+    expect(parseCommandLine(['hundred-thousand'])).toMatchObject({
+      seconds: 600,
+      rampSeconds: 60,
+      searches: false,
+    })
+    expect(parseCommandLine(['hundred-thousand', '--search'])).toMatchObject({ seconds: 60, searches: true })
+    expect(
+      parseCommandLine(['hundred-thousand', '--search', '--seconds', '30', '--ramp', '9']),
+    ).toMatchObject({
+      seconds: 30,
+      rampSeconds: 9,
+    })
+  })
+
   test('measures logins at the cost they have in production', () => {
     expect(parseCommandLine(['frontend', '--measure']).environment).toEqual({ PASSWORD_HASH_COST: '12' })
     expect(parseCommandLine(['frontend', '--measure', '--hash-cost', '10']).environment).toEqual({
@@ -44,6 +67,12 @@ describe('npm run k6', () => {
     [['soak', '--seconds', '0'], '--seconds takes a number'],
     [['soak', '--rate', 'many'], '--rate takes a number'],
     [['soak', '--measure'], '--measure belongs to frontend'],
+    [['soak', '--search'], '--search belongs to hundred-thousand'],
+    [['soak', '--reads'], '--reads belongs to hundred-thousand'],
+    [['soak', '--ramp', '9'], '--ramp belongs to hundred-thousand'],
+    [['soak', '--out', 'results'], '--out belongs to hundred-thousand'],
+    [['hundred-thousand', '--gateways', '2'], 'hundred-thousand has one gateway'],
+    [['soak', '--set', 'PASSWORD_HASH_COST'], '--set takes NAME=VALUE'],
     [['soak', '--speed', '3'], '--speed'],
   ])('rejects %j, and says why', (args, reason) => {
     expect(() => parseCommandLine(args)).toThrow(UsageError)

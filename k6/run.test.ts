@@ -51,3 +51,9 @@ test('the environment wins over .env', async () => {
   expect(code).toBe(0)
   expect(said).toContain('k6 was not run')
 })
+
+test('69 in one line where a scenario needs k6, and neither k6 nor go is there', async () => {
+  const { code, said, complaints } = await runScenario('hundred-thousand')
+  expect({ code, said }).toEqual({ code: 69, said: '' })
+  expect(complaints).toBe('k6 was not run: neither k6 nor go, which could build it, is on the PATH.\n')
+})

@@ -12,6 +12,8 @@ export interface Scenario {
   seconds: number
   /** Variables of Gatehouse over the environment's own. */
   environment?: Record<string, string>
+  /** One gateway alone, and a generator beside k6: more load than k6 could make here. */
+  isLean?: boolean
 }
 
 const usual = { against: 'processes', users: 10_000, gateways: 2, rate: 50, seconds: 60 } as const
@@ -37,4 +39,14 @@ export const scenarios: Record<string, Scenario> = {
   'plan-downgrade': { ...usual, users: 5000 },
   // Each gateway may take DRAIN_SECONDS to leave.
   'rolling-restart': { ...usual, seconds: 120 },
+  // An address asks more often than in a default of 100 requests in 15 minutes.
+  'hundred-thousand': {
+    against: 'processes',
+    users: 100_000,
+    gateways: 1,
+    rate: 10_000,
+    seconds: 600,
+    isLean: true,
+    environment: { LIMIT_ADDRESS_REQUESTS: '1000000' },
+  },
 }

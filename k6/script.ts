@@ -11,12 +11,14 @@ interface ScriptOptions {
   reports: string
   /** Its reports' name, by default the scenario's. */
   report?: string
+  /** Told k6's process. */
+  onStart?: (pid: number) => void
   say: (line: string) => void
 }
 
 /** Runs a scenario in k6. @returns its exit code, which is not 0 where a threshold was crossed */
 export async function runScript(options: ScriptOptions): Promise<number> {
-  const { k6, loadTest, environment, reports, report = loadTest.name, say } = options
+  const { k6, loadTest, environment, reports, report = loadTest.name, onStart, say } = options
   const html = join(reports, `${report}.html`)
   const json = join(reports, `${report}.json`)
   const child = spawn(k6, ['run', '--quiet', join(import.meta.dirname, 'scenarios', `${loadTest.name}.ts`)], {
@@ -35,6 +37,7 @@ export async function runScript(options: ScriptOptions): Promise<number> {
     },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+  if (child.pid !== undefined) onStart?.(child.pid)
   const stop = () => child.kill('SIGINT')
   process.once('SIGTERM', stop)
   const [code] = await once(child, 'exit')

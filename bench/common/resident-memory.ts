@@ -12,16 +12,17 @@ function status(pid: number | string): string {
 const numberIn = (text: string, name: string) =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)
 
-const residentIn = (text: string) => numberIn(text, 'VmRSS') * 1024
-
-/** Bytes of memory that a process holds now (proc_pid_status(5), VmRSS). */
-export const residentBytes = (pid: number) => residentIn(status(pid))
-
-/** The same of a process and its children; what they share is counted for each. */
+/**
+ * Bytes of memory that a process and its children hold now (proc_pid_status(5)). Memory that they
+ * share, of files and between them, is counted once: the largest of their shares.
+ */
 export function familyResidentBytes(pid: number): number {
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(status)
     .filter((text) => numberIn(text, 'PPid') === pid)
-  return [status(pid), ...children].reduce((sum, text) => sum + residentIn(text), 0)
+  const family = [status(pid), ...children]
+  const ownKb = family.reduce((sum, text) => sum + numberIn(text, 'RssAnon'), 0)
+  const sharedKb = Math.max(...family.map((text) => numberIn(text, 'RssFile') + numberIn(text, 'RssShmem')))
+  return (ownKb + sharedKb) * 1024
 }

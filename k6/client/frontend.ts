@@ -1,7 +1,8 @@
 import http, { type Params, type RefinedResponse } from 'k6/http'
 import { Counter } from 'k6/metrics'
+import { addressOf } from './address.ts'
 import { gatewayUrl } from './load-test-environment.ts'
-import { addressOf, type User, userAt } from './users.ts'
+import { type User, userAt } from './users.ts'
 
 type Answer = RefinedResponse<'text'>
 

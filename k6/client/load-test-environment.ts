@@ -13,10 +13,10 @@ interface Part {
 }
 
 /** Has the runner do something to the environment, and waits until it is done. */
-function act(method: 'GET' | 'POST', path: string) {
+function act(method: 'GET' | 'POST', path: string, timeout = '60s') {
   const answer = http.request(method, `${__ENV.CONTROL_URL}${path}`, null, {
     tags: { name: 'control' },
-    timeout: '60s',
+    timeout,
   })
   if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}: ${answer.body}`)
   return answer.json()
@@ -29,3 +29,7 @@ export const restartGateway = (number: number) => act('POST', `/gateway/${number
 /** Requests that the balancer saw go unanswered. */
 export const countCutRequests = () => Number(act('GET', '/cut-requests'))
 export const readParts = () => act('GET', '/parts') as unknown as Part[]
+/** Returns when the generator's users have come. */
+export const startLoad = () => act('POST', '/load/start', '10m')
+/** The generator's figures, by the name of their metric. */
+export const finishLoad = () => act('POST', '/load/finish') as unknown as Record<string, number>

@@ -39,9 +39,6 @@ export function usersOn(plan: string): number[] {
   return lines.flatMap((line, number) => (line.split(' ', 3)[2] === plan ? [number] : []))
 }
 
-/** Each has one of their own: 10.0.0.0/8 has room for all. */
-export const addressOf = (number: number) => `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
-
 /**
  * Numbers of users that no other VU gets, so that each user's tokens have one owner. They come in
  * turn, so that as many users as there are requests for have been here.

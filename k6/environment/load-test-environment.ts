@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import connect from 'postgres'
 import { startDurablePostgres } from '../../bench/common/durable-postgres.ts'
-import { familyProcessorMs, processorMs } from '../../bench/common/processor-time.ts'
+import { gatewayNodeOptions } from '../../bench/common/gateway-args.ts'
+import { machineFacts } from '../../bench/common/machine.ts'
+import { familyProcessorMs } from '../../bench/common/processor-time.ts'
 import { redisReads } from '../../bench/common/redis-reads.ts'
-import { residentBytes } from '../../bench/common/resident-memory.ts'
+import { familyResidentBytes } from '../../bench/common/resident-memory.ts'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { originVariables } from '../../origin/config.ts'
 import { createCommandDatabase } from '../../origin/db/database.ts'
@@ -19,7 +21,7 @@ import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { signIn } from './accounts.ts'
 import { startBalancer } from './balancer.ts'
 import { startControl } from './control.ts'
-import { type Service, startService } from './process.ts'
+import { type Service, type ServiceOptions, startService } from './process.ts'
 
 interface LoadTestEnvironmentOptions {
   /** Seeded accounts, of which about one in a hundred is disabled. */
@@ -27,6 +29,11 @@ interface LoadTestEnvironmentOptions {
   gateways: number
   /** Variables over the environment's own. */
   environment?: Record<string, string>
+  /**
+   * One gateway without the balancer before it, and a product that costs next to nothing: the two
+   * would cost as much as the gateway.
+   */
+  isLean?: boolean
   /** Told how far it is. */
   say: (line: string) => void
 }
@@ -48,14 +55,15 @@ const productRow = {
   upstream: 'product',
   who: 'user',
   permissions: { all: ['dashboard.read'] },
-  limits: ['user'],
 }
-const policy = {
+/** Both limits, as in the benchmark beside other gateways. */
+const limitsOfFeed = (isLean: boolean) => (isLean ? ['user', 'address'] : ['user'])
+const policyOf = (isLean: boolean) => ({
   routes: [
-    { ...productRow, path: '/v1/feed' },
-    { ...productRow, path: '/v1/insights', features: ['premium_dashboard'] },
+    { ...productRow, path: '/v1/feed', limits: limitsOfFeed(isLean) },
+    { ...productRow, path: '/v1/insights', limits: ['user'], features: ['premium_dashboard'] },
   ],
-}
+})
 
 /**
  * Gatehouse as in production, on one machine: PostgreSQL with fsync, Redis, an origin, a product's
@@ -66,6 +74,7 @@ export async function startLoadTestEnvironment({
   users,
   gateways: gatewayCount,
   environment = {},
+  isLean = false,
   say,
 }: LoadTestEnvironmentOptions) {
   const parts: { stop: () => Promise<unknown> }[] = []
@@ -89,13 +98,13 @@ export async function startLoadTestEnvironment({
     const databaseUrl = await postgres.createDatabase('gatehouse_k6')
     await migrate(databaseUrl)
 
-    const [balancerPort, originPort, productPort] = [
+    const [publicPort, originPort, productPort] = [
       await findFreePort(),
       await findFreePort(),
       await findFreePort(),
     ]
     const policyFile = join(folder, 'policy.json')
-    await writeFile(policyFile, JSON.stringify(policy))
+    await writeFile(policyFile, JSON.stringify(policyOf(isLean)))
     const variables: Record<string, string> = {
       ...(await generateSecrets()),
       NODE_ENV: 'test',
@@ -107,7 +116,7 @@ export async function startLoadTestEnvironment({
       ORIGIN_URL: `http://127.0.0.1:${originPort}`,
       UPSTREAMS: JSON.stringify({ product: `http://127.0.0.1:${productPort}` }),
       POLICY_FILE: policyFile,
-      ISSUER_URL: `http://127.0.0.1:${balancerPort}`,
+      ISSUER_URL: `http://127.0.0.1:${publicPort}`,
       // The balancer forwards bytes, so k6 writes the client address, as the last trusted proxy
       // would.
       TRUSTED_PROXY_HOPS: '1',
@@ -130,37 +139,48 @@ export async function startLoadTestEnvironment({
     const usersFile = join(folder, 'users')
     say(`Environment: ${await signIn({ sql, config, users, file: usersFile })} of them signed in ...`)
 
-    const service = (name: string, entry: string, port: number, more: Record<string, string> = {}) =>
-      keep(startService({ name, entry, port, args: [`${port}`], environment: { ...variables, ...more } }))
+    const service = (name: string, entry: string, port: number, more: Partial<ServiceOptions> = {}) =>
+      keep(startService({ name, entry, port, args: [`${port}`], environment: variables, ...more }))
     say('Environment: the services ...')
     const origin = await service('origin', 'origin/main.ts', originPort)
-    const product = await service('product', 'k6/environment/product.ts', productPort)
+    const productEntry = isLean ? 'k6/environment/lean-product.ts' : 'k6/environment/product.ts'
+    const product = await service('product', productEntry, productPort)
     const gateways: Service[] = []
     for (let number = 1; number <= gatewayCount; number++) {
-      const port = await findFreePort()
+      const port = isLean ? publicPort : await findFreePort()
       const name = `gateway ${number}`
-      gateways.push(await service(name, 'gateway/adapters/node/main.ts', port, { GATEWAY_PORT: `${port}` }))
+      gateways.push(
+        await service(name, 'gateway/adapters/node/main.ts', port, {
+          nodeOptions: gatewayNodeOptions(),
+          environment: { ...variables, GATEWAY_PORT: `${port}` },
+        }),
+      )
     }
-    const balancer = await keep(startBalancer(gateways, balancerPort))
-    for (const gateway of gateways) await balancer.untilReady(gateway.name)
+    const balancer = isLean ? undefined : await keep(startBalancer(gateways, publicPort))
+    for (const gateway of gateways) await balancer?.untilReady(gateway.name)
 
-    const readParts = (): Part[] => [
-      ...[...gateways, origin, product, { name: 'redis', pid: redis.pid }].map(({ name, pid }) => ({
+    // A gateway may be several processes, and PostgreSQL is.
+    const readParts = (): Part[] =>
+      [
+        ...gateways,
+        origin,
+        product,
+        { name: 'redis', pid: redis.pid },
+        { name: 'postgres', pid: postgres.pid },
+      ].map(({ name, pid }) => ({
         name,
-        processor_ms: processorMs(pid),
-        resident_bytes: residentBytes(pid),
-      })),
-      { name: 'postgres', processor_ms: familyProcessorMs(postgres.pid), resident_bytes: 0 },
-    ]
+        processor_ms: familyProcessorMs(pid),
+        resident_bytes: familyResidentBytes(pid),
+      }))
 
     async function restartGateway(gateway: Service): Promise<void> {
       await gateway.restart()
-      await balancer.untilReady(gateway.name)
+      await balancer?.untilReady(gateway.name)
     }
     const control = await keep(
       startControl({
         'GET /parts': readParts,
-        'GET /cut-requests': () => balancer.cutRequests(),
+        'GET /cut-requests': () => balancer?.cutRequests() ?? 0,
         'POST /redis/kill': () => redis.kill(),
         'POST /redis/restart': () => redis.restart(),
         'POST /keys/rotate': () => command('origin/keys/command.ts', 'rotate'),
@@ -177,7 +197,7 @@ export async function startLoadTestEnvironment({
       kind: 'processes' as const,
       /** Settings of a scenario, as variables of k6. */
       environment: {
-        GATEWAY_URL: balancer.url,
+        GATEWAY_URL: `http://127.0.0.1:${publicPort}`,
         CONTROL_URL: control.url,
         USERS_FILE: usersFile,
         PASSWORD: password,
@@ -185,6 +205,8 @@ export async function startLoadTestEnvironment({
         GATEWAYS: `${gatewayCount}`,
       },
       readParts,
+      facts: () => machineFacts(statements),
+      productUrl: `http://127.0.0.1:${productPort}`,
       /** Statements that PostgreSQL has executed for all clients. */
       async countStatements(): Promise<number> {
         const [row] = await statements<[{ calls: number }]>`

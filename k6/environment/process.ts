@@ -3,11 +3,13 @@ import { fileURLToPath } from 'node:url'
 import { type ChildServer, startChildServer } from '../../tools/servers/process/child-server.ts'
 import { createTemporaryFolder, removeFolder } from '../../tools/servers/process/temporary-folder.ts'
 
-interface ServiceOptions {
+export interface ServiceOptions {
   name: string
   /** The file that Node runs, from the repository's root. */
   entry: string
   args?: string[]
+  /** Node's own. */
+  nodeOptions?: string[]
   environment: NodeJS.ProcessEnv
   port: number
 }
@@ -19,7 +21,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /**
  * One of our services as a process of its own, which can be stopped and started again on its port.
  */
-export async function startService({ name, entry, args = [], environment, port }: ServiceOptions) {
+export async function startService({
+  name,
+  entry,
+  args = [],
+  nodeOptions = [],
+  environment,
+  port,
+}: ServiceOptions) {
   const folder = await createTemporaryFolder(`k6-${name}`)
 
   async function ping() {
@@ -29,7 +38,7 @@ export async function startService({ name, entry, args = [], environment, port }
   const start = (): Promise<ChildServer> =>
     startChildServer({
       command: process.execPath,
-      args: [join(root, entry), ...args],
+      args: [...nodeOptions, join(root, entry), ...args],
       folder,
       env: environment,
       endSignal: 'SIGTERM',

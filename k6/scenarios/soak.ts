@@ -49,7 +49,8 @@ export function watch() {
   for (let elapsed = 0; elapsed + lookSeconds < seconds; elapsed += lookSeconds) {
     sleep(lookSeconds)
     for (const { name, resident_bytes: bytes } of readParts()) {
-      if (bytes === 0) continue
+      // PostgreSQL fills its shared buffers, to the size that it was given.
+      if (name === 'postgres') continue
       if (name.startsWith('gateway')) memory.add(bytes / 1024 ** 2)
       seen.set(name, [...(seen.get(name) ?? []), bytes])
     }

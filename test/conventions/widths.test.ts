@@ -36,12 +36,12 @@ const isComment = (line: string) => /^\s*(\/\/|\/\*|\*)/.test(line) && !isDirect
 const widthsOf = (paths: readonly string[], find: (text: string) => number[]) =>
   paths.flatMap((path) => find(readFileSync(path, 'utf8')).map((line) => `${path}:${line}`))
 
-/** Reports that benchmarks write: the kept ones, and those of local runs. */
-const benchResults = /^bench\/(?:\w+\/)?results\//
+/** Reports that benchmarks and load tests write: the kept ones, and those of local runs. */
+const writtenReports = /^(?:bench\/(?:\w+\/)?|k6\/)results\//
 
 describe('width', () => {
   test('Markdown wraps at 110 columns, but for tables, code and addresses', () => {
-    const pages = files(['**/*.md', '.github/**/*.md']).filter((path) => !benchResults.test(path))
+    const pages = files(['**/*.md', '.github/**/*.md']).filter((path) => !writtenReports.test(path))
     expect(pages.length).toBeGreaterThan(30)
     const find = (text: string) => wideLines(withoutCode(text), widestMarkdown, (line) => !isTableRow(line))
     expect(widthsOf(pages, find)).toEqual([])

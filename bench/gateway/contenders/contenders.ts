@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from '../../common/find-program.ts'
+import { gatewayArgs } from '../../common/gateway-args.ts'
 
 /** Settings of a contender. */
 export interface Setting {
@@ -47,14 +48,6 @@ export interface Contender {
 const peers = fileURLToPath(new URL('../peers/', import.meta.url))
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const bunEntry = join(root, 'gateway/adapters/bun/main.ts')
-
-/** The arguments of Node in `npm run gateway` of a checkout. */
-function nodeArgs(checkout = root): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'))
-  const words: string[] = scripts.gateway.split(' ')
-  const flags = words.filter((word) => word.startsWith('--'))
-  return [...flags, join(checkout, words.at(-1) ?? '')]
-}
 
 const node24 = join(peers, `node_modules/node-24-linux-${process.arch}/bin/node`)
 const bunArch = process.arch === 'arm64' ? 'aarch64' : process.arch
@@ -184,7 +177,7 @@ export const baselineContender = (checkout: string): Contender => ({
   remembers: true,
   counts: 'redis',
   callerHeader: 'gatehouse-assertion',
-  run: gatehouse(process.execPath, nodeArgs(checkout)),
+  run: gatehouse(process.execPath, gatewayArgs(checkout)),
 })
 
 /** Everything that is measured. A contender is a row. */
@@ -195,7 +188,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, nodeArgs()),
+    run: gatehouse(process.execPath, gatewayArgs()),
   },
   'gatehouse-no-fast-path': {
     title: 'Gatehouse without the fast path',
@@ -203,7 +196,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, nodeArgs(), { GATEWAY_FAST_PATH: 'false' }),
+    run: gatehouse(process.execPath, gatewayArgs(), { GATEWAY_FAST_PATH: 'false' }),
   },
   'gatehouse-node-24': {
     title: 'Gatehouse on Node 24',
@@ -211,7 +204,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(node24, nodeArgs()),
+    run: gatehouse(node24, gatewayArgs()),
   },
   'gatehouse-bun': {
     title: 'Gatehouse on Bun',
