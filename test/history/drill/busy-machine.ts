@@ -1,4 +1,4 @@
-import type { Recorder } from './recorder.ts'
+import type { Recorder } from '../recorder.ts'
 
 const tickMs = 200
 /** Later than this, other processes may have waited for the processor as long. */

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkHistory, type Rules } from '../checker/check-history.ts'
 import type { Violation } from '../checker/violation.ts'
+import { type Call, createCall } from '../clients/call.ts'
+import { createSlot, type Slot } from '../clients/slot.ts'
+import { readDatabaseState } from '../environment/database-work.ts'
+import { type Environment, originSettings, startEnvironment } from '../environment/environment.ts'
 import type { History } from '../history.ts'
 import { startNemesis } from '../nemesis/nemesis.ts'
+import { createRandom } from '../random.ts'
+import { createRecorder, type Recorder } from '../recorder.ts'
 import { watchMachine } from './busy-machine.ts'
-import { type Call, createCall } from './call.ts'
-import { readDatabaseState } from './database-work.ts'
-import { type Environment, originSettings, startEnvironment } from './environment.ts'
-import { createRandom } from './random.ts'
-import { createRecorder, type Recorder } from './recorder.ts'
-import { createSlot, type Slot } from './slot.ts'
 
 export interface DrillOptions {
   seed: number

@@ -1,4 +1,4 @@
-import type { Random } from '../drill/random.ts'
+import type { Random } from '../random.ts'
 
 /** A fault that the nemesis can make now. */
 export interface PossibleFault {

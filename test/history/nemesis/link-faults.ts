@@ -1,5 +1,5 @@
 import type { TcpProxy } from '../../support/tcp-proxy.ts'
-import type { Random } from '../drill/random.ts'
+import type { Random } from '../random.ts'
 
 /**
  * Faults of the connections through a proxy: refused, silent in both directions (half-open), open

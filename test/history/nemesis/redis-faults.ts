@@ -1,5 +1,5 @@
-import type { Environment } from '../drill/environment.ts'
-import type { Random } from '../drill/random.ts'
+import type { Environment } from '../environment/environment.ts'
+import type { Random } from '../random.ts'
 import type { FaultKind, PossibleFault } from './fault.ts'
 import { linkFault } from './link-faults.ts'
 

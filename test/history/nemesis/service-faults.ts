@@ -1,4 +1,4 @@
-import type { Environment } from '../drill/environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import type { FaultKind, PossibleFault } from './fault.ts'
 import { linkFault } from './link-faults.ts'
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OperationKind } from '../history.ts'
+import type { Random } from '../random.ts'
 import { type Call, type CallResult, digest, type Request } from './call.ts'
 import { type ClientSession, createKnownSessions } from './known-sessions.ts'
-import type { Random } from './random.ts'
 
 export interface ClientOptions {
   email: string

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { type TokenResponse, tokenResponse } from '../../../shared/contract.ts'
 import type { Completion, Invocation } from '../history.ts'
-import type { Recorder } from './recorder.ts'
+import type { Recorder } from '../recorder.ts'
 
 /** The part of an invocation that a client decides on. */
 export type Intention = Omit<Invocation, 'id' | 'requestId' | 'invokedAt' | 'gateway'>

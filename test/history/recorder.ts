@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { type HistoryEvent, toHistory } from '../history.ts'
+import { type HistoryEvent, toHistory } from './history.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
 
