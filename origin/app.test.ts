@@ -67,7 +67,7 @@ describe('each rejection is problem+json (RFC 9457) without internals', () => {
   })
 })
 
-// A caller that needs no assertion was told that it lacks one.
+// Regression: a caller that needs no assertion got the error of a missing one.
 describe('405 method_not_allowed, with Allow', () => {
   test.each([
     ['POST', '/live', 'GET, HEAD'],

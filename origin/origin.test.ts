@@ -74,7 +74,7 @@ describe('the origin', () => {
     )
   })
 
-  // Else the process would outlive its stop signal until somebody kills it.
+  // Else the process would outlive its stop signal until it is killed.
   test('closes although the database ended a connection under a query', async () => {
     const origin = await start()
     await expect(origin.sql`select pg_terminate_backend(pg_backend_pid())`).rejects.toThrow()

@@ -11,7 +11,7 @@ import { findFreePort } from '../tools/servers/process/free-port.ts'
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url))
 
-/** As the mail relay has it: when the signal comes, it waits for an answer. */
+/** As the mail relay has it: when the signal comes, it waits for a response. */
 const relayMs = 3000
 
 let database: TestDatabase

@@ -70,7 +70,7 @@ describe('POST /auth/email/resend', () => {
     expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual([0, 0, 0, 1])
   })
 
-  // The time of an answer tells nothing either.
+  // The response time must not reveal an account either.
   test('202 before the account has been looked up', async () => {
     const { email } = await register()
     await fullStack.sql.begin(async (transaction) => {

@@ -224,7 +224,7 @@ describe('POST /auth/login with REQUIRE_VERIFIED_EMAIL', () => {
     expect((await login(email)).status).toBe(200)
   })
 
-  // Else whoever tries addresses learns which of them have an account.
+  // Otherwise trying addresses reveals which of them have an account.
   test('401 invalid_credentials: a wrong password does not reveal that, and no mail is sent', async () => {
     const { email } = await register(strict)
     const answer = await login(email, 'wrong')

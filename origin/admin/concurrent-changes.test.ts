@@ -39,7 +39,7 @@ const unlock = () => send('POST', `/admin/users/${userId}/unlock`, {})
 const endSessions = () => send('DELETE', `/admin/users/${userId}/sessions`, {})
 const book = (plan: string) => send('PUT', `/admin/users/${userId}/subscription`, { plan })
 
-/** Sends both while somebody holds the rows, so that the second waits for the first. */
+/** Sends both while another transaction locks the rows, so that the second waits for the first. */
 async function oneAfterTheOther(at: string, first: () => Promise<Response>, second: () => Promise<Response>) {
   const answers = await forceRace(fullStack, {
     at,

@@ -163,7 +163,7 @@ describe('attempts in progress', () => {
     const evaluated = () => [...here.inProgress, ...there.inProgress]
     await expect.poll(() => evaluated().length).toBe(5)
     for (const { end } of evaluated()) end()
-    // A locked attempt hashes as well, against nobody's hash.
+    // A locked attempt hashes as well, against a hash of no account.
     await expect.poll(() => evaluated().length).toBe(10)
     for (const { end } of evaluated()) end()
     const outcomes = await Promise.all(tries)

@@ -136,7 +136,7 @@ describe('forgets the failures at an account, of all addresses', () => {
   })
 })
 
-// Else a refusal would tell who has an account.
+// Otherwise a rejection would reveal accounts.
 test('401 and 429: an unknown account is counted and rejected like a known one', async () => {
   const known = await account()
   const answers = await Promise.all(

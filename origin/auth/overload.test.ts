@@ -42,7 +42,7 @@ async function deviceOf(owner: string): Promise<string> {
 }
 
 describe('POST /auth/login in a flood', () => {
-  // A flood of wrong logins is shed early; what was shed was never a try, so it locks nobody.
+  // A flood of wrong logins is rejected early. A rejected login is no attempt and locks no account.
   test('503 overloaded, with Retry-After: beyond the queue; it is no attempt, and the account is not locked for it', async () => {
     await fullStack.sql`truncate login_attempts, login_counters`
     const flood = Array.from({ length: 40 }, (_, index) =>

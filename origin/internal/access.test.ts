@@ -33,7 +33,7 @@ const postEntitlements = (headers: Record<string, string>) =>
     body: JSON.stringify({ user_ids: [userId] }),
   })
 
-/** Every path of the internal API, asked with these headers. */
+/** Every path of the internal API, called with these headers. */
 const askAll = (headers: Record<string, string>) =>
   Promise.all([...paths().map((path) => fullStack.originFetch(path, { headers })), postEntitlements(headers)])
 

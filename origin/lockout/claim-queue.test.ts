@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createClaimQueue } from './claim-queue.ts'
 
-/** Questions to the database that a test answers. */
+/** Database queries that a test resolves. */
 function createQuestions() {
   const asked: ((claim: string | undefined) => void)[] = []
   return { asked, ask: () => new Promise<string | undefined>((resolve) => asked.push(resolve)) }

@@ -38,7 +38,7 @@ const login = ({ device, attempt = password, address = email }: Try = {}) =>
 
 const statusOf = async (tried: Try) => (await login(tried)).status
 
-/** Signs in as a stranger and becomes a known device. */
+/** Logs in on an unknown device, which becomes known. */
 async function knownDevice(address = email): Promise<string> {
   const device = setCookieOf(await login({ address }), deviceCookie)?.value
   if (!device) throw new Error('no device cookie was set')

@@ -49,7 +49,7 @@ async function evaluate(address: string, attempt: string) {
   return { state: claim.state, passwordMatches, hashed }
 }
 
-// A path that hashes less answers sooner, and so says whether there is an account, and whether it
+// A path that hashes less responds sooner, and so says whether there is an account, and whether it
 // is locked.
 test('unknown, wrong, right and locked hash exactly once each', async () => {
   expect(await evaluate('nobody@example.com', password)).toEqual({

@@ -24,7 +24,7 @@ describe('the metadata of RFC 8414', () => {
     })
   })
 
-  // Section 3.3: a client refuses metadata whose issuer is not the one it asked for, to the letter.
+  // Section 3.3: a client rejects metadata whose issuer differs from the requested one.
   test.each(['https://id.example.com/', 'http://127.0.0.1:8080', 'https://example.com/id'])(
     'names the issuer %s exactly, and endpoints under it without a doubled slash',
     (issuer) => {

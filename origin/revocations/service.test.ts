@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-// A full Redis, or one that became a replica, keeps its connections and answers PING.
+// A full Redis, or one that became a replica, keeps its connections and replies to PING.
 test('a Redis that takes no writes counts as lost, until it takes them again', async () => {
   const server = await startPrivateRedis()
   closers.push(server.stop)

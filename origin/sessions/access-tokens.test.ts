@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => fullStack.close())
 
-/** Verified against the published keys, by nothing but what a stranger would know. */
+/** Verified against the published keys, with public data only. */
 async function verified(token: string) {
   const jwks = await (await fullStack.call('/.well-known/jwks.json')).json()
   const { payload } = await jwtVerify(token, createLocalJWKSet(jwks))
