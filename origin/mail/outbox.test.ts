@@ -178,7 +178,7 @@ describe('recipients that the server does not take', () => {
     expect((await rows()).filter(({ attempts }) => attempts > 0)).toHaveLength(5)
   })
 
-  // The server would reject every mail: a wrong MAIL_FROM must not make all mails wait for an operator.
+  // The server rejects every mail: a wrong MAIL_FROM must not make all mails wait for an operator.
   test('a rejected sender is an outage, and gives no mail up', async () => {
     server.refuseSenderWith({ responseCode: 550, message: '5.7.1 you may not send as this' })
     await others(20)
