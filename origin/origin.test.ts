@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../dev/secrets.ts'
 import { readConfig } from '../shared/config.ts'
 import { createCapturedLog } from '../test/support/captured-log.ts'
-import { createTestDatabase, type TestDatabase } from '../tools/servers/postgres/test-database.ts'
+import { createTestDatabase, directUrl, type TestDatabase } from '../tools/servers/postgres/test-database.ts'
 import { originVariables } from './config.ts'
 import { createOrigin } from './origin.ts'
 
@@ -42,7 +42,7 @@ describe('the origin', () => {
   // A key made silently would be another on each replica, and all tokens of the last one worthless.
   test('rejects to start in production without a signing key, and makes none', async () => {
     await expect(start(production)).rejects.toThrow('There is no signing key')
-    const sql = postgres(database.url, { max: 1 })
+    const sql = postgres(directUrl(database.url), { max: 1 })
     expect(await sql`select from signing_keys`).toHaveLength(0)
     await sql.end()
   })

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
-import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
+import { directUrl, serviceUrl } from '../../tools/servers/postgres/test-database.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { migrate } from './migrate.ts'
 
 const name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
-const url = databaseUrl(inject('postgresUrl'), name)
+const url = serviceUrl(name)
 
 let server: Sql
 let environment: Record<string, string>
@@ -61,7 +61,7 @@ describe('a command on a database that is not this code’s', () => {
   })
 
   test('1: so does migrate, on the schema of a newer code', async () => {
-    const sql = postgres(url, { max: 1 })
+    const sql = postgres(directUrl(url), { max: 1 })
     await sql`create table schema_migrations (version bigint primary key, name text, md5 text, run_at timestamptz)`
     await sql`insert into schema_migrations (version) values (9999)`
     await sql.end()
@@ -79,9 +79,9 @@ describe('a command on a database that is not this code’s', () => {
   test('1: migrate that meets a locked table says so in one line, and has applied nothing', async () => {
     const locked = `${name}_locked`
     await server`create database ${server(locked)}`
-    const lockedUrl = databaseUrl(inject('postgresUrl'), locked)
+    const lockedUrl = serviceUrl(locked)
     await migrate(lockedUrl)
-    const sql = postgres(lockedUrl, { max: 1 })
+    const sql = postgres(directUrl(lockedUrl), { max: 1 })
     const result = await sql.begin(async (transaction) => {
       await transaction`lock table schema_migrations in access exclusive mode`
       return run('./migrate.ts', [], { DATABASE_URL: lockedUrl })

@@ -2,6 +2,7 @@ import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
+import { directUrl } from '../../tools/servers/postgres/test-database.ts'
 
 const poolMax = 4
 
@@ -13,7 +14,7 @@ beforeAll(async () => {
     environment: { ...highLimits, DATABASE_POOL_MAX: `${poolMax}`, DATABASE_LOCK_SECONDS: '2' },
   })
   accessToken = (await fullStack.signUp('ada@example.com')).tokens.access_token
-  blocker = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
+  blocker = postgres(directUrl(fullStack.originConfig.DATABASE_URL), { max: 1 })
 })
 afterAll(async () => {
   await blocker.end()

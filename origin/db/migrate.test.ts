@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { databaseUrl } from '../../tools/servers/postgres/database-url.ts'
+import { directUrl, serviceUrl } from '../../tools/servers/postgres/test-database.ts'
 import { migrate, requireUsableSchema } from './migrate.ts'
 
 let server: Sql
@@ -20,8 +20,8 @@ let sql: Sql<Record<string, never>>
 beforeEach(async () => {
   name = `${inject('templateDatabase')}_${randomBytes(6).toString('hex')}`
   await server`create database ${server(name)}`
-  url = databaseUrl(inject('postgresUrl'), name)
-  sql = postgres(url, { max: 2 })
+  url = serviceUrl(name)
+  sql = postgres(directUrl(url), { max: 2 })
 })
 afterEach(async () => {
   await sql.end()

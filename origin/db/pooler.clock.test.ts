@@ -6,7 +6,11 @@ import { bearer, createFullStack, type FullStack } from '../../test/support/full
 import { highLimits } from '../../test/support/high-limits.ts'
 import { startPgBouncer } from '../../tools/servers/postgres/pgbouncer.ts'
 import type { RunningServer } from '../../tools/servers/postgres/postgres.ts'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import {
+  createTestDatabase,
+  directUrl,
+  type TestDatabase,
+} from '../../tools/servers/postgres/test-database.ts'
 import { callRunUpkeep } from '../upkeep/queries.ts'
 import { migrate } from './migrate.ts'
 
@@ -18,8 +22,8 @@ let direct: Sql
 let stack: FullStack
 beforeAll(async () => {
   database = await createTestDatabase()
-  pooler = await startPgBouncer(database.url)
-  direct = postgres(database.url, { max: 1, onnotice: () => {} })
+  pooler = await startPgBouncer(directUrl(database.url))
+  direct = postgres(directUrl(database.url), { max: 1, onnotice: () => {} })
   await migrate(`${pooler.url}?pgbouncer=true`)
   // As PgBouncer's RECONNECT: sessions from before keep the settings from before.
   await direct`select pg_terminate_backend(pid) from pg_stat_activity

@@ -6,6 +6,7 @@ import type { RevocationFeed } from '../../shared/auth/revocation.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { signAssertion } from '../../test/support/sign-assertion.ts'
+import { directUrl } from '../../tools/servers/postgres/test-database.ts'
 
 let fullStack: FullStack
 /** A second connection, for transactions that overlap. */
@@ -20,7 +21,7 @@ const sign = async (audience: string) => {
 
 beforeAll(async () => {
   fullStack = await createFullStack()
-  other = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
+  other = postgres(directUrl(fullStack.originConfig.DATABASE_URL), { max: 1 })
   headers = { [assertionHeader]: await sign(gatewayAudience) }
 })
 afterAll(async () => {

@@ -3,6 +3,7 @@ import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../../origin/db/migrate.ts'
 import { databaseUrl } from './postgres/database-url.ts'
+import { startPgBouncer } from './postgres/pgbouncer.ts'
 import { type RunningServer, startPostgres } from './postgres/postgres.ts'
 import { startRedis } from './redis/redis.ts'
 
@@ -18,19 +19,23 @@ declare module 'vitest' {
      * databases.
      */
     templateDatabase: string
+    /** PgBouncer before that server in a run with `TEST_POOLER=transaction`, else empty. */
+    poolerUrl: string
     redisUrl: string
   }
 }
 
 /** Runs once, before all test files: starts the servers and provides their URLs. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const starting = [startPostgres(), startRedis()] as const
+  const postgresServer = startPostgres()
+  const starting = [startPooler(postgresServer), startRedis(), postgresServer] as const
   try {
-    const [{ url: postgresUrl }, { url: redisUrl }] = await Promise.all(starting)
+    const [{ url: poolerUrl }, { url: redisUrl }, { url: postgresUrl }] = await Promise.all(starting)
     const templateDatabase = `gatehouse_${randomBytes(4).toString('hex')}`
     await createTemplate(postgresUrl, templateDatabase)
     project.provide('postgresUrl', postgresUrl)
     project.provide('templateDatabase', templateDatabase)
+    project.provide('poolerUrl', poolerUrl)
     project.provide('redisUrl', redisUrl)
     return async () => {
       await dropDatabases(postgresUrl, templateDatabase)
@@ -40,6 +45,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await stopAll(starting)
     throw error
   }
+}
+
+/** PgBouncer's default: races in tests have up to as many statements wait for one lock. */
+const poolerConnections = 20
+
+/** @returns the pooler that `TEST_POOLER` names; without one a URL that is empty */
+async function startPooler(server: Promise<RunningServer>): Promise<RunningServer> {
+  const mode = process.env.TEST_POOLER ?? ''
+  if (mode === '') return { url: '', stop: async () => {} }
+  if (mode !== 'transaction') throw new Error('TEST_POOLER must be transaction, or not be set')
+  return startPgBouncer((await server).url, poolerConnections)
 }
 
 async function stopAll(starting: readonly Promise<RunningServer>[]): Promise<void> {

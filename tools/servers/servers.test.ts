@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import postgres, { type Sql } from 'postgres'
 import { afterEach, describe, expect, test } from 'vitest'
 import { minimumPostgresMajor } from './postgres/postgres-binaries.ts'
-import { createTestDatabase, type TestDatabase } from './postgres/test-database.ts'
+import { createTestDatabase, directUrl, type TestDatabase } from './postgres/test-database.ts'
 import { type PrivateRedis, startPrivateRedis } from './redis/redis.ts'
 import { redisForFile } from './redis/test-redis.ts'
 
@@ -15,7 +15,7 @@ afterEach(async () => {
 
 async function openDatabase(): Promise<TestDatabase & { sql: Sql }> {
   const database = await createTestDatabase()
-  const sql = postgres(database.url, { max: 2 })
+  const sql = postgres(directUrl(database.url), { max: 2 })
   cleanups.push(() => sql.end())
   return { ...database, sql }
 }

@@ -4,13 +4,17 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createTestDatabase, type TestDatabase } from '../../../tools/servers/postgres/test-database.ts'
+import {
+  createTestDatabase,
+  directUrl,
+  type TestDatabase,
+} from '../../../tools/servers/postgres/test-database.ts'
 
 let database: TestDatabase
 let sql: Sql
 beforeAll(async () => {
   database = await createTestDatabase()
-  sql = postgres(database.url, { max: 1 })
+  sql = postgres(directUrl(database.url), { max: 1 })
 })
 afterAll(async () => {
   await sql.end()

@@ -3,7 +3,7 @@ import { closeSeconds, createDatabase } from '../../../origin/db/database.ts'
 import type { Sql } from '../../../origin/db/types.ts'
 import { type JobName, upkeepJobs } from '../../../origin/upkeep/jobs.ts'
 import { createUpkeepRunner } from '../../../origin/upkeep/runner.ts'
-import { createTestDatabase } from '../../../tools/servers/postgres/test-database.ts'
+import { createTestDatabase, directUrl } from '../../../tools/servers/postgres/test-database.ts'
 import { createCapturedLog } from '../captured-log.ts'
 
 export type UpkeepDatabase = Awaited<ReturnType<typeof openUpkeepDatabase>>
@@ -60,7 +60,7 @@ export async function openUpkeepDatabase() {
     },
     /** Resolves when as many connections as this wait for a lock. */
     async waiting(count: number) {
-      const watch = postgres(database.url, { max: 1 })
+      const watch = postgres(directUrl(database.url), { max: 1 })
       try {
         for (;;) {
           const [row] = await watch<[{ waiting: number }]>`

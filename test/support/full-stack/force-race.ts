@@ -1,5 +1,6 @@
 import postgres from 'postgres'
 import { vi } from 'vitest'
+import { directUrl } from '../../../tools/servers/postgres/test-database.ts'
 import type { FullStack } from './full-stack.ts'
 
 interface Race<T> {
@@ -18,7 +19,7 @@ export async function forceRace<T>(
   fullStack: FullStack,
   { at, requests, waiting, whileWaiting }: Race<T>,
 ): Promise<T[]> {
-  const blocker = postgres(fullStack.originConfig.DATABASE_URL, { max: 1 })
+  const blocker = postgres(directUrl(fullStack.originConfig.DATABASE_URL), { max: 1 })
   try {
     await blocker`begin`
     await blocker.unsafe(at)

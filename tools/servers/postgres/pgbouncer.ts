@@ -7,16 +7,14 @@ import { createTemporaryFolder, removeFolder } from '../process/temporary-folder
 import { findProgram } from '../programs/find-program.ts'
 import { findServerUser, type RunningServer } from './postgres.ts'
 
-/** Few, so that clients meet the sessions of others at once. */
-const serverConnections = 4
-
 /**
  * Starts a PgBouncer in transaction mode before a server of the tests, with its own settings
  * otherwise.
  *
+ * @param serverConnections to each database; few make clients meet the sessions of others at once
  * @returns a server whose URL leads to the same database
  */
-export async function startPgBouncer(databaseUrl: string): Promise<RunningServer> {
+export async function startPgBouncer(databaseUrl: string, serverConnections = 4): Promise<RunningServer> {
   const target = new URL(databaseUrl)
   const { command, env } = await findProgram({
     names: ['pgbouncer'],
