@@ -27,7 +27,7 @@ export async function selectForeignAccount(
 ): Promise<string | undefined> {
   const [row] = await sql<[{ email: string }?]>`
     select email from user_accounts
-    where email !~ ${`^u[0-9]+@${seedDomain}$`} and lower(email) <> all(${known as string[]})
+    where email !~ ${`^u[0-9]+@${seedDomain}$`} and lower(email collate "C") <> all(${known as string[]})
     limit 1`
   return row?.email
 }
@@ -64,7 +64,7 @@ export async function chooseMissing(sql: Queryable, { first, last }: Range): Pro
       since,
       case when pg_temp.draw('history', n, 5) = 0 then pg_temp.draw_moment('change', n, since) end
     from numbered
-    where not exists (select from user_accounts account where lower(account.email) = numbered.email)`
+    where not exists (select from user_accounts account where lower(account.email collate "C") = numbered.email)`
   await sql`analyze seeded`
   return count
 }

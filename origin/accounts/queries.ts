@@ -1,3 +1,4 @@
+import { foldedEmail } from '../db/folded-email.ts'
 import type { Queryable, Sql, Transaction } from '../db/types.ts'
 import type { EmailTokenOwner } from '../email-tokens/queries.ts'
 
@@ -27,7 +28,7 @@ export async function selectActiveAccount(
   email: string,
 ): Promise<EmailTokenOwner | undefined> {
   const [row] = await sql<[EmailTokenOwner?]>`
-    select id as "userId", email from user_accounts where lower(email) = lower(${email}) and status = 'active'
+    select id as "userId", email from user_accounts where ${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, email)} and status = 'active'
     for no key update`
   return row
 }
@@ -42,7 +43,7 @@ export async function selectUnverifiedAccount(
 ): Promise<EmailTokenOwner | undefined> {
   const [row] = await sql<[EmailTokenOwner?]>`
     select id as "userId", email from user_accounts
-    where lower(email) = lower(${email}) and status = 'active' and email_verified_at is null
+    where ${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, email)} and status = 'active' and email_verified_at is null
     for no key update`
   return row
 }

@@ -1,4 +1,5 @@
 import { createdAt } from '../audit/page.ts'
+import { foldedEmail } from '../db/folded-email.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
 import { entitlementTables } from '../entitlements/queries.ts'
 import { type AccountStatus, unknownDevice } from '../lockout/queries.ts'
@@ -25,7 +26,7 @@ interface UserFilters {
   limit: number
 }
 
-const address = (sql: Queryable) => sql`lower(account.email) collate "C"`
+const address = (sql: Queryable) => foldedEmail(sql, sql`account.email`)
 
 /** Above every character of an address. */
 const lastCharacter = 1_114_111
@@ -40,10 +41,10 @@ export async function selectUserPage(sql: Queryable, filters: UserFilters): Prom
   return sql<ListedUser[]>`
     select account.id, account.email, account.display_name as "displayName", role.name as role, account.status,
       account.email_verified_at is not null as "emailVerified", account.created_at as "createdAt",
-      lower(account.email) as position
+      ${address(sql)} as position
     from user_accounts account join roles role on role.id = account.role_id
     where ${address(sql)} > ${after}
-      and ${address(sql)} >= lower(${prefix}) and ${address(sql)} < lower(${prefix}) || chr(${lastCharacter})
+      and ${address(sql)} >= ${foldedEmail(sql, prefix)} and ${address(sql)} < ${foldedEmail(sql, prefix)} || chr(${lastCharacter})
       ${role ? sql`and account.role_id = ${roleId}` : sql``}
       ${status ? sql`and account.status = ${sql.unsafe(`'${status}'`)}` : sql``}
     order by ${role ? sql`account.role_id,` : sql``} ${address(sql)}
@@ -63,7 +64,7 @@ export async function selectUser(sql: Queryable, userId: string): Promise<User |
       account.status, account.email_verified_at is not null as "emailVerified", account.created_at as "createdAt",
       plan.name as plan,
       (select window_ends_at from login_counters
-        where address_hash = sha256(convert_to(lower(account.email), 'UTF8')) and device_id = ${unknownDevice}
+        where address_hash = sha256(convert_to(${address(sql)}, 'UTF8')) and device_id = ${unknownDevice}
           and locked_at is not null and window_ends_at > now()) as "lockedUntil"
     from user_accounts account ${entitlementTables(sql)}
     where account.id = ${userId}`
@@ -101,9 +102,8 @@ export async function lockAccountsForUpdate(
 
 /** The letter case does not matter. */
 export async function selectIdByEmail(sql: Queryable, email: string): Promise<string | undefined> {
-  const [row] = await sql<
-    [{ id: string }?]
-  >`select id from user_accounts where lower(email) = lower(${email})`
+  const [row] = await sql<[{ id: string }?]>`
+    select id from user_accounts where ${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, email)}`
   return row?.id
 }
 

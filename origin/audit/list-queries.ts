@@ -1,4 +1,5 @@
 import type { AuditLogItem, LoginAttemptItem, RateLimitLogItem } from '../../shared/contract.ts'
+import { foldedEmail } from '../db/folded-email.ts'
 import type { Queryable } from '../db/types.ts'
 import { createdAt, type Page, pageOf } from './page.ts'
 
@@ -39,7 +40,7 @@ export async function selectLoginAttempts(
       ${createdAt(sql)} as created_at
     from login_attempts entry
     where true
-      ${email ? sql`and lower(email) = lower(${email})` : sql``}
+      ${email ? sql`and lower(email) = ${foldedEmail(sql, email)}` : sql``}
       ${ip ? sql`and ip = ${ip}::inet` : sql``}
       ${userId ? sql`and user_id = ${userId}` : sql``}
       ${outcome ? sql`and succeeded = ${outcome === 'succeeded'}` : sql``}

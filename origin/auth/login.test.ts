@@ -151,7 +151,13 @@ describe('POST /auth/login', () => {
     const attempts = await fullStack.sql`
       select email, user_id, host(ip) as ip, user_agent, succeeded, reason from login_attempts`
     expect(attempts).toEqual([
-      { ...caller, email, user_id: account?.id ?? null, succeeded: reason === null, reason },
+      {
+        ...caller,
+        email: email.toLowerCase(),
+        user_id: account?.id ?? null,
+        succeeded: reason === null,
+        reason,
+      },
     ])
     const [session] = await fullStack.sql`select id from sessions`
     const audit = await fullStack.sql`

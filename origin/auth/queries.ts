@@ -1,3 +1,4 @@
+import { foldedEmail } from '../db/folded-email.ts'
 import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -11,13 +12,18 @@ interface NewAccount {
   role: string
 }
 
-/** @returns the new account's id, or undefined where the address is taken in any letter case */
+/**
+ * No index is named after `on conflict`: a concurrent insert of the same address may be found in
+ * either unique index of addresses first.
+ *
+ * @returns the new account's id, or undefined where the address is taken in any letter case
+ */
 export async function insertAccount(sql: Queryable, account: NewAccount): Promise<string | undefined> {
   const [row] = await sql<[{ id: string }?]>`
     insert into user_accounts (email, password_hash, display_name, role_id)
     values (${account.email}, ${account.passwordHash}, ${account.displayName},
       (select id from roles where name = ${account.role}))
-    on conflict ((lower(email))) do nothing
+    on conflict do nothing
     returning id`
   return row?.id
 }
@@ -32,7 +38,7 @@ export async function lockUnnotifiedOwnerForUpdate(
   email: string,
 ): Promise<{ userId: string; email: string } | undefined> {
   const [account] = await sql<[{ userId: string; email: string }?]>`
-    select id as "userId", email from user_accounts where lower(email) = lower(${email})
+    select id as "userId", email from user_accounts where ${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, email)}
     for no key update`
   if (!account) return undefined
   const told = await sql`
@@ -56,7 +62,7 @@ export async function insertLoginAttempt(
   const { email, userId, kind, context } = attempt
   await sql`
     insert into login_attempts (email, user_id, ip, user_agent, succeeded, reason)
-    values (${email}, ${userId}, ${context.ip}, ${context.userAgent}, ${kind === 'succeeded'},
+    values (${foldedEmail(sql, email)}, ${userId}, ${context.ip}, ${context.userAgent}, ${kind === 'succeeded'},
       ${kind === 'succeeded' ? null : kind})`
 }
 
@@ -72,7 +78,7 @@ export async function selectIsKnownDevice(
   const [row] = await sql<[{ known: boolean }]>`
     select exists (
       select from user_accounts, jsonb_array_elements(${sql.json(claims)}) device
-      where lower(email) = lower(${email}) and id = (device ->> 'userId')::uuid
+      where ${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, email)} and id = (device ->> 'userId')::uuid
         and ${passwordVersion(sql)} = device ->> 'passwordVersion'
     ) as known`
   return row.known

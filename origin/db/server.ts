@@ -6,8 +6,6 @@ export interface DatabaseServer {
   /** As `server_version_num`: 150004 is 15.4. */
   version: number
   encoding: string
-  /** The ASCII alphabet in lower case, as the database's locale has it. */
-  lowerAlphabet: string
   synchronousCommit: string
   /** Materialized views that the user may not refresh. */
   foreignViews: string[]
@@ -17,14 +15,11 @@ const oldestVersion = 150_000
 
 /** @returns undefined for a server that fits */
 export function reasonAgainst(server: DatabaseServer): string | undefined {
-  const { version, encoding, lowerAlphabet, synchronousCommit, foreignViews } = server
+  const { version, encoding, synchronousCommit, foreignViews } = server
   if (version < oldestVersion)
     return `The database is PostgreSQL ${Math.floor(version / 10_000)}: 15 or newer is needed`
   if (encoding !== 'UTF8')
     return `The database has the encoding ${encoding}, and names need UTF8: restore it into one created with encoding 'UTF8'`
-  // Two accounts could have one address, in Turkish with I and ı.
-  if (lowerAlphabet !== 'abcdefghijklmnopqrstuvwxyz')
-    return 'The locale of the database changes the case of ASCII letters in its own way, and addresses would not be unique: restore it into one created with locale C.UTF-8 or en_US.UTF-8'
   if (synchronousCommit === 'off')
     return 'The database has synchronous_commit off, and a crash would undo logouts and lockouts: set it to on'
   if (foreignViews.length > 0)
@@ -37,7 +32,6 @@ async function selectServer(sql: Queryable): Promise<DatabaseServer> {
     select
       current_setting('server_version_num')::integer as version,
       pg_encoding_to_char(encoding) as encoding,
-      lower('ABCDEFGHIJKLMNOPQRSTUVWXYZ' collate "default") as "lowerAlphabet",
       current_setting('synchronous_commit') as "synchronousCommit",
       array(
         select matviewname::text from pg_matviews

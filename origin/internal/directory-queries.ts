@@ -1,3 +1,4 @@
+import { foldedEmail } from '../db/folded-email.ts'
 import type { Queryable } from '../db/types.ts'
 import { entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 
@@ -38,7 +39,7 @@ export async function selectRefreshedAccounts(
     where ${
       'ids' in wanted
         ? sql`account.user_id = any(${[...wanted.ids]}::uuid[])`
-        : sql`lower(account.email) = lower(${wanted.email})`
+        : sql`${foldedEmail(sql, sql`account.email`)} = ${foldedEmail(sql, wanted.email)}`
     }`
 }
 
@@ -52,6 +53,6 @@ export async function selectLiveAccounts(sql: Queryable, wanted: AccountSelector
     where ${
       'ids' in wanted
         ? sql`account.id = any(${[...wanted.ids]}::uuid[])`
-        : sql`lower(account.email) = lower(${wanted.email})`
+        : sql`${foldedEmail(sql, sql`account.email`)} = ${foldedEmail(sql, wanted.email)}`
     }`
 }

@@ -1,3 +1,4 @@
+import { foldedEmail } from '../db/folded-email.ts'
 import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 
@@ -61,7 +62,7 @@ interface ClaimOptions {
 }
 
 const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
-  sql`sha256(convert_to(lower(${address}), 'UTF8'))`
+  sql`sha256(convert_to(${foldedEmail(sql, address)}, 'UTF8'))`
 
 /**
  * Longer than any evaluation: the gateway gives up after 30 s. Claims of an origin that crashed
@@ -107,7 +108,7 @@ export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promi
           ${unknownDevice}
         ) as device_id
       from user_accounts
-      where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`lower(email) = lower(${given})`}
+      where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, given)}`}
     ),
     subject as (
       select ${hashOf(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,

@@ -23,7 +23,7 @@ const middleOfTrail = (table: 'audit_logs' | 'login_attempts' | 'rate_limit_logs
 
 const middleOfUsers = async (sql: Sql) => {
   const [row] = await sql<[{ email: string }]>`
-    select lower(email) as email from user_accounts order by lower(email) collate "C"
+    select lower(email collate "C") as email from user_accounts order by lower(email collate "C")
     offset (select count(*) / 2 from user_accounts) limit 1`
   return [row.email]
 }

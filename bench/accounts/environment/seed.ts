@@ -87,6 +87,6 @@ export async function addSessions(sql: Sql, userIds: string[], refreshTokens: st
 export async function lockAccounts(sql: Sql, userIds: string[]): Promise<void> {
   await sql`
     insert into login_counters (address_hash, device_id, tries, window_ends_at, locked_at)
-    select sha256(convert_to(lower(email), 'UTF8')), '00000000-0000-0000-0000-000000000000', 5, now() + interval '1 day', now()
+    select sha256(convert_to(lower(email collate "C"), 'UTF8')), '00000000-0000-0000-0000-000000000000', 5, now() + interval '1 day', now()
     from user_accounts where id = any(${userIds}::uuid[])`
 }

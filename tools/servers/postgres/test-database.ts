@@ -24,7 +24,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   }
 }
 
-/** A database of the tests' server as a service takes it: through the pooler where the run has one. */
+/** A database of the tests' server as a service takes it, through the pooler if the run has one. */
 export function serviceUrl(name: string): string {
   const poolerUrl = inject('poolerUrl')
   if (!poolerUrl) return databaseUrl(inject('postgresUrl'), name)
