@@ -17,6 +17,7 @@ export const gatewayVariables = [
   'PRODUCT_NAME',
   'PASSWORD_MIN_LENGTH',
   'GATEWAY_REPLICAS',
+  'GATEWAY_PROCESSES',
   'ORIGIN_URL',
   'UPSTREAMS',
   'REDIS_URL',

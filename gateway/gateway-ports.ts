@@ -1,4 +1,5 @@
 import type { ImportSigner, ImportVerifier } from '../shared/auth/jwk.ts'
+import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import type { CreateLimitSource } from './limit-source.ts'
@@ -28,6 +29,8 @@ export interface GatewayPorts<Bindings> {
   now: Now
   log: Log
   isStopping?: (() => boolean) | undefined
+  /** Health of all processes on one port, where this gateway is one of several. */
+  groupHealth?: (() => Promise<HealthCheck>) | undefined
   /** Without a stream the origin's feed of revocations is read more often. */
   revocationStream?: RevocationStream | undefined
   /**

@@ -14,7 +14,7 @@ import { createTrustedProxies } from './decision/trusted-proxies.ts'
 import { createConcurrency } from './decision/upstream-concurrency.ts'
 import { createFetchRequestReader } from './fetch-request.ts'
 import type { GatewayPorts } from './gateway-ports.ts'
-import { createHealth } from './health.ts'
+import { createHealth, withGroup } from './health.ts'
 import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
 import { createGatewayMetrics } from './metrics.ts'
@@ -132,7 +132,7 @@ export async function createGateway<Bindings extends object>(
       onUpstreamResponse: metrics.recordUpstreamResponse,
     }),
     readFetchRequest: createFetchRequestReader(ports),
-    checkHealth,
+    checkHealth: withGroup(checkHealth, ports.groupHealth),
     cors: {
       origins: config.CORS_ORIGINS,
       exposedHeaders: config.CORS_EXPOSED_HEADERS,
@@ -150,6 +150,7 @@ export async function createGateway<Bindings extends object>(
     /** Decides and forwards requests, for a runtime with a proxy of its own. */
     requests,
     createLifecycle: (method: string, path: string) => new RequestLifecycle(lifecycle, method, path),
+    /** Health of this process alone. */
     checkHealth,
     /** Counts since the start. */
     metrics,

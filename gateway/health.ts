@@ -48,3 +48,15 @@ export function createHealth(options: HealthOptions) {
 }
 
 export type CheckHealth = ReturnType<typeof createHealth>
+
+/** The same with the health of all processes on one port, where there are several. */
+export function withGroup(
+  checkHealth: CheckHealth,
+  groupHealth: (() => Promise<HealthCheck>) | undefined,
+): CheckHealth {
+  if (!groupHealth) return checkHealth
+  return async function checkGroup() {
+    const [checks, processes] = await Promise.all([checkHealth(), groupHealth()])
+    return { ...checks, processes }
+  }
+}

@@ -31,5 +31,6 @@ export const createFetchServer =
 /** Variables of the Node server alone, and why another server cannot honour them. */
 export const nodeServerVariables: Partial<Record<VariableName, string>> = {
   CLIENT_STALL_SECONDS: 'bounds stalled clients of the Node server, and this runtime has a server of its own',
+  GATEWAY_PROCESSES: 'starts processes of Node: start one of this runtime a core, behind a balancer',
   GATEWAY_FAST_PATH: 'switches a part of the Node server, and this runtime has a server of its own',
 }

@@ -13,6 +13,7 @@ import {
   requireUsablePolicyFile,
   startPolicyReload,
 } from './node/policy-reload.ts'
+import { type ProcessGroup, shareConfig } from './node/processes/process-group.ts'
 import { startMetricsEndpoint } from './node/telemetry/metrics-endpoint.ts'
 
 export interface GatewayServer extends ServiceServer {
@@ -38,6 +39,8 @@ interface Connected {
 interface Runtime {
   /** Variables that the runtime cannot honour, and why. */
   unavailable?: Partial<Record<VariableName, string>>
+  /** The processes on one port that this one is of, where there are several. */
+  group?: ProcessGroup | undefined
   connect: (config: GatewayConfig) => Connected
 }
 
@@ -48,7 +51,7 @@ function requireAvailable(unavailable: Partial<Record<VariableName, string>>): v
 }
 
 /** Runs the gateway as a process of its own, on Node, Bun or Deno. */
-export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void> =>
+export const runGateway = ({ unavailable = {}, group, connect }: Runtime): Promise<void> =>
   runService({
     name: 'gateway',
     variables: gatewayVariables,
@@ -60,7 +63,8 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
     },
 
     async start(serviceProcess) {
-      const { config, log, beginSpan, isStopping } = serviceProcess
+      const { log, beginSpan, isStopping } = serviceProcess
+      const config = group ? shareConfig(serviceProcess.config, group.count) : serviceProcess.config
       await requireUsableRedisUrls(config)
       const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
       const { transport, createServer, close: closeConnections } = connect(config)
@@ -72,17 +76,19 @@ export const runGateway = ({ unavailable = {}, connect }: Runtime): Promise<void
         peerAddress: ({ address }) => address,
         socketScheme: () => 'http',
         isStopping,
+        groupHealth: group?.health,
         beginSpan,
         policyFile,
         pages: pages.byPath,
       })
-      const server = createServer({ ...serviceProcess, gateway, pages: pages.byPath })
+      const server = createServer({ ...serviceProcess, config, gateway, pages: pages.byPath })
       const { connections } = server
       const metricsEndpoint = await startMetricsEndpoint({
         config,
         gateway,
         rateLimiting,
         connections,
+        group,
         now: ports.now,
         log,
       })

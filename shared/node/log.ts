@@ -1,5 +1,6 @@
 import { type DestinationStream, pino } from 'pino'
 import type { Log } from '../lib/log.ts'
+import { processNumber } from './process-number.ts'
 
 /**
  * Redis clients put the rejected command into their errors: `AUTH` and `HELLO` carry the password.
@@ -24,7 +25,7 @@ export function createLog(
 ): Log {
   const options = {
     level,
-    base: { service },
+    base: { service, ...(processNumber && { process: processNumber.number }) },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: withoutCommands },
     formatters: { level: (label: string) => ({ level: label }) },

@@ -19,7 +19,7 @@ type PortVariable = 'GATEWAY_PORT' | 'ORIGIN_PORT' | 'REPORTS_PORT'
  * For closing pools, whose servers may be gone. With the default drain it fits into the 40 s that
  * the manifests give a process.
  */
-const closeMs = 8000
+export const closeMs = 8000
 
 /** Values that the process passes to its service. */
 export interface ServiceProcess<Name extends VariableName> {

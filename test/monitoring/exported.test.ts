@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
 import { startServices } from './services.ts'
@@ -9,7 +9,18 @@ let services: Awaited<ReturnType<typeof startServices>>
 let scraped: { gateway: string; origin: string }
 beforeAll(async () => {
   database = await createTestDatabase()
-  services = await startServices({ databaseUrl: database.url, redisUrl: await redisForFile() })
+  // Several processes export what one does, and some of each.
+  services = await startServices({
+    databaseUrl: database.url,
+    redisUrl: await redisForFile(),
+    environment: { GATEWAY_PROCESSES: '2' },
+  })
+  await vi.waitFor(
+    async () => {
+      if (!(await fetch(`${services.gateway}/ready`)).ok) throw new Error('not ready')
+    },
+    { timeout: 20_000 },
+  )
   const scrape = async (url: string) => (await fetch(`${url}/metrics`)).text()
   scraped = { gateway: await scrape(services.metrics.gateway), origin: await scrape(services.metrics.origin) }
 })

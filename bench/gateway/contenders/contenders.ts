@@ -190,6 +190,14 @@ export const contenders: Record<string, Contender> = {
     callerHeader: 'gatehouse-assertion',
     run: gatehouse(process.execPath, gatewayArgs()),
   },
+  'gatehouse-two-processes': {
+    title: 'Gatehouse, two processes',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouse(process.execPath, gatewayArgs(), { GATEWAY_PROCESSES: '2' }),
+  },
   'gatehouse-no-fast-path': {
     title: 'Gatehouse without the fast path',
     work: 'all',

@@ -1,43 +1,16 @@
-import { setFlagsFromString } from 'node:v8'
-import { createServiceServer } from '../../../shared/node/service-server.ts'
-import { runGateway } from '../run-gateway.ts'
-import { createNodeServerOptions } from './node-server.ts'
-import { createUpstreams } from './upstream/pools.ts'
-import { createDispatchers, createTransport } from './upstream/undici-transport.ts'
+import { configFromEnvironment } from '../../../shared/node/environment.ts'
+import { gatewayVariables } from '../../config.ts'
+import { processCount, requireSharedLimits } from './processes/process-count.ts'
+import { joinProcessGroup } from './processes/process-group.ts'
 
-// Without this flag V8 discards compiled code when idle, and the next second costs a third more.
-setFlagsFromString('--no-flush-bytecode')
-
-await runGateway({
-  connect(config) {
-    const maxAgeMs = config.UPSTREAM_CONNECTION_SECONDS * 1000
-    const upstreams = createUpstreams({ maxAgeMs })
-    const dispatchers = createDispatchers(maxAgeMs)
-
-    return {
-      transport: createTransport(dispatchers),
-
-      createServer(options) {
-        const { serverOptions, streams } = createNodeServerOptions({ ...options, upstreams, dispatchers })
-        const server = createServiceServer(serverOptions)
-        return {
-          ...server,
-          // Streams and WebSockets would go on for as long as their clients like.
-          drain() {
-            streams.endAll()
-            return server.drain()
-          },
-          cut() {
-            streams.endAll()
-            server.cut()
-          },
-        }
-      },
-
-      async close() {
-        upstreams.close()
-        await dispatchers.close()
-      },
-    }
-  },
-})
+const group = joinProcessGroup()
+const config = configFromEnvironment(gatewayVariables, requireSharedLimits)
+const count = processCount(config)
+// The supervisor serves no request, so it loads none of what does.
+if (!group && count > 1) {
+  const { supervise } = await import('./processes/supervise.ts')
+  await supervise(config, count)
+} else {
+  const { serve } = await import('./serve.ts')
+  await serve(group)
+}

@@ -14,6 +14,7 @@ const unavailable: Partial<Record<VariableName, string>> = {
   DRAIN_DELAY_SECONDS: platformListens,
   CLIENT_STALL_SECONDS: platformListens,
   GATEWAY_FAST_PATH: platformListens,
+  GATEWAY_PROCESSES: platformListens,
   METRICS_HOST: noMetrics,
   GATEWAY_METRICS_PORT: noMetrics,
   POLICY_FILE: 'names a file, and there is no disk here: import it into the Worker (docs/runtimes.md)',

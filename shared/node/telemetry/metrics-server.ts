@@ -10,6 +10,8 @@ interface MetricsServerOptions {
   /** 0 takes a free one. */
   port: number
   registry: Registry
+  /** Text of all metrics; by default that of the registry. */
+  scrape?: () => Promise<string>
   /** Serves /health in full, unlike the public port. */
   health: () => Response | Promise<Response>
   log: Log
@@ -24,10 +26,17 @@ const requestSeconds = 10
  *
  * @throws Error where the port cannot be had
  */
-export async function startMetricsServer({ hostname, port, registry, health, log }: MetricsServerOptions) {
+export async function startMetricsServer({
+  hostname,
+  port,
+  registry,
+  scrape = () => registry.metrics(),
+  health,
+  log,
+}: MetricsServerOptions) {
   const pages: Record<string, (response: ServerResponse) => Promise<void>> = {
     async '/metrics'(response) {
-      const text = await registry.metrics()
+      const text = await scrape()
       response.writeHead(200, { 'content-type': registry.contentType }).end(text)
     },
     async '/health'(response) {

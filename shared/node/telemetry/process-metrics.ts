@@ -18,12 +18,14 @@ export function collectProcessMetrics(registry: Registry, service: string): void
     help: 'Always 1; the labels say which service and version this is, on which Node.',
     labelNames: ['service', 'version', 'node'],
     registers: [registry],
+    aggregator: 'first',
   }).set({ service, version, node: process.versions.node }, 1)
 
   new Gauge({
     name: 'gatehouse_memory_limit_bytes',
     help: 'Memory this process may have: that of its container, or of the machine where it has none of its own.',
     registers: [registry],
+    aggregator: 'max',
   }).set(memoryLimitBytes())
 }
 

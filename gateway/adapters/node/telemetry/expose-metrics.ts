@@ -33,8 +33,12 @@ export function exposeMetrics(options: ExposeOptions): void {
     help,
     labels,
   })
-  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
-    exposeGauge(registry, named(name, help), async () => [[{}, await read()]])
+  const gauge = (
+    name: string,
+    help: string,
+    read: () => number | Promise<number>,
+    aggregator: 'sum' | 'min' | 'max' = 'sum',
+  ) => exposeGauge(registry, { ...named(name, help), aggregator }, async () => [[{}, await read()]])
 
   exposeCounter(
     registry,
@@ -82,31 +86,38 @@ export function exposeMetrics(options: ExposeOptions): void {
     () => Object.entries(tokens).map(([outcome, count]) => [{ outcome }, count] as const),
   )
   gauge('tokens_remembered', 'Tokens whose signature need not be checked again.', gauges.tokensRemembered)
-  gauge('key_set_age_seconds', 'Since when the keys of the origin were read.', gauges.keySetAgeSeconds)
+  gauge('key_set_age_seconds', 'Since when the keys of the origin were read.', gauges.keySetAgeSeconds, 'max')
 
   exposeHistogram(
     registry,
     named('revocation_lag_seconds', 'From the cause of a revocation to its being known here.'),
     () => [[{}, revocationLag]],
   )
-  gauge('revocation_contact_age_seconds', 'Since when a source of revocations answered.', () =>
-    revocationState.contactAt === undefined
-      ? Number.POSITIVE_INFINITY
-      : (now() - revocationState.contactAt) / 1000,
+  gauge(
+    'revocation_contact_age_seconds',
+    'Since when a source of revocations answered.',
+    () =>
+      revocationState.contactAt === undefined
+        ? Number.POSITIVE_INFINITY
+        : (now() - revocationState.contactAt) / 1000,
+    'max',
   )
   exposeGauge(
     registry,
-    named(
-      'revocation_source',
-      '1 for the source that revocations come from: stream in Redis, or feed.',
-      'source',
-    ),
+    {
+      ...named(
+        'revocation_source',
+        '1 for the source that revocations come from: stream in Redis, or feed.',
+        'source',
+      ),
+      aggregator: 'max',
+    },
     () =>
       (['stream', 'feed'] as const).map(
         (source) => [{ source }, revocationState.source === source ? 1 : 0] as const,
       ),
   )
-  gauge('revocation_entries', 'Revocations held in memory.', gauges.revocationEntries)
+  gauge('revocation_entries', 'Revocations held in memory.', gauges.revocationEntries, 'max')
 
   exposeHistogram(
     registry,
@@ -135,8 +146,11 @@ export function exposeMetrics(options: ExposeOptions): void {
   )
 
   if (redis) {
-    gauge('redis_up', '1 where limits are counted in Redis, at every node of a cluster.', () =>
-      redis.isUp() ? 1 : 0,
+    gauge(
+      'redis_up',
+      '1 where limits are counted in Redis, at every node of a cluster.',
+      () => (redis.isUp() ? 1 : 0),
+      'min',
     )
     exposeHistogram(
       registry,

@@ -12,6 +12,11 @@ interface Described<Label extends string> {
   labels?: readonly Label[]
 }
 
+interface DescribedGauge<Label extends string> extends Described<Label> {
+  /** One value for several processes on one port; by default their sum. */
+  aggregator?: 'sum' | 'min' | 'max'
+}
+
 /** A value or a histogram with its labels. */
 type Labeled<Label extends string, Value> = readonly [Record<Label, string | number>, Value]
 
@@ -35,7 +40,7 @@ export function exposeCounter<Label extends string = never>(
 /** Series that are no longer read disappear. */
 export function exposeGauge<Label extends string = never>(
   registry: Registry,
-  { name, help, labels = [] }: Described<Label>,
+  { name, help, labels = [], aggregator = 'sum' }: DescribedGauge<Label>,
   read: () => Iterable<Labeled<Label, number>> | Promise<Iterable<Labeled<Label, number>>>,
 ): void {
   new Gauge<Label>({
@@ -43,6 +48,7 @@ export function exposeGauge<Label extends string = never>(
     help,
     labelNames: [...labels],
     registers: [registry],
+    aggregator,
     async collect() {
       const samples = await read()
       this.reset()

@@ -3,9 +3,10 @@ import { healthResponse } from '../../../../shared/http/health.ts'
 import type { Log } from '../../../../shared/lib/log.ts'
 import type { Now } from '../../../../shared/lib/time.ts'
 import { serveMetrics } from '../../../../shared/node/telemetry/metrics-server.ts'
-import { processState } from '../../../../shared/node/telemetry/process-metrics.ts'
+import { collectProcessMetrics, processState } from '../../../../shared/node/telemetry/process-metrics.ts'
 import type { GatewayConfig } from '../../../config.ts'
 import type { Gateway } from '../../../gateway.ts'
+import type { ProcessGroup } from '../processes/process-group.ts'
 import type { RateLimiting } from '../rate-limit-store.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
@@ -15,16 +16,19 @@ interface MetricsEndpointOptions {
   rateLimiting: RateLimiting
   /** Open connections of clients, where the runtime can count them. */
   connections?: (() => Promise<number>) | undefined
+  /** The supervisor of the group serves the endpoint, and asks this process. */
+  group?: ProcessGroup | undefined
   now: Now
   log: Log
 }
 
 /** Serves metrics and health of a gateway on a port of their own, where one is set. */
-export function startMetricsEndpoint({
+export async function startMetricsEndpoint({
   config,
   gateway,
   rateLimiting,
   connections,
+  group,
   now,
   log,
 }: MetricsEndpointOptions) {
@@ -45,6 +49,14 @@ export function startMetricsEndpoint({
   }
 
   const { METRICS_HOST: hostname, GATEWAY_METRICS_PORT: port } = config
+  if (group) {
+    if (port !== undefined) collectProcessMetrics(registry, 'gateway')
+    group.answerWith({
+      metrics: () => registry.getMetricsAsJSON(),
+      health: async () => (await health()).json(),
+    })
+    return { close: async () => {} }
+  }
   return serveMetrics({
     service: 'gateway',
     hostname,

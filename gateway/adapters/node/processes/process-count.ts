@@ -1,0 +1,23 @@
+import { availableParallelism } from 'node:os'
+import { ConfigError } from '../../../../shared/config.ts'
+import type { GatewayConfig } from '../../../config.ts'
+
+/**
+ * Processes that the configuration asks for. `max` is one for each core that this process may use:
+ * its CPU affinity, and in a container the CPU quota, rounded down.
+ */
+export const processCount = ({ GATEWAY_PROCESSES }: Pick<GatewayConfig, 'GATEWAY_PROCESSES'>): number =>
+  GATEWAY_PROCESSES === 'max' ? availableParallelism() : GATEWAY_PROCESSES
+
+/**
+ * Several processes would each allow a part of a quota that depends on which connection a request
+ * came by, where nobody expects it.
+ *
+ * @throws ConfigError for several processes without Redis
+ */
+export function requireSharedLimits(config: Pick<GatewayConfig, 'GATEWAY_PROCESSES' | 'REDIS_URL'>): void {
+  if (processCount(config) > 1 && config.REDIS_URL === undefined)
+    throw new ConfigError([
+      'GATEWAY_PROCESSES needs REDIS_URL: several processes count limits together only there',
+    ])
+}
