@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findProgram, versionOf } from '../common/find-program.ts'
@@ -28,6 +28,9 @@ const parts: Record<string, BenchPart> = {
   memory: memoryBench,
   flatness: flatnessBench,
 }
+
+const isInstalled = ({ program, files = [] }: NonNullable<Contender['needs']>) =>
+  findProgram(program) !== undefined && files.every((file) => existsSync(file))
 
 const {
   full,
@@ -82,7 +85,7 @@ try {
   const equivalent: Record<string, Contender> = {}
   for (const [name, contender] of Object.entries(measured)) {
     const { needs, title, unequal } = contender
-    if (needs && !findProgram(needs.program)) {
+    if (needs && !isInstalled(needs)) {
       report.text(`- ${title}: not on this machine (apt-get install ${needs.package})`)
       continue
     }

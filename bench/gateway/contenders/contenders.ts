@@ -38,8 +38,8 @@ export interface Contender {
   /** Whether it gains from having seen a token. */
   remembers: boolean
   counts: 'redis' | 'locally' | 'not at all'
-  /** A program that must be on PATH, and Debian's package of it. */
-  needs?: { program: string; package: string }
+  /** A program that must be on PATH, files that must be there, and Debian's packages of them. */
+  needs?: { program: string; files?: readonly string[]; package: string }
   /** How the upstream learns who calls, where it does. */
   callerHeader?: string
   run(setting: Setting): Command
@@ -135,6 +135,10 @@ function fillIn(file: string, setting: Setting, parts: Record<string, string> = 
     AUDIENCE: setting.audience,
     ADDRESS_QUOTA: setting.addressQuota,
     ADDRESS_SECONDS: setting.addressSeconds,
+    REDIS_HOST: new URL(setting.redisUrl).hostname,
+    REDIS_PORT: new URL(setting.redisUrl).port,
+    KEY_PREFIX: setting.keyPrefix,
+    PEERS: peers,
   }
   const fill = (text: string): string =>
     text.replaceAll(/\$\{([A-Z_]+)\}/g, (whole, name) => {
@@ -154,16 +158,29 @@ function haproxy(verification: string): Contender['run'] {
   }
 }
 
-function nginx(setting: Setting): Command {
-  const file = fillIn('nginx.conf', setting)
+function runNginx(setting: Setting, parts: Record<string, string>): Command {
+  const file = fillIn('nginx.conf', setting, parts)
   return { command: findProgram('nginx') ?? 'nginx', args: ['-p', setting.folder, '-c', file] }
 }
+
+const nginx: Contender['run'] = (setting) => runNginx(setting, { MODULES: '', GATEWAY: '' })
+
+/** Where Debian has them. */
+const luaModules = ['ndk_http_module.so', 'ngx_http_lua_module.so'].map(
+  (name) => `/usr/lib/nginx/modules/${name}`,
+)
+
+const nginxLua: Contender['run'] = (setting) =>
+  runNginx(setting, {
+    MODULES: luaModules.map((file) => `load_module ${file};`).join('\n'),
+    GATEWAY: readFileSync(join(peers, 'nginx-lua.conf'), 'utf8'),
+  })
 
 const haproxyNeeds = { program: 'haproxy', package: 'haproxy' }
 const inHaproxy =
   'counts in the memory of one process, which several of them would not share; sends X-User-* headers that an upstream must trust ' +
   'for where they come from'
-const inNode = 'sends X-User-* headers, which it does not sign'
+const unsigned = 'sends X-User-* headers, which it does not sign'
 
 /**
  * The gateway of another checkout of this repository, whose packages are installed: the difference
@@ -224,7 +241,7 @@ export const contenders: Record<string, Contender> = {
   },
   express: {
     title: 'Express stack',
-    unequal: inNode,
+    unequal: unsigned,
     work: 'all',
     remembers: false,
     counts: 'redis',
@@ -233,7 +250,7 @@ export const contenders: Record<string, Contender> = {
   },
   'naive-hono': {
     title: 'Naive Hono',
-    unequal: inNode,
+    unequal: unsigned,
     work: 'all',
     remembers: false,
     counts: 'redis',
@@ -242,7 +259,7 @@ export const contenders: Record<string, Contender> = {
   },
   fastify: {
     title: 'Fastify, tokens cached',
-    unequal: inNode,
+    unequal: unsigned,
     work: 'all',
     remembers: true,
     counts: 'redis',
@@ -268,6 +285,16 @@ export const contenders: Record<string, Contender> = {
     needs: haproxyNeeds,
     callerHeader: 'x-user-id',
     run: haproxy('haproxy-cached.cfg'),
+  },
+  'nginx-lua': {
+    title: 'nginx with Lua, tokens cached',
+    unequal: `${unsigned}; counts in fixed windows`,
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    needs: { program: 'nginx', files: luaModules, package: 'nginx libnginx-mod-http-lua lua-cjson' },
+    callerHeader: 'x-user-id',
+    run: nginxLua,
   },
   nginx: {
     title: 'nginx, plain proxy',
