@@ -13,6 +13,7 @@ import { meUnderFloodBench } from './logins/me-under-flood.ts'
 import { entitlementsBench } from './sql/entitlements.ts'
 import { poolSizeBench } from './sql/pool-size.ts'
 import { rotationBench } from './sql/rotation.ts'
+import { writesBench } from './sql/writes.ts'
 
 /**
  * `npm run bench:accounts`: how fast the origin's accounts are, on a PostgreSQL of its own.
@@ -24,6 +25,7 @@ const parts: Record<string, BenchPart> = {
   rotation: rotationBench,
   entitlements: entitlementsBench,
   'pool-size': poolSizeBench,
+  writes: writesBench,
   logins: loginsBench,
   'me-under-flood': meUnderFloodBench,
   'login-timing': loginTimingBench,
