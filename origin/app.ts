@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { except } from 'hono/combine'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import type { VerifyAssertion } from '../shared/auth/assertion.ts'
@@ -58,8 +59,11 @@ interface OriginOptions {
   log: Log
 }
 
-/** The largest body of a user or a service is a list of a thousand ids. */
+/** The largest body of a user, and of most services, is a list of a thousand ids. */
 const bodyBytes = 64 * 1024
+
+/** The largest body of a service is a thousand accounts to import, with 4 KiB of metadata each. */
+const importBodyBytes = 5 * 1024 * 1024
 
 /** The largest body of a gateway is a thousand reports. */
 const gatewayBodyBytes = 1024 * 1024
@@ -106,7 +110,8 @@ export function createApp(options: OriginOptions) {
   app.use('/internal/*', noStore)
   app.use('/internal/gateway/*', capBody(gatewayBodyBytes))
   app.route('/', createGatewayApp(options.gateways))
-  app.use('/internal/*', capBody(bodyBytes))
+  app.use('/internal/users/import', capBody(importBodyBytes))
+  app.use('/internal/*', except('/internal/users/import', capBody(bodyBytes)))
   app.route('/', createInternalApp(options.internal))
 
   app.use(authenticateGateway(verifyAssertion))

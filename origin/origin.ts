@@ -16,6 +16,7 @@ import { requireUsableSchema } from './db/migrate.ts'
 import { selectReadOnly } from './db/writable.ts'
 import { createEmailTokens } from './email-tokens/email-tokens.ts'
 import { createCookieOrigins } from './http/cookie-origins.ts'
+import { createAccountImporter } from './import/service.ts'
 import { createEncryption } from './keys/encryption.ts'
 import { createFirstKey } from './keys/first-key.ts'
 import { createKeyRing } from './keys/key-ring.ts'
@@ -38,6 +39,8 @@ import { createStateMetrics } from './metrics/state.ts'
 import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/tokens/service-token.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
+import { createConfiguredVerifier } from './passwords/legacy-verifier.ts'
+import { createPasswordMatcher } from './passwords/matcher.ts'
 import { createPasswordPolicy, strengthWorker } from './passwords/policy.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool } from './passwords/worker-pool.ts'
@@ -135,7 +138,9 @@ export async function createOrigin(
     pool,
     digestKey: config.PASSWORD_DIGEST_KEY,
     cost: config.PASSWORD_HASH_COST,
+    importedCost: config.IMPORTED_HASH_COST,
   })
+  const legacyVerifier = createConfiguredVerifier(config)
   // A thread that estimates strength keeps 80 MB of word lists: one thread is enough.
   const strengthPool = createWorkerPool({
     threads: 1,
@@ -146,7 +151,7 @@ export async function createOrigin(
   const passwords = createPasswordPolicy(strengthPool, hasher, config.PRODUCT_NAME)
   const lockout = createLockout({
     sql,
-    passwords: hasher,
+    passwords: createPasswordMatcher(hasher, legacyVerifier),
     maxAttempts: config.LOCKOUT_TRIES,
     windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
     lockoutSeconds: config.LOCKOUT_SECONDS,
@@ -266,6 +271,13 @@ export async function createOrigin(
     internal: {
       sql,
       billing: { billing: createBilling({ sql }) },
+      imports: {
+        importer: createAccountImporter({ sql, encryption }),
+        rules: {
+          hashCost: Math.max(config.PASSWORD_HASH_COST, config.IMPORTED_HASH_COST ?? 0),
+          hasVerifier: legacyVerifier !== undefined,
+        },
+      },
       verifyServiceToken,
     },
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },

@@ -26,6 +26,35 @@ const fragmentReason = 'must have no query and no fragment: links add a path and
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
 
+describe('LEGACY_VERIFIER_URL', () => {
+  const names = ['LEGACY_VERIFIER_URL', 'LEGACY_VERIFIER_SECRET'] as const
+  const LEGACY_VERIFIER_SECRET = base64(Uint8Array.from({ length: 32 }, (_, index) => index))
+
+  test('is https, or http within the machine', () => {
+    for (const url of [
+      'https://old.example.com/verify',
+      'http://127.0.0.1:9000/verify',
+      'http://localhost:9000',
+    ])
+      expect(reasonsOf(names, { LEGACY_VERIFIER_URL: url, LEGACY_VERIFIER_SECRET })).toEqual([])
+    for (const url of [
+      'http://old.example.com/verify',
+      'http://127.example.com',
+      'http://localhost.example.com',
+    ])
+      expect(reasonsOf(names, { LEGACY_VERIFIER_URL: url, LEGACY_VERIFIER_SECRET })).toEqual([
+        'LEGACY_VERIFIER_URL: must be https, as passwords are sent there; http within the machine alone',
+      ])
+  })
+
+  test('needs the secret that signs its requests, and the secret needs it', () => {
+    const reason = 'LEGACY_VERIFIER_URL and LEGACY_VERIFIER_SECRET need each other: requests are signed'
+    expect(reasonsOf(names, { LEGACY_VERIFIER_URL: 'https://old.example.com' })).toEqual([reason])
+    expect(reasonsOf(names, { LEGACY_VERIFIER_SECRET })).toEqual([reason])
+    expect(reasonsOf(names, {})).toEqual([])
+  })
+})
+
 describe('reads', () => {
   test('what is set, and the default of what is not', () => {
     const config = readConfig(['GATEWAY_PORT', 'ORIGIN_PORT', 'CORS_ORIGINS', 'REDIS_URL'], {

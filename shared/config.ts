@@ -11,6 +11,7 @@ import {
   page,
   pageFolder,
   sender,
+  verifier,
 } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
 import { behindTransactionPooler } from './database-url.ts'
@@ -223,8 +224,12 @@ export const variables = {
   PASSWORD_DIGEST_KEY: secret,
   PASSWORD_MIN_LENGTH: count(8, 64).default(12),
   PASSWORD_HASH_COST: count(10, 15).default(12),
+  IMPORTED_HASH_COST: count(10, 16).optional(),
   PASSWORD_HASH_THREADS: count(1, 64).default(2),
   PASSWORD_HASH_QUEUE: count(1, 10_000).default(64),
+  LEGACY_VERIFIER_URL: verifier.optional(),
+  LEGACY_VERIFIER_SECRET: secret.optional(),
+  LEGACY_VERIFIER_SECONDS: seconds(1, 20).default(5),
   ACCESS_TOKEN_SECONDS: seconds(60, 3600).default(900),
   REFRESH_TOKEN_SECONDS: seconds(60, 31_536_000).default(604_800),
   REFRESH_TOKEN_KEY: secret,
@@ -318,6 +323,8 @@ const ownPrefixes = [
   'SERVICE_TOKEN_',
   'JWKS_',
   'PASSWORD_',
+  'IMPORTED_HASH_',
+  'LEGACY_VERIFIER_',
   'LIMIT_',
   'DRAIN_',
   'CLIENT_STALL_',
@@ -335,6 +342,7 @@ const secretNames: readonly VariableName[] = [
   'PASSWORD_DIGEST_KEY',
   'REFRESH_TOKEN_KEY',
   'DEVICE_COOKIE_KEY',
+  'LEGACY_VERIFIER_SECRET',
 ]
 
 function pairs<T>(items: readonly T[]): [T, T][] {
@@ -409,6 +417,8 @@ export function readConfig<Name extends VariableName>(
     reasons.push(
       'TRUSTED_PROXY_HEADER needs TRUSTED_PROXY_HOPS or TRUSTED_PROXY_CIDRS: nobody else is believed',
     )
+  if ('LEGACY_VERIFIER_URL' in config && !config.LEGACY_VERIFIER_URL !== !config.LEGACY_VERIFIER_SECRET)
+    reasons.push('LEGACY_VERIFIER_URL and LEGACY_VERIFIER_SECRET need each other: requests are signed')
   for (const [first, second] of pairs(names.filter((name) => secretNames.includes(name)))) {
     const bytes = config[first]
     // Texts in base64 that differ may be the same bytes.

@@ -7,6 +7,7 @@ import { createReport } from '../common/report.ts'
 import { requireNames } from '../common/require-names.ts'
 import type { BenchPart } from './environment/part.ts'
 import { openDatabase } from './environment/seed.ts'
+import { importBench } from './import/import.ts'
 import { loginTimingBench } from './logins/login-timing.ts'
 import { loginsBench } from './logins/logins.ts'
 import { meUnderFloodBench } from './logins/me-under-flood.ts'
@@ -29,6 +30,7 @@ const parts: Record<string, BenchPart> = {
   logins: loginsBench,
   'me-under-flood': meUnderFloodBench,
   'login-timing': loginTimingBench,
+  import: importBench,
 }
 
 const { full, only, out } = parseArgs({

@@ -135,7 +135,7 @@ export async function startLoadTestEnvironment({
     parts.push({ stop: () => sql.end() })
     const [admin] = await sql<[{ email: string }]>`
       select email from user_accounts where status = 'active' order by created_at limit 1`
-    await command('origin/admin/command.ts', 'role', admin.email, 'superadmin')
+    await command('origin/accounts-command/command.ts', 'role', admin.email, 'superadmin')
     const usersFile = join(folder, 'users')
     say(`Environment: ${await signIn({ sql, config, users, file: usersFile })} of them signed in ...`)
 

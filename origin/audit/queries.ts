@@ -29,6 +29,8 @@ export type AuditAction =
   | 'password.change_refused'
   | 'password.reset_requested'
   | 'password.reset'
+  | 'password.rehashed'
+  | 'account.imported'
   | 'client.created'
   | 'client.secret_rotated'
   | 'client.disabled'
@@ -47,7 +49,7 @@ export type AuditAction =
   | 'access.denied'
   | 'upkeep.started'
 
-interface AuditEvent {
+export interface AuditEvent {
   action: AuditAction
   /** The account that acted; null where no user was signed in. */
   actorId: string | null
@@ -64,4 +66,23 @@ export async function insertAuditRow(sql: Queryable, event: AuditEvent): Promise
     insert into audit_logs (action, actor_id, user_id, session_id, ip, user_agent, request_id, details)
     values (${action}, ${actorId}, ${userId}, ${sessionId}, ${context.ip}, ${context.userAgent}, ${context.requestId},
       ${sql.json(details)})`
+}
+
+/** As `insertAuditRow`, for many events in one statement. */
+export async function insertAuditRows(sql: Queryable, events: readonly AuditEvent[]): Promise<void> {
+  const rows = events.map(({ action, actorId, userId, sessionId = null, context, details = {} }) => ({
+    action,
+    actor_id: actorId,
+    user_id: userId,
+    session_id: sessionId,
+    ip: context.ip,
+    user_agent: context.userAgent,
+    request_id: context.requestId,
+    details,
+  }))
+  await sql`
+    insert into audit_logs (action, actor_id, user_id, session_id, ip, user_agent, request_id, details)
+    select action, actor_id, user_id, session_id, ip, user_agent, request_id, details
+    from jsonb_to_recordset(${sql.json(rows)}) as given (action text, actor_id uuid, user_id uuid, session_id uuid,
+      ip inet, user_agent text, request_id text, details jsonb)`
 }

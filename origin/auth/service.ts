@@ -1,6 +1,6 @@
 import type { TokenResponse } from '../../shared/contract.ts'
 import { insertAuditRow } from '../audit/queries.ts'
-import type { Sql } from '../db/types.ts'
+import type { Sql, Transaction } from '../db/types.ts'
 import type { EmailTokens } from '../email-tokens/email-tokens.ts'
 import { selectEntitlements } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -10,6 +10,7 @@ import { lockPasswordForUpdate, unknownDevice } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import type { PasswordPolicy } from '../passwords/policy.ts'
 import { replaceHash } from '../passwords/queries.ts'
+import { schemeOf } from '../passwords/stored-scheme.ts'
 import type { SessionService } from '../sessions/service.ts'
 import type { LoginLimit } from './login-limit.ts'
 import {
@@ -107,20 +108,20 @@ export function createAuthService(options: AuthOptions) {
       onRegistration(kind)
     },
 
-    /** @throws Problem `rate_limited`, `overloaded` */
+    /** @throws Problem `rate_limited`, `overloaded`, `verifier_unavailable` */
     async login({ email, password, deviceToken }: Login, context: RequestContext): Promise<LoginOutcome> {
       const known = await deviceTokens.read(deviceToken)
       await loginLimit.admit({ email, known }, context)
       const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known, context)
       const { account } = claim
-      const rehashed =
-        passwordMatches && account && (await passwords.rehash(password, account.passwordHash, context.ip))
+      const before = passwordMatches ? account?.passwordHash : undefined
+      const rehashed = before ? await passwords.rehash(password, before, context.ip) : undefined
 
       const outcome = await sql.begin(async (transaction) => {
         const status =
           passwordMatches && account ? await lockPasswordForUpdate(transaction, account) : undefined
-        if (account && status && rehashed)
-          await replaceHash(transaction, account.id, { from: account.passwordHash, to: rehashed })
+        if (account && status && before && rehashed)
+          await recordRehash(transaction, account.id, { from: before, to: rehashed }, context)
         const verdict = evaluateLogin({ claim, status, requireVerifiedEmail })
         const { kind } = verdict
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, kind, context })
@@ -170,6 +171,24 @@ export function createAuthService(options: AuthOptions) {
       }
     },
   }
+}
+
+/** Replaces the stored hash by a current one of the same password, with its audit row. */
+async function recordRehash(
+  transaction: Transaction,
+  userId: string,
+  hashes: { from: string; to: string },
+  context: RequestContext,
+): Promise<void> {
+  if (!(await replaceHash(transaction, userId, hashes))) return
+  const details = { before: schemeOf(hashes.from), after: schemeOf(hashes.to) }
+  await insertAuditRow(transaction, {
+    action: 'password.rehashed',
+    actorId: userId,
+    userId,
+    context,
+    details,
+  })
 }
 
 /** An unknown device gets an id of its own. */

@@ -45,7 +45,7 @@ const commands: [string, string, string[]][] = [
   ['keys -- list', '../keys/command.ts', ['list']],
   ['clients -- create', '../oauth/clients/command.ts', ['create', 'billing', '--scope', 'users.read']],
   ['clients -- list', '../oauth/clients/command.ts', ['list']],
-  ['accounts -- role', '../admin/command.ts', ['role', 'ada@example.com', 'admin']],
+  ['accounts -- role', '../accounts-command/command.ts', ['role', 'ada@example.com', 'admin']],
   ['seed', '../../dev/seed/command.ts', ['--users', '1']],
 ]
 

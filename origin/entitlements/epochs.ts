@@ -16,37 +16,46 @@ interface RaisedEpoch {
   at: number
 }
 
-function note(sql: Queryable, scope: 'user' | 'role' | 'plan', raised: RaisedEpoch | undefined) {
-  if (raised) noteRevocations(sql, [{ ...raised, scope }])
-  return raised?.epoch
+function note(sql: Queryable, scope: 'user' | 'role' | 'plan', raised: readonly RaisedEpoch[]) {
+  noteRevocations(
+    sql,
+    raised.map((each) => ({ ...each, scope })),
+  )
+  return raised[0]?.epoch
 }
 
-export async function raiseUserEpoch(sql: Queryable, userId: string): Promise<number | undefined> {
-  const [row] = await sql<[RaisedEpoch?]>`
+export const raiseUserEpoch = (sql: Queryable, userId: string) => raiseUserEpochs(sql, [userId])
+
+/** @returns the new epoch of one of them */
+export async function raiseUserEpochs(
+  sql: Queryable,
+  userIds: readonly string[],
+): Promise<number | undefined> {
+  const rows = await sql<RaisedEpoch[]>`
     with raised as (
-      update user_accounts set epoch = epoch + 1 where id = ${userId} returning id, epoch
+      update user_accounts set epoch = epoch + 1 where id = any(${userIds as string[]}::uuid[]) returning id, epoch
     )
     insert into revocations (scope, subject, epoch) select 'user', id, epoch from raised
     returning subject, epoch, ${atColumn(sql)}`
-  return note(sql, 'user', row)
+  return note(sql, 'user', rows)
 }
 
 export async function raiseRoleEpoch(sql: Queryable, role: string): Promise<number | undefined> {
-  const [row] = await sql<[RaisedEpoch?]>`
+  const rows = await sql<RaisedEpoch[]>`
     with raised as (
       update roles set epoch = epoch + 1 where name = ${role} returning name, epoch
     )
     insert into revocations (scope, subject, epoch) select 'role', name, epoch from raised
     returning subject, epoch, ${atColumn(sql)}`
-  return note(sql, 'role', row)
+  return note(sql, 'role', rows)
 }
 
 export async function raisePlanEpoch(sql: Queryable, plan: string): Promise<number | undefined> {
-  const [row] = await sql<[RaisedEpoch?]>`
+  const rows = await sql<RaisedEpoch[]>`
     with raised as (
       update subscription_plans set epoch = epoch + 1 where name = ${plan} returning name, epoch
     )
     insert into revocations (scope, subject, epoch) select 'plan', name, epoch from raised
     returning subject, epoch, ${atColumn(sql)}`
-  return note(sql, 'plan', row)
+  return note(sql, 'plan', rows)
 }

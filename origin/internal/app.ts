@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Queryable } from '../db/types.ts'
 import { auditDenials } from '../gateway-reports/denials.ts'
+import { createImportRoutes } from '../import/routes.ts'
 import { requireService, type ServiceEnv } from '../oauth/tokens/require-service.ts'
 import type { VerifyServiceToken } from '../oauth/tokens/service-token.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
@@ -11,17 +12,19 @@ interface InternalAppOptions {
   sql: Queryable
   verifyServiceToken: VerifyServiceToken
   billing: Parameters<typeof createBillingRoutes>[0]
+  imports: Parameters<typeof createImportRoutes>[0]
 }
 
 /**
  * The routes for services that call the origin directly, with their own token and the scope of the
  * route.
  */
-export function createInternalApp({ sql, verifyServiceToken, billing }: InternalAppOptions) {
+export function createInternalApp({ sql, verifyServiceToken, billing, imports }: InternalAppOptions) {
   const app = new Hono<ServiceEnv>()
   app.use('/internal/*', requireService(verifyServiceToken))
   app.use('/internal/*', auditDenials(sql))
   app.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
   app.route('/', createBillingRoutes(billing))
+  app.route('/', createImportRoutes(imports))
   return app
 }

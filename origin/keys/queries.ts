@@ -111,7 +111,7 @@ export async function deleteKey(
 
 /** A value encrypted with KEY_ENCRYPTION_KEY, and the name authenticated with it. */
 export interface EncryptedRow {
-  table: 'signing_keys' | 'mail_outbox'
+  table: 'signing_keys' | 'mail_outbox' | 'totp_secrets'
   id: string
   name: string
   encrypted: Uint8Array
@@ -124,11 +124,17 @@ export async function lockEncryptedRowsForUpdate(sql: Queryable): Promise<Encryp
   const mails = await sql<EncryptedRow[]>`
     select 'mail_outbox' as table, id::text, 'mail_outbox:' || recipient as name, sealed_body as encrypted
     from mail_outbox for update`
-  return [...keys, ...mails]
+  const secrets = await sql<EncryptedRow[]>`
+    select 'totp_secrets' as table, user_id::text as id, 'totp_secrets:' || user_id as name,
+      encrypted_secret as encrypted
+    from totp_secrets for update`
+  return [...keys, ...mails, ...secrets]
 }
 
 export async function updateEncrypted(sql: Queryable, { table, id, encrypted }: EncryptedRow): Promise<void> {
   if (table === 'signing_keys')
     await sql`update signing_keys set sealed_private_jwk = ${encrypted} where kid = ${id}`
-  else await sql`update mail_outbox set sealed_body = ${encrypted} where id = ${id}`
+  else if (table === 'mail_outbox')
+    await sql`update mail_outbox set sealed_body = ${encrypted} where id = ${id}`
+  else await sql`update totp_secrets set encrypted_secret = ${encrypted} where user_id = ${id}`
 }

@@ -75,6 +75,20 @@ describe('re-encryption', () => {
     expect(await keys.sql`select * from signing_keys, mail_outbox`).toEqual(before)
   })
 
+  test('puts imported secrets of TOTP under the new key', async () => {
+    await createFirstKey(keys.sql, from)
+    const [account] = await keys.sql<[{ id: string }]>`
+      insert into user_accounts (email, role_id) select 'ada@example.com', id from roles where name = 'user'
+      returning id`
+    const name = `totp_secrets:${account.id}`
+    await keys.sql`
+      insert into totp_secrets (user_id, encrypted_secret) values (${account.id}, ${from.encrypt(name, 'SECRET')})`
+    expect(await reencrypt(keys.sql, { from, to }, operator)).toEqual({ reencrypted: 2, kept: 0, lost: 0 })
+    const [row] = await keys.sql`select encrypted_secret from totp_secrets`
+    expect(to.decrypt(name, row?.encrypted_secret)).toBe('SECRET')
+    await keys.sql`delete from user_accounts`
+  })
+
   test('leaves a mail that no key opens, and counts it', async () => {
     await createFirstKey(keys.sql, from)
     await enqueue(createEncryption(randomBytes(32)), 'ada@example.com', 'nobody knows')

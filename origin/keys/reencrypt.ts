@@ -6,11 +6,11 @@ import { lockEncryptedRowsForUpdate, updateEncrypted } from './queries.ts'
 import { KeyDecryptionError } from './stored-key.ts'
 
 export interface ReencryptionCounts {
-  /** Signing keys and mails encrypted with the new key now. */
+  /** Signing keys, mails and secrets of TOTP encrypted with the new key now. */
   reencrypted: number
   /** Values encrypted with the new key before. */
   kept: number
-  /** Mails that neither key decrypts: they are not sent. */
+  /** Mails and secrets of TOTP that neither key decrypts: they are not used. */
   lost: number
 }
 
@@ -36,7 +36,7 @@ export function reencrypt(
       if (secret !== undefined) {
         await updateEncrypted(transaction, { ...row, encrypted: to.encrypt(row.name, secret) })
         counts.reencrypted++
-      } else if (row.table === 'mail_outbox') counts.lost++
+      } else if (row.table !== 'signing_keys') counts.lost++
       else throw new KeyDecryptionError('neither the old nor the new one')
     }
     if (counts.reencrypted > 0)

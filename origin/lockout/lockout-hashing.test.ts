@@ -23,9 +23,9 @@ beforeAll(async () => {
   lockout = createLockout({
     sql: fullStack.sql,
     passwords: {
-      matches(...tried) {
+      matches(attempt, account, turn) {
         hashed += 1
-        return hasher.matches(...tried)
+        return hasher.matches(attempt, account?.passwordHash, turn)
       },
     },
     maxAttempts: 5,

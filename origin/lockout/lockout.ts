@@ -7,6 +7,7 @@ import { createClaimQueue } from './claim-queue.ts'
 import {
   type AccountReference,
   type Claim,
+  type Credentials,
   claimAttempt,
   countFailure,
   endClaim,
@@ -16,10 +17,10 @@ import {
 } from './queries.ts'
 
 interface PasswordMatcher {
-  /** @throws Problem `overloaded` */
+  /** @throws Problem `overloaded`, `verifier_unavailable` */
   matches(
     password: string,
-    storedHash: string | undefined,
+    account: Credentials | undefined,
     turn: { address: string | null; isPreferred: boolean },
   ): Promise<boolean>
 }
@@ -93,7 +94,8 @@ export function createLockout({
      *
      * @param own groups with their own count: the account's counts this attempt, else that of
      * unknown devices does
-     * @throws Problem `overloaded`; such an attempt does not count. `rate_limited`
+     * @throws Problem `overloaded`, `verifier_unavailable`; such an attempt does not count.
+     *   `rate_limited`
      */
     async evaluate(
       whose: AccountReference,
@@ -105,13 +107,13 @@ export function createLockout({
       const isGranted = claim.state === 'granted'
       if (context.overLimit && claim.state === 'locked' && claim.deviceId !== unknownDevice)
         throw overLimitProblem(context.overLimit, 'locked')
-      const storedHash = isGranted ? claim.account?.passwordHash : undefined
+      const account = isGranted ? (claim.account ?? undefined) : undefined
       // Attempts with their own count, as of owners on known devices, do not queue behind those of
       // unknown devices.
       const turn = { address: context.ip, isPreferred: isGranted && claim.deviceId !== unknownDevice }
       let passwordMatches: boolean
       try {
-        passwordMatches = await passwords.matches(password, storedHash, turn)
+        passwordMatches = await passwords.matches(password, account, turn)
       } catch (error) {
         if (isGranted) await end(claim, 'not_evaluated')
         throw error

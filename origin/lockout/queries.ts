@@ -23,7 +23,10 @@ export type AccountStatus = 'active' | 'disabled'
 export interface Credentials {
   id: string
   email: string
-  passwordHash: string
+  /** The id in the system that the account was imported from. */
+  externalId: string | null
+  /** null where the account has no password. */
+  passwordHash: string | null
   passwordVersion: string
   emailVerified: boolean
 }
@@ -96,7 +99,7 @@ export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promi
     ${tries} + (select count(*) from jsonb_object_keys(${liveClaims(sql)})) < ${maxAttempts}`
   const [row] = await sql<[Claim]>`
     with account as (
-      select id, email, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
+      select id, email, external_id, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
         coalesce(
           (
             select (own ->> 'id')::uuid
@@ -133,6 +136,7 @@ export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promi
       case when account.id is not null then json_build_object(
         'id', account.id,
         'email', account.email,
+        'externalId', account.external_id,
         'passwordHash', account.password_hash,
         'passwordVersion', account.password_version,
         'emailVerified', account.email_verified_at is not null

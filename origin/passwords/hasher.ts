@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import bcrypt from 'bcryptjs'
+import { isForeignHash } from './foreign/foreign-hash.ts'
 import type * as worker from './hash-worker.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
@@ -9,12 +10,19 @@ interface PasswordHasherOptions {
   digestKey: Uint8Array
   /** bcrypt's log2 of rounds. */
   cost: number
+  /** The cost that a foreign hash may take as long as. @default cost */
+  importedCost?: number | undefined
 }
 
 export type PasswordHasher = Awaited<ReturnType<typeof createPasswordHasher>>
 
 /** `hash` and `matches` throw Problem `overloaded` where the pool's queue is full. */
-export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHasherOptions) {
+export async function createPasswordHasher({
+  pool,
+  digestKey,
+  cost,
+  importedCost = cost,
+}: PasswordHasherOptions) {
   const run = pool.from<typeof worker>(new URL('./hash-worker.ts', import.meta.url))
 
   /**
@@ -38,20 +46,33 @@ export async function createPasswordHasher({ pool, digestKey, cost }: PasswordHa
       run('hash', { digest: digest(password), cost }, { address }),
 
     /**
-     * @param storedHash undefined without an account: takes the same time and returns false
+     * A comparison that fails takes as long for every account: the time of the higher cost, twice
+     * that for a password in another form than NFC.
+     *
+     * Other systems hashed the bytes that a browser sent, or NFC of them. Both are compared with a
+     * foreign hash: what logged in there logs in here.
+     *
+     * @param storedHash null or undefined without one: takes the same time and returns false
      * @param turn `isPreferred` for an attempt that precedes those of unknown devices
      */
     async matches(
       password: string,
-      storedHash: string | undefined,
+      storedHash: string | null | undefined,
       turn: { address?: string | null; isPreferred?: boolean } = {},
     ): Promise<boolean> {
-      const task = { digest: digest(password), stored: storedHash ?? dummyHash }
-      const same = await run('compare', task, turn)
-      return same && storedHash !== undefined
+      const texts = [...new Set([password, password.normalize('NFC')])]
+      const failure = { cost: Math.max(cost, importedCost), times: texts.length }
+      if (storedHash && isForeignHash(storedHash))
+        return run('compareForeign', { texts, stored: storedHash, failure }, turn)
+      const native = storedHash && isNative(storedHash) ? storedHash : undefined
+      const task = { digest: digest(password), stored: native ?? dummyHash, failure }
+      const isSame = await run('compare', task, turn)
+      return isSame && native !== undefined
     },
 
-    /** Whether a stored hash has a lower cost than configured. */
-    isOutdated: (storedHash: string) => bcrypt.getRounds(storedHash) < cost,
+    /** Whether a stored hash is another system's, or has a lower cost than configured. */
+    isOutdated: (storedHash: string) => !isNative(storedHash) || bcrypt.getRounds(storedHash) < cost,
   }
 }
+
+const isNative = (storedHash: string) => storedHash.startsWith('$2')

@@ -16,7 +16,8 @@ export interface PasswordPolicy {
   /** @throws Problem `validation_failed` with the reason; `overloaded` */
   hashNew: (password: string, facts: NewPasswordFacts) => Promise<string>
   /**
-   * Hashes a correct password again, where its stored hash has a lower cost than configured.
+   * Hashes a correct password again, where its stored hash has a lower cost than configured, or is
+   * of the system that the account was imported from.
    *
    * @param address the client's
    * @returns undefined where that is not needed, or the queue is full: the next login retries

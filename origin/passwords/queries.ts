@@ -10,11 +10,16 @@ export async function updatePassword(sql: Queryable, userId: string, passwordHas
   return row.version
 }
 
-/** Replaces the hash of the same password by one of a higher cost. */
+/**
+ * Replaces the hash of the same password by one that is up to date. @returns whether it was still
+ * the stored one
+ */
 export async function replaceHash(
   sql: Queryable,
   userId: string,
   { from, to }: { from: string; to: string },
-): Promise<void> {
-  await sql`update user_accounts set password_hash = ${to} where id = ${userId} and password_hash = ${from}`
+): Promise<boolean> {
+  const { count } = await sql`
+    update user_accounts set password_hash = ${to} where id = ${userId} and password_hash = ${from}`
+  return count === 1
 }

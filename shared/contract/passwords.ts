@@ -55,7 +55,7 @@ export const createPasswordEndpoints = ({ passwordMinLength }: ContractSettings)
       description: `Ends all other sessions. ${minimumOf(passwordMinLength)}`,
       body: changePasswordBody(passwordMinLength),
       responses: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      errors: ['password_wrong'],
+      errors: ['password_wrong', 'verifier_unavailable'],
     },
     forgotPassword: {
       method: 'POST',

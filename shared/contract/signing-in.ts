@@ -58,7 +58,7 @@ export const signingIn = defineEndpoints({
     summary: 'Verify an address with the mailed link and the password of its registration',
     body: verifyEmailBody,
     responses: noContent('The address is verified.'),
-    errors: ['link_invalid', 'password_wrong'],
+    errors: ['link_invalid', 'password_wrong', 'verifier_unavailable'],
   },
   resendVerification: {
     method: 'POST',
@@ -79,7 +79,7 @@ export const signingIn = defineEndpoints({
       'no script reads.',
     body: loginBody,
     responses: tokens,
-    errors: ['invalid_credentials', 'email_unverified', 'origin_not_allowed'],
+    errors: ['invalid_credentials', 'email_unverified', 'origin_not_allowed', 'verifier_unavailable'],
   },
   refresh: {
     method: 'POST',

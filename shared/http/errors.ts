@@ -162,6 +162,11 @@ export const errors = {
     retryAfterSeconds: 1,
     log: { level: 'warn', message: 'request shed' },
   },
+  verifier_unavailable: {
+    status: 503,
+    title: 'The password cannot be verified right now',
+    retryAfterSeconds: 5,
+  },
   upstream_timeout: {
     status: 504,
     title: 'The upstream service did not answer in time',

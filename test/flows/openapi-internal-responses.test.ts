@@ -24,7 +24,13 @@ let userId: string
 
 beforeAll(async () => {
   fullStack = await createOAuthFullStack()
-  const client = await fullStack.client('crm', 'users.read', 'entitlements.read', 'subscriptions.write')
+  const client = await fullStack.client(
+    'crm',
+    'users.read',
+    'entitlements.read',
+    'subscriptions.write',
+    'users.import',
+  )
   service = bearer(await fullStack.serviceToken(client))
   gateway = { [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }) }
   const { tokens } = await fullStack.signUp('ada@example.com')
@@ -51,6 +57,8 @@ describe('responses are as the description of the internal API has them', () => 
     const user_ids = [userId, '00000000-0000-4000-8000-000000000000']
     await succeed('listEntitlements', { body: { user_ids }, headers })
     await succeed('applyBillingEvent', { params, body: event, headers })
+    const users = [{ email: 'bob@example.com' }, { email: 'nowhere' }]
+    await succeed('importUsers', { body: { users }, headers })
   })
 
   test('200 and 204: of gateways', async () => {
@@ -80,6 +88,7 @@ describe('responses are as the description of the internal API has them', () => 
       body: { ...event, event_id: 'two', plan: 'none' },
       headers,
     })
+    await fail(422, 'importUsers', { body: { users: [] }, headers })
     await fail(401, 'readPlanCatalogue', {})
     await fail(400, 'readRevocations', { query: { after: 'x' }, headers: gateway })
     await fail(422, 'reportDenials', { body: { dropped: -1, denials: [] }, headers: gateway })

@@ -66,6 +66,7 @@ export const hotQueries: readonly HotQuery[] = [
         email,
         passwordVersion,
         passwordHash: '',
+        externalId: null,
         emailVerified: true,
       }),
   },

@@ -13,6 +13,7 @@ import { createLockout } from '../../../origin/lockout/lockout.ts'
 import { createMessages } from '../../../origin/mail/messages.ts'
 import type { Mail } from '../../../origin/mail/service.ts'
 import type { PasswordHasher } from '../../../origin/passwords/hasher.ts'
+import { createPasswordMatcher } from '../../../origin/passwords/matcher.ts'
 import { createRefreshCookie } from '../../../origin/sessions/refresh-cookie.ts'
 import { createAssertionVerifier } from '../../../shared/auth/assertion.ts'
 import { problemResponse } from '../../../shared/http/errors.ts'
@@ -37,7 +38,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
     },
     lockout: createLockout({
       sql,
-      passwords: hasher,
+      passwords: createPasswordMatcher(hasher, undefined),
       maxAttempts: config.LOCKOUT_TRIES,
       windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
       queue: 64,
@@ -81,7 +82,7 @@ async function createEventLoopHasher(digestKey: Uint8Array, cost: number): Promi
     hash: (password) => bcrypt.hash(digest(password), cost),
     async matches(password, storedHash) {
       const same = await bcrypt.compare(digest(password), storedHash ?? nobodysHash)
-      return same && storedHash !== undefined
+      return same && typeof storedHash === 'string'
     },
     isOutdated: () => false,
   }

@@ -48,7 +48,7 @@ export const loginsBench: BenchPart = async ({ server, secrets, isFull, report }
 
     const measured = await withOrigin({ databaseUrl, secrets, cost, threads }, async (origin) => {
       const pool = createWorkerPool({ threads, queue: clients })
-      const tasks = createTasks(origin, pool, passwordHash)
+      const tasks = createTasks(origin, pool, passwordHash, cost)
       const result: Rounds = { bcrypt: [], login: [] }
       for (let round = 0; round <= rounds; round++) {
         for (const arm of arms) {
@@ -77,11 +77,16 @@ export const loginsBench: BenchPart = async ({ server, secrets, isFull, report }
   report.table([['cost', 'what', 'per second', 'process ms', 'Postgres ms', 'beyond bcrypt ms'], ...table])
 }
 
-function createTasks(origin: BenchOrigin, pool: WorkerPool, passwordHash: string) {
+function createTasks(origin: BenchOrigin, pool: WorkerPool, passwordHash: string, cost: number) {
   const hash = pool.from<typeof worker>(new URL('../../../origin/passwords/hash-worker.ts', import.meta.url))
   let turn = 0
   return {
-    bcrypt: () => hash('compare', { digest: 'some digest of some password', stored: passwordHash }),
+    bcrypt: () =>
+      hash('compare', {
+        digest: 'some digest of some password',
+        stored: passwordHash,
+        failure: { cost, times: 1 },
+      }),
     async login() {
       const { status } = await origin.login(address('l', turn++ % accounts))
       if (status !== 200) throw new Error(`A login answered ${status}: the bench is wrong.`)

@@ -2,6 +2,7 @@
 export const scopes = {
   'entitlements.read': 'Read what accounts may do and have booked',
   'users.read': 'Read accounts',
+  'users.import': 'Import accounts with their password hashes',
   'users.sign_in': 'Sign users in on their behalf, and say their address',
   'subscriptions.write': 'Change subscriptions',
   'tokens.introspect': 'Ask whether a token is live',

@@ -12,6 +12,7 @@ import {
   uuid,
 } from '../fields.ts'
 import { bookedSubscriptionResponse } from '../plan-administration.ts'
+import { importBody, importResponse } from './user-import.ts'
 
 /** Whether to read the live tables in place of the views that are refreshed every few minutes. */
 const fresh = z
@@ -150,6 +151,17 @@ export const services = defineEndpointGroup({
       query: { fresh },
       body: entitlementsBody,
       responses: ok('In the order of the ids, each once.', entitlementsListResponse),
+    },
+    importUsers: {
+      method: 'POST',
+      path: '/internal/users/import',
+      summary: 'Import accounts of another system with their password hashes',
+      description:
+        'Each account is validated, and created, updated or rejected by itself. The same request again changes nothing. ' +
+        'No mail is sent. docs/migration.md has the fields and the forms of hashes.',
+      scope: 'users.import',
+      body: importBody,
+      responses: ok('What became of each account, in their order.', importResponse),
     },
     applyBillingEvent: {
       method: 'PUT',

@@ -1,17 +1,18 @@
 import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
+import { lockAccountsForUpdate, selectIdByEmail, selectRoleLevel } from '../admin/user-queries.ts'
+import { setRole } from '../admin/user-service.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
 import type { Sql } from '../db/types.ts'
-import { type Command, parseCommand, usage } from './command-line.ts'
-import { lockAccountsForUpdate, selectIdByEmail, selectRoleLevel } from './user-queries.ts'
-import { setRole } from './user-service.ts'
+import { runImport } from '../import/run-import.ts'
+import { parseCommand, type RoleCommand, usage } from './command-line.ts'
 
 /**
  * Grants the first superadmin role, and revokes any: no rule allows either through the gateway.
  */
-async function run(command: Command): Promise<void> {
+async function runRole(command: RoleCommand): Promise<void> {
   const config = configFromEnvironment(['DATABASE_URL', 'LOG_LEVEL'])
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('accounts', config.LOG_LEVEL))
   await withDatabase(sql, async () => {
@@ -27,7 +28,7 @@ async function run(command: Command): Promise<void> {
 /**
  * @returns the former role, and whether an account with an unverified address gained permissions
  */
-async function changeRole(sql: Sql, { email, role }: Command) {
+async function changeRole(sql: Sql, { email, role }: RoleCommand) {
   const context = { ip: null, userAgent: 'npm run accounts', requestId: crypto.randomUUID() }
   return sql.begin(async (transaction) => {
     const id = await selectIdByEmail(transaction, email)
@@ -40,4 +41,10 @@ async function changeRole(sql: Sql, { email, role }: Command) {
   })
 }
 
-await runCommand(async () => run(parseCommand(process.argv.slice(2))), { usage })
+await runCommand(
+  async () => {
+    const command = parseCommand(process.argv.slice(2))
+    await (command.kind === 'role' ? runRole(command) : runImport(command))
+  },
+  { usage },
+)
