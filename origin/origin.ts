@@ -321,13 +321,10 @@ export async function createOrigin(
     registry,
     async close() {
       upkeepScheduler.stop()
-      await keyUpkeep.stop()
-      await relay.stop()
-      await revocations.stop()
+      await Promise.all([keyUpkeep.stop(), relay.stop(), revocations.stop(), runner.stop(closeSeconds)])
       limits.close()
       mailer.close()
       await Promise.all([pool.close(), strengthPool.close()])
-      await runner.stop(closeSeconds)
       await upkeepSql.end({ timeout: closeSeconds })
       await systemSql.end({ timeout: closeSeconds })
       await sql.end({ timeout: closeSeconds })

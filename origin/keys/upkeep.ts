@@ -1,4 +1,5 @@
 import type { Log } from '../../shared/lib/log.ts'
+import { waitForWork } from '../../shared/lib/wait-for-work.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { KeyRing } from './key-ring.ts'
 import { keyUpkeepSeconds } from './rules.ts'
@@ -45,11 +46,11 @@ export function startKeyUpkeep(options: KeyUpkeepOptions) {
   }
 
   return {
-    /** Resolves when the current run has ended; no other starts. */
+    /** Resolves when the current run has ended, or after 2 s; no other starts. */
     async stop(): Promise<void> {
       stopping = true
       clearTimeout(timer)
-      await running
+      await waitForWork('key upkeep', running, log)
     },
   }
 }

@@ -58,6 +58,24 @@ describe('the relay', () => {
     expect(maxConcurrent()).toBe(1)
   })
 
+  test('aborts a delivery at the deadline of a round, and delivers again after its interval', async () => {
+    const aborted: boolean[] = []
+    const deliver = vi.fn(async (signal: AbortSignal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      aborted.push(signal.aborted)
+    })
+    relay = startRelay({ deliver, intervalMs: 2, roundMs: 10, log: createCapturedLog('relay').log })
+    await vi.waitFor(() => expect(aborted.length).toBeGreaterThan(1), { interval: 5 })
+  })
+
+  test('leaves a delivery behind that hangs, says so, and delivers again', async () => {
+    const deliver = vi.fn(() => new Promise<void>(() => {}))
+    const { log, lines } = createCapturedLog('relay')
+    relay = startRelay({ deliver, intervalMs: 2, roundMs: 5, abandonMs: 10, log })
+    await vi.waitFor(() => expect(deliver.mock.calls.length).toBeGreaterThan(1), { interval: 5 })
+    expect(lines[0]).toMatchObject({ level: 'error', msg: 'mail relay failed' })
+  })
+
   test('goes on after a delivery that threw, and says so', async () => {
     const deliver = vi.fn(async () => {})
     deliver.mockRejectedValueOnce(new Error('no database'))

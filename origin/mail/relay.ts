@@ -1,9 +1,15 @@
 import type { Log } from '../../shared/lib/log.ts'
+import { waitForWork } from '../../shared/lib/wait-for-work.ts'
+import { withTimeout } from '../../shared/lib/with-timeout.ts'
 
 interface RelayOptions {
   deliver: (signal: AbortSignal) => Promise<void>
   /** Pause between two deliveries without a nudge. */
   intervalMs?: number
+  /** The signal of a delivery aborts then; a mail in progress may still be delivered. */
+  roundMs?: number
+  /** A delivery that has not ended by then is left behind, and the next one begins. */
+  abandonMs?: number
   log: Log
 }
 
@@ -12,11 +18,18 @@ export type Relay = ReturnType<typeof startRelay>
 /** Below the first wait of a failed mail; one indexed query of a table that is mostly empty. */
 const defaultIntervalMs = 3000
 
+/** A mail and the statements around it have deadlines of their own, which sum up to 100 s. */
+const defaultRoundMs = 60_000
+const defaultAbandonMs = defaultRoundMs + 120_000
+
 /**
  * Delivers at each interval, one delivery at a time. The first starts at once: a restart may have
- * left mail.
+ * left mail. A delivery that hangs is left behind, which is as safe as a second origin: each mail
+ * is claimed.
  */
-export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: RelayOptions) {
+export function startRelay(options: RelayOptions) {
+  const { deliver, log } = options
+  const { intervalMs = defaultIntervalMs, roundMs = defaultRoundMs, abandonMs = defaultAbandonMs } = options
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | undefined
@@ -27,7 +40,8 @@ export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: Rel
     do {
       nudged = false
       try {
-        await deliver(stopping.signal)
+        const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(roundMs)])
+        await withTimeout(abandonMs, deliver(signal))
       } catch (error) {
         log.error({ err: error }, 'mail relay failed')
       }
@@ -49,11 +63,11 @@ export function startRelay({ deliver, intervalMs = defaultIntervalMs, log }: Rel
   nudge()
   return {
     nudge,
-    /** Resolves when the current delivery has ended; no other starts. */
+    /** Resolves when the current delivery has ended, or after 2 s; no other starts. */
     async stop(): Promise<void> {
       stopping.abort()
       clearTimeout(timer)
-      await running
+      await waitForWork('mail relay', running, log)
     },
   }
 }

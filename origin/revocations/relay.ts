@@ -1,4 +1,5 @@
 import type { Log } from '../../shared/lib/log.ts'
+import { waitForWork } from '../../shared/lib/wait-for-work.ts'
 
 interface RelayOptions {
   publish: (signal: AbortSignal) => Promise<void>
@@ -42,11 +43,11 @@ export function startRevocationRelay({ publish, intervalMs = defaultIntervalMs, 
   running = Promise.resolve()
 
   return {
-    /** Resolves when the current run has ended; no other starts. */
+    /** Resolves when the current run has ended, or after 2 s; no other starts. */
     async stop(): Promise<void> {
       stopping.abort()
       clearTimeout(timer)
-      await running
+      await waitForWork('revocation relay', running, log)
     },
   }
 }
