@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { highLimits } from '../support/high-limits.ts'
 import { type Regions, startRegions } from '../support/regions/regions.ts'
+import { parseList } from '../support/structured-fields.ts'
 
 /** Between a remote region and the home region. */
 const roundTripMs = 150
@@ -18,6 +19,7 @@ beforeAll(async () => {
     roundTripMs,
     environment: {
       ...highLimits,
+      GATEWAY_REPLICAS: '2',
       LIMIT_ADDRESS_REQUESTS: `${addressQuota}`,
       LIMIT_CREDENTIALS_TRIES: '5',
       LIMIT_FAILURES: '10',
@@ -56,6 +58,31 @@ async function timesToLogout() {
   return { home, stream, feed } as { home: number; stream: number; feed: number }
 }
 
+let addresses = 0
+const newAddress = () => `198.51.100.${10 + addresses++}`
+
+/** Requests of a new address that each region serves, one after the other. */
+async function grantedEverywhere() {
+  const address = newAddress()
+  const granted = everywhere().map(async (region) => {
+    const statuses: number[] = []
+    for (let sent = 0; sent < addressQuota + 5; sent++)
+      statuses.push((await region.call('/v1/plans', { address })).status)
+    return statuses.filter((status) => status === 200).length
+  })
+  return Promise.all(granted)
+}
+
+/** The quota that each region holds a new address to. */
+async function quotasEverywhere() {
+  const address = newAddress()
+  const quotas = everywhere().map(async (region) => {
+    const response = await region.call('/v1/plans', { address })
+    return parseList(response.headers.get('ratelimit-policy'))[0]?.parameters.q
+  })
+  return Promise.all(quotas)
+}
+
 describe('three regions, 150 ms apart: 401 session_ended after a logout at home', () => {
   test('within 1 s at home and by the stream of the home region, within 2 s by the feed', async () => {
     for (let round = 0; round < 5; round++) {
@@ -87,6 +114,9 @@ describe('three regions, 150 ms apart: 401 session_ended after a logout at home'
     const limiters = async () =>
       Promise.all(everywhere().map(async (region) => (await region.readiness()).checks.limiter.status))
     await expect.poll(limiters, { timeout: 5000, interval: 100 }).toEqual(['pass', 'pass', 'warn'])
+    await expect
+      .poll(quotasEverywhere, { timeout: 10_000, interval: 200 })
+      .toEqual([addressQuota, addressQuota, addressQuota / 2])
     expect((await timesToLogout()).feed).toBeLessThan(2000)
     await regions.feed.redis.restart()
     await expect.poll(limiters, { timeout: 5000, interval: 100 }).toEqual(['pass', 'pass', 'pass'])
@@ -95,15 +125,11 @@ describe('three regions, 150 ms apart: 401 session_ended after a logout at home'
 
 describe('limits of three regions', () => {
   test('429: each region grants the whole quota, so a client of all gets three', async () => {
-    const granted = await Promise.all(
-      everywhere().map(async (region) => {
-        const statuses: number[] = []
-        for (let sent = 0; sent < addressQuota + 5; sent++)
-          statuses.push((await region.call('/v1/plans', { address: '198.51.100.1' })).status)
-        return statuses.filter((status) => status === 200).length
-      }),
-    )
-    expect(granted).toEqual([addressQuota, addressQuota, addressQuota])
+    // A call to Redis that takes longer than 50 ms, as on a busy machine, is counted locally: then
+    // the next address shows it.
+    await expect
+      .poll(grantedEverywhere, { timeout: 30_000, interval: 1000 })
+      .toEqual([addressQuota, addressQuota, addressQuota])
   })
 
   test('wrong passwords of one account count together: 429 in each region after five, and the lockout holds elsewhere', async () => {
