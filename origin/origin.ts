@@ -38,6 +38,7 @@ import { logSlowQueries } from './metrics/slow-queries.ts'
 import { createStateMetrics } from './metrics/state.ts'
 import { createOAuthService } from './oauth/service.ts'
 import { createServiceTokenVerifier } from './oauth/tokens/service-token.ts'
+import { hashThreads } from './passwords/hash-threads.ts'
 import { createPasswordHasher } from './passwords/hasher.ts'
 import { createConfiguredVerifier } from './passwords/legacy-verifier.ts'
 import { createPasswordMatcher } from './passwords/matcher.ts'
@@ -130,7 +131,7 @@ export async function createOrigin(
   })
 
   const pool = createWorkerPool({
-    threads: config.PASSWORD_HASH_THREADS,
+    threads: hashThreads(config.PASSWORD_HASH_THREADS),
     queue: config.PASSWORD_HASH_QUEUE,
     onTask: events.passwordTaskEnded,
   })

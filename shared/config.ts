@@ -225,7 +225,7 @@ export const variables = {
   PASSWORD_MIN_LENGTH: count(8, 64).default(12),
   PASSWORD_HASH_COST: count(10, 15).default(12),
   IMPORTED_HASH_COST: count(10, 16).optional(),
-  PASSWORD_HASH_THREADS: count(1, 64).default(2),
+  PASSWORD_HASH_THREADS: count(1, 64).optional(),
   PASSWORD_HASH_QUEUE: count(1, 10_000).default(64),
   LEGACY_VERIFIER_URL: verifier.optional(),
   LEGACY_VERIFIER_SECRET: secret.optional(),
