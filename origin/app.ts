@@ -77,6 +77,9 @@ function capBody(maxSize: number) {
     },
   })
   return createMiddleware(async function capBody(c, next) {
+    // Requests of these methods have no body; asking for it makes a whole Request on Node, which
+    // takes a seventh of the time of `GET /v1/me`.
+    if (c.req.method === 'GET' || c.req.method === 'HEAD') return next()
     try {
       return await limitBody(c, next)
     } catch (cause) {
