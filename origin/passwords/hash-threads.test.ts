@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { readConfig } from '../../shared/config.ts'
-import { hashThreads } from './hash-threads.ts'
+import { hashThreads } from './worker-pool.ts'
 
 const configured = async (environment: Record<string, string>) =>
   readConfig(['PASSWORD_HASH_THREADS'], { ...(await generateSecrets()), ...environment })

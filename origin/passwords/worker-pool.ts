@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
@@ -11,6 +12,17 @@ const idleMs = 60_000
  * thousands of tasks a second.
  */
 const meanLifeMs = 5000
+
+/** The most that PASSWORD_HASH_THREADS takes. */
+const maxThreads = 64
+
+/**
+ * Threads that hash passwords, by default one for each core that this process may use: its CPU
+ * affinity, and in a container the CPU quota, rounded down. A hash keeps a core busy, so more
+ * threads would only make each login slower.
+ */
+export const hashThreads = (configured: number | undefined, cores = availableParallelism()): number =>
+  configured ?? Math.min(cores, maxThreads)
 
 interface WorkerPoolOptions {
   threads: number

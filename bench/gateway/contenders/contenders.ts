@@ -38,6 +38,8 @@ export interface Contender {
   /** Whether it gains from having seen a token. */
   remembers: boolean
   counts: 'redis' | 'locally' | 'not at all'
+  /** How many processes serve, each on a core; by default one. */
+  processes?: number
   /** A program that must be on PATH, files that must be there, and Debian's packages of them. */
   needs?: { program: string; files?: readonly string[]; package: string }
   /** How the upstream learns who calls, where it does. */
@@ -209,6 +211,7 @@ export const contenders: Record<string, Contender> = {
   },
   'gatehouse-two-processes': {
     title: 'Gatehouse, two processes',
+    processes: 2,
     work: 'all',
     remembers: true,
     counts: 'redis',

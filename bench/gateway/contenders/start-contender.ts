@@ -22,7 +22,10 @@ interface StartOptions {
 /** The window of the limit of addresses. */
 export const addressSeconds = 900
 
-/** Starts a contender as a process of its own, on the core that is kept for it. */
+/**
+ * Starts a contender as a process of its own, on the core that is kept for it, or on a core for
+ * each of its processes.
+ */
 export async function startContender(
   contender: Contender,
   benchEnvironment: BenchEnvironment,
@@ -47,7 +50,7 @@ export async function startContender(
   })
   const server = await startChildServer({
     command: 'taskset',
-    args: ['--cpu-list', contenderCores, command, ...args],
+    args: ['--cpu-list', contenderCores(contender.processes), command, ...args],
     folder,
     env: { PATH: process.env.PATH, ...env },
     endSignal: 'SIGTERM',

@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { run } from '../../../tools/servers/process/run.ts'
 
-/** The contender has a core of its own; load, upstream, Redis, origin and we share the others. */
-export const contenderCores = '0'
+/**
+ * The cores of a contender: the first, which it has for itself, and where it is several processes
+ * as many more, which it shares with load, upstream, Redis, origin and us.
+ */
+export const contenderCores = (processes = 1): string => `0-${processes - 1}`
 
 /**
  * Moves this process, and the processes that it starts later, off the contender's core.
