@@ -59,9 +59,11 @@ describe('decision records', () => {
 
 test('the image of the gateway runs what `npm run gateway` does', () => {
   const { scripts } = JSON.parse(read('package.json'))
-  const [, stage = ''] = read('Dockerfile').split('FROM service AS gateway')
+  const stages = read('Dockerfile')
+  const [, stage = ''] = stages.split('FROM service AS gateway\n')
   const command = /^CMD (\[.*\])$/m.exec(stage)?.[1] ?? ''
-  expect(`exec ${JSON.parse(command).join(' ')}`).toBe(scripts.gateway)
+  const cache = /^ENV NODE_COMPILE_CACHE=\/app\/(\S+)$/m.exec(stage)?.[1]
+  expect(`NODE_COMPILE_CACHE=${cache} exec ${JSON.parse(command).join(' ')}`).toBe(scripts.gateway)
 })
 
 describe('.github/dependabot.yml', () => {

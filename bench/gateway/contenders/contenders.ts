@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from '../../common/find-program.ts'
-import { gatewayArgs } from '../../common/gateway-args.ts'
+import { gatewayArgs, gatewayFolders } from '../../common/gateway-args.ts'
 
 /** Settings of a contender. */
 export interface Setting {
@@ -105,6 +105,18 @@ function gatehouse(
   }
 }
 
+interface NodeOptions {
+  node?: string
+  /** The folder of a package.json. */
+  checkout?: string
+  variables?: Record<string, string>
+}
+
+/** The gateway as `npm run gateway` starts it. */
+function gatehouseOnNode({ node = process.execPath, checkout, variables = {} }: NodeOptions = {}) {
+  return gatehouse(node, gatewayArgs(checkout), { ...gatewayFolders(checkout), ...variables })
+}
+
 function nodePeer(file: string): Contender['run'] {
   return (setting) => ({
     command: process.execPath,
@@ -196,7 +208,7 @@ export const baselineContender = (checkout: string): Contender => ({
   remembers: true,
   counts: 'redis',
   callerHeader: 'gatehouse-assertion',
-  run: gatehouse(process.execPath, gatewayArgs(checkout)),
+  run: gatehouseOnNode({ checkout }),
 })
 
 /** Everything that is measured. A contender is a row. */
@@ -207,7 +219,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, gatewayArgs()),
+    run: gatehouseOnNode(),
   },
   'gatehouse-two-processes': {
     title: 'Gatehouse, two processes',
@@ -216,7 +228,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, gatewayArgs(), { GATEWAY_PROCESSES: '2' }),
+    run: gatehouseOnNode({ variables: { GATEWAY_PROCESSES: '2' } }),
   },
   'gatehouse-no-fast-path': {
     title: 'Gatehouse without the fast path',
@@ -224,7 +236,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(process.execPath, gatewayArgs(), { GATEWAY_FAST_PATH: 'false' }),
+    run: gatehouseOnNode({ variables: { GATEWAY_FAST_PATH: 'false' } }),
   },
   'gatehouse-node-24': {
     title: 'Gatehouse on Node 24',
@@ -232,7 +244,7 @@ export const contenders: Record<string, Contender> = {
     remembers: true,
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
-    run: gatehouse(node24, gatewayArgs()),
+    run: gatehouseOnNode({ node: node24 }),
   },
   'gatehouse-bun': {
     title: 'Gatehouse on Bun',
