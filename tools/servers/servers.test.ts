@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import postgres, { type Sql } from 'postgres'
@@ -125,3 +129,19 @@ describe('startPrivateRedis', () => {
     expect(await openRedis(other.url).ping()).toBe('PONG')
   })
 })
+
+// A drill that is ended while it pauses the primary leaves nobody else to do it.
+test('a paused PostgreSQL ends with the process that started it', async () => {
+  const program = `
+    const { startPrivatePostgres } = await import('./tools/servers/postgres/postgres.ts')
+    const server = await startPrivatePostgres()
+    await server.pause()
+    process.stdout.write(server.dataDir, () => process.kill(process.pid, 'SIGKILL'))`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const dataDir = await text(child.stdout)
+  const pid = Number.parseInt(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
+  await expect.poll(() => existsSync(dirname(dataDir)), { timeout: 40_000 }).toBe(false)
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+}, 60_000)

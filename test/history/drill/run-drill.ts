@@ -6,7 +6,7 @@ import { createSlot, type Slot } from '../clients/slot.ts'
 import { readDatabaseState } from '../environment/database-work.ts'
 import { type Environment, originSettings, startEnvironment } from '../environment/environment.ts'
 import type { History } from '../history.ts'
-import { startNemesis } from '../nemesis/nemesis.ts'
+import { type Nemesis, startNemesis } from '../nemesis/nemesis.ts'
 import { createRandom } from '../random.ts'
 import { createRecorder, type Recorder } from '../recorder.ts'
 import { watchMachine } from './busy-machine.ts'
@@ -78,7 +78,9 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
       },
       { close: call.close },
     )
-    const isOver = () => performance.now() > endsAt || operations >= maxOperations
+    let nemesis: Nemesis | undefined
+    const isOver = () =>
+      performance.now() > endsAt || operations >= maxOperations || nemesis?.hasFailed() === true
     const slots = Array.from({ length: clientCount }, (_, number) =>
       createSlot({
         number,
@@ -88,9 +90,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
         isOver,
       }),
     )
-    const nemesis = makesFaults
-      ? startNemesis({ environment, random: random.fork(), recorder, say })
-      : undefined
+    nemesis = makesFaults ? startNemesis({ environment, random: random.fork(), recorder, say }) : undefined
     const working = Promise.all(slots.map((slot) => slot.run()))
     while (!isOver()) await sleep(100)
     await nemesis?.stop()

@@ -19,6 +19,8 @@ const lastsMs = { low: 300, high: 7000 }
 /** Faults of different parts at the same time. */
 const maxTogether = 2
 
+export type Nemesis = ReturnType<typeof startNemesis>
+
 /** Makes faults at random from the seed until it is stopped, and ends each of them. */
 export function startNemesis({ environment, random, recorder, say }: NemesisOptions) {
   const parts: FaultKind[][] = [
@@ -29,14 +31,20 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
   ]
   const stopping = new AbortController()
   const active = new Map<string, Promise<void>>()
+  let hasFailed = false
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => {})
 
   async function run({ name, part, cutsFeed, cutsStream, begin, end }: PossibleFault, lasts: number) {
     const beganAt = performance.now()
-    await begin()
-    await pause(lasts)
-    await end()
+    try {
+      await begin()
+      await pause(lasts)
+      await end()
+    } catch (cause) {
+      hasFailed = true
+      throw new Error(`the nemesis could not go on: ${name}`, { cause })
+    }
     const endedAt = performance.now()
     recorder.record({ event: 'fault', name, beganAt, endedAt, cutsFeed, cutsStream })
     say(`${(endedAt / 1000).toFixed(1).padStart(7)} s  ${name}, ${((endedAt - beganAt) / 1000).toFixed(1)} s`)
@@ -44,7 +52,7 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
   }
 
   async function go(): Promise<void> {
-    while (!stopping.signal.aborted) {
+    while (!stopping.signal.aborted && !hasFailed) {
       await pause(random.between(pauseMs.low, pauseMs.high))
       // Both are drawn in any case, so that the sequence follows from the seed alone.
       const fault = random.pick(random.pick(parts))(random)
@@ -58,9 +66,10 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
   }
 
   const going = go()
-  // The drill sees the failure when it stops the nemesis.
   going.catch(() => {})
   return {
+    /** Whether a server did not come back: `stop` rejects with the reason. */
+    hasFailed: () => hasFailed,
     /** Resolves when all faults have ended. @throws Error where a server does not work again */
     async stop(): Promise<void> {
       stopping.abort()

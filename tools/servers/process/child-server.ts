@@ -40,10 +40,13 @@ const pingIntervalMs = 20
 
 /**
  * The end of its input means that the parent has gone: the guard ends the server, waits some
- * seconds, and removes the folder. A line on its input says that nothing is left to do.
+ * seconds, and removes the folder. A server that the parent paused goes on first, with its
+ * children. A line on its input says that nothing is left to do.
  */
 const guardScript = `
 read -r line && exit
+pkill -CONT -P "$1"
+kill -s CONT "$1"
 kill -s "$2" "$1"
 tries=0
 while kill -0 "$1" && [ "$((tries += 1))" -lt 100 ]; do sleep 0.1; done
