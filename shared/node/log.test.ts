@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
+import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { createLog } from './log.ts'
 import { connectRedis } from './redis.ts'
 
@@ -65,4 +67,50 @@ test('an error in the log keeps its message, stack, code and cause, without comm
     previousErrors: [{ message: 'earlier' }],
   })
   expect(line).not.toContain(password)
+})
+
+/** @returns what the log has of an error */
+function logged(error: unknown): Record<string, unknown> {
+  let line = ''
+  createLog('gateway', 'info', { write: (text) => (line = text) }).warn({ err: error }, 'failed')
+  return JSON.parse(line).err
+}
+
+// ioredis rejects all commands of a transaction with one error, and lists it as its own cause.
+test('the error of a transaction that Redis dropped is logged, though it contains itself', async () => {
+  const server = await startPrivateRedis()
+  const client = connectRedis(server.url, createLog('gateway', 'error'))
+  try {
+    await once(client, 'ready')
+    server.pause()
+    const dropped = client.multi().set('key', 1).exec()
+    await server.kill()
+    const error = (await dropped.then(
+      () => undefined,
+      (rejection: unknown) => rejection,
+    )) as { previousErrors: unknown[] }
+    expect(error.previousErrors).toContain(error)
+    expect(logged(error)).toMatchObject({ previousErrors: ['[circular]', '[circular]'] })
+  } finally {
+    client.disconnect()
+    await server.stop()
+  }
+})
+
+test('members that lead back, or lead too deep, are cut', () => {
+  const socket: Record<string, unknown> = { port: 1 }
+  socket.parser = { socket }
+  expect(logged(Object.assign(new Error('lost'), { socket }))).toMatchObject({
+    socket: { port: 1, parser: { socket: '[circular]' } },
+  })
+  let chain: object = {}
+  for (let depth = 0; depth < 100_000; depth++) chain = { next: chain }
+  expect(logged(Object.assign(new Error('deep'), { chain }))).toMatchObject({ message: 'deep' })
+})
+
+test('one error in two members is logged in both', () => {
+  const inner = new Error('inner')
+  expect(logged(Object.assign(new Error('outer'), { errors: [inner, inner] }))).toMatchObject({
+    aggregateErrors: [{ message: 'inner' }, { message: 'inner' }],
+  })
 })

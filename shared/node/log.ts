@@ -2,16 +2,47 @@ import { type DestinationStream, pino } from 'pino'
 import type { Log } from '../lib/log.ts'
 import { processNumber } from './process-number.ts'
 
+/** Members of members are logged to this depth, as pino does without a serializer of ours. */
+const deepest = 5
+
 /**
  * Redis clients put the rejected command into their errors: `AUTH` and `HELLO` carry the password.
- * Errors hold errors, in members and in lists.
+ * Errors hold errors, in members and in lists, and may hold themselves: ioredis rejects all commands
+ * of a dropped transaction with one error that lists itself.
  */
-function withoutCommands(value: unknown): unknown {
-  if (value instanceof Error) return withoutCommands(pino.stdSerializers.err(value))
-  if (Array.isArray(value)) return value.map(withoutCommands)
+function withoutCommands(value: unknown, within: readonly unknown[] = []): unknown {
   if (value === null || typeof value !== 'object') return value
-  const kept = Object.entries(value).filter(([name]) => name !== 'command')
-  return Object.fromEntries(kept.map(([name, member]) => [name, withoutCommands(member)]))
+  if (within.includes(value)) return '[circular]'
+  if (within.length > deepest) return '[deep]'
+  const inner = [...within, value]
+  if (Array.isArray(value)) return value.map((member) => withoutCommands(member, inner))
+  const members = Object.entries(value instanceof Error ? errorMembers(value) : value)
+  const kept = members.filter(([name]) => name !== 'command')
+  return Object.fromEntries(kept.map(([name, member]) => [name, withoutCommands(member, inner)]))
+}
+
+/**
+ * As pino's own serializer, which writes causes into message and stack, but not into other errors:
+ * it follows them without end.
+ */
+function errorMembers(error: Error & { errors?: unknown }): Record<string, unknown> {
+  const { name, message, stack = '', cause, errors } = error
+  const alone = pino.stdSerializers.err({
+    constructor: error.constructor,
+    name,
+    message,
+    stack,
+    cause,
+  } as Error)
+  const { cause: _, ...own } = error as Error & Record<string, unknown>
+  return {
+    ...own,
+    type: alone.type,
+    message: alone.message,
+    stack: alone.stack,
+    ...(cause !== undefined && !(cause instanceof Error) && { cause }),
+    ...(Array.isArray(errors) && { aggregateErrors: errors }),
+  }
 }
 
 /**
@@ -27,7 +58,7 @@ export function createLog(
     level,
     base: { service, ...(processNumber && { process: processNumber.number }) },
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: withoutCommands },
+    serializers: { err: (error: unknown) => withoutCommands(error) },
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: [
