@@ -93,8 +93,11 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     nemesis = makesFaults ? startNemesis({ environment, random: random.fork(), recorder, say }) : undefined
     const working = Promise.all(slots.map((slot) => slot.run()))
     while (!isOver()) await sleep(100)
-    await nemesis?.stop()
-    await working
+    await Promise.all([nemesis?.stop(), working]).catch(async (error) => {
+      // Clients write to the history until they have ended.
+      await Promise.allSettled([working])
+      throw error
+    })
     say('all faults have ended')
     await verifyLiveness(environment, slots, recorder)
     await sleep(rules.revocation.boundMs)

@@ -38,6 +38,8 @@ export async function startFailoverPostgres({ openLink, applyDelaySeconds }: Opt
     const parameters = {
       wal_keep_size: '256MB',
       wal_retrieve_retry_interval: '200ms',
+      // Queries at a standby are not cancelled: among them is the one that promotes it.
+      max_standby_streaming_delay: '-1',
       recovery_min_apply_delay,
       primary_conninfo,
     }
