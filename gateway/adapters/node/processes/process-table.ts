@@ -82,6 +82,15 @@ export function createProcessTable({ count, answers, stopMs, onEnd, giveUp, log 
         replace(entry, code, signal)
         resolve()
       })
+      worker.on('error', (error) => {
+        log.error(
+          { err: error, process: entry.number },
+          worker.process.pid ? 'process failed' : 'process not started',
+        )
+        // The system had no room for a process, so no `exit` follows.
+        if (worker.process.pid === undefined) replace(entry, null, null)
+        resolve()
+      })
     })
   }
 

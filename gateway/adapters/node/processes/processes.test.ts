@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { Agent, createServer, type IncomingMessage, request } from 'node:http'
@@ -148,6 +149,27 @@ test('a process that crashed is replaced: others serve meanwhile, and no counter
     }),
   )
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'a process that the system refuses to start is tried again, and the others serve on',
+  async () => {
+    const gateway = await startReady()
+    const supervisor = gateway.child.pid as number
+    const [first = 0] = await gateway.pids()
+    const limitFiles = (soft: number | string) =>
+      execFileSync('prlimit', ['--pid', `${supervisor}`, `--nofile=${soft}:`])
+    // Those that are open stay, and a new process needs further ones.
+    limitFiles(4)
+    process.kill(first, 'SIGKILL')
+    const refused = () => gateway.lines().filter(({ msg }) => msg === 'process not started')
+    await expect.poll(() => refused().length, { timeout: 10_000 }).toBeGreaterThan(0)
+    limitFiles(1024)
+    await expect
+      .poll(async () => (await gateway.pids()).every((pid) => pid !== undefined), { timeout: 20_000 })
+      .toBe(true)
+    await gateway.ready()
+  },
+)
 
 test('SIGTERM: every request in progress at each process is answered, then exit 0', async () => {
   const mayAnswer = Promise.withResolvers<void>()
