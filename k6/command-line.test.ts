@@ -45,7 +45,11 @@ describe('npm run k6', () => {
       rampSeconds: 60,
       searches: false,
     })
-    expect(parseCommandLine(['hundred-thousand', '--search'])).toMatchObject({ seconds: 60, searches: true })
+    expect(parseCommandLine(['hundred-thousand', '--search'])).toMatchObject({
+      seconds: 60,
+      searches: true,
+      environment: { ACCESS_TOKEN_SECONDS: '3600' },
+    })
     expect(
       parseCommandLine(['hundred-thousand', '--search', '--seconds', '30', '--ramp', '9']),
     ).toMatchObject({

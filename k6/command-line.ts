@@ -42,6 +42,9 @@ const usualRampSeconds = 60
 /** Long enough to wait for what a queue that grows does to p95. */
 const searchSeconds = 60
 
+/** A search takes longer than a token lives by default, and its generator refreshes none. */
+const searchTokenSeconds = 3600
+
 /** Options that belong to one scenario. */
 const owners = {
   measure: 'frontend',
@@ -73,6 +76,7 @@ export function parseCommandLine(args: string[]): LoadTestOptions {
     environment: {
       ...scenario.environment,
       ...(hashCost && { PASSWORD_HASH_COST: `${hashCost}` }),
+      ...(values.search && { ACCESS_TOKEN_SECONDS: `${searchTokenSeconds}` }),
       ...readVariables(values.set),
     },
     name,

@@ -136,7 +136,8 @@ function reportTime(report: Report, { watched, eachSecond, seconds }: Reported):
       const [from, to] = [(row * seconds) / rows, ((row + 1) * seconds) / rows]
       const within = eachSecond.slice(Math.floor(from), Math.floor(to))
       const sample = samples.findLast((one) => one.seconds <= to + 1) ?? samples[0]
-      const of = (name: 'p50' | 'p95' | 'p99') => within.map(({ latency }) => latency[name])
+      const answered = within.filter(({ latency }) => latency.count > 0)
+      const of = (name: 'p50' | 'p95' | 'p99') => answered.map(({ latency }) => latency[name])
       return [
         `${Math.round(to)} s`,
         figure(middle(of('p50'))),

@@ -62,6 +62,7 @@ export async function runHundredThousand(options: HundredThousandOptions): Promi
     readsOnly: loadTest.readsOnly,
   })
   const report = createReport(join(out, `${loadTest.searches ? 'search' : loadTest.name}.jsonl`))
+  report.text(`# Load: ${['npm run k6 --', ...process.argv.slice(2)].join(' ')}`)
   try {
     say('Measuring the generator alone ...')
     const calibration = await calibrate(generator, loadTest, loadTestEnvironment.productUrl)
