@@ -13,7 +13,7 @@ SCENARIO is ${Object.keys(scenarios).join(', ')}.
 --gateways   gateways behind the balancer
 --hash-cost  bcrypt's cost, 10 to 15
 --set        a variable of Gatehouse, repeatable
---measure    with frontend: processor time for each class of request, and what follows for 100,000 users
+--measure    with frontend: processor time for each kind of request
 --ramp       with hundred-thousand: seconds in which the users come, before those that count
 --reads      with hundred-thousand: the generator sends reads alone, no refresh and no login
 --search     with hundred-thousand: the highest rate that keeps the promises, in shorter runs

@@ -2,8 +2,8 @@ import { type CellLimits, type Load, loadOf, type Population } from './load-mode
 import type { Comparison } from './ten-minute-run.ts'
 import type { UnitCosts } from './unit-costs.ts'
 
-const whole = (value: number) => Math.round(value).toLocaleString('en-US')
-const short = (value: number) => (value >= 10 ? whole(value) : value.toFixed(1))
+export const whole = (value: number) => Math.round(value).toLocaleString('en-US')
+export const short = (value: number) => (value >= 10 ? whole(value) : value.toFixed(1))
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
@@ -31,6 +31,7 @@ const rows: [string, (load: Load) => string][] = [
   ['logins/s, refreshes/s', (load) => `${short(load.loginsPerSecond)}, ${whole(load.refreshesPerSecond)}`],
   ['origin cores for logins', (load) => short(load.hashingCores)],
   ['origin cores for refreshes', (load) => short(load.refreshCores)],
+  ['origin cores for profiles', (load) => short(load.profileCores)],
   ['origins of four cores', (load) => whole(load.origins)],
   ['connections, at most', (load) => whole(load.connections)],
   ['PostgreSQL statements/s', (load) => whole(load.statementsPerSecond)],
@@ -43,7 +44,7 @@ const rows: [string, (load: Load) => string][] = [
   ['so many for', (load) => load.boundBy.map((name) => limitNames[name]).join(', ') || '-'],
 ]
 
-const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+export const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 
 /** A column for each population. */
 export function describeLoads(populations: readonly Population[], costs: UnitCosts): string {

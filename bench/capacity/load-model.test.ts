@@ -7,7 +7,7 @@ const writes = { commits: 1, walBytes: 1000, walBytesCompressed: 10_000 }
 const costs: UnitCosts = {
   gateway: { requestUs: 60, hotRequestUs: 40, restBytes: 200e6, userBytes: 1000, revocationBytes: 100 },
   redis: { requestUs: 6, roundTripsPerRequest: 0.1, counterBytes: 100, streamEntryBytes: 10, keyBytes: 50 },
-  origin: { refreshUs: 600, loginUs: 300_000 },
+  origin: { profileUs: 300, refreshUs: 600, loginUs: 300_000 },
   postgres: { refreshUs: 600, profileUs: 60, loginUs: 6000 },
   statements: { profile: 1, refresh: 1, login: 9 },
   writes: { refresh: writes, login: { ...writes, commits: 3 }, logout: writes },
@@ -34,6 +34,7 @@ describe('from people to load', () => {
     expect(load.redisServers).toBe(3)
     expect(load.hashingCores).toBeCloseTo(50, 9)
     expect(load.refreshCores).toBeCloseTo(3.2, 9)
+    expect(load.profileCores).toBeCloseTo(7.2, 9)
     expect(load.postgresCores).toBeCloseTo((14_400 * 60 + 3200 * 600 + 100 * 6000) / 1e6 / 0.6, 9)
   })
 

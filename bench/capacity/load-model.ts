@@ -73,6 +73,7 @@ export interface Load {
   origins: number
   hashingCores: number
   refreshCores: number
+  profileCores: number
   statementsPerSecond: number
   /** That write, each of which waits for the disk. */
   commitsPerSecond: number
@@ -102,7 +103,8 @@ export function loadOf(population: Population, costs: UnitCosts, limits: CellLim
   const revocationsInForce = logouts * revocationSeconds
   const hashingCores = (logins * costs.origin.loginUs) / 1e6 / utilization
   const refreshCores = (refreshes * costs.origin.refreshUs) / 1e6 / utilization
-  const origins = Math.max(2, Math.ceil((hashingCores + refreshCores) / originCores))
+  const profileCores = (profiles * costs.origin.profileUs) / 1e6 / utilization
+  const origins = Math.max(2, Math.ceil((hashingCores + refreshCores + profileCores) / originCores))
 
   const { writes, postgres, statements, rowBytes, redis } = costs
   const sumOfWrites = (name: keyof UnitCosts['writes']['refresh']) =>
@@ -136,6 +138,7 @@ export function loadOf(population: Population, costs: UnitCosts, limits: CellLim
     origins,
     hashingCores,
     refreshCores,
+    profileCores,
     statementsPerSecond:
       profiles * statements.profile + refreshes * statements.refresh + logins * statements.login,
     commitsPerSecond: sumOfWrites('commits'),

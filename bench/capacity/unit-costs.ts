@@ -20,7 +20,7 @@ export interface UnitCosts {
     streamEntryBytes: number
     keyBytes: number
   }
-  origin: { refreshUs: number; loginUs: number }
+  origin: { profileUs: number; refreshUs: number; loginUs: number }
   postgres: { refreshUs: number; profileUs: number; loginUs: number }
   /** SQL statements. */
   statements: { profile: number; refresh: number; login: number }
@@ -65,9 +65,18 @@ const writesResults = 'bench/results/writes.jsonl'
 const capacityPage = 'docs/capacity.md'
 const enginesPage = 'docs/engines.md'
 
+const gatewayRounds = () => rowsOf(gatewayResults).filter(({ contender }) => contender === 'gatehouse')
+
+/** The cheapest and the dearest round of `gateway.requestUs`. */
+export function unitCostRanges(): { least: number; most: number } {
+  const rounds = gatewayRounds().filter(({ part, workload }) => part === 'cost' && workload === 'rare')
+  const all = rounds.map(({ us }) => Number(us))
+  return { least: Math.min(...all), most: Math.max(...all) }
+}
+
 /** @throws Error naming the page that lacks a figure */
 export function readUnitCosts(): UnitCosts {
-  const gatewayRows = rowsOf(gatewayResults).filter(({ contender }) => contender === 'gatehouse')
+  const gatewayRows = gatewayRounds()
   const costOf = (name: string, workload: string) =>
     median(
       gatewayRows
@@ -94,6 +103,7 @@ export function readUnitCosts(): UnitCosts {
     enginesPage,
     /revocation takes (\d+) bytes in the stream[^.]*,\s+and\s+(\d+) as a key/,
   )
+  const [originProfileUs] = numbersIn('k6/README.md', /^\| origin, us \| [\d.,]+ \| ([\d.,]+) \|/m)
   const [profileUs, loginPostgresUs] = numbersIn(
     'k6/README.md',
     /^\| PostgreSQL, us \| [\d.,]+ \| ([\d.,]+) \| [\d.,]+ \| ([\d.,]+) \|/m,
@@ -116,6 +126,7 @@ export function readUnitCosts(): UnitCosts {
       keyBytes: keyBytes as number,
     },
     origin: {
+      profileUs: originProfileUs as number,
       refreshUs: refreshUs as number,
       loginUs: 1000 * numberIn(capacityPage, /^\| `H` \|.*\| (\d+) ms/m),
     },

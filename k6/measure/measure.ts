@@ -5,7 +5,7 @@ import { type Kind, kinds } from '../client/mix.ts'
 import type { LoadTestOptions } from '../command-line.ts'
 import type { LoadTestEnvironment } from '../environment/load-test-environment.ts'
 import { runScript } from '../script.ts'
-import { type Cost, type Costs, costNames, describeCapacity } from './capacity.ts'
+import { type Cost, type Costs, costNames, describeCosts } from './costs.ts'
 
 interface MeasureOptions {
   k6: string
@@ -103,5 +103,5 @@ export async function measure({
   }
   const file = join(reports, 'measure.json')
   await writeFile(file, JSON.stringify(costs, null, 2))
-  say(`\n${describeCapacity(costs as Costs)}\n\nRaw: ${file}`)
+  say(`\n${describeCosts(costs as Costs)}\n\nRaw: ${file}`)
 }
