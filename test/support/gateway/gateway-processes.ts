@@ -8,14 +8,16 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { generateSecrets } from '../../../dev/secrets.ts'
+import type { Revocation } from '../../../shared/auth/revocation.ts'
 import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 import { createIssuer } from './issuer.ts'
 import { ask, listen } from './sockets.ts'
 
 const main = fileURLToPath(new URL('../../../gateway/adapters/node/main.ts', import.meta.url))
 
-/** The row of the upstream. */
+/** The rows of the upstream: for everybody, and for users. */
 export const upstreamPath = '/asked'
+export const userPath = '/mine'
 
 interface Options {
   environment: Record<string, string>
@@ -51,18 +53,21 @@ export async function startGatewayProcesses(
 ) {
   const issuer = await createIssuer()
   const secrets = await generateSecrets()
+  const revoked: Revocation[] = []
   const servicePort = await listen(
     createServer((request, response) => {
-      if (request.url === upstreamPath) return upstream(request, response)
+      if (request.url === upstreamPath || request.url === userPath) return upstream(request, response)
       response.setHeader('content-type', 'application/json')
       const isFeed = request.url?.startsWith('/internal/gateway/revocations')
-      response.end(JSON.stringify(isFeed ? { entries: [], next: '1' } : { ...issuer.jwks, plans: [] }))
+      const feed = { entries: revoked, next: `${revoked.length + 1}` }
+      response.end(JSON.stringify(isFeed ? feed : { ...issuer.jwks, plans: [] }))
     }),
   )
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-processes-'))
   closers.push(() => rm(folder, { recursive: true }))
   const row = { method: 'GET', path: upstreamPath, upstream: 'asked', who: 'public', limits: ['address'] }
-  await writeFile(join(folder, 'policy.json'), JSON.stringify({ routes: [row] }))
+  const userRow = { ...row, path: userPath, who: 'user', limits: ['user'] }
+  await writeFile(join(folder, 'policy.json'), JSON.stringify({ routes: [row, userRow] }))
 
   const [port, metricsPort] = [await findFreePort(), await findFreePort()]
   const child = spawn(process.execPath, [main], {
@@ -107,6 +112,12 @@ export async function startGatewayProcesses(
     printed,
     port,
     folder,
+    signToken: issuer.sign,
+    /** Revokes the tokens of a session, in the feed of the origin. */
+    revokeSession(sid: string) {
+      const at = Date.now()
+      revoked.push({ scope: 'session', subject: sid, epoch: null, at, until: at + 960_000 })
+    },
     lines,
     health,
     pids: async () => (await health()).processes.map(({ pid }) => pid),
@@ -120,8 +131,8 @@ export async function startGatewayProcesses(
         .filter((line) => labels.every((label) => line.includes(label)))
         .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0)
     },
-    status: (path: string) =>
-      ask(port, { path }).then(
+    status: (path: string, headers: Record<string, string> = {}) =>
+      ask(port, { path, headers }).then(
         (answer) => {
           answer.resume()
           return answer.statusCode

@@ -9,6 +9,7 @@ import {
   isRunning,
   startGatewayProcesses,
   upstreamPath,
+  userPath,
 } from '../../../../test/support/gateway/gateway-processes.ts'
 import { ask, closeSockets, listen, openSocket } from '../../../../test/support/gateway/sockets.ts'
 import { startPrivateRedis } from '../../../../tools/servers/redis/redis.ts'
@@ -195,6 +196,26 @@ test('SIGTERM: every request in progress at each process is answered, then exit 
   expect(gateway.printed.complaints).toBe('')
 })
 
+test('SIGTERM: clients that leave when /ready fails meet no error', async () => {
+  const gateway = await startReady({ DRAIN_DELAY_SECONDS: '3' })
+  const agent = new Agent({ keepAlive: true })
+  closers.push(() => agent.destroy())
+  let isLeaving = false
+  const statuses: unknown[] = []
+  const clients = Array.from({ length: 16 }, async () => {
+    while (!isLeaving) statuses.push(await askOn(agent, gateway.port).catch((error: Error) => error.message))
+  })
+  await expect.poll(() => statuses.length).toBeGreaterThan(100)
+  gateway.child.kill('SIGTERM')
+  await expect.poll(() => gateway.status('/ready'), { timeout: 3000 }).toBe(503)
+  const served = statuses.length
+  await expect.poll(() => statuses.length).toBeGreaterThan(served + 100)
+  isLeaving = true
+  await Promise.all(clients)
+  expect(new Set(statuses)).toEqual(new Set([200]))
+  expect(await gateway.exit).toEqual([0, null])
+})
+
 test('supervisor killed: requests in progress are answered, no new connection is, and no process is left', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   let asked = 0
@@ -230,6 +251,18 @@ test('Redis gone: all processes together allow exactly the quota of this gateway
   for (let count = 0; count < 60; count++) statuses.push(await gateway.status(upstreamPath))
   expect(statuses.filter((status) => status === 200)).toHaveLength(20)
   expect(statuses.filter((status) => status === 429)).toHaveLength(40)
+})
+
+test('401: a revocation reaches every process', async () => {
+  const gateway = await startReady({ REVOCATION_REDIS_URL: 'none' })
+  const sid = crypto.randomUUID()
+  const authorization = `Bearer ${await gateway.signToken({ sid })}`
+  // New connections come to the processes in turn.
+  const statuses = async () =>
+    new Set(await Promise.all(Array.from({ length: 8 }, () => gateway.status(userPath, { authorization }))))
+  expect(await statuses()).toEqual(new Set([200]))
+  gateway.revokeSession(sid)
+  await expect.poll(statuses, { timeout: 10_000 }).toEqual(new Set([401]))
 })
 
 test('a changed policy file reaches every process, also by SIGHUP', async () => {
