@@ -10,8 +10,9 @@ const files = 'Pages are files, and there is no disk'
  */
 export const skips: Record<string, Record<string, string>> = {
   workers: {
-    'a client that leaves in the middle of an answer: the upstream is let go though it says nothing': leaving,
-    'a client that leaves before the answer: the upstream is let go': leaving,
+    'a client that leaves in the middle of a response: the upstream is let go though it says nothing':
+      leaving,
+    'a client that leaves before the response: the upstream is let go': leaving,
     "an upstream that is silent for longer than its row's idle_seconds: an abort, and it is let go": silence,
     'the API description has the rows of the code and those of the policy file; the page shows it': files,
     '400 body_not_allowed: a GET with a body, which no runtime drops or forwards': readBody,
