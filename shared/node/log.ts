@@ -7,8 +7,8 @@ const deepest = 5
 
 /**
  * Redis clients put the rejected command into their errors: `AUTH` and `HELLO` carry the password.
- * Errors hold errors, in members and in lists, and may hold themselves: ioredis rejects all commands
- * of a dropped transaction with one error that lists itself.
+ * Errors hold errors, in members and in lists, and may hold themselves: ioredis rejects all
+ * commands of a dropped transaction with one error that lists itself.
  */
 function withoutCommands(value: unknown, within: readonly unknown[] = []): unknown {
   if (value === null || typeof value !== 'object') return value
