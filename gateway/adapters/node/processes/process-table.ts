@@ -55,8 +55,8 @@ export function createProcessTable({ count, answers, stopMs, onEnd, giveUp, log 
   const timers = new Set<ReturnType<typeof setTimeout>>()
   const running = () => entries.flatMap(({ worker }) => worker ?? [])
   const serving = () => entries.filter(({ servesSinceMs }) => servesSinceMs !== undefined)
-  let hasServed = false
-  let hasStarted = false
+  /** Numbers of the processes that have served. */
+  const started = new Set<number>()
   let isStopping = false
 
   /** Resolves when the process serves or has ended. */
@@ -74,7 +74,7 @@ export function createProcessTable({ count, answers, stopMs, onEnd, giveUp, log 
     return new Promise((resolve) => {
       worker.once('listening', () => {
         entry.servesSinceMs = performance.now()
-        hasServed = true
+        started.add(entry.number)
         log.info({ process: entry.number, pid: entry.pid }, 'process serves')
         resolve()
       })
@@ -102,7 +102,7 @@ export function createProcessTable({ count, answers, stopMs, onEnd, giveUp, log 
     const ended = { process: number, pid, ...(signal ? { signal } : { code }) }
     const servedMs = servesSinceMs === undefined ? undefined : performance.now() - servesSinceMs
     entry.failures = failuresAfter(entry.failures, servedMs)
-    if (serving().length === 0 && (!hasServed || entry.failures >= maxFailures)) {
+    if (serving().length === 0 && (started.size === 0 || entry.failures >= maxFailures)) {
       log.error({ ...ended, failures: entry.failures }, 'process ended, and no other serves: giving up')
       giveUp(code || 1)
       return
@@ -121,7 +121,7 @@ export function createProcessTable({ count, answers, stopMs, onEnd, giveUp, log 
     entries: entries as readonly Readonly<ProcessEntry>[],
 
     /** Whether each process has served: before that the gateway is not ready. */
-    hasStarted: () => hasStarted,
+    hasStarted: () => started.size === count,
 
     /** Starts one first: what would end every process is reported once. */
     async start(): Promise<void> {
@@ -129,7 +129,6 @@ export function createProcessTable({ count, answers, stopMs, onEnd, giveUp, log 
       if (first) await start(first)
       if (isStopping) return
       await Promise.all(others.map(start))
-      hasStarted = true
     },
 
     /** @param name a signal for each process that serves */

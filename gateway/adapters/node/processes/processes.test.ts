@@ -55,19 +55,37 @@ async function askOn(agent: Agent, port: number, path = upstreamPath) {
 describe('start', () => {
   test('200: ready when each process serves; health says how many, and each log line which', async () => {
     const gateway = await startReady()
-    // A busy machine may make Redis slower than 50 ms for a moment.
-    await expect.poll(gateway.health, { timeout: 15_000 }).toMatchObject({
-      status: 'pass',
-      checks: { processes: { status: 'pass', detail: '2 of 2 serve' }, limiter: { detail: 'redis' } },
+    // Redis or the origin of a busy machine may be slow, which is a warning.
+    const mayWarn = expect.stringMatching(/^(pass|warn)$/)
+    expect(await gateway.health()).toMatchObject({
+      status: mayWarn,
+      checks: { processes: { status: mayWarn, detail: '2 of 2 serve' } },
       processes: [
-        { process: 1, restarts: 0, status: 'pass' },
-        { process: 2, restarts: 0, status: 'pass' },
+        { process: 1, restarts: 0, status: mayWarn },
+        { process: 2, restarts: 0, status: mayWarn },
       ],
     })
     const listening = gateway.lines().filter(({ msg }) => msg === 'listening')
     expect(listening.map(({ process }) => process).toSorted()).toEqual([1, 2])
     const publicHealth = await ask(gateway.port, { path: '/health' })
     expect(JSON.parse(await text(publicHealth)).checks.processes).toMatchObject({ detail: '2 of 2 serve' })
+  })
+
+  test('503: not ready before each process has served, also where one ended before', async () => {
+    const gateway = await start()
+    const second = async () => (await gateway.health()).processes[1]?.pid
+    await expect.poll(second, { timeout: 20_000 }).toEqual(expect.any(Number))
+    process.kill((await second()) as number, 'SIGKILL')
+    const serves = () => gateway.lines().filter(({ msg }) => msg === 'process serves').length
+    const early = new Set<unknown>()
+    while (serves() < 2) {
+      const answer = await ask(gateway.port, { path: '/ready' })
+      const isOne = (await text(answer)).includes('1 of 2 serve')
+      if (isOne) early.add(answer.statusCode)
+    }
+    expect(early).toEqual(new Set([503]))
+    await gateway.ready()
+    expect(gateway.lines().filter(({ msg }) => msg === 'process ended')).toHaveLength(1)
   })
 
   test('78: several processes without Redis, by name and once', async () => {
