@@ -10,7 +10,7 @@ import { buildIndexes, hasOneBackend, indexesOf } from './build-indexes.ts'
 import { closeSeconds, createDatabase } from './database.ts'
 import { requireReachable } from './require-reachable.ts'
 import { requireSuitableServer } from './server.ts'
-import { setRoleSettings } from './session-settings.ts'
+import { reasonAgainstSession, renewPooledSessions, setRoleSettings } from './session-settings.ts'
 import type { Queryable, Sql, Transaction } from './types.ts'
 
 /** The schema that this code was written for. */
@@ -59,6 +59,7 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
   // The build of an index waits for transactions, and nothing waits for the build.
   const indexSql = createDatabase({ ...bounds, url: databaseUrl, lockSeconds: bounds.statementSeconds })
   const { isTransactionPooler: isPooled } = parseDatabaseUrl(databaseUrl)
+  let hasNewSettings = false
   /** @returns undefined while another run holds the lock */
   const migrateUnlessLocked = () =>
     sql.begin(async (transaction) => {
@@ -88,14 +89,17 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
       for (const version of applied)
         await transaction`
           update ${sql(schemaTable)} set code_since = ${migrations.get(version)?.codeSince ?? version} where version = ${version}`
-      if (isPooled) await setRoleSettings(transaction)
+      if (isPooled) hasNewSettings = await setRoleSettings(transaction)
       return applied
     })
   try {
     await requireSuitableServer(sql)
     for (;;) {
       const applied = await migrateUnlessLocked()
-      if (applied) return applied
+      if (applied) {
+        if (hasNewSettings) await renewPooledSessions(sql)
+        return applied
+      }
       await sleep(lockPollMs)
     }
   } catch (error) {
@@ -125,6 +129,8 @@ async function takeLock(transaction: Transaction): Promise<boolean> {
 /** @throws CommandError where this code does not run on the server or the schema */
 export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
   await requireSuitableServer(sql)
+  const reason = await reasonAgainstSession(sql)
+  if (reason !== undefined) throw new CommandError(reason)
   const newest = newestOf(await readMigrations(folder))
   const { version, isNewer } = await requireKnownSchema(sql, newest)
   if (!isNewer && version !== newest)

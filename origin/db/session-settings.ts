@@ -1,4 +1,5 @@
-import type { Queryable } from './types.ts'
+import { isDatabaseUnavailable } from './failures.ts'
+import type { Queryable, Sql } from './types.ts'
 
 /**
  * Settings that the origin and its driver rely on, over those of server, database and role.
@@ -49,11 +50,67 @@ const roleSettings = {
   client_connection_check_interval: '2s',
 }
 
-/** For sessions that begin from now on. A role may do so for itself. */
-export async function setRoleSettings(sql: Queryable): Promise<void> {
+/**
+ * For sessions that begin from now on. A role may do so for itself.
+ *
+ * @returns whether the role had other settings
+ */
+export async function setRoleSettings(sql: Queryable): Promise<boolean> {
+  const before = await selectRoleSettings(sql)
   for (const [name, value] of Object.entries(roleSettings)) {
     const [statement] = await sql<[{ text: string }]>`
       select format('alter role %I in database %I set %I = %L', current_user, current_database(), ${name}::text, ${value}::text) as text`
     await sql.unsafe(statement.text)
   }
+  return before !== (await selectRoleSettings(sql))
+}
+
+async function selectRoleSettings(sql: Queryable): Promise<string> {
+  const [row] = await sql<[{ settings: string }]>`
+    select coalesce(string_agg(setting, ',' order by setting), '') as settings
+    from pg_db_role_setting, unnest(setconfig) setting
+    where setdatabase = (select oid from pg_database where datname = current_database())
+      and setrole = (select oid from pg_roles where rolname = current_user)`
+  return row.settings
+}
+
+/**
+ * Ends the role's idle sessions in this database, its own last: a pooler opens others, which have
+ * the settings of the role.
+ */
+export async function renewPooledSessions(sql: Sql): Promise<void> {
+  await sql`
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where usename = current_user and datname = current_database() and state = 'idle'`
+  await sql`select pg_terminate_backend(pg_backend_pid())`.catch((error) => {
+    if (!isDatabaseUnavailable(error)) throw error
+  })
+}
+
+/** Settings that must not be 0, which is no limit. */
+const timeouts = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'client_connection_check_interval',
+]
+
+/**
+ * Behind a pooler in transaction mode a session has the settings of its role, or of its client
+ * before.
+ *
+ * @returns undefined where the session can be used
+ */
+export async function reasonAgainstSession(sql: Sql): Promise<string | undefined> {
+  const isPooled = !sql.options.prepare
+  if (!isPooled) return undefined
+  const rows = await sql<{ name: string; value: string; unlimited: boolean }[]>`
+    select name, current_setting(name) as value, setting = '0' as unlimited
+    from pg_settings where name = any(${Object.keys(roleSettings)})`
+  const wrong = rows.filter(({ name, value, unlimited }) =>
+    timeouts.includes(name) ? unlimited : value !== otherSettings[name as keyof typeof otherSettings],
+  )
+  if (wrong.length === 0) return undefined
+  const settings = wrong.map(({ name, value }) => `${name} ${value}`).sort()
+  return `Sessions behind the pooler have ${settings.join(', ')}: run npm run migrate through the pooler with the same user, then RECONNECT in the console of the pooler`
 }
