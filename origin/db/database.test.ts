@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
+import { skipBehindPooler } from '../../test/support/database/skip-behind-pooler.ts'
 import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { closeSeconds, createDatabase } from './database.ts'
@@ -58,7 +59,8 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
-  test('it does not exist, as between a failover and a restore', async () => {
+  test('it does not exist, as between a failover and a restore', async (context) => {
+    skipBehindPooler(context)
     const error = await errorAt((url) => {
       url.pathname = 'no_such_database'
     })
@@ -66,7 +68,8 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
-  test('it rejects our name or password, as while they are being changed', async () => {
+  test('it rejects our name or password, as while they are being changed', async (context) => {
+    skipBehindPooler(context)
     const error = await errorAt((url) => {
       url.username = 'nobody_known'
     })
@@ -74,7 +77,8 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
-  test('a statement took longer than its timeout', async () => {
+  test('a statement took longer than its timeout', async (context) => {
+    skipBehindPooler(context)
     const hasty = createDatabase({ ...settings, url: database.url, statementSeconds: 0.02, log })
     const error = await errorOf(hasty`select pg_sleep(5)`)
     await hasty.end()
@@ -82,7 +86,8 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
-  test('a statement waited too long for a lock', async () => {
+  test('a statement waited too long for a lock', async (context) => {
+    skipBehindPooler(context)
     const hasty = createDatabase({ ...settings, url: database.url, lockSeconds: 0.05, log })
     const error = await sql.begin(async (transaction) => {
       await transaction`lock table user_accounts in access exclusive mode`

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { skipBehindPooler } from '../../test/support/database/skip-behind-pooler.ts'
 import {
   jobNamed,
   openUpkeepDatabase,
@@ -124,7 +125,8 @@ describe('a run that fails', () => {
     expect(await locks()).toHaveLength(0)
   })
 
-  test('at its time limit says so', async () => {
+  test('at its time limit says so', async (context) => {
+    skipBehindPooler(context)
     await addOld(1)
     const runner = createUpkeepRunner({ sql: db.connect(1, 0.2), log: db.log })
     await db.sql`create or replace function refuse() returns trigger language plpgsql as $$

@@ -53,13 +53,12 @@ describe('POST /admin/upkeep/{job}/runs', () => {
   })
 
   test('409 upkeep_running: while it runs, on whichever replica, and nothing is claimed', async () => {
-    const other = await fullStack.sql.reserve()
-    await other`select pg_advisory_lock(upkeep_lock('audit_logs'))`
-    const answer = await start('audit_logs')
-    expect(answer.status).toBe(409)
-    expect((await problem(answer)).code).toBe('upkeep_running')
-    await other`select pg_advisory_unlock_all()`
-    other.release()
+    await fullStack.sql.begin(async (other) => {
+      await other`select pg_advisory_xact_lock(upkeep_lock('audit_logs'))`
+      const answer = await start('audit_logs')
+      expect(answer.status).toBe(409)
+      expect((await problem(answer)).code).toBe('upkeep_running')
+    })
     expect((await page()).items).toEqual([])
     expect(await started()).toEqual([])
   })
