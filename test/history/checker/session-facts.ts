@@ -1,3 +1,4 @@
+import type { MonotonicMs } from '../../../shared/lib/time.ts'
 import type { Operation } from '../history.ts'
 
 /** Facts about one session, from the operations of its account in the order of their invocation. */
@@ -24,7 +25,9 @@ export function sessionFacts(operations: readonly Operation[]): SessionFacts[] {
   const facts = logins.map((login): SessionFacts => {
     const id = login.returnedSession as string
     const uses = operations.filter(({ session }) => session === id)
-    const possibleEndings = operations.filter((operation) => mayEnd(operation, id))
+    const possibleEndings = operations.filter(
+      (operation) => mayEnd(operation, id) && !isOverBefore(operation, login),
+    )
     return {
       id,
       login,
@@ -40,6 +43,10 @@ export function sessionFacts(operations: readonly Operation[]): SessionFacts[] {
     endings: session.possibleEndings.filter((ending) => endsForCertain(ending, session, byId)),
   }))
 }
+
+/** A request without a response may take effect later. */
+const isOverBefore = ({ outcome, completedAt }: Operation, login: Operation) =>
+  outcome !== 'unknown' && completedAt < login.invokedAt
 
 function mayEnd(operation: Operation, id: string): boolean {
   const { kind, session, outcome } = operation
@@ -65,12 +72,19 @@ function endsForCertain(
   if (isReuse(ending)) return true
   if (ending.outcome !== 'ok') return false
   if (ending.session === id) return true
-  const isBornBefore = login.completedAt < ending.invokedAt
-  if (ending.kind === 'change_password') return isBornBefore
-  // A token of a session that has ended ends no other.
+  const isBornBefore = (one: Operation) => login.completedAt < one.invokedAt
+  if (ending.kind === 'change_password') return isBornBefore(ending)
+  // A token of a session that has ended ends no other, unless this request came before.
   const caller = sessions.get(ending.session ?? '')
-  return isBornBefore && caller !== undefined && !mayHaveEndedBefore(caller, ending)
+  const isHarmless = (one: Operation) => one.kind === 'logout_everywhere' && isBornBefore(one)
+  if (!caller || !isBornBefore(ending)) return false
+  return caller.possibleEndings.every(
+    (one) => one === ending || one.invokedAt >= ending.completedAt || isHarmless(one),
+  )
 }
 
-const mayHaveEndedBefore = ({ possibleEndings }: SessionFacts, operation: Operation) =>
-  possibleEndings.some((ending) => ending !== operation && ending.invokedAt < operation.completedAt)
+/** The session was alive at this moment: the last refresh that succeeded before the operation. */
+export const aliveAt = ({ login, refreshes }: SessionFacts, operation: Operation): MonotonicMs =>
+  refreshes
+    .filter(({ outcome, completedAt }) => outcome === 'ok' && completedAt < operation.invokedAt)
+    .reduce((latest, { invokedAt }) => Math.max(latest, invokedAt), login.invokedAt)

@@ -64,6 +64,18 @@ describe('no false logout (I5)', () => {
     )
   })
 
+  test('a logout everywhere before the login, or before a refresh that succeeded, explains nothing', () => {
+    const early = [login(1, 2, 's'), logoutEverywhere(3, 4, 's'), login(5, 6, 't')]
+    expect(violated([...early, rejectedRefresh(7, 8, 't', 't-0')])).toEqual(['I5 at 7'])
+    const lost = [login(1, 2, 's'), logout(3, 4, 's', 503), refresh(10, 11, 's', 's-0', 's-1')]
+    expect(violated([...lost, rejectedRefresh(12, 13, 's', 's-1')])).toEqual(['I5 at 12'])
+  })
+
+  test('a password change without a response may come after the login that followed it', () => {
+    const operations = [login(1, 2, 's'), changePassword(3, 4, 's'), login(5, 6, 't')]
+    expect(violated([...operations, rejectedRefresh(7, 8, 't', 't-0')])).toEqual([])
+  })
+
   test('a password change of the session itself explains nothing', () => {
     const operations = [login(1, 2, 's'), changePassword(3, 4, 's'), rejectedRefresh(5, 6, 's', 's-0')]
     expect(violated(operations)).toEqual(['I5 at 5'])

@@ -1,6 +1,7 @@
 import type { Fault, Operation } from '../history.ts'
+import { latestEffect } from './effects.ts'
 import { mayCountAsReuse, type ReuseRules } from './reuse.ts'
-import { endedCodes, type SessionFacts } from './session-facts.ts'
+import { aliveAt, endedCodes, type SessionFacts } from './session-facts.ts'
 import type { Violation } from './violation.ts'
 
 /** Checks one account's sessions: no token works after the end, and none ends without a reason. */
@@ -41,13 +42,18 @@ function refreshesAfterEnd({ refreshes, endings, uses }: SessionFacts): Violatio
  */
 function unexplainedEnds(session: SessionFacts, faults: readonly Fault[], rules: ReuseRules): Violation[] {
   const { uses, possibleEndings } = session
+  const mayHaveEnded = (use: Operation) => {
+    const since = aliveAt(session, use)
+    return possibleEndings.some(
+      (ending) =>
+        ending !== use && ending.invokedAt < use.completedAt && latestEffect(ending, faults) >= since,
+    )
+  }
   const unexplained = uses.filter((use) => {
     if (use.status !== 401) return false
     const isExpired = use.tokenExpiresAt !== undefined && use.tokenExpiresAt <= use.completedAt
     if (isExpired) return false
-    if (possibleEndings.some((ending) => ending !== use && ending.invokedAt < use.completedAt))
-      return !isEnded(use)
-    return !isEnded(use) || !mayCountAsReuse(session, use, faults, rules)
+    return !isEnded(use) || !(mayHaveEnded(use) || mayCountAsReuse(session, use, faults, rules))
   })
   return unexplained
     .slice(0, 1)

@@ -22,7 +22,7 @@ export type SupervisedService = Awaited<ReturnType<typeof superviseService>>
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const startAgainMs = 200
 const probeTimeoutMs = 1000
-const shownLines = 5
+const shownLines = 15
 
 /** A process of Gatehouse with a supervisor that starts it again, as each deployment has one. */
 export async function superviseService(options: SupervisedOptions) {

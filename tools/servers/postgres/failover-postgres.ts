@@ -38,6 +38,9 @@ export async function startFailoverPostgres({ openLink, applyDelaySeconds }: Opt
     const parameters = {
       wal_keep_size: '256MB',
       wal_retrieve_retry_interval: '200ms',
+      // A connection that is lost without a word is made anew.
+      wal_receiver_timeout: '3s',
+      wal_sender_timeout: '3s',
       // Queries at a standby are not cancelled: among them is the one that promotes it.
       max_standby_streaming_delay: '-1',
       recovery_min_apply_delay,
