@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 
 /** Latin-1, so that a character is a byte; undefined where the connection ended before its end. */
 export type OnResponse = (status: number | undefined, response: string) => void
@@ -25,8 +25,6 @@ export function createClientConnection({
   port,
   onClose,
 }: ClientConnectionOptions): ClientConnection {
-  const socket: Socket = connect({ host: hostname, port, noDelay: true })
-  socket.setEncoding('latin1')
   let received = ''
   let due: OnResponse | undefined
 
@@ -37,9 +35,20 @@ export function createClientConnection({
     onResponse?.(status, response)
   }
 
-  socket.on('data', (chunk: string) => {
-    received = received === '' ? chunk : received + chunk
-    if (isWhole(received)) finish(statusOf(received))
+  const socket = connect({
+    host: hostname,
+    port,
+    noDelay: true,
+    // Without the stream's own buffers and events, a fifth cheaper.
+    onread: {
+      buffer: readBuffer,
+      callback(bytes, buffer) {
+        const chunk = (buffer as Buffer).toString('latin1', 0, bytes)
+        received = received === '' ? chunk : received + chunk
+        if (isWhole(received)) finish(statusOf(received))
+        return true
+      },
+    },
   })
   // A reset: 'close' follows.
   socket.on('error', () => {})
@@ -56,6 +65,9 @@ export function createClientConnection({
     destroy: () => void socket.destroy(),
   }
 }
+
+/** Of all connections: each reads it before the next one fills it. */
+const readBuffer = Buffer.allocUnsafe(65_536)
 
 const headEnd = '\r\n\r\n'
 const lastChunk = '\r\n0\r\n\r\n'

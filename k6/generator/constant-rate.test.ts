@@ -82,13 +82,14 @@ describe('the generator', () => {
     const url = await startServer((path, socket) => {
       if (path === '/3') socket.write(ok('me /4'))
       else if (path === '/5') socket.write('HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\n\r\n{}')
-      else if (path === '/7') socket.destroy()
+      else if (path === '/7') socket.resetAndDestroy()
+      else if (path === '/9') socket.end()
       else socket.write(ok(`me ${path}`))
     })
     expect(await run(url)).toMatchObject({
       due: 100,
-      statuses: { 200: 98, 429: 1, closed: 1 },
-      failed: 3,
+      statuses: { 200: 97, 429: 1, closed: 2 },
+      failed: 4,
       otherUser: 1,
     })
   })
