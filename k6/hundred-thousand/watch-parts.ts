@@ -41,7 +41,7 @@ export function watchParts(readTotals: () => PartTotals[]) {
   const first = { at: performance.now(), totals: readTotals() }
   const samples: Sample[] = []
   let last = first
-  let isOver = false
+  let result: Watched | undefined
 
   function read(): void {
     const now = { at: performance.now(), totals: readTotals() }
@@ -52,17 +52,20 @@ export function watchParts(readTotals: () => PartTotals[]) {
   async function watch(): Promise<void> {
     for (;;) {
       await sleep(sampleMs)
-      if (isOver) return
+      if (result) return
       read()
     }
   }
 
   void watch()
   return {
+    /** Once it is stopped it gives the same again. */
     stop(): Watched {
-      isOver = true
-      read()
-      return { samples, all: differences(first, last) }
+      if (!result) {
+        read()
+        result = { samples, all: differences(first, last) }
+      }
+      return result
     },
   }
 }
