@@ -13,17 +13,29 @@ const costs = [10, 4]
 const sizes = { short: { samples: 200 }, full: { samples: 1000 } }
 const warmUps = 10
 
+/** Prefixes of addresses, all of one length. */
 const arms = {
   'unknown account': 'u',
   'wrong password': 'w',
   'locked account': 'k',
-} as const
-type Arm = keyof typeof arms
-const armNames = Object.keys(arms) as Arm[]
+}
+
+const end = `$${'A'.repeat(22)}$${'A'.repeat(43)}`
+
+/** Hashes of other systems, of a third of the work of a native one, and of nearly all of it. */
+const foreignArms = {
+  'wrong, imported bcrypt': { prefix: 'b', hash: `$2b$10$${'a'.repeat(53)}` },
+  'wrong, imported argon2id': { prefix: 'a', hash: `$argon2id$v=19$m=8192,t=2,p=1${end}` },
+  'wrong, imported scrypt': { prefix: 's', hash: `$scrypt$ln=14,r=8,p=1${end}` },
+  'wrong, imported PBKDF2': { prefix: 'p', hash: `$pbkdf2-sha256$i=100000${end}` },
+}
+
+/** They take longer than a native hash of a lower cost. */
+const foreignCost = 10
 
 /**
- * SECURITY 8: unknown, wrong and locked logins take the same time. The bench sends one request at a
- * time, in mixed order.
+ * SECURITY 8 and 88: unknown, wrong, locked and imported logins take the same time. The bench sends
+ * one request at a time, in mixed order.
  */
 export const loginTimingBench: BenchPart = async ({ server, secrets, isFull, report }) => {
   const { samples } = isFull ? sizes.full : sizes.short
@@ -38,33 +50,45 @@ export const loginTimingBench: BenchPart = async ({ server, secrets, isFull, rep
     const count = samples + warmUps
     await addAccounts(sql, { prefix: arms['wrong password'], count, passwordHash })
     await lockAccounts(sql, await addAccounts(sql, { prefix: arms['locked account'], count, passwordHash }))
+    const prefixes = new Map<string, string>(Object.entries(arms))
+    for (const [arm, { prefix, hash }] of cost === foreignCost ? Object.entries(foreignArms) : []) {
+      await addAccounts(sql, { prefix, count, passwordHash: `foreign:${hash}` })
+      prefixes.set(arm, prefix)
+    }
     await sql`vacuum analyze`
     await sql.end()
 
-    const times: Record<Arm, number[]> = { 'unknown account': [], 'wrong password': [], 'locked account': [] }
+    const times = new Map([...prefixes.keys()].map((arm) => [arm, [] as number[]]))
+    const timesOf = (arm: string) => times.get(arm) ?? []
     await withOrigin({ databaseUrl, secrets, cost, threads }, async (origin) => {
       for (let number = 0; number < count; number++) {
-        for (const arm of shuffled(armNames)) {
+        for (const [arm, prefix] of shuffled([...prefixes])) {
           // Every account is tried once, so that none is locked by the bench itself.
-          const { status, ms } = await origin.login(address(arms[arm], number), 'not the right password')
+          const { status, ms } = await origin.login(address(prefix, number), 'not the right password')
           if (status !== 401) throw new Error(`A login answered ${status}: the bench is wrong.`)
           if (number < warmUps) continue
-          times[arm].push(ms)
+          timesOf(arm).push(ms)
           report.raw({ part: 'login-timing', cost, arm, ms })
         }
       }
     })
 
-    for (const arm of armNames) {
-      const quartiles = [0.25, 0.75].map((share) => figure(percentile(times[arm], share))).join('-')
-      medians.push([cost, arm, figure(median(times[arm])), quartiles, figure(percentile(times[arm], 0.99))])
+    for (const arm of prefixes.keys()) {
+      const quartiles = [0.25, 0.75].map((share) => figure(percentile(timesOf(arm), share))).join('-')
+      medians.push([
+        cost,
+        arm,
+        figure(median(timesOf(arm))),
+        quartiles,
+        figure(percentile(timesOf(arm), 0.99)),
+      ])
     }
+    const others = [...prefixes.keys()].filter((arm) => arm !== 'unknown account')
     for (const [one, other] of [
-      ['wrong password', 'unknown account'],
-      ['locked account', 'unknown account'],
-      ['wrong password', 'locked account'],
-    ] as const) {
-      const { shift, p } = compare(times[one], times[other])
+      ...others.map((arm) => [arm, 'unknown account'] as const),
+      ['wrong password', 'locked account'] as const,
+    ]) {
+      const { shift, p } = compare(timesOf(one), timesOf(other))
       tests.push([cost, `${one} - ${other}`, figure(shift), p < 0.0001 ? '< 0.0001' : p.toFixed(4)])
     }
   }
