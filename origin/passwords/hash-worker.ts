@@ -40,6 +40,8 @@ export async function compareForeign({
   const startedAt = performance.now()
   const hash = readForeignHash(stored)
   for (const text of texts) if (await verifyForeignHash(text, hash)) return true
-  fillSince(failure.times * roundsOf(failure.cost), startedAt)
+  const target = failure.times * roundsOf(failure.cost)
+  if (hash.scheme === 'bcrypt') fillRounds(target, texts.length * roundsOf(hash.cost))
+  else fillSince(target, startedAt)
   return false
 }

@@ -5,10 +5,10 @@ import type { MonotonicMs } from '../../../shared/lib/time.ts'
 const leastCost = 4
 
 /**
- * The rounds of a bcrypt, each of which encrypts 521 blocks: two for each step of its cost, and one
- * and a half for its start and end.
+ * The rounds of a bcrypt, each of which encrypts 521 blocks: two for each step of its cost. Its
+ * start and end take as long as two and a half, as measured.
  */
-export const roundsOf = (cost: number) => 2 ** (cost + 1) + 1.5
+export const roundsOf = (cost: number) => 2 ** (cost + 1) + 2.5
 
 const leastRounds = roundsOf(leastCost)
 
