@@ -87,6 +87,7 @@ const policy: Record<PublicEndpointKey, Omit<RouteRow, 'method' | 'path'>> = {
   'GET /.well-known/oauth-authorization-server': publicRow,
 
   'GET /v1/me': { ...userRow, permissions: { all: ['profile.read'] } },
+  'PATCH /v1/me': { ...userRow, permissions: { all: ['profile.write'] } },
   'GET /v1/plans': publicRow,
   'GET /v1/subscription': { ...userRow, permissions: { all: ['profile.read'] } },
 

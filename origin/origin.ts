@@ -5,6 +5,7 @@ import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import { processEmailTokenRequests } from './accounts/email-token-requests.ts'
+import { createProfileService } from './accounts/profile-service.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
 import { createApp } from './app.ts'
@@ -302,7 +303,7 @@ export async function createOrigin(
       passwordMinLength: config.PASSWORD_MIN_LENGTH,
     },
     email: { sql, emailTokens, lockout, mail },
-    profile: { sql },
+    profile: { profiles: createProfileService({ sql }) },
     users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset }) },
     roles: { sql, roles: createRoleService({ sql }) },
     audit: { sql },

@@ -29,6 +29,9 @@ describe('GET /v1/me', () => {
       plan: 'free',
       features: ['basic_dashboard', 'email_notifications', 'profile_customization'],
       created_at: account?.created_at.toISOString(),
+      locale: null,
+      time_zone: null,
+      metadata: {},
     })
   })
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../shared/contract.ts'
 import { foldedEmail } from '../db/folded-email.ts'
 import type { Queryable, Sql, Transaction } from '../db/types.ts'
 import type { EmailTokenOwner } from '../email-tokens/queries.ts'
@@ -8,14 +9,41 @@ export interface Profile {
   emailVerified: boolean
   displayName: string | null
   createdAt: Date
+  /** A language tag (BCP 47). */
+  locale: string | null
+  /** The name of a time zone (IANA). */
+  timeZone: string | null
+  /** The user's own, not the product's. */
+  metadata: JsonObject
 }
 
+const profileColumns = (sql: Queryable) => sql`
+  id, email, email_verified_at is not null as "emailVerified", display_name as "displayName",
+  created_at as "createdAt", locale, time_zone as "timeZone", user_metadata as metadata`
+
 export async function selectProfile(sql: Sql, userId: string): Promise<Profile | undefined> {
+  const [row] = await sql<[Profile?]>`select ${profileColumns(sql)} from user_accounts where id = ${userId}`
+  return row
+}
+
+/** The members of a profile that its user changes; a member without a value stays. */
+export type ProfileChange = Partial<Pick<Profile, 'displayName' | 'locale' | 'timeZone' | 'metadata'>>
+
+/** @returns the profile as it is now; undefined where the account is gone or disabled */
+export async function updateProfile(
+  sql: Queryable,
+  userId: string,
+  { displayName, locale, timeZone, metadata }: ProfileChange,
+): Promise<Profile | undefined> {
+  const columns = {
+    ...(displayName !== undefined && { display_name: displayName }),
+    ...(locale !== undefined && { locale }),
+    ...(timeZone !== undefined && { time_zone: timeZone }),
+    ...(metadata !== undefined && { user_metadata: sql.json(metadata) }),
+  }
   const [row] = await sql<[Profile?]>`
-    select id, email, email_verified_at is not null as "emailVerified", display_name as "displayName",
-      created_at as "createdAt"
-    from user_accounts
-    where id = ${userId}`
+    update user_accounts set ${sql(columns)} where id = ${userId} and status = 'active'
+    returning ${profileColumns(sql)}`
   return row
 }
 

@@ -1,43 +1,68 @@
 import { Hono } from 'hono'
-import { ownAccount, signingIn } from '../../shared/contract.ts'
+import type { Identity } from '../../shared/auth/claims.ts'
+import { type MeResponse, ownAccount, signingIn } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import type { Sql } from '../db/types.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
 import type { Mail } from '../mail/service.ts'
 import { insertEmailTokenRequest } from './email-token-requests.ts'
-import { selectProfile } from './queries.ts'
+import type { ProfileService } from './profile-service.ts'
+import type { Profile } from './queries.ts'
 import { type VerificationOptions, type VerificationOutcome, verifyEmail } from './verification.ts'
 
 const readProfile = requireAuthorization({ permissions: { all: ['profile.read'] } })
 
-export function createProfileRoutes({ sql }: { sql: Sql }) {
-  const routes = new Hono<OriginEnv>()
+const changeProfile = requireAuthorization({ permissions: { all: ['profile.write'] } })
 
-  /**
-   * The profile comes from the database and the permissions from the token, which the gateway
-   * enforces.
-   */
-  serve(routes, ownAccount.endpoints.readMe, readProfile, async ({ respond }, c) => {
-    const { sub, role, level, permissions, plan, features } = requireUser(c.get('user'))
-    const profile = await selectProfile(sql, sub)
-    if (!profile) throw new Problem('not_found')
-    return respond({
-      id: profile.id,
-      email: profile.email,
-      email_verified: profile.emailVerified,
-      display_name: profile.displayName,
-      role,
-      level,
-      permissions,
-      plan,
-      features,
-      created_at: profile.createdAt.toISOString(),
-    })
+export function createProfileRoutes({ profiles }: { profiles: ProfileService }) {
+  const routes = new Hono<OriginEnv>()
+  const { readMe, changeMe } = ownAccount.endpoints
+
+  serve(routes, readMe, readProfile, async ({ respond }, c) => {
+    const user = requireUser(c.get('user'))
+    return respond(meOf(user, await profiles.read(user.sub)))
+  })
+
+  serve(routes, changeMe, changeProfile, async ({ body, respond }, c) => {
+    const user = requireUser(c.get('user'))
+    const { display_name: displayName, locale, time_zone: timeZone, metadata } = body
+    const change = {
+      ...(displayName !== undefined && { displayName }),
+      ...(locale !== undefined && { locale }),
+      ...(timeZone !== undefined && { timeZone }),
+      ...(metadata !== undefined && { metadata }),
+    }
+    return respond(meOf(user, await profiles.change(user.sub, change, c.get('context'))))
   })
 
   return routes
+}
+
+/**
+ * The profile comes from the database and the permissions from the token, which the gateway
+ * enforces.
+ *
+ * @throws Problem `not_found`
+ */
+function meOf(user: Identity, profile: Profile | undefined): MeResponse {
+  if (!profile) throw new Problem('not_found')
+  const { role, level, permissions, plan, features } = user
+  return {
+    id: profile.id,
+    email: profile.email,
+    email_verified: profile.emailVerified,
+    display_name: profile.displayName,
+    role,
+    level,
+    permissions,
+    plan,
+    features,
+    created_at: profile.createdAt.toISOString(),
+    locale: profile.locale,
+    time_zone: profile.timeZone,
+    metadata: profile.metadata,
+  }
 }
 
 interface EmailRoutesOptions extends VerificationOptions {

@@ -31,6 +31,7 @@ export type AuditAction =
   | 'password.reset'
   | 'password.rehashed'
   | 'account.imported'
+  | 'account.profile_changed'
   | 'client.created'
   | 'client.secret_rotated'
   | 'client.disabled'

@@ -82,6 +82,51 @@ export function newPassword(minLength: number) {
  */
 export const displayable = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u
 
+/** The name that a user shows to others. */
+export const displayName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(80)
+  .regex(displayable, { error: 'must not contain control characters' })
+
+function canonicalLocale(text: string): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(text)[0]
+  } catch {
+    return undefined
+  }
+}
+
+/** A language tag (BCP 47), in its canonical form. */
+export const locale = z
+  .string()
+  .max(35)
+  .transform((text, context) => {
+    const tag = canonicalLocale(text)
+    if (tag !== undefined) return tag
+    context.issues.push({ code: 'custom', message: 'must be a language tag such as de-AT', input: text })
+    return z.NEVER
+  })
+  .meta({ description: 'A language tag (BCP 47).', examples: ['de-AT'] })
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** The name of a time zone (IANA), not an offset: that changes with the season. */
+export const timeZone = z
+  .string()
+  .max(64)
+  .refine((name) => /^[A-Za-z]/.test(name) && isTimeZone(name), {
+    error: 'must be the name of a time zone such as Europe/Vienna',
+  })
+  .meta({ examples: ['Europe/Vienna'] })
+
 /** The name of a role, a plan or a feature. */
 const name = /^[a-z][a-z_]{1,39}$/
 

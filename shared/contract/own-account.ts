@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
-import { utcDateTime, uuid } from './fields.ts'
+import { displayName, locale, timeZone, utcDateTime, uuid } from './fields.ts'
+import { metadata, metadataResponse } from './metadata.ts'
 
 const meResponse = z
   .object({
@@ -14,8 +15,21 @@ const meResponse = z
     plan: z.string(),
     features: z.array(z.string()),
     created_at: utcDateTime,
+    locale: z.string().nullable(),
+    time_zone: z.string().nullable(),
+    metadata: metadataResponse,
   })
   .meta({ id: 'Me' })
+
+export type MeResponse = z.output<typeof meResponse>
+
+/** `null` removes a value; what is left out stays. `metadata` is replaced as a whole. */
+const changeMeBody = z.strictObject({
+  display_name: displayName.nullable().optional(),
+  locale: locale.nullable().optional(),
+  time_zone: timeZone.nullable().optional(),
+  metadata: metadata.optional(),
+})
 
 /** A live session as its account or an admin sees it. */
 export const sessionItem = z
@@ -47,6 +61,15 @@ export const ownAccount = defineEndpointGroup({
       path: '/v1/me',
       summary: 'Read profile and permissions of the caller',
       responses: ok('Profile, role, permissions, plan and features.', meResponse),
+      errors: ['not_found'],
+    },
+    changeMe: {
+      method: 'PATCH',
+      path: '/v1/me',
+      summary: 'Change the profile of the caller',
+      description: 'A field that is left out stays; `null` removes it. `metadata` is replaced as a whole.',
+      body: changeMeBody,
+      responses: ok('The profile as it is now.', meResponse),
       errors: ['not_found'],
     },
     listOwnSessions: {

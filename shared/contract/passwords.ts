@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineEndpoints } from '../endpoint/endpoint.ts'
-import { displayable, email, newEmail, newPassword, opaqueToken, password } from './fields.ts'
+import { displayName, email, newEmail, newPassword, opaqueToken, password } from './fields.ts'
 
 /** Values that contracts take from the origin's configuration. */
 export interface ContractSettings {
@@ -11,13 +11,7 @@ function registerBody(minPasswordLength: number) {
   return z.strictObject({
     email: newEmail,
     password: newPassword(minPasswordLength),
-    display_name: z
-      .string()
-      .trim()
-      .min(1)
-      .max(80)
-      .regex(displayable, { error: 'must not contain control characters' })
-      .optional(),
+    display_name: displayName.optional(),
   })
 }
 

@@ -43,6 +43,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /.well-known/oauth-authorization-server': anybody,
 
   'GET /v1/me': signedIn,
+  'PATCH /v1/me': ['user', 'subscriber', 'admin', 'superadmin'],
   'GET /v1/plans': anybody,
   'GET /v1/subscription': signedIn,
   // Free does not have premium_dashboard, guest not even dashboard.read.

@@ -78,6 +78,10 @@ describe('responses are as the description has them', () => {
       headers: { origin: fullStack.originConfig.ISSUER_URL },
     })
     await succeed('readMe', as('ada'))
+    await succeed('changeMe', {
+      body: { display_name: null, locale: 'de-at', metadata: { a: [1] } },
+      ...as('ada'),
+    })
     await succeed('readSubscription', as('ada'))
     const { sessions } = await succeed('listOwnSessions', as('ada'))
     const other = sessions.find(({ current }) => !current)

@@ -1,50 +1,6 @@
 import { z } from 'zod'
-import { displayable, newEmail, planName, roleName, time, userStatus } from '../fields.ts'
-
-/** Characters of metadata as JSON, and how deep its objects and lists may be nested. */
-const longestMetadata = 8192
-const deepestMetadata = 16
-
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
-export type JsonObject = { [key: string]: JsonValue }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** PostgreSQL stores neither NUL nor half characters. */
-const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
-
-/** The reason why parsed JSON cannot be stored, or undefined. */
-function whyNotStorable(value: unknown, depth = 0): string | undefined {
-  if (depth > deepestMetadata) return `is nested more than ${deepestMetadata} deep`
-  if (typeof value === 'string' && !isStorable(value)) return 'has NUL or half a surrogate pair'
-  if (typeof value !== 'object' || value === null) return undefined
-  for (const [key, member] of Object.entries(value)) {
-    if (key === '__proto__') return 'has the key __proto__'
-    const fault = isStorable(key) ? whyNotStorable(member, depth + 1) : 'has NUL or half a surrogate pair'
-    if (fault) return fault
-  }
-  return undefined
-}
-
-function whyNoMetadata(value: unknown): string | undefined {
-  if (!isObject(value)) return 'must be an object'
-  const fault = whyNotStorable(value)
-  if (fault) return fault
-  const { length } = JSON.stringify(value)
-  return length > longestMetadata ? `must have at most ${longestMetadata} characters as JSON` : undefined
-}
-
-/** An object of JSON that the product keeps with an account. */
-export const metadata = z
-  .unknown()
-  .transform((value, context): JsonObject => {
-    const fault = whyNoMetadata(value)
-    if (fault === undefined) return value as JsonObject
-    context.issues.push({ code: 'custom', message: fault, input: value })
-    return z.NEVER
-  })
-  .meta({ type: 'object', description: `At most ${longestMetadata} characters as JSON.` })
+import { displayable, displayName, newEmail, planName, roleName, time, userStatus } from '../fields.ts'
+import { metadata } from '../metadata.ts'
 
 /** RFC 4648 base32 of 10 to 80 bytes, in either case, with or without padding. */
 const base32 = /^[A-Za-z2-7]{16,128}=*$/
@@ -64,14 +20,7 @@ export const importedUser = z
       .default(null),
     email: newEmail,
     email_verified: z.boolean().default(false),
-    display_name: z
-      .string()
-      .trim()
-      .min(1)
-      .max(80)
-      .regex(displayable, { error: 'must not contain control characters' })
-      .nullable()
-      .default(null),
+    display_name: displayName.nullable().default(null),
     role: roleName.default('user'),
     plan: planName.default('free'),
     period_ends_at: time.nullable().default(null),

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+
+/** Characters of metadata as JSON, and how deep its objects and lists may be nested. */
+const longestMetadata = 8192
+const deepestMetadata = 16
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
+export type JsonObject = { [key: string]: JsonValue }
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** PostgreSQL stores neither NUL nor half characters. */
+const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
+
+/** The reason why parsed JSON cannot be stored, or undefined. */
+function whyNotStorable(value: unknown, depth = 0): string | undefined {
+  if (depth > deepestMetadata) return `is nested more than ${deepestMetadata} deep`
+  if (typeof value === 'string' && !isStorable(value)) return 'has NUL or half a surrogate pair'
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [key, member] of Object.entries(value)) {
+    if (key === '__proto__') return 'has the key __proto__'
+    const fault = isStorable(key) ? whyNotStorable(member, depth + 1) : 'has NUL or half a surrogate pair'
+    if (fault) return fault
+  }
+  return undefined
+}
+
+function whyNoMetadata(value: unknown): string | undefined {
+  if (!isObject(value)) return 'must be an object'
+  const fault = whyNotStorable(value)
+  if (fault) return fault
+  const { length } = JSON.stringify(value)
+  return length > longestMetadata ? `must have at most ${longestMetadata} characters as JSON` : undefined
+}
+
+/** An object of JSON that a user or the product keeps with an account. */
+export const metadata = z
+  .unknown()
+  .transform((value, context): JsonObject => {
+    const fault = whyNoMetadata(value)
+    if (fault === undefined) return value as JsonObject
+    context.issues.push({ code: 'custom', message: fault, input: value })
+    return z.NEVER
+  })
+  .meta({ type: 'object', description: `At most ${longestMetadata} characters as JSON.` })
+
+/** As it was stored. */
+export const metadataResponse = z.record(z.string(), z.unknown())
