@@ -1,11 +1,12 @@
-import { decodeJwt, SignJWT } from 'jose'
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
-import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
+import { accessTokenType } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createOAuthFullStack, type OAuthFullStack } from '../../test/support/full-stack/oauth-full-stack.ts'
 import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
+import { signJwt } from '../keys/sign-jwt.ts'
 import { createServiceTokenSigner } from '../oauth/tokens/service-token.ts'
 
 let fullStack: OAuthFullStack
@@ -44,10 +45,7 @@ const signed = async (lifeSeconds: number, issuer = fullStack.issuer) => {
 
 /** A service's token that is right but for its audience. */
 async function foreign() {
-  const { kid, key } = fullStack.keys.signing()
-  return new SignJWT({ ...decodeJwt(token), aud: 'reports' })
-    .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
-    .sign(key)
+  return signJwt(fullStack.keys.signing(), accessTokenType, { ...decodeJwt(token), aud: 'reports' }, 300)
 }
 
 describe('/internal', () => {

@@ -1,11 +1,12 @@
-import { importKey, type PublicJwk, publicJwkSchema, type SigningKey } from '../../shared/auth/jwk.ts'
+import { type PublicJwk, publicJwkSchema, type Signer } from '../../shared/auth/jwk.ts'
+import { importNodeSigner } from '../../shared/node/keys.ts'
 import type { Sql } from '../db/types.ts'
 import type { Encryption } from './encryption.ts'
 import { selectKeys } from './queries.ts'
 import { decryptKey } from './stored-key.ts'
 
 export interface KeyRing {
-  signing: () => SigningKey
+  signing: () => Signer
   /**
    * The public part of every key in any state: gateways know a key before and after it signs.
    */
@@ -27,7 +28,7 @@ export async function createKeyRing(sql: Sql, encryption: Encryption): Promise<K
     const signing = keys.find(({ state }) => state === 'signing')
     if (!signing) throw new Error('There is no signing key: make one with npm run keys -- create')
     return {
-      signing: await importKey(decryptKey(encryption, signing)),
+      signing: await importNodeSigner(decryptKey(encryption, signing)),
       published: keys.map(({ publicJwk }) => publicJwkSchema.parse(publicJwk)),
     }
   }

@@ -1,12 +1,11 @@
-import { SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { SigningKey } from '../../shared/auth/jwk.ts'
+import type { Signer } from '../../shared/auth/jwk.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { createClock } from '../../test/support/clock.ts'
 import { type KeyDatabase, openKeyDatabase, operator } from '../../test/support/database/key-database.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
-import { createIssuer } from '../../test/support/gateway/issuer.ts'
+import { createIssuer, encodePart } from '../../test/support/gateway/issuer.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
 import { createOrigin } from '../origin.ts'
 import { createEncryption } from './encryption.ts'
@@ -60,10 +59,12 @@ describe('a rotation under load', () => {
       ),
     )
     const { claims } = await createIssuer(clock.now)
-    const sign = ({ kid, key }: SigningKey) =>
-      new SignJWT(claims({ exp: clock.seconds + config.ACCESS_TOKEN_SECONDS }))
-        .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
-        .sign(key)
+    const sign = async (signer: Signer) => {
+      const header = { alg: 'ES256', kid: signer.kid, typ: 'at+jwt' }
+      const payload = claims({ exp: clock.seconds + config.ACCESS_TOKEN_SECONDS })
+      const signed = `${encodePart(header)}.${encodePart(payload)}`
+      return `${signed}.${await signer.sign(signed)}`
+    }
     const show = async (token: string) =>
       Promise.all(
         harnesses.map(async ({ call }) => (await call('/closed', { headers: bearer(token) })).status),

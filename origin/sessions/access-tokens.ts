@@ -1,6 +1,6 @@
-import { SignJWT } from 'jose'
-import { accessTokenType, algorithm, frontendClient } from '../../shared/auth/claims.ts'
+import { accessTokenType, frontendClient } from '../../shared/auth/claims.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
+import { signJwt } from '../keys/sign-jwt.ts'
 import type { SessionGrant } from './queries.ts'
 
 interface AccessTokenOptions {
@@ -27,16 +27,8 @@ export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: Acce
       const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...claims } = bearer
       const longest = Math.min(lifeSeconds, sessionSecondsLeft, secondsLeft ?? lifeSeconds)
       const expiresIn = Math.max(1, Math.floor(longest))
-      const { kid, key } = keys.signing()
-      const token = await new SignJWT({ ...claims, sid: sessionId, client_id: frontendClient })
-        .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
-        .setIssuer(issuer)
-        .setAudience(audience)
-        .setSubject(userId)
-        .setJti(crypto.randomUUID())
-        .setIssuedAt()
-        .setExpirationTime(`${expiresIn}s`)
-        .sign(key)
+      const own = { iss: issuer, aud: audience, sub: userId, sid: sessionId, client_id: frontendClient }
+      const token = await signJwt(keys.signing(), accessTokenType, { ...claims, ...own }, expiresIn)
       return { token, expiresIn }
     },
   }

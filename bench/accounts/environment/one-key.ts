@@ -1,4 +1,5 @@
-import { generateKey, importKey } from '../../../shared/auth/jwk.ts'
+import { generateKey } from '../../../shared/auth/jwk.ts'
+import { importNodeSigner } from '../../../shared/node/keys.ts'
 
 /**
  * A signing key of the bench's own: signing costs the same with it, and no key of the database has
@@ -6,6 +7,6 @@ import { generateKey, importKey } from '../../../shared/auth/jwk.ts'
  */
 export async function createOneKey() {
   const { privateJwk } = await generateKey()
-  const key = await importKey(privateJwk)
-  return { signing: () => key }
+  const signer = await importNodeSigner(privateJwk)
+  return { signing: () => signer }
 }

@@ -1,16 +1,12 @@
-import { type JWTPayload, SignJWT } from 'jose'
+import type { JWTPayload } from 'jose'
 import { z } from 'zod'
-import {
-  accessTokenType,
-  algorithm,
-  clockLeewaySeconds,
-  serviceAudience,
-} from '../../../shared/auth/claims.ts'
+import { accessTokenType, clockLeewaySeconds, serviceAudience } from '../../../shared/auth/claims.ts'
 import type { PublicJwk } from '../../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../../shared/auth/verify-access-token.ts'
 import { createBoundedMap } from '../../../shared/lib/bounded-map.ts'
 import type { EpochSeconds, Now } from '../../../shared/lib/time.ts'
 import type { KeyRing } from '../../keys/key-ring.ts'
+import { signJwt } from '../../keys/sign-jwt.ts'
 import { isScope, type Scope } from '../clients/scopes.ts'
 import { createKeyFinder } from './token-keys.ts'
 
@@ -49,16 +45,9 @@ export interface Service {
 
 export function createServiceTokenSigner({ keys, issuer, lifeSeconds }: SignerOptions) {
   return async function signServiceToken({ clientId, scopes }: Service): Promise<string> {
-    const { kid, key } = keys.signing()
-    return new SignJWT({ client_id: clientId, scope: scopes.join(' ') })
-      .setProtectedHeader({ alg: algorithm, kid, typ: accessTokenType })
-      .setIssuer(issuer)
-      .setAudience(serviceAudience)
-      .setSubject(clientId)
-      .setJti(crypto.randomUUID())
-      .setIssuedAt()
-      .setExpirationTime(`${lifeSeconds}s`)
-      .sign(key)
+    const own = { iss: issuer, aud: serviceAudience, sub: clientId }
+    const claims = { client_id: clientId, scope: scopes.join(' '), ...own }
+    return signJwt(keys.signing(), accessTokenType, claims, lifeSeconds)
   }
 }
 
