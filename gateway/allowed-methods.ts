@@ -1,6 +1,6 @@
 import type { RequireHost } from './decision/served-hosts.ts'
 import { formatAllow, ownMethods } from './lib/http-method.ts'
-import { ownPaths } from './own-paths.ts'
+import { localPaths } from './local-paths.ts'
 import type { Policy } from './policy/policy.ts'
 import { normalizePath, readTarget } from './policy/request-target.ts'
 import type { Pages } from './web-ui/pages.ts'
@@ -26,7 +26,7 @@ export function createAllowedMethods({ policy, pages, requireHost }: AllowedMeth
   return function allowedMethods(target: string, host: string): string {
     if (target === wholeServer) return formatAllow(ofTheServer)
     const path = normalizePath(target.replace(/\?.*/s, ''))
-    if (ownPaths.has(path) || pages.has(path)) return formatAllow(ownMethods)
+    if (localPaths.has(path) || pages.has(path)) return formatAllow(ownMethods)
     requireHost(host)
     return formatAllow(policy.methods(readTarget(target).path))
   }

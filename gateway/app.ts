@@ -13,7 +13,7 @@ import { type CorsOptions, cors } from './http/cors.ts'
 import { addSecurityHeaders } from './http/security-headers.ts'
 import type { createProxy } from './http/web-proxy.ts'
 import { formatAllow, ownMethods } from './lib/http-method.ts'
-import { ownPaths } from './own-paths.ts'
+import { localPaths } from './local-paths.ts'
 import { type Page, type Pages, pageResponse } from './web-ui/pages.ts'
 
 interface AppOptions<Bindings> {
@@ -53,7 +53,7 @@ export function createApp<Bindings extends object>(options: AppOptions<Bindings>
     const host = hostOf(new URL(c.req.url), c.req.header('host'))
     return c.body(null, 204, { allow: options.allowedMethods(targetOf(c.req.url), host) })
   })
-  for (const path of [...ownPaths, ...pages.keys()])
+  for (const path of [...localPaths, ...pages.keys()])
     app.all(path, () => {
       throw new Problem('method_not_allowed', { headers: { allow: formatAllow(ownMethods) } })
     })

@@ -1,7 +1,7 @@
 import { Problem } from '../shared/http/errors.ts'
 import { isHost } from '../shared/http/host-header.ts'
 import type { RequestLifecycle } from '../shared/http/request-lifecycle.ts'
-import type { RequestInfo } from './decision/decision.ts'
+import type { RequestInfo } from './decision/decision-context.ts'
 import type { GatewayPorts } from './gateway-ports.ts'
 import { readHeaders } from './http/request-headers.ts'
 

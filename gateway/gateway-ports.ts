@@ -11,7 +11,7 @@ import type { Pages } from './web-ui/pages.ts'
 export interface GatewayPorts<Bindings> {
   transport: Transport
   /** Sends the gateway's own requests to the origin; by default `transport`. */
-  ownTransport?: Transport | undefined
+  originTransport?: Transport | undefined
   /** `createMemoryLimitSource(...)` or `createPerRequestLimitSource(...)`. */
   createLimitSource: CreateLimitSource
   waitUntil?: WaitUntil | undefined

@@ -21,7 +21,7 @@ import { createGatewayMetrics } from './metrics.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
 import { createAuthorize } from './policy/authorization.ts'
 import { createLivePolicy } from './policy/live-policy.ts'
-import type { RouteRow } from './policy/policy.ts'
+import type { PolicyRow } from './policy/policy.ts'
 import { createLimiter } from './rate-limit/limiter.ts'
 import { createRevocations } from './revocation/revocation-index.ts'
 import { routes } from './routes.ts'
@@ -48,7 +48,7 @@ function servedHosts({ GATEWAY_HOSTS, NODE_ENV, ISSUER_URL }: GatewayConfig): re
 export async function createGateway<Bindings extends object>(
   config: GatewayConfig,
   ports: GatewayPorts<Bindings>,
-  rows: readonly RouteRow[] = routes,
+  rows: readonly PolicyRow[] = routes,
 ) {
   const { transport, waitUntil, now, log, beginSpan } = ports
   const { importSigner = importWebSigner, isStopping = () => false, pages = new Map() } = ports
@@ -65,9 +65,9 @@ export async function createGateway<Bindings extends object>(
     onSynced: metrics.recordRevocationLag,
     onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
   })
-  const { policy, requireKnownNames, usePolicyFile, takesWebSocket } = createLivePolicy({
+  const { policy, requireKnownNames, usePolicyFile, isWebSocketRow } = createLivePolicy({
     rows,
-    isOwn: rows === routes,
+    isBuiltIn: rows === routes,
     file: ports.policyFile,
     upstreams: Object.keys(upstreams),
     plans,
@@ -164,7 +164,7 @@ export async function createGateway<Bindings extends object>(
     },
     requireKnownNames,
     usePolicyFile,
-    takesWebSocket,
+    isWebSocketRow,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */
     isStillValid: ({ identity, expiresAt }: Pick<VerifiedToken, 'identity' | 'expiresAt'>): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',

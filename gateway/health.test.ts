@@ -3,7 +3,7 @@ import { createClock } from '../test/support/clock.ts'
 import { createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness } from '../test/support/gateway/gateway-harness.ts'
 import { createHealth } from './health.ts'
-import type { RouteRow } from './policy/policy.ts'
+import type { PolicyRow } from './policy/policy.ts'
 
 interface Health {
   status: string
@@ -103,7 +103,7 @@ test('a hundred at once, and those within a second, ask the origin once', async 
 })
 
 test('no row of the policy table can take the place of a health response', async () => {
-  const row: RouteRow = {
+  const row: PolicyRow = {
     method: 'GET',
     path: '/ready',
     upstream: 'reports',

@@ -1,22 +1,22 @@
 import type { PublicEndpointKey } from '../shared/contract.ts'
-import type { RouteRow } from './policy/policy.ts'
+import type { PolicyRow } from './policy/policy.ts'
 
 /** Public routes of the origin. */
-const publicRow = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<RouteRow>
+const publicRow = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<PolicyRow>
 
 /** Routes that send mail to the address in the request. */
-const mailRow = { ...publicRow, limits: ['mail'] } satisfies Partial<RouteRow>
+const mailRow = { ...publicRow, limits: ['mail'] } satisfies Partial<PolicyRow>
 
 /** Routes that check a password. */
-const passwords = {
+const passwordRow = {
   ...publicRow,
   limits: ['credentials'],
   over_limit: 'forward_known_device',
   passes: ['cookies'],
-} satisfies Partial<RouteRow>
+} satisfies Partial<PolicyRow>
 
 /** Routes that check an email token. */
-const links = { ...publicRow, limits: ['links'] } satisfies Partial<RouteRow>
+const emailTokenRow = { ...publicRow, limits: ['links'] } satisfies Partial<PolicyRow>
 
 /**
  * Routes that use a refresh token. It cannot be guessed, so a valid one is served even if the
@@ -27,50 +27,50 @@ const refreshRow = {
   limits: ['refresh'],
   over_limit: 'forward',
   passes: ['cookies'],
-} satisfies Partial<RouteRow>
+} satisfies Partial<PolicyRow>
 
 /** Routes that authenticate OAuth clients, by secrets that cannot be guessed. */
-const clients = {
+const oauthClientRow = {
   ...publicRow,
   limits: ['clients'],
   over_limit: 'forward',
   passes: ['authorization'],
-} satisfies Partial<RouteRow>
+} satisfies Partial<PolicyRow>
 
 /**
  * Routes for a user's own data, under the quota of the plan.
  */
-const userRow = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<RouteRow>
+const userRow = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies Partial<PolicyRow>
 
 /**
  * Sessions, account and administration: apart from the plan's quota, so that a tiny quota never
  * prevents signing out or repair.
  */
-const accountRow = { ...userRow, limits: ['account'] } satisfies Partial<RouteRow>
+const accountRow = { ...userRow, limits: ['account'] } satisfies Partial<PolicyRow>
 
-const readsAudit = { permissions: { all: ['audit.read'] } } satisfies Partial<RouteRow>
+const readsAudit = { permissions: { all: ['audit.read'] } } satisfies Partial<PolicyRow>
 
 const managesSubscriptions = {
   permissions: { all: ['subscriptions.manage'] },
-} satisfies Partial<RouteRow>
+} satisfies Partial<PolicyRow>
 
-const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<RouteRow>
-const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<RouteRow>
+const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<PolicyRow>
+const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<PolicyRow>
 
 /**
  * The policy table. Protecting a route is a row here, not code in a handler; a request without a
  * row is 404. The contracts name its rows: a row without a contract does not compile, nor a
  * contract without a row.
  */
-const policy: Record<PublicEndpointKey, Omit<RouteRow, 'method' | 'path'>> = {
+const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>> = {
   'POST /auth/register': mailRow,
-  'POST /auth/login': passwords,
+  'POST /auth/login': passwordRow,
   'POST /auth/refresh': refreshRow,
   'POST /auth/logout': refreshRow,
   'POST /auth/email/resend': mailRow,
   'POST /auth/password/forgot': mailRow,
-  'POST /auth/password/reset': { ...links, passes: ['cookies'] },
-  'POST /auth/email/verify': links,
+  'POST /auth/password/reset': { ...emailTokenRow, passes: ['cookies'] },
+  'POST /auth/email/verify': emailTokenRow,
   'POST /auth/password': {
     ...accountRow,
     limits: ['account', 'credentials'],
@@ -80,9 +80,9 @@ const policy: Record<PublicEndpointKey, Omit<RouteRow, 'method' | 'path'>> = {
   'DELETE /auth/sessions': accountRow,
   'DELETE /auth/sessions/{id}': accountRow,
 
-  'POST /oauth/token': clients,
-  'POST /oauth/introspect': clients,
-  'POST /oauth/revoke': clients,
+  'POST /oauth/token': oauthClientRow,
+  'POST /oauth/introspect': oauthClientRow,
+  'POST /oauth/revoke': oauthClientRow,
   'GET /.well-known/jwks.json': publicRow,
   'GET /.well-known/oauth-authorization-server': publicRow,
 
@@ -118,7 +118,7 @@ const policy: Record<PublicEndpointKey, Omit<RouteRow, 'method' | 'path'>> = {
   'PUT /admin/plans/{name}/features': { ...accountRow, ...managesSubscriptions },
 }
 
-export const routes: readonly RouteRow[] = Object.entries(policy).map(([key, rest]) => {
-  const [method, path] = key.split(' ') as [RouteRow['method'], string]
+export const routes: readonly PolicyRow[] = Object.entries(policyTable).map(([key, rest]) => {
+  const [method, path] = key.split(' ') as [PolicyRow['method'], string]
   return { method, path, ...rest }
 })

@@ -24,7 +24,7 @@ export const createFetchServer =
         serving = serve({ ...address, fetch: gateway.app.fetch })
       },
       drain: async () => serving?.drain(),
-      cut: () => process.exit(0),
+      forceClose: () => process.exit(0),
     }
   }
 

@@ -1,15 +1,15 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { Reservation } from '../../shared/http/request-lifecycle.ts'
 import type { OverLimitReservation } from '../rate-limit/over-limit.ts'
-import type { Decision } from './decision.ts'
+import type { DecisionContext } from './decision-context.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
 
 interface AdmissionOptions {
-  decision: Decision
+  decision: DecisionContext
   baseUrl: string
   headers: RawHeaders
   /** Set where the request is over its limits. */
-  overLimit: OverLimitReservation | undefined
+  overLimitReservation: OverLimitReservation | undefined
   concurrency: Concurrency
 }
 
@@ -18,21 +18,21 @@ interface AdmissionOptions {
  * all that an earlier call has not. A class, so that a request makes no closures.
  */
 export class Admission implements Reservation {
-  readonly decision: Decision
+  readonly decision: DecisionContext
   /** The base URL of the upstream: `http://10.0.0.7:8081`. */
   readonly baseUrl: string
   /** The headers that go upstream, names and values in turn. */
   readonly headers: RawHeaders
-  /** Bounds its body, and gives it its turn, where the request is over its limits. */
-  readonly overLimit: OverLimitReservation | undefined
+  /** Bounds its body and its wait for a slot of its address, where the request is over limits. */
+  readonly overLimitReservation: OverLimitReservation | undefined
   private readonly concurrency: Concurrency
   private isAtUpstream = false
 
-  constructor({ decision, baseUrl, headers, overLimit, concurrency }: AdmissionOptions) {
+  constructor({ decision, baseUrl, headers, overLimitReservation, concurrency }: AdmissionOptions) {
     this.decision = decision
     this.baseUrl = baseUrl
     this.headers = headers
-    this.overLimit = overLimit
+    this.overLimitReservation = overLimitReservation
     this.concurrency = concurrency
   }
 
@@ -43,13 +43,13 @@ export class Admission implements Reservation {
    * @throws Problem `overloaded` where the upstream has no slot left
    */
   enterUpstream(): void {
-    this.concurrency.enter(this.decision.route.upstream)
+    this.concurrency.enter(this.decision.row.upstream)
     this.isAtUpstream = true
   }
 
-  /** Called with the response's head. A client that reads slowly holds no turn of its address. */
-  responseBegan(): void {
-    this.overLimit?.leave()
+  /** Called with the response's head. A client that reads slowly holds no slot of its address. */
+  onResponseHead(): void {
+    this.overLimitReservation?.release()
   }
 
   /**
@@ -57,15 +57,15 @@ export class Admission implements Reservation {
    * read.
    */
   leaveUpstream(): void {
-    this.overLimit?.leave()
+    this.overLimitReservation?.release()
     if (!this.isAtUpstream) return
     this.isAtUpstream = false
-    this.concurrency.leave(this.decision.route.upstream)
+    this.concurrency.leave(this.decision.row.upstream)
   }
 
   /** @param status of the response, as the client gets it */
   release(status: number): void {
     this.leaveUpstream()
-    this.decision.settleLimits?.(status)
+    this.decision.onResponseStatus?.(status)
   }
 }

@@ -21,7 +21,7 @@ export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOpti
   /** A missing or invalid token counts against the address; an expired one does not. */
   function countFailure(error: unknown, address: string): Awaitable<never> {
     if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
-    return chain(limiter.count([limits.ofInvalidTokens(address)]), () => {
+    return chain(limiter.count([limits.forInvalidTokens(address)]), () => {
       throw error
     })
   }

@@ -1,8 +1,8 @@
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
 import { type Limiter, RateLimited } from '../rate-limit/limiter.ts'
-import { type CountedOrForwarded, countOrForward, mayExceedLimits } from '../rate-limit/over-limit.ts'
-import type { Decision } from './decision.ts'
+import { countOrForward, type LimitOutcome, mayExceedLimits } from '../rate-limit/over-limit.ts'
+import type { DecisionContext } from './decision-context.ts'
 import type { RequestLimits } from './request-limits.ts'
 
 interface ConsumeLimitsOptions {
@@ -19,10 +19,10 @@ const isFailedAttempt = (status: number) => [400, 401, 403, 499].includes(status
 
 /** Counts requests against the limits of their rows. */
 export function createConsumeLimits({ limits, limiter, recordRejection }: ConsumeLimitsOptions) {
-  function settleByStatus(
-    { settle, forwarded }: CountedOrForwarded,
-    decision: Decision,
-  ): Decision['settleLimits'] {
+  function afterResponse(
+    { settle, forwarded }: LimitOutcome,
+    decision: DecisionContext,
+  ): DecisionContext['onResponseStatus'] {
     if (settle) return (status) => settle(isFailedAttempt(status))
     if (forwarded)
       return (status) => {
@@ -32,27 +32,27 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
   }
 
   /** Reports a 429 to the origin. */
-  function report({ exceeded }: RateLimited, { request, route }: Decision): void {
-    recordRejection({ limits: exceeded, method: request.method, route: route.path })
+  function report({ exceeded }: RateLimited, { request, row }: DecisionContext): void {
+    recordRejection({ limits: exceeded, method: request.method, route: row.path })
   }
 
   return {
     /** Throws or rejects with RateLimited. */
-    consumeLimits(decision: Decision): Awaitable<void> {
-      const { route, address, caller, request } = decision
-      const applying = limits.of(address, route, caller)
-      const counted: Awaitable<CountedOrForwarded> = mayExceedLimits(route, request.headers.cookie)
-        ? countOrForward(() => limiter.count(applying, caller?.identity))
-        : limiter.count(applying, caller?.identity)
+    consumeLimits(decision: DecisionContext): Awaitable<void> {
+      const { row, address, caller, request } = decision
+      const requestLimits = limits.forRequest(address, row, caller)
+      const counted: Awaitable<LimitOutcome> = mayExceedLimits(row, request.headers.cookie)
+        ? countOrForward(() => limiter.count(requestLimits, caller?.identity))
+        : limiter.count(requestLimits, caller?.identity)
       return chain(counted, (result) => {
         decision.limitHeaders = result.limitHeaders
-        decision.overLimit = result.forwarded?.mark
-        decision.settleLimits = settleByStatus(result, decision)
+        decision.exceededLimits = result.forwarded?.exceededLimits
+        decision.onResponseStatus = afterResponse(result, decision)
       })
     },
 
     /** Reports a rejection that a limit has caused, of this step or that of invalid tokens. */
-    reportRateLimited(error: unknown, decision: Decision): void {
+    reportRateLimited(error: unknown, decision: DecisionContext): void {
       if (error instanceof RateLimited && error.code === 'rate_limited') report(error, decision)
     },
   }

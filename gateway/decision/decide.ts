@@ -15,7 +15,7 @@ import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { Admission } from './admission.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { createConsumeLimits } from './consume-limits.ts'
-import { Decision, type RequestInfo } from './decision.ts'
+import { DecisionContext, type RequestInfo } from './decision-context.ts'
 import type { RequestLimits } from './request-limits.ts'
 import type { RequireHost } from './served-hosts.ts'
 import { toProblem } from './to-problem.ts'
@@ -30,8 +30,8 @@ interface DecideOptions {
   policy: Policy
   tokens: TokenVerifier
   /**
-   * Compares a token with later revocations. Missing where the limiter does so in its own call of
-   * the store.
+   * Compares a token with later revocations. Undefined on Workers, where the call to Redis that
+   * consumes the limits compares them too.
    *
    * @throws Problem with the rejection
    */
@@ -49,7 +49,7 @@ interface DecideOptions {
 const maxTargetLength = 8192
 
 /** Checks a request, or adds a field to its decision. Throws or rejects with the Problem. */
-type Step = (decision: Decision) => Awaitable<void>
+type Step = (decision: DecisionContext) => Awaitable<void>
 
 /** Decides about requests by their heads, the same on every runtime. */
 export function createDecide(options: DecideOptions) {
@@ -79,24 +79,24 @@ export function createDecide(options: DecideOptions) {
     signAssertion,
   ]
 
-  function requireServedHost(decision: Decision): void {
+  function requireServedHost(decision: DecisionContext): void {
     decision.host = requireHost(decision.request.headers.host)
   }
 
-  function rejectLoop({ request }: Decision): void {
+  function rejectLoop({ request }: DecisionContext): void {
     const { via } = request.headers
     if (via !== undefined && hasPassed(via, viaName)) throw new Problem('loop_detected')
   }
 
-  function rejectUnwantedBody({ request }: Decision): void {
+  function rejectUnwantedBody({ request }: DecisionContext): void {
     if (isBodyUnwanted(request.method, request.headers)) throw new Problem('body_not_allowed')
   }
 
-  function rejectLongTarget({ request }: Decision): void {
+  function rejectLongTarget({ request }: DecisionContext): void {
     if (request.target.length > maxTargetLength) throw new Problem('target_too_long')
   }
 
-  function findClient(decision: Decision): void {
+  function findClient(decision: DecisionContext): void {
     const { address, scheme, isProxied } = readClientInfo(decision.request)
     decision.address = address
     decision.scheme = scheme
@@ -107,19 +107,19 @@ export function createDecide(options: DecideOptions) {
    * An `https` resource is not served without TLS, unless a trusted proxy has ended it (RFC 9110,
    * section 7.4).
    */
-  function requireTls({ request, scheme, isProxied }: Decision): void {
+  function requireTls({ request, scheme, isProxied }: DecisionContext): void {
     if (request.targetScheme === 'https' && scheme === 'http' && !isProxied)
       throw new Problem('misdirected_request')
   }
 
-  function matchRow(decision: Decision): void {
+  function matchRow(decision: DecisionContext): void {
     const { path, query } = readTarget(decision.request.target)
-    decision.route = policy.match(decision.request.method, path)
+    decision.row = policy.match(decision.request.method, path)
     decision.target = path + query
   }
 
-  function authenticateCaller(decision: Decision): Awaitable<void> {
-    if (decision.route.who !== 'user') return
+  function authenticateCaller(decision: DecisionContext): Awaitable<void> {
+    if (decision.row.who !== 'user') return
     const caller = authenticate(decision.request.headers.authorization, decision.address)
     if (!(caller instanceof Promise)) {
       decision.caller = caller
@@ -135,21 +135,22 @@ export function createDecide(options: DecideOptions) {
    * token must not use up its owner's quota. On Workers `throwIfRevoked` is missing:
    * `consumeLimits` asks for revocations in its own call, and throws the same problems.
    */
-  function rejectRevoked({ caller }: Decision): void {
+  function rejectRevoked({ caller }: DecisionContext): void {
     if (caller) throwIfRevoked?.(caller.identity)
   }
 
-  function rejectOversizedBody({ request, route }: Decision): void {
+  function rejectOversizedBody({ request, row }: DecisionContext): void {
     const { contentLength = 0 } = request.headers
-    if (!(contentLength <= route.body_bytes)) throw tooLarge(route.body_bytes)
+    if (!(contentLength <= row.body_bytes)) throw tooLarge(row.body_bytes)
   }
 
-  function requireAuthorization({ caller, route }: Decision): void {
-    if (caller) authorize(route, caller.identity)
+  function requireAuthorization({ caller, row }: DecisionContext): void {
+    if (caller) authorize(row, caller.identity)
   }
 
-  function signAssertion(decision: Decision): Awaitable<void> {
-    const signed = assertionFor(decision.caller, decision.route.upstream)
+  /** Each upstream gets its own assertion: the JWT that names the caller to it. */
+  function signAssertion(decision: DecisionContext): Awaitable<void> {
+    const signed = assertionFor(decision.caller, decision.row.upstream)
     if (typeof signed === 'string') {
       decision.assertion = signed
       return
@@ -159,7 +160,7 @@ export function createDecide(options: DecideOptions) {
     })
   }
 
-  function run(decision: Decision, from: number): Awaitable<Admission> {
+  function run(decision: DecisionContext, from: number): Awaitable<Admission> {
     try {
       for (let index = from; index < steps.length; index++) {
         const pending = (steps[index] as Step)(decision)
@@ -171,18 +172,18 @@ export function createDecide(options: DecideOptions) {
     }
   }
 
-  function resume(pending: Promise<void>, decision: Decision, next: number): Promise<Admission> {
+  function resume(pending: Promise<void>, decision: DecisionContext, next: number): Promise<Admission> {
     return pending.then(
       () => run(decision, next),
       (error) => reject(error, decision),
     )
   }
 
-  function admit(decision: Decision): Admission {
-    const { request, address, scheme, host, route, overLimit } = decision
+  function admit(decision: DecisionContext): Admission {
+    const { request, address, scheme, host, row, exceededLimits } = decision
     const { requestId, outgoingTrace } = request
-    const baseUrl = upstreams[route.upstream]
-    if (baseUrl === undefined) throw new Error(`no upstream ${route.upstream}`)
+    const baseUrl = upstreams[row.upstream]
+    if (baseUrl === undefined) throw new Error(`no upstream ${row.upstream}`)
     return new Admission({
       decision,
       baseUrl,
@@ -194,15 +195,15 @@ export function createDecide(options: DecideOptions) {
         viaName,
         outgoingTrace,
       }),
-      overLimit: overLimit && enqueue(address, overLimit),
+      overLimitReservation: exceededLimits && enqueue(address, exceededLimits),
       concurrency,
     })
   }
 
-  function reject(error: unknown, decision: Decision): never {
-    if (error instanceof Problem) error.route = decision.route
+  function reject(error: unknown, decision: DecisionContext): never {
+    if (error instanceof Problem) error.route = decision.row
     reportRateLimited(error, decision)
-    decision.settleLimits?.(toProblem(error).status)
+    decision.onResponseStatus?.(toProblem(error).status)
     throw error
   }
 
@@ -210,7 +211,7 @@ export function createDecide(options: DecideOptions) {
    * Synchronous where no step waits. Throws or rejects with the Problem of the rejection.
    */
   return function decide(request: RequestInfo): Awaitable<Admission> {
-    return run(new Decision(request), 0)
+    return run(new DecisionContext(request), 0)
   }
 }
 

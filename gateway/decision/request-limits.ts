@@ -1,6 +1,6 @@
 import { addressKey } from '../../shared/http/address-key.ts'
 import type { GatewayConfig } from '../config.ts'
-import type { Route } from '../policy/policy.ts'
+import type { CompiledRow } from '../policy/policy.ts'
 import { type LimitClass, limitClassDefinitions } from '../rate-limit/limit-classes.ts'
 import type { Limit } from '../rate-limit/limiter.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
@@ -10,39 +10,41 @@ type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>
 /** Window of the user's quota, which is in the token. */
 const userSeconds = 3600
 
-/** A limit without what it counts for. */
-type Bounds = Omit<Limit, 'countedFor'>
+/** A limit without the user or address that it counts. */
+type LimitTemplate = Omit<Limit, 'countedFor'>
 
 /** The limits of a request: those of its row, each with its quota and its user or address. */
 export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>) {
-  function boundsOf(name: LimitClass, quota: number, windowSeconds: number): Bounds {
+  function templateOf(name: LimitClass, quota: number, windowSeconds: number): LimitTemplate {
     const { counts, outage } = limitClassDefinitions[name]
     return { name, quota, windowSeconds, outage, failuresOnly: counts === 'failures' }
   }
-  const failures = (name: LimitClass) => boundsOf(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
-  const address = boundsOf('address', config.LIMIT_ADDRESS_REQUESTS, config.LIMIT_ADDRESS_SECONDS)
+  const failures = (name: LimitClass) =>
+    templateOf(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
+  const address = templateOf('address', config.LIMIT_ADDRESS_REQUESTS, config.LIMIT_ADDRESS_SECONDS)
   /** Limits of public rows, where only the address is known. */
-  const ofAddress: Record<Exclude<LimitClass, 'user' | 'account'>, Bounds> = {
+  const byAddress: Record<Exclude<LimitClass, 'user' | 'account'>, LimitTemplate> = {
     address,
-    mail: boundsOf('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),
+    mail: templateOf('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),
     credentials: failures('credentials'),
     links: failures('links'),
     clients: failures('clients'),
     refresh: failures('refresh'),
   }
-  /** The quota comes from the token, and has no second configuration. */
-  const user = boundsOf('user', 0, userSeconds)
-  const account = boundsOf('account', config.LIMIT_ACCOUNT_REQUESTS, config.LIMIT_ACCOUNT_SECONDS)
+  /** The quota of the plan comes from the token: no variable sets it. */
+  const user = templateOf('user', 0, userSeconds)
+  const account = templateOf('account', config.LIMIT_ACCOUNT_REQUESTS, config.LIMIT_ACCOUNT_SECONDS)
   /**
-   * Counts one user at one address, apart from others at the address and from thieves elsewhere.
+   * One count for each user at each address, so that neither other users of the address nor an
+   * attacker at another address use it up.
    */
-  const credentials = boundsOf(
+  const credentials = templateOf(
     'credentials',
     config.LIMIT_CREDENTIALS_TRIES,
     config.LIMIT_CREDENTIALS_SECONDS,
   )
 
-  function limitOf(name: LimitClass, address: string, route: Route, caller: VerifiedToken | null): Limit {
+  function limitOf(name: LimitClass, address: string, row: CompiledRow, caller: VerifiedToken | null): Limit {
     if (caller) {
       const { sub, quota } = caller.identity
       if (name === 'user') return toLimit(user, sub, quota)
@@ -50,23 +52,23 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
       if (name === 'credentials') return toLimit(credentials, `${addressKey(address)} ${sub}`)
     }
     if (name === 'user' || name === 'account') throw new Error(`the limit ${name} is for users`)
-    const bounds = ofAddress[name]
-    const failuresOnly = bounds.failuresOnly || (name === 'address' && route.counts === 'failures')
-    return toLimit(bounds, addressKey(address), bounds.quota, failuresOnly)
+    const template = byAddress[name]
+    const failuresOnly = template.failuresOnly || (name === 'address' && row.counts === 'failures')
+    return toLimit(template, addressKey(address), template.quota, failuresOnly)
   }
 
   return {
     /** The limit of missing and invalid tokens. */
-    ofInvalidTokens: (from: string): Limit => toLimit(address, addressKey(from)),
+    forInvalidTokens: (from: string): Limit => toLimit(address, addressKey(from)),
 
-    of: (address: string, route: Route, caller: VerifiedToken | null): Limit[] =>
-      route.limits.map((name) => limitOf(name, address, route, caller)),
+    forRequest: (address: string, row: CompiledRow, caller: VerifiedToken | null): Limit[] =>
+      row.limits.map((name) => limitOf(name, address, row, caller)),
   }
 }
 
 /** All limits have one shape, which V8 reads fastest. */
 const toLimit = (
-  { name, windowSeconds, outage, quota: defaultQuota, failuresOnly: onlyFailures }: Bounds,
+  { name, windowSeconds, outage, quota: defaultQuota, failuresOnly: onlyFailures }: LimitTemplate,
   countedFor: string,
   quota = defaultQuota,
   failuresOnly = onlyFailures,

@@ -7,7 +7,7 @@ import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { TransportError } from '../ports.ts'
 import type { Admission } from './admission.ts'
-import type { RequestInfo } from './decision.ts'
+import type { RequestInfo } from './decision-context.ts'
 import { createRequestRunner, type RuntimeRequest } from './request-runner.ts'
 import { toProblem } from './to-problem.ts'
 

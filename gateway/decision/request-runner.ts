@@ -4,7 +4,7 @@ import type { RequestLifecycle } from '../../shared/http/request-lifecycle.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import type { Admission } from './admission.ts'
 import type { Decide } from './decide.ts'
-import type { RequestInfo } from './decision.ts'
+import type { RequestInfo } from './decision-context.ts'
 
 /** One request of a runtime, with the operations that differ between runtimes. */
 export interface RuntimeRequest<Result> {
@@ -40,7 +40,7 @@ export function createRequestRunner({ decide, reportError }: RequestRunnerOption
       return undefined
     }
     const { lifecycle } = request
-    lifecycle.route = admission.decision.route
+    lifecycle.route = admission.decision.row
     lifecycle.reservation = admission
     try {
       const forwarded = request.forward(admission)

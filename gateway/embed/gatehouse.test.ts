@@ -193,6 +193,6 @@ test('a policy that cannot be used is rejected at once', () => {
   expect(() => createShop([{ ...orders, permissions: { all: ['x'] }, who: 'public' }])).toThrow(
     'must be for users',
   )
-  expect(() => createShop([orders, orders])).toThrow('stands twice')
+  expect(() => createShop([orders, orders])).toThrow('is in the table twice')
   expect(() => createShop({ name: 'policy.yaml', text: 'routes: 7' })).toThrow('policy.yaml:1')
 })

@@ -14,12 +14,12 @@ import { createFetchRequestReader } from '../fetch-request.ts'
 import { createGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { tooLarge } from '../http/request-body.ts'
-import { compilePolicy, type RouteRow } from '../policy/policy.ts'
+import { compilePolicy, type PolicyRow } from '../policy/policy.ts'
 import { type PolicyFile, parsePolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
 
 /** A row of the policy table whose upstream is a handler of the same app. */
-export type EmbeddedRow = Omit<RouteRow, 'upstream'> & Partial<Pick<RouteRow, 'upstream'>>
+export type EmbeddedRow = Omit<PolicyRow, 'upstream'> & Partial<Pick<PolicyRow, 'upstream'>>
 
 export interface GatehouseEnv {
   Variables: {
@@ -106,11 +106,11 @@ export function gatehouse<Bindings extends object>(
       lifecycle.reservation?.release(rejection.status)
       return rejection
     }
-    const { route, caller, limitHeaders } = result.decision
+    const { row, caller, limitHeaders } = result.decision
     c.set('caller', caller?.identity ?? null)
     const limited = bodyLimit({
-      maxSize: route.body_bytes,
-      onError: () => fail(request, tooLarge(route.body_bytes)),
+      maxSize: row.body_bytes,
+      onError: () => fail(request, tooLarge(row.body_bytes)),
     })
     try {
       const rejection = await limited(c, next)
@@ -132,7 +132,7 @@ export function gatehouse<Bindings extends object>(
   })
 }
 
-function rowsOf(policy: readonly EmbeddedRow[] | PolicyFile): RouteRow[] {
+function rowsOf(policy: readonly EmbeddedRow[] | PolicyFile): PolicyRow[] {
   const rows = 'text' in policy ? parsePolicyFile(policy.text, policy.name).map(({ row }) => row) : policy
   return rows.map((row) => ({ ...row, upstream: here }))
 }

@@ -4,13 +4,13 @@ import { corsHeaders } from './cors.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /** Headers that are the same in every response to pages of one origin. */
-interface FixedHeaders {
+interface SharedHeaders {
   list: Readonly<RawHeaders>
   /** The same as lines of a head, without the end of the last. */
   lines: string
 }
 
-function toFixedHeaders(list: RawHeaders): FixedHeaders {
+function toFixedHeaders(list: RawHeaders): SharedHeaders {
   const lines: string[] = []
   for (let i = 0; i < list.length; i += 2) lines.push(`${list[i]}: ${list[i + 1]}`)
   return { list, lines: lines.join('\r\n') }
@@ -27,15 +27,15 @@ export function createCommonHeaders(corsOrigins: readonly string[], exposedHeade
   const granted = new Map(
     corsOrigins.map((origin) => [origin, toFixedHeaders([...list, ...corsHeaders(origin, exposedHeaders)])]),
   )
-  const fixed = (origin: string | undefined): FixedHeaders =>
+  const forOrigin = (origin: string | undefined): SharedHeaders =>
     (origin === undefined ? undefined : granted.get(origin)) ?? everywhere
 
   return {
     /** All but the request's id. */
-    fixed,
+    forOrigin,
 
     of: (origin: string | undefined, requestId: string): RawHeaders => [
-      ...fixed(origin).list,
+      ...forOrigin(origin).list,
       requestIdHeader,
       requestId,
     ],

@@ -1,6 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
-import { gatheredBytes } from '../lib/gathered-bytes.ts'
+import { maxBufferedBodyBytes } from '../lib/buffered-body.ts'
 import { isRead } from '../lib/http-method.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
@@ -53,7 +53,7 @@ export interface BodyBounds {
  * @throws Problem `body_too_large`, `body_timeout`, `client_closed_request`; the reason of `signal`
  */
 export async function readRequestBody(chunks: Chunks, bounds: BodyBounds): Promise<RequestBody> {
-  return bounds.body_bytes > gatheredBytes
+  return bounds.body_bytes > maxBufferedBodyBytes
     ? streamed(chunks, bounds)
     : { ...noBody, body: await gather(chunks, bounds) }
 }

@@ -28,7 +28,7 @@ interface Read {
 
 export interface RequestHeaders extends Read {
   /** Headers that go upstream unchanged. */
-  passed: Readonly<RawHeaders>
+  passThrough: Readonly<RawHeaders>
 }
 
 /** Headers read here and rebuilt for the upstream; those in `readAndPassed` also pass unchanged. */
@@ -54,7 +54,7 @@ const read: ReadonlyMap<string, keyof Read> = new Map([
 const readAndPassed: ReadonlySet<keyof Read> = new Set(['origin'])
 
 /** Headers about the client's connection, rebuilt from the gateway's own data. */
-const rebuilt = new Set([
+const rebuiltHeaders = new Set([
   'x-real-ip',
   'x-client-ip',
   'x-cluster-client-ip',
@@ -64,7 +64,7 @@ const rebuilt = new Set([
 ])
 
 /** Headers that some frameworks use as another method or path than the matched one. */
-const rerouting = new Set([
+const reroutingHeaders = new Set([
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
@@ -86,8 +86,8 @@ function evaluate(name: string): HeaderAction {
   const spelled = lower.replace(/[^a-z\d]/g, '-')
   const isDropped =
     isHopByHop(spelled) ||
-    rebuilt.has(spelled) ||
-    rerouting.has(spelled) ||
+    rebuiltHeaders.has(spelled) ||
+    reroutingHeaders.has(spelled) ||
     spelled.startsWith('x-forwarded-') ||
     isInternalHeader(spelled) ||
     // Headers of a WebSocket handshake; one of them may carry a token.
@@ -131,17 +131,17 @@ const nothingFound = (): Record<keyof Read, string | undefined> => ({
 export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
   if (raw.length > 2 * maxHeaders) throw new Problem('too_many_fields')
   const found = nothingFound()
-  const passed: RawHeaders = []
+  const passThrough: RawHeaders = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
     const action = actionFor(name)
-    if (action === 'passed') passed.push(name, value)
+    if (action === 'passed') passThrough.push(name, value)
     else if (action !== 'dropped') {
       const before = found[action]
       if (before !== undefined && action === 'host') throw new Problem('bad_request')
       found[action] = before === undefined ? value : `${before}${action === 'cookie' ? '; ' : ', '}${value}`
-      if (readAndPassed.has(action)) passed.push(name, value)
+      if (readAndPassed.has(action)) passThrough.push(name, value)
     }
   }
   const { contentLength, connection, transferEncoding } = found
@@ -164,6 +164,6 @@ export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
     baggage: found.baggage,
     transferEncoding,
     contentLength: contentLength === undefined ? undefined : Number(contentLength),
-    passed: withoutNamed(passed, connection),
+    passThrough: withoutNamed(passThrough, connection),
   }
 }

@@ -1,7 +1,7 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
 import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
-import type { Route } from '../policy/policy.ts'
+import type { CompiledRow } from '../policy/policy.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
 import { securityHeaders } from './security-headers.ts'
 
@@ -53,7 +53,7 @@ const isOwnCookie = (setCookie: string) => setCookie.replace(/^[\s=]+/, '').star
 
 /** Part of a decision that affects the response. */
 export interface ResponseDecision {
-  route: Pick<Route, 'passes' | 'upstream'>
+  row: Pick<CompiledRow, 'passes' | 'upstream'>
   /** null on a public route. */
   caller: object | null
   /** Headers that the limits add, names and values in turn. */
@@ -72,9 +72,9 @@ interface Passed {
 function passedOf(
   status: number,
   raw: Readonly<RawHeaders>,
-  { passes, upstream }: ResponseDecision['route'],
+  { passes, upstream }: ResponseDecision['row'],
 ): Passed {
-  const passed: RawHeaders = []
+  const passThrough: RawHeaders = []
   let connection: string | undefined
   let upgrade: string | undefined
   let isCacheSaid = false
@@ -106,9 +106,9 @@ function passedOf(
       case 'cache-control':
         isCacheSaid = true
     }
-    passed.push(name, value)
+    passThrough.push(name, value)
   }
-  return { headers: withoutNamed(passed, connection), isCacheSaid, upgrade }
+  return { headers: withoutNamed(passThrough, connection), isCacheSaid, upgrade }
 }
 
 /**
@@ -120,9 +120,9 @@ function passedOf(
 export function responseHeaders(
   status: number,
   raw: Readonly<RawHeaders>,
-  { route, caller, limitHeaders }: ResponseDecision,
+  { row, caller, limitHeaders }: ResponseDecision,
 ): RawHeaders {
-  const { headers, isCacheSaid, upgrade } = passedOf(status, raw, route)
+  const { headers, isCacheSaid, upgrade } = passedOf(status, raw, row)
   headers.push('via', ownVia, ...limitHeaders)
   // A response for one user must not be cached unless the upstream allows it.
   if (caller && !isCacheSaid) headers.push('cache-control', 'private, no-store')
@@ -140,5 +140,5 @@ export function responseHeaders(
 export const interimHeaders = (
   status: number,
   raw: Readonly<RawHeaders>,
-  { route }: Pick<ResponseDecision, 'route'>,
-): RawHeaders => passedOf(status, raw, route).headers
+  { row }: Pick<ResponseDecision, 'row'>,
+): RawHeaders => passedOf(status, raw, row).headers

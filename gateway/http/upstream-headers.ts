@@ -8,7 +8,7 @@ import {
 import { formatOverLimit, type OverLimit } from '../../shared/http/over-limit.ts'
 import { addTraceHeaders } from '../../shared/http/trace-context.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
-import type { Route } from '../policy/policy.ts'
+import type { CompiledRow } from '../policy/policy.ts'
 import type { RequestHeaders } from './request-headers.ts'
 
 /** The cookies of a Cookie header except the gateway's own; undefined if none are left. */
@@ -19,9 +19,9 @@ function foreignCookies(field: string): string | undefined {
 
 /** Part of a decision that goes upstream. */
 interface UpstreamDecision {
-  route: Pick<Route, 'passes'>
+  row: Pick<CompiledRow, 'passes'>
   assertion: string
-  overLimit: OverLimit | undefined
+  exceededLimits: OverLimit | undefined
 }
 
 export interface ClientFacts {
@@ -43,21 +43,21 @@ export interface ClientFacts {
  */
 export function upstreamHeaders(
   given: RequestHeaders,
-  { route, assertion, overLimit }: UpstreamDecision,
+  { row, assertion, exceededLimits }: UpstreamDecision,
   { address, requestId, scheme, host, viaName, outgoingTrace }: ClientFacts,
 ): RawHeaders {
-  const { passed, authorization, cookie, via } = given
-  const headers = [...passed]
-  if (authorization !== undefined && route.passes.includes('authorization'))
+  const { passThrough, authorization, cookie, via } = given
+  const headers = [...passThrough]
+  if (authorization !== undefined && row.passes.includes('authorization'))
     headers.push('authorization', authorization)
-  const cookies = cookie === undefined || route.passes.includes('cookies') ? cookie : foreignCookies(cookie)
+  const cookies = cookie === undefined || row.passes.includes('cookies') ? cookie : foreignCookies(cookie)
   if (cookies !== undefined) headers.push('cookie', cookies)
   // Added last, so that a client's Connection header cannot remove them.
   headers.push(assertionHeader, assertion, requestIdHeader, requestId)
   headers.push('x-forwarded-for', address, 'x-forwarded-proto', scheme, 'x-forwarded-host', host)
   // Keeps earlier entries, so that a loop through other proxies is detected.
   headers.push('via', via === undefined ? `1.1 ${viaName}` : `${via}, 1.1 ${viaName}`)
-  if (overLimit) headers.push(overLimitHeader, formatOverLimit(overLimit))
+  if (exceededLimits) headers.push(overLimitHeader, formatOverLimit(exceededLimits))
   addTraceHeaders(headers, given, outgoingTrace)
   return headers
 }

@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isRead } from '../lib/http-method.ts'
-import type { Route } from '../policy/policy.ts'
+import type { CompiledRow } from '../policy/policy.ts'
 import { type Transport, TransportError, type UpstreamRequest } from '../ports.ts'
 import { AssertionRejected, isAssertionRejected } from './assertion-rejection.ts'
 import { bodyTimeout, noBody, readRequestBody, toStream } from './request-body.ts'
@@ -12,13 +12,13 @@ export const toPairs = (headers: Readonly<RawHeaders>): [string, string][] =>
 
 /** An admitted request. */
 interface ProxiedRequest {
-  decision: ResponseDecision & { route: Route; target: string }
+  decision: ResponseDecision & { row: CompiledRow; target: string }
   /** Where the upstream stands. */
   baseUrl: string
   /** The headers that go upstream, names and values in turn. */
   headers: Readonly<RawHeaders>
   /** Set for a request over its limits: bounds its body and queues it. */
-  overLimit: { bodySignal: AbortSignal; waitForTurn(client: AbortSignal): Promise<void> } | undefined
+  overLimitReservation: { bodySignal: AbortSignal; acquire(client: AbortSignal): Promise<void> } | undefined
   /** @throws Problem `overloaded` */
   enterUpstream(): void
 }
@@ -54,13 +54,13 @@ export function createProxy({
 
   /** @throws TransportError, AssertionRejected, and what `readRequestBody` does */
   return async function forward(request: Request, admission: ProxiedRequest): Promise<Response> {
-    const { decision, baseUrl, headers, overLimit } = admission
-    const { route, target } = decision
+    const { decision, baseUrl, headers, overLimitReservation } = admission
+    const { row, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
-    const bounds = { ...route, idleMs, signal: overLimit?.bodySignal }
+    const bounds = { ...row, idleMs, signal: overLimitReservation?.bodySignal }
     const requestBody = hasBody ? await readRequestBody(chunks, bounds) : noBody
-    await overLimit?.waitForTurn(request.signal)
+    await overLimitReservation?.acquire(request.signal)
     admission.enterUpstream()
     const { body, problem, isAwaited } = requestBody
     const sentAt = performance.now()
@@ -72,17 +72,17 @@ export function createProxy({
         headers: new Headers(toPairs(headers)),
         body: body === null || body instanceof Uint8Array ? body : toStream(body),
         signal: request.signal,
-        deadlineMs: route.deadline_seconds * 1000,
-        idleMs: route.idle_seconds * 1000,
+        deadlineMs: row.deadline_seconds * 1000,
+        idleMs: row.idle_seconds * 1000,
       })
-      onUpstreamResponse(route.upstream, (performance.now() - sentAt) / 1000)
+      onUpstreamResponse(row.upstream, (performance.now() - sentAt) / 1000)
       // The upstream may have responded to a truncated body.
       const brokenBy = problem()
       if (brokenBy) throw brokenBy
       const raw = [...response.headers].flat()
       if (isAssertionRejected(response.status, raw)) {
         await response.body?.cancel()
-        throw new AssertionRejected(route.upstream)
+        throw new AssertionRejected(row.upstream)
       }
       return new Response(response.body, {
         status: response.status,

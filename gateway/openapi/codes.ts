@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../shared/http/errors.ts'
-import type { Route } from '../policy/policy.ts'
+import type { CompiledRow } from '../policy/policy.ts'
 
 /** Codes that the gateway may return for any request. */
 const always: readonly ErrorCode[] = [
@@ -30,15 +30,15 @@ const ofCallers: readonly ErrorCode[] = [
 ]
 
 /** The rejections of a row that follow from what it asks for; no contract has to name them. */
-export function codesOfRow(route: Route): ErrorCode[] {
+export function codesOfRow(row: CompiledRow): ErrorCode[] {
   return [
     ...always,
-    ...(route.who === 'user' ? ofCallers : []),
-    ...(route.permissions ? (['permission_required'] as const) : []),
-    ...(route.level === undefined ? [] : (['level_required'] as const)),
-    ...(route.features ? (['feature_required'] as const) : []),
-    ...(route.upstream === 'origin' ? (['database_unavailable'] as const) : []),
-    ...(route.method === 'GET' ? (['body_not_allowed'] as const) : []),
-    ...(route.path.includes('{') ? (['not_found'] as const) : []),
+    ...(row.who === 'user' ? ofCallers : []),
+    ...(row.permissions ? (['permission_required'] as const) : []),
+    ...(row.level === undefined ? [] : (['level_required'] as const)),
+    ...(row.features ? (['feature_required'] as const) : []),
+    ...(row.upstream === 'origin' ? (['database_unavailable'] as const) : []),
+    ...(row.method === 'GET' ? (['body_not_allowed'] as const) : []),
+    ...(row.path.includes('{') ? (['not_found'] as const) : []),
   ]
 }

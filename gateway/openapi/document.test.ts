@@ -2,11 +2,11 @@ import { dereference, validate } from '@readme/openapi-parser'
 import { describe, expect, test } from 'vitest'
 import { errors } from '../../shared/http/errors.ts'
 import { demoRows } from '../../test/support/demo-policy.ts'
-import type { RouteRow } from '../policy/policy.ts'
+import type { PolicyRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
 import { describeApi } from './document.ts'
 
-const fileRow: RouteRow = {
+const fileRow: PolicyRow = {
   method: 'PUT',
   path: '/v1/orders/{id}',
   upstream: 'orders',
@@ -47,7 +47,7 @@ describe('the API description', () => {
   })
 
   test('is rejected for a row without a contract', () => {
-    const row: RouteRow = { ...fileRow, path: '/v1/forgotten' }
+    const row: PolicyRow = { ...fileRow, path: '/v1/forgotten' }
     expect(() => describeApi({ rows: [...routes, row], version: '0' })).toThrow(
       'PUT /v1/forgotten has no contract',
     )

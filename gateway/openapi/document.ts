@@ -12,15 +12,15 @@ import { headers } from '../../shared/openapi/headers.ts'
 import { describeRequest } from '../../shared/openapi/request.ts'
 import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
 import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
-import { type Route, type RouteRow, routeSchema } from '../policy/policy.ts'
+import { type CompiledRow, type PolicyRow, policyRowSchema } from '../policy/policy.ts'
 import { codesOfRow } from './codes.ts'
 import { withOAuthErrors } from './oauth-errors.ts'
 
 interface DescriptionOptions {
   /** The rows in code: each has a contract. */
-  rows: readonly RouteRow[]
+  rows: readonly PolicyRow[]
   /** Those of a policy file: of them is known what the row says and no more. */
-  fileRows?: readonly RouteRow[]
+  fileRows?: readonly PolicyRow[]
   version: string
   /** The name of the product whose API this is. */
   product?: string
@@ -86,20 +86,24 @@ export function describeApi({
   }
 
   for (const row of rows) {
-    const route = routeSchema.parse(row)
-    const key = endpointKey(route)
+    const compiled = policyRowSchema.parse(row)
+    const key = endpointKey(compiled)
     const found = operations.get(key)
     if (!found) throw new Error(`${key} has no contract in shared/contract`)
     operations.delete(key)
     const { id, tag, endpoint } = found
-    add(route.method, route.path, { tags: [tag], operationId: id, ...operationOf(route, endpoint, refer) })
+    add(compiled.method, compiled.path, {
+      tags: [tag],
+      operationId: id,
+      ...operationOf(compiled, endpoint, refer),
+    })
   }
   const [rowless] = operations.keys()
   if (rowless) throw new Error(`${rowless} has a contract, but no row in gateway/routes.ts`)
 
   for (const row of fileRows) {
-    const route = routeSchema.parse(row)
-    add(route.method, route.path, { tags: [others.name], ...bareOperationOf(route, refer) })
+    const compiled = policyRowSchema.parse(row)
+    add(compiled.method, compiled.path, { tags: [others.name], ...bareOperationOf(compiled, refer) })
   }
   for (const [operationId, { method, path, summary, responses }] of Object.entries<Endpoint>(
     health.endpoints,
@@ -129,44 +133,44 @@ export function describeApi({
 
 type Refer = ReturnType<typeof createSharedResponses>['refer']
 
-function operationOf(route: Route, endpoint: Endpoint, refer: Refer): ZodOpenApiOperationObject {
+function operationOf(row: CompiledRow, endpoint: Endpoint, refer: Refer): ZodOpenApiOperationObject {
   const { summary, description, responses, credential } = endpoint
-  const errors = describeProblems([...codesOfRow(route), ...codesOfEndpoint(endpoint)], common)
+  const errors = describeProblems([...codesOfRow(row), ...codesOfEndpoint(endpoint)], common)
   return {
     summary,
-    description: [description, needs(route)].filter(Boolean).join('\n\n'),
+    description: [description, needs(row)].filter(Boolean).join('\n\n'),
     ...describeRequest(endpoint),
     responses: {
       ...describeSuccesses(responses, common),
       ...refer(credential === 'client' ? withOAuthErrors(errors, common) : errors),
     },
-    security: securityOf(route, credential),
-    ...extensionsOf(route),
+    security: securityOf(row, credential),
+    ...extensionsOf(row),
   }
 }
 
 /** The operation of a service that the gateway knows by its row alone. */
-function bareOperationOf(route: Route, refer: Refer): ZodOpenApiOperationObject {
+function bareOperationOf(row: CompiledRow, refer: Refer): ZodOpenApiOperationObject {
   return {
-    summary: `${route.method} ${route.path}`,
-    description: needs(route),
-    ...describeRequest({ path: route.path }),
+    summary: `${row.method} ${row.path}`,
+    description: needs(row),
+    ...describeRequest({ path: row.path }),
     responses: {
-      ...refer(describeProblems(codesOfRow(route), common)),
+      ...refer(describeProblems(codesOfRow(row), common)),
       default: { description: 'What the service answers.' },
     },
-    security: securityOf(route, undefined),
-    ...extensionsOf(route),
+    security: securityOf(row, undefined),
+    ...extensionsOf(row),
   }
 }
 
-function securityOf(route: Route, credential: Endpoint['credential']) {
-  if (route.who === 'user') return [{ accessToken: [] }]
+function securityOf(row: CompiledRow, credential: Endpoint['credential']) {
+  if (row.who === 'user') return [{ accessToken: [] }]
   return credential ? [{}, { [credential]: [] }] : []
 }
 
 /** The requirements of a row, in words. */
-function needs({ permissions: { all, any } = {}, features, level }: Route): string {
+function needs({ permissions: { all, any } = {}, features, level }: CompiledRow): string {
   const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
   return [
     all && `Needs the permission ${quoted(all)}.`,
@@ -178,7 +182,7 @@ function needs({ permissions: { all, any } = {}, features, level }: Route): stri
     .join(' ')
 }
 
-function extensionsOf({ permissions, features, level, limits, deadline_seconds, body_bytes }: Route) {
+function extensionsOf({ permissions, features, level, limits, deadline_seconds, body_bytes }: CompiledRow) {
   return {
     ...(permissions && { 'x-permissions': permissions }),
     ...(features && { 'x-features': features }),

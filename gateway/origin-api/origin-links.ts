@@ -30,14 +30,14 @@ export function createOriginLinks(options: OriginLinksOptions) {
   const { config, ports, assertionFor, revocations, onSynced, onAssertionRejected } = options
   const {
     transport,
-    ownTransport = transport,
+    originTransport = transport,
     importVerifier = importWebVerifier,
     waitUntil,
     now,
     log,
   } = ports
   const origin = createOriginClient({
-    transport: ownTransport,
+    transport: originTransport,
     originUrl: config.ORIGIN_URL,
     assertionFor,
     onAssertionRejected,

@@ -1,7 +1,7 @@
 import { authorizationProblem, evaluateAuthorization } from '../../shared/auth/authorization.ts'
 import type { Identity } from '../../shared/auth/claims.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
-import type { Route } from './policy.ts'
+import type { CompiledRow } from './policy.ts'
 
 /** A signed-in user without the required permission or level. */
 export interface Denied {
@@ -38,12 +38,12 @@ export function createAuthorize({ plans, upgradePage, onDenied }: AuthorizeOptio
   }
 
   /** @throws Problem `permission_required`, `level_required`, `feature_required` */
-  return function authorize(route: Route, identity: Identity): void {
-    const problem = authorizationProblem(evaluateAuthorization(route, identity), offer)
+  return function authorize(row: CompiledRow, identity: Identity): void {
+    const problem = authorizationProblem(evaluateAuthorization(row, identity), offer)
     if (!problem) return
     const { code } = problem
     if (code === 'permission_required' || code === 'level_required')
-      onDenied({ identity, code, method: route.method, path: route.path })
+      onDenied({ identity, code, method: row.method, path: row.path })
     throw problem
   }
 }

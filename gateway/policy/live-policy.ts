@@ -1,13 +1,13 @@
 import { Problem } from '../../shared/http/errors.ts'
-import type { Policy, RouteRow } from './policy.ts'
+import type { Policy, PolicyRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
 import { type KnownNames, requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
 import { readTarget } from './request-target.ts'
 
 interface LivePolicyOptions {
-  rows: readonly RouteRow[]
-  /** Whether the rows are part of the product, whose names a test compares with the origin's. */
-  isOwn: boolean
+  rows: readonly PolicyRow[]
+  /** Whether the rows are those of `routes.ts`, whose names a test compares with the origin's. */
+  isBuiltIn: boolean
   /** Rows that are added to those in code. */
   file: PolicyFile | undefined
   upstreams: readonly string[]
@@ -23,7 +23,7 @@ interface LivePolicyOptions {
  *
  * @throws PolicyFileError, PolicyRowError for a policy that cannot be used
  */
-export function createLivePolicy({ rows, isOwn, file, upstreams, plans }: LivePolicyOptions) {
+export function createLivePolicy({ rows, isBuiltIn, file, upstreams, plans }: LivePolicyOptions) {
   const compile = (next: PolicyFile | undefined) => compilePolicyWithFile(rows, next, upstreams)
   const first = compile(file)
   const policy = createReplaceablePolicy(first.policy)
@@ -32,15 +32,15 @@ export function createLivePolicy({ rows, isOwn, file, upstreams, plans }: LivePo
     policy: policy as Policy,
 
     /**
-     * Compares the rows that are no part of the product with the names that the origin has, where
-     * it has reported them.
+     * Compares rows that are not built in with the names that the origin has, where it has
+     * reported them.
      *
      * @throws PolicyFileError, PolicyRowError where a row asks for an unknown permission or feature
      */
     requireKnownNames(): void {
       const names = plans.names()
       if (!names) return
-      if (!isOwn) requireKnownNames(rows, names)
+      if (!isBuiltIn) requireKnownNames(rows, names)
       if (file) requireKnownNamesInFile(file.name, first.added, names)
     },
 
@@ -55,10 +55,10 @@ export function createLivePolicy({ rows, isOwn, file, upstreams, plans }: LivePo
     },
 
     /**
-     * Whether a row takes this request for a WebSocket. A request that no row matches is rejected
+     * Whether the row of this request allows WebSockets. A request that no row matches is rejected
      * like any other.
      */
-    takesWebSocket(method: string, target: string): boolean {
+    isWebSocketRow(method: string, target: string): boolean {
       try {
         return policy.match(method, readTarget(target).path).websocket
       } catch (error) {

@@ -1,7 +1,7 @@
 import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
-import { compilePolicy, type Policy, PolicyRowError, type RouteRow, routeSchema } from './policy.ts'
+import { compilePolicy, type Policy, type PolicyRow, PolicyRowError, policyRowSchema } from './policy.ts'
 
 /**
  * A policy file: rows added to those of `routes.ts`, for services behind the gateway without code
@@ -10,7 +10,7 @@ import { compilePolicy, type Policy, PolicyRowError, type RouteRow, routeSchema 
 export const policyFileSchema = z.strictObject({
   /** Schema location for editors; ignored by the gateway. */
   $schema: z.string().optional(),
-  routes: z.array(routeSchema),
+  routes: z.array(policyRowSchema),
 })
 
 /** Reasons why a policy file is rejected, each with its line, counted from 1. */
@@ -26,7 +26,7 @@ export class PolicyFileError extends Error {
 
 /** A row and its line. */
 export interface PolicyFileRow {
-  row: RouteRow
+  row: PolicyRow
   line: number
 }
 
@@ -98,7 +98,7 @@ export interface CompiledPolicy {
  * @throws PolicyFileError for errors in the file, PolicyRowError for errors in code
  */
 export function compilePolicyWithFile(
-  rows: readonly RouteRow[],
+  rows: readonly PolicyRow[],
   file: PolicyFile | undefined,
   upstreams: readonly string[],
 ): CompiledPolicy {

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
-import type { RouteRow } from './policy.ts'
+import type { PolicyRow } from './policy.ts'
 import { parsePolicyFile } from './policy-file.ts'
 import { requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
 
 const known = { permissions: ['dashboard.read', 'profile.read'], features: ['premium_dashboard'] }
-const row: RouteRow = { ...openRow, path: '/v1/orders', who: 'user', limits: ['user'] }
+const row: PolicyRow = { ...openRow, path: '/v1/orders', who: 'user', limits: ['user'] }
 
 describe('a row with an unknown permission, plan or feature is rejected, with the nearest known name', () => {
-  test.each<[string, Partial<RouteRow>, string]>([
+  test.each<[string, Partial<PolicyRow>, string]>([
     [
       'all of permissions',
       { permissions: { all: ['profile.read', 'dashboard.raed'] } },

@@ -1,6 +1,6 @@
 import type { Log } from '../../shared/lib/log.ts'
 import { nearestName } from '../../shared/lib/nearest-name.ts'
-import { PolicyRowError, type RouteRow } from './policy.ts'
+import { type PolicyRow, PolicyRowError } from './policy.ts'
 import { PolicyFileError, type PolicyFileRow } from './policy-file.ts'
 
 /** All permissions and features that the origin has. */
@@ -13,7 +13,7 @@ export interface KnownNames {
  * Finds an unknown name in a row, which would reject every request, and the most similar known
  * name.
  */
-function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames): string | undefined {
+function unknownName({ permissions, features = [] }: PolicyRow, known: KnownNames): string | undefined {
   const required = [
     ...[...(permissions?.all ?? []), ...(permissions?.any ?? [])].map((name) => ({
       name,
@@ -30,7 +30,7 @@ function unknownName({ permissions, features = [] }: RouteRow, known: KnownNames
 }
 
 /** @throws PolicyRowError for the first row that asks for what the origin does not have */
-export function requireKnownNames(rows: readonly RouteRow[], known: KnownNames): void {
+export function requireKnownNames(rows: readonly PolicyRow[], known: KnownNames): void {
   for (const [index, row] of rows.entries()) {
     const reason = unknownName(row, known)
     if (reason) throw new PolicyRowError(index, row, reason)

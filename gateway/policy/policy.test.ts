@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
 import { closedRow, createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
-import { compilePolicy, type RouteRow } from './policy.ts'
+import { compilePolicy, type PolicyRow } from './policy.ts'
 
 const upstreams = ['origin', 'reports']
-const compile = (...rows: unknown[]) => compilePolicy(rows as RouteRow[], upstreams)
+const compile = (...rows: unknown[]) => compilePolicy(rows as PolicyRow[], upstreams)
 
 describe('the policy table, over HTTP', () => {
   test('404 not_found: a path without a row never reaches an upstream, with or without a token', async () => {
@@ -56,10 +56,10 @@ describe('the policy table, over HTTP', () => {
 
 describe('a row is rejected', () => {
   test.each(['/internal/users', '/internal', '/{anything}/users', '/internal/gateway/revocations'])(
-    'that would open what the origin keeps for services and gateways: %s',
+    'that would open the internal API of the origin: %s',
     (path) => {
       expect(() => compile({ ...openRow, upstream: 'origin', path })).toThrow(
-        'keeps for services and gateways',
+        'opens the internal API of the origin',
       )
     },
   )
@@ -146,7 +146,7 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
 
   test('permissions on a public row', () => {
     for (const rights of [{ permissions: { all: ['a'] } }, { features: ['a'] }, { level: 10 }])
-      expect(refused(rights)).toThrow('asks for rights, so it must be for users')
+      expect(refused(rights)).toThrow('requires permissions, features or a level, so it must be for users')
     expect(refused({ limits: ['user'] })).toThrow('has a limit for users, so it must be for users')
   })
 
@@ -163,10 +163,12 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
     )
   })
 
-  test('a row that stands twice, also under another name of its parameter', () => {
-    expect(() => compile(openRow, closedRow, openRow)).toThrow('The policy row GET /open stands twice')
+  test('a row that is in the table twice, also under another name of its parameter', () => {
+    expect(() => compile(openRow, closedRow, openRow)).toThrow(
+      'The policy row GET /open is in the table twice',
+    )
     expect(() => compile({ ...openRow, path: '/a/{id}' }, { ...closedRow, path: '/a/{name}' })).toThrow(
-      'The policy row GET /a/{name} stands twice',
+      'The policy row GET /a/{name} is in the table twice',
     )
   })
 })

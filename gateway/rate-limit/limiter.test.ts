@@ -3,7 +3,7 @@ import { createClock } from '../../test/support/clock.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import type { RouteRow } from '../policy/policy.ts'
+import type { PolicyRow } from '../policy/policy.ts'
 import type { RateLimitStore } from '../ports.ts'
 import { createBatchedConsumer } from './batched-consumer.ts'
 import { createLimiter, type Limit, type Limiter } from './limiter.ts'
@@ -110,7 +110,7 @@ describe('users', () => {
   })
 
   test('a row may name two limits: each counts, and the response headers have both', async () => {
-    const both: RouteRow = { ...openRow, path: '/both', who: 'user', limits: ['address', 'user'] }
+    const both: PolicyRow = { ...openRow, path: '/both', who: 'user', limits: ['address', 'user'] }
     const harness = await createGatewayHarness({ policy: [both], environment: limits(2) })
     const headers = bearer(await harness.issuer.sign({ quota: 5 }))
     const answer = await harness.call('/both', { headers })

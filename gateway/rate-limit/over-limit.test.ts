@@ -3,7 +3,7 @@ import { deviceCookie, overLimitHeader } from '../../shared/http/headers.ts'
 import { problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, postRow } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import { compilePolicy, type RouteRow } from '../policy/policy.ts'
+import { compilePolicy, type PolicyRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
 
 const address = '203.0.113.7'
@@ -139,17 +139,19 @@ test('499 client_closed_request: a client that leaves gives up its place in the 
   for (const answer of await Promise.all([...inProgress, next])) expect(answer.status).toBe(200)
 })
 
-describe('a row that goes on over its limits', () => {
-  const row: RouteRow = { ...postRow, limits: ['refresh'], over_limit: 'forward' }
+describe('a row that forwards requests over its limits', () => {
+  const row: PolicyRow = { ...postRow, limits: ['refresh'], over_limit: 'forward' }
 
   test('is rejected with a body that is streamed: its client would hold a turn while it sends', () => {
     const large = { ...row, upstream: 'origin' as const, body_bytes: 64 * 1024 + 1 }
-    expect(() => compilePolicy([large], ['origin'])).toThrow(/goes on over its limits.* 65536 bytes/)
+    expect(() => compilePolicy([large], ['origin'])).toThrow(
+      /forwards requests over its limits.* 65536 bytes/,
+    )
   })
 
   test('is rejected where it does not go to the origin, or has a limit that counts every request', () => {
     const upstreams = ['origin', 'reports']
-    const reason = /goes on over its limits/
+    const reason = /forwards requests over its limits/
     expect(() => compilePolicy([row], upstreams)).toThrow(reason)
     expect(() =>
       compilePolicy([{ ...row, upstream: 'origin', limits: ['refresh', 'address'] }], upstreams),

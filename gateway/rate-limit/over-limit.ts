@@ -2,7 +2,7 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { deviceCookie } from '../../shared/http/headers.ts'
 import { type OverLimit, overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
-import { createTurns } from '../lib/turns.ts'
+import { createKeyedSemaphore } from '../lib/keyed-semaphore.ts'
 import type { OverLimitRule } from './limit-classes.ts'
 import { type CountedRequest, RateLimited } from './limiter.ts'
 import { createSlowBodies } from './slow-bodies.ts'
@@ -26,20 +26,20 @@ export interface OverLimitReservation {
    * @param signal aborted when the client leaves
    * @throws Problem `overloaded`, `client_closed_request`
    */
-  waitForTurn(signal: AbortSignal): Promise<void>
+  acquire(signal: AbortSignal): Promise<void>
   /** Releases the resources; further calls do nothing. */
-  leave(): void
+  release(): void
 }
 
 /** A request over its limits that is forwarded for the origin to decide. */
 export interface ForwardedOverLimit {
   rejection: RateLimited
-  /** Header for the origin, which rejects false credentials with these limits. */
-  mark: OverLimit
+  /** Goes to the origin in a header: it rejects wrong credentials with these limits. */
+  exceededLimits: OverLimit
 }
 
 /** A request that is within its limits, or is forwarded over them. */
-export interface CountedOrForwarded extends CountedRequest {
+export interface LimitOutcome extends CountedRequest {
   forwarded?: ForwardedOverLimit | undefined
 }
 
@@ -48,28 +48,30 @@ export interface CountedOrForwarded extends CountedRequest {
  * own queue, so that made-up refresh tokens delay neither logins nor OAuth clients.
  */
 export function createOverLimitQueue() {
-  const turns = createTurns(queueOptions)
+  const semaphore = createKeyedSemaphore(queueOptions)
   const bodies = createSlowBodies(bodiesOfOneAddress)
 
-  return function enqueue(address: string, mark: OverLimit): OverLimitReservation {
-    const caller = addressKey(address)
-    const queue = `${mark.policies.join()} ${caller}`
-    const body = bodies.begin(caller, () => overLimitProblem(mark, 'too many slow bodies of its address'))
+  return function enqueue(address: string, exceededLimits: OverLimit): OverLimitReservation {
+    const key = addressKey(address)
+    const queue = `${exceededLimits.policies.join()} ${key}`
+    const body = bodies.begin(key, () =>
+      overLimitProblem(exceededLimits, 'too many slow bodies of its address'),
+    )
     let hasLeft = false
-    let hasTurn = false
+    let hasSlot = false
     return {
       bodySignal: body.signal,
-      async waitForTurn(signal) {
+      async acquire(signal) {
         body.end()
-        await turns.enter(queue, signal)
-        if (hasLeft) turns.leave(queue)
-        else hasTurn = true
+        await semaphore.acquire(queue, signal)
+        if (hasLeft) semaphore.release(queue)
+        else hasSlot = true
       },
-      leave() {
+      release() {
         body.end()
         hasLeft = true
-        if (hasTurn) turns.leave(queue)
-        hasTurn = false
+        if (hasSlot) semaphore.release(queue)
+        hasSlot = false
       },
     }
   }
@@ -88,9 +90,9 @@ export function mayExceedLimits(
 }
 
 /**
- * Counts a request that may exceed its limits. @throws what `count` throws, except RateLimited
+ * Counts a request that may exceed its limits. Throws what `count` throws, except RateLimited.
  */
-export function countOrForward(count: () => Awaitable<CountedRequest>): Awaitable<CountedOrForwarded> {
+export function countOrForward(count: () => Awaitable<CountedRequest>): Awaitable<LimitOutcome> {
   try {
     const counted = count()
     return counted instanceof Promise ? counted.catch(forwardOverLimit) : counted
@@ -99,7 +101,7 @@ export function countOrForward(count: () => Awaitable<CountedRequest>): Awaitabl
   }
 }
 
-function forwardOverLimit(error: unknown): CountedOrForwarded {
+function forwardOverLimit(error: unknown): LimitOutcome {
   if (!(error instanceof RateLimited)) throw error
   const { exceeded, limitHeaders, retryAfterSeconds } = error
   return {
@@ -107,7 +109,7 @@ function forwardOverLimit(error: unknown): CountedOrForwarded {
     settle: undefined,
     forwarded: {
       rejection: error,
-      mark: { policies: exceeded.map(({ name }) => name), retryAfterSeconds },
+      exceededLimits: { policies: exceeded.map(({ name }) => name), retryAfterSeconds },
     },
   }
 }

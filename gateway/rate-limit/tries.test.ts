@@ -7,11 +7,11 @@ import {
   postRow,
 } from '../../test/support/gateway/gateway-harness.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
-import type { RouteRow } from '../policy/policy.ts'
+import type { PolicyRow } from '../policy/policy.ts'
 import { createFallbackStore } from './fallback-store.ts'
 import { createMemoryStore } from './memory-store.ts'
 
-const trial: RouteRow = { ...postRow, path: '/login', limits: ['credentials'] }
+const trial: PolicyRow = { ...postRow, path: '/login', limits: ['credentials'] }
 
 /** A gateway whose upstream is a login that answers with the status it is asked for. */
 async function createTrials({ environment, ...options }: GatewayHarnessOptions = {}) {
@@ -126,7 +126,7 @@ test('503 overloaded: tokens that were refunded during the store call', async ()
 
 // Else the address would be 503 for as long as the gateway runs.
 test('429: an attempt that was counted and then lacks a right is a failure, and in progress no more', async () => {
-  const row: RouteRow = { ...trial, who: 'user', permissions: { all: ['reports.read'] } }
+  const row: PolicyRow = { ...trial, who: 'user', permissions: { all: ['reports.read'] } }
   const { issuer, call, forwarded } = await createTrials({ policy: [row] })
   const headers = bearer(await issuer.sign({ permissions: [] }))
   const statuses: number[] = []

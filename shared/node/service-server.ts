@@ -9,7 +9,7 @@ export interface ServiceServer {
   /** Accepts no new request, and resolves when those in progress have been answered. */
   drain(): Promise<unknown>
   /** Ends the requests that are left when the time to drain is over. */
-  cut(): void
+  forceClose(): void
 }
 
 /** The server of a service on node:http, not listening yet. */
@@ -24,7 +24,7 @@ export function createServiceServer(
         server.listen(port, hostname, resolve)
       }),
     drain: () => new Promise((resolve) => server.close(resolve)),
-    cut: () => server.closeAllConnections(),
+    forceClose: () => server.closeAllConnections(),
     /** Open connections of clients; 0 before the server listens. */
     connections: async () => (server.listening ? promisify(server.getConnections.bind(server))() : 0),
   }

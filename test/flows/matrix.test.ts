@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { demoAccounts, seedDemoAccounts } from '../../dev/demo.ts'
-import { routeSchema } from '../../gateway/policy/policy.ts'
+import { policyRowSchema } from '../../gateway/policy/policy.ts'
 import { routes } from '../../gateway/routes.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
@@ -76,7 +76,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
 const password = 'correct horse battery'
 const callers = ['anonymous', ...demoAccounts.map(({ role }) => role)]
 const table = [...routes, ...demoRows]
-const rows = table.map((row) => routeSchema.parse(row))
+const rows = table.map((row) => policyRowSchema.parse(row))
 
 let harness: GatewayHarness
 const tokens = new Map<string, string>()

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { routeSchema } from '../../gateway/policy/policy.ts'
+import { policyRowSchema } from '../../gateway/policy/policy.ts'
 import { routes } from '../../gateway/routes.ts'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
@@ -28,7 +28,7 @@ async function pass(method: string, path: string, user: Identity | null) {
 }
 
 const atTheOrigin = routes
-  .map((row) => routeSchema.parse(row))
+  .map((row) => policyRowSchema.parse(row))
   .filter(({ upstream }) => upstream === 'origin')
 
 /**

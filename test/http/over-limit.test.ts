@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
-import type { RouteRow } from '../../gateway/policy/policy.ts'
+import type { PolicyRow } from '../../gateway/policy/policy.ts'
 import { overLimitHeader } from '../../shared/http/headers.ts'
 import {
   ask,
@@ -16,7 +16,7 @@ import {
 
 afterEach(closeSockets)
 
-const row: RouteRow = {
+const row: PolicyRow = {
   method: 'POST',
   path: '/auth/refresh',
   upstream: 'origin',

@@ -4,7 +4,7 @@ import { json, text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
 import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
-import type { RouteRow } from '../../gateway/policy/policy.ts'
+import type { PolicyRow } from '../../gateway/policy/policy.ts'
 import { connectRedisServer } from '../../shared/node/redis.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
@@ -102,7 +102,7 @@ test('429: with Redis lost during a window, a gateway allows three failed attemp
   expect(statuses).toEqual([401, 401, 401, 429, 429])
 })
 
-const trial: RouteRow = { ...postRow, limits: ['credentials'] }
+const trial: PolicyRow = { ...postRow, limits: ['credentials'] }
 
 /** An upstream that judges a try when it is told to. */
 async function startTrials(listener: RequestListener) {

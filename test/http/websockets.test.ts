@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { RouteRow } from '../../gateway/policy/policy.ts'
+import type { PolicyRow } from '../../gateway/policy/policy.ts'
 import { createClock } from '../support/clock.ts'
 import { openRow } from '../support/gateway/gateway-harness.ts'
 import {
@@ -21,15 +21,15 @@ import {
 afterEach(closeSockets)
 
 const page = 'https://app.example.com'
-const openSocketRow: RouteRow = { ...openRow, path: '/socket', websocket: true }
-const closedSocketRow: RouteRow = {
+const openSocketRow: PolicyRow = { ...openRow, path: '/socket', websocket: true }
+const closedSocketRow: PolicyRow = {
   ...openSocketRow,
   path: '/mine',
   who: 'user',
   limits: ['user'],
   permissions: { all: ['profile.read'] },
 }
-const eventsRow: RouteRow = { ...openRow, path: '/events', who: 'user', limits: ['user'] }
+const eventsRow: PolicyRow = { ...openRow, path: '/events', who: 'user', limits: ['user'] }
 
 /** An upstream that echoes over WebSockets, and a gateway before it. */
 async function start(options: Partial<Parameters<typeof startGateway>[0]> = {}) {

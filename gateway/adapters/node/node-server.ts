@@ -2,7 +2,7 @@ import { fetchListener, type ServerOptions } from '../../../shared/node/http/htt
 import type { GatewayConfig } from '../../config.ts'
 import type { Gateway } from '../../gateway.ts'
 import { createCommonHeaders } from '../../http/common-headers.ts'
-import { ownPaths } from '../../own-paths.ts'
+import { localPaths } from '../../local-paths.ts'
 import type { Peer } from '../../ports.ts'
 import type { Pages } from '../../web-ui/pages.ts'
 import { attachFastPath } from './fast-path/fast-path-connection.ts'
@@ -16,7 +16,7 @@ interface NodeServerOptions {
   config: GatewayConfig
   gateway: Pick<
     Gateway<Peer>,
-    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'takesWebSocket' | 'isStillValid'
+    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'isWebSocketRow' | 'isStillValid'
   >
   pages: Pages
   upstreams: Upstreams
@@ -29,14 +29,14 @@ interface NodeServerOptions {
 /** The options of an HTTP server that serves a gateway on Node, and the streams it keeps open. */
 export function createNodeServerOptions(options: NodeServerOptions) {
   const { config, gateway, pages, upstreams, dispatchers, isStopping, checkMs } = options
-  const { requests, createLifecycle, metrics, takesWebSocket, isStillValid } = gateway
+  const { requests, createLifecycle, metrics, isWebSocketRow, isStillValid } = gateway
   const commonHeaders = createCommonHeaders(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
   const streams = createStreamRegistry({ isStillValid, checkMs })
   const shared = { requests, createLifecycle, commonHeaders, streams }
   const { listener, deadlines, fastPath } = createRequestHandler({
     ...shared,
     upstreams,
-    ownPaths: new Set([...ownPaths, ...pages.keys()]),
+    localPaths: new Set([...localPaths, ...pages.keys()]),
     handleLocally: fetchListener((request, { incoming }) =>
       gateway.app.fetch(request, { address: incoming.socket.remoteAddress }),
     ),
@@ -50,7 +50,7 @@ export function createNodeServerOptions(options: NodeServerOptions) {
     stallSeconds: config.CLIENT_STALL_SECONDS,
     upgrade: createWebSocketUpgrade({
       ...shared,
-      takesWebSocket,
+      isWebSocketRow,
       dispatcher: dispatchers.fresh,
       corsOrigins: config.CORS_ORIGINS,
     }),

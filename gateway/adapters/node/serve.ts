@@ -30,9 +30,9 @@ export function serve(group: ProcessGroup | undefined): Promise<void> {
               streams.endAll()
               return server.drain()
             },
-            cut() {
+            forceClose() {
               streams.endAll()
-              server.cut()
+              server.forceClose()
             },
           }
         },

@@ -2,7 +2,7 @@ import { connect } from 'cloudflare:sockets'
 import { env, waitUntil } from 'cloudflare:workers'
 import { createGateway } from '../../gateway.ts'
 import { createPerRequestLimitSource } from '../../limit-source.ts'
-import type { RouteRow } from '../../policy/policy.ts'
+import type { PolicyRow } from '../../policy/policy.ts'
 import type { PolicyFile } from '../../policy/policy-file.ts'
 import { logUnknownNames } from '../../policy/policy-names.ts'
 import type { Peer } from '../../ports.ts'
@@ -18,7 +18,7 @@ interface WorkerOptions {
   /** Rows that are added to those in code: the text of a policy file, as the bundler imports it. */
   policyFile?: PolicyFile
   /** Rows in place of those in code. */
-  rows?: readonly RouteRow[]
+  rows?: readonly PolicyRow[]
 }
 
 /** Targets whose responses are the same for every gateway. */
@@ -44,7 +44,7 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
       config,
       {
         transport,
-        ownTransport: createCachedTransport({
+        originTransport: createCachedTransport({
           transport,
           // The platform's `default` is not in the standard's type.
           cache: (caches as unknown as { default: EdgeCache }).default,

@@ -35,7 +35,7 @@ export const maxHeadBytes = 16 * 1024
 /** State of the server for code that reads connections in front of it. */
 export interface ConnectionContext {
   /** Responds to a client that sent nothing, and closes. */
-  rejectSilent: (socket: Socket) => void
+  rejectIdle: (socket: Socket) => void
   /** Whether each connection ends with its next response. */
   isStopping: () => boolean
   /** Whether each connection ends with its current request. */
@@ -43,7 +43,7 @@ export interface ConnectionContext {
   /** How long a connection is kept for its next request. */
   keepAliveSeconds: number
   /** Longest silence before the first request. */
-  silentSeconds: number
+  firstRequestSeconds: number
 }
 
 export interface ServerOptions {
@@ -59,7 +59,7 @@ export interface ServerOptions {
    * Handles protocol upgrades; other requests are served as if they had no Upgrade header.
    */
   upgrade?: {
-    takes: (request: IncomingMessage) => boolean
+    accepts: (request: IncomingMessage) => boolean
     listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   }
   /** Headers of responses that the server writes itself. */
@@ -119,7 +119,7 @@ export function createHttpServer({
   /**
    * Requests whose upgrade was declined: Node does not read the bytes received with them.
    */
-  const unheeded = new WeakSet<IncomingMessage>()
+  const declinedUpgrades = new WeakSet<IncomingMessage>()
   /** Sockets of which nothing more can be read. */
   const unreadable = new WeakSet<Socket>()
   /** Responses to HTTP/1.0 that have not ended. */
@@ -129,7 +129,7 @@ export function createHttpServer({
    * A body without chunks or a length ends with its connection (RFC 9112, section 6.3): one that is
    * cut would look whole to its client if the connection was closed as usual.
    */
-  function resetWhereCut({ socket }: IncomingMessage, response: ServerResponse): void {
+  function resetIfAborted({ socket }: IncomingMessage, response: ServerResponse): void {
     unchunked.add(response)
     response.on('close', () => unchunked.delete(response))
     response.destroy = () => {
@@ -146,9 +146,9 @@ export function createHttpServer({
       writeProblem(response, new Problem(fault))
       return
     }
-    if (isOlder) resetWhereCut(request, response)
+    if (isOlder) resetIfAborted(request, response)
     // Responses to unread requests are destroyed, so that their handlers end.
-    if (isOlder || unheeded.has(request) || isStopping()) response.setHeader('connection', 'close')
+    if (isOlder || declinedUpgrades.has(request) || isStopping()) response.setHeader('connection', 'close')
     listener(request, response)
   }
 
@@ -165,8 +165,8 @@ export function createHttpServer({
     shouldUpgradeCallback(request) {
       toOriginForm(request)
       const isFree = pipelines.lastOf(request.socket) === undefined
-      const isTaken = isFree && request.httpVersion === '1.1' && (upgrade?.takes(request) ?? false)
-      if (!isTaken) unheeded.add(request)
+      const isTaken = isFree && request.httpVersion === '1.1' && (upgrade?.accepts(request) ?? false)
+      if (!isTaken) declinedUpgrades.add(request)
       return isTaken
     },
   })
@@ -247,8 +247,8 @@ export function createHttpServer({
     isStopping,
     isClosing,
     keepAliveSeconds,
-    silentSeconds: deadlines.headers,
-    rejectSilent: (socket) => endWith(socket, new Problem('head_timeout')),
+    firstRequestSeconds: deadlines.headers,
+    rejectIdle: (socket) => endWith(socket, new Problem('head_timeout')),
   })
   const { closeAllConnections } = server
   server.closeAllConnections = () => {

@@ -24,7 +24,10 @@ async function start(way: 'node:http' | 'the fast path', megabytes: number, stal
   const server = createHttpServer({
     keepAliveSeconds: 0.1,
     listener: (_request, response) => answer(response),
-    ...fastPath({ takes: () => way === 'the fast path', listener: (_request, response) => answer(response) }),
+    ...fastPath({
+      accepts: () => way === 'the fast path',
+      listener: (_request, response) => answer(response),
+    }),
     stallSeconds,
   })
   const accepted = once(server, 'connection') as Promise<[Socket]>

@@ -6,7 +6,7 @@ import { gatewayVariables } from '../../../gateway/config.ts'
 import { createGateway } from '../../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../../gateway/gateway-ports.ts'
 import { createMemoryLimitSource } from '../../../gateway/limit-source.ts'
-import type { RouteRow } from '../../../gateway/policy/policy.ts'
+import type { PolicyRow } from '../../../gateway/policy/policy.ts'
 import { type RateLimitStore, type Transport, TransportError } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
 import { originVariables } from '../../../origin/config.ts'
@@ -26,7 +26,7 @@ interface FullStackOptions {
   /** Milliseconds since 1970, for the gateway. */
   now?: () => number
   /** Rows in place of those in code and of the demo's policy file. */
-  policy?: readonly RouteRow[]
+  policy?: readonly PolicyRow[]
   rateLimitStore?: RateLimitStore
   limiterHealth?: () => Promise<HealthCheck>
   /**

@@ -4,7 +4,7 @@ import { gatewayVariables } from '../../../gateway/config.ts'
 import { createGateway } from '../../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../../gateway/gateway-ports.ts'
 import { createMemoryLimitSource } from '../../../gateway/limit-source.ts'
-import type { RouteRow } from '../../../gateway/policy/policy.ts'
+import type { PolicyRow } from '../../../gateway/policy/policy.ts'
 import type { Transport, UpstreamRequest } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
 import { revocationFeedPath } from '../../../shared/auth/revocation.ts'
@@ -20,7 +20,7 @@ export interface GatewayHarnessOptions
   extends Partial<GatewayPorts<HarnessBindings> & Parameters<typeof createMemoryLimitSource>[0]> {
   /** Variables over the defaults. */
   environment?: Record<string, string>
-  policy?: readonly RouteRow[]
+  policy?: readonly PolicyRow[]
   /** Response of the demo upstream. */
   upstream?: (request: UpstreamRequest) => Response | Promise<Response>
   /**
@@ -34,15 +34,15 @@ export interface GatewayHarnessOptions
   plans?: () => unknown
 }
 
-export const openRow: RouteRow = {
+export const openRow: PolicyRow = {
   method: 'GET',
   path: '/open',
   upstream: 'reports',
   who: 'public',
   limits: ['address'],
 }
-export const postRow: RouteRow = { ...openRow, method: 'POST' }
-export const closedRow: RouteRow = { ...openRow, path: '/closed', who: 'user', limits: ['user'] }
+export const postRow: PolicyRow = { ...openRow, method: 'POST' }
+export const closedRow: PolicyRow = { ...openRow, path: '/closed', who: 'user', limits: ['user'] }
 
 /**
  * A gateway with stub upstreams and an issuer that signs any claims. Tests of gateway and origin
@@ -105,7 +105,7 @@ export async function createGatewayHarness({
     app,
     requests,
     createLifecycle,
-    takesWebSocket,
+    isWebSocketRow,
     isStillValid,
     metrics,
     close,
@@ -127,7 +127,7 @@ export async function createGatewayHarness({
     app,
     requests,
     createLifecycle,
-    takesWebSocket,
+    isWebSocketRow,
     isStillValid,
     metrics,
     close,

@@ -18,7 +18,7 @@ export interface FastPathRequest {
 
 export interface FastPathOptions {
   /** @param target path and query */
-  takes: (target: string) => boolean
+  accepts: (target: string) => boolean
   listener: (request: FastPathRequest, response: FastPathResponse) => void
 }
 
@@ -31,10 +31,10 @@ interface FastPathConnectionOptions extends FastPathOptions, ConnectionContext {
  * Most bytes buffered behind the current request. A client that sends more is disconnected; correct
  * pipelining sends less (RFC 9112, section 9.3.2).
  */
-const maxHeldBytes = 64 * 1024
+const maxPipelinedBytes = 64 * 1024
 
 /** Overhead in bytes counted for each chunk. */
-const pieceBytes = 512
+const chunkOverheadBytes = 512
 
 /** Grace time for a request sent just before the announced idle timeout ends. */
 const keepAliveBufferSeconds = 1
@@ -48,9 +48,8 @@ export const attachFastPath =
 /**
  * Bypasses node:http for most requests: a connection is read here as long as each chunk of it is
  * one whole GET or HEAD without a body (see `readRequestHead`), and is handed to Node's own server
- * with the first that is anything else. So nothing that could be read in two ways is read here,
- * nothing is waited for but whole heads, and what may be long or slow, bodies, tunnels and heads in
- * pieces, has one reader.
+ * with the first that is anything else. So an ambiguous head is never read here, and long or slow
+ * input (bodies, tunnels, heads in several chunks) has one reader: Node.
  */
 function readConnections(server: Server, options: Omit<FastPathConnectionOptions, 'handOver'>): void {
   const connections = new Set<FastPathConnection>()
@@ -67,7 +66,7 @@ function readConnections(server: Server, options: Omit<FastPathConnectionOptions
     connections.add(connection)
   })
 
-  // `close` asks for the former (docs of node:http).
+  // `server.close()` calls `closeIdleConnections` (docs of node:http).
   const { closeIdleConnections, closeAllConnections } = server
   server.closeIdleConnections = () => {
     for (const connection of connections) connection.closeIdle()
@@ -88,9 +87,9 @@ class FastPathConnection {
   private readonly onLeft: () => void
   private response: FastPathResponse | undefined
   /** Bytes received behind the current request. */
-  private held: Buffer[] = []
-  private heldBytes = 0
-  private hasSpoken = false
+  private pipelined: Buffer[] = []
+  private pipelinedBytes = 0
+  private hasReceivedRequest = false
 
   /** @param onLeft called when the connection is closed or handed over */
   constructor(socket: Socket, options: FastPathConnectionOptions, onLeft: () => void) {
@@ -99,12 +98,12 @@ class FastPathConnection {
     this.keepAliveSeconds = options.keepAliveSeconds
     this.isLast = options.isStopping
     this.onLeft = onLeft
-    socket.setTimeout(options.silentSeconds * 1000)
+    socket.setTimeout(options.firstRequestSeconds * 1000)
     socket.on('data', this.receive)
     socket.on('drain', this.drain)
     socket.on('end', this.endWithClient)
     socket.on('error', this.ignore)
-    socket.on('timeout', this.tire)
+    socket.on('timeout', this.onTimeout)
     socket.on('close', this.close)
   }
 
@@ -112,35 +111,35 @@ class FastPathConnection {
     // Requests after the last response of a connection are ignored.
     if (!this.socket.writable) return
     if (this.response) {
-      this.hold(bytes)
+      this.bufferPipelined(bytes)
       return
     }
-    const { takes, isStopping } = this.options
+    const { accepts, isStopping } = this.options
     const head = isStopping() ? undefined : readRequestHead(bytes)
-    if (!head || !takes(head.target)) this.handOver(bytes)
+    if (!head || !accepts(head.target)) this.handOver(bytes)
     else this.serve(head)
   }
 
   private serve({ method, target, headers }: NonNullable<ReturnType<typeof readRequestHead>>): void {
     const { socket, keepAliveSeconds } = this
-    if (!this.hasSpoken) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
-    this.hasSpoken = true
+    if (!this.hasReceivedRequest) socket.setTimeout((keepAliveSeconds + keepAliveBufferSeconds) * 1000)
+    this.hasReceivedRequest = true
     this.response = new FastPathResponse(this, method === 'HEAD')
     this.options.listener({ method, url: target, rawHeaders: headers, complete: true, socket }, this.response)
   }
 
-  private hold(bytes: Buffer): void {
-    this.held.push(bytes)
-    this.heldBytes += bytes.byteLength + pieceBytes
-    // Never paused: what waited in the stream would be overtaken by what Node's parser takes
-    // straight from the handle.
-    if (this.heldBytes > maxHeldBytes) this.socket.destroy()
+  private bufferPipelined(bytes: Buffer): void {
+    this.pipelined.push(bytes)
+    this.pipelinedBytes += bytes.byteLength + chunkOverheadBytes
+    // The socket is never paused: Node's parser reads new data from the handle, so data buffered in
+    // a paused stream would arrive after it.
+    if (this.pipelinedBytes > maxPipelinedBytes) this.socket.destroy()
   }
 
   onWritten(isLast: boolean): void {
     this.response = undefined
     if (isLast) this.end()
-    else if (this.held.length > 0) this.receiveHeld()
+    else if (this.pipelined.length > 0) this.receivePipelined()
     else if (this.options.isClosing()) this.end()
   }
 
@@ -150,10 +149,10 @@ class FastPathConnection {
     this.socket.destroySoon()
   }
 
-  private receiveHeld(): void {
-    const bytes = Buffer.concat(this.held)
-    this.held = []
-    this.heldBytes = 0
+  private receivePipelined(): void {
+    const bytes = Buffer.concat(this.pipelined)
+    this.pipelined = []
+    this.pipelinedBytes = 0
     this.receive(bytes)
   }
 
@@ -164,7 +163,7 @@ class FastPathConnection {
     socket.off('drain', this.drain)
     socket.off('end', this.endWithClient)
     socket.off('error', this.ignore)
-    socket.off('timeout', this.tire)
+    socket.off('timeout', this.onTimeout)
     socket.off('close', this.close)
     this.onLeft()
     this.options.handOver(socket)
@@ -189,13 +188,13 @@ class FastPathConnection {
   }
 
   /**
-   * A response under way has deadlines of its own, and one that its client does not take is reset
-   * by the server.
+   * A response in progress has its own deadlines, and the server resets a connection whose client
+   * does not read it.
    */
-  private readonly tire = (): void => {
-    if (!this.hasSpoken) {
+  private readonly onTimeout = (): void => {
+    if (!this.hasReceivedRequest) {
       this.onLeft()
-      this.options.rejectSilent(this.socket)
+      this.options.rejectIdle(this.socket)
     } else if (!this.response) this.socket.destroy()
   }
 

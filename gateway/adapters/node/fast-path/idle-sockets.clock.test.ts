@@ -25,7 +25,7 @@ test.each(['by Node’s server', 'on the fast path'])(
         response.end('ok')
       },
       ...fastPath({
-        takes: () => way === 'on the fast path',
+        accepts: () => way === 'on the fast path',
         listener(_request, answer) {
           answers.push(new WeakRef(answer))
           answer.writeHead(200, ['content-length', '2'])
@@ -58,7 +58,7 @@ test('a socket that idles for longer than it is kept is closed, on the fast path
     keepAliveSeconds: 0.1,
     listener: (_request, response) => void response.destroy(),
     ...fastPath({
-      takes: () => true,
+      accepts: () => true,
       listener(_request, answer) {
         answer.writeHead(204, [])
         answer.end()

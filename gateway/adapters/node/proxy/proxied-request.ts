@@ -2,14 +2,14 @@ import { formatProblem, type Problem } from '../../../../shared/http/errors.ts'
 import type { RequestLifecycle } from '../../../../shared/http/request-lifecycle.ts'
 import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
-import type { RequestInfo } from '../../../decision/decision.ts'
+import type { RequestInfo } from '../../../decision/decision-context.ts'
 import type { RequestRunner, RuntimeRequest } from '../../../decision/request-runner.ts'
 import type { CommonHeaders } from '../../../http/common-headers.ts'
 import { hasBody } from '../../../http/request-body.ts'
 import { type RequestHeaders, readHeaders } from '../../../http/request-headers.ts'
 import type { Upstreams } from '../upstream/pools.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
-import { type ProxiedExchange, proxyRequest } from './proxy-exchange.ts'
+import { type CancellableExchange, proxyRequest } from './proxy-exchange.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 import type { FlushPerTick } from './tick-flush.ts'
 
@@ -35,7 +35,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
   private readonly response: ClientResponse
   /** undefined until the head has been read. */
   private headers: RequestHeaders | undefined = undefined
-  private exchange: ProxiedExchange | undefined = undefined
+  private exchange: CancellableExchange | undefined = undefined
 
   /** @param path the request's target without its query */
   constructor(

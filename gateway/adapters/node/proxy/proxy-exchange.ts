@@ -41,7 +41,7 @@ export interface ProxyExchangeOptions {
   reject: (error: unknown) => void
 }
 
-export interface ProxiedExchange {
+export interface CancellableExchange {
   /** Called when the client's connection has closed, after the whole response or before. */
   stop(): void
 }
@@ -54,10 +54,10 @@ const smallBytes = 4096
  * client that leaves cancels the request upstream; a response that the upstream aborts is aborted
  * for the client.
  */
-export function proxyRequest(options: ProxyExchangeOptions): ProxiedExchange {
+export function proxyRequest(options: ProxyExchangeOptions): CancellableExchange {
   const { request, headers, admission, uploadIdleMs: idleMs } = options
-  const { overLimit } = admission
-  if (!overLimit && !hasBody(headers)) {
+  const { overLimitReservation } = admission
+  if (!overLimitReservation && !hasBody(headers)) {
     const exchange = new ProxyExchange(options, noBody)
     exchange.start()
     return exchange
@@ -67,10 +67,11 @@ export function proxyRequest(options: ProxyExchangeOptions): ProxiedExchange {
     exchange = new ProxyExchange(options, body)
     exchange.start()
   }
-  const client = overLimit && new AbortController()
-  const startInTurn =
-    overLimit && client
-      ? (body: RequestBody) => overLimit.waitForTurn(client.signal).then(() => start(body), options.reject)
+  const client = overLimitReservation && new AbortController()
+  const startWithSlot =
+    overLimitReservation && client
+      ? (body: RequestBody) =>
+          overLimitReservation.acquire(client.signal).then(() => start(body), options.reject)
       : start
   const proxied = {
     stop() {
@@ -80,13 +81,13 @@ export function proxyRequest(options: ProxyExchangeOptions): ProxiedExchange {
     },
   }
   if (!hasBody(headers)) {
-    void startInTurn(noBody)
+    void startWithSlot(noBody)
     return proxied
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
-  const bounds = { ...admission.decision.route, idleMs, signal: overLimit?.bodySignal }
-  readRequestBody(chunks, bounds).then(startInTurn, options.reject)
+  const bounds = { ...admission.decision.row, idleMs, signal: overLimitReservation?.bodySignal }
+  readRequestBody(chunks, bounds).then(startWithSlot, options.reject)
   return proxied
 }
 
@@ -105,7 +106,7 @@ const isEventStream = (headers: Readonly<RawHeaders>) =>
 const endsConnection = (response: ClientResponse) =>
   response.shouldKeepAlive === false || response.getHeader?.('connection') === 'close'
 
-class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
+class ProxyExchange implements Exchange, Flushable, CancellableExchange {
   readonly method: string
   readonly target: string
   readonly headers: Readonly<RawHeaders>
@@ -136,7 +137,7 @@ class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
     this.headers = admission.headers
     this.body = requestBody.body
     this.contentLength = headers.contentLength
-    this.bodyIdleMs = admission.decision.route.idle_seconds * 1000
+    this.bodyIdleMs = admission.decision.row.idle_seconds * 1000
   }
 
   start(): void {
@@ -148,7 +149,7 @@ class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
       reject(error)
       return
     }
-    this.deadline = setTimeout(this.abortAtDeadline, admission.decision.route.deadline_seconds * 1000)
+    this.deadline = setTimeout(this.abortAtDeadline, admission.decision.row.deadline_seconds * 1000)
     this.send()
   }
 
@@ -178,8 +179,8 @@ class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
   onHead(status: number, raw: RawHeaders, framing: Framing): void {
     clearTimeout(this.deadline)
     const { request, response, admission, commonHeaders, onUpstreamResponse } = this.options
-    const { upstream } = admission.decision.route
-    admission.responseBegan()
+    const { upstream } = admission.decision.row
+    admission.onResponseHead()
     onUpstreamResponse(upstream, (performance.now() - this.sentAt) / 1000)
     if (isAssertionRejected(status, raw)) {
       this.connection?.abort(this, new AssertionRejected(upstream))
@@ -189,19 +190,19 @@ class ProxyExchange implements Exchange, Flushable, ProxiedExchange {
     headers.push(requestIdHeader, admission.decision.request.requestId)
     // The rest of an unread request would be parsed as the next one (RFC 9112, section 9.3).
     if (!request.complete || endsConnection(response)) headers.push('connection', 'close')
-    const fixed = commonHeaders.fixed(this.options.headers.origin)
+    const fixed = commonHeaders.forOrigin(this.options.headers.origin)
     if (response.writeHeadWith) response.writeHeadWith(status, headers, fixed.lines)
     else response.writeHead(status, [...headers, ...fixed.list])
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN
     // The first byte of a stream may take long: its head is sent before it.
     if (framing === 'chunked' || framing === 'close') {
       response.flushHeaders()
-      if (isEventStream(raw)) this.endWithToken()
+      if (isEventStream(raw)) this.registerStream()
     }
   }
 
   /** A stream of events can outlive its token, so the registry checks the token from here on. */
-  private endWithToken(): void {
+  private registerStream(): void {
     const { response, admission, streams } = this.options
     response.once(
       'close',

@@ -11,7 +11,7 @@ import { createTickFlush } from './tick-flush.ts'
 
 interface RequestHandlerOptions extends Omit<ProxiedRequestOptions, 'flushPerTick'> {
   /** Paths that the gateway answers itself, by `handleLocally`. */
-  ownPaths: ReadonlySet<string>
+  localPaths: ReadonlySet<string>
   handleLocally: RequestListener
 }
 
@@ -26,7 +26,7 @@ interface RequestHandler extends Required<Pick<ServerOptions, 'listener' | 'dead
  * go through the Hono app.
  */
 export function createRequestHandler({
-  ownPaths,
+  localPaths,
   handleLocally,
   ...proxyOptions
 }: RequestHandlerOptions): RequestHandler {
@@ -36,10 +36,10 @@ export function createRequestHandler({
     void options.requests.run(new ProxiedRequest(options, request, response, path))
   }
 
-  const isOwn = (path: string) => ownPaths.has(normalizePath(path))
+  const isLocalPath = (path: string) => localPaths.has(normalizePath(path))
 
   const fastPath: FastPathOptions = {
-    takes: (target) => !isOwn(pathOf(target)),
+    accepts: (target) => !isLocalPath(pathOf(target)),
     listener: (request, response) => proxy(request, response, pathOf(request.url)),
   }
 
@@ -49,8 +49,8 @@ export function createRequestHandler({
     listener(request, response) {
       if (request.method === 'OPTIONS' && request.url === '*') request.url = '/*'
       const path = pathOf(request.url ?? '/')
-      const isItsOwn = request.method === 'OPTIONS' || isOwn(path)
-      if (isItsOwn && isReadable(request) && !hasUnwantedBody(request)) handleLocally(request, response)
+      const isLocal = request.method === 'OPTIONS' || isLocalPath(path)
+      if (isLocal && isReadable(request) && !hasUnwantedBody(request)) handleLocally(request, response)
       else proxy(request, response, path)
     },
     fastPath,

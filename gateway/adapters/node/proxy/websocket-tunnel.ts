@@ -46,7 +46,7 @@ export function openTunnel(options: TunnelOptions): void {
   const deadline = setTimeout(() => {
     fail(new TransportError('timeout', new Error('no answer before the deadline')))
     controller?.abort(new Error('no answer before the deadline'))
-  }, decision.route.deadline_seconds * 1000)
+  }, decision.row.deadline_seconds * 1000)
   socket.on('close', () => {
     fail(new TransportError('client_left', undefined))
     controller?.abort(new Error('the client left'))
@@ -79,7 +79,7 @@ export function openTunnel(options: TunnelOptions): void {
     },
     onResponseStart(from, status, parsed) {
       if (isAssertionRejected(status, toRawHeaders(parsed))) {
-        fail(new AssertionRejected(decision.route.upstream))
+        fail(new AssertionRejected(decision.row.upstream))
         from.abort(new Error('the assertion was refused'))
       } else if (status >= 200) begin(status, parsed)
     },
@@ -108,7 +108,7 @@ export function openTunnel(options: TunnelOptions): void {
       headers,
       upgrade: 'websocket',
       headersTimeout: 0,
-      bodyTimeout: decision.route.idle_seconds * 1000,
+      bodyTimeout: decision.row.idle_seconds * 1000,
     },
     handler,
   )

@@ -8,7 +8,7 @@ import type { RequestLifecycle } from '../../../../shared/http/request-lifecycle
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
-import type { Decision, RequestInfo } from '../../../decision/decision.ts'
+import type { DecisionContext, RequestInfo } from '../../../decision/decision-context.ts'
 import type { RuntimeRequest } from '../../../decision/request-runner.ts'
 import { type RequestHeaders, readHeaders } from '../../../http/request-headers.ts'
 import { responseHeaders } from '../../../http/response-headers.ts'
@@ -19,7 +19,7 @@ import { openTunnel } from './websocket-tunnel.ts'
 
 interface WebSocketUpgradeOptions
   extends Pick<ProxiedRequestOptions, 'requests' | 'createLifecycle' | 'commonHeaders' | 'streams'> {
-  takesWebSocket: (method: string, target: string) => boolean
+  isWebSocketRow: (method: string, target: string) => boolean
   dispatcher: Dispatcher
   /** Origins whose pages may open a WebSocket of a signed-in user. */
   corsOrigins: readonly string[]
@@ -31,16 +31,16 @@ interface WebSocketUpgradeOptions
  * WebSockets, is served as if it had no Upgrade header.
  */
 export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
-  const { takesWebSocket, requests } = options
+  const { isWebSocketRow, requests } = options
   const origins = new Set(options.corsOrigins)
 
   return {
-    takes: ({ method = '', url = '', headers }: IncomingMessage): boolean =>
+    accepts: ({ method = '', url = '', headers }: IncomingMessage): boolean =>
       headers.upgrade?.toLowerCase() === 'websocket' &&
       // Some clients send a Content-Length of 0 with a handshake.
       (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined &&
-      takesWebSocket(method, url),
+      isWebSocketRow(method, url),
 
     listener(request: IncomingMessage, _stream: Duplex, head: Buffer): void {
       void requests.run(new WebSocketRequest(options, origins, request, head))
@@ -123,7 +123,7 @@ class WebSocketRequest implements RuntimeRequest<void> {
     if (origin !== undefined && !this.origins.has(origin)) throw new Problem('origin_not_allowed')
   }
 
-  private answer(decision: Decision, status: number, raw: RawHeaders): void {
+  private answer(decision: DecisionContext, status: number, raw: RawHeaders): void {
     const { socket, options } = this
     const headers = responseHeaders(status, raw, decision)
     if (status !== 101) {
@@ -163,7 +163,7 @@ function withHandshake(raw: Readonly<RawHeaders>): RequestHeaders {
   const authorization = [headers.authorization, ...credentials].filter((one) => one !== undefined)
   return {
     ...headers,
-    passed: [...headers.passed, ...handshake],
+    passThrough: [...headers.passThrough, ...handshake],
     authorization: authorization.length > 0 ? authorization.join(', ') : undefined,
   }
 }

@@ -44,10 +44,10 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
  * opens a new connection: concurrency is bounded before the pool, so the pool needs no bound. The
  * most recently used connection is used next, so that a pool shrinks after a peak.
  *
- * @param origin without a path: `http://10.0.0.7:8081`
+ * @param baseUrl without a path: `http://10.0.0.7:8081`
  */
-export function createPool(origin: string, options: PoolOptions): Pool {
-  const { protocol, hostname, port, host } = new URL(origin)
+export function createPool(baseUrl: string, options: PoolOptions): Pool {
+  const { protocol, hostname, port, host } = new URL(baseUrl)
   const isSecure = protocol === 'https:'
   const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isSecure ? 443 : 80)) }
   const idle: Connection[] = []

@@ -13,8 +13,8 @@ export interface UpstreamsOptions {
 }
 
 export interface Upstreams {
-  /** @param origin without a path: `http://10.0.0.7:8081` */
-  poolOf: (origin: string) => Pool
+  /** @param baseUrl without a path: `http://10.0.0.7:8081` */
+  poolOf: (baseUrl: string) => Pool
   close: () => void
 }
 
@@ -27,11 +27,11 @@ export function createUpstreams({
   const pools = new Map<string, Pool>()
 
   return {
-    poolOf(origin) {
-      const known = pools.get(origin)
+    poolOf(baseUrl) {
+      const known = pools.get(baseUrl)
       if (known) return known
-      const pool = createPool(origin, { connectTimeoutMs, keepAliveMs, maxAgeMs })
-      pools.set(origin, pool)
+      const pool = createPool(baseUrl, { connectTimeoutMs, keepAliveMs, maxAgeMs })
+      pools.set(baseUrl, pool)
       return pool
     },
 

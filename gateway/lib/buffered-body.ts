@@ -2,4 +2,4 @@
  * Bodies up to this size are buffered before the upstream is called, so that a slow client holds no
  * upstream connection.
  */
-export const gatheredBytes = 64 * 1024
+export const maxBufferedBodyBytes = 64 * 1024

@@ -2,7 +2,7 @@ import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
-import type { Route } from '../policy/policy.ts'
+import type { CompiledRow } from '../policy/policy.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 
 /** A request's head as a runtime has it. */
@@ -25,10 +25,10 @@ export interface RequestInfo {
 const none: Readonly<RawHeaders> = []
 
 /**
- * One request while it is decided: each step of `decide` fills in its part. A class, so that all
- * decisions have one shape.
+ * The context of one decision: each step of `decide` fills in its part, and the result is an
+ * `Admission`. A class, so that all contexts have one shape.
  */
-export class Decision {
+export class DecisionContext {
   readonly request: RequestInfo
   /** The host that the client named, with its port. */
   host = ''
@@ -41,15 +41,15 @@ export class Decision {
   /** Path and query that go upstream: the form that was matched. */
   target = ''
   /** The row of the policy table. No step before `matchRow` reads it. */
-  route!: Route
+  row!: CompiledRow
   /** null where the row is public. */
   caller: VerifiedToken | null = null
   /** Headers that the limits add to the response, names and values in turn. */
   limitHeaders: Readonly<RawHeaders> = none
-  /** For the origin, where the request is forwarded over its limits. */
-  overLimit: OverLimit | undefined = undefined
+  /** Told to the origin in a header, where the request is forwarded over its limits. */
+  exceededLimits: OverLimit | undefined = undefined
   /** Called with the status of the response, where a limit depends on it. */
-  settleLimits: ((status: number) => void) | undefined = undefined
+  onResponseStatus: ((status: number) => void) | undefined = undefined
   /** Signed statement of the caller, for the upstream. */
   assertion = ''
 

@@ -1,27 +1,26 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 /**
- * Requests of one caller: those in progress, and functions that start the waiting ones, oldest
- * first.
+ * Requests of one key: those in progress, and functions that start the waiting ones, oldest first.
  */
 interface Queue {
   inProgress: number
   waiting: Set<() => void>
 }
 
-interface TurnsOptions {
-  /** Requests of one caller in progress at once. */
+interface KeyedSemaphoreOptions {
+  /** Requests of one key in progress at once. */
   inProgress: number
-  /** Waiting requests of one caller. */
+  /** Waiting requests of one key. */
   waiting: number
   maxWaitMs: number
 }
 
 /**
- * Bounds the requests that one caller has in progress at once; further ones wait for their turn.
- * Only callers with requests in progress take memory.
+ * A semaphore for each key, with a bounded queue: one key has at most `inProgress` requests in
+ * progress, and further ones wait. Only keys with requests in progress take memory.
  */
-export function createTurns({ inProgress, waiting, maxWaitMs }: TurnsOptions) {
+export function createKeyedSemaphore({ inProgress, waiting, maxWaitMs }: KeyedSemaphoreOptions) {
   const queues = new Map<string, Queue>()
 
   const overloaded = () => new Problem('overloaded', { cause: 'requests of an address over its limit' })
@@ -46,7 +45,7 @@ export function createTurns({ inProgress, waiting, maxWaitMs }: TurnsOptions) {
   }
 
   return {
-    /** Callers with requests in progress. */
+    /** Keys with requests in progress. */
     get size() {
       return queues.size
     },
@@ -57,11 +56,11 @@ export function createTurns({ inProgress, waiting, maxWaitMs }: TurnsOptions) {
      * @throws Problem `overloaded` where too many wait, or the wait is too long;
      * `client_closed_request`
      */
-    enter(caller: string, signal: AbortSignal): Promise<void> | undefined {
+    acquire(key: string, signal: AbortSignal): Promise<void> | undefined {
       if (signal.aborted) throw new Problem('client_closed_request')
-      const queue = queues.get(caller)
+      const queue = queues.get(key)
       if (!queue) {
-        queues.set(caller, { inProgress: 1, waiting: new Set() })
+        queues.set(key, { inProgress: 1, waiting: new Set() })
         return undefined
       }
       if (queue.inProgress < inProgress) {
@@ -73,16 +72,16 @@ export function createTurns({ inProgress, waiting, maxWaitMs }: TurnsOptions) {
     },
 
     /**
-     * Called once per turn. The turn passes to the request that has waited longest.
+     * Called once per acquired slot. The slot passes to the request that has waited longest.
      */
-    leave(caller: string): void {
-      const queue = queues.get(caller)
+    release(key: string): void {
+      const queue = queues.get(key)
       if (!queue) return
       const [start] = queue.waiting
       if (start) start()
-      else if (--queue.inProgress === 0) queues.delete(caller)
+      else if (--queue.inProgress === 0) queues.delete(key)
     },
   }
 }
 
-export type Turns = ReturnType<typeof createTurns>
+export type KeyedSemaphore = ReturnType<typeof createKeyedSemaphore>
