@@ -23,12 +23,14 @@ USER 1000:1000
 
 # What a start compiles, and the sources without their types, for the same user and flags: the next start reads it
 # (docs/adr/0017-compile-cache.md). A start without configuration ends with 78; the rest is loaded by name.
-FROM service AS gateway-cache
-COPY gateway gateway
+FROM service AS compiler
 ENV NODE_COMPILE_CACHE=/app/.cache/compile
 USER 0:0
 RUN install --directory --owner=1000 --group=1000 .cache
 USER 1000:1000
+
+FROM compiler AS gateway-cache
+COPY gateway gateway
 RUN node --max-semi-space-size=16 gateway/adapters/node/main.ts; test $? -eq 78 && \
     node --max-semi-space-size=16 --eval '' --import ./gateway/adapters/node/serve.ts \
     --import ./gateway/adapters/node/processes/supervise.ts --import ./shared/node/telemetry/otlp-tracing.ts
@@ -42,9 +44,18 @@ EXPOSE 8080 9080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "GATEWAY_PORT"]
 CMD ["node", "--max-semi-space-size=16", "gateway/adapters/node/main.ts"]
 
+FROM compiler AS origin-cache
+COPY sql sql
+COPY origin origin
+RUN node origin/main.ts; test $? -eq 78 && \
+    node --eval '' --import ./origin/passwords/hash-worker.ts --import ./origin/passwords/strength-worker.ts \
+    --import ./shared/node/telemetry/otlp-tracing.ts
+
 FROM service AS origin
 COPY sql sql
 COPY origin origin
+COPY --from=origin-cache --chown=0:0 --chmod=755 /app/.cache .cache
+ENV NODE_COMPILE_CACHE=/app/.cache/compile
 ENV ORIGIN_PORT=8081 ORIGIN_METRICS_PORT=9081
 EXPOSE 8081 9081
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "deploy/healthcheck.ts", "ORIGIN_PORT"]

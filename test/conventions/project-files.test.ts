@@ -57,13 +57,12 @@ describe('decision records', () => {
   })
 })
 
-test('the image of the gateway runs what `npm run gateway` does', () => {
+test.each(['gateway', 'origin'])('the image of the %s runs what its npm script does', (service) => {
   const { scripts } = JSON.parse(read('package.json'))
-  const stages = read('Dockerfile')
-  const [, stage = ''] = stages.split('FROM service AS gateway\n')
+  const [, stage = ''] = read('Dockerfile').split(`FROM service AS ${service}\n`)
   const command = /^CMD (\[.*\])$/m.exec(stage)?.[1] ?? ''
   const cache = /^ENV NODE_COMPILE_CACHE=\/app\/(\S+)$/m.exec(stage)?.[1]
-  expect(`NODE_COMPILE_CACHE=${cache} exec ${JSON.parse(command).join(' ')}`).toBe(scripts.gateway)
+  expect(`NODE_COMPILE_CACHE=${cache} exec ${JSON.parse(command).join(' ')}`).toBe(scripts[service])
 })
 
 describe('.github/dependabot.yml', () => {
