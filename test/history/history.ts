@@ -64,6 +64,8 @@ export interface Operation extends Invocation, Completion {
 /** A fault that the nemesis made, and gateways whose news it may delay while it lasts. */
 export interface Fault {
   name: string
+  /** Parts that have one fault at a time. */
+  part: 'gateways' | 'origins' | 'postgres' | 'redis' | 'machine'
   beganAt: MonotonicMs
   /** All of its servers work again. */
   endedAt: MonotonicMs

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type HistoryEvent, toHistory } from '../history.ts'
+import { type Fault, type HistoryEvent, toHistory } from '../history.ts'
 import { checkHistory } from './check-history.ts'
 import { shortestHistory } from './shortest-history.ts'
 import { login, logout, me, operation, refresh, rules, small, violated } from './small-history.ts'
 
 describe('the bound of revocation', () => {
   const ended = [login(1, 2, 's'), logout(3, 4, 's')]
-  const fault = { name: 'fault', beganAt: 3500, endedAt: 20_000 }
+  const fault = { name: 'fault', part: 'gateways' as const, beganAt: 3500, endedAt: 20_000 }
 
   test('an access token that passes 6 s after the logout is a violation', () => {
     expect(violated([...ended, me(11, 12, 's')])).toEqual(['revocation bound at 11'])
@@ -19,6 +19,14 @@ describe('the bound of revocation', () => {
       { ...fault, cutsFeed: [1], cutsStream: [1] },
     ]
     expect(violated([...ended, me(11, 12, 's')], { faults })).toEqual(['revocation bound at 11'])
+  })
+
+  test('an origin and the database that fail together may delay the stream, one of them does not', () => {
+    const faultOf = (part: Fault['part']) => ({ ...fault, part, cutsFeed: [0], cutsStream: [] })
+    const both = [faultOf('origins'), faultOf('postgres')]
+    expect(violated([...ended, me(11, 12, 's')], { faults: both })).toEqual([])
+    for (const one of both)
+      expect(violated([...ended, me(11, 12, 's')], { faults: [one] })).toEqual(['revocation bound at 11'])
   })
 
   test('a gateway that is cut off from both may not know, until the fault has ended', () => {

@@ -42,12 +42,22 @@ export function checkRevocationBound(
 
   const isIn = (moments: Interval) => (cut: Interval) => cut.from < moments.to && cut.to > moments.from
 
+  /** An origin publishes what it committed; where it is gone, another one does, from the database. */
+  const isPublished = (moments: Interval) => {
+    const isFailing = (part: Fault['part']) =>
+      faults.some(
+        (fault) =>
+          fault.part === part && isIn(moments)({ from: fault.beganAt, to: fault.endedAt + settleMs }),
+      )
+    return !(isFailing('origins') && isFailing('postgres'))
+  }
+
   function mustKnow(gateway: number, ending: Operation, at: MonotonicMs): boolean {
     const since = ending.completedAt
     if (at - since < boundMs) return false
     if (hasQuietTime({ from: since, to: at }, cutsOf(gateway, 'cutsFeed'))) return true
-    const stream = cutsOf(gateway, 'cutsStream')
-    return !stream.some(isIn({ from: ending.invokedAt, to: since + boundMs }))
+    const publishing = { from: ending.invokedAt, to: since + boundMs }
+    return !cutsOf(gateway, 'cutsStream').some(isIn(publishing)) && isPublished(publishing)
   }
 
   return sessions.flatMap(({ uses, endings }) =>

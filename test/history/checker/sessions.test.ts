@@ -110,7 +110,16 @@ describe('reuse of a refresh token', () => {
   })
 
   test('a request of a paused process that arrives late explains the end, until a refresh succeeds', () => {
-    const faults = [{ name: 'paused', beganAt: 3000, endedAt: 18_000, cutsFeed: [], cutsStream: [] }]
+    const faults = [
+      {
+        name: 'paused',
+        part: 'origins' as const,
+        beganAt: 3000,
+        endedAt: 18_000,
+        cutsFeed: [],
+        cutsStream: [],
+      },
+    ]
     const operations = [
       login(1, 2, 's'),
       lostRefresh(3, 4, 's', 's-0'),

@@ -18,6 +18,7 @@ export function watchMachine({ recorder, gateways }: { recorder: Recorder; gatew
       recorder.record({
         event: 'fault',
         name: 'the machine is busy',
+        part: 'machine',
         beganAt: lastAt - reserveMs,
         endedAt: now,
         cutsFeed: gateways,

@@ -47,7 +47,7 @@ export const rules: Rules = {
     windowSeconds: originSettings.lockoutSeconds,
     lockoutSeconds: originSettings.lockoutSeconds,
   },
-  revocation: { boundMs: 6000, settleMs: 8000 },
+  revocation: { boundMs: 6000, settleMs: 5000 },
 }
 
 /** Runs clients against Gatehouse while its parts fail, and checks what the clients observed. */

@@ -1,13 +1,8 @@
+import type { Fault } from '../history.ts'
 import type { Random } from '../random.ts'
 
 /** A fault that the nemesis can make now. */
-export interface PossibleFault {
-  name: string
-  /** Parts that have one fault at a time. */
-  part: string
-  /** Gateways that may miss news of revocations by the feed, or by the stream. */
-  cutsFeed: readonly number[]
-  cutsStream: readonly number[]
+export interface PossibleFault extends Omit<Fault, 'beganAt' | 'endedAt'> {
   begin: () => unknown
   /** Resolves when all servers concerned work again. */
   end: () => unknown

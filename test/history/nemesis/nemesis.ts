@@ -30,7 +30,7 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
     redisFaults(environment),
   ]
   const stopping = new AbortController()
-  const active = new Map<string, Promise<void>>()
+  const active = new Map<PossibleFault['part'], Promise<void>>()
   let hasFailed = false
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => {})
@@ -46,7 +46,7 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
       throw new Error(`the nemesis could not go on: ${name}`, { cause })
     }
     const endedAt = performance.now()
-    recorder.record({ event: 'fault', name, beganAt, endedAt, cutsFeed, cutsStream })
+    recorder.record({ event: 'fault', name, part, beganAt, endedAt, cutsFeed, cutsStream })
     say(`${(endedAt / 1000).toFixed(1).padStart(7)} s  ${name}, ${((endedAt - beganAt) / 1000).toFixed(1)} s`)
     active.delete(part)
   }

@@ -8,9 +8,9 @@ import { linkFault } from './link-faults.ts'
  */
 export function postgresFaults({ gateways, postgres, replicationLinks }: Environment): FaultKind[] {
   const all = gateways.map((_, index) => index)
-  const outage = { part: 'postgres', cutsFeed: all, cutsStream: [] }
+  const outage = { part: 'postgres' as const, cutsFeed: all, cutsStream: [] }
   // Commits wait, and reads go on.
-  const stall = { part: 'postgres', cutsFeed: [], cutsStream: [] }
+  const stall = { part: 'postgres' as const, cutsFeed: [], cutsStream: [] }
 
   return [
     (): PossibleFault => ({

@@ -5,7 +5,8 @@ import { linkFault } from './link-faults.ts'
 
 /** Faults of the Redis Cluster. */
 export function redisFaults({ gateways, redis, redisLinks, redisProxies }: Environment): FaultKind[] {
-  const common = { part: 'redis', cutsFeed: [], cutsStream: gateways.map((_, index) => index) }
+  const all = gateways.map((_, index) => index)
+  const common = { part: 'redis' as const, cutsFeed: [], cutsStream: all }
 
   /** A node that is master or replica by now; the roles change with each failover. */
   const anyNode = (random: Random) => random.between(0, redis.nodes.length - 1)
