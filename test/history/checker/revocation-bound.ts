@@ -42,7 +42,9 @@ export function checkRevocationBound(
 
   const isIn = (moments: Interval) => (cut: Interval) => cut.from < moments.to && cut.to > moments.from
 
-  /** An origin publishes what it committed; where it is gone, another one does, from the database. */
+  /**
+   * An origin publishes what it committed. Where it is gone, another one does, from the database.
+   */
   const isPublished = (moments: Interval) => {
     const isFailing = (part: Fault['part']) =>
       faults.some(
