@@ -13,7 +13,8 @@ import {
   requireUsablePolicyFile,
   startPolicyReload,
 } from './node/policy-reload.ts'
-import { type ProcessGroup, shareConfig } from './node/processes/process-group.ts'
+import { shareConfig } from './node/processes/process-count.ts'
+import type { ProcessGroup } from './node/processes/process-group.ts'
 import { startMetricsEndpoint } from './node/telemetry/metrics-endpoint.ts'
 
 export interface GatewayServer extends ServiceServer {

@@ -21,3 +21,15 @@ export function requireSharedLimits(config: Pick<GatewayConfig, 'GATEWAY_PROCESS
       'GATEWAY_PROCESSES needs REDIS_URL: several processes count limits together only there',
     ])
 }
+
+/** The configuration of one of several processes: quotas are for all of them together. */
+export function shareConfig<Config extends Pick<GatewayConfig, 'GATEWAY_REPLICAS' | 'UPSTREAM_REQUESTS'>>(
+  config: Config,
+  count: number,
+): Config {
+  return {
+    ...config,
+    GATEWAY_REPLICAS: config.GATEWAY_REPLICAS * count,
+    UPSTREAM_REQUESTS: Math.ceil(config.UPSTREAM_REQUESTS / count),
+  }
+}

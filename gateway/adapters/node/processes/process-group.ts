@@ -1,7 +1,6 @@
 import cluster from 'node:cluster'
 import type { HealthCheck } from '../../../../shared/http/health.ts'
 import { processNumber } from '../../../../shared/node/process-number.ts'
-import type { GatewayConfig } from '../../../config.ts'
 import { type Answers, answerMs, createCalls, type Message } from './process-calls.ts'
 
 /** The processes that serve one port, as one of them sees them. */
@@ -38,17 +37,5 @@ export function joinProcessGroup(): ProcessGroup | undefined {
     // New connections come through the supervisor, so a silent one is a failure.
     health: () =>
       ask<HealthCheck>('health', healthMs).catch(() => ({ status: 'fail', detail: 'supervisor silent' })),
-  }
-}
-
-/** The configuration of one of several processes: quotas are for all of them together. */
-export function shareConfig<Config extends Pick<GatewayConfig, 'GATEWAY_REPLICAS' | 'UPSTREAM_REQUESTS'>>(
-  config: Config,
-  count: number,
-): Config {
-  return {
-    ...config,
-    GATEWAY_REPLICAS: config.GATEWAY_REPLICAS * count,
-    UPSTREAM_REQUESTS: Math.ceil(config.UPSTREAM_REQUESTS / count),
   }
 }
