@@ -94,6 +94,8 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'GET /admin/users': { ...accountRow, ...readsUsers },
   'GET /admin/users/{id}': { ...accountRow, ...readsUsers },
   'PUT /admin/users/{id}/role': { ...accountRow, ...managesUsers },
+  'GET /admin/users/{id}/metadata': { ...accountRow, ...readsUsers },
+  'PUT /admin/users/{id}/metadata': { ...accountRow, ...managesUsers },
   'POST /admin/users/{id}/lock': { ...accountRow, ...managesUsers },
   'POST /admin/users/{id}/unlock': { ...accountRow, ...managesUsers },
   'GET /admin/users/{id}/sessions': { ...accountRow, ...readsUsers },

@@ -5,6 +5,7 @@ import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
 import { processEmailTokenRequests } from './accounts/email-token-requests.ts'
+import { createMetadataService } from './accounts/metadata-service.ts'
 import { createProfileService } from './accounts/profile-service.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
@@ -272,6 +273,7 @@ export async function createOrigin(
     internal: {
       sql,
       billing: { billing: createBilling({ sql }) },
+      metadata: { metadata: createMetadataService({ sql }) },
       imports: {
         importer: createAccountImporter({ sql, encryption }),
         rules: {

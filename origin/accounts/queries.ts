@@ -92,3 +92,29 @@ export async function lockAccountForUpdate(sql: Transaction, userId: string): Pr
   const { count } = await sql`select from user_accounts where id = ${userId} for no key update`
   return count === 1
 }
+
+/** The metadata of an account. */
+export interface AccountMetadata {
+  user: JsonObject
+  product: JsonObject
+}
+
+const metadataColumns = (sql: Queryable) => sql`user_metadata as "user", product_metadata as product`
+
+export async function selectMetadata(sql: Queryable, userId: string): Promise<AccountMetadata | undefined> {
+  const [row] = await sql<[AccountMetadata?]>`
+    select ${metadataColumns(sql)} from user_accounts where id = ${userId}`
+  return row
+}
+
+/** @returns undefined where the account does not exist */
+export async function updateProductMetadata(
+  sql: Queryable,
+  userId: string,
+  metadata: JsonObject,
+): Promise<AccountMetadata | undefined> {
+  const [row] = await sql<[AccountMetadata?]>`
+    update user_accounts set product_metadata = ${sql.json(metadata)} where id = ${userId}
+    returning ${metadataColumns(sql)}`
+  return row
+}

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { displayable, moment } from '../../shared/contract/fields.ts'
 import { users as contract, type SessionItem, type UserItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { toMetadataResponse } from '../accounts/metadata-service.ts'
+import { selectMetadata } from '../accounts/queries.ts'
 import type { Sql } from '../db/types.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
@@ -23,6 +25,7 @@ interface UserRoutesOptions {
   users: UserService
 }
 
+const { readUserMetadata, setUserMetadata } = contract.endpoints
 const { listUsers, readUser, changeRole, lockUser, unlockUser, listSessions, endSessions, endSession } =
   contract.endpoints
 
@@ -65,6 +68,21 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
   serve(routes, changeRole, manageUsers, async ({ params, body, respond }, c) => {
     requireDone(await users.changeRole(change(params.id, c), body.role))
     return respond()
+  })
+
+  async function metadataOf(userId: string) {
+    const metadata = await selectMetadata(sql, userId)
+    if (!metadata) throw new Problem('not_found')
+    return toMetadataResponse(metadata)
+  }
+
+  serve(routes, readUserMetadata, readUsers, async ({ params, respond }) =>
+    respond(await metadataOf(params.id)),
+  )
+
+  serve(routes, setUserMetadata, manageUsers, async ({ params, body, respond }, c) => {
+    requireDone(await users.setMetadata(change(params.id, c), body.product_metadata))
+    return respond(await metadataOf(params.id))
   })
 
   serve(routes, lockUser, manageUsers, async ({ params, body, respond }, c) => {

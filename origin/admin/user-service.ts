@@ -1,3 +1,5 @@
+import type { JsonObject } from '../../shared/contract.ts'
+import { setProductMetadata } from '../accounts/metadata-service.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
@@ -104,6 +106,12 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       if (unlocked !== undefined) await resetLoginLimit(unlocked)
       return outcome
     },
+
+    setMetadata: (change: Change, metadata: JsonObject) =>
+      withAuthority(change, 'metadata', async (transaction) => {
+        await setProductMetadata(transaction, { ...change, metadata })
+        return done
+      }),
 
     /** @param only the session to end; all sessions where it is undefined */
     endSessions: (change: Change, only?: string) =>

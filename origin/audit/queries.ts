@@ -32,6 +32,7 @@ export type AuditAction =
   | 'password.rehashed'
   | 'account.imported'
   | 'account.profile_changed'
+  | 'account.metadata_changed'
   | 'client.created'
   | 'client.secret_rotated'
   | 'client.disabled'

@@ -7,24 +7,33 @@ import type { VerifyServiceToken } from '../oauth/tokens/service-token.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
 import { createDirectory } from './directory.ts'
 import { createDirectoryRoutes } from './directory-routes.ts'
+import { createMetadataRoutes } from './metadata-routes.ts'
 
 interface InternalAppOptions {
   sql: Queryable
   verifyServiceToken: VerifyServiceToken
   billing: Parameters<typeof createBillingRoutes>[0]
   imports: Parameters<typeof createImportRoutes>[0]
+  metadata: Parameters<typeof createMetadataRoutes>[0]
 }
 
 /**
  * The routes for services that call the origin directly, with their own token and the scope of the
  * route.
  */
-export function createInternalApp({ sql, verifyServiceToken, billing, imports }: InternalAppOptions) {
+export function createInternalApp({
+  sql,
+  verifyServiceToken,
+  billing,
+  imports,
+  metadata,
+}: InternalAppOptions) {
   const app = new Hono<ServiceEnv>()
   app.use('/internal/*', requireService(verifyServiceToken))
   app.use('/internal/*', auditDenials(sql))
   app.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
   app.route('/', createBillingRoutes(billing))
   app.route('/', createImportRoutes(imports))
+  app.route('/', createMetadataRoutes(metadata))
   return app
 }

@@ -47,3 +47,13 @@ export const metadata = z
 
 /** As it was stored. */
 export const metadataResponse = z.record(z.string(), z.unknown())
+
+/** The half that the product sets; it replaces the former one as a whole. */
+export const productMetadataBody = z.strictObject({ product_metadata: metadata })
+
+/** Both halves: that of the user, and that of the product. */
+export const accountMetadataResponse = z
+  .object({ user_metadata: metadataResponse, product_metadata: metadataResponse })
+  .meta({ id: 'AccountMetadata' })
+
+export type AccountMetadataResponse = z.output<typeof accountMetadataResponse>

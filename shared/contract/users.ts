@@ -3,6 +3,7 @@ import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
 import { canonicalEmail, maxEmailLength } from '../lib/email.ts'
 import { displayable, roleName, userStatus, utcDateTime, uuid } from './fields.ts'
 import { filteredList, list } from './lists.ts'
+import { accountMetadataResponse, productMetadataBody } from './metadata.ts'
 import { sessionItem } from './own-account.ts'
 
 const changeRoleBody = z.strictObject({ role: roleName })
@@ -82,6 +83,22 @@ export const users = defineEndpointGroup({
       summary: 'Change the role of an account',
       body: changeRoleBody,
       responses: noContent('The account has the role.'),
+      errors: ['escalation_refused'],
+    },
+    readUserMetadata: {
+      method: 'GET',
+      path: '/admin/users/{id}/metadata',
+      params: { id: uuid },
+      summary: 'Read the metadata of an account',
+      responses: ok('The part of the user and that of the product.', accountMetadataResponse),
+    },
+    setUserMetadata: {
+      method: 'PUT',
+      path: '/admin/users/{id}/metadata',
+      params: { id: uuid },
+      summary: 'Set what the product keeps with an account',
+      body: productMetadataBody,
+      responses: ok('The metadata as it is now.', accountMetadataResponse),
       errors: ['escalation_refused'],
     },
     lockUser: {

@@ -52,6 +52,8 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /admin/users': admins,
   'GET /admin/users/{id}': admins,
   'PUT /admin/users/{id}/role': admins,
+  'GET /admin/users/{id}/metadata': admins,
+  'PUT /admin/users/{id}/metadata': admins,
   'POST /admin/users/{id}/lock': admins,
   'POST /admin/users/{id}/unlock': admins,
   'GET /admin/users/{id}/sessions': admins,

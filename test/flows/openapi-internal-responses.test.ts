@@ -30,6 +30,7 @@ beforeAll(async () => {
     'entitlements.read',
     'subscriptions.write',
     'users.import',
+    'users.metadata',
   )
   service = bearer(await fullStack.serviceToken(client))
   gateway = { [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }) }
@@ -57,6 +58,8 @@ describe('responses are as the description of the internal API has them', () => 
     const user_ids = [userId, '00000000-0000-4000-8000-000000000000']
     await succeed('listEntitlements', { body: { user_ids }, headers })
     await succeed('applyBillingEvent', { params, body: event, headers })
+    await succeed('setAccountMetadata', { params, body: { product_metadata: { a: 1 } }, headers })
+    await succeed('readAccountMetadata', { params, headers })
     const users = [{ email: 'bob@example.com' }, { email: 'nowhere' }]
     await succeed('importUsers', { body: { users }, headers })
   })

@@ -129,6 +129,8 @@ describe('responses are as the description has them', () => {
   test('of what admins change', async () => {
     const headers = bearer(tokens.get('superadmin') ?? '')
     const params = { id: ids.get('user') ?? '' }
+    await succeed('setUserMetadata', { params, body: { product_metadata: { vip: true } }, headers })
+    await succeed('readUserMetadata', { params, headers })
     await succeed('lockUser', { params, body: { reason: 'a test' }, headers })
     await succeed('unlockUser', { params, headers })
     await succeed('changeRole', { params, body: { role: 'subscriber' }, headers })

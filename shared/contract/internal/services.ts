@@ -11,6 +11,7 @@ import {
   utcDateTime,
   uuid,
 } from '../fields.ts'
+import { accountMetadataResponse, productMetadataBody } from '../metadata.ts'
 import { bookedSubscriptionResponse } from '../plan-administration.ts'
 import { importBody, importResponse } from './user-import.ts'
 
@@ -151,6 +152,23 @@ export const services = defineEndpointGroup({
       query: { fresh },
       body: entitlementsBody,
       responses: ok('In the order of the ids, each once.', entitlementsListResponse),
+    },
+    readAccountMetadata: {
+      method: 'GET',
+      path: '/internal/users/{id}/metadata',
+      summary: 'Read the metadata of an account',
+      scope: 'users.metadata',
+      params: { id: uuid },
+      responses: ok('What the user and the product keep there.', accountMetadataResponse),
+    },
+    setAccountMetadata: {
+      method: 'PUT',
+      path: '/internal/users/{id}/metadata',
+      summary: 'Set what the product keeps with an account',
+      scope: 'users.metadata',
+      params: { id: uuid },
+      body: productMetadataBody,
+      responses: ok('The metadata as it is now.', accountMetadataResponse),
     },
     importUsers: {
       method: 'POST',
