@@ -1,6 +1,7 @@
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
+import { skipBehindPooler } from '../../test/support/database/skip-behind-pooler.ts'
 import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
@@ -21,6 +22,8 @@ afterAll(async () => {
   await server.end()
   await fullStack.close()
 })
+
+beforeEach(skipBehindPooler)
 
 async function cutOff() {
   await server`alter database ${server(database)} allow_connections false`

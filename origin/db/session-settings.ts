@@ -75,13 +75,14 @@ async function selectRoleSettings(sql: Queryable): Promise<string> {
 }
 
 /**
- * Ends the role's idle sessions in this database, its own last: a pooler opens others, which have
- * the settings of the role.
+ * Ends the idle sessions of Gatehouse in this database, its own last: a pooler opens others, which
+ * have the settings of the role.
  */
 export async function renewPooledSessions(sql: Sql): Promise<void> {
   await sql`
     select pg_terminate_backend(pid) from pg_stat_activity
-    where usename = current_user and datname = current_database() and state = 'idle'`
+    where usename = current_user and datname = current_database() and state = 'idle'
+      and application_name = current_setting('application_name') and pid <> pg_backend_pid()`
   await sql`select pg_terminate_backend(pg_backend_pid())`.catch((error) => {
     if (!isDatabaseUnavailable(error)) throw error
   })
