@@ -96,8 +96,8 @@ describe('a password hash of another system', () => {
       const hash = readForeignHash(stored)
       expect(hash.scheme).toBe(scheme)
       expect(formatForeignHash(hash)).toBe(stored)
-      expect(await verifyForeignHash(right, hash)).toBe(true)
-      expect(await verifyForeignHash(`${right.slice(0, 60)}!`, hash)).toBe(false)
+      expect(verifyForeignHash(right, hash)).toBe(true)
+      expect(verifyForeignHash(`${right.slice(0, 60)}!`, hash)).toBe(false)
     },
   )
 
@@ -116,10 +116,18 @@ describe('a password hash of another system', () => {
     ['a name of every object', '$constructor$x', 'is in no form'],
     ['bcrypt that was cut', '$2b$06$DHB.8cFqnjc0kMZvAsUD2enNGk2', 'is no bcrypt hash'],
     ['bcrypt of the broken kind 2x', `$2x$06$${'a'.repeat(53)}`, 'is no bcrypt hash'],
+    ['bcrypt of a cost below its lowest', `$2b$03$${'a'.repeat(53)}`, 'cost of less than 4'],
+    ['scrypt of more N than r allows', `$scrypt$ln=16,r=1,p=1$${salt}$${key}`, 'N must be less than'],
+    [
+      'Firebase of more N than r allows',
+      `$firebase-scrypt$ln=17,r=1,ss=Bw==,k=${key}$${salt}$${key}`,
+      'N must be less than',
+    ],
     ['argon2id of version 1.0', `$argon2id$v=16$m=64,t=1,p=1$${salt}$${key}`, 'version'],
     ['argon2id without lanes', `$argon2id$v=19$m=64,t=1$${salt}$${key}`, 'm, t, p'],
     ['argon2id of a negative number', `$argon2id$v=19$m=-64,t=1,p=1$${salt}$${key}`, 'm, t, p'],
     ['argon2id of less memory than its lanes need', `$argon2id$v=19$m=64,t=1,p=16$${salt}$${key}`, '8 KiB'],
+    ['argon2id of 65 lanes', `$argon2id$v=19$m=65536,t=3,p=65$${salt}$${key}`, 'more than 64 lanes'],
     ['argon2id with a short salt', `$argon2id$v=19$m=64,t=1,p=1$c2Fs$${key}`, 'salt of less than 8 bytes'],
     ['a salt of 65 bytes', `$scrypt$ln=4,r=8,p=1$${'A'.repeat(87)}$${key}`, 'more than 64 bytes'],
     ['a hash of 65 bytes', `$scrypt$ln=4,r=8,p=1$${salt}$${'A'.repeat(87)}`, 'more than 64 bytes'],

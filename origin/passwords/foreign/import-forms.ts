@@ -10,6 +10,10 @@ const hashBytes = { least: 16, most: 64 }
 const saltBytes = { least: 1, most: 64 }
 /** Of argon2 (RFC 9106, section 3.1). */
 const leastArgon2Salt = 8
+/** Each lane is a thread of the system, of which a container may have few. */
+const mostLanes = 64
+/** No implementation has a lower cost: verifying one fails. */
+const leastBcryptCost = 4
 /** Bytes of the signer key of a Firebase project: it has 64. */
 const signerKeyBytes = { least: 16, most: 128 }
 
@@ -45,6 +49,7 @@ function readBcrypt(text: string): ImportedHash {
   const [, cost] = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(text) ?? []
   if (cost === undefined)
     return rejected('is no bcrypt hash: $2a$, $2b$ or $2y$, a cost of two digits, and 53 characters')
+  if (Number(cost) < leastBcryptCost) return rejected(`has a cost of less than ${leastBcryptCost}`)
   return read({ scheme: 'bcrypt', cost: Number(cost), text })
 }
 
@@ -57,6 +62,7 @@ function readArgon2(fields: readonly string[]): ImportedHash {
   const { numbers, salt, hash } = found
   const [memoryKib = 0, passes = 0, lanes = 0] = numbers
   if (salt.length < leastArgon2Salt) return rejected(`has a salt of less than ${leastArgon2Salt} bytes`)
+  if (lanes > mostLanes) return rejected(`has more than ${mostLanes} lanes (p)`)
   if (memoryKib < 8 * lanes) return rejected('has less memory (m) than 8 KiB for each lane (p)')
   return read({ scheme: 'argon2id', memoryKib, passes, lanes, salt, hash })
 }
@@ -67,8 +73,14 @@ function readScrypt(fields: readonly string[]): ImportedHash {
   if (found.kind === 'rejected') return found
   const { numbers, salt, hash } = found
   const [logN = 0, r = 0, p = 0] = numbers
-  return read({ scheme: 'scrypt', logN, r, p, salt, hash })
+  return whyNoScrypt(logN, r) ?? read({ scheme: 'scrypt', logN, r, p, salt, hash })
 }
+
+/** RFC 7914, section 2: verifying one of a higher N fails. */
+const whyNoScrypt = (logN: number, r: number): ImportedHash | undefined =>
+  logN < 16 * r
+    ? undefined
+    : rejected('has a cost (ln) that is too high for its r: N must be less than 2^(16 r)')
 
 /** `$firebase-scrypt$ln=14,r=8,ss=<salt separator>,k=<signer key>$salt$hash` */
 function readFirebaseScrypt([parameters = '', ...rest]: readonly string[]): ImportedHash {
@@ -84,7 +96,7 @@ function readFirebaseScrypt([parameters = '', ...rest]: readonly string[]): Impo
   const [logN = 0, r = 0] = found.numbers
   const salt = Buffer.concat([found.salt, separator])
   const keystream = Buffer.from(found.hash.map((byte, index) => byte ^ (key[index] ?? 0)))
-  return read({ scheme: 'firebase-scrypt', logN, r, salt, keystream })
+  return whyNoScrypt(logN, r) ?? read({ scheme: 'firebase-scrypt', logN, r, salt, keystream })
 }
 
 /** `$pbkdf2-sha256$i=27500$salt$hash`, also without `i=` as passlib writes it. */
