@@ -28,7 +28,7 @@ export function compare({
 }
 
 /** @param texts forms of the password that the other system may have hashed */
-export async function compareForeign({
+export function compareForeign({
   texts,
   stored,
   failure,
@@ -36,10 +36,10 @@ export async function compareForeign({
   texts: readonly string[]
   stored: string
   failure: FailureTime
-}): Promise<boolean> {
+}): boolean {
   const startedAt = performance.now()
   const hash = readForeignHash(stored)
-  for (const text of texts) if (await verifyForeignHash(text, hash)) return true
+  for (const text of texts) if (verifyForeignHash(text, hash)) return true
   const target = failure.times * roundsOf(failure.cost)
   if (hash.scheme === 'bcrypt') fillRounds(target, texts.length * roundsOf(hash.cost))
   else fillSince(target, startedAt)

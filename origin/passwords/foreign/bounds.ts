@@ -18,6 +18,8 @@ const atReference = {
   scrypt: 2 ** 19,
   /** KiB of memory * passes: 64 MiB, three times. */
   argon2id: 200_000,
+  /** Passes * lanes: in each pass of several lanes a thread is started for each lane, four times. */
+  argon2Lanes: 1000,
 }
 
 const digestBytes: Record<Pbkdf2Digest, number> = { sha1: 20, sha256: 32, sha512: 64 }
@@ -27,8 +29,11 @@ function relativeWork(hash: ForeignHash): number {
   switch (hash.scheme) {
     case 'bcrypt':
       return 2 ** (hash.cost - referenceCost)
-    case 'argon2id':
-      return (hash.memoryKib * hash.passes) / atReference.argon2id
+    case 'argon2id': {
+      const { memoryKib, passes, lanes } = hash
+      const threads = lanes > 1 ? (passes * lanes) / atReference.argon2Lanes : 0
+      return (memoryKib * passes) / atReference.argon2id + threads
+    }
     case 'scrypt':
       return (2 ** hash.logN * hash.r * hash.p) / atReference.scrypt
     case 'firebase-scrypt':

@@ -1,4 +1,4 @@
-import { createCipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
+import { argon2Sync, createCipheriv, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 import bcrypt from 'bcryptjs'
 import { mostMemoryMib } from './bounds.ts'
 import type { ForeignHash } from './foreign-hash.ts'
@@ -10,25 +10,16 @@ const zeroIv = Buffer.alloc(16)
 const aesKeyBytes = 32
 
 /** Whether the text hashes to it, byte for byte: no normalization, no key of ours. */
-export async function verifyForeignHash(text: string, hash: ForeignHash): Promise<boolean> {
+export function verifyForeignHash(text: string, hash: ForeignHash): boolean {
   switch (hash.scheme) {
     case 'bcrypt':
       return bcrypt.compareSync(text, hash.text)
     case 'argon2id': {
-      // A thread that meets no such hash does not load it.
-      const { argon2id } = await import('hash-wasm')
-      return isSame(
-        hash.hash,
-        await argon2id({
-          password: text,
-          salt: hash.salt,
-          iterations: hash.passes,
-          memorySize: hash.memoryKib,
-          parallelism: hash.lanes,
-          hashLength: hash.hash.length,
-          outputType: 'binary',
-        }),
-      )
+      // Node's own frees its memory at once. V8 keeps that of a WebAssembly module until it collects
+      // all garbage, and counts none of it: failed logins would use up the memory of the machine.
+      const { salt, lanes, memoryKib, passes } = hash
+      const options = { message: text, nonce: salt, parallelism: lanes, memory: memoryKib, passes }
+      return isSame(hash.hash, argon2Sync('argon2id', { ...options, tagLength: hash.hash.length }))
     }
     case 'scrypt': {
       const { logN, r, p } = hash
