@@ -1,10 +1,10 @@
 import { configFromEnvironment } from '../../../shared/node/environment.ts'
 import { gatewayVariables } from '../../config.ts'
-import { processCount, requireSharedLimits } from './processes/process-count.ts'
+import { processCount, requireSharedLimits, stopMs } from './processes/process-count.ts'
 import { joinProcessGroup } from './processes/process-group.ts'
 
-const group = joinProcessGroup()
 const config = configFromEnvironment(gatewayVariables, requireSharedLimits)
+const group = joinProcessGroup(stopMs(config))
 const count = processCount(config)
 // The supervisor serves no request, so it loads none of what does.
 if (!group && count > 1) {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { ConfigError } from '../../../../shared/config.ts'
+import { closeMs } from '../../../../shared/node/run-service.ts'
 import type { GatewayConfig } from '../../../config.ts'
 
 /**
@@ -21,6 +22,13 @@ export function requireSharedLimits(config: Pick<GatewayConfig, 'GATEWAY_PROCESS
       'GATEWAY_PROCESSES needs REDIS_URL: several processes count limits together only there',
     ])
 }
+
+/** Beyond what a process takes by itself to drain and to close. */
+const stopMarginMs = 1000
+
+/** Time in which a process that was told to stop has ended. */
+export const stopMs = (config: Pick<GatewayConfig, 'DRAIN_DELAY_SECONDS' | 'DRAIN_SECONDS'>): number =>
+  (config.DRAIN_DELAY_SECONDS + config.DRAIN_SECONDS) * 1000 + closeMs + stopMarginMs
 
 /** The configuration of one of several processes: quotas are for all of them together. */
 export function shareConfig<Config extends Pick<GatewayConfig, 'GATEWAY_REPLICAS' | 'UPSTREAM_REQUESTS'>>(

@@ -15,14 +15,20 @@ export interface ProcessGroup {
 /** The supervisor first waits for other processes itself. */
 const healthMs = answerMs + 500
 
-/** The group of this process; undefined where it serves alone. */
-export function joinProcessGroup(): ProcessGroup | undefined {
+/**
+ * The group of this process; undefined where it serves alone.
+ *
+ * @param stopMs time to drain once the supervisor has gone
+ */
+export function joinProcessGroup(stopMs: number): ProcessGroup | undefined {
   const { worker } = cluster
   if (!worker || !processNumber) return undefined
   worker.once('disconnect', () => {
     // Only a supervisor that died closes the channel. Node would exit at once and cut requests.
     worker.exitedAfterDisconnect = true
     process.kill(process.pid, 'SIGTERM')
+    // A process that still waits for the port gets no answer, and would wait for ever.
+    setTimeout(() => process.exit(1), stopMs)
   })
   const { ask, answerWith } = createCalls({
     on: (event, listener) => process.on(event, listener),

@@ -253,6 +253,21 @@ test('supervisor killed: requests in progress are answered, no new connection is
   await expect.poll(() => pids.map(isRunning), { timeout: 15_000 }).toEqual([false, false])
 })
 
+test('supervisor killed while a process starts: the process ends, too', async () => {
+  const gateway = await start({ DRAIN_SECONDS: '1' })
+  const second = async () => (await gateway.health()).processes[1]?.pid
+  await expect.poll(second, { timeout: 20_000 }).toEqual(expect.any(Number))
+  const pid = (await second()) as number
+  // So it waits for the port, which only the supervisor can give it.
+  gateway.child.kill('SIGSTOP')
+  const isWaiting = () =>
+    gateway.lines().some(({ msg, process }) => msg === 'policy file loaded' && process === 2)
+  await expect.poll(isWaiting, { timeout: 20_000 }).toBe(true)
+  gateway.child.kill('SIGKILL')
+  await gateway.exit
+  await expect.poll(() => isRunning(pid), { timeout: 20_000 }).toBe(false)
+})
+
 test('Redis gone: all processes together allow exactly the quota of this gateway', async () => {
   const redis = await startPrivateRedis()
   closers.push(redis.stop)

@@ -1,14 +1,11 @@
 import { healthResponse } from '../../../../shared/http/health.ts'
 import { createLog } from '../../../../shared/node/log.ts'
-import { closeMs } from '../../../../shared/node/run-service.ts'
 import { serveMetrics } from '../../../../shared/node/telemetry/metrics-server.ts'
 import type { GatewayConfig } from '../../../config.ts'
 import { createGroupHealth } from './group-health.ts'
 import { createGroupMetrics } from './group-metrics.ts'
+import { stopMs } from './process-count.ts'
 import { createProcessTable } from './process-table.ts'
-
-/** Beyond what a process takes by itself to drain and to close. */
-const stopMarginMs = 1000
 
 /**
  * Runs the gateway as several processes on one port: starts them, replaces those that end, serves
@@ -20,7 +17,7 @@ export async function supervise(config: GatewayConfig, count: number): Promise<v
   const processes = createProcessTable({
     count,
     answers: { health: () => health.check() },
-    stopMs: (config.DRAIN_DELAY_SECONDS + config.DRAIN_SECONDS) * 1000 + closeMs + stopMarginMs,
+    stopMs: stopMs(config),
     onEnd: (entry) => metrics.keepTotals(entry),
     giveUp: (code) => process.exit(code),
     log,
