@@ -47,7 +47,7 @@ const rowsOf = (costs: UnitCosts): [name: string, value: Value, formula: string]
     (load) => load.postgresCores,
     'profiles, refreshes and logins, each by its cost, `/ 0.6`',
   ],
-  ['Redis, busy cores', (load) => redisCores(load, costs), '`q × R`; one server has one'],
+  ['Redis, busy cores', (load) => load.redisCores * utilization, '`q × R`; one server has one'],
   [
     'cores in all',
     (load) =>
@@ -56,12 +56,10 @@ const rowsOf = (costs: UnitCosts): [name: string, value: Value, formula: string]
       load.refreshCores +
       load.profileCores +
       load.postgresCores +
-      redisCores(load, costs) / utilization,
+      load.redisCores,
     'beside your own services',
   ],
 ]
-
-const redisCores = (load: Load, costs: UnitCosts) => (load.requestsPerSecond * costs.redis.requestUs) / 1e6
 
 /** Two figures that count. */
 const cell = (value: number) =>

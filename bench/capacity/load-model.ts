@@ -51,7 +51,7 @@ export interface CellLimits {
   users: number
 }
 
-export const cellLimits: CellLimits = {
+const cellLimits: CellLimits = {
   postgresCores: 16,
   storedBytes: 2e12,
   walBytesPerSecond: 60e6,
@@ -66,6 +66,7 @@ export interface Load {
   /** Of one gateway: verified tokens of so many users, and all revocations. */
   gatewayBytes: number
   redisRoundTripsPerSecond: number
+  redisCores: number
   redisServers: number
   redisBytes: number
   /** Of the revocation stream, which each gateway reads whole. */
@@ -104,6 +105,7 @@ export function loadOf(population: Population, costs: UnitCosts, limits: CellLim
   const hashingCores = (logins * costs.origin.loginUs) / 1e6 / utilization
   const refreshCores = (refreshes * costs.origin.refreshUs) / 1e6 / utilization
   const profileCores = (profiles * costs.origin.profileUs) / 1e6 / utilization
+  const redisCores = (requests * costs.redis.requestUs) / 1e6 / utilization
   const origins = Math.max(2, Math.ceil((hashingCores + refreshCores + profileCores) / originCores))
 
   const { writes, postgres, statements, rowBytes, redis } = costs
@@ -129,7 +131,8 @@ export function loadOf(population: Population, costs: UnitCosts, limits: CellLim
       Math.min(people, rememberedTokens) * costs.gateway.userBytes +
       revocationsInForce * costs.gateway.revocationBytes,
     redisRoundTripsPerSecond: requests * redis.roundTripsPerRequest,
-    redisServers: coresFor(requests, redis.requestUs),
+    redisCores,
+    redisServers: Math.ceil(redisCores),
     redisBytes:
       people * redis.counterBytes +
       revocationsInForce * redis.keyBytes +

@@ -9,13 +9,14 @@ const load = {
   profileCores: 0.3,
   postgresCores: 0.3,
   storedBytes: 40e9,
+  redisCores: 0.2,
   redisServers: 1,
   cells: 1,
 } as Load
 
 describe('a month', () => {
   test('is the sum of its services, at their list prices', () => {
-    const { rows, total } = monthOf(load, 0.2)
+    const { rows, total } = monthOf(load)
     expect(rows.map(({ what, dollars }) => [what, Math.round(dollars)])).toEqual([
       ['3 tasks', 108],
       ['3 tasks', 108],
@@ -30,7 +31,7 @@ describe('a month', () => {
   })
 
   test('with standbys has each store twice', () => {
-    const { rows, total, withStandbys } = monthOf(load, 0.2)
+    const { rows, total, withStandbys } = monthOf(load)
     const stores = rows.filter(({ name }) => name === 'PostgreSQL' || name === 'Redis')
     expect(withStandbys - total).toBeCloseTo(
       stores.reduce((sum, { dollars }) => sum + dollars, 0),
@@ -39,19 +40,19 @@ describe('a month', () => {
   })
 
   test('on ARM has cheaper tasks, and the same stores', () => {
-    const { total, onArm } = monthOf(load, 0.2)
+    const { total, onArm } = monthOf(load)
     expect(Math.round(total - onArm)).toBe(43)
   })
 
   test('takes the smallest servers that carry the load', () => {
-    const { rows } = monthOf({ ...load, postgresCores: 2.7, redisServers: 2 }, 1.6)
+    const { rows } = monthOf({ ...load, postgresCores: 2.7, redisCores: 1.6, redisServers: 2 })
     expect(rows.map(({ what }) => what)).toEqual(
       expect.arrayContaining(['db.m7g.xlarge, 40 GB', '2 cache.m7g.large']),
     )
   })
 
   test('is refused where one PostgreSQL is not enough', () => {
-    expect(() => monthOf({ ...load, postgresCores: 17 }, 0.2)).toThrow('one PostgreSQL is not enough')
-    expect(() => monthOf({ ...load, cells: 2 }, 0.2)).toThrow('one PostgreSQL is not enough')
+    expect(() => monthOf({ ...load, postgresCores: 17 })).toThrow('one PostgreSQL is not enough')
+    expect(() => monthOf({ ...load, cells: 2 })).toThrow('one PostgreSQL is not enough')
   })
 })

@@ -1,5 +1,5 @@
 import { line, whole } from './describe-load.ts'
-import { type Load, loadOf, type Population, utilization } from './load-model.ts'
+import { type Load, loadOf, type Population } from './load-model.ts'
 import type { UnitCosts } from './unit-costs.ts'
 
 /**
@@ -58,12 +58,12 @@ export interface Month {
 }
 
 /** @throws Error where one PostgreSQL is not enough */
-export function monthOf(load: Load, redisCores: number): Month {
+export function monthOf(load: Load): Month {
   const task = taskDollars('x86')
   const origins = Math.max(2, Math.ceil(load.hashingCores + load.refreshCores + load.profileCores))
   const database = databases.find(({ cores }) => load.postgresCores <= cores)
   if (!database || load.cells > 1) throw new Error('one PostgreSQL is not enough for so many')
-  const cache = caches.find(({ cores }) => redisCores <= cores) ?? (caches.at(-1) as Server)
+  const cache = caches.find(({ cores }) => load.redisCores <= cores) ?? (caches.at(-1) as Server)
   const storage = (load.storedBytes / 1e9) * prices.storageGbMonth
   const stores = [
     {
@@ -94,10 +94,7 @@ const taskDollars = (kind: 'x86' | 'arm') =>
 
 /** A column for each population. */
 export function describeMonths(populations: readonly Population[], costs: UnitCosts): string {
-  const months = populations.map((population) => {
-    const load = loadOf(population, costs)
-    return monthOf(load, (load.requestsPerSecond * costs.redis.requestUs) / 1e6 / utilization)
-  })
+  const months = populations.map((population) => monthOf(loadOf(population, costs)))
   const names = months[0]?.rows.map(({ name }) => name) ?? []
   const dollars = (value: number | undefined) => (value === undefined ? '-' : `$${whole(value)}`)
   return [
