@@ -70,7 +70,7 @@ describe('PATCH /v1/me', () => {
         action: 'account.profile_changed',
         actor_id: userId,
         user_id: userId,
-        details: { fields: ['displayName', 'metadata'] },
+        details: { fields: ['display_name', 'metadata'] },
       },
     ])
   })

@@ -1,3 +1,4 @@
+import { memberNames } from '../audit/member-names.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -18,18 +19,17 @@ export function createProfileService({ sql }: { sql: Sql }) {
       change: ProfileChange,
       context: RequestContext,
     ): Promise<Profile | undefined> {
-      const members = Object.entries(change).filter(([, value]) => value !== undefined)
-      if (members.length === 0) return selectProfile(sql, userId)
+      const fields = memberNames(change)
+      if (fields.length === 0) return selectProfile(sql, userId)
       return sql.begin(async (transaction) => {
         const profile = await updateProfile(transaction, userId, change)
         if (!profile) return undefined
-        const details = { fields: members.map(([name]) => name) }
         await insertAuditRow(transaction, {
           action: 'account.profile_changed',
           actorId: userId,
           userId,
           context,
-          details,
+          details: { fields },
         })
         return profile
       })

@@ -178,9 +178,12 @@ describe('an import of accounts that exist', () => {
     const [audited] =
       await fullStack.sql`select details from audit_logs where details ->> 'outcome' = 'updated'`
     expect(audited?.details).toMatchObject({
-      fields: expect.arrayContaining(['email', 'password', 'role']),
+      fields: expect.arrayContaining(['email', 'email_verified', 'password', 'role', 'totp_secret']),
       before: { role: 'user', subscription: { plan: 'free' } },
-      after: { role: 'subscriber', subscription: { plan: 'pro' } },
+      after: {
+        role: 'subscriber',
+        subscription: { plan: 'pro', period_ends_at: '2999-01-01T00:00:00.000Z' },
+      },
     })
     expect(JSON.stringify(audited)).not.toContain('example.org')
     expect(await importUsers(next)).toMatchObject({ unchanged: 1 })

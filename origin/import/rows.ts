@@ -1,4 +1,5 @@
 import type { JSONValue } from 'postgres'
+import { memberNames } from '../audit/member-names.ts'
 import type { Encryption } from '../keys/encryption.ts'
 import { type AccountState, digestOf, type ImportedAccount } from './account.ts'
 import type { AccountRow, NewAccountRow, StoredAccount } from './queries.ts'
@@ -95,12 +96,15 @@ export function auditChanges({ account, changes }: Change): Record<string, JSONV
   const audited = (state: Partial<AccountState>) => ({
     ...(changes.role !== undefined && { role: state.role ?? null }),
     ...(changes.status !== undefined && { status: state.status ?? null }),
-    ...(changes.subscription !== undefined && { subscription: state.subscription ?? null }),
+    ...(changes.subscription !== undefined && { subscription: auditedSubscription(state) }),
   })
   return {
     outcome: 'updated',
-    fields: Object.keys(changes),
+    fields: memberNames(changes),
     before: audited(account.current),
     after: audited(changes),
   }
 }
+
+const auditedSubscription = ({ subscription }: Partial<AccountState>) =>
+  subscription ? { plan: subscription.plan, period_ends_at: subscription.periodEndsAt } : null
