@@ -21,20 +21,24 @@ local verified = ngx.shared.verified
 local settings, public_key, context
 local digest = ffi.new("unsigned char[32]")
 
--- A verified token is believed for so long, as by Gatehouse.
+-- A verified token is trusted for so long, as by Gatehouse.
 local verified_seconds = 300
 local quota_seconds = 3600
 
--- Counts each key in its fixed window; answers in one line what is used of it and for how long.
+-- A call of Redis fails after this; a connection to it is kept for so long.
+local redis_timeout_ms = 1000
+local redis_idle_ms = 60000
+
+-- Counts each key in its fixed window. Returns one line: for each, the count and the seconds left.
 local script = [[
-local answer = {}
+local counts = {}
 for index, key in ipairs(KEYS) do
   local used = redis.call('INCR', key)
   if used == 1 then redis.call('EXPIRE', key, ARGV[index]) end
-  answer[#answer + 1] = used
-  answer[#answer + 1] = redis.call('TTL', key)
+  counts[#counts + 1] = used
+  counts[#counts + 1] = redis.call('TTL', key)
 end
-return { ok = table.concat(answer, ' ') }
+return { ok = table.concat(counts, ' ') }
 ]]
 local script_sha1
 
@@ -81,7 +85,7 @@ local function decode(part)
   return text and cjson.decode(text)
 end
 
--- Returns what is kept of a good token: its end, quota, user, role and plan.
+-- Returns the cached text of a valid token: its expiry, quota, user, role and plan. Otherwise nil.
 local function verify(token)
   local header_part, claims_part, signature = token:match("^([%w_-]+)%.([%w_-]+)%.([%w_-]+)$")
   if not header_part then return nil end
@@ -117,23 +121,23 @@ local function command(...)
   return parts
 end
 
-local function ask(socket, ...)
+local function call(socket, ...)
   local sent, failure = socket:send(command(...))
   if not sent then return nil, failure end
   return socket:receive()
 end
 
--- Returns the line of the script's answer, or nil and the reason.
+-- Returns the script's line, or nil and the reason.
 local function count(...)
   local socket = ngx.socket.tcp()
-  socket:settimeout(1000)
+  socket:settimeout(redis_timeout_ms)
   local connected, failure = socket:connect(settings.redis_host, settings.redis_port)
   if not connected then return nil, failure end
   local line
-  line, failure = ask(socket, "EVALSHA", script_sha1, ...)
-  if line and line:sub(1, 9) == "-NOSCRIPT" then line, failure = ask(socket, "EVAL", script, ...) end
+  line, failure = call(socket, "EVALSHA", script_sha1, ...)
+  if line and line:sub(1, 9) == "-NOSCRIPT" then line, failure = call(socket, "EVAL", script, ...) end
   if not line then return nil, failure end
-  socket:setkeepalive(60000)
+  socket:setkeepalive(redis_idle_ms)
   if line:sub(1, 1) ~= "+" then return nil, line end
   return line
 end
