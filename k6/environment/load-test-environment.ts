@@ -38,7 +38,7 @@ interface LoadTestEnvironmentOptions {
   say: (line: string) => void
 }
 
-/** One process of the environment, or PostgreSQL with all of its. */
+/** Totals so far of a process with its children, such as PostgreSQL's, or of the machine. */
 export interface Part {
   name: string
   processor_ms: number

@@ -52,8 +52,6 @@ export function createLatencyHistogram() {
   }
 }
 
-export type LatencyHistogram = ReturnType<typeof createLatencyHistogram>
-
 /** Milliseconds, beside the count. */
 export interface LatencySummary {
   count: number

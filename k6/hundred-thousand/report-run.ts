@@ -1,4 +1,5 @@
 import { figure, type Report } from '../../bench/common/report.ts'
+import { median } from '../../bench/common/statistics.ts'
 import type { Summary } from '../client/summary.ts'
 import type { Figures } from '../generator/constant-rate.ts'
 import type { LatencySummary } from '../generator/latency-histogram.ts'
@@ -140,9 +141,9 @@ function reportTime(report: Report, { watched, eachSecond, seconds }: Reported):
       const of = (name: 'p50' | 'p95' | 'p99') => answered.map(({ latency }) => latency[name])
       return [
         `${Math.round(to)} s`,
-        figure(middle(of('p50'))),
-        figure(middle(of('p95'))),
-        figure(middle(of('p99'))),
+        figure(median(of('p50'))),
+        figure(median(of('p95'))),
+        figure(median(of('p99'))),
         figure(Math.max(...of('p95'))),
         within.reduce((sum, { failed }) => sum + failed, 0),
         ...names.map((name) => figure(megabytesOf(sample?.parts ?? [], name))),
@@ -153,6 +154,3 @@ function reportTime(report: Report, { watched, eachSecond, seconds }: Reported):
 
 const megabytesOf = (parts: readonly PartSample[], name: string) =>
   (parts.find((part) => part.name === name)?.bytes ?? 0) / 1e6
-
-const middle = (values: readonly number[]) =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN

@@ -7,14 +7,14 @@ import { familyResidentBytes } from '../../bench/common/resident-memory.ts'
 import { run } from '../../tools/servers/process/run.ts'
 import type { LoadTestOptions } from '../command-line.ts'
 import { startControl } from '../environment/control.ts'
-import type { LoadTestEnvironment } from '../environment/load-test-environment.ts'
+import type { LoadTestEnvironment, Part } from '../environment/load-test-environment.ts'
 import type { Figures } from '../generator/constant-rate.ts'
 import { type Generator, startGenerator } from '../generator/start-generator.ts'
 import { runScript } from '../script.ts'
 import { findHighestRate } from './rates.ts'
 import { type Calibration, type Measured, reportRun } from './report-run.ts'
 import { requireLastingTokens, splitUsers } from './users-files.ts'
-import { machineTotals, type PartTotals, watchParts } from './watch-parts.ts'
+import { machineTotals, watchParts } from './watch-parts.ts'
 
 interface HundredThousandOptions {
   k6: string
@@ -126,7 +126,7 @@ async function runOnce(options: RunOptions): Promise<Measured> {
   )
   const judged = Math.min(judgeRate, Math.ceil(rate * judgeShare))
   let k6Pid: number | undefined
-  const readTotals = (): PartTotals[] => [
+  const readTotals = (): Part[] => [
     ...loadTestEnvironment.readParts(),
     totalsOf('generator', generator.pid),
     ...(k6Pid === undefined ? [] : [totalsOf('k6', k6Pid)]),
@@ -214,7 +214,7 @@ async function runOnce(options: RunOptions): Promise<Measured> {
   }
 }
 
-const totalsOf = (name: string, pid: number): PartTotals => ({
+const totalsOf = (name: string, pid: number): Part => ({
   name,
   processor_ms: familyProcessorMs(pid),
   resident_bytes: familyResidentBytes(pid),

@@ -1,12 +1,6 @@
 import { cpus } from 'node:os'
 import { sleep } from '../../bench/common/load.ts'
-
-/** Totals so far of some processes. */
-export interface PartTotals {
-  name: string
-  processor_ms: number
-  resident_bytes: number
-}
+import type { Part } from '../environment/load-test-environment.ts'
 
 /** Processor time of a part between two readings, and the memory that it holds at the second. */
 export interface PartSample {
@@ -16,7 +10,7 @@ export interface PartSample {
   bytes: number
 }
 
-export interface Sample {
+interface Sample {
   /** Since the start. */
   seconds: number
   parts: PartSample[]
@@ -31,13 +25,13 @@ export interface Watched {
 const sampleMs = 5000
 
 /** Processor time of the whole machine, other programs and the kernel's own work included. */
-export function machineTotals(): PartTotals {
+export function machineTotals(): Part {
   const busyMs = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
   return { name: 'machine', processor_ms: busyMs, resident_bytes: 0 }
 }
 
 /** Reads totals now, every 5 s, and when it is stopped. */
-export function watchParts(readTotals: () => PartTotals[]) {
+export function watchParts(readTotals: () => Part[]) {
   const first = { at: performance.now(), totals: readTotals() }
   const samples: Sample[] = []
   let last = first
@@ -72,7 +66,7 @@ export function watchParts(readTotals: () => PartTotals[]) {
 
 interface Reading {
   at: number
-  totals: readonly PartTotals[]
+  totals: readonly Part[]
 }
 
 const differences = (before: Reading, now: Reading): PartSample[] =>
