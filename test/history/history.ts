@@ -61,7 +61,7 @@ export interface Operation extends Invocation, Completion {
   outcome: 'ok' | 'rejected' | 'unknown'
 }
 
-/** A fault that the nemesis made, and gateways whose news it may delay while it lasts. */
+/** A fault that the nemesis made, and the gateways whose revocations it may delay. */
 export interface Fault {
   name: string
   /** Parts that have one fault at a time. */
@@ -111,7 +111,7 @@ export type HistoryEvent =
   | { event: 'deliveries'; counts: Record<string, number> }
   | ({ event: 'database' } & DatabaseState)
 
-/** Puts events together. An operation without completion is unknown, and completes never. */
+/** Joins events. An operation without a completion has an unknown outcome, and never completes. */
 export function toHistory(events: Iterable<HistoryEvent>): History {
   const operations = new Map<number, Operation>()
   const faults: Fault[] = []
@@ -164,11 +164,3 @@ function outcomeOf(status: number | undefined): Operation['outcome'] {
   if (status === undefined || status >= 500) return 'unknown'
   return status >= 400 ? 'rejected' : 'ok'
 }
-
-export const parseHistory = (lines: string): History =>
-  toHistory(
-    lines
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as HistoryEvent),
-  )

@@ -1,4 +1,4 @@
-/** Invariants of SECURITY.md, and promises beside them that clients depend on. */
+/** Invariants of docs/security.md, and promises beside them that clients depend on. */
 export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'revocation bound' | 'no crash' | 'liveness'
 
 export interface Violation {
