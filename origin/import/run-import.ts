@@ -27,8 +27,8 @@ export interface ImportCommand {
 /** Accounts in a transaction: a larger one is hardly faster, and holds locks for longer. */
 const batchAccounts = 1000
 
-/** Bytes of lines in a transaction, so that metadata does not fill the memory. */
-const batchCharacters = 4 * 1024 * 1024
+/** Characters of metadata in a transaction, so that large ones do not fill the memory. */
+const batchMetadataCharacters = 4 * 1024 * 1024
 
 /** Imports a file. @throws CommandError where lines were rejected */
 export async function runImport(command: ImportCommand): Promise<void> {
@@ -83,7 +83,7 @@ async function importFile(sql: Sql, encryption: Encryption, { input, command, ru
   const bar = createProgressBar(process.stderr, startedAt)
   const counts = { lines: 0, created: 0, updated: 0, unchanged: 0, rejected: 0 }
   let batch: { number: number; account: ImportedAccount }[] = []
-  let characters = 0
+  let metadataCharacters = 0
 
   function count(number: number, outcome: ImportOutcome) {
     counts.lines += 1
@@ -98,7 +98,7 @@ async function importFile(sql: Sql, encryption: Encryption, { input, command, ru
     const outcomes = await importer.import(accounts, options)
     for (const [index, outcome] of outcomes.entries()) count(batch[index]?.number ?? 0, outcome)
     batch = []
-    characters = 0
+    metadataCharacters = 0
     bar.show({ lines: counts.lines, ...input.progress() })
   }
 
@@ -109,8 +109,8 @@ async function importFile(sql: Sql, encryption: Encryption, { input, command, ru
       continue
     }
     batch.push({ number: line.number, account: read.account })
-    characters += JSON.stringify(read.account.state.metadata).length
-    if (batch.length === batchAccounts || characters > batchCharacters) await flush()
+    metadataCharacters += JSON.stringify(read.account.state.metadata).length
+    if (batch.length === batchAccounts || metadataCharacters > batchMetadataCharacters) await flush()
   }
   await flush()
   bar.clear()
