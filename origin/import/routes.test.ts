@@ -223,6 +223,31 @@ describe('an import of accounts that exist', () => {
     expect((await fullStack.post('/auth/login', { email: 'ada@example.com', password })).status).toBe(401)
   })
 
+  // A former address may belong to another person by now.
+  test('voids mailed links with the address or the password that they were made for', async () => {
+    const [old, next] = ['ada@example.com', 'ada@example.org']
+    const links = { verify: '/auth/email/verify', reset: '/auth/password/reset' }
+    await importUsers(ada())
+    await fullStack.post('/auth/email/resend', { email: old })
+    const verification = await fullStack.mailedToken(old)
+    await fullStack.post('/auth/password/forgot', { email: old })
+    const reset = await fullStack.mailedToken(old)
+    expect(await importUsers(ada({ display_name: 'Ada' }))).toMatchObject({ updated: 1 })
+    expect(await fullStack.sql`select from tokens where spent_at is null`).toHaveLength(2)
+
+    expect(await importUsers(ada({ email: next, display_name: 'Ada' }))).toMatchObject({ updated: 1 })
+    expect((await fullStack.post(links.verify, { token: verification, password })).status).toBe(400)
+    const change = { token: reset, password: 'staple of another kind' }
+    expect((await fullStack.post(links.reset, change)).status).toBe(400)
+    expect(await account(next)).toMatchObject({ verified: false, password_hash: `foreign:${hash}` })
+
+    await fullStack.post('/auth/password/forgot', { email: next })
+    const later = { ...change, token: await fullStack.mailedToken(next) }
+    await importUsers(ada({ email: next, display_name: 'Ada', password_hash: otherHash }))
+    expect((await fullStack.post(links.reset, later)).status).toBe(400)
+    expect(await account(next)).toMatchObject({ password_hash: `foreign:${otherHash}` })
+  })
+
   test('finds them by the external id, or by the address in any letter case where one has none', async () => {
     await importUsers({ email: 'ada@example.com' })
     expect(await importUsers(ada({ email: 'ADA@example.com', password_hash: null }))).toMatchObject({

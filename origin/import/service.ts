@@ -1,6 +1,7 @@
 import postgres from 'postgres'
 import { type AuditEvent, insertAuditRows } from '../audit/queries.ts'
 import type { Queryable, Sql, Transaction } from '../db/types.ts'
+import { spendEmailTokens } from '../email-tokens/queries.ts'
 import { raiseUserEpochs } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from '../keys/encryption.ts'
@@ -119,6 +120,10 @@ export function createAccountImporter({ sql, encryption }: ImporterOptions) {
       const { id: userId } = account
       if (changes.status === 'disabled') await endSessions(transaction, { userId }, 'account_locked')
       else if (changes.password !== undefined) await endSessions(transaction, { userId }, 'password_changed')
+      // Links that were mailed to the former address, or before the former system set the password.
+      if (changes.email !== undefined) await spendEmailTokens(transaction, 'email_verification', userId)
+      if (changes.email !== undefined || changes.password !== undefined)
+        await spendEmailTokens(transaction, 'password_reset', userId)
       if (changes.subscription) await book(transaction, userId, changes.subscription, catalogue)
     }
   }
