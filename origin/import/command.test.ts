@@ -199,6 +199,8 @@ describe('npm run accounts -- import', () => {
       [line(user('nulmeta', { metadata: { 'a\0': 1 } })), 'metadata: has NUL or half a surrogate pair'],
       [line(user('list', { metadata: [] })), 'metadata: must be an object'],
       [line(user('large', { metadata: { a: 'x'.repeat(9000) } })), 'metadata: must have at most 8192'],
+      // PostgreSQL writes each of them with 309 digits.
+      [line(user('digits', { metadata: { a: Array(100).fill(1e308) } })), 'metadata: must have at most 8192'],
       [
         `{"email":"deep@example.com","metadata":${'{"a":'.repeat(1000)}1${'}'.repeat(1000)}}`,
         'metadata: is nested more than 16 deep',
@@ -229,6 +231,27 @@ describe('npm run accounts -- import', () => {
       code: 1,
       out: expect.stringContaining('2 unchanged'),
     })
+  })
+
+  test('1: a reason is one short line of printable text, whatever the names of the fields are', async () => {
+    const names = ['x\nline 7: forged', '\u001b]0;title\u0007', 'a\u202eb', '\ud800', 'n'.repeat(1000)]
+    const { err } = await importLines(...names.map((name) => line({ email: 'ada@example.com', [name]: 1 })))
+    const [first, second, third, fourth, fifth = '', ...more] = err.trimEnd().split('\n')
+    expect([first, second, third, fourth]).toEqual([
+      'line 1: x\\u{a}line 7: forged: is not a field',
+      'line 2: \\u{1b}]0;title\\u{7}: is not a field',
+      'line 3: a\\u{202e}b: is not a field',
+      'line 4: \\u{d800}: is not a field',
+    ])
+    expect(fifth.length).toBeLessThan(600)
+    expect(more).toEqual(['Rejected 5 of 5 lines.'])
+  })
+
+  test('0: unchanged the second time, also with numbers that JSON has and PostgreSQL stores as others', async () => {
+    const input =
+      '{"email":"ada@example.com","metadata":{"zero":-0,"large":1e999,"exact":12345678901234567890}}\n'
+    expect(await run({ input })).toMatchObject({ out: expect.stringContaining('1 created') })
+    expect(await run({ input })).toMatchObject({ out: expect.stringContaining('1 unchanged') })
   })
 
   test('1: a line that is not UTF-8, in a file with a mark of byte order and CRLF', async () => {

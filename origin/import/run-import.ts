@@ -65,6 +65,15 @@ async function requireOwnKey(sql: Sql, encryption: Encryption): Promise<void> {
   }
 }
 
+/** Characters of a printed reason, which may name an unknown field of any length. */
+const maxReason = 500
+
+/** A terminal obeys control characters, and a line break forges the line of another account. */
+const printable = (text: string) =>
+  text.slice(0, maxReason).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${character.codePointAt(0)?.toString(16)}}`
+  })
+
 interface FileImport {
   input: Input
   command: ImportCommand
@@ -90,7 +99,7 @@ async function importFile(sql: Sql, encryption: Encryption, { input, command, ru
     counts[outcome.kind] += 1
     if (outcome.kind !== 'rejected') return
     bar.clear()
-    process.stderr.write(`line ${number}: ${outcome.reason}\n`)
+    process.stderr.write(`line ${number}: ${printable(outcome.reason)}\n`)
   }
 
   async function flush() {

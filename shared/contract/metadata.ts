@@ -26,21 +26,30 @@ function whyNotStorable(value: unknown, depth = 0): string | undefined {
   return undefined
 }
 
-function whyNoMetadata(value: unknown): string | undefined {
+/** PostgreSQL writes numbers without exponents: 1e300 as 301 digits. */
+function asWritten(_: string, value: unknown): unknown {
+  const [, exponent] = typeof value === 'number' ? `${value}`.split('e') : []
+  return exponent === undefined ? value : '0'.repeat(Math.abs(Number(exponent)))
+}
+
+/** @returns the reason to reject it as text */
+function readMetadata(value: unknown): JsonObject | string {
   if (!isObject(value)) return 'must be an object'
   const fault = whyNotStorable(value)
   if (fault) return fault
-  const { length } = JSON.stringify(value)
-  return length > longestMetadata ? `must have at most ${longestMetadata} characters as JSON` : undefined
+  const { length } = JSON.stringify(value, asWritten)
+  if (length > longestMetadata) return `must have at most ${longestMetadata} characters as JSON`
+  // As it is stored and read again: a parser makes -0 and Infinity, which JSON has as 0 and null.
+  return JSON.parse(JSON.stringify(value))
 }
 
 /** An object of JSON that a user or the product keeps with an account. */
 export const metadata = z
   .unknown()
   .transform((value, context): JsonObject => {
-    const fault = whyNoMetadata(value)
-    if (fault === undefined) return value as JsonObject
-    context.issues.push({ code: 'custom', message: fault, input: value })
+    const read = readMetadata(value)
+    if (typeof read !== 'string') return read
+    context.issues.push({ code: 'custom', message: read, input: value })
     return z.NEVER
   })
   .meta({ type: 'object', description: `At most ${longestMetadata} characters as JSON.` })
