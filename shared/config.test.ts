@@ -165,6 +165,13 @@ describe('rejects, naming the variable', () => {
     }
   })
 
+  test('malformed: GATEWAY_PROCESSES, with what it may be', () => {
+    for (const value of ['0', '-1', '1e9', '257', '1.5', 'foo', 'MAX'])
+      expect(reasonsOf(['GATEWAY_PROCESSES'], { GATEWAY_PROCESSES: value }), value).toEqual([
+        expect.stringMatching(/^GATEWAY_PROCESSES: must be (?:max or )?a whole number from 1 to 256$/),
+      ])
+  })
+
   test('ineffective: a header of trusted proxies where no proxy is trusted', () => {
     const names = ['TRUSTED_PROXY_HOPS', 'TRUSTED_PROXY_CIDRS', 'TRUSTED_PROXY_HEADER'] as const
     const header = { TRUSTED_PROXY_HEADER: 'forwarded' }

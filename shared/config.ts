@@ -175,7 +175,9 @@ export const variables = {
     .pipe(z.array(z.enum(['docs', 'admin', 'none'], { error: 'must be docs, admin, both, or none' })))
     .optional(),
   GATEWAY_REPLICAS: count(1, 10_000).default(1),
-  GATEWAY_PROCESSES: z.literal('max').or(count(1, 256)).default(1),
+  GATEWAY_PROCESSES: z
+    .union([z.literal('max'), count(1, 256)], { error: 'must be max or a whole number from 1 to 256' })
+    .default(1),
   ORIGIN_URL: base.default('http://127.0.0.1:8081'),
   UPSTREAMS: upstreams.default({}),
   REDIS_URL: redisUrl.optional(),
