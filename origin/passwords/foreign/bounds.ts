@@ -18,7 +18,7 @@ const atReference = {
   scrypt: 2 ** 19,
   /** KiB of memory * passes: 64 MiB, three times. */
   argon2id: 200_000,
-  /** Passes * lanes: in each pass of several lanes a thread is started for each lane, four times. */
+  /** Passes * lanes: a pass of several lanes starts four threads for each of them. */
   argon2Lanes: 1000,
 }
 

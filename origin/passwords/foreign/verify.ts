@@ -15,8 +15,8 @@ export function verifyForeignHash(text: string, hash: ForeignHash): boolean {
     case 'bcrypt':
       return bcrypt.compareSync(text, hash.text)
     case 'argon2id': {
-      // Node's own frees its memory at once. V8 keeps that of a WebAssembly module until it collects
-      // all garbage, and counts none of it: failed logins would use up the memory of the machine.
+      // Node's own frees its memory at once. V8 keeps that of a WebAssembly module until it
+      // collects all garbage, and counts none of it: failed logins would use up the memory.
       const { salt, lanes, memoryKib, passes } = hash
       const options = { message: text, nonce: salt, parallelism: lanes, memory: memoryKib, passes }
       return isSame(hash.hash, argon2Sync('argon2id', { ...options, tagLength: hash.hash.length }))
