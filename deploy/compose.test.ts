@@ -32,22 +32,15 @@ const variablesOf: Record<string, readonly VariableName[]> = {
 }
 
 describe('docker-compose.yml', () => {
-  test.each(ours)(
-    'gives %s a configuration that production takes, and nothing that it has no use for',
-    (name) => {
-      const { environment = {}, build } = service(name)
-      const variables = variablesOf[name] ?? []
-      const image = environmentOf(stepsOf(dockerfile, build?.target ?? ''))
-      expect(() =>
-        readConfig(variables, { ...image, ...environment }, Object.keys(environment)),
-      ).not.toThrow()
-      expect(Object.keys(environment).filter((given) => !variables.includes(given as VariableName))).toEqual(
-        [],
-      )
-    },
-  )
+  test.each(ours)('gives %s a configuration that production accepts, without unused variables', (name) => {
+    const { environment = {}, build } = service(name)
+    const variables = variablesOf[name] ?? []
+    const image = environmentOf(stepsOf(dockerfile, build?.target ?? ''))
+    expect(() => readConfig(variables, { ...image, ...environment }, Object.keys(environment))).not.toThrow()
+    expect(Object.keys(environment).filter((given) => !variables.includes(given as VariableName))).toEqual([])
+  })
 
-  test('mounts a policy file that the gateway takes', () => {
+  test('mounts a policy file that the gateway accepts', () => {
     const { environment = {}, volumes = [] } = service('gateway')
     const { UPSTREAMS } = readConfig(['UPSTREAMS'], environment)
     const [source = '', target] = volumes[0]?.split(':') ?? []
@@ -56,7 +49,7 @@ describe('docker-compose.yml', () => {
     expect(() => compilePolicyWithFile(routes, file, ['origin', ...Object.keys(UPSTREAMS)])).not.toThrow()
   })
 
-  test('demands each secret, and says so', () => {
+  test('demands each secret, by name', () => {
     for (const name of Object.keys(secrets))
       expect(() => readComposeFile('docker-compose.yml', { ...secrets, [name]: undefined })).toThrow(
         `${name} is not in the env file`,
@@ -70,7 +63,7 @@ describe('docker-compose.yml', () => {
       for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/)
   })
 
-  test('keeps the database from the gateway, and all that is behind it from the full stack', () => {
+  test('gives the gateway no access to the database', () => {
     const onNetwork = (network: string) =>
       Object.keys(services).filter((name) => service(name).networks.includes(network))
     expect(onNetwork('data').toSorted()).toEqual(['first-key', 'migrate', 'origin', 'postgres'])

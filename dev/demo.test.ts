@@ -79,7 +79,7 @@ describe('the demo accounts get different responses', () => {
     })
   })
 
-  test('reports say more to whose plan has more', async () => {
+  test('reports have more for a plan with more features', async () => {
     expect((await ask('subscriber', '/v1/reports')).body).toMatchObject({ plan: 'pro' })
     expect((await ask('superadmin', '/v1/reports')).body).toMatchObject({ plan: 'enterprise' })
   })

@@ -44,7 +44,7 @@ async function killHard(child: ChildProcess): Promise<void> {
   await exited
 }
 
-test('a start that was killed while it made the database is made good by the next', async () => {
+test('a start that was killed while it created the database is repaired by the next', async () => {
   const child = spawnEmbedded()
   await vi.waitUntil(() => existsSync(join(dataDir, 'cluster.new')), { timeout: 30_000, interval: 5 })
   await killHard(child)

@@ -57,12 +57,12 @@ function install(code = '', folder?: string) {
   return { status, stdout, stderr, npm: existsSync(called) ? readFileSync(called, 'utf8') : undefined }
 }
 
-test('where all is installed, or optional and of another platform, it does nothing and says nothing', () => {
+test('with all packages installed, except optional ones of other platforms, it does nothing and prints nothing', () => {
   writeInstalled({ 'node_modules/needed': { integrity: 'sha512-needed' } })
   expect(install()).toEqual({ status: 0, stdout: '', stderr: '', npm: undefined })
 })
 
-test('where nothing is installed, it installs what package-lock.json says', () => {
+test('with nothing installed, it installs the packages of package-lock.json', () => {
   const { status, stdout, npm } = install()
   expect(npm).toMatch(/^ci .*--ignore-scripts/)
   expect(stdout).toMatch(/^Installing the packages .*\nInstalled in \d+\.\d s\.\n$/)
@@ -79,7 +79,7 @@ test('where a package is another version, it installs', () => {
   expect(install().npm).toMatch(/^ci /)
 })
 
-test('a folder with a lock file of its own is installed in its place, whatever is missing beside it', () => {
+test('a folder with a lock file is installed in that folder, whatever is missing elsewhere', () => {
   write('more/package-lock.json', JSON.stringify({ packages: locked }))
   const { status, stdout, npm } = install('', 'more')
   expect(npm).toMatch(/^ci /)

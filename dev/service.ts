@@ -13,7 +13,7 @@ interface ServiceOptions {
   onUnexpectedEnd: (how: string) => void
 }
 
-const endWithStarter = new URL('end-with-starter.ts', import.meta.url).href
+const endWithStarter = new URL('exit-with-parent.ts', import.meta.url).href
 
 const startTimeoutMs = 30_000
 const pollMs = 50

@@ -132,7 +132,7 @@ describe('npm start leaves no service running', () => {
   })
 })
 
-describe('npm start says which variable is to blame', () => {
+describe('npm start names the variable that is wrong', () => {
   test('HOST=::1: every URL has the address in brackets', async () => {
     const { pid, up, ended, ports } = await startNpm({ HOST: '::1' })
     await up()

@@ -39,7 +39,7 @@ describe('GET /v1/reports', () => {
     expect(fullStack.logs.reports).toHaveLength(0)
   })
 
-  test('403 permission_required: a guest, whatever the plan', async () => {
+  test('403 permission_required: a guest, with any plan', async () => {
     const tokens = await accountWith('guest@example.com', 'guest', 'pro')
     const answer = await fullStack.call('/v1/reports', { headers: bearer(tokens.access_token) })
     expect(answer.status).toBe(403)
@@ -57,7 +57,7 @@ describe('GET /v1/reports', () => {
     expect(fullStack.forwarded.at(-1)?.headers.has('authorization')).toBe(false)
   })
 
-  test('401 untrusted_caller: the demo upstream itself believes no user token and no header', async () => {
+  test('401 untrusted_caller: the demo upstream itself accepts no user token and no header', async () => {
     const tokens = await accountWith('direct@example.com', 'subscriber', 'pro')
     const reports = fullStack.upstreams.get('http://127.0.0.1:8082')
     for (const assertion of [tokens.access_token, 'pro@example.com', ''])

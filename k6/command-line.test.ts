@@ -6,13 +6,13 @@ import { parseCommandLine } from './command-line.ts'
 import { scenarios } from './scenarios.ts'
 
 describe('npm run k6', () => {
-  test('without words is the smoke run, and takes a scenario by the name of its file too', () => {
+  test('without arguments it is the smoke run; a scenario may be named by its file', () => {
     expect(parseCommandLine([]).name).toBe('smoke')
     expect(parseCommandLine(['smoke.js'])).toEqual(parseCommandLine(['smoke']))
     expect(parseCommandLine(['frontend.ts']).name).toBe('frontend')
   })
 
-  test('takes the scale of a scenario unless an option overrides it', () => {
+  test('has the scale of the scenario unless an option overrides it', () => {
     expect(parseCommandLine(['frontend'])).toMatchObject(scenarios.frontend ?? {})
     expect(
       parseCommandLine(['frontend', '--users', '100000', '--rate', '900', '--seconds', '600']),
@@ -39,7 +39,7 @@ describe('npm run k6', () => {
     expect(environment).toEqual({ GATEWAY_PROCESSES: 'max', LIMIT_ADDRESS_REQUESTS: '7' })
   })
 
-  test('searches in runs of a minute unless it is told how long', () => {
+  test('searches in runs of one minute by default', () => {
     expect(parseCommandLine(['hundred-thousand'])).toMatchObject({
       seconds: 600,
       rampSeconds: 60,
@@ -78,7 +78,7 @@ describe('npm run k6', () => {
     [['hundred-thousand', '--gateways', '2'], 'hundred-thousand has one gateway'],
     [['soak', '--set', 'PASSWORD_HASH_COST'], '--set takes NAME=VALUE'],
     [['soak', '--speed', '3'], '--speed'],
-  ])('rejects %j, and says why', (args, reason) => {
+  ])('rejects %j, with the reason', (args, reason) => {
     expect(() => parseCommandLine(args)).toThrow(UsageError)
     expect(() => parseCommandLine(args)).toThrow(reason)
   })

@@ -15,7 +15,7 @@ import { createUserRoutes } from './admin/user-routes.ts'
 import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { isDatabaseUnavailable } from './db/failures.ts'
-import { authenticateForwardingService } from './forwarding-service.ts'
+import { authenticateSignInService } from './delegated-sign-in.ts'
 import { createGatewayApp } from './gateway-reports/app.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { rejectOtherMethods } from './http/other-methods.ts'
@@ -50,7 +50,7 @@ interface OriginOptions {
     Parameters<typeof createSubscriptionRoutes>[0]
   gateways: Parameters<typeof createGatewayApp>[0]
   internal: Parameters<typeof createInternalApp>[0]
-  forwarding: Parameters<typeof authenticateForwardingService>[0]
+  forwarding: Parameters<typeof authenticateSignInService>[0]
   verifyAssertion: VerifyAssertion
   onResponse?: RequestLogOptions['onResponse']
   beginSpan?: BeginSpan | undefined
@@ -121,7 +121,7 @@ export function createApp(options: OriginOptions) {
   app.route('/', createOAuthRoutes(options.oauth))
 
   app.use(rejectOtherMethods(app))
-  app.use('/auth/*', authenticateForwardingService(options.forwarding))
+  app.use('/auth/*', authenticateSignInService(options.forwarding))
   app.use(requireGateway)
   app.use(capBody(bodyBytes))
   app.use('/auth/*', noStore)

@@ -152,7 +152,7 @@ describe('the logs', () => {
     expect(JSON.stringify(lines())).not.toContain('access_token=')
   })
 
-  test('say of a failure what it was, with the request id', () => {
+  test('have the cause of a failure, with the request id', () => {
     expect(fullStack.logs.origin).toContainEqual(
       expect.objectContaining({
         level: 'error',

@@ -8,7 +8,7 @@ import { redisForFile } from '../tools/servers/redis/test-redis.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 
-test('78: a Redis that is not what REDIS_URL takes it for, with the reason', async () => {
+test('78: a Redis of another kind than REDIS_URL says, with the reason', async () => {
   const child = spawn(process.execPath, [main], {
     env: {
       ...(await generateSecrets()),

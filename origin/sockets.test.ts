@@ -59,7 +59,7 @@ test('204: a DELETE without a body, and with an empty one', async () => {
   }
 })
 
-test('204: a body with nothing but optional fields may be left out, and be empty; 415 where it has bytes', async () => {
+test('204: a body with only optional fields may be missing or empty; 415 where it has bytes', async () => {
   const headers = {
     [assertionHeader]: await assertionFrom(fullStack),
     origin: fullStack.originConfig.ISSUER_URL,

@@ -26,7 +26,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-test('SIGTERM ends it with 0 within 15 s, although its database is gone without a word', async () => {
+test('SIGTERM ends it with 0 within 15 s, although its database is gone without closing connections', async () => {
   const url = new URL(database.url)
   url.port = `${proxy.port}`
   const child = spawn(process.execPath, [main], {

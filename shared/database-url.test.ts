@@ -67,7 +67,7 @@ describe('URLs as providers print them', () => {
   })
 })
 
-test('a URL that says so once is behind a pooler in transaction mode', () => {
+test('a URL with the parameter once is behind a pooler in transaction mode', () => {
   const once = behindTransactionPooler('postgres://db/app?sslmode=require')
   expect(parseDatabaseUrl(once)).toMatchObject({ isTransactionPooler: true, tls: { mode: 'require' } })
   expect(behindTransactionPooler(once)).toBe(once)

@@ -60,7 +60,7 @@ describe('from people to load', () => {
     expect(load.gatewayBytes).toBe(200e6 + 200_000 * 1000 + 100 * 960 * 100)
   })
 
-  test('those who are not at work have an account, and cause no load', () => {
+  test('accounts whose owners are not at work cause no load', () => {
     const tenth = loadOf({ users: 28_800_000, atWork: 0.1 }, costs, vast)
     expect(tenth.requestsPerSecond).toBeCloseTo(load.requestsPerSecond, 6)
     expect(tenth.storedBytes - load.storedBytes).toBeCloseTo(25_920_000 * 1000, 0)

@@ -53,7 +53,7 @@ describe('the model agrees with docs/capacity.md, to its rounding', () => {
 describe('the ten-minute run', () => {
   const { requestsPerSecond, bytes } = compareWithRun(readTenMinuteRun(), costs)
 
-  test('answered as many requests as the model says of one core', () => {
+  test('served as many requests as the model predicts for one core', () => {
     expect(requestsPerSecond.measured).toBeGreaterThan(requestsPerSecond.least)
     expect(requestsPerSecond.measured).toBeLessThan(requestsPerSecond.most)
   })

@@ -131,7 +131,7 @@ describe('the Kubernetes manifests', () => {
     for (const { ports } of rules) expect(ports).toHaveLength(1)
   })
 
-  test('mount a policy file that the gateway takes, from the folder that POLICY_FILE names', () => {
+  test('mount a policy file that the gateway accepts, from the folder that POLICY_FILE names', () => {
     const { POLICY_FILE, UPSTREAMS } = readConfig(
       ['POLICY_FILE', 'UPSTREAMS'],
       envFile(overlay, 'gateway.env'),
@@ -159,7 +159,7 @@ describe('the Kubernetes manifests', () => {
     afterAll(() => rm(folder, { recursive: true }))
 
     test.each(Object.keys(variablesOf))(
-      'give %s a configuration that production takes, and nothing that it has no use for',
+      'give %s a configuration that production accepts, without unused variables',
       (name) => {
         const files = globSync([`${base}/${name}.env`, `${overlay}/${name}.env`, `${folder}/${name}.env`])
         const both = name === 'gateway' || name === 'origin' ? envFile(overlay, 'both.env') : {}

@@ -3,7 +3,7 @@ import { UsageError } from '../../shared/node/cli.ts'
 import { parseCommandLine } from './command-line.ts'
 
 describe('a command line', () => {
-  test('says how many, and whether other accounts matter', () => {
+  test('reads the number, and whether other accounts are allowed', () => {
     expect(parseCommandLine(['--users', '100000'])).toEqual({ users: 100_000, force: false })
     expect(parseCommandLine(['--users=1', '--force'])).toEqual({ users: 1, force: true })
     expect(parseCommandLine(['--users=10000000'])).toEqual({ users: 10_000_000, force: false })

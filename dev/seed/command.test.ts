@@ -51,7 +51,7 @@ async function counts() {
 const passwordIn = (out: string) => /log in with (\S+)$/m.exec(out)?.[1] ?? ''
 
 describe('npm run seed', () => {
-  test('64: the reason and the usage, and nothing done', async () => {
+  test('64: prints the reason and the usage, and does nothing', async () => {
     const { code, out, err } = await seed(['--users', 'many'])
     expect({ code, out }).toEqual({ code: 64, out: '' })
     expect(err).toContain('--users takes a number')

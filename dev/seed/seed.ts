@@ -1,5 +1,4 @@
 import type { Sql } from '../../origin/db/types.ts'
-import { createDraws } from './draws.ts'
 import {
   chooseMissing,
   insertAccounts,
@@ -11,6 +10,7 @@ import {
   type Range,
   refreshViews,
 } from './queries.ts'
+import { createDraws } from './seed-functions.ts'
 
 /**
  * Large enough that a statement's fixed cost does not show, small enough that an interrupted run

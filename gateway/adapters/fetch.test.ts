@@ -43,7 +43,7 @@ describe.each([
   ['fetch', () => createFetchTransport({ fetch: (url, init) => fetch(url, init) })],
   ['undici', undiciTransport],
 ])('the transport over %s', (_name, create) => {
-  test('breaks off a body whose upstream is silent for too long, and lets the upstream go', async () => {
+  test('aborts a body whose upstream is silent for too long, and closes the upstream connection', async () => {
     const closed = Promise.withResolvers<void>()
     const origin = await startUpstream((socket) => {
       socket.on('close', () => closed.resolve())

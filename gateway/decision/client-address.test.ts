@@ -62,7 +62,7 @@ describe('findClient', () => {
     expect(() => peerAddress(undefined)).toThrow()
   })
 
-  test('an IPv4 address in an IPv6 coat is the IPv4 address', () => {
+  test('an IPv4-mapped IPv6 address is the IPv4 address', () => {
     for (const form of [
       '::ffff:203.0.113.7',
       '::FFFF:203.0.113.7',

@@ -164,7 +164,7 @@ test('nothing that a client writes in front of the entry of a trusted proxy chan
   )
 })
 
-describe('X-Forwarded-Proto is believed where X-Forwarded-For is', () => {
+describe('X-Forwarded-Proto is trusted where X-Forwarded-For is', () => {
   test.each([
     [{ hops: 1 }, '10.0.0.1', 'https', 'https'],
     [{ hops: 1 }, '10.0.0.1', 'http, https', 'https'],

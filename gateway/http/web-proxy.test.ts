@@ -175,7 +175,7 @@ describe('headers of the request to the upstream', () => {
 })
 
 describe('headers of the response to the client', () => {
-  test('nothing of the upstream itself', async () => {
+  test('no header that identifies the upstream', async () => {
     const harness = await answering([
       ['server', 'nginx/1.0'],
       ['x-powered-by', 'PHP/5'],
@@ -231,7 +231,7 @@ describe('headers of the response to the client', () => {
   })
 
   // A shared cache would serve one user's response to the next.
-  test('no cache keeps a response to a user unless the upstream says so', async () => {
+  test('no cache stores a response to a user unless the upstream allows it', async () => {
     let cacheControl: string | undefined
     const harness = await createGatewayHarness({
       policy: [openRow, closedRow],

@@ -45,7 +45,7 @@ describe('a caller with all its turns taken', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('a client that left before it waits takes no turn', () => {
+  test('a client that left before it waits gets no slot', () => {
     const semaphore = createKeyedSemaphore({ inProgress: 1, waiting: 2, maxWaitMs: 10_000 })
     expect(() => semaphore.acquire('a', AbortSignal.abort())).toThrow('client_closed_request')
     expect(semaphore.size).toBe(0)

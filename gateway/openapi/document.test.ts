@@ -154,7 +154,7 @@ describe('the API description', () => {
     expect(Object.keys(operation('GET', '/health').responses?.[200].headers)).toEqual(['X-Request-Id'])
   })
 
-  test('has a row of a policy file as far as the row goes', () => {
+  test('describes a row of a policy file by the members of the row', () => {
     const bare = operation('PUT', '/v1/orders/{id}')
     expect(bare).toMatchObject({
       tags: ['Services'],
@@ -212,7 +212,7 @@ describe('the API description', () => {
       expect({ path, required: isRequired('POST', path) }).toEqual({ path, required: true })
   })
 
-  test('has the times that are taken, which are fewer than `date-time` has', () => {
+  test('has the pattern of accepted times, which is narrower than `date-time`', () => {
     const { parameters } = operation('GET', '/admin/audit-logs')
     const found = (parameters as { name: string; schema: object }[]).find(({ name }) => name === 'from')
     const { pattern, format } = (found?.schema ?? {}) as { pattern: string; format: string }

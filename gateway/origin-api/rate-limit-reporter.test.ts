@@ -71,7 +71,7 @@ describe('the log of rejected requests', () => {
 
   // An attack from many addresses must not fill the memory, neither while it is gathered nor while
   // the origin hangs.
-  test('keeps a thousand at most, beside those on their way, and says how many it dropped', async () => {
+  test('keeps at most 1,000 entries beside those being sent, and reports how many it dropped', async () => {
     const { record, batches, answers, warnings } = createReporterHarness()
     const attack = () => {
       for (let i = 0; i < 1500; i++) record({ limits: over(`key-${i}`), ...open })
@@ -106,7 +106,7 @@ describe('the log of rejected requests', () => {
     })
   })
 
-  test('has one post under way, never two', async () => {
+  test('has one post in progress, never two', async () => {
     const { record, flush, batches, answers } = createReporterHarness()
     record({ limits: over('a'), ...open })
     await vi.advanceTimersByTimeAsync(10_000)
@@ -182,7 +182,7 @@ describe('429 rate_limited: the gateway notes', () => {
     ])
   })
 
-  test('tries with bad tokens by their address, requests over the quota by their user', async () => {
+  test('reports bad tokens by address, and requests over the quota by user', async () => {
     const { call, close, told, issuer } = await createReportingGateway()
     const sub = crypto.randomUUID()
     const headers = bearer(await issuer.sign({ sub, quota: 1 }))

@@ -69,7 +69,7 @@ describe('a path parameter', () => {
   const policy = compile({ ...openRow, path: '/users/{id}/notes' })
   const matches = (path: string) => policy.match('GET', path).path
 
-  test('matches one segment, whatever it says', () => {
+  test('matches any one segment', () => {
     for (const id of ['7', 'a.b', 'me', '%C3%A9', '{id}', ':id', '*'])
       expect(matches(`/users/${id}/notes`)).toBe('/users/{id}/notes')
   })
@@ -88,7 +88,7 @@ describe('a path parameter', () => {
   })
 
   // A public row with a parameter would open the protected one that it shadows.
-  test('gives way to a literal segment, in whatever order the rows stand', () => {
+  test('yields to a literal segment, for any order of the rows', () => {
     const rows = [
       { ...openRow, path: '/{any}/{thing}' },
       { ...openRow, path: '/users/{id}' },
@@ -101,7 +101,7 @@ describe('a path parameter', () => {
     }
   })
 
-  test('may stand twice in a path under one name', () => {
+  test('may be in a path twice under one name', () => {
     const twice = compile({ ...openRow, path: '/a/{id}/b/{id}' })
     expect(twice.match('GET', '/a/1/b/2').path).toBe('/a/{id}/b/{id}')
   })

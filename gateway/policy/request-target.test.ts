@@ -4,7 +4,7 @@ import { createGatewayHarness, openRow } from '../../test/support/gateway/gatewa
 import { readTarget } from './request-target.ts'
 
 describe('readTarget', () => {
-  test('gives path and query as they stand', () => {
+  test('returns path and query unchanged', () => {
     expect(readTarget('/v1/me')).toEqual({ path: '/v1/me', query: '' })
     expect(readTarget('/v1/me?')).toEqual({ path: '/v1/me', query: '?' })
     expect(readTarget("/a-b_c~d.e/!$&'()*+,=:@/%C3%A9%20x?next=/a//b&x=%2e%2e;y\\z")).toEqual({

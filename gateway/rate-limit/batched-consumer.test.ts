@@ -122,7 +122,7 @@ fc.configureGlobal({ numRuns: 500 })
 
 const quotas = fc.integer({ min: 1, max: 200 })
 
-describe('whatever the order of events', () => {
+describe('for any order of events', () => {
   test('each key is granted its quota to the last token and not one more', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, stepsOf(3, acts), async (quota, steps) => {

@@ -99,7 +99,7 @@ describe('a plan with a quota of one request', () => {
     }
   })
 
-  test('429 account: these have a limit of their own per user, whatever the plan', async () => {
+  test('429 account: a separate limit per user, the same for every plan', async () => {
     const { ask, issuer } = await createProduct({ environment: { LIMIT_ACCOUNT_REQUESTS: '2' } })
     const token = await issuer.sign({ quota: 100_000 })
     for (let i = 0; i < 2; i++) expect(await ask('GET', '/auth/sessions', bearer(token))).toBe('200')

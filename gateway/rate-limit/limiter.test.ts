@@ -82,7 +82,7 @@ describe('anonymous requests', () => {
 })
 
 describe('users', () => {
-  test('429 rate_limited: the quota is that of the token, whatever the address', async () => {
+  test('429 rate_limited: the quota of the token applies at every address', async () => {
     const harness = await createGatewayHarness({ environment: limits(1) })
     const headers = bearer(await harness.issuer.sign({ quota: 2 }))
     for (const left of [1, 0]) {

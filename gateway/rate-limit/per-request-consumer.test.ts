@@ -165,7 +165,7 @@ describe('Redis is lost', () => {
 })
 
 // It answers PING, and finds all that is revoked.
-test('Redis takes no writes: limits count locally, and readiness says so until it takes them again', async () => {
+test('Redis accepts no writes: limits count locally and readiness warns, until it accepts them again', async () => {
   const { redis, harness } = await startAsking()
   const token = await harness.issuer.sign({ quota: 100 })
   const limiter = async () => {

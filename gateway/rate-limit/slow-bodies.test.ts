@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers())
 
 const refusal = () => new Problem('rate_limited')
 
-test('429 rate_limited: one beyond the bound ends the body of its caller that began first', () => {
+test('429 rate_limited: a body beyond the bound ends the oldest body of the same key', () => {
   const bodies = createSlowBodies({ maxBodies: 2, maxMs: 10_000 })
   const other = bodies.begin('b', refusal)
   const [first, second, third] = [1, 2, 3].map(() => bodies.begin('a', refusal))

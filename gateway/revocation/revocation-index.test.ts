@@ -29,7 +29,7 @@ const entry = (scope: Revocation['scope'], subject: string, epoch: number | null
 const epochOf = (epoch: number) => ({ user: epoch, role: epoch, plan: epoch })
 
 describe('a verdict', () => {
-  test('session_ended: that session alone, whatever its epochs', () => {
+  test('session_ended: only that session, with any epochs', () => {
     const mine = identity({ epoch: epochOf(1_000_000) })
     revocations.apply([entry('session', mine.sid)])
     expect(revocations.evaluate(mine)).toBe('session_ended')
@@ -75,7 +75,7 @@ describe('a verdict', () => {
     }
   })
 
-  test('a lower epoch that runs out later does not cut the higher one short', () => {
+  test('a lower epoch that expires later does not shorten the higher one', () => {
     const mine = identity({ epoch: epochOf(4) })
     revocations.apply([entry('plan', mine.plan, 5)])
     clock.advance(900)
@@ -84,7 +84,7 @@ describe('a verdict', () => {
     expect(revocations.evaluate(mine)).toBe('claims_stale')
   })
 
-  test('good again when the entry has run out, at which no such token is alive', () => {
+  test('good again once the entry has expired: every token that it concerned has expired by then', () => {
     const mine = identity()
     revocations.apply([entry('session', mine.sid)])
     clock.advance(lifeSeconds - 1)
@@ -102,7 +102,7 @@ describe('what is held', () => {
     expect(revocations.size).toBe(1)
   })
 
-  test('memory is bounded by life: of 6 hours at 10 a second, no more than two lives are held, and each entry its own', () => {
+  test('6 hours at 10 entries a second: the index holds the entries of at most two lifetimes', () => {
     const sids: string[] = []
     let most = 0
     for (let second = 0; second < 6 * 3600; second += 60) {

@@ -127,7 +127,7 @@ describe('a revoked token', () => {
     expect(await outcome(call(harness, after))).toBe(200)
   })
 
-  test('is no failed try of its address, and costs its user nothing', async () => {
+  test('counts neither as a failed attempt of its address nor against the quota of its user', async () => {
     const feed = createFeed()
     const harness = await start({ revocations: feed.answer })
     const user = { sub: crypto.randomUUID(), sid: crypto.randomUUID(), quota: 2 }
@@ -141,7 +141,7 @@ describe('a revoked token', () => {
   })
 
   // SECURITY 43: the cache of verified tokens must neither mix users up nor outlive a revocation.
-  test('of 1,000 users interleaved through the cache each gets their own response, and each revoked one alone is rejected', async () => {
+  test('1,000 users interleaved through the cache each get their own response, and only revoked users are rejected', async () => {
     const feed = createFeed()
     const harness = await start({
       revocations: feed.answer,

@@ -83,7 +83,7 @@ describe('reading', () => {
     expect(reads).toBe(2)
   })
 
-  test('a clock that is set back makes no set young: it is read before it is believed', async () => {
+  test('a clock that is set back does not extend the use of cached keys: they are read again first', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
     clock.advance(-3600)
@@ -121,7 +121,7 @@ describe('reading', () => {
 
 describe('the cooldown', () => {
   // Each token with a made-up kid would otherwise be a request to the origin.
-  test('a thousand unknown kids cost one read in its time', async () => {
+  test('a thousand unknown kids cause one read in each cooldown', async () => {
     const keys = openKeySet()
     await keys.find(oneKid)
     clock.advance(11)
@@ -172,7 +172,7 @@ describe('while the origin is down', () => {
     }
   })
 
-  test.each([1, 5, 300])('nor with one that hangs, whatever the age (%s s)', async (freshSeconds) => {
+  test.each([1, 5, 300])('nor with one that hangs, at any age (%s s)', async (freshSeconds) => {
     const keys = openKeySet({ freshSeconds })
     await keys.find(oneKid)
     answer = new Error('down')

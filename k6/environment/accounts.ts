@@ -9,7 +9,7 @@ import { createFirstKey } from '../../origin/keys/first-key.ts'
 import { createKeyRing } from '../../origin/keys/key-ring.ts'
 import { hashToken, newOpaqueToken } from '../../origin/opaque-token.ts'
 import { createAccessTokens } from '../../origin/sessions/access-tokens.ts'
-import type { SessionGrant } from '../../origin/sessions/queries.ts'
+import type { SessionWithEntitlements } from '../../origin/sessions/queries.ts'
 
 /** Of one statement, and of signatures under way. */
 const batchUsers = 2000
@@ -65,9 +65,12 @@ export async function signIn({ sql, config, users, file }: SignInOptions): Promi
 }
 
 /** @param refreshTokens by address; those of disabled accounts are not used */
-async function openSessions(sql: Sql, refreshTokens: ReadonlyMap<string, string>): Promise<SessionGrant[]> {
+async function openSessions(
+  sql: Sql,
+  refreshTokens: ReadonlyMap<string, string>,
+): Promise<SessionWithEntitlements[]> {
   const hashes = [...refreshTokens.values()].map((token) => hashToken(token).toString('hex'))
-  return sql<SessionGrant[]>`
+  return sql<SessionWithEntitlements[]>`
     with chosen as (
       select account.id as user_id, given.hash
       from unnest(${[...refreshTokens.keys()]}::text[], ${hashes}::text[]) as given (email, hash)

@@ -54,7 +54,7 @@ const askMany = async (balancer: Balancer) =>
   new Set(await Promise.all(Array.from({ length: 6 }, () => ask(balancer))))
 
 describe('the balancer', () => {
-  test('gives connections to all that are ready, in turn', async () => {
+  test('gives connections to all ready instances, in turn', async () => {
     const { balancer } = await start('one', 'two')
     expect(await askMany(balancer)).toEqual(new Set(['one', 'two']))
   })
@@ -65,7 +65,7 @@ describe('the balancer', () => {
     await vi.waitFor(async () => expect(await askMany(balancer)).toEqual(new Set(['two'])), 5000)
   })
 
-  test('takes another where one is gone before anybody noticed', async () => {
+  test('uses another where one is gone before a check noticed it', async () => {
     const { balancer, backends } = await start('one', 'two')
     backends[0]?.close()
     expect(await askMany(balancer)).toEqual(new Set(['two']))
@@ -82,7 +82,7 @@ describe('the balancer', () => {
     expect(balancer.cutRequests()).toBe(1)
   })
 
-  test('closes the connection where there is none', async () => {
+  test('closes the connection where no instance is ready', async () => {
     const { balancer, backends } = await start('one')
     backends[0]?.close()
     await expect(ask(balancer)).rejects.toThrow()

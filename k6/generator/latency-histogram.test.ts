@@ -27,7 +27,7 @@ describe('latencies of the generator', () => {
     expect(histogram.summary()).toMatchObject({ count: 3, mean: 201, max: 600 })
   })
 
-  test('starts again from nothing', () => {
+  test('starts again from zero', () => {
     const histogram = createLatencyHistogram()
     histogram.record(5_000_000)
     histogram.reset()

@@ -20,7 +20,7 @@ async function write(count: number, secondsLeft = 900) {
 }
 
 describe('users of the generator and of the judge', () => {
-  test('no user is both, and together they are as many as were asked for', async () => {
+  test('no user is in both files, and together they have the requested number', async () => {
     await write(105)
     const { judgeFile, first, count } = await splitUsers(file, 100)
     const judged = (await readFile(judgeFile, 'latin1')).trim().split('\n')
@@ -30,7 +30,7 @@ describe('users of the generator and of the judge', () => {
     expect(first + count).toBeLessThanOrEqual(105)
   })
 
-  test('too few are an error that says so', async () => {
+  test('too few are an error with the number', async () => {
     await write(100)
     await expect(splitUsers(file, 100)).rejects.toThrow(
       new CommandError('100 accounts are active, of 100 that were asked for.'),

@@ -39,7 +39,7 @@ const role = async () =>
   (await sql`select name from roles where id = (select role_id from user_accounts)`)[0]?.name
 
 describe('npm run accounts', () => {
-  test('0: makes the first superadmin, whose tokens of before are stale, and leaves an audit row', async () => {
+  test('0: makes the first superadmin, whose earlier tokens are stale, and leaves an audit row', async () => {
     const made = await accounts('role', 'ada@example.com', 'superadmin')
     expect(made).toMatchObject({ code: 0, out: expect.stringContaining('was user and is superadmin now') })
     expect(await role()).toBe('superadmin')

@@ -50,7 +50,7 @@ describe('an address that browsers take', () => {
     ).toHaveLength(1)
   })
 
-  test('401 invalid_credentials: tries in every spelling are counted together', async () => {
+  test('401 invalid_credentials: attempts in every spelling are counted together', async () => {
     const email = 'lin@köln.example'
     expect((await register(email)).status).toBe(202)
     const spellings = [email, 'LIN@KÖLN.example', 'lin@xn--kln-sna.example', 'lin@ko\u0308ln.example', email]
@@ -63,7 +63,7 @@ describe('an address that browsers take', () => {
   })
 })
 
-describe('what is no address', () => {
+describe('invalid addresses', () => {
   test.each([
     ['a line break', 'ada@example.com\r\nBcc: eve@example.com'],
     ['a second address', 'ada@example.com,eve@example.com'],

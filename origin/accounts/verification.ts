@@ -38,8 +38,8 @@ export async function verifyEmail(
   if (!owner) return { kind: 'link_invalid' }
   const { userId } = owner
   const own = { id: emailTokens.attemptGroupOf(token), userId }
-  const { claim, passwordMatches } = await lockout.evaluate({ userId }, password, [own], context)
-  const { account } = claim
+  const { reservation, passwordMatches } = await lockout.evaluate({ userId }, password, [own], context)
+  const { account } = reservation
   const about = { userId, context }
   return sql.begin(async (transaction): Promise<VerificationOutcome> => {
     if (!account || !passwordMatches || !(await lockPasswordForUpdate(transaction, account))) {
@@ -50,7 +50,7 @@ export async function verifyEmail(
         ...about,
         details,
       })
-      await lockout.fail(transaction, claim, context)
+      await lockout.fail(transaction, reservation, context)
       return { kind: 'wrong_password' }
     }
     if (!(await emailTokens.spend(transaction, 'email_verification', token))) return { kind: 'link_invalid' }

@@ -5,7 +5,7 @@ import type { RoleRejection } from './rules.ts'
 import { lockAccountsForUpdate } from './user-queries.ts'
 
 /** The account that changes, the actor, and where the request comes from. */
-export interface Change {
+export interface AdminAction {
   userId: string
   actorId: string
   context: RequestContext
@@ -16,7 +16,7 @@ export interface Change {
  * the actor's token: an actor who was deleted or disabled meanwhile has less authority than
  * anybody.
  */
-export async function lockBothForUpdate(transaction: Transaction, { userId, actorId }: Change) {
+export async function lockBothForUpdate(transaction: Transaction, { userId, actorId }: AdminAction) {
   const accounts = await lockAccountsForUpdate(transaction, [userId, actorId])
   const by = accounts.get(actorId)
   const actor = { id: actorId, level: by?.status === 'active' ? by.level : -1 }
@@ -29,7 +29,7 @@ export async function lockBothForUpdate(transaction: Transaction, { userId, acto
  */
 export async function rejectChange(
   transaction: Transaction,
-  { userId, actorId, context }: Change,
+  { userId, actorId, context }: AdminAction,
   attempted: string,
   reason: RoleRejection,
 ): Promise<{ kind: 'rejected'; reason: RoleRejection }> {

@@ -106,7 +106,7 @@ describe('two changes of one account at once', () => {
   })
 })
 
-describe('two changes at once of what others have', () => {
+describe('concurrent changes of what others have', () => {
   test('200: the permissions of a role are audited with what was there before each', async () => {
     const put = (permissions: string[]) => send('PUT', '/admin/roles/guest/permissions', { permissions })
     const statuses = await oneAfterTheOther(
@@ -121,7 +121,7 @@ describe('two changes at once of what others have', () => {
     await put(['profile.read'])
   })
 
-  test('200: so are the features of a plan, and what else it is', async () => {
+  test('200: so are the features and other fields of a plan', async () => {
     const put = (features: string[]) => send('PUT', '/admin/plans/starter/features', { features })
     const rename = (title: string) => send('PATCH', '/admin/plans/starter', { title })
     const atPlan = `select from subscription_plans where name = 'starter' for update`

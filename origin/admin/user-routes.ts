@@ -10,7 +10,7 @@ import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
 import { serveList } from '../http/serve-list.ts'
-import type { Change } from './authority.ts'
+import type { AdminAction } from './authority.ts'
 import {
   type ListedSession,
   type ListedUser,
@@ -47,7 +47,7 @@ const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] 
 export function createUserRoutes({ sql, users }: UserRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  const change = (userId: string, c: Context<OriginEnv>): Change => ({
+  const change = (userId: string, c: Context<OriginEnv>): AdminAction => ({
     userId,
     actorId: requireUser(c.get('user')).sub,
     context: c.get('context'),

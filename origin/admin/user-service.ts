@@ -6,7 +6,7 @@ import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { clearAttempts } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
-import { type Change, lockBothForUpdate, rejectChange } from './authority.ts'
+import { type AdminAction, lockBothForUpdate, rejectChange } from './authority.ts'
 import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
 import { type AccountForUpdate, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
 
@@ -35,7 +35,7 @@ export type UserService = ReturnType<typeof createUserService>
 export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   /** Runs a change that needs authority over an account. */
   async function withAuthority(
-    change: Change,
+    change: AdminAction,
     attempted: string,
     work: (transaction: Transaction, target: AccountForUpdate) => Promise<ChangeOutcome>,
   ): Promise<ChangeOutcome> {
@@ -49,7 +49,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
   }
 
   return {
-    async changeRole(change: Change, role: string): Promise<ChangeOutcome> {
+    async changeRole(change: AdminAction, role: string): Promise<ChangeOutcome> {
       return sql.begin(async (transaction) => {
         const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return unknownUser
@@ -64,7 +64,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
     },
 
     /** Disables an account until an admin enables it, and ends its sessions. */
-    disable: (change: Change, reason: string | null) =>
+    disable: (change: AdminAction, reason: string | null) =>
       withAuthority(change, 'lock', async (transaction, { id }) => {
         if (!(await updateStatus(transaction, id, 'disabled'))) return done
         const ended = await endSessions(transaction, { userId: id }, 'account_locked')
@@ -89,7 +89,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
      * authority too: an admin who could reset the failures of a superior could guess that password
      * without limit.
      */
-    async enable(change: Change): Promise<ChangeOutcome> {
+    async enable(change: AdminAction): Promise<ChangeOutcome> {
       let unlocked: string | undefined
       const outcome = await withAuthority(change, 'unlock', async (transaction, { id: userId, email }) => {
         const by = { actorId: change.actorId, userId, context: change.context }
@@ -107,14 +107,14 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       return outcome
     },
 
-    setMetadata: (change: Change, metadata: JsonObject) =>
+    setMetadata: (change: AdminAction, metadata: JsonObject) =>
       withAuthority(change, 'metadata', async (transaction) => {
         await setProductMetadata(transaction, { ...change, metadata })
         return done
       }),
 
     /** @param only the session to end; all sessions where it is undefined */
-    endSessions: (change: Change, only?: string) =>
+    endSessions: (change: AdminAction, only?: string) =>
       withAuthority(change, 'end sessions', async (transaction, { id }) => {
         const ended = await endSessions(transaction, { userId: id, ...(only && { only }) }, 'ended_by_admin')
         if (only && ended.length === 0) return { kind: 'unknown_session' }

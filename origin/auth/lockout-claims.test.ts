@@ -3,7 +3,7 @@ import { forceRace } from '../../test/support/full-stack/force-race.ts'
 import { createFullStack, type FullStack } from '../../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
 import { createLockout } from '../lockout/lockout.ts'
-import type { OwnAttempts } from '../lockout/queries.ts'
+import type { AttemptGroupRef } from '../lockout/queries.ts'
 
 const email = 'ada@example.com'
 const password = 'correct horse battery'
@@ -64,9 +64,10 @@ const lockoutAt = (origin: FullStack, { matches }: Gate, maxWaitMs = 10_000) =>
 const evaluateAt = (origin: FullStack, gate: Gate, maxWaitMs?: number) => {
   const lockout = lockoutAt(origin, gate, maxWaitMs)
   return async (tried: string) => {
-    const { claim, passwordMatches } = await lockout.evaluate({ email }, tried, [], context)
-    if (!passwordMatches) await origin.sql.begin((transaction) => lockout.fail(transaction, claim, context))
-    return passwordMatches ? 'right' : claim.state
+    const { reservation, passwordMatches } = await lockout.evaluate({ email }, tried, [], context)
+    if (!passwordMatches)
+      await origin.sql.begin((transaction) => lockout.fail(transaction, reservation, context))
+    return passwordMatches ? 'right' : reservation.state
   }
 }
 
@@ -139,7 +140,7 @@ describe('attempts in progress', () => {
   test('of unknown devices that wait do not delay a known device', async () => {
     const gate = createGate()
     const lockout = lockoutAt(fullStack, gate)
-    const evaluate = (own: OwnAttempts[]) => lockout.evaluate({ email }, password, own, context)
+    const evaluate = (own: AttemptGroupRef[]) => lockout.evaluate({ email }, password, own, context)
     const ofStrangers = Array.from({ length: 5 }, () => evaluate([]))
     await until(gate, 5)
     ofStrangers.push(evaluate([]))
@@ -147,7 +148,7 @@ describe('attempts in progress', () => {
     const known = evaluate([{ id: crypto.randomUUID(), userId: account?.id }])
     await until(gate, 6)
     gate.inProgress[5]?.end()
-    expect((await known).claim).toMatchObject({ state: 'granted', account: { email } })
+    expect((await known).reservation).toMatchObject({ state: 'granted', account: { email } })
     for (const { end } of gate.inProgress) end()
     await until(gate, 7)
     gate.inProgress[6]?.end()
@@ -155,7 +156,7 @@ describe('attempts in progress', () => {
   })
 
   // Ten origins must not be ten times as many guesses.
-  test('with what failed are five at most, at both origins together; the rest is rejected when five have failed', async () => {
+  test('and failures are five at most, at both origins together; the rest is rejected when five have failed', async () => {
     const [here, there] = [createGate(), createGate()]
     const tries = Array.from({ length: 10 }, (_, index) =>
       index % 2 ? evaluateAt(fullStack, here)('wrong') : evaluateAt(other, there)('wrong'),
@@ -172,7 +173,7 @@ describe('attempts in progress', () => {
     expect(await counters()).toMatchObject([{ tries: 5, claims: {} }])
   })
 
-  test('a right one forgets the failures and leaves the claims of the others', async () => {
+  test('a right one clears the failures and leaves the reservations of the others', async () => {
     const gate = createGate()
     const evaluate = evaluateAt(fullStack, gate)
     const wrong = evaluate('wrong')
@@ -215,7 +216,7 @@ describe('attempts in progress', () => {
 
   // An origin that was killed ends nothing any more: its claims must neither lock nor hold the
   // account for ever.
-  test('of an origin that died hold the account for a minute at most, and are no failures', async () => {
+  test('of an origin that crashed hold the account for a minute at most, and are no failures', async () => {
     const died = createGate()
     for (let tries = 0; tries < 5; tries++) void evaluateAt(fullStack, died)(password)
     await until(died, 5)

@@ -3,16 +3,16 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Queryable } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import type { AddressLimit } from '../limits/address-limit.ts'
+import type { WindowCounter } from '../limits/window-counter.ts'
 import type { Device } from '../lockout/device-tokens.ts'
 import { selectIsKnownDevice } from './queries.ts'
 
 interface LoginLimitOptions {
   sql: Queryable
   /** Failed logins of one address at one account. */
-  failures: AddressLimit
+  failures: WindowCounter
   /** How often the failures at one account were reset, at any address. */
-  resets: Pick<AddressLimit, 'counted' | 'count'>
+  resets: Pick<WindowCounter, 'counted' | 'count'>
 }
 
 interface Attempt {

@@ -25,7 +25,7 @@ const login = (email: string, attempt = password) =>
   fullStack.post('/auth/login', { email, password: attempt })
 
 describe('POST /auth/login', () => {
-  test('200: the tokens in the form of RFC 6749, kept by no cache', async () => {
+  test('200: the tokens in the form of RFC 6749, with no-store', async () => {
     const answer = await login('ada@example.com')
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')

@@ -1,4 +1,4 @@
-import type { AccountStatus, Claim, Credentials } from '../lockout/queries.ts'
+import type { AccountStatus, AttemptReservation, Credentials } from '../lockout/queries.ts'
 
 /** The reason stored with an attempt. The client can tell only `email_unverified` apart. */
 export type LoginFailure =
@@ -11,9 +11,9 @@ export type LoginFailure =
 export type LoginVerdict = { kind: 'succeeded'; account: Credentials } | { kind: LoginFailure }
 
 interface LoginFacts {
-  claim: Pick<Claim, 'account' | 'state'>
+  reservation: Pick<AttemptReservation, 'account' | 'state'>
   /**
-   * The account's current status, which may have changed since the claim; undefined where the
+   * The account's current status, which may have changed since the reservation; undefined where the
    * password is wrong.
    */
   status: AccountStatus | undefined
@@ -21,8 +21,8 @@ interface LoginFacts {
 }
 
 /** The subscription does not matter: it limits features, never the login. */
-export function evaluateLogin({ claim, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
-  const { account, state } = claim
+export function evaluateLogin({ reservation, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
+  const { account, state } = reservation
   if (!account) return { kind: 'unknown_account' }
   if (state === 'locked') return { kind: 'account_locked' }
   if (!status) return { kind: 'wrong_password' }

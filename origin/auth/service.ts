@@ -112,8 +112,8 @@ export function createAuthService(options: AuthOptions) {
     async login({ email, password, deviceToken }: Login, context: RequestContext): Promise<LoginOutcome> {
       const known = await deviceTokens.read(deviceToken)
       await loginLimit.admit({ email, known }, context)
-      const { claim, passwordMatches } = await lockout.evaluate({ email }, password, known, context)
-      const { account } = claim
+      const { reservation, passwordMatches } = await lockout.evaluate({ email }, password, known, context)
+      const { account } = reservation
       const before = passwordMatches ? account?.passwordHash : undefined
       const rehashed = before ? await passwords.rehash(password, before, context.ip) : undefined
 
@@ -122,7 +122,7 @@ export function createAuthService(options: AuthOptions) {
           passwordMatches && account ? await lockPasswordForUpdate(transaction, account) : undefined
         if (account && status && before && rehashed)
           await recordRehash(transaction, account.id, { from: before, to: rehashed }, context)
-        const verdict = evaluateLogin({ claim, status, requireVerifiedEmail })
+        const verdict = evaluateLogin({ reservation, status, requireVerifiedEmail })
         const { kind } = verdict
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, kind, context })
         if (verdict.kind !== 'succeeded') {
@@ -133,7 +133,7 @@ export function createAuthService(options: AuthOptions) {
             context,
             details: { reason: verdict.kind },
           })
-          if (!status) await lockout.fail(transaction, claim, context)
+          if (!status) await lockout.fail(transaction, reservation, context)
           if (account && verdict.kind === 'email_unverified') {
             await emailTokens.sendVerification(transaction, { userId: account.id, email: account.email })
           }
@@ -153,14 +153,15 @@ export function createAuthService(options: AuthOptions) {
         // The locked row keeps the account active, and every account has a role and a plan.
         if (!entitlements) throw new Error('an active account has no entitlements')
         const bearer = { userId, ...session, ...entitlements }
-        const device = { id: knownDevice(claim.deviceId), userId, passwordVersion }
+        const device = { id: knownDevice(reservation.deviceId), userId, passwordVersion }
         return { kind: verdict.kind, bearer, refreshToken, device }
       })
 
       onLogin(outcome.kind)
       if (outcome.kind !== 'succeeded') {
         // The lockout counts a known device apart.
-        if (!passwordMatches && claim.deviceId === unknownDevice) await loginLimit.failed(email, context)
+        if (!passwordMatches && reservation.deviceId === unknownDevice)
+          await loginLimit.failed(email, context)
         mail.nudge()
         return { kind: outcome.kind }
       }

@@ -55,7 +55,7 @@ const indexState = () =>
 const building = () =>
   sql`select from pg_stat_activity where datname = ${name} and query like 'create%index concurrently%' and state = 'active'`
 
-test('accounts are written while a migration builds an index of theirs, however long a transaction holds it up', async () => {
+test('accounts are written while a migration builds an index on them, however long a transaction delays it', async () => {
   const older = await sql.reserve()
   await older`begin`
   await register(older, 'ada@example.com', 'Ada')

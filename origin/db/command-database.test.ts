@@ -49,7 +49,7 @@ const commands: [string, string, string[]][] = [
   ['seed', '../../dev/seed/command.ts', ['--users', '1']],
 ]
 
-describe('a command on a database that is not this code’s', () => {
+describe('a command on a database of another version', () => {
   test.each(commands)('1: %s before migrate says so in one line', async (_, path, args) => {
     expect(await run(path, args)).toEqual({
       code: 1,

@@ -42,7 +42,7 @@ const requests = {
   'GET /v1/me': () => fullStack.call('/v1/me', { headers: bearer(tokens.access_token) }),
 }
 
-describe('while the database takes no connections', () => {
+describe('while the database accepts no connections', () => {
   beforeEach(cutOff)
 
   // A 401 here would log people out, and a 500 would tell them not to try again.
@@ -71,7 +71,7 @@ describe('while the database takes no connections', () => {
     expect((await fullStack.originFetch('/.well-known/jwks.json')).status).toBe(200)
   })
 
-  test('nothing of it was written, and once connections are taken again the same requests work', async () => {
+  test('nothing of it was written, and the same requests succeed once connections are accepted again', async () => {
     for (const request of Object.values(requests)) await request()
     await restore()
     expect((await fullStack.originFetch('/ready')).status).toBe(200)

@@ -111,7 +111,7 @@ describe('the database is unavailable, so a retry may succeed, where', () => {
     expect(isDatabaseUnavailable(error)).toBe(true)
   })
 
-  test('it takes no writes, as after a failover to a replica', async () => {
+  test('it accepts no writes, as after a failover to a replica', async () => {
     const error = await errorOf(
       sql.begin('read only', (transaction) => transaction`delete from user_accounts`),
     )
@@ -132,7 +132,7 @@ describe('the database is available, so that a retry changes nothing, where', ()
     expect(isDatabaseUnavailable(error)).toBe(false)
   })
 
-  test('it was not the database at all', () => {
+  test('an error that is not of the database', () => {
     expect(isDatabaseUnavailable(new TypeError('x is not a function'))).toBe(false)
     expect(isDatabaseUnavailable({ code: 'ECONNREFUSED' })).toBe(false)
   })

@@ -83,7 +83,7 @@ describe('while one table is locked', () => {
   })
 })
 
-describe('while the database takes no writes', () => {
+describe('while the database accepts no writes', () => {
   const database = () => new URL(fullStack.originConfig.DATABASE_URL).pathname.slice(1)
   beforeEach(async () => {
     await blocker.unsafe(`alter database ${database()} set default_transaction_read_only = on`)

@@ -127,7 +127,7 @@ describe('migrate', () => {
     expect(await tables()).toEqual([{ name: 'sessions' }])
   })
 
-  test('that is cut off by the server fails at once instead of waiting for ever', async () => {
+  test('whose connection the server closes fails at once instead of waiting', async () => {
     await sql`create function cut_off() returns event_trigger language plpgsql as $$
       begin perform pg_terminate_backend(pg_backend_pid()); end $$`
     await sql`create event trigger cut_off on ddl_command_start when tag in ('CREATE TABLE')

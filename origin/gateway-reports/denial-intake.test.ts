@@ -57,7 +57,7 @@ describe('a user who requests what their role does not permit', () => {
     ])
   })
 
-  test('leaves none for a feature that the plan lacks, nor without a token that is one', async () => {
+  test('adds none for a feature that the plan lacks, nor without a valid token', async () => {
     expect((await fullStack.call('/v1/reports', { headers: bearer(token) })).status).toBe(403)
     expect((await fullStack.call('/admin/users')).status).toBe(401)
     expect((await fullStack.call('/admin/users', { headers: bearer('none') })).status).toBe(401)

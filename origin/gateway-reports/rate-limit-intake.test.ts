@@ -32,7 +32,7 @@ const kept = () => fullStack.sql`
   select limit_class, limit_key, method, route, refused from rate_limit_logs order by limit_class, limit_key`
 
 describe('POST /internal/gateway/rejections', () => {
-  test('204: what the gateway rejected is kept, counted', async () => {
+  test('204: rejections of the gateway are stored, with their count', async () => {
     const address = '198.51.100.9'
     for (let i = 0; i < 5; i++) await fullStack.call('/.well-known/jwks.json', { address })
     expect(await kept()).toEqual([])
@@ -60,7 +60,7 @@ describe('POST /internal/gateway/rejections', () => {
     expect(await kept()).toHaveLength(1000)
   })
 
-  test('204: none, only a number that was dropped, which the log then says', async () => {
+  test('204: no entries, only a number of dropped ones, which is logged', async () => {
     expect((await post({ dropped: 7, refusals: [] })).status).toBe(204)
     expect(fullStack.logs.origin).toContainEqual(expect.objectContaining({ dropped: 7, level: 'warn' }))
   })

@@ -88,7 +88,7 @@ describe('the origin rejects, 401 untrusted_caller,', () => {
     ['10 kB of dots', '.'.repeat(10_000)],
   ])('a header that a client sent: %s', (_, value) => expectUntrusted({ [assertionHeader]: value }))
 
-  test('names that other systems believe', () =>
+  test('headers that other systems trust', () =>
     expectUntrusted({
       'x-user-id': user.sub,
       'x-user-role': 'superadmin',
@@ -110,13 +110,13 @@ describe('the origin rejects, 401 untrusted_caller,', () => {
     })
   })
 
-  test('an assertion past its life', async () => {
+  test('an assertion that has expired', async () => {
     const issued = nowSeconds() - 310
     const jwt = await assertionFrom(fullStack, user, { nowSeconds: issued, expiresAtSeconds: issued + 300 })
     await expectUntrusted({ [assertionHeader]: jwt })
   })
 
-  test('an assertion older than 300 seconds, whatever its exp', async () => {
+  test('an assertion older than 300 seconds, with any exp', async () => {
     const jwt = await assertionFrom(fullStack, user, {
       nowSeconds: nowSeconds() - 310,
       expiresAtSeconds: nowSeconds() + 3600,

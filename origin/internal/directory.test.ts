@@ -172,7 +172,7 @@ describe('GET /internal/users', () => {
     expect(isNow(items[0]?.as_of ?? '')).toBe(true)
   })
 
-  test('400 query_invalid: no address, or none that is one', async () => {
+  test('400 query_invalid: a missing or an invalid address', async () => {
     for (const query of ['', '?email=', '?email=ada', '?email=%25@example.com%00', '?id=1']) {
       const answer = await get(`/users${query}`)
       expect(answer.status).toBe(400)

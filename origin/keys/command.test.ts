@@ -164,7 +164,7 @@ describe('npm run keys', () => {
     expect(Object.keys(await database.states())).toEqual([ring.signing().kid])
   })
 
-  test('64: the reason and the usage, and nothing done', async () => {
+  test('64: prints the reason and the usage, and does nothing', async () => {
     const { code, out, err } = await keys('rotate', '--now')
     expect({ code, out }).toEqual({ code: 64, out: '' })
     expect(err).toContain('--now belongs to revoke')

@@ -12,7 +12,7 @@ describe('an encrypted secret', () => {
     expect(decrypt('key-1', Buffer.from(encrypt('key-1', secret)))).toBe(secret)
   })
 
-  test('shows nothing of itself, nor whether two are the same', async () => {
+  test('reveals neither content nor whether two are equal', async () => {
     const { encrypt } = createEncryption(newKey())
     const [one, two] = [encrypt('key-1', 'a secret'), encrypt('key-1', 'a secret')]
     expect(Buffer.from(one).equals(Buffer.from(two))).toBe(false)

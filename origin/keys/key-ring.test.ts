@@ -62,7 +62,7 @@ describe('the first signing key', () => {
 })
 
 describe('the key ring', () => {
-  test('says what to do where there is no signing key', async () => {
+  test('names the command to run where there is no signing key', async () => {
     await expect(createKeyRing(sql, encryption)).rejects.toThrow(
       'There is no signing key: make one with npm run keys -- create',
     )

@@ -75,7 +75,7 @@ describe('a rotation', () => {
   })
 
   // A clock that a replica got wrong, or a rule that was deployed wrong, is held by the WHERE.
-  test('is guarded by the database, whatever a replica believes', async () => {
+  test('is guarded by the database, against replicas with stale state', async () => {
     const old = await firstKey()
     const next = await successor()
     const early = { successor: next, waitSeconds: waits.published }
@@ -166,7 +166,7 @@ describe('many replicas at once', () => {
   })
 
   // Two operators hear of the same leak while upkeep is at work.
-  test('and revocations leave exactly one signing key, whatever comes first', async () => {
+  test('and revocations leave exactly one signing key, in any order', async () => {
     for (let round = 0; round < 20; round++) {
       await keys.clear()
       const old = await firstKey()

@@ -67,7 +67,7 @@ describe('key upkeep', () => {
   })
 
   // A step that fails must not leave this replica blind to those of the others.
-  test('reads the keys although its step failed, says so, and makes the step when it can', async () => {
+  test('reads the keys although its step failed, logs that, and repeats the step later', async () => {
     await keys.sql`alter table audit_logs add constraint no_signing check (action <> 'key.signing')`
     const next = await keys.service.publishSuccessor(operator)
     await keys.pass(waits.published)

@@ -4,7 +4,7 @@ import type { Log } from '../../shared/lib/log.ts'
 import { redisFailure } from '../../shared/lib/redis-failure.ts'
 import { connectRedis, type RedisClient } from '../../shared/node/redis.ts'
 import type { OriginConfig } from '../config.ts'
-import { createAddressLimit } from './address-limit.ts'
+import { createWindowCounter } from './window-counter.ts'
 
 type LimitVariables = Extract<keyof OriginConfig, `LIMIT_${string}`>
 type LimitConfig = Pick<OriginConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX' | LimitVariables>
@@ -25,7 +25,7 @@ export function createLimits(config: LimitConfig, log: Log) {
       ? undefined
       : connectRedis(config.REDIS_URL, log, { commandTimeoutMs, silenceMs })
   const create = (name: string, quota: number, windowSeconds: number) =>
-    createAddressLimit({ name, quota, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
+    createWindowCounter({ name, quota, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
   const ofFailures = (name: string) => create(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
   return {
     /** Failed logins of one address at one account. */

@@ -129,7 +129,7 @@ describe('the device cookie of a browser that several people use', () => {
     }
   })
 
-  test('200: a cookie of before, of one account, is read, and is one of several afterwards', async () => {
+  test('200: an earlier cookie, of one account, is read, and becomes one of several accounts', async () => {
     const { others: _, ...payload } = payloadOf(await knownDevice())
     const device = await signInOneByOne(['eve@example.com'], await signed(payload))
     await lockStrangersOut()

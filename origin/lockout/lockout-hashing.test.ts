@@ -44,9 +44,10 @@ const context = { ip: null, userAgent: null, requestId: 'test' }
 
 async function evaluate(address: string, attempt: string) {
   hashed = 0
-  const { claim, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [], context)
-  if (!passwordMatches) await fullStack.sql.begin((transaction) => lockout.fail(transaction, claim, context))
-  return { state: claim.state, passwordMatches, hashed }
+  const { reservation, passwordMatches } = await lockout.evaluate({ email: address }, attempt, [], context)
+  if (!passwordMatches)
+    await fullStack.sql.begin((transaction) => lockout.fail(transaction, reservation, context))
+  return { state: reservation.state, passwordMatches, hashed }
 }
 
 // A path that hashes less responds sooner, and so says whether there is an account, and whether it
@@ -69,8 +70,8 @@ test('429 rate_limited: a known device that is locked, of an address over its fa
   const device = [{ id: crypto.randomUUID(), userId: account?.id }]
   const overLimit = { policies: ['credentials'], retryAfterSeconds: 812 }
   const attempt = async (from: RequestContext) => {
-    const { claim, passwordMatches } = await lockout.evaluate({ email }, 'wrong', device, from)
-    await fullStack.sql.begin((transaction) => lockout.fail(transaction, claim, from))
+    const { reservation, passwordMatches } = await lockout.evaluate({ email }, 'wrong', device, from)
+    await fullStack.sql.begin((transaction) => lockout.fail(transaction, reservation, from))
     return passwordMatches
   }
   hashed = 0
@@ -99,7 +100,7 @@ test('503 overloaded: of twenty at once only those that were evaluated count', a
   expect(row?.tries ?? 0).toBe(evaluated)
 })
 
-test('503 overloaded: many that are shed at once leave no try used up', async () => {
+test('503 overloaded: many concurrent ones that are shed use up no attempt', async () => {
   await fullStack.sql`truncate login_counters`
   for (let round = 0; round < 10; round++) {
     const busy = Array.from({ length: 3 }, () => evaluate(`nobody${round}@example.com`, password))

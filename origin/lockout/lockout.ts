@@ -3,18 +3,18 @@ import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import { createClaimQueue } from './claim-queue.ts'
 import {
-  type AccountReference,
-  type Claim,
+  type AccountRef,
+  type AttemptGroupRef,
+  type AttemptReservation,
   type Credentials,
-  claimAttempt,
   countFailure,
-  endClaim,
-  type OwnAttempts,
+  endReservation,
+  reserveAttempt,
   startLockoutWhenUsedUp,
   unknownDevice,
 } from './queries.ts'
+import { createReservationQueue } from './reservation-queue.ts'
 
 interface PasswordMatcher {
   /** @throws Problem `overloaded`, `verifier_unavailable` */
@@ -42,8 +42,8 @@ interface LockoutOptions {
 export type Lockout = ReturnType<typeof createLockout>
 
 /**
- * Limits attempts at a password, by the clock of the database. Each attempt claims one of those
- * left before it is evaluated. Only failures lock; an attempt that finds the rest claimed by
+ * Limits attempts at a password, by the clock of the database. Each attempt reserves one of those
+ * left before it is evaluated. Only failures lock; an attempt that finds the rest reserved by
  * attempts in progress waits for them. Unknown devices share one group of attempts per account, and
  * each known device has its own, so that an attacker locks out unknown devices and never the owner.
  */
@@ -57,30 +57,40 @@ export function createLockout({
   maxWaitMs = 10_000,
   notifyOwner,
 }: LockoutOptions) {
-  const waiting = createClaimQueue({ limit: queue, maxWaitMs })
+  const waiting = createReservationQueue({ limit: queue, maxWaitMs })
 
   /**
-   * The groups of this attempt that others wait for: it must not claim their free attempts.
+   * The groups of this attempt for which others wait: it must not reserve their free attempts.
    */
-  function withWaiting(whose: AccountReference, own: readonly OwnAttempts[]): string[] {
-    const ofUnknownDevices = 'email' in whose && waiting.has(digestOf(whose.email)) ? [unknownDevice] : []
-    return [...own.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofUnknownDevices]
+  function withWaiting(accountRef: AccountRef, ownGroups: readonly AttemptGroupRef[]): string[] {
+    const ofUnknownDevices =
+      'email' in accountRef && waiting.has(digestOf(accountRef.email)) ? [unknownDevice] : []
+    return [...ownGroups.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofUnknownDevices]
   }
 
-  async function claimOrWait(whose: AccountReference, own: readonly OwnAttempts[]): Promise<Claim> {
-    const options = { whose, own, maxAttempts, windowSeconds }
-    const first = await claimAttempt(sql, { ...options, leave: withWaiting(whose, own) })
+  async function reserveOrWait(
+    accountRef: AccountRef,
+    ownGroups: readonly AttemptGroupRef[],
+  ): Promise<AttemptReservation> {
+    const options = { accountRef, ownGroups, maxAttempts, windowSeconds }
+    const first = await reserveAttempt(sql, {
+      ...options,
+      excludedGroups: withWaiting(accountRef, ownGroups),
+    })
     if (first.state !== 'in_progress') return first
     return waiting.wait(groupName(first), async () => {
-      const claim = await claimAttempt(sql, { ...options, leave: [] })
-      return claim.state === 'in_progress' ? undefined : claim
+      const reservation = await reserveAttempt(sql, { ...options, excludedGroups: [] })
+      return reservation.state === 'in_progress' ? undefined : reservation
     })
   }
 
-  async function end(claim: Claim, outcome: 'succeeded' | 'failed' | 'not_evaluated'): Promise<void> {
-    if (outcome === 'failed') await countFailure(sql, claim, windowSeconds)
-    else await endClaim(sql, claim, { succeeded: outcome === 'succeeded' })
-    waiting.wake(groupName(claim))
+  async function end(
+    reservation: AttemptReservation,
+    outcome: 'succeeded' | 'failed' | 'not_evaluated',
+  ): Promise<void> {
+    if (outcome === 'failed') await countFailure(sql, reservation, windowSeconds)
+    else await endReservation(sql, reservation, { succeeded: outcome === 'succeeded' })
+    waiting.wake(groupName(reservation))
   }
 
   return {
@@ -92,43 +102,47 @@ export function createLockout({
      * For an address over its limit, an attempt of a locked own group hashes nothing. Only the
      * holder of the device, session or link can tell.
      *
-     * @param own groups with their own count: the account's counts this attempt, else that of
+     * @param ownGroups groups with their own count: the account's counts this attempt, else that of
      * unknown devices does
      * @throws Problem `overloaded`, `verifier_unavailable`; such an attempt does not count.
      *   `rate_limited`
      */
     async evaluate(
-      whose: AccountReference,
+      accountRef: AccountRef,
       password: string,
-      own: readonly OwnAttempts[],
+      ownGroups: readonly AttemptGroupRef[],
       context: RequestContext,
     ) {
-      const claim = await claimOrWait(whose, own)
-      const isGranted = claim.state === 'granted'
-      if (context.overLimit && claim.state === 'locked' && claim.deviceId !== unknownDevice)
+      const reservation = await reserveOrWait(accountRef, ownGroups)
+      const isGranted = reservation.state === 'granted'
+      if (context.overLimit && reservation.state === 'locked' && reservation.deviceId !== unknownDevice)
         throw overLimitProblem(context.overLimit, 'locked')
-      const account = isGranted ? (claim.account ?? undefined) : undefined
+      const account = isGranted ? (reservation.account ?? undefined) : undefined
       // Attempts with their own count, as of owners on known devices, do not queue behind those of
       // unknown devices.
-      const turn = { address: context.ip, isPreferred: isGranted && claim.deviceId !== unknownDevice }
+      const turn = { address: context.ip, isPreferred: isGranted && reservation.deviceId !== unknownDevice }
       let passwordMatches: boolean
       try {
         passwordMatches = await passwords.matches(password, account, turn)
       } catch (error) {
-        if (isGranted) await end(claim, 'not_evaluated')
+        if (isGranted) await end(reservation, 'not_evaluated')
         throw error
       }
-      await end(claim, passwordMatches ? 'succeeded' : 'failed')
-      return { claim, passwordMatches }
+      await end(reservation, passwordMatches ? 'succeeded' : 'failed')
+      return { reservation, passwordMatches }
     },
 
     /**
      * Starts the lockout where this failure was the last one allowed. A lockout of unknown devices
      * notifies the owner once.
      */
-    async fail(transaction: Transaction, claim: Claim, context: RequestContext): Promise<void> {
-      const until = await startLockoutWhenUsedUp(transaction, claim, { maxAttempts, lockoutSeconds })
-      const { account, deviceId } = claim
+    async fail(
+      transaction: Transaction,
+      reservation: AttemptReservation,
+      context: RequestContext,
+    ): Promise<void> {
+      const until = await startLockoutWhenUsedUp(transaction, reservation, { maxAttempts, lockoutSeconds })
+      const { account, deviceId } = reservation
       if (!until || !account) return
       await insertAuditRow(transaction, {
         action: 'account.locked',
@@ -154,5 +168,5 @@ const digestOf = (email: string) => createHash('sha256').update(email.toLowerCas
 /**
  * Names a group without a query: that of unknown devices by the address, any other by its id.
  */
-const groupName = ({ addressHash, deviceId }: Claim) =>
+const groupName = ({ addressHash, deviceId }: AttemptReservation) =>
   deviceId === unknownDevice ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)

@@ -31,9 +31,9 @@ export interface Credentials {
   emailVerified: boolean
 }
 
-export interface Claim extends AttemptGroup {
-  /** Names the claim in its group until the attempt has ended. */
-  claimId: string
+export interface AttemptReservation extends AttemptGroup {
+  /** Names the reservation in its group until the attempt has ended. */
+  reservationId: string
   /**
    * granted: evaluate the attempt. locked: do not evaluate it, as too many have failed.
    * in_progress: unfinished attempts hold the rest; ask again later.
@@ -43,23 +43,24 @@ export interface Claim extends AttemptGroup {
 }
 
 /** The account of an attempt: by its address, or by the id of the signed-in user. */
-export type AccountReference = { email: string } | { userId: string }
+export type AccountRef = { email: string } | { userId: string }
 
 /**
- * A group apart from that of unknown devices: a known device's, a session's or a mailed link's.
+ * A group of its own, apart from unknown devices: that of a known device, a session or a mailed
+ * link.
  */
-export interface OwnAttempts {
+export interface AttemptGroupRef {
   id: string
   userId: string
   /** Where set, the group counts only while the account has this password. */
   passwordVersion?: string
 }
 
-interface ClaimOptions {
-  whose: AccountReference
-  own: readonly OwnAttempts[]
-  /** Groups whose free attempts are reserved for earlier ones: the attempt claims none there. */
-  leave: readonly string[]
+interface ReservationOptions {
+  accountRef: AccountRef
+  ownGroups: readonly AttemptGroupRef[]
+  /** Groups in which the attempt reserves nothing: earlier attempts wait for them. */
+  excludedGroups: readonly string[]
   maxAttempts: number
   windowSeconds: number
 }
@@ -68,42 +69,46 @@ const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
   sql`sha256(convert_to(${foldedEmail(sql, address)}, 'UTF8'))`
 
 /**
- * Longer than any evaluation: the gateway gives up after 30 s. Claims of an origin that crashed
- * expire; their attempts got no response.
+ * Longer than any evaluation: the gateway gives up after 30 s. Reservations of an origin that
+ * crashed expire; their attempts got no response.
  */
-const claimSeconds = 60
+const reservationSeconds = 60
 
-/** The claims of a group that have not expired. */
-const liveClaims = (sql: Queryable) => sql`(
+/** The reservations of a group that have not expired. */
+const liveReservations = (sql: Queryable) => sql`(
   select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(counter.claims)
   where value::float8 > extract(epoch from now())
 )`
 
 /**
- * Claims an attempt before it is evaluated, in the statement that finds the account. Failures and
- * claims together never exceed `maxAttempts`, so of fifty concurrent attempts only as many are
- * evaluated as are left, across all origins. Attempts expire when none came for the length of the
- * window. An unknown address costs the same statement and the same write, and so does a locked one,
- * whose row is rewritten unchanged.
+ * Reserves an attempt before it is evaluated, in the statement that finds the account. The column
+ * `claims` holds reservations by id, with their end. Failures and reservations together never
+ * exceed `maxAttempts`, so of fifty concurrent attempts only as many are evaluated as are left,
+ * across all origins. Attempts expire when none came for the length of the window. An unknown
+ * address costs the same statement and the same write, and so does a locked one, whose row is
+ * rewritten unchanged.
  */
-export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promise<Claim> {
-  const { whose, own, leave, maxAttempts, windowSeconds } = options
-  const claimId = crypto.randomUUID()
-  const given = 'email' in whose ? whose.email : null
-  const claimed = sql`
-    case when device_id = any(${[...leave]}::uuid[]) then '{}' else
-      jsonb_build_object(${claimId}::text, extract(epoch from now() + make_interval(secs => ${claimSeconds}))) end`
+export async function reserveAttempt(
+  sql: Queryable,
+  options: ReservationOptions,
+): Promise<AttemptReservation> {
+  const { accountRef, ownGroups, excludedGroups, maxAttempts, windowSeconds } = options
+  const reservationId = crypto.randomUUID()
+  const given = 'email' in accountRef ? accountRef.email : null
+  const reservation = sql`
+    case when device_id = any(${[...excludedGroups]}::uuid[]) then '{}' else
+      jsonb_build_object(${reservationId}::text, extract(epoch from now() + make_interval(secs => ${reservationSeconds}))) end`
   const isOver = sql`counter.window_ends_at <= now()`
   const tries = sql`case when ${isOver} then 0 else counter.tries end`
   const isFree = sql`
-    ${tries} + (select count(*) from jsonb_object_keys(${liveClaims(sql)})) < ${maxAttempts}`
-  const [row] = await sql<[Claim]>`
+    ${tries} + (select count(*) from jsonb_object_keys(${liveReservations(sql)})) < ${maxAttempts}`
+  const [row] = await sql<[AttemptReservation]>`
     with account as (
       select id, email, external_id, password_hash, ${passwordVersion(sql)} as password_version, email_verified_at,
         coalesce(
           (
             select (own ->> 'id')::uuid
-            from jsonb_array_elements(${sql.json(own.map((counter) => ({ ...counter })))}) own
+            from jsonb_array_elements(${sql.json(ownGroups.map((counter) => ({ ...counter })))}) own
             where (own ->> 'userId')::uuid = user_accounts.id
               and coalesce(own ->> 'passwordVersion', ${passwordVersion(sql)}) = ${passwordVersion(sql)}
             limit 1
@@ -111,7 +116,7 @@ export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promi
           ${unknownDevice}
         ) as device_id
       from user_accounts
-      where ${'userId' in whose ? sql`id = ${whose.userId}` : sql`${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, given)}`}
+      where ${'userId' in accountRef ? sql`id = ${accountRef.userId}` : sql`${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, given)}`}
     ),
     subject as (
       select ${hashOf(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
@@ -119,17 +124,17 @@ export async function claimAttempt(sql: Queryable, options: ClaimOptions): Promi
     ),
     counted as (
       insert into login_counters as counter (address_hash, device_id, tries, claims, window_ends_at)
-      select address_hash, device_id, 0, ${claimed}, now() + make_interval(secs => ${windowSeconds}) from subject
+      select address_hash, device_id, 0, ${reservation}, now() + make_interval(secs => ${windowSeconds}) from subject
       on conflict (address_hash, device_id) do update set
         tries = ${tries},
-        claims = case when ${isFree} then ${liveClaims(sql)} || excluded.claims else counter.claims end,
+        claims = case when ${isFree} then ${liveReservations(sql)} || excluded.claims else counter.claims end,
         locked_at = case when ${isOver} then null else counter.locked_at end,
         window_ends_at = case when ${isFree} then excluded.window_ends_at else counter.window_ends_at end
       returning tries, claims
     )
-    select subject.address_hash as "addressHash", subject.device_id as "deviceId", ${claimId} as "claimId",
+    select subject.address_hash as "addressHash", subject.device_id as "deviceId", ${reservationId} as "reservationId",
       case
-        when counted.claims ? ${claimId} then 'granted'
+        when counted.claims ? ${reservationId} then 'granted'
         when counted.tries >= ${maxAttempts} then 'locked'
         else 'in_progress'
       end as state,
@@ -163,34 +168,34 @@ export async function lockPasswordForUpdate(
 }
 
 /**
- * Ends a claim that has not failed. A successful one clears its group, except for the claims of
- * others; one that was not evaluated leaves the group unchanged. MERGE rechecks a row that it
- * waited for, so that no concurrent change is lost.
+ * Ends a reservation that has not failed. A successful one clears its group, except for the
+ * reservations of others; one that was not evaluated leaves the group unchanged. MERGE rechecks a
+ * row that it waited for, so that no concurrent change is lost.
  */
-export async function endClaim(
+export async function endReservation(
   sql: Queryable,
-  { addressHash, deviceId, claimId }: Claim,
+  { addressHash, deviceId, reservationId }: AttemptReservation,
   { succeeded }: { succeeded: boolean },
 ): Promise<void> {
   await sql`
     merge into login_counters counter
     using (select ${addressHash}::bytea as address_hash, ${deviceId}::uuid as device_id) claim
     on counter.address_hash = claim.address_hash and counter.device_id = claim.device_id
-    when matched and (${succeeded} or counter.tries = 0) and ${liveClaims(sql)} - ${claimId}::text = '{}'
+    when matched and (${succeeded} or counter.tries = 0) and ${liveReservations(sql)} - ${reservationId}::text = '{}'
       then delete
     when matched then update set
-      claims = counter.claims - ${claimId}::text,
+      claims = counter.claims - ${reservationId}::text,
       tries = case when ${succeeded} then 0 else counter.tries end,
       locked_at = case when ${succeeded} then null else counter.locked_at end`
 }
 
 /**
- * Turns a granted claim into a failure. An attempt of a locked group costs the same write, and its
- * row stays unchanged.
+ * Turns a granted reservation into a failure. An attempt of a locked group costs the same write,
+ * and its row stays unchanged.
  */
 export async function countFailure(
   sql: Queryable,
-  { addressHash, deviceId, claimId, state }: Claim,
+  { addressHash, deviceId, reservationId, state }: AttemptReservation,
   windowSeconds: number,
 ): Promise<void> {
   const isOver = sql`counter.window_ends_at <= now()`
@@ -200,7 +205,7 @@ export async function countFailure(
       values (${addressHash}, ${deviceId}, 1, now() + make_interval(secs => ${windowSeconds}))
       on conflict (address_hash, device_id) do update set
         tries = case when ${isOver} then 1 else counter.tries + 1 end,
-        claims = counter.claims - ${claimId}::text,
+        claims = counter.claims - ${reservationId}::text,
         locked_at = null,
         window_ends_at = excluded.window_ends_at
       where ${isOver} or counter.locked_at is null`

@@ -38,7 +38,7 @@ async function failureOf(action: Promise<unknown>): Promise<MailError> {
 }
 
 describe('a mail', () => {
-  test('arrives as it was written, from us, marked as sent by a machine, with an id of its own', async () => {
+  test('arrives unchanged, from MAIL_FROM, marked as auto-generated, with a Message-ID', async () => {
     await mailer.send(mail)
     const [received] = server.mails
     expect(received?.recipients).toEqual(['ada@example.com'])
@@ -74,7 +74,7 @@ describe('a mail', () => {
   // An attacker who gets a line break into a header writes headers of his own, and reads what is
   // not his.
   test.each([['\r\n'], ['\n'], ['\r']])(
-    'with a subject that has %j has no header more for it',
+    'with a subject that has %j gets no additional header',
     async (lineBreak) => {
       await mailer.send(mail)
       await mailer.send({

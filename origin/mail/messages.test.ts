@@ -13,7 +13,7 @@ const all = {
 }
 
 describe('a link', () => {
-  test('has its token in the fragment, and stands on a line of its own', () => {
+  test('has its token in the fragment, on a separate line', () => {
     expect(all.verifyAddress.text.split('\n')).toContain(
       `https://app.example.com/verify-email#token=${token}`,
     )
@@ -32,20 +32,17 @@ describe('a link', () => {
 })
 
 // A mail may have waited: minutes from now would promise more than there is.
-test('a link says until when it works, never too late, and its mail is not sent after that', () => {
+test('a link has its time of expiry, never too late, and its mail is not sent after that', () => {
   for (const message of [all.verifyAddress, all.resetPassword]) {
     expect(message.text).toContain('until 2026-03-01 12:30 UTC')
     expect(message.expiresAt).toEqual(expiresAt)
   }
 })
 
-test.each(Object.entries(all))(
-  '%s names the product as it is configured, and no other',
-  (_, { subject, text }) => {
-    expect(`${subject} ${text}`).toContain('Example')
-    expect(`${subject} ${text}`).not.toMatch(/gatehouse/i)
-  },
-)
+test.each(Object.entries(all))('%s has the configured product name and no other', (_, { subject, text }) => {
+  expect(`${subject} ${text}`).toContain('Example')
+  expect(`${subject} ${text}`).not.toMatch(/gatehouse/i)
+})
 
 test('the mail about a lockout says when it ends by itself, never too early, and how to end it sooner', () => {
   expect(all.lockoutStarted.text).toContain('2026-03-02 00:00 UTC')

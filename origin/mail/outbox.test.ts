@@ -120,7 +120,7 @@ describe('a mail', () => {
   })
 
   // Greylisting: a server's way to find out who comes back.
-  test('that the server puts off is delivered when it takes it', async () => {
+  test('that the server postpones is delivered when it accepts it', async () => {
     await enqueue()
     server.refuseWith({ responseCode: 451, message: `4.7.1 ${to} come back later` })
     await outbox.deliverDue()
@@ -333,7 +333,7 @@ describe('several relays', () => {
     expect(await rows()).toHaveLength(0)
   })
 
-  test('whose claim has passed to another change nothing of its claim when they fail', async () => {
+  test('whose claim has passed to another relay do not change that claim when they fail', async () => {
     await enqueue()
     const { promise: failed, reject: fail } = Promise.withResolvers<void>()
     const late = createOutbox({ sql, encryption, log, mailer: createFailing(failed) }).deliverDue()

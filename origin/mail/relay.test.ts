@@ -35,7 +35,7 @@ describe('the relay', () => {
     await vi.waitFor(() => expect(deliver.mock.calls.length).toBeGreaterThan(3), { interval: 5 })
   })
 
-  test('delivers at once when it is nudged', async () => {
+  test('delivers at once when it is woken', async () => {
     const deliver = vi.fn(async () => {})
     relay = startRelay({ deliver, intervalMs: never, log: createCapturedLog('relay').log })
     await settled()
@@ -76,7 +76,7 @@ describe('the relay', () => {
     expect(lines[0]).toMatchObject({ level: 'error', msg: 'mail relay failed' })
   })
 
-  test('goes on after a delivery that threw, and says so', async () => {
+  test('continues after a delivery that threw, and logs that', async () => {
     const deliver = vi.fn(async () => {})
     deliver.mockRejectedValueOnce(new Error('no database'))
     const { log, lines } = createCapturedLog('relay')

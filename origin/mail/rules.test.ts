@@ -19,7 +19,7 @@ describe('a failed mail', () => {
 })
 
 describe('a rejected mail', () => {
-  test('is given up at its first try', () => {
+  test('is given up at its first attempt', () => {
     expect(evaluateFailure({ ...young, kind: 'rejected' })).toEqual({ kind: 'give_up' })
   })
 })

@@ -52,7 +52,7 @@ describe('each query is measured once', () => {
     expect(statements()).toEqual(['select', 'update roles', 'select', 'select'])
   })
 
-  test('with the fragments that it is made of, which are no queries', async () => {
+  test('with its fragments, which are no queries', async () => {
     const fragment = sql`where name = ${'user'}`
     const rows = await sql`select name from roles ${fragment} and name in ${sql(['user', 'admin'])}`
     expect(rows).toEqual([{ name: 'user' }])
@@ -88,7 +88,7 @@ describe('each query is measured once', () => {
       )
   })
 
-  test('not at all where it is not awaited, as it never runs', async () => {
+  test('not where it is not awaited, as it never runs', async () => {
     void sql`select 1`
     await sql`select 2`
     expect(queries).toHaveLength(1)

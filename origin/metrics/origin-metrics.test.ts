@@ -105,7 +105,7 @@ describe('requests', () => {
     expect(await growth(act, 'refusals_total')).toBe(1)
   })
 
-  test('leave no label with a value that a client made up', async () => {
+  test('leave no label with a value from a client', async () => {
     const { series } = await now()
     const routes = series('gatehouse_origin_http_requests_total').map(({ labels }) => labels.route)
     expect(new Set(routes)).toContain('/auth/login')

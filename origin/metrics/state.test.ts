@@ -56,7 +56,7 @@ test('the database is queried once in 5 s, however many scrape', async () => {
   expect(reads).toBe(2)
 })
 
-test('each figure stands under its name', async () => {
+test('each metric has its name', async () => {
   const { value, series } = await create(
     async () => state,
     () => false,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { authorizationServerMetadata } from './metadata.ts'
 
 describe('the metadata of RFC 8414', () => {
-  test('says all that a client needs, and nothing that is not there', () => {
+  test('has all that a client needs, and only what exists', () => {
     expect(authorizationServerMetadata('https://id.example.com')).toEqual({
       issuer: 'https://id.example.com',
       token_endpoint: 'https://id.example.com/oauth/token',

@@ -30,7 +30,7 @@ function post(form: string | Record<string, string>, headers: HeadersInit = {}) 
 }
 
 describe('POST /oauth/token, client_credentials', () => {
-  test('200: a response in the form of RFC 6749 with its scope, kept by no cache, without a refresh token', async () => {
+  test('200: a response in the form of RFC 6749 with its scope, with no-store, without a refresh token', async () => {
     const answer = await post(grant, billing.basic)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -151,7 +151,7 @@ describe('POST /oauth/token, client_credentials', () => {
     ])
   })
 
-  test('400 invalid_scope: a scope that left the closed list is none any more', async () => {
+  test('400 invalid_scope: a scope that was removed from the closed list', async () => {
     const old = await fullStack.client('old-service', 'users.read')
     await fullStack.sql`update oauth_clients set scopes = '{gone.scope}' where id = 'old-service'`
     expect(await refusal(await post(grant, old.basic))).toMatchObject({ status: 400, error: 'invalid_scope' })

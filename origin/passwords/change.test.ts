@@ -94,7 +94,7 @@ describe('POST /auth/password', () => {
   })
 
   // A laptop left open: who sits down at it has a session, and must not make the account his own.
-  test('403 password_wrong: without the current password nothing changes, and an audit row says so', async () => {
+  test('403 password_wrong: without the current password nothing changes, and an audit row has the reason', async () => {
     await expectRefused(await change('wrong'))
     expect(await loginStatus(password)).toBe(200)
     const { sub, sid } = decodeJwt(tokens.access_token)
@@ -104,7 +104,7 @@ describe('POST /auth/password', () => {
     ).toEqual([{ actor_id: sub, user_id: sub, session_id: sid, request_id: 'change-0001' }])
   })
 
-  test('403 password_wrong: the sixth try of a session is rejected although it is right; the owner logs in all the same', async () => {
+  test('403 password_wrong: the sixth attempt of a session is rejected although it is right; the owner can still log in', async () => {
     const mailsBefore = (await fullStack.mails(email)).length
     for (let tries = 0; tries < 5; tries++) await expectRefused(await change('wrong'))
     await expectRefused(await change(password))
@@ -121,7 +121,7 @@ describe('POST /auth/password', () => {
     expect((await change(password)).status).toBe(204)
   })
 
-  test('422: a new password that is too weak, too short or names its owner, with the reason; it uses up no try', async () => {
+  test('422: a new password that is too weak, too short or names its owner, with the reason; it uses up no attempt', async () => {
     for (const weak of [
       'passwordpassword',
       'short',
@@ -147,7 +147,7 @@ describe('POST /auth/password', () => {
 
   // The thief logs in with the old password while its owner changes it: his session must not
   // outlive the change that ends all.
-  test('401: a login that was evaluated before the change and comes to its session after it', async () => {
+  test('401: a login that was evaluated before the change and would open its session after it', async () => {
     const [changed, loggedIn] = await raceWithChange(() => fullStack.post('/auth/login', { email, password }))
     expect(changed?.status).toBe(204)
     expect(loggedIn?.status).toBe(401)

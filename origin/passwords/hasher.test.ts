@@ -15,7 +15,7 @@ describe('the password hasher', () => {
   })
   afterAll(() => pool.close())
 
-  test('is false for an account that does not exist, whatever the password', async () => {
+  test('is false for an account that does not exist, with any password', async () => {
     expect(await hasher.matches('correct horse battery', undefined)).toBe(false)
   })
 

@@ -54,7 +54,7 @@ describe('POST /auth/login after PASSWORD_HASH_COST rose', () => {
     await before.sql`truncate login_counters`
   })
 
-  test('200: several at once all get in, each with the hash of before', async () => {
+  test('200: several concurrent logins all succeed, each with the earlier hash', async () => {
     const answers = await Promise.all([1, 2, 3, 4].map(() => login(dearer)))
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
     expect((await account()).password_hash).toMatch(/^\$2[aby]\$11\$/)

@@ -247,7 +247,7 @@ describe('POST /auth/password/reset', () => {
 
   // The thief has evaluated the password he knows when its owner resets it: no session of his may
   // outlive that.
-  test('401: a login that was evaluated before the reset and comes to its session after it', async () => {
+  test('401: a login that was evaluated before the reset and would open its session after it', async () => {
     const token = await mailedToken()
     const answers = await forceRace(fullStack, {
       at: 'select from user_accounts for no key update',

@@ -63,8 +63,13 @@ export function createPasswordService({
       context: RequestContext,
     ): Promise<ChangeOutcome> {
       const own = { id: sessionId, userId }
-      const { claim, passwordMatches } = await lockout.evaluate({ userId }, currentPassword, [own], context)
-      const { account } = claim
+      const { reservation, passwordMatches } = await lockout.evaluate(
+        { userId },
+        currentPassword,
+        [own],
+        context,
+      )
+      const { account } = reservation
       const passwordHash =
         passwordMatches &&
         (await passwords.hashNew(newPassword, { email, field: '/new_password', address: context.ip }))
@@ -79,7 +84,7 @@ export function createPasswordService({
             context,
             details,
           })
-          await lockout.fail(transaction, claim, context)
+          await lockout.fail(transaction, reservation, context)
           return { kind: 'wrong_password' }
         }
         const passwordVersion = await updatePassword(transaction, userId, passwordHash)

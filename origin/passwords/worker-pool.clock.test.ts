@@ -107,7 +107,7 @@ describe('client addresses', () => {
     expect(await orderOf('aaaaab')).toBe('aabaaa')
   })
 
-  test('take turns among preferred tasks, too', async () => {
+  test('alternate among preferred tasks, too', async () => {
     expect(await orderOf('AAAAAB')).toBe('AABAAA')
   })
 

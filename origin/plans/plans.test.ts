@@ -107,7 +107,7 @@ describe('GET /admin/plans, GET /admin/features', () => {
     expect((await send('GET', '/admin/plans?limit=2')).body.items[1]).toEqual({ ...starter, rank: 1 })
   })
 
-  test('400 query_invalid: cursors that are none, and positions beyond any', async () => {
+  test('400 query_invalid: invalid cursors, and positions out of range', async () => {
     for (const position of [[99999], ['x'], [-1], 7])
       expect(
         (
@@ -256,7 +256,7 @@ describe('PUT /admin/plans/{name}/features', () => {
     expect((await send('PUT', '/admin/plans/starter/features', { features })).body.features).toEqual(features)
   })
 
-  test('422 validation_failed: names each that is no feature, and changes nothing', async () => {
+  test('422 validation_failed: names each unknown feature, and changes nothing', async () => {
     const { status, body } = await send('PUT', '/admin/plans/pro/features', {
       features: ['webhooks', 'teleport', 'api_access', 'flight'],
     })

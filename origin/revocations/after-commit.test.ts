@@ -47,7 +47,7 @@ async function signUp(email: string) {
 const logout = (refresh_token: string) => fullStack.post('/auth/logout', { refresh_token })
 
 describe('a revocation is in the stream', () => {
-  test('right after its commit, and once more by the relay, with one life', async () => {
+  test('right after its commit, and again by the relay, with the same expiry', async () => {
     const { refresh_token, sessionId } = await signUp('ada@example.com')
     expect((await logout(refresh_token)).status).toBe(204)
     await vi.waitFor(async () => expect(await streamed(sessionId)).toHaveLength(2), { timeout: 5000 })

@@ -62,7 +62,7 @@ const end = (subject: string, sql: postgres.Sql | FullStack['sql'] = fullStack.s
   sql`insert into revocations (scope, subject) values ('session', ${subject})`
 
 describe('GET /internal/gateway/revocations', () => {
-  test('200: an entry as gateways need it, alive for 60 s longer than any token of before', async () => {
+  test('200: an entry with an expiry 60 s after that of the last token that it concerns', async () => {
     await end('a')
     await fullStack.sql`insert into revocations (scope, subject, epoch) values ('plan', 'pro', 7)`
     const { entries } = await read()
@@ -76,7 +76,7 @@ describe('GET /internal/gateway/revocations', () => {
     }
   })
 
-  test('200: an entry of which no token is alive any more is not in it', async () => {
+  test('200: an entry is left out once every token that it concerns has expired', async () => {
     await fullStack.sql`
       insert into revocations (scope, subject, created_at)
       values ('session', 'dead', now() - interval '961 s'), ('session', 'live', now() - interval '959 s')`
@@ -95,7 +95,7 @@ describe('GET /internal/gateway/revocations', () => {
 
   // An id is taken at insert and shows at commit: whoever reads up to the highest id passes over
   // the slower transaction for ever.
-  test('200: an entry whose transaction began earlier and commits later is not passed over', async () => {
+  test('200: an entry whose transaction began earlier and commits later is not skipped', async () => {
     const { next: before } = await read()
     let after = ''
     await other.begin(async (slow) => {

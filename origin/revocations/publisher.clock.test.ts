@@ -84,7 +84,7 @@ describe('publishing', () => {
     expect(await streamed()).toHaveLength(4)
   })
 
-  test('each once, whatever the number of replicas and of rows', async () => {
+  test('each once, for any number of replicas and rows', async () => {
     const replicas = await Promise.all([createReplica(), createReplica(), createReplica()])
     await insert(3000)
     await Promise.all(replicas.flatMap(({ publish }) => [publish(), publish()]))
@@ -116,7 +116,7 @@ describe('publishing', () => {
     expect((await streamed()).length).toBeLessThan(200)
   })
 
-  test('a Redis that takes XADD and rejects EVAL: no entry is appended, however often it is tried', async () => {
+  test('a Redis that accepts XADD and rejects EVAL: no entry is appended, in any number of attempts', async () => {
     const { client, publish } = await createReplica()
     await client.call('ACL', 'SETUSER', 'default', '-eval')
     await insert(600)
@@ -235,7 +235,7 @@ describe('the keys beside the stream', () => {
   })
 
   // A replica that is promoted may have lost the newest writes.
-  test('are all written again after a connection was lost, whatever Redis says of them', async () => {
+  test('are all written again after a connection was lost, even if Redis still has them', async () => {
     const { client, publish } = await createReplica()
     await insert(2)
     await publish()
@@ -273,7 +273,7 @@ describe('the keys beside the stream', () => {
 })
 
 describe('the relay', () => {
-  test('publishes within 0.5 s by itself, says once that it cannot and once that it can again', async () => {
+  test('publishes within 0.5 s, and logs once that it fails and once that it has recovered', async () => {
     const { publishDue, log, lines } = await createReplica()
     const relay = startRevocationRelay({ publish: publishDue, log })
     closers.push(() => relay.stop())

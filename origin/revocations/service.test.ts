@@ -12,7 +12,7 @@ afterEach(async () => {
 })
 
 // A full Redis, or one that became a replica, keeps its connections and replies to PING.
-test('a Redis that takes no writes counts as lost, until it takes them again', async () => {
+test('a Redis that accepts no writes counts as lost, until it accepts them again', async () => {
   const server = await startPrivateRedis()
   closers.push(server.stop)
   const database = await createTestDatabase()

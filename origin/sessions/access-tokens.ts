@@ -1,7 +1,7 @@
 import { accessTokenType, frontendClient } from '../../shared/auth/claims.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { signJwt } from '../keys/sign-jwt.ts'
-import type { SessionGrant } from './queries.ts'
+import type { SessionWithEntitlements } from './queries.ts'
 
 interface AccessTokenOptions {
   keys: Pick<KeyRing, 'signing'>
@@ -23,7 +23,7 @@ export function createAccessTokens({ keys, issuer, audience, lifeSeconds }: Acce
      * A token never outlives its session or the paid period of its plan, so that either ends in
      * time without a job. Its lifetime is at least one second, as its times are whole seconds.
      */
-    async sign(bearer: SessionGrant): Promise<SignedToken> {
+    async sign(bearer: SessionWithEntitlements): Promise<SignedToken> {
       const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...claims } = bearer
       const longest = Math.min(lifeSeconds, sessionSecondsLeft, secondsLeft ?? lifeSeconds)
       const expiresIn = Math.max(1, Math.floor(longest))

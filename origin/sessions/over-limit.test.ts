@@ -79,7 +79,7 @@ describe('POST /auth/refresh of an address over its limit', () => {
   })
 
   // Its bearer has to learn that the session is over, or would wait for 15 minutes.
-  test('401 refresh_reused, refresh_invalid: a token that was issued here and is good no more', async () => {
+  test('401 refresh_reused, refresh_invalid: an issued token that is no longer valid', async () => {
     const token = await signedIn()
     const { refresh_token } = (await (await refresh(token)).json()) as TokenResponse
     await refresh(refresh_token)

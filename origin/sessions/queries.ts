@@ -10,7 +10,7 @@ export interface SessionOwner {
   sessionId: string
 }
 
-export interface SessionGrant extends SessionOwner, Entitlements {
+export interface SessionWithEntitlements extends SessionOwner, Entitlements {
   /**
    * Lifetime of the session without another refresh: until the earlier of its idle and its absolute
    * limit.
@@ -87,8 +87,8 @@ export async function rotateRefreshToken(
   sql: Queryable,
   hash: Uint8Array,
   successor: NewRefreshToken,
-): Promise<SessionGrant | undefined> {
-  const [row] = await sql<[SessionGrant?]>`
+): Promise<SessionWithEntitlements | undefined> {
+  const [row] = await sql<[SessionWithEntitlements?]>`
     with live as (
       update sessions set last_used_at = now()
       from tokens join user_accounts account on account.id = tokens.user_id
@@ -119,7 +119,7 @@ export async function rotateRefreshToken(
 }
 
 /**
- * The bearer of a token spent within the grace window: its replay is a retry, not a theft.
+ * The session of a token spent within the grace window: its replay is a retry, not a theft.
  *
  * @returns undefined where the token is no such token, or its successor was derived with another
  * key
@@ -131,8 +131,8 @@ export async function selectReplay(
     successorHash,
     graceSeconds,
   }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number },
-): Promise<SessionGrant | undefined> {
-  const [row] = await sql<[SessionGrant?]>`
+): Promise<SessionWithEntitlements | undefined> {
+  const [row] = await sql<[SessionWithEntitlements?]>`
     select account.id as "userId", session.id as "sessionId",
       ${secondsLeft(sql, sql`least(successor.expires_at, session.expires_at)`)} as "sessionSecondsLeft",
       ${entitlementColumns(sql)}
@@ -147,7 +147,7 @@ export async function selectReplay(
   return row
 }
 
-interface ClaimedReplay {
+interface CountedReplay {
   /** Since it was spent, or replayed late before this. */
   secondsSinceAnswered: number
   /** Of the session in 24 hours, with this one. */
@@ -155,19 +155,18 @@ interface ClaimedReplay {
 }
 
 /**
- * Takes a late replay from the session's budget, for a token whose successor was never used, and
- * begins its grace window anew: two tabs that wake up together are one late replay. The caller has
- * locked the session's row, so the successor is used before this or after it.
+ * Counts a late replay of a token whose successor was never used, and starts its grace window
+ * again: two tabs that wake up together are one late replay. The caller has locked the session's
+ * row.
  *
- * The budget is for 24 hours, and for late replays in a row, however far apart: a thief may refresh
- * as rarely as the owner. A normal refresh between them starts that count again: this token is
- * newer than the one that the last late replay returned, so that one was used and not replayed
- * late. Ids grow along the chain of a session.
+ * `budget` bounds the late replays in 24 hours, and those in a row, since a thief may refresh as
+ * rarely as the owner. A normal refresh ends a row: the token is then newer than the successor of
+ * the last late replay (ids grow along the chain of a session).
  *
  * @returns undefined where the budget is used up, the successor was used, or token, session or
  *   account is no longer valid
  */
-export async function claimLateReplay(
+export async function countLateReplay(
   sql: Queryable,
   {
     hash,
@@ -175,8 +174,8 @@ export async function claimLateReplay(
     graceSeconds,
     budget,
   }: { hash: Uint8Array; successorHash: Uint8Array; graceSeconds: number; budget: number },
-): Promise<ClaimedReplay | undefined> {
-  const [row] = await sql<[ClaimedReplay?]>`
+): Promise<CountedReplay | undefined> {
+  const [row] = await sql<[CountedReplay?]>`
     with late as (
       select tokens.id, tokens.session_id, tokens.spent_at, successor.id as successor_id,
         before.in_24_hours, before.in_a_row

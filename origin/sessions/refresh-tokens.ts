@@ -33,7 +33,7 @@ export function createRefreshTokens(key: Uint8Array) {
   const tagged = (secret: string) => secret + tagOf(secret)
 
   return {
-    first: () => tagged(newOpaqueToken()),
+    createFirst: () => tagged(newOpaqueToken()),
 
     successorOf: (token: string) => tagged(createHmac('sha256', key).update(token).digest('base64url')),
 

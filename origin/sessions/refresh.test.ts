@@ -45,7 +45,7 @@ const passGrace = () =>
 const session = async () => (await fullStack.sql`select *, expires_at::text as ends from sessions`)[0]
 
 describe('POST /auth/refresh', () => {
-  test('200: a successor in the form of RFC 6749, kept by no cache, that works in its turn', async () => {
+  test('200: a successor in the form of RFC 6749, with no-store, which can be refreshed again', async () => {
     const answer = await refresh(tokens.refresh_token)
     expect(answer.status).toBe(200)
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -152,7 +152,7 @@ describe('POST /auth/refresh', () => {
     await refreshed(other.refresh_token)
   })
 
-  test('401 refresh_reused: a spent token is known for one after its own expiry too', async () => {
+  test('401 refresh_reused: also for a spent token that has expired', async () => {
     await refreshed(tokens.refresh_token)
     await passGrace()
     await fullStack.sql`update tokens set expires_at = now() - interval '1 second' where spent_at is not null`

@@ -6,15 +6,15 @@ import type { RequestContext } from '../http/request-context.ts'
 import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {
-  claimLateReplay,
+  countLateReplay,
   endSessions,
   insertRefreshToken,
   insertSession,
   lockSessionForUpdate,
   rotateRefreshToken,
   type SessionEndReason,
-  type SessionGrant,
   type SessionOwner,
+  type SessionWithEntitlements,
   selectLiveSessions,
   selectOwner,
   selectReplay,
@@ -30,7 +30,7 @@ type PresentedTokenOutcome =
   | { kind: 'invalid' }
 
 type LateReplayOutcome =
-  | { kind: 'replayed' | 'replayed_late'; bearer: SessionGrant }
+  | { kind: 'replayed' | 'replayed_late'; session: SessionWithEntitlements }
   | { kind: 'reused' | 'invalid' }
 
 /** The address is over its limit, and the token was not issued here. */
@@ -74,8 +74,11 @@ export function createSessionService(options: SessionOptions) {
   const { onRefresh = () => {} } = options
   const lateReplayBudget = graceSeconds > 0 ? options.lateReplays : 0
 
-  async function createTokenResponse(bearer: SessionGrant, refreshToken: string): Promise<TokenResponse> {
-    const { token, expiresIn } = await accessTokens.sign(bearer)
+  async function createTokenResponse(
+    session: SessionWithEntitlements,
+    refreshToken: string,
+  ): Promise<TokenResponse> {
+    const { token, expiresIn } = await accessTokens.sign(session)
     return {
       access_token: token,
       token_type: 'Bearer',
@@ -112,9 +115,9 @@ export function createSessionService(options: SessionOptions) {
     const owner = await selectOwner(transaction, hashes.hash)
     if (!owner) return { kind: 'invalid' }
     await lockSessionForUpdate(transaction, owner.sessionId)
-    const late = await claimLateReplay(transaction, { ...hashes, graceSeconds, budget: lateReplayBudget })
+    const late = await countLateReplay(transaction, { ...hashes, graceSeconds, budget: lateReplayBudget })
     // Another request with this token may have been the late replay.
-    const bearer = await selectReplay(transaction, { ...hashes, graceSeconds })
+    const session = await selectReplay(transaction, { ...hashes, graceSeconds })
     if (late) {
       await insertAuditRow(transaction, {
         action: 'session.refresh_replayed_late',
@@ -124,7 +127,7 @@ export function createSessionService(options: SessionOptions) {
         details: { seconds_since_answered: late.secondsSinceAnswered, late_replays: late.lateReplays },
       })
     }
-    if (bearer) return { kind: late ? 'replayed_late' : 'replayed', bearer }
+    if (session) return { kind: late ? 'replayed_late' : 'replayed', session }
     const reused = await selectReusedOwner(transaction, hashes.hash, graceSeconds)
     const ended = reused !== undefined && (await end(transaction, reused, 'refresh_reused', context))
     return { kind: ended ? 'reused' : 'invalid' }
@@ -162,7 +165,7 @@ export function createSessionService(options: SessionOptions) {
      */
     async open(transaction: Transaction, userId: string, context: RequestContext) {
       const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, context })
-      const refreshToken = refreshTokens.first()
+      const refreshToken = refreshTokens.createFirst()
       const sessionSecondsLeft = await insertRefreshToken(transaction, sessionId, {
         hash: hashToken(refreshToken),
         lifeSeconds: idleSeconds,
@@ -189,19 +192,19 @@ export function createSessionService(options: SessionOptions) {
       const successorHash = hashToken(successor)
       const next = { hash: successorHash, lifeSeconds: idleSeconds, context }
       const rotated = await rotateRefreshToken(sql, hash, next)
-      const bearer = rotated ?? (await selectReplay(sql, { hash, successorHash, graceSeconds }))
-      if (bearer) {
+      const session = rotated ?? (await selectReplay(sql, { hash, successorHash, graceSeconds }))
+      if (session) {
         const kind = rotated ? 'rotated' : 'replayed'
         onRefresh(kind)
-        return { kind, tokens: await createTokenResponse(bearer, successor) }
+        return { kind, tokens: await createTokenResponse(session, successor) }
       }
 
       const late = await sql.begin((transaction) => replayLate(transaction, { hash, successorHash }, context))
       onRefresh(late.kind)
-      if ('bearer' in late)
-        return { kind: late.kind, tokens: await createTokenResponse(late.bearer, successor) }
+      if ('session' in late)
+        return { kind: late.kind, tokens: await createTokenResponse(late.session, successor) }
       if (late.kind === 'reused') return late
-      // The bearer of an issued token has to learn that the session has ended. An untagged token
+      // The client of an issued token has to learn that its session has ended. An untagged token
       // may be forged.
       if (context.overLimit && refreshTokens.kindOf(refreshToken) !== 'issued')
         return { kind: 'over_limit', limit: context.overLimit }

@@ -193,7 +193,7 @@ describe('GET /admin/subscriptions', () => {
     })
   })
 
-  test('400 query_invalid: other filters, other values, cursors that are none', async () => {
+  test('400 query_invalid: other filters, other values, invalid cursors', async () => {
     const far = Buffer.from(JSON.stringify(['9'.repeat(30)])).toString('base64url')
     for (const query of ['status=trialing', 'user_id=7', 'plan=%00', 'email=x', `cursor=${far}`, 'limit=0'])
       expect((await list(query)).status).toBe(400)

@@ -132,7 +132,7 @@ describe('PUT /internal/users/{id}/subscription', () => {
     expect(await claims()).toMatchObject({ plan: 'pro' })
   })
 
-  test('200: a change that changes nothing is stored as an event, and no token grows stale', async () => {
+  test('200: an event that changes nothing is stored, and no token becomes stale', async () => {
     await put(pro)
     const again = {
       ...pro,
@@ -224,7 +224,7 @@ describe('an event that comes again', () => {
 })
 
 describe('an event out of order', () => {
-  test('409 event_outdated: occurred before the last one applied; nothing of it stays', async () => {
+  test('409 event_outdated: occurred before the last one applied; nothing is written', async () => {
     await put(pro)
     const older = { ...pro, event_id: 'evt-0', plan: 'starter', occurred_at: '2026-03-01T09:59:59.999Z' }
     expect(await refused(older)).toMatchObject({ status: 409, code: 'event_outdated' })
@@ -262,7 +262,7 @@ describe('an event out of order', () => {
   })
 
   // A sender that knows seconds only: what stays must not depend on which delivery was the quicker.
-  test('of one moment the greater id stays, byte by byte, in whatever order they come', async () => {
+  test('of two events of one moment the one with the greater id applies, in any order of arrival', async () => {
     const plans = { 'evt-10': 'starter', 'evt-9': 'pro', 'evt-B': 'business', 'evt-a': 'enterprise' }
     const events = Object.entries(plans).map(([event_id, plan]) => ({ ...pro, event_id, plan }))
     for (const order of [events, events.toReversed(), [2, 0, 3, 1].map((index) => events[index])]) {
@@ -440,7 +440,7 @@ describe('rejected', () => {
     expect(answer.status).toBe(404)
   })
 
-  test('500 internal_error: where it cannot be audited nothing of it happened', async () => {
+  test('500 internal_error: where the audit row fails, everything is rolled back', async () => {
     await fullStack.sql`alter table audit_logs add constraint full_disk check (action <> 'subscription.changed')`
     try {
       expect((await put(pro)).status).toBe(500)

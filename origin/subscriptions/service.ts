@@ -1,4 +1,4 @@
-import { type Change, lockBothForUpdate, rejectChange } from '../admin/authority.ts'
+import { type AdminAction, lockBothForUpdate, rejectChange } from '../admin/authority.ts'
 import { type AuthorityRejection, evaluateAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
@@ -24,7 +24,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
      * Books a plan from now on, by an admin with authority over the account. A later billing event
      * replaces the booking, an earlier one does not.
      */
-    async book(change: Change, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
+    async book(change: AdminAction, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
       const { userId, actorId, context } = change
       return sql.begin(async (transaction): Promise<BookingOutcome> => {
         const { actor, target } = await lockBothForUpdate(transaction, change)

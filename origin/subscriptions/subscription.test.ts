@@ -63,7 +63,7 @@ describe('GET /v1/subscription', () => {
     })
   })
 
-  test('200: a plan with its end, known at once whatever the token says', async () => {
+  test('200: a plan with its end, at once, independent of the token', async () => {
     await book('business', 'active', '1 day', true)
     const { upgrades, ...current } = await subscription()
     expect(current).toMatchObject({ plan: 'business', status: 'active', cancels_at_period_end: true })
@@ -87,7 +87,7 @@ describe('GET /v1/subscription', () => {
     },
   )
 
-  test('200: none at all leaves what Free has', async () => {
+  test('200: no subscription leaves what Free has', async () => {
     await fullStack.sql`update user_subscriptions set ended_at = now() where user_id = ${userId}`
     expect(await subscription()).toMatchObject({
       plan: 'free',

@@ -90,7 +90,7 @@ test('rate_limit_logs removes rejections older than its days, and no other', asy
   expect(await labels('rate_limit_logs', 'limit_key')).toEqual(['0', '29'])
 })
 
-test('mail_outbox forgets mail that was given up thirty days ago; one that still waits never is', async () => {
+test('mail_outbox deletes mail that was given up thirty days ago, and never mail that still waits', async () => {
   await db.sql`
     insert into mail_outbox (recipient, subject, sealed_body, next_attempt_at, created_at)
     select 'a@example.com', label, '', due::timestamptz, now() - make_interval(days => days)

@@ -52,7 +52,7 @@ describe.each(['audit_logs', 'login_attempts'])('%s', (table) => {
 })
 
 describe('a row', () => {
-  test('lands in the month of its time in UTC, to the microsecond, whatever the zone of the session', async () => {
+  test('is stored in the month of its time in UTC, to the microsecond, in any time zone of the session', async () => {
     const next = month(1).toISOString()
     await db.sql.begin(async (transaction) => {
       await transaction`set local timezone to 'Pacific/Auckland'`
@@ -66,7 +66,7 @@ describe('a row', () => {
     ])
   })
 
-  test('of a time without a partition is taken all the same', async () => {
+  test('of a time without a partition is stored as well', async () => {
     await audit('1999-12-31')
     await audit('2199-01-01')
     expect((await placed()).map(({ place }) => place)).toEqual(['audit_logs_default', 'audit_logs_default'])

@@ -81,7 +81,7 @@ describeWith('package of pg_cron beside PostgreSQL', major !== undefined)(
       await start(sql, [])
     }, 120_000)
 
-    test('where it may not, an origin says so and runs its own timers', async () => {
+    test('where it may not, an origin logs that and runs its own timers', async () => {
       await sql`create role outsider login`
       const url = new URL(server.url)
       url.username = 'outsider'

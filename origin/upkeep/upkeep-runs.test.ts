@@ -52,7 +52,7 @@ describe('POST /admin/upkeep/{job}/runs', () => {
     ])
   })
 
-  test('409 upkeep_running: while it runs, on whichever replica, and nothing is claimed', async () => {
+  test('409 upkeep_running: while it runs on any replica, and nothing is claimed', async () => {
     await fullStack.sql.begin(async (other) => {
       await other`select pg_advisory_xact_lock(upkeep_lock('audit_logs'))`
       const answer = await start('audit_logs')

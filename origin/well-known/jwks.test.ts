@@ -29,7 +29,7 @@ describe('GET /.well-known/jwks.json', () => {
   })
 
   // A private half that got into the public column by some mistake of an operator's.
-  test('200: a private member in the public column stays inside', async () => {
+  test('200: a private member in the public column is not published', async () => {
     await fullStack.sql`update signing_keys set public_jwk = public_jwk || '{"d": "c2VjcmV0"}'`
     const restarted = await createOrigin(fullStack.originConfig, createCapturedLog('origin').log)
     try {

@@ -19,7 +19,7 @@ describe('problemResponse', () => {
     expect(() => new URL(String(body.type))).not.toThrow()
   })
 
-  test('502, 503 and 504 say when to come back', () => {
+  test('502, 503 and 504 have Retry-After', () => {
     for (const code of codes) {
       const { status, headers } = problemResponse(new Problem(code), requestId)
       const waitSeconds = Number(headers.get('retry-after'))
@@ -27,7 +27,7 @@ describe('problemResponse', () => {
     }
   })
 
-  test('members of a code stand beside the standard ones, headers beside the others', async () => {
+  test('members of a code are added to the standard ones, headers to the others', async () => {
     const problem = new Problem('level_required', {
       members: { required_level: 90 },
       headers: { 'x-a': 'b' },
@@ -43,7 +43,7 @@ describe('problemResponse', () => {
     expect(problemResponse(problem, requestId).headers.get('retry-after')).toBe('30')
   })
 
-  test('the cause stays inside', async () => {
+  test('the cause is in no response', async () => {
     const problem = new Problem('internal_error', { cause: new Error('select * from users at /app/x.ts') })
     const answer = problemResponse(problem, requestId)
     expect(await answer.text()).not.toMatch(/select|\/app/)

@@ -27,7 +27,7 @@ async function run(start: string) {
   return { code, output, complaints }
 }
 
-test('1: a service that cannot start says so in its log', async () => {
+test('1: a service that cannot start logs the reason', async () => {
   const { code, output } = await run('start: async () => { throw new Error("no database") }')
   expect(code).toBe(1)
   expect(JSON.parse(output)).toMatchObject({ level: 'error', msg: 'cannot start: no database' })

@@ -39,7 +39,7 @@ describe.each([
     expect(await problem(await refresh())).toMatchObject({ status: 401, code: 'refresh_reused' })
   })
 
-  test('a lockout begins at the fifth failure, and is over when the database says so', async () => {
+  test('a lockout begins at the fifth failure, and ends by the clock of the database', async () => {
     await using fullStack = disposable(await createSkewedFullStack())
     const { email, password } = await fullStack.signUp('ada@example.com')
     const login = (tried: string) => fullStack.post('/auth/login', { email, password: tried })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { limitClassDefinitions } from '../../gateway/rate-limit/limit-classes.ts'
 import { routes } from '../../gateway/routes.ts'
-import { countedPaths, userPaths } from '../../origin/forwarding-service.ts'
+import { limitsByPath, userPaths } from '../../origin/delegated-sign-in.ts'
 
 // A path that only one of the two knows would have no limit for those whom a service signs in.
 test('the origin limits what a service forwards as the gateway limits what comes through it', () => {
@@ -13,7 +13,7 @@ test('the origin limits what a service forwards as the gateway limits what comes
       counts: limitClassDefinitions[name].counts,
       admitsOverLimit: overLimit !== 'refuse',
     }))
-  const ofOrigin = [...countedPaths].map(([path, counted]) => ({ path, ...counted }))
+  const ofOrigin = [...limitsByPath].map(([path, counted]) => ({ path, ...counted }))
   const byPath = (one: { path: string }, other: { path: string }) => (one.path < other.path ? -1 : 1)
   expect(ofOrigin.toSorted(byPath)).toEqual(ofGateway.toSorted(byPath))
 })

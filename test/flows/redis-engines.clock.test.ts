@@ -93,7 +93,7 @@ test('Sentinel: the same, with passwords at servers and Sentinels', async () => 
   await verifyEngine({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
 }, 60_000)
 
-test('Redis Cluster, all connections dead without a word: all is in Redis again within 10 s', async () => {
+test('Redis Cluster, all connections dead without a close: all is in Redis again within 10 s', async () => {
   const cluster = await startRedisCluster({ replicas: false })
   closers.push(cluster.stop)
   const proxies = await Promise.all(

@@ -126,7 +126,7 @@ describe('after a logout every gateway responds with 401 session_ended', () => {
     expect(hearing.revocationState.source).toBe('stream')
   })
 
-  test('within 2 s where no origin writes to the Redis of the gateway; /ready warns and silence is told', async () => {
+  test('within 2 s where no origin writes to the Redis of the gateway; /ready warns and the log says so', async () => {
     const redis = await startRedis()
     const silent = await startFullStack()
     const { log, lines } = createCapturedLog('gateway')
@@ -271,7 +271,7 @@ describe('Redis unavailable: no revocation is missed', () => {
     expect(await timeToLogout(fullStack, after.tokens, [fullStack])).toBeLessThan(boundMs.stream)
   }, 40_000)
 
-  test('emptied while it is followed, and a gateway that starts then knows all', async () => {
+  test('emptied while it is read, and a gateway that starts then has every revocation', async () => {
     const redis = await startRedis()
     const one = await startFullStack(redis)
     const [before, after] = [await signUp(one), await signUp(one)]

@@ -107,7 +107,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
   })
 
   // The client would take the rejection of the second request for the response to the first.
-  test('a chunk that cannot be read, behind a request under way: the connection ends, and no rejection stands in the first response’s place', async () => {
+  test('an invalid chunk behind a request in progress: the connection ends, without a rejection in place of the first response', async () => {
     const answer = await exchange(
       gatewayWithUpstream.port,
       `GET /open HTTP/1.1\r\n${host}\r\n\r\nPOST /open HTTP/1.1\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n`,
@@ -115,7 +115,7 @@ describe('where a message ends cannot be read in two ways: 400 bad_request and c
     expect(answer).toBe('')
   })
 
-  test('what follows a body that was cut by its length is the next request, and no part of the first', async () => {
+  test('bytes beyond Content-Length are the next request, not part of the first', async () => {
     const answers = await send(
       'POST /open HTTP/1.1',
       host,
@@ -182,7 +182,7 @@ describe('a malformed request line', () => {
 describe('too much', () => {
   const many = (count: number) => Array.from({ length: count }, (_, i) => `a${i % 10}:`)
 
-  test('431 too_many_fields: many short ones, none of which is left out without a word', async () => {
+  test('431 too_many_fields: many short ones, and none is dropped silently', async () => {
     expectRefusal(await send('GET /open HTTP/1.1', host, close, ...many(2500)), 431, 'too_many_fields')
   })
 
@@ -272,7 +272,7 @@ describe('the absolute form of a target (RFC 9112, section 3.2.2)', () => {
     ['HTTP://API.example.com/open?x=http://evil.example', 'GET /open?x=http://evil.example'],
     ['http://api.example.com.:8080/open', 'GET /open'],
     ['http://api.example.com/p/%41', 'GET /p/A'],
-  ])('200: %s is served as its path, for its authority, whatever Host says', async (target, forwarded) => {
+  ])('200: %s is served as its path, for its authority and not its Host', async (target, forwarded) => {
     for (const field of [host, 'Host: evil.example']) {
       received.length = 0
       expect(statusOf(await send(`GET ${target} HTTP/1.1`, field, close))).toBe(200)
@@ -295,7 +295,7 @@ describe('the absolute form of a target (RFC 9112, section 3.2.2)', () => {
     expect(statusOf(await send('GET http://api.example.com/live HTTP/1.1', host, close))).toBe(200)
   })
 
-  test('421 misdirected_request: the authority is not served here, whatever Host says', async () => {
+  test('421 misdirected_request: the authority is not served here, for any Host', async () => {
     for (const target of ['http://evil.example/open', 'http://api.example.com.evil.example/open'])
       expectRefusal(await send(`GET ${target} HTTP/1.1`, host, close), 421, 'misdirected_request')
   })

@@ -76,7 +76,7 @@ describe('103 Early Hints of an upstream', () => {
     ])
   })
 
-  test('lose what a response loses: hop-by-hop headers, a length, our cookies, what reveals', async () => {
+  test('lose the headers that a response loses: hop-by-hop headers, a length, our cookies, server names', async () => {
     const kept = ['Link: <a>; rel=preload', 'Set-Cookie: theme=dark']
     const lost = [
       ...['Server: x', 'Connection: x-hop', 'X-Hop: 1', 'Content-Length: 5', 'Gatehouse-Assertion: x'],

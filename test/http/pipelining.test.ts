@@ -103,7 +103,7 @@ describe('behind a response that ends the connection nothing is acted on (RFC 91
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
-  test('a request whose client closes: it gets its response', async () => {
+  test('a request with Connection: close gets its response', async () => {
     const answers = await exchange(
       gatewayWithUpstream.port,
       get('/open', 'Connection: close') + get('/open?2'),
@@ -113,7 +113,7 @@ describe('behind a response that ends the connection nothing is acted on (RFC 91
     expect(seen).toEqual(['GET /open', 'end /open'])
   })
 
-  test('a request whose client closes, with more than one piece behind it: it gets its response', async () => {
+  test('a request with Connection: close gets its response, whatever follows it in several packets', async () => {
     const socket = await openSocket(gatewayWithUpstream.port)
     socket.write(get('/open', 'Connection: close'))
     let answers = ''
@@ -149,8 +149,8 @@ describe('behind a response that ends the connection nothing is acted on (RFC 91
   })
 })
 
-describe('what takes the socket out of HTTP', () => {
-  test('CONNECT behind a request ends the connection, and no rejection stands in that one’s place', async () => {
+describe('requests that end HTTP on the socket', () => {
+  test('CONNECT behind a request ends the connection, without a rejection in place of its response', async () => {
     expect(
       await exchange(gatewayWithUpstream.port, get('/open') + message('CONNECT 127.0.0.1:22 HTTP/1.1')),
     ).toBe('')

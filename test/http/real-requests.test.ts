@@ -137,7 +137,7 @@ describe('200: lists in Connection', () => {
     [', keep-alive ,'],
     [''],
     ['keep-alive, Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA'],
-  ])('%s: nothing of it goes on, the rest does', async (connection, ...more) => {
+  ])('%s: it is not forwarded, the rest is', async (connection, ...more) => {
     received = []
     const headers = [
       `Connection: ${connection}`,
@@ -259,7 +259,7 @@ describe('200: whom a proxy names', () => {
   })
 })
 
-describe('401: credentials that are none', () => {
+describe('401: malformed credentials', () => {
   test.each([
     ['', 'token_missing', 'Bearer'],
     ['   ', 'token_missing', 'Bearer'],

@@ -111,7 +111,7 @@ describe.each(Object.entries(faults))('Redis that replies to PING and %s', (_wha
 })
 
 // A script that finds a quota used up writes nothing, so that it succeeds where others fail.
-test('a call that needs no write does not end the outage of a Redis that takes none', async () => {
+test('a call that needs no write does not end the outage of a Redis that rejects writes', async () => {
   const gateway = await start()
   const { rateLimitStore, redis } = gateway.rateLimiting
   const usedUp = { key: 'used up', windowSeconds: 60, quota: 1, tokens: 1, outage: 'share' } as const

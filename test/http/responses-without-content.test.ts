@@ -30,7 +30,7 @@ describe('a response without content', () => {
     ['204', 'a HEAD', head],
     ['304', 'a GET', get],
     ['304', 'a HEAD', head],
-  ])('%s to %s has no Content-Length, whatever its upstream says', async (status, _method, request) => {
+  ])('%s to %s has no Content-Length, even if its upstream sends one', async (status, _method, request) => {
     const wire = await wireOf([`HTTP/1.1 ${status} X`, 'Content-Length: 5', 'ETag: "e"'], request)
     expect(wire).toContain(`HTTP/1.1 ${status} `)
     expect(wire).not.toMatch(/\r\n(content-length|transfer-encoding):/i)

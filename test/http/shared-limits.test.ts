@@ -71,12 +71,12 @@ async function startGateways(replicas = 3) {
 }
 
 describe('gateways on one Redis', () => {
-  test('three let exactly the quota pass, one by one and in crowds', async () => {
+  test('three gateways allow exactly the quota, for single and for concurrent requests', async () => {
     const { createUser } = await startGateways()
     for (const atOnce of [1, 7, 200]) expect(await (await createUser(150)).ask(220, atOnce)).toBe(150)
   })
 
-  test('each asks Redis once a turn of the event loop, however many requests and users it had', async () => {
+  test('each calls Redis once per tick of the event loop, for any number of requests and users', async () => {
     const { createUser, commands, resetCommands } = await startGateways(1)
     const users = await Promise.all(Array.from({ length: 40 }, () => createUser(1000)))
     await Promise.all(users.map((user) => user.ask(1)))

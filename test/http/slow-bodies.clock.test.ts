@@ -95,7 +95,7 @@ test.each([
 })
 
 // The client is not the one that is slow.
-test('504 upstream_timeout: an upstream that takes nothing of a body, however little of it has come', async () => {
+test('504 upstream_timeout: an upstream that reads nothing of a body, however little of it has arrived', async () => {
   const { port } = await startGatewayWithUpstream(() => {}, {
     policy: [openRow, { ...postRow, body_bytes: 1024 ** 3, deadline_seconds: 1 }],
     uploadIdleMs: 300,

@@ -69,7 +69,7 @@ describe('an upstream that cannot be reached', () => {
     expect(count()).toBe(2)
   })
 
-  test('200 again as soon as it stands', async () => {
+  test('200 again as soon as it listens', async () => {
     const upstreamPort = await findFreePort()
     const { port } = await startGateway({ upstreamPort })
     expect((await problemOf(port)).status).toBe(502)

@@ -305,7 +305,7 @@ describe('a row that is a WebSocket', () => {
   })
 })
 
-describe('a row that is none', () => {
+describe('a row without WebSockets', () => {
   test('200: the request is served as if it had no Upgrade header', async () => {
     const gateway = await start()
     for (const upgrade of ['websocket', 'h2c'])
@@ -328,7 +328,7 @@ describe('a row that is none', () => {
   })
 })
 
-describe('what goes on after its token does not', () => {
+describe('connections that outlive their token', () => {
   const sub = crypto.randomUUID()
   const sid = crypto.randomUUID()
 

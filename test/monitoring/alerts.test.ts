@@ -35,7 +35,7 @@ describe('every alert', () => {
     expect(named(({ exp_alerts: fires = [] }) => fires.length === 0)).toEqual(names)
   })
 
-  test('leads to a heading that says what to do', () => {
+  test('links to a heading of a runbook', () => {
     const anchors = [...readFileSync('docs/operations.md', 'utf8').matchAll(/^## (.+)$/gm)].map(
       ([, heading = '']) => `docs/operations.md#${heading.toLowerCase().replaceAll(' ', '-')}`,
     )

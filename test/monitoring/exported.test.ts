@@ -90,7 +90,7 @@ describe('the public port of the gateway', () => {
     }
   })
 
-  test('200: /health says how the parts are, and nothing of memory, pool or uptime', async () => {
+  test('200: /health has the status of each part, and not memory, pool or uptime', async () => {
     const answer = await fetch(`${services.gateway}/health`)
     expect(answer.status).toBe(200)
     expect(Object.keys((await answer.json()) as object).toSorted()).toEqual(['checks', 'status'])

@@ -163,7 +163,7 @@ describeWith('right to load auto_explain', await explainsStatements())('with 100
 
   describe('an admin walks through a whole list', () => {
     test.each(walked)(
-      '%s: no row is missing or comes twice, and no page is dearer than another',
+      '%s: no row is missing or repeated, and all pages cost the same',
       async (path) => {
         const limit = 200
         const executions: Execution[] = []

@@ -6,7 +6,7 @@ import type { Sql } from '../../origin/db/types.ts'
 import { raiseUserEpoch } from '../../origin/entitlements/epochs.ts'
 import { selectEntitlements } from '../../origin/entitlements/queries.ts'
 import { selectLiveAccounts, selectRefreshedAccounts } from '../../origin/internal/directory-queries.ts'
-import { claimAttempt, lockPasswordForUpdate } from '../../origin/lockout/queries.ts'
+import { lockPasswordForUpdate, reserveAttempt } from '../../origin/lockout/queries.ts'
 import {
   endSessions,
   insertRefreshToken,
@@ -43,19 +43,20 @@ export interface HotQuery {
 const context = { ip: '198.18.0.1', userAgent: 'scale', requestId: 'scale' }
 const lifeSeconds = 3600
 const token = () => ({ hash: randomBytes(32), lifeSeconds, context })
-const counted = { own: [], leave: [], maxAttempts: 5, windowSeconds: 900 }
+const counted = { ownGroups: [], excludedGroups: [], maxAttempts: 5, windowSeconds: 900 }
 
 /** Some change what they read: each gets a subject that no other has had. */
 export const hotQueries: readonly HotQuery[] = [
   {
-    name: 'claimTry, known address',
+    name: 'reserveAttempt, known address',
     where: 'login',
-    run: (sql, { email }) => claimAttempt(sql, { whose: { email }, ...counted }),
+    run: (sql, { email }) => reserveAttempt(sql, { accountRef: { email }, ...counted }),
   },
   {
-    name: 'claimTry, unknown address',
+    name: 'reserveAttempt, unknown address',
     where: 'login',
-    run: (sql, { userId }) => claimAttempt(sql, { whose: { email: `${userId}@example.org` }, ...counted }),
+    run: (sql, { userId }) =>
+      reserveAttempt(sql, { accountRef: { email: `${userId}@example.org` }, ...counted }),
   },
   {
     name: 'lockPasswordForUpdate',

@@ -59,7 +59,7 @@ const get = (path: string, nth: number) =>
 describeWith('extension pg_stat_statements', await countsStatements())(
   'statements, as PostgreSQL itself counts them',
   () => {
-    test('200 proxied requests of people signed in cause none at all', async () => {
+    test('200 proxied requests of signed-in users cause none', async () => {
       const caused = await causedBy(async () => {
         for (let nth = 0; nth < requests; nth++) await get('/v1/reports', nth)
       })

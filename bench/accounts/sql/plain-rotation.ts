@@ -1,6 +1,10 @@
 import type { Sql } from '../../../origin/db/types.ts'
 import { selectEntitlements } from '../../../origin/entitlements/queries.ts'
-import { insertRefreshToken, type SessionGrant, type SessionOwner } from '../../../origin/sessions/queries.ts'
+import {
+  insertRefreshToken,
+  type SessionOwner,
+  type SessionWithEntitlements,
+} from '../../../origin/sessions/queries.ts'
 
 type Successor = Parameters<typeof insertRefreshToken>[2]
 
@@ -15,7 +19,7 @@ export async function rotatePlainly(
   hash: Uint8Array,
   successor: Successor,
   { touchSession }: { touchSession: boolean },
-): Promise<SessionGrant | undefined> {
+): Promise<SessionWithEntitlements | undefined> {
   const bearer = await sql.begin(async (transaction) => {
     const [token] = await transaction<[(SessionOwner & { id: string })?]>`
       select tokens.id, session.id as "sessionId", session.user_id as "userId"
@@ -35,5 +39,5 @@ export async function rotatePlainly(
     const entitlements = await selectEntitlements(transaction, userId)
     return entitlements && { userId, sessionId, sessionSecondsLeft, ...entitlements }
   })
-  return bearer as SessionGrant | undefined
+  return bearer as SessionWithEntitlements | undefined
 }

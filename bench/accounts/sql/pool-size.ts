@@ -43,7 +43,7 @@ export const poolSizeBench: BenchPart = async ({ server, isFull, report }) => {
   const refreshTokens = createRefreshTokens(crypto.getRandomValues(new Uint8Array(32)))
   const seeding = await openDatabase(url)
   const userIds = await addAccounts(seeding, { prefix: 'p', count: sessions, passwordHash: 'none' })
-  const live = userIds.map(() => refreshTokens.first())
+  const live = userIds.map(() => refreshTokens.createFirst())
   await addSessions(seeding, userIds, live)
   await seeding.end()
 

@@ -35,7 +35,7 @@ export const rotationBench: BenchPart = async ({ server, secrets, isFull, report
   const forms = await createForms(sql, config)
 
   const userIds = await addAccounts(sql, { prefix: 'r', count: sessions, passwordHash: 'none' })
-  const live = userIds.map(() => refreshTokens.first())
+  const live = userIds.map(() => refreshTokens.createFirst())
   await addSessions(sql, userIds, live)
 
   let turn = 0

@@ -49,7 +49,7 @@ export const writesBench: BenchPart = async ({ server, secrets, report }) => {
 
   const passwordHash = await hashPassword(config.PASSWORD_DIGEST_KEY, hashCost)
   const userIds = await addAccounts(sql, { prefix: 'w', count: accounts, passwordHash })
-  const live = userIds.map(() => refreshTokens.first())
+  const live = userIds.map(() => refreshTokens.createFirst())
   await addSessions(sql, userIds, live)
   await sql`alter table user_accounts set (autovacuum_enabled = off)`
   await sql`alter table sessions set (autovacuum_enabled = off)`

@@ -71,12 +71,12 @@ describe('a configuration that cannot be used ends the process with 78 and the r
     expect(await complaintsOf(own())).toContain('REDIS_ULR is not a variable of Gatehouse')
   })
 
-  test('a Redis that is not what REDIS_URL takes it for', async () => {
+  test('a Redis of another kind than REDIS_URL says', async () => {
     const REDIS_URL = (await redisForFile()).replace(/^redis:(.*)\/\d+$/, 'redis-cluster:$1')
     expect(await complaintsOf({ ...own(), REDIS_URL })).toContain('REDIS_URL: leads to one server')
   })
 
-  test('the same of REVOCATION_REDIS_URL, which is named', async () => {
+  test('REVOCATION_REDIS_URL likewise, which is named', async () => {
     const url = (await redisForFile()).replace(/^redis:(.*)\/\d+$/, 'redis-cluster:$1')
     const complaints = await complaintsOf({ ...own(), REVOCATION_REDIS_URL: url })
     expect(complaints).toContain('REVOCATION_REDIS_URL: leads to one server')

@@ -37,7 +37,7 @@ describe('pages', () => {
     expect(answer.headers.has('ratelimit')).toBe(false)
   })
 
-  test('each page loosens the policy by what it needs, and nothing is inline or from elsewhere', async () => {
+  test('each page relaxes the CSP only by what it needs: nothing inline, nothing of another origin', async () => {
     const policyOf = async (path: string) => (await harness.call(path)).headers.get('content-security-policy')
     const common =
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
@@ -101,7 +101,7 @@ describe('which pages there are', () => {
     expect(paths({ ...development, NODE_ENV: 'production' })).toEqual([])
   })
 
-  test('those that are named, with no file of the others; none where it says so', () => {
+  test('only the named pages and their files; no page for `none`', () => {
     const admin = paths({ ...development, NODE_ENV: 'production', GATEWAY_PAGES: ['admin'] })
     expect(admin).toContain('/admin')
     expect(admin.filter((path) => /docs|openapi|swagger/.test(path))).toEqual([])

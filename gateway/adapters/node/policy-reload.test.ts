@@ -127,7 +127,7 @@ test.each(['debug', 'info', 'warn', 'error'])(
   },
 )
 
-test('a changed file decides from the next request on, and no request under way is lost', async () => {
+test('a changed file decides from the next request on, and no request in progress is lost', async () => {
   await writeFile(file, policy('/v1/orders'))
   const { status, reload } = await start()
   expect(await status('/v1/orders')).toBe(200)
@@ -160,7 +160,7 @@ test('a file that another is renamed over is noticed without a signal', async ()
   expect(await status('/v1/orders')).toBe(404)
 })
 
-test('a bad file, and then none, leave the policy of before; the log says line and reason', async () => {
+test('a bad file, and then a missing one, leave the earlier policy in force; the log has line and reason', async () => {
   await writeFile(file, policy('/v1/orders'))
   const { status, lines, reload } = await start()
   await writeFile(file, policy('/v1/carts').replace('orders', 'nowhere'))

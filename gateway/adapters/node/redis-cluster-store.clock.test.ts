@@ -91,7 +91,7 @@ describe('three masters and three replicas', () => {
       expect(results.reduce((sum, one) => sum + (one[index]?.granted ?? 0), 0)).toBe(10)
   })
 
-  test('a slot that has moved: MOVED is followed, no count is lost and none is local', async () => {
+  test('a slot that has moved: MOVED is followed, no count is lost and none is counted locally', async () => {
     const { consume } = await startGateway()
     const wanted = [requestIn(slotsOf(0)), requestIn(slotsOf(0))]
     await consume(wanted)
@@ -105,7 +105,7 @@ describe('three masters and three replicas', () => {
     }
   })
 
-  test('a slot on its way: ASK is followed for its keys that have moved, and for new ones', async () => {
+  test('a slot that is migrating: ASK is followed for keys that have moved, and for new ones', async () => {
     const { consume, health } = await startGateway()
     const first = requestIn(slotsOf(2))
     const tagged = (name: string) => request({ key: `{${first.key}}${name}`, windowSeconds: 600 })

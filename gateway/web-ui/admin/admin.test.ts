@@ -231,7 +231,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await page.getByLabel('Password').waitFor()
   })
 
-  test('a change of the own rights is taken in without a word: refreshed, and the same request once more', async () => {
+  test('a change of the admin’s own rights refreshes the token silently and repeats the request', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)
     const all = await permissionsOf('admin')

@@ -149,7 +149,7 @@ test('the driver reads the types of arrays once, and not on each connection', as
 })
 
 // A name that leads to a new primary does not help a pool that keeps its connections to the old.
-test('25006: a connection that takes no writes is replaced, once it is older than 5 s', async () => {
+test('25006: a connection that accepts no writes is replaced, once it is older than 5 s', async () => {
   const single = createDatabase({ ...settings, poolMax: 1, url: database.url })
   const write = (on: Queryable = single) => on`create table if not exists written (id integer)`
   await single.unsafe('set default_transaction_read_only = on')

@@ -86,7 +86,7 @@ describe('npm run clients', () => {
     ])
   })
 
-  test('64: the reason and the usage, and nothing done', async () => {
+  test('64: prints the reason and the usage, and does nothing', async () => {
     const { code, out, err } = await clients('create', 'shipping', '--scope', 'admin')
     expect({ code, out }).toEqual({ code: 64, out: '' })
     expect(err).toContain('there is no scope admin')

@@ -31,7 +31,7 @@ const verifier = (over: Partial<Parameters<typeof createServiceTokenVerifier>[0]
 
 const billing = { clientId: 'billing', scopes: ['users.read', 'entitlements.read'] }
 
-describe('the origin believes a service token', () => {
+describe('the origin accepts a service token', () => {
   test('for its client and scopes', async () => {
     expect(await verifier()(await sign())).toEqual(billing)
   })
@@ -77,7 +77,7 @@ describe('the origin believes a service token', () => {
   })
 })
 
-describe('the origin believes no', () => {
+describe('the origin rejects a', () => {
   // A key that leaked is taken from the ring: what it signed must not live on in a cache.
   test('token whose key is no longer published, seen before or not', async () => {
     let keys = [signer.publicJwk]

@@ -44,7 +44,7 @@ test.each([
   expect(await send(port, bytes)).toEqual({ status: 408, code: 'head_timeout' })
 })
 
-test('400 bad_request: chunks that cannot be read, once, whatever the framework does afterwards', async () => {
+test('400 bad_request: invalid chunks, answered once, whatever the framework does afterwards', async () => {
   const printed = vi.spyOn(console, 'error')
   const { port } = await start()
   const socket = await openSocket(port)

@@ -80,7 +80,7 @@ describe.each(['node:http', 'the fast path'] as const)('by %s', (way) => {
     await expect.poll(() => received).toBeGreaterThan(length)
   })
 
-  test('a client that takes nothing is cut off, and sees that', async () => {
+  test('a client that reads nothing is disconnected with a reset', async () => {
     const { client, socket } = await start(way, 24, 0.3)
     await expect.poll(() => socket.destroyed, { timeout: 3000 }).toBe(true)
     const failed = new Promise<NodeJS.ErrnoException>((resolve) => client.once('error', resolve))
@@ -89,7 +89,7 @@ describe.each(['node:http', 'the fast path'] as const)('by %s', (way) => {
   })
 
   // Sending more is no sign of life: the response still waits.
-  test('a client that sends and takes nothing is cut off', async () => {
+  test('a client that sends and reads nothing is disconnected', async () => {
     const { client, socket } = await start(way, 24, 0.3)
     const drip = setInterval(() => client.write('\r\n'), 50)
     await expect.poll(() => socket.destroyed, { timeout: 3000 }).toBe(true)

@@ -61,7 +61,7 @@ describe('a lockout (I1)', () => {
     expect(violated([login(1, 2, 's'), ...failures(5), loginWith(10, 11, 'first')])).toEqual(['I1 at 10'])
   })
 
-  test('one after four, or after the lockout, is none', () => {
+  test('one after four failures, or after the lockout, is no violation', () => {
     expect(violated([login(1, 2, 's'), ...failures(4), loginWith(10, 11, 'first')])).toEqual([])
     expect(violated([login(1, 2, 's'), ...failures(5), loginWith(26, 28, 'first')])).toEqual([])
   })

@@ -49,7 +49,7 @@ describe('responses (I5)', () => {
     expect(violated([response(given)])).toEqual(['I5 at 1'])
   })
 
-  test('503 with code and Retry-After is none', () => {
+  test('503 with code and Retry-After is no violation', () => {
     expect(violated([response({ status: 503, code: 'database_unavailable' })])).toEqual([])
   })
 })

@@ -8,7 +8,7 @@ export interface LockoutRules {
 }
 
 /**
- * An attempt whose origin ended holds its place for this long: `claimSeconds` of
+ * An attempt whose origin ended holds its place for this long: `reservationSeconds` of
  * origin/lockout/queries.ts.
  */
 const claimMs = 60_000

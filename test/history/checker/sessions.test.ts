@@ -20,11 +20,11 @@ describe('a session that has ended (I1)', () => {
     ])
   })
 
-  test('one that overlaps with the logout is none', () => {
+  test('one that overlaps with the logout is no violation', () => {
     expect(violated([login(1, 2, 's'), logout(3, 6, 's'), refresh(5, 7, 's', 's-0', 's-1')])).toEqual([])
   })
 
-  test('one after a logout without a response is none', () => {
+  test('one after a logout without a response is no violation', () => {
     expect(violated([login(1, 2, 's'), logout(3, 4, 's', 503), refresh(5, 7, 's', 's-0', 's-1')])).toEqual([])
   })
 
@@ -76,7 +76,7 @@ describe('no false logout (I5)', () => {
     expect(violated([...operations, rejectedRefresh(7, 8, 't', 't-0')])).toEqual([])
   })
 
-  test('a password change of the session itself explains nothing', () => {
+  test('a password change of the session itself does not explain its end', () => {
     const operations = [login(1, 2, 's'), changePassword(3, 4, 's'), rejectedRefresh(5, 6, 's', 's-0')]
     expect(violated(operations)).toEqual(['I5 at 5'])
   })
@@ -91,13 +91,13 @@ describe('reuse of a refresh token', () => {
   const reused = (from: number, token: string) =>
     rejectedRefresh(from, from + 1, 's', token, 'refresh_reused')
 
-  test('a late retry whose successor was never used is none: 401 is a violation', () => {
+  test('a late retry whose successor was never used is no reuse: 401 is a violation', () => {
     expect(violated([login(1, 2, 's'), lostRefresh(3, 4, 's', 's-0'), reused(20, 's-0')])).toEqual([
       'I5 at 20',
     ])
   })
 
-  test('a retry in the grace window is none, also where the first one took long', () => {
+  test('a retry in the grace window is no reuse, also where the first one took long', () => {
     expect(violated([login(1, 2, 's'), lostRefresh(3, 12, 's', 's-0'), reused(11, 's-0')])).toEqual([
       'I5 at 11',
     ])
@@ -150,7 +150,7 @@ describe('one successor (I2)', () => {
     expect(violated([login(1, 2, 's'), ...twice])).toEqual(['I2 at 4'])
   })
 
-  test('the same successor twice is none', () => {
+  test('the same successor twice is no violation', () => {
     const twice = [refresh(3, 5, 's', 's-0', 's-1'), refresh(4, 6, 's', 's-0', 's-1')]
     expect(violated([login(1, 2, 's'), ...twice])).toEqual([])
   })

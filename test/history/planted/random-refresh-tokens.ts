@@ -3,5 +3,5 @@ import { createRefreshTokens as createOriginal } from '../../../origin/sessions/
 /** Successors at random, as of a rotation that does not derive them. */
 export function createRefreshTokens(key: Uint8Array) {
   const original = createOriginal(key)
-  return { ...original, successorOf: original.first }
+  return { ...original, successorOf: original.createFirst }
 }

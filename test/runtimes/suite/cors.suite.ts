@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { allowedOrigin } from '../gateway.ts'
 import { send } from './client.ts'
 
-test('an allowed origin reads responses, rejections too, with credentials; Vary says why', async () => {
+test('an allowed origin reads responses and rejections, with credentials; Vary has Origin', async () => {
   for (const path of ['/try/echo', '/try/closed', '/try/nowhere']) {
     const { headers } = await send(path, { headers: { origin: allowedOrigin } })
     expect(headers, path).toMatchObject({

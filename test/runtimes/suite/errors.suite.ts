@@ -56,7 +56,7 @@ test('413 body_too_large: by its Content-Length, before the upstream is called',
   expect(await seen(id)).toBeNull()
 })
 
-test('413 body_too_large: chunked, and the upstream never has the whole of it', async () => {
+test('413 body_too_large: chunked, and the upstream never gets all of it', async () => {
   const chunked = { 'transfer-encoding': 'chunked' }
   for (const [kind, bytes] of [
     ['small', 11],

@@ -23,7 +23,7 @@ test('X-Request-Id: taken over, sent upstream and returned', async () => {
   expect((await send('/try/nowhere', { headers })).headers['x-request-id']).toBe(id)
 })
 
-test('X-Request-Id: made where there is none or none that is fit for a log', async () => {
+test('X-Request-Id: generated where it is missing or not fit for a log', async () => {
   for (const headers of [{}, { 'x-request-id': 'two words' }, { 'x-request-id': 'x'.repeat(300) }]) {
     const { headers: answered } = await send('/try/echo', { headers })
     expect(answered['x-request-id']).toMatch(/^[\w-]{20,64}$/)

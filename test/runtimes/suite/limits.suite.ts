@@ -61,7 +61,7 @@ describe('limits', { retry: 2 }, () => {
     expect(left(await send(path, { address: `::ffff:${address}` }))).toBe(addressQuota - 2)
   })
 
-  test('429 rate_limited: a user over the quota of the plan in the token, from whatever address', async () => {
+  test('429 rate_limited: a user over the quota of the plan in the token, from any address', async () => {
     const token = await issuer.sign({ quota: 2 })
     const outcomes = []
     for (let i = 0; i < 3; i++) outcomes.push(outcome(await send('/try/closed', { token })))

@@ -12,7 +12,7 @@ test('404 not_found: no row leads to the internal API of the origin', async () =
     expect(outcome(await send(path))).toBe('404 not_found')
 })
 
-test('405 method_not_allowed: with what is allowed', async () => {
+test('405 method_not_allowed: with Allow', async () => {
   const answer = await send('/try/gzip', { method: 'DELETE' })
   expect(outcome(answer)).toBe('405 method_not_allowed')
   expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS')
@@ -25,7 +25,7 @@ test('405 method_not_allowed: POST /live; HEAD /live is 200', async () => {
   expect(outcome(await send('/live', { method: 'HEAD' }))).toBe('200')
 })
 
-test('204: OPTIONS of a row, with what is allowed; 404 not_found: of none', async () => {
+test('204: OPTIONS of a row, with Allow; 404 not_found: without a row', async () => {
   const answer = await send('/try/gzip', { method: 'OPTIONS' })
   expect(outcome(answer)).toBe('204')
   expect(answer.headers.allow).toBe('GET, HEAD, OPTIONS')

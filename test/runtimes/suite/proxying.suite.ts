@@ -37,7 +37,7 @@ test('an encoded body of a request arrives untouched', async () => {
   expect(valuesOf(seen, 'content-encoding')).toEqual(['gzip'])
 })
 
-test('identity headers of a client never arrive, in whatever spelling', async () => {
+test('identity headers of a client are never forwarded, in any spelling', async () => {
   const forged = {
     'Gatehouse-Assertion': 'forged',
     gatehouse_assertion: 'forged',
@@ -55,7 +55,7 @@ test('the token and our cookies stay with the gateway; other cookies go on', asy
   expect(valuesOf(seen, 'cookie').join('; ')).toBe('a=1; b=2')
 })
 
-test('what a client says of its own way here is rebuilt; Via is added', async () => {
+test('forwarding headers of a client are rebuilt; Via is added', async () => {
   const address = newAddress()
   const seen = await echo('/try/echo', {
     address: `198.51.100.1, ${address}`,

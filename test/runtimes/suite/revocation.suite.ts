@@ -23,7 +23,7 @@ test('401 session_ended: after a logout; the session of another user goes on', a
   expect(await me(other.tokens.access_token)).toBe('200')
 })
 
-test('401 session_ended: every other session of a user who ends them; the calling one goes on', async () => {
+test('401 session_ended: every other session of a user who ends them; the current one stays', async () => {
   const { email, password, tokens } = await signUp()
   const elsewhere = await login(email, password)
   const answer = await send('/auth/sessions', { method: 'DELETE', token: tokens.access_token })

@@ -59,7 +59,7 @@ test('an upstream that is cut off in the middle of a body: the client sees an ab
   await expect(text(answer)).rejects.toThrow('aborted')
 })
 
-test("an upstream that is silent for longer than its row's idle_seconds: an abort, and it is let go", async () => {
+test("an upstream that is silent for longer than its row's idle_seconds: the response and the upstream request are aborted", async () => {
   const id = newId()
   const answer = await open(`/try/stream/${id}/stalled`)
   expect(await piece(answer)).toBe('first ')
@@ -67,7 +67,7 @@ test("an upstream that is silent for longer than its row's idle_seconds: an abor
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves in the middle of a response: the upstream is let go when it says more', async () => {
+test('a client that leaves in the middle of a response: the upstream request is aborted at its next data', async () => {
   const id = newId()
   const answer = await open(`/try/events/${id}`)
   await piece(answer)
@@ -76,7 +76,7 @@ test('a client that leaves in the middle of a response: the upstream is let go w
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves in the middle of a response: the upstream is let go though it says nothing', async () => {
+test('a client that leaves in the middle of a response: the upstream request is aborted although it is silent', async () => {
   const id = newId()
   const answer = await open(`/try/events/${id}`)
   await piece(answer)
@@ -85,7 +85,7 @@ test('a client that leaves in the middle of a response: the upstream is let go t
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves before the response: the upstream is let go', async () => {
+test('a client that leaves before the response: the upstream request is aborted', async () => {
   const id = newId()
   const asked = request({
     port: inject('gatewayPort'),
@@ -100,7 +100,7 @@ test('a client that leaves before the response: the upstream is let go', async (
   await expect.poll(async () => (await seen(id))?.abandoned, { timeout: 5000 }).toBe(true)
 })
 
-test('a client that leaves in the middle of its request: the upstream never has it whole, and is let go', async () => {
+test('a client that leaves in the middle of its request: the upstream never gets all of it, and is aborted', async () => {
   const id = newId()
   const sent = beginUpload(id)
   sent.on('error', () => {})

@@ -164,7 +164,7 @@ describe('the response is that of Node’s server', () => {
   })
 })
 
-describe('a connection goes over to Node’s server with the first request that the fast path does not take', () => {
+describe('a connection is handed to Node’s server with the first request that the fast path does not accept', () => {
   test.each([
     ['a body', `${message('POST /open HTTP/1.1', 'Content-Length: 4')}body`],
     ['a path of the gateway’s own', get('/live')],
@@ -178,7 +178,7 @@ describe('a connection goes over to Node’s server with the first request that 
     expect(byNode).toBe(1)
   })
 
-  test('a head in pieces', async () => {
+  test('a head in several packets', async () => {
     const { socket, ask } = await openClient()
     const bytes = get('/open')
     for (const byte of bytes.slice(0, -1)) {
@@ -198,7 +198,7 @@ describe('a connection goes over to Node’s server with the first request that 
     expect(seen).toEqual(['GET /open?slow1', 'GET /open?2', 'POST /open'])
   })
 
-  test('pieces that arrive while the first request is in progress stay in order', async () => {
+  test('packets that arrive while the first request is in progress stay in order', async () => {
     // Numbers, so that no piece is like another.
     const body = Array.from({ length: 5000 }, (_, i) => String(i).padStart(8, '0')).join('')
     const behind = Buffer.from(
@@ -217,7 +217,7 @@ describe('a connection goes over to Node’s server with the first request that 
     }
   })
 
-  test('a large body that comes as the connection goes over, and more behind it, stays in its order', async () => {
+  test('a large body that arrives during the handover, and the data behind it, stay in order', async () => {
     const body = Array.from({ length: 250_000 }, (_, i) => String(i).padStart(8, '0')).join('')
     const { answers } = await openClient()
     const bytes =
@@ -231,7 +231,7 @@ describe('a connection goes over to Node’s server with the first request that 
 test.each([
   ['more than 64 KiB', [message('POST /open HTTP/1.1', 'Content-Length: 100000') + 'b'.repeat(100_000)]],
   ['very many small pieces', Array.from({ length: 200 }, () => 'b')],
-])('of %s behind a request under way nothing is acted on: the connection is cut', async (_name, pieces) => {
+])('%s behind a request in progress is not acted on: the connection is closed', async (_name, pieces) => {
   const { socket } = await openClient()
   socket.setNoDelay(true)
   socket.write(get('/open?held'))
@@ -245,7 +245,7 @@ test.each([
   await expect.poll(() => seen).toEqual(['GET /open?held', 'left'])
 })
 
-test('200: the next request of a connection finds the place free that the one before it had', async () => {
+test('200: the next request of a connection gets the slot of the one before it', async () => {
   const own = await startGatewayWithUpstream(
     (_request, response) => void setTimeout(() => response.end('ok'), 20),
     { environment: { UPSTREAM_REQUESTS: '1', LIMIT_ADDRESS_REQUESTS: '1000000' } },
@@ -260,7 +260,7 @@ test('200: the next request of a connection finds the place free that the one be
 })
 
 describe('the end of a connection', () => {
-  test('a client that leaves is gone for the upstream, too', async () => {
+  test('a client that leaves aborts its upstream request', async () => {
     const { socket } = await openClient()
     socket.write(get('/open?held'))
     await expect.poll(() => seen, { interval: 1 }).toHaveLength(1)
@@ -276,7 +276,7 @@ describe('the end of a connection', () => {
     await expect.poll(() => seen).toEqual(['GET /open?held', 'left'])
   })
 
-  test('an instance that is stopping says so with its next response, and ends', async () => {
+  test('an instance that is stopping sends Connection: close with its next response, and closes', async () => {
     const { socket, answers } = await openClient()
     await answers(1, get('/open'))
     gatewayWithUpstream.setStopping(true)

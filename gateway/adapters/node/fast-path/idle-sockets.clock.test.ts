@@ -15,7 +15,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 // A head is up to 16 kB and a body may be gathered: thousands of sockets that idle would keep as
 // many of them.
 test.each(['by Node’s server', 'on the fast path'])(
-  'a socket that idles keeps nothing of its last request: %s',
+  'an idle socket keeps no reference to its last request: %s',
   async (way) => {
     const answers: WeakRef<object>[] = []
     const server = createHttpServer({
@@ -53,7 +53,7 @@ test.each(['by Node’s server', 'on the fast path'])(
   },
 )
 
-test('a socket that idles for longer than it is kept is closed, on the fast path, too', async () => {
+test('a socket idle beyond the keep-alive timeout is closed, on the fast path, too', async () => {
   const server = createHttpServer({
     keepAliveSeconds: 0.1,
     listener: (_request, response) => void response.destroy(),
@@ -78,7 +78,7 @@ test('a socket that idles for longer than it is kept is closed, on the fast path
 
 // A server that has stopped to listen would else wait for as long as the client keeps the
 // connection.
-test('a server that closes ends each connection with the response under way', async () => {
+test('a server that closes ends each connection with the response in progress', async () => {
   const mayAnswer = Promise.withResolvers<void>()
   const server = createHttpServer({
     keepAliveSeconds: 60,

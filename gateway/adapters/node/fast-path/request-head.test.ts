@@ -19,7 +19,7 @@ test('a GET or HEAD without a body: its method, target and headers, as they came
   expect(read(head('GET / HTTP/1.1'))?.headers).toEqual([])
 })
 
-describe('anything else is for Node’s parser', () => {
+describe('anything else is handed to Node’s parser', () => {
   test.each([
     ['a head that has not ended', get().slice(0, -1)],
     ['bytes behind it', `${get()}a`],

@@ -10,7 +10,7 @@ const caller = () => ({
 })
 
 // Each stream holds a place of its upstream for as long as its token holds.
-test("one more than a user may have ends that user's oldest, and no other user's", () => {
+test("a stream beyond the bound ends the user's oldest, and no other user's", () => {
   const streams = createStreamRegistry({ isStillValid: () => true, maxPerUser: 2 })
   const ended: string[] = []
   const ada = caller()

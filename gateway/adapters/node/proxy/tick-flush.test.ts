@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createTickFlush } from './tick-flush.ts'
 
-test('runs all of one turn together and in their order, and what they ask for in the next', async () => {
+test('runs all of one tick together and in order, and what they schedule in the next', async () => {
   const flushPerTick = createTickFlush()
   const ran: string[] = []
   const note = (text: string) => ({ flush: () => void ran.push(text) })

@@ -101,7 +101,7 @@ test('a token is a miss once, and a hit from then on', async () => {
   expect(await value('token_lookups_total', { outcome: 'hit' })).toBe(2)
 })
 
-test('what the parts say of themselves stands under its name', async () => {
+test('each part exports its metrics under their names', async () => {
   expect(await value('key_set_age_seconds')).toBe(12)
   expect(await value('tokens_remembered')).toBe(3)
   expect(await value('revocation_entries')).toBe(4)

@@ -15,7 +15,7 @@ function read(pieces: Buffer[]) {
 const readText = (text: string) => read([Buffer.from(text, 'latin1')])
 
 describe('a chunked body', () => {
-  test('comes out the same, however it was cut into chunks and the chunks into packets', () => {
+  test('is decoded the same for every division into chunks and packets', () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 8 }),

@@ -7,7 +7,7 @@ import { overLimitProblem } from '../shared/http/over-limit.ts'
 import { insertAuditRow } from './audit/queries.ts'
 import type { Queryable } from './db/types.ts'
 import { type OriginEnv, type RequestContext, userAgentOf } from './http/request-context.ts'
-import type { AddressLimit } from './limits/address-limit.ts'
+import type { WindowCounter } from './limits/window-counter.ts'
 import type { Scope } from './oauth/clients/scopes.ts'
 import { authenticateService } from './oauth/tokens/require-service.ts'
 import type { VerifyServiceToken } from './oauth/tokens/service-token.ts'
@@ -15,24 +15,24 @@ import type { VerifyServiceToken } from './oauth/tokens/service-token.ts'
 const scope: Scope = 'users.sign_in'
 
 /** The limits of one address. The gateway counts them for requests that come through it. */
-export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', AddressLimit>
+export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', WindowCounter>
 
 /**
- * The limit of a route. Over it a request `admitsOverLimit` where the handler serves genuine
- * credentials all the same.
+ * The limit of a route. `admitsOverLimit`: a request over the limit still reaches the handler,
+ * which serves genuine credentials.
  */
-export interface CountedRoute {
+export interface RouteLimit {
   limit: keyof AddressLimits
   counts: 'requests' | 'failures'
   admitsOverLimit: boolean
 }
 
-const mail: CountedRoute = { limit: 'mail', counts: 'requests', admitsOverLimit: false }
-const links: CountedRoute = { limit: 'links', counts: 'failures', admitsOverLimit: false }
-const refresh: CountedRoute = { limit: 'refresh', counts: 'failures', admitsOverLimit: true }
+const mail: RouteLimit = { limit: 'mail', counts: 'requests', admitsOverLimit: false }
+const links: RouteLimit = { limit: 'links', counts: 'failures', admitsOverLimit: false }
+const refresh: RouteLimit = { limit: 'refresh', counts: 'failures', admitsOverLimit: true }
 
 /** The routes that need no user, as in the gateway's policy table. */
-export const countedPaths: ReadonlyMap<string, CountedRoute> = new Map<string, CountedRoute>([
+export const limitsByPath: ReadonlyMap<string, RouteLimit> = new Map<string, RouteLimit>([
   ['/auth/register', mail],
   ['/auth/email/resend', mail],
   ['/auth/password/forgot', mail],
@@ -54,7 +54,7 @@ const isForUsers = (path: string) => userPathPatterns.some((pattern) => pattern.
 
 const isFailure = (status: number) => [400, 401, 403].includes(status)
 
-interface ForwardingOptions {
+interface SignInServiceOptions {
   sql: Queryable
   verify: VerifyServiceToken
   limits: AddressLimits
@@ -69,7 +69,7 @@ interface ForwardingOptions {
  * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for a value
  * that is no IP address; `not_found`; `rate_limited`
  */
-export function authenticateForwardingService({ sql, verify, limits }: ForwardingOptions) {
+export function authenticateSignInService({ sql, verify, limits }: SignInServiceOptions) {
   async function requireScope(authorization: string | undefined, context: RequestContext): Promise<void> {
     const { clientId, scopes } = await authenticateService(authorization, verify)
     if (scopes.includes(scope)) return
@@ -92,7 +92,7 @@ export function authenticateForwardingService({ sql, verify, limits }: Forwardin
     context.ip = requireAddress(claimed)
     c.set('context', context)
     c.set('user', null)
-    const counted = countedPaths.get(c.req.path)
+    const counted = limitsByPath.get(c.req.path)
     if (!counted) {
       if (isForUsers(c.req.path)) return next()
       throw new Problem('not_found')

@@ -5,7 +5,7 @@ import { type Problem, problemResponse } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { bearer, problem } from '../test/support/full-stack/full-stack.ts'
 import { createOAuthFullStack, type OAuthFullStack } from '../test/support/full-stack/oauth-full-stack.ts'
-import { type AddressLimits, authenticateForwardingService } from './forwarding-service.ts'
+import { type AddressLimits, authenticateSignInService } from './delegated-sign-in.ts'
 import type { OriginEnv } from './http/request-context.ts'
 
 const email = 'ada@example.com'
@@ -142,11 +142,11 @@ describe('a service that may sign users in, calling the origin itself', () => {
   )
 
   // A new route would have no limit until it is listed.
-  test('404 not_found: a route that no list has', async () => {
+  test('404 not_found: a route in neither list', async () => {
     const app = new Hono<OriginEnv>()
     app.onError((error, c) => problemResponse(error as Problem, c.get('requestId')))
     app.use(
-      authenticateForwardingService({
+      authenticateSignInService({
         sql: fullStack.sql,
         verify: async () => ({ clientId: 'pages', scopes: ['users.sign_in'] }),
         limits: {} as AddressLimits,

@@ -2,7 +2,7 @@ import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limite
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { RedisClient } from '../../shared/node/redis.ts'
 
-interface AddressLimitOptions {
+interface WindowCounterOptions {
   /** The name in `violated-policies` and `RateLimit`. */
   name: string
   /** Requests or failures of one key in one window. */
@@ -16,13 +16,13 @@ interface AddressLimitOptions {
   keyPrefix: string
 }
 
-export type AddressLimit = ReturnType<typeof createAddressLimit>
+export type WindowCounter = ReturnType<typeof createWindowCounter>
 
 /**
  * Counts requests or failures by key in fixed windows. While Redis is down or read-only, each
  * origin allows half the quota.
  */
-export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefix }: AddressLimitOptions) {
+export function createWindowCounter({ name, quota, windowSeconds, redis, keyPrefix }: WindowCounterOptions) {
   const local = new RateLimiterMemory({
     keyPrefix: name,
     points: redis ? Math.max(1, Math.ceil(quota / 2)) : quota,
@@ -56,7 +56,7 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
   }
 
   /** Counts that Redis missed are in memory only, and still apply when Redis is back. */
-  async function overHere(key: string): Promise<OverLimit | undefined> {
+  async function overLocally(key: string): Promise<OverLimit | undefined> {
     const state = await local.get(key)
     return isUsedUp(state) ? exceeded(state, local.points) : undefined
   }
@@ -80,11 +80,11 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
      * @returns undefined where the request is within the quota
      */
     async consume(key: string): Promise<OverLimit | undefined> {
-      const exceededHere = await overHere(key)
-      if (exceededHere) return exceededHere
+      const exceededLocally = await overLocally(key)
+      if (exceededLocally) return exceededLocally
       const { state, isWithin } = await countOne(key)
       if (isWithin) return undefined
-      return (await overHere(key)) ?? exceeded(state, quota)
+      return (await overLocally(key)) ?? exceeded(state, quota)
     },
 
     /**
@@ -95,7 +95,7 @@ export function createAddressLimit({ name, quota, windowSeconds, redis, keyPrefi
      * @returns undefined where the key is within the quota
      */
     async over(key: string): Promise<OverLimit | undefined> {
-      const [here, everywhere] = await Promise.all([overHere(key), shared?.get(key) ?? null])
+      const [here, everywhere] = await Promise.all([overLocally(key), shared?.get(key) ?? null])
       if (here) return here
       return isUsedUp(everywhere) ? exceeded(everywhere, quota) : undefined
     },

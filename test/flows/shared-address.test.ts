@@ -50,7 +50,7 @@ async function hire(): Promise<Colleague[]> {
   const deviceTokens = createDeviceTokens(originConfig.DEVICE_COOKIE_KEY)
   return Promise.all(
     accounts.map(async ({ id, email, version }) => {
-      const refreshToken = refreshTokens.first()
+      const refreshToken = refreshTokens.createFirst()
       await sql`
         with session as (
           insert into sessions (user_id, expires_at) values (${id}, now() + interval '1 day') returning id

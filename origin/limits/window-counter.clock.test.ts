@@ -5,7 +5,7 @@ import { connectRedis } from '../../shared/node/redis.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { startRedisCluster } from '../../tools/servers/redis/redis-cluster.ts'
-import { type AddressLimit, createAddressLimit } from './address-limit.ts'
+import { createWindowCounter, type WindowCounter } from './window-counter.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -22,7 +22,7 @@ async function startLimit(quota = 4) {
     return redis
   }
   const create = async () =>
-    createAddressLimit({
+    createWindowCounter({
       name: 'login',
       quota,
       windowSeconds: 900,
@@ -33,7 +33,7 @@ async function startLimit(quota = 4) {
 }
 
 /** Failures that are let through, of up to ten. */
-async function failUntilOver(limit: AddressLimit, key = 'a') {
+async function failUntilOver(limit: WindowCounter, key = 'a') {
   for (let failed = 0; failed < 10; failed++) {
     if (await limit.over(key)) return failed
     await limit.count(key)
@@ -54,7 +54,7 @@ test('over after as many failures as it has, for all origins alike, and another 
 })
 
 test('the window ends, and the count begins anew', async () => {
-  const limit = createAddressLimit({
+  const limit = createWindowCounter({
     name: 'login',
     quota: 1,
     windowSeconds: 1,
@@ -87,7 +87,7 @@ test('a cluster whose master is paused: half as many, no wait of seconds, shared
     const redis = connectRedis(cluster.url, log, { commandTimeoutMs: 50, silenceMs: 1500 })
     closers.push(() => redis.disconnect())
     await once(redis, 'ready')
-    return createAddressLimit({ name: 'login', quota: 4, windowSeconds: 900, redis, keyPrefix: 'test:' })
+    return createWindowCounter({ name: 'login', quota: 4, windowSeconds: 900, redis, keyPrefix: 'test:' })
   }
   const [limit, other] = await Promise.all([createLimit(), createLimit()])
   const [first] = cluster.nodes
@@ -116,7 +116,7 @@ test('a cluster whose master is paused: half as many, no wait of seconds, shared
   first?.resume()
 }, 60_000)
 
-test('half as many failures where Redis can be read and takes no writes', async () => {
+test('half as many failures where Redis can be read and accepts no writes', async () => {
   const { server, limit } = await startLimit()
   const admin = new Redis(server.url)
   closers.push(() => admin.disconnect())
@@ -125,12 +125,12 @@ test('half as many failures where Redis can be read and takes no writes', async 
 })
 
 describe('a limit of requests', () => {
-  const passed = async (limit: AddressLimit, requests: number) => {
+  const passed = async (limit: WindowCounter, requests: number) => {
     const outcomes = await Promise.all(Array.from({ length: requests }, () => limit.consume('a')))
     return outcomes.filter((exceeded) => !exceeded).length
   }
 
-  test('lets no more than its quota pass of many at once, at all origins together', async () => {
+  test('allows at most its quota of concurrent requests, at all origins together', async () => {
     const { limit, other } = await startLimit()
     const counts = await Promise.all([passed(limit, 10), passed(other, 10)])
     expect(counts[0] + counts[1]).toBe(4)
@@ -142,7 +142,7 @@ describe('a limit of requests', () => {
     })
   })
 
-  test('lets half as many pass where Redis is gone, and no more when it is back', async () => {
+  test('allows half as many where Redis is gone, and none in addition when it is back', async () => {
     const { server, limit } = await startLimit()
     server.pause()
     expect(await passed(limit, 10)).toBe(2)

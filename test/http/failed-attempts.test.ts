@@ -60,7 +60,7 @@ test('429 rate_limited: an address over its failed logins is rejected on an unkn
   expect((await login(email, password, '203.0.113.8')).status).toBe(200)
 })
 
-test('200: a login that succeeds uses up no try', async () => {
+test('200: a successful login uses up no attempt', async () => {
   const { signUp, login } = await startFullStack()
   const { email, password } = await signUp('ada@example.com')
   for (let i = 0; i < 4; i++) expect((await login(stranger(), 'wrong horse')).status).toBe(401)
@@ -69,7 +69,7 @@ test('200: a login that succeeds uses up no try', async () => {
   expect((await login(email, password)).status).toBe(429)
 })
 
-test('200: refreshing counts failures alone, apart from those of logins', async () => {
+test('200: the refresh limit counts failures only, separately from failed logins', async () => {
   const { signUp, post, login } = await startFullStack()
   let { tokens } = await signUp('ada@example.com')
   for (let i = 0; i < 5; i++) await login(stranger(), 'wrong horse')
@@ -115,7 +115,7 @@ async function startTrials(listener: RequestListener) {
 
 const attempt = { method: 'POST', body: 'guess' }
 
-test('of 50 attempts at once five reach the upstream, and once they failed no other does', async () => {
+test('of 50 concurrent attempts five reach the upstream, and none after they have failed', async () => {
   let tried = 0
   const { port } = await startTrials((incoming, response) => {
     tried++
@@ -152,7 +152,7 @@ test('429: an attempt whose client left is not refunded', async () => {
 
 // A client that sends the head of an attempt and no body would otherwise have it refunded by the
 // timeout, login included.
-test('429: so is one whose body never came', async () => {
+test('429: nor is one whose body never arrived', async () => {
   const { port } = await startTrials((_incoming, response) => void response.end())
   for (let i = 0; i < 5; i++) {
     const asked = request({ port, host: '127.0.0.1', method: 'POST', path: '/open', agent: false })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createClaimQueue } from './claim-queue.ts'
+import { createReservationQueue } from './reservation-queue.ts'
 
 /** Database queries that a test resolves. */
 function createQuestions() {
@@ -11,7 +11,7 @@ const until = (asked: unknown[], count: number) =>
   expect.poll(() => asked.length, { interval: 2 }).toBe(count)
 
 test('an attempt that ends while the first of the queue polls is not missed: it polls again at once', async () => {
-  const queue = createClaimQueue({ limit: 10, maxWaitMs: 60_000, pollMs: 60_000 })
+  const queue = createReservationQueue({ limit: 10, maxWaitMs: 60_000, pollMs: 60_000 })
   const { asked, ask } = createQuestions()
   const first = queue.wait('counter', ask)
   await until(asked, 1)
@@ -23,7 +23,7 @@ test('an attempt that ends while the first of the queue polls is not missed: it 
 })
 
 test('one end wakes one question, and the next waits for the next end', async () => {
-  const queue = createClaimQueue({ limit: 10, maxWaitMs: 60_000, pollMs: 60_000 })
+  const queue = createReservationQueue({ limit: 10, maxWaitMs: 60_000, pollMs: 60_000 })
   const { asked, ask } = createQuestions()
   const turns = [queue.wait('counter', ask), queue.wait('counter', ask)]
   await until(asked, 1)
@@ -38,7 +38,7 @@ test('one end wakes one question, and the next waits for the next end', async ()
 })
 
 test('503 overloaded: as many as may wait do, one more does not', async () => {
-  const queue = createClaimQueue({ limit: 1, maxWaitMs: 60_000 })
+  const queue = createReservationQueue({ limit: 1, maxWaitMs: 60_000 })
   const { asked, ask } = createQuestions()
   const first = queue.wait('counter', ask)
   expect(queue.has('counter')).toBe(true)

@@ -133,7 +133,7 @@ describe('huge bodies', () => {
     into.end()
   }
 
-  test('200: 200 MB to an upstream, which takes them as slowly as it likes', {
+  test('200: 200 MB to a slow upstream, in bounded memory', {
     timeout: 60_000,
   }, async () => {
     const mayRead = Promise.withResolvers<void>()
@@ -160,7 +160,7 @@ describe('huge bodies', () => {
     expect(received).toBe(total)
   })
 
-  test('200: 200 MB to a client, which takes them as slowly as it likes', { timeout: 60_000 }, async () => {
+  test('200: 200 MB to a slow client, in bounded memory', { timeout: 60_000 }, async () => {
     let sent = 0
     const { port } = await startGatewayWithUpstream(
       (_request, response) =>

@@ -28,7 +28,7 @@ async function createTrials({ environment, ...options }: GatewayHarnessOptions =
   }
 }
 
-test('429 rate_limited: the sixth try of one address to get in after five that failed, right or wrong', async () => {
+test('429 rate_limited: the sixth login of one address after five failed ones, with a right or a wrong password', async () => {
   const { tryWith, forwarded } = await createTrials()
   for (let i = 0; i < 5; i++) expect((await tryWith(401)).status).toBe(401)
   const refused = await tryWith(200)
@@ -69,7 +69,7 @@ async function startCrowd(inProgress: number, statusOf: (index: number) => numbe
   }
 }
 
-test('503 overloaded, never 429: of 200 correct logins at once those that find no token left, to come back in a second', async () => {
+test('503 overloaded, never 429: of 200 concurrent correct logins those beyond the quota, with Retry-After 1', async () => {
   const { tryWith, finish } = await startCrowd(100, () => 200)
   const late = await tryWith(200)
   expect(late.headers.get('retry-after')).toBe('1')
@@ -125,7 +125,7 @@ test('503 overloaded: tokens that were refunded during the store call', async ()
 })
 
 // Else the address would be 503 for as long as the gateway runs.
-test('429: an attempt that was counted and then lacks a right is a failure, and in progress no more', async () => {
+test('429: an attempt that is counted and then 403 is a failure, and no longer in progress', async () => {
   const row: PolicyRow = { ...trial, who: 'user', permissions: { all: ['reports.read'] } }
   const { issuer, call, forwarded } = await createTrials({ policy: [row] })
   const headers = bearer(await issuer.sign({ permissions: [] }))

@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 import type { MonotonicMs } from '../../shared/lib/time.ts'
 
-interface ClaimQueueOptions {
+interface ReservationQueueOptions {
   /** Attempts of one group that may wait; more are rejected. */
   limit: number
   maxWaitMs: number
@@ -13,7 +13,7 @@ interface ClaimQueueOptions {
 
 interface Queue {
   waiting: number
-  /** Resolves when the last attempt of the queue has its claim or has given up. */
+  /** Resolves when the last attempt of the queue has its reservation or has given up. */
   last: Promise<unknown>
   /** Whether an attempt has ended since the first of the queue polled. */
   isWoken: boolean
@@ -45,7 +45,7 @@ const pause = (queue: Queue, ms: number) =>
  * The race we accept: an attempt at another origin, or one whose statement began before the queue
  * did, may go first.
  */
-export function createClaimQueue({ limit, maxWaitMs, pollMs = 100 }: ClaimQueueOptions) {
+export function createReservationQueue({ limit, maxWaitMs, pollMs = 100 }: ReservationQueueOptions) {
   const queues = new Map<string, Queue>()
 
   async function askUntil<T>(
@@ -76,12 +76,11 @@ export function createClaimQueue({ limit, maxWaitMs, pollMs = 100 }: ClaimQueueO
       queues.set(group, queue)
       queue.waiting += 1
       const endsAt = performance.now() + maxWaitMs
-      const turn = queue.last.then(() => askUntil(queue, ask, endsAt))
-      // The next attempt gets its turn after a failure, too. The caller gets the error from `turn`
-      // below.
-      queue.last = turn.catch(() => {})
+      const result = queue.last.then(() => askUntil(queue, ask, endsAt))
+      // The next attempt polls after a failure, too. The caller gets the error from `result` below.
+      queue.last = result.catch(() => {})
       try {
-        return await turn
+        return await result
       } finally {
         queue.waiting -= 1
         if (queue.waiting === 0) queues.delete(group)
