@@ -7,7 +7,11 @@ import { gzipSync } from 'node:zlib'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { generateSecrets, type Secrets } from '../../dev/secrets.ts'
-import { createTestDatabase, type TestDatabase } from '../../tools/servers/postgres/test-database.ts'
+import {
+  createTestDatabase,
+  directUrl,
+  type TestDatabase,
+} from '../../tools/servers/postgres/test-database.ts'
 import { createEncryption } from '../keys/encryption.ts'
 import { createFirstKey } from '../keys/first-key.ts'
 
@@ -20,7 +24,7 @@ let secrets: Secrets
 let folder: string
 beforeAll(async () => {
   database = await createTestDatabase()
-  sql = postgres(database.url, { max: 2, onnotice: () => {} })
+  sql = postgres(directUrl(database.url), { max: 2, onnotice: () => {} })
   secrets = await generateSecrets()
   folder = await mkdtemp(join(tmpdir(), 'import-'))
 })
