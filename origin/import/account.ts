@@ -47,16 +47,21 @@ export interface AccountRules {
 /** Clocks of the former system and of this one may differ. */
 const aheadMs = 5 * 60_000
 
+/** Faults that a reason names: an account may have as many unknown fields as its request has room. */
+const mostFaults = 10
+
 /** Reads an account of another system: parsed JSON of a line or a request. */
 export function readAccount(value: unknown, rules: AccountRules, now: EpochMs): ReadAccount {
   const { data, error } = importedUser.safeParse(value)
   if (error) {
-    const faults = listSchemaFaults(error).map((fault) =>
-      describeSchemaFault(
-        fault.isUnknownKey ? { ...fault, message: 'is not a field' } : fault,
-        'the account',
-      ),
-    )
+    const faults = listSchemaFaults(error)
+      .slice(0, mostFaults)
+      .map((fault) =>
+        describeSchemaFault(
+          fault.isUnknownKey ? { ...fault, message: 'is not a field' } : fault,
+          'the account',
+        ),
+      )
     return { kind: 'rejected', reason: faults.join('; ') }
   }
   if (data.created_at && data.created_at.getTime() > now + aheadMs)

@@ -89,6 +89,12 @@ describe('POST /internal/users/import', () => {
       expect((await send(body)).status).toBe(422)
   })
 
+  test('200: the reason names ten unknown fields at most', async () => {
+    const fields = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`field_${n}`, 1]))
+    const { results } = await importUsers({ email: 'ada@example.com', ...fields })
+    expect(results[0].reason.split('; ')).toHaveLength(10)
+  })
+
   test('413 body_too_large: beyond 5 MiB, and other endpoints beyond 64 KiB', async () => {
     const users = [{ email: 'ada@example.com', metadata: { text: 'x'.repeat(6_000_000) } }]
     expect(await send({ users })).toMatchObject({ status: 413, body: { code: 'body_too_large' } })

@@ -13,14 +13,24 @@ const isObject = (value: unknown): value is JsonObject =>
 /** PostgreSQL stores neither NUL nor half characters. */
 const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0')
 
-/** The reason why parsed JSON cannot be stored, or undefined. */
-function whyNotStorable(value: unknown, depth = 0): string | undefined {
+const tooLong = `must have at most ${longestMetadata} characters as JSON`
+
+/**
+ * The reason why parsed JSON cannot be stored, or undefined. It visits no more members than fit
+ * into the longest metadata, as a body may have a million.
+ */
+function whyNotStorable(value: unknown, visited = { count: 0 }, depth = 0): string | undefined {
+  visited.count += 1
+  if (visited.count > longestMetadata) return tooLong
   if (depth > deepestMetadata) return `is nested more than ${deepestMetadata} deep`
   if (typeof value === 'string' && !isStorable(value)) return 'has NUL or half a surrogate pair'
   if (typeof value !== 'object' || value === null) return undefined
-  for (const [key, member] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const member: unknown = (value as JsonObject)[key]
     if (key === '__proto__') return 'has the key __proto__'
-    const fault = isStorable(key) ? whyNotStorable(member, depth + 1) : 'has NUL or half a surrogate pair'
+    const fault = isStorable(key)
+      ? whyNotStorable(member, visited, depth + 1)
+      : 'has NUL or half a surrogate pair'
     if (fault) return fault
   }
   return undefined
@@ -37,10 +47,11 @@ function readMetadata(value: unknown): JsonObject | string {
   if (!isObject(value)) return 'must be an object'
   const fault = whyNotStorable(value)
   if (fault) return fault
-  const { length } = JSON.stringify(value, asWritten)
-  if (length > longestMetadata) return `must have at most ${longestMetadata} characters as JSON`
+  const text = JSON.stringify(value)
+  if (text.length > longestMetadata || JSON.stringify(value, asWritten).length > longestMetadata)
+    return tooLong
   // As it is stored and read again: a parser makes -0 and Infinity, which JSON has as 0 and null.
-  return JSON.parse(JSON.stringify(value))
+  return JSON.parse(text)
 }
 
 /** An object of JSON that a user or the product keeps with an account. */
