@@ -129,14 +129,14 @@ async function takeLock(transaction: Transaction): Promise<boolean> {
 /** @throws CommandError where this code does not run on the server or the schema */
 export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise<void> {
   await requireSuitableServer(sql)
-  const reason = await reasonAgainstSession(sql)
-  if (reason !== undefined) throw new CommandError(reason)
   const newest = newestOf(await readMigrations(folder))
   const { version, isNewer } = await requireKnownSchema(sql, newest)
   if (!isNewer && version !== newest)
     throw new CommandError(
       `The database has schema version ${version}, this code needs ${newest}: run npm run migrate`,
     )
+  const reason = await reasonAgainstSession(sql)
+  if (reason !== undefined) throw new CommandError(reason)
 }
 
 /**

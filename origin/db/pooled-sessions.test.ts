@@ -18,9 +18,9 @@ let url: string
 beforeAll(async () => {
   database = await createTestDatabase()
   direct = postgres(directUrl(database.url), { max: 1 })
+  await alterRole('reset all')
   pooler = await startPgBouncer(directUrl(database.url), 1)
   url = `${pooler.url}?pgbouncer=true`
-  await alterRole('reset all')
 })
 afterAll(async () => {
   await alterRole('reset all')
@@ -30,7 +30,7 @@ afterAll(async () => {
 })
 
 const alterRole = (change: string) =>
-  direct.unsafe(`alter role current_user in database ${new URL(pooler.url).pathname.slice(1)} ${change}`)
+  direct.unsafe(`alter role current_user in database ${new URL(database.url).pathname.slice(1)} ${change}`)
 
 /** As RECONNECT in the console of PgBouncer. */
 const reconnect = () => direct`
