@@ -2,7 +2,7 @@ import type { ImportSigner, ImportVerifier } from '../shared/auth/jwk.ts'
 import type { HealthCheck } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
-import type { CreateLimitSource } from './limit-source.ts'
+import type { CreateLimitBackend } from './limit-backend.ts'
 import type { PolicyFile } from './policy/policy-file.ts'
 import type { Now, RevocationStream, Transport, WaitUntil } from './ports.ts'
 import type { Pages } from './web-ui/pages.ts'
@@ -12,8 +12,8 @@ export interface GatewayPorts<Bindings> {
   transport: Transport
   /** Sends the gateway's own requests to the origin; by default `transport`. */
   originTransport?: Transport | undefined
-  /** `createMemoryLimitSource(...)` or `createPerRequestLimitSource(...)`. */
-  createLimitSource: CreateLimitSource
+  /** `createBatchedBackend(...)` or `createPerRequestBackend(...)`. */
+  createLimitBackend: CreateLimitBackend
   waitUntil?: WaitUntil | undefined
   /** Verify and make signatures; by default with WebCrypto. */
   importVerifier?: ImportVerifier | undefined

@@ -25,7 +25,7 @@ import type { PolicyRow } from './policy/policy.ts'
 import { createLimiter } from './rate-limit/limiter.ts'
 import { createRevocations } from './revocation/revocation-index.ts'
 import { routes } from './routes.ts'
-import { createAssertions } from './tokens/assertion-signer.ts'
+import { createAssertionSigner } from './tokens/assertion-signer.ts'
 import { createTokenVerifier } from './tokens/token-verifier.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 
@@ -55,7 +55,10 @@ export async function createGateway<Bindings extends object>(
   const upstreams = upstreamsOf(config)
   const metrics = createGatewayMetrics(Object.keys(upstreams))
 
-  const assertionFor = createAssertions({ signer: await importSigner(config.ASSERTION_PRIVATE_JWK), now })
+  const assertionFor = createAssertionSigner({
+    signer: await importSigner(config.ASSERTION_PRIVATE_JWK),
+    now,
+  })
   const revocations = createRevocations({ now })
   const { origin, keys, plans, revocationSync, rateLimitReporter, denialReporter } = createOriginLinks({
     config,
@@ -72,7 +75,7 @@ export async function createGateway<Bindings extends object>(
     upstreams: Object.keys(upstreams),
     plans,
   })
-  const limitSource = ports.createLimitSource({ config, revocations, revocationSync, now, log })
+  const limitSource = ports.createLimitBackend({ config, revocations, revocationSync, now, log })
   const tokens = createTokenVerifier({
     keys,
     issuer: config.ISSUER_URL,

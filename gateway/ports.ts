@@ -25,10 +25,10 @@ export interface ConsumeRequest {
   quota: number
   /** Tokens to consume; negative to refund. */
   tokens: number
-  /** For a refund: whether the tokens came from the shared store. */
-  shared?: boolean | undefined
-  /** The quota while the shared store is unavailable: this gateway's share of it, or less. */
-  outage: 'share' | 'strict'
+  /** For a refund: the store that granted the tokens. */
+  grantedBy?: 'shared' | 'local' | undefined
+  /** The quota while the shared store is unavailable: this gateway's share, or half of it. */
+  withoutStore: 'share' | 'half_share'
 }
 
 export interface ConsumeResult {
@@ -79,11 +79,11 @@ export interface LimitAndRevocationStore {
    * Compares an access token with the revocations and, if it is good, consumes rate-limit tokens as
    * a rate-limit store does. In every other case it consumes none.
    *
-   * @param bearer the claims of the access token; undefined where there is none to compare
+   * @param identity the claims of the access token; undefined where there is none to compare
    * @throws Error where the store cannot be reached
    */
   consumeUnlessRevoked(
-    bearer: Identity | undefined,
+    identity: Identity | undefined,
     requests: readonly ConsumeRequest[],
   ): Promise<StoreResult>
 }
@@ -91,9 +91,9 @@ export interface LimitAndRevocationStore {
 export interface StreamPosition {
   position: string
   /**
-   * Whether an origin writes to this stream. Without a writer it is as quiet as without news.
+   * Whether an origin publishes to this stream. An empty stream alone does not tell.
    */
-  isWritten: boolean
+  hasPublisher: boolean
 }
 
 /**

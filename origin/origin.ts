@@ -47,7 +47,7 @@ import { createPasswordPolicy, strengthWorker } from './passwords/policy.ts'
 import { createPasswordService } from './passwords/service.ts'
 import { createWorkerPool, hashThreads } from './passwords/worker-pool.ts'
 import { createPlanService } from './plans/service.ts'
-import { publishAfterCommit } from './revocations/after-commit.ts'
+import { withPublishOnCommit } from './revocations/after-commit.ts'
 import { selectRevocations } from './revocations/queries.ts'
 import { revocationLifeSeconds } from './revocations/rules.ts'
 import { startRevocations } from './revocations/service.ts'
@@ -101,7 +101,7 @@ export async function createOrigin(
     events.queryEnded(query)
     logSlow(query)
   })
-  const sql = publishAfterCommit(measured, (entries) => revocations.publishNow(entries))
+  const sql = withPublishOnCommit(measured, (entries) => revocations.publishNow(entries))
   // A pool of one says that the database takes one connection, as the embedded one does: all share
   // it.
   const isShared = config.DATABASE_POOL_MAX === 1
@@ -118,7 +118,7 @@ export async function createOrigin(
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
   const outbox = createOutbox({ sql, encryption, mailer, log, onAttempt: events.mailAttempted })
   const messages = createMessages({ frontendUrl: config.FRONTEND_URL, product: config.PRODUCT_NAME })
-  const mail = createMail(messages, outbox, { nudge: () => relay.nudge() })
+  const mail = createMail(messages, outbox, { wake: () => relay.wake() })
   const emailTokens = createEmailTokens(mail)
   const relay = startRelay({
     async deliver(signal) {

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { createAssertions } from '../../gateway/tokens/assertion-signer.ts'
+import { createAssertionSigner } from '../../gateway/tokens/assertion-signer.ts'
 import { createTokenVerifier } from '../../gateway/tokens/token-verifier.ts'
 import type { VerifiedToken } from '../../gateway/tokens/verified-token.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
@@ -36,7 +36,7 @@ const tokens = createTokenVerifier({
   now: Date.now,
   digest: (text) => hash('sha256', text, 'latin1'),
 })
-const assertionFor = createAssertions({ signer: await importNodeSigner(privateJwk), now: Date.now })
+const assertionFor = createAssertionSigner({ signer: await importNodeSigner(privateJwk), now: Date.now })
 
 const callers: VerifiedToken[] = []
 

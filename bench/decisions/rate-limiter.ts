@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
+import { createRateLimitStore } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import { createBatchedConsumer } from '../../gateway/rate-limit/batched-consumer.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
@@ -19,7 +19,7 @@ await new Promise((resolve) => redis.once('ready', resolve))
 const rateLimitStore = createRedisStore(redis, 'bench:')
 
 const cluster = await startRedisCluster({ replicas: false })
-const clusterLimits = createRateLimiting({
+const clusterLimits = createRateLimitStore({
   redisUrl: cluster.url,
   keyPrefix: 'bench:',
   replicas: 1,
@@ -30,10 +30,10 @@ while ((await clusterLimits.health()).status !== 'pass') await sleep(20)
 
 const limitOf = (number: number) => ({
   name: 'user',
-  countedFor: `user-${number % users}`,
+  subject: `user-${number % users}`,
   quota: 100_000_000,
   windowSeconds: 3600,
-  outage: 'share' as const,
+  withoutStore: 'share' as const,
 })
 
 const limiterWith = (store: typeof rateLimitStore) =>
@@ -43,8 +43,8 @@ const inCluster = limiterWith(clusterLimits.rateLimitStore)
 const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }))
 
 function callAlone(number: number) {
-  const { countedFor, quota, windowSeconds, outage } = limitOf(number)
-  return rateLimitStore.consume([{ key: `alone:${countedFor}`, quota, windowSeconds, outage, tokens: 1 }])
+  const { subject, quota, windowSeconds, withoutStore } = limitOf(number)
+  return rateLimitStore.consume([{ key: `alone:${subject}`, quota, windowSeconds, withoutStore, tokens: 1 }])
 }
 
 await printCosts(

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { importJWK, jwtVerify, SignJWT } from 'jose'
-import { createAssertions } from '../../gateway/tokens/assertion-signer.ts'
+import { createAssertionSigner } from '../../gateway/tokens/assertion-signer.ts'
 import { createTokenVerifier } from '../../gateway/tokens/token-verifier.ts'
 import { accessTokenType, algorithm } from '../../shared/auth/claims.ts'
 import { generateKey, importWebVerifier } from '../../shared/auth/jwk.ts'
@@ -37,7 +37,7 @@ const expected = { algorithms: [algorithm], typ: accessTokenType, issuer: issuer
 
 const signer = await importNodeSigner(privateJwk)
 const caller = await onNode.verify(token, address)
-const assertionFor = createAssertions({ signer, now: Date.now })
+const assertionFor = createAssertionSigner({ signer, now: Date.now })
 
 process.stdout.write('Verification of one ES256 access token\n')
 await printCosts(

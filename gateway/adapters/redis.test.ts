@@ -25,7 +25,7 @@ const take = (more: Partial<ConsumeRequest> = {}): ConsumeRequest => ({
   windowSeconds: 60,
   quota: 10,
   tokens: 1,
-  outage: 'share',
+  withoutStore: 'share',
   ...more,
 })
 

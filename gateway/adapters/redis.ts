@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { createSilenceWatch } from '../../shared/lib/silence.ts'
+import { createReplyTimeout } from '../../shared/lib/silence.ts'
 import type { RateLimitStore } from '../ports.ts'
 import { rateLimitScript, readResults, scriptArgument, scriptKeys } from '../rate-limit/rate-limit-script.ts'
 
@@ -17,7 +17,7 @@ const silenceMs = 900
 export function createRedisStore(redis: Redis, keyPrefix: string): RateLimitStore {
   redis.defineCommand('consumeTokens', { lua: rateLimitScript })
   const scripted = redis as Scripted
-  const silence = createSilenceWatch(silenceMs, () => redis.disconnect(true))
+  const silence = createReplyTimeout(silenceMs, () => redis.disconnect(true))
 
   return {
     async consume(requests) {

@@ -27,8 +27,8 @@ export interface GatewayServerOptions extends ServiceProcess<(typeof gatewayVari
   pages: Pages
 }
 
-/** A runtime's way upstream, and its server. */
-interface Connected {
+/** The parts that a runtime adds to a gateway: its transport upstream, and its server. */
+interface RuntimeParts {
   /** Sends requests upstream: the gateway's own, and all where the Hono app proxies. */
   transport: Transport
   createServer: (options: GatewayServerOptions) => GatewayServer
@@ -42,7 +42,7 @@ interface Runtime {
   unavailable?: Partial<Record<VariableName, string>>
   /** The processes on one port that this one is of, where there are several. */
   group?: ProcessGroup | undefined
-  connect: (config: GatewayConfig) => Connected
+  createRuntimeParts: (config: GatewayConfig) => RuntimeParts
 }
 
 /** @throws ConfigError */
@@ -52,7 +52,7 @@ function requireAvailable(unavailable: Partial<Record<VariableName, string>>): v
 }
 
 /** Runs the gateway as a process of its own, on Node, Bun or Deno. */
-export const runGateway = ({ unavailable = {}, group, connect }: Runtime): Promise<void> =>
+export const runGateway = ({ unavailable = {}, group, createRuntimeParts }: Runtime): Promise<void> =>
   runService({
     name: 'gateway',
     variables: gatewayVariables,
@@ -68,7 +68,7 @@ export const runGateway = ({ unavailable = {}, group, connect }: Runtime): Promi
       const config = group ? shareConfig(serviceProcess.config, group.count) : serviceProcess.config
       await requireUsableRedisUrls(config)
       const { ports, rateLimiting, close: closePorts } = createNodePorts(config, log)
-      const { transport, createServer, close: closeConnections } = connect(config)
+      const { transport, createServer, close: closeConnections } = createRuntimeParts(config)
       const policyFile = config.POLICY_FILE ? readPolicyFile(config.POLICY_FILE) : undefined
       const pages = createPages(config, policyFile)
       const gateway = await createGateway<Peer>(config, {

@@ -20,10 +20,10 @@ const isFailedAttempt = (status: number) => [400, 401, 403, 499].includes(status
 /** Counts requests against the limits of their rows. */
 export function createConsumeLimits({ limits, limiter, recordRejection }: ConsumeLimitsOptions) {
   function afterResponse(
-    { settle, forwarded }: LimitOutcome,
+    { endAttempt, forwarded }: LimitOutcome,
     decision: DecisionContext,
   ): DecisionContext['onResponseStatus'] {
-    if (settle) return (status) => settle(isFailedAttempt(status))
+    if (endAttempt) return (status) => endAttempt(isFailedAttempt(status))
     if (forwarded)
       return (status) => {
         if (status === 429) report(forwarded.rejection, decision)

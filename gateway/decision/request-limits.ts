@@ -11,13 +11,13 @@ type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>
 const userSeconds = 3600
 
 /** A limit without the user or address that it counts. */
-type LimitTemplate = Omit<Limit, 'countedFor'>
+type LimitTemplate = Omit<Limit, 'subject'>
 
 /** The limits of a request: those of its row, each with its quota and its user or address. */
 export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>) {
   function templateOf(name: LimitClass, quota: number, windowSeconds: number): LimitTemplate {
-    const { counts, outage } = limitClassDefinitions[name]
-    return { name, quota, windowSeconds, outage, failuresOnly: counts === 'failures' }
+    const { counts, withoutStore } = limitClassDefinitions[name]
+    return { name, quota, windowSeconds, withoutStore, failuresOnly: counts === 'failures' }
   }
   const failures = (name: LimitClass) =>
     templateOf(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
@@ -68,10 +68,10 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
 
 /** All limits have one shape, which V8 reads fastest. */
 const toLimit = (
-  { name, windowSeconds, outage, quota: defaultQuota, failuresOnly: onlyFailures }: LimitTemplate,
-  countedFor: string,
+  { name, windowSeconds, withoutStore, quota: defaultQuota, failuresOnly: onlyFailures }: LimitTemplate,
+  subject: string,
   quota = defaultQuota,
   failuresOnly = onlyFailures,
-): Limit => ({ name, countedFor, quota, windowSeconds, outage, failuresOnly })
+): Limit => ({ name, subject, quota, windowSeconds, withoutStore, failuresOnly })
 
 export type RequestLimits = ReturnType<typeof createRequestLimits>

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { GatewayConfig } from '../config.ts'
-import { createMemoryLimitSource } from '../limit-source.ts'
+import { createBatchedBackend } from '../limit-backend.ts'
 import type { Transport } from '../ports.ts'
 import { createMemoryStore } from '../rate-limit/memory-store.ts'
 import { type EmbeddedRow, gatehouse } from './gatehouse.ts'
@@ -33,7 +33,7 @@ function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<Gat
     config: { ...fullStack.gatewayConfig, ...config },
     ports: {
       transport,
-      createLimitSource: createMemoryLimitSource({
+      createLimitBackend: createBatchedBackend({
         rateLimitStore: createMemoryStore({ shared: true, now: Date.now }),
         limiterHealth: async () => ({ status: 'pass' }),
       }),

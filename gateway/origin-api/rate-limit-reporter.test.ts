@@ -7,8 +7,8 @@ import type { LimitClass } from '../rate-limit/limit-classes.ts'
 import type { Limit } from '../rate-limit/limiter.ts'
 import { createRateLimitReporter } from './rate-limit-reporter.ts'
 
-const over = (countedFor: string, name: LimitClass = 'address'): Limit[] => [
-  { name, countedFor, quota: 1, windowSeconds: 60, failuresOnly: false, outage: 'share' },
+const over = (subject: string, name: LimitClass = 'address'): Limit[] => [
+  { name, subject, quota: 1, windowSeconds: 60, failuresOnly: false, withoutStore: 'share' },
 ]
 const open = { method: 'GET', route: '/open' }
 

@@ -29,10 +29,10 @@ export function createRateLimitReporter({ post, waitUntil, log }: RateLimitRepor
 
   return {
     record({ limits, method, route }: RejectedRequest): void {
-      for (const { name, countedFor } of limits)
-        record(`${name} ${method} ${route} ${countedFor}`, {
+      for (const { name, subject } of limits)
+        record(`${name} ${method} ${route} ${subject}`, {
           class: name,
-          key: countedFor,
+          key: subject,
           method,
           route,
           count: 1,

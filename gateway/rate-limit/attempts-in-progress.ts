@@ -1,20 +1,20 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 
-/** Keys with tokens returned recently; the map holds up to twice this (see bounded-map.ts). */
-const returnedKeys = 10_000
+/** Keys with recent refunds; the map holds up to twice this (see bounded-map.ts). */
+const refundedKeys = 10_000
 
 /**
  * Tracks the keys with attempts in progress at this gateway. A quota held by attempts in progress
- * is not used up by failures, since successful attempts return their tokens.
+ * is not used up by failures, since successful attempts refund their tokens.
  *
  * The race we accept: attempts in progress at other gateways are not known here. A gateway without
  * attempts of its own for a key treats the quota as used up by failures.
  */
 export function createAttemptsInProgress() {
   const inProgress = new Map<string, number>()
-  /** By key: the number of its latest return. */
-  const returnedAs = createBoundedMap<string, number>(returnedKeys)
-  let returns = 0
+  /** By key: the number of its latest refund. Refunds are numbered in sequence. */
+  const refundNumbers = createBoundedMap<string, number>(refundedKeys)
+  let refunds = 0
 
   return {
     /** Keys with attempts in progress. */
@@ -22,8 +22,8 @@ export function createAttemptsInProgress() {
       return inProgress.size
     },
 
-    /** The number of the latest return, to be handed to `mayReturn`. */
-    latestReturn: () => returns,
+    /** The number of the latest return, to be handed to `mayBeRefunded`. */
+    latestRefund: () => refunds,
 
     begin(key: string): void {
       inProgress.set(key, (inProgress.get(key) ?? 0) + 1)
@@ -36,17 +36,17 @@ export function createAttemptsInProgress() {
       else inProgress.delete(key)
     },
 
-    returned(key: string): void {
-      returnedAs.set(key, ++returns)
+    recordRefund(key: string): void {
+      refundNumbers.set(key, ++refunds)
     },
 
     /**
-     * Whether tokens in the store's result may be returned.
+     * Whether tokens that the store's result counts as used may be, or have been, refunded.
      *
-     * @param latestReturn the number of the latest return when the store was called; its result may
+     * @param latestRefund the number of the latest refund when the store was called; its result may
      *   lack later ones
      */
-    mayReturn: (key: string, latestReturn: number): boolean =>
-      inProgress.has(key) || (returnedAs.get(key) ?? 0) > latestReturn,
+    mayBeRefunded: (key: string, latestRefund: number): boolean =>
+      inProgress.has(key) || (refundNumbers.get(key) ?? 0) > latestRefund,
   }
 }

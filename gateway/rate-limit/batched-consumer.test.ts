@@ -24,8 +24,8 @@ function createHarness({ quota, gateways = 1 }: HarnessOptions) {
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; result: LimitResult }[] = []
   let asked = 0
-  const wanted = (countedFor: string) =>
-    ({ name: 'user', countedFor, windowSeconds, quota, outage: 'share' }) as const
+  const wanted = (subject: string) =>
+    ({ name: 'user', subject, windowSeconds, quota, withoutStore: 'share' }) as const
 
   const links = Array.from({ length: gateways }, (_, gateway) => {
     const sent: { requests: readonly ConsumeRequest[]; answer: (results: ConsumeResult[]) => void }[] = []
@@ -199,7 +199,7 @@ function createExact() {
 test('two quotas of one key in one turn: each is held against its own', async () => {
   const { limitConsumer } = createExact()
   const wanted = (quota: number) =>
-    ({ name: 'user', countedFor: 'ada', windowSeconds, quota, outage: 'share' }) as const
+    ({ name: 'user', subject: 'ada', windowSeconds, quota, withoutStore: 'share' }) as const
   const results = await Promise.all(
     [10, 1, 10, 1].map((quota) => limitConsumer.consumeAll([wanted(quota)], undefined)),
   )
@@ -211,9 +211,9 @@ test('two callers of one hash in one tick: each is counted for itself', async ()
   const callers = ['ada', '\0ada']
   expect(hash30('\0ada')).toBe(hash30('ada'))
   const results = await Promise.all(
-    callers.map((countedFor) =>
+    callers.map((subject) =>
       limitConsumer.consumeAll(
-        [{ name: 'user', countedFor, windowSeconds, quota: 1, outage: 'share' }],
+        [{ name: 'user', subject, windowSeconds, quota: 1, withoutStore: 'share' }],
         undefined,
       ),
     ),
@@ -225,7 +225,7 @@ test('two callers of one hash in one tick: each is counted for itself', async ()
 test('one caller, quota and window under two names: each is counted for itself', async () => {
   const { limitConsumer, taken } = createExact()
   const wanted = (name: string) =>
-    ({ name, countedFor: '10.0.0.1', windowSeconds, quota: 1, outage: 'share' }) as const
+    ({ name, subject: '10.0.0.1', windowSeconds, quota: 1, withoutStore: 'share' }) as const
   const results = await limitConsumer.consumeAll([wanted('address'), wanted('credentials')], undefined)
   expect(results.map(({ granted }) => granted)).toEqual([true, true])
   expect(taken.map(({ key, tokens }) => [key, tokens])).toEqual([

@@ -23,9 +23,9 @@ export interface LimitConsumer {
    * Consumes one token of each limit of a request.
    *
    * @param limits one at least
-   * @param bearer whose request it is; an implementation that checks revocations throws Problem
+   * @param identity whose request it is; an implementation that checks revocations throws Problem
    */
-  consumeAll(limits: readonly KeyedLimit[], bearer: Identity | undefined): Promise<readonly LimitResult[]>
+  consumeAll(limits: readonly KeyedLimit[], identity: Identity | undefined): Promise<readonly LimitResult[]>
   /**
    * Refunds a token to its window, in the background. A refund that is lost with its store, or
    * would arrive about when the window ends, is dropped.
@@ -39,7 +39,7 @@ interface ResultSlot {
   index: number
 }
 
-/** Requests for the same key in the same tick. Most have one, which takes no list. */
+/** Requests for the same key in the same tick. Most keys have one request, which needs no array. */
 interface Queue {
   limit: KeyedLimit
   first: ResultSlot
@@ -61,19 +61,27 @@ const pending: LimitResult = {
 /** The longest a refund may take: more than the timeout of the store. */
 export const maxRefundMs = 100
 
-export const limitKey = ({ name, countedFor }: KeyedLimit): string => `${name}:${countedFor}`
+export const limitKey = ({ name, subject }: KeyedLimit): string => `${name}:${subject}`
 
-export const consumeRequestOf = (limit: KeyedLimit, tokens: number, shared?: boolean): ConsumeRequest => ({
+export const consumeRequestOf = (
+  limit: KeyedLimit,
+  tokens: number,
+  grantedBy?: ConsumeRequest['grantedBy'],
+): ConsumeRequest => ({
   key: limitKey(limit),
   quota: limit.quota,
   windowSeconds: limit.windowSeconds,
-  outage: limit.outage,
+  withoutStore: limit.withoutStore,
   tokens,
-  shared,
+  grantedBy,
 })
 
+/** The request that refunds one token to the store that granted it. */
+export const refundRequestOf = (limit: KeyedLimit, { shared }: LimitResult): ConsumeRequest =>
+  consumeRequestOf(limit, -1, shared ? 'shared' : 'local')
+
 /**
- * Most keys in a call. The request that reaches it is sent whole; later ones go in the next call.
+ * Most keys in a call. All limits of one request go in the same call, so a call may exceed it.
  */
 const maxKeysPerCall = 500
 
@@ -135,7 +143,7 @@ export function createBatchedConsumer({ rateLimitStore, now, defer }: BatchedCon
    * mix; an attacker who picks addresses of one hash costs at most `maxKeysPerCall` steps.
    */
   function enqueue(limit: KeyedLimit, results: LimitResult[], index: number): void {
-    for (let id = hash30(limit.countedFor); ; id++) {
+    for (let id = hash30(limit.subject); ; id++) {
       const queue = queues.get(id)
       if (!queue) {
         queues.set(id, { limit, first: { results, index }, others: noSlots })
@@ -154,15 +162,15 @@ export function createBatchedConsumer({ rateLimitStore, now, defer }: BatchedCon
     consumeAll(limits: readonly KeyedLimit[]) {
       const results = limits.map(() => pending)
       for (let index = 0; index < limits.length; index++) enqueue(limits[index] as KeyedLimit, results, index)
-      // Its tokens are all of one call.
+      // All limits of a request are in one call, so one promise is enough.
       const { promise } = called
       callIfLarge()
       return promise.then(() => results)
     },
 
-    refund(limit: KeyedLimit, { resetAt, shared }: LimitResult) {
-      if (resetAt - now() < maxRefundMs) return
-      refunds.push(consumeRequestOf(limit, -1, shared))
+    refund(limit: KeyedLimit, result: LimitResult) {
+      if (result.resetAt - now() < maxRefundMs) return
+      refunds.push(refundRequestOf(limit, result))
       schedule()
       callIfLarge()
     },

@@ -7,7 +7,7 @@ import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { audience, createIssuer, issuer as issuerUrl } from '../../test/support/gateway/issuer.ts'
 import { findClient } from '../decision/client-address.ts'
 import { readHeaders } from '../http/request-headers.ts'
-import { createAssertions } from '../tokens/assertion-signer.ts'
+import { createAssertionSigner } from '../tokens/assertion-signer.ts'
 import { createTokenVerifier } from '../tokens/token-verifier.ts'
 import { createBatchedConsumer } from './batched-consumer.ts'
 import { createLimiter, type Limit } from './limiter.ts'
@@ -42,11 +42,11 @@ test('a million addresses and header names take no more memory than the first hu
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
       const limit: Limit = {
         name: 'address',
-        countedFor: address,
+        subject: address,
         quota: 1,
         windowSeconds: 900,
         failuresOnly: false,
-        outage: 'share',
+        withoutStore: 'share',
       }
       await limiter.count([limit])
       if (i % 10 > 0) continue
@@ -76,7 +76,7 @@ test('100,000 users with their assertions take less than 100 MB, extrapolated fr
     digest: (token) => hash('sha256', token, 'latin1'),
   })
   const signer = await importNodeSigner(issuer.privateJwk)
-  const assertionFor = createAssertions({ signer, now: Date.now })
+  const assertionFor = createAssertionSigner({ signer, now: Date.now })
   const features = Array.from({ length: 10 }, (_, i) => `a_feature_of_the_plan_${i}`)
   async function show(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {

@@ -32,7 +32,7 @@ export const probeRequest: ConsumeRequest = {
   windowSeconds: 1,
   quota: Number.MAX_SAFE_INTEGER,
   tokens: 1,
-  outage: 'share',
+  withoutStore: 'share',
 }
 
 /**
@@ -76,7 +76,7 @@ export function createFallbackStore({
 
   return {
     async consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]> {
-      const requestsToShare = requests.some(({ shared }) => shared === false)
+      const requestsToShare = requests.some(({ grantedBy }) => grantedBy === 'local')
         ? requests.map(forSharedStore)
         : requests
       const results = await breaker.call(() => shared.consume(requestsToShare))
@@ -104,14 +104,14 @@ const withoutTokens = (request: ConsumeRequest): ConsumeRequest => ({ ...request
 
 /** The request for the shared store. */
 export const forSharedStore = (request: ConsumeRequest): ConsumeRequest =>
-  request.shared === false ? withoutTokens(request) : request
+  request.grantedBy === 'local' ? withoutTokens(request) : request
 
 /**
  * The request for this gateway's own store. An outage must not make password guesses cheaper: a
- * strict limit gets half of its share, and at least one attempt.
+ * `half_share` limit gets half of its share, and at least one attempt.
  */
 export function forLocalStore(request: ConsumeRequest, replicas: number): ConsumeRequest {
-  if (request.shared) return withoutTokens(request)
-  const parts = request.outage === 'strict' ? 2 * replicas : replicas
+  if (request.grantedBy === 'shared') return withoutTokens(request)
+  const parts = request.withoutStore === 'half_share' ? 2 * replicas : replicas
   return { ...request, quota: Math.max(1, Math.ceil(request.quota / parts)) }
 }

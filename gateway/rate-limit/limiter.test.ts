@@ -158,11 +158,11 @@ describe('failed authentications', () => {
 describe('a store that is not shared', () => {
   const limit: Limit = {
     name: 'address',
-    countedFor: 'x',
+    subject: 'x',
     quota: 10,
     windowSeconds: 60,
     failuresOnly: false,
-    outage: 'share',
+    withoutStore: 'share',
   }
   const window = { resetMs: 60_000, quota: 10 }
   /** A counter as it is while Redis is away, or back. */

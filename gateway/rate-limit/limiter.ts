@@ -25,7 +25,7 @@ export type RateLimitHeaders = readonly ['ratelimit-policy', string, 'ratelimit'
 
 interface RateLimitedOptions {
   exceeded: readonly Limit[]
-  /** Whether attempts in progress hold the last tokens; they may succeed and return them. */
+  /** Whether attempts in progress hold the last tokens, which their success would refund. */
   isInProgress: boolean
   limitHeaders: RateLimitHeaders
   retryAfterSeconds: number
@@ -71,9 +71,9 @@ export interface CountedRequest {
   limitHeaders: RateLimitHeaders
   /**
    * Called once when the request has ended, where there are limits that count failures alone:
-   * returns the tokens of those limits unless the request failed.
+   * refunds the tokens of those limits unless the request failed.
    */
-  settle: ((isFailure: boolean) => void) | undefined
+  endAttempt: ((isFailure: boolean) => void) | undefined
 }
 
 interface LimiterOptions {
@@ -86,7 +86,7 @@ interface LimiterOptions {
 /** Cached keys over their limit; the map holds up to twice this (see bounded-map.ts). */
 const maxRejectedKeys = 10_000
 
-/** Longest time a rejection is cached where another gateway may return tokens. */
+/** Longest time a rejection is cached where another gateway may refund tokens. */
 const failuresOnlyRejectionMs = 1000
 
 /** Retry-After of a request that found all tokens held by attempts in progress. */
@@ -94,7 +94,8 @@ const inProgressRetryMs = 1000
 
 /**
  * Counts requests against their limits and formats the response's headers
- * (draft-ietf-httpapi-ratelimit-headers). Here a request becomes 429.
+ * (draft-ietf-httpapi-ratelimit-headers). It throws the 429 of `authenticateCaller` and of
+ * `consumeLimits`; `over-limit.ts` throws that of slow bodies, and the origin those of its own.
  *
  * The parts of rate limiting, from the decision to Redis:
  *
@@ -130,11 +131,11 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
     throw rateLimited([state], [state], false)
   }
 
-  /** @param latestReturn the latest return of a token when the store was asked */
-  function evaluate(
+  /** @param latestRefund number of the latest refund when the store was called */
+  function applyResults(
     limits: readonly Limit[],
     results: readonly LimitResult[],
-    latestReturn: number,
+    latestRefund: number,
   ): CountedRequest {
     const at = now()
     const states = limits.map((limit, index): LimitState => {
@@ -143,18 +144,21 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
       return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at }
     })
     if (results.every(({ granted }) => granted))
-      return { limitHeaders: rateLimitHeaders(states), settle: beginAttempt(limits, results) }
+      return { limitHeaders: rateLimitHeaders(states), endAttempt: beginAttempt(limits, results) }
     for (const [index, limit] of limits.entries()) {
       const result = results[index] as LimitResult
       if (result.granted && limit.failuresOnly) refund(limit, result)
     }
-    throw overLimit(states, results, latestReturn)
+    throw rejectionFor(states, results, latestRefund)
   }
 
-  function beginAttempt(limits: readonly Limit[], results: readonly LimitResult[]): CountedRequest['settle'] {
+  function beginAttempt(
+    limits: readonly Limit[],
+    results: readonly LimitResult[],
+  ): CountedRequest['endAttempt'] {
     if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
     for (const limit of limits) if (limit.failuresOnly) attempts.begin(limitKey(limit))
-    return function settle(isFailure) {
+    return function endAttempt(isFailure) {
       for (const [index, limit] of limits.entries()) {
         if (!limit.failuresOnly) continue
         attempts.end(limitKey(limit))
@@ -167,13 +171,13 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
     limitConsumer.refund(limit, result)
     const key = limitKey(limit)
     rejected.delete(key)
-    attempts.returned(key)
+    attempts.recordRefund(key)
   }
 
-  function overLimit(
+  function rejectionFor(
     states: readonly LimitState[],
     results: readonly LimitResult[],
-    latestReturn: number,
+    latestRefund: number,
   ): RateLimited {
     const over: LimitState[] = []
     let isInProgress = true
@@ -181,7 +185,7 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
       const { granted, shared, resetAt } = results[index] as LimitResult
       if (granted) continue
       over.push(state)
-      if (state.limit.failuresOnly && attempts.mayReturn(limitKey(state.limit), latestReturn)) {
+      if (state.limit.failuresOnly && attempts.mayBeRefunded(limitKey(state.limit), latestRefund)) {
         state.resetMs = Math.min(state.resetMs, inProgressRetryMs)
       } else {
         isInProgress = false
@@ -202,14 +206,14 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
      * Counts one request against all its limits in one call. Throws or rejects with RateLimited,
      * which has the limits that are over, or with what `limitConsumer` throws.
      *
-     * @param bearer the signed-in user, if any
+     * @param identity the signed-in user, if any
      */
-    count(limits: readonly Limit[], bearer?: Identity): Promise<CountedRequest> {
+    count(limits: readonly Limit[], identity?: Identity): Promise<CountedRequest> {
       for (const limit of limits) rejectKnown(limit)
-      const latestReturn = attempts.latestReturn()
+      const latestRefund = attempts.latestRefund()
       return limitConsumer
-        .consumeAll(limits, bearer)
-        .then((results) => evaluate(limits, results, latestReturn))
+        .consumeAll(limits, identity)
+        .then((results) => applyResults(limits, results, latestRefund))
     },
   }
 }

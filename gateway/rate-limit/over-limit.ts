@@ -3,9 +3,9 @@ import { deviceCookie } from '../../shared/http/headers.ts'
 import { type OverLimit, overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.ts'
+import { createBodyLimiter } from './body-limiter.ts'
 import type { OverLimitRule } from './limit-classes.ts'
 import { type CountedRequest, RateLimited } from './limiter.ts'
-import { createSlowBodies } from './slow-bodies.ts'
 
 /**
  * Per address and limit: requests in progress at the origin, requests that wait, and the longest
@@ -49,7 +49,7 @@ export interface LimitOutcome extends CountedRequest {
  */
 export function createOverLimitQueue() {
   const semaphore = createKeyedSemaphore(queueOptions)
-  const bodies = createSlowBodies(bodiesOfOneAddress)
+  const bodies = createBodyLimiter(bodiesOfOneAddress)
 
   return function enqueue(address: string, exceededLimits: OverLimit): OverLimitReservation {
     const key = addressKey(address)
@@ -106,7 +106,7 @@ function forwardOverLimit(error: unknown): LimitOutcome {
   const { exceeded, limitHeaders, retryAfterSeconds } = error
   return {
     limitHeaders,
-    settle: undefined,
+    endAttempt: undefined,
     forwarded: {
       rejection: error,
       exceededLimits: { policies: exceeded.map(({ name }) => name), retryAfterSeconds },

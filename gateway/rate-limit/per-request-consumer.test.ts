@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
+  completeMarkerKey,
   endedEpoch,
   type Revocation,
   revocationKey,
-  revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, type GatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
@@ -12,7 +12,7 @@ import { parseList } from '../../test/support/structured-fields.ts'
 import { type PrivateRedis, startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import type { Reply } from '../adapters/workers/resp.ts'
 import { createStore } from '../adapters/workers/store.ts'
-import { createPerRequestLimitSource } from '../limit-source.ts'
+import { createPerRequestBackend } from '../limit-backend.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 const keyPrefix = 'gatehouse:'
@@ -36,10 +36,10 @@ async function startAsking({ feed = () => [] }: AskingOptions = {}) {
   const redis = new Redis(server.url, { maxRetriesPerRequest: 0, retryStrategy: () => 50 })
   redis.on('error', () => {})
   closers.push(() => redis.disconnect())
-  await redis.set(revocationsCompleteKey(keyPrefix), 1)
+  await redis.set(completeMarkerKey(keyPrefix), 1)
   const reads: string[] = []
   const harness = await createGatewayHarness({
-    createLimitSource: createPerRequestLimitSource({
+    createLimitBackend: createPerRequestBackend({
       store: createStore({
         keyPrefix,
         ask: (commands) =>
@@ -157,7 +157,7 @@ describe('Redis is lost', () => {
     expect(await revocations()).toMatchObject({ status: 'warn', detail: 'feed' })
     await server.restart()
     await expect
-      .poll(() => redis.set(revocationsCompleteKey(keyPrefix), 1).catch(() => null), { timeout: 5000 })
+      .poll(() => redis.set(completeMarkerKey(keyPrefix), 1).catch(() => null), { timeout: 5000 })
       .toBe('OK')
     await expect.poll(() => quotaOf(harness, token), { timeout: 5000 }).toBe(100)
     await expect.poll(revocations, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'store' })
@@ -180,7 +180,7 @@ test('Redis accepts no writes: limits count locally and readiness warns, until i
     detail: 'local, redis refuses with OOM',
   })
   await redis.config('SET', 'maxmemory', '0')
-  await redis.set(revocationsCompleteKey(keyPrefix), 1)
+  await redis.set(completeMarkerKey(keyPrefix), 1)
   await expect.poll(() => quotaOf(harness, token), { timeout: 5000 }).toBe(100)
   await expect.poll(limiter, { timeout: 5000 }).toMatchObject({ status: 'pass', detail: 'redis' })
 })
@@ -188,7 +188,7 @@ test('Redis accepts no writes: limits count locally and readiness warns, until i
 test('Redis is up but its revocation keys are incomplete: the feed decides, Redis still counts', async () => {
   const sid = crypto.randomUUID()
   const { redis, harness } = await startAsking({ feed: () => [sessionEntry(sid)] })
-  await redis.del(revocationsCompleteKey(keyPrefix))
+  await redis.del(completeMarkerKey(keyPrefix))
   expect(await outcome(harness, await harness.issuer.sign({ sid }))).toBe('401 session_ended')
   expect(await quotaOf(harness, await harness.issuer.sign({ quota: 100 }))).toBe(100)
 })

@@ -12,7 +12,13 @@ import type {
   StoreResult,
   WaitUntil,
 } from '../ports.ts'
-import { consumeRequestOf, type LimitConsumer, type LimitResult, maxRefundMs } from './batched-consumer.ts'
+import {
+  consumeRequestOf,
+  type LimitConsumer,
+  type LimitResult,
+  maxRefundMs,
+  refundRequestOf,
+} from './batched-consumer.ts'
 import { forLocalStore, forSharedStore, probeRequest, storeHealth } from './fallback-store.ts'
 import type { KeyedLimit } from './keyed-limit.ts'
 
@@ -23,7 +29,7 @@ interface PerRequestConsumerOptions {
   /** Gateways that share the traffic. */
   replicas: number
   /** Checks an access token against the origin's feed. @throws Problem with the rejection */
-  throwIfRevokedByFeed: (bearer: Identity) => Promise<void>
+  throwIfRevokedByFeed: (identity: Identity) => Promise<void>
   waitUntil: WaitUntil
   now: Now
   log: Log
@@ -59,15 +65,15 @@ export function createPerRequestConsumer(options: PerRequestConsumerOptions) {
     isComplete = complete
   }
 
-  const consumeUnlessRevoked = (bearer: Identity | undefined, requests: readonly ConsumeRequest[]) =>
-    breaker.call<StoreResult>(() => store.consumeUnlessRevoked(bearer, requests.map(forSharedStore)))
+  const consumeUnlessRevoked = (identity: Identity | undefined, requests: readonly ConsumeRequest[]) =>
+    breaker.call<StoreResult>(() => store.consumeUnlessRevoked(identity, requests.map(forSharedStore)))
 
   async function consume(
     requests: readonly ConsumeRequest[],
-    bearer: Identity | undefined,
+    identity: Identity | undefined,
   ): Promise<ConsumeResult[]> {
-    const result = await consumeUnlessRevoked(bearer, requests)
-    if (bearer && result) recordCompleteness(result.kind !== 'incomplete')
+    const result = await consumeUnlessRevoked(identity, requests)
+    if (identity && result) recordCompleteness(result.kind !== 'incomplete')
     switch (result?.kind) {
       case 'consumed':
         return result.results
@@ -75,25 +81,25 @@ export function createPerRequestConsumer(options: PerRequestConsumerOptions) {
         throw new Problem(result.scope === 'session' ? 'session_ended' : 'claims_stale')
       case 'incomplete':
       case undefined:
-        return consumeByFeed(requests, bearer)
+        return consumeByFeed(requests, identity)
     }
   }
 
   async function consumeByFeed(
     requests: readonly ConsumeRequest[],
-    bearer: Identity | undefined,
+    identity: Identity | undefined,
   ): Promise<ConsumeResult[]> {
-    if (bearer) await throwIfRevokedByFeed(bearer)
+    if (identity) await throwIfRevokedByFeed(identity)
     const result = await consumeUnlessRevoked(undefined, requests)
     if (result?.kind === 'consumed') return result.results
     return local.consume(requests.map((request) => forLocalStore(request, replicas)))
   }
 
   return {
-    async consumeAll(limits: readonly KeyedLimit[], bearer: Identity | undefined): Promise<LimitResult[]> {
+    async consumeAll(limits: readonly KeyedLimit[], identity: Identity | undefined): Promise<LimitResult[]> {
       const results = await consume(
         limits.map((one) => consumeRequestOf(one, 1)),
-        bearer,
+        identity,
       )
       return results.map(({ granted, used, quota, resetMs, shared }) => ({
         granted: granted > 0,
@@ -104,9 +110,9 @@ export function createPerRequestConsumer(options: PerRequestConsumerOptions) {
       }))
     },
 
-    refund(limit: KeyedLimit, { resetAt, shared }: LimitResult): void {
-      if (resetAt - now() < maxRefundMs) return
-      waitUntil(consume([consumeRequestOf(limit, -1, shared)], undefined))
+    refund(limit: KeyedLimit, result: LimitResult): void {
+      if (result.resetAt - now() < maxRefundMs) return
+      waitUntil(consume([refundRequestOf(limit, result)], undefined))
     },
 
     /** How limits are counted. */

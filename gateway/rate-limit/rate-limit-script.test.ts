@@ -2,7 +2,13 @@ import { expect, test } from 'vitest'
 import type { ConsumeRequest } from '../ports.ts'
 import { readResults } from './rate-limit-script.ts'
 
-const request: ConsumeRequest = { key: 'user:ada', quota: 3, windowSeconds: 60, tokens: 1, outage: 'share' }
+const request: ConsumeRequest = {
+  key: 'user:ada',
+  quota: 3,
+  windowSeconds: 60,
+  tokens: 1,
+  withoutStore: 'share',
+}
 
 test('two numbers per key: tokens used before, and the milliseconds left', () => {
   expect(readResults([request, request], '2 59000 3 1')).toEqual([

@@ -29,19 +29,20 @@ const createGeneration = (): Generation => ({
 /**
  * In-memory index of the revocations in force. Evaluating a token needs no call and no wait.
  *
- * Two generations: entries are added to the young one, and the old one is dropped when its last
- * entry has expired. An entry stays for at most twice its lifetime, without timers and sweeps.
+ * Two generations: entries are added to the current one, and the previous one is dropped when its
+ * last entry has expired. An entry stays for at most twice its lifetime, without timers and sweeps.
  */
 export function createRevocations({ now }: { now: Now }) {
-  let young = createGeneration()
-  let old = createGeneration()
+  let current = createGeneration()
+  let previous = createGeneration()
   let loaded = false
 
   /** Usually nothing is revoked, which saves the lookup. */
   const findIn = (entries: Map<string, Entry>, subject: string) =>
     entries.size === 0 ? undefined : entries.get(subject)
 
-  const find = (scope: Scope, subject: string) => findIn(young[scope], subject) ?? findIn(old[scope], subject)
+  const find = (scope: Scope, subject: string) =>
+    findIn(current[scope], subject) ?? findIn(previous[scope], subject)
 
   /** @returns whether the entry changed the index */
   function add({ scope, subject, until, epoch: raised }: Revocation): boolean {
@@ -51,8 +52,8 @@ export function createRevocations({ now }: { now: Now }) {
     if (known && known.epoch >= epoch && known.until >= until) return false
     // Entries may arrive in any order and repeatedly: a lower epoch never replaces a higher one.
     const entry = { epoch: Math.max(epoch, known?.epoch ?? 0), until: Math.max(until, known?.until ?? 0) }
-    young[scope].set(subject, entry)
-    young.until = Math.max(young.until, entry.until)
+    current[scope].set(subject, entry)
+    current.until = Math.max(current.until, entry.until)
     return true
   }
 
@@ -80,9 +81,9 @@ export function createRevocations({ now }: { now: Now }) {
   return {
     /** @returns the entries that changed the index */
     apply(entries: readonly Revocation[]): Revocation[] {
-      if (old.until <= now()) {
-        old = young
-        young = createGeneration()
+      if (previous.until <= now()) {
+        previous = current
+        current = createGeneration()
       }
       return entries.filter(add)
     },
@@ -111,7 +112,7 @@ export function createRevocations({ now }: { now: Now }) {
 
     /** Entries held, expired ones included. */
     get size() {
-      return [young, old].reduce(
+      return [current, previous].reduce(
         (sum, { session, user, role, plan }) => sum + session.size + user.size + role.size + plan.size,
         0,
       )

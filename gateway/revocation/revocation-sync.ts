@@ -31,7 +31,7 @@ const defaultTickMs = 1000
  * With the stream, the feed is read at every fourth tick. This restores entries that Redis lost,
  * and keeps the bound of 5 s where the origin cannot write to Redis but the gateway reads it.
  */
-const healTicks = 4
+const feedReadTicks = 4
 
 /** Timeout of one read of the feed. */
 const feedTimeoutMs = 4000
@@ -71,8 +71,8 @@ export function createRevocationSync(options: RevocationSyncOptions) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let ticks = 0
   let refreshedAt = Number.NEGATIVE_INFINITY
-  /** Whether the absence of a writer has been logged. */
-  let isUnwritten = false
+  /** Whether it has been logged that no origin publishes to the stream. */
+  let publisherMissing = false
   /** True until a feed read that started after the current stream position has succeeded. */
   let feedReadPending = true
   let feedFails = false
@@ -111,33 +111,34 @@ export function createRevocationSync(options: RevocationSyncOptions) {
     await polling.run()
   }
 
-  /** Without a writer the feed is read at every tick, as without a stream. */
-  function noteWriter(isWritten: boolean) {
-    if (isWritten) state.contactAt = now()
-    state.source = isWritten ? 'stream' : 'feed'
+  /** Without a publisher the feed is read at every tick, as without a stream. */
+  function recordPublisher(hasPublisher: boolean) {
+    if (hasPublisher) state.contactAt = now()
+    state.source = hasPublisher ? 'stream' : 'feed'
   }
 
-  function logWriter(isWritten: boolean) {
-    if (isWritten && isUnwritten) log.info({}, 'an origin writes to the revocation stream')
-    if (!isWritten && !isUnwritten) log.warn({}, 'no origin writes to the revocation stream: using the feed')
-    isUnwritten = !isWritten
+  function logPublisher(hasPublisher: boolean) {
+    if (hasPublisher && publisherMissing) log.info({}, 'an origin writes to the revocation stream')
+    if (!hasPublisher && !publisherMissing)
+      log.warn({}, 'no origin writes to the revocation stream: using the feed')
+    publisherMissing = !hasPublisher
   }
 
   /** Reads the stream until an error ends it. Never rejects. */
   async function readStream(source: RevocationStream): Promise<void> {
     try {
-      let { position, isWritten } = await source.position()
+      let { position, hasPublisher } = await source.position()
       feedReadPending = true
-      noteWriter(isWritten)
+      recordPublisher(hasPublisher)
       void sync()
       if (streamFails) log.info({}, 'revocation stream read again')
       streamFails = false
       while (!stopping.signal.aborted) {
         const read = await source.read(position)
-        ;({ position, isWritten } = read)
+        ;({ position, hasPublisher } = read)
         apply(read.entries)
-        noteWriter(isWritten)
-        logWriter(isWritten)
+        recordPublisher(hasPublisher)
+        logPublisher(hasPublisher)
       }
     } catch (error) {
       state.source = 'feed'
@@ -162,7 +163,7 @@ export function createRevocationSync(options: RevocationSyncOptions) {
   function tick() {
     startStream()
     ticks++
-    if (feedReadPending || state.source === 'feed' || ticks >= healTicks) void poll()
+    if (feedReadPending || state.source === 'feed' || ticks >= feedReadTicks) void poll()
     schedule()
   }
 

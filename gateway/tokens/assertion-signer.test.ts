@@ -6,8 +6,8 @@ import { createClock } from '../../test/support/clock.ts'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
-import { createAssertions } from './assertion-signer.ts'
-import { createCompactIdentity } from './compact-identity.ts'
+import { createAssertionSigner } from './assertion-signer.ts'
+import { createIdentityInterner } from './identity-interner.ts'
 
 const clock = createClock()
 const { publicJwk, privateJwk } = await generateKey()
@@ -16,7 +16,7 @@ const issuer = await createIssuer(clock.now)
 
 const verifierFor = (audience: string) =>
   createAssertionVerifier({ keys: [publicJwk], audience, now: clock.now })
-const compactIdentity = createCompactIdentity()
+const compactIdentity = createIdentityInterner()
 const caller = () => ({
   ...compactIdentity(identitySchema.parse(issuer.claims())),
   assertion: undefined,
@@ -24,7 +24,7 @@ const caller = () => ({
 
 describe('createAssertions', () => {
   test('one for each token and upstream, also when many ask at once', async () => {
-    const assertionFor = createAssertions({ signer, now: clock.now })
+    const assertionFor = createAssertionSigner({ signer, now: clock.now })
     const ada = caller()
     const made = await Promise.all(Array.from({ length: 50 }, () => assertionFor(ada, 'reports')))
     expect(new Set(made).size).toBe(1)
@@ -33,7 +33,7 @@ describe('createAssertions', () => {
   })
 
   test('is verified by its upstream alone, and names the caller', async () => {
-    const assertionFor = createAssertions({ signer, now: clock.now })
+    const assertionFor = createAssertionSigner({ signer, now: clock.now })
     const ada = caller()
     const jwt = await assertionFor(ada, 'reports')
     expect(await (await verifierFor('reports'))(jwt)).toMatchObject({ user: ada.identity })
@@ -50,7 +50,7 @@ describe('createAssertions', () => {
         return await signer.sign(text)
       },
     }
-    const assertionFor = createAssertions({ signer: failing, now: clock.now })
+    const assertionFor = createAssertionSigner({ signer: failing, now: clock.now })
     await expect(assertionFor(null, 'reports')).rejects.toThrow('no signature')
     expect(await (await verifierFor('reports'))(await assertionFor(null, 'reports'))).toBeDefined()
   })
@@ -64,7 +64,7 @@ describe('createAssertions', () => {
         return await signer.sign(text)
       },
     }
-    const assertionFor = createAssertions({ signer: slow, now: clock.now })
+    const assertionFor = createAssertionSigner({ signer: slow, now: clock.now })
     const ada = caller()
     const first = assertionFor(ada, 'reports')
     clock.advance(280)
@@ -77,14 +77,14 @@ describe('createAssertions', () => {
   })
 
   test('an anonymous one has no user, and is not valid at another upstream', async () => {
-    const assertionFor = createAssertions({ signer, now: clock.now })
+    const assertionFor = createAssertionSigner({ signer, now: clock.now })
     const jwt = await assertionFor(null, 'reports')
     expect(await (await verifierFor('reports'))(jwt)).toMatchObject({ user: null })
     expect(await (await verifierFor('origin'))(jwt)).toBeUndefined()
   })
 
   test('is the same for most of its five minutes, and made anew before they end', async () => {
-    const assertionFor = createAssertions({ signer, now: clock.now })
+    const assertionFor = createAssertionSigner({ signer, now: clock.now })
     const verify = await verifierFor('reports')
     const ada = caller()
     const first = await assertionFor(ada, 'reports')
@@ -101,7 +101,7 @@ describe('createAssertions', () => {
 })
 
 test('is made anew when the clock was set back behind its beginning', async () => {
-  const assertionFor = createAssertions({ signer, now: clock.now })
+  const assertionFor = createAssertionSigner({ signer, now: clock.now })
   const ada = caller()
   clock.advance(300)
   const early = await assertionFor(ada, 'reports')

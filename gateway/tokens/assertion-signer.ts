@@ -8,13 +8,13 @@ import type { Identity } from '../../shared/auth/claims.ts'
 import type { Signer } from '../../shared/auth/jwk.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import type { Now } from '../ports.ts'
-import type { InternedClaims, SharedPart } from './compact-identity.ts'
+import type { InternedClaims, SharedPart } from './identity-interner.ts'
 import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
 
 /** Holds the assertions of one caller. */
 interface AssertionHolder {
   identity: Identity | null
-  shared: InternedClaims
+  internedClaims: InternedClaims
   assertion: SignedAssertion | undefined
 }
 
@@ -23,7 +23,7 @@ function assertionIn(holder: AssertionHolder, audience: string): SignedAssertion
     if (signed.sharedPart.audience === audience) return signed
   const unsigned = {
     personalPart: '',
-    sharedPart: sharedPartOf(holder.shared, audience),
+    sharedPart: sharedPartOf(holder.internedClaims, audience),
     signature: '',
     renewAt: 0,
     next: holder.assertion,
@@ -55,7 +55,7 @@ function keepWhenSigned(pending: Promise<string>, signed: SignedAssertion): void
   )
 }
 
-interface AssertionsOptions {
+interface AssertionSignerOptions {
   signer: Signer
   now: Now
 }
@@ -69,16 +69,16 @@ const renewSeconds = 20
 const usedSeconds = assertionLifeSeconds - renewSeconds
 
 /** Signs assertions: once per token, upstream and lifetime, not per request. */
-export function createAssertions({ signer, now }: AssertionsOptions) {
+export function createAssertionSigner({ signer, now }: AssertionSignerOptions) {
   const header = encodeAssertionHeader(signer.kid)
   /** Assertions of requests without a user. */
   const anonymous: AssertionHolder = {
     identity: null,
-    shared: { claims: null, parts: new Map() },
+    internedClaims: { claims: null, parts: new Map() },
     assertion: undefined,
   }
 
-  /** A tree of strings in V8, copied once: into the head of the request. */
+  /** V8 joins strings lazily: the parts are copied once, into the head of the request. */
   function jwtOf({ personalPart, sharedPart, signature }: SignedAssertion): Awaitable<string> {
     const signed = header + personalPart + sharedPart.encoded
     return signature instanceof Promise
@@ -95,7 +95,7 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
 
   /** @param caller null on a public route */
   return function assertionFor(
-    caller: Pick<VerifiedToken, 'identity' | 'shared' | 'assertion'> | null,
+    caller: Pick<VerifiedToken, 'identity' | 'internedClaims' | 'assertion'> | null,
     audience: string,
   ): Awaitable<string> {
     const nowSeconds = Math.floor(now() / 1000)
@@ -109,4 +109,4 @@ export function createAssertions({ signer, now }: AssertionsOptions) {
   }
 }
 
-export type AssertionFor = ReturnType<typeof createAssertions>
+export type AssertionFor = ReturnType<typeof createAssertionSigner>

@@ -19,8 +19,8 @@ interface KeySetOptions {
   staleSeconds?: number
   /**
    * Pause between two reads, so that made-up key ids and an unreachable origin cost a bounded
-   * number of them. A set is read ahead when it has so long left; a quarter of a short age leaves
-   * time to use it before.
+   * number of them. The keys are also read again this long before they are too old; by default at
+   * most a quarter of that age, so that they are used before.
    */
   cooldownSeconds?: number
 }

@@ -8,9 +8,9 @@ import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
-import { createCompactIdentity } from './compact-identity.ts'
+import { createForgeryThrottle } from './forgery-throttle.ts'
+import { createIdentityInterner } from './identity-interner.ts'
 import { type KeySet, KeysUnavailableError } from './jwks-cache.ts'
-import { createSignatureChecks } from './signature-checks.ts'
 import type { VerifiedToken } from './verified-token.ts'
 
 interface TokenVerifierOptions {
@@ -79,8 +79,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   /** By hash. Of two tokens with one hash the last verified is kept: about 20 pairs in 200,000. */
   const verified = createBoundedMap<number, CachedToken>(cacheSize)
   const hotCache = createBoundedMap<number, { token: string; cached: CachedToken }>(hotCacheSize)
-  const compactIdentity = createCompactIdentity()
-  const signatureChecks = createSignatureChecks({ now })
+  const compactIdentity = createIdentityInterner()
+  const forgeryThrottle = createForgeryThrottle({ now })
 
   /**
    * Whole seconds, as in `verifyAccessToken`; V8 would box a fraction.
@@ -92,11 +92,11 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   function toCachedToken(token: string, payload: unknown): CachedToken {
     const { iss, aud, client_id, iat, exp, ...claims } = claimsSchema.parse(payload)
     const at = nowSeconds()
-    const { identity, shared } = compactIdentity(claims)
+    const { identity, internedClaims } = compactIdentity(claims)
     return {
       digest: digest(token),
       identity,
-      shared,
+      internedClaims,
       expiresAt: exp,
       trustUntil: Math.min(exp + clockLeewaySeconds, at + recheckSeconds),
       seenAt: at,
@@ -134,18 +134,19 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
   }
 
   /** A check that is delayed for addresses with forged signatures, and counts forged ones. */
-  function limited(verify: VerifySignature, caller: string): VerifySignature {
+  function throttled(verify: VerifySignature, addressKey: string): VerifySignature {
     return (signed, signature) =>
-      chain(signatureChecks.waitForTurn(caller), () =>
+      chain(forgeryThrottle.throttle(addressKey), () =>
         chain(verify(signed, signature), (isGenuine) => {
-          if (!isGenuine) signatureChecks.failed(caller)
+          if (!isGenuine) forgeryThrottle.recordForgery(addressKey)
           return isGenuine
         }),
       )
   }
 
-  function verifyUncached(token: string, caller: string): Awaitable<CachedToken> {
-    const findKey = (kid: string) => chain(keys.find(kid), (verify) => verify && limited(verify, caller))
+  function verifyUncached(token: string, addressKey: string): Awaitable<CachedToken> {
+    const findKey = (kid: string) =>
+      chain(keys.find(kid), (verify) => verify && throttled(verify, addressKey))
     const payload = verifyAccessToken(token, { findKey, issuer, audience, now: now() })
     return chain(payload, (claims) => cache(token, claims))
   }
@@ -167,11 +168,11 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
      * Throws or rejects with TokenExpired, or Problem `invalid_token`, `keys_unavailable`,
      * `overloaded`.
      *
-     * @param caller the address that the token came from, or its /64
+     * @param addressKey the address that the token came from, or its /64
      */
-    verify(token: string, caller: string): Awaitable<VerifiedToken> {
+    verify(token: string, addressKey: string): Awaitable<VerifiedToken> {
       try {
-        const verified = verifyUncached(token, caller)
+        const verified = verifyUncached(token, addressKey)
         return verified instanceof Promise ? verified.catch(fail) : verified
       } catch (error) {
         return fail(error)

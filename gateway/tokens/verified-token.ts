@@ -1,7 +1,7 @@
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import type { EpochSeconds } from '../../shared/lib/time.ts'
-import type { InternedClaims, SharedPart } from './compact-identity.ts'
+import type { InternedClaims, SharedPart } from './identity-interner.ts'
 
 /**
  * An assertion in parts, joined for each request: the part that many users share takes more memory
@@ -22,7 +22,7 @@ export interface SignedAssertion {
 export interface VerifiedToken {
   identity: Identity
   /** Those claims of the identity that many tokens share. */
-  shared: InternedClaims
+  internedClaims: InternedClaims
   expiresAt: EpochSeconds
   /** Assertions of this token, dropped with it. */
   assertion: SignedAssertion | undefined

@@ -66,7 +66,7 @@ function meOf(user: Identity, profile: Profile | undefined): MeResponse {
 }
 
 interface EmailRoutesOptions extends VerificationOptions {
-  mail: Pick<Mail, 'nudge'>
+  mail: Pick<Mail, 'wake'>
 }
 
 export function createEmailRoutes(options: EmailRoutesOptions) {
@@ -82,7 +82,7 @@ export function createEmailRoutes(options: EmailRoutesOptions) {
    */
   serve(routes, signingIn.resendVerification, async ({ body: { email }, respond }, c) => {
     await insertEmailTokenRequest(options.sql, 'email_verification', { email, context: c.get('context') })
-    options.mail.nudge()
+    options.mail.wake()
     return respond({ status: 'accepted' })
   })
 

@@ -104,7 +104,7 @@ export function createAuthService(options: AuthOptions) {
         await emailTokens.sendVerification(transaction, { userId, email })
         return 'registered'
       })
-      mail.nudge()
+      mail.wake()
       onRegistration(kind)
     },
 
@@ -162,7 +162,7 @@ export function createAuthService(options: AuthOptions) {
         // The lockout counts a known device apart.
         if (!passwordMatches && reservation.deviceId === unknownDevice)
           await loginLimit.failed(email, context)
-        mail.nudge()
+        mail.wake()
         return { kind: outcome.kind }
       }
       return {

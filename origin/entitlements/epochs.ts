@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/types.ts'
-import { noteRevocations } from '../revocations/after-commit.ts'
-import { atColumn } from '../revocations/queries.ts'
+import { publishOnCommit } from '../revocations/after-commit.ts'
+import { atEpochMs } from '../revocations/queries.ts'
 
 /**
  * Raises the epoch of a changed row and revokes older tokens, in one statement of the change's own
@@ -17,7 +17,7 @@ interface RaisedEpoch {
 }
 
 function note(sql: Queryable, scope: 'user' | 'role' | 'plan', raised: readonly RaisedEpoch[]) {
-  noteRevocations(
+  publishOnCommit(
     sql,
     raised.map((each) => ({ ...each, scope })),
   )
@@ -36,7 +36,7 @@ export async function raiseUserEpochs(
       update user_accounts set epoch = epoch + 1 where id = any(${userIds as string[]}::uuid[]) returning id, epoch
     )
     insert into revocations (scope, subject, epoch) select 'user', id, epoch from raised
-    returning subject, epoch, ${atColumn(sql)}`
+    returning subject, epoch, ${atEpochMs(sql)}`
   return note(sql, 'user', rows)
 }
 
@@ -46,7 +46,7 @@ export async function raiseRoleEpoch(sql: Queryable, role: string): Promise<numb
       update roles set epoch = epoch + 1 where name = ${role} returning name, epoch
     )
     insert into revocations (scope, subject, epoch) select 'role', name, epoch from raised
-    returning subject, epoch, ${atColumn(sql)}`
+    returning subject, epoch, ${atEpochMs(sql)}`
   return note(sql, 'role', rows)
 }
 
@@ -56,6 +56,6 @@ export async function raisePlanEpoch(sql: Queryable, plan: string): Promise<numb
       update subscription_plans set epoch = epoch + 1 where name = ${plan} returning name, epoch
     )
     insert into revocations (scope, subject, epoch) select 'plan', name, epoch from raised
-    returning subject, epoch, ${atColumn(sql)}`
+    returning subject, epoch, ${atEpochMs(sql)}`
   return note(sql, 'plan', rows)
 }

@@ -39,15 +39,15 @@ describe('the relay', () => {
     const deliver = vi.fn(async () => {})
     relay = startRelay({ deliver, intervalMs: never, log: createCapturedLog('relay').log })
     await settled()
-    relay.nudge()
+    relay.wake()
     expect(deliver).toHaveBeenCalledTimes(2)
   })
 
   test('never delivers twice at a time; nudges meanwhile are one delivery afterwards', async () => {
     const { deliver, ends, maxConcurrent } = controlled()
     relay = startRelay({ deliver, intervalMs: never, log: createCapturedLog('relay').log })
-    relay.nudge()
-    relay.nudge()
+    relay.wake()
+    relay.wake()
     expect(ends).toHaveLength(1)
     ends[0]?.()
     await settled()
@@ -96,7 +96,7 @@ describe('the relay', () => {
       intervalMs: never,
       log: createCapturedLog('relay').log,
     })
-    relay.nudge()
+    relay.wake()
     let stopped = false
     const stopping = relay.stop().then(() => {
       stopped = true
@@ -106,7 +106,7 @@ describe('the relay', () => {
     expect(stopped).toBe(false)
     ends[0]?.()
     await stopping
-    relay.nudge()
+    relay.wake()
     await settled()
     expect(ends).toHaveLength(1)
   })

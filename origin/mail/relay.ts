@@ -47,11 +47,11 @@ export function startRelay(options: RelayOptions) {
       }
     } while (nudged && !stopping.signal.aborted)
     running = undefined
-    if (!stopping.signal.aborted) timer = setTimeout(nudge, intervalMs)
+    if (!stopping.signal.aborted) timer = setTimeout(wake, intervalMs)
   }
 
   /** Starts a delivery; call it after a commit that enqueued mail. */
-  function nudge() {
+  function wake() {
     if (stopping.signal.aborted) return
     if (running !== undefined) nudged = true
     else {
@@ -60,9 +60,9 @@ export function startRelay(options: RelayOptions) {
     }
   }
 
-  nudge()
+  wake()
   return {
-    nudge,
+    wake,
     /** Resolves when the current delivery has ended, or after 2 s; no other starts. */
     async stop(): Promise<void> {
       stopping.abort()

@@ -9,13 +9,13 @@ import type { Relay } from './relay.ts'
 export interface Mail {
   messages: Messages
   enqueue: (transaction: Queryable, to: string, message: Message) => Promise<void>
-  nudge: () => void
+  wake: () => void
 }
 
-export function createMail(messages: Messages, outbox: Outbox, relay: Pick<Relay, 'nudge'>): Mail {
+export function createMail(messages: Messages, outbox: Outbox, relay: Pick<Relay, 'wake'>): Mail {
   return {
     messages,
     enqueue: (transaction, to, message) => outbox.enqueue(transaction, { to, message }),
-    nudge: relay.nudge,
+    wake: relay.wake,
   }
 }

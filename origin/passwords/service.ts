@@ -24,7 +24,7 @@ interface PasswordOptions {
   mail: Mail
 }
 
-interface Change {
+interface PasswordChange {
   email: string
   currentPassword: string
   newPassword: string
@@ -59,7 +59,7 @@ export function createPasswordService({
      */
     async change(
       { userId, sessionId }: SessionOwner,
-      { email, currentPassword, newPassword }: Change,
+      { email, currentPassword, newPassword }: PasswordChange,
       context: RequestContext,
     ): Promise<ChangeOutcome> {
       const own = { id: sessionId, userId }
@@ -100,7 +100,7 @@ export function createPasswordService({
         await mail.enqueue(transaction, account.email, mail.messages.passwordChanged())
         return { kind: 'changed', passwordVersion }
       })
-      mail.nudge()
+      mail.wake()
       return outcome
     },
 
@@ -110,7 +110,7 @@ export function createPasswordService({
      */
     async forgot(email: string, context: RequestContext): Promise<void> {
       await insertEmailTokenRequest(sql, 'password_reset', { email, context })
-      mail.nudge()
+      mail.wake()
     },
 
     /**
@@ -141,7 +141,7 @@ export function createPasswordService({
         return { kind: 'changed', userId, passwordVersion }
       })
       if (outcome.kind === 'changed') await resetLoginLimit(owner.email)
-      mail.nudge()
+      mail.wake()
       return outcome
     },
   }

@@ -2,9 +2,9 @@ import { type Revocation, revocationStreamKey, toStreamFields } from '../../shar
 import type { RedisClient } from '../../shared/node/redis.ts'
 import type { Sql } from '../db/types.ts'
 import type { WrittenRevocation } from './after-commit.ts'
-import { lockUnpublishedForUpdate, markPublished, withLife } from './queries.ts'
+import { lockUnpublishedForUpdate, markPublished, withExpiry } from './queries.ts'
 import { execute } from './redis-pipeline.ts'
-import { createRevocationKeys, raiseKey } from './revocation-keys.ts'
+import { createRevocationKeys, setMinimumEpoch } from './revocation-keys.ts'
 
 export interface PublisherOptions {
   sql: Sql
@@ -34,7 +34,7 @@ const redisTimeoutMs = 1000
 export function createPublisher(options: PublisherOptions) {
   const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
   const key = revocationStreamKey(keyPrefix)
-  const renewCompleteness = createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds })
+  const renewCompleteMarker = createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds })
 
   /**
    * All or nothing: of a Redis that takes one of these commands and rejects another, the stream
@@ -44,7 +44,7 @@ export function createPublisher(options: PublisherOptions) {
     const transaction = redis.multi()
     for (const row of rows) {
       transaction.xadd(key, 'MINID', '~', Date.now() - keptMs, '*', ...toStreamFields(row))
-      raiseKey(transaction, keyPrefix, row)
+      setMinimumEpoch(transaction, keyPrefix, row)
     }
     await execute(transaction, redisTimeoutMs)
   }
@@ -80,12 +80,12 @@ export function createPublisher(options: PublisherOptions) {
   async function publishDue(signal: AbortSignal): Promise<void> {
     if (redis.status !== 'ready') throw new Error(`redis is ${redis.status}`)
     while (!signal.aborted && (await publishBatch()) === batchSize);
-    if (!signal.aborted) await renewCompleteness()
+    if (!signal.aborted) await renewCompleteMarker()
   }
 
   /** Publishes what has just been committed; the table still has it for `publishDue`. */
   async function publishNow(entries: readonly WrittenRevocation[]): Promise<void> {
-    await append(entries.map((entry) => withLife(entry, lifeSeconds)))
+    await append(entries.map((entry) => withExpiry(entry, lifeSeconds)))
   }
 
   return { publishDue, publishNow }

@@ -9,7 +9,10 @@ interface RevocationRow {
   at: EpochMs
 }
 
-export const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSeconds: number): Revocation => ({
+export const withExpiry = (
+  { scope, subject, epoch, at }: RevocationRow,
+  lifeSeconds: number,
+): Revocation => ({
   scope,
   subject,
   epoch,
@@ -18,7 +21,7 @@ export const withLife = ({ scope, subject, epoch, at }: RevocationRow, lifeSecon
 })
 
 /** As `EpochMs`, which a double holds exactly. */
-export const atColumn = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
+export const atEpochMs = (sql: Queryable) => sql`floor(extract(epoch from created_at) * 1000)::float8 as at`
 
 /**
  * The live entries of transactions from `after` on, and the next cursor.
@@ -49,14 +52,14 @@ export async function selectRevocations(
         (
           select json_agg(live order by live.id)
           from (
-            select id, scope, subject, epoch, ${atColumn(sql)}
+            select id, scope, subject, epoch, ${atEpochMs(sql)}
             from revocations
             where created_at > now() - make_interval(secs => ${lifeSeconds}) ${after === null ? sql`` : fromCursor}
           ) as live
         ),
         '[]'
       ) as entries`
-  return { next: row.next, entries: row.entries.map((entry) => withLife(entry, lifeSeconds)) }
+  return { next: row.next, entries: row.entries.map((entry) => withExpiry(entry, lifeSeconds)) }
 }
 
 export interface UnpublishedRevocation extends Revocation {
@@ -73,13 +76,13 @@ export async function lockUnpublishedForUpdate(
   lifeSeconds: number,
 ): Promise<UnpublishedRevocation[]> {
   const rows = await transaction<(RevocationRow & { id: string })[]>`
-    select id, scope, subject, epoch, ${atColumn(transaction)}
+    select id, scope, subject, epoch, ${atEpochMs(transaction)}
     from revocations
     where published_at is null
     order by id
     limit ${limit}
     for update skip locked`
-  return rows.map((row) => ({ id: row.id, ...withLife(row, lifeSeconds) }))
+  return rows.map((row) => ({ id: row.id, ...withExpiry(row, lifeSeconds) }))
 }
 
 export async function markPublished(transaction: Transaction, ids: string[]): Promise<void> {

@@ -1,9 +1,9 @@
 import type { ChainableCommander } from 'ioredis'
 import {
+  completeMarkerKey,
   endedEpoch,
   type Revocation,
   revocationKey,
-  revocationsCompleteKey,
 } from '../../shared/auth/revocation.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
 import type { RedisClient } from '../../shared/node/redis.ts'
@@ -31,14 +31,14 @@ const writeTimeoutMs = 10_000
 /**
  * Entries may come in any order and repeatedly: a lower epoch never replaces a higher one.
  */
-const raiseScript = `
+const setMinimumEpochScript = `
 local known = tonumber(redis.call('GET', KEYS[1]) or -1)
 if tonumber(ARGV[1]) >= known then redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end`
 
 /** Adds the change of one entry to a pipeline. */
-export function raiseKey(pipeline: ChainableCommander, keyPrefix: string, entry: Revocation): void {
+export function setMinimumEpoch(pipeline: ChainableCommander, keyPrefix: string, entry: Revocation): void {
   const key = revocationKey(keyPrefix, entry)
-  pipeline.eval(raiseScript, 1, key, entry.epoch ?? endedEpoch, Math.ceil(entry.until))
+  pipeline.eval(setMinimumEpochScript, 1, key, entry.epoch ?? endedEpoch, Math.ceil(entry.until))
 }
 
 /**
@@ -49,7 +49,7 @@ export function raiseKey(pipeline: ChainableCommander, keyPrefix: string, entry:
  * not marked complete.
  */
 export function createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds }: RevocationKeysOptions) {
-  const complete = revocationsCompleteKey(keyPrefix)
+  const complete = completeMarkerKey(keyPrefix)
   let isComplete = false
   // A replica that was promoted may lack the newest keys, although it has the one that says that
   // they are complete.
@@ -60,12 +60,12 @@ export function createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds }: Rev
   // Of a cluster, when one node is gone.
   redis.on('-node', onConnectionLost)
 
-  return async function renewCompleteness(): Promise<void> {
+  return async function renewCompleteMarker(): Promise<void> {
     if (isComplete && (await withTimeout(renewTimeoutMs, redis.set(complete, 1, 'PX', completeMs, 'XX'))))
       return
     const { entries } = await selectRevocations(sql, null, lifeSeconds)
     const pipeline = redis.pipeline()
-    for (const entry of entries) raiseKey(pipeline, keyPrefix, entry)
+    for (const entry of entries) setMinimumEpoch(pipeline, keyPrefix, entry)
     pipeline.set(complete, 1, 'PX', completeMs)
     await execute(pipeline, writeTimeoutMs)
     isComplete = true

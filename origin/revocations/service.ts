@@ -6,7 +6,7 @@ import type { WrittenRevocation } from './after-commit.ts'
 import { createPublisher, type PublisherOptions } from './publisher.ts'
 import { startRevocationRelay } from './relay.ts'
 
-/** Longer than any reply takes, the one about all that is in force among them. */
+/** Longer than any reply takes, even to the pipeline that writes all entries in force. */
 const silenceMs = 1500
 
 /** Lifetime of a key that only tests whether Redis accepts writes. */
@@ -50,7 +50,7 @@ export function startRevocations({
     async requireRedis(): Promise<void> {
       await redis.set(`${prefix}origin-probe`, 1, 'PX', probeKeptMs)
     },
-    /** In vain without Redis: the relay says so, and gateways read the feed. */
+    /** Without Redis the relay logs the outage, and gateways read the feed. */
     publishNow(entries: readonly WrittenRevocation[]): void {
       publisher.publishNow(entries).catch((error) => {
         log.debug({ err: error }, 'revocations are left to the relay')

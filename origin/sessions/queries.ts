@@ -1,8 +1,8 @@
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import { noteRevocations } from '../revocations/after-commit.ts'
-import { atColumn } from '../revocations/queries.ts'
+import { publishOnCommit } from '../revocations/after-commit.ts'
+import { atEpochMs } from '../revocations/queries.ts'
 
 /** A session and its account. */
 export interface SessionOwner {
@@ -271,10 +271,10 @@ export async function endSessions(
     ),
     revoked as (
       insert into revocations (scope, subject) select 'session', id from ended
-      returning subject, ${atColumn(sql)}
+      returning subject, ${atEpochMs(sql)}
     )
     select subject, at from revoked`
-  noteRevocations(
+  publishOnCommit(
     sql,
     rows.map((row) => ({ ...row, scope: 'session', epoch: null })),
   )

@@ -19,9 +19,9 @@ const revocationSchema = z.object({
 })
 
 export interface Revocation extends z.infer<typeof revocationSchema> {
-  /** No token that this concerns is alive after it. */
+  /** Every token that this revokes has expired by then. */
   until: EpochMs
-  /** When the cause began. */
+  /** When the change was made. */
   at: EpochMs
 }
 
@@ -34,9 +34,9 @@ export const revocationFeedSchema = z.object({ entries: z.array(revocationSchema
 export type RevocationFeed = z.infer<typeof revocationFeedSchema>
 
 /**
- * Prefix of the names of the stream and its keys. In a Redis Cluster they all
- * have one slot, by its braces: they are written in one transaction, and a node that lost one of
- * them lost what says that they are complete.
+ * Prefix of the stream and the revocation keys. Its braces put them all into one slot of a Redis
+ * Cluster: one pipeline writes them, and a node that loses some also loses the marker that says
+ * that they are complete.
  */
 export const revocationKeyPrefix = (keyPrefix: string, isCluster: boolean) =>
   isCluster ? `{${keyPrefix}revocations}` : keyPrefix
@@ -55,9 +55,10 @@ export const revocationKey = (keyPrefix: string, { scope, subject }: Pick<Revoca
 export const endedEpoch = Number.MAX_SAFE_INTEGER
 
 /**
- * Marks the revocation keys as complete. The origin renews it; without it they may be incomplete.
+ * Marks the revocation keys as complete. The origin renews it while it publishes, so gateways also
+ * read it as a heartbeat of the publisher.
  */
-export const revocationsCompleteKey = (keyPrefix: string) => `${keyPrefix}revoked`
+export const completeMarkerKey = (keyPrefix: string) => `${keyPrefix}revoked`
 
 /**
  * Fields of a stream entry, names and values in turn, without `epoch` if it is null.

@@ -6,7 +6,7 @@ import type { MonotonicMs } from './time.ts'
  * @param silenceMs since the latest reply, or the first call after it
  * @param onSilent called once for each silence
  */
-export function createSilenceWatch(silenceMs: number, onSilent: () => void) {
+export function createReplyTimeout(silenceMs: number, onSilent: () => void) {
   let unanswered = 0
   let since: MonotonicMs = 0
 

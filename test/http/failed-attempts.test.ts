@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
 import { json, text } from 'node:stream/consumers'
 import { afterEach, expect, test } from 'vitest'
-import { createRateLimiting } from '../../gateway/adapters/node/rate-limit-store.ts'
+import { createRateLimitStore } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
 import type { PolicyRow } from '../../gateway/policy/policy.ts'
 import { connectRedisServer } from '../../shared/node/redis.ts'
@@ -85,7 +85,7 @@ test('429: with Redis lost during a window, a gateway allows three failed attemp
   const redis = await startPrivateRedis()
   closers.push(redis.stop)
   const { log } = createCapturedLog('gateway')
-  const counting = createRateLimiting({
+  const counting = createRateLimitStore({
     redisUrl: redis.url,
     keyPrefix: 'test:',
     replicas: 1,

@@ -114,7 +114,7 @@ describe.each(Object.entries(faults))('Redis that replies to PING and %s', (_wha
 test('a call that needs no write does not end the outage of a Redis that rejects writes', async () => {
   const gateway = await start()
   const { rateLimitStore, redis } = gateway.rateLimiting
-  const usedUp = { key: 'used up', windowSeconds: 60, quota: 1, tokens: 1, outage: 'share' } as const
+  const usedUp = { key: 'used up', windowSeconds: 60, quota: 1, tokens: 1, withoutStore: 'share' } as const
   expect(await rateLimitStore.consume([usedUp])).toMatchObject([{ granted: 1, shared: true }])
   expect(await rateLimitStore.consume([usedUp])).toMatchObject([{ granted: 0, shared: true }])
   // A look before the first connection is up finds no Redis, and says so.

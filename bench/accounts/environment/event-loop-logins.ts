@@ -93,6 +93,6 @@ function mailNobody(frontendUrl: string): Mail {
   return {
     messages: createMessages({ frontendUrl, product: 'Gatehouse' }),
     enqueue: async () => {},
-    nudge: () => {},
+    wake: () => {},
   }
 }

@@ -28,7 +28,7 @@ await runGateway({
     UPSTREAM_CONNECTION_SECONDS: 'is the age of connections to upstreams, and Bun keeps those itself',
   },
 
-  connect: () => ({
+  createRuntimeParts: () => ({
     transport: createFetchTransport({
       fetch,
       settings: { decompress: false, timeout: false },

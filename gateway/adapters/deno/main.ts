@@ -13,7 +13,7 @@ declare const Deno: {
 await runGateway({
   unavailable: nodeServerVariables,
 
-  connect({ UPSTREAM_CONNECTION_SECONDS: seconds }) {
+  createRuntimeParts({ UPSTREAM_CONNECTION_SECONDS: seconds }) {
     // Deno's fetch has no setting to leave an encoded body alone.
     const dispatchers = createDispatchers(seconds * 1000)
     return {

@@ -4,8 +4,8 @@ import { importNodeSigner, importNodeVerifier } from '../../../shared/node/keys.
 import { requireReadableFiles, requireUsableRedis } from '../../../shared/node/redis-check.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { GatewayPorts } from '../../gateway-ports.ts'
-import { createMemoryLimitSource } from '../../limit-source.ts'
-import { createRateLimiting } from './rate-limit-store.ts'
+import { createBatchedBackend } from '../../limit-backend.ts'
+import { createRateLimitStore } from './rate-limit-store.ts'
 import { createRevocationStream } from './revocation-stream.ts'
 
 type NodePortsConfig = Pick<
@@ -35,10 +35,10 @@ export function createNodePorts(config: NodePortsConfig, log: Log) {
   /** Without one the gateway reads the feed alone. */
   const streamUrl = unlessNone(config.REVOCATION_REDIS_URL ?? redisUrl)
   const now = Date.now
-  const rateLimiting = createRateLimiting({ redisUrl, keyPrefix, replicas, now, log })
+  const rateLimiting = createRateLimitStore({ redisUrl, keyPrefix, replicas, now, log })
   return {
     ports: {
-      createLimitSource: createMemoryLimitSource({
+      createLimitBackend: createBatchedBackend({
         rateLimitStore: rateLimiting.rateLimitStore,
         limiterHealth: rateLimiting.health,
         defer: setImmediate,

@@ -8,7 +8,7 @@ import {
   untilCounted,
 } from '../../../test/support/gateway/gateway-with-redis.ts'
 import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
-import { createRateLimiting } from './rate-limit-store.ts'
+import { createRateLimitStore } from './rate-limit-store.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -103,14 +103,14 @@ describe('Redis paused: connections stay open and get no response', () => {
   })
 })
 
-const one = { key: 'key', windowSeconds: 60, quota: 8, tokens: 1, outage: 'share' } as const
+const one = { key: 'key', windowSeconds: 60, quota: 8, tokens: 1, withoutStore: 'share' } as const
 
 describe('Redis that was never there', () => {
   test('200: the gateway starts and counts its share', async () => {
     const redis = await startPrivateRedis()
     await redis.stop()
     const { log } = createCapturedLog('gateway')
-    const rateLimiting = createRateLimiting({
+    const rateLimiting = createRateLimitStore({
       redisUrl: redis.url,
       keyPrefix: 'x:',
       replicas: 4,
@@ -125,7 +125,7 @@ describe('Redis that was never there', () => {
 
   test('without REDIS_URL it counts in memory as the only gateway, and logs that', async () => {
     const { log, lines } = createCapturedLog('gateway')
-    const rateLimiting = createRateLimiting({
+    const rateLimiting = createRateLimitStore({
       redisUrl: undefined,
       keyPrefix: 'x:',
       replicas: 1,

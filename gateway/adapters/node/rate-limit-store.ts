@@ -9,7 +9,7 @@ import { createMemoryStore } from '../../rate-limit/memory-store.ts'
 import { createRedisStore } from '../redis.ts'
 import { createClusterStore } from './redis-cluster-store.ts'
 
-interface RateLimitingOptions {
+interface RateLimitStoreOptions {
   /** Without Redis the gateway counts in its own memory, and logs that. */
   redisUrl: string | undefined
   keyPrefix: string
@@ -19,7 +19,7 @@ interface RateLimitingOptions {
   log: Log
 }
 
-export interface RateLimiting {
+export interface RateLimitStoreHandle {
   rateLimitStore: RateLimitStore
   /** State of Redis, if it is used. */
   redis: { isUp: () => boolean; callSeconds: Histogram } | undefined
@@ -44,7 +44,7 @@ function timed(rateLimitStore: RateLimitStore, onCall: (seconds: number) => void
   }
 }
 
-interface CommonOptions extends Omit<RateLimitingOptions, 'redisUrl'> {
+interface CommonOptions extends Omit<RateLimitStoreOptions, 'redisUrl'> {
   /** Counts what the gateway cannot count in Redis. */
   local: RateLimitStore
   timeCalls: (store: RateLimitStore) => RateLimitStore
@@ -64,13 +64,13 @@ function countInCluster(redisUrl: string, common: CommonOptions) {
 /**
  * Creates the rate-limit store: Redis with this process's memory as fallback, or the memory alone.
  */
-export function createRateLimiting({
+export function createRateLimitStore({
   redisUrl,
   keyPrefix,
   replicas,
   now,
   log,
-}: RateLimitingOptions): RateLimiting {
+}: RateLimitStoreOptions): RateLimitStoreHandle {
   if (!redisUrl) {
     log.warn({}, 'no REDIS_URL: limits count in memory, for this gateway alone')
     return {

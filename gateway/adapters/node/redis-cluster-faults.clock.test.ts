@@ -7,7 +7,7 @@ import {
 } from '../../../tools/servers/redis/redis-cluster.ts'
 import type { ConsumeRequest } from '../../ports.ts'
 import { hashSlot } from './hash-slot.ts'
-import { createRateLimiting, type RateLimiting } from './rate-limit-store.ts'
+import { createRateLimitStore, type RateLimitStoreHandle } from './rate-limit-store.ts'
 
 const quota = 400
 const replicas = 4
@@ -15,13 +15,15 @@ const replicas = 4
 const share = quota / replicas
 
 let cluster: RedisCluster
-const gateways: RateLimiting[] = []
+const gateways: RateLimitStoreHandle[] = []
 
 beforeEach(async () => {
   cluster = await startRedisCluster()
   for (let i = 0; i < 2; i++) {
     const { log } = createCapturedLog('gateway')
-    gateways.push(createRateLimiting({ redisUrl: cluster.url, keyPrefix: '', replicas, now: Date.now, log }))
+    gateways.push(
+      createRateLimitStore({ redisUrl: cluster.url, keyPrefix: '', replicas, now: Date.now, log }),
+    )
   }
   await isShared()
 })
@@ -42,7 +44,7 @@ const requests = Array.from(
     windowSeconds: 600,
     quota,
     tokens: 1,
-    outage: 'share',
+    withoutStore: 'share',
   }),
 )
 const slotOf = ({ key }: ConsumeRequest) => hashSlot(`600:${key}`)

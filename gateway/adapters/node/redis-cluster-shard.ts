@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import { createSilenceWatch } from '../../../shared/lib/silence.ts'
+import { createReplyTimeout } from '../../../shared/lib/silence.ts'
 import type { ConsumeRequest, ConsumeResult, RateLimitStore } from '../../ports.ts'
 import { forLocalStore } from '../../rate-limit/fallback-store.ts'
 import {
@@ -10,7 +10,7 @@ import {
 } from '../../rate-limit/rate-limit-script.ts'
 
 type Scripted<Client> = Client & {
-  consumeHere(...args: (string | number)[]): Promise<string | number[]>
+  consumeOnNode(...args: (string | number)[]): Promise<string | number[]>
   consumeTokens(keyCount: number, ...args: (string | number)[]): Promise<string>
 }
 
@@ -35,7 +35,7 @@ const silenceMs = 900
  * any is written: where this node does not have them all, as slots move, it counts none and answers
  * with the places of those that it does not have.
  */
-const consumeHereScript = `
+const consumeOnNodeScript = `
 local function count(KEYS, ARGV)${rateLimitScript}
 end
 local keys, elsewhere = {}, {}
@@ -54,26 +54,26 @@ export function defineClusterScript(cluster: Cluster): void {
 
 /** For a connection to one node. */
 export function defineNodeScript(node: Redis): void {
-  node.defineCommand('consumeHere', { lua: consumeHereScript, numberOfKeys: 0 })
+  node.defineCommand('consumeOnNode', { lua: consumeOnNodeScript, numberOfKeys: 0 })
 }
 
-/** The keys of one node: one script call, and another one for each key whose slot is on its way. */
+/** The keys of one node: one script call, and another one for each key whose slot is migrating. */
 export function createShard(options: ShardOptions): RateLimitStore {
   const { cluster, keyPrefix, node, refreshSlots, local, replicas } = options
-  const silence = createSilenceWatch(silenceMs, () => node()?.disconnect(true))
+  const silence = createReplyTimeout(silenceMs, () => node()?.disconnect(true))
 
-  async function consumeHere(redis: Redis, requests: readonly ConsumeRequest[]) {
+  async function consumeOnNode(redis: Redis, requests: readonly ConsumeRequest[]) {
     silence.sent()
     try {
       const argument = scriptArgument(requests)
-      return await (redis as Scripted<Redis>).consumeHere(argument, ...scriptKeys(keyPrefix, requests))
+      return await (redis as Scripted<Redis>).consumeOnNode(argument, ...scriptKeys(keyPrefix, requests))
     } finally {
       silence.answered()
     }
   }
 
   /** By the client of the cluster, which follows MOVED and ASK. Never rejects. */
-  async function consumeApart(request: ConsumeRequest): Promise<ConsumeResult | Error> {
+  async function consumeSingly(request: ConsumeRequest): Promise<ConsumeResult | Error> {
     try {
       const [key = ''] = scriptKeys(keyPrefix, [request])
       const reply = await (cluster as Scripted<Cluster>).consumeTokens(1, key, scriptArgument([request]))
@@ -84,19 +84,23 @@ export function createShard(options: ShardOptions): RateLimitStore {
   }
 
   /** @throws Error where none could be counted: one that was must not be counted here as well */
-  async function consumeMoved(requests: readonly ConsumeRequest[], moved: ReadonlySet<number>, redis: Redis) {
-    const here = requests.filter((_, place) => !moved.has(place))
-    const again = here.length > 0 ? await consumeHere(redis, here) : ''
+  async function consumeAfterMove(
+    requests: readonly ConsumeRequest[],
+    moved: ReadonlySet<number>,
+    redis: Redis,
+  ) {
+    const here = requests.filter((_, index) => !moved.has(index))
+    const again = here.length > 0 ? await consumeOnNode(redis, here) : ''
     const counted: (ConsumeResult | Error)[] =
-      typeof again === 'string' ? readResults(here, again) : await Promise.all(here.map(consumeApart))
+      typeof again === 'string' ? readResults(here, again) : await Promise.all(here.map(consumeSingly))
     const outcomes = await Promise.all(
-      requests.map((request, place) => (moved.has(place) ? consumeApart(request) : counted.shift())),
+      requests.map((request, index) => (moved.has(index) ? consumeSingly(request) : counted.shift())),
     )
     if (outcomes.every((outcome) => outcome instanceof Error)) throw outcomes[0]
     return Promise.all(
-      outcomes.map(async (outcome, place) => {
+      outcomes.map(async (outcome, index) => {
         if (!(outcome instanceof Error)) return outcome as ConsumeResult
-        const own = await local.consume([forLocalStore(requests[place] as ConsumeRequest, replicas)])
+        const own = await local.consume([forLocalStore(requests[index] as ConsumeRequest, replicas)])
         return own[0] as ConsumeResult
       }),
     )
@@ -109,10 +113,10 @@ export function createShard(options: ShardOptions): RateLimitStore {
         refreshSlots()
         throw new Error(`redis is ${redis?.status ?? 'not connected'}`)
       }
-      const reply = await consumeHere(redis, requests)
+      const reply = await consumeOnNode(redis, requests)
       if (typeof reply === 'string') return readResults(requests, reply)
       refreshSlots()
-      return consumeMoved(requests, new Set(reply), redis)
+      return consumeAfterMove(requests, new Set(reply), redis)
     },
   }
 }

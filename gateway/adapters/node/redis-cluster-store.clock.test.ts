@@ -7,15 +7,15 @@ import {
 } from '../../../tools/servers/redis/redis-cluster.ts'
 import type { ConsumeRequest, ConsumeResult } from '../../ports.ts'
 import { hashSlot } from './hash-slot.ts'
-import { createRateLimiting, type RateLimiting } from './rate-limit-store.ts'
+import { createRateLimitStore, type RateLimitStoreHandle } from './rate-limit-store.ts'
 
 let cluster: RedisCluster
-const open: RateLimiting[] = []
+const open: RateLimitStoreHandle[] = []
 
 /** One gateway of four. */
 async function startGateway() {
   const { log, lines } = createCapturedLog('gateway')
-  const limiting = createRateLimiting({
+  const limiting = createRateLimitStore({
     redisUrl: cluster.url,
     keyPrefix: 'shop:',
     replicas: 4,
@@ -37,7 +37,7 @@ const request = (more: Partial<ConsumeRequest> = {}): ConsumeRequest => ({
   windowSeconds: 600,
   quota: 10,
   tokens: 1,
-  outage: 'share',
+  withoutStore: 'share',
   ...more,
 })
 

@@ -14,7 +14,7 @@ interface ClusterStoreOptions {
   local: RateLimitStore
   /** Gateways that share the traffic. */
   replicas: number
-  /** Wraps the store of a node, for those who watch. */
+  /** Wraps the store of a node to time its calls, for metrics. */
   timeCalls?: (store: RateLimitStore) => RateLimitStore
   now: Now
   log: Log
@@ -23,13 +23,14 @@ interface ClusterStoreOptions {
 type Shard = ReturnType<typeof createFallbackStore>
 
 /** Placeholder owner of unserved slots. */
-const nobody = 'nobody'
+const unassigned = 'nobody'
 
 /** The least time between two reads of the slots beyond those that the client makes by itself. */
 const refreshMs = 250
 
 /**
- * Keys that are tried for one in a slot of a node; a node of a hundred has one among 500 at least.
+ * Most keys that are tried to find one in a slot of a node. With 100 nodes every 100th key fits, on
+ * average.
  */
 const maxProbes = 10_000
 
@@ -45,14 +46,14 @@ export function createClusterStore(options: ClusterStoreOptions) {
   const shards = new Map<string, Shard>()
   let refreshedAt = Number.NEGATIVE_INFINITY
   defineClusterScript(cluster)
-  for (const node of cluster.nodes()) adopt(node)
-  cluster.on('+node', adopt)
+  for (const node of cluster.nodes()) addNode(node)
+  cluster.on('+node', addNode)
   cluster.on('-node', (node: Redis) => {
     if (nodes.get(addressOf(node)) === node) nodes.delete(addressOf(node))
   })
   cluster.on('refresh', forgetFormerOwners)
 
-  function adopt(node: Redis): void {
+  function addNode(node: Redis): void {
     defineNodeScript(node)
     nodes.set(addressOf(node), node)
     // Otherwise the first call would wait for the connection. One that fails is reported by the
@@ -66,10 +67,10 @@ export function createClusterStore(options: ClusterStoreOptions) {
     cluster.refreshSlotsCache()
   }
 
-  const ownerOf = (slot: number): string => cluster.slots[slot]?.[0] ?? nobody
+  const ownerOf = (slot: number): string => cluster.slots[slot]?.[0] ?? unassigned
 
   function owners(): Set<string> {
-    if (cluster.slots.length === 0) return new Set([nobody])
+    if (cluster.slots.length === 0) return new Set([unassigned])
     return new Set(Array.from({ length: 16_384 }, (_, slot) => ownerOf(slot)))
   }
 
@@ -115,18 +116,18 @@ export function createClusterStore(options: ClusterStoreOptions) {
 
   return {
     async consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]> {
-      const places = new Map<string, number[]>()
-      for (const [place, request] of requests.entries()) {
+      const indexes = new Map<string, number[]>()
+      for (const [index, request] of requests.entries()) {
         const owner = ownerOfRequest(request)
-        const known = places.get(owner)
-        if (known) known.push(place)
-        else places.set(owner, [place])
+        const known = indexes.get(owner)
+        if (known) known.push(index)
+        else indexes.set(owner, [index])
       }
       const results: ConsumeResult[] = []
       await Promise.all(
-        Array.from(places, async ([owner, own]) => {
-          const counted = await shardOf(owner).consume(own.map((place) => requests[place] as ConsumeRequest))
-          for (const [i, place] of own.entries()) results[place] = counted[i] as ConsumeResult
+        Array.from(indexes, async ([owner, own]) => {
+          const counted = await shardOf(owner).consume(own.map((index) => requests[index] as ConsumeRequest))
+          for (const [i, index] of own.entries()) results[index] = counted[i] as ConsumeResult
         }),
       )
       return results

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import {
+  completeMarkerKey,
   fromStreamFields,
   revocationKeyPrefix,
   revocationStreamKey,
-  revocationsCompleteKey,
 } from '../../../shared/auth/revocation.ts'
 import type { Log } from '../../../shared/lib/log.ts'
 import { withTimeout } from '../../../shared/lib/with-timeout.ts'
@@ -51,16 +51,16 @@ export function createRevocationStream({
   }
 
   /** The mark expires 3 s after the last origin wrote it. */
-  const isWritten = async () => (await redis.get(revocationsCompleteKey(prefix))) !== null
+  const hasPublisher = async () => (await redis.get(completeMarkerKey(prefix))) !== null
 
   return {
     async position() {
       if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(graceMs) })
       const [[last], written] = await replyWithin(
         graceMs,
-        Promise.all([redis.xrevrange(key, '+', '-', 'COUNT', 1), isWritten()]),
+        Promise.all([redis.xrevrange(key, '+', '-', 'COUNT', 1), hasPublisher()]),
       )
-      return { position: last?.[0] ?? beginning, isWritten: written }
+      return { position: last?.[0] ?? beginning, hasPublisher: written }
     },
 
     async read(from) {
@@ -69,7 +69,7 @@ export function createRevocationStream({
         Promise.all([
           redis.xread('COUNT', batchSize, 'BLOCK', blockMs, 'STREAMS', key, from),
           // The server replies to this one when the read has ended.
-          isWritten(),
+          hasPublisher(),
         ]),
       )
       const rows = streams?.[0]?.[1] ?? []
@@ -77,7 +77,7 @@ export function createRevocationStream({
         .map(([, fields]) => fromStreamFields(fields))
         .filter((entry) => entry !== undefined)
       if (entries.length < rows.length) log.warn({ key }, 'malformed entry in the revocation stream')
-      return { entries, position: rows.at(-1)?.[0] ?? from, isWritten: written }
+      return { entries, position: rows.at(-1)?.[0] ?? from, hasPublisher: written }
     },
 
     close: () => redis.disconnect(),

@@ -12,7 +12,7 @@ export function serve(group: ProcessGroup | undefined): Promise<void> {
   setFlagsFromString('--no-flush-bytecode')
   return runGateway({
     group,
-    connect(config) {
+    createRuntimeParts(config) {
       const maxAgeMs = config.UPSTREAM_CONNECTION_SECONDS * 1000
       const upstreams = createUpstreams({ maxAgeMs })
       const dispatchers = createDispatchers(maxAgeMs)

@@ -2,10 +2,10 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Identity } from '../../../shared/auth/claims.ts'
 import {
+  completeMarkerKey,
   endedEpoch,
   type Revocation,
   revocationKey,
-  revocationsCompleteKey,
 } from '../../../shared/auth/revocation.ts'
 import { createIssuer } from '../../../test/support/gateway/issuer.ts'
 import { redisForFile } from '../../../tools/servers/redis/test-redis.ts'
@@ -32,14 +32,14 @@ beforeAll(async () => {
 afterAll(() => redis.disconnect())
 beforeEach(async () => {
   await redis.flushdb()
-  await redis.set(revocationsCompleteKey(keyPrefix), 1)
+  await redis.set(completeMarkerKey(keyPrefix), 1)
   commands = 0
 })
 
 const issuer = await createIssuer()
 const bearer = issuer.claims({ epoch: { user: 5, role: 6, plan: 7 } }) as unknown as Identity
 
-const one: ConsumeRequest = { key: 'user:ada', windowSeconds: 60, quota: 3, tokens: 1, outage: 'share' }
+const one: ConsumeRequest = { key: 'user:ada', windowSeconds: 60, quota: 3, tokens: 1, withoutStore: 'share' }
 const other: ConsumeRequest = { ...one, key: 'address:10.0.0.1', quota: 9 }
 
 const revoke = (scope: Revocation['scope'], subject: string, epoch: number) =>
@@ -101,7 +101,7 @@ describe('a revoked token has nothing, and nothing is counted', () => {
 })
 
 test('incomplete: no publisher has marked the revocation keys complete; no token is consumed', async () => {
-  await redis.del(revocationsCompleteKey(keyPrefix))
+  await redis.del(completeMarkerKey(keyPrefix))
   await revoke('session', bearer.sid, endedEpoch)
   expect(await store.consumeUnlessRevoked(bearer, [one])).toEqual({ kind: 'incomplete' })
   expect(await countsOf(one)).toEqual([null])
@@ -112,7 +112,7 @@ test('a good token without limits is consumed with no results', async () => {
 })
 
 test('without a bearer nothing is held against anything', async () => {
-  await redis.del(revocationsCompleteKey(keyPrefix))
+  await redis.del(completeMarkerKey(keyPrefix))
   expect(await store.consumeUnlessRevoked(undefined, [one])).toMatchObject({
     kind: 'consumed',
     results: [{ granted: 1 }],

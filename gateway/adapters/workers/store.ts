@@ -1,5 +1,5 @@
 import type { Identity } from '../../../shared/auth/claims.ts'
-import { type Revocation, revocationKey, revocationsCompleteKey } from '../../../shared/auth/revocation.ts'
+import { completeMarkerKey, type Revocation, revocationKey } from '../../../shared/auth/revocation.ts'
 import type { LimitAndRevocationStore } from '../../ports.ts'
 import {
   rateLimitScript,
@@ -46,7 +46,7 @@ export function createStore({ ask, keyPrefix }: StoreOptions): LimitAndRevocatio
   function bearerKeys({ sid, sub, role, plan }: Identity): string[] {
     const subjects = { session: sid, user: sub, role, plan }
     const keys = scopes.map((scope) => revocationKey(keyPrefix, { scope, subject: subjects[scope] }))
-    return [revocationsCompleteKey(keyPrefix), ...keys]
+    return [completeMarkerKey(keyPrefix), ...keys]
   }
 
   return {

@@ -1,7 +1,7 @@
 import { connect } from 'cloudflare:sockets'
 import { env, waitUntil } from 'cloudflare:workers'
 import { createGateway } from '../../gateway.ts'
-import { createPerRequestLimitSource } from '../../limit-source.ts'
+import { createPerRequestBackend } from '../../limit-backend.ts'
 import type { PolicyRow } from '../../policy/policy.ts'
 import type { PolicyFile } from '../../policy/policy-file.ts'
 import { logUnknownNames } from '../../policy/policy-names.ts'
@@ -52,7 +52,7 @@ export function createWorker({ policyFile, rows }: WorkerOptions = {}) {
           originUrl: config.ORIGIN_URL,
           waitUntil,
         }),
-        createLimitSource: createPerRequestLimitSource({
+        createLimitBackend: createPerRequestBackend({
           store: createStore({ ask, keyPrefix: config.REDIS_KEY_PREFIX }),
           local: createMemoryStore({ shared: false, now }),
           waitUntil,

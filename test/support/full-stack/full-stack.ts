@@ -5,7 +5,7 @@ import { createReports } from '../../../examples/reports/app.ts'
 import { gatewayVariables } from '../../../gateway/config.ts'
 import { createGateway } from '../../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../../gateway/gateway-ports.ts'
-import { createMemoryLimitSource } from '../../../gateway/limit-source.ts'
+import { createBatchedBackend } from '../../../gateway/limit-backend.ts'
 import type { PolicyRow } from '../../../gateway/policy/policy.ts'
 import { type RateLimitStore, type Transport, TransportError } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
@@ -121,7 +121,7 @@ export async function createFullStack({
 
   const ports: GatewayPorts<Bindings & Partial<HttpBindings>> = {
     transport,
-    createLimitSource: createMemoryLimitSource({ rateLimitStore, limiterHealth }),
+    createLimitBackend: createBatchedBackend({ rateLimitStore, limiterHealth }),
     peerAddress: ({ address }) => address,
     now,
     log: gatewayLog.log,

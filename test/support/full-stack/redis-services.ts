@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { createRateLimiting } from '../../../gateway/adapters/node/rate-limit-store.ts'
+import { createRateLimitStore } from '../../../gateway/adapters/node/rate-limit-store.ts'
 import { createRevocationStream } from '../../../gateway/adapters/node/revocation-stream.ts'
 import { createCapturedLog } from '../captured-log.ts'
 import { createFullStack, type FullStack } from './full-stack.ts'
@@ -16,7 +16,7 @@ export async function startRedisServices(
 ): Promise<FullStack> {
   const { log } = createCapturedLog('gateway')
   const keyPrefix = 'gatehouse:'
-  const limiting = createRateLimiting({ redisUrl, keyPrefix, replicas: 2, now: Date.now, log })
+  const limiting = createRateLimitStore({ redisUrl, keyPrefix, replicas: 2, now: Date.now, log })
   closers.push(limiting.close)
   const fullStack = await createFullStack({
     environment: { REDIS_URL: redisUrl, GATEWAY_REPLICAS: '2' },

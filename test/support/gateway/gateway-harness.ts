@@ -3,7 +3,7 @@ import { generateSecrets } from '../../../dev/secrets.ts'
 import { gatewayVariables } from '../../../gateway/config.ts'
 import { createGateway } from '../../../gateway/gateway.ts'
 import type { GatewayPorts } from '../../../gateway/gateway-ports.ts'
-import { createMemoryLimitSource } from '../../../gateway/limit-source.ts'
+import { createBatchedBackend } from '../../../gateway/limit-backend.ts'
 import type { PolicyRow } from '../../../gateway/policy/policy.ts'
 import type { Transport, UpstreamRequest } from '../../../gateway/ports.ts'
 import { createMemoryStore } from '../../../gateway/rate-limit/memory-store.ts'
@@ -17,7 +17,7 @@ import { createIssuer } from './issuer.ts'
 export type HarnessBindings = { address: string | undefined } & Partial<HttpBindings>
 
 export interface GatewayHarnessOptions
-  extends Partial<GatewayPorts<HarnessBindings> & Parameters<typeof createMemoryLimitSource>[0]> {
+  extends Partial<GatewayPorts<HarnessBindings> & Parameters<typeof createBatchedBackend>[0]> {
   /** Variables over the defaults. */
   environment?: Record<string, string>
   policy?: readonly PolicyRow[]
@@ -94,7 +94,7 @@ export async function createGatewayHarness({
 
   const harnessPorts: GatewayPorts<HarnessBindings> = {
     transport,
-    createLimitSource: createMemoryLimitSource({ rateLimitStore, limiterHealth, defer }),
+    createLimitBackend: createBatchedBackend({ rateLimitStore, limiterHealth, defer }),
     peerAddress: ({ address, incoming }) => incoming?.socket.remoteAddress ?? address,
     log,
     revocationTickMs: null,

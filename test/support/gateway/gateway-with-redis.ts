@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { createRateLimiting } from '../../../gateway/adapters/node/rate-limit-store.ts'
+import { createRateLimitStore } from '../../../gateway/adapters/node/rate-limit-store.ts'
 import { startPrivateRedis } from '../../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../captured-log.ts'
 import { parseList } from '../structured-fields.ts'
@@ -30,7 +30,7 @@ export async function startGatewayWithRedis(
   closers.push(redis.stop)
   const { log, lines } = createCapturedLog('gateway')
   const redisUrl = await reach(redis.url)
-  const rateLimiting = createRateLimiting({ redisUrl, keyPrefix: 'test:', replicas: 4, now, log })
+  const rateLimiting = createRateLimitStore({ redisUrl, keyPrefix: 'test:', replicas: 4, now, log })
   closers.push(rateLimiting.close)
   const harness = await createGatewayHarness({
     rateLimitStore: rateLimiting.rateLimitStore,

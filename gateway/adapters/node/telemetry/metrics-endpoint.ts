@@ -7,13 +7,13 @@ import { collectProcessMetrics, processState } from '../../../../shared/node/tel
 import type { GatewayConfig } from '../../../config.ts'
 import type { Gateway } from '../../../gateway.ts'
 import type { ProcessGroup } from '../processes/process-group.ts'
-import type { RateLimiting } from '../rate-limit-store.ts'
+import type { RateLimitStoreHandle } from '../rate-limit-store.ts'
 import { exposeMetrics } from './expose-metrics.ts'
 
 interface MetricsEndpointOptions {
   config: Pick<GatewayConfig, 'METRICS_HOST' | 'GATEWAY_METRICS_PORT'>
   gateway: Pick<Gateway<never>, 'metrics' | 'gauges' | 'revocationState' | 'checkHealth'>
-  rateLimiting: RateLimiting
+  rateLimiting: RateLimitStoreHandle
   /** Open connections of clients, where the runtime can count them. */
   connections?: (() => Promise<number>) | undefined
   /** The supervisor of the group serves the endpoint, and asks this process. */

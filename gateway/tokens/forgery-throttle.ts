@@ -18,12 +18,12 @@ const checksPerSecond = { ofOne: 100, ofAll: 400 }
 /** Longest wait of a token, which bounds the queue. */
 const maxWaitMs = 1000
 
-/** Start times at a steady rate: a number in place of a queue. */
-interface Pace {
+/** Starts at a steady rate: the time of the next one, in place of a queue. */
+interface Schedule {
   nextAt: EpochMs
 }
 
-interface Failures extends Pace {
+interface Failures extends Schedule {
   count: number
   endsAt: EpochMs
 }
@@ -35,12 +35,12 @@ interface Failures extends Pace {
  *
  * The race we accept: checks that began before the failures of one address were known run at once.
  */
-export function createSignatureChecks({ now }: { now: Now }) {
+export function createForgeryThrottle({ now }: { now: Now }) {
   const failuresOf = createBoundedMap<string, Failures>(maxAddresses)
-  const all: Pace = { nextAt: 0 }
+  const all: Schedule = { nextAt: 0 }
 
-  function failuresNow(caller: string): Failures | undefined {
-    const failures = failuresOf.get(caller)
+  function failuresNow(addressKey: string): Failures | undefined {
+    const failures = failuresOf.get(addressKey)
     return failures && failures.endsAt > now() ? failures : undefined
   }
 
@@ -51,26 +51,26 @@ export function createSignatureChecks({ now }: { now: Now }) {
     },
 
     /**
-     * @param caller an address, or the /64 of one
+     * @param addressKey an address, or the /64 of an IPv6 address
      * @returns undefined where the check may run immediately
      * @throws Problem `overloaded` where the queue is full
      */
-    waitForTurn(caller: string): Promise<void> | undefined {
-      const failures = failuresNow(caller)
+    throttle(addressKey: string): Promise<void> | undefined {
+      const failures = failuresNow(addressKey)
       if (!failures || failures.count < signatureFailuresAllowed) return undefined
       const at = now()
-      const turnAt = Math.max(at, failures.nextAt, all.nextAt)
-      if (turnAt - at > maxWaitMs)
+      const startAt = Math.max(at, failures.nextAt, all.nextAt)
+      if (startAt - at > maxWaitMs)
         throw new Problem('overloaded', { cause: 'signature checks of an address with forged ones' })
       failures.nextAt = Math.max(at, failures.nextAt) + 1000 / checksPerSecond.ofOne
       all.nextAt = Math.max(at, all.nextAt) + 1000 / checksPerSecond.ofAll
-      return new Promise((resolve) => setTimeout(resolve, turnAt - at))
+      return new Promise((resolve) => setTimeout(resolve, startAt - at))
     },
 
-    failed(caller: string): void {
-      const failures = failuresNow(caller)
+    recordForgery(addressKey: string): void {
+      const failures = failuresNow(addressKey)
       if (failures) failures.count++
-      else failuresOf.set(caller, { count: 1, endsAt: now() + windowMs, nextAt: 0 })
+      else failuresOf.set(addressKey, { count: 1, endsAt: now() + windowMs, nextAt: 0 })
     },
   }
 }

@@ -3,7 +3,7 @@ import { createClock } from '../../test/support/clock.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, type GatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer, encodePart } from '../../test/support/gateway/issuer.ts'
-import { createSignatureChecks, signatureFailuresAllowed } from './signature-checks.ts'
+import { createForgeryThrottle, signatureFailuresAllowed } from './forgery-throttle.ts'
 
 const closed = async (harness: GatewayHarness, token: string, address?: string) => {
   const answer = await harness.call('/closed', { headers: bearer(token), address })
@@ -113,21 +113,21 @@ describe('forged signatures', () => {
 describe('the pace', () => {
   const failing = () => {
     const clock = createClock()
-    const checks = createSignatureChecks({ now: clock.now })
+    const checks = createForgeryThrottle({ now: clock.now })
     const fail = (caller: string) => {
-      for (let i = 0; i < signatureFailuresAllowed; i++) checks.failed(caller)
+      for (let i = 0; i < signatureFailuresAllowed; i++) checks.recordForgery(caller)
     }
     return { clock, checks, fail }
   }
 
   test('an address waits for nothing before its failures are used up, nor when they are a minute old', () => {
     const { clock, checks, fail } = failing()
-    expect(checks.waitForTurn('a')).toBeUndefined()
+    expect(checks.throttle('a')).toBeUndefined()
     fail('a')
-    expect(checks.waitForTurn('a')).toBeInstanceOf(Promise)
-    expect(checks.waitForTurn('b')).toBeUndefined()
+    expect(checks.throttle('a')).toBeInstanceOf(Promise)
+    expect(checks.throttle('b')).toBeUndefined()
     clock.advance(61)
-    expect(checks.waitForTurn('a')).toBeUndefined()
+    expect(checks.throttle('a')).toBeUndefined()
   })
 
   test('one address fills its own queue and not that of another', async () => {
@@ -139,7 +139,7 @@ describe('the pace', () => {
       const turns: unknown[] = []
       const take = (caller: string) => {
         try {
-          turns.push(checks.waitForTurn(caller))
+          turns.push(checks.throttle(caller))
           return true
         } catch {
           return false
@@ -157,7 +157,7 @@ describe('the pace', () => {
 
   test('holds a bounded number of addresses', () => {
     const { checks } = failing()
-    for (let i = 0; i < 50_000; i++) checks.failed(String(i))
+    for (let i = 0; i < 50_000; i++) checks.recordForgery(String(i))
     expect(checks.size).toBeLessThanOrEqual(20_000)
   })
 })

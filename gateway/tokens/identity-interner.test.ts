@@ -1,25 +1,25 @@
 import { describe, expect, test } from 'vitest'
 import { identitySchema } from '../../shared/auth/claims.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
-import { createCompactIdentity } from './compact-identity.ts'
+import { createIdentityInterner } from './identity-interner.ts'
 
 const issuer = await createIssuer()
 const identityOf = (claims = {}) => identitySchema.parse(issuer.claims(claims))
 
 describe('createCompactIdentity', () => {
   test('keeps every claim, and those that two users share once', () => {
-    const compactIdentity = createCompactIdentity()
+    const compactIdentity = createIdentityInterner()
     const [ada, bob] = [identityOf(), identityOf()]
     const first = compactIdentity(ada)
     const second = compactIdentity(bob)
     expect(first.identity).toEqual(ada)
     expect(second.identity).toEqual(bob)
-    expect(second.shared).toBe(first.shared)
+    expect(second.internedClaims).toBe(first.internedClaims)
     expect(second.identity.permissions).toBe(first.identity.permissions)
   })
 
   test('never gives a user the claims of another whose lists read alike', () => {
-    const compactIdentity = createCompactIdentity()
+    const compactIdentity = createIdentityInterner()
     for (const permissions of [['a\nb'], ['a', 'b'], ['a,b'], ['a","b'], [], ['']])
       for (const features of [permissions, []])
         for (const epoch of [
@@ -32,9 +32,9 @@ describe('createCompactIdentity', () => {
   })
 
   test('interns claims that come after a thousand others', () => {
-    const compactIdentity = createCompactIdentity()
+    const compactIdentity = createIdentityInterner()
     for (let quota = 1; quota <= 5000; quota++) compactIdentity(identityOf({ quota }))
     const late = identityOf({ quota: 5001 })
-    expect(compactIdentity({ ...late }).shared).toBe(compactIdentity({ ...late }).shared)
+    expect(compactIdentity({ ...late }).internedClaims).toBe(compactIdentity({ ...late }).internedClaims)
   })
 })

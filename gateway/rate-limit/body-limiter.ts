@@ -1,6 +1,6 @@
 import { Problem } from '../../shared/http/errors.ts'
 
-interface SlowBodiesOptions {
+interface BodyLimiterOptions {
   /** Bodies of one caller in transit at once. */
   maxBodies: number
   maxMs: number
@@ -12,7 +12,7 @@ type Stop = (problem: Problem) => void
  * Bounds the request bodies of one caller in transit. One more ends the oldest, so that a request
  * whose body arrives with its head is served while others of the caller send slowly.
  */
-export function createSlowBodies({ maxBodies, maxMs }: SlowBodiesOptions) {
+export function createBodyLimiter({ maxBodies, maxMs }: BodyLimiterOptions) {
   /** By caller, oldest first. */
   const bodiesOf = new Map<string, Map<Stop, () => Problem>>()
 
@@ -23,14 +23,14 @@ export function createSlowBodies({ maxBodies, maxMs }: SlowBodiesOptions) {
     },
 
     /** @param toProblem creates the problem of a body that is ended for a later one */
-    begin(caller: string, toProblem: () => Problem) {
+    begin(key: string, toProblem: () => Problem) {
       const controller = new AbortController()
       const timer = setTimeout(() => stop(new Problem('body_timeout')), maxMs)
-      const bodies = bodiesOf.get(caller) ?? new Map<Stop, () => Problem>()
+      const bodies = bodiesOf.get(key) ?? new Map<Stop, () => Problem>()
 
       function end(): void {
         clearTimeout(timer)
-        if (bodies.delete(stop) && bodies.size === 0) bodiesOf.delete(caller)
+        if (bodies.delete(stop) && bodies.size === 0) bodiesOf.delete(key)
       }
       function stop(problem: Problem): void {
         end()
@@ -42,7 +42,7 @@ export function createSlowBodies({ maxBodies, maxMs }: SlowBodiesOptions) {
         if (first) first[0](first[1]())
       }
       bodies.set(stop, toProblem)
-      bodiesOf.set(caller, bodies)
+      bodiesOf.set(key, bodies)
       return { signal: controller.signal, end }
     },
   }

@@ -9,7 +9,7 @@ import type { Revocations } from './revocation/revocation-index.ts'
 import type { createRevocationSync } from './revocation/revocation-sync.ts'
 
 /** The sources of limits and revocations, which differ by runtime. */
-export interface LimitSource {
+export interface LimitBackend {
   limitConsumer: LimitConsumer
   /**
    * Compares a token with later revocations; missing where `limitConsumer` does so in the same
@@ -25,7 +25,7 @@ export interface LimitSource {
 }
 
 /** The parts of a gateway that a limit source works with. */
-interface LimitSourceParts {
+interface LimitBackendParts {
   config: Pick<GatewayConfig, 'GATEWAY_REPLICAS'>
   revocations: Revocations
   revocationSync: ReturnType<typeof createRevocationSync>
@@ -33,9 +33,9 @@ interface LimitSourceParts {
   log: Log
 }
 
-export type CreateLimitSource = (parts: LimitSourceParts) => LimitSource
+export type CreateLimitBackend = (parts: LimitBackendParts) => LimitBackend
 
-interface MemoryOptions {
+interface BatchedBackendOptions {
   rateLimitStore: RateLimitStore
   /** Health of the rate-limit store. */
   limiterHealth: () => Promise<HealthCheck>
@@ -50,8 +50,8 @@ interface MemoryOptions {
  * For a runtime that keeps memory between requests: limits are batched, and revocations are
  * followed.
  */
-export const createMemoryLimitSource =
-  ({ rateLimitStore, limiterHealth, defer = queueMicrotask }: MemoryOptions): CreateLimitSource =>
+export const createBatchedBackend =
+  ({ rateLimitStore, limiterHealth, defer = queueMicrotask }: BatchedBackendOptions): CreateLimitBackend =>
   ({ revocations, revocationSync, now }) => ({
     limitConsumer: createBatchedConsumer({ rateLimitStore, now, defer }),
     throwIfRevoked: revocations.throwIfRevoked,
@@ -60,7 +60,7 @@ export const createMemoryLimitSource =
     start: revocationSync.start,
   })
 
-interface PerRequestOptions {
+interface PerRequestBackendOptions {
   store: LimitAndRevocationStore
   /** Counts requests while the store is unavailable. */
   local: RateLimitStore
@@ -71,16 +71,16 @@ interface PerRequestOptions {
  * For a runtime without memory between requests: each request asks the store for its limits and
  * revocations in one call. No revocation feed is followed.
  */
-export const createPerRequestLimitSource =
-  ({ store, local, waitUntil }: PerRequestOptions): CreateLimitSource =>
+export const createPerRequestBackend =
+  ({ store, local, waitUntil }: PerRequestBackendOptions): CreateLimitBackend =>
   ({ config, revocations, revocationSync, now, log }) => {
     const limits = createPerRequestConsumer({
       store,
       local,
       replicas: config.GATEWAY_REPLICAS,
-      async throwIfRevokedByFeed(bearer) {
+      async throwIfRevokedByFeed(identity) {
         await revocationSync.refreshIfStale()
-        revocations.throwIfRevoked(bearer)
+        revocations.throwIfRevoked(identity)
       },
       waitUntil,
       now,

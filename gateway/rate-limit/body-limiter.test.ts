@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Problem } from '../../shared/http/errors.ts'
-import { createSlowBodies } from './slow-bodies.ts'
+import { createBodyLimiter } from './body-limiter.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers())
 const refusal = () => new Problem('rate_limited')
 
 test('429 rate_limited: a body beyond the bound ends the oldest body of the same key', () => {
-  const bodies = createSlowBodies({ maxBodies: 2, maxMs: 10_000 })
+  const bodies = createBodyLimiter({ maxBodies: 2, maxMs: 10_000 })
   const other = bodies.begin('b', refusal)
   const [first, second, third] = [1, 2, 3].map(() => bodies.begin('a', refusal))
   expect(first?.signal.reason).toMatchObject({ code: 'rate_limited' })
@@ -21,7 +21,7 @@ test('429 rate_limited: a body beyond the bound ends the oldest body of the same
 })
 
 test('408 body_timeout: a body that takes longer than the bound', () => {
-  const bodies = createSlowBodies({ maxBodies: 2, maxMs: 10_000 })
+  const bodies = createBodyLimiter({ maxBodies: 2, maxMs: 10_000 })
   const slow = bodies.begin('a', refusal)
   const quick = bodies.begin('a', refusal)
   quick.end()

@@ -27,7 +27,7 @@ const internedClaims = 500
  * Gives identities one object layout, so that a hundred thousand take little memory and property
  * reads stay monomorphic. Equal shared claims are interned: copies would take most of the memory.
  */
-export function createCompactIdentity() {
+export function createIdentityInterner() {
   const known = createBoundedMap<string, InternedClaims & { claims: SharedClaims }>(internedClaims)
 
   function intern(identity: Identity) {
@@ -40,9 +40,12 @@ export function createCompactIdentity() {
     return interned
   }
 
-  return function compactIdentity(given: Identity): { identity: Required<Identity>; shared: InternedClaims } {
-    const shared = intern(given)
-    const { claims } = shared
+  return function compactIdentity(given: Identity): {
+    identity: Required<Identity>
+    internedClaims: InternedClaims
+  } {
+    const internedClaims = intern(given)
+    const { claims } = internedClaims
     // Each property by name: for a spread copy V8 allocates a separate property store.
     const identity = {
       sub: given.sub,
@@ -57,6 +60,6 @@ export function createCompactIdentity() {
       quota: claims.quota,
       epoch: claims.epoch,
     }
-    return { identity, shared }
+    return { identity, internedClaims }
   }
 }
