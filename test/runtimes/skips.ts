@@ -10,10 +10,11 @@ const files = 'Pages are files, and there is no disk'
  */
 export const skips: Record<string, Record<string, string>> = {
   workers: {
-    'a client that leaves in the middle of a response: the upstream is let go though it says nothing':
+    'a client that leaves in the middle of a response: the upstream request is aborted although it is silent':
       leaving,
-    'a client that leaves before the response: the upstream is let go': leaving,
-    "an upstream that is silent for longer than its row's idle_seconds: an abort, and it is let go": silence,
+    'a client that leaves before the response: the upstream request is aborted': leaving,
+    "an upstream that is silent for longer than its row's idle_seconds: the response and the upstream request are aborted":
+      silence,
     'the API description has the rows of the code and those of the policy file; the page shows it': files,
     '400 body_not_allowed: a GET with a body, which no runtime drops or forwards': readBody,
     'headers that Connection names end at the gateway': hops,
