@@ -301,15 +301,14 @@ describe('npm run accounts -- import', () => {
     const [, at] = /^line (\d+): the gzip data ends here: the file was cut off\n/.exec(half.err) ?? []
     expect(Number(at)).toBeGreaterThan(1)
     expect(await emails()).toHaveLength(Number(at) - 1)
-    packed[Math.floor(packed.length / 2)] = (packed[Math.floor(packed.length / 2)] ?? 0) ^ 0xff
-    expect((await run({ input: packed })).err).toMatch(
-      /^line \d+: (the gzip data is damaged|is not JSON|is not UTF-8)/,
-    )
-
     const whole = await run({ input: text })
     expect(whole.code).toBe(0)
     expect(await emails()).toHaveLength(3000)
     expect(await sql`select from user_subscriptions`).toHaveLength(3000)
+
+    // Lines before it is noticed may have other text: the checksum comes at the end.
+    packed[Math.floor(packed.length / 2)] = (packed[Math.floor(packed.length / 2)] ?? 0) ^ 0xff
+    expect((await run({ input: packed })).err).toMatch(/^line \d+: the gzip data (is damaged|ends here)/m)
   })
 
   test('1: neither a file nor a folder that can be read', async () => {
