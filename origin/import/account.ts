@@ -47,7 +47,7 @@ export interface AccountRules {
 /** Clocks of the former system and of this one may differ. */
 const aheadMs = 5 * 60_000
 
-/** Faults that a reason names: an account may have as many unknown fields as its request has room. */
+/** Faults that a reason names: an account may have a million unknown fields. */
 const mostFaults = 10
 
 /** Reads an account of another system: parsed JSON of a line or a request. */
