@@ -12,6 +12,8 @@ describe('the metadata of RFC 8414', () => {
       scopes_supported: [
         'entitlements.read',
         'users.read',
+        'users.import',
+        'users.metadata',
         'users.sign_in',
         'subscriptions.write',
         'tokens.introspect',
