@@ -5,7 +5,7 @@ import type { ConsumeRequest } from '../ports.ts'
  * has its own count, so that one kind of request never uses up the quota of another.
  */
 export const limitClassDefinitions = {
-  /** Requests of one address to public rows; missing and invalid tokens too, expired ones not. */
+  /** Requests of one address to public rows; missing and invalid tokens, not expired ones. */
   address: { counts: 'requests', withoutStore: 'share' },
   /**
    * Requests of one address that send mail: registration, forgotten password, verification link.
