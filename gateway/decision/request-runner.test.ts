@@ -18,7 +18,7 @@ function createRun(decide: (admission: Admission) => Awaitable<Admission>) {
   /** Statuses that the admission was released with. */
   const released: number[] = []
   const admission = {
-    decision: { route: openRow },
+    decision: { row: openRow },
     release: (status: number) => released.push(status),
   } as unknown as Admission
   const runner = createRequestRunner({
