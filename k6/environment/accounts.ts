@@ -74,7 +74,7 @@ async function openSessions(
     with chosen as (
       select account.id as user_id, given.hash
       from unnest(${[...refreshTokens.keys()]}::text[], ${hashes}::text[]) as given (email, hash)
-      join user_accounts account on lower(account.email) = given.email and account.status = 'active'
+      join user_accounts account on lower(account.email collate "C") = given.email and account.status = 'active'
     ),
     opened as (
       insert into sessions (user_id, ip, user_agent, expires_at)

@@ -34,13 +34,15 @@ export async function selectLoginAttempts(
   filters: LoginAttemptFilters,
 ): Promise<LoginAttemptItem[]> {
   const { email, ip, user_id: userId, outcome } = filters
+  // The index of login_attempts has the collation of the database.
+  const byEmail = email && sql`and lower(email) = (${foldedEmail(sql, email)} collate "default")`
   return sql<LoginAttemptItem[]>`
     select id, email, user_id, host(ip) as ip, user_agent,
       case when succeeded then 'succeeded' else 'failed' end as outcome, reason,
       ${createdAt(sql)} as created_at
     from login_attempts entry
     where true
-      ${email ? sql`and lower(email) = ${foldedEmail(sql, email)}` : sql``}
+      ${byEmail || sql``}
       ${ip ? sql`and ip = ${ip}::inet` : sql``}
       ${userId ? sql`and user_id = ${userId}` : sql``}
       ${outcome ? sql`and succeeded = ${outcome === 'succeeded'}` : sql``}
