@@ -49,9 +49,6 @@ export function createDatabase(options: DatabaseOptions): Sql {
     url,
     connectSeconds,
     silenceSeconds: silenceSecondsFor(statementSeconds, isPooled),
-    // A connection that is lost while the driver reads them ends the process (postgres.js 3.4.9):
-    // it reads them once, and not on each connection.
-    onTypesRead: () => Object.assign(sql.options, { fetch_types: false }),
   })
   const sql = postgres(
     driverOptions(

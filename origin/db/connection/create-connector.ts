@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import postgres from 'postgres'
 import { type DatabaseHost, type DatabaseTarget, parseDatabaseUrl } from '../../../shared/database-url.ts'
+import { arrayTypes } from './array-types.ts'
 import { endAtOnce } from './end-at-once.ts'
 import { openSocket, type TlsSettings } from './open-socket.ts'
 import { padding } from './startup-message.ts'
@@ -13,8 +14,6 @@ export interface ConnectorOptions {
   connectSeconds: number
   /** How long the server may be silent while it owes a response. */
   silenceSeconds: number
-  /** Told when the driver has read the types of arrays. */
-  onTypesRead?: () => void
 }
 
 /**
@@ -32,12 +31,12 @@ export function createConnector(options: ConnectorOptions) {
   let primary: DatabaseHost | undefined
   let finding: Promise<DatabaseHost> | undefined
 
-  async function open(host: DatabaseHost, onTypesRead = () => {}): Promise<Socket> {
+  async function open(host: DatabaseHost): Promise<Socket> {
     const socket = endAtOnce(await openSocket(host, tls, AbortSignal.timeout(connectMs)))
     const forget = () => {
       if (primary === host) primary = undefined
     }
-    watchConnection(socket, { silenceMs: silenceSeconds * 1000, onReadOnly: forget, onTypesRead })
+    watchConnection(socket, { silenceMs: silenceSeconds * 1000, onReadOnly: forget })
     socket.once('error', forget)
     return socket
   }
@@ -46,9 +45,7 @@ export function createConnector(options: ConnectorOptions) {
   async function findPrimary(): Promise<DatabaseHost> {
     const probe = async (host: DatabaseHost) => {
       const connection = { target, connect: () => open(host), connectionSeconds: connectMs / 1000 }
-      const sql = postgres(
-        driverOptions(connection, { max: 1, connect_timeout: connectMs / 1000, fetch_types: false }),
-      )
+      const sql = postgres(driverOptions(connection, { max: 1, connect_timeout: connectMs / 1000 }))
       try {
         await sql`select`
         return host
@@ -81,7 +78,7 @@ export function createConnector(options: ConnectorOptions) {
   async function connect(): Promise<Socket> {
     try {
       const host = await choose()
-      return await open(host, options.onTypesRead).catch((error) => {
+      return await open(host).catch((error) => {
         if (primary === host) primary = undefined
         throw error
       })
@@ -128,6 +125,8 @@ export function driverOptions(
     ...(user && { user }),
     ...(password && { password }),
     ...(database && { database }),
+    fetch_types: false,
+    types: arrayTypes,
     ssl: false,
     target_session_attrs: undefined,
     connection: {

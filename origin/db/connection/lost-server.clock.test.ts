@@ -133,21 +133,6 @@ test('a connection is replaced at its age, and no statement fails for that', asy
   await young.end()
 })
 
-// A connection that is lost during that statement would end the process.
-test('the driver reads the types of arrays once, and not on each connection', async () => {
-  const statements: string[] = []
-  const fresh = createDatabase({ ...settings, url: database.url })
-  expect(await fresh`select ${['a', 'b']}::text[] as texts`).toEqual([{ texts: ['a', 'b'] }])
-  const options = fresh.options as { debug?: unknown }
-  options.debug = (_: number, statement: string) => statements.push(statement.trim())
-  const answers = await Promise.all(
-    Array.from({ length: settings.poolMax }, () => fresh`select array[1, 2] as numbers from pg_sleep(0.05)`),
-  )
-  expect(answers.map(([row]) => row?.numbers)).toEqual(Array(settings.poolMax).fill([1, 2]))
-  expect(statements.filter((statement) => statement.includes('typarray'))).toEqual([])
-  await fresh.end()
-})
-
 // A name that leads to a new primary does not help a pool that keeps its connections to the old.
 test('25006: a connection that accepts no writes is replaced, once it is older than 5 s', async () => {
   const single = createDatabase({ ...settings, poolMax: 1, url: database.url })

@@ -7,8 +7,6 @@ interface WatchOptions {
   silenceMs: number
   /** Called where the server is a standby or has become read-only. */
   onReadOnly: () => void
-  /** Called when the driver has read the types of arrays, which is its own first statement. */
-  onTypesRead: () => void
 }
 
 /** Messages of the protocol (PostgreSQL documentation, 55.7). */
@@ -45,7 +43,7 @@ const standby = () => Object.assign(new Error('the server is a standby'), { code
  * transaction in which the server reported to be read-only.
  */
 export function watchConnection(socket: Socket, options: WatchOptions): void {
-  const { silenceMs, onReadOnly, onTypesRead } = options
+  const { silenceMs, onReadOnly } = options
   const openedAt = performance.now()
   let isStarted = false
   let isReady = false
@@ -67,7 +65,6 @@ export function watchConnection(socket: Socket, options: WatchOptions): void {
     } else {
       // The first follows the login, for which no statement was sent.
       if (isReady) answered++
-      if (answered === 1) onTypesRead()
       isReady = true
       if (isReadOnly && body[0] === idle) {
         onReadOnly()
