@@ -53,7 +53,7 @@ test('0: a stop signal that comes before the server listens', async () => {
           order.push('listens')
         },
         drain: async () => order.push('drained'),
-        cut() {},
+        forceClose() {},
       },
       close: async () => log.info({ order }, 'closed'),
     }
@@ -62,7 +62,7 @@ test('0: a stop signal that comes before the server listens', async () => {
   expect(output).toContain('"order":["listens","drained"]')
 })
 
-test('0: requests that outlast DRAIN_SECONDS are cut', async () => {
+test('0: requests that outlast DRAIN_SECONDS are aborted', async () => {
   const { code, output } = await run(`start: async ({ log }) => {
     const alive = setInterval(() => {}, 1000)
     const order = []
@@ -71,8 +71,8 @@ test('0: requests that outlast DRAIN_SECONDS are cut', async () => {
       server: {
         listen: () => void setImmediate(stop),
         drain: () => promise.then(() => order.push('drained')),
-        cut() {
-          order.push('cut')
+        forceClose() {
+          order.push('force-closed')
           resolve()
         },
       },
@@ -80,5 +80,5 @@ test('0: requests that outlast DRAIN_SECONDS are cut', async () => {
     }
   }`)
   expect(code).toBe(0)
-  expect(output).toContain('"order":["cut","drained"]')
+  expect(output).toContain('"order":["force-closed","drained"]')
 })

@@ -87,9 +87,9 @@ export async function runService<Name extends VariableName>(options: ServiceOpti
     await listening
     // Requests are still served while balancers see that readiness is off.
     await sleep(config.DRAIN_DELAY_SECONDS * 1000)
-    const cut = setTimeout(server.forceClose, config.DRAIN_SECONDS * 1000)
+    const forced = setTimeout(server.forceClose, config.DRAIN_SECONDS * 1000)
     await server.drain()
-    clearTimeout(cut)
+    clearTimeout(forced)
     await withTimeout(closeMs, close().then(tracing?.close)).catch((error) => {
       log.warn({ err: error }, 'stopped before everything was closed')
     })
