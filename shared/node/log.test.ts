@@ -83,12 +83,16 @@ test('the error of a transaction that Redis dropped is logged, though it contain
   try {
     await once(client, 'ready')
     server.pause()
-    const dropped = client.multi().set('key', 1).exec()
+    const dropped = client
+      .multi()
+      .set('key', 1)
+      .exec()
+      .then(
+        () => undefined,
+        (rejection: unknown) => rejection,
+      )
     await server.kill()
-    const error = (await dropped.then(
-      () => undefined,
-      (rejection: unknown) => rejection,
-    )) as { previousErrors: unknown[] }
+    const error = (await dropped) as { previousErrors: unknown[] }
     expect(error.previousErrors).toContain(error)
     expect(logged(error)).toMatchObject({ previousErrors: ['[circular]', '[circular]'] })
   } finally {
