@@ -41,6 +41,7 @@ describe('arrays come back as they were sent', () => {
   })
 
   test.each([
+    ['smallint', [1, -2, null]],
     ['int', [1, -2, null]],
     ['bigint', ['9007199254740993', null]],
     ['uuid', ['0191d9f4-6f2e-7a51-8c6d-2f1f0b8f7a11', null]],

@@ -9,6 +9,7 @@ import type postgres from 'postgres'
  */
 export const arrayTypes = {
   boolArray: arrayOf(1000, (text) => text === 't'),
+  int2Array: arrayOf(1005, Number),
   int4Array: arrayOf(1007, Number),
   textArray: arrayOf(1009, String),
   int8Array: arrayOf(1016, String),
