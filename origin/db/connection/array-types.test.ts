@@ -41,6 +41,8 @@ describe('arrays come back as they were sent', () => {
   })
 
   test.each([
+    ['name', ['a b', null]],
+    ['varchar', ['a,b', null]],
     ['smallint', [1, -2, null]],
     ['int', [1, -2, null]],
     ['bigint', ['9007199254740993', null]],

@@ -1,31 +1,56 @@
 import type postgres from 'postgres'
 
 /**
- * Arrays that statements of the origin send or receive, one-dimensional. The driver would read all
- * types of the database on its first connection, in a statement that nobody awaits: where a pooler
- * rejects it or its server is lost then, the process ends (postgres.js 3.4.9).
+ * Array types with the OIDs that they have in each PostgreSQL (pg_type.dat), one-dimensional. The
+ * driver would read those of the database on its first connection, in a statement that nobody
+ * awaits: where a pooler rejects it or its server is lost then, the process ends (postgres.js
+ * 3.4.9).
  *
- * The numbers are the OIDs of the array types, the same in each PostgreSQL (pg_type.dat).
+ * Elements are received as the driver receives a single value of their type: bigint and numeric as
+ * text.
  */
-export const arrayTypes = {
-  boolArray: arrayOf(1000, (text) => text === 't'),
-  int2Array: arrayOf(1005, Number),
-  int4Array: arrayOf(1007, Number),
-  textArray: arrayOf(1009, String),
-  int8Array: arrayOf(1016, String),
-  timestamptzArray: arrayOf(1185, (text) => new Date(text)),
-  uuidArray: arrayOf(2951, String),
+const oids = {
+  text: {
+    bpchar: 1014,
+    inet: 1041,
+    int8: 1016,
+    interval: 1187,
+    name: 1003,
+    numeric: 1231,
+    text: 1009,
+    uuid: 2951,
+    varchar: 1015,
+  },
+  number: { float4: 1021, float8: 1022, int2: 1005, int4: 1007, oid: 1028 },
+  boolean: { bool: 1000 },
+  date: { date: 1182, timestamp: 1115, timestamptz: 1185 },
 }
+
+const parseElement = {
+  text: String,
+  number: Number,
+  boolean: (text: string) => text === 't',
+  date: (text: string) => new Date(text),
+}
+
+/** For the option `types` of the driver. */
+export const arrayTypes: Record<string, postgres.PostgresType> = Object.fromEntries(
+  Object.entries(oids).flatMap(([kind, types]) =>
+    Object.entries(types).map(([name, oid]) => [
+      `${name}Array`,
+      arrayOf(oid, parseElement[kind as keyof typeof oids]),
+    ]),
+  ),
+)
 
 type Element = string | number | boolean | Date | null
 
-function arrayOf<T extends Element>(oid: number, parseElement: (text: string) => T): postgres.PostgresType {
+function arrayOf(oid: number, parse: (text: string) => Element): postgres.PostgresType {
   return {
     to: oid,
     from: [oid],
     serialize: (elements: Element[]) => `{${elements.map(formatElement).join(',')}}`,
-    parse: (text: string) =>
-      parseArray(text).map((element) => (element === null ? null : parseElement(element))),
+    parse: (text: string) => parseArray(text).map((element) => (element === null ? null : parse(element))),
   }
 }
 
