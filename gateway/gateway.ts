@@ -75,7 +75,7 @@ export async function createGateway<Bindings extends object>(
     upstreams: Object.keys(upstreams),
     plans,
   })
-  const limitSource = ports.createLimitBackend({ config, revocations, revocationSync, now, log })
+  const limitBackend = ports.createLimitBackend({ config, revocations, revocationSync, now, log })
   const tokens = createTokenVerifier({
     keys,
     issuer: config.ISSUER_URL,
@@ -98,10 +98,10 @@ export async function createGateway<Bindings extends object>(
     }),
     policy,
     tokens,
-    throwIfRevoked: limitSource.throwIfRevoked,
+    throwIfRevoked: limitBackend.throwIfRevoked,
     limits: createRequestLimits(config),
     limiter: createLimiter({
-      limitConsumer: limitSource.limitConsumer,
+      limitConsumer: limitBackend.limitConsumer,
       now,
       onDecision: metrics.recordLimitDecision,
     }),
@@ -121,8 +121,8 @@ export async function createGateway<Bindings extends object>(
   const checkHealth = createHealth({
     keys,
     askOrigin: () => origin.get('/ready'),
-    limiterHealth: limitSource.limiterHealth,
-    revocationHealth: limitSource.revocationHealth,
+    limiterHealth: limitBackend.limiterHealth,
+    revocationHealth: limitBackend.revocationHealth,
     isStopping,
     waitUntil,
     now,
@@ -146,7 +146,7 @@ export async function createGateway<Bindings extends object>(
     reportError,
     lifecycle,
   })
-  await Promise.all([keys.refresh(), plans.refresh(), limitSource.start()])
+  await Promise.all([keys.refresh(), plans.refresh(), limitBackend.start()])
 
   return {
     app,

@@ -24,7 +24,7 @@ export interface LimitBackend {
   start: () => Promise<void>
 }
 
-/** The parts of a gateway that a limit source works with. */
+/** The parts of a gateway that a limit backend works with. */
 interface LimitBackendParts {
   config: Pick<GatewayConfig, 'GATEWAY_REPLICAS'>
   revocations: Revocations
@@ -69,7 +69,8 @@ interface PerRequestBackendOptions {
 
 /**
  * For a runtime without memory between requests: each request asks the store for its limits and
- * revocations in one call. No revocation feed is followed.
+ * revocations in one call. It reads the revocation feed where the store does not reply, and never
+ * in the background.
  */
 export const createPerRequestBackend =
   ({ store, local, waitUntil }: PerRequestBackendOptions): CreateLimitBackend =>

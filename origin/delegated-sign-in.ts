@@ -83,7 +83,7 @@ export function authenticateSignInService({ sql, verify, limits }: SignInService
     throw new Problem('scope_required', { members: { required_scope: scope } })
   }
 
-  return createMiddleware<OriginEnv>(async function authenticateForwardingService(c, next) {
+  return createMiddleware<OriginEnv>(async function delegatedSignIn(c, next) {
     const claimed = c.req.header(clientAddressHeader)
     // The gateway removes this header and reports the address itself.
     if (claimed === undefined || c.get('context')) return next()

@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
-import type { Reservation } from '../../shared/http/request-lifecycle.ts'
-import type { OverLimitReservation } from '../rate-limit/over-limit.ts'
+import type { HeldResources } from '../../shared/http/request-lifecycle.ts'
+import type { OverLimitSlot } from '../rate-limit/over-limit.ts'
 import type { DecisionContext } from './decision-context.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
 
@@ -9,7 +9,7 @@ interface AdmissionOptions {
   baseUrl: string
   headers: RawHeaders
   /** Set where the request is over its limits. */
-  overLimitReservation: OverLimitReservation | undefined
+  overLimitSlot: OverLimitSlot | undefined
   concurrency: Concurrency
 }
 
@@ -17,22 +17,22 @@ interface AdmissionOptions {
  * An admitted request. The runtime that forwards it calls each method once; `release` gives back
  * all that an earlier call has not. A class, so that a request makes no closures.
  */
-export class Admission implements Reservation {
+export class Admission implements HeldResources {
   readonly decision: DecisionContext
   /** The base URL of the upstream: `http://10.0.0.7:8081`. */
   readonly baseUrl: string
   /** The headers that go upstream, names and values in turn. */
   readonly headers: RawHeaders
   /** Bounds its body and its wait for a slot of its address, where the request is over limits. */
-  readonly overLimitReservation: OverLimitReservation | undefined
+  readonly overLimitSlot: OverLimitSlot | undefined
   private readonly concurrency: Concurrency
   private isAtUpstream = false
 
-  constructor({ decision, baseUrl, headers, overLimitReservation, concurrency }: AdmissionOptions) {
+  constructor({ decision, baseUrl, headers, overLimitSlot, concurrency }: AdmissionOptions) {
     this.decision = decision
     this.baseUrl = baseUrl
     this.headers = headers
-    this.overLimitReservation = overLimitReservation
+    this.overLimitSlot = overLimitSlot
     this.concurrency = concurrency
   }
 
@@ -49,7 +49,7 @@ export class Admission implements Reservation {
 
   /** Called with the response's head. A client that reads slowly holds no slot of its address. */
   onResponseHead(): void {
-    this.overLimitReservation?.release()
+    this.overLimitSlot?.release()
   }
 
   /**
@@ -57,7 +57,7 @@ export class Admission implements Reservation {
    * read.
    */
   leaveUpstream(): void {
-    this.overLimitReservation?.release()
+    this.overLimitSlot?.release()
     if (!this.isAtUpstream) return
     this.isAtUpstream = false
     this.concurrency.leave(this.decision.row.upstream)

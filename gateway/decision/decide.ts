@@ -195,7 +195,7 @@ export function createDecide(options: DecideOptions) {
         viaName,
         outgoingTrace,
       }),
-      overLimitReservation: exceededLimits && enqueue(address, exceededLimits),
+      overLimitSlot: exceededLimits && enqueue(address, exceededLimits),
       concurrency,
     })
   }

@@ -41,7 +41,7 @@ export function createRequestRunner({ decide, reportError }: RequestRunnerOption
     }
     const { lifecycle } = request
     lifecycle.route = admission.decision.row
-    lifecycle.reservation = admission
+    lifecycle.held = admission
     try {
       const forwarded = request.forward(admission)
       return forwarded instanceof Promise ? forwarded.catch((error) => fail(request, error)) : forwarded

@@ -103,7 +103,7 @@ export function gatehouse<Bindings extends object>(
     if (!(result instanceof Admission)) {
       // A result is never undefined: `hasLeft` and `isAnswered` are false.
       const rejection = result as Response
-      lifecycle.reservation?.release(rejection.status)
+      lifecycle.held?.release(rejection.status)
       return rejection
     }
     const { row, caller, limitHeaders } = result.decision

@@ -18,7 +18,7 @@ interface ProxiedRequest {
   /** The headers that go upstream, names and values in turn. */
   headers: Readonly<RawHeaders>
   /** Set for a request over its limits: bounds its body and queues it. */
-  overLimitReservation: { bodySignal: AbortSignal; acquire(client: AbortSignal): Promise<void> } | undefined
+  overLimitSlot: { bodySignal: AbortSignal; acquire(client: AbortSignal): Promise<void> } | undefined
   /** @throws Problem `overloaded` */
   enterUpstream(): void
 }
@@ -54,13 +54,13 @@ export function createProxy({
 
   /** @throws TransportError, AssertionRejected, and what `readRequestBody` does */
   return async function forward(request: Request, admission: ProxiedRequest): Promise<Response> {
-    const { decision, baseUrl, headers, overLimitReservation } = admission
+    const { decision, baseUrl, headers, overLimitSlot } = admission
     const { row, target } = decision
     const { body: chunks } = request
     const hasBody = chunks && request.headers.get('content-length') !== '0'
-    const bounds = { ...row, idleMs, signal: overLimitReservation?.bodySignal }
+    const bounds = { ...row, idleMs, signal: overLimitSlot?.bodySignal }
     const requestBody = hasBody ? await readRequestBody(chunks, bounds) : noBody
-    await overLimitReservation?.acquire(request.signal)
+    await overLimitSlot?.acquire(request.signal)
     admission.enterUpstream()
     const { body, problem, isAwaited } = requestBody
     const sentAt = performance.now()

@@ -105,7 +105,7 @@ describe('the API description', () => {
   })
 
   test('has every code that a caller of the gateway may meet', () => {
-    // Told to services at the origin, to what is no operation, or to nobody.
+    // For services at the origin, for paths that no operation describes, or never sent.
     const elsewhere = [
       'untrusted_caller',
       'scope_required',

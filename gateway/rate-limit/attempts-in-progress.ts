@@ -22,7 +22,7 @@ export function createAttemptsInProgress() {
       return inProgress.size
     },
 
-    /** The number of the latest return, to be handed to `mayBeRefunded`. */
+    /** The number of the latest refund, to be handed to `mayBeRefunded`. */
     latestRefund: () => refunds,
 
     begin(key: string): void {

@@ -1,7 +1,7 @@
 import { Problem } from '../../shared/http/errors.ts'
 
 interface BodyLimiterOptions {
-  /** Bodies of one caller in transit at once. */
+  /** Bodies of one address in transit at once. */
   maxBodies: number
   maxMs: number
 }
@@ -9,15 +9,15 @@ interface BodyLimiterOptions {
 type Stop = (problem: Problem) => void
 
 /**
- * Bounds the request bodies of one caller in transit. One more ends the oldest, so that a request
- * whose body arrives with its head is served while others of the caller send slowly.
+ * Bounds the request bodies of one address in transit. One more ends the oldest, so that a request
+ * whose body arrives with its head is served while others of the address send slowly.
  */
 export function createBodyLimiter({ maxBodies, maxMs }: BodyLimiterOptions) {
-  /** By caller, oldest first. */
+  /** By address, oldest first. */
   const bodiesOf = new Map<string, Map<Stop, () => Problem>>()
 
   return {
-    /** Callers with bodies in transit. */
+    /** Addresses with bodies in transit. */
     get size() {
       return bodiesOf.size
     },

@@ -36,8 +36,8 @@ export const probeRequest: ConsumeRequest = {
 }
 
 /**
- * Two keys, which a Redis Cluster keeps in two slots: one that is taken for a single server refuses
- * them, where it might take one key by chance.
+ * Two keys, which a Redis Cluster keeps in two slots. A cluster that is configured as a single
+ * server rejects them in one call; a single key it might accept by chance.
  */
 const probeRequests: readonly ConsumeRequest[] = [probeRequest, { ...probeRequest, key: 'probe-2' }]
 
@@ -76,10 +76,10 @@ export function createFallbackStore({
 
   return {
     async consume(requests: readonly ConsumeRequest[]): Promise<ConsumeResult[]> {
-      const requestsToShare = requests.some(({ grantedBy }) => grantedBy === 'local')
+      const requestsForShared = requests.some(({ grantedBy }) => grantedBy === 'local')
         ? requests.map(forSharedStore)
         : requests
-      const results = await breaker.call(() => shared.consume(requestsToShare))
+      const results = await breaker.call(() => shared.consume(requestsForShared))
       return results ?? local.consume(requests.map((request) => forLocalStore(request, replicas)))
     },
 

@@ -1,6 +1,6 @@
 import type { ConsumeRequest } from '../ports.ts'
 
-/** One limit of one request, for one token. The name and `subject` make its key. */
+/** A limit of one request, with the name and the `subject` that its key is made of. */
 export interface KeyedLimit extends Omit<ConsumeRequest, 'key' | 'tokens' | 'grantedBy'> {
   name: string
   /** A user's id, an address, or the /64 of an IPv6 address. */

@@ -95,7 +95,7 @@ const inProgressRetryMs = 1000
 /**
  * Counts requests against their limits and formats the response's headers
  * (draft-ietf-httpapi-ratelimit-headers). It throws the 429 of `authenticateCaller` and of
- * `consumeLimits`; `over-limit.ts` throws that of slow bodies, and the origin those of its own.
+ * `consumeLimits`; `over-limit.ts` makes that of slow bodies, and the origin those of its own.
  *
  * The parts of rate limiting, from the decision to Redis:
  *

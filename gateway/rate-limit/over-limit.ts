@@ -17,7 +17,7 @@ const queueOptions = { inProgress: 8, waiting: 50, maxWaitMs: 10_000 }
 const bodiesOfOneAddress = { maxBodies: 100, maxMs: 10_000 }
 
 /** Resources that a request over its limits holds. */
-export interface OverLimitReservation {
+export interface OverLimitSlot {
   /** Aborted, with a Problem, where the request may send no more of its body. */
   bodySignal: AbortSignal
   /**
@@ -51,7 +51,7 @@ export function createOverLimitQueue() {
   const semaphore = createKeyedSemaphore(queueOptions)
   const bodies = createBodyLimiter(bodiesOfOneAddress)
 
-  return function enqueue(address: string, exceededLimits: OverLimit): OverLimitReservation {
+  return function enqueue(address: string, exceededLimits: OverLimit): OverLimitSlot {
     const key = addressKey(address)
     const queue = `${exceededLimits.policies.join()} ${key}`
     const body = bodies.begin(key, () =>

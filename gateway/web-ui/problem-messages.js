@@ -1,5 +1,6 @@
 /**
- * Messages for problem codes (shared/http/errors.ts); a missing code shows its title.
+ * Messages for problem codes (shared/http/errors.ts) and for `unreachable` of session.js; where a
+ * code has none, its title is shown.
  */
 
 /** @import { Problem } from './session.js' */

@@ -102,8 +102,8 @@ export function createLockout({
      * For an address over its limit, an attempt of a locked own group hashes nothing. Only the
      * holder of the device, session or link can tell.
      *
-     * @param ownGroups groups with their own count: the account's counts this attempt, else that of
-     * unknown devices does
+     * @param ownGroups known devices of the request, each with a count for one account. That of
+     * this account counts the attempt; without one, the count of unknown devices does
      * @throws Problem `overloaded`, `verifier_unavailable`; such an attempt does not count.
      *   `rate_limited`
      */
@@ -168,5 +168,5 @@ const digestOf = (email: string) => createHash('sha256').update(email.toLowerCas
 /**
  * Names a group without a query: that of unknown devices by the address, any other by its id.
  */
-const groupName = ({ addressHash, deviceId }: AttemptReservation) =>
-  deviceId === unknownDevice ? Buffer.from(addressHash).toString('base64url') : plainId(deviceId)
+const groupName = ({ emailHash, deviceId }: AttemptReservation) =>
+  deviceId === unknownDevice ? Buffer.from(emailHash).toString('base64url') : plainId(deviceId)

@@ -11,7 +11,7 @@ export interface AttemptGroup {
    * SHA-256 of the address. An address without an account is counted too, so that both cost the
    * same.
    */
-  addressHash: Uint8Array
+  emailHash: Uint8Array
   deviceId: string
 }
 
@@ -65,7 +65,7 @@ interface ReservationOptions {
   windowSeconds: number
 }
 
-const hashOf = (sql: Queryable, address: ReturnType<Queryable>) =>
+const hashOfEmail = (sql: Queryable, address: ReturnType<Queryable>) =>
   sql`sha256(convert_to(${foldedEmail(sql, address)}, 'UTF8'))`
 
 /**
@@ -119,7 +119,7 @@ export async function reserveAttempt(
       where ${'userId' in accountRef ? sql`id = ${accountRef.userId}` : sql`${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, given)}`}
     ),
     subject as (
-      select ${hashOf(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
+      select ${hashOfEmail(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
         coalesce((select device_id from account), ${unknownDevice}::uuid) as device_id
     ),
     counted as (
@@ -132,7 +132,7 @@ export async function reserveAttempt(
         window_ends_at = case when ${isFree} then excluded.window_ends_at else counter.window_ends_at end
       returning tries, claims
     )
-    select subject.address_hash as "addressHash", subject.device_id as "deviceId", ${reservationId} as "reservationId",
+    select subject.address_hash as "emailHash", subject.device_id as "deviceId", ${reservationId} as "reservationId",
       case
         when counted.claims ? ${reservationId} then 'granted'
         when counted.tries >= ${maxAttempts} then 'locked'
@@ -174,12 +174,12 @@ export async function lockPasswordForUpdate(
  */
 export async function endReservation(
   sql: Queryable,
-  { addressHash, deviceId, reservationId }: AttemptReservation,
+  { emailHash, deviceId, reservationId }: AttemptReservation,
   { succeeded }: { succeeded: boolean },
 ): Promise<void> {
   await sql`
     merge into login_counters counter
-    using (select ${addressHash}::bytea as address_hash, ${deviceId}::uuid as device_id) claim
+    using (select ${emailHash}::bytea as address_hash, ${deviceId}::uuid as device_id) claim
     on counter.address_hash = claim.address_hash and counter.device_id = claim.device_id
     when matched and (${succeeded} or counter.tries = 0) and ${liveReservations(sql)} - ${reservationId}::text = '{}'
       then delete
@@ -195,14 +195,14 @@ export async function endReservation(
  */
 export async function countFailure(
   sql: Queryable,
-  { addressHash, deviceId, reservationId, state }: AttemptReservation,
+  { emailHash, deviceId, reservationId, state }: AttemptReservation,
   windowSeconds: number,
 ): Promise<void> {
   const isOver = sql`counter.window_ends_at <= now()`
   await (state === 'granted'
     ? sql`
       insert into login_counters as counter (address_hash, device_id, tries, window_ends_at)
-      values (${addressHash}, ${deviceId}, 1, now() + make_interval(secs => ${windowSeconds}))
+      values (${emailHash}, ${deviceId}, 1, now() + make_interval(secs => ${windowSeconds}))
       on conflict (address_hash, device_id) do update set
         tries = case when ${isOver} then 1 else counter.tries + 1 end,
         claims = counter.claims - ${reservationId}::text,
@@ -210,7 +210,7 @@ export async function countFailure(
         window_ends_at = excluded.window_ends_at
       where ${isOver} or counter.locked_at is null`
     : sql`
-      update login_counters set tries = tries where address_hash = ${addressHash} and device_id = ${deviceId}`)
+      update login_counters set tries = tries where address_hash = ${emailHash} and device_id = ${deviceId}`)
 }
 
 /**
@@ -220,12 +220,12 @@ export async function countFailure(
  */
 export async function startLockoutWhenUsedUp(
   sql: Queryable,
-  { addressHash, deviceId }: AttemptGroup,
+  { emailHash, deviceId }: AttemptGroup,
   { maxAttempts, lockoutSeconds }: { maxAttempts: number; lockoutSeconds: number },
 ): Promise<Date | undefined> {
   const [row] = await sql<[{ until: Date }?]>`
     update login_counters set locked_at = now(), window_ends_at = now() + make_interval(secs => ${lockoutSeconds})
-    where address_hash = ${addressHash} and device_id = ${deviceId} and tries >= ${maxAttempts} and locked_at is null
+    where address_hash = ${emailHash} and device_id = ${deviceId} and tries >= ${maxAttempts} and locked_at is null
     returning window_ends_at as until`
   return row?.until
 }
@@ -233,6 +233,6 @@ export async function startLockoutWhenUsedUp(
 /** Ends the lockout of an address for all devices. @returns whether anything was counted */
 export async function clearAttempts(sql: Queryable, email: string): Promise<boolean> {
   const rows = await sql`
-    delete from login_counters where address_hash = ${hashOf(sql, sql`${email}`)} returning device_id`
+    delete from login_counters where address_hash = ${hashOfEmail(sql, sql`${email}`)} returning device_id`
   return rows.length > 0
 }

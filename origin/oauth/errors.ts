@@ -1,9 +1,10 @@
 import { errors } from '../../shared/http/errors.ts'
 
 /**
- * All errors under /oauth. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC
- * 6750 names it, for standard clients; our own `code` beside it distinguishes the cases. The
- * statuses are those RFCs', so a spent refresh token is 400 here and 401 at /auth/refresh.
+ * The errors of OAuth, under /oauth; others there, such as limits, are problems of
+ * shared/http/errors.ts. `error` is what RFC 6749 (section 5.2), RFC 7009 or RFC 6750 names it, for
+ * standard clients; our own `code` beside it distinguishes the cases. The statuses are those RFCs',
+ * so a spent refresh token is 400 here and 401 at /auth/refresh.
  *
  * `description` has no quote, no backslash and nothing of the request in it: section 5.2 allows
  * only %x20-21 / %x23-5B / %x5D-7E.
@@ -87,7 +88,7 @@ export class OAuthError extends Error {
 const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
 
 /**
- * Makes every error body under /oauth: RFC 6749, section 5.2, with the members of every problem.
+ * Makes the body of an `OAuthError`: RFC 6749, section 5.2, with the members of every problem.
  */
 export function oauthErrorResponse({ code, challenge }: OAuthError, requestId: string): Response {
   const { status, error, description } = oauthErrors[code]

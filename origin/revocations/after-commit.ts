@@ -17,8 +17,7 @@ export function publishOnCommit(transaction: Queryable, entries: readonly Writte
 
 /**
  * The same database, whose transactions publish their revocations right after they commit. The
- * relay publishes them again from the table. But the database may be gone by then, and gateways
- * that read the stream would never see the entry.
+ * relay, which publishes all rows of the table, is too late where the database is lost meanwhile.
  *
  * @param publish returns at once
  */

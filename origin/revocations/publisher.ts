@@ -4,7 +4,7 @@ import type { Sql } from '../db/types.ts'
 import type { WrittenRevocation } from './after-commit.ts'
 import { lockUnpublishedForUpdate, markPublished, withExpiry } from './queries.ts'
 import { execute } from './redis-pipeline.ts'
-import { createRevocationKeys, setMinimumEpoch } from './revocation-keys.ts'
+import { createCompleteMarkerRenewal, setMinimumEpoch } from './revocation-keys.ts'
 
 export interface PublisherOptions {
   sql: Sql
@@ -34,7 +34,7 @@ const redisTimeoutMs = 1000
 export function createPublisher(options: PublisherOptions) {
   const { sql, redis, keyPrefix, lifeSeconds, onPublished = () => {} } = options
   const key = revocationStreamKey(keyPrefix)
-  const renewCompleteMarker = createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds })
+  const renewCompleteMarker = createCompleteMarkerRenewal({ sql, redis, keyPrefix, lifeSeconds })
 
   /**
    * All or nothing: of a Redis that takes one of these commands and rejects another, the stream

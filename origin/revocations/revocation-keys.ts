@@ -11,7 +11,7 @@ import type { Sql } from '../db/types.ts'
 import { selectRevocations } from './queries.ts'
 import { execute } from './redis-pipeline.ts'
 
-interface RevocationKeysOptions {
+interface CompleteMarkerOptions {
   sql: Sql
   redis: RedisClient
   keyPrefix: string
@@ -48,7 +48,7 @@ export function setMinimumEpoch(pipeline: ChainableCommander, keyPrefix: string,
  * One pipeline over one connection writes both, so that a Redis that loses its data meanwhile is
  * not marked complete.
  */
-export function createRevocationKeys({ sql, redis, keyPrefix, lifeSeconds }: RevocationKeysOptions) {
+export function createCompleteMarkerRenewal({ sql, redis, keyPrefix, lifeSeconds }: CompleteMarkerOptions) {
   const complete = completeMarkerKey(keyPrefix)
   let isComplete = false
   // A replica that was promoted may lack the newest keys, although it has the one that says that

@@ -227,8 +227,8 @@ export interface FormattedProblem {
 }
 
 /**
- * Makes every error body (RFC 9457), except those of /oauth, which have the form of RFC 6749 with
- * our `code`.
+ * Makes every error body (RFC 9457), except those of an `OAuthError`, which have the form of RFC
+ * 6749 with our `code`.
  */
 export function formatProblem(problem: Problem, requestId: string): FormattedProblem {
   const row: ErrorDefinition = errors[problem.code]

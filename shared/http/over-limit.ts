@@ -35,7 +35,7 @@ export const overLimitMembers = (names: readonly string[], limits: readonly stri
 })
 
 /**
- * Rejection of a request over limits by another service than the gateway.
+ * Rejection of a request over limits that no `RateLimited` of the gateway's limiter describes.
  */
 export function overLimitProblem(
   { policies, retryAfterSeconds, headers }: OverLimit,

@@ -24,7 +24,7 @@ export interface LifecycleOptions {
 }
 
 /** Resources that a request holds until it ends: tokens of its limits, a slot at its upstream. */
-export interface Reservation {
+export interface HeldResources {
   /** @param status of the response; 499 where the client left before it */
   release(status: number): void
 }
@@ -40,7 +40,7 @@ export class RequestLifecycle implements LoggedRequest {
   /** The row or the pattern that matched. */
   route: MatchedRoute | undefined = undefined
   /** Released when the request ends. */
-  reservation: Reservation | undefined = undefined
+  held: HeldResources | undefined = undefined
   private readonly options: LifecycleOptions
   /** As `performance.now()` has it. */
   private readonly startedAt = performance.now()
@@ -87,7 +87,7 @@ export class RequestLifecycle implements LoggedRequest {
    * @param status of the response; 499 where the client left before it
    */
   end(status: number, level: 'info' | 'debug' = 'info'): void {
-    this.reservation?.release(status)
+    this.held?.release(status)
     const { options, route, requestId, traceId, method, path } = this
     const tookMs = performance.now() - this.startedAt
     const durationMs = Math.round(tookMs * 10) / 10

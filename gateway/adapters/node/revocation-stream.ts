@@ -20,7 +20,7 @@ interface RevocationStreamOptions {
 const blockMs = 1000
 
 /** A silent Redis counts as lost after this time. */
-const graceMs = 1000
+const replyTimeoutMs = 1000
 
 /** Entries per read. */
 const batchSize = 1000
@@ -55,9 +55,10 @@ export function createRevocationStream({
 
   return {
     async position() {
-      if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(graceMs) })
+      if (redis.status !== 'ready')
+        await once(redis, 'ready', { signal: AbortSignal.timeout(replyTimeoutMs) })
       const [[last], written] = await replyWithin(
-        graceMs,
+        replyTimeoutMs,
         Promise.all([redis.xrevrange(key, '+', '-', 'COUNT', 1), hasPublisher()]),
       )
       return { position: last?.[0] ?? beginning, hasPublisher: written }
@@ -65,7 +66,7 @@ export function createRevocationStream({
 
     async read(from) {
       const [streams, written] = await replyWithin(
-        blockMs + graceMs,
+        blockMs + replyTimeoutMs,
         Promise.all([
           redis.xread('COUNT', batchSize, 'BLOCK', blockMs, 'STREAMS', key, from),
           // The server replies to this one when the read has ended.

@@ -56,8 +56,8 @@ const smallBytes = 4096
  */
 export function proxyRequest(options: ProxyExchangeOptions): CancellableExchange {
   const { request, headers, admission, uploadIdleMs: idleMs } = options
-  const { overLimitReservation } = admission
-  if (!overLimitReservation && !hasBody(headers)) {
+  const { overLimitSlot } = admission
+  if (!overLimitSlot && !hasBody(headers)) {
     const exchange = new ProxyExchange(options, noBody)
     exchange.start()
     return exchange
@@ -67,11 +67,10 @@ export function proxyRequest(options: ProxyExchangeOptions): CancellableExchange
     exchange = new ProxyExchange(options, body)
     exchange.start()
   }
-  const client = overLimitReservation && new AbortController()
+  const client = overLimitSlot && new AbortController()
   const startWithSlot =
-    overLimitReservation && client
-      ? (body: RequestBody) =>
-          overLimitReservation.acquire(client.signal).then(() => start(body), options.reject)
+    overLimitSlot && client
+      ? (body: RequestBody) => overLimitSlot.acquire(client.signal).then(() => start(body), options.reject)
       : start
   const proxied = {
     stop() {
@@ -86,7 +85,7 @@ export function proxyRequest(options: ProxyExchangeOptions): CancellableExchange
   }
   if (!request.iterator) throw new Error('a body that cannot be read')
   const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false })
-  const bounds = { ...admission.decision.row, idleMs, signal: overLimitReservation?.bodySignal }
+  const bounds = { ...admission.decision.row, idleMs, signal: overLimitSlot?.bodySignal }
   readRequestBody(chunks, bounds).then(startWithSlot, options.reject)
   return proxied
 }
