@@ -3,6 +3,7 @@ import type { AccountStatus, AttemptReservation, Credentials } from '../lockout/
 /** The reason stored with an attempt. The client can tell only `email_unverified` apart. */
 export type LoginFailure =
   | 'unknown_account'
+  /** By a lockout; `account_disabled`: by an admin. */
   | 'account_locked'
   | 'wrong_password'
   | 'account_disabled'

@@ -18,6 +18,7 @@ export interface SessionWithEntitlements extends SessionOwner, Entitlements {
   sessionSecondsLeft: number
 }
 
+/** Stored with the session. `account_locked`: an admin or an import disabled the account. */
 export type SessionEndReason =
   | 'logout'
   | 'logout_everywhere'
@@ -214,7 +215,7 @@ export async function countLateReplay(
   return row
 }
 
-/** The owner of a refresh token in any state whose session is live. */
+/** The owner of a refresh token in any state whose session was not ended; it may be expired. */
 export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<SessionOwner | undefined> {
   const [row] = await sql<[SessionOwner?]>`
     select session.user_id as "userId", session.id as "sessionId"
@@ -251,8 +252,8 @@ interface SessionsToEnd {
 }
 
 /**
- * Ends live sessions and revokes their tokens, in one statement, so that neither commits without
- * the other.
+ * Ends sessions, expired ones too, and revokes their tokens, in one statement, so that neither
+ * commits without the other.
  *
  * @returns the ids of the sessions that ended now
  */

@@ -233,7 +233,7 @@ export function createSessionService(options: SessionOptions) {
 
     list: (userId: string) => selectLiveSessions(sql, userId),
 
-    /** @returns false where the user has no such live session; a session of another is none */
+    /** @returns false where the user has no such session that was not ended */
     endOne: (
       owner: SessionOwner,
       reason: 'ended_by_user' | 'logout',

@@ -7,8 +7,8 @@ export interface LogEntry {
 }
 
 /**
- * All error codes. A code never changes its status. For a new case add a row instead of branching
- * on details.
+ * All error codes, but those of OAuth (origin/oauth/errors.ts). A code never changes its status.
+ * For a new case add a row instead of branching on details.
  *
  * `challenge` is the WWW-Authenticate value (RFC 6750, section 3); `retryAfterSeconds` the default
  * Retry-After; `log` replaces the level that follows from the status, as for a 400 that only the
