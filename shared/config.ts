@@ -17,6 +17,7 @@ import { displayable } from './contract/fields.ts'
 import { behindTransactionPooler } from './database-url.ts'
 import { listSchemaFaults } from './lib/schema-faults.ts'
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts'
+import { UrlCredentialsError, withCredentials } from './url-credentials.ts'
 
 /**
  * Every variable of every service, once. `.env.example` documents each; a test holds the two
@@ -146,6 +147,9 @@ const secret = z
   .refine((bytes) => bytes.length === 32, { error: 'must be 32 bytes in base64' })
   .refine((bytes) => new Set(bytes).size >= 16, { error: 'is too weak: take random bytes (npm run secrets)' })
 
+/** A user or a password beside a URL: `url-credentials.ts` puts both into it. */
+const credential = z.string().max(4096, { error: 'must have at most 4,096 characters' }).optional()
+
 export const variables = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   HOST: host.default('127.0.0.1'),
@@ -182,6 +186,10 @@ export const variables = {
   UPSTREAMS: upstreams.default({}),
   REDIS_URL: redisUrl.optional(),
   REVOCATION_REDIS_URL: redisUrlOrNone.optional(),
+  REDIS_USER: credential,
+  REDIS_PASSWORD: credential,
+  REVOCATION_REDIS_USER: credential,
+  REVOCATION_REDIS_PASSWORD: credential,
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: keys(privateJwkSchema, 'a private JWK'),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
@@ -213,6 +221,8 @@ export const variables = {
   ORIGIN_PORT: port.default(8081),
   ORIGIN_METRICS_PORT: port.optional(),
   DATABASE_URL: databaseServer,
+  DATABASE_USER: credential,
+  DATABASE_PASSWORD: credential,
   DATABASE_POOL_MAX: count(1, 1000).default(50),
   DATABASE_IDLE_SECONDS: seconds(1, 86_400).default(30),
   DATABASE_CONNECT_SECONDS: seconds(1, 300).default(10),
@@ -258,6 +268,8 @@ export const variables = {
     .regex(displayable, { error: 'must be one line of characters that can be shown' })
     .default('Gatehouse'),
   SMTP_URL: mailServer.optional(),
+  SMTP_USER: credential,
+  SMTP_PASSWORD: credential,
   MAIL_FROM: sender.default('Gatehouse <no-reply@localhost>'),
   FRONTEND_URL: pageFolder.default('http://127.0.0.1:3000'),
 
@@ -394,7 +406,15 @@ export function readConfig<Name extends VariableName>(
       reasons.push(`${name} is missing: production takes no stand-in for it`)
       continue
     }
-    const result = variables[name].safeParse(text)
+    let value: string | undefined
+    try {
+      value = withCredentials(name, text, environment)
+    } catch (error) {
+      if (!(error instanceof UrlCredentialsError)) throw error
+      reasons.push(error.message)
+      continue
+    }
+    const result = variables[name].safeParse(value)
     if (result.success) config[name] = result.data
     else if (text === undefined) reasons.push(`${name} is missing (.env.example says what it is)`)
     else reasons.push(...describeFaults(result.error).map((text) => `${name}: ${text}`))
