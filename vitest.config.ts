@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 import { retriedTests } from './test/support/vitest/retried-tests.ts'
 
-const exclude = ['**/node_modules/**', '.cache/**', '.gatehouse/**']
+// deploy/aws is a package of its own: npm run check:aws installs and tests it.
+const exclude = ['**/node_modules/**', '.cache/**', '.gatehouse/**', 'deploy/aws/**']
 const common = {
   testTimeout: 20_000,
   hookTimeout: 60_000,

@@ -26,6 +26,9 @@ interface NodeServerOptions {
   checkMs?: number
 }
 
+/** Idle time of a client's connection. A balancer in front must give its own up earlier. */
+export const clientIdleSeconds = 65
+
 /** The options of an HTTP server that serves a gateway on Node, and the streams it keeps open. */
 export function createNodeServerOptions(options: NodeServerOptions) {
   const { config, gateway, pages, upstreams, dispatchers, isStopping, checkMs } = options
@@ -55,7 +58,7 @@ export function createNodeServerOptions(options: NodeServerOptions) {
       corsOrigins: config.CORS_ORIGINS,
     }),
     commonHeaders: (requestId) => commonHeaders.of(undefined, requestId),
-    keepAliveSeconds: 65,
+    keepAliveSeconds: clientIdleSeconds,
     isStopping,
   }
   return { serverOptions, streams }
