@@ -1,4 +1,5 @@
 import { type App, Tags } from 'aws-cdk-lib'
+import { acknowledgeRules } from './acknowledgements.ts'
 import type { Installation } from './configuration.ts'
 import { DataStack } from './stacks/data-stack.ts'
 import { MailStack } from './stacks/mail-stack.ts'
@@ -29,6 +30,8 @@ export function createInstallation(app: App, installation: Installation, release
   )
   const watched = { installation, data, services, secrets }
   const monitoring = new MonitoringStack(app, `${name}-monitoring`, watched, props)
+  const stacks = { registry, secrets, mail, network, data, services, monitoring }
+  acknowledgeRules(Object.values(stacks), installation)
   Tags.of(app).add('application', name)
-  return { registry, secrets, mail, network, data, services, monitoring }
+  return stacks
 }

@@ -31,10 +31,12 @@ const endpoints = {
 export class NetworkStack extends Stack {
   readonly vpc: ec2.Vpc
   readonly groups: SecurityGroups
+  private readonly zones: string[]
 
   constructor(scope: Construct, id: string, installation: Installation, props: StackProps) {
     super(scope, id, props)
     const { network, zones } = installation
+    this.zones = zones
     // Fixed addresses, so that the balancer can admit the smoke test by them.
     const addresses = Array.from({ length: network.natGateways }, (_, index) => {
       return new ec2.CfnEIP(this, `NatAddress${index}`, { domain: 'vpc' })
@@ -71,6 +73,11 @@ export class NetworkStack extends Stack {
           `${each} to ${name}`,
         )
     }
+  }
+
+  /** The zones of the file: a look-up needs an account, and may find others tomorrow. */
+  override get availabilityZones(): string[] {
+    return this.zones
   }
 
   private createGroups(): SecurityGroups {

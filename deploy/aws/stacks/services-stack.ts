@@ -223,6 +223,7 @@ export class ServicesStack extends Stack {
       serviceName: 'gateway',
       healthCheckGracePeriod: Duration.seconds(times.start),
       deploymentStrategy: ecs.DeploymentStrategy.BLUE_GREEN,
+      circuitBreaker: { rollback: true },
       // The old gateways stay so long, for a rollback that takes a moment.
       bakeTime: Duration.minutes(10),
       deploymentAlarms: {
