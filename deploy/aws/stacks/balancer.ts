@@ -63,7 +63,8 @@ export function createBalancer(scope: Construct, installation: Installation, net
       sslPolicy: elb.SslPolicy.TLS13_12_RES_PQ,
       open: false,
       defaultAction: elb.ListenerAction.fixedResponse(421, {
-        contentType: 'application/problem+json',
+        // A problem document; the balancer knows no other type of JSON.
+        contentType: 'application/json',
         messageBody: '{"status":421,"code":"misdirected_request"}',
       }),
     })
