@@ -52,6 +52,8 @@ RUN node origin/main.ts; test $? -eq 78 && \
     --import ./shared/node/telemetry/otlp-tracing.ts
 
 FROM service AS origin
+# Authorities of Amazon RDS, for sslrootcert; another database is told its own, or none.
+COPY deploy/rds-ca.pem deploy/
 COPY sql sql
 COPY origin origin
 COPY --from=origin-cache --chown=0:0 --chmod=755 /app/.cache .cache
@@ -63,6 +65,7 @@ CMD ["node", "origin/main.ts"]
 
 # What people and jobs run once: migrations, keys, clients, accounts, secrets.
 FROM service AS command
+COPY deploy/rds-ca.pem deploy/
 COPY sql sql
 COPY origin origin
 COPY dev/secrets.ts dev/
