@@ -145,6 +145,39 @@ describe('the Kubernetes manifests', () => {
     expect(container).toMatchObject({ volumeMounts: [{ mountPath: dirname(POLICY_FILE ?? '') }] })
   })
 
+  test('have components whose ports and labels are those of the base', () => {
+    const read = (path: string) => parse(readFileSync(join('deploy/kubernetes/components', path), 'utf8'))
+    const { spec } = read('pod-monitor/pod-monitor.yaml')
+    const [selected] = spec.selector.matchExpressions
+    for (const name of selected.values) {
+      const { ports } = podOf(find('Deployment', name)).containers[0] as Container & { ports: unknown[] }
+      expect(ports).toContainEqual(expect.objectContaining({ name: spec.podMetricsEndpoints[0].port }))
+    }
+    for (const component of ['pooler', 'traces'])
+      expect(read(`${component}/network-policy.yaml`).spec.policyTypes).toEqual(['Egress'])
+    for (const [component, name] of [
+      ['pooler', 'pooler.env'],
+      ['traces', 'traces.env'],
+    ] as const)
+      expect(() =>
+        readConfig(['DATABASE_POOLER'], envFile('deploy/kubernetes/components', component, name)),
+      ).not.toThrow()
+    const mounts = read('certificates/kustomization.yaml').patches.map(({ patch }: { patch: string }) =>
+      parse(patch),
+    )
+    expect(mounts.map(({ metadata }: Resource) => metadata.name)).toEqual(['gateway', 'origin', 'prepare'])
+    for (const mount of mounts as Resource[])
+      expect(
+        containersOf(mount)
+          .map(({ name }) => name)
+          .toSorted(),
+      ).toEqual(
+        containersOf(find(mount.kind, mount.metadata.name))
+          .map(({ name }) => name)
+          .toSorted(),
+      )
+  })
+
   describe('with secrets of their own', () => {
     let folder: string
     const urls = {
