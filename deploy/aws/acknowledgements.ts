@@ -1,5 +1,6 @@
 import { type Stack, Validations } from 'aws-cdk-lib'
 import type { Installation } from './configuration.ts'
+import { connectPolicy } from './stacks/services-stack.ts'
 
 /** Rules of cdk-nag that do not hold here, where, and why. */
 
@@ -14,7 +15,11 @@ const managedPolicy = (name: string) =>
   `AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${name}]`
 const versionsOf = (logicalId: string) => `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>:*]`
 
-const acknowledgementsIn = ({ region, account }: Installation): readonly Acknowledgement[] => [
+const acknowledgementsIn = ({
+  region,
+  account,
+  privateAuthority,
+}: Installation): readonly Acknowledgement[] => [
   {
     at: /^balancerGroup\/Resource$/,
     rules: ['AwsSolutions-EC23'],
@@ -104,6 +109,23 @@ const acknowledgementsIn = ({ region, account }: Installation): readonly Acknowl
     rules: ['AwsSolutions-S1'],
     reason: 'This bucket holds the access logs of the balancer; logs of who wrote them would have no end.',
   },
+  ...(privateAuthority === undefined
+    ? []
+    : [
+        {
+          at: /^ConnectRole\/Resource$/,
+          rules: [managedPolicy(connectPolicy)],
+          reason: 'The policy that ECS documents for certificates of Service Connect.',
+        },
+        {
+          at: /^ConnectRole\/DefaultPolicy\/Resource$/,
+          rules: [
+            'AwsSolutions-IAM5[Action::kms:ReEncrypt*]',
+            'AwsSolutions-IAM5[Action::kms:GenerateDataKey*]',
+          ],
+          reason: 'Both forms of each action, on one key.',
+        },
+      ]),
 ]
 
 /** @throws Error where an acknowledgement is about nothing */

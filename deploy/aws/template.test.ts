@@ -3,7 +3,6 @@ import { Match, Template } from 'aws-cdk-lib/assertions'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createInstallation } from './create-installation.ts'
 import { examples, readExample } from './installations/examples.ts'
-import { deploymentAlarms } from './stacks/services-stack.ts'
 import { times } from './times.ts'
 
 interface Resource {
@@ -125,7 +124,7 @@ describe.each(examples)('the templates of %s.yaml', (name) => {
       DeploymentConfiguration: Match.objectLike({
         Strategy: 'BLUE_GREEN',
         LifecycleHooks: [Match.objectLike({ LifecycleStages: ['POST_TEST_TRAFFIC_SHIFT'] })],
-        Alarms: Match.objectLike({ Enable: true, Rollback: true }),
+        Alarms: { AlarmNames: [Match.anyValue(), Match.anyValue()], Enable: true, Rollback: true },
       }),
     })
     templates.services.hasResourceProperties('AWS::ECS::Service', {
@@ -172,11 +171,14 @@ describe.each(examples)('the templates of %s.yaml', (name) => {
       'memory-gateway': [80, 10],
       'memory-origin': [80, 10],
     })
-    const actions = propertiesOf('AWS::CloudWatch::Alarm').map(({ AlarmActions }) => AlarmActions)
-    for (const action of actions) expect(action).toHaveLength(1)
-    expect(
-      deploymentAlarms(installation.name).map((each) => each.slice(installation.name.length + 1)),
-    ).toEqual(['errors', 'slow'])
+    for (const { AlarmName, AlarmActions = [] } of propertiesOf('AWS::CloudWatch::Alarm'))
+      expect(AlarmActions).toHaveLength(String(AlarmName).includes('-release-') ? 0 : 1)
+  })
+
+  test('leave the number of tasks to the autoscaler', () => {
+    const services = propertiesOf('AWS::ECS::Service')
+    expect(services).toHaveLength(2)
+    for (const service of services) expect(service).not.toHaveProperty('DesiredCount')
   })
 
   test('scan images, and never move a tag', () => {

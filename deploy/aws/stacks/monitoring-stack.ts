@@ -4,6 +4,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import * as sns from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Construct } from 'constructs'
+import { callerBounds, failedPercent, p95Seconds } from './caller-metrics.ts'
 import { createDashboard } from './dashboard.ts'
 import { failedLogins, serviceMetric, type Watched } from './metrics.ts'
 import { ImportedSecrets } from './secrets-stack.ts'
@@ -65,28 +66,17 @@ export class MonitoringStack extends Stack {
   }
 
   private watchCallers(): void {
-    const { metrics } = this.watched.services.balancer.balancer
-    const options = { period: minute, statistic: 'Sum' }
-    const targets = { period: minute, statistic: 'p95' }
+    const { balancer } = this.watched.services.balancer
     this.createAlarm('errors', {
       description: 'More than 1 % of the requests fail. docs/operations.md#errors',
-      metric: sumOf(
-        {
-          // Responses of gateways, and those that the balancer gives without one.
-          ours: metrics.custom('HTTPCode_Target_5XX_Count', options),
-          balancers: metrics.custom('HTTPCode_ELB_5XX_Count', options),
-          all: metrics.custom('RequestCount', options),
-        },
-        'IF(all > 0, 100 * (FILL(ours, 0) + FILL(balancers, 0)) / all, 0)',
-        'Failed requests, %',
-      ),
-      threshold: 1,
+      metric: failedPercent(balancer),
+      threshold: callerBounds.failedPercent,
       minutes: 5,
     })
     this.createAlarm('slow', {
       description: 'One request in twenty takes longer than 100 ms. docs/operations.md#slow-answers',
-      metric: metrics.custom('TargetResponseTime', targets),
-      threshold: 0.1,
+      metric: p95Seconds(balancer),
+      threshold: callerBounds.p95Seconds,
       minutes: 5,
     })
   }

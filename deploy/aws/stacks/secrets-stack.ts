@@ -32,7 +32,18 @@ export class SecretsStack extends Stack {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    this.key.grantEncryptDecrypt(new iam.ServicePrincipal(`logs.${installation.region}.amazonaws.com`))
+    this.key.addToResourcePolicy(
+      new iam.PolicyStatement({
+        principals: [new iam.ServicePrincipal(`logs.${installation.region}.amazonaws.com`)],
+        actions: ['kms:Encrypt*', 'kms:Decrypt*', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:Describe*'],
+        resources: ['*'],
+        conditions: {
+          ArnLike: {
+            'kms:EncryptionContext:aws:logs:arn': `arn:${this.partition}:logs:${this.region}:${this.account}:*`,
+          },
+        },
+      }),
+    )
     this.key.grantEncryptDecrypt(new iam.ServicePrincipal('cloudwatch.amazonaws.com'))
     this.gateway = this.createFilled('gateway', 'The key that gateways sign assertions with')
     this.origin = this.createFilled('origin', 'Keys of the origins')

@@ -1,7 +1,9 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch'
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import * as ecs from 'aws-cdk-lib/aws-ecs'
 import type * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import * as iam from 'aws-cdk-lib/aws-iam'
 import * as logs from 'aws-cdk-lib/aws-logs'
 import type * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
@@ -15,6 +17,7 @@ import {
 import { addCollector, addContainer, createTaskDefinition } from '../tasks/task.ts'
 import { ports, times } from '../times.ts'
 import { createBalancer } from './balancer.ts'
+import { callerBounds, failedPercent, p95Seconds } from './caller-metrics.ts'
 import type { DataStack } from './data-stack.ts'
 import { createFirewall } from './firewall.ts'
 import type { NetworkStack } from './network-stack.ts'
@@ -32,10 +35,10 @@ interface Parts {
   registry: RegistryStack
 }
 
-const field = (secret: secretsmanager.ISecret, name: string) => ecs.Secret.fromSecretsManager(secret, name)
+export const connectPolicy =
+  'service-role/AmazonECSInfrastructureRolePolicyForServiceConnectTransportLayerSecurity'
 
-/** Names of CloudWatch alarms that end a deployment: the monitoring stack creates them. */
-export const deploymentAlarms = (name: string) => [`${name}-errors`, `${name}-slow`]
+const field = (secret: secretsmanager.ISecret, name: string) => ecs.Secret.fromSecretsManager(secret, name)
 
 /** Balancer, migration, gateways and origins. */
 export class ServicesStack extends Stack {
@@ -176,7 +179,7 @@ export class ServicesStack extends Stack {
     )
     addCollector(task, 'origin', { logGroup, metricsGroup: this.metricsGroup, region: installation.region })
     return new ecs.FargateService(this, 'Origin', {
-      ...this.serviceProps(task, network.groups.origin, installation.origin.min),
+      ...this.serviceProps(task, network.groups.origin),
       serviceName: 'origin',
       circuitBreaker: { rollback: true },
       deploymentStrategy: ecs.DeploymentStrategy.ROLLING,
@@ -189,7 +192,7 @@ export class ServicesStack extends Stack {
             dnsName: 'origin',
             port: ports.origin,
             ...(installation.privateAuthority !== undefined && {
-              tls: { awsPcaAuthorityArn: installation.privateAuthority, kmsKey: this.imported.key },
+              tls: this.createConnectTls(installation.privateAuthority),
             }),
           },
         ],
@@ -219,7 +222,7 @@ export class ServicesStack extends Stack {
     )
     addCollector(task, 'gateway', { logGroup, metricsGroup: this.metricsGroup, region: installation.region })
     const service = new ecs.FargateService(this, 'Gateway', {
-      ...this.serviceProps(task, network.groups.gateway, installation.gateway.min),
+      ...this.serviceProps(task, network.groups.gateway),
       serviceName: 'gateway',
       healthCheckGracePeriod: Duration.seconds(times.start),
       deploymentStrategy: ecs.DeploymentStrategy.BLUE_GREEN,
@@ -227,7 +230,7 @@ export class ServicesStack extends Stack {
       // The old gateways stay so long, for a rollback that takes a moment.
       bakeTime: Duration.minutes(10),
       deploymentAlarms: {
-        alarmNames: deploymentAlarms(installation.name),
+        alarmNames: this.createReleaseAlarms(),
         behavior: ecs.AlarmBehavior.ROLLBACK_ON_ALARM,
       },
       lifecycleHooks: [this.createSmokeGate()],
@@ -248,6 +251,36 @@ export class ServicesStack extends Stack {
       })
       .attachToApplicationTargetGroup(blue)
     return service
+  }
+
+  /** A release watches its callers by alarms of its own: they exist before the first gateway. */
+  private createReleaseAlarms(): string[] {
+    const { balancer } = this.balancer
+    const watched = {
+      errors: { metric: failedPercent(balancer), threshold: callerBounds.failedPercent },
+      slow: { metric: p95Seconds(balancer), threshold: callerBounds.p95Seconds },
+    }
+    return Object.entries(watched).map(
+      ([name, options]) =>
+        new cloudwatch.Alarm(this, `Release-${name}`, {
+          ...options,
+          alarmName: `${this.parts.installation.name}-release-${name}`,
+          alarmDescription: 'Moves all requests back to the gateways before this release. docs/aws.md',
+          evaluationPeriods: 2,
+          comparisonOperator: cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+          treatMissingData: cloudwatch.TreatMissingData.NOT_BREACHING,
+        }).alarmName,
+    )
+  }
+
+  /** Encrypts the way from gateways to origins by certificates of the authority. */
+  private createConnectTls(awsPcaAuthorityArn: string): ecs.ServiceConnectTlsConfiguration {
+    const role = new iam.Role(this, 'ConnectRole', {
+      assumedBy: new iam.ServicePrincipal('ecs.amazonaws.com'),
+      managedPolicies: [iam.ManagedPolicy.fromAwsManagedPolicyName(connectPolicy)],
+    })
+    this.imported.key.grantEncryptDecrypt(role)
+    return { awsPcaAuthorityArn, kmsKey: this.imported.key, role }
   }
 
   private createSmokeGate(): ecs.DeploymentLifecycleLambdaTarget {
@@ -274,11 +307,11 @@ export class ServicesStack extends Stack {
     })
   }
 
-  private serviceProps(task: ecs.FargateTaskDefinition, group: ec2.ISecurityGroup, desiredCount: number) {
+  private serviceProps(task: ecs.FargateTaskDefinition, group: ec2.ISecurityGroup) {
+    // No number of tasks: it is the autoscaler's, and a release would put it back.
     return {
       cluster: this.cluster,
       taskDefinition: task,
-      desiredCount,
       securityGroups: [group],
       vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
       assignPublicIp: false,
