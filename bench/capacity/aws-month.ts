@@ -1,5 +1,5 @@
 import { line, whole } from './describe-load.ts'
-import { type Load, loadOf, type Population, utilization } from './load-model.ts'
+import { type Load, loadOf, type Population } from './load-model.ts'
 import { monthOf } from './month.ts'
 import type { UnitCosts } from './unit-costs.ts'
 
@@ -42,8 +42,8 @@ export interface AwsRow {
   dollars: number
 }
 
-export function awsRowsOf(load: Load, redisCores: number): AwsRow[] {
-  const base = monthOf(load, redisCores)
+export function awsRowsOf(load: Load): AwsRow[] {
+  const base = monthOf(load)
   const originsNow = base.rows.find(({ name }) => name === 'origins')?.dollars ?? 0
   const task = (base.rows.find(({ name }) => name === 'gateways')?.dollars ?? 0) / load.gateways
   const network =
@@ -84,8 +84,7 @@ export const firewallDollars = (load: Load): number =>
 export function describeAwsMonths(populations: readonly Population[], costs: UnitCosts): string {
   const columns = populations.map((population) => {
     const load = loadOf(population, costs)
-    const redisCores = (load.requestsPerSecond * costs.redis.requestUs) / 1e6 / utilization
-    return { rows: awsRowsOf(load, redisCores), firewall: firewallDollars(load) }
+    return { rows: awsRowsOf(load), firewall: firewallDollars(load) }
   })
   const sum = (rows: readonly AwsRow[]) => rows.reduce((total, { dollars }) => total + dollars, 0)
   const dollars = (value: number) => `$${whole(value)}`

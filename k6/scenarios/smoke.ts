@@ -8,7 +8,7 @@ import { type Summary, summarize } from '../client/summary.ts'
  * its own.
  */
 
-/** Without it registrations have mail sent to example.com, which a production has not to do. */
+/** Address of the accounts, before which a label is put: each gets mail, so name one that may. */
 const [mailbox = '', mailHost = ''] = (__ENV.SMOKE_ADDRESS ?? 'k6@example.com').split('@')
 
 /** false: the gateway has no row of the demo service. */
