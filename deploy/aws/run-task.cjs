@@ -35,7 +35,7 @@ async function hasSucceeded(task) {
   const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster, tasks: [task] }))
   const [found] = tasks
   // A task that has just started may not be visible yet.
-  if (!found || found.lastStatus !== 'STOPPED') return false
+  if (found?.lastStatus !== 'STOPPED') return false
   const failed = (found.containers ?? []).filter(({ exitCode }) => exitCode !== 0)
   if (failed.length > 0) {
     const reasons = failed.map(({ name, exitCode, reason }) => `${name}: ${reason ?? `code ${exitCode}`}`)

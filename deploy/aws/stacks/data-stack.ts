@@ -89,7 +89,7 @@ export class DataStack extends Stack {
         'rds.force_ssl': '1',
         // Beside logins, changes of roles and tables: who gave whom which right.
         log_statement: 'ddl',
-        log_connections: 'authorization',
+        log_connections: '1',
       },
       storageType: rds.StorageType.GP3,
       allocatedStorage: database.storageGb,
@@ -165,7 +165,7 @@ export class DataStack extends Stack {
       replicationGroupId: this.cacheName,
       replicationGroupDescription: 'Limits and revocations of Gatehouse',
       engine: 'valkey',
-      engineVersion: '8.1',
+      engineVersion: '8.0',
       cacheNodeType: cache.node,
       cacheParameterGroupName: parameters.ref,
       cacheSubnetGroupName: subnets.ref,
