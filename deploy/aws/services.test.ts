@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { clientIdleSeconds } from '../../gateway/adapters/node/node-server.ts'
 import { gatewayVariables } from '../../gateway/config.ts'
@@ -8,6 +10,7 @@ import { readConfig, type VariableName } from '../../shared/config.ts'
 import { environmentOf, readDockerfile, stepsOf } from '../dockerfile.ts'
 import { examples, readExample } from './installations/examples.ts'
 import { failedLogins } from './stacks/metrics.ts'
+import { collectorConfiguration } from './tasks/collector.ts'
 import { databaseEnvironment, gatewayEnvironment, originEnvironment } from './tasks/environment.ts'
 import { ports, times } from './times.ts'
 
@@ -85,6 +88,25 @@ test('the alarm of failed logins counts each way in which the origin says that a
   }
   expect([...failedLogins]).toEqual(Object.keys(every))
 })
+
+/** A metric that is renamed would silence its alarm. */
+test.each(['gateway', 'origin'] as const)(
+  'the collector keeps metrics that docs/monitoring.md names: %s',
+  (service) => {
+    const page = readFileSync(new URL('../../docs/monitoring.md', import.meta.url), 'utf8')
+    const exported = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = '']) => name)
+    const { exporters } = parse(collectorConfiguration(service, 'us-east-1', '/gatehouse/metrics'))
+    const selectors: string[] = exporters.awsemf.metric_declarations.flatMap(
+      ({ metric_name_selectors }: { metric_name_selectors: string[] }) => metric_name_selectors,
+    )
+    expect(selectors.length).toBeGreaterThan(3)
+    const unknown = selectors.filter(
+      (selector) =>
+        !exported.concat('nodejs_eventloop_lag_p99_seconds').some((name) => new RegExp(selector).test(name)),
+    )
+    expect(unknown).toEqual([])
+  },
+)
 
 describe('times around a task', () => {
   test('give a service longer to stop than it drains, within the 120 s of Fargate', () => {

@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import { ports } from '../times.ts'
 
 /** A pinned AWS Distro for OpenTelemetry: from public ECR, which needs no account. */
-export const collectorImage = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.45.1'
+export const collectorImage = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.45.0'
 
 export const metricsNamespace = 'Gatehouse'
 
@@ -60,7 +60,11 @@ export function collectorConfiguration(service: keyof typeof kept, region: strin
       },
       otlp: { protocols: { http: { endpoint: `127.0.0.1:${ports.otlp}` } } },
     },
-    processors: { batch: { timeout: '30s' } },
+    processors: {
+      // The name of the task, for log streams and traces.
+      resourcedetection: { detectors: ['env', 'ecs'] },
+      batch: { timeout: '30s' },
+    },
     exporters: {
       awsemf: {
         region,
@@ -69,13 +73,19 @@ export function collectorConfiguration(service: keyof typeof kept, region: strin
         log_stream_name: `${service}/{TaskId}`,
         dimension_rollup_option: 'NoDimensionRollup',
         metric_declarations: kept[service],
+        // The collector starts with its service, so the first value of a counter is an increase.
+        retain_initial_value_of_delta_metric: true,
       },
       awsxray: { region },
     },
     service: {
       pipelines: {
-        metrics: { receivers: ['prometheus'], processors: ['batch'], exporters: ['awsemf'] },
-        traces: { receivers: ['otlp'], processors: ['batch'], exporters: ['awsxray'] },
+        metrics: {
+          receivers: ['prometheus'],
+          processors: ['resourcedetection', 'batch'],
+          exporters: ['awsemf'],
+        },
+        traces: { receivers: ['otlp'], processors: ['resourcedetection', 'batch'], exporters: ['awsxray'] },
       },
     },
   })
