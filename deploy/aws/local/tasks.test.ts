@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync } from 'node:fs'
-import { chmod, cp, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -27,6 +27,7 @@ const imageOf: Record<string, string> = {
 
 let folder: string
 let stores: Awaited<ReturnType<typeof startTlsStores>>
+let authority: string
 let secrets: Record<string, string>
 let here: Record<string, string>
 const stops: (() => Promise<unknown>)[] = []
@@ -43,6 +44,10 @@ beforeAll(async () => {
   }
   stores = await startTlsStores()
   stops.push(stores.stop)
+  // The user of the tasks may not read the folder of the certificates.
+  authority = join(folder, 'ca.pem')
+  await copyFile(stores.caFile, authority)
+  await chmod(authority, 0o644)
   const { password } = stores
   secrets = {
     ...(await generateSecrets()),
@@ -72,15 +77,15 @@ afterAll(async () => {
 
 /** Endpoints of this machine, whose authority is not one of Amazon's. */
 function atHome(environment: Record<string, string>): Record<string, string> {
-  const { caFile, databasePort, cachePort } = stores
+  const { databasePort, cachePort } = stores
   const moved = { ...environment }
   if (moved.DATABASE_URL)
     moved.DATABASE_URL = moved.DATABASE_URL.replace(':5432', `:${databasePort}`).replace(
       '/app/deploy/rds-ca.pem',
-      caFile,
+      authority,
     )
   if (moved.REDIS_URL)
-    moved.REDIS_URL = `${moved.REDIS_URL.replace(':6379', `:${cachePort}`)}?ca_file=${caFile}`
+    moved.REDIS_URL = `${moved.REDIS_URL.replace(':6379', `:${cachePort}`)}?ca_file=${authority}`
   return moved
 }
 
