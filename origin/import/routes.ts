@@ -14,7 +14,7 @@ interface ImportRoutesOptions {
 
 const { importUsers } = services.endpoints
 
-/** Nobody stands behind a service: it gives no role that administers the product. */
+/** A service has no level of its own: it gives no role that administers the product. */
 const grant = { highestLevel: highestImportedLevel, roles: [] }
 
 /** Accounts of another system, for services. */

@@ -21,7 +21,7 @@ export function linkFault(random: Random, proxies: readonly TcpProxy[]) {
     end() {
       for (const proxy of proxies) {
         proxy.delay(0)
-        // Nobody closes abandoned connections: their owners have to give them up.
+        // Abandoned connections stay open here: their owners have to give them up.
         if (kind !== 'abandon') proxy.restore()
       }
     },

@@ -43,6 +43,21 @@ async function startReady(...given: Parameters<typeof start>) {
   return gateway
 }
 
+/** Two processes with requests at an upstream that responds when it may. */
+async function startWithOpenRequests(count: number) {
+  const mayAnswer = Promise.withResolvers<void>()
+  let asked = 0
+  const gateway = await startReady({}, async (_request, response) => {
+    asked++
+    await mayAnswer.promise
+    response.end('{}')
+  })
+  const pids = await gateway.pids()
+  const slow = Array.from({ length: count }, () => ask(gateway.port, { path: upstreamPath }))
+  await expect.poll(() => asked).toBe(count)
+  return { gateway, pids, slow, mayAnswer }
+}
+
 /** One request on a connection that stays open. */
 async function askOn(agent: Agent, port: number, path = upstreamPath) {
   const asked = request({ port, host: '127.0.0.1', path, agent })
@@ -191,16 +206,7 @@ test.skipIf(process.platform !== 'linux')(
 )
 
 test('SIGTERM: every request in progress at each process is answered, then exit 0', async () => {
-  const mayAnswer = Promise.withResolvers<void>()
-  let asked = 0
-  const gateway = await startReady({}, async (_request, response) => {
-    asked++
-    await mayAnswer.promise
-    response.end('{}')
-  })
-  const pids = await gateway.pids()
-  const slow = Array.from({ length: 20 }, () => ask(gateway.port, { path: upstreamPath }))
-  await expect.poll(() => asked).toBe(20)
+  const { gateway, pids, slow, mayAnswer } = await startWithOpenRequests(20)
   gateway.child.kill('SIGTERM')
   await expect.poll(() => gateway.status('/live')).toBe('no answer')
   mayAnswer.resolve()
@@ -235,16 +241,7 @@ test('SIGTERM: clients that leave when /ready fails meet no error', async () => 
 })
 
 test('supervisor killed: requests in progress are answered, no new connection is, and no process is left', async () => {
-  const mayAnswer = Promise.withResolvers<void>()
-  let asked = 0
-  const gateway = await startReady({}, async (_request, response) => {
-    asked++
-    await mayAnswer.promise
-    response.end('{}')
-  })
-  const pids = await gateway.pids()
-  const slow = Array.from({ length: 4 }, () => ask(gateway.port, { path: upstreamPath }))
-  await expect.poll(() => asked).toBe(4)
+  const { gateway, pids, slow, mayAnswer } = await startWithOpenRequests(4)
   gateway.child.kill('SIGKILL')
   await gateway.exit
   await expect.poll(() => gateway.status('/live')).toBe('no answer')
