@@ -51,10 +51,8 @@ import { withPublishOnCommit } from './revocations/after-commit.ts'
 import { selectRevocations } from './revocations/queries.ts'
 import { revocationLifeSeconds } from './revocations/rules.ts'
 import { startRevocations } from './revocations/service.ts'
-import { createAccessTokens } from './sessions/access-tokens.ts'
+import { createSessions } from './sessions/create-sessions.ts'
 import { createRefreshCookie } from './sessions/refresh-cookie.ts'
-import { createRefreshTokens } from './sessions/refresh-tokens.ts'
-import { createSessionService } from './sessions/service.ts'
 import { createBilling } from './subscriptions/billing.ts'
 import { createSubscriptionService } from './subscriptions/service.ts'
 import { upkeepJobs } from './upkeep/jobs.ts'
@@ -163,22 +161,7 @@ export async function createOrigin(
   })
 
   const issuer = config.ISSUER_URL
-  const sessions = createSessionService({
-    sql,
-    accessTokens: createAccessTokens({
-      keys,
-      issuer,
-      audience: config.ACCESS_TOKEN_AUDIENCE,
-      lifeSeconds: config.ACCESS_TOKEN_SECONDS,
-    }),
-    refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
-    idleSeconds: config.REFRESH_TOKEN_SECONDS,
-    absoluteSeconds: config.SESSION_SECONDS,
-    graceSeconds: config.REFRESH_GRACE_SECONDS,
-    lateReplays: config.REFRESH_LATE_REPLAYS,
-    perUser: config.SESSIONS_PER_USER,
-    onRefresh: events.refreshEnded,
-  })
+  const sessions = createSessions(config, { sql, keys, onRefresh: events.refreshEnded })
   const cookieOrigins = createCookieOrigins([new URL(issuer).origin, ...config.CORS_ORIGINS])
   const refreshCookie = createRefreshCookie({
     origins: cookieOrigins,
