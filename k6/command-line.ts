@@ -32,7 +32,7 @@ export interface LoadTestOptions extends Scenario {
 /**
  * Logins are measured at what they cost in production; other scenarios hash at the least there is.
  */
-const productionHashCost = 12
+export const productionHashCost = 12
 
 const numbers = ['users', 'rate', 'seconds', 'gateways', 'hash-cost', 'ramp'] as const
 

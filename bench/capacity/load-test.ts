@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shareOf } from '../../k6/client/mix.ts'
+import { productionHashCost } from '../../k6/command-line.ts'
+import { servedRate } from '../../k6/hundred-thousand/served-rate.ts'
 import { line, whole } from './describe-load.ts'
 import type { UnitCosts } from './unit-costs.ts'
 
-/** A run of `npm run k6 -- hundred-thousand`: processor time of each part, a request. */
+/** A run of `npm run k6 -- hundred-thousand`: processor time of each part per served request. */
 export interface LoadTest {
   rate: number
   users: number
@@ -26,28 +28,29 @@ export function readLoadTest(file = report): LoadTest | undefined {
     .filter(({ part }) => part === 'run')
   if (!run) throw new Error(`${file} has no run`)
   const parts: { name: string; cores: number }[] = run.parts
+  const served = servedRate(run)
   return {
     rate: run.rate,
     users: run.users,
     seconds: run.seconds,
     isKept: run.code === 0,
     hashCost: Number(run.facts.PASSWORD_HASH_COST ?? 10),
-    us: Object.fromEntries(parts.map(({ name, cores }) => [name, (cores * 1e6) / run.rate])),
+    us: Object.fromEntries(parts.map(({ name, cores }) => [name, (cores * 1e6) / served])),
   }
 }
 
-/** Each step of bcrypt's cost doubles a login; this page reckons with production's. */
-const productionHashCost = 12
+const introduction = `## Compared with a load test
 
-const introduction = `## Held against a run of everything at once
-
-\`npm run k6 -- hundred-thousand\` sends the whole mix to one gateway, with origin, PostgreSQL, Redis and the
-generator of the load [on the same cores](../k6/README.md#100000-users-at-10000-requests-a-second). This is
-its [report](../k6/results/hundred-thousand.md). There a login costs what the
-scenario's bcrypt does, in the model's column too.
+\`npm run k6 -- hundred-thousand\` sends the whole mix of requests to one gateway; the origin, PostgreSQL, Redis
+and the load generator run [on the same cores](../k6/README.md#100000-users-at-10000-requests-a-second). The
+table compares its [report](../k6/results/hundred-thousand.md) with the unit costs above. Both columns hash
+passwords with the bcrypt cost of the load test.
 `
 
-/** Costs that the model reckons with beside those that a run of everything at once has met. */
+/**
+ * The unit costs of this page beside those of a load test. Each step of bcrypt's cost doubles the
+ * processor time of a login; the unit costs have that of production.
+ */
 export function describeLoadTest(run: LoadTest, costs: UnitCosts): string {
   const loginUs = costs.origin.loginUs / 2 ** (productionHashCost - run.hashCost)
   const { postgres } = costs

@@ -34,8 +34,8 @@ describe('a page is filled', () => {
   })
 })
 
-describe('a run of everything at once', () => {
-  test('is read from its report, and stands beside the model', async () => {
+describe('a load test', () => {
+  test('is read from its report, a cost per served request, and stands beside the model', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'gatehouse-capacity-'))
     const file = join(folder, 'hundred-thousand.jsonl')
     const parts = [
@@ -44,15 +44,26 @@ describe('a run of everything at once', () => {
       { name: 'redis', cores: 0.1, bytes: 1 },
       { name: 'postgres', cores: 0.2, bytes: 1 },
     ]
-    const run = { part: 'run', rate: 10_000, users: 100_000, seconds: 600, code: 0, facts: {}, parts }
+    const figures = { due: 5_940_000, failed: 2_940_000 }
+    const run = {
+      part: 'run',
+      rate: 10_000,
+      judged: 0,
+      users: 100_000,
+      seconds: 600,
+      code: 0,
+      facts: {},
+      figures,
+      parts,
+    }
     try {
       await writeFile(file, `${JSON.stringify(run)}\n${JSON.stringify({ part: 'second' })}\n`)
       const read = readLoadTest(file)
-      expect(read).toMatchObject({ isKept: true, hashCost: 10, us: { 'gateway 1': 50, postgres: 20 } })
+      expect(read).toMatchObject({ isKept: true, hashCost: 10, us: { 'gateway 1': 100, postgres: 40 } })
       if (!read) throw new Error('the report was not read')
       const table = describeLoadTest(read, costs)
       expect(table).toContain('| 100,000 users, 10,000 requests/s, 600 s: every promise kept |')
-      expect(table).toMatch(/\| gateway \| [\d.]+ \| 50\.0 \|/)
+      expect(table).toMatch(/\| gateway \| [\d.]+ \| 100\.0 \|/)
       expect(describeLoadTest({ ...read, isKept: false }, costs)).toContain('not every promise kept')
     } finally {
       await rm(folder, { recursive: true })

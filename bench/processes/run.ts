@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
 import { run } from '../../tools/servers/process/run.ts'
@@ -22,6 +21,7 @@ type Method = (typeof methods)[number] | 'one process'
 const rounds = 5
 const loadSeconds = 2
 const loadConnections = 64
+const startTimeoutMs = 30_000
 
 interface Started {
   pid: number
@@ -36,14 +36,13 @@ async function start(method: Method, count: number): Promise<Started> {
     env: { METHOD: method, COUNT: `${count}`, PORT: `${port}` },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  if (method !== 'one process') await once(child.stdout, 'data')
-  for (;;) {
-    const isUp = await fetch(`http://127.0.0.1:${port}/`).then(
-      () => true,
-      () => false,
-    )
-    if (isUp) break
-    await sleep(20)
+  try {
+    await once(child.stdout, 'data', { signal: AbortSignal.timeout(startTimeoutMs) })
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw new Error(`The server with ${method} did not start in ${startTimeoutMs / 1000} s.`, {
+      cause: error,
+    })
   }
   return {
     pid: child.pid as number,
@@ -55,18 +54,18 @@ async function start(method: Method, count: number): Promise<Started> {
   }
 }
 
-const question = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+const request = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
 
-/** Opens connections that stay open. @returns the process that answered each */
+/** Opens connections that stay open. @returns the id of the process behind each */
 async function connectAll(port: number, connections: number): Promise<string[]> {
   const sockets: Socket[] = []
   const pids = await Promise.all(
     Array.from({ length: connections }, async () => {
       const socket = connect(port, '127.0.0.1')
       sockets.push(socket)
-      socket.write(question)
-      const [answer] = (await once(socket, 'data')) as [Buffer]
-      return answer.toString('latin1').split('\r\n').at(-1) as string
+      socket.write(request)
+      const [response] = (await once(socket, 'data')) as [Buffer]
+      return response.toString('latin1').split('\r\n').at(-1) as string
     }),
   )
   for (const socket of sockets) socket.destroy()

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 
 /**
  * A server of `bench:processes`: one of COUNT processes on PORT, which answers with its process id.
- * METHOD is how connections reach it.
+ * METHOD is how connections reach it. Prints a line when all processes listen.
  */
 
 const { METHOD: method = '', COUNT: count = '1', PORT: port = '' } = process.env
@@ -13,7 +13,8 @@ function listen(): void {
   server.keepAliveTimeout = 60_000
   // The cluster module emits no 'listening' for sockets of their own.
   server.listen({ port: Number(port), host: '127.0.0.1', reusePort: method === 'reusePort' }, () => {
-    process.send?.('listening')
+    if (process.send) process.send('listening')
+    else process.stdout.write('ready\n')
   })
 }
 

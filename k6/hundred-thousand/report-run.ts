@@ -3,6 +3,7 @@ import { median } from '../../bench/common/statistics.ts'
 import type { Summary } from '../client/summary.ts'
 import type { Figures } from '../generator/constant-rate.ts'
 import type { LatencySummary } from '../generator/latency-histogram.ts'
+import { servedRate } from './served-rate.ts'
 import type { PartSample, Watched } from './watch-parts.ts'
 
 /** The generator against a service that answers at once: its own part of latencies and cores. */
@@ -106,8 +107,12 @@ function reportLatencies(report: Report, { figures, seconds }: Reported, calibra
   )
 }
 
-function reportParts(report: Report, { watched, rate, statements, redisReads, requests }: Reported): void {
-  report.text('\nProcessor time and memory of each part, over the time that counts:\n')
+function reportParts(report: Report, reported: Reported): void {
+  const { watched, statements, redisReads, requests } = reported
+  const served = servedRate(reported)
+  report.text(
+    `\nProcessor time and memory of each part, over the time that counts, at ${figure(served)} served requests/s:\n`,
+  )
   report.table([
     ['', 'busy cores', 'µs a request', 'MB at the start', 'MB at the end', 'MB at most'],
     ...watched.all.map(({ name, cores }) => {
@@ -116,7 +121,7 @@ function reportParts(report: Report, { watched, rate, statements, redisReads, re
       return [
         name,
         figure(cores),
-        figure((cores * 1e6) / rate),
+        figure((cores * 1e6) / served),
         ...memory.map((value) => (name === 'machine' ? '-' : figure(value))),
       ]
     }),

@@ -1,0 +1,14 @@
+interface Run {
+  seconds: number
+  /** Requests a second of k6. */
+  judged: number
+  /** Of the generator. */
+  figures: { due: number; failed: number }
+}
+
+/**
+ * Requests a second that were served: where the machine cannot carry the rate, fewer than were due.
+ * Costs of a request are divided by it.
+ */
+export const servedRate = ({ figures, judged, seconds }: Run): number =>
+  judged + (figures.due - figures.failed) / seconds
