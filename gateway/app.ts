@@ -9,11 +9,13 @@ import type { AllowedMethods } from './allowed-methods.ts'
 import type { RequestRunner, RuntimeRequest } from './decision/request-runner.ts'
 import { hostOf, type ReadFetchRequest, targetOf } from './fetch-request.ts'
 import type { CheckHealth } from './health.ts'
-import { type CorsOptions, cors } from './http/cors.ts'
+import type { CommonHeaders } from './http/common-headers.ts'
+import { cors } from './http/cors.ts'
 import { addSecurityHeaders } from './http/security-headers.ts'
 import type { createProxy } from './http/web-proxy.ts'
 import { formatAllow, ownMethods } from './lib/http-method.ts'
 import { localPaths } from './local-paths.ts'
+import type { CompiledRow } from './policy/policy.ts'
 import { type Page, type Pages, pageResponse } from './web-ui/pages.ts'
 
 interface AppOptions<Bindings> {
@@ -21,7 +23,8 @@ interface AppOptions<Bindings> {
   forward: ReturnType<typeof createProxy>
   checkHealth: CheckHealth
   readFetchRequest: ReadFetchRequest<Bindings>
-  cors: CorsOptions
+  commonHeaders: CommonHeaders
+  findRow: (method: string, target: string) => CompiledRow | undefined
   pages: Pages
   allowedMethods: AllowedMethods
   reportError: ReportError
@@ -44,7 +47,12 @@ export function createApp<Bindings extends object>(options: AppOptions<Bindings>
     app.get(path, (c) => pageResponse(pages.get(path) as Page, c.req.header('if-none-match')))
   }
   app.use(addSecurityHeaders())
-  app.use(cors(options.cors))
+  app.use(
+    cors({
+      commonHeaders: options.commonHeaders,
+      findRow: (method, url) => options.findRow(method, targetOf(url)),
+    }),
+  )
 
   app.get('/live', () => healthResponse({}))
   app.get('/ready', async () => healthResponse(await checkHealth()))

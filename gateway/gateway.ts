@@ -15,6 +15,7 @@ import { createConcurrency } from './decision/upstream-concurrency.ts'
 import { createFetchRequestReader } from './fetch-request.ts'
 import type { GatewayPorts } from './gateway-ports.ts'
 import { createHealth, withGroup } from './health.ts'
+import { createCommonHeaders } from './http/common-headers.ts'
 import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
 import { createGatewayMetrics } from './metrics.ts'
@@ -68,7 +69,7 @@ export async function createGateway<Bindings extends object>(
     onSynced: metrics.recordRevocationLag,
     onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
   })
-  const { policy, requireKnownNames, usePolicyFile, isWebSocketRow } = createLivePolicy({
+  const { policy, requireKnownNames, usePolicyFile, findRow } = createLivePolicy({
     rows,
     isBuiltIn: rows === routes,
     file: ports.policyFile,
@@ -115,6 +116,12 @@ export async function createGateway<Bindings extends object>(
     upstreams,
     concurrency,
   })
+  const commonHeaders = createCommonHeaders({
+    origins: config.CORS_ORIGINS,
+    exposedHeaders: config.CORS_EXPOSED_HEADERS,
+    requestHeaders: config.CORS_REQUEST_HEADERS,
+    maxAgeSeconds: config.CORS_MAX_AGE_SECONDS,
+  })
   const lifecycle = { log, beginSpan, onResponse: metrics.recordResponse }
   const reportError = createErrorReporter({ log, toProblem, onProblem: metrics.recordRejection })
   const requests = createRequestRunner({ decide, reportError })
@@ -136,11 +143,8 @@ export async function createGateway<Bindings extends object>(
     }),
     readFetchRequest: createFetchRequestReader(ports),
     checkHealth: withGroup(checkHealth, ports.groupHealth),
-    cors: {
-      origins: config.CORS_ORIGINS,
-      exposedHeaders: config.CORS_EXPOSED_HEADERS,
-      maxAgeSeconds: config.CORS_MAX_AGE_SECONDS,
-    },
+    commonHeaders,
+    findRow,
     pages,
     allowedMethods: createAllowedMethods({ policy, pages, requireHost }),
     reportError,
@@ -167,7 +171,8 @@ export async function createGateway<Bindings extends object>(
     },
     requireKnownNames,
     usePolicyFile,
-    isWebSocketRow,
+    findRow,
+    commonHeaders,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */
     isStillValid: ({ identity, expiresAt }: Pick<VerifiedToken, 'identity' | 'expiresAt'>): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',

@@ -1,5 +1,6 @@
 import type { PublicEndpointKey } from '../shared/contract.ts'
 import type { PolicyRow } from './policy/policy.ts'
+import type { RowMethod } from './policy/row-methods.ts'
 
 /** Public routes of the origin. */
 const publicRow = { upstream: 'origin', who: 'public', limits: ['address'] } satisfies Partial<PolicyRow>
@@ -120,7 +121,9 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'PUT /admin/plans/{name}/features': { ...accountRow, ...managesSubscriptions },
 }
 
-export const routes: readonly PolicyRow[] = Object.entries(policyTable).map(([key, rest]) => {
-  const [method, path] = key.split(' ') as [PolicyRow['method'], string]
-  return { method, path, ...rest }
-})
+export const routes: readonly (PolicyRow & { method: RowMethod })[] = Object.entries(policyTable).map(
+  ([key, rest]) => {
+    const [method, path] = key.split(' ') as [RowMethod, string]
+    return { method, path, ...rest }
+  },
+)

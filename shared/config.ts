@@ -15,6 +15,7 @@ import {
 } from './config-urls.ts'
 import { displayable } from './contract/fields.ts'
 import { behindTransactionPooler } from './database-url.ts'
+import { headerName, originPattern } from './http/origin-pattern.ts'
 import { listSchemaFaults } from './lib/schema-faults.ts'
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts'
 import { UrlCredentialsError, withCredentials } from './url-credentials.ts'
@@ -48,13 +49,7 @@ const list = z.string().transform((text) =>
     .filter(Boolean),
 )
 
-const origins = list.pipe(
-  z.array(
-    z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
-      error: 'must be exact origins such as https://app.example.com, without a path',
-    }),
-  ),
-)
+const origins = list.pipe(z.array(originPattern))
 
 /** Two one-bit networks cover all addresses; no owner has networks this large. */
 function isNarrow(text: string): boolean {
@@ -73,11 +68,6 @@ const network = z
   .refine((text) => !/^[0:]*ffff:/i.test(text), {
     error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
   })
-
-/** With credentials, `*` is a literal name (Fetch, section 3.3.4). */
-const headerName = z
-  .string()
-  .regex(/^[\w!#$%&'+\-.^`|~]+$/, { error: 'must be header names such as X-Total-Count; * is none' })
 
 const json = z.string().transform((text, context) => {
   try {
@@ -169,6 +159,7 @@ export const variables = {
     .default('gatehouse'),
   CORS_ORIGINS: origins.default([]),
   CORS_EXPOSED_HEADERS: list.pipe(z.array(headerName)).default([]),
+  CORS_REQUEST_HEADERS: list.pipe(z.array(headerName)).optional(),
   CORS_MAX_AGE_SECONDS: seconds(0, 86_400).default(600),
   JWKS_CACHE_SECONDS: seconds(1, 86_400).default(300),
 

@@ -114,13 +114,21 @@ export function createDecide(options: DecideOptions) {
 
   function matchRow(decision: DecisionContext): void {
     const { path, query } = readTarget(decision.request.target)
-    decision.row = policy.match(decision.request.method, path)
-    decision.target = path + query
+    const row = policy.match(decision.request.method, path)
+    decision.row = row
+    decision.target = (row.toUpstreamPath === undefined ? path : row.toUpstreamPath(path)) + query
   }
 
+  /**
+   * A row with `who: optional` rejects a token that is not valid: its client would take a response
+   * for anybody as one for its user.
+   */
   function authenticateCaller(decision: DecisionContext): Awaitable<void> {
-    if (decision.row.who !== 'user') return
-    const caller = authenticate(decision.request.headers.authorization, decision.address)
+    const { row, request } = decision
+    const { authorization } = request.headers
+    if (row.who === 'public' || (row.who === 'optional' && !authorization)) return
+    if (row.whenSignedIn) decision.row = row.whenSignedIn
+    const caller = authenticate(authorization, decision.address)
     if (!(caller instanceof Promise)) {
       decision.caller = caller
       return

@@ -38,11 +38,11 @@ export class DecisionContext {
   scheme: 'http' | 'https' = 'http'
   /** Whether the peer of the socket is a trusted proxy. */
   isProxied = false
-  /** Path and query that go upstream: the form that was matched. */
+  /** Path and query that go upstream: the form that was matched, or the rewrite of its row. */
   target = ''
   /** The row of the policy table. No step before `matchRow` reads it. */
   row!: CompiledRow
-  /** null where the row is public. */
+  /** null where the row is public, or optional and the request has no token. */
   caller: VerifiedToken | null = null
   /** Headers that the limits add to the response, names and values in turn. */
   limitHeaders: Readonly<RawHeaders> = none

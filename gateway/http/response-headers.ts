@@ -2,7 +2,9 @@ import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
 import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import type { CompiledRow } from '../policy/policy.ts'
+import { ofUpstream, type RowHeaders } from '../policy/row-headers.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
+import { withRowHeaders } from './row-response.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /** Headers that reveal the upstream, or redirect clients to another server. */
@@ -53,8 +55,8 @@ const isOwnCookie = (setCookie: string) => setCookie.replace(/^[\s=]+/, '').star
 
 /** Part of a decision that affects the response. */
 export interface ResponseDecision {
-  row: Pick<CompiledRow, 'passes' | 'upstream'>
-  /** null on a public route. */
+  row: Pick<CompiledRow, 'passes' | 'upstream' | 'who' | 'hasOwnHeaders' | keyof RowHeaders>
+  /** null for a request without a user. */
   caller: object | null
   /** Headers that the limits add, names and values in turn. */
   limitHeaders: Readonly<RawHeaders>
@@ -72,7 +74,7 @@ interface Passed {
 function passedOf(
   status: number,
   raw: Readonly<RawHeaders>,
-  { passes, upstream }: ResponseDecision['row'],
+  { passes, upstream }: Pick<CompiledRow, 'passes' | 'upstream'>,
 ): Passed {
   const passThrough: RawHeaders = []
   let connection: string | undefined
@@ -124,11 +126,14 @@ export function responseHeaders(
 ): RawHeaders {
   const { headers, isCacheSaid, upgrade } = passedOf(status, raw, row)
   headers.push('via', ownVia, ...limitHeaders)
+  // A shared cache that kept the response for anybody would serve it to users.
+  if (row.who === 'optional') headers.push('vary', 'Authorization')
   // A response for one user must not be cached unless the upstream allows it.
-  if (caller && !isCacheSaid) headers.push('cache-control', 'private, no-store')
+  if (caller && !isCacheSaid && row.cache_control !== ofUpstream)
+    headers.push('cache-control', 'private, no-store')
   // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
   if (status === 426 && upgrade !== undefined) headers.push('upgrade', upgrade, 'connection', 'upgrade')
-  return headers
+  return row.hasOwnHeaders ? withRowHeaders(status, raw, row, headers) : headers
 }
 
 /**
@@ -140,5 +145,5 @@ export function responseHeaders(
 export const interimHeaders = (
   status: number,
   raw: Readonly<RawHeaders>,
-  { row }: Pick<ResponseDecision, 'row'>,
+  { row }: { row: Pick<CompiledRow, 'passes' | 'upstream'> },
 ): RawHeaders => passedOf(status, raw, row).headers

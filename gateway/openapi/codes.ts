@@ -21,7 +21,6 @@ const always: readonly ErrorCode[] = [
 ]
 
 const ofCallers: readonly ErrorCode[] = [
-  'token_missing',
   'invalid_token',
   'claims_stale',
   'session_ended',
@@ -33,7 +32,8 @@ const ofCallers: readonly ErrorCode[] = [
 export function codesOfRow(row: CompiledRow): ErrorCode[] {
   return [
     ...always,
-    ...(row.who === 'user' ? ofCallers : []),
+    ...(row.who === 'user' ? (['token_missing'] as const) : []),
+    ...(row.who === 'public' ? [] : ofCallers),
     ...(row.permissions ? (['permission_required'] as const) : []),
     ...(row.level === undefined ? [] : (['level_required'] as const)),
     ...(row.features ? (['feature_required'] as const) : []),

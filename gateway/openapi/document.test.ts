@@ -2,7 +2,7 @@ import { dereference, validate } from '@readme/openapi-parser'
 import { describe, expect, test } from 'vitest'
 import { errors } from '../../shared/http/errors.ts'
 import { demoRows } from '../../test/support/demo-policy.ts'
-import type { PolicyRow } from '../policy/policy.ts'
+import { compileRow, type PolicyRow } from '../policy/policy.ts'
 import { routes } from '../routes.ts'
 import { describeApi } from './document.ts'
 
@@ -33,6 +33,22 @@ const codesOf = (method: string, path: string, status: number): string[] =>
   )
 
 describe('the API description', () => {
+  test('has the rest of a path as one parameter, each method of a row, and a token that is optional', () => {
+    const row: PolicyRow = {
+      ...fileRow,
+      method: ['GET', 'PUT'],
+      path: '/v1/files/{fileId}/{path...}',
+      who: 'optional',
+      limits: ['address'],
+    }
+    const { permissions, features, level, ...optional } = row
+    const { paths = {} } = describeApi({ rows: routes, fileRows: [optional], version: '1' })
+    const { get, put } = paths['/v1/files/{fileId}/{path}'] ?? {}
+    expect(get?.security).toEqual([{}, { accessToken: [] }])
+    expect(get?.parameters).toMatchObject([{ name: 'fileId' }, { name: 'path' }])
+    expect(put).toBeDefined()
+  })
+
   test('is valid OpenAPI 3.1 to an independent validator', async () => {
     expect(description.openapi).toMatch(/^3\.1/)
     const outcome = await validate(structuredClone(description) as never)
@@ -114,11 +130,13 @@ describe('the API description', () => {
       'method_not_allowed',
       'client_closed_request',
     ]
-    const described = [...routes, ...demoRows, fileRow].flatMap(({ method, path }) =>
-      Object.keys(operation(method, path).responses ?? {}).flatMap((status) =>
-        codesOf(method, path, +status),
-      ),
-    )
+    const described = [...routes, ...demoRows, fileRow]
+      .flatMap(compileRow)
+      .flatMap(({ method, path }) =>
+        Object.keys(operation(method, path).responses ?? {}).flatMap((status) =>
+          codesOf(method, path, +status),
+        ),
+      )
     expect(
       Object.keys(errors).filter((code) => !elsewhere.includes(code) && !described.includes(code)),
     ).toEqual([])

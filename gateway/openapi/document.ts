@@ -12,7 +12,7 @@ import { headers } from '../../shared/openapi/headers.ts'
 import { describeRequest } from '../../shared/openapi/request.ts'
 import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
 import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
-import { type CompiledRow, type PolicyRow, policyRowSchema } from '../policy/policy.ts'
+import { type CompiledRow, compileRow, type PolicyRow } from '../policy/policy.ts'
 import { codesOfRow } from './codes.ts'
 import { withOAuthErrors } from './oauth-errors.ts'
 
@@ -85,8 +85,7 @@ export function describeApi({
     paths[path] = { ...paths[path], [method.toLowerCase()]: operation }
   }
 
-  for (const row of rows) {
-    const compiled = policyRowSchema.parse(row)
+  for (const compiled of rows.flatMap(compileRow)) {
     const key = endpointKey(compiled)
     const found = operations.get(key)
     if (!found) throw new Error(`${key} has no contract in shared/contract`)
@@ -101,9 +100,8 @@ export function describeApi({
   const [rowless] = operations.keys()
   if (rowless) throw new Error(`${rowless} has a contract, but no row in gateway/routes.ts`)
 
-  for (const row of fileRows) {
-    const compiled = policyRowSchema.parse(row)
-    add(compiled.method, compiled.path, { tags: [others.name], ...bareOperationOf(compiled, refer) })
+  for (const row of fileRows.flatMap(compileRow)) {
+    add(row.method, templateOf(row.path), { tags: [others.name], ...bareOperationOf(row, refer) })
   }
   for (const [operationId, { method, path, summary, responses }] of Object.entries<Endpoint>(
     health.endpoints,
@@ -149,12 +147,15 @@ function operationOf(row: CompiledRow, endpoint: Endpoint, refer: Refer): ZodOpe
   }
 }
 
+/** OpenAPI has no parameter of several segments. */
+const templateOf = (path: string) => path.replace('...}', '}')
+
 /** The operation of a service that the gateway knows by its row alone. */
 function bareOperationOf(row: CompiledRow, refer: Refer): ZodOpenApiOperationObject {
   return {
     summary: `${row.method} ${row.path}`,
     description: needs(row),
-    ...describeRequest({ path: row.path }),
+    ...describeRequest({ path: templateOf(row.path) }),
     responses: {
       ...refer(describeProblems(codesOfRow(row), common)),
       default: { description: 'What the service answers.' },
@@ -166,6 +167,7 @@ function bareOperationOf(row: CompiledRow, refer: Refer): ZodOpenApiOperationObj
 
 function securityOf(row: CompiledRow, credential: Endpoint['credential']) {
   if (row.who === 'user') return [{ accessToken: [] }]
+  if (row.who === 'optional') return [{}, { accessToken: [] }]
   return credential ? [{}, { [credential]: [] }] : []
 }
 

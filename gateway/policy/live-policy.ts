@@ -1,5 +1,5 @@
 import { Problem } from '../../shared/http/errors.ts'
-import type { Policy, PolicyRow } from './policy.ts'
+import type { CompiledRow, Policy, PolicyRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
 import { type KnownNames, requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
 import { readTarget } from './request-target.ts'
@@ -54,15 +54,12 @@ export function createLivePolicy({ rows, isBuiltIn, file, upstreams, plans }: Li
       policy.replace(replacement)
     },
 
-    /**
-     * Whether the row of this request allows WebSockets. A request that no row matches is rejected
-     * like any other.
-     */
-    isWebSocketRow(method: string, target: string): boolean {
+    /** The row of a request; undefined where no row matches it. */
+    findRow(method: string, target: string): CompiledRow | undefined {
       try {
-        return policy.match(method, readTarget(target).path).websocket
+        return policy.match(method, readTarget(target).path)
       } catch (error) {
-        if (error instanceof Problem) return false
+        if (error instanceof Problem) return undefined
         throw error
       }
     },

@@ -1,6 +1,7 @@
 import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
-import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
+import { nearestName } from '../../shared/lib/nearest-name.ts'
+import { describeSchemaFault, listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
 import { compilePolicy, type Policy, type PolicyRow, PolicyRowError, policyRowSchema } from './policy.ts'
 
 /**
@@ -24,10 +25,12 @@ export class PolicyFileError extends Error {
   }
 }
 
-/** A row and its line. */
+/** A row, and its place in the file. */
 export interface PolicyFileRow {
   row: PolicyRow
   line: number
+  /** Line of a field, or that of the row where the field is missing. */
+  lineOf: (field: keyof PolicyRow) => number
 }
 
 /** Bounds YAML aliases, so that a small file cannot expand into a huge table. */
@@ -64,11 +67,23 @@ export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
       file,
       listSchemaFaults(parsed.error).map((fault) => ({
         line: lineOf(fault.path),
-        reason: describeSchemaFault(fault, 'the file'),
+        reason: describeSchemaFault(fault, 'the file') + allowedFields(fault),
       })),
     )
   }
-  return parsed.data.routes.map((row, index) => ({ row, line: lineOf(['routes', index]) }))
+  return parsed.data.routes.map((row, index) => ({
+    row,
+    line: lineOf(['routes', index]),
+    lineOf: (field) => lineOf(['routes', index, field]),
+  }))
+}
+
+const rowFields = Object.keys(policyRowSchema.shape)
+
+/** The fields that a row may have, behind the reason against one that it may not. */
+function allowedFields({ path, isUnknownKey }: SchemaFault): string {
+  if (!isUnknownKey || path[0] !== 'routes' || path.length !== 3) return ''
+  return `; the nearest is ${nearestName(String(path[2]), rowFields)}, of ${rowFields.join(', ')}`
 }
 
 function toContent(read: () => unknown, file: string): unknown {
@@ -109,7 +124,16 @@ export function compilePolicyWithFile(
   } catch (error) {
     const culprit = error instanceof PolicyRowError ? added[error.index - rows.length] : undefined
     if (!(error instanceof PolicyRowError && culprit)) throw error
-    throw new PolicyFileError(file.name, [{ line: culprit.line, reason: error.message }])
+    const { field, otherIndex, message } = error
+    const other = otherIndex === undefined ? '' : `; the other is ${placeOf(otherIndex)}`
+    throw new PolicyFileError(file.name, [
+      { line: culprit.lineOf(field), reason: `${field}: ${message}${other}` },
+    ])
+  }
+
+  function placeOf(index: number): string {
+    const line = added[index - rows.length]?.line
+    return line === undefined ? 'built in (gateway/routes.ts)' : `in line ${line}`
   }
 }
 

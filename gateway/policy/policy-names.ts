@@ -13,27 +13,37 @@ export interface KnownNames {
  * Finds an unknown name in a row, which would reject every request, and the most similar known
  * name.
  */
-function unknownName({ permissions, features = [] }: PolicyRow, known: KnownNames): string | undefined {
+function unknownName(
+  { permissions, features = [] }: PolicyRow,
+  known: KnownNames,
+): { field: 'permissions' | 'features'; reason: string } | undefined {
   const required = [
     ...[...(permissions?.all ?? []), ...(permissions?.any ?? [])].map((name) => ({
       name,
       kind: 'permission',
+      field: 'permissions' as const,
       names: known.permissions,
     })),
-    ...features.map((name) => ({ name, kind: 'feature', names: known.features })),
+    ...features.map((name) => ({
+      name,
+      kind: 'feature',
+      field: 'features' as const,
+      names: known.features,
+    })),
   ]
   const unknown = required.find(({ name, names }) => !names.includes(name))
   if (!unknown) return undefined
-  const { name, kind, names } = unknown
+  const { name, kind, field, names } = unknown
   const nearest = nearestName(name, names)
-  return `asks for the ${kind} ${name}, which the origin does not have${nearest ? `; the nearest is ${nearest}` : ''}`
+  const reason = `asks for the ${kind} ${name}, which the origin does not have`
+  return { field, reason: nearest ? `${reason}; the nearest is ${nearest}` : reason }
 }
 
 /** @throws PolicyRowError for the first row that asks for what the origin does not have */
 export function requireKnownNames(rows: readonly PolicyRow[], known: KnownNames): void {
   for (const [index, row] of rows.entries()) {
-    const reason = unknownName(row, known)
-    if (reason) throw new PolicyRowError(index, row, reason)
+    const unknown = unknownName(row, known)
+    if (unknown) throw new PolicyRowError(index, row, unknown.field, unknown.reason)
   }
 }
 
@@ -46,9 +56,12 @@ export function requireKnownNamesInFile(
   added: readonly PolicyFileRow[],
   known: KnownNames,
 ): void {
-  const reasons = added.flatMap(({ row, line }, index) => {
-    const reason = unknownName(row, known)
-    return reason ? [{ line, reason: new PolicyRowError(index, row, reason).message }] : []
+  const reasons = added.flatMap(({ row, lineOf }, index) => {
+    const unknown = unknownName(row, known)
+    if (!unknown) return []
+    const { field, reason } = unknown
+    const { message } = new PolicyRowError(index, row, field, reason)
+    return [{ line: lineOf(field), reason: `${field}: ${message}` }]
   })
   if (reasons.length > 0) throw new PolicyFileError(file, reasons)
 }

@@ -55,14 +55,16 @@ describe('the policy table, over HTTP', () => {
 })
 
 describe('a row is rejected', () => {
-  test.each(['/internal/users', '/internal', '/{anything}/users', '/internal/gateway/revocations'])(
-    'that would open the internal API of the origin: %s',
-    (path) => {
-      expect(() => compile({ ...openRow, upstream: 'origin', path })).toThrow(
-        'opens the internal API of the origin',
-      )
-    },
-  )
+  test.each([
+    ...['/internal/users', '/internal', '/{anything}/users', '/internal/gateway/revocations'],
+    ...['/{path...}', '/internal/{path...}'],
+  ])('that would open the internal API of the origin: %s', (path) => {
+    const refusal = 'opens the internal API of the origin'
+    expect(() => compile({ ...openRow, upstream: 'origin', path })).toThrow(refusal)
+    const rewritten = { ...openRow, path: `/v1${path}`, rewrite: path }
+    expect(() => compile({ ...rewritten, upstream: 'origin' })).toThrow(refusal)
+    expect(() => compile(rewritten)).not.toThrow()
+  })
 })
 
 describe('a path parameter', () => {
@@ -82,9 +84,9 @@ describe('a path parameter', () => {
   test('may have a name of its own in each row of one path', () => {
     const named = compile(
       { ...openRow, path: '/users/{id}' },
-      { ...openRow, method: 'POST', path: '/users/{user}' },
+      { ...openRow, method: 'POST', path: '/users/{userId}' },
     )
-    expect(named.match('POST', '/users/7').method).toBe('POST')
+    expect(named.match('POST', '/users/7').path).toBe('/users/{userId}')
   })
 
   // A public row with a parameter would open the protected one that it shadows.
@@ -107,6 +109,92 @@ describe('a path parameter', () => {
   })
 })
 
+describe('a rest parameter', () => {
+  const policy = compile(
+    { ...openRow, path: '/v1/files/{path...}' },
+    { ...openRow, path: '/v1/files/{id}/parts' },
+    { ...closedRow, path: '/v1/files/private' },
+  )
+  const matches = (path: string) => policy.match('GET', path).path
+
+  test('matches one or more segments', () => {
+    for (const rest of ['a', 'a/b', 'a/b/c.txt', '.git/config', '%C3%A9/~x', 'a/b/', 'private/more'])
+      expect(matches(`/v1/files/${rest}`)).toBe('/v1/files/{path...}')
+  })
+
+  test('404 not_found: no segment, or an empty one', () => {
+    for (const path of ['/v1/files', '/v1/files/', '/v1/filesystem/a', '/v1'])
+      expect(() => matches(path)).toThrow('not_found')
+  })
+
+  test('yields to literals and parameters, segment by segment from the left', () => {
+    expect(matches('/v1/files/private')).toBe('/v1/files/private')
+    expect(matches('/v1/files/7/parts')).toBe('/v1/files/{id}/parts')
+    expect(matches('/v1/files/7/parts/1')).toBe('/v1/files/{path...}')
+    const leftmost = compile({ ...openRow, path: '/a/{path...}' }, { ...openRow, path: '/{x}/b' })
+    expect(leftmost.match('GET', '/a/b').path).toBe('/a/{path...}')
+  })
+
+  // Servers that ignore a slash at the end serve the protected file.
+  test('400 bad_request: a slash at the end, or path parameters, that lead to another row', () => {
+    for (const path of ['/v1/files/private/', '/v1/files/private;v=1', '/v1/files/private;v=1/'])
+      expect(() => matches(path)).toThrow('bad_request')
+    for (const path of ['/v1/files/a/', '/v1/files/a;v=1/b'])
+      expect(matches(path)).toBe('/v1/files/{path...}')
+  })
+
+  test('400 bad_request: ambiguous paths below it, which reach no upstream', async () => {
+    const harness = await createGatewayHarness({ policy: [{ ...openRow, path: '/v1/files/{path...}' }] })
+    for (const rest of ['a//b', 'a%2Fb', 'a/%252e', 'a%5cb', 'a%00', 'a/..;x/b', '%c0%ae/a'])
+      expect({ rest, status: (await harness.call(`/v1/files/${rest}`)).status }).toEqual({
+        rest,
+        status: 400,
+      })
+    expect(harness.forwarded).toHaveLength(0)
+    await harness.call('/v1/files/a/b%20c?x=1')
+    expect(harness.last().target).toBe('/v1/files/a/b%20c?x=1')
+  })
+
+  test('is the last segment, or the row is rejected', () => {
+    for (const path of ['/{path...}/a', '/{...}', '/a{path...}', '/{path....}', '/{path..}'])
+      expect(() => compile({ ...openRow, path })).toThrow('is not usable: path: must be segments such as')
+  })
+})
+
+describe('the methods of a row', () => {
+  test('may be a list, or all', () => {
+    const policy = compile(
+      { ...openRow, method: ['GET', 'POST'], path: '/a' },
+      { ...openRow, method: '*', path: '/b' },
+    )
+    expect(policy.methods('/a')).toEqual(['GET', 'HEAD', 'POST'])
+    expect(policy.match('POST', '/a').method).toBe('POST')
+    expect(policy.methods('/b')).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
+  })
+
+  test('405 method_not_allowed: any other', () => {
+    expect(() => compile({ ...openRow, method: ['GET', 'POST'] }).match('PUT', '/open')).toThrow(
+      'method_not_allowed',
+    )
+    expect(() => compile({ ...openRow, method: '*' }).match('PROPFIND', '/open')).toThrow(
+      'method_not_allowed',
+    )
+  })
+
+  test('are rejected where they name nothing, something else or one twice', () => {
+    for (const method of [[], ['GET', 'GET'], ['HEAD'], 'ANY', ['*']])
+      expect(() => compile({ ...openRow, method })).toThrow(
+        'is not usable: method: must be one of GET, POST, PUT, PATCH, DELETE, a list of different ones',
+      )
+  })
+
+  test('only the GET of a row with several is a WebSocket', () => {
+    const policy = compile({ ...openRow, method: '*', websocket: true })
+    expect(policy.match('GET', '/open').websocket).toBe(true)
+    expect(policy.match('POST', '/open').websocket).toBe(false)
+  })
+})
+
 describe('a table that cannot be used is rejected at start, naming the row', () => {
   const refused = (row: Record<string, unknown>) => () => compile({ ...openRow, ...row })
 
@@ -120,8 +208,11 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
       '/a?b',
       '/*',
       '/:id',
-      '/{Id}',
+      '/{a-b}',
+      '/{1a}',
       '/{a}b',
+      '/a/..',
+      '/./a',
       '',
     ])
       expect(refused({ path })).toThrow(`The policy row GET ${path} is not usable`)
@@ -130,7 +221,9 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
   test('an unknown method, caller or limit', () => {
     expect(refused({ method: 'HEAD' })).toThrow('The policy row HEAD /open is not usable')
     expect(refused({ method: 'get' })).toThrow('The policy row get /open is not usable')
-    expect(refused({ who: 'everyone' })).toThrow('The policy row GET /open is not usable: who: Invalid ')
+    expect(refused({ who: 'everyone' })).toThrow(
+      'The policy row GET /open is not usable: who: Invalid option: expected one of "public"|"optional"|"user"',
+    )
     expect(refused({ limits: ['nobody'] })).toThrow('The policy row GET /open is not usable')
   })
 
@@ -170,6 +263,12 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
     expect(() => compile({ ...openRow, path: '/a/{id}' }, { ...closedRow, path: '/a/{name}' })).toThrow(
       'The policy row GET /a/{name} is in the table twice',
     )
+    expect(() =>
+      compile(
+        { ...openRow, path: '/a/{x...}' },
+        { ...openRow, method: ['POST', 'GET'], path: '/a/{other...}' },
+      ),
+    ).toThrow('The policy row POST, GET /a/{other...} is in the table twice: GET /a/{other...}')
   })
 })
 

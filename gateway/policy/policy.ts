@@ -1,6 +1,3 @@
-import { RegExpRouter } from 'hono/router/reg-exp-router'
-import { SmartRouter } from 'hono/router/smart-router'
-import { TrieRouter } from 'hono/router/trie-router'
 import { z } from 'zod'
 import { authorizationShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
@@ -8,25 +5,39 @@ import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-f
 import { maxBufferedBodyBytes } from '../lib/buffered-body.ts'
 import { formatAllow } from '../lib/http-method.ts'
 import { limitClassDefinitions, limitClasses, overLimitRules } from '../rate-limit/limit-classes.ts'
-import { ambiguousPath, mayHaveParameters, withoutParameters } from './request-target.ts'
+import { createPathMatcher } from './path-matcher.ts'
+import { ambiguousPath, mayBeReadOtherwise, otherReading } from './request-target.ts'
+import { compileRewrite, rewriteFault, type ToUpstreamPath } from './rewrite.ts'
+import { hasRowHeaders, rowHeaderShape } from './row-headers.ts'
+import { methodOfRow, methodsOf, type RowMethod } from './row-methods.ts'
+import { reachesInternal, rewritePattern, rowPathPattern, shapeOf } from './row-path.ts'
 
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
-
-/** Literal segments and `{parameters}` only, which every router reads the same way. */
-const pathPattern = /^(\/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$/
+/** Limits that count users, so a request without one cannot count against them. */
+const limitsOfUsers: readonly string[] = ['user', 'account']
+const countsUsers = (name: string) => limitsOfUsers.includes(name)
 
 /**
- * A row of the policy table: one method and path, its upstream, its callers and its limits. A row
- * for `user` can require permissions (any of, all of), features (all of) and a level; all of them
- * must hold.
+ * A row of the policy table: the methods of one path, its upstream, its callers and its limits. A
+ * row for `user` can require permissions (any of, all of), features (all of) and a level; all of
+ * them must hold.
  */
 export const policyRowSchema = z
   .strictObject({
-    method: z.enum(methods),
-    path: z.string().regex(pathPattern),
+    method: methodOfRow,
+    path: z.string().regex(rowPathPattern, {
+      error: 'must be segments such as /v1/files/{id}, of which the last may be {rest...}',
+    }),
+    /** Path that goes upstream in place of `path`, with its parameters. */
+    rewrite: z
+      .string()
+      .regex(rewritePattern, { error: 'must be segments such as /files/{id}, or /' })
+      .optional(),
     upstream: z.string().min(1),
-    /** Allowed callers: `public` is anybody, `user` needs a valid access token. */
-    who: z.enum(['public', 'user']),
+    /**
+     * Allowed callers: `public` is anybody, `user` needs a valid access token. `optional` is
+     * anybody, but a token that comes along must be valid, and its user is named to the upstream.
+     */
+    who: z.enum(['public', 'optional', 'user']),
     ...authorizationShape,
     limits: z.array(z.enum(limitClasses)).min(1),
     /** Whether the limit `address` counts every request or failures only. */
@@ -48,38 +59,87 @@ export const policyRowSchema = z
       .min(0)
       .max(1024 ** 3)
       .default(64 * 1024),
+    ...rowHeaderShape,
   })
   .refine((row) => row.who === 'user' || !(row.permissions || row.features || row.level !== undefined), {
-    error: 'requires permissions, features or a level, so it must be for users',
+    path: ['who'],
+    error: 'the row requires permissions, features or a level, so it must be for users: who must be user',
   })
   .refine(
     ({ over_limit, upstream, limits }) =>
       over_limit === 'refuse' ||
       (upstream === 'origin' && limits.every((name) => limitClassDefinitions[name].counts === 'failures')),
     {
+      path: ['over_limit'],
       error:
-        'forwards requests over its limits, so it must go to the origin and have limits of failures alone',
+        'the row forwards requests over its limits, so it must go to the origin and have limits of failures alone',
     },
   )
   .refine(({ over_limit, body_bytes }) => over_limit === 'refuse' || body_bytes <= maxBufferedBodyBytes, {
-    error: `forwards requests over its limits, so its body must have at most ${maxBufferedBodyBytes} bytes`,
+    path: ['body_bytes'],
+    error: `the row forwards requests over its limits, so its body must have at most ${maxBufferedBodyBytes} bytes`,
   })
-  .refine((row) => row.method === 'GET' || !row.websocket, {
-    error: 'is a WebSocket, so its method must be GET',
+  .refine((row) => !row.websocket || methodsOf(row.method).includes('GET'), {
+    path: ['websocket'],
+    error: 'the row is a WebSocket, so its method must be GET',
   })
-  .refine(({ who, limits }) => who === 'user' || !(limits.includes('user') || limits.includes('account')), {
-    error: 'has a limit for users, so it must be for users',
+  .refine(({ who, limits }) => who !== 'public' || !limits.some(countsUsers), {
+    path: ['limits'],
+    error: 'the row has a limit for users, so it must be for users: who must be user or optional',
+  })
+  .refine(({ who, limits }) => who !== 'optional' || !limits.every(countsUsers), {
+    path: ['limits'],
+    error: 'the row serves requests without a token, too, so it needs a limit of addresses: address',
+  })
+  .superRefine(({ path, rewrite }, context) => {
+    const fault = rewrite === undefined ? undefined : rewriteFault(path, rewrite)
+    if (fault) context.addIssue({ code: 'custom', path: ['rewrite'], message: fault })
   })
 
 export type PolicyRow = z.input<typeof policyRowSchema>
-export type CompiledRow = z.output<typeof policyRowSchema>
+
+/** A row as requests are decided by it: one for each of its methods. */
+export interface CompiledRow extends Omit<z.output<typeof policyRowSchema>, 'method'> {
+  method: RowMethod
+  /** undefined where the matched path goes upstream as it is. */
+  toUpstreamPath: ToUpstreamPath | undefined
+  /** Whether its responses have other headers than those of most rows. */
+  hasOwnHeaders: boolean
+  /** Of a row for anybody, with the limits of signed-in callers. */
+  whenSignedIn: CompiledRow | undefined
+}
+
+/** @throws ZodError where the row cannot be used */
+export function compileRow(row: PolicyRow): CompiledRow[] {
+  const parsed = policyRowSchema.parse(row)
+  const { path, rewrite, who, limits } = parsed
+  const toUpstreamPath = rewrite === undefined ? undefined : compileRewrite(path, rewrite)
+  return methodsOf(parsed.method).map((method) => {
+    const websocket = parsed.websocket && method === 'GET'
+    const compiled = {
+      ...parsed,
+      method,
+      websocket,
+      toUpstreamPath,
+      hasOwnHeaders: hasRowHeaders(parsed),
+      whenSignedIn: undefined,
+    }
+    if (who !== 'optional') return compiled
+    const ofUsers = limits.filter(countsUsers)
+    return {
+      ...compiled,
+      limits: limits.filter((name) => !countsUsers(name)),
+      whenSignedIn: { ...compiled, limits: ofUsers.length > 0 ? ofUsers : limits },
+    }
+  })
+}
 
 /** Deny by default: a path without a row does not exist. */
 export interface Policy {
   /**
    * @param path normalized, as `readTarget` gives it
-   * @throws Problem `not_found`, `method_not_allowed`, `bad_request` where path parameters change
-   * the row
+   * @throws Problem `not_found`, `method_not_allowed`, `bad_request` where servers that drop path
+   * parameters or a slash at the end would find another row
    */
   match(method: string, path: string): CompiledRow
   /**
@@ -90,68 +150,60 @@ export interface Policy {
   methods(path: string): readonly string[]
 }
 
-/**
- * No row may reach the origin's internal API, not even by a path parameter that has the value
- * `internal`.
- */
-const reachesInternal = /^\/(internal|\{[a-z_]+\})(\/|$)/
-
-/** An unusable row, with the reason. */
+/** An unusable row, with the field at fault and the reason. */
 export class PolicyRowError extends Error {
   /** Index of the row, from 0. */
   readonly index: number
+  readonly field: keyof PolicyRow
+  /** Index of the row that it collides with. */
+  readonly otherIndex: number | undefined
 
-  constructor(index: number, row: PolicyRow, reason: string) {
-    super(`The policy row ${row.method} ${row.path} ${reason}`)
+  constructor(index: number, row: PolicyRow, field: keyof PolicyRow, reason: string, otherIndex?: number) {
+    super(`The policy row ${[row.method].flat().join(', ')} ${row.path} ${reason}`)
     this.name = 'PolicyRowError'
     this.index = index
+    this.field = field
+    this.otherIndex = otherIndex
   }
+}
+
+/** The methods of one path, and the index of the row that each came from. */
+interface PathRows {
+  pattern: string
+  byMethod: Map<string, CompiledRow>
+  indexes: Map<string, number>
 }
 
 /** @throws PolicyRowError where the table cannot be used */
 export function compilePolicy(rows: readonly PolicyRow[], upstreams: readonly string[]): Policy {
-  const router = new SmartRouter<Map<string, CompiledRow>>({
-    routers: [new RegExpRouter(), new TrieRouter()],
-  })
-  const paths = new Map<string, Map<string, CompiledRow>>()
+  const matcher = createPathMatcher<Map<string, CompiledRow>>()
+  const paths = new Map<string, PathRows>()
+
+  function add(index: number, row: PolicyRow, compiled: CompiledRow): void {
+    const { method, path } = compiled
+    const shape = shapeOf(path)
+    const known = paths.get(shape)
+    const other = known?.indexes.get(method)
+    if (other !== undefined)
+      throw new PolicyRowError(index, row, 'path', `is in the table twice: ${method} ${path}`, other)
+    const { byMethod, indexes } = known ?? { byMethod: new Map(), indexes: new Map() }
+    byMethod.set(method, compiled)
+    indexes.set(method, index)
+    if (method === 'GET') byMethod.set('HEAD', compiled)
+    if (known) return
+    paths.set(shape, { pattern: path, byMethod, indexes })
+    matcher.add(path, byMethod)
+  }
 
   for (const [index, row] of rows.entries()) {
-    const parsed = policyRowSchema.safeParse(row)
-    if (!parsed.success) {
-      const faults = listSchemaFaults(parsed.error).map((fault) => describeSchemaFault(fault, 'the row'))
-      throw new PolicyRowError(index, row, `is not usable: ${faults.join('; ')}`)
-    }
-    const compiled = parsed.data
-    if (!upstreams.includes(compiled.upstream))
-      throw new PolicyRowError(index, row, `goes to ${compiled.upstream}, which is no upstream`)
-    if (compiled.upstream === 'origin' && reachesInternal.test(compiled.path))
-      throw new PolicyRowError(
-        index,
-        row,
-        'opens the internal API of the origin, which is for services and gateways',
-      )
-    // Parameter names do not distinguish paths.
-    const pattern = compiled.path.replaceAll(/\{[a-z_]+\}/g, ':_')
-    const atPath = paths.get(pattern) ?? new Map<string, CompiledRow>()
-    if (atPath.has(compiled.method)) throw new PolicyRowError(index, row, 'is in the table twice')
-    paths.set(pattern, atPath)
-    atPath.set(compiled.method, compiled)
-    if (compiled.method === 'GET') atPath.set('HEAD', compiled)
+    for (const compiled of compileTableRow(index, row, upstreams)) add(index, row, compiled)
   }
-  // The router takes the first match. Literal segments come first, so that they win over
-  // parameters in any order of the rows.
-  const literalsFirst = (pattern: string) => pattern.replaceAll(':_', '\uffff')
-  for (const [pattern, atPath] of [...paths].sort(([a], [b]) =>
-    literalsFirst(a) < literalsFirst(b) ? -1 : 1,
-  )) {
-    router.add('ALL', pattern, atPath)
-  }
-
-  const find = (path: string) => router.match('ALL', path)[0][0]?.[0]
 
   function methodsAt(path: string): Map<string, CompiledRow> {
-    const atPath = find(path)
-    if (mayHaveParameters(path) && find(withoutParameters(path)) !== atPath) throw ambiguousPath()
+    const atPath = matcher.find(path)
+    const isNoDirectory = !atPath && path.endsWith('/')
+    if (mayBeReadOtherwise(path) && !isNoDirectory && matcher.find(otherReading(path)) !== atPath)
+      throw ambiguousPath()
     if (!atPath) throw new Problem('not_found')
     return atPath
   }
@@ -165,4 +217,31 @@ export function compilePolicy(rows: readonly PolicyRow[], upstreams: readonly st
     },
     methods: (path) => [...methodsAt(path).keys()],
   }
+}
+
+/** @throws PolicyRowError for a row that no table can have */
+function compileTableRow(index: number, row: PolicyRow, upstreams: readonly string[]): CompiledRow[] {
+  const parsed = policyRowSchema.safeParse(row)
+  if (!parsed.success) {
+    const faults = listSchemaFaults(parsed.error)
+    const reasons = faults.map((fault) => describeSchemaFault(fault, 'the row'))
+    const field = (faults[0]?.path[0] ?? 'path') as keyof PolicyRow
+    throw new PolicyRowError(index, row, field, `is not usable: ${reasons.join('; ')}`)
+  }
+  const { upstream, path, rewrite = path } = parsed.data
+  if (!upstreams.includes(upstream))
+    throw new PolicyRowError(
+      index,
+      row,
+      'upstream',
+      `goes to ${upstream}, which is no upstream: upstream must be one of ${upstreams.join(', ')}`,
+    )
+  if (upstream === 'origin' && reachesInternal(rewrite))
+    throw new PolicyRowError(
+      index,
+      row,
+      row.rewrite === undefined ? 'path' : 'rewrite',
+      'opens the internal API of the origin, which is for services and gateways',
+    )
+  return compileRow(row)
 }

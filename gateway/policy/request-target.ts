@@ -55,9 +55,16 @@ export function readTarget(target: string): Target {
   return { path, query: queryAt === -1 ? '' : target.slice(queryAt) }
 }
 
-/** Some servers route by a path without its parameters: `/files;v=1/a` as `/files/a`. */
-export const withoutParameters = (path: string): string => path.replace(/(?:;|%3b)[^/]*/gi, '')
+/**
+ * Whether some servers route by another form of this path; `otherReading` is that form. Cheap, for
+ * the paths of which none does.
+ */
+export const mayBeReadOtherwise = (path: string): boolean =>
+  path.endsWith('/') || path.includes(';') || path.includes('%3b') || path.includes('%3B')
 
-/** Whether a path may have parameters, for those that must not pay for reading them. */
-export const mayHaveParameters = (path: string): boolean =>
-  path.includes(';') || path.includes('%3b') || path.includes('%3B')
+/**
+ * The path without its parameters and without a slash at its end: some servers route
+ * `/files;v=1/a/` as `/files/a`.
+ */
+export const otherReading = (path: string): string =>
+  path.replace(/(?:;|%3b)[^/]*/gi, '').replace(/(?<=.)\/$/, '')

@@ -1,12 +1,13 @@
 import type { Context } from 'hono'
 import { Problem } from '../../shared/http/errors.ts'
+import { createOriginSet } from '../../shared/http/origin-pattern.ts'
 
 /**
- * Checks the Origin of requests that use or set a cookie: only the exact origins of CORS_ORIGINS
- * and ISSUER_URL may. SameSite is not enough, as every subdomain is the same site.
+ * Checks the Origin of requests that use or set a cookie: only the origins of CORS_ORIGINS and
+ * ISSUER_URL may. SameSite is not enough, as every subdomain is the same site.
  */
 export function createCookieOrigins(origins: readonly string[]) {
-  const allowed = new Set(origins)
+  const allowed = createOriginSet(origins)
 
   return {
     /**

@@ -91,7 +91,7 @@ export const endpointKey = ({ method, path }: { method: string; path: string }) 
 
 /** The names of a path's parameters, in its order. */
 export const parameterNames = (path: string): string[] =>
-  [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name = '']) => name)
+  [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
 
 export type ParameterName<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParameterName<Rest>

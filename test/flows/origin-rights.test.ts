@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { policyRowSchema } from '../../gateway/policy/policy.ts'
+import { compileRow } from '../../gateway/policy/policy.ts'
 import { routes } from '../../gateway/routes.ts'
 import { type Identity, identitySchema } from '../../shared/auth/claims.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
@@ -27,9 +27,7 @@ async function pass(method: string, path: string, user: Identity | null) {
   return fullStack.originFetch(target, { method, headers, body: '{}' })
 }
 
-const atTheOrigin = routes
-  .map((row) => policyRowSchema.parse(row))
-  .filter(({ upstream }) => upstream === 'origin')
+const atTheOrigin = routes.flatMap(compileRow).filter(({ upstream }) => upstream === 'origin')
 
 /**
  * The policy table guards the gateway. Where a row of it were wrong, the origin would still ask for

@@ -1,7 +1,6 @@
 import { fetchListener, type ServerOptions } from '../../../shared/node/http/http-server.ts'
 import type { GatewayConfig } from '../../config.ts'
 import type { Gateway } from '../../gateway.ts'
-import { createCommonHeaders } from '../../http/common-headers.ts'
 import { localPaths } from '../../local-paths.ts'
 import type { Peer } from '../../ports.ts'
 import type { Pages } from '../../web-ui/pages.ts'
@@ -16,7 +15,7 @@ interface NodeServerOptions {
   config: GatewayConfig
   gateway: Pick<
     Gateway<Peer>,
-    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'isWebSocketRow' | 'isStillValid'
+    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'findRow' | 'commonHeaders' | 'isStillValid'
   >
   pages: Pages
   upstreams: Upstreams
@@ -32,8 +31,7 @@ export const clientIdleSeconds = 65
 /** The options of an HTTP server that serves a gateway on Node, and the streams it keeps open. */
 export function createNodeServerOptions(options: NodeServerOptions) {
   const { config, gateway, pages, upstreams, dispatchers, isStopping, checkMs } = options
-  const { requests, createLifecycle, metrics, isWebSocketRow, isStillValid } = gateway
-  const commonHeaders = createCommonHeaders(config.CORS_ORIGINS, config.CORS_EXPOSED_HEADERS)
+  const { requests, createLifecycle, metrics, findRow, commonHeaders, isStillValid } = gateway
   const streams = createStreamRegistry({ isStillValid, checkMs })
   const shared = { requests, createLifecycle, commonHeaders, streams }
   const { listener, deadlines, fastPath } = createRequestHandler({
@@ -53,11 +51,10 @@ export function createNodeServerOptions(options: NodeServerOptions) {
     stallSeconds: config.CLIENT_STALL_SECONDS,
     upgrade: createWebSocketUpgrade({
       ...shared,
-      isWebSocketRow,
+      isWebSocketRow: (method, target) => findRow(method, target)?.websocket ?? false,
       dispatcher: dispatchers.fresh,
-      corsOrigins: config.CORS_ORIGINS,
     }),
-    commonHeaders: (requestId) => commonHeaders.of(undefined, requestId),
+    commonHeaders: (requestId) => commonHeaders.ofRejection(undefined, undefined, requestId),
     keepAliveSeconds: clientIdleSeconds,
     isStopping,
   }

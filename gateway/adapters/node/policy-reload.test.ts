@@ -96,7 +96,7 @@ test('exit 78 at start: a row with an unknown permission, with its line and the 
   const complaints = gateway.stderr ? text(gateway.stderr) : Promise.resolve('')
   expect((await once(gateway, 'exit'))[0]).toBe(78)
   expect(await complaints).toContain(
-    `${file}:2: The policy row GET /v1/orders asks for the permission order.read, which the origin does not have; the nearest is orders.read`,
+    `${file}:6: permissions: The policy row GET /v1/orders asks for the permission order.read, which the origin does not have; the nearest is orders.read`,
   )
 })
 
@@ -108,7 +108,7 @@ test('a changed file is rejected for such a row, until the origin has the permis
   reload()
   await expect
     .poll(() => lines.find(({ msg }) => String(msg).startsWith('policy file rejected')))
-    .toMatchObject({ reasons: [{ line: 2, reason: expect.stringContaining('permission carts.read') }] })
+    .toMatchObject({ reasons: [{ line: 6, reason: expect.stringContaining('permission carts.read') }] })
   expect(await status('/v1/orders')).toBe(200)
   catalogue = { ...names, permissions: ['carts.read'] }
   reload()
@@ -167,7 +167,7 @@ test('a bad file, and then a missing one, leave the earlier policy in force; the
   reload()
   const refusal = () => lines.find(({ msg }) => String(msg).startsWith('policy file rejected'))
   await expect.poll(refusal).toMatchObject({
-    reasons: [{ line: 2, reason: expect.stringContaining('goes to nowhere, which is no upstream') }],
+    reasons: [{ line: 4, reason: expect.stringContaining('goes to nowhere, which is no upstream') }],
   })
   expect(await status('/v1/orders')).toBe(200)
   await unlink(file)

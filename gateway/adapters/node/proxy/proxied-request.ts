@@ -94,7 +94,7 @@ export class ProxiedRequest implements RuntimeRequest<void> {
     const own = problemHeaders(answer, mayHaveBody && !request.complete)
     response.writeHead(answer.status, [
       ...own,
-      ...options.commonHeaders.of(headers?.origin, lifecycle.requestId),
+      ...options.commonHeaders.ofRejection(lifecycle.route, headers?.origin, lifecycle.requestId),
     ])
     response.end(request.method === 'HEAD' ? undefined : answer.body, 'utf8')
   }

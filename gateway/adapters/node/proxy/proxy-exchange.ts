@@ -189,7 +189,7 @@ class ProxyExchange implements Exchange, Flushable, CancellableExchange {
     headers.push(requestIdHeader, admission.decision.request.requestId)
     // The rest of an unread request would be parsed as the next one (RFC 9112, section 9.3).
     if (!request.complete || endsConnection(response)) headers.push('connection', 'close')
-    const fixed = commonHeaders.forOrigin(this.options.headers.origin)
+    const fixed = commonHeaders.ofResponse(admission.decision.row, this.options.headers.origin)
     if (response.writeHeadWith) response.writeHeadWith(status, headers, fixed.lines)
     else response.writeHead(status, [...headers, ...fixed.list])
     this.leftBytes = typeof framing === 'number' ? framing : Number.NaN

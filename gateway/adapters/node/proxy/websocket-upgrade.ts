@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { formatProblem, Problem } from '../../../../shared/http/errors.ts'
-import type { RawHeaders } from '../../../../shared/http/headers.ts'
+import { type RawHeaders, requestIdHeader } from '../../../../shared/http/headers.ts'
 import type { RequestLifecycle } from '../../../../shared/http/request-lifecycle.ts'
 import { rawHead } from '../../../../shared/node/http/format-head.ts'
 import { problemHeaders } from '../../../../shared/node/http/problem-headers.ts'
@@ -21,8 +21,6 @@ interface WebSocketUpgradeOptions
   extends Pick<ProxiedRequestOptions, 'requests' | 'createLifecycle' | 'commonHeaders' | 'streams'> {
   isWebSocketRow: (method: string, target: string) => boolean
   dispatcher: Dispatcher
-  /** Origins whose pages may open a WebSocket of a signed-in user. */
-  corsOrigins: readonly string[]
 }
 
 /**
@@ -32,7 +30,6 @@ interface WebSocketUpgradeOptions
  */
 export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
   const { isWebSocketRow, requests } = options
-  const origins = new Set(options.corsOrigins)
 
   return {
     accepts: ({ method = '', url = '', headers }: IncomingMessage): boolean =>
@@ -43,7 +40,7 @@ export function createWebSocketUpgrade(options: WebSocketUpgradeOptions) {
       isWebSocketRow(method, url),
 
     listener(request: IncomingMessage, _stream: Duplex, head: Buffer): void {
-      void requests.run(new WebSocketRequest(options, origins, request, head))
+      void requests.run(new WebSocketRequest(options, request, head))
     },
   }
 }
@@ -56,20 +53,13 @@ class WebSocketRequest implements RuntimeRequest<void> {
   private readonly socket: Socket
   /** Bytes that the client sent behind its handshake. */
   private readonly head: Buffer
-  private readonly origins: ReadonlySet<string>
   private headers: RequestHeaders | undefined
   private status = 499
   private isEnded = false
 
-  constructor(
-    options: WebSocketUpgradeOptions,
-    origins: ReadonlySet<string>,
-    request: IncomingMessage,
-    head: Buffer,
-  ) {
+  constructor(options: WebSocketUpgradeOptions, request: IncomingMessage, head: Buffer) {
     const { method = 'GET', url = '/', socket } = request
     this.options = options
-    this.origins = origins
     this.request = request
     this.socket = socket
     this.head = head
@@ -105,7 +95,7 @@ class WebSocketRequest implements RuntimeRequest<void> {
 
   forward(admission: Admission): void {
     const { options, socket, head } = this
-    this.requireOrigin()
+    this.requireOrigin(admission.decision)
     admission.enterUpstream()
     openTunnel({
       socket,
@@ -118,14 +108,17 @@ class WebSocketRequest implements RuntimeRequest<void> {
   }
 
   /** Browsers open WebSockets for pages of any origin, without CORS (RFC 6455, section 10.2). */
-  private requireOrigin(): void {
+  private requireOrigin({ row }: DecisionContext): void {
     const origin = this.headers?.origin
-    if (origin !== undefined && !this.origins.has(origin)) throw new Problem('origin_not_allowed')
+    if (origin !== undefined && !this.options.commonHeaders.grantsOf(row).allows(origin))
+      throw new Problem('origin_not_allowed')
   }
 
   private answer(decision: DecisionContext, status: number, raw: RawHeaders): void {
-    const { socket, options } = this
+    const { socket, options, lifecycle } = this
     const headers = responseHeaders(status, raw, decision)
+    const { list } = options.commonHeaders.ofResponse(decision.row, this.headers?.origin)
+    headers.push(...list, requestIdHeader, lifecycle.requestId)
     if (status !== 101) {
       this.write(status, [...headers, 'connection', 'close'])
       return
@@ -138,18 +131,21 @@ class WebSocketRequest implements RuntimeRequest<void> {
   }
 
   reject(problem: Problem): void {
-    const { socket, lifecycle } = this
+    const { socket, options, lifecycle } = this
     if (socket.destroyed) return
     const answer = formatProblem(problem, lifecycle.requestId)
-    this.write(answer.status, problemHeaders(answer, true), answer.body)
+    const common = options.commonHeaders.ofRejection(
+      lifecycle.route,
+      this.headers?.origin,
+      lifecycle.requestId,
+    )
+    this.write(answer.status, [...problemHeaders(answer, true), ...common], answer.body)
     socket.destroySoon()
   }
 
   private write(status: number, headers: Readonly<RawHeaders>, body = ''): void {
-    const { socket, options, lifecycle } = this
     this.status = status
-    const common = options.commonHeaders.of(this.headers?.origin, lifecycle.requestId)
-    socket.write(rawHead(status, [...headers, ...common]) + body, 'latin1')
+    this.socket.write(rawHead(status, headers) + body, 'latin1')
   }
 }
 
