@@ -27,6 +27,7 @@ import { createLimiter } from './rate-limit/limiter.ts'
 import { createRevocations } from './revocation/revocation-index.ts'
 import { routes } from './routes.ts'
 import { createAssertionSigner } from './tokens/assertion-signer.ts'
+import { createLegacyTokenTest } from './tokens/legacy-tokens.ts'
 import { createTokenVerifier } from './tokens/token-verifier.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 
@@ -84,6 +85,7 @@ export async function createGateway<Bindings extends object>(
     recheckSeconds: config.JWKS_CACHE_SECONDS,
     now,
     digest: ports.digest,
+    isLegacy: createLegacyTokenTest(config.LEGACY_ISSUERS, now),
     onLookup: metrics.recordTokenLookup,
   })
   const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)

@@ -30,6 +30,14 @@ const refreshRow = {
   passes: ['cookies'],
 } satisfies Partial<PolicyRow>
 
+/** The exchange of a token of a former system, which cannot be guessed, either. */
+const exchangeRow = {
+  ...publicRow,
+  limits: ['exchange'],
+  over_limit: 'forward',
+  passes: ['cookies'],
+} satisfies Partial<PolicyRow>
+
 /** Routes that authenticate OAuth clients, by secrets that cannot be guessed. */
 const oauthClientRow = {
   ...publicRow,
@@ -68,6 +76,7 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'POST /auth/login': passwordRow,
   'POST /auth/refresh': refreshRow,
   'POST /auth/logout': refreshRow,
+  'POST /auth/exchange': exchangeRow,
   'POST /auth/email/resend': mailRow,
   'POST /auth/password/forgot': mailRow,
   'POST /auth/password/reset': { ...emailTokenRow, passes: ['cookies'] },

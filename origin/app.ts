@@ -21,6 +21,7 @@ import { createHealthRoutes } from './health/routes.ts'
 import { rejectOtherMethods } from './http/other-methods.ts'
 import { authenticateGateway, type OriginEnv, requireGateway } from './http/request-context.ts'
 import { createInternalApp } from './internal/app.ts'
+import { createLegacyRoutes } from './legacy/routes.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
@@ -38,6 +39,7 @@ interface OriginOptions {
   oauth: Parameters<typeof createOAuthRoutes>[0]
   auth: Parameters<typeof createAuthRoutes>[0]
   sessions: Parameters<typeof createSessionRoutes>[0]
+  legacy: Parameters<typeof createLegacyRoutes>[0]
   passwords: Parameters<typeof createPasswordRoutes>[0]
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
@@ -127,6 +129,7 @@ export function createApp(options: OriginOptions) {
   app.use('/auth/*', noStore)
   app.route('/', createAuthRoutes(options.auth))
   app.route('/', createSessionRoutes(options.sessions))
+  app.route('/', createLegacyRoutes(options.legacy))
   app.route('/', createPasswordRoutes(options.passwords))
   app.route('/', createEmailRoutes(options.email))
   app.route('/', createProfileRoutes(options.profile))

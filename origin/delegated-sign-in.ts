@@ -15,7 +15,7 @@ import type { VerifyServiceToken } from './oauth/tokens/service-token.ts'
 const scope: Scope = 'users.sign_in'
 
 /** The limits of one address. The gateway counts them for requests that come through it. */
-export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh', WindowCounter>
+export type AddressLimits = Record<'mail' | 'credentials' | 'links' | 'refresh' | 'exchange', WindowCounter>
 
 /**
  * The limit of a route. `admitsOverLimit`: a request over the limit still reaches the handler,
@@ -41,6 +41,7 @@ export const limitsByPath: ReadonlyMap<string, RouteLimit> = new Map<string, Rou
   ['/auth/email/verify', links],
   ['/auth/refresh', refresh],
   ['/auth/logout', refresh],
+  ['/auth/exchange', { limit: 'exchange', counts: 'failures', admitsOverLimit: true }],
 ])
 
 /**

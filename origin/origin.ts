@@ -25,6 +25,7 @@ import { createKeyRing } from './keys/key-ring.ts'
 import { keyWaits } from './keys/rules.ts'
 import { createKeyService } from './keys/service.ts'
 import { startKeyUpkeep } from './keys/upkeep.ts'
+import { createConfiguredExchange } from './legacy/configured-exchange.ts'
 import { createLimits } from './limits/limits.ts'
 import { createDeviceTokens } from './lockout/device-tokens.ts'
 import { createLockout } from './lockout/lockout.ts'
@@ -192,6 +193,13 @@ export async function createOrigin(
     sessions,
   })
 
+  const exchange = await createConfiguredExchange(config, {
+    sql,
+    sessions,
+    onExchange: events.exchangeEnded,
+  })
+  const exchangesTokens = config.LEGACY_ISSUERS.length > 0
+
   const lifeSeconds = revocationLifeSeconds(config.ACCESS_TOKEN_SECONDS)
   const revocations = startRevocations({
     sql: systemSql,
@@ -269,10 +277,16 @@ export async function createOrigin(
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
     verifyAssertion: await verifierFor('origin'),
     health: { sql: systemSql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
-    wellKnown: { keys, issuer },
-    oauth: { oauth, onRejected: events.recordRejection, log },
+    wellKnown: { keys, issuer, exchangesTokens },
+    oauth: {
+      oauth,
+      exchange: exchangesTokens ? exchange : undefined,
+      onRejected: events.recordRejection,
+      log,
+    },
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
+    legacy: { exchange, refreshCookie, cookieOrigins },
     passwords: {
       passwords: createPasswordService({
         sql,

@@ -35,14 +35,20 @@ export const pageFolder = page.refine(hasNoQuery, {
 /** An issuer (RFC 8414, section 2): clients compare it as a text and add a path to it. */
 export const issuer = page.refine(hasNoQuery, { error: 'must have no query and no fragment (RFC 8414)' })
 
-/** A service that gets passwords: over TLS, or within this machine. */
-export const verifier = withoutCredentials.refine(
-  rule(
-    ({ protocol, hostname }) =>
-      protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname),
-  ),
-  { error: 'must be https, as passwords are sent there; http within the machine alone' },
+const isPrivateTransport = rule(
+  ({ protocol, hostname }) =>
+    protocol === 'https:' || /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(hostname),
 )
+
+/** A service that gets passwords: over TLS, or within this machine. */
+export const verifier = withoutCredentials.refine(isPrivateTransport, {
+  error: 'must be https, as passwords are sent there; http within the machine alone',
+})
+
+/** A set of keys to trust: over TLS, or within this machine. */
+export const keySet = withoutCredentials.refine(isPrivateTransport, {
+  error: 'must be https, as its keys are trusted; http within the machine alone',
+})
 
 /** Base URL of a service; requests add the path. */
 export const base = withoutCredentials

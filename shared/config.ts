@@ -16,6 +16,12 @@ import {
 import { displayable } from './contract/fields.ts'
 import { behindTransactionPooler } from './database-url.ts'
 import { headerName, originPattern } from './http/origin-pattern.ts'
+import {
+  type LegacyIssuer,
+  legacyIssuerFaults,
+  legacyIssuerSecrets,
+  legacyIssuers,
+} from './legacy-issuers.ts'
 import { listSchemaFaults } from './lib/schema-faults.ts'
 import { parseRedisUrl, RedisUrlError } from './redis-url.ts'
 import { UrlCredentialsError, withCredentials } from './url-credentials.ts'
@@ -187,6 +193,7 @@ export const variables = {
   TRUSTED_PROXY_CIDRS: list.pipe(z.array(network)).default([]),
   TRUSTED_PROXY_HEADER: z.enum(['x-forwarded-for', 'forwarded']).default('x-forwarded-for'),
   UPGRADE_URL: page.default('http://127.0.0.1:3000/upgrade'),
+  LEGACY_ISSUERS: json.pipe(legacyIssuers).default([]),
   LIMIT_ADDRESS_REQUESTS: count(1, 1_000_000).default(100),
   LIMIT_ADDRESS_SECONDS: seconds(1, 86_400).default(900),
   LIMIT_MAIL_REQUESTS: count(1, 1_000_000).default(100),
@@ -233,6 +240,7 @@ export const variables = {
   LEGACY_VERIFIER_URL: verifier.optional(),
   LEGACY_VERIFIER_SECRET: secret.optional(),
   LEGACY_VERIFIER_SECONDS: seconds(1, 20).default(5),
+  LEGACY_ISSUER_SECRETS: json.pipe(legacyIssuerSecrets).default({}),
   ACCESS_TOKEN_SECONDS: seconds(60, 3600).default(900),
   REFRESH_TOKEN_SECONDS: seconds(60, 31_536_000).default(604_800),
   REFRESH_TOKEN_KEY: secret,
@@ -330,6 +338,7 @@ const ownPrefixes = [
   'PASSWORD_',
   'IMPORTED_HASH_',
   'LEGACY_VERIFIER_',
+  'LEGACY_ISSUER',
   'LIMIT_',
   'DRAIN_',
   'CLIENT_STALL_',
@@ -370,10 +379,11 @@ const requiredInProduction: readonly VariableName[] = [
 /** One reason for each member: a value that is no URL breaks the rules of URLs too. */
 function describeFaults(error: z.ZodError): string[] {
   const first = new Map<string, string>()
-  for (const { path, message } of listSchemaFaults(error)) {
+  for (const { path, message, isUnknownKey } of listSchemaFaults(error)) {
     const place = path.join('.')
     const member = path.filter((part) => typeof part === 'string').join('.')
-    if (!first.has(place)) first.set(place, member ? `${member} ${message}` : message)
+    const reason = isUnknownKey ? 'is an unknown member' : message
+    if (!first.has(place)) first.set(place, member ? `${member} ${reason}` : reason)
   }
   return [...first.values()]
 }
@@ -432,6 +442,14 @@ export function readConfig<Name extends VariableName>(
     )
   if ('LEGACY_VERIFIER_URL' in config && !config.LEGACY_VERIFIER_URL !== !config.LEGACY_VERIFIER_SECRET)
     reasons.push('LEGACY_VERIFIER_URL and LEGACY_VERIFIER_SECRET need each other: requests are signed')
+  if (config.LEGACY_ISSUERS && typeof config.ISSUER_URL === 'string')
+    reasons.push(
+      ...legacyIssuerFaults(
+        config.LEGACY_ISSUERS as LegacyIssuer[],
+        config.ISSUER_URL,
+        config.LEGACY_ISSUER_SECRETS as Record<string, Uint8Array> | undefined,
+      ),
+    )
   for (const [first, second] of pairs(names.filter((name) => secretNames.includes(name)))) {
     const bytes = config[first]
     // Texts in base64 that differ may be the same bytes.

@@ -3,7 +3,7 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
 import type { Limiter } from '../rate-limit/limiter.ts'
-import { TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
+import { LegacyToken, TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { RequestLimits } from './request-limits.ts'
 
@@ -18,9 +18,14 @@ interface AuthenticateOptions {
  * from its address; one that must be verified is 503 `overloaded` where too many wait there.
  */
 export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOptions) {
-  /** A missing or invalid token counts against the address; an expired one does not. */
+  /**
+   * A missing or invalid token counts against the address. An expired one and one of a former
+   * system do not: a client must learn to refresh or to exchange it, also behind an address that
+   * many share. Neither costs a signature check or a call.
+   */
   function countFailure(error: unknown, address: string): Awaitable<never> {
-    if (!(error instanceof Problem && error.status === 401) || error instanceof TokenExpired) throw error
+    if (!(error instanceof Problem && error.status === 401)) throw error
+    if (error instanceof TokenExpired || error instanceof LegacyToken) throw error
     return chain(limiter.count([limits.forInvalidTokens(address)]), () => {
       throw error
     })
@@ -29,8 +34,8 @@ export function createAuthenticate({ tokens, limiter, limits }: AuthenticateOpti
   /**
    * Throws or rejects with the rejection.
    *
-   * @throws Problem `token_missing`, `invalid_token`, `keys_unavailable`, `overloaded`; RateLimited
-   * for too many invalid tokens
+   * @throws Problem `token_missing`, `invalid_token`, `legacy_token`, `keys_unavailable`,
+   * `overloaded`; RateLimited for too many invalid tokens
    */
   return function authenticate(authorization: string | undefined, address: string): Awaitable<VerifiedToken> {
     try {

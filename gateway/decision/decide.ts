@@ -71,7 +71,7 @@ export function createDecide(options: DecideOptions) {
     findClient, //           400 client_address_unknown, bad_request
     requireTls, //           421 misdirected_request
     matchRow, //             400 bad_request, 404 not_found, 405 method_not_allowed
-    authenticateCaller, //   401 token_missing, invalid_token, 429 rate_limited, 503 keys_unavailable, overloaded
+    authenticateCaller, //   401 token_missing, invalid_token, legacy_token, 429 rate_limited, 503 keys_unavailable, overloaded
     rejectRevoked, //        401 session_ended, claims_stale, 503 revocations_unavailable
     rejectOversizedBody, //  413 body_too_large
     consumeLimits, //        429 rate_limited, 503 overloaded

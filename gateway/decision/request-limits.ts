@@ -30,6 +30,7 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
     links: failures('links'),
     clients: failures('clients'),
     refresh: failures('refresh'),
+    exchange: failures('exchange'),
   }
   /** The quota of the plan comes from the token: no variable sets it. */
   const user = templateOf('user', 0, userSeconds)

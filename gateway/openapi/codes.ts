@@ -22,6 +22,7 @@ const always: readonly ErrorCode[] = [
 
 const ofCallers: readonly ErrorCode[] = [
   'invalid_token',
+  'legacy_token',
   'claims_stale',
   'session_ended',
   'keys_unavailable',

@@ -101,6 +101,7 @@ describe('the API description', () => {
     expect(codesOf('GET', '/v1/me', 401)).toEqual([
       'token_missing',
       'invalid_token',
+      'legacy_token',
       'claims_stale',
       'session_ended',
     ])

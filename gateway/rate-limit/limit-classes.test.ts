@@ -36,6 +36,7 @@ const kinds: Record<string, readonly string[]> = {
   links: ['/auth/password/reset', '/auth/email/verify'],
   clients: ['/oauth/token', '/oauth/introspect', '/oauth/revoke'],
   refresh: ['/auth/refresh', '/auth/logout'],
+  exchange: ['/auth/exchange'],
 }
 
 describe('an address whose anonymous requests are used up', () => {

@@ -25,6 +25,8 @@ export const limitClassDefinitions = {
   clients: { counts: 'failures', withoutStore: 'half_share' },
   /** Wrong refresh tokens. */
   refresh: { counts: 'failures', withoutStore: 'half_share' },
+  /** Tokens of former systems that were not exchanged. */
+  exchange: { counts: 'failures', withoutStore: 'half_share' },
 } as const satisfies Record<
   string,
   { counts: 'requests' | 'failures'; withoutStore: ConsumeRequest['withoutStore'] }

@@ -27,6 +27,8 @@ interface TokenVerifierOptions {
    * Digest that the cache stores in place of the token, to save memory.
    */
   digest?: ((token: string) => string) | undefined
+  /** Whether an invalid token is one of a former system, which can be exchanged. */
+  isLegacy?: ((token: string) => boolean) | undefined
   /** Called for each token, with whether it was in the cache. */
   onLookup?: ((isKnown: boolean) => void) | undefined
 }
@@ -35,6 +37,13 @@ interface TokenVerifierOptions {
 export class TokenExpired extends Problem {
   constructor() {
     super('invalid_token', { cause: 'expired' })
+  }
+}
+
+/** Rejection of a token of a former system: the client must learn to exchange it. */
+export class LegacyToken extends Problem {
+  constructor() {
+    super('legacy_token')
   }
 }
 
@@ -74,6 +83,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     recheckSeconds,
     now,
     digest = (token) => token,
+    isLegacy = () => false,
     onLookup = () => {},
   } = options
   /** By hash. Of two tokens with one hash the last verified is kept: about 20 pairs in 200,000. */
@@ -165,8 +175,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     },
 
     /**
-     * Throws or rejects with TokenExpired, or Problem `invalid_token`, `keys_unavailable`,
-     * `overloaded`.
+     * Throws or rejects with TokenExpired, LegacyToken, or Problem `invalid_token`,
+     * `keys_unavailable`, `overloaded`.
      *
      * @param addressKey the address that the token came from, or its /64
      */
@@ -175,6 +185,8 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
         const verified = verifyUncached(token, addressKey)
         return verified instanceof Promise ? verified.catch(fail) : verified
       } catch (error) {
+        // A foreign issuer is rejected before anything has to be awaited.
+        if (error instanceof TokenError && isLegacy(token)) throw new LegacyToken()
         return fail(error)
       }
     },

@@ -25,6 +25,8 @@ export type AuditAction =
   | 'session.ended'
   | 'session.refresh_replayed_late'
   | 'session.refresh_reused'
+  | 'token.exchanged'
+  | 'token.exchange_refused'
   | 'password.changed'
   | 'password.change_refused'
   | 'password.reset_requested'

@@ -41,6 +41,7 @@ export function createLimits(config: LimitConfig, log: Log) {
       credentials: ofFailures('credentials'),
       links: ofFailures('links'),
       refresh: ofFailures('refresh'),
+      exchange: ofFailures('exchange'),
     },
     /** Where the limits are counted; undefined without Redis. */
     health: redis && createLimitsHealth(redis, config.REDIS_KEY_PREFIX),

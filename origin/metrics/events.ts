@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { MatchedRoute } from '../../shared/http/request-lifecycle.ts'
 import type { LoginVerdict } from '../auth/rules.ts'
 import type { RegistrationKind } from '../auth/service.ts'
+import type { ExchangeKind } from '../legacy/service.ts'
 import type { DeliveryKind } from '../mail/outbox.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
 import type { PresentedTokenKind } from '../sessions/service.ts'
@@ -55,6 +56,11 @@ export function createEventMetrics(registry: Registry) {
     'outcome',
   )
   const refreshes = counter('refreshes_total', 'Refresh tokens presented, by what became of them.', 'outcome')
+  const exchanges = counter(
+    'legacy_exchanges_total',
+    'Tokens of former systems presented for exchange, by what became of them.',
+    'outcome',
+  )
   const passwordSeconds = histogram(
     'password_task_duration_seconds',
     'Hashing and judging a password, the wait for a thread included.',
@@ -113,6 +119,7 @@ export function createEventMetrics(registry: Registry) {
     loginEnded: (outcome: LoginVerdict['kind']) => logins.inc({ outcome }),
     registrationEnded: (outcome: RegistrationKind) => registrations.inc({ outcome }),
     refreshEnded: (outcome: PresentedTokenKind) => refreshes.inc({ outcome }),
+    exchangeEnded: (outcome: ExchangeKind) => exchanges.inc({ outcome }),
     passwordTaskEnded({ task, seconds, shed }: PasswordTask) {
       if (shed) passwordsShed.inc()
       else passwordSeconds.observe({ task }, seconds)

@@ -51,6 +51,48 @@ export const oauthErrors = {
   },
   refresh_invalid: { status: 400, error: 'invalid_grant', description: errors.refresh_invalid.title },
   refresh_reused: { status: 400, error: 'invalid_grant', description: errors.refresh_reused.title },
+  /** RFC 8693, section 2.2.2: an unacceptable subject token is an invalid request. */
+  legacy_token_invalid: {
+    status: 400,
+    error: 'invalid_request',
+    description: errors.legacy_token_invalid.title,
+  },
+  legacy_token_without_exp: {
+    status: 400,
+    error: 'invalid_request',
+    description: errors.legacy_token_without_exp.title,
+  },
+  legacy_token_spent: {
+    status: 400,
+    error: 'invalid_request',
+    description: errors.legacy_token_spent.title,
+  },
+  legacy_issuer_ended: {
+    status: 400,
+    error: 'invalid_request',
+    description: errors.legacy_issuer_ended.title,
+  },
+  email_unverified: { status: 400, error: 'invalid_request', description: errors.email_unverified.title },
+  subject_token_type_unsupported: {
+    status: 400,
+    error: 'invalid_request',
+    description: 'The subject token must be a JWT',
+  },
+  requested_token_type_unsupported: {
+    status: 400,
+    error: 'invalid_request',
+    description: 'Only access tokens are issued',
+  },
+  actor_token_unsupported: {
+    status: 400,
+    error: 'invalid_request',
+    description: 'Nobody acts for another here',
+  },
+  invalid_target: {
+    status: 400,
+    error: 'invalid_target',
+    description: 'Tokens are issued for no such target',
+  },
   token_of_another_client: {
     status: 400,
     error: 'invalid_grant',

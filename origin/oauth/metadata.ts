@@ -1,4 +1,4 @@
-import type { AuthorizationServerResponse } from '../../shared/contract.ts'
+import { type AuthorizationServerResponse, tokenExchangeGrant } from '../../shared/contract.ts'
 import { scopeNames } from './clients/scopes.ts'
 
 /**
@@ -6,8 +6,12 @@ import { scopeNames } from './clients/scopes.ts'
  * /auth/login. So the required `response_types_supported` is empty.
  *
  * @param issuer exactly as in every token: clients compare it (section 3.3)
+ * @param exchangesTokens whether tokens of former systems are exchanged
  */
-export function authorizationServerMetadata(issuer: string): AuthorizationServerResponse {
+export function authorizationServerMetadata(
+  issuer: string,
+  { exchangesTokens = false }: { exchangesTokens?: boolean } = {},
+): AuthorizationServerResponse {
   const base = issuer.replace(/\/$/, '')
   const withSecret = ['client_secret_basic', 'client_secret_post']
   return {
@@ -18,7 +22,11 @@ export function authorizationServerMetadata(issuer: string): AuthorizationServer
     jwks_uri: `${base}/.well-known/jwks.json`,
     scopes_supported: scopeNames,
     response_types_supported: [],
-    grant_types_supported: ['client_credentials', 'refresh_token'],
+    grant_types_supported: [
+      'client_credentials',
+      'refresh_token',
+      ...(exchangesTokens ? [tokenExchangeGrant] : []),
+    ],
     token_endpoint_auth_methods_supported: [...withSecret, 'none'],
     introspection_endpoint_auth_methods_supported: withSecret,
     revocation_endpoint_auth_methods_supported: [...withSecret, 'none'],

@@ -1,17 +1,27 @@
 import { type Context, Hono } from 'hono'
-import { oauth as contract, type ServiceTokenResponse, type TokenResponse } from '../../shared/contract.ts'
+import {
+  oauth as contract,
+  type ExchangedTokenResponse,
+  type ServiceTokenResponse,
+  type TokenResponse,
+  tokenExchangeGrant,
+} from '../../shared/contract.ts'
 import { logRejection } from '../../shared/http/report-error.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { type OriginEnv, type RequestContext, userAgentOf } from '../http/request-context.ts'
 import { serve } from '../http/serve.ts'
+import type { LegacyExchange } from '../legacy/service.ts'
 import type { OAuthCaller } from './authentication.ts'
 import { readCredentials } from './credentials.ts'
 import { OAuthError, type OAuthErrorCode, oauthErrorResponse } from './errors.ts'
 import { type Form, readForm } from './form.ts'
 import type { OAuthService } from './service.ts'
+import { createTokenExchange } from './token-exchange.ts'
 
 interface OAuthRoutesOptions {
   oauth: OAuthService
+  /** Undefined where no tokens of former systems are exchanged. */
+  exchange?: LegacyExchange | undefined
   /** Called with the code of every OAuth error response. */
   onRejected?: (code: OAuthErrorCode) => void
   log: Log
@@ -24,7 +34,7 @@ interface OAuthRequest {
   context: RequestContext
 }
 
-type Grant = (request: OAuthRequest) => Promise<ServiceTokenResponse | TokenResponse>
+type Grant = (request: OAuthRequest) => Promise<ServiceTokenResponse | ExchangedTokenResponse | TokenResponse>
 
 const { issueToken, introspectToken, revokeToken } = contract.endpoints
 
@@ -32,7 +42,7 @@ const { issueToken, introspectToken, revokeToken } = contract.endpoints
  * The endpoints for OAuth clients: frontends through the gateway, services at the origin itself.
  * Client credentials authenticate a request, so that it needs no assertion.
  */
-export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRoutesOptions) {
+export function createOAuthRoutes({ oauth, exchange, onRejected = () => {}, log }: OAuthRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   async function read(c: Context<OriginEnv>): Promise<OAuthRequest> {
@@ -56,6 +66,7 @@ export function createOAuthRoutes({ oauth, onRejected = () => {}, log }: OAuthRo
           context,
         ),
     ],
+    ...(exchange ? [[tokenExchangeGrant, createTokenExchange(exchange)] as const] : []),
   ])
 
   /**

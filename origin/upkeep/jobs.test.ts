@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => db.close())
 beforeEach(async () => {
   await db.sql`
-    truncate tokens, sessions, login_counters, revocations, rate_limit_logs, mail_outbox, login_attempts, audit_logs,
+    truncate tokens, sessions, spent_legacy_tokens, login_counters, revocations, rate_limit_logs, mail_outbox, login_attempts, audit_logs,
       upkeep_runs cascade`
 })
 
@@ -43,6 +43,14 @@ describe('expired_tokens removes', () => {
     expect(
       await db.sql`select round(extract(epoch from now() - expires_at) / 3600)::int as hours from tokens order by 1`,
     ).toEqual([{ hours: 5 }, { hours: 15 }, { hours: 20 }])
+  })
+
+  test('exchanged tokens of former systems a day after they expired, and none before', async () => {
+    await db.sql`
+      insert into spent_legacy_tokens (token_hash, expires_at)
+      select sha256(hours::text::bytea), now() - make_interval(hours => hours) from unnest(array[-48, 1, 23, 25, 48]) hours`
+    expect(await db.run('expired_tokens')).toEqual({ rows: 2, outcome: 'succeeded', error: null })
+    expect(await labels('spent_legacy_tokens', 'expires_at')).toHaveLength(3)
   })
 
   test('sessions thirty days after they ended or expired, with their tokens, and no other', async () => {

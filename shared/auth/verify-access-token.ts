@@ -6,7 +6,7 @@ import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 
 /** Longest accepted token; real ones have about 1 kB. */
-const maxTokenLength = 8192
+export const maxTokenLength = 8192
 const maxKeyIdLength = 64
 
 /**

@@ -3,16 +3,28 @@ import { publicJwkSchema } from '../auth/jwk.ts'
 import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
 import { tokenResponse } from './signing-in.ts'
 
+/** RFC 8693, section 2.1. */
+export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+/** RFC 8693, section 3. */
+export const tokenTypes = {
+  jwt: 'urn:ietf:params:oauth:token-type:jwt',
+  accessToken: 'urn:ietf:params:oauth:token-type:access_token',
+} as const
+
 /**
- * RFC 6749, sections 4.4 and 6. A client may also name itself by `client_id` and `client_secret` in
- * the form.
+ * RFC 6749, sections 4.4 and 6; RFC 8693, section 2.1. A client may also name itself by `client_id`
+ * and `client_secret` in the form.
  */
 const clientInForm = { client_id: z.string().optional(), client_secret: z.string().optional() }
 
 const tokenForm = z.object({
-  grant_type: z.enum(['client_credentials', 'refresh_token']),
+  grant_type: z.enum(['client_credentials', 'refresh_token', tokenExchangeGrant]),
   scope: z.string().optional(),
   refresh_token: z.string().optional(),
+  subject_token: z.string().optional(),
+  subject_token_type: z.literal(tokenTypes.jwt).optional(),
+  requested_token_type: z.literal(tokenTypes.accessToken).optional(),
   ...clientInForm,
 })
 
@@ -35,7 +47,14 @@ const serviceTokenResponse = z
 
 export type ServiceTokenResponse = z.output<typeof serviceTokenResponse>
 
-const oauthTokenResponse = z.union([serviceTokenResponse, tokenResponse])
+/** RFC 8693, section 2.2.1. */
+const exchangedTokenResponse = tokenResponse
+  .extend({ issued_token_type: z.literal(tokenTypes.accessToken) })
+  .meta({ id: 'ExchangedTokens' })
+
+export type ExchangedTokenResponse = z.output<typeof exchangedTokenResponse>
+
+const oauthTokenResponse = z.union([serviceTokenResponse, exchangedTokenResponse, tokenResponse])
 
 /** RFC 7662, section 2.2; times are NumericDate. */
 const liveToken = z.object({
@@ -97,14 +116,15 @@ export type AuthorizationServerResponse = z.output<typeof authorizationServerRes
 export const oauth = defineEndpointGroup({
   name: 'OAuth',
   description:
-    'For OAuth clients, in the forms of RFC 6749, 7662, 7009 and 8414. Errors have the form of RFC 6749, section 5.2.',
+    'For OAuth clients, in the forms of RFC 6749, 7662, 7009, 8414 and 8693. Errors have the form of RFC 6749, section 5.2.',
   endpoints: {
     issueToken: {
       method: 'POST',
       path: '/oauth/token',
-      summary: 'Issue tokens for client credentials or a refresh token',
+      summary: 'Issue tokens for client credentials, a refresh token or a token of a former system',
       form: tokenForm,
       responses: ok('The tokens.', oauthTokenResponse),
+      errors: ['keys_unavailable'],
       credential: 'client',
     },
     introspectToken: {

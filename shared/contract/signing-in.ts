@@ -4,17 +4,26 @@ import { email, opaqueToken, password } from './fields.ts'
 import { acceptedResponse, type ContractSettings, createPasswordEndpoints } from './passwords.ts'
 
 /**
- * `token_delivery` says where the refresh token goes: into the body or, for browsers, into a cookie
- * that no script reads.
+ * Where the refresh token goes: into the body or, for browsers, into a cookie that no script reads.
  */
+const tokenDelivery = z.enum(['body', 'cookie']).default('body')
+
 const loginBody = z.strictObject({
   email,
   password,
-  token_delivery: z.enum(['body', 'cookie']).default('body'),
+  token_delivery: tokenDelivery,
 })
 
 /** RFC 6749, section 6, for the token alone; in cookie mode it comes by its cookie. */
 const refreshBody = z.strictObject({ refresh_token: opaqueToken.optional() })
+
+/** As long as the longest access token. */
+const maxLegacyTokenLength = 8192
+
+const exchangeBody = z.strictObject({
+  legacy_token: z.string().min(1).max(maxLegacyTokenLength),
+  token_delivery: tokenDelivery,
+})
 
 const logoutBody = z.strictObject({
   refresh_token: opaqueToken.optional(),
@@ -93,6 +102,26 @@ export const signingIn = defineEndpoints({
     responses: tokens,
     errors: ['refresh_missing', 'refresh_invalid', 'refresh_reused', 'origin_not_allowed'],
     credential: 'refreshCookie',
+  },
+  exchangeLegacyToken: {
+    method: 'POST',
+    path: '/auth/exchange',
+    summary: 'Exchange a token of the former system for a session',
+    description:
+      'For the days of a migration: a JWT of an issuer of `LEGACY_ISSUERS` opens one session of the account that was imported with its id. ' +
+      'Rights are those of that account; what the token says of rights is ignored. ' +
+      'Unknown and disabled accounts get the response of an invalid token.',
+    body: exchangeBody,
+    responses: tokens,
+    errors: [
+      'legacy_token_invalid',
+      'legacy_token_without_exp',
+      'legacy_token_spent',
+      'legacy_issuer_ended',
+      'email_unverified',
+      'origin_not_allowed',
+      'keys_unavailable',
+    ],
   },
   logout: {
     method: 'POST',

@@ -27,6 +27,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'POST /auth/login': anybody,
   'POST /auth/refresh': anybody,
   'POST /auth/logout': anybody,
+  'POST /auth/exchange': anybody,
   'POST /auth/password/forgot': anybody,
   'POST /auth/password/reset': anybody,
   'POST /auth/email/verify': anybody,

@@ -5,9 +5,10 @@ import { routes } from '../../gateway/routes.ts'
 import { createClient } from '../../origin/oauth/clients/clients.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
-import { createPublicContract, health } from '../../shared/contract.ts'
+import { createPublicContract, health, tokenExchangeGrant, tokenTypes } from '../../shared/contract.ts'
 import { defineEndpoints, type Endpoint, mergeEndpoints } from '../../shared/endpoint/endpoint.ts'
 import { demoRows } from '../support/demo-policy.ts'
+import { claimsOf, hmac, insertImported, sealJwt } from '../support/full-stack/former-system.ts'
 import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
 import { createOpenApiCalls } from '../support/full-stack/openapi-calls.ts'
@@ -15,6 +16,8 @@ import { highLimits } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
 const limit = 150
+const former = 'https://old.example.com'
+const formerSecret = 'a secret of the former system, 32 bytes and more'
 
 let fullStack: FullStack
 /** Access tokens by role. */
@@ -22,7 +25,16 @@ const tokens = new Map<string, string>()
 const ids = new Map<string, string>()
 
 beforeAll(async () => {
-  fullStack = await createFullStack({ environment: { ...highLimits, LIMIT_ADDRESS_REQUESTS: `${limit}` } })
+  fullStack = await createFullStack({
+    environment: {
+      ...highLimits,
+      LIMIT_ADDRESS_REQUESTS: `${limit}`,
+      LEGACY_ISSUERS: JSON.stringify([
+        { issuer: former, algorithm: 'HS256', ends_at: '2999-01-01T00:00:00Z' },
+      ]),
+      LEGACY_ISSUER_SECRETS: JSON.stringify({ [former]: formerSecret }),
+    },
+  })
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
     pool,
@@ -96,6 +108,24 @@ describe('responses are as the description has them', () => {
     await succeed('logout', { body: { refresh_token: next.refresh_token, everywhere: true } })
     await succeed('forgotPassword', { body: { email } })
     await succeed('resetPassword', { body: { token: await fullStack.mailedToken(email), password } })
+  })
+
+  test('of tokens of a former system', async () => {
+    await insertImported(fullStack.sql, 'old-1')
+    const tokenOf = (sub: string) => sealJwt({ alg: 'HS256' }, claimsOf(former, { sub }), hmac(formerSecret))
+    const token = tokenOf('old-1')
+    await fail(401, 'readMe', { headers: bearer(token) })
+    await succeed('exchangeLegacyToken', { body: { legacy_token: token } })
+    await fail(401, 'exchangeLegacyToken', { body: { legacy_token: token } })
+    const form = (subject: string) =>
+      ({
+        grant_type: tokenExchangeGrant,
+        client_id: 'frontend',
+        subject_token: subject,
+        subject_token_type: tokenTypes.jwt,
+      }) as const
+    await succeed('issueToken', { form: form(tokenOf('old-1')) })
+    await fail(400, 'issueToken', { form: form(token) })
   })
 
   test('of what anybody may read', async () => {

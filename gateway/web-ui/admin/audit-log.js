@@ -114,6 +114,7 @@ export async function showLimits({ call, attempt, filters }) {
         ['links', 'Wrong mailed links'],
         ['clients', 'OAuth clients'],
         ['refresh', 'Wrong refresh tokens'],
+        ['exchange', 'Tokens of former systems'],
       ]),
     ),
     await createList({

@@ -1,0 +1,40 @@
+import type { Queryable } from '../db/types.ts'
+import type { AccountStatus } from '../lockout/queries.ts'
+
+export interface ImportedAccount {
+  id: string
+  status: AccountStatus
+  emailVerified: boolean
+}
+
+/**
+ * Locks the account that was imported with this id until the transaction ends, so that it is not
+ * disabled in between.
+ */
+export async function lockImportedAccountForUpdate(
+  sql: Queryable,
+  externalId: string,
+): Promise<ImportedAccount | undefined> {
+  const [account] = await sql<[ImportedAccount?]>`
+    select id, status, email_verified_at is not null as "emailVerified"
+    from user_accounts where external_id = ${externalId}
+    for no key update`
+  return account
+}
+
+/**
+ * Spends a token of a former system. One of several concurrent requests inserts its row; the others
+ * wait for the commit.
+ *
+ * @returns false where the token was spent before
+ */
+export async function spendLegacyToken(
+  sql: Queryable,
+  { digest, expiresAt }: { digest: Uint8Array; expiresAt: Date },
+): Promise<boolean> {
+  const rows = await sql`
+    insert into spent_legacy_tokens (token_hash, expires_at) values (${digest}, ${expiresAt})
+    on conflict do nothing
+    returning token_hash`
+  return rows.length > 0
+}
