@@ -1,3 +1,4 @@
+import { featureProblem } from '../shared/auth/authorization.ts'
 import { clockLeewaySeconds } from '../shared/auth/claims.ts'
 import { importWebSigner } from '../shared/auth/jwk.ts'
 import { createErrorReporter } from '../shared/http/report-error.ts'
@@ -20,12 +21,13 @@ import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
-import { createAuthorize } from './policy/authorization.ts'
+import { createAuthorize, createOffer } from './policy/authorization.ts'
 import { createLivePolicy } from './policy/live-policy.ts'
 import type { PolicyRow } from './policy/policy.ts'
 import { createLimiter } from './rate-limit/limiter.ts'
 import { createRevocations } from './revocation/revocation-index.ts'
 import { routes } from './routes.ts'
+import { createApiKeys } from './tokens/api-keys.ts'
 import { createAssertionSigner } from './tokens/assertion-signer.ts'
 import { createLegacyTokenTest } from './tokens/legacy-tokens.ts'
 import { createTokenVerifier } from './tokens/token-verifier.ts'
@@ -62,7 +64,7 @@ export async function createGateway<Bindings extends object>(
     now,
   })
   const revocations = createRevocations({ now })
-  const { origin, keys, plans, revocationSync, rateLimitReporter, denialReporter } = createOriginLinks({
+  const links = createOriginLinks({
     config,
     ports,
     assertionFor,
@@ -70,6 +72,7 @@ export async function createGateway<Bindings extends object>(
     onSynced: metrics.recordRevocationLag,
     onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
   })
+  const { origin, keys, plans, revocationSync, rateLimitReporter, denialReporter, keyUseReporter } = links
   const { policy, requireKnownNames, usePolicyFile, findRow } = createLivePolicy({
     rows,
     isBuiltIn: rows === routes,
@@ -88,6 +91,18 @@ export async function createGateway<Bindings extends object>(
     isLegacy: createLegacyTokenTest(config.LEGACY_ISSUERS, now),
     onLookup: metrics.recordTokenLookup,
   })
+  const offer = createOffer({ plans, upgradePage: config.UPGRADE_URL })
+  const apiKeys = createApiKeys({
+    exchange: links.exchangeApiKey,
+    tokens,
+    digest: ports.digest,
+    recheckSeconds: config.JWKS_CACHE_SECONDS,
+    lacksFeature: ({ feature, plan }) =>
+      featureProblem({ lacking: feature, required: [feature], plan }, offer),
+    onExchange: metrics.recordApiKeyExchange,
+    waitUntil,
+    now,
+  })
   const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)
   const requireHost = createRequireHost(servedHosts(config))
 
@@ -101,6 +116,8 @@ export async function createGateway<Bindings extends object>(
     }),
     policy,
     tokens,
+    apiKeys,
+    keyUses: keyUseReporter,
     throwIfRevoked: limitBackend.throwIfRevoked,
     limits: createRequestLimits(config),
     limiter: createLimiter({
@@ -182,14 +199,14 @@ export async function createGateway<Bindings extends object>(
     syncRevocations: revocationSync.sync,
     /** The source of revocations, and its age. */
     revocationState: revocationSync.state,
-    /** Reports rejections to the origin now, by a limit or for want of a right. */
+    /** Reports to the origin now: rejected requests and uses of API keys. */
     async flushReports() {
-      await Promise.all([rateLimitReporter.flush(), denialReporter.flush()])
+      await Promise.all([rateLimitReporter.flush(), denialReporter.flush(), keyUseReporter.flush()])
     },
     /** Ends what runs beside the requests. */
     async close() {
       await revocationSync.stop()
-      await Promise.all([rateLimitReporter.close(), denialReporter.close()])
+      await Promise.all([rateLimitReporter.close(), denialReporter.close(), keyUseReporter.close()])
     },
   }
 }

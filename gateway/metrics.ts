@@ -46,6 +46,7 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const rejections = new Map<ErrorCode, number>()
   const limits = createLimitMetrics()
   const tokens = { hit: 0, miss: 0 }
+  const apiKeyExchanges = { token: 0, unknown: 0, feature_required: 0, unavailable: 0 }
   const upstreams = new Map<string, ReturnType<typeof createHistogram>>()
   const revocationLag = createHistogram(lagBounds)
   /** By upstream, starting at zero: Prometheus sees no increase in a series that begins at one. */
@@ -64,7 +65,16 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
 
   return {
     /** The current values, read by adapters. */
-    values: { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } as const,
+    values: {
+      routes,
+      rejections,
+      limits,
+      tokens,
+      apiKeyExchanges,
+      upstreams,
+      revocationLag,
+      assertionRejections,
+    } as const,
 
     /**
      * @param row undefined where none matched
@@ -93,6 +103,11 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
     /** @param isKnown whether its signature was checked before */
     recordTokenLookup(isKnown: boolean): void {
       tokens[isKnown ? 'hit' : 'miss']++
+    },
+
+    /** @param outcome `token` where the key was exchanged for one */
+    recordApiKeyExchange(outcome: keyof typeof apiKeyExchanges): void {
+      apiKeyExchanges[outcome]++
     },
 
     /** @param seconds from the request upstream to the head of its response */

@@ -96,9 +96,14 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'GET /.well-known/jwks.json': publicRow,
   'GET /.well-known/oauth-authorization-server': publicRow,
 
-  'GET /v1/me': { ...userRow, permissions: { all: ['profile.read'] } },
+  'GET /v1/me': { ...userRow, keys: true, permissions: { all: ['profile.read'] } },
   'PATCH /v1/me': { ...userRow, permissions: { all: ['profile.write'] } },
   'GET /v1/plans': publicRow,
+  // Without the feature keys can be listed and revoked: a plan that lapsed leaves them.
+  'GET /v1/api-keys': accountRow,
+  'POST /v1/api-keys': { ...accountRow, features: ['api_access'] },
+  'DELETE /v1/api-keys': accountRow,
+  'DELETE /v1/api-keys/{id}': accountRow,
   'GET /v1/subscription': { ...userRow, permissions: { all: ['profile.read'] } },
 
   'GET /admin/users': { ...accountRow, ...readsUsers },
@@ -111,6 +116,9 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'GET /admin/users/{id}/sessions': { ...accountRow, ...readsUsers },
   'DELETE /admin/users/{id}/sessions': { ...accountRow, ...managesUsers },
   'DELETE /admin/users/{id}/sessions/{session_id}': { ...accountRow, ...managesUsers },
+  'GET /admin/users/{id}/api-keys': { ...accountRow, ...readsUsers },
+  'DELETE /admin/users/{id}/api-keys': { ...accountRow, ...managesUsers },
+  'DELETE /admin/users/{id}/api-keys/{key_id}': { ...accountRow, ...managesUsers },
   'GET /admin/roles': { ...accountRow, ...readsUsers },
   'GET /admin/permissions': { ...accountRow, ...readsUsers },
   'PUT /admin/roles/{name}/permissions': {

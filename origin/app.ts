@@ -12,6 +12,7 @@ import type { Log } from '../shared/lib/log.ts'
 import { createEmailRoutes, createProfileRoutes } from './accounts/routes.ts'
 import { createRoleRoutes } from './admin/role-routes.ts'
 import { createUserRoutes } from './admin/user-routes.ts'
+import { createApiKeyRoutes } from './api-keys/routes.ts'
 import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { isDatabaseUnavailable } from './db/failures.ts'
@@ -44,6 +45,7 @@ interface OriginOptions {
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
   users: Parameters<typeof createUserRoutes>[0]
+  apiKeys: Parameters<typeof createApiKeyRoutes>[0]
   roles: Parameters<typeof createRoleRoutes>[0]
   upkeep: Parameters<typeof createUpkeepRoutes>[0]
   audit: Parameters<typeof createAuditRoutes>[0]
@@ -133,6 +135,8 @@ export function createApp(options: OriginOptions) {
   app.route('/', createPasswordRoutes(options.passwords))
   app.route('/', createEmailRoutes(options.email))
   app.route('/', createProfileRoutes(options.profile))
+  app.use('/v1/api-keys', noStore)
+  app.route('/', createApiKeyRoutes(options.apiKeys))
   app.route('/', createPlanRoutes(options.plans))
   app.route('/', createSubscriptionRoutes(options.subscriptions))
   app.route('/', createUserRoutes(options.users))

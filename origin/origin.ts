@@ -9,6 +9,8 @@ import { createMetadataService } from './accounts/metadata-service.ts'
 import { createProfileService } from './accounts/profile-service.ts'
 import { createRoleService } from './admin/role-service.ts'
 import { createUserService } from './admin/user-service.ts'
+import { createApiKeyExchange } from './api-keys/exchange.ts'
+import { createApiKeyService } from './api-keys/service.ts'
 import { createApp } from './app.ts'
 import { createLoginLimit } from './auth/login-limit.ts'
 import { createAuthService } from './auth/service.ts'
@@ -52,7 +54,7 @@ import { withPublishOnCommit } from './revocations/after-commit.ts'
 import { selectRevocations } from './revocations/queries.ts'
 import { revocationLifeSeconds } from './revocations/rules.ts'
 import { startRevocations } from './revocations/service.ts'
-import { createSessions } from './sessions/create-sessions.ts'
+import { createSessions, createUserTokens } from './sessions/create-sessions.ts'
 import { createRefreshCookie } from './sessions/refresh-cookie.ts'
 import { createBilling } from './subscriptions/billing.ts'
 import { createSubscriptionService } from './subscriptions/service.ts'
@@ -258,6 +260,11 @@ export async function createOrigin(
       plans: { sql },
       rateLimitReports: { sql, log },
       denialReports: { sql, log },
+      apiKeys: {
+        sql,
+        exchangeApiKey: createApiKeyExchange({ sql, accessTokens: createUserTokens(config, keys) }),
+        log,
+      },
       verifyGatewayAssertion: await verifierFor(gatewayAudience),
       revocations: { readRevocations: (after) => selectRevocations(systemSql, after, lifeSeconds) },
     },
@@ -304,6 +311,16 @@ export async function createOrigin(
     email: { sql, emailTokens, lockout, mail },
     profile: { profiles: createProfileService({ sql }) },
     users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset }) },
+    apiKeys: {
+      sql,
+      apiKeys: createApiKeyService({
+        sql,
+        mail,
+        perUser: config.API_KEYS_PER_USER,
+        maxDays: config.API_KEY_DAYS,
+      }),
+      upgradePage: config.UPGRADE_URL,
+    },
     roles: { sql, roles: createRoleService({ sql }) },
     audit: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },

@@ -13,7 +13,7 @@ import {
   sender,
   verifier,
 } from './config-urls.ts'
-import { displayable } from './contract/fields.ts'
+import { displayable, network } from './contract/fields.ts'
 import { behindTransactionPooler } from './database-url.ts'
 import { headerName, originPattern } from './http/origin-pattern.ts'
 import {
@@ -63,17 +63,10 @@ function isNarrow(text: string): boolean {
   return bits === undefined || Number(bits) >= (address?.includes(':') ? 16 : 8)
 }
 
-/** A network or one address. A network of all addresses would let every client choose its own. */
-const network = z
-  .union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
-    error: 'must be networks or addresses such as 10.0.0.0/8, 2001:db8::/32, 192.0.2.7',
-  })
-  .refine(isNarrow, {
-    error: 'must not trust whole parts of the internet: a prefix of less than 8 bits, or 16 of IPv6',
-  })
-  .refine((text) => !/^[0:]*ffff:/i.test(text), {
-    error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
-  })
+/** A network of all addresses would let every client choose its own. */
+const proxyNetwork = network.refine(isNarrow, {
+  error: 'must not trust whole parts of the internet: a prefix of less than 8 bits, or 16 of IPv6',
+})
 
 const json = z.string().transform((text, context) => {
   try {
@@ -190,7 +183,7 @@ export const variables = {
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: keys(privateJwkSchema, 'a private JWK'),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
-  TRUSTED_PROXY_CIDRS: list.pipe(z.array(network)).default([]),
+  TRUSTED_PROXY_CIDRS: list.pipe(z.array(proxyNetwork)).default([]),
   TRUSTED_PROXY_HEADER: z.enum(['x-forwarded-for', 'forwarded']).default('x-forwarded-for'),
   UPGRADE_URL: page.default('http://127.0.0.1:3000/upgrade'),
   LEGACY_ISSUERS: json.pipe(legacyIssuers).default([]),
@@ -248,6 +241,8 @@ export const variables = {
   REFRESH_LATE_REPLAYS: count(0, 10).default(2),
   SESSION_SECONDS: seconds(60, 31_536_000).default(2_592_000),
   SESSIONS_PER_USER: count(1, 1000).default(20),
+  API_KEYS_PER_USER: count(1, 1000).default(20),
+  API_KEY_DAYS: count(1, 3650).default(365),
   DEVICE_COOKIE_KEY: secret,
   LOCKOUT_TRIES: count(1, 100).default(5),
   LOCKOUT_WINDOW_SECONDS: seconds(1, 86_400).default(900),
@@ -330,6 +325,8 @@ const ownPrefixes = [
   'REFRESH_TOKEN_',
   'SESSION_SECONDS',
   'SESSIONS_PER_',
+  'API_KEYS_PER_',
+  'API_KEY_DAY',
   'DEVICE_COOKIE_',
   'LOCKOUT_',
   'SIGNING_KEY_',

@@ -1,3 +1,4 @@
+import { apiKeys } from './contract/api-keys.ts'
 import { audit } from './contract/audit.ts'
 import type { ListResponse } from './contract/lists.ts'
 import { oauth } from './contract/oauth.ts'
@@ -15,6 +16,7 @@ import type { EndpointKey, EndpointsOf, ResponseBody } from './endpoint/endpoint
  * The contract of every endpoint: its request, its responses and its errors. Request bodies are
  * strict: an unknown member is rejected by its name.
  */
+export * from './contract/api-keys.ts'
 export * from './contract/audit.ts'
 export type { PasswordFaultCode } from './contract/fields.ts'
 export * from './contract/health.ts'
@@ -39,6 +41,7 @@ export const createPublicContract = (settings: ContractSettings) =>
   [
     createSigningIn(settings),
     ownAccount,
+    apiKeys,
     plans,
     users,
     roles,

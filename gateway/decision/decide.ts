@@ -4,16 +4,18 @@ import type { Awaitable } from '../../shared/lib/async.ts'
 import { isBodyUnwanted, tooLarge } from '../http/request-body.ts'
 import { upstreamHeaders } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
+import type { KeyUseReporter } from '../origin-api/key-use-reporter.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
 import type { Authorize } from '../policy/authorization.ts'
 import type { Policy } from '../policy/policy.ts'
 import { readTarget } from '../policy/request-target.ts'
 import type { Limiter } from '../rate-limit/limiter.ts'
 import { createOverLimitQueue } from '../rate-limit/over-limit.ts'
+import type { ApiKeys } from '../tokens/api-keys.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
 import { Admission } from './admission.ts'
-import { createAuthenticate } from './authenticate.ts'
+import { createAuthenticate, hasCredential, presentsApiKey } from './authenticate.ts'
 import { createConsumeLimits } from './consume-limits.ts'
 import { DecisionContext, type RequestInfo } from './decision-context.ts'
 import type { RequestLimits } from './request-limits.ts'
@@ -29,6 +31,8 @@ interface DecideOptions {
   readClientInfo: ReadClientInfo
   policy: Policy
   tokens: TokenVerifier
+  apiKeys: ApiKeys
+  keyUses: Pick<KeyUseReporter, 'recordUse' | 'recordNetworkRefusal'>
   /**
    * Compares a token with later revocations. Undefined on Workers, where the call to Redis that
    * consumes the limits compares them too.
@@ -54,8 +58,11 @@ type Step = (decision: DecisionContext) => Awaitable<void>
 /** Decides about requests by their heads, the same on every runtime. */
 export function createDecide(options: DecideOptions) {
   const { requireHost, viaName, readClientInfo, policy, upstreams, concurrency } = options
-  const { throwIfRevoked, authorize, assertionFor } = options
-  const authenticate = createAuthenticate(options)
+  const { throwIfRevoked, authorize, assertionFor, keyUses } = options
+  const { authenticate, requireNetwork, recover } = createAuthenticate({
+    ...options,
+    recordNetworkRefusal: keyUses.recordNetworkRefusal,
+  })
   const { consumeLimits, reportRateLimited } = createConsumeLimits(options)
   const enqueue = createOverLimitQueue()
 
@@ -71,13 +78,16 @@ export function createDecide(options: DecideOptions) {
     findClient, //           400 client_address_unknown, bad_request
     requireTls, //           421 misdirected_request
     matchRow, //             400 bad_request, 404 not_found, 405 method_not_allowed
+    rejectUnacceptedKey, //  403 api_key_not_accepted
     authenticateCaller, //   401 token_missing, invalid_token, legacy_token, 429 rate_limited, 503 keys_unavailable, overloaded
+    requireNetwork, //       403 network_not_allowed, 429 rate_limited
     rejectRevoked, //        401 session_ended, claims_stale, 503 revocations_unavailable
     rejectOversizedBody, //  413 body_too_large
     consumeLimits, //        429 rate_limited, 503 overloaded
     requireAuthorization, // 403 permission_required, level_required, feature_required
     signAssertion,
   ]
+  const afterAuthentication = steps.indexOf(authenticateCaller) + 1
 
   function requireServedHost(decision: DecisionContext): void {
     decision.host = requireHost(decision.request.headers.host)
@@ -119,16 +129,20 @@ export function createDecide(options: DecideOptions) {
     decision.target = (row.toUpstreamPath === undefined ? path : row.toUpstreamPath(path)) + query
   }
 
+  function rejectUnacceptedKey({ row, request }: DecisionContext): void {
+    if (row.who !== 'public' && !row.keys && presentsApiKey(request.headers))
+      throw new Problem('api_key_not_accepted')
+  }
+
   /**
    * A row with `who: optional` rejects a token that is not valid: its client would take a response
    * for anybody as one for its user.
    */
   function authenticateCaller(decision: DecisionContext): Awaitable<void> {
     const { row, request } = decision
-    const { authorization } = request.headers
-    if (row.who === 'public' || (row.who === 'optional' && !authorization)) return
+    if (row.who === 'public' || (row.who === 'optional' && !hasCredential(request.headers))) return
     if (row.whenSignedIn) decision.row = row.whenSignedIn
-    const caller = authenticate(authorization, decision.address)
+    const caller = authenticate(decision)
     if (!(caller instanceof Promise)) {
       decision.caller = caller
       return
@@ -188,10 +202,11 @@ export function createDecide(options: DecideOptions) {
   }
 
   function admit(decision: DecisionContext): Admission {
-    const { request, address, scheme, host, row, exceededLimits } = decision
+    const { request, address, scheme, host, row, exceededLimits, apiKey } = decision
     const { requestId, outgoingTrace } = request
     const baseUrl = upstreams[row.upstream]
     if (baseUrl === undefined) throw new Error(`no upstream ${row.upstream}`)
+    if (apiKey) keyUses.recordUse(apiKey)
     return new Admission({
       decision,
       baseUrl,
@@ -208,7 +223,9 @@ export function createDecide(options: DecideOptions) {
     })
   }
 
-  function reject(error: unknown, decision: DecisionContext): never {
+  function reject(error: unknown, decision: DecisionContext): Promise<Admission> {
+    const recovered = recover(error, decision)
+    if (recovered) return resume(recovered, decision, afterAuthentication)
     if (error instanceof Problem) error.route = decision.row
     reportRateLimited(error, decision)
     decision.onResponseStatus?.(toProblem(error).status)

@@ -3,6 +3,7 @@ import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import type { CompiledRow } from '../policy/policy.ts'
+import type { ApiKey } from '../tokens/api-keys.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 
 /** A request's head as a runtime has it. */
@@ -44,6 +45,10 @@ export class DecisionContext {
   row!: CompiledRow
   /** null where the row is public, or optional and the request has no token. */
   caller: VerifiedToken | null = null
+  /** The API key that the caller's token was exchanged for, where the request came with one. */
+  apiKey: ApiKey | undefined = undefined
+  /** Whether the key was exchanged again because its token was stale. */
+  isKeyRenewed = false
   /** Headers that the limits add to the response, names and values in turn. */
   limitHeaders: Readonly<RawHeaders> = none
   /** Told to the origin in a header, where the request is forwarded over its limits. */

@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js'
+import { createNetworkMatcher } from '../../shared/http/networks.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import { findClient, peerAddress } from './client-address.ts'
@@ -44,7 +44,7 @@ export type ReadClientInfo = (facts: ConnectionFacts) => ClientInfo
 
 export function createTrustedProxies({ hops, cidrs, header }: TrustedProxiesOptions): ReadClientInfo {
   if (hops === 0 && cidrs.length === 0) return readSocket
-  const isTrustedAddress = cidrs.length > 0 ? createNetworkMatcher(cidrs) : undefined
+  const isTrustedAddress = cidrs.length > 0 ? createCachedMatcher(cidrs) : undefined
 
   return function readClientInfo(facts) {
     const { peer, scheme, headers } = facts
@@ -84,24 +84,15 @@ function schemeIn(text: string | undefined): 'http' | 'https' | undefined {
   return lower === 'https' || lower === 'http' ? lower : undefined
 }
 
-/** @returns whether an address, in its canonical form, is inside one of these networks */
-function createNetworkMatcher(cidrs: readonly string[]): (address: string) => boolean {
-  const networks = cidrs.map(parseNetwork)
+/** As `createNetworkMatcher`, for addresses that come again. */
+function createCachedMatcher(cidrs: readonly string[]): (address: string) => boolean {
+  const matches = createNetworkMatcher(cidrs)
   const known = createBoundedMap<string, boolean>(rememberedAddresses)
   return function isInside(address) {
     const before = known.get(address)
     if (before !== undefined) return before
-    const parsed = ipaddr.parse(address)
-    const inside = networks.some(
-      ([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits),
-    )
+    const inside = matches(address)
     known.set(address, inside)
     return inside
   }
-}
-
-function parseNetwork(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  if (text.includes('/')) return ipaddr.parseCIDR(text)
-  const address = ipaddr.parse(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
 }

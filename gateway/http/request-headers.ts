@@ -1,3 +1,4 @@
+import { holdsApiKey } from '../../shared/auth/api-key.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import { isInternalHeader, requestIdHeader } from '../../shared/http/headers.ts'
@@ -10,6 +11,8 @@ import { isHopByHop, withoutNamed } from './hop-by-hop.ts'
 interface Read {
   host: string | undefined
   authorization: string | undefined
+  /** Of another service where it holds none of our keys. */
+  apiKey: string | undefined
   cookie: string | undefined
   origin: string | undefined
   connection: string | undefined
@@ -31,10 +34,11 @@ export interface RequestHeaders extends Read {
   passThrough: Readonly<RawHeaders>
 }
 
-/** Headers read here and rebuilt for the upstream; those in `readAndPassed` also pass unchanged. */
+/** Headers read here and rebuilt for the upstream; `isReadAndPassed` names those that also pass. */
 const read: ReadonlyMap<string, keyof Read> = new Map([
   ['host', 'host'],
   ['authorization', 'authorization'],
+  ['x-api-key', 'apiKey'],
   ['cookie', 'cookie'],
   ['origin', 'origin'],
   ['connection', 'connection'],
@@ -50,8 +54,9 @@ const read: ReadonlyMap<string, keyof Read> = new Map([
   [requestIdHeader, 'requestId'],
 ])
 
-/** Headers read here that also pass unchanged. */
-const readAndPassed: ReadonlySet<keyof Read> = new Set(['origin'])
+/** Whether a header that is read here also passes: services have API keys of their own. */
+const isReadAndPassed = (name: keyof Read, value: string): boolean =>
+  name === 'origin' || (name === 'apiKey' && !holdsApiKey(value))
 
 /** Headers about the client's connection, rebuilt from the gateway's own data. */
 const rebuiltHeaders = new Set([
@@ -106,6 +111,7 @@ export const isForwarded = (name: string): boolean => actionFor(name) === 'passe
 const nothingFound = (): Record<keyof Read, string | undefined> => ({
   host: undefined,
   authorization: undefined,
+  apiKey: undefined,
   cookie: undefined,
   origin: undefined,
   connection: undefined,
@@ -141,7 +147,7 @@ export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
       const before = found[action]
       if (before !== undefined && action === 'host') throw new Problem('bad_request')
       found[action] = before === undefined ? value : `${before}${action === 'cookie' ? '; ' : ', '}${value}`
-      if (readAndPassed.has(action)) passThrough.push(name, value)
+      if (isReadAndPassed(action, value)) passThrough.push(name, value)
     }
   }
   const { contentLength, connection, transferEncoding } = found
@@ -151,6 +157,7 @@ export function readHeaders(raw: Readonly<RawHeaders>): RequestHeaders {
   return {
     host: found.host,
     authorization: found.authorization,
+    apiKey: found.apiKey,
     cookie: found.cookie,
     origin: found.origin,
     connection,

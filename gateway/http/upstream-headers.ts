@@ -1,3 +1,4 @@
+import { holdsApiKey } from '../../shared/auth/api-key.ts'
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import {
   assertionHeader,
@@ -38,8 +39,8 @@ export interface ClientFacts {
 
 /**
  * The headers of the request upstream, names and values in turn: the client's headers that may
- * pass, and the gateway's assertion. The user's token and the gateway's cookies are removed: an
- * upstream that never has them cannot leak them.
+ * pass, and the gateway's assertion. The user's token or API key and the gateway's cookies are
+ * removed: an upstream that never has them cannot leak them.
  */
 export function upstreamHeaders(
   given: RequestHeaders,
@@ -48,7 +49,7 @@ export function upstreamHeaders(
 ): RawHeaders {
   const { passThrough, authorization, cookie, via } = given
   const headers = [...passThrough]
-  if (authorization !== undefined && row.passes.includes('authorization'))
+  if (authorization !== undefined && row.passes.includes('authorization') && !holdsApiKey(authorization))
     headers.push('authorization', authorization)
   const cookies = cookie === undefined || row.passes.includes('cookies') ? cookie : foreignCookies(cookie)
   if (cookies !== undefined) headers.push('cookie', cookies)

@@ -29,12 +29,15 @@ const ofCallers: readonly ErrorCode[] = [
   'revocations_unavailable',
 ]
 
+const ofKeys: readonly ErrorCode[] = ['network_not_allowed', 'feature_required']
+
 /** The rejections of a row that follow from what it asks for; no contract has to name them. */
 export function codesOfRow(row: CompiledRow): ErrorCode[] {
   return [
     ...always,
     ...(row.who === 'user' ? (['token_missing'] as const) : []),
     ...(row.who === 'public' ? [] : ofCallers),
+    ...(row.who === 'public' ? [] : row.keys ? ofKeys : (['api_key_not_accepted'] as const)),
     ...(row.permissions ? (['permission_required'] as const) : []),
     ...(row.level === undefined ? [] : (['level_required'] as const)),
     ...(row.features ? (['feature_required'] as const) : []),

@@ -86,11 +86,26 @@ describe('the API description', () => {
     })
     expect(reports.description).toContain('permission `dashboard.read`')
     expect(reports.description).toContain('feature `premium_dashboard`')
-    expect(codesOf('GET', '/v1/reports', 403)).toEqual(['permission_required', 'feature_required'])
+    expect(codesOf('GET', '/v1/reports', 403)).toEqual([
+      'api_key_not_accepted',
+      'permission_required',
+      'feature_required',
+    ])
+  })
+
+  test('has API keys as another credential where the row takes them', () => {
+    expect(operation('GET', '/v1/me').security).toEqual([{ accessToken: [] }, { apiKey: [] }])
+    expect(operation('PATCH', '/v1/me').security).toEqual([{ accessToken: [] }])
+    expect(codesOf('GET', '/v1/me', 403)).toEqual([
+      'network_not_allowed',
+      'feature_required',
+      'permission_required',
+    ])
   })
 
   test('lists the error codes of a body, a query, a path and of the handler', () => {
     expect(codesOf('PUT', '/admin/users/{id}/role', 403)).toEqual([
+      'api_key_not_accepted',
       'permission_required',
       'escalation_refused',
     ])
@@ -183,7 +198,11 @@ describe('the API description', () => {
       'x-deadline-seconds': 5,
     })
     expect(bare.requestBody).toBeUndefined()
-    expect(codesOf('PUT', '/v1/orders/{id}', 403)).toEqual(['permission_required', 'level_required'])
+    expect(codesOf('PUT', '/v1/orders/{id}', 403)).toEqual([
+      'api_key_not_accepted',
+      'permission_required',
+      'level_required',
+    ])
     expect(bare.responses?.default).toEqual({ description: 'What the service answers.' })
   })
 

@@ -49,6 +49,12 @@ const securitySchemes = {
     bearerFormat: 'JWT',
     description: 'The access token of a login.',
   },
+  apiKey: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-API-Key',
+    description: 'An API key, which may be sent as `Authorization: Bearer`, too.',
+  },
   refreshCookie: {
     type: 'apiKey',
     in: 'cookie',
@@ -166,8 +172,9 @@ function bareOperationOf(row: CompiledRow, refer: Refer): ZodOpenApiOperationObj
 }
 
 function securityOf(row: CompiledRow, credential: Endpoint['credential']) {
-  if (row.who === 'user') return [{ accessToken: [] }]
-  if (row.who === 'optional') return [{}, { accessToken: [] }]
+  const ofUsers = [{ accessToken: [] }, ...(row.keys ? [{ apiKey: [] }] : [])]
+  if (row.who === 'user') return ofUsers
+  if (row.who === 'optional') return [{}, ...ofUsers]
   return credential ? [{}, { [credential]: [] }] : []
 }
 

@@ -7,6 +7,7 @@ import { createRevocationSync } from '../revocation/revocation-sync.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import { createKeySet } from '../tokens/jwks-cache.ts'
 import { createDenialReporter } from './denial-reporter.ts'
+import { createKeyUseReporter } from './key-use-reporter.ts'
 import { createOriginClient } from './origin-client.ts'
 import { createPlans } from './plan-catalogue.ts'
 import { createRateLimitReporter } from './rate-limit-reporter.ts'
@@ -76,6 +77,14 @@ export function createOriginLinks(options: OriginLinksOptions) {
     denialReporter: createDenialReporter({
       post: (batch) => origin.reportDenials({ body: batch }),
       waitUntil,
+      log,
+    }),
+    exchangeApiKey: async (hash: string) =>
+      successBody(await origin.exchangeApiKey({ body: { key_hash: hash } })),
+    keyUseReporter: createKeyUseReporter({
+      post: (batch) => origin.reportApiKeyUses({ body: batch }),
+      waitUntil,
+      now,
       log,
     }),
   }

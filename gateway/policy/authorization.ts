@@ -14,21 +14,22 @@ export interface Denied {
 
 type DenialCode = 'permission_required' | 'level_required'
 
-interface AuthorizeOptions {
+interface OfferOptions {
   plans: {
     /** @returns null where no plan has these features, undefined before the plans are known */
     cheapestWith(features: readonly string[]): string | null | undefined
   }
   /** Page to buy a plan. */
   upgradePage: string
+}
+
+interface AuthorizeOptions extends OfferOptions {
   /** A missing feature leads to an upgrade, so it is not reported as a denial. */
   onDenied: (denied: Denied) => void
 }
 
-/**
- * Checks callers against the requirements of a row, and names the plan that has a missing feature.
- */
-export function createAuthorize({ plans, upgradePage, onDenied }: AuthorizeOptions) {
+/** Members of a rejection that name the plan with these features, and the page to buy it. */
+export const createOffer = ({ plans, upgradePage }: OfferOptions) =>
   function offer(features: readonly string[]) {
     const plan = plans.cheapestWith(features)
     return {
@@ -36,6 +37,12 @@ export function createAuthorize({ plans, upgradePage, onDenied }: AuthorizeOptio
       upgrade_url: upgradeUrl(upgradePage, plan),
     }
   }
+
+/**
+ * Checks callers against the requirements of a row, and names the plan that has a missing feature.
+ */
+export function createAuthorize({ plans, upgradePage, onDenied }: AuthorizeOptions) {
+  const offer = createOffer({ plans, upgradePage })
 
   /** @throws Problem `permission_required`, `level_required`, `feature_required` */
   return function authorize(row: CompiledRow, identity: Identity): void {

@@ -38,6 +38,8 @@ export const policyRowSchema = z
      * anybody, but a token that comes along must be valid, and its user is named to the upstream.
      */
     who: z.enum(['public', 'optional', 'user']),
+    /** Whether API keys are accepted beside access tokens. */
+    keys: z.boolean().default(false),
     ...authorizationShape,
     limits: z.array(z.enum(limitClasses)).min(1),
     /** Whether the limit `address` counts every request or failures only. */
@@ -64,6 +66,10 @@ export const policyRowSchema = z
   .refine((row) => row.who === 'user' || !(row.permissions || row.features || row.level !== undefined), {
     path: ['who'],
     error: 'the row requires permissions, features or a level, so it must be for users: who must be user',
+  })
+  .refine(({ who, keys }) => who !== 'public' || !keys, {
+    path: ['who'],
+    error: 'the row accepts API keys, so it must be for users: who must be user or optional',
   })
   .refine(
     ({ over_limit, upstream, limits }) =>

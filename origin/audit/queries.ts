@@ -51,6 +51,9 @@ export type AuditAction =
   | 'key.revoked'
   | 'key.resealed'
   | 'access.denied'
+  | 'api_key.created'
+  | 'api_key.revoked'
+  | 'api_key.network_refused'
   | 'upkeep.started'
 
 export interface AuditEvent {

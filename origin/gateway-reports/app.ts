@@ -3,6 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import type { VerifyAssertion } from '../../shared/auth/assertion.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
+import { createApiKeyGatewayRoutes } from '../api-keys/gateway-routes.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { createPlanCatalogueRoutes } from '../plans/routes.ts'
 import { createRevocationRoutes } from '../revocations/routes.ts'
@@ -18,6 +19,7 @@ interface GatewayAppOptions {
   rateLimitReports: Parameters<typeof createRateLimitReportRoutes>[0]
   denialReports: Parameters<typeof createDenialReportRoutes>[0]
   revocations: Parameters<typeof createRevocationRoutes>[0]
+  apiKeys: Parameters<typeof createApiKeyGatewayRoutes>[0]
 }
 
 /** The routes that gateways call on their own behalf. */
@@ -27,6 +29,7 @@ export function createGatewayApp({
   rateLimitReports,
   denialReports,
   revocations,
+  apiKeys,
 }: GatewayAppOptions) {
   const app = new Hono<OriginEnv>()
 
@@ -43,6 +46,7 @@ export function createGatewayApp({
   app.route('/', createPlanCatalogueRoutes(plans))
   app.route('/', createRateLimitReportRoutes(rateLimitReports))
   app.route('/', createDenialReportRoutes(denialReports))
+  app.route('/', createApiKeyGatewayRoutes(apiKeys))
 
   return app
 }

@@ -9,6 +9,7 @@ const all = {
   addressTaken: messages.addressTaken(),
   resetPassword: messages.resetPassword({ token, expiresAt }),
   passwordChanged: messages.passwordChanged(),
+  apiKeyCreated: messages.apiKeyCreated(),
   lockoutStarted: messages.lockoutStarted({ lockoutEndsAt: new Date('2026-03-01T23:59:01Z') }),
 }
 

@@ -74,6 +74,14 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
       ),
     }),
 
+    apiKeyCreated: (): Message => ({
+      subject: `An API key of your account at ${product} was created`,
+      text: paragraphs(
+        `An API key was just created in your account at ${product}. A program that has it acts in your name until you revoke it.`,
+        `If it was not you, somebody else may be in your account: revoke the key, and at once ${askForReset}`,
+      ),
+    }),
+
     lockoutStarted: ({ lockoutEndsAt }: { lockoutEndsAt: Date }): Message => ({
       subject: `Your account at ${product} is locked for a while`,
       text: paragraphs(

@@ -25,16 +25,20 @@ interface Dependencies {
   onRefresh?: (kind: PresentedTokenKind) => void
 }
 
+/** The access tokens of users, as the configuration has them. */
+export const createUserTokens = (config: SessionConfig, keys: Pick<KeyRing, 'signing'>) =>
+  createAccessTokens({
+    keys,
+    issuer: config.ISSUER_URL,
+    audience: config.ACCESS_TOKEN_AUDIENCE,
+    lifeSeconds: config.ACCESS_TOKEN_SECONDS,
+  })
+
 /** The session service as the configuration has it. */
 export const createSessions = (config: SessionConfig, { sql, keys, onRefresh }: Dependencies) =>
   createSessionService({
     sql,
-    accessTokens: createAccessTokens({
-      keys,
-      issuer: config.ISSUER_URL,
-      audience: config.ACCESS_TOKEN_AUDIENCE,
-      lifeSeconds: config.ACCESS_TOKEN_SECONDS,
-    }),
+    accessTokens: createUserTokens(config, keys),
     refreshTokens: createRefreshTokens(config.REFRESH_TOKEN_KEY),
     idleSeconds: config.REFRESH_TOKEN_SECONDS,
     absoluteSeconds: config.SESSION_SECONDS,

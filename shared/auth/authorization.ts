@@ -51,7 +51,7 @@ export function evaluateAuthorization(
  */
 export function authorizationProblem(
   judged: AuthorizationOutcome,
-  offer: (features: readonly string[]) => Record<string, unknown> = () => ({}),
+  offer: Offer = () => ({}),
 ): Problem | undefined {
   switch (judged.kind) {
     case 'granted':
@@ -61,12 +61,15 @@ export function authorizationProblem(
     case 'lacks_level':
       return new Problem('level_required', { members: { required_level: judged.required } })
     case 'lacks_feature':
-      return new Problem('feature_required', {
-        members: {
-          required_feature: judged.lacking,
-          current_plan: judged.plan,
-          ...offer(judged.required),
-        },
-      })
+      return featureProblem(judged, offer)
   }
 }
+
+type Offer = (features: readonly string[]) => Record<string, unknown>
+
+type MissingFeature = Omit<Extract<AuthorizationOutcome, { kind: 'lacks_feature' }>, 'kind'>
+
+export const featureProblem = ({ lacking, required, plan }: MissingFeature, offer: Offer) =>
+  new Problem('feature_required', {
+    members: { required_feature: lacking, current_plan: plan, ...offer(required) },
+  })

@@ -195,3 +195,12 @@ export const utcDateTime = z.iso.datetime()
 export const userStatus = z.enum(['active', 'disabled'])
 
 export const bookedStatus = z.enum(['active', 'past_due', 'canceled'])
+
+/** A CIDR block or one address. */
+export const network = z
+  .union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+    error: 'must be a network or an address such as 192.0.2.0/24, 2001:db8::/32, 192.0.2.7',
+  })
+  .refine((text) => !/^[0:]*ffff:/i.test(text), {
+    error: 'must have IPv4 networks in their own form: 10.0.0.0/8, not ::ffff:10.0.0.0/104',
+  })

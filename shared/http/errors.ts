@@ -123,6 +123,13 @@ export const errors = {
     title: 'The plan does not include this feature',
     challenge: 'Bearer error="insufficient_scope"',
   },
+  /** The row of the policy table takes access tokens only. */
+  api_key_not_accepted: {
+    status: 403,
+    title: 'API keys are not accepted here',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+  network_not_allowed: { status: 403, title: 'The API key may not be used from this network' },
 
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
@@ -130,6 +137,7 @@ export const errors = {
   body_timeout: { status: 408, title: 'The body did not arrive in time' },
   event_conflict: { status: 409, title: 'This id was used by another event' },
   event_outdated: { status: 409, title: 'A later event was applied before' },
+  too_many_api_keys: { status: 409, title: 'The account has as many API keys as it may have' },
   upkeep_running: { status: 409, title: 'This job is running already' },
   body_too_large: { status: 413, title: 'The body is too large' },
   target_too_long: { status: 414, title: 'The URL is too long' },

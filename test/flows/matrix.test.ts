@@ -45,6 +45,11 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
 
   'GET /v1/me': signedIn,
   'PATCH /v1/me': ['user', 'subscriber', 'admin', 'superadmin'],
+  'GET /v1/api-keys': signedIn,
+  // Free does not have api_access.
+  'POST /v1/api-keys': ['subscriber', 'admin', 'superadmin'],
+  'DELETE /v1/api-keys': signedIn,
+  'DELETE /v1/api-keys/{id}': signedIn,
   'GET /v1/plans': anybody,
   'GET /v1/subscription': signedIn,
   // Free does not have premium_dashboard, guest not even dashboard.read.
@@ -60,6 +65,9 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /admin/users/{id}/sessions': admins,
   'DELETE /admin/users/{id}/sessions': admins,
   'DELETE /admin/users/{id}/sessions/{session_id}': admins,
+  'GET /admin/users/{id}/api-keys': admins,
+  'DELETE /admin/users/{id}/api-keys': admins,
+  'DELETE /admin/users/{id}/api-keys/{key_id}': admins,
   'PUT /admin/users/{id}/subscription': admins,
   'GET /admin/roles': admins,
   'PUT /admin/roles/{name}/permissions': superadmin,

@@ -183,6 +183,25 @@ describe('responses are as the description has them', () => {
     await succeed('endSessions', { params, headers })
   })
 
+  test('of API keys', async () => {
+    const body = { name: 'ci', permissions: ['profile.read'], networks: ['192.0.2.0/24'] }
+    const { id, key } = await succeed('createApiKey', { body, ...as('subscriber') })
+    await fail(403, 'readMe', { headers: bearer(key) })
+    await fail(401, 'readMe', { headers: { 'x-api-key': `${key}0` } })
+    await fail(403, 'listApiKeys', { headers: bearer(key) })
+    await fail(403, 'createApiKey', { body, ...as('guest') })
+    await succeed('listApiKeys', as('subscriber'))
+    await succeed('revokeApiKey', { params: { id }, ...as('subscriber') })
+    await fail(404, 'revokeApiKey', { params: { id }, ...as('subscriber') })
+    await succeed('revokeApiKeys', as('subscriber'))
+
+    const { id: another } = await succeed('createApiKey', { body, ...as('subscriber') })
+    const params = { id: ids.get('subscriber') ?? '' }
+    await succeed('listUserApiKeys', { params, ...as('superadmin') })
+    await succeed('revokeUserApiKey', { params: { ...params, key_id: another }, ...as('superadmin') })
+    await succeed('revokeUserApiKeys', { params, ...as('superadmin') })
+  })
+
   test('of every list, with an item in it and a next page', async () => {
     for (let i = 0; i <= limit; i++) await fullStack.call('/v1/plans', { address: '198.51.100.2' })
     await fullStack.reportsFlushed()

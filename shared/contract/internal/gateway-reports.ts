@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { revocationFeedSchema } from '../../auth/revocation.ts'
 import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
-import { displayable } from '../fields.ts'
+import { displayable, time } from '../fields.ts'
 
 /**
  * A gateway's report of rate-limited requests; `dropped` counts those that it could not keep.
@@ -58,6 +58,44 @@ export const planCatalogue = z.object({
 
 export type PlanCatalogue = z.output<typeof planCatalogue>
 
+/** SHA-256 of an API key, in base64url. The key itself never leaves the gateway. */
+const apiKeyExchange = z.strictObject({ key_hash: z.string().regex(/^[\w-]{43}$/) })
+
+/**
+ * The access token of an API key, or why there is none. `unknown` is a key that was never issued,
+ * was revoked or has expired, or whose account is disabled.
+ */
+const apiKeyExchanged = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('token'),
+    key_id: z.uuid(),
+    access_token: z.string(),
+    networks: z.array(z.string()),
+  }),
+  z.object({ kind: z.literal('unknown') }),
+  z.object({ kind: z.literal('feature_required'), feature: z.string(), plan: z.string() }),
+])
+
+export type ApiKeyExchanged = z.output<typeof apiKeyExchanged>
+
+/** A gateway's report of the use of API keys; otherwise like `rateLimitReport`. */
+const apiKeyReport = z.strictObject({
+  dropped: z.int().min(0),
+  uses: z
+    .array(
+      z.strictObject({
+        key_id: z.uuid(),
+        /** `network_refused`: from a network that the key may not be used from. */
+        outcome: z.enum(['used', 'network_refused']),
+        at: time,
+        count: z.int().min(1).max(2_147_483_647),
+      }),
+    )
+    .max(1000),
+})
+
+export type ApiKeyReport = z.input<typeof apiKeyReport>
+
 /** Called by gateways on their own behalf, with an assertion of their own. */
 export const gatewayReports = defineEndpointGroup({
   name: 'Gateways',
@@ -95,6 +133,20 @@ export const gatewayReports = defineEndpointGroup({
       summary: 'Report requests that lacked a permission or a level',
       body: denialReport,
       responses: noContent('They are in the audit log.'),
+    },
+    exchangeApiKey: {
+      method: 'POST',
+      path: '/internal/gateway/api-key-tokens',
+      summary: 'Exchange an API key for an access token',
+      body: apiKeyExchange,
+      responses: ok('The token, or why there is none.', apiKeyExchanged),
+    },
+    reportApiKeyUses: {
+      method: 'POST',
+      path: '/internal/gateway/api-key-uses',
+      summary: 'Report when API keys were used last',
+      body: apiKeyReport,
+      responses: noContent('They are recorded.'),
     },
   },
 })

@@ -27,7 +27,16 @@ interface ExposeOptions {
  */
 export function exposeMetrics(options: ExposeOptions): void {
   const { registry, values, gauges, revocationState, redis, connections, now } = options
-  const { routes, rejections, limits, tokens, upstreams, revocationLag, assertionRejections } = values
+  const {
+    routes,
+    rejections,
+    limits,
+    tokens,
+    apiKeyExchanges,
+    upstreams,
+    revocationLag,
+    assertionRejections,
+  } = values
   const named = <Label extends string>(name: string, help: string, ...labels: Label[]) => ({
     name: `gatehouse_gateway_${name}`,
     help,
@@ -84,6 +93,11 @@ export function exposeMetrics(options: ExposeOptions): void {
       'outcome',
     ),
     () => Object.entries(tokens).map(([outcome, count]) => [{ outcome }, count] as const),
+  )
+  exposeCounter(
+    registry,
+    named('api_key_exchanges_total', 'Exchanges of API keys for access tokens at the origin.', 'outcome'),
+    () => Object.entries(apiKeyExchanges).map(([outcome, count]) => [{ outcome }, count] as const),
   )
   gauge('tokens_remembered', 'Tokens whose signature need not be checked again.', gauges.tokensRemembered)
   gauge('key_set_age_seconds', 'Since when the keys of the origin were read.', gauges.keySetAgeSeconds, 'max')
