@@ -137,6 +137,26 @@ describe('the admin page', { timeout: 90_000 }, () => {
     )
   })
 
+  test('shows the API keys of an account, and revokes one', async () => {
+    const [account] = await fullStack.sql<[{ id: string }]>`
+      select id from user_accounts where email = 'subscriber@example.com'`
+    await fullStack.sql`
+      insert into api_keys (user_id, name, key_hash, hint, permissions, networks, expires_at)
+      select ${account.id}, name, sha256(name::bytea), 'gh_live_4Fzb', '{profile.read}', '{}', now() + interval '1 day'
+      from unnest(array['nightly export', 'build server']) as name`
+    const page = await fullStack.openPage('/admin')
+    await signIn(page)
+    await openUser(page, 'subscriber@example.com')
+    await page.getByText('gh_live_4Fzb…').first().waitFor()
+    await page.getByRole('button', { name: 'Revoke the key nightly export' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
+    await notice(page).getByText('The key is revoked.').waitFor()
+    expect(await page.getByText('nightly export').count()).toBe(0)
+    expect(await fullStack.sql`select name from api_keys where revoked_at is not null`).toMatchObject([
+      { name: 'nightly export' },
+    ])
+  })
+
   test('a dialog that is closed by Cancel or Escape changes nothing', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)

@@ -1,4 +1,5 @@
 import { badge, element, moment } from '../dom.js'
+import { createApiKeyTable } from './api-keys.js'
 import { ask } from './ask.js'
 import { createList } from './list.js'
 import { statusOf } from './users.js'
@@ -10,7 +11,7 @@ import { statusOf } from './users.js'
  */
 
 /**
- * One account: its data, actions and sessions.
+ * One account: its data, actions, sessions and API keys.
  * @param {Page} page
  */
 export async function showUser({ api, call, attempt, say, subject, left }) {
@@ -38,6 +39,7 @@ export async function showUser({ api, call, attempt, say, subject, left }) {
         { title: '', cell: endButton },
       ],
     })
+    const keys = await createApiKeyTable({ api, params, change })
     if (left.aborted) return
     view.replaceChildren(
       heading(user),
@@ -53,6 +55,8 @@ export async function showUser({ api, call, attempt, say, subject, left }) {
         ),
       ),
       sessions,
+      element('h2', {}, 'API keys'),
+      keys,
     )
     if (done) say(done)
   }
