@@ -37,6 +37,7 @@ export const scenarios: Record<string, Scenario> = {
     environment: { JWKS_CACHE_SECONDS: '5', ACCESS_TOKEN_SECONDS: '60', SERVICE_TOKEN_SECONDS: '60' },
   },
   'plan-downgrade': { ...usual, users: 5000 },
+  'api-keys': { ...usual, users: 5000 },
   // Each gateway may take DRAIN_SECONDS to leave.
   'rolling-restart': { ...usual, seconds: 120 },
   // An address asks more often than in a default of 100 requests in 15 minutes.

@@ -60,7 +60,7 @@ const productRow = {
 const limitsOfFeed = (isLean: boolean) => (isLean ? ['user', 'address'] : ['user'])
 const policyOf = (isLean: boolean) => ({
   routes: [
-    { ...productRow, path: '/v1/feed', limits: limitsOfFeed(isLean) },
+    { ...productRow, path: '/v1/feed', keys: true, limits: limitsOfFeed(isLean) },
     { ...productRow, path: '/v1/insights', limits: ['user'], features: ['premium_dashboard'] },
   ],
 })
