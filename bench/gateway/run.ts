@@ -9,6 +9,7 @@ import { installPeers } from './contenders/install-peers.ts'
 import { verifyEquivalence } from './contenders/verify-equivalence.ts'
 import { startBenchEnvironment } from './environment/bench-environment.ts'
 import { leaveContenderCore } from './environment/cores.ts'
+import { writeKeys } from './environment/keys.ts'
 import { writeTokens } from './environment/tokens.ts'
 import { costBench } from './parts/cost.ts'
 import { flatnessBench } from './parts/flatness.ts'
@@ -95,7 +96,9 @@ try {
     report.text(`- ${title}${version ?? ''}${unequal ? `: ${unequal}` : ''}`)
   }
 
-  const tokens = await writeTokens(benchEnvironment.folder, benchEnvironment.issuer, { users, freshCount })
+  const { folder, issuer, database } = benchEnvironment
+  const keys = await writeKeys(folder, database, users)
+  const tokens = await writeTokens(folder, issuer, { users, freshCount, keys })
   for (const name of only)
     await parts[name]?.({
       benchEnvironment,

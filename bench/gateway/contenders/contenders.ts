@@ -42,6 +42,8 @@ export interface Contender {
   processes?: number
   /** A program that must be on PATH, files that must be there, and Debian's packages of them. */
   needs?: { program: string; files?: readonly string[]; package: string }
+  /** Credentials of its known users; by default access tokens. */
+  credentials?: 'keys'
   /** How the upstream learns who calls, where it does. */
   callerHeader?: string
   run(setting: Setting): Command
@@ -57,7 +59,7 @@ const bun = join(peers, `node_modules/@oven/bun-linux-${bunArch}/bin/bun`)
 
 /** The row that the policy file adds; the path is the load's. */
 export const path = '/v1/bench'
-const policy = {
+const policyOf = (fields: object) => ({
   routes: [
     {
       method: 'GET',
@@ -66,18 +68,20 @@ const policy = {
       who: 'user',
       permissions: { all: ['dashboard.read'] },
       limits: ['user', 'address'],
+      ...fields,
     },
   ],
-}
+})
 
 function gatehouse(
   command: string,
   args: string[],
   variables: Record<string, string> = {},
+  fields: object = {},
 ): Contender['run'] {
   return (setting) => {
     const policyFile = join(setting.folder, 'policy.json')
-    writeFileSync(policyFile, JSON.stringify(policy))
+    writeFileSync(policyFile, JSON.stringify(policyOf(fields)))
     return {
       command,
       args,
@@ -110,11 +114,13 @@ interface NodeOptions {
   /** The folder of a package.json. */
   checkout?: string
   variables?: Record<string, string>
+  /** Fields of the row beside those of all contenders. */
+  fields?: object
 }
 
 /** The gateway as `npm run gateway` starts it. */
-function gatehouseOnNode({ node = process.execPath, checkout, variables = {} }: NodeOptions = {}) {
-  return gatehouse(node, gatewayArgs(checkout), { ...gatewayFolders(checkout), ...variables })
+function gatehouseOnNode({ node = process.execPath, checkout, variables, fields }: NodeOptions = {}) {
+  return gatehouse(node, gatewayArgs(checkout), { ...gatewayFolders(checkout), ...variables }, fields)
 }
 
 function nodePeer(file: string): Contender['run'] {
@@ -220,6 +226,15 @@ export const contenders: Record<string, Contender> = {
     counts: 'redis',
     callerHeader: 'gatehouse-assertion',
     run: gatehouseOnNode(),
+  },
+  'gatehouse-keys': {
+    title: 'Gatehouse, known users with API keys',
+    work: 'all',
+    remembers: true,
+    counts: 'redis',
+    credentials: 'keys',
+    callerHeader: 'gatehouse-assertion',
+    run: gatehouseOnNode({ fields: { keys: true } }),
   },
   'gatehouse-two-processes': {
     title: 'Gatehouse, two processes',

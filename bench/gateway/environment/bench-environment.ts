@@ -22,6 +22,8 @@ export interface BenchEnvironment {
   secrets: Secrets
   origin: { url: string; pid: number }
   postgres: DurablePostgres
+  /** URL of the origin's database. */
+  database: string
   redis: PrivateRedis
   upstream: Upstream
   /** For files. */
@@ -67,6 +69,7 @@ export async function startBenchEnvironment(): Promise<BenchEnvironment> {
       secrets,
       origin,
       postgres,
+      database,
       redis,
       upstream,
       folder,

@@ -9,6 +9,8 @@ import type { Issuer } from '../../../test/support/gateway/issuer.ts'
 export interface TokenFiles {
   /** One for each user. */
   known: string
+  /** API keys, one for each user. */
+  keys: string
   /** Another one for the user of the same line, counted round and round. */
   fresh: string
   freshCount: number
@@ -56,7 +58,7 @@ export const user = (number: number) => ({
 export async function writeTokens(
   folder: string,
   issuer: Issuer,
-  { users, freshCount }: { users: number; freshCount: number },
+  { users, freshCount, keys }: { users: number; freshCount: number; keys: string },
 ): Promise<TokenFiles> {
   async function write(name: string, count: number): Promise<string> {
     const file = join(folder, name)
@@ -71,5 +73,5 @@ export async function writeTokens(
     writeFileSync(file, tokens.join('\n'))
     return file
   }
-  return { known: await write('known', users), fresh: await write('fresh', freshCount), freshCount }
+  return { known: await write('known', users), keys, fresh: await write('fresh', freshCount), freshCount }
 }

@@ -53,8 +53,9 @@ async function warmUp(
   name: string,
   contender: Contender,
   running: Running,
-  { benchEnvironment, tokens, users, isFull }: Options,
+  { benchEnvironment, tokens: allTokens, users, isFull }: Options,
 ): Promise<WarmedUp> {
+  const tokens = contender.credentials === 'keys' ? { ...allTokens, known: allTokens.keys } : allTokens
   const workloads = { hot, rare: { users, freshOneIn } } satisfies Record<string, Workload>
   let usedFresh = 0
   let shownAt = Number.NEGATIVE_INFINITY
