@@ -71,7 +71,8 @@ export function createAuthenticate(options: AuthenticateOptions) {
      * Throws or rejects with the rejection.
      *
      * @throws Problem `token_missing`, `invalid_token`, `legacy_token`, `keys_unavailable`,
-     *   `overloaded`; `feature_required` for an API key alone; RateLimited for too many invalid credentials
+     * `overloaded`; `feature_required` for an API key alone; RateLimited for too many invalid
+     * credentials
      */
     authenticate(decision: DecisionContext): Awaitable<VerifiedToken> {
       const { address, request } = decision
