@@ -106,7 +106,7 @@ export async function createGateway<Bindings extends object>(
   const concurrency = createConcurrency(config.UPSTREAM_REQUESTS)
   const requireHost = createRequireHost(servedHosts(config))
 
-  const decide = createDecide({
+  const { decide, explain } = createDecide({
     requireHost,
     viaName: await viaName(config),
     readClientInfo: createTrustedProxies({
@@ -192,6 +192,8 @@ export async function createGateway<Bindings extends object>(
     usePolicyFile,
     findRow,
     commonHeaders,
+    /** Takes the steps of a decision one by one, for tools. */
+    explain,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */
     isStillValid: ({ identity, expiresAt }: Pick<VerifiedToken, 'identity' | 'expiresAt'>): boolean =>
       expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',

@@ -55,6 +55,15 @@ const maxTargetLength = 8192
 /** Checks a request, or adds a field to its decision. Throws or rejects with the Problem. */
 type Step = (decision: DecisionContext) => Awaitable<void>
 
+/** A step that was taken, and its rejection if it has one. */
+export interface ExplainedStep {
+  /** Of the function. */
+  name: string
+  /** The context of the decision, which later steps change. */
+  decision: DecisionContext
+  problem: Problem | undefined
+}
+
 /** Decides about requests by their heads, the same on every runtime. */
 export function createDecide(options: DecideOptions) {
   const { requireHost, viaName, readClientInfo, policy, upstreams, concurrency } = options
@@ -232,12 +241,33 @@ export function createDecide(options: DecideOptions) {
     throw error
   }
 
-  /**
-   * Synchronous where no step waits. Throws or rejects with the Problem of the rejection.
-   */
-  return function decide(request: RequestInfo): Awaitable<Admission> {
-    return run(new DecisionContext(request), 0)
+  return {
+    /**
+     * Synchronous where no step waits. Throws or rejects with the Problem of the rejection.
+     */
+    decide: (request: RequestInfo): Awaitable<Admission> => run(new DecisionContext(request), 0),
+
+    /** Takes the same steps, and lists each with its result. For tools: nothing is forwarded. */
+    async explain(request: RequestInfo): Promise<ExplainedStep[]> {
+      const decision = new DecisionContext(request)
+      const explained: ExplainedStep[] = []
+      for (const step of steps) {
+        const problem = await problemOf(step, decision)
+        explained.push({ name: step.name, decision, problem })
+        if (problem) break
+      }
+      return explained
+    },
   }
 }
 
-export type Decide = ReturnType<typeof createDecide>
+async function problemOf(step: Step, decision: DecisionContext): Promise<Problem | undefined> {
+  try {
+    await step(decision)
+    return undefined
+  } catch (error) {
+    return toProblem(error)
+  }
+}
+
+export type Decide = ReturnType<typeof createDecide>['decide']

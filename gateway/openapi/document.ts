@@ -191,8 +191,17 @@ function needs({ permissions: { all, any } = {}, features, level }: CompiledRow)
     .join(' ')
 }
 
-function extensionsOf({ permissions, features, level, limits, deadline_seconds, body_bytes }: CompiledRow) {
+function extensionsOf({
+  who,
+  permissions,
+  features,
+  level,
+  limits,
+  deadline_seconds,
+  body_bytes,
+}: CompiledRow) {
   return {
+    'x-who': who,
     ...(permissions && { 'x-permissions': permissions }),
     ...(features && { 'x-features': features }),
     ...(level !== undefined && { 'x-level': level }),

@@ -37,12 +37,13 @@ export interface PolicyFileRow {
 const maxAliases = 100
 
 /**
- * Reads a policy file in YAML, of which JSON is a part.
+ * Reads a file in YAML, of which JSON is a part.
  *
  * @param file file name, for the reasons
+ * @returns the content, and the line of a path in it
  * @throws PolicyFileError
  */
-export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
+export function parseYaml<Schema extends z.ZodType>(text: string, file: string, schema: Schema) {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
   const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
@@ -61,7 +62,7 @@ export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
   }
 
   const content = toContent(() => document.toJS({ maxAliasCount: maxAliases }), file)
-  const parsed = policyFileSchema.safeParse(content)
+  const parsed = schema.safeParse(content)
   if (!parsed.success) {
     throw new PolicyFileError(
       file,
@@ -71,7 +72,18 @@ export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
       })),
     )
   }
-  return parsed.data.routes.map((row, index) => ({
+  return { data: parsed.data, lineOf }
+}
+
+/**
+ * Reads a policy file.
+ *
+ * @param file file name, for the reasons
+ * @throws PolicyFileError
+ */
+export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
+  const { data, lineOf } = parseYaml(text, file, policyFileSchema)
+  return data.routes.map((row, index) => ({
     row,
     line: lineOf(['routes', index]),
     lineOf: (field) => lineOf(['routes', index, field]),

@@ -9,11 +9,11 @@ import type { Sql } from './types.ts'
  * @throws CommandError where this code does not run on the schema, as before `npm run migrate`
  * @throws UnavailableError where the database cannot be reached
  */
-export async function withDatabase(sql: Sql, work: (sql: Sql) => Promise<void>): Promise<void> {
+export async function withDatabase<Result>(sql: Sql, work: (sql: Sql) => Promise<Result>): Promise<Result> {
   try {
-    await requireReachable(async () => {
+    return await requireReachable(async () => {
       await requireUsableSchema(sql)
-      await work(sql)
+      return work(sql)
     })
   } finally {
     await sql.end({ timeout: closeSeconds })

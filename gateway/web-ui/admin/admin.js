@@ -9,6 +9,7 @@ import { createApi } from './api.js'
 import { showAttempts, showAudit, showLimits } from './audit-log.js'
 import { showHealth } from './health.js'
 import { showPlan, showPlans } from './plans.js'
+import { showRoutes } from './routes.js'
 import { showUser } from './user.js'
 import { showUsers } from './users.js'
 
@@ -32,6 +33,7 @@ const views = {
   audit: showAudit,
   attempts: showAttempts,
   limits: showLimits,
+  routes: showRoutes,
   health: showHealth,
 }
 

@@ -334,6 +334,16 @@ describe('the admin page', { timeout: 90_000 }, () => {
     expect(plan?.api_quota_per_hour).toBe(6000)
   })
 
+  test('shows the policy table, with the callers and requirements of each route', async () => {
+    const page = await fullStack.openPage('/admin')
+    await signIn(page)
+    await page.getByRole('link', { name: 'Routes' }).click()
+    const row = page.getByRole('row', { name: /^PUT \/admin\/users\/\{id\}\/role / })
+    await row.waitFor()
+    expect(await row.textContent()).toMatch(/user.*users\.manage.*account/)
+    expect(await page.getByRole('row', { name: /^GET \/v1\/plans public address/ }).count()).toBe(1)
+  })
+
   test('shows login attempts, by outcome', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)
@@ -350,7 +360,15 @@ describe('the admin page', { timeout: 90_000 }, () => {
     const page = await fullStack.openPage('/admin')
     expect(await violations(page)).toEqual([])
     await signIn(page)
-    for (const section of ['Users', 'Plans', 'Audit log', 'Login attempts', 'Refused requests', 'Health']) {
+    for (const section of [
+      'Users',
+      'Plans',
+      'Audit log',
+      'Login attempts',
+      'Refused requests',
+      'Routes',
+      'Health',
+    ]) {
       await page.getByRole('navigation').getByRole('link', { name: section }).click()
       await page.getByRole('heading', { level: 1, name: section }).waitFor()
       expect({ section, violations: await violations(page) }).toEqual({ section, violations: [] })
