@@ -32,6 +32,19 @@ test('fixtures of tests stand outside the folders of the product', () => {
   expect(globSync('{gateway,origin,shared}/**/{test-*,*-fixture,*.fixture}.{ts,js,mjs}')).toEqual([])
 })
 
+test('examples need the versions of packages that the root has', () => {
+  const root = JSON.parse(read('package.json'))
+  const known = { ...root.dependencies, ...root.devDependencies }
+  const needed = globSync('examples/*/package.json').map((path) => ({
+    path,
+    versions: (JSON.parse(read(path)).dependencies ?? {}) as Record<string, string>,
+  }))
+  expect(needed.some(({ versions }) => Object.keys(versions).length > 0)).toBe(true)
+  for (const { path, versions } of needed)
+    for (const [name, version] of Object.entries(versions))
+      expect({ path, name, version }).toEqual({ path, name, version: known[name] })
+})
+
 describe('decision records', () => {
   test('are numbered without a gap, and all are in the index', () => {
     const index = read('docs/adr/README.md')
