@@ -293,7 +293,12 @@ export async function createOrigin(
     },
     auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
-    legacy: { exchange, refreshCookie, cookieOrigins },
+    legacy: {
+      exchange,
+      cookies: config.LEGACY_ISSUERS.flatMap(({ cookie }) => cookie ?? []),
+      refreshCookie,
+      cookieOrigins,
+    },
     passwords: {
       passwords: createPasswordService({
         sql,

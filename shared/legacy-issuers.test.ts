@@ -62,6 +62,7 @@ describe('LEGACY_ISSUERS', () => {
     ['no end date', [{ ...row, ends_at: undefined }], 'ends_at must be a time such as 2027-01-31T00:00:00Z'],
     ['a day', [{ ...row, ends_at: '2027-01-31' }], 'ends_at must be a time such as 2027-01-31T00:00:00Z'],
     ['an empty claim', [{ ...row, account_claim: '' }], 'account_claim must not be empty'],
+    ['no name of a cookie', [{ ...row, cookie: 'a b' }], 'cookie must be the name of a cookie'],
     ['a secret', [{ ...row, secret }], 'secret is an unknown member'],
     [
       'an issuer twice',

@@ -72,6 +72,12 @@ const issuerShape = z.strictObject(
     audience: text(longest.issuer, 1).optional(),
     /** The claim with the account's id in that system. */
     account_claim: text(longest.claim, 1).default('sub'),
+    /** The cookie that browsers keep its tokens in, where scripts cannot read them. */
+    cookie: z
+      .string()
+      .max(longest.claim)
+      .regex(/^[\w!#$%&'*+\-.^`|~]+$/, { error: 'must be the name of a cookie' })
+      .optional(),
     /** Before the claim's value, where several systems with the same ids were imported. */
     external_id_prefix: text(longest.prefix).default(''),
     /** Claims that a token must have besides, such as `{"use": "access"}`. */

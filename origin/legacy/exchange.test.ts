@@ -31,7 +31,7 @@ beforeAll(async () => {
       LIMIT_FAILURES: '3',
       CORS_ORIGINS: frontendOrigin,
       LEGACY_ISSUERS: JSON.stringify([
-        { issuer: old, algorithm: 'HS256', ends_at },
+        { issuer: old, algorithm: 'HS256', cookie: 'shop.session', ends_at },
         { issuer: ended, algorithm: 'HS256', ends_at: '2020-01-01T00:00:00Z' },
         { issuer: '', algorithm: 'HS512', account_claim: 'userId', ends_at },
         {
@@ -152,6 +152,30 @@ describe('POST /auth/exchange', () => {
     expect((await fullStack.post('/auth/refresh', {}, { headers })).status).toBe(200)
   })
 
+  test('200: a token in the cookie of the former system, which no script can read', async () => {
+    await insertImported(fullStack.sql, 'old-12')
+    const cookie = `theme=dark; shop.session=${tokenOf({ sub: 'old-12' })}`
+    const asPage = (origin: string | undefined) =>
+      fullStack.post(
+        '/auth/exchange',
+        { token_delivery: 'cookie' },
+        { address: newAddress(), headers: { cookie, ...(origin && { origin }) } },
+      )
+    // Another site has the browser send the cookie: it must not spend the token.
+    for (const origin of ['https://evil.example', undefined])
+      expect(await outcomeOf(await asPage(origin))).toBe('403 origin_not_allowed')
+    const response = await asPage(frontendOrigin)
+    expect(response.status).toBe(200)
+    expect(setCookieOf(response, refreshCookie)?.value).toMatch(/^[\w-]{54}$/)
+    expect(await outcomeOf(await asPage(frontendOrigin))).toBe('401 legacy_token_spent')
+  })
+
+  test('401 legacy_token_missing: neither in the body nor in the cookie', async () => {
+    expect(await outcomeOf(await exchange(undefined))).toBe('401 legacy_token_missing')
+    const headers = { cookie: 'session=x.y.z', origin: frontendOrigin }
+    expect(await outcomeOf(await exchange(undefined, { headers }))).toBe('401 legacy_token_missing')
+  })
+
   test('200: after the epoch of the account has risen, with its claims of now', async () => {
     const userId = await insertImported(fullStack.sql, 'old-4')
     await fullStack.sql`update user_accounts set epoch = epoch + 5 where id = ${userId}`
@@ -197,7 +221,7 @@ describe('POST /auth/exchange', () => {
   })
 
   test('422 validation_failed: a token of no text, an empty one, and one of more than 8,192 characters', async () => {
-    for (const token of [undefined, 7, { $ne: null }, '', 'x'.repeat(8193)])
+    for (const token of [7, { $ne: null }, '', 'x'.repeat(8193)])
       expect(await outcomeOf(await exchange(token))).toBe('422 validation_failed')
   })
 

@@ -1,4 +1,5 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
+import { getCookie } from 'hono/cookie'
 import { signingIn, type TokenResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
@@ -11,15 +12,31 @@ import type { ExchangeOutcome, LegacyExchange } from './service.ts'
 
 interface LegacyRoutesOptions {
   exchange: LegacyExchange
+  /** Names of the cookies that former systems keep their tokens in. */
+  cookies: readonly string[]
   refreshCookie: RefreshCookie
   cookieOrigins: Pick<CookieOrigins, 'requireAllowed'>
 }
 
-export function createLegacyRoutes({ exchange, refreshCookie, cookieOrigins }: LegacyRoutesOptions) {
+export function createLegacyRoutes({ exchange, cookies, refreshCookie, cookieOrigins }: LegacyRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
+  /**
+   * The token of the body or, where its client cannot read it, of a former system's cookie.
+   *
+   * @throws Problem `legacy_token_missing`, `origin_not_allowed`
+   */
+  function presented(c: Context, inBody: string | undefined): string {
+    if (inBody !== undefined) return inBody
+    const inCookie = cookies.map((name) => getCookie(c, name)).find((value) => value !== undefined)
+    if (inCookie === undefined) throw new Problem('legacy_token_missing')
+    cookieOrigins.requireAllowed(c)
+    return inCookie
+  }
+
   serve(routes, signingIn.exchangeLegacyToken, async ({ body, respond }, c) => {
-    const { legacy_token: token, token_delivery: delivery } = body
+    const { legacy_token: inBody, token_delivery: delivery } = body
+    const token = presented(c, inBody)
     // Before the token is spent: a page of another origin could not use the cookie.
     if (delivery === 'cookie') cookieOrigins.requireAllowed(c)
     const tokens = requireExchanged(await exchange(token, c.get('context')))

@@ -21,7 +21,7 @@ const refreshBody = z.strictObject({ refresh_token: opaqueToken.optional() })
 const maxLegacyTokenLength = 8192
 
 const exchangeBody = z.strictObject({
-  legacy_token: z.string().min(1).max(maxLegacyTokenLength),
+  legacy_token: z.string().min(1).max(maxLegacyTokenLength).optional(),
   token_delivery: tokenDelivery,
 })
 
@@ -110,10 +110,11 @@ export const signingIn = defineEndpoints({
     description:
       'For the days of a migration: a JWT of an issuer of `LEGACY_ISSUERS` opens one session of the account that was imported with its id. ' +
       'Rights are those of that account; what the token says of rights is ignored. ' +
-      'Unknown and disabled accounts get the response of an invalid token.',
+      'Unknown and disabled accounts get the response of an invalid token. Without `legacy_token` it is read from the cookie of the former system.',
     body: exchangeBody,
     responses: tokens,
     errors: [
+      'legacy_token_missing',
       'legacy_token_invalid',
       'legacy_token_without_exp',
       'legacy_token_spent',

@@ -80,6 +80,10 @@ export const errors = {
     title: 'The token is of the former system: exchange it at /auth/exchange',
     challenge: 'Bearer error="invalid_token"',
   },
+  legacy_token_missing: {
+    status: 401,
+    title: 'There is no token of the former system, in the body or in a cookie',
+  },
   legacy_token_invalid: { status: 401, title: 'The token of the former system is not valid' },
   legacy_token_without_exp: { status: 401, title: 'The token of the former system never expires' },
   legacy_token_spent: { status: 401, title: 'The token of the former system was exchanged before' },
