@@ -68,6 +68,19 @@ describe('three masters and three replicas', () => {
       expect([key, hashSlot(key)]).toEqual([key, await node(0).admin.cluster('KEYSLOT', key)])
   })
 
+  test('three gateways are exact on sliding windows, beside fixed ones in the same calls', async () => {
+    const gateways = await Promise.all([startGateway(), startGateway(), startGateway()])
+    const requests = Array.from({ length: 20 }, (_, i) => request({ quota: 30, isSliding: i % 2 === 0 }))
+    const answers: ConsumeResult[][] = []
+    for (let round = 0; round < 15; round++)
+      answers.push(...(await Promise.all(gateways.map(({ consume }) => consume(requests)))))
+    const granted = requests.map((_, index) =>
+      answers.reduce((sum, results) => sum + (results[index]?.granted ?? 0), 0),
+    )
+    expect(answers.flat().every(({ shared }) => shared)).toBe(true)
+    expect(granted).toEqual(requests.map(() => 30))
+  })
+
   test('the keys of one call: one script call at each node, results in the order of the requests', async () => {
     const { consume } = await startGateway()
     const requests = Array.from({ length: 60 }, (_, i) => request({ quota: i + 1 }))
@@ -107,8 +120,9 @@ describe('three masters and three replicas', () => {
 
   test('a slot that is migrating: ASK is followed for keys that have moved, and for new ones', async () => {
     const { consume, health } = await startGateway()
-    const first = requestIn(slotsOf(2))
-    const tagged = (name: string) => request({ key: `{${first.key}}${name}`, windowSeconds: 600 })
+    const tags = Array.from({ length: 100 }, (_, i) => `tag:${i}`)
+    const tag = tags.find((text) => slotsOf(2)(hashSlot(text)))
+    const tagged = (name: string) => request({ key: `{${tag}}${name}`, windowSeconds: 600 })
     const [moved, staying, fresh] = [tagged('a'), tagged('b'), tagged('c')]
     const other = requestIn((slot) => slotsOf(2)(slot) && slot !== slotOf(moved))
     const slot = slotOf(moved)
