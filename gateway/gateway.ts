@@ -19,6 +19,7 @@ import { createHealth, withGroup } from './health.ts'
 import { createCommonHeaders } from './http/common-headers.ts'
 import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
+import type { NamedLimits } from './limits/limit-schema.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
 import { createAuthorize, createOffer } from './policy/authorization.ts'
@@ -53,6 +54,7 @@ export async function createGateway<Bindings extends object>(
   config: GatewayConfig,
   ports: GatewayPorts<Bindings>,
   rows: readonly PolicyRow[] = routes,
+  limitsOfRows: NamedLimits = {},
 ) {
   const { transport, waitUntil, now, log, beginSpan } = ports
   const { importSigner = importWebSigner, isStopping = () => false, pages = new Map() } = ports
@@ -76,6 +78,7 @@ export async function createGateway<Bindings extends object>(
   const { policy, requireKnownNames, usePolicyFile, findRow } = createLivePolicy({
     rows,
     isBuiltIn: rows === routes,
+    limits: limitsOfRows,
     file: ports.policyFile,
     upstreams: Object.keys(upstreams),
     plans,

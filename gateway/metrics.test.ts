@@ -35,13 +35,15 @@ test('requests without a row share one route label', () => {
 })
 
 test('limits are counted by class, by how they were decided and by what was decided', () => {
-  metrics.recordLimitDecision('user', 'shared', true)
-  metrics.recordLimitDecision('user', 'shared', false)
-  metrics.recordLimitDecision('credentials', 'local', false)
-  const { user, credentials, address } = metrics.values.limits
-  expect(user.shared).toEqual({ allowed: 1, refused: 1 })
-  expect(credentials.local).toEqual({ allowed: 0, refused: 1 })
-  expect(address.shared).toEqual({ allowed: 0, refused: 0 })
+  metrics.recordLimitDecision('user', 'shared', 'allowed')
+  metrics.recordLimitDecision('user', 'shared', 'refused')
+  metrics.recordLimitDecision('credentials', 'local', 'refused')
+  metrics.recordLimitDecision('search', 'shared', 'reported')
+  const { limits } = metrics.values
+  expect(limits.get('user')?.shared).toEqual({ allowed: 1, refused: 1, reported: 0 })
+  expect(limits.get('credentials')?.local).toEqual({ allowed: 0, refused: 1, reported: 0 })
+  expect(limits.get('address')?.shared).toEqual({ allowed: 0, refused: 0, reported: 0 })
+  expect(limits.get('search')?.shared).toEqual({ allowed: 0, refused: 0, reported: 1 })
 })
 
 test('rejections, tokens, upstreams and revocations are counted, each for itself', () => {

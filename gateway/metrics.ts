@@ -2,8 +2,8 @@ import type { ErrorCode, Problem } from '../shared/http/errors.ts'
 import type { MatchedRoute } from '../shared/http/request-lifecycle.ts'
 import { createHistogram } from '../shared/lib/histogram.ts'
 import { AssertionRejected } from './http/assertion-rejection.ts'
-import { type LimitClass, limitClasses } from './rate-limit/limit-classes.ts'
-import { type LimitMode, limitModes } from './rate-limit/limiter.ts'
+import { limitClasses } from './limits/limit-classes.ts'
+import { type LimitMode, type LimitOutcomeName, limitModes } from './rate-limit/limiter.ts'
 
 /** Unmatched requests share one route: clients choose their paths, so these are unbounded. */
 const noRoute: MatchedRoute = { method: 'any', path: 'none' }
@@ -18,17 +18,13 @@ function createRouteMetrics({ method, path }: MatchedRoute) {
 
 type RouteMetrics = ReturnType<typeof createRouteMetrics>
 
-function createLimitMetrics() {
-  const ofClass = () =>
-    Object.fromEntries(limitModes.map((mode) => [mode, { allowed: 0, refused: 0 }])) as Record<
-      LimitMode,
-      { allowed: number; refused: number }
-    >
-  return Object.fromEntries(limitClasses.map((name) => [name, ofClass()])) as Record<
-    LimitClass,
-    ReturnType<typeof ofClass>
+const createLimitMetrics = () =>
+  Object.fromEntries(limitModes.map((mode) => [mode, { allowed: 0, refused: 0, reported: 0 }])) as Record<
+    LimitMode,
+    Record<LimitOutcomeName, number>
   >
-}
+
+type LimitMetrics = ReturnType<typeof createLimitMetrics>
 
 /** Increments a count in a map. */
 function countIn<Key>(counts: Map<Key, number>, key: Key): void {
@@ -37,14 +33,15 @@ function countIn<Key>(counts: Map<Key, number>, key: Key): void {
 
 /**
  * Metrics of the gateway in plain numbers; an adapter exposes them. Each function costs a request a
- * few additions. The number of entries is bounded by rows, codes, classes and upstreams.
+ * few additions. The number of entries is bounded by rows, codes, limits and upstreams.
  */
 export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
   const routes = new Map<string, RouteMetrics>()
   /** By row object, so that a request finds its metrics without building a name. */
   const metricsByRow = new WeakMap<MatchedRoute, RouteMetrics>()
   const rejections = new Map<ErrorCode, number>()
-  const limits = createLimitMetrics()
+  /** By name of the limit. A limit of a policy file is added with its first request. */
+  const limits = new Map(limitClasses.map((name): [string, LimitMetrics] => [name, createLimitMetrics()]))
   const tokens = { hit: 0, miss: 0 }
   const apiKeyExchanges = { token: 0, unknown: 0, feature_required: 0, unavailable: 0 }
   const upstreams = new Map<string, ReturnType<typeof createHistogram>>()
@@ -96,8 +93,13 @@ export function createGatewayMetrics(upstreamNames: readonly string[] = []) {
       countIn(assertionRejections, upstream)
     },
 
-    recordLimitDecision(name: LimitClass, mode: LimitMode, isAllowed: boolean): void {
-      limits[name][mode][isAllowed ? 'allowed' : 'refused']++
+    recordLimitDecision(limit: string, mode: LimitMode, outcome: LimitOutcomeName): void {
+      let values = limits.get(limit)
+      if (!values) {
+        values = createLimitMetrics()
+        limits.set(limit, values)
+      }
+      values[mode][outcome]++
     },
 
     /** @param isKnown whether its signature was checked before */

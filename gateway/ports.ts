@@ -21,14 +21,23 @@ export type Defer = (run: () => void) => void
 export interface ConsumeRequest {
   key: string
   windowSeconds: number
+  /** Whether the window slides; otherwise it begins with the key's first token. */
+  isSliding?: boolean | undefined
+  /** Set for a window of the calendar, whose key names its period: milliseconds until its end. */
+  endsInMs?: number | undefined
   /** Tokens in one window. */
   quota: number
   /** Tokens to consume; negative to refund. */
   tokens: number
-  /** For a refund: the store that granted the tokens. */
+  /** Tokens of one request, which are granted together or not at all; by default 1. */
+  cost?: number | undefined
+  /** For a refund, or for a cost that a response has raised: the store that granted the tokens. */
   grantedBy?: 'shared' | 'local' | undefined
-  /** The quota while the shared store is unavailable: this gateway's share, or half of it. */
-  withoutStore: 'share' | 'half_share'
+  /**
+   * While the shared store is unavailable: this gateway's share of the quota, half of it, all
+   * requests, or none.
+   */
+  withoutStore: 'share' | 'half_share' | 'open' | 'closed'
 }
 
 export interface ConsumeResult {
@@ -40,18 +49,24 @@ export interface ConsumeResult {
    * The quota that applied: less than that of the request where the store is not shared.
    */
   quota: number
-  /** Milliseconds until the window ends. */
+  /**
+   * Milliseconds until the window ends, or until a sliding one that is used up has tokens again.
+   */
   resetMs: number
+  /**
+   * Milliseconds in which a refund finds the bucket that its tokens came from; by default
+   * `resetMs`.
+   */
+  bucketMs?: number | undefined
   /**
    * Whether all gateways share this store; a local one sees only its own share of the traffic.
    */
   shared: boolean
+  /** Whether nothing is granted because the shared store is unavailable. */
+  isUnavailable?: boolean | undefined
 }
 
-/**
- * Grants tokens in fixed windows that begin with a key's first token. A rejected request consumes
- * nothing.
- */
+/** Grants tokens of windows. A rejected request consumes nothing. */
 export interface RateLimitStore {
   /**
    * Consumes all at once. Results are in the order of the requests.

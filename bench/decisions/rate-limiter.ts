@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRateLimitStore } from '../../gateway/adapters/node/rate-limit-store.ts'
 import { createRedisStore } from '../../gateway/adapters/redis.ts'
+import type { Limit, LimitRule } from '../../gateway/limits/limit-rule.ts'
 import { createBatchedConsumer } from '../../gateway/rate-limit/batched-consumer.ts'
 import { createMemoryStore } from '../../gateway/rate-limit/memory-store.ts'
 import { createLog } from '../../shared/node/log.ts'
@@ -28,12 +29,24 @@ const clusterLimits = createRateLimitStore({
 })
 while ((await clusterLimits.health()).status !== 'pass') await sleep(20)
 
-const limitOf = (number: number) => ({
+const window = { windowSeconds: 3600, withoutStore: 'share' } as const
+const rule: LimitRule = {
+  ...window,
+  limit: 'user',
   name: 'user',
+  window: 'fixed',
+  quota: 0,
+  failuresOnly: false,
+  isReportOnly: false,
+  mayBeRefunded: false,
+  costHeader: undefined,
+}
+
+const limitOf = (number: number): Limit => ({
+  rule,
   subject: `user-${number % users}`,
   quota: 100_000_000,
-  windowSeconds: 3600,
-  withoutStore: 'share' as const,
+  cost: 1,
 })
 
 const limiterWith = (store: typeof rateLimitStore) =>
@@ -43,8 +56,8 @@ const inCluster = limiterWith(clusterLimits.rateLimitStore)
 const inMemory = limiterWith(createMemoryStore({ shared: true, now: Date.now }))
 
 function callAlone(number: number) {
-  const { subject, quota, windowSeconds, withoutStore } = limitOf(number)
-  return rateLimitStore.consume([{ key: `alone:${subject}`, quota, windowSeconds, withoutStore, tokens: 1 }])
+  const { subject, quota } = limitOf(number)
+  return rateLimitStore.consume([{ key: `alone:${subject}`, quota, ...window, tokens: 1 }])
 }
 
 await printCosts(

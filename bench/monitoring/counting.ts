@@ -31,7 +31,7 @@ const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 /** The work that metrics add to a proxied request of a signed-in user in the Node adapter. */
 function countOne(number: number): void {
   metrics.recordTokenLookup(true)
-  metrics.recordLimitDecision('user', 'shared', true)
+  metrics.recordLimitDecision('user', 'shared', 'allowed')
   const sentAt = performance.now()
   metrics.recordUpstreamResponse('origin', (performance.now() - sentAt) / 1000)
   metrics.recordResponse(routes[number % routes.length], 200, 0.004)

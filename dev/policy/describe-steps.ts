@@ -1,5 +1,6 @@
 import type { ExplainedStep } from '../../gateway/decision/decide.ts'
 import type { DecisionContext } from '../../gateway/decision/decision-context.ts'
+import { nameOfUse } from '../../gateway/limits/limit-schema.ts'
 import type { CompiledRow } from '../../gateway/policy/policy.ts'
 import type { PolicyFile, PolicyFileRow } from '../../gateway/policy/policy-file.ts'
 
@@ -40,7 +41,7 @@ const passed: Record<string, Describe> = {
         ? 'the row is public'
         : 'the row is optional, and there is no token',
   consumeLimits: ({ row, limitHeaders }) =>
-    `counts against ${list(row.limits.map(String))}${policyIn(limitHeaders)}`,
+    `counts against ${list(row.limits.map(nameOfUse))}${policyIn(limitHeaders)}`,
   rejectOversizedBody: ({ row }) => `up to ${row.body_bytes} bytes`,
   requireAuthorization: ({ row, caller }) =>
     caller ? `the row needs ${requirementsOf(row)}` : 'nobody is signed in, and the row needs nobody',

@@ -47,9 +47,15 @@ export class Admission implements HeldResources {
     this.isAtUpstream = true
   }
 
-  /** Called with the response's head. A client that reads slowly holds no slot of its address. */
-  onResponseHead(): void {
+  /**
+   * Called with the head of the upstream's response. A client that reads slowly holds no slot of
+   * its address.
+   *
+   * @param raw names and values in turn
+   */
+  onResponseHead(raw: Readonly<RawHeaders>): void {
     this.overLimitSlot?.release()
+    this.decision.settleCosts?.(raw)
   }
 
   /**

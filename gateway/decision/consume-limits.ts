@@ -1,7 +1,9 @@
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
+import type { Limit } from '../limits/limit-rule.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
-import { type Limiter, RateLimited } from '../rate-limit/limiter.ts'
+import type { Limiter } from '../rate-limit/limiter.ts'
 import { countOrForward, type LimitOutcome, mayExceedLimits } from '../rate-limit/over-limit.ts'
+import { RateLimited } from '../rate-limit/rate-limited.ts'
 import type { DecisionContext } from './decision-context.ts'
 import type { RequestLimits } from './request-limits.ts'
 
@@ -26,21 +28,21 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
     if (endAttempt) return (status) => endAttempt(isFailedAttempt(status))
     if (forwarded)
       return (status) => {
-        if (status === 429) report(forwarded.rejection, decision)
+        if (status === 429) report(forwarded.rejection.exceeded, decision)
       }
     return undefined
   }
 
-  /** Reports a 429 to the origin. */
-  function report({ exceeded }: RateLimited, { request, row }: DecisionContext): void {
-    recordRejection({ limits: exceeded, method: request.method, route: row.path })
+  /** Reports a 429 to the origin, or a request that a limit in report-only mode would reject. */
+  function report(limits: readonly Limit[], { request, row }: DecisionContext): void {
+    recordRejection({ limits, method: request.method, route: row.path })
   }
 
   return {
     /** Throws or rejects with RateLimited. */
     consumeLimits(decision: DecisionContext): Awaitable<void> {
-      const { row, address, caller, request } = decision
-      const requestLimits = limits.forRequest(address, row, caller)
+      const { row, caller, request } = decision
+      const requestLimits = limits.forRequest(decision)
       const counted: Awaitable<LimitOutcome> = mayExceedLimits(row, request.headers.cookie)
         ? countOrForward(() => limiter.count(requestLimits, caller?.identity))
         : limiter.count(requestLimits, caller?.identity)
@@ -48,12 +50,14 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
         decision.limitHeaders = result.limitHeaders
         decision.exceededLimits = result.forwarded?.exceededLimits
         decision.onResponseStatus = afterResponse(result, decision)
+        decision.settleCosts = result.settleCosts
+        if (result.reported.length > 0) report(result.reported, decision)
       })
     },
 
     /** Reports a rejection that a limit has caused, of this step or that of invalid tokens. */
     reportRateLimited(error: unknown, decision: DecisionContext): void {
-      if (error instanceof RateLimited && error.code === 'rate_limited') report(error, decision)
+      if (error instanceof RateLimited && error.code === 'rate_limited') report(error.exceeded, decision)
     },
   }
 }

@@ -3,6 +3,7 @@ import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import type { CompiledRow } from '../policy/policy.ts'
+import type { CountedRequest } from '../rate-limit/limiter.ts'
 import type { ApiKey } from '../tokens/api-keys.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 
@@ -55,6 +56,8 @@ export class DecisionContext {
   exceededLimits: OverLimit | undefined = undefined
   /** Called with the status of the response, where a limit depends on it. */
   onResponseStatus: ((status: number) => void) | undefined = undefined
+  /** Called with the upstream's headers, where a limit takes its cost from them. */
+  settleCosts: CountedRequest['settleCosts'] = undefined
   /** Signed statement of the caller, for the upstream. */
   assertion = ''
 

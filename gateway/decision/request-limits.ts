@@ -1,78 +1,109 @@
 import { addressKey } from '../../shared/http/address-key.ts'
 import type { GatewayConfig } from '../config.ts'
+import { compileBuiltInLimits, type LimitVariables } from '../limits/built-in-limits.ts'
+import { isLimitClass, type KeyClaim, type LimitKey } from '../limits/limit-classes.ts'
+import { type CompiledLimit, compileLimit, definitionOf } from '../limits/limit-definition.ts'
+import type { Limit } from '../limits/limit-rule.ts'
+import { costOfUse, type NamedLimit, nameOfUse } from '../limits/limit-schema.ts'
 import type { CompiledRow } from '../policy/policy.ts'
-import { type LimitClass, limitClassDefinitions } from '../rate-limit/limit-classes.ts'
-import type { Limit } from '../rate-limit/limiter.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
+import type { DecisionContext } from './decision-context.ts'
 
-type LimitVariables = Extract<keyof GatewayConfig, `LIMIT_${string}`>
+/** A limit of a row, and what one request to the row costs. */
+interface RowLimit {
+  limit: CompiledLimit
+  cost: number
+}
 
-/** Window of the user's quota, which is in the token. */
-const userSeconds = 3600
+/** The facts of a request that its limits follow from. */
+type LimitedRequest = Pick<DecisionContext, 'address' | 'row' | 'caller' | 'apiKey'>
 
-/** A limit without the user or address that it counts. */
-type LimitTemplate = Omit<Limit, 'subject'>
+/** A limit by API keys counts no request of another credential. */
+function subjectOf(key: LimitKey, { address, caller, apiKey }: LimitedRequest): string | undefined {
+  if (key === 'address') return addressKey(address)
+  if (!caller) throw new Error(`a limit by ${key} is for users`)
+  const { identity } = caller
+  switch (key) {
+    case 'user':
+      return identity.sub
+    case 'address_and_user':
+      return `${addressKey(address)} ${identity.sub}`
+    case 'api_key':
+      return apiKey?.id
+    default:
+      return identity[key.slice('claim:'.length) as KeyClaim]
+  }
+}
+
+/** Adds one entry for each window. All entries have one shape, which V8 reads fastest. */
+function addLimits(limits: Limit[], limit: CompiledLimit, subject: string, cost: number, plan: Plan): void {
+  const rules = limit.rulesByPlan?.get(plan.name) ?? limit.rules
+  for (const rule of rules) limits.push({ rule, subject, quota: rule.quota || plan.quota, cost })
+}
+
+interface Plan {
+  name: string
+  quota: number
+}
+
+/** A public row has no limit that asks for a plan. */
+const noPlan: Plan = { name: '', quota: 0 }
+
+const planOf = (caller: VerifiedToken | null): Plan =>
+  caller ? { name: caller.identity.plan, quota: caller.identity.quota } : noPlan
 
 /** The limits of a request: those of its row, each with its quota and its user or address. */
 export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>) {
-  function templateOf(name: LimitClass, quota: number, windowSeconds: number): LimitTemplate {
-    const { counts, withoutStore } = limitClassDefinitions[name]
-    return { name, quota, windowSeconds, withoutStore, failuresOnly: counts === 'failures' }
-  }
-  const failures = (name: LimitClass) =>
-    templateOf(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
-  const address = templateOf('address', config.LIMIT_ADDRESS_REQUESTS, config.LIMIT_ADDRESS_SECONDS)
-  /** Limits of public rows, where only the address is known. */
-  const byAddress: Record<Exclude<LimitClass, 'user' | 'account'>, LimitTemplate> = {
-    address,
-    mail: templateOf('mail', config.LIMIT_MAIL_REQUESTS, config.LIMIT_MAIL_SECONDS),
-    credentials: failures('credentials'),
-    links: failures('links'),
-    clients: failures('clients'),
-    refresh: failures('refresh'),
-    exchange: failures('exchange'),
-  }
-  /** The quota of the plan comes from the token: no variable sets it. */
-  const user = templateOf('user', 0, userSeconds)
-  const account = templateOf('account', config.LIMIT_ACCOUNT_REQUESTS, config.LIMIT_ACCOUNT_SECONDS)
-  /**
-   * One count for each user at each address, so that neither other users of the address nor an
-   * attacker at another address use it up.
-   */
-  const credentials = templateOf(
-    'credentials',
-    config.LIMIT_CREDENTIALS_TRIES,
-    config.LIMIT_CREDENTIALS_SECONDS,
-  )
+  const builtIn = compileBuiltInLimits(config)
+  /** By the limit of the policy file, so that all rows that name it share its rules. */
+  const compiled = new WeakMap<NamedLimit, CompiledLimit>()
+  const limitsOfRows = new WeakMap<CompiledRow, readonly RowLimit[]>()
 
-  function limitOf(name: LimitClass, address: string, row: CompiledRow, caller: VerifiedToken | null): Limit {
-    if (caller) {
-      const { sub, quota } = caller.identity
-      if (name === 'user') return toLimit(user, sub, quota)
-      if (name === 'account') return toLimit(account, sub)
-      if (name === 'credentials') return toLimit(credentials, `${addressKey(address)} ${sub}`)
-    }
-    if (name === 'user' || name === 'account') throw new Error(`the limit ${name} is for users`)
-    const template = byAddress[name]
-    const failuresOnly = template.failuresOnly || (name === 'address' && row.counts === 'failures')
-    return toLimit(template, addressKey(address), template.quota, failuresOnly)
+  function compileNamed(name: string, limit: NamedLimit): CompiledLimit {
+    const known = compiled.get(limit) ?? compileLimit(definitionOf(name, limit))
+    compiled.set(limit, known)
+    return known
+  }
+
+  function limitOfRow(name: string, { who, counts, namedLimits }: CompiledRow): CompiledLimit {
+    if (!isLimitClass(name)) return compileNamed(name, namedLimits[name] as NamedLimit)
+    if (name === 'credentials' && who === 'user') return builtIn.credentialsOfUser
+    if (name === 'address' && counts === 'failures') return builtIn.failuresOfAddress
+    return builtIn.byClass[name]
+  }
+
+  function limitsOf(row: CompiledRow): readonly RowLimit[] {
+    const known = limitsOfRows.get(row)
+    if (known) return known
+    const limits = row.limits.map((use) => ({ limit: limitOfRow(nameOfUse(use), row), cost: costOfUse(use) }))
+    limitsOfRows.set(row, limits)
+    return limits
+  }
+
+  function requireLimit(limits: Limit[], name: string): Limit {
+    const [first] = limits
+    if (!first) throw new Error(`the limit ${name} has no window`)
+    return first
   }
 
   return {
     /** The limit of missing and invalid tokens. */
-    forInvalidTokens: (from: string): Limit => toLimit(address, addressKey(from)),
+    forInvalidTokens(from: string): Limit {
+      const limits: Limit[] = []
+      addLimits(limits, builtIn.byClass.address, addressKey(from), 1, noPlan)
+      return requireLimit(limits, 'address')
+    },
 
-    forRequest: (address: string, row: CompiledRow, caller: VerifiedToken | null): Limit[] =>
-      row.limits.map((name) => limitOf(name, address, row, caller)),
+    forRequest(request: LimitedRequest): Limit[] {
+      const plan = planOf(request.caller)
+      const limits: Limit[] = []
+      for (const { limit, cost } of limitsOf(request.row)) {
+        const subject = subjectOf(limit.key, request)
+        if (subject !== undefined) addLimits(limits, limit, subject, cost, plan)
+      }
+      return limits
+    },
   }
 }
-
-/** All limits have one shape, which V8 reads fastest. */
-const toLimit = (
-  { name, windowSeconds, withoutStore, quota: defaultQuota, failuresOnly: onlyFailures }: LimitTemplate,
-  subject: string,
-  quota = defaultQuota,
-  failuresOnly = onlyFailures,
-): Limit => ({ name, subject, quota, windowSeconds, withoutStore, failuresOnly })
 
 export type RequestLimits = ReturnType<typeof createRequestLimits>

@@ -14,8 +14,9 @@ import { createFetchRequestReader } from '../fetch-request.ts'
 import { createGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { tooLarge } from '../http/request-body.ts'
+import type { NamedLimits } from '../limits/limit-schema.ts'
 import { compilePolicy, type PolicyRow } from '../policy/policy.ts'
-import { type PolicyFile, parsePolicyFile } from '../policy/policy-file.ts'
+import { type PolicyFile, readPolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
 
 /** A row of the policy table whose upstream is a handler of the same app. */
@@ -51,13 +52,14 @@ export function gatehouse<Bindings extends object>(
   policy: readonly EmbeddedRow[] | PolicyFile,
   { config, ports }: GatehouseRuntime<Bindings>,
 ): MiddlewareHandler<GatehouseEnv> & { close: () => Promise<void> } {
-  const rows = rowsOf(policy)
-  compilePolicy(rows, [here])
+  const { rows, limits } = embeddedPolicy(policy)
+  compilePolicy(rows, [here], limits)
   const building = createGateway(
     // The app is the only upstream: no request is forwarded under another name.
     { ...config, UPSTREAMS: { [here]: 'http://127.0.0.1' } },
     { ...ports, policyFile: undefined },
     rows,
+    limits,
   )
   // Requests reject with the error of a failed start; without a request there is nothing to reject.
   building.then(
@@ -116,6 +118,7 @@ export function gatehouse<Bindings extends object>(
       const rejection = await limited(c, next)
       // The middleware also returns the result of `next`, which is no rejection.
       if (rejection instanceof Response) c.res = rejection
+      result.onResponseHead([...c.res.headers].flat())
     } finally {
       result.release(c.error ? 500 : c.res.status)
     }
@@ -132,7 +135,13 @@ export function gatehouse<Bindings extends object>(
   })
 }
 
-function rowsOf(policy: readonly EmbeddedRow[] | PolicyFile): PolicyRow[] {
-  const rows = 'text' in policy ? parsePolicyFile(policy.text, policy.name).map(({ row }) => row) : policy
-  return rows.map((row) => ({ ...row, upstream: here }))
+function embeddedPolicy(policy: readonly EmbeddedRow[] | PolicyFile): {
+  rows: PolicyRow[]
+  limits: NamedLimits
+} {
+  const { rows, limits } =
+    'text' in policy ? readPolicyFile(policy.text, policy.name) : { rows: policy.map(asFileRow), limits: {} }
+  return { rows: rows.map(({ row }) => ({ ...row, upstream: here })), limits }
 }
+
+const asFileRow = (row: EmbeddedRow) => ({ row })

@@ -21,6 +21,8 @@ interface ProxiedRequest {
   overLimitSlot: { bodySignal: AbortSignal; acquire(client: AbortSignal): Promise<void> } | undefined
   /** @throws Problem `overloaded` */
   enterUpstream(): void
+  /** Called with the headers of the response, names and values in turn. */
+  onResponseHead(raw: Readonly<RawHeaders>): void
 }
 
 interface ProxyOptions {
@@ -80,6 +82,7 @@ export function createProxy({
       const brokenBy = problem()
       if (brokenBy) throw brokenBy
       const raw = [...response.headers].flat()
+      admission.onResponseHead(raw)
       if (isAssertionRejected(response.status, raw)) {
         await response.body?.cancel()
         throw new AssertionRejected(row.upstream)

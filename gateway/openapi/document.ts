@@ -12,6 +12,7 @@ import { headers } from '../../shared/openapi/headers.ts'
 import { describeRequest } from '../../shared/openapi/request.ts'
 import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
 import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
+import { nameOfUse } from '../limits/limit-schema.ts'
 import { type CompiledRow, compileRow, type PolicyRow } from '../policy/policy.ts'
 import { codesOfRow } from './codes.ts'
 import { withOAuthErrors } from './oauth-errors.ts'
@@ -205,7 +206,7 @@ function extensionsOf({
     ...(permissions && { 'x-permissions': permissions }),
     ...(features && { 'x-features': features }),
     ...(level !== undefined && { 'x-level': level }),
-    'x-limits': limits,
+    'x-limits': limits.map(nameOfUse),
     'x-deadline-seconds': deadline_seconds,
     'x-body-bytes': body_bytes,
   }

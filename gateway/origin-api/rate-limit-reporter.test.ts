@@ -3,13 +3,10 @@ import type { RateLimitReport } from '../../shared/contract.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
-import type { LimitClass } from '../rate-limit/limit-classes.ts'
-import type { Limit } from '../rate-limit/limiter.ts'
+import { limitOf } from '../../test/support/gateway/limit.ts'
 import { createRateLimitReporter } from './rate-limit-reporter.ts'
 
-const over = (subject: string, name: LimitClass = 'address'): Limit[] => [
-  { name, subject, quota: 1, windowSeconds: 60, failuresOnly: false, withoutStore: 'share' },
-]
+const over = (subject: string, name = 'address') => [limitOf({ name, subject })]
 const open = { method: 'GET', route: '/open' }
 
 /** An origin that answers when a test says so. */

@@ -1,7 +1,7 @@
 import type { RateLimitReport } from '../../shared/contract.ts'
 import type { Log } from '../../shared/lib/log.ts'
+import type { Limit } from '../limits/limit-rule.ts'
 import type { WaitUntil } from '../ports.ts'
-import type { Limit } from '../rate-limit/limiter.ts'
 import { createBatchReporter } from './batch-reporter.ts'
 
 interface RateLimitReporterOptions {
@@ -11,7 +11,7 @@ interface RateLimitReporterOptions {
   log: Log
 }
 
-/** A rejected request; `route` is the path of its policy row. */
+/** A request over limits; `route` is the path of its policy row. */
 interface RejectedRequest {
   limits: readonly Limit[]
   method: string
@@ -29,13 +29,15 @@ export function createRateLimitReporter({ post, waitUntil, log }: RateLimitRepor
 
   return {
     record({ limits, method, route }: RejectedRequest): void {
-      for (const { name, subject } of limits)
-        record(`${name} ${method} ${route} ${subject}`, {
-          class: name,
+      for (const { rule, subject } of limits)
+        record(`${rule.limit} ${method} ${route} ${subject}`, {
+          class: rule.limit,
           key: subject,
           method,
           route,
           count: 1,
+          // An origin of an earlier version rejects the member.
+          ...(rule.isReportOnly && { report_only: true }),
         })
     },
     ...rest,

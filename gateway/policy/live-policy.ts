@@ -1,4 +1,5 @@
 import { Problem } from '../../shared/http/errors.ts'
+import type { NamedLimits } from '../limits/limit-schema.ts'
 import type { CompiledRow, Policy, PolicyRow } from './policy.ts'
 import { compilePolicyWithFile, createReplaceablePolicy, type PolicyFile } from './policy-file.ts'
 import { type KnownNames, requireKnownNames, requireKnownNamesInFile } from './policy-names.ts'
@@ -8,6 +9,8 @@ interface LivePolicyOptions {
   rows: readonly PolicyRow[]
   /** Whether the rows are those of `routes.ts`, whose names a test compares with the origin's. */
   isBuiltIn: boolean
+  /** Limits that the rows in code may name, beside those that are built in. */
+  limits?: NamedLimits | undefined
   /** Rows that are added to those in code. */
   file: PolicyFile | undefined
   upstreams: readonly string[]
@@ -23,8 +26,15 @@ interface LivePolicyOptions {
  *
  * @throws PolicyFileError, PolicyRowError for a policy that cannot be used
  */
-export function createLivePolicy({ rows, isBuiltIn, file, upstreams, plans }: LivePolicyOptions) {
-  const compile = (next: PolicyFile | undefined) => compilePolicyWithFile(rows, next, upstreams)
+export function createLivePolicy({
+  rows,
+  isBuiltIn,
+  limits = {},
+  file,
+  upstreams,
+  plans,
+}: LivePolicyOptions) {
+  const compile = (next: PolicyFile | undefined) => compilePolicyWithFile(rows, next, upstreams, limits)
   const first = compile(file)
   const policy = createReplaceablePolicy(first.policy)
 

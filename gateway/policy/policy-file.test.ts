@@ -155,3 +155,165 @@ test('policy.schema.json is what the code holds a file against', () => {
   const published = readFileSync(new URL('./policy.schema.json', import.meta.url), 'utf8')
   expect(JSON.parse(published)).toEqual(JSON.parse(JSON.stringify(policyFileJsonSchema())))
 })
+
+const limited = `limits:
+  search:
+    key: user
+    windows: [10/s, 1000/h]
+  exports:
+    key: address
+    windows: [5/day]
+routes:
+  - method: GET
+    path: /v1/search
+    upstream: orders
+    who: user
+    limits: [user, { name: search, cost: 5 }]
+  - method: GET
+    path: /v1/exports
+    upstream: orders
+    who: public
+    limits: [exports]
+`
+
+describe('limits of a policy file', () => {
+  test('are those that its rows name, beside the built-in ones', () => {
+    const policy = compile(limited)
+    expect(policy.limits).toMatchObject({ search: { key: 'user', window: 'fixed', without_redis: 'share' } })
+    expect(policy.match('GET', '/v1/search').limits).toEqual(['user', { name: 'search', cost: 5 }])
+  })
+
+  const replaced = (from: string, to: string) => limited.replace(from, to)
+
+  test.each<[string, string, number, RegExp]>([
+    [
+      'without a window',
+      replaced('[10/s, 1000/h]', '[]'),
+      4,
+      /limits\.search\.windows: must have at least one window, such as 10\/s/,
+    ],
+    [
+      'without windows',
+      replaced('    windows: [5/day]\n', ''),
+      6,
+      /limits\.exports\.windows: must be a list of windows, such as/,
+    ],
+    [
+      'with a window that cannot be read',
+      replaced('10/s', '10 per second'),
+      4,
+      /windows\.0: must be a quota and a time, such as/,
+    ],
+    ['with a window of a year', replaced('1000/h', '1000/8760h'), 4, /windows\.1: .*at most 30 days/],
+    ['with a quota of nothing', replaced('10/s', '0/s'), 4, /windows\.0: must be a quota/],
+    [
+      'with two windows of one length',
+      replaced('1000/h', '20/1s'),
+      4,
+      /windows: has two windows of the same length/,
+    ],
+    [
+      'with an unknown key',
+      replaced('key: user', 'key: users'),
+      3,
+      /limits\.search\.key: .*"user"\|"address"\|"api_key"\|"claim:sid"/,
+    ],
+    [
+      'with an unknown claim',
+      replaced('key: user', 'key: claim:sub'),
+      3,
+      /"claim:sid"\|"claim:role"\|"claim:plan"/,
+    ],
+    ['with a name twice', replaced('exports:', 'search:'), 5, /unique/],
+    [
+      'with the name of a built-in limit',
+      replaced('exports:', 'refresh:'),
+      6,
+      /is the name of a built-in limit, which are address, mail/,
+    ],
+    ['with a name of capitals', replaced('exports:', 'EXPORTS:'), 6, /lower-case letters/],
+    [
+      'with an unknown field',
+      replaced('key: user\n', 'key: user\n    windw: fixed\n'),
+      4,
+      /Unrecognized key: "windw"/,
+    ],
+    [
+      'with another kind of window',
+      replaced('key: user\n', 'key: user\n    window: leaky\n'),
+      4,
+      /"fixed"\|"sliding"/,
+    ],
+    [
+      'that slides with the calendar',
+      replaced('key: address\n', 'key: address\n    window: sliding\n'),
+      7,
+      /must be fixed/,
+    ],
+    [
+      'with another rule without Redis',
+      replaced('key: user\n', 'key: user\n    without_redis: half\n'),
+      4,
+      /"share"\|"half_share"\|"open"\|"closed"/,
+    ],
+    [
+      'with plans for addresses',
+      replaced('key: address\n', 'key: address\n    plans: { pro: [9/h] }\n'),
+      7,
+      /needs a plan/,
+    ],
+    ['with the quota of a plan for addresses', replaced('5/day', 'plan/h'), 7, /needs the quota of a plan/],
+    [
+      'with a cost from the response for failures',
+      replaced('key: user\n', 'key: user\n    counts: failures\n    cost_header: X-Cost\n'),
+      5,
+      /must count requests/,
+    ],
+    [
+      'that a row names and the file has not',
+      replaced('limits: [exports]', 'limits: [export]'),
+      18,
+      /routes\.1\.limits\.0: has the limit export, which is none of address, mail, .*, search, exports/,
+    ],
+    [
+      'that a row names twice',
+      replaced('[user, {', '[search, {'),
+      13,
+      /routes\.0\.limits\.1: has the limit search twice/,
+    ],
+    [
+      'for users on a public row',
+      replaced('limits: [exports]', 'limits: [search]'),
+      18,
+      /limit search, which counts users, so it must be for users/,
+    ],
+    [
+      'with a cost beyond its smallest window',
+      replaced('cost: 5', 'cost: 11'),
+      13,
+      /costs 11 of the limit search, which has 10 in one window/,
+    ],
+    [
+      'with a cost of nothing',
+      replaced('cost: 5', 'cost: 0'),
+      13,
+      /limits\.1\.cost: Too small: expected number to be >=1/,
+    ],
+    [
+      'by API keys on a row that accepts none',
+      replaced('key: address', 'key: api_key').replace('who: public', 'who: user'),
+      18,
+      /limit exports, which counts API keys, so it must have keys: true/,
+    ],
+    [
+      'by API keys alone',
+      replaced('key: address', 'key: api_key').replace('who: public', 'who: user\n    keys: true'),
+      19,
+      /limits by API keys alone/,
+    ],
+  ])('are rejected %s, by line, field and allowed values', (_, text, line, reason) => {
+    const found = reasons(text)
+    expect(found.map(({ reason }) => reason).join('\n')).toMatch(reason)
+    expect(found.map((each) => each.line)).toContain(line)
+  })
+})

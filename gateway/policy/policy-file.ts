@@ -2,6 +2,7 @@ import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { nearestName } from '../../shared/lib/nearest-name.ts'
 import { describeSchemaFault, listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
+import { listRowLimitFaults, type NamedLimits, namedLimitsSchema } from '../limits/limit-schema.ts'
 import { compilePolicy, type Policy, type PolicyRow, PolicyRowError, policyRowSchema } from './policy.ts'
 
 /**
@@ -11,6 +12,8 @@ import { compilePolicy, type Policy, type PolicyRow, PolicyRowError, policyRowSc
 export const policyFileSchema = z.strictObject({
   /** Schema location for editors; ignored by the gateway. */
   $schema: z.string().optional(),
+  /** Limits that rows may name, beside those that are built in. */
+  limits: namedLimitsSchema.optional(),
   routes: z.array(policyRowSchema),
 })
 
@@ -25,6 +28,13 @@ export class PolicyFileError extends Error {
   }
 }
 
+/** The schema of a file, and what one part of the file says about another. */
+const checkedFileSchema = policyFileSchema.superRefine(({ limits = {}, routes }, context) => {
+  for (const [row, route] of routes.entries())
+    for (const { path, reason } of listRowLimitFaults(route, limits))
+      context.addIssue({ code: 'custom', path: ['routes', row, ...path], message: reason })
+})
+
 /** A row, and its place in the file. */
 export interface PolicyFileRow {
   row: PolicyRow
@@ -35,6 +45,16 @@ export interface PolicyFileRow {
 
 /** Bounds YAML aliases, so that a small file cannot expand into a huge table. */
 const maxAliases = 100
+
+/** The content of a policy file. */
+export interface ParsedPolicyFile {
+  rows: PolicyFileRow[]
+  limits: NamedLimits
+}
+
+/** The rows of a policy file. @throws PolicyFileError */
+export const parsePolicyFile = (text: string, file: string): PolicyFileRow[] =>
+  readPolicyFile(text, file).rows
 
 /**
  * Reads a file in YAML, of which JSON is a part.
@@ -81,13 +101,17 @@ export function parseYaml<Schema extends z.ZodType>(text: string, file: string, 
  * @param file file name, for the reasons
  * @throws PolicyFileError
  */
-export function parsePolicyFile(text: string, file: string): PolicyFileRow[] {
-  const { data, lineOf } = parseYaml(text, file, policyFileSchema)
-  return data.routes.map((row, index) => ({
-    row,
-    line: lineOf(['routes', index]),
-    lineOf: (field) => lineOf(['routes', index, field]),
-  }))
+export function readPolicyFile(text: string, file: string): ParsedPolicyFile {
+  const { data, lineOf } = parseYaml(text, file, checkedFileSchema)
+  const { routes, limits = {} } = data
+  const rows = routes.map(
+    (row, index): PolicyFileRow => ({
+      row,
+      line: lineOf(['routes', index]),
+      lineOf: (field) => lineOf(['routes', index, field]),
+    }),
+  )
+  return { rows, limits }
 }
 
 const rowFields = Object.keys(policyRowSchema.shape)
@@ -128,11 +152,13 @@ export function compilePolicyWithFile(
   rows: readonly PolicyRow[],
   file: PolicyFile | undefined,
   upstreams: readonly string[],
+  limitsInCode: NamedLimits = {},
 ): CompiledPolicy {
-  if (!file) return { policy: compilePolicy(rows, upstreams), added: [] }
-  const added = parsePolicyFile(file.text, file.name)
+  if (!file) return { policy: compilePolicy(rows, upstreams, limitsInCode), added: [] }
+  const { rows: added, limits: limitsOfFile } = readPolicyFile(file.text, file.name)
+  const limits = { ...limitsInCode, ...limitsOfFile }
   try {
-    return { policy: compilePolicy([...rows, ...added.map(({ row }) => row)], upstreams), added }
+    return { policy: compilePolicy([...rows, ...added.map(({ row }) => row)], upstreams, limits), added }
   } catch (error) {
     const culprit = error instanceof PolicyRowError ? added[error.index - rows.length] : undefined
     if (!(error instanceof PolicyRowError && culprit)) throw error
@@ -157,6 +183,9 @@ export function createReplaceablePolicy(first: Policy): Policy & { replace(next:
   return {
     match: (method, path) => current.match(method, path),
     methods: (path) => current.methods(path),
+    get limits() {
+      return current.limits
+    },
     replace(next) {
       current = next
     },

@@ -224,7 +224,9 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
     expect(refused({ who: 'everyone' })).toThrow(
       'The policy row GET /open is not usable: who: Invalid option: expected one of "public"|"optional"|"user"',
     )
-    expect(refused({ limits: ['nobody'] })).toThrow('The policy row GET /open is not usable')
+    expect(refused({ limits: ['nobody'] })).toThrow(
+      'The policy row GET /open has the limit nobody, which is none of address, mail, user',
+    )
   })
 
   // A slip of the pen in a member's name must not leave a route unprotected.
@@ -240,7 +242,9 @@ describe('a table that cannot be used is rejected at start, naming the row', () 
   test('permissions on a public row', () => {
     for (const rights of [{ permissions: { all: ['a'] } }, { features: ['a'] }, { level: 10 }])
       expect(refused(rights)).toThrow('requires permissions, features or a level, so it must be for users')
-    expect(refused({ limits: ['user'] })).toThrow('has a limit for users, so it must be for users')
+    expect(refused({ limits: ['user'] })).toThrow(
+      'has the limit user, which counts users, so it must be for users',
+    )
   })
 
   test('rights that name nothing', () => {

@@ -4,17 +4,21 @@ import { Problem } from '../../shared/http/errors.ts'
 import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
 import { maxBufferedBodyBytes } from '../lib/buffered-body.ts'
 import { formatAllow } from '../lib/http-method.ts'
-import { limitClassDefinitions, limitClasses, overLimitRules } from '../rate-limit/limit-classes.ts'
+import { overLimitRules } from '../limits/limit-classes.ts'
+import {
+  countsEveryRequest,
+  countsUsers,
+  isBuiltInOfFailures,
+  limitUseSchema,
+  listRowLimitFaults,
+  type NamedLimits,
+} from '../limits/limit-schema.ts'
 import { createPathMatcher } from './path-matcher.ts'
 import { ambiguousPath, mayBeReadOtherwise, otherReading } from './request-target.ts'
 import { compileRewrite, rewriteFault, type ToUpstreamPath } from './rewrite.ts'
 import { hasRowHeaders, rowHeaderShape } from './row-headers.ts'
 import { methodOfRow, methodsOf, type RowMethod } from './row-methods.ts'
 import { reachesInternal, rewritePattern, rowPathPattern, shapeOf } from './row-path.ts'
-
-/** Limits that count users, so a request without one cannot count against them. */
-const limitsOfUsers: readonly string[] = ['user', 'account']
-const countsUsers = (name: string) => limitsOfUsers.includes(name)
 
 /**
  * A row of the policy table: the methods of one path, its upstream, its callers and its limits. A
@@ -41,7 +45,8 @@ export const policyRowSchema = z
     /** Whether API keys are accepted beside access tokens. */
     keys: z.boolean().default(false),
     ...authorizationShape,
-    limits: z.array(z.enum(limitClasses)).min(1),
+    /** Names of limits, built in or of the file, each with the cost of one request. */
+    limits: z.array(limitUseSchema).min(1),
     /** Whether the limit `address` counts every request or failures only. */
     counts: z.enum(['requests', 'failures']).default('requests'),
     /** Whether a request over its failure limits is rejected here or forwarded to the origin. */
@@ -73,8 +78,7 @@ export const policyRowSchema = z
   })
   .refine(
     ({ over_limit, upstream, limits }) =>
-      over_limit === 'refuse' ||
-      (upstream === 'origin' && limits.every((name) => limitClassDefinitions[name].counts === 'failures')),
+      over_limit === 'refuse' || (upstream === 'origin' && limits.every(isBuiltInOfFailures)),
     {
       path: ['over_limit'],
       error:
@@ -88,14 +92,6 @@ export const policyRowSchema = z
   .refine((row) => !row.websocket || methodsOf(row.method).includes('GET'), {
     path: ['websocket'],
     error: 'the row is a WebSocket, so its method must be GET',
-  })
-  .refine(({ who, limits }) => who !== 'public' || !limits.some(countsUsers), {
-    path: ['limits'],
-    error: 'the row has a limit for users, so it must be for users: who must be user or optional',
-  })
-  .refine(({ who, limits }) => who !== 'optional' || !limits.every(countsUsers), {
-    path: ['limits'],
-    error: 'the row serves requests without a token, too, so it needs a limit of addresses: address',
   })
   .superRefine(({ path, rewrite }, context) => {
     const fault = rewrite === undefined ? undefined : rewriteFault(path, rewrite)
@@ -113,10 +109,15 @@ export interface CompiledRow extends Omit<z.output<typeof policyRowSchema>, 'met
   hasOwnHeaders: boolean
   /** Of a row for anybody, with the limits of signed-in callers. */
   whenSignedIn: CompiledRow | undefined
+  /** The limits of its policy file. */
+  namedLimits: NamedLimits
 }
 
+/** A row without the limits of its file. @throws ZodError where the row cannot be used */
+export const compileRow = (row: PolicyRow): CompiledRow[] => compileRowWith(row, {})
+
 /** @throws ZodError where the row cannot be used */
-export function compileRow(row: PolicyRow): CompiledRow[] {
+function compileRowWith(row: PolicyRow, namedLimits: NamedLimits): CompiledRow[] {
   const parsed = policyRowSchema.parse(row)
   const { path, rewrite, who, limits } = parsed
   const toUpstreamPath = rewrite === undefined ? undefined : compileRewrite(path, rewrite)
@@ -129,13 +130,15 @@ export function compileRow(row: PolicyRow): CompiledRow[] {
       toUpstreamPath,
       hasOwnHeaders: hasRowHeaders(parsed),
       whenSignedIn: undefined,
+      namedLimits,
     }
     if (who !== 'optional') return compiled
-    const ofUsers = limits.filter(countsUsers)
+    const ofUsers = limits.filter((use) => countsUsers(use, namedLimits))
+    const countsAllUsers = ofUsers.some((use) => countsEveryRequest(use, namedLimits))
     return {
       ...compiled,
-      limits: limits.filter((name) => !countsUsers(name)),
-      whenSignedIn: { ...compiled, limits: ofUsers.length > 0 ? ofUsers : limits },
+      limits: limits.filter((use) => !countsUsers(use, namedLimits)),
+      whenSignedIn: { ...compiled, limits: countsAllUsers ? ofUsers : limits },
     }
   })
 }
@@ -154,6 +157,8 @@ export interface Policy {
    * @throws Problem `not_found`, `bad_request` as `match` does
    */
   methods(path: string): readonly string[]
+  /** The limits of the policy file. */
+  readonly limits: NamedLimits
 }
 
 /** An unusable row, with the field at fault and the reason. */
@@ -180,8 +185,15 @@ interface PathRows {
   indexes: Map<string, number>
 }
 
-/** @throws PolicyRowError where the table cannot be used */
-export function compilePolicy(rows: readonly PolicyRow[], upstreams: readonly string[]): Policy {
+/**
+ * @param namedLimits of the policy file
+ * @throws PolicyRowError where the table cannot be used
+ */
+export function compilePolicy(
+  rows: readonly PolicyRow[],
+  upstreams: readonly string[],
+  namedLimits: NamedLimits = {},
+): Policy {
   const matcher = createPathMatcher<Map<string, CompiledRow>>()
   const paths = new Map<string, PathRows>()
 
@@ -202,7 +214,7 @@ export function compilePolicy(rows: readonly PolicyRow[], upstreams: readonly st
   }
 
   for (const [index, row] of rows.entries()) {
-    for (const compiled of compileTableRow(index, row, upstreams)) add(index, row, compiled)
+    for (const compiled of compileTableRow(index, row, upstreams, namedLimits)) add(index, row, compiled)
   }
 
   function methodsAt(path: string): Map<string, CompiledRow> {
@@ -222,11 +234,17 @@ export function compilePolicy(rows: readonly PolicyRow[], upstreams: readonly st
       return row
     },
     methods: (path) => [...methodsAt(path).keys()],
+    limits: namedLimits,
   }
 }
 
 /** @throws PolicyRowError for a row that no table can have */
-function compileTableRow(index: number, row: PolicyRow, upstreams: readonly string[]): CompiledRow[] {
+function compileTableRow(
+  index: number,
+  row: PolicyRow,
+  upstreams: readonly string[],
+  namedLimits: NamedLimits,
+): CompiledRow[] {
   const parsed = policyRowSchema.safeParse(row)
   if (!parsed.success) {
     const faults = listSchemaFaults(parsed.error)
@@ -234,6 +252,8 @@ function compileTableRow(index: number, row: PolicyRow, upstreams: readonly stri
     const field = (faults[0]?.path[0] ?? 'path') as keyof PolicyRow
     throw new PolicyRowError(index, row, field, `is not usable: ${reasons.join('; ')}`)
   }
+  const [fault] = listRowLimitFaults(parsed.data, namedLimits)
+  if (fault) throw new PolicyRowError(index, row, 'limits', fault.reason)
   const { upstream, path, rewrite = path } = parsed.data
   if (!upstreams.includes(upstream))
     throw new PolicyRowError(
@@ -249,5 +269,5 @@ function compileTableRow(index: number, row: PolicyRow, upstreams: readonly stri
       row.rewrite === undefined ? 'path' : 'rewrite',
       'opens the internal API of the origin, which is for services and gateways',
     )
-  return compileRow(row)
+  return compileRowWith(row, namedLimits)
 }

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { chain } from '../../shared/lib/async.ts'
 import { hash30 } from '../../shared/lib/hash30.ts'
 import { createClock } from '../../test/support/clock.ts'
+import { limitOf } from '../../test/support/gateway/limit.ts'
+import type { Limit } from '../limits/limit-rule.ts'
 import type { ConsumeRequest, ConsumeResult } from '../ports.ts'
 import { createBatchedConsumer, type LimitResult } from './batched-consumer.ts'
 import { createMemoryStore } from './memory-store.ts'
@@ -24,8 +26,8 @@ function createHarness({ quota, gateways = 1 }: HarnessOptions) {
   const rateLimitStore = createMemoryStore({ shared: true, now: clock.now })
   const given: { gateway: number; key: string; result: LimitResult }[] = []
   let asked = 0
-  const wanted = (subject: string) =>
-    ({ name: 'user', subject, windowSeconds, quota, withoutStore: 'share' }) as const
+  const { rule } = limitOf({ name: 'user', subject: '', windowSeconds })
+  const wanted = (subject: string): Limit => ({ rule, subject, quota, cost: 1 })
 
   const links = Array.from({ length: gateways }, (_, gateway) => {
     const sent: { requests: readonly ConsumeRequest[]; answer: (results: ConsumeResult[]) => void }[] = []
@@ -49,7 +51,7 @@ function createHarness({ quota, gateways = 1 }: HarnessOptions) {
         const [returned] = at === -1 ? [] : given.splice(at, 1)
         if (!returned) return
         asked--
-        limitConsumer.refund(wanted(key), returned.result)
+        limitConsumer.adjust(wanted(key), returned.result, -1)
       },
       async turn() {
         turns.shift()?.()
@@ -198,8 +200,8 @@ function createExact() {
 // A user who has changed plans and sends the old token and the new one at once.
 test('two quotas of one key in one turn: each is held against its own', async () => {
   const { limitConsumer } = createExact()
-  const wanted = (quota: number) =>
-    ({ name: 'user', subject: 'ada', windowSeconds, quota, withoutStore: 'share' }) as const
+  const { rule } = limitOf({ name: 'user', subject: '', windowSeconds })
+  const wanted = (quota: number): Limit => ({ rule, subject: 'ada', quota, cost: 1 })
   const results = await Promise.all(
     [10, 1, 10, 1].map((quota) => limitConsumer.consumeAll([wanted(quota)], undefined)),
   )
@@ -212,10 +214,7 @@ test('two callers of one hash in one tick: each is counted for itself', async ()
   expect(hash30('\0ada')).toBe(hash30('ada'))
   const results = await Promise.all(
     callers.map((subject) =>
-      limitConsumer.consumeAll(
-        [{ name: 'user', subject, windowSeconds, quota: 1, withoutStore: 'share' }],
-        undefined,
-      ),
+      limitConsumer.consumeAll([limitOf({ name: 'user', subject, windowSeconds })], undefined),
     ),
   )
   expect(results.map(([result]) => result?.granted)).toEqual([true, true])
@@ -224,8 +223,7 @@ test('two callers of one hash in one tick: each is counted for itself', async ()
 
 test('one caller, quota and window under two names: each is counted for itself', async () => {
   const { limitConsumer, taken } = createExact()
-  const wanted = (name: string) =>
-    ({ name, subject: '10.0.0.1', windowSeconds, quota: 1, withoutStore: 'share' }) as const
+  const wanted = (name: string) => limitOf({ name, subject: '10.0.0.1', windowSeconds })
   const results = await limitConsumer.consumeAll([wanted('address'), wanted('credentials')], undefined)
   expect(results.map(({ granted }) => granted)).toEqual([true, true])
   expect(taken.map(({ key, tokens }) => [key, tokens])).toEqual([

@@ -5,12 +5,14 @@ import { expect, test } from 'vitest'
 import { addressKey } from '../../shared/http/address-key.ts'
 import { importNodeSigner, importNodeVerifier } from '../../shared/node/keys.ts'
 import { audience, createIssuer, issuer as issuerUrl } from '../../test/support/gateway/issuer.ts'
+import { limitOf } from '../../test/support/gateway/limit.ts'
 import { findClient } from '../decision/client-address.ts'
 import { readHeaders } from '../http/request-headers.ts'
+import type { Limit } from '../limits/limit-rule.ts'
 import { createAssertionSigner } from '../tokens/assertion-signer.ts'
 import { createTokenVerifier } from '../tokens/token-verifier.ts'
 import { createBatchedConsumer } from './batched-consumer.ts'
-import { createLimiter, type Limit } from './limiter.ts'
+import { createLimiter } from './limiter.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 setFlagsFromString('--expose-gc')
@@ -32,6 +34,7 @@ test('a million addresses and header names take no more memory than the first hu
     defer: queueMicrotask,
   })
   const limiter = createLimiter({ limitConsumer, now })
+  const { rule } = limitOf({ subject: '', windowSeconds: 900 })
 
   /**
    * Some of them show themselves in a head, and ask until they are refused, so that every map on
@@ -40,14 +43,7 @@ test('a million addresses and header names take no more memory than the first hu
   async function attack(from: number, to: number): Promise<void> {
     for (let i = from; i < to; i++) {
       const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
-      const limit: Limit = {
-        name: 'address',
-        subject: address,
-        quota: 1,
-        windowSeconds: 900,
-        failuresOnly: false,
-        withoutStore: 'share',
-      }
+      const limit: Limit = { rule, subject: address, quota: 1, cost: 1 }
       await limiter.count([limit])
       if (i % 10 > 0) continue
       readHeaders([`x-${i}`, 'a'])

@@ -80,7 +80,7 @@ export function createFallbackStore({
         ? requests.map(forSharedStore)
         : requests
       const results = await breaker.call(() => shared.consume(requestsForShared))
-      return results ?? local.consume(requests.map((request) => forLocalStore(request, replicas)))
+      return results ?? consumeLocally(local, requests, replicas)
     },
 
     /** Whether limits are counted locally now. */
@@ -89,12 +89,6 @@ export function createFallbackStore({
     health: () => storeHealth(breaker),
   } satisfies RateLimitStore & { isLocal: () => boolean; health: () => Promise<HealthCheck> }
 }
-
-/**
- * Tokens that a window grants after `used` tokens; negative for a refund.
- */
-export const grantedTokens = ({ tokens, quota }: ConsumeRequest, used: number): number =>
-  tokens < 0 ? Math.max(tokens, -used) : Math.min(tokens, Math.max(0, quota - used))
 
 /**
  * A token is refunded to the store that granted it or to none: the other would grant one more than
@@ -108,10 +102,32 @@ export const forSharedStore = (request: ConsumeRequest): ConsumeRequest =>
 
 /**
  * The request for this gateway's own store. An outage must not make password guesses cheaper: a
- * `half_share` limit gets half of its share, and at least one attempt.
+ * `half_share` limit gets half of its share, and at least one attempt. `open` and `closed` limits
+ * are not counted.
  */
-export function forLocalStore(request: ConsumeRequest, replicas: number): ConsumeRequest {
-  if (request.grantedBy === 'shared') return withoutTokens(request)
-  const parts = request.withoutStore === 'half_share' ? 2 * replicas : replicas
-  return { ...request, quota: Math.max(1, Math.ceil(request.quota / parts)) }
+function forLocalStore(request: ConsumeRequest, replicas: number): ConsumeRequest {
+  const { withoutStore, quota, grantedBy, cost = 1 } = request
+  if (grantedBy === 'shared' || withoutStore === 'open' || withoutStore === 'closed')
+    return withoutTokens(request)
+  const parts = withoutStore === 'half_share' ? 2 * replicas : replicas
+  return { ...request, quota: Math.max(cost, Math.ceil(quota / parts)) }
+}
+
+/** Time after which a client of a `closed` limit tries again. */
+const unavailableMs = 1000
+
+/** Counts while the shared store is unavailable, as each limit says. */
+export async function consumeLocally(
+  local: RateLimitStore,
+  requests: readonly ConsumeRequest[],
+  replicas: number,
+): Promise<ConsumeResult[]> {
+  const results = await local.consume(requests.map((request) => forLocalStore(request, replicas)))
+  return results.map((result, index) => {
+    const { withoutStore, tokens, quota } = requests[index] as ConsumeRequest
+    if (withoutStore === 'open') return { ...result, granted: tokens, used: Math.min(tokens, quota) }
+    if (withoutStore === 'closed')
+      return { ...result, granted: 0, used: quota, resetMs: unavailableMs, isUnavailable: true }
+    return result
+  })
 }

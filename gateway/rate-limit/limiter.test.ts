@@ -2,11 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { createClock } from '../../test/support/clock.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
+import { limitOf } from '../../test/support/gateway/limit.ts'
 import { parseList } from '../../test/support/structured-fields.ts'
 import type { PolicyRow } from '../policy/policy.ts'
 import type { RateLimitStore } from '../ports.ts'
 import { createBatchedConsumer } from './batched-consumer.ts'
-import { createLimiter, type Limit, type Limiter } from './limiter.ts'
+import { createLimiter, type Limiter } from './limiter.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 const limits = (requests: number, seconds = 60) => ({
@@ -156,14 +157,7 @@ describe('failed authentications', () => {
 })
 
 describe('a store that is not shared', () => {
-  const limit: Limit = {
-    name: 'address',
-    subject: 'x',
-    quota: 10,
-    windowSeconds: 60,
-    failuresOnly: false,
-    withoutStore: 'share',
-  }
+  const limit = limitOf({ subject: 'x', quota: 10 })
   const window = { resetMs: 60_000, quota: 10 }
   /** A counter as it is while Redis is away, or back. */
   const counting = (state: { shared: boolean; used: number; calls?: number }): RateLimitStore => ({

@@ -1,62 +1,13 @@
 import type { Identity } from '../../shared/auth/claims.ts'
-import { Problem } from '../../shared/http/errors.ts'
-import { overLimitMembers } from '../../shared/http/over-limit.ts'
+import type { RawHeaders } from '../../shared/http/headers.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
+import { type Limit, limitKey } from '../limits/limit-rule.ts'
 import type { Now } from '../ports.ts'
 import { createAttemptsInProgress } from './attempts-in-progress.ts'
-import { type LimitConsumer, type LimitResult, limitKey } from './batched-consumer.ts'
-import type { KeyedLimit } from './keyed-limit.ts'
-import type { LimitClass } from './limit-classes.ts'
-
-/** One limit of one request: `quota` requests in `windowSeconds` for one user or address. */
-export interface Limit extends KeyedLimit {
-  name: LimitClass
-  /** Whether success refunds the token, so that only failures count. */
-  failuresOnly: boolean
-}
-
-/** Wording for people, in the response. */
-const describeLimit = ({ name, quota, windowSeconds, failuresOnly }: Limit) =>
-  `${quota} ${failuresOnly ? 'failed attempts' : 'requests'} in ${windowSeconds} s (${name})`
-
-/** Names and values in turn. */
-export type RateLimitHeaders = readonly ['ratelimit-policy', string, 'ratelimit', string]
-
-interface RateLimitedOptions {
-  exceeded: readonly Limit[]
-  /** Whether attempts in progress hold the last tokens, which their success would refund. */
-  isInProgress: boolean
-  limitHeaders: RateLimitHeaders
-  retryAfterSeconds: number
-}
-
-/**
- * The response to a request over its limits: 429 `rate_limited`, or 503 `overloaded` where only
- * attempts in progress use the quota up.
- */
-export class RateLimited extends Problem {
-  readonly exceeded: readonly Limit[]
-  readonly limitHeaders: RateLimitHeaders
-  readonly retryAfterSeconds: number
-
-  constructor({ exceeded, isInProgress, limitHeaders, retryAfterSeconds }: RateLimitedOptions) {
-    const [policyName, policy, limitName, limit] = limitHeaders
-    const headers = { [policyName]: policy, [limitName]: limit, 'retry-after': String(retryAfterSeconds) }
-    if (isInProgress)
-      super('overloaded', {
-        headers,
-        cause: `attempts in progress: ${exceeded.map(describeLimit).join(', ')}`,
-      })
-    else {
-      const names = exceeded.map(({ name }) => name)
-      super('rate_limited', { members: overLimitMembers(names, exceeded.map(describeLimit)), headers })
-    }
-    this.exceeded = exceeded
-    this.limitHeaders = limitHeaders
-    this.retryAfterSeconds = retryAfterSeconds
-  }
-}
+import type { LimitConsumer, LimitResult } from './batched-consumer.ts'
+import { costOfResponse } from './cost-header.ts'
+import { type LimitState, limitHeadersOf, rejectRequest } from './rate-limited.ts'
 
 /**
  * How a limit was decided: at the store that all gateways share, at this gateway's own store, or
@@ -65,32 +16,60 @@ export class RateLimited extends Problem {
 export const limitModes = ['shared', 'local', 'remembered'] as const
 export type LimitMode = (typeof limitModes)[number]
 
+/** `reported` where the request is over a limit that rejects none. */
+export const limitOutcomes = ['allowed', 'refused', 'reported'] as const
+export type LimitOutcomeName = (typeof limitOutcomes)[number]
+
 /** A request that is within its limits. */
 export interface CountedRequest {
-  /** RateLimit headers of the response. */
-  limitHeaders: RateLimitHeaders
+  /** RateLimit headers of the response, names and values in turn. */
+  limitHeaders: Readonly<RawHeaders>
   /**
    * Called once when the request has ended, where there are limits that count failures alone:
    * refunds the tokens of those limits unless the request failed.
    */
   endAttempt: ((isFailure: boolean) => void) | undefined
+  /**
+   * Called with the headers of the upstream's response, where a limit takes its cost from them.
+   *
+   * @returns the tokens by which the cost of each limit changes
+   */
+  settleCosts: ((headers: Readonly<RawHeaders>) => CostChange[]) | undefined
+  /** Limits that the request is over and that reject none. */
+  reported: readonly Limit[]
+}
+
+export interface CostChange {
+  limit: Limit
+  tokens: number
 }
 
 interface LimiterOptions {
   limitConsumer: LimitConsumer
   now: Now
-  /** Called for each limit that applied to a request. */
-  onDecision?: ((name: LimitClass, mode: LimitMode, isAllowed: boolean) => void) | undefined
+  /** Called with the name of each limit that applied to a request. */
+  onDecision?: ((limit: string, mode: LimitMode, outcome: LimitOutcomeName) => void) | undefined
 }
 
 /** Cached keys over their limit; the map holds up to twice this (see bounded-map.ts). */
 const maxRejectedKeys = 10_000
 
 /** Longest time a rejection is cached where another gateway may refund tokens. */
-const failuresOnlyRejectionMs = 1000
+const refundedRejectionMs = 1000
 
 /** Retry-After of a request that found all tokens held by attempts in progress. */
 const inProgressRetryMs = 1000
+
+interface KnownRejection {
+  /** End of the cache entry. */
+  until: EpochMs
+  resetAt: EpochMs
+  quota: number
+  cost: number
+}
+
+/** Shared by requests over no such limit; never modified. */
+const none: readonly Limit[] = []
 
 /**
  * Counts requests against their limits and formats the response's headers
@@ -99,36 +78,34 @@ const inProgressRetryMs = 1000
  *
  * The parts of rate limiting, from the decision to Redis:
  *
+ * - `limits/limit-schema.ts` has the limits of a policy file, `built-in-limits.ts` the others.
  * - `decision/request-limits.ts` finds the limits of a request, from its policy row and caller.
  * - `limiter.ts` counts them, and rejects the request that is over one of them.
- * - A `LimitConsumer` consumes one token of each limit: `batched-consumer.ts` in one store call per
- *   tick; `per-request-consumer.ts` in one call per request, where the runtime keeps no memory.
- * - A `RateLimitStore` grants the tokens of fixed windows: Redis by `rate-limit-script.ts`,
+ * - A `LimitConsumer` consumes the tokens of each limit: `batched-consumer.ts` in one store call
+ *   per tick; `per-request-consumer.ts` in one call per request, where the runtime keeps no memory.
+ * - A `RateLimitStore` grants the tokens of windows: Redis by `rate-limit-script.ts`,
  *   `memory-store.ts` in this process, and `fallback-store.ts` the first with the second behind it.
  * - `over-limit.ts` forwards a request over its failure limit where its row says so.
  */
 export function createLimiter({ limitConsumer, now, onDecision = () => {} }: LimiterOptions) {
   const attempts = createAttemptsInProgress()
-  /** Rejected keys: end of the cache entry and of the window, and the quota that applied. */
-  const rejected = createBoundedMap<string, { until: EpochMs; resetAt: EpochMs; quota: number }>(
-    maxRejectedKeys,
-  )
+  const rejected = createBoundedMap<string, KnownRejection>(maxRejectedKeys)
 
   /** Checks the cache only, not the store. @throws RateLimited where the key is over its limit */
   function rejectKnown(limit: Limit): void {
-    if (rejected.size === 0) return
+    if (rejected.size === 0 || limit.rule.isReportOnly) return
     const key = limitKey(limit)
     const known = rejected.get(key)
-    if (!known) return
+    if (!known || limit.cost < known.cost) return
     // The window has ended, or the quota has risen with a change of plan.
     if (known.until <= now() || known.quota < limit.quota) {
       rejected.delete(key)
       return
     }
     const resetMs = known.resetAt - now()
-    onDecision(limit.name, 'remembered', false)
-    const state = { limit, quota: limit.quota, remaining: 0, resetMs }
-    throw rateLimited([state], [state], false)
+    onDecision(limit.rule.limit, 'remembered', 'refused')
+    const state = { limit, quota: limit.quota, remaining: 0, resetMs, isUnavailable: false }
+    throw rejectRequest([state], [state], false)
   }
 
   /** @param latestRefund number of the latest refund when the store was called */
@@ -138,16 +115,32 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
     latestRefund: number,
   ): CountedRequest {
     const at = now()
-    const states = limits.map((limit, index): LimitState => {
-      const { quota, used, resetAt, granted, shared } = results[index] as LimitResult
-      onDecision(limit.name, shared ? 'shared' : 'local', granted)
-      return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at }
-    })
-    if (results.every(({ granted }) => granted))
-      return { limitHeaders: rateLimitHeaders(states), endAttempt: beginAttempt(limits, results) }
+    const states: LimitState[] = []
+    let isOver = false
+    let isAdjustable = false
+    let reported: readonly Limit[] = none
+    for (let index = 0; index < limits.length; index++) {
+      const limit = limits[index] as Limit
+      const { quota, used, resetAt, granted, shared, isUnavailable } = results[index] as LimitResult
+      const { limit: name, isReportOnly, mayBeRefunded } = limit.rule
+      if (mayBeRefunded) isAdjustable = true
+      if (!granted && isReportOnly) reported = [...reported, limit]
+      else if (!granted) isOver = true
+      const outcome = granted ? 'allowed' : isReportOnly ? 'reported' : 'refused'
+      onDecision(name, shared ? 'shared' : 'local', outcome)
+      const remaining = Math.max(0, quota - used)
+      states.push({ limit, quota, remaining, resetMs: resetAt - at, isUnavailable })
+    }
+    if (!isOver)
+      return {
+        limitHeaders: limitHeadersOf(states),
+        endAttempt: isAdjustable ? beginAttempt(limits, results) : undefined,
+        settleCosts: isAdjustable ? costSettlement(limits, results) : undefined,
+        reported,
+      }
     for (const [index, limit] of limits.entries()) {
       const result = results[index] as LimitResult
-      if (result.granted && limit.failuresOnly) refund(limit, result)
+      if (result.granted && limit.rule.mayBeRefunded) refund(limit, result, limit.cost)
     }
     throw rejectionFor(states, results, latestRefund)
   }
@@ -156,19 +149,41 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
     limits: readonly Limit[],
     results: readonly LimitResult[],
   ): CountedRequest['endAttempt'] {
-    if (!limits.some(({ failuresOnly }) => failuresOnly)) return undefined
-    for (const limit of limits) if (limit.failuresOnly) attempts.begin(limitKey(limit))
+    if (!limits.some(({ rule }) => rule.failuresOnly)) return undefined
+    for (const limit of limits) if (limit.rule.failuresOnly) attempts.begin(limitKey(limit))
     return function endAttempt(isFailure) {
       for (const [index, limit] of limits.entries()) {
-        if (!limit.failuresOnly) continue
+        if (!limit.rule.failuresOnly) continue
         attempts.end(limitKey(limit))
-        if (!isFailure) refund(limit, results[index] as LimitResult)
+        const result = results[index] as LimitResult
+        if (!isFailure && result.granted) refund(limit, result, limit.cost)
       }
     }
   }
 
-  function refund(limit: Limit, result: LimitResult): void {
-    limitConsumer.refund(limit, result)
+  function costSettlement(
+    limits: readonly Limit[],
+    results: readonly LimitResult[],
+  ): CountedRequest['settleCosts'] {
+    if (!limits.some(({ rule }) => rule.costHeader !== undefined)) return undefined
+    return function settleCosts(headers) {
+      const changes: CostChange[] = []
+      for (const [index, limit] of limits.entries()) {
+        const { costHeader } = limit.rule
+        const result = results[index] as LimitResult
+        const cost =
+          costHeader !== undefined && result.granted ? costOfResponse(headers, costHeader) : undefined
+        if (cost === undefined || cost === limit.cost) continue
+        changes.push({ limit, tokens: cost - limit.cost })
+        if (cost < limit.cost) refund(limit, result, limit.cost - cost)
+        else limitConsumer.adjust(limit, result, cost - limit.cost)
+      }
+      return changes
+    }
+  }
+
+  function refund(limit: Limit, result: LimitResult, tokens: number): void {
+    limitConsumer.adjust(limit, result, -tokens)
     const key = limitKey(limit)
     rejected.delete(key)
     attempts.recordRefund(key)
@@ -178,27 +193,29 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
     states: readonly LimitState[],
     results: readonly LimitResult[],
     latestRefund: number,
-  ): RateLimited {
+  ) {
     const over: LimitState[] = []
     let isInProgress = true
     for (const [index, state] of states.entries()) {
       const { granted, shared, resetAt } = results[index] as LimitResult
-      if (granted) continue
+      const { limit } = state
+      if (granted || limit.rule.isReportOnly) continue
       over.push(state)
-      if (state.limit.failuresOnly && attempts.mayBeRefunded(limitKey(state.limit), latestRefund)) {
+      if (limit.rule.failuresOnly && attempts.mayBeRefunded(limitKey(limit), latestRefund)) {
         state.resetMs = Math.min(state.resetMs, inProgressRetryMs)
       } else {
         isInProgress = false
         // A local count ends when the shared store is back, so its rejections are not cached.
-        if (shared) remember(state.limit, resetAt)
+        if (shared) remember(limit, resetAt)
       }
     }
-    return rateLimited(over, states, isInProgress)
+    return rejectRequest(over, states, isInProgress)
   }
 
   function remember(limit: Limit, resetAt: EpochMs): void {
-    const until = limit.failuresOnly ? Math.min(now() + failuresOnlyRejectionMs, resetAt) : resetAt
-    rejected.set(limitKey(limit), { until, resetAt, quota: limit.quota })
+    const { rule, quota, cost } = limit
+    const until = rule.mayBeRefunded ? Math.min(now() + refundedRejectionMs, resetAt) : resetAt
+    rejected.set(limitKey(limit), { until, resetAt, quota, cost })
   }
 
   return {
@@ -206,6 +223,7 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
      * Counts one request against all its limits in one call. Throws or rejects with RateLimited,
      * which has the limits that are over, or with what `limitConsumer` throws.
      *
+     * @param limits one at least
      * @param identity the signed-in user, if any
      */
     count(limits: readonly Limit[], identity?: Identity): Promise<CountedRequest> {
@@ -219,32 +237,3 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
 }
 
 export type Limiter = ReturnType<typeof createLimiter>
-
-interface LimitState {
-  limit: Limit
-  quota: number
-  remaining: number
-  resetMs: number
-}
-
-const inSeconds = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / 1000))
-
-/** RateLimit-Policy and RateLimit, with one entry per limit in each. */
-function rateLimitHeaders(states: readonly LimitState[]): RateLimitHeaders {
-  let policies = ''
-  let left = ''
-  for (const { limit, quota, remaining, resetMs } of states) {
-    const separator = policies === '' ? '' : ', '
-    policies += `${separator}"${limit.name}";q=${quota};w=${limit.windowSeconds}`
-    left += `${separator}"${limit.name}";r=${remaining};t=${inSeconds(resetMs)}`
-  }
-  return ['ratelimit-policy', policies, 'ratelimit', left]
-}
-
-const rateLimited = (over: readonly LimitState[], states: readonly LimitState[], isInProgress: boolean) =>
-  new RateLimited({
-    exceeded: over.map(({ limit }) => limit),
-    isInProgress,
-    limitHeaders: rateLimitHeaders(states),
-    retryAfterSeconds: inSeconds(Math.max(...over.map(({ resetMs }) => resetMs))),
-  })

@@ -1,7 +1,7 @@
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
-import type { EpochMs } from '../../shared/lib/time.ts'
 import type { ConsumeRequest, ConsumeResult, Now, RateLimitStore } from '../ports.ts'
-import { grantedTokens } from './fallback-store.ts'
+import { scriptKeys } from './rate-limit-script.ts'
+import { consumeFixed, consumeSliding, type WindowState } from './window-state.ts'
 
 interface MemoryStoreOptions {
   /** True where this process is the only gateway, so that its count is the total. */
@@ -11,28 +11,20 @@ interface MemoryStoreOptions {
   maxWindows?: number
 }
 
-interface Window {
-  used: number
-  endsAt: EpochMs
-}
-
 /**
- * Fixed windows in the memory of one gateway. Memory is bounded: with more keys than fit, the least
- * recently used windows are dropped, so a client with a million addresses starts anew.
+ * Windows in the memory of one gateway, with the rules of the script for Redis. Memory is bounded:
+ * with more keys than fit, the least recently used windows are dropped, so a client with a million
+ * addresses starts anew.
  */
 export function createMemoryStore({ shared, now, maxWindows = 100_000 }: MemoryStoreOptions): RateLimitStore {
-  const windows = createBoundedMap<string, Window>(maxWindows)
+  const windows = createBoundedMap<string, WindowState>(maxWindows)
 
   function consumeOne(request: ConsumeRequest): ConsumeResult {
-    const { key, windowSeconds, quota } = request
-    const id = `${windowSeconds}:${key}`
-    const at = now()
-    const known = windows.get(id)
-    const window = known && known.endsAt > at ? known : { used: 0, endsAt: at + windowSeconds * 1000 }
-    const granted = grantedTokens(request, window.used)
-    window.used += granted
-    if (window !== known && granted > 0) windows.set(id, window)
-    return { granted, used: window.used, quota, resetMs: window.endsAt - at, shared }
+    const [id = ''] = scriptKeys('', [request])
+    const consume = request.isSliding ? consumeSliding : consumeFixed
+    const { state, used, granted, resetMs, bucketMs } = consume(windows.get(id), request, now())
+    if (granted !== 0) windows.set(id, state)
+    return { granted, used: used + granted, quota: request.quota, resetMs, bucketMs, shared }
   }
 
   return { consume: async (requests) => requests.map(consumeOne) }

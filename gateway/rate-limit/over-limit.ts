@@ -3,9 +3,10 @@ import { deviceCookie } from '../../shared/http/headers.ts'
 import { type OverLimit, overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { createKeyedSemaphore } from '../lib/keyed-semaphore.ts'
+import type { OverLimitRule } from '../limits/limit-classes.ts'
 import { createBodyLimiter } from './body-limiter.ts'
-import type { OverLimitRule } from './limit-classes.ts'
-import { type CountedRequest, RateLimited } from './limiter.ts'
+import type { CountedRequest } from './limiter.ts'
+import { RateLimited } from './rate-limited.ts'
 
 /**
  * Per address and limit: requests in progress at the origin, requests that wait, and the longest
@@ -107,9 +108,11 @@ function forwardOverLimit(error: unknown): LimitOutcome {
   return {
     limitHeaders,
     endAttempt: undefined,
+    settleCosts: undefined,
+    reported: [],
     forwarded: {
       rejection: error,
-      exceededLimits: { policies: exceeded.map(({ name }) => name), retryAfterSeconds },
+      exceededLimits: { policies: exceeded.map(({ rule }) => rule.name), retryAfterSeconds },
     },
   }
 }

@@ -3,6 +3,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import type { HealthCheck } from '../../shared/http/health.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import { createBreaker } from '../lib/circuit-breaker.ts'
+import { consumeRequestOf, type Limit } from '../limits/limit-rule.ts'
 import type {
   ConsumeRequest,
   ConsumeResult,
@@ -12,15 +13,8 @@ import type {
   StoreResult,
   WaitUntil,
 } from '../ports.ts'
-import {
-  consumeRequestOf,
-  type LimitConsumer,
-  type LimitResult,
-  maxRefundMs,
-  refundRequestOf,
-} from './batched-consumer.ts'
-import { forLocalStore, forSharedStore, probeRequest, storeHealth } from './fallback-store.ts'
-import type { KeyedLimit } from './keyed-limit.ts'
+import { adjustRequestOf, type LimitConsumer, type LimitResult, mayBeAdjusted } from './batched-consumer.ts'
+import { consumeLocally, forSharedStore, probeRequest, storeHealth } from './fallback-store.ts'
 
 interface PerRequestConsumerOptions {
   store: LimitAndRevocationStore
@@ -92,27 +86,34 @@ export function createPerRequestConsumer(options: PerRequestConsumerOptions) {
     if (identity) await throwIfRevokedByFeed(identity)
     const result = await consumeUnlessRevoked(undefined, requests)
     if (result?.kind === 'consumed') return result.results
-    return local.consume(requests.map((request) => forLocalStore(request, replicas)))
+    return consumeLocally(local, requests, replicas)
   }
 
   return {
-    async consumeAll(limits: readonly KeyedLimit[], identity: Identity | undefined): Promise<LimitResult[]> {
+    async consumeAll(limits: readonly Limit[], identity: Identity | undefined): Promise<LimitResult[]> {
+      const at = now()
       const results = await consume(
-        limits.map((one) => consumeRequestOf(one, 1)),
+        limits.map((one) => consumeRequestOf(one, one.cost, at)),
         identity,
       )
-      return results.map(({ granted, used, quota, resetMs, shared }) => ({
-        granted: granted > 0,
-        used,
-        quota,
-        resetAt: now() + resetMs,
-        shared,
-      }))
+      const answeredAt = now()
+      return results.map(
+        ({ granted, used, quota, resetMs, bucketMs = resetMs, shared, isUnavailable = false }, index) => ({
+          granted: granted > 0 || limits[index]?.cost === 0,
+          used,
+          quota,
+          resetAt: answeredAt + resetMs,
+          refundableUntil: answeredAt + bucketMs,
+          shared,
+          isUnavailable,
+        }),
+      )
     },
 
-    refund(limit: KeyedLimit, result: LimitResult): void {
-      if (result.resetAt - now() < maxRefundMs) return
-      waitUntil(consume([refundRequestOf(limit, result)], undefined))
+    adjust(limit: Limit, result: LimitResult, tokens: number): void {
+      const at = now()
+      if (mayBeAdjusted(result, at))
+        waitUntil(consume([adjustRequestOf(limit, result, tokens, at)], undefined))
     },
 
     /** How limits are counted. */

@@ -230,6 +230,7 @@ describe('GET /admin/rate-limit-logs', () => {
         method: 'POST',
         route: '/v1/things/{id}',
         count: 4,
+        report_only: false,
         created_at: expect.any(String),
       },
     ])

@@ -60,7 +60,7 @@ export async function selectRateLimitLogs(
 ): Promise<RateLimitLogItem[]> {
   const { key, class: limitClass } = filters
   return sql<RateLimitLogItem[]>`
-    select id, limit_class as class, limit_key as key, method, route, refused as count,
+    select id, limit_class as class, limit_key as key, method, route, refused as count, report_only,
       ${createdAt(sql)} as created_at
     from rate_limit_logs entry
     where true

@@ -48,6 +48,17 @@ describe('POST /internal/gateway/rejections', () => {
     ])
   })
 
+  test('204: requests over a limit that only reports are marked', async () => {
+    const refusals = [refusal, { ...refusal, class: 'search', report_only: true }]
+    expect((await post({ dropped: 0, refusals })).status).toBe(204)
+    const rows =
+      await fullStack.sql`select limit_class, report_only from rate_limit_logs order by limit_class`
+    expect(rows).toEqual([
+      { limit_class: 'address', report_only: false },
+      { limit_class: 'search', report_only: true },
+    ])
+  })
+
   test('204: a batch of a thousand of the longest is kept whole', async () => {
     const refusals = Array.from({ length: 1000 }, (_, i) => ({
       class: 'x'.repeat(40),

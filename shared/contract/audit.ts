@@ -78,7 +78,10 @@ const loginAttemptItem = z
 
 export type LoginAttemptItem = z.output<typeof loginAttemptItem>
 
-/** Requests that one limit refused within some seconds before `created_at`. */
+/**
+ * Requests that one limit refused within some seconds before `created_at`. `report_only`: the limit
+ * only reports, so they were served.
+ */
 const rateLimitLogItem = z
   .object({
     id: z.string(),
@@ -87,6 +90,7 @@ const rateLimitLogItem = z
     method: z.string(),
     route: z.string(),
     count: z.int(),
+    report_only: z.boolean(),
     created_at: utcDateTime,
   })
   .meta({ id: 'RateLimitLog' })

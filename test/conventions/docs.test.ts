@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { compilePolicy } from '../../gateway/policy/policy.ts'
-import { parsePolicyFile } from '../../gateway/policy/policy-file.ts'
+import { readPolicyFile } from '../../gateway/policy/policy-file.ts'
 import { routes } from '../../gateway/routes.ts'
 
 const pages = globSync(['*.md', 'docs/**/*.md', 'k6/README.md', 'bench/README.md'])
@@ -55,15 +55,18 @@ describe('the docs', () => {
 
   test('show policy files that a gateway takes', () => {
     const files = pages.flatMap((page) =>
-      [...readFileSync(page, 'utf8').matchAll(/^```yaml\n(routes:.*?)^```/gms)].map(([, text = '']) => ({
-        page,
-        text,
-      })),
+      [...readFileSync(page, 'utf8').matchAll(/^```yaml\n((?:limits|routes):.*?)^```/gms)].map(
+        ([, text = '']) => ({
+          page,
+          text,
+        }),
+      ),
     )
     expect(files.length).toBeGreaterThan(1)
     for (const { page, text } of files) {
-      const rows = parsePolicyFile(text, page).map(({ row }) => row)
-      expect(() => compilePolicy([...routes, ...rows], ['origin', 'reports', 'orders'])).not.toThrow()
+      const { rows, limits } = readPolicyFile(text, page)
+      const all = [...routes, ...rows.map(({ row }) => row)]
+      expect(() => compilePolicy(all, ['origin', 'reports', 'orders'], limits)).not.toThrow()
     }
   })
 

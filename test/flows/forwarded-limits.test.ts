@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limitClassDefinitions } from '../../gateway/rate-limit/limit-classes.ts'
+import { type LimitClass, limitClassDefinitions } from '../../gateway/limits/limit-classes.ts'
 import { routes } from '../../gateway/routes.ts'
 import { limitsByPath, userPaths } from '../../origin/delegated-sign-in.ts'
 
@@ -7,10 +7,10 @@ import { limitsByPath, userPaths } from '../../origin/delegated-sign-in.ts'
 test('the origin limits what a service forwards as the gateway limits what comes through it', () => {
   const ofGateway = routes
     .filter(({ who, path }) => who === 'public' && path.startsWith('/auth/'))
-    .map(({ path, limits: [name = 'address'], over_limit: overLimit = 'refuse' }) => ({
+    .map(({ path, limits: [name], over_limit: overLimit = 'refuse' }) => ({
       path,
-      limit: name,
-      counts: limitClassDefinitions[name].counts,
+      limit: name as string,
+      counts: limitClassDefinitions[name as LimitClass].counts,
       admitsOverLimit: overLimit !== 'refuse',
     }))
   const ofOrigin = [...limitsByPath].map(([path, counted]) => ({ path, ...counted }))

@@ -14,8 +14,19 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
+const slidingSeconds = 10_000
+
+/** A row whose limit slides over a time in which a test takes no notice of its own. */
+const slidingPolicy = {
+  name: 'policy.yaml',
+  text: `limits: { search: { key: user, windows: [30/${slidingSeconds}s], window: sliding } }
+routes:
+  - { method: GET, path: /search, upstream: reports, who: user, limits: [search] }
+`,
+}
+
 /** Gateways on a Redis of their own, which tells how many commands they needed. */
-async function startGateways(replicas = 3) {
+async function startGateways(replicas = 3, path = '/closed') {
   const server = await startPrivateRedis()
   closers.push(server.stop)
   const watcher = new Redis(server.url)
@@ -30,6 +41,7 @@ async function startGateways(replicas = 3) {
         rateLimitStore: createRedisStore(redis, 'test:'),
         defer: setImmediate,
         keys: () => issuerKeys.issuer.jwks,
+        policyFile: slidingPolicy,
         environment: { GATEWAY_REPLICAS: String(replicas) },
       })
     }),
@@ -40,7 +52,7 @@ async function startGateways(replicas = 3) {
     const headers = bearer(await issuerKeys.issuer.sign({ quota }))
     let asked = 0
     const ask = async () => {
-      const answer = await gateways[asked++ % replicas]?.call('/closed', { headers })
+      const answer = await gateways[asked++ % replicas]?.call(path, { headers })
       return answer?.status
     }
     return {
@@ -58,6 +70,11 @@ async function startGateways(replicas = 3) {
 
   return {
     createUser,
+    /** Lets time pass for all windows: their keys expire so much earlier. */
+    async advance(seconds: number) {
+      for (const key of await watcher.keys('*'))
+        await watcher.pexpire(key, (await watcher.pttl(key)) - seconds * 1000)
+    },
     resetCommands: () => watcher.config('RESETSTAT'),
     /** Calls of the script; what a script does inside is counted apart. */
     async commands(): Promise<number> {
@@ -74,6 +91,17 @@ describe('gateways on one Redis', () => {
   test('three gateways allow exactly the quota, for single and for concurrent requests', async () => {
     const { createUser } = await startGateways()
     for (const atOnce of [1, 7, 200]) expect(await (await createUser(150)).ask(220, atOnce)).toBe(150)
+  })
+
+  test('three gateways are exact on a sliding window, when it is new and when half of it has gone by', async () => {
+    const { createUser, advance } = await startGateways(3, '/search')
+    for (const atOnce of [1, 7, 40]) {
+      const user = await createUser(1)
+      expect(await user.ask(30, atOnce)).toBe(30)
+      // The middle of the next bucket: half of the earlier one counts.
+      await advance(1.5 * slidingSeconds)
+      expect(await user.ask(40, atOnce)).toBe(15)
+    }
   })
 
   test('each calls Redis once per tick of the event loop, for any number of requests and users', async () => {

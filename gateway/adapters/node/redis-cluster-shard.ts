@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { createReplyTimeout } from '../../../shared/lib/silence.ts'
 import type { ConsumeRequest, ConsumeResult, RateLimitStore } from '../../ports.ts'
-import { forLocalStore } from '../../rate-limit/fallback-store.ts'
+import { consumeLocally } from '../../rate-limit/fallback-store.ts'
 import {
   rateLimitScript,
   readResults,
@@ -100,7 +100,7 @@ export function createShard(options: ShardOptions): RateLimitStore {
     return Promise.all(
       outcomes.map(async (outcome, index) => {
         if (!(outcome instanceof Error)) return outcome as ConsumeResult
-        const own = await local.consume([forLocalStore(requests[index] as ConsumeRequest, replicas)])
+        const own = await consumeLocally(local, [requests[index] as ConsumeRequest], replicas)
         return own[0] as ConsumeResult
       }),
     )

@@ -17,6 +17,8 @@ const rateLimitReport = z.strictObject({
         method: z.string().regex(/^[A-Z]{1,20}$/),
         route: z.string().min(1).max(200).regex(displayable),
         count: z.int().min(1).max(2_147_483_647),
+        /** Whether the limit only reports: the requests were served. */
+        report_only: z.boolean().exactOptional(),
       }),
     )
     .max(1000),

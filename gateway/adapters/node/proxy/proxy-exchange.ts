@@ -179,7 +179,7 @@ class ProxyExchange implements Exchange, Flushable, CancellableExchange {
     clearTimeout(this.deadline)
     const { request, response, admission, commonHeaders, onUpstreamResponse } = this.options
     const { upstream } = admission.decision.row
-    admission.onResponseHead()
+    admission.onResponseHead(raw)
     onUpstreamResponse(upstream, (performance.now() - this.sentAt) / 1000)
     if (isAssertionRejected(status, raw)) {
       this.connection?.abort(this, new AssertionRejected(upstream))

@@ -78,10 +78,12 @@ export function exposeMetrics(options: ExposeOptions): void {
       'outcome',
     ),
     () =>
-      Object.entries(limits).flatMap(([name, modes]) =>
-        Object.entries(modes).flatMap(([mode, { allowed, refused }]) => [
+      [...limits].flatMap(([name, modes]) =>
+        Object.entries(modes).flatMap(([mode, { allowed, refused, reported }]) => [
           [{ class: name, mode, outcome: 'allowed' }, allowed] as const,
           [{ class: name, mode, outcome: 'refused' }, refused] as const,
+          // Built-in limits have no such outcome.
+          ...(reported > 0 ? [[{ class: name, mode, outcome: 'reported' }, reported] as const] : []),
         ]),
       ),
   )
