@@ -33,7 +33,7 @@ describe('listSchemaFaults', () => {
 
   test("gives the reason of the key's own schema for a key that it rejects", () => {
     expect(faultsOf({ ...valid, names: { ONE: 1 } })).toEqual([
-      { path: ['names', 'ONE'], message: 'must be lower-case', isUnknownKey: false },
+      { path: ['names', 'ONE'], message: 'must be lower-case', isUnknownKey: false, isOfKey: true },
     ])
   })
 

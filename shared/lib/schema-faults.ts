@@ -6,6 +6,8 @@ export interface SchemaFault {
   path: readonly PropertyKey[]
   message: string
   isUnknownKey: boolean
+  /** Set where the key is at fault, not its value. */
+  isOfKey?: boolean
   /** The stable name of the rule, where the schema gives it one: `{ params: { code } }`. */
   code?: string
 }
@@ -27,7 +29,8 @@ export function listSchemaFaults({ issues }: SchemaError): SchemaFault[] {
       }))
     const fault = { path, message, isUnknownKey: false }
     // The message of `invalid_key` says nothing: the issues of the key's own schema do.
-    if (issue.code === 'invalid_key') return [{ ...fault, message: issue.issues[0]?.message ?? message }]
+    if (issue.code === 'invalid_key')
+      return [{ ...fault, message: issue.issues[0]?.message ?? message, isOfKey: true }]
     const code: unknown = issue.code === 'custom' ? issue.params?.code : undefined
     return [typeof code === 'string' ? { ...fault, code } : fault]
   })
