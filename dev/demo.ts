@@ -1,8 +1,10 @@
 import { insertAccount, insertSubscription } from '../origin/auth/queries.ts'
-import type { Sql } from '../origin/db/types.ts'
+import { findByName } from '../origin/catalogue/catalogue.ts'
+import { selectCatalogue } from '../origin/catalogue/queries.ts'
+import type { Queryable, Sql } from '../origin/db/types.ts'
 import type { PasswordHasher } from '../origin/passwords/hasher.ts'
 
-interface DemoAccount {
+export interface DemoAccount {
   email: string
   role: string
   plan: string
@@ -17,8 +19,15 @@ export const demoAccounts: readonly DemoAccount[] = [
   { email: 'superadmin@example.com', role: 'superadmin', plan: 'enterprise' },
 ]
 
+/** The demo accounts whose role and plan the catalogue of a database has. */
+export async function selectDemoAccounts(sql: Queryable): Promise<DemoAccount[]> {
+  const { roles, plans } = await selectCatalogue(sql)
+  return demoAccounts.filter(({ role, plan }) => findByName(roles, role) && findByName(plans, plan))
+}
+
 /**
- * Adds the accounts that are missing and leaves those that are there as they are.
+ * Adds the accounts that are missing and leaves those that are there as they are. A catalogue of
+ * one's own may lack the role or the plan of some: those are left out.
  *
  * @returns the addresses added now
  */
@@ -30,7 +39,7 @@ export async function seedDemoAccounts(
   const passwordHash = await passwords.hash(password)
   const added: string[] = []
   await sql.begin(async (transaction) => {
-    for (const { email, role, plan } of demoAccounts) {
+    for (const { email, role, plan } of await selectDemoAccounts(transaction)) {
       const userId = await insertAccount(transaction, {
         email,
         passwordHash,

@@ -8,11 +8,12 @@ import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { ConfigError, readConfig } from '../shared/config.ts'
 import { createLog } from '../shared/node/log.ts'
-import { seedDemoAccounts } from './demo.ts'
+import { type DemoAccount, seedDemoAccounts, selectDemoAccounts } from './demo.ts'
 import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { requireFreePorts } from './free-port.ts'
 import { localUrl } from './local-url.ts'
 import { onParentGone } from './parent-watch.ts'
+import { exampleCatalogue, seedCatalogue } from './seed/catalogue.ts'
 import { startService } from './service.ts'
 import { readState, writeCommandEnvironment } from './state.ts'
 import { welcome } from './welcome.ts'
@@ -20,11 +21,16 @@ import { welcome } from './welcome.ts'
 /**
  * `npm start`: the whole of Gatehouse on one machine, to look at and to develop against.
  * `npm start -- --folder DIR` keeps database and secrets in DIR instead of .gatehouse.
+ * `npm start -- --catalogue FILE` sets a new database up with the roles, permissions, plans and
+ * features of FILE instead of the example's.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { folder } = parseArgs({
-  options: { folder: { type: 'string', default: join(root, '.gatehouse') } },
+const { folder, catalogue } = parseArgs({
+  options: {
+    folder: { type: 'string', default: join(root, '.gatehouse') },
+    catalogue: { type: 'string', default: exampleCatalogue },
+  },
 }).values
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -157,9 +163,10 @@ async function start() {
   step(
     `Postgres: ${isEmbedded ? '' : `${hostname}${pathname}, `}${applied.length > 0 ? `applied migrations ${applied.join(', ')}` : 'schema is the newest'}`,
   )
+  if (applied.includes(1)) await setUpCatalogue(config.DATABASE_URL, catalogue)
   // A database that somebody else made may be anybody's: no account of ours has a place in it.
   const hasDemoAccounts = isEmbedded || applied.includes(1)
-  if (hasDemoAccounts) await addDemoAccounts(config, state.demoPassword)
+  const accounts = hasDemoAccounts ? await addDemoAccounts(config, state.demoPassword) : []
   step(`Limits: counted in ${config.REDIS_URL ? 'Redis' : 'memory, as there is no REDIS_URL'}`)
 
   for (const { name, entry, port } of services) {
@@ -185,16 +192,26 @@ async function start() {
       metrics: [gatewayMetricsPort, originMetricsPort].map(
         (port) => `${localUrl(config.METRICS_HOST, port)}/metrics`,
       ),
-      demoPassword: hasDemoAccounts ? state.demoPassword : undefined,
+      accounts,
+      demoPassword: state.demoPassword,
       folder,
     }),
   )
 }
 
+async function setUpCatalogue(databaseUrl: string, file: string) {
+  const sql = createCommandDatabase(databaseUrl, createLog('start', 'warn'))
+  try {
+    await seedCatalogue(sql, file)
+  } finally {
+    await sql.end()
+  }
+}
+
 async function addDemoAccounts(
   config: { DATABASE_URL: string; PASSWORD_DIGEST_KEY: Uint8Array; PASSWORD_HASH_COST: number },
   password: string,
-) {
+): Promise<DemoAccount[]> {
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('start', 'warn'))
   const pool = createWorkerPool({ threads: 1, queue: 1 })
   const passwords = await createPasswordHasher({
@@ -204,6 +221,8 @@ async function addDemoAccounts(
   })
   const added = await seedDemoAccounts(sql, passwords, password)
   step(`Demo accounts: ${added.length > 0 ? `added ${added.length}` : 'there already'}`)
+  const accounts = await selectDemoAccounts(sql)
   await pool.close()
   await sql.end()
+  return accounts
 }

@@ -1,4 +1,4 @@
-import { demoAccounts } from './demo.ts'
+import type { DemoAccount } from './demo.ts'
 
 interface WelcomeFacts {
   /** Base URLs. */
@@ -6,13 +6,17 @@ interface WelcomeFacts {
   origin: string
   /** Where monitoring reads. */
   metrics: string[]
-  /** undefined where there are no demo accounts: then a registration is the first thing to try. */
-  demoPassword: string | undefined
+  /** Demo accounts; none where the database is of somebody else. */
+  accounts: readonly DemoAccount[]
+  /** Of each of them. */
+  demoPassword: string
   folder: string
 }
 
 /** The message of `npm start` when everything runs. */
-export function welcome({ gateway, origin, metrics, demoPassword, folder }: WelcomeFacts): string {
+export function welcome({ gateway, origin, metrics, accounts, demoPassword, folder }: WelcomeFacts): string {
+  // One whose plan has the demo's reports, where there is one; otherwise a registration is tried.
+  const example = accounts.find(({ role }) => role === 'subscriber') ?? accounts[0]
   return `
 Gatehouse is up.
 
@@ -21,22 +25,20 @@ Gatehouse is up.
   Pages    ${gateway}/docs   the API, to read and to try
            ${gateway}/admin   accounts, plans, audit log
   Metrics  ${metrics.join('   ')}
-${demoPassword ? accounts(demoPassword) : ''}
+${accounts.length > 0 ? describeAccounts(accounts, demoPassword) : ''}
   Try first:
 
-    ${demoPassword ? login(gateway, demoPassword) : register(gateway)}
+    ${example ? login(gateway, example.email, demoPassword) : register(gateway)}
 
-  npm run keys and npm run clients work on this database too, for example:
+  npm run keys, clients, accounts and catalogue work on this database too, for example:
 
     npm run keys -- list
 
 Ctrl-C stops it; the data stays in ${folder}.`
 }
 
-function accounts(password: string): string {
-  const lines = demoAccounts.map(
-    ({ email, role, plan }) => `    ${email.padEnd(24)} ${role.padEnd(12)} ${plan}`,
-  )
+function describeAccounts(accounts: readonly DemoAccount[], password: string): string {
+  const lines = accounts.map(({ email, role, plan }) => `    ${email.padEnd(24)} ${role.padEnd(12)} ${plan}`)
   return `
   Demo accounts, all with the password ${password}
     ${'email'.padEnd(24)} ${'role'.padEnd(12)} plan
@@ -44,8 +46,8 @@ ${lines.join('\n')}
 `
 }
 
-const login = (gateway: string, password: string) =>
-  post(`${gateway}/auth/login`, { email: 'subscriber@example.com', password })
+const login = (gateway: string, email: string, password: string) =>
+  post(`${gateway}/auth/login`, { email, password })
 
 const register = (gateway: string) =>
   post(`${gateway}/auth/register`, { email: 'ada@example.org', password: 'correct horse battery' })

@@ -64,6 +64,7 @@ const managesSubscriptions = {
 } satisfies Partial<PolicyRow>
 
 const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<PolicyRow>
+const managesRoles = { permissions: { all: ['roles.manage'] } } satisfies Partial<PolicyRow>
 const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<PolicyRow>
 
 /**
@@ -121,10 +122,13 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'DELETE /admin/users/{id}/api-keys/{key_id}': { ...accountRow, ...managesUsers },
   'GET /admin/roles': { ...accountRow, ...readsUsers },
   'GET /admin/permissions': { ...accountRow, ...readsUsers },
-  'PUT /admin/roles/{name}/permissions': {
-    ...accountRow,
-    permissions: { all: ['roles.manage'] },
-  },
+  'POST /admin/roles': { ...accountRow, ...managesRoles },
+  'PATCH /admin/roles/{name}': { ...accountRow, ...managesRoles },
+  'DELETE /admin/roles/{name}': { ...accountRow, ...managesRoles },
+  'PUT /admin/roles/{name}/permissions': { ...accountRow, ...managesRoles },
+  'POST /admin/permissions': { ...accountRow, ...managesRoles },
+  'PATCH /admin/permissions/{name}': { ...accountRow, ...managesRoles },
+  'DELETE /admin/permissions/{name}': { ...accountRow, ...managesRoles },
   'GET /admin/audit-logs': { ...accountRow, ...readsAudit },
   'GET /admin/login-attempts': { ...accountRow, ...readsAudit },
   'GET /admin/rate-limit-logs': { ...accountRow, ...readsAudit },
@@ -133,6 +137,13 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'PUT /admin/users/{id}/subscription': { ...accountRow, ...managesSubscriptions },
   'GET /admin/subscriptions': { ...accountRow, ...managesSubscriptions },
   'GET /admin/features': { ...accountRow, ...managesSubscriptions },
+  'POST /admin/features': { ...accountRow, ...managesSubscriptions },
+  'PATCH /admin/features/{name}': { ...accountRow, ...managesSubscriptions },
+  'DELETE /admin/features/{name}': { ...accountRow, ...managesSubscriptions },
+  'GET /admin/quotas': { ...accountRow, ...managesSubscriptions },
+  'PUT /admin/quotas/{plan}': { ...accountRow, ...managesSubscriptions },
+  'POST /admin/plans': { ...accountRow, ...managesSubscriptions },
+  'DELETE /admin/plans/{name}': { ...accountRow, ...managesSubscriptions },
   'GET /admin/plans': { ...accountRow, ...managesSubscriptions },
   'PATCH /admin/plans/{name}': { ...accountRow, ...managesSubscriptions },
   'PUT /admin/plans/{name}/features': { ...accountRow, ...managesSubscriptions },

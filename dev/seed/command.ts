@@ -1,3 +1,6 @@
+import { findByName } from '../../origin/catalogue/catalogue.ts'
+import { selectCatalogue } from '../../origin/catalogue/queries.ts'
+import { loadCatalogue } from '../../origin/catalogue-command/load.ts'
 import { withDatabase } from '../../origin/db/command-database.ts'
 import { createDatabase } from '../../origin/db/database.ts'
 import type { Sql } from '../../origin/db/types.ts'
@@ -5,6 +8,7 @@ import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
 import { demoAccounts } from '../demo.ts'
+import { exampleCatalogue } from './catalogue.ts'
 import { parseCommandLine, usage } from './command-line.ts'
 import { seedPassword } from './password.ts'
 import { seedDomain, selectForeignAccount } from './queries.ts'
@@ -35,6 +39,7 @@ async function run({ users, force }: ReturnType<typeof parseCommandLine>): Promi
     log: createLog('seed', config.LOG_LEVEL),
   })
   await withDatabase(sql, async () => {
+    await requireExampleCatalogue(sql)
     if (!force) await requireNoForeignAccount(sql)
     const startedAt = performance.now()
     const { password, passwordHash } = await seedPassword({
@@ -45,6 +50,20 @@ async function run({ users, force }: ReturnType<typeof parseCommandLine>): Promi
     say(`Added ${added} accounts in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
     say(`u1@${seedDomain} to u${users}@${seedDomain} log in with ${password}`)
   })
+}
+
+/** Accounts are spread over the roles and plans of the example. */
+async function requireExampleCatalogue(sql: Sql): Promise<void> {
+  const { roles, plans } = await loadCatalogue(exampleCatalogue)
+  const found = await selectCatalogue(sql)
+  const missing = [
+    ...roles.filter(({ name }) => !findByName(found.roles, name)),
+    ...plans.filter(({ name }) => !findByName(found.plans, name)),
+  ].map(({ name }) => name)
+  if (missing.length > 0)
+    throw new CommandError(
+      `The database lacks ${missing.join(', ')}: the seed needs the roles and plans of examples/catalogue.yaml.`,
+    )
 }
 
 async function requireNoForeignAccount(sql: Sql): Promise<void> {

@@ -1,7 +1,7 @@
 import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { lockAccountsForUpdate, selectIdByEmail, selectRoleLevel } from '../admin/user-queries.ts'
+import { lockAccountsForUpdate, lockRoleLevel, selectIdByEmail } from '../admin/user-queries.ts'
 import { setRole } from '../admin/user-service.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
@@ -34,7 +34,7 @@ async function changeRole(sql: Sql, { email, role }: RoleCommand) {
     const id = await selectIdByEmail(transaction, email)
     const account = id && (await lockAccountsForUpdate(transaction, [id])).get(id)
     if (!account) throw new CommandError(`There is no account ${email}.`)
-    const level = await selectRoleLevel(transaction, role)
+    const level = await lockRoleLevel(transaction, role)
     if (level === undefined) throw new CommandError(`There is no role ${role}.`)
     if (account.role !== role) await setRole(transaction, account, role, { actorId: null, context })
     return { before: account.role, isUnproven: !account.emailVerified && level > account.level }

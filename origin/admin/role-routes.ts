@@ -1,13 +1,16 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { roles as contract, type PermissionItem } from '../../shared/contract.ts'
+import { roles as contract, type PermissionItem, type RoleResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { type Catalogue, findByName, type Role } from '../catalogue/catalogue.ts'
+import { conflictProblem, unknownNamesProblem } from '../catalogue/problems.ts'
 import type { Sql } from '../db/types.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
 import { serveList } from '../http/serve-list.ts'
-import { type Role, selectPermissionPage, selectRolePage } from './role-queries.ts'
+import * as edits from './role-edits.ts'
+import { selectPermissionPage, selectRolePage } from './role-queries.ts'
 import type { RoleOutcome, RoleService } from './role-service.ts'
 
 interface RoleRoutesOptions {
@@ -15,7 +18,8 @@ interface RoleRoutesOptions {
   roles: RoleService
 }
 
-const { listRoles, listPermissions, setRolePermissions } = contract.endpoints
+const { listRoles, createRole, updateRole, setRolePermissions, deleteRole } = contract.endpoints
+const { listPermissions, createPermission, updatePermission, deletePermission } = contract.endpoints
 
 const byName = {
   position: z.tuple([z.string().regex(/^[a-z_.]{1,80}$/)]),
@@ -28,9 +32,38 @@ const manageRoles = requireAuthorization({ permissions: { all: ['roles.manage'] 
 export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
-  serveList(routes, listRoles, readUsers, { ...byName, item: (role: Role) => role }, ({ limit, after }) =>
+  /**
+   * @throws Problem `not_found`, `validation_failed`, `escalation_refused`, `name_taken`, `in_use`,
+   *   `tokens_too_large`
+   */
+  async function edit(c: Context<OriginEnv>, attempted: string, evaluate: edits.EvaluateRoleEdit) {
+    const action = { attempted, actorId: requireUser(c.get('user')).sub, context: c.get('context') }
+    return requireDone(await roles.edit(action, evaluate))
+  }
+
+  serveList(routes, listRoles, readUsers, { ...byName, item: roleResponse }, ({ limit, after }) =>
     selectRolePage(sql, { after: after?.[0] ?? '', limit }),
   )
+
+  serve(routes, createRole, manageRoles, async ({ body, respond }, c) =>
+    respond(roleOf(await edit(c, `role ${body.name}`, edits.createRole(body)), body.name)),
+  )
+
+  serve(routes, updateRole, manageRoles, async ({ params: { name }, body, respond }, c) => {
+    const { level, description, is_default: isDefault } = body
+    const change = edits.changeRole(name, { level, description, isDefault })
+    return respond(roleOf(await edit(c, `role ${name}`, change), name))
+  })
+
+  serve(routes, setRolePermissions, manageRoles, async ({ params: { name }, body, respond }, c) => {
+    const change = edits.setRolePermissions(name, body.permissions)
+    return respond(roleOf(await edit(c, `permissions of ${name}`, change), name))
+  })
+
+  serve(routes, deleteRole, manageRoles, async ({ params: { name }, respond }, c) => {
+    await edit(c, `removal of role ${name}`, edits.removeRole(name))
+    return respond()
+  })
 
   serveList(
     routes,
@@ -40,34 +73,50 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
     ({ limit, after }) => selectPermissionPage(sql, { after: after?.[0] ?? '', limit }),
   )
 
-  serve(routes, setRolePermissions, manageRoles, async ({ params, body, respond }, c) => {
-    const outcome = await roles.setPermissions({
-      role: params.name,
-      permissions: body.permissions,
-      actorId: requireUser(c.get('user')).sub,
-      context: c.get('context'),
-    })
-    return respond(changedRole(outcome))
+  serve(routes, createPermission, manageRoles, async ({ body, respond }, c) => {
+    await edit(c, `permission ${body.name}`, edits.createPermission(body))
+    return respond(body)
+  })
+
+  serve(routes, updatePermission, manageRoles, async ({ params: { name }, body, respond }, c) => {
+    const permission = { name, description: body.description }
+    await edit(c, `permission ${name}`, edits.changePermission(permission))
+    return respond(permission)
+  })
+
+  serve(routes, deletePermission, manageRoles, async ({ params: { name }, respond }, c) => {
+    await edit(c, `removal of permission ${name}`, edits.removePermission(name))
+    return respond()
   })
 
   return routes
 }
 
-/** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
-function changedRole(outcome: RoleOutcome): Role {
+function roleResponse({ name, level, description, isDefault, permissions }: Role): RoleResponse {
+  return { name, level, description, is_default: isDefault, permissions }
+}
+
+/** @throws Problem `not_found` */
+function roleOf({ roles }: Catalogue, name: string): RoleResponse {
+  const role = findByName(roles, name)
+  if (!role) throw new Problem('not_found')
+  return roleResponse(role)
+}
+
+/** @throws Problem */
+function requireDone(outcome: RoleOutcome): Catalogue {
   switch (outcome.kind) {
-    case 'changed':
-      return outcome.role
-    case 'unknown_role':
-      throw new Problem('not_found')
-    case 'unknown_permissions': {
-      const errors = outcome.positions.map((position) => ({
-        pointer: `/permissions/${position}`,
-        detail: 'is not the name of a permission',
-      }))
+    case 'done':
+      return outcome.catalogue
+    case 'unknown_permissions':
+      throw unknownNamesProblem('permissions', outcome.positions)
+    case 'default_too_high': {
+      const errors = [{ pointer: '/level', detail: 'new accounts would administer the product' }]
       throw new Problem('validation_failed', { members: { errors } })
     }
     case 'rejected':
       throw new Problem('escalation_refused', { members: { reason: outcome.reason } })
+    default:
+      throw conflictProblem(outcome)
   }
 }

@@ -1,3 +1,5 @@
+import { adminLevel, superadminLevel } from '../../shared/auth/levels.ts'
+
 /** An account as these rules see it. */
 export interface AccountLevel {
   id: string
@@ -7,10 +9,6 @@ export interface AccountLevel {
 
 export type AuthorityRejection = 'own_account' | 'target_at_or_above'
 export type RoleRejection = AuthorityRejection | 'role_above_own' | 'superadmin_only'
-
-/** Roles from this level up administer the product; only a superadmin grants them. */
-const adminLevel = 90
-const superadminLevel = 100
 
 /** An actor changes neither their own account nor one at or above their level. */
 export function evaluateAuthority(actor: AccountLevel, target: AccountLevel): AuthorityRejection | 'allowed' {

@@ -107,9 +107,13 @@ export async function selectIdByEmail(sql: Queryable, email: string): Promise<st
   return row?.id
 }
 
-/** @returns undefined where there is no such role */
-export async function selectRoleLevel(sql: Queryable, role: string): Promise<number | undefined> {
-  const [row] = await sql<[{ level: number }?]>`select level from roles where name = ${role}`
+/**
+ * The level of a role, which is not removed before the transaction ends.
+ *
+ * @returns undefined where there is no such role
+ */
+export async function lockRoleLevel(sql: Transaction, role: string): Promise<number | undefined> {
+  const [row] = await sql<[{ level: number }?]>`select level from roles where name = ${role} for key share`
   return row?.level
 }
 

@@ -8,7 +8,7 @@ import { clearAttempts } from '../lockout/queries.ts'
 import { endSessions } from '../sessions/queries.ts'
 import { type AdminAction, lockBothForUpdate, rejectChange } from './authority.ts'
 import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
-import { type AccountForUpdate, selectRoleLevel, updateRole, updateStatus } from './user-queries.ts'
+import { type AccountForUpdate, lockRoleLevel, updateRole, updateStatus } from './user-queries.ts'
 
 export type ChangeOutcome =
   | { kind: 'done' }
@@ -53,7 +53,7 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
       return sql.begin(async (transaction) => {
         const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return unknownUser
-        const level = await selectRoleLevel(transaction, role)
+        const level = await lockRoleLevel(transaction, role)
         if (level === undefined) return { kind: 'unknown_role' }
         const verdict = evaluateRoleChange(actor, target, { level })
         if (verdict !== 'allowed') return rejectChange(transaction, change, `role ${role}`, verdict)

@@ -1,6 +1,6 @@
 import { foldedEmail } from '../db/folded-email.ts'
 import { passwordVersion } from '../db/password-version.ts'
-import type { Queryable } from '../db/types.ts'
+import type { Queryable, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device } from '../lockout/device-tokens.ts'
 import type { LoginVerdict } from './rules.ts'
@@ -46,6 +46,26 @@ export async function lockUnnotifiedOwnerForUpdate(
     where user_id = ${account.userId} and action = 'account.registration_refused' and created_at > now() - interval '1 day'
     limit 1`
   return told.length === 0 ? account : undefined
+}
+
+/** Role and plan of new accounts, by name. */
+interface Defaults {
+  role: string
+  plan: string
+}
+
+/**
+ * Selects role and plan of new accounts, and keeps them from being removed until the transaction
+ * ends. Where one was removed during the wait for its lock no row is found, and there is another.
+ */
+export async function lockDefaults(sql: Transaction): Promise<Defaults> {
+  const select = () => sql<[Defaults?]>`
+    select role.name as role, plan.name as plan from roles role, subscription_plans plan
+    where role.is_default and plan.rank = 0
+    for key share`
+  const [defaults] = await select().then((rows) => (rows[0] ? rows : select()))
+  if (!defaults) throw new Error('no role or no plan is that of new accounts')
+  return defaults
 }
 
 /** Inserts a subscription without an end. */

@@ -17,6 +17,7 @@ import {
   insertAccount,
   insertLoginAttempt,
   insertSubscription,
+  lockDefaults,
   lockUnnotifiedOwnerForUpdate,
 } from './queries.ts'
 import { evaluateLogin, type LoginFailure, type LoginVerdict } from './rules.ts'
@@ -85,7 +86,8 @@ export function createAuthService(options: AuthOptions) {
         address: context.ip,
       })
       const kind = await sql.begin(async (transaction): Promise<RegistrationKind> => {
-        const userId = await insertAccount(transaction, { email, passwordHash, displayName, role: 'user' })
+        const { role, plan } = await lockDefaults(transaction)
+        const userId = await insertAccount(transaction, { email, passwordHash, displayName, role })
         if (!userId) {
           const owner = await lockUnnotifiedOwnerForUpdate(transaction, email)
           if (owner) await mail.enqueue(transaction, owner.email, mail.messages.addressTaken())
@@ -100,7 +102,7 @@ export function createAuthService(options: AuthOptions) {
           return 'address_taken'
         }
         await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, context })
-        await insertSubscription(transaction, userId, 'free')
+        await insertSubscription(transaction, userId, plan)
         await emailTokens.sendVerification(transaction, { userId, email })
         return 'registered'
       })

@@ -35,7 +35,33 @@ export interface ImportedAccount {
   state: AccountState & { subscription: { plan: string; periodEndsAt: string | null } }
 }
 
-export type ReadAccount = { kind: 'read'; account: ImportedAccount } | { kind: 'rejected'; reason: string }
+type ImportedState = ImportedAccount['state']
+
+/** An account as it was given: null stands for the role or the plan of new accounts. */
+export interface GivenAccount extends Omit<ImportedAccount, 'state'> {
+  state: Omit<ImportedState, 'role' | 'subscription'> & {
+    role: string | null
+    subscription: { plan: string | null; periodEndsAt: string | null }
+  }
+}
+
+/** The account with the role and the plan of new accounts where it names none. */
+export function withDefaults(
+  { state, ...account }: GivenAccount,
+  defaults: { role: string; plan: string },
+): ImportedAccount {
+  const { role, subscription } = state
+  return {
+    ...account,
+    state: {
+      ...state,
+      role: role ?? defaults.role,
+      subscription: { ...subscription, plan: subscription.plan ?? defaults.plan },
+    },
+  }
+}
+
+export type ReadAccount = { kind: 'read'; account: GivenAccount } | { kind: 'rejected'; reason: string }
 
 export interface AccountRules {
   /** bcrypt's cost that a foreign hash may take as long as. */

@@ -20,6 +20,14 @@ export async function selectCatalogue(sql: Queryable): Promise<Catalogue> {
   }
 }
 
+/** The names of the role and the plan of new accounts. */
+export async function selectDefaults(sql: Queryable): Promise<{ role: string; plan: string }> {
+  const [row] = await sql<[{ role: string; plan: string }]>`
+    select role.name as role, plan.name as plan from roles role, subscription_plans plan
+    where role.is_default and plan.rank = 0`
+  return row
+}
+
 interface Key {
   email: string
   externalId: string | null

@@ -7,7 +7,7 @@ import type { Sql } from '../db/types.ts'
 import { createEncryption, type Encryption } from '../keys/encryption.ts'
 import { selectKeys } from '../keys/queries.ts'
 import { decryptKey, KeyDecryptionError } from '../keys/stored-key.ts'
-import type { AccountRules, ImportedAccount } from './account.ts'
+import type { AccountRules, GivenAccount } from './account.ts'
 import { createIntake } from './intake.ts'
 import { explainInputError, type Input, openInput } from './open-input.ts'
 import { createProgressBar } from './progress-bar.ts'
@@ -91,7 +91,7 @@ async function importFile(sql: Sql, encryption: Encryption, { input, command, ru
   const startedAt = performance.now()
   const bar = createProgressBar(process.stderr, startedAt)
   const counts = { lines: 0, created: 0, updated: 0, unchanged: 0, rejected: 0 }
-  let batch: { number: number; account: ImportedAccount }[] = []
+  let batch: { number: number; account: GivenAccount }[] = []
   let metadataCharacters = 0
 
   function count(number: number, outcome: ImportOutcome) {

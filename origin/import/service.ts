@@ -8,7 +8,7 @@ import type { Encryption } from '../keys/encryption.ts'
 import { endSessions } from '../sessions/queries.ts'
 import { selectClock } from '../subscriptions/queries.ts'
 import { replaceSubscription } from '../subscriptions/replace-subscription.ts'
-import type { ImportedAccount } from './account.ts'
+import { type GivenAccount, type ImportedAccount, withDefaults } from './account.ts'
 import {
   insertAccounts,
   lockAccountsForUpdate,
@@ -16,6 +16,7 @@ import {
   replaceTotpSecrets,
   selectAccounts,
   selectCatalogue,
+  selectDefaults,
   selectMatches,
   updateAccounts,
   upsertImports,
@@ -54,9 +55,12 @@ export type AccountImporter = ReturnType<typeof createAccountImporter>
 
 const dayMs = 86_400_000
 
-/** A batch that lost a race against a registration or a login is evaluated again. */
+/**
+ * A batch that lost a race against a registration, a login or the removal of a role or plan is
+ * evaluated again.
+ */
 const mostAttempts = 3
-const lostRaces = new Set(['23505', '40001', '40P01'])
+const lostRaces = new Set(['23503', '23505', '40001', '40P01'])
 const isLostRace = (error: unknown) => error instanceof postgres.PostgresError && lostRaces.has(error.code)
 
 /** Imports accounts of another system. No mail is sent. */
@@ -196,8 +200,10 @@ export function createAccountImporter({ sql, encryption }: ImporterOptions) {
      *
      * @returns the outcome of each row, in their order
      */
-    async import(rows: readonly ImportedAccount[], options: ImportOptions): Promise<ImportOutcome[]> {
-      if (rows.length === 0) return []
+    async import(given: readonly GivenAccount[], options: ImportOptions): Promise<ImportOutcome[]> {
+      if (given.length === 0) return []
+      const defaults = await selectDefaults(sql)
+      const rows = given.map((account) => withDefaults(account, defaults))
       if (options.isDryRun) {
         const { verdicts } = await evaluate(sql, rows, options.grant, async () => {})
         return verdicts.map((verdict) =>

@@ -1,98 +1,36 @@
-import { insertAuditRow } from '../audit/queries.ts'
-import type { Sql, Transaction } from '../db/types.ts'
-import { raisePlanEpoch } from '../entitlements/epochs.ts'
+import type { Edit } from '../catalogue/edit.ts'
+import { lockCatalogue } from '../catalogue/queries.ts'
+import { carryOutEdit } from '../catalogue/replace.ts'
+import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import {
-  lockPlanForUpdate,
-  type Plan,
-  type PlanChange,
-  replacePlanFeatures,
-  selectFeatureNames,
-  updatePlan,
-} from './queries.ts'
+import type { EvaluatePlanEdit, PlanEdit } from './plan-edits.ts'
+import { type Plan, selectPlan } from './queries.ts'
 
 export type PlanOutcome =
-  | { kind: 'changed'; plan: Plan }
-  | { kind: 'unknown_plan' }
-  /** Indexes of the names that are no features. */
-  | { kind: 'unknown_features'; positions: number[] }
+  /** With the plan of the change as it is now, if it is there. */
+  { kind: 'done'; plan: Plan | undefined } | Exclude<PlanEdit, Edit>
+
+interface PlanAction {
+  /** The plan that changes; undefined where it is a feature. */
+  plan?: string
+  actorId: string
+  context: RequestContext
+}
 
 export type PlanService = ReturnType<typeof createPlanService>
 
-/**
- * Changes of plans. One epoch makes the tokens of all subscribers stale.
- */
+/** Changes of plans and features. One epoch makes the tokens of all subscribers stale. */
 export function createPlanService({ sql }: { sql: Sql }) {
-  async function audit(
-    transaction: Transaction,
-    action: 'plan.changed' | 'plan.features_changed',
-    {
-      actorId,
-      context,
-      before,
-      after,
-    }: { actorId: string; context: RequestContext; before: Plan; after: Plan },
-  ) {
-    const details = { plan: before.name, before: auditedPlan(before), after: auditedPlan(after) }
-    await insertAuditRow(transaction, { action, actorId, userId: null, context, details })
-  }
-
   return {
-    async change(
-      name: string,
-      change: PlanChange,
-      actorId: string,
-      context: RequestContext,
-    ): Promise<PlanOutcome> {
-      return sql.begin(async (transaction) => {
-        const before = await lockPlanForUpdate(transaction, name)
-        if (!before) return { kind: 'unknown_plan' }
-        const after = { ...before, ...withoutUndefined(change) }
-        if (sameAs(before, after)) return { kind: 'changed', plan: before }
-        await updatePlan(transaction, before.id, change)
-        if (before.apiQuotaPerHour !== after.apiQuotaPerHour) await raisePlanEpoch(transaction, name)
-        await audit(transaction, 'plan.changed', { actorId, context, before, after })
-        return { kind: 'changed', plan: after }
-      })
-    },
-
-    async setFeatures(
-      name: string,
-      features: readonly string[],
-      actorId: string,
-      context: RequestContext,
-    ): Promise<PlanOutcome> {
-      return sql.begin(async (transaction) => {
-        const before = await lockPlanForUpdate(transaction, name)
-        if (!before) return { kind: 'unknown_plan' }
-        const known = await selectFeatureNames(transaction, features)
-        const positions = features.flatMap((feature, index) => (known.includes(feature) ? [] : [index]))
-        if (positions.length > 0) return { kind: 'unknown_features', positions }
-        const after = { ...before, features: known }
-        if (sameAs(before, after)) return { kind: 'changed', plan: before }
-        await replacePlanFeatures(transaction, before.id, known)
-        await raisePlanEpoch(transaction, name)
-        await audit(transaction, 'plan.features_changed', { actorId, context, before, after })
-        return { kind: 'changed', plan: after }
+    async edit({ plan, actorId, context }: PlanAction, evaluate: EvaluatePlanEdit): Promise<PlanOutcome> {
+      return sql.begin(async (transaction): Promise<PlanOutcome> => {
+        const before = await lockCatalogue(transaction)
+        const edit = evaluate(before)
+        if (edit.kind !== 'edit') return edit
+        const outcome = await carryOutEdit(transaction, before, edit, { actorId, context })
+        if (outcome.kind !== 'done') return outcome
+        return { kind: 'done', plan: plan === undefined ? undefined : await selectPlan(transaction, plan) }
       })
     },
   }
-}
-
-/** The members of a plan that can change. */
-function auditedPlan({ title, priceCentsPerMonth, apiQuotaPerHour, features }: Plan) {
-  return {
-    title,
-    price_cents_per_month: priceCentsPerMonth,
-    api_quota_per_hour: apiQuotaPerHour,
-    features,
-  }
-}
-
-const sameAs = (one: Plan, other: Plan) =>
-  JSON.stringify(auditedPlan(one)) === JSON.stringify(auditedPlan(other))
-
-/** Fields that were not sent stay unchanged. */
-function withoutUndefined(change: PlanChange): Partial<Plan> {
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
 }

@@ -5,7 +5,7 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { claimBillingEvent, selectContentHash } from './event-queries.ts'
-import { type Subscription, selectClock, selectPlanId } from './queries.ts'
+import { lockPlanId, type Subscription, selectClock } from './queries.ts'
 import { replaceSubscription, subscriptionJson } from './replace-subscription.ts'
 
 interface IncomingEvent {
@@ -43,7 +43,7 @@ export function createBilling({ sql }: { sql: Sql }) {
       const contentHash = hashOf(response, occurredAt)
       return sql.begin(async (transaction): Promise<BillingOutcome> => {
         if (!(await lockAccountForUpdate(transaction, userId))) return { kind: 'unknown_user' }
-        const planId = await selectPlanId(transaction, subscription.plan)
+        const planId = await lockPlanId(transaction, subscription.plan)
         if (planId === undefined) return { kind: 'unknown_plan' }
 
         const now = await selectClock(transaction)

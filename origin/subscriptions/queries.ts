@@ -19,8 +19,10 @@ export async function selectClock(sql: Transaction): Promise<Date> {
   return row.now
 }
 
-export async function selectPlanId(sql: Queryable, name: string): Promise<number | undefined> {
-  const [row] = await sql<[{ id: number }?]>`select id from subscription_plans where name = ${name}`
+/** The id of a plan, which is not removed before the transaction ends. */
+export async function lockPlanId(sql: Transaction, name: string): Promise<number | undefined> {
+  const [row] = await sql<[{ id: number }?]>`
+    select id from subscription_plans where name = ${name} for key share`
   return row?.id
 }
 

@@ -3,7 +3,7 @@ import { type AuthorityRejection, evaluateAuthority } from '../admin/rules.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import { recordBooking } from './event-queries.ts'
-import { type Subscription, selectClock, selectPlanId } from './queries.ts'
+import { lockPlanId, type Subscription, selectClock } from './queries.ts'
 import { replaceSubscription } from './replace-subscription.ts'
 
 interface Booking {
@@ -35,7 +35,7 @@ export function createSubscriptionService({ sql }: { sql: Sql }) {
           return { kind: 'rejected', reason: verdict }
         }
         const now = await selectClock(transaction)
-        const planId = await selectPlanId(transaction, plan)
+        const planId = await lockPlanId(transaction, plan)
         if (planId === undefined) return { kind: 'unknown_plan' }
         if (periodEndsAt && periodEndsAt <= now) return { kind: 'period_is_over' }
         const subscription: Subscription = {

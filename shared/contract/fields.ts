@@ -138,6 +138,9 @@ export const permissionName = z
   .string()
   .regex(/^[a-z_]{2,30}\.[a-z_]{2,30}$/, { error: 'is not the name of a permission' })
 
+/** From 0 to 100: what a role may change is below its own level. */
+export const roleLevel = z.int().min(0).max(100)
+
 /**
  * Pattern of a time without its zone. It is published, because `date-time` alone would allow zones
  * and precisions that are rejected.

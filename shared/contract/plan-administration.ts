@@ -1,31 +1,34 @@
 import { z } from 'zod'
-import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
-import { bookedStatus, displayable, featureName, planName, time, utcDateTime, uuid } from './fields.ts'
+import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
+import { catalogueTexts, planTerms, quotaPerHour } from './catalogue-fields.ts'
+import { bookedStatus, featureName, planName, time, utcDateTime, uuid } from './fields.ts'
 import { filteredList, list } from './lists.ts'
 import { planResponse } from './plans.ts'
 
-/**
- * A request a minute, as the database has it: with fewer nobody on the plan could work, whoever set
- * it among them.
- */
-export const minQuotaPerHour = 60
-
 const changePlanBody = z
   .strictObject({
-    title: z.string().trim().min(1).max(80).regex(displayable).optional(),
-    price_cents_per_month: z.int().min(0).max(100_000_000).optional(),
-    api_quota_per_hour: z
-      .int()
-      .min(minQuotaPerHour, {
-        error: `must be at least ${minQuotaPerHour}: a plan allows a request a minute`,
-      })
-      .max(1_000_000_000)
-      .optional(),
+    title: planTerms.title.optional(),
+    price_cents_per_month: planTerms.price_cents_per_month.optional(),
+    api_quota_per_hour: planTerms.api_quota_per_hour.optional(),
   })
   .refine((body) => Object.keys(body).length > 0, { error: 'changes nothing' })
   .meta({ minProperties: 1 })
 
-const planFeaturesBody = z.strictObject({ features: z.array(featureName).max(200) })
+const planFeaturesBody = z.strictObject({ features: z.array(featureName).max(500) })
+
+/** `rank` is its place from the cheapest up; left out, it is the dearest. */
+const createPlanBody = z.strictObject({
+  name: planName,
+  ...planTerms,
+  ...planFeaturesBody.shape,
+  rank: z.int().min(1).max(1000).optional(),
+})
+
+const createFeatureBody = z.strictObject({ name: featureName, description: catalogueTexts.description })
+
+const changeFeatureBody = z.strictObject({ description: catalogueTexts.description })
+
+const changeQuotaBody = z.strictObject({ api_quota_per_hour: quotaPerHour })
 
 const changeSubscriptionBody = z.strictObject({
   plan: planName,
@@ -40,6 +43,13 @@ export type AdminPlanResponse = z.output<typeof adminPlanResponse>
 const featureItem = z.object({ name: z.string(), description: z.string() }).meta({ id: 'Feature' })
 
 export type FeatureItem = z.output<typeof featureItem>
+
+/** The quota of a plan, in requests to the API. */
+const quotaItem = z
+  .object({ plan: z.string(), title: z.string(), api_quota_per_hour: z.int() })
+  .meta({ id: 'Quota' })
+
+export type QuotaItem = z.output<typeof quotaItem>
 
 /** A subscription as it was booked. */
 const booked = {
@@ -88,12 +98,29 @@ export const planAdministration = defineEndpointGroup({
       summary: 'List plans, from the cheapest up',
       ...list(adminPlanResponse),
     },
+    createPlan: {
+      method: 'POST',
+      path: '/admin/plans',
+      summary: 'Create a plan',
+      description: 'Plans from its rank up move by one.',
+      body: createPlanBody,
+      responses: ok('The plan.', adminPlanResponse),
+      errors: ['name_taken', 'tokens_too_large'],
+    },
+    deletePlan: {
+      method: 'DELETE',
+      path: '/admin/plans/{name}',
+      summary: 'Remove a plan that no subscription ever had',
+      responses: noContent('The plan is gone.'),
+      errors: ['in_use'],
+    },
     changePlan: {
       method: 'PATCH',
       path: '/admin/plans/{name}',
       summary: 'Change title, price or quota of a plan',
       body: changePlanBody,
       responses: ok('The plan after the change.', adminPlanResponse),
+      errors: ['tokens_too_large'],
     },
     setPlanFeatures: {
       method: 'PUT',
@@ -101,8 +128,45 @@ export const planAdministration = defineEndpointGroup({
       summary: 'Replace the features of a plan',
       body: planFeaturesBody,
       responses: ok('The plan after the change.', adminPlanResponse),
+      errors: ['tokens_too_large'],
     },
     listFeatures: { method: 'GET', path: '/admin/features', summary: 'List features', ...list(featureItem) },
+    createFeature: {
+      method: 'POST',
+      path: '/admin/features',
+      summary: 'Create a feature',
+      body: createFeatureBody,
+      responses: ok('The feature.', featureItem),
+      errors: ['name_taken'],
+    },
+    updateFeature: {
+      method: 'PATCH',
+      path: '/admin/features/{name}',
+      summary: 'Change the description of a feature',
+      body: changeFeatureBody,
+      responses: ok('The feature after the change.', featureItem),
+    },
+    deleteFeature: {
+      method: 'DELETE',
+      path: '/admin/features/{name}',
+      summary: 'Remove a feature that no plan has',
+      responses: noContent('The feature is gone.'),
+      errors: ['in_use'],
+    },
+    listQuotas: {
+      method: 'GET',
+      path: '/admin/quotas',
+      summary: 'List the quotas of plans, from the cheapest plan up',
+      ...list(quotaItem),
+    },
+    changeQuota: {
+      method: 'PUT',
+      path: '/admin/quotas/{plan}',
+      summary: 'Change the quota of a plan',
+      body: changeQuotaBody,
+      responses: ok('The quota after the change.', quotaItem),
+      errors: ['tokens_too_large'],
+    },
     listSubscriptions: {
       method: 'GET',
       path: '/admin/subscriptions',

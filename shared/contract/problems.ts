@@ -34,6 +34,10 @@ const members: Partial<Record<ErrorCode, z.ZodRawShape>> = {
     upgrade_url: z.url().exactOptional(),
   },
   escalation_refused: { reason: z.string() },
+  /** The kind of its users, and how many there are, where they can be counted. */
+  in_use: { used_by: z.string(), count: z.int().exactOptional() },
+  /** Characters of the largest token, of this role and plan, and how many a gateway accepts. */
+  tokens_too_large: { size: z.int(), limit: z.int(), role: z.string(), plan: z.string() },
 }
 
 const pascalCase = (code: string) =>

@@ -42,7 +42,7 @@ interface Page {
   next_cursor: string | null
 }
 
-const nameOf = ({ id, name }: Record<string, unknown>) => String(id ?? name)
+const nameOf = ({ id, name, plan }: Record<string, unknown>) => String(id ?? name ?? plan)
 
 const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url')
 
@@ -72,6 +72,7 @@ test('there is a list for everything that admins look at', () => {
       'login-attempts',
       'permissions',
       'plans',
+      'quotas',
       'rate-limit-logs',
       'roles',
       'subscriptions',

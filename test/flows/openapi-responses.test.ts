@@ -175,6 +175,33 @@ describe('responses are as the description has them', () => {
       body: { permissions: ['profile.read'] },
       headers,
     })
+    const role = { name: 'editor' }
+    await succeed('createRole', {
+      body: { ...role, level: 20, description: 'Edits', permissions: ['profile.read'] },
+      headers,
+    })
+    await succeed('updateRole', { params: role, body: { level: 30 }, headers })
+    await succeed('deleteRole', { params: role, headers })
+    const permission = { name: 'orders.read', description: 'See orders' }
+    await succeed('createPermission', { body: permission, headers })
+    const orders = { name: 'orders.read' }
+    await succeed('updatePermission', { params: orders, body: { description: 'Orders' }, headers })
+    await succeed('deletePermission', { params: orders, headers })
+    await succeed('createFeature', { body: { name: 'chat', description: 'Chat' }, headers })
+    await succeed('updateFeature', { params: { name: 'chat' }, body: { description: 'A chat' }, headers })
+    await fail(409, 'deleteFeature', { params: { name: 'webhooks' }, headers })
+    await succeed('deleteFeature', { params: { name: 'chat' }, headers })
+    const team = {
+      name: 'team',
+      title: 'Team',
+      price_cents_per_month: 1,
+      api_quota_per_hour: 60,
+      features: [],
+    }
+    await succeed('createPlan', { body: team, headers })
+    await fail(409, 'createPlan', { body: team, headers })
+    await succeed('deletePlan', { params: { name: 'team' }, headers })
+    await succeed('changeQuota', { params: { plan: 'starter' }, body: { api_quota_per_hour: 5000 }, headers })
     await succeed('startUpkeep', { params: { job: 'expired_tokens' }, headers })
 
     await fullStack.login('user@example.com', password)

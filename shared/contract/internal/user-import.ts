@@ -21,8 +21,9 @@ export const importedUser = z
     email: newEmail,
     email_verified: z.boolean().default(false),
     display_name: displayName.nullable().default(null),
-    role: roleName.default('user'),
-    plan: planName.default('free'),
+    /** null for the role of new accounts, and for their plan. */
+    role: roleName.nullable().default(null),
+    plan: planName.nullable().default(null),
     period_ends_at: time.nullable().default(null),
     status: userStatus.default('active'),
     created_at: time.nullable().default(null),
