@@ -17,6 +17,10 @@ const messages = {
   feature_required: ({ required_feature: feature, minimum_plan: plan }) =>
     `The plan does not include ${feature}${plan ? `: ${plan} does` : ''}.`,
   escalation_refused: ({ reason }) => escalations[reason ?? ''] ?? 'This reaches beyond your own role.',
+  name_taken: () => 'There is one of this name already.',
+  in_use: ({ used_by: by = '', count }) => `This is in use: ${(users[by] ?? (() => by))(count ?? 0)}.`,
+  tokens_too_large: ({ size, limit, role, plan }) =>
+    `Access tokens would have up to ${size} characters, for ${role} on ${plan}; a gateway accepts ${limit}.`,
   not_found: () => 'There is nothing here any more.',
   validation_failed: ({ errors = [] }) =>
     errors.map(({ pointer, detail }) => `${nameOf(pointer)} ${detail}`.trim()).join('; ') ||
@@ -29,12 +33,29 @@ const messages = {
   unreachable: () => 'The gateway cannot be reached: are you online?',
 }
 
+/** @param {string} one @param {string} many @returns {(count: number) => string} */
+const counted = (one, many) => (count) => `${count} ${count === 1 ? one : many}`
+
+/** @type {Record<string, (count: number) => string>} */
+const users = {
+  accounts: counted('account has it', 'accounts have it'),
+  subscriptions: counted(
+    'subscription has it, past ones counted',
+    'subscriptions have it, past ones counted',
+  ),
+  roles: counted('role has it', 'roles have it'),
+  plans: counted('plan has it', 'plans have it'),
+  new_accounts: () => 'new accounts get it',
+  accounts_without_subscription: () => 'accounts without a subscription have it',
+  own_routes: () => 'routes of this service require it',
+}
+
 /** @type {Record<string, string>} */
 const escalations = {
   own_account: 'Nobody changes their own account.',
   target_at_or_above: 'This account is at your own level or above it.',
   role_above_own: 'This role is above your own.',
-  superadmin_only: 'Only a superadmin makes somebody an admin.',
+  superadmin_only: 'Only a superadmin does this.',
   role_at_or_above: 'This role is at your own level or above it.',
   permission_not_held: 'You can only give permissions that you hold yourself.',
 }

@@ -17,6 +17,12 @@
  * @property {string | null} [minimum_plan]
  * @property {{ all?: string[], any?: string[] }} [required_permissions]
  * @property {{ pointer?: string, parameter?: string, detail: string }[]} [errors]
+ * @property {string} [used_by]
+ * @property {number} [count]
+ * @property {number} [size]
+ * @property {number} [limit]
+ * @property {string} [role]
+ * @property {string} [plan]
  * @property {number} [retryAfterSeconds] from the response's head
  */
 

@@ -7,8 +7,12 @@ import { messageOf } from '../problem-messages.js'
 import { createSession, ProblemError } from '../session.js'
 import { createApi } from './api.js'
 import { showAttempts, showAudit, showLimits } from './audit-log.js'
+import { showFeatures } from './features.js'
 import { showHealth } from './health.js'
+import { showPermissions } from './permissions.js'
 import { showPlan, showPlans } from './plans.js'
+import { showQuotas } from './quotas.js'
+import { showRoles } from './roles.js'
 import { showRoutes } from './routes.js'
 import { showUser } from './user.js'
 import { showUsers } from './users.js'
@@ -29,7 +33,11 @@ import { showUsers } from './users.js'
 /** @type {Record<string, (page: Page) => Promise<HTMLElement>>} */
 const views = {
   users: (page) => (page.subject ? showUser(page) : showUsers(page)),
+  roles: showRoles,
+  permissions: showPermissions,
   plans: (page) => (page.subject ? showPlan(page) : showPlans(page)),
+  features: showFeatures,
+  quotas: showQuotas,
   audit: showAudit,
   attempts: showAttempts,
   limits: showLimits,

@@ -107,7 +107,7 @@ export async function createList({ call, attempt, list, params, filters, caption
 }
 
 /** @param {string | null} field */
-function nextLink(field) {
+export function nextLink(field) {
   return field?.match(/<([^>]+)>;\s*rel="next"/)?.[1]
 }
 

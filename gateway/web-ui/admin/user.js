@@ -2,6 +2,8 @@ import { badge, element, moment } from '../dom.js'
 import { createApiKeyTable } from './api-keys.js'
 import { ask } from './ask.js'
 import { createList } from './list.js'
+import { readAll } from './read-all.js'
+import { planForm } from './user-plan.js'
 import { statusOf } from './users.js'
 
 /** @import { Page } from './admin.js' */
@@ -20,9 +22,10 @@ export async function showUser({ api, call, attempt, say, subject, left }) {
 
   /** @param {string} [done] */
   async function load(done = '') {
-    const [user, roles] = await Promise.all([
+    const [user, roles, { plans }] = await Promise.all([
       api('GET /admin/users/{id}', { params }),
-      api('GET /admin/roles', { query: { limit: 200 } }),
+      readAll(call, 'GET /admin/roles'),
+      api('GET /v1/plans', {}),
     ])
     const sessions = await createList({
       call,
@@ -43,7 +46,13 @@ export async function showUser({ api, call, attempt, say, subject, left }) {
     if (left.aborted) return
     view.replaceChildren(
       heading(user),
-      element('section', { class: 'card', 'aria-label': 'Account' }, facts(user), actions(user, roles.items)),
+      element(
+        'section',
+        { class: 'card', 'aria-label': 'Account' },
+        facts(user),
+        actions(user, roles),
+        planForm(user, plans, book),
+      ),
       element(
         'div',
         { class: 'row between' },
@@ -110,6 +119,18 @@ export async function showUser({ api, call, attempt, say, subject, left }) {
     run: () => api('PUT /admin/users/{id}/role', { params, body: { role } }),
     done: `${email} is ${role} now.`,
   })
+
+  /** @param {UserResponse} user @param {string} plan @param {string | null} end */
+  const book = ({ email, plan: before }, plan, end) =>
+    change({
+      question: {
+        title: `Book ${plan} for ${email}?`,
+        text: `The plan is ${before} now. What it includes changes at once, in every open session.`,
+        yes: 'Change plan',
+      },
+      run: () => api('PUT /admin/users/{id}/subscription', { params, body: { plan, period_ends_at: end } }),
+      done: `${email} has ${plan} now.`,
+    })
 
   /** @param {UserResponse} user @returns {Change} */
   const endAll = ({ email }) => ({

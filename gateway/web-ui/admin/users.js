@@ -1,12 +1,14 @@
 import { badge, element, moment } from '../dom.js'
 import { choice, createFilters, createList, text } from './list.js'
+import { readAll } from './read-all.js'
 
 /** @import { Page } from './admin.js' */
 /** @import { UserItem } from '../../../shared/contract.ts' */
 
 /** @param {Page} page */
 export async function showUsers({ call, attempt, filters }) {
-  const roles = ['guest', 'user', 'subscriber', 'admin', 'superadmin']
+  const roles = await readAll(call, 'GET /admin/roles')
+  const byLevel = roles.toSorted((one, other) => one.level - other.level)
   /** @type {HTMLElement} */
   const list = await createList({
     call,
@@ -34,7 +36,10 @@ export async function showUsers({ call, attempt, filters }) {
       'users',
       filters,
       text('Address begins with', 'email_prefix', 'search'),
-      choice('Role', 'role', [['', 'Any'], ...roles.map((role) => /** @type {const} */ ([role, role]))]),
+      choice('Role', 'role', [
+        ['', 'Any'],
+        ...byLevel.map(({ name }) => /** @type {const} */ ([name, name])),
+      ]),
       choice('Status', 'status', [
         ['', 'Any'],
         ['active', 'Active'],
