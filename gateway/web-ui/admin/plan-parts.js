@@ -5,7 +5,7 @@ import { field } from './catalogue-parts.js'
 /**
  * Browsers cannot import the contract; its type keeps the two numbers equal.
  *
- * @type {typeof import('../../../shared/contract/catalogue-fields.ts').minQuotaPerHour}
+ * @type {typeof import('../../../shared/contract/catalogue/fields.ts').minQuotaPerHour}
  */
 export const minQuotaPerHour = 60
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { catalogueTexts, planTerms } from '../../../shared/contract/catalogue-fields.ts'
+import { catalogueTexts, planTerms } from '../../../shared/contract/catalogue/fields.ts'
 import {
   featureName,
   permissionName,

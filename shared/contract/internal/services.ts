@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineEndpointGroup, ok } from '../../endpoint/endpoint.ts'
+import { bookedSubscriptionResponse } from '../catalogue/plan-administration.ts'
 import {
   bookedStatus,
   displayable,
@@ -12,7 +13,6 @@ import {
   uuid,
 } from '../fields.ts'
 import { accountMetadataResponse, productMetadataBody } from '../metadata.ts'
-import { bookedSubscriptionResponse } from '../plan-administration.ts'
 import { importBody, importResponse } from './user-import.ts'
 
 /** Whether to read the live tables in place of the views that are refreshed every few minutes. */

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
-import { catalogueTexts, planTerms, quotaPerHour } from './catalogue-fields.ts'
-import { bookedStatus, featureName, planName, time, utcDateTime, uuid } from './fields.ts'
-import { filteredList, list } from './lists.ts'
-import { planResponse } from './plans.ts'
+import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
+import { bookedStatus, featureName, planName, time, utcDateTime, uuid } from '../fields.ts'
+import { filteredList, list } from '../lists.ts'
+import { planResponse } from '../plans.ts'
+import { catalogueTexts, planTerms, quotaPerHour } from './fields.ts'
 
 const changePlanBody = z
   .strictObject({

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
-import { catalogueTexts } from './catalogue-fields.ts'
-import { permissionName, roleLevel, roleName } from './fields.ts'
-import { list } from './lists.ts'
+import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
+import { permissionName, roleLevel, roleName } from '../fields.ts'
+import { list } from '../lists.ts'
+import { catalogueTexts } from './fields.ts'
 
 const rolePermissionsBody = z.strictObject({ permissions: z.array(permissionName).max(500) })
 

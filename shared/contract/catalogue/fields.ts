@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { displayable } from './fields.ts'
+import { displayable } from '../fields.ts'
 
 /** Fields of roles, permissions, plans and features, as bodies and catalogue files have them. */
 
