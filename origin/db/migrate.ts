@@ -8,9 +8,14 @@ import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { buildIndexes, hasOneBackend, indexesOf } from './build-indexes.ts'
 import { closeSeconds, createDatabase } from './database.ts'
+import {
+  reasonAgainstSession,
+  reasonAgainstSessions,
+  renewPooledSessions,
+  setRoleSettings,
+} from './pooled-sessions.ts'
 import { requireReachable } from './require-reachable.ts'
 import { requireSuitableServer } from './server.ts'
-import { reasonAgainstSession, renewPooledSessions, setRoleSettings } from './session-settings.ts'
 import type { Queryable, Sql, Transaction } from './types.ts'
 
 /** The schema that this code was written for. */
@@ -97,7 +102,9 @@ export async function migrate(databaseUrl: string, folder = ownFolder): Promise<
     for (;;) {
       const applied = await migrateUnlessLocked()
       if (applied) {
-        if (hasNewSettings) await renewPooledSessions(sql)
+        // A run that ended before its renewal leaves sessions with the settings from before.
+        if (isPooled && (hasNewSettings || (await reasonAgainstSession(sql)) !== undefined))
+          await renewPooledSessions(sql)
         return applied
       }
       await sleep(lockPollMs)
@@ -135,7 +142,7 @@ export async function requireUsableSchema(sql: Sql, folder = ownFolder): Promise
     throw new CommandError(
       `The database has schema version ${version}, this code needs ${newest}: run npm run migrate`,
     )
-  const reason = await reasonAgainstSession(sql)
+  const reason = await reasonAgainstSessions(sql)
   if (reason !== undefined) throw new CommandError(reason)
 }
 

@@ -11,7 +11,6 @@ import {
   type TestDatabase,
 } from '../../tools/servers/postgres/test-database.ts'
 import { redisForFile } from '../../tools/servers/redis/test-redis.ts'
-import { skipBehindPooler } from '../support/database/skip-behind-pooler.ts'
 import { jobs, openUpkeepDatabase, type UpkeepDatabase } from '../support/database/upkeep-database.ts'
 import { createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { highLimits } from '../support/high-limits.ts'
@@ -31,10 +30,7 @@ describe('four origins on an empty database', () => {
     await server.end()
   })
 
-  // A session of a pooler that was busy while the settings of the role changed keeps the old ones,
-  // and an origin that meets it does not start.
-  test('migrate and start at once: each migration is applied once, there is one signing key, and all serve', async (context) => {
-    skipBehindPooler(context)
+  test('migrate and start at once: each migration is applied once, there is one signing key, and all serve', async () => {
     const remains = { secrets: await generateSecrets(), databaseUrl: serviceUrl(name) }
     const applied: number[][] = []
     const stacks = await Promise.all(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres, { type Sql } from 'postgres'
 import { inject } from 'vitest'
-import { setRoleSettings } from '../../../origin/db/session-settings.ts'
+import { setRoleSettings } from '../../../origin/db/pooled-sessions.ts'
 import { behindTransactionPooler } from '../../../shared/database-url.ts'
 import { databaseUrl } from './database-url.ts'
 
