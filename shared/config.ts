@@ -139,6 +139,15 @@ const secret = z
 /** A user or a password beside a URL: `url-credentials.ts` puts both into it. */
 const credential = z.string().max(4096, { error: 'must have at most 4,096 characters' }).optional()
 
+/** A role of PostgreSQL that a command makes. */
+const roleName = z.string().regex(/^[a-z_][a-z\d_]{0,62}$/, {
+  error: 'must be at most 63 lower-case letters, digits and _',
+})
+const rolePassword = z
+  .string()
+  .min(16, { error: 'is too weak: at least 16 characters' })
+  .max(4096, { error: 'must have at most 4,096 characters' })
+
 export const variables = {
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   HOST: host.default('127.0.0.1'),
@@ -214,6 +223,10 @@ export const variables = {
   DATABASE_URL: databaseServer,
   DATABASE_USER: credential,
   DATABASE_PASSWORD: credential,
+  DATABASE_OWNER_USER: roleName,
+  DATABASE_OWNER_PASSWORD: rolePassword,
+  DATABASE_ORIGIN_USER: roleName,
+  DATABASE_ORIGIN_PASSWORD: rolePassword,
   DATABASE_POOL_MAX: count(1, 1000).default(50),
   DATABASE_IDLE_SECONDS: seconds(1, 86_400).default(30),
   DATABASE_CONNECT_SECONDS: seconds(1, 300).default(10),

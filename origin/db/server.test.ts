@@ -22,6 +22,7 @@ const suitable = {
   encoding: 'UTF8',
   synchronousCommit: 'on',
   foreignViews: [],
+  foreignTables: [],
 }
 
 test('PostgreSQL 15 is taken, 14 is rejected', () => {
@@ -58,9 +59,19 @@ describe('the origin and the commands reject', () => {
       'a user that cannot refresh the views',
       (name: string) => `
         create role ${name}_reader login;
-        grant all on all tables in schema public to ${name}_reader`,
+        grant all on all tables in schema public to ${name}_reader;
+        alter function refresh_views() security invoker`,
       '_reader',
       /cannot refresh the views mv_.*owner/,
+    ],
+    [
+      'a user that cannot write a table',
+      (name: string) => `
+        create role ${name}_reader login;
+        grant all on all tables in schema public to ${name}_reader;
+        revoke delete on sessions, roles from ${name}_reader`,
+      '_reader',
+      /cannot read and write roles, sessions: run npm run database-roles/,
     ],
   ])('%s', async (_, change, userSuffix, reason) => {
     const database = await createTestDatabase()
