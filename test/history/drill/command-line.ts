@@ -4,7 +4,8 @@ import { UsageError } from '../../../shared/node/cli.ts'
 export const usage = `npm run drill -- [--minutes N] [--seed S] [--clients N] [--history FILE]
 
 Runs 3 gateways, 2 origins, PostgreSQL with a synchronous standby and a Redis Cluster on this machine, breaks
-them at random, and checks what clients observed. Exits 1 where an invariant was violated.
+them at random, and checks what clients observed. Exits 1 where an invariant was violated. Ctrl-C ends the
+drill with the verdict on what was recorded so far, and exits 130 where that has no violation.
 
 --minutes   how long faults are made; 2 by default
 --seed      of all random choices; a new one by default, which is printed

@@ -1,22 +1,15 @@
-import { randomInt } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { runCommand } from '../../../shared/node/cli.ts'
-import { readOrder, usage } from './command-line.ts'
-import { reportOf } from './report.ts'
-import { runDrill } from './run-drill.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 
-const say = (line: string) => process.stdout.write(`${line}\n`)
-
-await runCommand(
-  async () => {
-    const order = readOrder(process.argv.slice(2), () => randomInt(2 ** 32 - 1))
-    const { seed, minutes, clients } = order
-    const historyFile = order.historyFile ?? join(tmpdir(), `gatehouse-drill-${seed}.jsonl`)
-    say(`seed ${seed}, ${minutes} minutes, history in ${historyFile}`)
-    const result = await runDrill({ seed, seconds: minutes * 60, clients, historyFile, say })
-    say(reportOf(result, seed))
-    if (result.violations.length > 0) process.exitCode = 1
-  },
-  { usage },
-)
+/**
+ * `npm run drill`: runs `main.ts` apart from the terminal, whose Ctrl-C would reach its servers and
+ * every program that it runs, and passes signals on to it alone.
+ */
+const main = fileURLToPath(new URL('main.ts', import.meta.url))
+const drill = spawn(process.execPath, [main, ...process.argv.slice(2)], { detached: true, stdio: 'inherit' })
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => drill.kill(name))
+// The terminal was closed.
+process.on('SIGHUP', () => drill.kill('SIGTERM'))
+const [code] = await once(drill, 'exit')
+process.exitCode = code ?? 1

@@ -24,6 +24,8 @@ export interface DrillOptions {
   originPreload?: string
   /** The file that receives the history. */
   historyFile: string
+  /** Ends the drill when it aborts, with a verdict on what was recorded until then. */
+  signal?: AbortSignal
   say?: (line: string) => void
 }
 
@@ -53,7 +55,7 @@ export const rules: Rules = {
 /** Runs clients against Gatehouse while its parts fail, and checks what the clients observed. */
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const { seed, seconds, clients: clientCount = 10, maxOperations = Number.POSITIVE_INFINITY } = options
-  const { makesFaults = true, say = () => {} } = options
+  const { makesFaults = true, signal = new AbortController().signal, say = () => {} } = options
   const random = createRandom(seed)
   const recorder = createRecorder(options.historyFile)
   const environment = await startEnvironment({
@@ -80,7 +82,10 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
     )
     let nemesis: Nemesis | undefined
     const isOver = () =>
-      performance.now() > endsAt || operations >= maxOperations || nemesis?.hasFailed() === true
+      signal.aborted ||
+      performance.now() > endsAt ||
+      operations >= maxOperations ||
+      nemesis?.hasFailed() === true
     const slots = Array.from({ length: clientCount }, (_, number) =>
       createSlot({
         number,
@@ -99,9 +104,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
       throw error
     })
     say('all faults have ended')
-    await verifyLiveness(environment, slots, recorder)
-    await sleep(rules.revocation.boundMs)
-    await Promise.all(slots.map((slot) => slot.visitAll((client) => client.tryEndedSessions())))
+    await verifyEnd({ environment, slots, recorder, signal })
     recorder.record({ event: 'deliveries', counts: environment.orders.counts })
     recorder.record({ event: 'database', ...(await readDatabaseState(environment.databaseUrl())) })
   } finally {
@@ -114,15 +117,21 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   return { history, violations: checkHistory(history, rules) }
 }
 
-/** All services are ready, and then each account is served, within the bound. */
-async function verifyLiveness(
-  environment: Environment,
-  slots: readonly Slot[],
-  recorder: Recorder,
-): Promise<void> {
+interface EndOptions {
+  environment: Environment
+  slots: readonly Slot[]
+  recorder: Recorder
+  signal: AbortSignal
+}
+
+/**
+ * All services are ready, then each account is served, within the bound; and no ended session is
+ * served. An interrupted drill records nothing of it.
+ */
+async function verifyEnd({ environment, slots, recorder, signal }: EndOptions): Promise<void> {
   const isSoonTrue = async (holds: () => Promise<boolean>) => {
     const deadline = performance.now() + livenessMs
-    while (performance.now() < deadline) {
+    while (performance.now() < deadline && !signal.aborted) {
       if (await holds()) return true
       await sleep(retryMs)
     }
@@ -137,5 +146,9 @@ async function verifyLiveness(
       }),
     ),
   )
+  if (signal.aborted) return
   recorder.record({ event: 'unserved', accounts })
+  await sleep(rules.revocation.boundMs, undefined, { signal }).catch(() => {})
+  if (signal.aborted) return
+  await Promise.all(slots.map((slot) => slot.visitAll((client) => client.tryEndedSessions())))
 }
