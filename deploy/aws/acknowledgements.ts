@@ -41,7 +41,7 @@ const acknowledgementsIn = ({
     reason: 'Keys of tokens and passwords change by the steps of docs/runbooks/keys.md, never by themselves.',
   },
   {
-    at: /^(mail|database|cache)\/Resource$/,
+    at: /^(mail|database(-owner|-admin)?|cache)\/Resource$/,
     rules: ['AwsSolutions-SMG4'],
     reason: 'Rotated by the steps of docs/aws.md, which keep two logins valid while tasks are replaced.',
   },

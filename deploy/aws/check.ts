@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../../tools/servers/process/run.ts'
 import { cachedFolder } from '../../tools/servers/programs/cache-folder.ts'
 import { exampleFile, examples, readExample } from './installations/examples.ts'
+import { startMotoServer } from './moto-server.ts'
 
 /**
  * `npm run check:aws`: the CDK app without an account of AWS. Types, tests of the templates and
- * cdk-nag; `cdk synth` of each example, judged by cfn-lint and deployed into moto. Fetches the two
- * by pip, once.
+ * cdk-nag; `cdk synth` of each example, judged by cfn-lint and deployed into a moto server. Fetches
+ * the two by pip, once.
  */
 
 const pythonPackages = ['cfn-lint==1.58.0', 'moto[server]==5.2.5']
@@ -40,7 +41,7 @@ async function check(): Promise<void> {
   say('deploy/aws: types and templates are as the tests say; cdk-nag finds nothing unexplained.')
   for (const name of examples) {
     const folder = fileURLToPath(new URL(`../../.cache/aws-synth/${name}`, import.meta.url))
-    const { name: installation, region } = readExample(name)
+    const { name: installation, region, account } = readExample(name)
     await run(
       'npx',
       [
@@ -62,7 +63,13 @@ async function check(): Promise<void> {
       { env },
     )
     say(`${name}.yaml: cdk synth works offline; cfn-lint finds no error.`)
-    say((await run('python3', ['moto_deploy.py', folder, installation, region], { cwd: here, env })).trim())
+    const moto = await startMotoServer(env, account)
+    try {
+      const args = ['moto_deploy.py', folder, installation, region, moto.url]
+      say((await run('python3', args, { cwd: here, env })).trim())
+    } finally {
+      await moto.stop()
+    }
   }
 }
 

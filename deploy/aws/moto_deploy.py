@@ -1,6 +1,6 @@
-"""Deploys the stacks into moto, in this process, and reads back what it made.
+"""Deploys the stacks into a moto server over HTTP, and reads back what it made.
 
-    python3 moto_deploy.py FOLDER NAME REGION
+    python3 moto_deploy.py FOLDER NAME REGION URL
 
 moto knows fewer resources than AWS. One that it does not know is left out and named in the output;
 references to it become a text. Exits with 1 and the reason where a stack or a check fails.
@@ -20,7 +20,6 @@ warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
 import boto3  # noqa: E402
-from moto import mock_aws  # noqa: E402
 from moto.backends import get_backend  # noqa: E402
 from moto.cloudformation.parsing import get_model_map  # noqa: E402
 
@@ -88,10 +87,7 @@ def check(holds, what):
         raise SystemExit(f"moto: {what}")
 
 
-def read_back(name, region):
-    def client(service):
-        return boto3.client(service, region_name=region)
-
+def read_back(name, client):
     repositories = client("ecr").describe_repositories()["repositories"]
     check(len(repositories) == 4, "there are not four repositories")
     check(all(each["imageTagMutability"] == "IMMUTABLE" for each in repositories), "a tag can move")
@@ -130,30 +126,30 @@ def read_back(name, region):
     return f"{len(repositories)} repositories, {len(families)} tasks, {len(listeners)} listeners"
 
 
-def main(folder, name, region):
-    with mock_aws():
-        client = boto3.client("cloudformation", region_name=region)
-        acm = boto3.client("acm", region_name=region)
-        certificate = acm.request_certificate(DomainName="auth.example.com")["CertificateArn"]
-        left_out, made = set(), 0
-        for stack in stacks:
-            text = (Path(folder) / f"{name}-{stack}.template.json").read_text()
-            # The one of the file is not there.
-            text = re.sub(r"arn:aws:acm:[\w:-]+/[\w-]+", certificate, text)
-            template, unknown = prepared(json.loads(text))
-            left_out |= unknown
-            made += len(template["Resources"])
-            if not template["Resources"] and not template.get("Outputs"):
-                continue
-            client.create_stack(
-                StackName=f"{name}-{stack}",
-                TemplateBody=json.dumps(template),
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-            )
-            status = client.describe_stacks(StackName=f"{name}-{stack}")["Stacks"][0]["StackStatus"]
-            check(status == "CREATE_COMPLETE", f"{stack} is {status}")
-        print(f"moto made {made} resources of {name}; read back: {read_back(name, region)}.")
-        print(f"moto knows nothing of: {', '.join(sorted(left_out))}.")
+def main(folder, name, region, url):
+    def client(service):
+        return boto3.client(service, region_name=region, endpoint_url=url)
+
+    certificate = client("acm").request_certificate(DomainName="auth.example.com")["CertificateArn"]
+    left_out, made = set(), 0
+    for stack in stacks:
+        text = (Path(folder) / f"{name}-{stack}.template.json").read_text()
+        # The one of the file is not there.
+        text = re.sub(r"arn:aws:acm:[\w:-]+/[\w-]+", certificate, text)
+        template, unknown = prepared(json.loads(text))
+        left_out |= unknown
+        made += len(template["Resources"])
+        if not template["Resources"] and not template.get("Outputs"):
+            continue
+        client("cloudformation").create_stack(
+            StackName=f"{name}-{stack}",
+            TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        status = client("cloudformation").describe_stacks(StackName=f"{name}-{stack}")["Stacks"][0]["StackStatus"]
+        check(status == "CREATE_COMPLETE", f"{stack} is {status}")
+    print(f"moto made {made} resources of {name}; read back over HTTP: {read_back(name, client)}.")
+    print(f"moto knows nothing of: {', '.join(sorted(left_out))}.")
 
 
 main(*sys.argv[1:])

@@ -19,7 +19,10 @@ const urls = {
   cacheUrl: 'rediss://cache.internal:6379',
 }
 const secrets = await generateSecrets()
-const login = (prefix: string) => ({ [`${prefix}_USER`]: 'gatehouse', [`${prefix}_PASSWORD`]: 'p@ss/w?rd#1' })
+const login = (prefix: string) => ({
+  [`${prefix}_USER`]: 'gatehouse',
+  [`${prefix}_PASSWORD`]: 'p@ss/w?rd#1-of-a-task',
+})
 const imageOf = (target: string) => environmentOf(stepsOf(readDockerfile('Dockerfile'), target))
 
 /** Variables of OpenTelemetry, which its own code reads. */
@@ -49,6 +52,16 @@ describe.each(examples)('tasks of %s.yaml', (name) => {
         ...login('REDIS'),
         ...login('SMTP'),
       },
+    },
+    roles: {
+      variables: [
+        ...(['NODE_ENV', 'DATABASE_URL', 'DATABASE_POOLER'] as const),
+        ...(['DATABASE_OWNER_USER', 'DATABASE_OWNER_PASSWORD'] as const),
+        ...(['DATABASE_ORIGIN_USER', 'DATABASE_ORIGIN_PASSWORD'] as const),
+      ],
+      image: 'command',
+      environment: databaseEnvironment(installation, urls),
+      given: { ...login('DATABASE'), ...login('DATABASE_OWNER'), ...login('DATABASE_ORIGIN') },
     },
     prepare: {
       variables: ['NODE_ENV', 'DATABASE_URL', 'DATABASE_POOLER', 'KEY_ENCRYPTION_KEY'] as const,

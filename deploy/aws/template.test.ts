@@ -3,6 +3,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createInstallation } from './create-installation.ts'
 import { examples, readExample } from './installations/examples.ts'
+import { secretIdOf } from './local/template-task.ts'
 import { times } from './times.ts'
 
 interface Resource {
@@ -145,6 +146,7 @@ describe.each(examples)('the templates of %s.yaml', (name) => {
       'gateway',
       'migrate',
       'origin',
+      'roles',
       'smoke',
     ])
     for (const container of ours)
@@ -200,7 +202,42 @@ describe.each(examples)('the templates of %s.yaml', (name) => {
   test('keep database, cache users, keys and secrets when their stacks go', () => {
     for (const type of ['AWS::RDS::DBInstance', 'AWS::KMS::Key', 'AWS::SecretsManager::Secret'])
       for (const [, resource] of allOf(type)) expect(resource).toMatchObject({ DeletionPolicy: 'Retain' })
-    expect(allOf('AWS::SecretsManager::Secret')).toHaveLength(6)
+    expect(allOf('AWS::SecretsManager::Secret')).toHaveLength(8)
+  })
+
+  test('give each container the login at PostgreSQL that it needs: the master user makes roles alone', () => {
+    const containers = propertiesOf('AWS::ECS::TaskDefinition').flatMap(
+      ({ ContainerDefinitions }) =>
+        ContainerDefinitions as { Name: string; Secrets?: { Name: string; ValueFrom: unknown }[] }[],
+    )
+    const logins = containers.flatMap(({ Name, Secrets = [] }) =>
+      Secrets.filter((secret) => /^DATABASE.*_USER$/.test(secret.Name)).map((secret) => [
+        Name,
+        secret.Name,
+        secretIdOf(secret.ValueFrom),
+      ]),
+    )
+    expect(logins).toEqual(
+      expect.arrayContaining([
+        ['roles', 'DATABASE_USER', 'databaseadmin'],
+        ['roles', 'DATABASE_OWNER_USER', 'databaseowner'],
+        ['roles', 'DATABASE_ORIGIN_USER', 'database'],
+        ['migrate', 'DATABASE_USER', 'databaseowner'],
+        ['first-key', 'DATABASE_USER', 'database'],
+        ['origin', 'DATABASE_USER', 'database'],
+      ]),
+    )
+    expect(logins).toHaveLength(6)
+    const definitions = propertiesOf('AWS::ECS::TaskDefinition').map(
+      ({ ContainerDefinitions }) => ContainerDefinitions as { Name: string; DependsOn?: unknown }[],
+    )
+    const prepare = definitions.find((containers) => containers.some(({ Name }) => Name === 'roles')) ?? []
+    const order = prepare.map(({ Name, DependsOn }) => [Name, DependsOn])
+    expect(Object.fromEntries(order)).toEqual({
+      roles: undefined,
+      migrate: [{ Condition: 'SUCCESS', ContainerName: 'roles' }],
+      'first-key': [{ Condition: 'SUCCESS', ContainerName: 'migrate' }],
+    })
   })
 
   test('hold no password, but the names of its fields', () => {

@@ -1,17 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { globSync } from 'node:fs'
-import { chmod, copyFile, cp, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateSecrets } from '../../../dev/secrets.ts'
 import { findFreePort } from '../../../tools/servers/process/free-port.ts'
 import { commandOf, environmentOf, readDockerfile, stepsOf } from '../../dockerfile.ts'
 import { copySteps } from '../../image-files.ts'
-import { environmentOfContainer, readContainers } from './template-task.ts'
+import { authorityInside, createSandbox } from './sandbox.ts'
+import { environmentOfContainer, readContainers, type SecretFields } from './template-task.ts'
 import { startTlsStores } from './tls-stores.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -19,6 +16,7 @@ const dockerfile = readDockerfile(join(root, 'Dockerfile'))
 const containers = readContainers('example')
 
 const imageOf: Record<string, string> = {
+  roles: 'command',
   migrate: 'command',
   'first-key': 'command',
   origin: 'origin',
@@ -27,36 +25,36 @@ const imageOf: Record<string, string> = {
 
 let folder: string
 let stores: Awaited<ReturnType<typeof startTlsStores>>
-let authority: string
-let secrets: Record<string, string>
+let startIn: Awaited<ReturnType<typeof createSandbox>>
+let secrets: SecretFields
 let here: Record<string, string>
 const stops: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gatehouse-tasks-'))
   await chmod(folder, 0o755)
+  const packages = join(folder, 'node_modules')
+  await cp(join(root, 'node_modules'), packages, { recursive: true, verbatimSymlinks: true })
   for (const image of new Set(Object.values(imageOf))) {
     await copySteps(stepsOf(dockerfile, image), root, join(folder, image))
-    await cp(join(root, 'node_modules'), join(folder, image, 'node_modules'), {
-      recursive: true,
-      verbatimSymlinks: true,
-    })
+    await mkdir(join(folder, image, 'node_modules'))
   }
   stores = await startTlsStores()
   stops.push(stores.stop)
   // The user of the tasks may not read the folder of the certificates.
-  authority = join(folder, 'ca.pem')
+  const authority = join(folder, 'authority.pem')
   await copyFile(stores.caFile, authority)
   await chmod(authority, 0o644)
+  startIn = await createSandbox({ folder, packages, authority })
   const { password } = stores
+  const keys = await generateSecrets()
   secrets = {
-    ...(await generateSecrets()),
-    ...Object.fromEntries(
-      ['DATABASE', 'REDIS', 'SMTP'].flatMap((each) => [
-        [`${each}_USER`, 'gatehouse'],
-        [`${each}_PASSWORD`, password],
-      ]),
-    ),
+    ...{ gateway: keys, origin: keys, encryption: keys },
+    databaseadmin: { username: 'gatehouse_admin', password },
+    databaseowner: { username: 'gatehouse_owner', password: `${password}-owner` },
+    database: { username: 'gatehouse_origin', password: `${password}-origin` },
+    cache: { username: 'gatehouse', password },
+    mail: { username: 'mail', password },
   }
   const originPort = await findFreePort()
   // Another machine, and nothing else: what is not here is as the template says it.
@@ -75,68 +73,85 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Endpoints of this machine, whose authority is not one of Amazon's. */
+/** Ports of this machine, and its authority for a cache whose own is a public one. */
 function atHome(environment: Record<string, string>): Record<string, string> {
   const { databasePort, cachePort } = stores
   const moved = { ...environment }
-  if (moved.DATABASE_URL)
-    moved.DATABASE_URL = moved.DATABASE_URL.replace(':5432', `:${databasePort}`).replace(
-      '/app/deploy/rds-ca.pem',
-      authority,
-    )
+  if (moved.DATABASE_URL) moved.DATABASE_URL = moved.DATABASE_URL.replace(':5432', `:${databasePort}`)
   if (moved.REDIS_URL)
-    moved.REDIS_URL = `${moved.REDIS_URL.replace(':6379', `:${cachePort}`)}?ca_file=${authority}`
+    moved.REDIS_URL = `${moved.REDIS_URL.replace(':6379', `:${cachePort}`)}?ca_file=${authorityInside}`
   return moved
 }
 
-function start(name: string, args = containers[name]?.Command) {
+function containerOf(name: string) {
   const container = containers[name]
   if (!container) throw new Error(`The template has no container ${name}`)
+  return container
+}
+
+function start(name: string, command = containers[name]?.Command) {
+  const container = containerOf(name)
   const image = imageOf[name] ?? ''
   const steps = stepsOf(dockerfile, image)
-  const [, ...rest] = commandOf(steps, args)
-  const [uid, gid] = container.User.split(':').map(Number)
+  const [, ...args] = commandOf(steps, command)
   const environment = {
     ...environmentOf(steps),
     ...atHome(environmentOfContainer(container, secrets)),
     ...here,
   }
-  const child = spawn(process.execPath, rest, {
-    cwd: join(folder, image),
-    env: environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Files belong to the user of this test: the container's own cannot change them.
-    ...(process.getuid?.() === 0 && { uid, gid }),
-  })
-  const exit = once(child, 'exit').then(([code]) => code)
-  return { child, exit, out: text(child.stdout), complaints: text(child.stderr) }
+  return startIn({ container, image, args, environment })
 }
 
-test('tasks start as the template says: migrate, first key, origin, gateway; healthy, and no file written', async () => {
-  const files = () => globSync('*/!(node_modules)/**', { cwd: folder }).toSorted()
-  const before = files()
-  for (const job of ['migrate', 'first-key']) {
-    const { exit, complaints } = start(job)
-    expect({ job, code: await exit, complaints: await complaints }).toEqual({ job, code: 0, complaints: '' })
+/** What a container may do: prints its user, its capabilities, and why it cannot write a file. */
+const probe = `
+const { readFileSync, writeFileSync } = require('node:fs')
+const write = (path) => {
+  try { writeFileSync(path, '') } catch (error) { return error.code }
+  return 'written'
+}
+const capabilities = readFileSync('/proc/self/status', 'utf8').match(/^Cap(Eff|Bnd):.*$/gm)
+console.log(JSON.stringify({
+  user: [process.getuid(), process.getgid()].join(':'),
+  capabilities: capabilities.map((line) => Number.parseInt(line.split(/\\s+/)[1], 16)),
+  writes: ['/app/note', '/app/node_modules/note', '/tmp/note', '/note', '/usr/note'].map(write),
+}))`
+
+test.each(Object.keys(imageOf))(
+  'the container %s runs as user 1000 on a read-only file system, without capabilities',
+  async (name) => {
+    const container = containerOf(name)
+    const started = startIn({ container, image: imageOf[name] ?? '', args: ['-e', probe], environment: {} })
+    expect({ code: await started.exit, errors: await started.errors }).toEqual({ code: 0, errors: '' })
+    expect(JSON.parse(await started.out)).toEqual({
+      user: '1000:1000',
+      capabilities: [0, 0],
+      writes: Array(5).fill('EROFS'),
+    })
+  },
+)
+
+test('tasks start as the template says: roles, migrate, first key, origin, gateway; healthy, and stopped by SIGTERM', async () => {
+  for (const job of ['roles', 'migrate', 'first-key']) {
+    const { exit, errors } = start(job)
+    expect({ job, code: await exit, errors: await errors }).toEqual({ job, code: 0, errors: '' })
   }
   const running = ['origin', 'gateway'].map((name) => ({ name, ...start(name) }))
-  for (const { child, exit } of running)
+  for (const { signal, exit } of running)
     stops.push(async () => {
-      child.kill('SIGKILL')
+      await signal('SIGKILL').catch(() => {})
       await exit
     })
   for (const { name } of running) {
-    const [form, program, ...args] = containers[name]?.HealthCheck?.Command ?? []
+    const [form, program, ...args] = containerOf(name).HealthCheck?.Command ?? []
     expect([form, program]).toEqual(['CMD', 'node'])
     const check = (more: string[]) => start(name, ['node', ...args, ...more]).exit
     await expect.poll(() => check([]), { timeout: 60_000, interval: 500 }).toBe(0)
     await expect.poll(() => check(['/ready']), { timeout: 60_000, interval: 500 }).toBe(0)
   }
-  for (const { child } of running) child.kill('SIGTERM')
+  for (const { signal } of running) await signal('SIGTERM')
   for (const { name, exit } of running) {
-    const seconds = containers[name]?.StopTimeout ?? 0
+    const seconds = containerOf(name).StopTimeout
     const deadline = new Promise((resolve) => setTimeout(resolve, seconds * 1000, 'SIGKILL').unref())
     expect(await Promise.race([exit, deadline])).toBe(0)
   }
-  expect(files()).toEqual(before)
 })

@@ -10,11 +10,11 @@ import { cacheRights } from '../stacks/data-stack.ts'
 
 const password = 'p4ssw0rdp4ssw0rdp4ssw0rd'
 
-/** As `rds.force_ssl` has it: the user of the services is refused without TLS. */
+/** As `rds.force_ssl` has it: every user but that of this test is refused without TLS. */
 const hostRules = [
   'host all postgres 127.0.0.1/32 trust',
-  'hostssl all gatehouse 127.0.0.1/32 scram-sha-256',
-  'hostnossl all gatehouse 127.0.0.1/32 reject',
+  'hostssl all all 127.0.0.1/32 scram-sha-256',
+  'hostnossl all all 127.0.0.1/32 reject',
 ]
 
 /** PostgreSQL with forced TLS, and Redis with TLS and the user of the template. */
@@ -36,21 +36,20 @@ export async function startTlsStores() {
     },
   })
   const sql = postgres(database.url, { max: 1 })
-  await sql.unsafe(`create role gatehouse login createrole password '${password}'`)
-  await sql`create database gatehouse owner gatehouse`
+  // The rights of the master user of RDS, which is no superuser.
+  await sql.unsafe(`create role gatehouse_admin login createrole createdb password '${password}'`)
+  await sql`create database gatehouse owner gatehouse_admin`
   await sql.end()
 
-  const { certFile, keyFile, caFile } = certificates
   const cache = await startPrivateRedis({
-    tls: true,
+    tls: certificates,
     settings: [
-      ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile],
       ...['--tls-auth-clients', 'no', '--maxmemory', '64mb', '--maxmemory-policy', 'noeviction'],
       ...['--user', 'default', 'off', '--user', 'gatehouse', `>${password}`, ...cacheRights.split(' ')],
     ],
   })
   return {
-    caFile,
+    caFile: certificates.caFile,
     password,
     databasePort: database.port,
     cachePort: cache.port,

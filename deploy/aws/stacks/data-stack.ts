@@ -30,6 +30,8 @@ export class DataStack extends Stack {
   readonly cache: elasticache.CfnReplicationGroup
   /** Without user and password: tasks get those beside it. */
   readonly databaseUrl: string
+  /** Past the proxy, which has no login of the master user. */
+  readonly directDatabaseUrl: string
   readonly cacheUrl: string
   readonly cacheName: string
   private readonly installation: Installation
@@ -50,11 +52,13 @@ export class DataStack extends Stack {
     this.imported = new ImportedSecrets(this, secrets)
     this.database = this.createDatabase()
     this.proxy = installation.database.proxy ? this.createProxy() : undefined
+    this.directDatabaseUrl =
+      `postgres://${this.database.dbInstanceEndpointAddress}:${ports.postgres}/${databaseName}` +
+      '?sslmode=verify-full&sslrootcert=/app/deploy/rds-ca.pem'
     this.databaseUrl = this.proxy
       ? // Its certificate is of a public authority.
         `postgres://${this.proxy.endpoint}:${ports.postgres}/${databaseName}?sslmode=verify-full`
-      : `postgres://${this.database.dbInstanceEndpointAddress}:${ports.postgres}/${databaseName}` +
-        '?sslmode=verify-full&sslrootcert=/app/deploy/rds-ca.pem'
+      : this.directDatabaseUrl
     const isCluster = installation.cache.shards > 1
     this.cacheName = `${installation.name}-cache`
     this.cache = this.createCache(isCluster)
@@ -83,7 +87,7 @@ export class DataStack extends Stack {
       publiclyAccessible: false,
       multiAz: true,
       databaseName,
-      credentials: rds.Credentials.fromSecret(this.imported.secrets.database),
+      credentials: rds.Credentials.fromSecret(this.imported.secrets.databaseAdmin),
       caCertificate: rds.CaCertificate.RDS_CA_RSA2048_G1,
       parameters: {
         'rds.force_ssl': '1',
@@ -118,7 +122,7 @@ export class DataStack extends Stack {
     return new rds.DatabaseProxy(this, 'Proxy', {
       dbProxyName: this.installation.name,
       proxyTarget: rds.ProxyTarget.fromInstance(this.database),
-      secrets: [this.imported.secrets.database],
+      secrets: [this.imported.secrets.database, this.imported.secrets.databaseOwner],
       vpc,
       vpcSubnets: { subnetType: ec2.SubnetType.PRIVATE_ISOLATED },
       securityGroups: [this.group('proxy')],

@@ -21,6 +21,8 @@ export class SecretsStack extends Stack {
   readonly encryption: secretsmanager.Secret
   readonly mail: secretsmanager.Secret
   readonly database: secretsmanager.Secret
+  readonly databaseOwner: secretsmanager.Secret
+  readonly databaseAdmin: secretsmanager.Secret
   readonly cache: secretsmanager.Secret
   private readonly installation: Installation
 
@@ -49,17 +51,19 @@ export class SecretsStack extends Stack {
     this.origin = this.createFilled('origin', 'Keys of the origins')
     this.encryption = this.createFilled('encryption', 'The key of the signing keys in the database')
     this.mail = this.createFilled('mail', 'SMTP credentials of SES')
-    this.database = this.createLogin('database', 'The login of PostgreSQL')
-    this.cache = this.createLogin('cache', 'The login of Valkey')
+    this.database = this.createLogin('database', 'gatehouse_origin', 'The login of origins at PostgreSQL')
+    this.databaseOwner = this.createLogin('database-owner', 'gatehouse_owner', 'The owner of the schema')
+    this.databaseAdmin = this.createLogin('database-admin', 'gatehouse_admin', 'The master user of RDS')
+    this.cache = this.createLogin('cache', 'gatehouse', 'The login of Valkey')
   }
 
   private createFilled(name: string, description: string): secretsmanager.Secret {
     return this.create(name, description, { secretStringTemplate: '{}', generateStringKey: 'unfilled' })
   }
 
-  private createLogin(name: string, description: string): secretsmanager.Secret {
+  private createLogin(name: string, username: string, description: string): secretsmanager.Secret {
     return this.create(name, description, {
-      secretStringTemplate: JSON.stringify({ username: 'gatehouse' }),
+      secretStringTemplate: JSON.stringify({ username }),
       generateStringKey: 'password',
       passwordLength: 40,
       // Characters that RDS and ElastiCache both take.
@@ -82,7 +86,10 @@ export class SecretsStack extends Stack {
   }
 }
 
-const secretNames = ['gateway', 'origin', 'encryption', 'mail', 'database', 'cache'] as const
+const secretNames = [
+  ...(['gateway', 'origin', 'encryption', 'mail', 'cache'] as const),
+  ...(['database', 'databaseOwner', 'databaseAdmin'] as const),
+]
 
 /**
  * The secrets and their key as another stack sees them: rights go into the policies of its roles.

@@ -14,7 +14,7 @@ import {
   originEnvironment,
   smokeEnvironment,
 } from '../tasks/environment.ts'
-import { addCollector, addContainer, createTaskDefinition } from '../tasks/task.ts'
+import { addCollector, addContainer, type ContainerOptions, createTaskDefinition } from '../tasks/task.ts'
 import { ports, times } from '../times.ts'
 import { createBalancer } from './balancer.ts'
 import { callerBounds, failedPercent, p95Seconds } from './caller-metrics.ts'
@@ -114,38 +114,37 @@ export class ServicesStack extends Stack {
     const { secrets } = this.imported
     const logGroup = this.createLogGroup('prepare')
     const task = createTaskDefinition(this, 'PrepareTask', { cpu: 512, memory: 1024, logGroup })
-    const environment = databaseEnvironment(installation, data)
     const image = this.image('command')
-    const migrate = addContainer(
-      task,
-      'migrate',
-      { logGroup },
-      {
-        image,
-        environment,
-        command: ['origin/db/migrate.ts'],
-        secrets: this.login('DATABASE', secrets.database),
-        essential: false,
+    const environment = databaseEnvironment(installation, data)
+    const add = (name: string, options: Omit<ContainerOptions, 'image'>) =>
+      addContainer(task, name, { logGroup }, { image, ...options })
+    const roles = add('roles', {
+      environment: databaseEnvironment(installation, { databaseUrl: data.directDatabaseUrl }),
+      command: ['origin/db/roles/command.ts'],
+      secrets: {
+        ...this.login('DATABASE', secrets.databaseAdmin),
+        ...this.login('DATABASE_OWNER', secrets.databaseOwner),
+        ...this.login('DATABASE_ORIGIN', secrets.database),
       },
-    )
-    const firstKey = addContainer(
-      task,
-      'first-key',
-      { logGroup },
-      {
-        image,
-        environment,
-        command: ['origin/keys/command.ts', 'create'],
-        secrets: {
-          ...this.login('DATABASE', secrets.database),
-          ...this.filled('encryption', ['KEY_ENCRYPTION_KEY']),
-        },
-      },
-    )
-    firstKey.addContainerDependencies({
-      container: migrate,
-      condition: ecs.ContainerDependencyCondition.SUCCESS,
+      essential: false,
     })
+    const migrate = add('migrate', {
+      environment,
+      command: ['origin/db/migrate.ts'],
+      secrets: this.login('DATABASE', secrets.databaseOwner),
+      essential: false,
+    })
+    const firstKey = add('first-key', {
+      environment,
+      command: ['origin/keys/command.ts', 'create'],
+      secrets: {
+        ...this.login('DATABASE', secrets.database),
+        ...this.filled('encryption', ['KEY_ENCRYPTION_KEY']),
+      },
+    })
+    const condition = ecs.ContainerDependencyCondition.SUCCESS
+    migrate.addContainerDependencies({ container: roles, condition })
+    firstKey.addContainerDependencies({ container: migrate, condition })
     return task
   }
 

@@ -42,7 +42,10 @@ export const gatewayEnvironment = (installation: Installation, urls: Urls) => ({
   ...(installation.policyFile !== undefined && { POLICY_FILE: installation.policyFile }),
 })
 
-export const databaseEnvironment = ({ database }: Installation, { databaseUrl }: Urls) => ({
+export const databaseEnvironment = (
+  { database }: Installation,
+  { databaseUrl }: Pick<Urls, 'databaseUrl'>,
+) => ({
   NODE_ENV: 'production',
   DATABASE_URL: databaseUrl,
   DATABASE_POOLER: database.proxy ? 'transaction' : 'none',
