@@ -1,6 +1,7 @@
 -- Code since schema 6.
 --
--- An origin whose user does not own the schema: DDL of upkeep runs with the rights of the owner, in these functions alone.
+-- An origin whose user does not own the schema: DDL of upkeep runs with the rights of the owner, in
+-- these functions alone.
 
 do $$
 declare

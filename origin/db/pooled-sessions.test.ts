@@ -33,7 +33,7 @@ afterAll(async () => {
 const alterRole = (change: string) =>
   direct.unsafe(`alter role current_user in database ${new URL(database.url).pathname.slice(1)} ${change}`)
 
-/** As RECONNECT in the console of PgBouncer: resolves when it has noticed that its sessions ended. */
+/** As RECONNECT in the console of PgBouncer. Resolves when the pooler serves again. */
 async function reconnect(): Promise<void> {
   await direct`
     select pg_terminate_backend(pid, 5000) from pg_stat_activity

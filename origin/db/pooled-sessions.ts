@@ -29,7 +29,10 @@ const timeouts = [
 const renewalMs = 5000
 const renewalPollMs = 50
 
-/** A pooler hands out the session that was used last: one that is idle for so long has no client. */
+/**
+ * A pooler hands out the session that was used last, so that one that is idle for longer has no
+ * client.
+ */
 const unusedMs = 500
 
 /**

@@ -71,7 +71,7 @@ describe('the origin and the commands reject', () => {
         grant all on all tables in schema public to ${name}_reader;
         revoke delete on sessions, roles from ${name}_reader`,
       '_reader',
-      /cannot read and write roles, sessions: run npm run database-roles/,
+      /cannot read and write roles, sessions: run npm run database:roles/,
     ],
   ])('%s', async (_, change, userSuffix, reason) => {
     const database = await createTestDatabase()

@@ -27,7 +27,7 @@ export function reasonAgainst(server: DatabaseServer): string | undefined {
   if (foreignViews.length > 0)
     return `The user of DATABASE_URL cannot refresh the views ${foreignViews.join(', ')}: run npm run migrate as their owner`
   if (foreignTables.length > 0)
-    return `The user of DATABASE_URL cannot read and write ${foreignTables.join(', ')}: run npm run database-roles, or make it a member of their owner`
+    return `The user of DATABASE_URL cannot read and write ${foreignTables.join(', ')}: run npm run database:roles, or make it a member of their owner`
   return undefined
 }
 

@@ -102,7 +102,7 @@ function start(name: string, command = containers[name]?.Command) {
   return startIn({ container, image, args, environment })
 }
 
-/** What a container may do: prints its user, its capabilities, and why it cannot write a file. */
+/** Prints the user of a container, its capabilities, and why it cannot write a file. */
 const probe = `
 const { readFileSync, writeFileSync } = require('node:fs')
 const write = (path) => {

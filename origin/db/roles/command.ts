@@ -8,7 +8,7 @@ import { requireReachable } from '../require-reachable.ts'
 import { createRoles } from './create-roles.ts'
 
 /**
- * `npm run database-roles`: makes the roles of the services, as the user of DATABASE_URL.
+ * `npm run database:roles`: makes the roles of the services, as the user of DATABASE_URL.
  * DATABASE_POOLER is that of the origins.
  */
 await runCommand(async () => {

@@ -37,7 +37,7 @@ export async function createRoles(sql: Sql, { owner, origin, isPooled }: Roles):
       select current_database() as database, current_schema() as schema,
         pg_advisory_xact_lock(${rolesLock})::text as lock`
     for (const login of [owner, origin]) await setLogin(transaction, login)
-    // What is the owner's, its members may give away, and make the default of its tables.
+    // Members may give away rights of the owner, also on tables that it makes later.
     await execute(transaction, 'grant %I to current_user', owner.user)
 
     await execute(transaction, 'revoke all on database %I from public', database)

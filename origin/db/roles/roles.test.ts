@@ -50,7 +50,7 @@ afterAll(async () => {
   await server.end()
 })
 
-describe('with the roles of npm run database-roles', () => {
+describe('with the roles of npm run database:roles', () => {
   let stack: FullStack
   let sql: Sql
   beforeAll(async () => {
