@@ -199,6 +199,7 @@ export async function createOrigin(
     sql,
     sessions,
     onExchange: events.exchangeEnded,
+    log,
   })
   const exchangesTokens = config.LEGACY_ISSUERS.length > 0
 

@@ -1,3 +1,4 @@
+import type { Log } from '../../shared/lib/log.ts'
 import type { OriginConfig } from '../config.ts'
 import type { Sql } from '../db/types.ts'
 import type { SessionService } from '../sessions/service.ts'
@@ -9,6 +10,7 @@ interface Dependencies {
   sql: Sql
   sessions: Pick<SessionService, 'open' | 'createTokenResponse'>
   onExchange: (kind: ExchangeKind) => void
+  log: Log
 }
 
 /**
@@ -18,12 +20,16 @@ interface Dependencies {
  */
 export async function createConfiguredExchange(
   config: Pick<OriginConfig, 'LEGACY_ISSUERS' | 'LEGACY_ISSUER_SECRETS' | 'REQUIRE_VERIFIED_EMAIL'>,
-  { sql, sessions, onExchange }: Dependencies,
+  { sql, sessions, onExchange, log }: Dependencies,
 ) {
   const issuers = await Promise.all(
     config.LEGACY_ISSUERS.map(async (issuer) => ({
       issuer,
-      key: await createIssuerKey(issuer, { secrets: config.LEGACY_ISSUER_SECRETS }),
+      key: await createIssuerKey(issuer, {
+        secrets: config.LEGACY_ISSUER_SECRETS,
+        onReadFailed: (err) =>
+          log.warn({ err, issuer: issuer.issuer }, 'key set of a former system not read'),
+      }),
     })),
   )
   return createLegacyExchange({

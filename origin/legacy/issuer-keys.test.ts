@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { legacyIssuers } from '../../shared/legacy-issuers.ts'
 import { claimsOf, createKeys, sealJwt } from '../../test/support/full-stack/former-system.ts'
 import { closeSockets, listen } from '../../test/support/gateway/sockets.ts'
@@ -31,19 +31,27 @@ async function createFormerSystem(answer: (reads: number) => { status?: number; 
   ])
   if (!row) throw new Error('no issuer')
   let nowMs = Date.now()
-  const key = await createIssuerKey(row, { secrets: {}, now: () => nowMs })
+  let failures = 0
+  const key = await createIssuerKey(row, {
+    secrets: {},
+    now: () => nowMs,
+    onReadFailed: () => {
+      failures++
+    },
+  })
   const verify = createLegacyTokenVerifier({ issuers: [{ issuer: row, key }] })
   return {
     verify: async (token: string) => (await verify(token)).kind,
     reads: () => reads,
+    failures: () => failures,
     pass: (ms: number) => {
       nowMs += ms
     },
   }
 }
 
-const tokenOf = (pair: typeof keys, kid = pair.kid) =>
-  sealJwt({ alg: 'RS256', kid }, claimsOf(issuer, { sub: '1' }), pair.sign)
+const tokenOf = (pair: typeof keys, kid = pair.kid, claims = {}) =>
+  sealJwt({ alg: 'RS256', kid }, claimsOf(issuer, { sub: '1', ...claims }), pair.sign)
 
 describe('the key set of a former system', () => {
   test('is read once for many tokens at once', async () => {
@@ -80,6 +88,27 @@ describe('the key set of a former system', () => {
     expect(former.reads()).toBe(1)
     former.pass(2000)
     expect(await former.verify(tokenOf(keys))).toBe('genuine')
+  })
+
+  // jose reads a set again when it is ten minutes old, by the system's clock; another kid asks for
+  // a read earlier.
+  test('holds where it cannot be read any more, for a day', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const former = await createFormerSystem((reads) =>
+      reads === 1 ? { body: { keys: [keys.jwk] } } : { status: 500, body: {} },
+    )
+    const token = tokenOf(keys, keys.kid, { exp: undefined })
+    const pass = (ms: number) => {
+      vi.setSystemTime(Date.now() + ms)
+      former.pass(ms)
+    }
+    expect(await former.verify(token)).toBe('without_exp')
+    pass(3_600_000)
+    expect(await former.verify(token)).toBe('without_exp')
+    expect([former.reads(), former.failures()]).toEqual([2, 1])
+    pass(24 * 3_600_000)
+    await expect(former.verify(token)).rejects.toMatchObject({ code: 'keys_unavailable' })
   })
 
   test('503 keys_unavailable: nothing listens there', async () => {

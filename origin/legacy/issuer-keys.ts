@@ -8,10 +8,11 @@ import {
   type JWK,
   type JWTVerifyGetKey,
 } from 'jose'
+import { z } from 'zod'
 import { ConfigError } from '../../shared/config.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { LegacyIssuer } from '../../shared/legacy-issuers.ts'
-import type { Now } from '../../shared/lib/time.ts'
+import type { EpochMs, Now } from '../../shared/lib/time.ts'
 
 export type IssuerSecrets = Readonly<Record<string, Uint8Array>>
 
@@ -22,7 +23,11 @@ interface IssuerKeyOptions {
   secrets: IssuerSecrets
   fetch?: typeof globalThis.fetch
   now?: Now
+  /** Called for each read of a key set that fails. */
+  onReadFailed?: (error: unknown) => void
 }
+
+type KeySetFetchOptions = Required<Omit<IssuerKeyOptions, 'secrets'>>
 
 /** One read of a key set, and the time until the next one where it failed. */
 const fetchTimeoutMs = 3000
@@ -32,8 +37,12 @@ const longestKeySet = 65_536
 /** A key set is read again at this age, and at most this often for a `kid` that it lacks. */
 const keySetAgeMs = 600_000
 const keySetPauseMs = 30_000
+/** Age up to which the last key set that was read holds where none can be read. */
+const longestOutageMs = 86_400_000
 
 const leastRsaBits = 2048
+
+const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) })
 
 /** Faults of a token, such as an unknown `kid`, and not of the former system. */
 const tokenFaults = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported]
@@ -45,9 +54,9 @@ const tokenFaults = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, 
  */
 export async function createIssuerKey(
   { issuer, jwks, jwks_url: url, algorithm }: LegacyIssuer,
-  { secrets, fetch = globalThis.fetch, now = Date.now }: IssuerKeyOptions,
+  { secrets, fetch = globalThis.fetch, now = Date.now, onReadFailed = () => {} }: IssuerKeyOptions,
 ): Promise<IssuerKey> {
-  if (url !== undefined) return createRemoteKeys(url, createKeySetFetch(fetch, now))
+  if (url !== undefined) return createRemoteKeys(url, createKeySetFetch({ fetch, now, onReadFailed }))
   if (jwks) {
     const keys = jwks.keys.map(({ d: _, ...key }): JWK => key)
     for (const key of keys) await requireUsable(key, algorithm, issuer)
@@ -92,11 +101,15 @@ function createRemoteKeys(url: string, fetchKeySet: ReturnType<typeof createKeyS
   }
 }
 
-/** Reads a key set of bounded size. After a failure it waits, whatever forged tokens ask for. */
-function createKeySetFetch(fetch: typeof globalThis.fetch, now: Now) {
-  let failedAt = Number.NEGATIVE_INFINITY
+/**
+ * Reads a key set of bounded size. After a failure the last one holds, so that the former system
+ * may be down on the day of the switch, and the next read waits, whatever forged tokens ask for.
+ */
+function createKeySetFetch({ fetch, now, onReadFailed }: KeySetFetchOptions) {
+  let failedAt: EpochMs = Number.NEGATIVE_INFINITY
+  let known: { text: string; readAt: EpochMs } | undefined
 
-  async function read(url: string, init: RequestInit): Promise<Response> {
+  async function read(url: string, init: RequestInit): Promise<string> {
     const { status, body } = await fetch(url, init)
     if (status !== 200) throw new Error(`the key set answered ${status}`)
     const chunks: Uint8Array[] = []
@@ -106,15 +119,27 @@ function createKeySetFetch(fetch: typeof globalThis.fetch, now: Now) {
       if (length > longestKeySet) throw new Error(`the key set has more than ${longestKeySet} bytes`)
       chunks.push(chunk)
     }
-    return new Response(Buffer.concat(chunks))
+    const text = Buffer.concat(chunks).toString('utf8')
+    keySetSchema.parse(JSON.parse(text))
+    return text
   }
 
   return async function fetchKeySet(url: string, init: RequestInit): Promise<Response> {
-    if (now() - failedAt < retryMs) throw new Error('the last read of the key set has just failed')
+    try {
+      if (now() - failedAt < retryMs) throw new Error('the last read of the key set has just failed')
+      known = { text: await readOrNote(url, init), readAt: now() }
+    } catch (error) {
+      if (!known || now() - known.readAt > longestOutageMs) throw error
+    }
+    return new Response(known.text)
+  }
+
+  async function readOrNote(url: string, init: RequestInit): Promise<string> {
     try {
       return await read(url, init)
     } catch (error) {
       failedAt = now()
+      onReadFailed(error)
       throw error
     }
   }
