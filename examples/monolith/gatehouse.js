@@ -32,6 +32,9 @@ export const readAssertion = (token) =>
   })
 
 let accessTokenKeys = []
+/** The keys change every few weeks: a forged token must not cause a read each time. */
+const keyPauseMs = 30_000
+let keysReadAt = Number.NEGATIVE_INFINITY
 
 /**
  * An access token, on a route that the gateway does not protect yet. It lives for 15 minutes; that
@@ -40,10 +43,12 @@ let accessTokenKeys = []
 export async function readAccessToken(token) {
   const expected = { typ: 'at+jwt', issuer: ISSUER_URL, audience: 'gatehouse', clockTolerance: 5 }
   const known = verify(token, accessTokenKeys, expected)
-  if (known || !ISSUER_URL) return known
+  if (known || !ISSUER_URL || Date.now() - keysReadAt < keyPauseMs) return known
   const response = await fetch(`${ISSUER_URL}/.well-known/jwks.json`)
-  if (!response.ok) return undefined
+  // A failure inside is a 500: a 401 would log people out.
+  if (!response.ok) throw new Error(`the keys of Gatehouse answered ${response.status}`)
   accessTokenKeys = (await response.json()).keys
+  keysReadAt = Date.now()
   return verify(token, accessTokenKeys, expected)
 }
 

@@ -10,6 +10,7 @@ import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { setCookieOf } from '../support/cookies.ts'
 import { documentedCommands } from '../support/documented-commands.ts'
 import { bearer, problem } from '../support/full-stack/full-stack.ts'
+import { createShopClient } from '../support/full-stack/shop-client.ts'
 
 /** The migration of docs/migration.md, step by step, by the commands of that page. */
 
@@ -117,6 +118,8 @@ const oldToken = (name: string) => oldTokens.get(name) ?? ''
 /** Access tokens of those who have exchanged or logged in. */
 const newTokens = new Map<string, string>()
 const newToken = (name: string) => newTokens.get(name) ?? ''
+/** A browser of Dan that is open all the time. It never logs in, and each step must serve it. */
+let dan: ReturnType<typeof createShopClient>
 
 async function loginAtShop(base: string, name: string): Promise<string> {
   const response = await post(`${base}/login`, { email: `${name}@example.com`, password })
@@ -144,6 +147,9 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
       oldTokens.set(name, await loginAtShop(shop, name))
       expect((await order(shop, oldToken(name), `${name} 1`)).status).toBe(201)
     }
+    expect((await post(`${shop}/register`, { email: 'dan@example.com', password })).status).toBe(201)
+    dan = createShopClient(await loginAtShop(shop, 'dan'))
+    expect(await dan.orders(shop)).toEqual([])
   })
 
   test('1: the gateway in front passes every route on as it is', async () => {
@@ -154,6 +160,7 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
     for (const name of users) expect(await ordersOf(gateway, oldToken(name))).toEqual([`${name} 1`])
     await loginAtShop(gateway, 'ada')
     expect((await orders(gateway, 'x.y.z')).status).toBe(401)
+    expect(await dan.orders(gateway)).toEqual([])
   })
 
   test('2: the users are imported with their passwords and their numbers', async () => {
@@ -161,7 +168,7 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
     const imported = await commands.run('npm run accounts -- import users.ndjson', {
       PASSWORD_HASH_COST: '10',
     })
-    expect(imported).toMatch(/^3 created, 0 updated, 0 unchanged, 0 rejected in /)
+    expect(imported).toMatch(/^4 created, 0 updated, 0 unchanged, 0 rejected in /)
   })
 
   test('3: the shop learns to accept the word of the gateway', async () => {
@@ -203,6 +210,8 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
       expect((await order(gateway, newToken(name), `${name} 2`)).status).toBe(201)
       expect(await ordersOf(gateway, newToken(name))).toEqual([`${name} 1`, `${name} 2`])
     }
+    expect(await dan.orders(gateway)).toEqual([])
+    expect(dan.exchanges()).toBe(1)
   })
 
   test('4: a new user registers at Gatehouse, and the shop serves them', async () => {
@@ -224,6 +233,7 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
     expect((await order(gateway, access_token, 'ada 3')).status).toBe(201)
     expect(await ordersOf(gateway, newToken('ada'))).toEqual(['ada 1', 'ada 2', 'ada 3'])
     expect(await ordersOf(gateway, newToken('new'))).toEqual(['new 1'])
+    expect(await dan.orders(gateway)).toEqual([])
     // Nobody but the gateway speaks for a user: not a header, not the assertion of another service.
     const forged = await fetch(`${shop}/api/orders`, { headers: { 'gatehouse-assertion': newToken('ada') } })
     expect(forged.status).toBe(401)
@@ -238,6 +248,8 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
       expect(await ordersOf(gateway, newToken(name))).toEqual(expected)
     }
     expect(await ordersOf(gateway, newToken('new'))).toEqual(['new 1'])
+    expect(await dan.orders(gateway)).toEqual([])
+    expect(dan.exchanges()).toBe(1)
   })
 
   test('the way back: without Gatehouse old tokens and passwords are good', async () => {
@@ -246,5 +258,7 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
       expect(await ordersOf(shop, oldToken(name))).toContain(`${name} 2`)
       await loginAtShop(shop, name)
     }
+    dan.goBack()
+    expect(await dan.orders(shop)).toEqual([])
   })
 })
