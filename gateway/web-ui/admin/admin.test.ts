@@ -151,7 +151,8 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'Revoke the key nightly export' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
     await notice(page).getByText('The key is revoked.').waitFor()
-    expect(await page.getByText('nightly export').count()).toBe(0)
+    expect(await rowsOf(page).filter({ hasText: 'nightly export' }).count()).toBe(0)
+    expect(await rowsOf(page).filter({ hasText: 'build server' }).count()).toBe(1)
     expect(await fullStack.sql`select name from api_keys where revoked_at is not null`).toMatchObject([
       { name: 'nightly export' },
     ])
