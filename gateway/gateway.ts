@@ -29,6 +29,7 @@ import { createLimiter } from './rate-limit/limiter.ts'
 import { createRevocations } from './revocation/revocation-index.ts'
 import { routes } from './routes.ts'
 import { createApiKeys } from './tokens/api-keys.ts'
+import { createAssertionKeys } from './tokens/assertion-keys.ts'
 import { createAssertionSigner } from './tokens/assertion-signer.ts'
 import { createLegacyTokenTest } from './tokens/legacy-tokens.ts'
 import { createTokenVerifier } from './tokens/token-verifier.ts'
@@ -61,15 +62,13 @@ export async function createGateway<Bindings extends object>(
   const upstreams = upstreamsOf(config)
   const metrics = createGatewayMetrics(Object.keys(upstreams))
 
-  const assertionFor = createAssertionSigner({
-    signer: await importSigner(config.ASSERTION_PRIVATE_JWK),
-    now,
-  })
+  const own = await importSigner(config.ASSERTION_PRIVATE_JWK)
+  const ownAssertionFor = createAssertionSigner({ signer: own, now })
   const revocations = createRevocations({ now })
   const links = createOriginLinks({
     config,
     ports,
-    assertionFor,
+    assertionFor: ownAssertionFor,
     revocations,
     onSynced: metrics.recordRevocationLag,
     onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
@@ -83,6 +82,13 @@ export async function createGateway<Bindings extends object>(
     upstreams: Object.keys(upstreams),
     plans,
   })
+  const assertionKeys =
+    config.ASSERTION_KEYS === 'origin'
+      ? createAssertionKeys({ own, fetchKey: links.fetchAssertionKey, importSigner, waitUntil, now, log })
+      : undefined
+  const assertionFor = assertionKeys
+    ? createAssertionSigner({ signer: assertionKeys.signer, now })
+    : ownAssertionFor
   const limitBackend = ports.createLimitBackend({ config, revocations, revocationSync, now, log })
   const tokens = createTokenVerifier({
     keys,
@@ -172,7 +178,7 @@ export async function createGateway<Bindings extends object>(
     reportError,
     lifecycle,
   })
-  await Promise.all([keys.refresh(), plans.refresh(), limitBackend.start()])
+  await Promise.all([keys.refresh(), plans.refresh(), limitBackend.start(), assertionKeys?.refresh()])
 
   return {
     app,

@@ -95,6 +95,7 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'POST /oauth/introspect': oauthClientRow,
   'POST /oauth/revoke': oauthClientRow,
   'GET /.well-known/jwks.json': publicRow,
+  'GET /.well-known/gatehouse-assertion-keys.json': publicRow,
   'GET /.well-known/oauth-authorization-server': publicRow,
 
   'GET /v1/me': { ...userRow, keys: true, permissions: { all: ['profile.read'] } },

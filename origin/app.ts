@@ -22,6 +22,7 @@ import { createHealthRoutes } from './health/routes.ts'
 import { rejectOtherMethods } from './http/other-methods.ts'
 import { authenticateGateway, type OriginEnv, requireGateway } from './http/request-context.ts'
 import { createInternalApp } from './internal/app.ts'
+import { createAssertionKeyRoutes } from './keys/assertion-key-routes.ts'
 import { createLegacyRoutes } from './legacy/routes.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
@@ -37,6 +38,7 @@ import { createWellKnownRoutes } from './well-known/routes.ts'
 interface OriginOptions {
   health: Parameters<typeof createHealthRoutes>[0]
   wellKnown: Parameters<typeof createWellKnownRoutes>[0]
+  assertionKeys: Parameters<typeof createAssertionKeyRoutes>[0]
   oauth: Parameters<typeof createOAuthRoutes>[0]
   auth: Parameters<typeof createAuthRoutes>[0]
   sessions: Parameters<typeof createSessionRoutes>[0]
@@ -113,6 +115,7 @@ export function createApp(options: OriginOptions) {
   app.use(requestLog(log, { isRoutine, beginSpan, onResponse }))
   app.route('/', createHealthRoutes(options.health))
   app.route('/', createWellKnownRoutes(options.wellKnown))
+  app.route('/', createAssertionKeyRoutes(options.assertionKeys))
 
   app.use('/internal/*', noStore)
   app.use('/internal/gateway/*', capBody(gatewayBodyBytes))

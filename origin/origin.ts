@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import { createAssertionVerifier, gatewayAudience } from '../shared/auth/assertion.ts'
 import { serviceAudience } from '../shared/auth/claims.ts'
+import type { PublicJwk } from '../shared/auth/jwk.ts'
 import { check } from '../shared/http/health.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
 import type { Log } from '../shared/lib/log.ts'
@@ -21,10 +22,11 @@ import { selectReadOnly } from './db/writable.ts'
 import { createEmailTokens } from './email-tokens/email-tokens.ts'
 import { createCookieOrigins } from './http/cookie-origins.ts'
 import { createAccountImporter } from './import/service.ts'
+import { createAssertionKeys } from './keys/assertion-keys.ts'
 import { createEncryption } from './keys/encryption.ts'
 import { createFirstKey } from './keys/first-key.ts'
 import { createKeyRing } from './keys/key-ring.ts'
-import { keyWaits } from './keys/rules.ts'
+import { assertionKeyWaits, keyWaits } from './keys/rules.ts'
 import { createKeyService } from './keys/service.ts'
 import { startKeyUpkeep } from './keys/upkeep.ts'
 import { createConfiguredExchange } from './legacy/configured-exchange.ts'
@@ -68,6 +70,9 @@ const systemConnections = 2
 
 /** Less than gateways wait for the feed. */
 const systemSeconds = 4
+
+/** Of audit rows that a start writes. */
+const startContext = () => ({ ip: null, userAgent: 'origin', requestId: crypto.randomUUID() })
 
 /**
  * The composition root of the origin.
@@ -115,6 +120,22 @@ export async function createOrigin(
   const keys = await createKeyRing(sql, encryption)
   const keyService = createKeyService({ sql, encryption, waits: keyWaits(config) })
   const keyUpkeep = startKeyUpkeep({ takeStep: keyService.takeStep, ring: keys, log })
+
+  // Nobody depends on a first key of assertions: gateways sign with their own until services have
+  // it.
+  await createFirstKey(sql, encryption, startContext(), 'assertion_keys')
+  const assertionWaits = assertionKeyWaits(config)
+  const assertionKeys = await createAssertionKeys({
+    sql,
+    encryption,
+    waits: assertionWaits,
+    gatewayKeys: config.ASSERTION_PUBLIC_JWKS.keys,
+  })
+  const assertionKeyUpkeep = startKeyUpkeep({
+    takeStep: createKeyService({ sql, encryption, waits: assertionWaits, table: 'assertion_keys' }).takeStep,
+    ring: assertionKeys,
+    log,
+  })
 
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
   const outbox = createOutbox({ sql, encryption, mailer, log, onAttempt: events.mailAttempted })
@@ -241,9 +262,10 @@ export async function createOrigin(
     log,
   })
 
-  const verifierFor = (audience: string) =>
+  const verifierFor = (audience: string, rotatedKeys?: () => readonly PublicJwk[]) =>
     createAssertionVerifier({
       keys: config.ASSERTION_PUBLIC_JWKS.keys,
+      ...(rotatedKeys && { rotatedKeys }),
       audience,
       onRejected: (reason) => log.warn({ reason, audience }, 'assertion refused'),
     })
@@ -261,6 +283,7 @@ export async function createOrigin(
       plans: { sql },
       rateLimitReports: { sql, log },
       denialReports: { sql, log },
+      assertionKeys: { assertionKeys },
       apiKeys: {
         sql,
         exchangeApiKey: createApiKeyExchange({ sql, accessTokens: createUserTokens(config, keys) }),
@@ -283,8 +306,9 @@ export async function createOrigin(
       verifyServiceToken,
     },
     forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
-    verifyAssertion: await verifierFor('origin'),
+    verifyAssertion: await verifierFor('origin', assertionKeys.rotated),
     health: { sql: systemSql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
+    assertionKeys: { assertionKeys },
     wellKnown: { keys, issuer, exchangesTokens },
     oauth: {
       oauth,
@@ -344,7 +368,13 @@ export async function createOrigin(
     registry,
     async close() {
       upkeepScheduler.stop()
-      await Promise.all([keyUpkeep.stop(), relay.stop(), revocations.stop(), runner.stop(closeSeconds)])
+      await Promise.all([
+        keyUpkeep.stop(),
+        assertionKeyUpkeep.stop(),
+        relay.stop(),
+        revocations.stop(),
+        runner.stop(closeSeconds),
+      ])
       limits.close()
       mailer.close()
       await Promise.all([pool.close(), strengthPool.close()])

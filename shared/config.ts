@@ -191,6 +191,7 @@ export const variables = {
   REVOCATION_REDIS_PASSWORD: credential,
   REDIS_KEY_PREFIX: z.string().max(40).default('gatehouse:'),
   ASSERTION_PRIVATE_JWK: keys(privateJwkSchema, 'a private JWK'),
+  ASSERTION_KEYS: z.enum(['own', 'origin']).default('own'),
   TRUSTED_PROXY_HOPS: count(0, 10).default(0),
   TRUSTED_PROXY_CIDRS: list.pipe(z.array(proxyNetwork)).default([]),
   TRUSTED_PROXY_HEADER: z.enum(['x-forwarded-for', 'forwarded']).default('x-forwarded-for'),

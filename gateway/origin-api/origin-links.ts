@@ -79,6 +79,8 @@ export function createOriginLinks(options: OriginLinksOptions) {
       waitUntil,
       log,
     }),
+    fetchAssertionKey: async (request: string) =>
+      successBody(await origin.readAssertionKey({ body: { request } })).encrypted_key,
     exchangeApiKey: async (hash: string) =>
       successBody(await origin.exchangeApiKey({ body: { key_hash: hash } })),
     keyUseReporter: createKeyUseReporter({

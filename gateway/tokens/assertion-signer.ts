@@ -7,6 +7,7 @@ import {
 import type { Identity } from '../../shared/auth/claims.ts'
 import type { Signer } from '../../shared/auth/jwk.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
 import type { InternedClaims, SharedPart } from './identity-interner.ts'
 import type { SignedAssertion, VerifiedToken } from './verified-token.ts'
@@ -56,7 +57,8 @@ function keepWhenSigned(pending: Promise<string>, signed: SignedAssertion): void
 }
 
 interface AssertionSignerOptions {
-  signer: Signer
+  /** The key that signs at this time; its own one where the key does not change. */
+  signer: Signer | ((at: EpochSeconds) => Signer)
   now: Now
 }
 
@@ -70,7 +72,12 @@ const usedSeconds = assertionLifeSeconds - renewSeconds
 
 /** Signs assertions: once per token, upstream and lifetime, not per request. */
 export function createAssertionSigner({ signer, now }: AssertionSignerOptions) {
-  const header = encodeAssertionHeader(signer.kid)
+  const signerAt = typeof signer === 'function' ? signer : () => signer
+  let current: Signer | undefined
+  let header = ''
+  /** Assertions that are to be renewed before this were signed by an earlier key. */
+  let firstRenewAt = 0
+
   /** Assertions of requests without a user. */
   const anonymous: AssertionHolder = {
     identity: null,
@@ -86,7 +93,19 @@ export function createAssertionSigner({ signer, now }: AssertionSignerOptions) {
       : `${signed}.${signature}`
   }
 
-  function sign(signed: SignedAssertion, identity: Identity | null, nowSeconds: number): void {
+  /** In the second of the change each request is signed anew. */
+  function useSigner(next: Signer, nowSeconds: number): void {
+    if (current) firstRenewAt = nowSeconds + usedSeconds + 1
+    current = next
+    header = encodeAssertionHeader(next.kid)
+  }
+
+  function sign(
+    signed: SignedAssertion,
+    signer: Signer,
+    identity: Identity | null,
+    nowSeconds: number,
+  ): void {
     signed.personalPart = encodePersonalPart(identity, nowSeconds, nowSeconds + assertionLifeSeconds)
     signed.signature = signer.sign(header + signed.personalPart + signed.sharedPart.encoded)
     signed.renewAt = nowSeconds + usedSeconds
@@ -99,12 +118,15 @@ export function createAssertionSigner({ signer, now }: AssertionSignerOptions) {
     audience: string,
   ): Awaitable<string> {
     const nowSeconds = Math.floor(now() / 1000)
+    const signer = signerAt(nowSeconds)
+    if (signer !== current) useSigner(signer, nowSeconds)
     const holder = caller ?? anonymous
     const signed = assertionIn(holder, audience)
     const leftSeconds = signed.renewAt - nowSeconds
     // If the clock was set back, more time is left than an assertion lives: upstreams would reject
     // its `iat`.
-    if (!(leftSeconds > 0 && leftSeconds <= usedSeconds)) sign(signed, holder.identity, nowSeconds)
+    if (!(leftSeconds > 0 && leftSeconds <= usedSeconds && signed.renewAt >= firstRenewAt))
+      sign(signed, signer, holder.identity, nowSeconds)
     return jwtOf(signed)
   }
 }

@@ -5,6 +5,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createApiKeyGatewayRoutes } from '../api-keys/gateway-routes.ts'
 import type { OriginEnv } from '../http/request-context.ts'
+import { createAssertionKeyGatewayRoutes } from '../keys/assertion-key-routes.ts'
 import { createPlanCatalogueRoutes } from '../plans/routes.ts'
 import { createRevocationRoutes } from '../revocations/routes.ts'
 import { createDenialReportRoutes } from './denial-routes.ts'
@@ -20,6 +21,7 @@ interface GatewayAppOptions {
   denialReports: Parameters<typeof createDenialReportRoutes>[0]
   revocations: Parameters<typeof createRevocationRoutes>[0]
   apiKeys: Parameters<typeof createApiKeyGatewayRoutes>[0]
+  assertionKeys: Parameters<typeof createAssertionKeyGatewayRoutes>[0]
 }
 
 /** The routes that gateways call on their own behalf. */
@@ -30,6 +32,7 @@ export function createGatewayApp({
   denialReports,
   revocations,
   apiKeys,
+  assertionKeys,
 }: GatewayAppOptions) {
   const app = new Hono<OriginEnv>()
 
@@ -47,6 +50,7 @@ export function createGatewayApp({
   app.route('/', createRateLimitReportRoutes(rateLimitReports))
   app.route('/', createDenialReportRoutes(denialReports))
   app.route('/', createApiKeyGatewayRoutes(apiKeys))
+  app.route('/', createAssertionKeyGatewayRoutes(assertionKeys))
 
   return app
 }

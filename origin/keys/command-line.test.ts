@@ -9,6 +9,13 @@ describe('a command line', () => {
     expect(parseCommand(['list'])).toEqual({ kind: 'list' })
     expect(parseCommand(['rotate'])).toEqual({ kind: 'rotate' })
     expect(parseCommand(['revoke', kid])).toEqual({ kind: 'revoke', kid, evenInUse: false })
+    expect(parseCommand(['list', '--assertions'])).toEqual({ kind: 'list', assertions: true })
+    expect(parseCommand(['revoke', kid, '--now', '--assertions'])).toEqual({
+      kind: 'revoke',
+      kid,
+      evenInUse: true,
+      assertions: true,
+    })
     expect(parseCommand(['revoke', '--now', kid])).toEqual({ kind: 'revoke', kid, evenInUse: true })
   })
 
@@ -19,6 +26,7 @@ describe('a command line', () => {
     ['what is no key', ['revoke', 'key-1'], 'key-1 is no KID'],
     ['a key where none belongs', ['rotate', kid], 'rotate takes no KID'],
     ['--now where it does not belong', ['rotate', '--now'], '--now belongs to revoke'],
+    ['--assertions where it does not belong', ['create', '--assertions'], 'does not belong to create'],
     ['an unknown option', ['revoke', kid, '--force'], 'there is no option --force'],
     ['two keys', ['revoke', kid, kid], 'too many words'],
   ])('is rejected with the reason: %s', (_, args, reason) => {

@@ -10,7 +10,7 @@ import { createFirstKey } from './first-key.ts'
 import { formatKeys } from './format-keys.ts'
 import { selectKeys } from './queries.ts'
 import { reencrypt } from './reencrypt.ts'
-import { keyUpkeepSeconds, keyWaits } from './rules.ts'
+import { assertionKeyWaits, keyUpkeepSeconds, keyWaits, verifierCacheSeconds } from './rules.ts'
 import { createKeyService } from './service.ts'
 import { KeyDecryptionError } from './stored-key.ts'
 
@@ -38,9 +38,11 @@ async function run(command: Command): Promise<void> {
     },
   )
   const encryption = createEncryption(config.KEY_ENCRYPTION_KEY)
-  const waits = keyWaits(config)
+  const ofAssertions = 'assertions' in command && command.assertions === true
+  const table = ofAssertions ? 'assertion_keys' : 'signing_keys'
+  const waits = ofAssertions ? assertionKeyWaits(config) : keyWaits(config)
   const sql = createCommandDatabase(config.DATABASE_URL, createLog('keys', config.LOG_LEVEL))
-  const service = createKeyService({ sql, encryption, waits })
+  const service = createKeyService({ sql, encryption, waits, table })
   const operator = { ip: null, userAgent: 'npm run keys', requestId: crypto.randomUUID() }
   await withDatabase(sql, async () => {
     switch (command.kind) {
@@ -49,7 +51,7 @@ async function run(command: Command): Promise<void> {
         return void print(kid ? `Made the signing key ${kid}.` : 'There is a signing key already.')
       }
       case 'list': {
-        for (const line of formatKeys(await selectKeys(sql), waits)) print(line)
+        for (const line of formatKeys(await selectKeys(sql, table), waits)) print(line)
         return
       }
       case 'rotate': {
@@ -65,12 +67,17 @@ async function run(command: Command): Promise<void> {
             throw new CommandError(`There is no key ${kid}.`)
           case 'in_use':
             throw new CommandError(
-              `${kid} is ${outcome.state}: without it every token that it signed is refused. Add --now to revoke it all the same.`,
+              `${kid} is ${outcome.state}: without it every ${ofAssertions ? 'assertion' : 'token'} that it signed is refused. Add --now to revoke it all the same.`,
             )
           case 'revoked':
             print(`Revoked ${kid}, which was ${outcome.state}.`)
             if (outcome.signing) print(`${outcome.signing} signs now.`)
-            if (outcome.state !== 'published')
+            if (outcome.state !== 'published' && ofAssertions)
+              print(
+                `Origins and gateways follow within 2 min, services within ${verifierCacheSeconds} s of that. ` +
+                  'After a leak restart the services: docs/runbooks/keys.md.',
+              )
+            else if (outcome.state !== 'published')
               print(
                 `Origins follow within ${keyUpkeepSeconds} s, gateways within ${2 * config.JWKS_CACHE_SECONDS} s of that. ` +
                   'After a leak restart the origins, then the gateways: docs/runbooks/keys.md.',

@@ -2,7 +2,8 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from './encryption.ts'
-import { insertFirstSigningKey } from './queries.ts'
+import { insertFirstSigningKey, type KeyTable } from './queries.ts'
+import { auditOf } from './rules.ts'
 import { newKey } from './stored-key.ts'
 
 /**
@@ -15,11 +16,12 @@ export async function createFirstKey(
   sql: Sql,
   encryption: Encryption,
   context?: RequestContext,
+  table: KeyTable = 'signing_keys',
 ): Promise<string | undefined> {
   const key = await newKey(encryption)
   return sql.begin(async (transaction) => {
-    if (!(await insertFirstSigningKey(transaction, key))) return undefined
-    const details = { kid: key.kid, reason: 'first' }
+    if (!(await insertFirstSigningKey(transaction, key, table))) return undefined
+    const details = { kid: key.kid, reason: 'first', ...auditOf(table) }
     if (context)
       await insertAuditRow(transaction, {
         action: 'key.signing',

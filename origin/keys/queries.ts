@@ -11,12 +11,19 @@ export interface NewKey {
 export interface StoredKey extends NewKey {
   state: KeyState
   stateSince: Date
+  createdAt: Date
 }
 
-export async function selectKeys(sql: Queryable): Promise<StoredKey[]> {
+/**
+ * Tables of keys: those that sign tokens, and those that sign assertions. The same steps move both.
+ */
+export type KeyTable = 'signing_keys' | 'assertion_keys'
+
+export async function selectKeys(sql: Queryable, table: KeyTable = 'signing_keys'): Promise<StoredKey[]> {
   return sql<StoredKey[]>`
-    select kid, state, state_since as "stateSince", public_jwk as "publicJwk", sealed_private_jwk as "encryptedPrivateJwk"
-    from signing_keys
+    select kid, state, state_since as "stateSince", created_at as "createdAt", public_jwk as "publicJwk",
+      sealed_private_jwk as "encryptedPrivateJwk"
+    from ${sql(table)}
     order by created_at`
 }
 
@@ -26,9 +33,13 @@ export async function selectNow(sql: Queryable): Promise<Date> {
 }
 
 /** @returns whether it became the signing key; false where another replica's did */
-export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promise<boolean> {
+export async function insertFirstSigningKey(
+  sql: Queryable,
+  key: NewKey,
+  table: KeyTable = 'signing_keys',
+): Promise<boolean> {
   const { count } = await sql`
-    insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
+    insert into ${sql(table)} (kid, state, public_jwk, sealed_private_jwk)
     values (${key.kid}, 'signing', ${sql.json(key.publicJwk)}, ${key.encryptedPrivateJwk})
     on conflict (state) where state = 'signing' do nothing`
   return count === 1
@@ -40,20 +51,24 @@ export async function insertFirstSigningKey(sql: Queryable, key: NewKey): Promis
  *
  * @returns false where no such key exists
  */
-export async function lockSigningKeyForUpdate(sql: Queryable, forSeconds: number): Promise<boolean> {
+export async function lockSigningKeyForUpdate(
+  sql: Queryable,
+  table: KeyTable,
+  forSeconds: number,
+): Promise<boolean> {
   const { count } = await sql`
-    select from signing_keys
+    select from ${sql(table)}
     where state = 'signing' and state_since <= now() - make_interval(secs => ${forSeconds})
     for update`
   return count === 1
 }
 
 /** Call it with the signing key locked. @returns false where a published key exists */
-export async function insertPublishedKey(sql: Queryable, key: NewKey): Promise<boolean> {
+export async function insertPublishedKey(sql: Queryable, table: KeyTable, key: NewKey): Promise<boolean> {
   const { count } = await sql`
-    insert into signing_keys (kid, state, public_jwk, sealed_private_jwk)
+    insert into ${sql(table)} (kid, state, public_jwk, sealed_private_jwk)
     select ${key.kid}, 'published', ${sql.json(key.publicJwk)}::jsonb, ${key.encryptedPrivateJwk}::bytea
-    where not exists (select from signing_keys where state = 'published')`
+    where not exists (select from ${sql(table)} where state = 'published')`
   return count === 1
 }
 
@@ -63,12 +78,13 @@ export async function insertPublishedKey(sql: Queryable, key: NewKey): Promise<b
  */
 export async function retireSigningKey(
   sql: Queryable,
+  table: KeyTable,
   { successor, waitSeconds }: { successor: string; waitSeconds: number },
 ): Promise<string | undefined> {
   const [row] = await sql<{ kid: string }[]>`
-    update signing_keys set state = 'retiring', state_since = now()
+    update ${sql(table)} set state = 'retiring', state_since = now()
     where state = 'signing' and exists (
-      select from signing_keys
+      select from ${sql(table)}
       where kid = ${successor} and state = 'published' and state_since <= now() - make_interval(secs => ${waitSeconds})
     )
     returning kid`
@@ -79,9 +95,13 @@ export async function retireSigningKey(
  * @param kid the key that may sign; without it, the published one, of which there is at most one
  * @returns the kid that signs now; undefined where no key was promoted
  */
-export async function promotePublishedKey(sql: Queryable, kid?: string): Promise<string | undefined> {
+export async function promotePublishedKey(
+  sql: Queryable,
+  table: KeyTable,
+  kid?: string,
+): Promise<string | undefined> {
   const [row] = await sql<{ kid: string }[]>`
-    update signing_keys set state = 'signing', state_since = now()
+    update ${sql(table)} set state = 'signing', state_since = now()
     where state = 'published' and kid = coalesce(${kid ?? null}, kid)
     returning kid`
   return row?.kid
@@ -90,10 +110,11 @@ export async function promotePublishedKey(sql: Queryable, kid?: string): Promise
 /** @returns false where it has not been retiring for `waitSeconds`, or does not exist */
 export async function deleteRetiredKey(
   sql: Queryable,
+  table: KeyTable,
   { kid, waitSeconds }: { kid: string; waitSeconds: number },
 ): Promise<boolean> {
   const { count } = await sql`
-    delete from signing_keys
+    delete from ${sql(table)}
     where kid = ${kid} and state = 'retiring' and state_since <= now() - make_interval(secs => ${waitSeconds})`
   return count === 1
 }
@@ -101,17 +122,18 @@ export async function deleteRetiredKey(
 /** @returns the former state; undefined where no key of this id is in one of `states` */
 export async function deleteKey(
   sql: Queryable,
+  table: KeyTable,
   kid: string,
   states: readonly KeyState[],
 ): Promise<KeyState | undefined> {
   const [row] = await sql<{ state: KeyState }[]>`
-    delete from signing_keys where kid = ${kid} and state in ${sql([...states])} returning state`
+    delete from ${sql(table)} where kid = ${kid} and state in ${sql([...states])} returning state`
   return row?.state
 }
 
 /** A value encrypted with KEY_ENCRYPTION_KEY, and the name authenticated with it. */
 export interface EncryptedRow {
-  table: 'signing_keys' | 'mail_outbox' | 'totp_secrets'
+  table: KeyTable | 'mail_outbox' | 'totp_secrets'
   id: string
   name: string
   encrypted: Uint8Array
@@ -121,6 +143,8 @@ export interface EncryptedRow {
 export async function lockEncryptedRowsForUpdate(sql: Queryable): Promise<EncryptedRow[]> {
   const keys = await sql<EncryptedRow[]>`
     select 'signing_keys' as table, kid as id, kid as name, sealed_private_jwk as encrypted from signing_keys for update`
+  const assertionKeys = await sql<EncryptedRow[]>`
+    select 'assertion_keys' as table, kid as id, kid as name, sealed_private_jwk as encrypted from assertion_keys for update`
   const mails = await sql<EncryptedRow[]>`
     select 'mail_outbox' as table, id::text, 'mail_outbox:' || recipient as name, sealed_body as encrypted
     from mail_outbox for update`
@@ -128,12 +152,12 @@ export async function lockEncryptedRowsForUpdate(sql: Queryable): Promise<Encryp
     select 'totp_secrets' as table, user_id::text as id, 'totp_secrets:' || user_id as name,
       encrypted_secret as encrypted
     from totp_secrets for update`
-  return [...keys, ...mails, ...secrets]
+  return [...keys, ...assertionKeys, ...mails, ...secrets]
 }
 
 export async function updateEncrypted(sql: Queryable, { table, id, encrypted }: EncryptedRow): Promise<void> {
-  if (table === 'signing_keys')
-    await sql`update signing_keys set sealed_private_jwk = ${encrypted} where kid = ${id}`
+  if (table === 'signing_keys' || table === 'assertion_keys')
+    await sql`update ${sql(table)} set sealed_private_jwk = ${encrypted} where kid = ${id}`
   else if (table === 'mail_outbox')
     await sql`update mail_outbox set sealed_body = ${encrypted} where id = ${id}`
   else await sql`update totp_secrets set encrypted_secret = ${encrypted} where user_id = ${id}`

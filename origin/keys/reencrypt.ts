@@ -36,7 +36,7 @@ export function reencrypt(
       if (secret !== undefined) {
         await updateEncrypted(transaction, { ...row, encrypted: to.encrypt(row.name, secret) })
         counts.reencrypted++
-      } else if (row.table !== 'signing_keys') counts.lost++
+      } else if (row.table !== 'signing_keys' && row.table !== 'assertion_keys') counts.lost++
       else throw new KeyDecryptionError('neither the old nor the new one')
     }
     if (counts.reencrypted > 0)

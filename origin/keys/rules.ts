@@ -1,3 +1,5 @@
+import { assertionLifeSeconds } from '../../shared/auth/assertion.ts'
+import { assertionKeySeconds } from '../../shared/auth/assertion-keys.ts'
 import { clockLeewaySeconds } from '../../shared/auth/claims.ts'
 
 /**
@@ -58,6 +60,29 @@ export function keyWaits(config: KeyWaitsConfig): KeyWaits {
     retiring: Math.max(caches, maxTokenSeconds + clockLeewaySeconds) + ringLagSeconds,
   }
 }
+
+/**
+ * Longest time for which a service that verifies assertions may keep the document of their keys.
+ * Common libraries keep it for five or ten minutes.
+ */
+export const verifierCacheSeconds = 600
+
+/**
+ * The waits of assertion keys. A new key is known to every service that reads the document before a
+ * gateway signs with it. A gateway that cannot ask the origin signs with an old key for
+ * `assertionKeySeconds`, and then with its own.
+ */
+export function assertionKeyWaits({ SIGNING_KEY_DAYS }: Pick<KeyWaitsConfig, 'SIGNING_KEY_DAYS'>): KeyWaits {
+  return {
+    published: 2 * verifierCacheSeconds + ringLagSeconds,
+    signing: SIGNING_KEY_DAYS * 86_400,
+    retiring: assertionKeySeconds + assertionLifeSeconds + clockLeewaySeconds + ringLagSeconds,
+  }
+}
+
+/** Which keys an audit row is about, where they do not sign tokens. */
+export const auditOf = (table: 'signing_keys' | 'assertion_keys') =>
+  table === 'assertion_keys' ? { of: 'assertions' } : {}
 
 /** The time of the key's next step. */
 export function dueAt({ state, stateSince }: KeyAge, waits: KeyWaits): Date {

@@ -79,17 +79,17 @@ describe('a rotation', () => {
     const old = await firstKey()
     const next = await successor()
     const early = { successor: next, waitSeconds: waits.published }
-    expect(await retireSigningKey(keys.sql, early)).toBeUndefined()
-    expect(await deleteRetiredKey(keys.sql, { kid: old, waitSeconds: 0 })).toBe(false)
-    await expect(promotePublishedKey(keys.sql, next)).rejects.toThrow('signing_keys_signing')
-    expect(await promotePublishedKey(keys.sql, 'one-revoked-meanwhile')).toBeUndefined()
+    expect(await retireSigningKey(keys.sql, 'signing_keys', early)).toBeUndefined()
+    expect(await deleteRetiredKey(keys.sql, 'signing_keys', { kid: old, waitSeconds: 0 })).toBe(false)
+    await expect(promotePublishedKey(keys.sql, 'signing_keys', next)).rejects.toThrow('signing_keys_signing')
+    expect(await promotePublishedKey(keys.sql, 'signing_keys', 'one-revoked-meanwhile')).toBeUndefined()
     expect(await keys.states()).toEqual({ [old]: 'signing', [next]: 'published' })
 
     await keys.pass(waits.published)
     await step()
     await keys.pass(waits.retiring - 1)
     const young = { kid: old, waitSeconds: waits.retiring }
-    expect(await deleteRetiredKey(keys.sql, young)).toBe(false)
+    expect(await deleteRetiredKey(keys.sql, 'signing_keys', young)).toBe(false)
     expect(await keys.states()).toEqual({ [old]: 'retiring', [next]: 'signing' })
   })
 

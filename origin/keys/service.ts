@@ -7,6 +7,7 @@ import {
   deleteRetiredKey,
   insertFirstSigningKey,
   insertPublishedKey,
+  type KeyTable,
   lockSigningKeyForUpdate,
   promotePublishedKey,
   retireSigningKey,
@@ -14,13 +15,14 @@ import {
   selectKeys,
   selectNow,
 } from './queries.ts'
-import { type KeyState, type KeyWaits, nextStep } from './rules.ts'
+import { auditOf, type KeyState, type KeyWaits, nextStep } from './rules.ts'
 import { decryptKey, newKey } from './stored-key.ts'
 
 interface KeyServiceOptions {
   sql: Sql
   encryption: Encryption
   waits: KeyWaits
+  table?: KeyTable
 }
 
 /** A step in the life of a key; the transaction of the step writes it to the audit log. */
@@ -49,14 +51,16 @@ class OvertakenError extends Error {}
  * waits for that row and finds nothing to do. A unique index allows one signing key; a step
  * replaces it within one commit, so that there is always one.
  */
-export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) {
+export function createKeyService({ sql, encryption, waits, table = 'signing_keys' }: KeyServiceOptions) {
   async function record(
     transaction: Transaction,
     context: RequestContext,
     ...events: KeyEvent[]
   ): Promise<KeyEvent[]> {
-    for (const { action, ...details } of events)
+    for (const { action, ...event } of events) {
+      const details = { ...event, ...auditOf(table) }
       await insertAuditRow(transaction, { action, actorId: null, userId: null, context, details })
+    }
     return events
   }
 
@@ -76,8 +80,8 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     requireDecryptable(keys.find(({ state }) => state === 'signing'))
     const key = await newKey(encryption)
     return sql.begin(async (transaction) => {
-      if (!(await lockSigningKeyForUpdate(transaction, forSeconds))) return []
-      if (!(await insertPublishedKey(transaction, key))) return []
+      if (!(await lockSigningKeyForUpdate(transaction, table, forSeconds))) return []
+      if (!(await insertPublishedKey(transaction, table, key))) return []
       return record(transaction, context, { action: 'key.published', kid: key.kid })
     })
   }
@@ -86,9 +90,12 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
     requireDecryptable(keys.find(({ kid }) => kid === successor))
     try {
       return await sql.begin(async (transaction) => {
-        const retired = await retireSigningKey(transaction, { successor, waitSeconds: waits.published })
+        const retired = await retireSigningKey(transaction, table, {
+          successor,
+          waitSeconds: waits.published,
+        })
         if (!retired) return []
-        if (!(await promotePublishedKey(transaction, successor))) throw new OvertakenError()
+        if (!(await promotePublishedKey(transaction, table, successor))) throw new OvertakenError()
         return record(
           transaction,
           context,
@@ -104,7 +111,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
 
   function remove(kid: string, context: RequestContext): Promise<KeyEvent[]> {
     return sql.begin(async (transaction) => {
-      if (!(await deleteRetiredKey(transaction, { kid, waitSeconds: waits.retiring }))) return []
+      if (!(await deleteRetiredKey(transaction, table, { kid, waitSeconds: waits.retiring }))) return []
       return record(transaction, context, { action: 'key.gone', kid })
     })
   }
@@ -117,7 +124,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
      * @throws KeyDecryptionError where KEY_ENCRYPTION_KEY does not decrypt the key concerned
      */
     async takeStep(context: RequestContext): Promise<KeyEvent[]> {
-      const keys = await selectKeys(sql)
+      const keys = await selectKeys(sql, table)
       const step = nextStep(keys, await selectNow(sql), waits)
       switch (step.kind) {
         case 'wait':
@@ -138,7 +145,7 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
      * @throws KeyDecryptionError
      */
     async publishSuccessor(context: RequestContext): Promise<string | undefined> {
-      const [event] = await publish(await selectKeys(sql), 0, context)
+      const [event] = await publish(await selectKeys(sql, table), 0, context)
       return event?.kid
     },
 
@@ -164,19 +171,19 @@ export function createKeyService({ sql, encryption, waits }: KeyServiceOptions) 
       { evenInUse }: { evenInUse: boolean },
       context: RequestContext,
     ): Promise<Revocation> {
-      const keys = await selectKeys(sql)
+      const keys = await selectKeys(sql, table)
       for (const key of keys) if (key.state !== 'retiring') requireDecryptable(key)
       const spare = await newKey(encryption)
       const states: KeyState[] = evenInUse ? ['published', 'signing', 'retiring'] : ['published']
 
       const revoked = await sql.begin(async (transaction): Promise<Revocation | undefined> => {
-        const state = await deleteKey(transaction, kid, states)
+        const state = await deleteKey(transaction, table, kid, states)
         if (!state) return undefined
         await record(transaction, context, { action: 'key.revoked', kid, reason: `was ${state}` })
         if (state !== 'signing') return { kind: 'revoked', state, signing: undefined }
-        const promoted = await promotePublishedKey(transaction)
+        const promoted = await promotePublishedKey(transaction, table)
         const signing =
-          promoted ?? ((await insertFirstSigningKey(transaction, spare)) ? spare.kid : undefined)
+          promoted ?? ((await insertFirstSigningKey(transaction, spare, table)) ? spare.kid : undefined)
         if (signing)
           await record(transaction, context, { action: 'key.signing', kid: signing, reason: 'revocation' })
         return { kind: 'revoked', state, signing }

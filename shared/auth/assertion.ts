@@ -42,6 +42,9 @@ export type VerifyAssertion = (jwt: string) => Promise<Assertion | undefined>
  */
 const remembered = 20_000
 
+/** A rotation has at most three keys at a time. */
+const keptRotatedKeys = 10
+
 function lifetimeFault(
   issuedAt: EpochSeconds,
   end: EpochSeconds,
@@ -62,6 +65,8 @@ const reasonOf = (error: jose.JOSEError): string =>
 
 interface VerifierOptions {
   keys: readonly PublicJwk[]
+  /** Further keys, which change. */
+  rotatedKeys?: () => readonly PublicJwk[]
   audience: string
   now?: Now
   /** Called with the reason, one word without content of the assertion. */
@@ -70,12 +75,28 @@ interface VerifierOptions {
 
 export async function createAssertionVerifier({
   keys,
+  rotatedKeys = () => [],
   audience,
   onRejected = () => {},
   now = Date.now,
 }: VerifierOptions): Promise<VerifyAssertion> {
   const imported = new Map<string, CryptoKey>()
   for (const jwk of keys) imported.set(jwk.kid, (await importKey(jwk)).key)
+  /** By thumbprint, so that two keys never share an id. */
+  const importedRotated = createBoundedMap<string, CryptoKey>(keptRotatedKeys)
+
+  async function keyOf(kid: string): Promise<CryptoKey> {
+    const fixed = imported.get(kid)
+    if (fixed) return fixed
+    const jwk = rotatedKeys().find((candidate) => candidate.kid === kid)
+    if (!jwk) throw new jose.JWKSNoMatchingKey()
+    const known = importedRotated.get(kid)
+    if (known) return known
+    const { key } = await importKey(jwk)
+    importedRotated.set(kid, key)
+    return key
+  }
+
   const verified = createBoundedMap<string, Assertion & { exp: EpochSeconds }>(remembered)
 
   /**
@@ -91,23 +112,15 @@ export async function createAssertionVerifier({
     const known = verified.get(jwt)
     if (known) return known.exp + clockLeewaySeconds > now() / 1000 ? known : undefined
     try {
-      const { payload } = await jwtVerify(
-        jwt,
-        ({ kid = '' }) => {
-          const key = imported.get(kid)
-          if (!key) throw new jose.JWKSNoMatchingKey()
-          return key
-        },
-        {
-          algorithms: [algorithm],
-          typ: assertionType,
-          issuer: assertionIssuer,
-          audience,
-          requiredClaims: ['exp', 'iat'],
-          clockTolerance: clockLeewaySeconds,
-          currentDate: new Date(now()),
-        },
-      )
+      const { payload } = await jwtVerify(jwt, ({ kid = '' }) => keyOf(kid), {
+        algorithms: [algorithm],
+        typ: assertionType,
+        issuer: assertionIssuer,
+        audience,
+        requiredClaims: ['exp', 'iat'],
+        clockTolerance: clockLeewaySeconds,
+        currentDate: new Date(now()),
+      })
       const { user, iat, exp } = assertionSchema.parse(payload)
       const assertion = { user, exp: Math.min(exp, iat + assertionLifeSeconds) }
       const reason = lifetimeFault(iat, assertion.exp, now() / 1000)

@@ -151,6 +151,13 @@ export const oauth = defineEndpointGroup({
       summary: 'Public keys that verify access tokens',
       responses: ok('The JWK set (RFC 7517).', jwksResponse),
     },
+    readAssertionKeys: {
+      method: 'GET',
+      path: '/.well-known/gatehouse-assertion-keys.json',
+      summary: 'Read the public keys that verify assertions',
+      description: 'For services behind the gateway. Read it again for a key id that is not known.',
+      responses: ok('The keys.', jwksResponse),
+    },
     readMetadata: {
       method: 'GET',
       path: '/.well-known/oauth-authorization-server',

@@ -41,6 +41,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'POST /oauth/introspect': anybody,
   'POST /oauth/revoke': anybody,
   'GET /.well-known/jwks.json': anybody,
+  'GET /.well-known/gatehouse-assertion-keys.json': anybody,
   'GET /.well-known/oauth-authorization-server': anybody,
 
   'GET /v1/me': signedIn,

@@ -71,6 +71,7 @@ describe('responses are as the description of the internal API has them', () => 
     await succeed('readPlanCatalogue', { headers })
     const limited = { class: 'address', key: '203.0.113.7', method: 'GET', route: '/v1/plans', count: 1 }
     await succeed('reportRateLimits', { body: { dropped: 0, refusals: [limited] }, headers })
+    await succeed('readAssertionKey', { body: { request: 'no JWS' }, headers })
     await succeed('exchangeApiKey', { body: { key_hash: 'a'.repeat(43) }, headers })
     const use = { key_id: userId, outcome: 'used', at: '2026-01-31T12:00:00Z', count: 1 } as const
     await succeed('reportApiKeyUses', { body: { dropped: 0, uses: [use] }, headers })

@@ -132,6 +132,7 @@ describe('responses are as the description has them', () => {
     for (const id of [
       'listPlans',
       'readKeys',
+      'readAssertionKeys',
       'readMetadata',
       'readLive',
       'readReady',

@@ -136,6 +136,16 @@ export const gatewayReports = defineEndpointGroup({
       body: denialReport,
       responses: noContent('They are in the audit log.'),
     },
+    readAssertionKey: {
+      method: 'POST',
+      path: '/internal/gateway/assertion-keys',
+      summary: 'Read the key that signs assertions, encrypted for the gateway that asks',
+      body: z.strictObject({ request: z.string().min(1).max(4096) }),
+      responses: ok(
+        'A JWE, or null where no key may sign yet or the request is not signed by a gateway.',
+        z.object({ encrypted_key: z.string().nullable() }),
+      ),
+    },
     exchangeApiKey: {
       method: 'POST',
       path: '/internal/gateway/api-key-tokens',

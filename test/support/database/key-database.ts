@@ -34,7 +34,7 @@ export async function openKeyDatabase() {
     /** As another replica would have it. */
     serviceWith,
     service: serviceWith(encryption),
-    clear: () => sql`truncate signing_keys, audit_logs, mail_outbox`,
+    clear: () => sql`truncate signing_keys, assertion_keys, audit_logs, mail_outbox`,
     /** Lets time go by for every key. */
     pass: (seconds: number) =>
       sql`update signing_keys set state_since = state_since - make_interval(secs => ${seconds})`,
