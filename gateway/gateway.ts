@@ -1,6 +1,7 @@
 import { featureProblem } from '../shared/auth/authorization.ts'
 import { clockLeewaySeconds } from '../shared/auth/claims.ts'
 import { importWebSigner } from '../shared/auth/jwk.ts'
+import { assertionHeader } from '../shared/http/headers.ts'
 import { createErrorReporter } from '../shared/http/report-error.ts'
 import { RequestLifecycle } from '../shared/http/request-lifecycle.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
@@ -21,6 +22,7 @@ import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
 import type { NamedLimits } from './limits/limit-schema.ts'
 import { createGatewayMetrics } from './metrics.ts'
+import { createUpstreamDocuments } from './openapi/upstream-documents.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
 import { createAuthorize, createOffer } from './policy/authorization.ts'
 import { createLivePolicy } from './policy/live-policy.ts'
@@ -60,6 +62,11 @@ export async function createGateway<Bindings extends object>(
   const { transport, waitUntil, now, log, beginSpan } = ports
   const { importSigner = importWebSigner, isStopping = () => false, pages = new Map() } = ports
   const upstreams = upstreamsOf(config)
+  const baseUrlOf = (name: string) => {
+    const baseUrl = Object.entries(upstreams).find(([upstream]) => upstream === name)?.[1]
+    if (baseUrl === undefined) throw new Error(`no upstream ${name}`)
+    return baseUrl
+  }
   const metrics = createGatewayMetrics(Object.keys(upstreams))
 
   const own = await importSigner(config.ASSERTION_PRIVATE_JWK)
@@ -201,6 +208,16 @@ export async function createGateway<Bindings extends object>(
     usePolicyFile,
     findRow,
     commonHeaders,
+    /** The API descriptions of upstreams, for the gateway's own. */
+    upstreamDocuments: createUpstreamDocuments({
+      async request(upstream, target, bounds) {
+        const headers = new Headers({ accept: 'application/json' })
+        headers.set(assertionHeader, await assertionFor(null, upstream))
+        const baseUrl = baseUrlOf(upstream)
+        return transport({ baseUrl, target, method: 'GET', headers, body: null, isFresh: false, ...bounds })
+      },
+      log,
+    }),
     /** Takes the steps of a decision one by one, for tools. */
     explain,
     /** Whether a token is still valid, for streams that outlive the decision of their request. */

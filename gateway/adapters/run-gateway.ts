@@ -5,6 +5,7 @@ import { type GatewayConfig, gatewayVariables } from '../config.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import type { Peer, Transport } from '../ports.ts'
 import type { Pages } from '../web-ui/pages.ts'
+import { startApiDescription } from './node/api-description.ts'
 import { createNodePorts, requireUsableRedisUrls } from './node/node-ports.ts'
 import { createPages } from './node/pages.ts'
 import {
@@ -94,12 +95,24 @@ export const runGateway = ({ unavailable = {}, group, createRuntimeParts }: Runt
         log,
       })
       reportPolicyFile(config.POLICY_FILE, gateway)
-      const policyReload = startPolicyReload({ path: config.POLICY_FILE, gateway, pages, log })
+      const description = startApiDescription({
+        pages,
+        documents: gateway.upstreamDocuments,
+        file: policyFile,
+        log,
+      })
+      const policyReload = startPolicyReload({
+        path: config.POLICY_FILE,
+        gateway,
+        pages: description,
+        log,
+      })
 
       return {
         server,
         async close() {
           policyReload.stop()
+          description.stop()
           await gateway.close()
           await closeConnections()
           closePorts()

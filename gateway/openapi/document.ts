@@ -15,13 +15,17 @@ import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
 import { nameOfUse } from '../limits/limit-schema.ts'
 import { type CompiledRow, compileRow, type PolicyRow } from '../policy/policy.ts'
 import { codesOfRow } from './codes.ts'
+import { type MergedDescription, mergeUpstreams } from './merge-upstreams.ts'
 import { withOAuthErrors } from './oauth-errors.ts'
+import type { UpstreamDocument } from './upstream-document.ts'
 
 interface DescriptionOptions {
   /** The rows in code: each has a contract. */
   rows: readonly PolicyRow[]
   /** Those of a policy file: of them is known what the row says and no more. */
   fileRows?: readonly PolicyRow[]
+  /** OpenAPI documents of upstreams, by their names: operations are taken from them. */
+  documents?: ReadonlyMap<string, UpstreamDocument>
   version: string
   /** The name of the product whose API this is. */
   product?: string
@@ -74,6 +78,7 @@ const securitySchemes = {
 export function describeApi({
   rows,
   fileRows = [],
+  documents,
   version,
   product = 'Gatehouse',
   passwordMinLength = 8,
@@ -123,7 +128,7 @@ export function describeApi({
   }
 
   const tags = [...groups, ...(fileRows.length > 0 ? [others] : []), health]
-  return createDocument(
+  const description = createDocument(
     {
       openapi: '3.1.1',
       info: { title: product, version, description: about, license: { name: 'MIT', identifier: 'MIT' } },
@@ -134,6 +139,11 @@ export function describeApi({
     },
     { override: tidySchema },
   )
+  if (documents) {
+    const merged = description as unknown as MergedDescription
+    mergeUpstreams({ description: merged, rows, fileRows, documents })
+  }
+  return description
 }
 
 type Refer = ReturnType<typeof createSharedResponses>['refer']

@@ -14,6 +14,13 @@ export const policyFileSchema = z.strictObject({
   $schema: z.string().optional(),
   /** Limits that rows may name, beside those that are built in. */
   limits: namedLimitsSchema.optional(),
+  /** Paths of the OpenAPI documents of upstreams, which the API description takes operations from. */
+  openapi: z
+    .record(
+      z.string(),
+      z.string().regex(/^\/[!-~]{0,2047}$/, { error: 'must be a path such as /openapi.json' }),
+    )
+    .optional(),
   routes: z.array(policyRowSchema),
 })
 
@@ -50,6 +57,10 @@ const maxAliases = 100
 export interface ParsedPolicyFile {
   rows: PolicyFileRow[]
   limits: NamedLimits
+  /** Paths of OpenAPI documents, by upstream. */
+  openapi: Record<string, string>
+  /** Line of a path of the file. */
+  lineOf: (path: readonly PropertyKey[]) => number
 }
 
 /** The rows of a policy file. @throws PolicyFileError */
@@ -103,7 +114,7 @@ export function parseYaml<Schema extends z.ZodType>(text: string, file: string, 
  */
 export function readPolicyFile(text: string, file: string): ParsedPolicyFile {
   const { data, lineOf } = parseYaml(text, file, checkedFileSchema)
-  const { routes, limits = {} } = data
+  const { routes, limits = {}, openapi = {} } = data
   const rows = routes.map(
     (row, index): PolicyFileRow => ({
       row,
@@ -111,7 +122,7 @@ export function readPolicyFile(text: string, file: string): ParsedPolicyFile {
       lineOf: (field) => lineOf(['routes', index, field]),
     }),
   )
-  return { rows, limits }
+  return { rows, limits, openapi, lineOf }
 }
 
 const rowFields = Object.keys(policyRowSchema.shape)
@@ -155,8 +166,14 @@ export function compilePolicyWithFile(
   limitsInCode: NamedLimits = {},
 ): CompiledPolicy {
   if (!file) return { policy: compilePolicy(rows, upstreams, limitsInCode), added: [] }
-  const { rows: added, limits: limitsOfFile } = readPolicyFile(file.text, file.name)
+  const { rows: added, limits: limitsOfFile, openapi, lineOf } = readPolicyFile(file.text, file.name)
   const limits = { ...limitsInCode, ...limitsOfFile }
+  for (const name of Object.keys(openapi)) {
+    if (upstreams.includes(name) && name !== 'origin') continue
+    const known = upstreams.filter((each) => each !== 'origin').join(', ')
+    const reason = `openapi: ${name} is no upstream: it must be one of ${known}`
+    throw new PolicyFileError(file.name, [{ line: lineOf(['openapi', name]), reason }])
+  }
   try {
     return { policy: compilePolicy([...rows, ...added.map(({ row }) => row)], upstreams, limits), added }
   } catch (error) {

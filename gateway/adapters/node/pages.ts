@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import packageJson from '../../../package.json' with { type: 'json' }
 import type { Config } from '../../../shared/config.ts'
 import { describeApi } from '../../openapi/document.ts'
+import type { UpstreamDocument } from '../../openapi/upstream-document.ts'
 import { type PolicyFile, parsePolicyFile } from '../../policy/policy-file.ts'
 import { routes } from '../../routes.ts'
 import type { Page } from '../../web-ui/pages.ts'
@@ -60,16 +61,18 @@ export function createPages(
   const served = (['docs', 'admin'] as const).filter((name) =>
     named ? named.includes(name) : environment !== 'production',
   )
+  const servesDocs = served.includes('docs')
   const byPath = new Map<string, Page>()
   for (const name of served) addFiles(byPath, name, product)
 
   /** Replaces the API description by that with these rows. */
-  function describe(file: PolicyFile | undefined) {
-    if (!served.includes('docs')) return
+  function describe(file: PolicyFile | undefined, documents?: ReadonlyMap<string, UpstreamDocument>) {
+    if (!servesDocs) return
     const fileRows = file ? parsePolicyFile(file.text, file.name).map(({ row }) => row) : []
     const description = describeApi({
       rows: routes,
       fileRows,
+      ...(documents && { documents }),
       version: packageJson.version,
       product,
       passwordMinLength,
@@ -78,8 +81,10 @@ export function createPages(
   }
   describe(policyFile)
 
-  return { byPath, describe }
+  return { byPath, describe, servesDocs }
 }
+
+export type ServedPages = ReturnType<typeof createPages>
 
 /** Adds a page, and the files that it loads. */
 function addFiles(pages: Map<string, Page>, name: PageName, product: string) {

@@ -113,6 +113,7 @@ export async function createGatewayHarness({
     syncRevocations,
     revocationState,
     requireKnownNames,
+    upstreamDocuments,
   } = await createGateway(config, harnessPorts, policy)
 
   /** Calls the gateway as a client at `address` would. */
@@ -139,6 +140,7 @@ export async function createGatewayHarness({
      */
     heard: syncRevocations,
     requireKnownNames,
+    upstreamDocuments,
     revocationState,
     call,
     issuer,
