@@ -18,6 +18,7 @@ import { createFetchRequestReader } from './fetch-request.ts'
 import type { GatewayPorts } from './gateway-ports.ts'
 import { createHealth, withGroup } from './health.ts'
 import { createCommonHeaders } from './http/common-headers.ts'
+import type { StreamEnd } from './http/stream-end.ts'
 import { viaName } from './http/via.ts'
 import { createProxy } from './http/web-proxy.ts'
 import type { NamedLimits } from './limits/limit-schema.ts'
@@ -220,9 +221,15 @@ export async function createGateway<Bindings extends object>(
     }),
     /** Takes the steps of a decision one by one, for tools. */
     explain,
-    /** Whether a token is still valid, for streams that outlive the decision of their request. */
-    isStillValid: ({ identity, expiresAt }: Pick<VerifiedToken, 'identity' | 'expiresAt'>): boolean =>
-      expiresAt + clockLeewaySeconds > now() / 1000 && revocations.evaluate(identity) === 'good',
+    /** Why a stream of this caller has to end; undefined while its token is valid. */
+    findStreamEnd({
+      identity,
+      expiresAt,
+    }: Pick<VerifiedToken, 'identity' | 'expiresAt'>): StreamEnd | undefined {
+      if (expiresAt + clockLeewaySeconds <= now() / 1000) return 'token_expired'
+      const verdict = revocations.evaluate(identity)
+      return verdict === 'good' ? undefined : verdict
+    },
     /** Resolves when revocations that were committed before the call are known here. */
     syncRevocations: revocationSync.sync,
     /** The source of revocations, and its age. */

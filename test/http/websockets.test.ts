@@ -1,5 +1,8 @@
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -355,10 +358,13 @@ describe('connections that outlive their token', () => {
         entries.push({ until: clock.now() + 900_000, at: clock.now(), epoch: null, ...entry })
         await gateway.heard()
       },
-      async expectEnded() {
-        events.on('error', () => {})
-        await Promise.all([socket, events].map((one) => new Promise((resolve) => one.once('close', resolve))))
-        expect(events.complete).toBe(false)
+      /** Both end, and say why. */
+      async expectEnded(code: number, reason: string) {
+        const closed = once(socket, 'close')
+        const rest = text(events)
+        expect(await closed).toEqual([code, Buffer.from(reason)])
+        expect(await rest).toBe(`event: gatehouse-end\ndata: ${JSON.stringify({ code, reason })}\n\n`)
+        expect(events.complete).toBe(true)
         await expect.poll(() => gateway.open.size).toBe(1)
         expect(other.socket.readyState).toBe(WebSocket.OPEN)
       },
@@ -366,35 +372,110 @@ describe('connections that outlive their token', () => {
     }
   }
 
-  test('by its time', async () => {
+  test('4401 token_expired: by its time', async () => {
     const gateway = await startOpen()
     gateway.clock.advance(904)
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect(gateway.isOpen()).toBe(true)
     gateway.clock.advance(1)
-    await gateway.expectEnded()
+    await gateway.expectEnded(4401, 'token_expired')
   })
 
-  test('by the end of its session', async () => {
+  test('4401 session_ended: by the end of its session', async () => {
     const gateway = await startOpen()
-    const ended = gateway.expectEnded()
+    const ended = gateway.expectEnded(4401, 'session_ended')
     await gateway.revoke({ scope: 'session', subject: sid })
     await ended
   })
 
-  test('by claims that are stale', async () => {
+  test('4403 claims_stale: by rights that were withdrawn', async () => {
     const gateway = await startOpen()
-    const ended = gateway.expectEnded()
+    const ended = gateway.expectEnded(4403, 'claims_stale')
     await gateway.revoke({ scope: 'user', subject: sub, epoch: 2 })
     await ended
   })
 
-  test('by a stop of this instance, with any client', async () => {
+  test('1001 restart: by a stop of this instance, with any client', async () => {
     const gateway = await start()
     const { socket } = await gateway.connect('/socket')
     const closed = once(socket, 'close')
     gateway.streams.endAll()
-    await closed
+    expect(await closed).toEqual([1001, Buffer.from('restart')])
     await expect.poll(() => gateway.open.size).toBe(0)
+  })
+
+  // A Close frame inside another would be a part of its message.
+  test('a message that is under way when the WebSocket ends arrives whole before the Close frame', async () => {
+    const upstream = createServer()
+    const peers: Duplex[] = []
+    upstream.on('upgrade', ({ headers }, peer: Duplex) => {
+      const accept = hash(
+        'sha1',
+        `${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`,
+        'base64',
+      )
+      peer.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      )
+      peer.write(Buffer.concat([Buffer.from([0x82, 126, 0x03, 0xe8]), Buffer.alloc(500, 1)]))
+      peer.on('error', () => {})
+      peers.push(peer)
+    })
+    const gateway = await startGateway({ upstreamPort: await listen(upstream), policy: [openSocketRow] })
+    const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/socket`)
+    const closed = once(socket, 'close')
+    const message = once(socket, 'message')
+    await once(socket, 'open')
+    await expect.poll(() => peers.length).toBe(1)
+    // The first half has passed, too, once the client has it.
+    await expect.poll(() => (socket as unknown as { _socket: Socket })._socket.bytesRead).toBeGreaterThan(500)
+    gateway.streams.endAll()
+    peers[0]?.write(Buffer.concat([Buffer.alloc(500, 1), Buffer.from([0x82, 1, 9])]))
+    expect(((await message)[0] as Buffer).equals(Buffer.alloc(1000, 1))).toBe(true)
+    expect(await closed).toEqual([1001, Buffer.from('restart')])
+  })
+
+  test('an event that is under way when the stream ends arrives whole before the last event', async () => {
+    const responses: ServerResponse[] = []
+    const upstream = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('id: 7\ndata: a')
+      responses.push(response)
+    })
+    const gateway = await startGateway({ upstreamPort: await listen(upstream), policy: [openRow] })
+    const events = await ask(gateway.port)
+    await once(events, 'readable')
+    gateway.streams.endAll()
+    responses[0]?.write('bc\n\ndata: later\n\n')
+    expect(await text(events)).toBe(
+      'id: 7\ndata: abc\n\nevent: gatehouse-end\ndata: {"code":1001,"reason":"restart"}\n\n',
+    )
+  })
+
+  test('a stream that no event can be put into, as it is compressed, is cut off', async () => {
+    const upstream = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' })
+      response.write('x')
+    })
+    const gateway = await startGateway({ upstreamPort: await listen(upstream), policy: [openRow] })
+    const events = await ask(gateway.port)
+    events.on('error', () => {})
+    await once(events, 'data')
+    const closed = new Promise((resolve) => events.once('close', resolve))
+    gateway.streams.endAll()
+    await closed
+    expect(events.complete).toBe(false)
+  })
+
+  // Without a gap: the next stream is open before the one before it ends.
+  test('a second stream of the user with a new token is open before the first one ends', async () => {
+    const gateway = await startOpen()
+    const renewed = await gateway.connect('/mine', [
+      'chat',
+      await bearerProtocol(gateway, { sub, sid, exp: gateway.clock.seconds + 9000 }),
+    ])
+    gateway.clock.advance(905)
+    await expect.poll(() => gateway.isOpen()).toBe(false)
+    expect(await gateway.echo(renewed.socket, 'still here')).toEqual(Buffer.from('still here'))
   })
 })

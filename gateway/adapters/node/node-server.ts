@@ -15,7 +15,7 @@ interface NodeServerOptions {
   config: GatewayConfig
   gateway: Pick<
     Gateway<Peer>,
-    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'findRow' | 'commonHeaders' | 'isStillValid'
+    'app' | 'requests' | 'createLifecycle' | 'metrics' | 'findRow' | 'commonHeaders' | 'findStreamEnd'
   >
   pages: Pages
   upstreams: Upstreams
@@ -31,8 +31,8 @@ export const clientIdleSeconds = 65
 /** The options of an HTTP server that serves a gateway on Node, and the streams it keeps open. */
 export function createNodeServerOptions(options: NodeServerOptions) {
   const { config, gateway, pages, upstreams, dispatchers, isStopping, checkMs } = options
-  const { requests, createLifecycle, metrics, findRow, commonHeaders, isStillValid } = gateway
-  const streams = createStreamRegistry({ isStillValid, checkMs })
+  const { requests, createLifecycle, metrics, findRow, commonHeaders, findStreamEnd } = gateway
+  const streams = createStreamRegistry({ findEnd: findStreamEnd, checkMs })
   const shared = { requests, createLifecycle, commonHeaders, streams }
   const { listener, deadlines, fastPath } = createRequestHandler({
     ...shared,

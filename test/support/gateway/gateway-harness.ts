@@ -107,7 +107,7 @@ export async function createGatewayHarness({
     createLifecycle,
     findRow,
     commonHeaders,
-    isStillValid,
+    findStreamEnd,
     metrics,
     close,
     syncRevocations,
@@ -131,7 +131,7 @@ export async function createGatewayHarness({
     createLifecycle,
     findRow,
     commonHeaders,
-    isStillValid,
+    findStreamEnd,
     metrics,
     close,
     /**

@@ -13,13 +13,15 @@ import {
 } from '../../../http/request-body.ts'
 import type { RequestHeaders } from '../../../http/request-headers.ts'
 import { interimHeaders, responseHeaders } from '../../../http/response-headers.ts'
+import { endEventOf, type StreamEnd } from '../../../http/stream-end.ts'
 import { isRead } from '../../../lib/http-method.ts'
 import { TransportError } from '../../../ports.ts'
 import type { Connection, Exchange } from '../upstream/connection.ts'
 import type { Pool } from '../upstream/pool.ts'
 import type { Framing } from '../upstream/response-head.ts'
 import type { ClientRequest, ClientResponse } from './client-types.ts'
-import type { StreamRegistry } from './stream-registry.ts'
+import { EventBoundaryReader } from './event-boundary.ts'
+import type { EndStream, StreamRegistry } from './stream-registry.ts'
 import type { Flushable, FlushPerTick } from './tick-flush.ts'
 
 export interface ProxyExchangeOptions {
@@ -90,6 +92,9 @@ export function proxyRequest(options: ProxyExchangeOptions): CancellableExchange
   return proxied
 }
 
+const isEncoded = (headers: Readonly<RawHeaders>) =>
+  headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-encoding')
+
 const isEventStream = (headers: Readonly<RawHeaders>) =>
   headers.some(
     (name, i) =>
@@ -124,6 +129,9 @@ class ProxyExchange implements Exchange, Flushable, CancellableExchange {
   /** Bytes of the response's body still to be received; NaN where its head does not say. */
   private leftBytes = 0
   private isEnding = false
+  /** Of a stream of events that another event can be put into. */
+  private events: EventBoundaryReader | undefined
+  private streamEnd: StreamEnd | undefined
   /** The end of the response's body, from when it is there until it is written. */
   private lastBytes: string | Buffer | undefined
 
@@ -196,21 +204,47 @@ class ProxyExchange implements Exchange, Flushable, CancellableExchange {
     // The first byte of a stream may take long: its head is sent before it.
     if (framing === 'chunked' || framing === 'close') {
       response.flushHeaders()
-      if (isEventStream(raw)) this.registerStream()
+      if (isEventStream(raw)) this.registerStream(raw)
     }
   }
 
   /** A stream of events can outlive its token, so the registry checks the token from here on. */
-  private registerStream(): void {
+  private registerStream(raw: Readonly<RawHeaders>): void {
     const { response, admission, streams } = this.options
-    response.once(
-      'close',
-      streams.add(admission.decision.caller, () => response.destroy()),
-    )
+    if (!isEncoded(raw)) this.events = new EventBoundaryReader()
+    response.once('close', streams.add(admission.decision.caller, this.endStream))
+  }
+
+  /** The second call cuts off a stream that cannot end between two events. */
+  private readonly endStream: EndStream = (reason) => {
+    if (!this.events || this.streamEnd) {
+      this.options.response.destroy()
+      return
+    }
+    this.streamEnd = reason
+    if (this.events.isBetweenEvents) this.finishStream(reason)
+  }
+
+  private finishStream(reason: StreamEnd): void {
+    this.isEnding = true
+    this.connection?.abort(this, new Error(`the stream was ended: ${reason}`))
+    this.options.response.end(endEventOf(reason), 'utf8')
+  }
+
+  private forwardEvents(bytes: Buffer, events: EventBoundaryReader): void {
+    const { response } = this.options
+    const end = this.streamEnd === undefined ? events.read(bytes) : events.readToBoundary(bytes)
+    const isFree = response.write(Buffer.from(end === undefined ? bytes : bytes.subarray(0, end)))
+    if (this.streamEnd !== undefined && end !== undefined) this.finishStream(this.streamEnd)
+    else if (!isFree) this.pauseUpstream()
   }
 
   onData(bytes: Buffer): void {
     const { response } = this.options
+    if (this.events) {
+      this.forwardEvents(bytes, this.events)
+      return
+    }
     this.leftBytes -= bytes.byteLength
     if (this.leftBytes === 0) {
       this.endAtFlush(bytes.byteLength <= smallBytes ? bytes.toString('latin1') : Buffer.from(bytes))
@@ -246,6 +280,10 @@ class ProxyExchange implements Exchange, Flushable, CancellableExchange {
 
   onError(error: Error, isWithoutResponse: boolean): void {
     const { response, admission, reject } = this.options
+    if (this.isEnding && this.streamEnd) {
+      admission.leaveUpstream()
+      return
+    }
     if (response.headersSent) {
       admission.leaveUpstream()
       response.destroy()

@@ -1,9 +1,21 @@
+import type { StreamEnd } from '../../../http/stream-end.ts'
 import type { VerifiedToken } from '../../../tokens/verified-token.ts'
 
 type StreamCaller = Pick<VerifiedToken, 'identity' | 'expiresAt'>
 
+/** Ends a stream, and tells its client why. A second call ends it at once. */
+export type EndStream = (reason: StreamEnd) => void
+
+interface OpenStream {
+  /** null on a public row. */
+  caller: StreamCaller | null
+  /** Set once the stream is to end. */
+  ending: StreamEnd | undefined
+}
+
 interface StreamRegistryOptions {
-  isStillValid: (caller: StreamCaller) => boolean
+  /** Why a caller's streams have to end; undefined where they may go on. */
+  findEnd: (caller: StreamCaller) => StreamEnd | undefined
   /** Milliseconds between two checks of the tokens. */
   checkMs?: number | undefined
   /**
@@ -16,32 +28,39 @@ interface StreamRegistryOptions {
  * Registry of WebSockets and streams of events, whose duration is up to the client. Each ends when
  * its token becomes invalid, by time, revocation or epoch, and all end when this instance stops.
  */
-export function createStreamRegistry({
-  isStillValid,
-  checkMs = 1000,
-  maxPerUser = 50,
-}: StreamRegistryOptions) {
-  /** The caller of each stream, null on a public row, by the function that ends the stream. */
-  const open = new Map<() => void, StreamCaller | null>()
+export function createStreamRegistry({ findEnd, checkMs = 1000, maxPerUser = 50 }: StreamRegistryOptions) {
+  const open = new Map<EndStream, OpenStream>()
   let timer: ReturnType<typeof setInterval> | undefined
 
+  function end(endStream: EndStream, stream: OpenStream, reason: StreamEnd): void {
+    stream.ending ??= reason
+    endStream(stream.ending)
+  }
+
+  /** A client that has not let go of its stream by the next check loses it. */
   function endInvalid(): void {
-    for (const [end, caller] of open) if (caller && !isStillValid(caller)) end()
+    for (const [endStream, stream] of open) {
+      const reason = stream.ending ?? (stream.caller ? findEnd(stream.caller) : undefined)
+      if (reason) end(endStream, stream, reason)
+    }
   }
 
   function endOldestBeyondMax({ identity }: StreamCaller): void {
-    const ends = [...open].filter(([, caller]) => caller?.identity.sub === identity.sub).map(([end]) => end)
-    if (ends.length > maxPerUser) ends[0]?.()
+    const ofUser = [...open].filter(
+      ([, { caller, ending }]) => caller?.identity.sub === identity.sub && !ending,
+    )
+    const [oldest] = ofUser
+    if (oldest && ofUser.length > maxPerUser) end(...oldest, 'too_many_streams')
   }
 
   return {
     /** @returns a function to call once the stream has ended */
-    add(caller: StreamCaller | null, end: () => void): () => void {
-      open.set(end, caller)
+    add(caller: StreamCaller | null, endStream: EndStream): () => void {
+      open.set(endStream, { caller, ending: undefined })
       if (caller) endOldestBeyondMax(caller)
       timer ??= setInterval(endInvalid, checkMs).unref()
       return function ended() {
-        open.delete(end)
+        open.delete(endStream)
         if (open.size > 0) return
         clearInterval(timer)
         timer = undefined
@@ -49,7 +68,7 @@ export function createStreamRegistry({
     },
 
     endAll(): void {
-      for (const end of open.keys()) end()
+      for (const [endStream, stream] of open) end(endStream, stream, 'restart')
     },
   }
 }

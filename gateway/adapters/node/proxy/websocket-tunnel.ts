@@ -3,7 +3,10 @@ import type { Dispatcher } from 'undici'
 import type { RawHeaders } from '../../../../shared/http/headers.ts'
 import type { Admission } from '../../../decision/admission.ts'
 import { AssertionRejected, isAssertionRejected } from '../../../http/assertion-rejection.ts'
+import { closeCodeOf } from '../../../http/stream-end.ts'
 import { TransportError } from '../../../ports.ts'
+import type { EndStream } from './stream-registry.ts'
+import { ClosableFrames } from './websocket-frames.ts'
 import { handshakeFault, type ParsedHeaders } from './websocket-handshake.ts'
 
 interface TunnelOptions {
@@ -16,8 +19,9 @@ interface TunnelOptions {
   /**
    * Writes the head of the upstream's response to the client.
    * @param headers names and values in turn
+   * @param end ends the WebSocket that a 101 opens
    */
-  respond: (status: number, headers: RawHeaders) => void
+  respond: (status: number, headers: RawHeaders, end?: EndStream) => void
   /** Called once where the upstream gave no response. */
   reject: (error: unknown) => void
 }
@@ -52,11 +56,11 @@ export function openTunnel(options: TunnelOptions): void {
     controller?.abort(new Error('the client left'))
   })
 
-  function begin(status: number, parsed: ParsedHeaders): void {
+  function begin(status: number, parsed: ParsedHeaders, end?: EndStream): void {
     isOver = true
     hasBegun = true
     clearTimeout(deadline)
-    respond(status, toRawHeaders(parsed))
+    respond(status, toRawHeaders(parsed), end)
   }
 
   const handler: Dispatcher.DispatchHandler = {
@@ -70,8 +74,7 @@ export function openTunnel(options: TunnelOptions): void {
       upstream.on('close', () => admission.leaveUpstream())
       const fault = handshakeFault(headers, parsed)
       if (fault === undefined && !isOver) {
-        begin(status, parsed)
-        join(socket, upstream as Socket, head)
+        begin(status, parsed, join(socket, upstream as Socket, head))
         return
       }
       upstream.destroy()
@@ -114,14 +117,37 @@ export function openTunnel(options: TunnelOptions): void {
   )
 }
 
-/** The end of one socket ends the other, after the bytes that were sent before it. */
-function join(client: Socket, upstream: Socket, head: Buffer): void {
+/**
+ * The end of one socket ends the other, after the bytes that were sent before it.
+ *
+ * @returns ends both by a Close frame with the reason. The client then closes its side; one that
+ * does not is cut off by the second call
+ */
+function join(client: Socket, upstream: Socket, head: Buffer): EndStream {
+  let isEnding = false
+  const frames = new ClosableFrames()
   for (const socket of [client, upstream]) socket.setNoDelay(true).setKeepAlive(true, keepAliveMs)
   if (head.length > 0) upstream.write(head)
   client.pipe(upstream)
-  upstream.pipe(client)
+  upstream.pipe(frames).pipe(client)
   client.on('close', () => upstream.destroySoon())
-  upstream.on('close', () => client.destroySoon())
+  upstream.on('close', () => {
+    if (!isEnding) client.destroySoon()
+  })
+
+  function leaveUpstream(): void {
+    upstream.unpipe(frames)
+    client.unpipe(upstream)
+    // The client's Close frame is read, so that the connection can end.
+    client.resume()
+    upstream.destroy()
+  }
+
+  return function end(reason) {
+    if (isEnding) client.destroy()
+    else frames.closeWith(closeCodeOf(reason), reason, leaveUpstream)
+    isEnding = true
+  }
 }
 
 /** Names and values in turn. */

@@ -15,6 +15,7 @@ import { responseHeaders } from '../../../http/response-headers.ts'
 import { readHandshake } from '../../../http/websocket-handshake.ts'
 import { type ProxiedRequestOptions, requestInfo } from './proxied-request.ts'
 import { pathOf } from './request-handler.ts'
+import type { EndStream } from './stream-registry.ts'
 import { openTunnel } from './websocket-tunnel.ts'
 
 interface WebSocketUpgradeOptions
@@ -102,7 +103,7 @@ class WebSocketRequest implements RuntimeRequest<void> {
       head,
       admission,
       dispatcher: options.dispatcher,
-      respond: (status, raw) => this.answer(admission.decision, status, raw),
+      respond: (status, raw, end) => this.answer(admission.decision, status, raw, end),
       reject: (error) => options.requests.fail(this, error),
     })
   }
@@ -114,20 +115,22 @@ class WebSocketRequest implements RuntimeRequest<void> {
       throw new Problem('origin_not_allowed')
   }
 
-  private answer(decision: DecisionContext, status: number, raw: RawHeaders): void {
+  private answer(
+    decision: DecisionContext,
+    status: number,
+    raw: RawHeaders,
+    end: EndStream | undefined,
+  ): void {
     const { socket, options, lifecycle } = this
     const headers = responseHeaders(status, raw, decision)
     const { list } = options.commonHeaders.ofResponse(decision.row, this.headers?.origin)
     headers.push(...list, requestIdHeader, lifecycle.requestId)
-    if (status !== 101) {
+    if (!end) {
       this.write(status, [...headers, 'connection', 'close'])
       return
     }
     this.write(status, [...headers, 'connection', 'upgrade', 'upgrade', 'websocket'])
-    socket.on(
-      'close',
-      options.streams.add(decision.caller, () => socket.destroy()),
-    )
+    socket.on('close', options.streams.add(decision.caller, end))
   }
 
   reject(problem: Problem): void {
