@@ -19,8 +19,8 @@ interface UpstreamDocumentsOptions {
 }
 
 /**
- * Reads the OpenAPI documents of upstreams, each bounded in time and size. A document that cannot be
- * read leaves the one before it in use.
+ * Reads the OpenAPI documents of upstreams, each bounded in time and size. A document that cannot
+ * be read leaves the one before it in use.
  */
 export function createUpstreamDocuments({ request, log }: UpstreamDocumentsOptions) {
   const known = new Map<string, UpstreamDocument>()

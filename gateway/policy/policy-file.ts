@@ -14,7 +14,7 @@ export const policyFileSchema = z.strictObject({
   $schema: z.string().optional(),
   /** Limits that rows may name, beside those that are built in. */
   limits: namedLimitsSchema.optional(),
-  /** Paths of the OpenAPI documents of upstreams, which the API description takes operations from. */
+  /** Paths of the OpenAPI documents of upstreams, for the API description. */
   openapi: z
     .record(
       z.string(),

@@ -14,7 +14,7 @@ export class EventBoundaryReader {
   /** Whether the event under way has a line that is no comment. */
   private hasFields = false
 
-  /** @returns the first place at which an event can begin, or undefined; reads no further than that */
+  /** Reads to the first place at which an event can begin. @returns it, or undefined */
   readToBoundary(bytes: Uint8Array): number | undefined {
     if (this.isBetweenEvents) return 0
     for (let at = 0; at < bytes.length; at++) {
