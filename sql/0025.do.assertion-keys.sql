@@ -1,7 +1,7 @@
--- Code since schema 21.
+-- Code since schema 24.
 --
 -- Keys by which gateways sign assertions, as signing_keys are those of tokens. A table of its own:
--- no verifier of tokens may take a key of assertions. Code of schema 21 leaves it alone.
+-- no verifier of tokens may take a key of assertions. Code of schema 24 leaves it alone.
 
 create table assertion_keys (
   kid text primary key check (kid ~ '^[A-Za-z0-9_-]{8,64}$'),
