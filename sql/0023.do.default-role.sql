@@ -1,4 +1,4 @@
--- Code since schema 22.
+-- Code since schema 18.
 --
 -- The role of new accounts is a row's, so that a product may name its roles as it likes. Code of
 -- schema 22 gives new accounts the role `user`: a catalogue without it is applied when no origin

@@ -1,7 +1,7 @@
-import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { nearestName } from '../../shared/lib/nearest-name.ts'
 import { describeSchemaFault, listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
+import { readYaml, YamlError } from '../../shared/lib/yaml-source.ts'
 import { listRowLimitFaults, type NamedLimits, namedLimitsSchema } from '../limits/limit-schema.ts'
 import { compilePolicy, type Policy, type PolicyRow, PolicyRowError, policyRowSchema } from './policy.ts'
 
@@ -50,9 +50,6 @@ export interface PolicyFileRow {
   lineOf: (field: keyof PolicyRow) => number
 }
 
-/** Bounds YAML aliases, so that a small file cannot expand into a huge table. */
-const maxAliases = 100
-
 /** The content of a policy file. */
 export interface ParsedPolicyFile {
   rows: PolicyFileRow[]
@@ -75,24 +72,8 @@ export const parsePolicyFile = (text: string, file: string): PolicyFileRow[] =>
  * @throws PolicyFileError
  */
 export function parseYaml<Schema extends z.ZodType>(text: string, file: string, schema: Schema) {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
-  const syntax = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
-    line: lines.linePos(pos[0]).line,
-    reason: message,
-  }))
-  if (syntax.length > 0) throw new PolicyFileError(file, syntax)
-
-  /** Line of the innermost existing node of the path. */
-  function lineOf(path: readonly PropertyKey[]): number {
-    for (let depth = path.length; depth >= 0; depth--) {
-      const node = document.getIn(path.slice(0, depth), true)
-      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
-    }
-    return 1
-  }
-
-  const content = toContent(() => document.toJS({ maxAliasCount: maxAliases }), file)
+  const { content, positionOf } = readSource(text, file)
+  const lineOf = (path: readonly PropertyKey[]) => positionOf(path).line
   const parsed = schema.safeParse(content)
   if (!parsed.success) {
     throw new PolicyFileError(
@@ -133,13 +114,16 @@ function allowedFields({ path, isUnknownKey }: SchemaFault): string {
   return `; the nearest is ${nearestName(String(path[2]), rowFields)}, of ${rowFields.join(', ')}`
 }
 
-function toContent(read: () => unknown, file: string): unknown {
+/** @throws PolicyFileError */
+function readSource(text: string, file: string) {
   try {
-    return read()
+    return readYaml(text)
   } catch (error) {
-    // At this stage yaml only throws for alias expansion.
-    if (!(error instanceof ReferenceError)) throw error
-    throw new PolicyFileError(file, [{ line: 1, reason: error.message }])
+    if (!(error instanceof YamlError)) throw error
+    throw new PolicyFileError(
+      file,
+      error.faults.map(({ line, reason }) => ({ line, reason })),
+    )
   }
 }
 
