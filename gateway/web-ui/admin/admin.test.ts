@@ -324,6 +324,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     await signIn(page)
     await page.getByRole('link', { name: 'Plans' }).click()
     await page.getByRole('link', { name: 'Starter' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Starter' }).waitFor()
     await page.getByLabel('Requests an hour').fill('6000')
     await page.getByRole('button', { name: 'Save', exact: true }).click()
     await notice(page).getByText('Starter is saved.').waitFor()
