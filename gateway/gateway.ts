@@ -25,6 +25,7 @@ import type { NamedLimits } from './limits/limit-schema.ts'
 import { createGatewayMetrics } from './metrics.ts'
 import { createUpstreamDocuments } from './openapi/upstream-documents.ts'
 import { createOriginLinks } from './origin-api/origin-links.ts'
+import { createThrowIfInsufficient } from './policy/assurance.ts'
 import { createAuthorize, createOffer } from './policy/authorization.ts'
 import { createLivePolicy } from './policy/live-policy.ts'
 import type { PolicyRow } from './policy/policy.ts'
@@ -148,6 +149,7 @@ export async function createGateway<Bindings extends object>(
       upgradePage: config.UPGRADE_URL,
       onDenied: denialReporter.record,
     }),
+    throwIfInsufficient: createThrowIfInsufficient({ aal2FromLevel: config.MFA_REQUIRED_FROM_LEVEL, now }),
     assertionFor,
     upstreams,
     concurrency,

@@ -6,6 +6,7 @@ import { upstreamHeaders } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
 import type { KeyUseReporter } from '../origin-api/key-use-reporter.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
+import type { ThrowIfInsufficient } from '../policy/assurance.ts'
 import type { Authorize } from '../policy/authorization.ts'
 import type { Policy } from '../policy/policy.ts'
 import { readTarget } from '../policy/request-target.ts'
@@ -44,6 +45,7 @@ interface DecideOptions {
   limiter: Limiter
   recordRejection: RateLimitReporter['record']
   authorize: Authorize
+  throwIfInsufficient: ThrowIfInsufficient
   assertionFor: AssertionFor
   /** Base URLs by the names of the policy table. */
   upstreams: Readonly<Record<string, string>>
@@ -67,7 +69,7 @@ export interface ExplainedStep {
 /** Decides about requests by their heads, the same on every runtime. */
 export function createDecide(options: DecideOptions) {
   const { requireHost, viaName, readClientInfo, policy, upstreams, concurrency } = options
-  const { throwIfRevoked, authorize, assertionFor, keyUses } = options
+  const { throwIfRevoked, authorize, throwIfInsufficient, assertionFor, keyUses } = options
   const { authenticate, requireNetwork, recover } = createAuthenticate({
     ...options,
     recordNetworkRefusal: keyUses.recordNetworkRefusal,
@@ -94,6 +96,7 @@ export function createDecide(options: DecideOptions) {
     rejectOversizedBody, //  413 body_too_large
     consumeLimits, //        429 rate_limited, 503 overloaded
     requireAuthorization, // 403 permission_required, level_required, feature_required
+    requireAssurance, //     401 step_up_required
     signAssertion,
   ]
   const afterAuthentication = steps.indexOf(authenticateCaller) + 1
@@ -177,6 +180,11 @@ export function createDecide(options: DecideOptions) {
 
   function requireAuthorization({ caller, row }: DecisionContext): void {
     if (caller) authorize(row, caller.identity)
+  }
+
+  /** After the authorization: no authentication helps a caller who lacks a permission. */
+  function requireAssurance({ caller, row }: DecisionContext): void {
+    if (caller) throwIfInsufficient(row, caller.identity)
   }
 
   /** Each upstream gets its own assertion: the JWT that names the caller to it. */

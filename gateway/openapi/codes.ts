@@ -41,6 +41,7 @@ export function codesOfRow(row: CompiledRow): ErrorCode[] {
     ...(row.permissions ? (['permission_required'] as const) : []),
     ...(row.level === undefined ? [] : (['level_required'] as const)),
     ...(row.features ? (['feature_required'] as const) : []),
+    ...(row.acr || row.max_age_seconds ? (['step_up_required'] as const) : []),
     ...(row.upstream === 'origin' ? (['database_unavailable'] as const) : []),
     ...(row.method === 'GET' ? (['body_not_allowed'] as const) : []),
     ...(row.path.includes('{') ? (['not_found'] as const) : []),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { assuranceShape } from '../../shared/auth/assurance.ts'
 import { authorizationShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { describeSchemaFault, listSchemaFaults } from '../../shared/lib/schema-faults.ts'
@@ -22,8 +23,8 @@ import { reachesInternal, rewritePattern, rowPathPattern, shapeOf } from './row-
 
 /**
  * A row of the policy table: the methods of one path, its upstream, its callers and its limits. A
- * row for `user` can require permissions (any of, all of), features (all of) and a level; all of
- * them must hold.
+ * row for `user` can require permissions (any of, all of), features (all of), a level, and a way
+ * and an age of the authentication; all of them must hold.
  */
 export const policyRowSchema = z
   .strictObject({
@@ -45,6 +46,9 @@ export const policyRowSchema = z
     /** Whether API keys are accepted beside access tokens. */
     keys: z.boolean().default(false),
     ...authorizationShape,
+    ...assuranceShape,
+    /** Whether accounts that must have a second factor may call it before they present one. */
+    before_enrolment: z.boolean().default(false),
     /** Names of limits, built in or of the file, each with the cost of one request. */
     limits: z.array(limitUseSchema).min(1),
     /** Whether the limit `address` counts every request or failures only. */
@@ -75,6 +79,10 @@ export const policyRowSchema = z
   .refine(({ who, keys }) => who !== 'public' || !keys, {
     path: ['who'],
     error: 'the row accepts API keys, so it must be for users: who must be user or optional',
+  })
+  .refine((row) => row.who === 'user' || (row.acr === undefined && row.max_age_seconds === undefined), {
+    path: ['who'],
+    error: 'the row requires acr or max_age_seconds, so it must be for users: who must be user',
   })
   .refine(
     ({ over_limit, upstream, limits }) =>

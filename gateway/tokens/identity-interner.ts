@@ -59,6 +59,9 @@ export function createIdentityInterner() {
       features: claims.features,
       quota: claims.quota,
       epoch: claims.epoch,
+      amr: claims.amr,
+      acr: claims.acr,
+      auth_time: given.auth_time,
     }
     return { identity, internedClaims }
   }

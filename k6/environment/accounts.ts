@@ -41,6 +41,7 @@ export async function signIn({ sql, config, users, file }: SignInOptions): Promi
     issuer: config.ISSUER_URL,
     audience: config.ACCESS_TOKEN_AUDIENCE,
     lifeSeconds: config.ACCESS_TOKEN_SECONDS,
+    aal2Seconds: config.MFA_SECONDS,
   })
   const out = createWriteStream(file, { mode: 0o600 })
   let signedIn = 0
@@ -79,7 +80,7 @@ async function openSessions(
     opened as (
       insert into sessions (user_id, ip, user_agent, expires_at)
       select user_id, '127.0.0.1', 'k6', now() + interval '30 days' from chosen
-      returning id, user_id
+      returning id, user_id, amr, acr, created_at
     ),
     stored as (
       insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
@@ -88,7 +89,9 @@ async function openSessions(
       returning session_id, expires_at
     )
     select account.id as "userId", opened.id as "sessionId",
-      extract(epoch from stored.expires_at - now())::float8 as "sessionSecondsLeft", ${entitlementColumns(sql)}
+      extract(epoch from stored.expires_at - now())::float8 as "sessionSecondsLeft",
+      opened.amr, opened.acr, floor(extract(epoch from opened.created_at))::float8 as "authTime",
+      0::float8 as "secondsSinceAuthTime", ${entitlementColumns(sql)}
     from opened join stored on stored.session_id = opened.id
     join user_accounts account on account.id = opened.user_id ${entitlementTables(sql)}`
 }

@@ -1,3 +1,4 @@
+import type { Acr } from '../../shared/auth/claims.ts'
 import { createdAt } from '../audit/page.ts'
 import { foldedEmail } from '../db/folded-email.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
@@ -136,6 +137,9 @@ export interface ListedSession {
   createdAt: string
   lastUsedAt: Date
   expiresAt: Date
+  amr: string[]
+  acr: Acr
+  authenticatedAt: Date
 }
 
 /** Live sessions, the newest first. */
@@ -146,7 +150,8 @@ export async function selectSessionPage(
 ): Promise<ListedSession[]> {
   return sql<ListedSession[]>`
     select id, host(ip) as ip, user_agent as "userAgent", ${createdAt(sql)} as "createdAt",
-      last_used_at as "lastUsedAt", expires_at as "expiresAt"
+      last_used_at as "lastUsedAt", expires_at as "expiresAt", amr, acr,
+      coalesce(authenticated_at, created_at) as "authenticatedAt"
     from sessions
     where user_id = ${userId} and ${isLive(sql)}
       ${after ? sql`and (created_at, id) < (${after[0]}::text::timestamptz, ${after[1]}::uuid)` : sql``}

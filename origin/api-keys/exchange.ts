@@ -9,6 +9,9 @@ interface ExchangeOptions {
   accessTokens: AccessTokens
 }
 
+/** A key proves no authentication of its owner, however long ago. */
+const byKey = { amr: [], acr: 'aal1', authTime: 0, secondsSinceAuthTime: 0 } as const
+
 export type ExchangeApiKey = ReturnType<typeof createApiKeyExchange>
 
 /**
@@ -30,6 +33,7 @@ export function createApiKeyExchange({ sql, accessTokens }: ExchangeOptions) {
       permissions: grantedPermissions(keyPermissions, owner),
       sessionId: keyId,
       sessionSecondsLeft: keySecondsLeft,
+      ...byKey,
     })
     return { kind: 'token', key_id: keyId, access_token: token, networks }
   }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { generateKey, importWebSigner } from '../../shared/auth/jwk.ts'
 import { catalogues } from '../../test/support/catalogue/catalogues.ts'
+import { byPassword, withCode } from '../factors/rules.ts'
 import { createAccessTokens } from '../sessions/access-tokens.ts'
 import { largestToken } from './token-size.ts'
 
@@ -14,6 +15,7 @@ const accessTokens = createAccessTokens({
   issuer: 'i'.repeat(200),
   audience: 'a'.repeat(64),
   lifeSeconds: 900,
+  aal2Seconds: 900,
 })
 
 const epoch = { user: 2_147_483_647, role: 2_147_483_647, plan: 2_147_483_647 }
@@ -38,6 +40,9 @@ test('the largest token of a catalogue is the longest that the origin signs, to 
             features,
             quota,
             epoch,
+            ...withCode(byPassword),
+            authTime: 1_800_000_000,
+            secondsSinceAuthTime: 0,
           })
           lengths.push(token.length)
           if (role === size.role && plan === size.plan) expect(token).toHaveLength(size.characters)

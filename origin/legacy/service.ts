@@ -37,6 +37,12 @@ export type LegacyExchange = (token: string, context: RequestContext) => Promise
 type Opened = { kind: 'exchanged'; session: SessionWithEntitlements; refreshToken: string }
 
 /**
+ * The former system signed its users in by password. Its tokens prove no recent authentication: a
+ * change of credentials asks for one.
+ */
+const byFormerToken = { amr: ['pwd'], acr: 'aal1', authTime: 0 } as const
+
+/**
  * Exchanges a token of a former system, once, for a session of the account that was imported with
  * its id. A forged token costs no query. Of an address over its limit only a genuine one that opens
  * a session gets another response than 429, and the others leave no audit row.
@@ -67,7 +73,7 @@ export function createLegacyExchange(options: LegacyExchangeOptions): LegacyExch
       return { kind }
     }
     const userId = verdict.account.id
-    const { refreshToken, ...session } = await sessions.open(transaction, userId, context)
+    const { refreshToken, ...session } = await sessions.open(transaction, userId, byFormerToken, context)
     await insertAuditRow(transaction, {
       action: 'token.exchanged',
       actorId: userId,

@@ -50,6 +50,8 @@ describe('POST /oauth/introspect, a live token', () => {
     const { sub, exp, iat, jti } = decodeJwt(tokens.access_token)
     expect(await introspect(tokens.access_token)).toEqual({
       active: true,
+      acr: 'aal1',
+      auth_time: expect.any(Number),
       token_type: 'Bearer',
       iss: fullStack.issuer,
       aud: 'gatehouse',

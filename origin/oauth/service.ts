@@ -134,7 +134,8 @@ export function createOAuthService(options: OAuthOptions) {
       switch (read.kind) {
         case 'user': {
           const live = await selectIsTokenLive(sql, read.claims)
-          return live ? liveAccessToken(read.claims, { username: read.claims.email }) : inactive
+          const { email: username, acr, auth_time } = read.claims
+          return live ? liveAccessToken(read.claims, { username, acr, auth_time }) : inactive
         }
         case 'service': {
           const known = await selectClient(sql, read.claims.client_id)

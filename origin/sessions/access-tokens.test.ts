@@ -69,7 +69,11 @@ describe('an access token', () => {
       ],
       quota: 5000,
       epoch: { user: 3, role: 5, plan: 7 },
+      amr: ['pwd'],
+      acr: 'aal1',
+      auth_time: expect.any(Number),
     })
+    expect(Math.abs(Number(payload.auth_time) - nowSeconds)).toBeLessThan(10)
     expect(Math.abs((payload.iat ?? 0) - nowSeconds)).toBeLessThan(10)
     expect(Object.keys(claimsSchema.parse(payload)).sort()).toEqual(Object.keys(payload).sort())
     expect(decodeProtectedHeader(tokens.access_token)).toEqual({

@@ -16,6 +16,7 @@ export type SessionConfig = Pick<
   | 'REFRESH_GRACE_SECONDS'
   | 'REFRESH_LATE_REPLAYS'
   | 'SESSIONS_PER_USER'
+  | 'MFA_SECONDS'
 >
 
 interface Dependencies {
@@ -32,6 +33,7 @@ export const createUserTokens = (config: SessionConfig, keys: Pick<KeyRing, 'sig
     issuer: config.ISSUER_URL,
     audience: config.ACCESS_TOKEN_AUDIENCE,
     lifeSeconds: config.ACCESS_TOKEN_SECONDS,
+    aal2Seconds: config.MFA_SECONDS,
   })
 
 /** The session service as the configuration has it. */

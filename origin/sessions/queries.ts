@@ -1,3 +1,5 @@
+import type { Acr } from '../../shared/auth/claims.ts'
+import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
@@ -10,7 +12,21 @@ export interface SessionOwner {
   sessionId: string
 }
 
-export interface SessionWithEntitlements extends SessionOwner, Entitlements {
+/** How a user was authenticated: methods (RFC 8176), and the level that they reached. */
+export interface Authentication {
+  amr: readonly string[]
+  acr: Acr
+  /** By default now. */
+  authTime?: EpochSeconds
+}
+
+/** The authentication of a session, and when it was. */
+export interface SessionAuthentication extends Authentication {
+  authTime: EpochSeconds
+  secondsSinceAuthTime: number
+}
+
+export interface SessionWithEntitlements extends SessionOwner, SessionAuthentication, Entitlements {
   /**
    * Lifetime of the session without another refresh: until the earlier of its idle and its absolute
    * limit.
@@ -34,16 +50,89 @@ interface NewSession {
   userId: string
   /** Absolute limit: no refresh extends it. */
   lifeSeconds: number
+  authentication: Authentication
   context: RequestContext
 }
 
-export async function insertSession(sql: Queryable, session: NewSession): Promise<string> {
-  const [row] = await sql<[{ id: string }]>`
-    insert into sessions (user_id, ip, user_agent, expires_at)
-    values (${session.userId}, ${session.context.ip}, ${session.context.userAgent},
-      now() + make_interval(secs => ${session.lifeSeconds}))
-    returning id`
-  return row.id
+/**
+ * Columns of a session's authentication. Code of schema 24 opens sessions without
+ * `authenticated_at`.
+ */
+const authenticationColumns = (sql: Queryable, session: ReturnType<Queryable>) => sql`
+  ${session}.amr, ${session}.acr, coalesce(${session}.authenticated_at, ${session}.created_at) as authenticated_at`
+
+/** Members of `SessionAuthentication`, from `authenticationColumns`. */
+const authenticationMembers = (sql: Queryable, from: ReturnType<Queryable>) => sql`
+  ${from}.amr, ${from}.acr,
+  floor(extract(epoch from ${from}.authenticated_at))::float8 as "authTime",
+  extract(epoch from clock_timestamp() - ${from}.authenticated_at)::float8 as "secondsSinceAuthTime"`
+
+type OpenedSession = SessionAuthentication & { sessionId: string }
+
+export async function insertSession(sql: Queryable, session: NewSession): Promise<OpenedSession> {
+  const { userId, lifeSeconds, authentication, context } = session
+  const [row] = await sql<[OpenedSession]>`
+    with opened as (
+      insert into sessions (user_id, ip, user_agent, expires_at, amr, acr, authenticated_at)
+      values (${userId}, ${context.ip}, ${context.userAgent}, now() + make_interval(secs => ${lifeSeconds}),
+        ${[...authentication.amr]}::text[], ${authentication.acr},
+        coalesce(to_timestamp(${authentication.authTime ?? null}), now()))
+      returning id, amr, acr, authenticated_at
+    )
+    select id as "sessionId", ${authenticationMembers(sql, sql`opened`)} from opened`
+  return row
+}
+
+/**
+ * Locks the row of a session until the transaction ends. The caller has locked
+ * the account's row: in another order it and a login that ends the session would wait for each
+ * other.
+ *
+ * @returns whether it is live
+ */
+export async function lockLiveSessionForUpdate(
+  sql: Queryable,
+  { userId, sessionId }: SessionOwner,
+): Promise<boolean> {
+  const { count } = await sql`
+    select from sessions
+    where id = ${sessionId} and user_id = ${userId} and ended_at is null and expires_at > now()
+    for no key update`
+  return count === 1
+}
+
+/**
+ * Sets how a session was authenticated, now. Later tokens of its chain say so. The caller has
+ * locked its row.
+ */
+export async function updateSessionAuthentication(
+  sql: Queryable,
+  { userId, sessionId }: SessionOwner,
+  { amr, acr }: Authentication,
+): Promise<SessionWithEntitlements> {
+  const [row] = await sql<[SessionWithEntitlements]>`
+    with raised as (
+      update sessions set amr = ${[...amr]}::text[], acr = ${acr}, authenticated_at = now()
+      where id = ${sessionId} and user_id = ${userId}
+      returning id, user_id, expires_at, amr, acr, authenticated_at
+    ),
+    chain as (
+      select max(tokens.expires_at) as expires_at
+      from tokens join raised on raised.id = tokens.session_id
+      where tokens.spent_at is null
+    )
+    select raised.user_id as "userId", raised.id as "sessionId",
+      ${secondsLeft(sql, sql`least(raised.expires_at, chain.expires_at)`)} as "sessionSecondsLeft",
+      ${authenticationMembers(sql, sql`raised`)}, ${entitlementColumns(sql)}
+    from raised cross join chain
+    join user_accounts account on account.id = raised.user_id ${entitlementTables(sql)}`
+  return row
+}
+
+/** Lowers the sessions of an account to one factor, as when its second one is gone. */
+export async function lowerSessions(sql: Queryable, userId: string): Promise<void> {
+  await sql`
+    update sessions set acr = 'aal1' where user_id = ${userId} and ended_at is null and acr <> 'aal1'`
 }
 
 interface NewRefreshToken {
@@ -97,13 +186,14 @@ export async function rotateRefreshToken(
         and tokens.spent_at is null and tokens.expires_at > now()
         and sessions.id = tokens.session_id and sessions.ended_at is null and sessions.expires_at > now()
         and account.status = 'active'
-      returning sessions.id, sessions.user_id, sessions.expires_at, tokens.id as token_id
+      returning sessions.id, sessions.user_id, sessions.expires_at, ${authenticationColumns(sql, sql`sessions`)},
+        tokens.id as token_id
     ),
     spent as (
       update tokens set spent_at = clock_timestamp()
       from live
       where tokens.id = live.token_id and tokens.spent_at is null
-      returning live.id, live.user_id, live.expires_at
+      returning live.id, live.user_id, live.expires_at, live.amr, live.acr, live.authenticated_at
     ),
     successor as (
       insert into tokens (kind, user_id, session_id, token_hash, ip, user_agent, expires_at)
@@ -113,7 +203,8 @@ export async function rotateRefreshToken(
       returning expires_at
     )
     select spent.user_id as "userId", spent.id as "sessionId",
-      ${secondsLeft(sql, sql`successor.expires_at`)} as "sessionSecondsLeft", ${entitlementColumns(sql)}
+      ${secondsLeft(sql, sql`successor.expires_at`)} as "sessionSecondsLeft",
+      ${authenticationMembers(sql, sql`spent`)}, ${entitlementColumns(sql)}
     from spent cross join successor
     join user_accounts account on account.id = spent.user_id ${entitlementTables(sql)}`
   return row
@@ -136,9 +227,10 @@ export async function selectReplay(
   const [row] = await sql<[SessionWithEntitlements?]>`
     select account.id as "userId", session.id as "sessionId",
       ${secondsLeft(sql, sql`least(successor.expires_at, session.expires_at)`)} as "sessionSecondsLeft",
-      ${entitlementColumns(sql)}
+      ${authenticationMembers(sql, sql`authentication`)}, ${entitlementColumns(sql)}
     from tokens
     join sessions session on session.id = tokens.session_id
+    cross join lateral (select ${authenticationColumns(sql, sql`session`)}) authentication
     join tokens successor on successor.token_hash = ${successorHash} and successor.session_id = session.id
     join user_accounts account on account.id = session.user_id ${entitlementTables(sql)}
     where tokens.token_hash = ${hash} and tokens.kind = 'refresh'
@@ -299,6 +391,10 @@ export interface SessionRow {
   createdAt: Date
   lastUsedAt: Date
   expiresAt: Date
+  amr: string[]
+  /** The level reached at `authenticatedAt`. */
+  acr: Acr
+  authenticatedAt: Date
 }
 
 /**
@@ -315,7 +411,7 @@ export const isLive = (sql: Queryable) => sql`
 export async function selectLiveSessions(sql: Queryable, userId: string): Promise<SessionRow[]> {
   return sql<SessionRow[]>`
     select id, host(ip) as ip, user_agent as "userAgent", created_at as "createdAt", last_used_at as "lastUsedAt",
-      expires_at as "expiresAt"
+      expires_at as "expiresAt", amr, acr, coalesce(authenticated_at, created_at) as "authenticatedAt"
     from sessions
     where user_id = ${userId} and ${isLive(sql)}
     order by last_used_at desc`

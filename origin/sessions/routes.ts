@@ -51,15 +51,20 @@ export function createSessionRoutes({ sessions, refreshCookie }: SessionRoutesOp
     const { sub, sid } = requireUser(c.get('user'))
     const live = await sessions.list(sub)
     return respond({
-      sessions: live.map(({ id, ip, userAgent, createdAt, lastUsedAt, expiresAt }) => ({
-        id,
-        current: id === sid,
-        ip,
-        user_agent: userAgent,
-        created_at: createdAt.toISOString(),
-        last_used_at: lastUsedAt.toISOString(),
-        expires_at: expiresAt.toISOString(),
-      })),
+      sessions: live.map(
+        ({ id, ip, userAgent, createdAt, lastUsedAt, expiresAt, amr, acr, authenticatedAt }) => ({
+          id,
+          current: id === sid,
+          ip,
+          user_agent: userAgent,
+          created_at: createdAt.toISOString(),
+          last_used_at: lastUsedAt.toISOString(),
+          expires_at: expiresAt.toISOString(),
+          amr,
+          acr,
+          auth_time: authenticatedAt.toISOString(),
+        }),
+      ),
     })
   })
 

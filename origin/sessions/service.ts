@@ -6,6 +6,7 @@ import type { RequestContext } from '../http/request-context.ts'
 import { hashToken } from '../opaque-token.ts'
 import type { AccessTokens } from './access-tokens.ts'
 import {
+  type Authentication,
   countLateReplay,
   endSessions,
   insertRefreshToken,
@@ -78,13 +79,14 @@ export function createSessionService(options: SessionOptions) {
     session: SessionWithEntitlements,
     refreshToken: string,
   ): Promise<TokenResponse> {
+    return { ...(await createAccessTokenResponse(session)), refresh_token: refreshToken }
+  }
+
+  async function createAccessTokenResponse(
+    session: SessionWithEntitlements,
+  ): Promise<Omit<TokenResponse, 'refresh_token'>> {
     const { token, expiresIn } = await accessTokens.sign(session)
-    return {
-      access_token: token,
-      token_type: 'Bearer',
-      expires_in: expiresIn,
-      refresh_token: refreshToken,
-    }
+    return { access_token: token, token_type: 'Bearer', expires_in: expiresIn }
   }
 
   /** Ends one session where it still lives, with its revocation and its audit row. */
@@ -163,8 +165,19 @@ export function createSessionService(options: SessionOptions) {
      * Opens a session inside a login's transaction. Beyond the limit the least recently used
      * session ends. Logins of one account lock its row, so that each sees the others' sessions.
      */
-    async open(transaction: Transaction, userId: string, context: RequestContext) {
-      const sessionId = await insertSession(transaction, { userId, lifeSeconds: absoluteSeconds, context })
+    async open(
+      transaction: Transaction,
+      userId: string,
+      authentication: Authentication,
+      context: RequestContext,
+    ) {
+      const opened = await insertSession(transaction, {
+        userId,
+        lifeSeconds: absoluteSeconds,
+        authentication,
+        context,
+      })
+      const { sessionId } = opened
       const refreshToken = refreshTokens.createFirst()
       const sessionSecondsLeft = await insertRefreshToken(transaction, sessionId, {
         hash: hashToken(refreshToken),
@@ -174,10 +187,11 @@ export function createSessionService(options: SessionOptions) {
       for (const surplus of await selectSurplusSessions(transaction, userId, perUser)) {
         await end(transaction, { userId, sessionId: surplus }, 'session_limit', context)
       }
-      return { sessionId, sessionSecondsLeft, refreshToken }
+      return { ...opened, sessionSecondsLeft, refreshToken }
     },
 
     createTokenResponse,
+    createAccessTokenResponse,
 
     /**
      * Rotates: the presented token is spent and its successor returned. A token spent within the

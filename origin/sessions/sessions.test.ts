@@ -56,7 +56,8 @@ describe('GET /auth/sessions', () => {
     const answer = await fullStack.call('/auth/sessions', { headers: bearer(laptop.access_token) })
     expect(answer.headers.get('cache-control')).toBe('no-store')
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-    const times = { created_at: time, last_used_at: time, expires_at: time }
+    const authentication = { amr: ['pwd'], acr: 'aal1', auth_time: time }
+    const times = { created_at: time, last_used_at: time, expires_at: time, ...authentication }
     expect(await answer.json()).toEqual({
       sessions: [
         { id: idOf(phone), current: false, ip: '2001:db8::2', user_agent: 'phone/1', ...times },

@@ -37,6 +37,9 @@ const identities: fc.Arbitrary<Identity> = fc.record({
   features: list,
   quota: fc.integer({ min: 1 }),
   epoch: fc.record({ user: version, role: version, plan: version }),
+  amr: list,
+  acr: fc.constantFrom('aal1', 'aal2'),
+  auth_time: version,
 })
 
 async function sign(user: Identity | null, audience: string, issuedAt: number): Promise<string> {
@@ -75,8 +78,8 @@ describe('an assertion that is joined from parts', () => {
 
   test('has a shared part without anything of one user', () => {
     fc.assert(
-      fc.property(identities, identities, ({ sub, sid, jti, email }, other) => {
-        const sibling = { ...other, sub, sid, jti, email }
+      fc.property(identities, identities, ({ sub, sid, jti, email, auth_time }, other) => {
+        const sibling = { ...other, sub, sid, jti, email, auth_time }
         expect(encodeSharedPart(sharedClaimsOf(sibling), 'reports')).toBe(
           encodeSharedPart(sharedClaimsOf(other), 'reports'),
         )

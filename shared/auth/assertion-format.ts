@@ -13,9 +13,9 @@ const encoder = new TextEncoder()
 const encodeText = (text: string) => base64url.encode(encoder.encode(text))
 
 /** The claims of an identity that few others have. All other claims follow from role and plan. */
-const personal = ({ sub, sid, jti, email }: Identity) => ({ sub, sid, jti, email })
+const personal = ({ sub, sid, jti, email, auth_time }: Identity) => ({ sub, sid, jti, email, auth_time })
 
-export function sharedClaimsOf({ sub, sid, jti, email, ...shared }: Identity) {
+export function sharedClaimsOf({ sub, sid, jti, email, auth_time, ...shared }: Identity) {
   return shared
 }
 

@@ -1,9 +1,18 @@
 import { z } from 'zod'
 
 /**
+ * Authentication assurance levels (NIST SP 800-63B-4): by one factor, and by two. Tokens of earlier
+ * versions have none of the three claims of authentication.
+ */
+export const acrSchema = z.enum(['aal1', 'aal2'])
+
+export type Acr = z.output<typeof acrSchema>
+
+/**
  * Claims of an access token: everything a request needs, so that authorization needs no database.
  * `level` is 0-100, `quota` is API requests an hour, `epoch` holds the three row versions the
- * claims were made from.
+ * claims were made from. `amr` (RFC 8176) and `acr` say how the session was authenticated,
+ * `auth_time` when that was, in `EpochSeconds`.
  */
 export const identitySchema = z.object({
   sub: z.uuid(),
@@ -17,6 +26,9 @@ export const identitySchema = z.object({
   features: z.array(z.string()),
   quota: z.int().positive(),
   epoch: z.object({ user: z.int(), role: z.int(), plan: z.int() }),
+  amr: z.array(z.string()).default([]),
+  acr: acrSchema.default('aal1'),
+  auth_time: z.int().min(0).default(0),
 })
 
 /** An access token's payload (RFC 9068); `iat` and `exp` are `EpochSeconds`. */

@@ -69,6 +69,9 @@ const liveToken = z.object({
   jti: z.string().exactOptional(),
   scope: z.string().exactOptional(),
   username: z.string().exactOptional(),
+  /** RFC 9470, section 6.2. */
+  acr: z.string().exactOptional(),
+  auth_time: z.int().exactOptional(),
 })
 
 export type LiveToken = z.output<typeof liveToken>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { acrSchema } from '../auth/claims.ts'
 import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
 import { displayName, locale, timeZone, utcDateTime, uuid } from './fields.ts'
 import { metadata, metadataResponse } from './metadata.ts'
@@ -31,7 +32,10 @@ const changeMeBody = z.strictObject({
   metadata: metadata.optional(),
 })
 
-/** A live session as its account or an admin sees it. */
+/**
+ * A live session as its account or an admin sees it. `amr` (RFC 8176) has the methods of its
+ * authentication, and `acr` the level that it reached at `auth_time`.
+ */
 export const sessionItem = z
   .object({
     id: z.uuid(),
@@ -40,6 +44,9 @@ export const sessionItem = z
     created_at: utcDateTime,
     last_used_at: utcDateTime,
     expires_at: utcDateTime,
+    amr: z.array(z.string()),
+    acr: acrSchema,
+    auth_time: utcDateTime,
   })
   .meta({ id: 'Session' })
 

@@ -25,6 +25,14 @@ const members: Partial<Record<ErrorCode, z.ZodRawShape>> = {
     ]),
   },
   level_required: { required_level: z.int() },
+  /** The token finishes a login within `expires_in` seconds; a step-up has none. */
+  mfa_required: {
+    factors: z.array(z.enum(['totp', 'recovery_code'])),
+    mfa_token: z.string().exactOptional(),
+    expires_in: z.int().exactOptional(),
+  },
+  /** As in the challenge (RFC 9470, section 3). */
+  step_up_required: { acr_values: z.string().exactOptional(), max_age: z.int().exactOptional() },
   scope_required: { required_scope: z.string() },
   feature_required: {
     required_feature: z.string(),

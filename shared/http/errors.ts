@@ -88,6 +88,12 @@ export const errors = {
   legacy_token_without_exp: { status: 401, title: 'The token of the former system never expires' },
   legacy_token_spent: { status: 401, title: 'The token of the former system was exchanged before' },
   legacy_issuer_ended: { status: 401, title: 'Tokens of the former system are exchanged no longer' },
+  /** RFC 9470, section 3. */
+  step_up_required: {
+    status: 401,
+    title: 'The session has to be authenticated again, or with another factor',
+    challenge: 'Bearer error="insufficient_user_authentication"',
+  },
   invalid_credentials: { status: 401, title: 'The email or the password is wrong' },
   refresh_missing: { status: 401, title: 'There is no refresh token, in the body or in a cookie' },
   refresh_invalid: { status: 401, title: 'The refresh token is not valid' },
@@ -102,9 +108,15 @@ export const errors = {
     challenge: assertionScheme,
   },
 
+  /** A login was not finished within its time, its attempts or its password: it starts again. */
+  mfa_token_invalid: { status: 401, title: 'The login has expired: start it again' },
+  /** The password is right, and counts as no failed attempt. */
+  mfa_required: { status: 403, title: 'A second factor is required' },
   email_unverified: { status: 403, title: 'The email address has to be verified first' },
   /** Apart from `validation_failed`, so that gateways count it as a failed attempt. */
   password_wrong: { status: 403, title: 'The password is wrong' },
+  /** Not 401, on which clients refresh and repeat the request, and so the code. */
+  code_wrong: { status: 403, title: 'The code is wrong, or was used before' },
   origin_not_allowed: { status: 403, title: 'Pages of this origin may not do this' },
   permission_required: {
     status: 403,
@@ -139,6 +151,7 @@ export const errors = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
   head_timeout: { status: 408, title: 'The request did not arrive in time' },
   body_timeout: { status: 408, title: 'The body did not arrive in time' },
+  enrolment_missing: { status: 409, title: 'There is no authenticator app to confirm: begin again' },
   event_conflict: { status: 409, title: 'This id was used by another event' },
   event_outdated: { status: 409, title: 'A later event was applied before' },
   too_many_api_keys: { status: 409, title: 'The account has as many API keys as it may have' },

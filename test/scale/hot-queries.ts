@@ -50,26 +50,22 @@ export const hotQueries: readonly HotQuery[] = [
   {
     name: 'reserveAttempt, known address',
     where: 'login',
-    run: (sql, { email }) => reserveAttempt(sql, { accountRef: { email }, ...counted }),
+    run: (sql, { email }) => reserveAttempt(sql, { subject: 'password', accountRef: { email }, ...counted }),
   },
   {
     name: 'reserveAttempt, unknown address',
     where: 'login',
     run: (sql, { userId }) =>
-      reserveAttempt(sql, { accountRef: { email: `${userId}@example.org` }, ...counted }),
+      reserveAttempt(sql, {
+        subject: 'password',
+        accountRef: { email: `${userId}@example.org` },
+        ...counted,
+      }),
   },
   {
     name: 'lockPasswordForUpdate',
     where: 'login',
-    run: (sql, { userId: id, email, passwordVersion }) =>
-      lockPasswordForUpdate(sql, {
-        id,
-        email,
-        passwordVersion,
-        passwordHash: '',
-        externalId: null,
-        emailVerified: true,
-      }),
+    run: (sql, { userId: id, passwordVersion }) => lockPasswordForUpdate(sql, { id, passwordVersion }),
   },
   {
     name: 'insertLoginAttempt',
@@ -85,7 +81,8 @@ export const hotQueries: readonly HotQuery[] = [
   {
     name: 'insertSession',
     where: 'login',
-    run: (sql, { userId }) => insertSession(sql, { userId, lifeSeconds, context }),
+    run: (sql, { userId }) =>
+      insertSession(sql, { userId, lifeSeconds, authentication: { amr: ['pwd'], acr: 'aal1' }, context }),
   },
   {
     name: 'insertRefreshToken',

@@ -184,5 +184,8 @@ function identity(userId: string): Identity {
     features: ['basic_dashboard', 'email_notifications', 'profile_customization'],
     quota: 1000,
     epoch: { user: 0, role: 0, plan: 0 },
+    amr: ['pwd'],
+    acr: 'aal1',
+    auth_time: Math.floor(Date.now() / 1000),
   }
 }

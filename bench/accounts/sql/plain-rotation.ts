@@ -2,6 +2,7 @@ import type { Sql } from '../../../origin/db/types.ts'
 import { selectEntitlements } from '../../../origin/entitlements/queries.ts'
 import {
   insertRefreshToken,
+  type SessionAuthentication,
   type SessionOwner,
   type SessionWithEntitlements,
 } from '../../../origin/sessions/queries.ts'
@@ -21,8 +22,10 @@ export async function rotatePlainly(
   { touchSession }: { touchSession: boolean },
 ): Promise<SessionWithEntitlements | undefined> {
   const bearer = await sql.begin(async (transaction) => {
-    const [token] = await transaction<[(SessionOwner & { id: string })?]>`
-      select tokens.id, session.id as "sessionId", session.user_id as "userId"
+    const [token] = await transaction<[(SessionOwner & SessionAuthentication & { id: string })?]>`
+      select tokens.id, session.id as "sessionId", session.user_id as "userId", session.amr, session.acr,
+        floor(extract(epoch from session.created_at))::float8 as "authTime",
+        extract(epoch from now() - session.created_at)::float8 as "secondsSinceAuthTime"
       from tokens
       join sessions session on session.id = tokens.session_id
       join user_accounts account on account.id = session.user_id
@@ -32,12 +35,13 @@ export async function rotatePlainly(
         and account.status = 'active'
       for update of tokens`
     if (!token) return undefined
-    const { id, sessionId, userId } = token
+    const { id, ...session } = token
+    const { sessionId } = session
     await transaction`update tokens set spent_at = now() where id = ${id}`
     if (touchSession) await transaction`update sessions set last_used_at = now() where id = ${sessionId}`
     const sessionSecondsLeft = await insertRefreshToken(transaction, sessionId, successor)
-    const entitlements = await selectEntitlements(transaction, userId)
-    return entitlements && { userId, sessionId, sessionSecondsLeft, ...entitlements }
+    const entitlements = await selectEntitlements(transaction, session.userId)
+    return entitlements && { ...session, sessionSecondsLeft, ...entitlements }
   })
   return bearer as SessionWithEntitlements | undefined
 }

@@ -52,6 +52,9 @@ export const user = (number: number) => ({
   ],
   quota,
   epoch: { user: 0, role: 0, plan: 0 },
+  amr: ['pwd'],
+  acr: 'aal1' as const,
+  auth_time: Math.floor(Date.now() / 1000),
   exp: Math.floor(Date.now() / 1000) + lifeSeconds,
 })
 

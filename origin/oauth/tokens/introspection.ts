@@ -11,7 +11,7 @@ type Registered = 'iss' | 'sub' | 'client_id' | 'exp' | 'iat' | 'aud' | 'jti'
 /** Selects the standard members: the other claims of a token are personal data. */
 export function liveAccessToken(
   { iss, sub, client_id, exp, iat, aud, jti }: Required<Pick<LiveToken, Registered>>,
-  more: Pick<LiveToken, 'scope' | 'username'>,
+  more: Pick<LiveToken, 'scope' | 'username' | 'acr' | 'auth_time'>,
 ): IntrospectionResponse {
   return { active: true, token_type: 'Bearer', iss, sub, client_id, exp, iat, aud, jti, ...more }
 }
