@@ -16,7 +16,12 @@ export const deviceLifeSeconds = 180 * 86_400
  */
 export const deviceAccounts = 5
 
-const accountSchema = z.object({ sub: z.uuid(), jti: z.uuid(), password_version: z.string() })
+const accountSchema = z.object({
+  sub: z.uuid(),
+  jti: z.uuid(),
+  password_version: z.string(),
+  factor_at: z.int().exactOptional(),
+})
 const otherSchema = accountSchema.extend({ exp: z.number() })
 
 /**
@@ -33,6 +38,8 @@ export interface Device {
   userId: string
   /** The version of the password it signed in with; a new password makes the device unknown. */
   passwordVersion: string
+  /** When a second factor was presented on it, where its user chose to be remembered. */
+  factorAt?: EpochSeconds | undefined
 }
 
 /** A device in a cookie. Its lifetime starts with its sign-in. */
@@ -80,15 +87,23 @@ export function createDeviceTokens(key: Uint8Array) {
 
 export type DeviceTokens = ReturnType<typeof createDeviceTokens>
 
-const claimsOf = ({ id, userId, passwordVersion }: Device) => ({
+const claimsOf = ({ id, userId, passwordVersion, factorAt }: Device) => ({
   sub: userId,
   jti: id,
   password_version: passwordVersion,
+  ...(factorAt !== undefined && { factor_at: factorAt }),
 })
 
-const deviceOf = ({ sub, jti, password_version, exp }: z.output<typeof otherSchema>): KnownDevice => ({
+const deviceOf = ({
+  sub,
+  jti,
+  password_version,
+  factor_at,
+  exp,
+}: z.output<typeof otherSchema>): KnownDevice => ({
   id: jti,
   userId: sub,
   passwordVersion: password_version,
+  factorAt: factor_at,
   expiresAt: exp,
 })

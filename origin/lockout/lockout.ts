@@ -1,172 +1,39 @@
-import { createHash } from 'node:crypto'
-import { overLimitProblem } from '../../shared/http/over-limit.ts'
-import { insertAuditRow } from '../audit/queries.ts'
-import type { Sql, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import {
-  type AccountRef,
-  type AttemptGroupRef,
-  type AttemptReservation,
-  type Credentials,
-  countFailure,
-  endReservation,
-  reserveAttempt,
-  startLockoutWhenUsedUp,
-  unknownDevice,
-} from './queries.ts'
-import { createReservationQueue } from './reservation-queue.ts'
+import { type AttemptLimitOptions, createAttemptLimit, type Turn } from './attempt-limit.ts'
+import type { AccountRef, AttemptGroupRef, Credentials } from './queries.ts'
 
 interface PasswordMatcher {
   /** @throws Problem `overloaded`, `verifier_unavailable` */
-  matches(
-    password: string,
-    account: Credentials | undefined,
-    turn: { address: string | null; isPreferred: boolean },
-  ): Promise<boolean>
+  matches(password: string, account: Credentials | undefined, turn: Turn): Promise<boolean>
 }
 
-interface LockoutOptions {
-  sql: Sql
+interface LockoutOptions extends Omit<AttemptLimitOptions, 'subject'> {
   passwords: PasswordMatcher
-  maxAttempts: number
-  windowSeconds: number
-  lockoutSeconds: number
-  /** Attempts of one group that may wait at this origin while others are in progress. */
-  queue: number
-  /** Users have given up by then, and the gateway does after 30 s. */
-  maxWaitMs?: number
-  /** Notifies the owner, inside the transaction that starts the lockout. */
-  notifyOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
 }
 
 export type Lockout = ReturnType<typeof createLockout>
 
-/**
- * Limits attempts at a password, by the clock of the database. Each attempt reserves one of those
- * left before it is evaluated. Only failures lock; an attempt that finds the rest reserved by
- * attempts in progress waits for them. Unknown devices share one group of attempts per account, and
- * each known device has its own, so that an attacker locks out unknown devices and never the owner.
- */
-export function createLockout({
-  sql,
-  passwords,
-  maxAttempts,
-  windowSeconds,
-  lockoutSeconds,
-  queue,
-  maxWaitMs = 10_000,
-  notifyOwner,
-}: LockoutOptions) {
-  const waiting = createReservationQueue({ limit: queue, maxWaitMs })
-
-  /**
-   * The groups of this attempt for which others wait: it must not reserve their free attempts.
-   */
-  function withWaiting(accountRef: AccountRef, ownGroups: readonly AttemptGroupRef[]): string[] {
-    const ofUnknownDevices =
-      'email' in accountRef && waiting.has(digestOf(accountRef.email)) ? [unknownDevice] : []
-    return [...ownGroups.map(({ id }) => id).filter((id) => waiting.has(plainId(id))), ...ofUnknownDevices]
-  }
-
-  async function reserveOrWait(
-    accountRef: AccountRef,
-    ownGroups: readonly AttemptGroupRef[],
-  ): Promise<AttemptReservation> {
-    const options = { accountRef, ownGroups, maxAttempts, windowSeconds }
-    const first = await reserveAttempt(sql, {
-      ...options,
-      excludedGroups: withWaiting(accountRef, ownGroups),
-    })
-    if (first.state !== 'in_progress') return first
-    return waiting.wait(groupName(first), async () => {
-      const reservation = await reserveAttempt(sql, { ...options, excludedGroups: [] })
-      return reservation.state === 'in_progress' ? undefined : reservation
-    })
-  }
-
-  async function end(
-    reservation: AttemptReservation,
-    outcome: 'succeeded' | 'failed' | 'not_evaluated',
-  ): Promise<void> {
-    if (outcome === 'failed') await countFailure(sql, reservation, windowSeconds)
-    else await endReservation(sql, reservation, { succeeded: outcome === 'succeeded' })
-    waiting.wake(groupName(reservation))
-  }
+/** Limits attempts at passwords. Those of a locked account are hashed, too: they take as long. */
+export function createLockout({ passwords, ...options }: LockoutOptions) {
+  const attempts = createAttemptLimit({ ...options, subject: 'password' })
 
   return {
-    /**
-     * Evaluates one attempt. Unknown, locked and wrong cost the same: the same writes and one hash.
-     * The attempt is counted here, not in the transaction that follows: a failure there must
-     * neither lock the owner out nor leave guesses uncounted.
-     *
-     * For an address over its limit, an attempt of a locked own group hashes nothing. Only the
-     * holder of the device, session or link can tell.
-     *
-     * @param ownGroups known devices of the request, each with a count for one account. That of
-     * this account counts the attempt; without one, the count of unknown devices does
-     * @throws Problem `overloaded`, `verifier_unavailable`; such an attempt does not count.
-     *   `rate_limited`
-     */
+    /** @throws Problem `overloaded`, `verifier_unavailable`, `rate_limited` */
     async evaluate(
       accountRef: AccountRef,
       password: string,
       ownGroups: readonly AttemptGroupRef[],
       context: RequestContext,
     ) {
-      const reservation = await reserveOrWait(accountRef, ownGroups)
-      const isGranted = reservation.state === 'granted'
-      if (context.overLimit && reservation.state === 'locked' && reservation.deviceId !== unknownDevice)
-        throw overLimitProblem(context.overLimit, 'locked')
-      const account = isGranted ? (reservation.account ?? undefined) : undefined
-      // Attempts with their own count, as of owners on known devices, do not queue behind those of
-      // unknown devices.
-      const turn = { address: context.ip, isPreferred: isGranted && reservation.deviceId !== unknownDevice }
-      let passwordMatches: boolean
-      try {
-        passwordMatches = await passwords.matches(password, account, turn)
-      } catch (error) {
-        if (isGranted) await end(reservation, 'not_evaluated')
-        throw error
-      }
-      await end(reservation, passwordMatches ? 'succeeded' : 'failed')
-      return { reservation, passwordMatches }
+      const { reservation, isRight } = await attempts.evaluate(
+        accountRef,
+        (account, turn) => passwords.matches(password, account, turn),
+        ownGroups,
+        context,
+      )
+      return { reservation, passwordMatches: isRight }
     },
 
-    /**
-     * Starts the lockout where this failure was the last one allowed. A lockout of unknown devices
-     * notifies the owner once.
-     */
-    async fail(
-      transaction: Transaction,
-      reservation: AttemptReservation,
-      context: RequestContext,
-    ): Promise<void> {
-      const until = await startLockoutWhenUsedUp(transaction, reservation, { maxAttempts, lockoutSeconds })
-      const { account, deviceId } = reservation
-      if (!until || !account) return
-      await insertAuditRow(transaction, {
-        action: 'account.locked',
-        actorId: null,
-        userId: account.id,
-        context,
-        details: { until: until.toISOString(), known_device: deviceId !== unknownDevice },
-      })
-      if (deviceId === unknownDevice) await notifyOwner(transaction, account.email, until)
-    },
+    fail: attempts.fail,
   }
 }
-
-/** The id without hyphens: some callers omit them. */
-const plainId = (id: string) => id.replaceAll('-', '')
-
-/**
- * The digest of the database, for addresses whose lower case is the same in both. Attempts at
- * others may not wait in order.
- */
-const digestOf = (email: string) => createHash('sha256').update(email.toLowerCase()).digest('base64url')
-
-/**
- * Names a group without a query: that of unknown devices by the address, any other by its id.
- */
-const groupName = ({ emailHash, deviceId }: AttemptReservation) =>
-  deviceId === unknownDevice ? Buffer.from(emailHash).toString('base64url') : plainId(deviceId)

@@ -15,6 +15,9 @@ export interface AttemptGroup {
   deviceId: string
 }
 
+/** The secret that attempts are made at. Each has counters of its own. */
+export type AttemptSubject = 'password' | 'code'
+
 /** All unknown devices share this id. */
 export const unknownDevice = '00000000-0000-0000-0000-000000000000'
 
@@ -57,6 +60,7 @@ export interface AttemptGroupRef {
 }
 
 interface ReservationOptions {
+  subject: AttemptSubject
   accountRef: AccountRef
   ownGroups: readonly AttemptGroupRef[]
   /** Groups in which the attempt reserves nothing: earlier attempts wait for them. */
@@ -65,8 +69,11 @@ interface ReservationOptions {
   windowSeconds: number
 }
 
-const hashOfEmail = (sql: Queryable, address: ReturnType<Queryable>) =>
-  sql`sha256(convert_to(${foldedEmail(sql, address)}, 'UTF8'))`
+/** No address contains a space, so none has the hash of another subject. */
+const prefixes: Record<AttemptSubject, string> = { password: '', code: 'code ' }
+
+const hashOfEmail = (sql: Queryable, address: ReturnType<Queryable>, subject: AttemptSubject) =>
+  sql`sha256(convert_to(${prefixes[subject]}::text || ${foldedEmail(sql, address)}, 'UTF8'))`
 
 /**
  * Longer than any evaluation: the gateway gives up after 30 s. Reservations of an origin that
@@ -92,7 +99,7 @@ export async function reserveAttempt(
   sql: Queryable,
   options: ReservationOptions,
 ): Promise<AttemptReservation> {
-  const { accountRef, ownGroups, excludedGroups, maxAttempts, windowSeconds } = options
+  const { subject, accountRef, ownGroups, excludedGroups, maxAttempts, windowSeconds } = options
   const reservationId = crypto.randomUUID()
   const given = 'email' in accountRef ? accountRef.email : null
   const reservation = sql`
@@ -119,7 +126,7 @@ export async function reserveAttempt(
       where ${'userId' in accountRef ? sql`id = ${accountRef.userId}` : sql`${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, given)}`}
     ),
     subject as (
-      select ${hashOfEmail(sql, sql`coalesce((select email from account), ${given}, '')`)} as address_hash,
+      select ${hashOfEmail(sql, sql`coalesce((select email from account), ${given}, '')`, subject)} as address_hash,
         coalesce((select device_id from account), ${unknownDevice}::uuid) as device_id
     ),
     counted as (
@@ -159,7 +166,7 @@ export async function reserveAttempt(
  */
 export async function lockPasswordForUpdate(
   sql: Queryable,
-  { id, passwordVersion: evaluated }: Credentials,
+  { id, passwordVersion: evaluated }: Pick<Credentials, 'id' | 'passwordVersion'>,
 ): Promise<AccountStatus | undefined> {
   const [row] = await sql<[{ status: AccountStatus }?]>`
     select status from user_accounts where id = ${id} and ${passwordVersion(sql)} = ${evaluated}
@@ -231,8 +238,12 @@ export async function startLockoutWhenUsedUp(
 }
 
 /** Ends the lockout of an address for all devices. @returns whether anything was counted */
-export async function clearAttempts(sql: Queryable, email: string): Promise<boolean> {
+export async function clearAttempts(
+  sql: Queryable,
+  email: string,
+  subject: AttemptSubject,
+): Promise<boolean> {
   const rows = await sql`
-    delete from login_counters where address_hash = ${hashOfEmail(sql, sql`${email}`)} returning device_id`
+    delete from login_counters where address_hash = ${hashOfEmail(sql, sql`${email}`, subject)} returning device_id`
   return rows.length > 0
 }

@@ -133,7 +133,8 @@ export function createPasswordService({
         if (!(await emailTokens.spend(transaction, 'password_reset', token))) return { kind: 'link_invalid' }
         const passwordVersion = await updatePassword(transaction, userId, passwordHash)
         await spendEmailTokens(transaction, 'password_reset', userId)
-        await clearAttempts(transaction, owner.email)
+        // Those at codes stay: a mailbox must not give new guesses at the second factor.
+        await clearAttempts(transaction, owner.email, 'password')
         await sessions.endMany(transaction, userId, undefined, 'password_reset', context)
         await updateEmailVerified(transaction, userId)
         await insertAuditRow(transaction, { action: 'password.reset', actorId: userId, userId, context })
