@@ -57,6 +57,12 @@ const userRow = { upstream: 'origin', who: 'user', limits: ['user'] } satisfies 
  */
 const accountRow = { ...userRow, limits: ['account'] } satisfies Partial<PolicyRow>
 
+/** Routes of a signed-in user that check a password or a code. */
+const attemptRow = { ...accountRow, limits: ['account', 'credentials'] } satisfies Partial<PolicyRow>
+
+/** Routes that an account needs to add its first second factor, or to present it. */
+const beforeEnrolment = { before_enrolment: true } satisfies Partial<PolicyRow>
+
 const readsAudit = { permissions: { all: ['audit.read'] } } satisfies Partial<PolicyRow>
 
 const managesSubscriptions = {
@@ -75,6 +81,7 @@ const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partia
 const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>> = {
   'POST /auth/register': mailRow,
   'POST /auth/login': passwordRow,
+  'POST /auth/login/factor': passwordRow,
   'POST /auth/refresh': refreshRow,
   'POST /auth/logout': refreshRow,
   'POST /auth/exchange': exchangeRow,
@@ -82,11 +89,13 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'POST /auth/password/forgot': mailRow,
   'POST /auth/password/reset': { ...emailTokenRow, passes: ['cookies'] },
   'POST /auth/email/verify': emailTokenRow,
-  'POST /auth/password': {
-    ...accountRow,
-    limits: ['account', 'credentials'],
-    passes: ['cookies'],
-  },
+  'POST /auth/password': { ...attemptRow, passes: ['cookies'] },
+  'POST /auth/step-up': { ...attemptRow, ...beforeEnrolment },
+  'GET /auth/factors': { ...accountRow, ...beforeEnrolment },
+  'POST /auth/factors/totp': { ...accountRow, ...beforeEnrolment },
+  'POST /auth/factors/totp/confirm': { ...attemptRow, ...beforeEnrolment },
+  'DELETE /auth/factors/totp': accountRow,
+  'POST /auth/factors/recovery-codes': accountRow,
   'GET /auth/sessions': accountRow,
   'DELETE /auth/sessions': accountRow,
   'DELETE /auth/sessions/{id}': accountRow,
@@ -115,6 +124,7 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'PUT /admin/users/{id}/metadata': { ...accountRow, ...managesUsers },
   'POST /admin/users/{id}/lock': { ...accountRow, ...managesUsers },
   'POST /admin/users/{id}/unlock': { ...accountRow, ...managesUsers },
+  'DELETE /admin/users/{id}/factors': { ...accountRow, ...managesUsers, acr: 'aal2' },
   'GET /admin/users/{id}/sessions': { ...accountRow, ...readsUsers },
   'DELETE /admin/users/{id}/sessions': { ...accountRow, ...managesUsers },
   'DELETE /admin/users/{id}/sessions/{session_id}': { ...accountRow, ...managesUsers },

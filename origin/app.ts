@@ -17,6 +17,7 @@ import { createAuditRoutes } from './audit/routes.ts'
 import { createAuthRoutes } from './auth/routes.ts'
 import { isDatabaseUnavailable } from './db/failures.ts'
 import { authenticateSignInService } from './delegated-sign-in.ts'
+import { createFactorRoutes } from './factors/routes.ts'
 import { createGatewayApp } from './gateway-reports/app.ts'
 import { createHealthRoutes } from './health/routes.ts'
 import { rejectOtherMethods } from './http/other-methods.ts'
@@ -44,6 +45,7 @@ interface OriginOptions {
   sessions: Parameters<typeof createSessionRoutes>[0]
   legacy: Parameters<typeof createLegacyRoutes>[0]
   passwords: Parameters<typeof createPasswordRoutes>[0]
+  factors: Parameters<typeof createFactorRoutes>[0]
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
   users: Parameters<typeof createUserRoutes>[0]
@@ -136,6 +138,7 @@ export function createApp(options: OriginOptions) {
   app.route('/', createSessionRoutes(options.sessions))
   app.route('/', createLegacyRoutes(options.legacy))
   app.route('/', createPasswordRoutes(options.passwords))
+  app.route('/', createFactorRoutes(options.factors))
   app.route('/', createEmailRoutes(options.email))
   app.route('/', createProfileRoutes(options.profile))
   app.use('/v1/api-keys', noStore)

@@ -2,7 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { addressKey } from '../shared/http/address-key.ts'
 import { canonicalAddress } from '../shared/http/canonical-address.ts'
 import { Problem } from '../shared/http/errors.ts'
-import { clientAddressHeader } from '../shared/http/headers.ts'
+import { attemptHeader, clientAddressHeader } from '../shared/http/headers.ts'
 import { overLimitProblem } from '../shared/http/over-limit.ts'
 import { insertAuditRow } from './audit/queries.ts'
 import type { Queryable } from './db/types.ts'
@@ -37,6 +37,7 @@ export const limitsByPath: ReadonlyMap<string, RouteLimit> = new Map<string, Rou
   ['/auth/email/resend', mail],
   ['/auth/password/forgot', mail],
   ['/auth/login', { limit: 'credentials', counts: 'failures', admitsOverLimit: true }],
+  ['/auth/login/factor', { limit: 'credentials', counts: 'failures', admitsOverLimit: true }],
   ['/auth/password/reset', links],
   ['/auth/email/verify', links],
   ['/auth/refresh', refresh],
@@ -48,12 +49,22 @@ export const limitsByPath: ReadonlyMap<string, RouteLimit> = new Map<string, Rou
  * The routes for users, as in the policy table. A service has no user, so each of them responds
  * 401.
  */
-export const userPaths: readonly string[] = ['/auth/password', '/auth/sessions', '/auth/sessions/{id}']
+export const userPaths: readonly string[] = [
+  '/auth/password',
+  '/auth/sessions',
+  '/auth/sessions/{id}',
+  '/auth/step-up',
+  '/auth/factors',
+  '/auth/factors/totp',
+  '/auth/factors/totp/confirm',
+  '/auth/factors/recovery-codes',
+]
 
 const userPathPatterns = userPaths.map((path) => new RegExp(`^${path.replaceAll(/{\w+}/g, '[^/]+')}$`))
 const isForUsers = (path: string) => userPathPatterns.some((pattern) => pattern.test(path))
 
-const isFailure = (status: number) => [400, 401, 403].includes(status)
+const isFailure = ({ status, headers }: Response) =>
+  [400, 401, 403].includes(status) && !headers.has(attemptHeader)
 
 interface SignInServiceOptions {
   sql: Queryable
@@ -104,7 +115,7 @@ export function authenticateSignInService({ sql, verify, limits }: SignInService
     context.overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
     if (context.overLimit && !counted.admitsOverLimit) throw overLimitProblem(context.overLimit)
     await next()
-    if (counted.counts === 'failures' && !context.overLimit && isFailure(c.res.status)) await limit.count(key)
+    if (counted.counts === 'failures' && !context.overLimit && isFailure(c.res)) await limit.count(key)
   })
 }
 

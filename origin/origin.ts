@@ -13,6 +13,7 @@ import { createUserService } from './admin/user-service.ts'
 import { createApiKeyExchange } from './api-keys/exchange.ts'
 import { createApiKeyService } from './api-keys/service.ts'
 import { createApp } from './app.ts'
+import { createFactorLogin } from './auth/factor-login.ts'
 import { createLoginLimit } from './auth/login-limit.ts'
 import { createAuthService } from './auth/service.ts'
 import type { OriginConfig } from './config.ts'
@@ -20,6 +21,11 @@ import { closeSeconds, createDatabase } from './db/database.ts'
 import { requireUsableSchema } from './db/migrate.ts'
 import { selectReadOnly } from './db/writable.ts'
 import { createEmailTokens } from './email-tokens/email-tokens.ts'
+import { createRequireStepUp } from './factors/assurance.ts'
+import { createRecoveryCodeHasher } from './factors/recovery-codes.ts'
+import { createFactorService } from './factors/service.ts'
+import { createStepUpService } from './factors/step-up.ts'
+import { createCodeVerifier } from './factors/verify-code.ts'
 import { createCookieOrigins } from './http/cookie-origins.ts'
 import { createAccountImporter } from './import/service.ts'
 import { createAssertionKeys } from './keys/assertion-keys.ts'
@@ -31,6 +37,7 @@ import { createKeyService } from './keys/service.ts'
 import { startKeyUpkeep } from './keys/upkeep.ts'
 import { createConfiguredExchange } from './legacy/configured-exchange.ts'
 import { createLimits } from './limits/limits.ts'
+import { createAttemptLimit } from './lockout/attempt-limit.ts'
 import { createDeviceTokens } from './lockout/device-tokens.ts'
 import { createLockout } from './lockout/lockout.ts'
 import { createMailer } from './mail/mailer.ts'
@@ -184,6 +191,20 @@ export async function createOrigin(
       mail.enqueue(transaction, email, mail.messages.lockoutStarted({ lockoutEndsAt })),
   })
 
+  const codeLimit = createAttemptLimit({
+    sql,
+    subject: 'code',
+    maxAttempts: config.LOCKOUT_TRIES,
+    windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
+    lockoutSeconds: config.LOCKOUT_SECONDS,
+    queue: config.PASSWORD_HASH_QUEUE,
+    notifyOwner: (transaction, email, lockoutEndsAt) =>
+      mail.enqueue(transaction, email, mail.messages.codesLocked({ lockoutEndsAt })),
+  })
+  const hashRecoveryCode = createRecoveryCodeHasher(config.PASSWORD_DIGEST_KEY)
+  const codes = createCodeVerifier({ encryption, hashRecoveryCode, now: Date.now })
+  const requireStepUp = createRequireStepUp({ sql, maxAgeSeconds: config.STEP_UP_SECONDS })
+
   const issuer = config.ISSUER_URL
   const sessions = createSessions(config, { sql, keys, onRefresh: events.refreshEnded })
   const cookieOrigins = createCookieOrigins([new URL(issuer).origin, ...config.CORS_ORIGINS])
@@ -204,7 +225,17 @@ export async function createOrigin(
     emailTokens,
     mail,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
+    rememberDeviceSeconds: config.MFA_DEVICE_SECONDS,
     onRegistration: events.registrationEnded,
+    onLogin: events.loginEnded,
+  })
+  const factorLogin = createFactorLogin({
+    sql,
+    codes,
+    codeLimit,
+    sessions,
+    deviceTokens,
+    mail,
     onLogin: events.loginEnded,
   })
   const oauth = createOAuthService({
@@ -316,7 +347,7 @@ export async function createOrigin(
       onRejected: events.recordRejection,
       log,
     },
-    auth: { auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
+    auth: { auth, factorLogin, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH },
     sessions: { sessions, refreshCookie },
     legacy: {
       exchange,
@@ -336,11 +367,33 @@ export async function createOrigin(
       }),
       deviceTokens,
       cookieOrigins,
+      requireStepUp,
       passwordMinLength: config.PASSWORD_MIN_LENGTH,
+    },
+    factors: {
+      factors: createFactorService({
+        sql,
+        encryption,
+        hashRecoveryCode,
+        codeLimit,
+        sessions,
+        mail,
+        product: config.PRODUCT_NAME,
+      }),
+      stepUps: createStepUpService({
+        sql,
+        lockout,
+        codes,
+        codeLimit,
+        sessions,
+        mail,
+        onStepUp: events.stepUpEnded,
+      }),
+      requireStepUp,
     },
     email: { sql, emailTokens, lockout, mail },
     profile: { profiles: createProfileService({ sql }) },
-    users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset }) },
+    users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset, mail }), requireStepUp },
     apiKeys: {
       sql,
       apiKeys: createApiKeyService({
@@ -350,8 +403,9 @@ export async function createOrigin(
         maxDays: config.API_KEY_DAYS,
       }),
       upgradePage: config.UPGRADE_URL,
+      requireStepUp,
     },
-    roles: { sql, roles: createRoleService({ sql }) },
+    roles: { sql, roles: createRoleService({ sql }), requireStepUp },
     audit: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
     plans: { sql, plans: createPlanService({ sql }) },

@@ -2,6 +2,7 @@ import { apiKeys } from './contract/api-keys.ts'
 import { audit } from './contract/audit.ts'
 import { planAdministration } from './contract/catalogue/plan-administration.ts'
 import { roles } from './contract/catalogue/roles.ts'
+import { factors } from './contract/factors.ts'
 import type { ListResponse } from './contract/lists.ts'
 import { oauth } from './contract/oauth.ts'
 import { ownAccount } from './contract/own-account.ts'
@@ -20,6 +21,7 @@ export * from './contract/api-keys.ts'
 export * from './contract/audit.ts'
 export * from './contract/catalogue/plan-administration.ts'
 export * from './contract/catalogue/roles.ts'
+export * from './contract/factors.ts'
 export type { PasswordFaultCode } from './contract/fields.ts'
 export * from './contract/health.ts'
 export * from './contract/internal/gateway-reports.ts'
@@ -42,6 +44,7 @@ export const createPublicContract = (settings: ContractSettings) =>
     createSigningIn(settings),
     ownAccount,
     apiKeys,
+    factors,
     plans,
     users,
     roles,

@@ -25,7 +25,7 @@ export function createConsumeLimits({ limits, limiter, recordRejection }: Consum
     { endAttempt, forwarded }: LimitOutcome,
     decision: DecisionContext,
   ): DecisionContext['onResponseStatus'] {
-    if (endAttempt) return (status) => endAttempt(isFailedAttempt(status))
+    if (endAttempt) return (status) => endAttempt(isFailedAttempt(status) && !decision.isAttemptSucceeded)
     if (forwarded)
       return (status) => {
         if (status === 429) report(forwarded.rejection.exceeded, decision)

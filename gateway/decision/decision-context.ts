@@ -58,6 +58,8 @@ export class DecisionContext {
   onResponseStatus: ((status: number) => void) | undefined = undefined
   /** Called with the upstream's headers, where a limit takes its cost from them. */
   settleCosts: CountedRequest['settleCosts'] = undefined
+  /** Whether the origin says that the attempt succeeded, whatever the status of its response. */
+  isAttemptSucceeded = false
   /** Signed statement of the caller, for the upstream. */
   assertion = ''
 

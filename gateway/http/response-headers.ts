@@ -1,5 +1,10 @@
 import type { RawHeaders } from '../../shared/http/headers.ts'
-import { isInternalHeader, ownCookiePrefix, requestIdHeader } from '../../shared/http/headers.ts'
+import {
+  attemptHeader,
+  isInternalHeader,
+  ownCookiePrefix,
+  requestIdHeader,
+} from '../../shared/http/headers.ts'
 import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import type { CompiledRow } from '../policy/policy.ts'
 import { ofUpstream, type RowHeaders } from '../policy/row-headers.ts'
@@ -21,6 +26,7 @@ const special = [
   'upgrade',
   'ratelimit',
   'ratelimit-policy',
+  attemptHeader,
 ] as const
 
 type HeaderAction = 'passed' | 'dropped' | (typeof special)[number]
@@ -60,12 +66,15 @@ export interface ResponseDecision {
   caller: object | null
   /** Headers that the limits add, names and values in turn. */
   limitHeaders: Readonly<RawHeaders>
+  /** Set where the origin says that an attempt succeeded whatever its status. */
+  isAttemptSucceeded?: boolean
 }
 
 interface Passed {
   /** Names and values in turn. */
   headers: RawHeaders
   isCacheSaid: boolean
+  isAttemptSucceeded: boolean
   /** Value of Upgrade: the protocols that the upstream requires. */
   upgrade: string | undefined
 }
@@ -80,6 +89,7 @@ function passedOf(
   let connection: string | undefined
   let upgrade: string | undefined
   let isCacheSaid = false
+  let isAttemptSucceeded = false
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -95,6 +105,9 @@ function passedOf(
       case 'content-length':
         if (isWithoutContent(status)) continue
         break
+      case attemptHeader:
+        isAttemptSucceeded = upstream === 'origin'
+        continue
       case 'set-cookie':
         // Only rows that pass cookies may set the gateway's cookies.
         if (isOwnCookie(value) && !passes.includes('cookies')) continue
@@ -110,11 +123,12 @@ function passedOf(
     }
     passThrough.push(name, value)
   }
-  return { headers: withoutNamed(passThrough, connection), isCacheSaid, upgrade }
+  return { headers: withoutNamed(passThrough, connection), isCacheSaid, isAttemptSucceeded, upgrade }
 }
 
 /**
- * The headers of a response to the client, without those that every response has.
+ * The headers of a response to the client, without those that every response has. Notes in the
+ * decision where the origin says that an attempt succeeded: the header ends here.
  *
  * @param raw of the upstream, names and values in turn
  * @returns names and values in turn
@@ -122,9 +136,11 @@ function passedOf(
 export function responseHeaders(
   status: number,
   raw: Readonly<RawHeaders>,
-  { row, caller, limitHeaders }: ResponseDecision,
+  decision: ResponseDecision,
 ): RawHeaders {
-  const { headers, isCacheSaid, upgrade } = passedOf(status, raw, row)
+  const { row, caller, limitHeaders } = decision
+  const { headers, isCacheSaid, isAttemptSucceeded, upgrade } = passedOf(status, raw, row)
+  if (isAttemptSucceeded) decision.isAttemptSucceeded = true
   headers.push('via', ownVia, ...limitHeaders)
   // A shared cache that kept the response for anybody would serve it to users.
   if (row.who === 'optional') headers.push('vary', 'Authorization')

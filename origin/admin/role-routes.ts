@@ -1,10 +1,12 @@
 import { type Context, Hono } from 'hono'
+import { every } from 'hono/combine'
 import { z } from 'zod'
 import { roles as contract, type PermissionItem, type RoleResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { type Catalogue, findByName, type Role } from '../catalogue/catalogue.ts'
 import { conflictProblem, unknownNamesProblem } from '../catalogue/problems.ts'
 import type { Sql } from '../db/types.ts'
+import type { RequireStepUp } from '../factors/assurance.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
@@ -16,6 +18,7 @@ import type { RoleOutcome, RoleService } from './role-service.ts'
 interface RoleRoutesOptions {
   sql: Sql
   roles: RoleService
+  requireStepUp: RequireStepUp
 }
 
 const { listRoles, createRole, updateRole, setRolePermissions, deleteRole } = contract.endpoints
@@ -29,8 +32,9 @@ const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageRoles = requireAuthorization({ permissions: { all: ['roles.manage'] } })
 
 /** Roles and their permissions. */
-export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
+export function createRoleRoutes({ sql, roles, requireStepUp }: RoleRoutesOptions) {
   const routes = new Hono<OriginEnv>()
+  const changeRoles = every(manageRoles, requireStepUp())
 
   /**
    * @throws Problem `not_found`, `validation_failed`, `escalation_refused`, `name_taken`, `in_use`,
@@ -45,22 +49,22 @@ export function createRoleRoutes({ sql, roles }: RoleRoutesOptions) {
     selectRolePage(sql, { after: after?.[0] ?? '', limit }),
   )
 
-  serve(routes, createRole, manageRoles, async ({ body, respond }, c) =>
+  serve(routes, createRole, changeRoles, async ({ body, respond }, c) =>
     respond(roleOf(await edit(c, `role ${body.name}`, edits.createRole(body)), body.name)),
   )
 
-  serve(routes, updateRole, manageRoles, async ({ params: { name }, body, respond }, c) => {
+  serve(routes, updateRole, changeRoles, async ({ params: { name }, body, respond }, c) => {
     const { level, description, is_default: isDefault } = body
     const change = edits.changeRole(name, { level, description, isDefault })
     return respond(roleOf(await edit(c, `role ${name}`, change), name))
   })
 
-  serve(routes, setRolePermissions, manageRoles, async ({ params: { name }, body, respond }, c) => {
+  serve(routes, setRolePermissions, changeRoles, async ({ params: { name }, body, respond }, c) => {
     const change = edits.setRolePermissions(name, body.permissions)
     return respond(roleOf(await edit(c, `permissions of ${name}`, change), name))
   })
 
-  serve(routes, deleteRole, manageRoles, async ({ params: { name }, respond }, c) => {
+  serve(routes, deleteRole, changeRoles, async ({ params: { name }, respond }, c) => {
     await edit(c, `removal of role ${name}`, edits.removeRole(name))
     return respond()
   })

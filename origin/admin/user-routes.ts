@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { every } from 'hono/combine'
 import { z } from 'zod'
 import { displayable, moment } from '../../shared/contract/fields.ts'
 import { users as contract, type SessionItem, type UserItem } from '../../shared/contract.ts'
@@ -6,6 +7,7 @@ import { Problem } from '../../shared/http/errors.ts'
 import { toMetadataResponse } from '../accounts/metadata-service.ts'
 import { selectMetadata } from '../accounts/queries.ts'
 import type { Sql } from '../db/types.ts'
+import type { RequireStepUp } from '../factors/assurance.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
@@ -23,9 +25,10 @@ import type { ChangeOutcome, UserService } from './user-service.ts'
 interface UserRoutesOptions {
   sql: Sql
   users: UserService
+  requireStepUp: RequireStepUp
 }
 
-const { readUserMetadata, setUserMetadata } = contract.endpoints
+const { readUserMetadata, setUserMetadata, resetFactors } = contract.endpoints
 const { listUsers, readUser, changeRole, lockUser, unlockUser, listSessions, endSessions, endSession } =
   contract.endpoints
 
@@ -44,8 +47,11 @@ const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] } })
 
 /** Accounts, for administrators. */
-export function createUserRoutes({ sql, users }: UserRoutesOptions) {
+export function createUserRoutes({ sql, users, requireStepUp }: UserRoutesOptions) {
   const routes = new Hono<OriginEnv>()
+  /** Changes that give, take or restore access. */
+  const changeAccess = every(manageUsers, requireStepUp())
+  const resetsFactors = every(manageUsers, requireStepUp('refused'))
 
   const change = (userId: string, c: Context<OriginEnv>): AdminAction => ({
     userId,
@@ -65,7 +71,7 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
     return respond({ ...userItem(user), level, plan, locked_until: lockedUntil })
   })
 
-  serve(routes, changeRole, manageUsers, async ({ params, body, respond }, c) => {
+  serve(routes, changeRole, changeAccess, async ({ params, body, respond }, c) => {
     requireDone(await users.changeRole(change(params.id, c), body.role))
     return respond()
   })
@@ -85,13 +91,18 @@ export function createUserRoutes({ sql, users }: UserRoutesOptions) {
     return respond(await metadataOf(params.id))
   })
 
-  serve(routes, lockUser, manageUsers, async ({ params, body, respond }, c) => {
+  serve(routes, lockUser, changeAccess, async ({ params, body, respond }, c) => {
     requireDone(await users.disable(change(params.id, c), body.reason ?? null))
     return respond()
   })
 
-  serve(routes, unlockUser, manageUsers, async ({ params, respond }, c) => {
+  serve(routes, unlockUser, changeAccess, async ({ params, respond }, c) => {
     requireDone(await users.enable(change(params.id, c)))
+    return respond()
+  })
+
+  serve(routes, resetFactors, resetsFactors, async ({ params, respond }, c) => {
+    requireDone(await users.resetFactors(change(params.id, c)))
     return respond()
   })
 
@@ -150,5 +161,8 @@ function sessionItem(session: ListedSession): SessionItem {
     created_at: session.createdAt,
     last_used_at: session.lastUsedAt.toISOString(),
     expires_at: session.expiresAt.toISOString(),
+    amr: session.amr,
+    acr: session.acr,
+    auth_time: session.authenticatedAt.toISOString(),
   }
 }

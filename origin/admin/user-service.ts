@@ -3,9 +3,11 @@ import { setProductMetadata } from '../accounts/metadata-service.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { raiseUserEpoch } from '../entitlements/epochs.ts'
+import { deleteRecoveryCodes, deleteTotp } from '../factors/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { clearAttempts } from '../lockout/queries.ts'
-import { endSessions } from '../sessions/queries.ts'
+import type { Mail } from '../mail/service.ts'
+import { endSessions, lowerSessions } from '../sessions/queries.ts'
 import { type AdminAction, lockBothForUpdate, rejectChange } from './authority.ts'
 import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
 import { type AccountForUpdate, lockRoleLevel, updateRole, updateStatus } from './user-queries.ts'
@@ -24,6 +26,7 @@ interface UserOptions {
   sql: Sql
   /** Resets the limit of failed logins at an account; called after the commit. */
   resetLoginLimit: (email: string) => Promise<void>
+  mail: Mail
 }
 
 export type UserService = ReturnType<typeof createUserService>
@@ -32,7 +35,7 @@ export type UserService = ReturnType<typeof createUserService>
  * Changes of accounts by administrators. Levels are read from rows that the transaction locks, not
  * from the actor's token: an actor who was just demoted or disabled changes nothing.
  */
-export function createUserService({ sql, resetLoginLimit }: UserOptions) {
+export function createUserService({ sql, resetLoginLimit, mail }: UserOptions) {
   /** Runs a change that needs authority over an account. */
   async function withAuthority(
     change: AdminAction,
@@ -98,7 +101,9 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
           const details = { before: { status: 'disabled' }, after: { status: 'active' } }
           await insertAuditRow(transaction, { action: 'account.enabled', ...by, details })
         }
-        const details = { was_counted: await clearAttempts(transaction, email) }
+        const ofPasswords = await clearAttempts(transaction, email, 'password')
+        const ofCodes = await clearAttempts(transaction, email, 'code')
+        const details = { was_counted: ofPasswords || ofCodes }
         await insertAuditRow(transaction, { action: 'account.unlocked', ...by, details })
         unlocked = email
         return done
@@ -112,6 +117,31 @@ export function createUserService({ sql, resetLoginLimit }: UserOptions) {
         await setProductMetadata(transaction, { ...change, metadata })
         return done
       }),
+
+    /**
+     * Removes the second factors of an account whose owner has lost them, and notifies the owner.
+     * Its sessions are at aal1 from the commit on.
+     */
+    async resetFactors(change: AdminAction): Promise<ChangeOutcome> {
+      const outcome = await withAuthority(change, 'reset factors', async (transaction, { id, email }) => {
+        const hadTotp = await deleteTotp(transaction, id)
+        const hadCodes = await deleteRecoveryCodes(transaction, id)
+        if (!hadTotp && !hadCodes) return done
+        await lowerSessions(transaction, id)
+        await raiseUserEpoch(transaction, id)
+        await insertAuditRow(transaction, {
+          action: 'factor.reset',
+          actorId: change.actorId,
+          userId: id,
+          context: change.context,
+          details: { totp: hadTotp, recovery_codes: hadCodes },
+        })
+        await mail.enqueue(transaction, email, mail.messages.factorsReset())
+        return done
+      })
+      mail.wake()
+      return outcome
+    },
 
     /** @param only the session to end; all sessions where it is undefined */
     endSessions: (change: AdminAction, only?: string) =>

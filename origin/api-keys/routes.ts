@@ -5,6 +5,7 @@ import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { AdminAction } from '../admin/authority.ts'
 import { selectUser } from '../admin/user-queries.ts'
 import type { Sql } from '../db/types.ts'
+import type { RequireStepUp } from '../factors/assurance.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
@@ -17,6 +18,7 @@ interface ApiKeyRoutesOptions {
   apiKeys: ApiKeyService
   /** Page to buy a plan. */
   upgradePage: string
+  requireStepUp: RequireStepUp
 }
 
 const { listApiKeys, createApiKey, revokeApiKey, revokeApiKeys } = contract.endpoints
@@ -27,7 +29,7 @@ const readUsers = requireAuthorization({ permissions: { all: ['users.read'] } })
 const manageUsers = requireAuthorization({ permissions: { all: ['users.manage'] } })
 
 /** API keys, for their owners and for administrators. */
-export function createApiKeyRoutes({ sql, apiKeys, upgradePage }: ApiKeyRoutesOptions) {
+export function createApiKeyRoutes({ sql, apiKeys, upgradePage, requireStepUp }: ApiKeyRoutesOptions) {
   const routes = new Hono<OriginEnv>()
 
   const change = (userId: string, c: Context<OriginEnv>): AdminAction => ({
@@ -41,7 +43,7 @@ export function createApiKeyRoutes({ sql, apiKeys, upgradePage }: ApiKeyRoutesOp
     return respond({ api_keys: rows.map(apiKeyItem) })
   })
 
-  serve(routes, createApiKey, signedIn, async ({ body, respond }, c) => {
+  serve(routes, createApiKey, requireStepUp(), async ({ body, respond }, c) => {
     const { name, permissions, networks, expires_at: expiresAt } = body
     const { sub } = requireUser(c.get('user'))
     const outcome = await apiKeys.create(sub, { name, permissions, networks, expiresAt }, c.get('context'))

@@ -106,7 +106,7 @@ describe('POST /auth/login', () => {
   })
 
   test.each([
-    ['succeeded', 'Ada@example.com', password, null, 'login.succeeded', {}],
+    ['succeeded', 'Ada@example.com', password, null, 'login.succeeded', { amr: ['pwd'], acr: 'aal1' }],
     [
       'wrong password',
       'ada@example.com',

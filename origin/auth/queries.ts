@@ -3,7 +3,7 @@ import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device } from '../lockout/device-tokens.ts'
-import type { LoginVerdict } from './rules.ts'
+import type { LoginKind } from './rules.ts'
 
 interface NewAccount {
   email: string
@@ -77,7 +77,7 @@ export async function insertSubscription(sql: Queryable, userId: string, plan: s
 
 export async function insertLoginAttempt(
   sql: Queryable,
-  attempt: { email: string; userId: string | null; kind: LoginVerdict['kind']; context: RequestContext },
+  attempt: { email: string; userId: string | null; kind: LoginKind; context: RequestContext },
 ): Promise<void> {
   const { email, userId, kind, context } = attempt
   await sql`

@@ -9,7 +9,14 @@ export type LoginFailure =
   | 'account_disabled'
   | 'email_unverified'
 
-export type LoginVerdict = { kind: 'succeeded'; account: Credentials } | { kind: LoginFailure }
+export type LoginVerdict =
+  | { kind: 'succeeded'; account: Credentials }
+  /** The password is right, and the second factor is due. */
+  | { kind: 'mfa_required'; account: Credentials }
+  | { kind: LoginFailure }
+
+/** How an attempt to log in ended, by its password or by the code of a second factor. */
+export type LoginKind = LoginVerdict['kind'] | 'wrong_code'
 
 interface LoginFacts {
   reservation: Pick<AttemptReservation, 'account' | 'state'>
@@ -19,15 +26,22 @@ interface LoginFacts {
    */
   status: AccountStatus | undefined
   requireVerifiedEmail: boolean
+  /** Whether the account has a second factor that this device may not skip. */
+  isFactorDue: boolean
 }
 
 /** The subscription does not matter: it limits features, never the login. */
-export function evaluateLogin({ reservation, status, requireVerifiedEmail }: LoginFacts): LoginVerdict {
+export function evaluateLogin({
+  reservation,
+  status,
+  requireVerifiedEmail,
+  isFactorDue,
+}: LoginFacts): LoginVerdict {
   const { account, state } = reservation
   if (!account) return { kind: 'unknown_account' }
   if (state === 'locked') return { kind: 'account_locked' }
   if (!status) return { kind: 'wrong_password' }
   if (status === 'disabled') return { kind: 'account_disabled' }
   if (requireVerifiedEmail && !account.emailVerified) return { kind: 'email_unverified' }
-  return { kind: 'succeeded', account }
+  return { kind: isFactorDue ? 'mfa_required' : 'succeeded', account }
 }

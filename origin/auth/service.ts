@@ -1,18 +1,23 @@
 import type { TokenResponse } from '../../shared/contract.ts'
+import type { Now } from '../../shared/lib/time.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { EmailTokens } from '../email-tokens/email-tokens.ts'
-import { selectEntitlements } from '../entitlements/queries.ts'
+import { type FactorKind, type Factors, selectFactors } from '../factors/queries.ts'
+import { availableFactors, byPassword, hasSecondFactor, maySkipFactor } from '../factors/rules.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { lockPasswordForUpdate, unknownDevice } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
+import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import type { PasswordPolicy } from '../passwords/policy.ts'
 import { replaceHash } from '../passwords/queries.ts'
 import { schemeOf } from '../passwords/stored-scheme.ts'
 import type { SessionService } from '../sessions/service.ts'
+import { insertLoginChallenge } from './login-challenges.ts'
 import type { LoginLimit } from './login-limit.ts'
+import { openLogin } from './open-login.ts'
 import {
   insertAccount,
   insertLoginAttempt,
@@ -20,7 +25,7 @@ import {
   lockDefaults,
   lockUnnotifiedOwnerForUpdate,
 } from './queries.ts'
-import { evaluateLogin, type LoginFailure, type LoginVerdict } from './rules.ts'
+import { evaluateLogin, type LoginFailure, type LoginKind } from './rules.ts'
 
 /** Hidden from the client, which could otherwise learn who has an account. */
 export type RegistrationKind = 'registered' | 'address_taken'
@@ -35,9 +40,12 @@ interface AuthOptions {
   emailTokens: EmailTokens
   mail: Mail
   requireVerifiedEmail: boolean
+  /** How long a device on which a second factor was presented may skip it; 0: never. */
+  rememberDeviceSeconds: number
+  now?: Now
   /** Called after the commit, like `onLogin`. */
   onRegistration?: (kind: RegistrationKind) => void
-  onLogin?: (kind: LoginVerdict['kind']) => void
+  onLogin?: (kind: LoginKind) => void
 }
 
 interface Registration {
@@ -53,7 +61,7 @@ interface Login {
   deviceToken: string | undefined
 }
 
-interface LoggedIn {
+export interface LoggedIn {
   kind: 'succeeded'
   tokens: TokenResponse
   /**
@@ -63,13 +71,20 @@ interface LoggedIn {
   deviceToken: string
 }
 
-export type LoginOutcome = LoggedIn | { kind: LoginFailure }
+/** The password is right; the token and one of the factors finish the login. */
+interface FactorRequired {
+  kind: 'mfa_required'
+  mfaToken: string
+  factors: FactorKind[]
+}
+
+export type LoginOutcome = LoggedIn | FactorRequired | { kind: LoginFailure }
 
 export type AuthService = ReturnType<typeof createAuthService>
 
 export function createAuthService(options: AuthOptions) {
   const { sql, passwords, lockout, loginLimit, sessions, deviceTokens, emailTokens, mail } = options
-  const { requireVerifiedEmail } = options
+  const { requireVerifiedEmail, rememberDeviceSeconds, now = Date.now } = options
   const { onRegistration = () => {}, onLogin = () => {} } = options
 
   return {
@@ -124,9 +139,27 @@ export function createAuthService(options: AuthOptions) {
           passwordMatches && account ? await lockPasswordForUpdate(transaction, account) : undefined
         if (account && status && before && rehashed)
           await recordRehash(transaction, account.id, { from: before, to: rehashed }, context)
-        const verdict = evaluateLogin({ reservation, status, requireVerifiedEmail })
+        const ownDevice = known.find(({ id }) => id === reservation.deviceId)
+        const factors = account && status ? await selectFactors(transaction, account.id) : noFactors
+        const isFactorDue =
+          hasSecondFactor(factors) &&
+          !maySkipFactor(ownDevice, factors, { rememberSeconds: rememberDeviceSeconds, now: now() })
+        const verdict = evaluateLogin({ reservation, status, requireVerifiedEmail, isFactorDue })
         const { kind } = verdict
         await insertLoginAttempt(transaction, { email, userId: account?.id ?? null, kind, context })
+        if (verdict.kind === 'mfa_required') {
+          const { id: userId, passwordVersion } = verdict.account
+          const deviceId = ownDevice?.id ?? known[0]?.id ?? null
+          const mfaToken = newOpaqueToken()
+          await insertLoginChallenge(transaction, hashToken(mfaToken), { userId, passwordVersion, deviceId })
+          await insertAuditRow(transaction, {
+            action: 'login.factor_required',
+            actorId: null,
+            userId,
+            context,
+          })
+          return { kind: verdict.kind, mfaToken, factors: availableFactors(factors) }
+        }
         if (verdict.kind !== 'succeeded') {
           await insertAuditRow(transaction, {
             action: 'login.failed',
@@ -142,24 +175,22 @@ export function createAuthService(options: AuthOptions) {
           return { kind: verdict.kind }
         }
         const { id: userId, passwordVersion } = verdict.account
-        const { refreshToken, ...session } = await sessions.open(transaction, userId, context)
-        const { sessionId } = session
-        await insertAuditRow(transaction, {
-          action: 'login.succeeded',
-          actorId: userId,
+        const opened = await openLogin(transaction, sessions, {
           userId,
-          sessionId,
+          authentication: byPassword,
           context,
         })
-        const entitlements = await selectEntitlements(transaction, userId)
-        // The locked row keeps the account active, and every account has a role and a plan.
-        if (!entitlements) throw new Error('an active account has no entitlements')
-        const bearer = { userId, ...session, ...entitlements }
-        const device = { id: knownDevice(reservation.deviceId), userId, passwordVersion }
-        return { kind: verdict.kind, bearer, refreshToken, device }
+        const device = {
+          id: knownDeviceId(reservation.deviceId),
+          userId,
+          passwordVersion,
+          factorAt: ownDevice?.factorAt,
+        }
+        return { kind: verdict.kind, ...opened, device }
       })
 
       onLogin(outcome.kind)
+      if (outcome.kind === 'mfa_required') return outcome
       if (outcome.kind !== 'succeeded') {
         // The lockout counts a known device apart.
         if (!passwordMatches && reservation.deviceId === unknownDevice)
@@ -194,5 +225,8 @@ async function recordRehash(
   })
 }
 
+const noFactors: Factors = { totpSince: null, recoveryCodesLeft: 0 }
+
 /** An unknown device gets an id of its own. */
-const knownDevice = (deviceId: Device['id']) => (deviceId === unknownDevice ? crypto.randomUUID() : deviceId)
+export const knownDeviceId = (deviceId: Device['id']) =>
+  deviceId === unknownDevice ? crypto.randomUUID() : deviceId

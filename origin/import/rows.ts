@@ -1,15 +1,13 @@
 import type { JSONValue } from 'postgres'
 import { memberNames } from '../audit/member-names.ts'
+import { decryptTotp, encryptTotp } from '../factors/totp-encryption.ts'
 import type { Encryption } from '../keys/encryption.ts'
 import { type AccountState, digestOf, type ImportedAccount } from './account.ts'
 import type { AccountRow, NewAccountRow, StoredAccount } from './queries.ts'
 import type { Catalogue, ExistingAccount } from './rules.ts'
 
-/** The name that is authenticated with an encrypted secret. */
-const totpName = (userId: string) => `totp_secrets:${userId}`
-
 export function encryptTotpSecret(encryption: Encryption, userId: string, { totpSecret }: ImportedAccount) {
-  const encrypted = totpSecret && encryption.encrypt(totpName(userId), totpSecret)
+  const encrypted = totpSecret && encryptTotp(encryption, 'totp_secrets', userId, totpSecret)
   return { user_id: userId, encrypted: encrypted && Buffer.from(encrypted).toString('hex') }
 }
 
@@ -17,7 +15,7 @@ export function encryptTotpSecret(encryption: Encryption, userId: string, { totp
 export function toExistingAccount(encryption: Encryption, account: StoredAccount): ExistingAccount {
   const { id, externalId, level, imported, plan, periodEndsAt, encryptedTotpSecret, passwordHash } = account
   const { email, emailVerified, displayName, role, status, metadata } = account
-  const totpSecret = encryptedTotpSecret && encryption.decrypt(totpName(id), encryptedTotpSecret)
+  const totpSecret = encryptedTotpSecret && decryptTotp(encryption, 'totp_secrets', id, encryptedTotpSecret)
   return {
     id,
     externalId,

@@ -133,7 +133,7 @@ export async function deleteKey(
 
 /** A value encrypted with KEY_ENCRYPTION_KEY, and the name authenticated with it. */
 export interface EncryptedRow {
-  table: KeyTable | 'mail_outbox' | 'totp_secrets'
+  table: KeyTable | 'mail_outbox' | 'totp_secrets' | 'totp_enrolments'
   id: string
   name: string
   encrypted: Uint8Array
@@ -152,7 +152,11 @@ export async function lockEncryptedRowsForUpdate(sql: Queryable): Promise<Encryp
     select 'totp_secrets' as table, user_id::text as id, 'totp_secrets:' || user_id as name,
       encrypted_secret as encrypted
     from totp_secrets for update`
-  return [...keys, ...assertionKeys, ...mails, ...secrets]
+  const enrolments = await sql<EncryptedRow[]>`
+    select 'totp_enrolments' as table, user_id::text as id, 'totp_enrolments:' || user_id as name,
+      encrypted_secret as encrypted
+    from totp_enrolments for update`
+  return [...keys, ...assertionKeys, ...mails, ...secrets, ...enrolments]
 }
 
 export async function updateEncrypted(sql: Queryable, { table, id, encrypted }: EncryptedRow): Promise<void> {
@@ -160,5 +164,7 @@ export async function updateEncrypted(sql: Queryable, { table, id, encrypted }: 
     await sql`update ${sql(table)} set sealed_private_jwk = ${encrypted} where kid = ${id}`
   else if (table === 'mail_outbox')
     await sql`update mail_outbox set sealed_body = ${encrypted} where id = ${id}`
-  else await sql`update totp_secrets set encrypted_secret = ${encrypted} where user_id = ${id}`
+  else if (table === 'totp_secrets')
+    await sql`update totp_secrets set encrypted_secret = ${encrypted} where user_id = ${id}`
+  else await sql`update totp_enrolments set encrypted_secret = ${encrypted} where user_id = ${id}`
 }

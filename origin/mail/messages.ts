@@ -82,6 +82,54 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
       ),
     }),
 
+    factorAdded: (): Message => ({
+      subject: `An authenticator app protects your account at ${product}`,
+      text: paragraphs(
+        `An authenticator app was just added to your account at ${product}. From now on a new device needs its code beside the password.`,
+        `If it was not you, somebody else is in your account: at once ${askForReset}`,
+      ),
+    }),
+
+    factorRemoved: (): Message => ({
+      subject: `The authenticator app was removed from your account at ${product}`,
+      text: paragraphs(
+        `The authenticator app and the recovery codes of your account at ${product} were just removed. The password alone signs in now.`,
+        `If it was not you, somebody else is in your account: at once ${askForReset}`,
+      ),
+    }),
+
+    factorsReset: (): Message => ({
+      subject: `The second factor of your account at ${product} was reset`,
+      text: paragraphs(
+        `An administrator of ${product} removed the authenticator app and the recovery codes of your account. The password alone signs in now; add a factor again after you sign in.`,
+        `If you did not ask for this, ${askForReset}`,
+      ),
+    }),
+
+    recoveryCodesCreated: (): Message => ({
+      subject: `New recovery codes for your account at ${product}`,
+      text: paragraphs(
+        `New recovery codes were just made for your account at ${product}. Those from before no longer work.`,
+        `If it was not you, somebody else is in your account: at once ${askForReset}`,
+      ),
+    }),
+
+    recoveryCodeUsed: ({ left }: { left: number }): Message => ({
+      subject: `A recovery code of your account at ${product} was used`,
+      text: paragraphs(
+        `Somebody, most likely you, used a recovery code of your account at ${product}. Codes left: ${left}.`,
+        `If it was not you, your password and a recovery code are in other hands: at once ${askForReset} Then make new recovery codes.`,
+      ),
+    }),
+
+    codesLocked: ({ lockoutEndsAt }: { lockoutEndsAt: Date }): Message => ({
+      subject: `Wrong codes were tried on your account at ${product}`,
+      text: paragraphs(
+        `Somebody who knows your password tried too many wrong codes of the second factor on your account at ${product}. No code of a new device is accepted until ${inUtc(lockoutEndsAt, Math.ceil)}.`,
+        `If it was not you, choose another password: ${askForReset}`,
+      ),
+    }),
+
     lockoutStarted: ({ lockoutEndsAt }: { lockoutEndsAt: Date }): Message => ({
       subject: `Your account at ${product} is locked for a while`,
       text: paragraphs(

@@ -1,8 +1,9 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { ErrorCode } from '../../shared/http/errors.ts'
 import type { MatchedRoute } from '../../shared/http/request-lifecycle.ts'
-import type { LoginVerdict } from '../auth/rules.ts'
+import type { LoginKind } from '../auth/rules.ts'
 import type { RegistrationKind } from '../auth/service.ts'
+import type { StepUpOutcome } from '../factors/step-up.ts'
 import type { ExchangeKind } from '../legacy/service.ts'
 import type { DeliveryKind } from '../mail/outbox.ts'
 import type { OAuthErrorCode } from '../oauth/errors.ts'
@@ -49,7 +50,12 @@ export function createEventMetrics(registry: Registry) {
     'route',
   )
   const rejections = counter('refusals_total', 'Requests refused or failed, by problem code.', 'code')
-  const logins = counter('logins_total', 'Logins tried, by how they ended.', 'outcome')
+  const logins = counter(
+    'logins_total',
+    'Logins tried, by how they ended: mfa_required is followed by another outcome.',
+    'outcome',
+  )
+  const stepUps = counter('step_ups_total', 'Sessions to authenticate again, by how that ended.', 'outcome')
   const registrations = counter(
     'registrations_total',
     'Registrations answered 202, by what they were.',
@@ -116,7 +122,8 @@ export function createEventMetrics(registry: Registry) {
       requestSeconds.observe(labels, seconds)
     },
     recordRejection: (code: ErrorCode | OAuthErrorCode) => rejections.inc({ code }),
-    loginEnded: (outcome: LoginVerdict['kind']) => logins.inc({ outcome }),
+    loginEnded: (outcome: LoginKind) => logins.inc({ outcome }),
+    stepUpEnded: (outcome: StepUpOutcome['kind']) => stepUps.inc({ outcome }),
     registrationEnded: (outcome: RegistrationKind) => registrations.inc({ outcome }),
     refreshEnded: (outcome: PresentedTokenKind) => refreshes.inc({ outcome }),
     exchangeEnded: (outcome: ExchangeKind) => exchanges.inc({ outcome }),

@@ -1,9 +1,9 @@
 import { type Context, Hono } from 'hono'
 import { createPasswordEndpoints } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import type { RequireStepUp } from '../factors/assurance.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
-import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
@@ -13,15 +13,15 @@ interface PasswordRoutesOptions {
   passwords: PasswordService
   deviceTokens: DeviceTokens
   cookieOrigins: CookieOrigins
+  requireStepUp: RequireStepUp
   passwordMinLength: number
 }
-
-const signedIn = requireAuthorization({})
 
 export function createPasswordRoutes({
   passwords,
   deviceTokens,
   cookieOrigins,
+  requireStepUp,
   passwordMinLength,
 }: PasswordRoutesOptions) {
   const { changePassword, forgotPassword, resetPassword } = createPasswordEndpoints({ passwordMinLength })
@@ -37,7 +37,7 @@ export function createPasswordRoutes({
     setDeviceCookie(c, await deviceTokens.sign({ id: crypto.randomUUID(), userId, passwordVersion }, known))
   }
 
-  serve(routes, changePassword, signedIn, async ({ body, respond }, c) => {
+  serve(routes, changePassword, requireStepUp('any'), async ({ body, respond }, c) => {
     const { sub, sid, email } = requireUser(c.get('user'))
     const { current_password: currentPassword, new_password: newPassword } = body
     const owner = { userId: sub, sessionId: sid }

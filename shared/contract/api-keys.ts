@@ -59,7 +59,7 @@ export const apiKeys = defineEndpointGroup({
       description: 'The owner gets a mail.',
       body: createApiKeyBody,
       responses: ok('The key, which is shown this once.', createdApiKey),
-      errors: ['too_many_api_keys', 'permission_required', 'feature_required'],
+      errors: ['too_many_api_keys', 'permission_required', 'feature_required', 'step_up_required'],
     },
     revokeApiKeys: {
       method: 'DELETE',

@@ -46,10 +46,10 @@ export const createPasswordEndpoints = ({ passwordMinLength }: ContractSettings)
       method: 'POST',
       path: '/auth/password',
       summary: 'Change the password of the caller',
-      description: `Ends all other sessions. ${minimumOf(passwordMinLength)}`,
+      description: `Ends all other sessions. An account with a second factor needs a session that presented it lately. ${minimumOf(passwordMinLength)}`,
       body: changePasswordBody(passwordMinLength),
       responses: { 204: { description: 'The password is changed.', headers: ['Set-Cookie'] } },
-      errors: ['password_wrong', 'verifier_unavailable'],
+      errors: ['password_wrong', 'step_up_required', 'verifier_unavailable'],
     },
     forgotPassword: {
       method: 'POST',

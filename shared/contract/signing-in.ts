@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defineEndpointGroup, defineEndpoints, noContent } from '../endpoint/endpoint.ts'
+import { factorLoginBody } from './factors.ts'
 import { email, opaqueToken, password } from './fields.ts'
 import { acceptedResponse, type ContractSettings, createPasswordEndpoints } from './passwords.ts'
 
@@ -85,10 +86,27 @@ export const signingIn = defineEndpoints({
     summary: 'Log in',
     description:
       'Unknown, wrong, locked and disabled get the same response. With `"token_delivery": "cookie"` the refresh token goes into a cookie that ' +
-      'no script reads.',
+      'no script reads. An account with a second factor gets 403 `mfa_required`: `POST /auth/login/factor` finishes the login.',
     body: loginBody,
     responses: tokens,
-    errors: ['invalid_credentials', 'email_unverified', 'origin_not_allowed', 'verifier_unavailable'],
+    errors: [
+      'invalid_credentials',
+      'email_unverified',
+      'mfa_required',
+      'origin_not_allowed',
+      'verifier_unavailable',
+    ],
+  },
+  loginWithFactor: {
+    method: 'POST',
+    path: '/auth/login/factor',
+    summary: 'Finish a login with a second factor',
+    description:
+      'A login of an account with a second factor is 403 `mfa_required` with an `mfa_token` and the `factors`. The token finishes that one ' +
+      'login within five minutes, on the device that has the same device cookie; five wrong codes or a new password end it.',
+    body: factorLoginBody,
+    responses: tokens,
+    errors: ['code_wrong', 'mfa_token_invalid', 'origin_not_allowed'],
   },
   refresh: {
     method: 'POST',

@@ -83,7 +83,7 @@ export const users = defineEndpointGroup({
       summary: 'Change the role of an account',
       body: changeRoleBody,
       responses: noContent('The account has the role.'),
-      errors: ['escalation_refused'],
+      errors: ['escalation_refused', 'step_up_required'],
     },
     readUserMetadata: {
       method: 'GET',
@@ -110,7 +110,7 @@ export const users = defineEndpointGroup({
         'Its sessions end, and nobody logs in until it is unlocked. The reason goes into the audit log.',
       body: disableBody,
       responses: noContent('The account is locked.'),
-      errors: ['escalation_refused'],
+      errors: ['escalation_refused', 'step_up_required'],
     },
     unlockUser: {
       method: 'POST',
@@ -118,7 +118,18 @@ export const users = defineEndpointGroup({
       params: { id: uuid },
       summary: 'Unlock an account, and clear its failed logins',
       responses: noContent('The account is unlocked.'),
-      errors: ['escalation_refused'],
+      errors: ['escalation_refused', 'step_up_required'],
+    },
+    resetFactors: {
+      method: 'DELETE',
+      path: '/admin/users/{id}/factors',
+      params: { id: uuid },
+      summary: 'Remove the second factors of an account',
+      description:
+        'For an owner who has lost them. The caller has presented a second factor lately; the owner gets a mail, and the password alone ' +
+        'signs in.',
+      responses: noContent('The account has no second factor.'),
+      errors: ['escalation_refused', 'step_up_required'],
     },
     listSessions: {
       method: 'GET',

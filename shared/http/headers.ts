@@ -17,6 +17,11 @@ export const overLimitHeader = 'gatehouse-over-limit'
  * Address of a user whom an authorized service signs in (docs/internal-services.md).
  */
 export const clientAddressHeader = 'gatehouse-client-address'
+/**
+ * Of the origin, in the response to an attempt: `succeeded` where the credential was right although
+ * the status is that of a failure. Such an attempt counts against no limit of failures.
+ */
+export const attemptHeader = 'gatehouse-attempt'
 export const requestIdHeader = 'x-request-id'
 
 /**

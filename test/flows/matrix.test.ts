@@ -25,6 +25,7 @@ const superadmin = ['superadmin']
 const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> = {
   'POST /auth/register': anybody,
   'POST /auth/login': anybody,
+  'POST /auth/login/factor': anybody,
   'POST /auth/refresh': anybody,
   'POST /auth/logout': anybody,
   'POST /auth/exchange': anybody,
@@ -33,6 +34,12 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'POST /auth/email/verify': anybody,
   'POST /auth/email/resend': anybody,
   'POST /auth/password': signedIn,
+  'POST /auth/step-up': signedIn,
+  'GET /auth/factors': signedIn,
+  'POST /auth/factors/totp': signedIn,
+  'POST /auth/factors/totp/confirm': signedIn,
+  'DELETE /auth/factors/totp': signedIn,
+  'POST /auth/factors/recovery-codes': signedIn,
   'GET /auth/sessions': signedIn,
   'DELETE /auth/sessions': signedIn,
   'DELETE /auth/sessions/{id}': signedIn,
@@ -63,6 +70,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'PUT /admin/users/{id}/metadata': admins,
   'POST /admin/users/{id}/lock': admins,
   'POST /admin/users/{id}/unlock': admins,
+  'DELETE /admin/users/{id}/factors': admins,
   'GET /admin/users/{id}/sessions': admins,
   'DELETE /admin/users/{id}/sessions': admins,
   'DELETE /admin/users/{id}/sessions/{session_id}': admins,
@@ -126,7 +134,8 @@ beforeAll(async () => {
   })
   for (const { email, role } of demoAccounts) {
     const { access_token } = await fullStack.login(email, password)
-    tokens.set(role, await harness.issuer.sign({ ...decodeJwt(access_token) }))
+    // With two factors, so that rights alone decide.
+    tokens.set(role, await harness.issuer.sign({ ...decodeJwt(access_token), acr: 'aal2' }))
   }
   await pool.close()
   await fullStack.close()

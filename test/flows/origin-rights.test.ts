@@ -14,7 +14,8 @@ beforeAll(async () => {
   await fullStack.signUp('boss@example.com')
   await fullStack.sql`update user_accounts set role_id = (select id from roles where name = 'superadmin')`
   const { access_token: token } = await fullStack.login('boss@example.com', 'correct horse battery')
-  superadmin = identitySchema.parse(decodeJwt(token))
+  // With two factors, so that rights alone decide.
+  superadmin = { ...identitySchema.parse(decodeJwt(token)), acr: 'aal2' }
 })
 afterAll(() => fullStack.close())
 

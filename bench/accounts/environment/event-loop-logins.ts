@@ -51,6 +51,7 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
     emailTokens: createEmailTokens(mail),
     mail,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
+    rememberDeviceSeconds: 0,
   })
   const verifyAssertion = await createAssertionVerifier({
     keys: config.ASSERTION_PUBLIC_JWKS.keys,
@@ -66,7 +67,14 @@ export async function buildEventLoopLogins(config: OriginConfig, sql: Sql, log: 
   app.use(requestLog(log), authenticateGateway(verifyAssertion), requireGateway)
   app.route(
     '/auth',
-    createAuthRoutes({ auth, refreshCookie, cookieOrigins, passwordMinLength: config.PASSWORD_MIN_LENGTH }),
+    createAuthRoutes({
+      auth,
+      // No account of the benchmark has a second factor.
+      factorLogin: { login: async () => ({ kind: 'mfa_token_invalid' }) },
+      refreshCookie,
+      cookieOrigins,
+      passwordMinLength: config.PASSWORD_MIN_LENGTH,
+    }),
   )
   app.onError((error, c) => {
     return problemResponse(toProblem(error), c.get('requestId'))

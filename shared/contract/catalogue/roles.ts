@@ -71,7 +71,7 @@ export const roles = defineEndpointGroup({
       summary: 'Create a role',
       body: createRoleBody,
       responses: ok('The role.', roleResponse),
-      errors: ['escalation_refused', 'name_taken', 'tokens_too_large'],
+      errors: ['escalation_refused', 'step_up_required', 'name_taken', 'tokens_too_large'],
     },
     updateRole: {
       method: 'PATCH',
@@ -79,14 +79,14 @@ export const roles = defineEndpointGroup({
       summary: 'Change level or description of a role, or make it that of new accounts',
       body: changeRoleBody,
       responses: ok('The role after the change.', roleResponse),
-      errors: ['escalation_refused', 'tokens_too_large'],
+      errors: ['escalation_refused', 'step_up_required', 'tokens_too_large'],
     },
     deleteRole: {
       method: 'DELETE',
       path: '/admin/roles/{name}',
       summary: 'Remove a role that no account has',
       responses: noContent('The role is gone.'),
-      errors: ['escalation_refused', 'in_use'],
+      errors: ['escalation_refused', 'step_up_required', 'in_use'],
     },
     createPermission: {
       method: 'POST',
@@ -117,7 +117,7 @@ export const roles = defineEndpointGroup({
       summary: 'Replace the permissions of a role',
       body: rolePermissionsBody,
       responses: ok('The role after the change.', roleResponse),
-      errors: ['escalation_refused', 'tokens_too_large'],
+      errors: ['escalation_refused', 'step_up_required', 'tokens_too_large'],
     },
   },
 })

@@ -1,0 +1,153 @@
+import type { Now } from '../../shared/lib/time.ts'
+import { insertAuditRow } from '../audit/queries.ts'
+import type { Sql, Transaction } from '../db/types.ts'
+import { recordRecoveryCodeUse } from '../factors/recovery-code-use.ts'
+import { byPassword, withCode } from '../factors/rules.ts'
+import type { CodeVerifier, PresentedCode } from '../factors/verify-code.ts'
+import type { RequestContext } from '../http/request-context.ts'
+import type { AttemptLimit } from '../lockout/attempt-limit.ts'
+import type { DeviceTokens } from '../lockout/device-tokens.ts'
+import { lockPasswordForUpdate } from '../lockout/queries.ts'
+import type { Mail } from '../mail/service.ts'
+import { hashToken } from '../opaque-token.ts'
+import type { SessionService } from '../sessions/service.ts'
+import {
+  type LoginChallenge,
+  reserveChallengeTry,
+  returnChallengeTry,
+  spendLoginChallenge,
+} from './login-challenges.ts'
+import { type OpenedLogin, openLogin } from './open-login.ts'
+import { insertLoginAttempt } from './queries.ts'
+import type { LoginKind } from './rules.ts'
+import { knownDeviceId, type LoggedIn } from './service.ts'
+
+interface FactorLoginOptions {
+  sql: Sql
+  codes: CodeVerifier
+  /** Limits attempts at codes, apart from those at passwords. */
+  codeLimit: AttemptLimit
+  sessions: SessionService
+  deviceTokens: DeviceTokens
+  mail: Mail
+  /** Called after the commit. */
+  onLogin?: (kind: LoginKind) => void
+  now?: Now
+}
+
+interface FactorLogin extends PresentedCode {
+  mfaToken: string
+  /** The request's device cookie. */
+  deviceToken: string | undefined
+  /** Whether the device may skip the second factor next time, where that is allowed. */
+  rememberDevice: boolean
+}
+
+export type FactorLoginOutcome =
+  | LoggedIn
+  | { kind: 'wrong_code' }
+  /** Unknown, expired, used, out of tries, of another device, or of a former password. */
+  | { kind: 'mfa_token_invalid' }
+
+type Evaluated = ({ kind: 'succeeded' } & OpenedLogin) | { kind: 'wrong_code' | 'mfa_token_invalid' }
+
+export type FactorLoginService = ReturnType<typeof createFactorLogin>
+
+/** Finishes logins whose password was right, with a second factor. */
+export function createFactorLogin({
+  sql,
+  codes,
+  codeLimit,
+  sessions,
+  deviceTokens,
+  mail,
+  onLogin = () => {},
+  now = Date.now,
+}: FactorLoginOptions) {
+  async function open(
+    transaction: Transaction,
+    hash: Uint8Array,
+    { userId, passwordVersion }: LoginChallenge,
+    { email, presented, context }: { email: string; presented: PresentedCode; context: RequestContext },
+  ): Promise<Evaluated> {
+    const locked = await lockPasswordForUpdate(transaction, { id: userId, passwordVersion })
+    if (locked !== 'active') return { kind: 'mfa_token_invalid' }
+    if (!(await codes.spend(transaction, userId, presented))) return { kind: 'wrong_code' }
+    if (!(await spendLoginChallenge(transaction, hash))) return { kind: 'mfa_token_invalid' }
+    if (presented.factor === 'recovery_code')
+      await recordRecoveryCodeUse(transaction, mail, { userId, email, context })
+    await insertLoginAttempt(transaction, { email, userId, kind: 'succeeded', context })
+    const opened = await openLogin(transaction, sessions, {
+      userId,
+      authentication: withCode(byPassword),
+      context,
+    })
+    return { kind: 'succeeded', ...opened }
+  }
+
+  return {
+    /**
+     * One of the tries is reserved before the code is evaluated. A right code opens the session,
+     * and is spent with the challenge in the same commit.
+     *
+     * @throws Problem `overloaded`, `rate_limited`; such an attempt does not count
+     */
+    async login(
+      { mfaToken, deviceToken, rememberDevice, factor, code }: FactorLogin,
+      context: RequestContext,
+    ): Promise<FactorLoginOutcome> {
+      const known = await deviceTokens.read(deviceToken)
+      const hash = hashToken(mfaToken)
+      const challenge = await reserveChallengeTry(sql, hash)
+      if (!challenge) return { kind: 'mfa_token_invalid' }
+      const { userId, passwordVersion, deviceId } = challenge
+      if (deviceId !== null && !known.some(({ id }) => id === deviceId)) return { kind: 'mfa_token_invalid' }
+
+      const presented = { factor, code }
+      const { reservation, isRight } = await codeLimit
+        .evaluate(
+          { userId },
+          async (account) => account !== undefined && codes.isRight(sql, userId, presented),
+          known,
+          context,
+        )
+        .catch(async (error) => {
+          await returnChallengeTry(sql, hash)
+          throw error
+        })
+      const email = reservation.account?.email ?? ''
+      const outcome = await sql.begin(async (transaction): Promise<Evaluated> => {
+        const evaluated: Evaluated = isRight
+          ? await open(transaction, hash, challenge, { email, presented, context })
+          : { kind: 'wrong_code' }
+        if (evaluated.kind === 'wrong_code') {
+          await insertLoginAttempt(transaction, { email, userId, kind: evaluated.kind, context })
+          await insertAuditRow(transaction, {
+            action: 'login.failed',
+            actorId: null,
+            userId,
+            context,
+            details: { reason: evaluated.kind, factor },
+          })
+        }
+        if (!isRight) await codeLimit.fail(transaction, reservation, context)
+        return evaluated
+      })
+      mail.wake()
+      if (outcome.kind !== 'mfa_token_invalid') onLogin(outcome.kind)
+      if (outcome.kind !== 'succeeded') return outcome
+      const before = known.find(({ id }) => id === reservation.deviceId)
+      const device = {
+        id: knownDeviceId(reservation.deviceId),
+        userId,
+        passwordVersion,
+        factorAt: rememberDevice ? Math.floor(now() / 1000) : before?.factorAt,
+      }
+      return {
+        kind: 'succeeded',
+        tokens: await sessions.createTokenResponse(outcome.bearer, outcome.refreshToken),
+        deviceToken: await deviceTokens.sign(device, known),
+      }
+    },
+  }
+}
