@@ -9,6 +9,12 @@
 const messages = {
   invalid_credentials: () => 'The email or the password is wrong.',
   email_unverified: () => 'This address has to be verified first: the link is in the mail.',
+  mfa_required: () => 'This account has a second factor: sign in again with its code.',
+  mfa_token_invalid: () => 'The sign-in has expired: start again.',
+  code_wrong: () => 'The code is wrong, or was used before: take the next one.',
+  password_wrong: () => 'The password is wrong.',
+  step_up_required: ({ acr_values: acr }) =>
+    acr === undefined ? 'Confirm that it is you first.' : 'This takes a second factor on your account.',
   rate_limited: ({ retryAfterSeconds }) => `Too many requests: try again ${inTime(retryAfterSeconds)}.`,
   overloaded: ({ retryAfterSeconds }) => `Too busy right now: try again ${inTime(retryAfterSeconds)}.`,
   permission_required: ({ required_permissions: required }) =>

@@ -1,3 +1,6 @@
+import { askCredential } from './ask-credential.js'
+import { messageOf } from './problem-messages.js'
+
 /**
  * Session of a browser: the access token is only in this module's memory, the refresh token in a
  * cookie that scripts cannot read.
@@ -12,6 +15,8 @@
  * @property {number} status
  * @property {string} [request_id]
  * @property {string} [reason]
+ * @property {string} [mfa_token]
+ * @property {string} [acr_values]
  * @property {number} [required_level]
  * @property {string} [required_feature]
  * @property {string | null} [minimum_plan]
@@ -134,11 +139,45 @@ export function createSession({ onEnded }) {
         forget()
         onEnded()
       }
-      if (!accessToken || !refreshable.has(error.problem.code)) throw error
-      await renew()
+      if (accessToken && error.problem.code === 'step_up_required') await stepUp(error.problem)
+      else if (accessToken && refreshable.has(error.problem.code)) await renew()
+      else throw error
       return send(path, { ...init, accessToken })
     }
   }
+
+  /**
+   * Authenticates the session again: by a code where the account has a second factor.
+   *
+   * @param {Problem} required
+   * @throws {ProblemError} the required one if the user cancels, or has no second factor
+   */
+  async function stepUp(required) {
+    const { totp } = await (await send('/auth/factors', { accessToken })).json()
+    if (required.acr_values !== undefined && !totp) throw new ProblemError(required)
+    const response = await repeatUntilRight(totp ? 'code' : 'password', required, (answer) =>
+      send('/auth/step-up', {
+        method: 'POST',
+        accessToken,
+        body: totp ? codeOf(answer) : { factor: 'password', password: answer },
+      }),
+    )
+    accessToken = (await response.json()).access_token
+  }
+
+  /**
+   * Finishes a login with the code of a second factor.
+   *
+   * @param {Problem} required
+   */
+  const finishSignIn = (required) =>
+    repeatUntilRight('code', required, (answer) =>
+      post('/auth/login/factor', {
+        mfa_token: required.mfa_token,
+        token_delivery: delivery,
+        ...codeOf(answer),
+      }),
+    )
 
   return {
     call,
@@ -153,7 +192,11 @@ export function createSession({ onEnded }) {
      * @param {string} password
      */
     async signIn(email, password) {
-      const signInWith = () => post('/auth/login', { email, password, token_delivery: delivery })
+      const signInWith = () =>
+        post('/auth/login', { email, password, token_delivery: delivery }).catch((error) => {
+          if (!(error instanceof ProblemError) || error.problem.code !== 'mfa_required') throw error
+          return finishSignIn(error.problem)
+        })
       const response = await signInWith().catch((error) => {
         if (delivery === 'body' || !(error instanceof ProblemError) || !cookieless.has(error.problem.code))
           throw error
@@ -199,6 +242,39 @@ export function createSession({ onEnded }) {
 }
 
 /** @typedef {ReturnType<typeof createSession>} Session */
+
+/** Codes of an answer that may be given again. */
+const repeatable = new Set(['code_wrong', 'password_wrong', 'validation_failed'])
+
+/**
+ * Asks for a credential until it is right.
+ *
+ * @param {'password' | 'code'} kind
+ * @param {Problem} required thrown if the user cancels
+ * @param {(answer: string) => Promise<Response>} present
+ * @returns {Promise<Response>}
+ * @throws {ProblemError}
+ */
+async function repeatUntilRight(kind, required, present) {
+  let notice = ''
+  while (true) {
+    const answer = await askCredential({ kind, notice })
+    if (answer === undefined) throw new ProblemError(required)
+    try {
+      return await present(answer)
+    } catch (error) {
+      if (!(error instanceof ProblemError) || !repeatable.has(error.problem.code)) throw error
+      notice = messageOf(error.problem)
+    }
+  }
+}
+
+/**
+ * A code with the factor that it belongs to: those of apps are six digits.
+ *
+ * @param {string} code
+ */
+const codeOf = (code) => ({ factor: /^\s*(\d\s*){6}$/.test(code) ? 'totp' : 'recovery_code', code })
 
 /**
  * Without a working cookie the access token ends its own session.
