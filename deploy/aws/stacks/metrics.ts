@@ -20,6 +20,7 @@ export const failedLogins = [
   'wrong_password',
   'account_disabled',
   'email_unverified',
+  'wrong_code',
 ] as const
 
 export const serviceMetric = (service: string, name: string, statistic: string, more = {}) =>
