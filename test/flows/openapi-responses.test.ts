@@ -12,6 +12,7 @@ import { claimsOf, hmac, insertImported, sealJwt } from '../support/full-stack/f
 import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
 import { createOpenApiCalls } from '../support/full-stack/openapi-calls.ts'
+import { addTotp, totpCodeOf } from '../support/full-stack/second-factor.ts'
 import { highLimits } from '../support/high-limits.ts'
 
 const password = 'correct horse battery'
@@ -126,6 +127,36 @@ describe('responses are as the description has them', () => {
       }) as const
     await succeed('issueToken', { form: form(tokenOf('old-1')) })
     await fail(400, 'issueToken', { form: form(token) })
+  })
+
+  test('of second factors, from the first code to their reset by an administrator', async () => {
+    const address = 'factor@example.com'
+    await succeed('register', { body: { email: address, password } })
+    const { access_token: first } = await fullStack.login(address, password)
+    await succeed('stepUp', { body: { factor: 'password', password }, headers: bearer(first) })
+    const { secret } = await succeed('enrolTotp', { headers: bearer(first) })
+    const confirmed = await succeed('confirmTotp', {
+      body: { code: totpCodeOf(secret) },
+      headers: bearer(first),
+    })
+    const headers = bearer(confirmed.access_token)
+    await succeed('readFactors', { headers })
+    const { recovery_codes } = await succeed('createRecoveryCodes', { headers })
+    const { mfa_token } = (await (
+      await fullStack.post('/auth/login', { email: address, password })
+    ).json()) as { mfa_token: string }
+    const code = recovery_codes[0] ?? ''
+    await fail(403, 'login', { body: { email: address, password } })
+    await fail(403, 'loginWithFactor', { body: { mfa_token, factor: 'recovery_code', code: 'not a code' } })
+    await succeed('loginWithFactor', { body: { mfa_token, factor: 'recovery_code', code } })
+    await fail(401, 'loginWithFactor', { body: { mfa_token, factor: 'recovery_code', code } })
+    await succeed('removeTotp', { headers })
+    const params = { id: ids.get('user') ?? '' }
+    const admin = tokens.get('superadmin') ?? ''
+    await fail(401, 'resetFactors', { params, headers: bearer(admin) })
+    const { accessToken } = await addTotp(fullStack, admin)
+    await succeed('resetFactors', { params, headers: bearer(accessToken) })
+    tokens.set('superadmin', accessToken)
   })
 
   test('of what anybody may read', async () => {
