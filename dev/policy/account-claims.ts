@@ -32,6 +32,7 @@ export function readClaims(email: string): Promise<CallerClaims> {
     const entitlements = await selectEntitlements(sql, sub)
     if (!entitlements) throw new CommandError(`The account ${email} is disabled: it gets no token.`)
     const { secondsLeft, ...claims } = entitlements
-    return { sub, ...claims }
+    // Of a login by password at this moment.
+    return { sub, ...claims, amr: ['pwd'], acr: 'aal1', auth_time: Math.floor(Date.now() / 1000) }
   })
 }

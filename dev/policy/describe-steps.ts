@@ -16,12 +16,20 @@ export function placeOf(row: CompiledRow, file: PolicyFile, added: readonly Poli
 const list = (names: readonly string[]) => names.join(', ')
 
 /** The requirements of a row on its callers. */
-export function requirementsOf({ permissions: { all, any } = {}, features, level }: CompiledRow): string {
+export function requirementsOf({
+  permissions: { all, any } = {},
+  features,
+  level,
+  acr,
+  max_age_seconds: maxAge,
+}: CompiledRow): string {
   const parts = [
     all && `all permissions of ${list(all)}`,
     any && `one permission of ${list(any)}`,
     features && `all features of ${list(features)}`,
     level !== undefined && `level ${level} or above`,
+    acr && `a session at ${acr}`,
+    maxAge !== undefined && `an authentication of the last ${maxAge} s`,
   ].filter(Boolean)
   return parts.length > 0 ? parts.join('; ') : 'nothing more'
 }
@@ -45,6 +53,8 @@ const passed: Record<string, Describe> = {
   rejectOversizedBody: ({ row }) => `up to ${row.body_bytes} bytes`,
   requireAuthorization: ({ row, caller }) =>
     caller ? `the row needs ${requirementsOf(row)}` : 'nobody is signed in, and the row needs nobody',
+  requireAssurance: ({ caller }) =>
+    caller ? `the session is at ${caller.identity.acr}` : 'nobody is signed in',
   signAssertion: ({ row, caller }) =>
     `${row.upstream} is told ${caller ? `that ${caller.identity.email} calls` : 'that nobody is signed in'}`,
 }

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { readPolicyFile } from '../../gateway/adapters/node/policy-reload.ts'
 import { parseYaml } from '../../gateway/policy/policy-file.ts'
+import { acrSchema } from '../../shared/auth/claims.ts'
 import { type ErrorCode, errors } from '../../shared/http/errors.ts'
 import { type CallerClaims, createLocalGateway } from './local-gateway.ts'
 
@@ -16,6 +17,8 @@ const callerSchema = z.strictObject({
   permissions: names,
   plan: z.string().default('free'),
   features: names,
+  acr: acrSchema.default('aal1'),
+  authenticated_seconds_ago: z.int().min(0).default(0),
 })
 
 const expectationSchema = z.strictObject({
@@ -53,8 +56,13 @@ export interface Difference {
   text: string
 }
 
-const withIds = (claims: z.output<typeof callerSchema>): CallerClaims => ({
+const withIds = ({
+  authenticated_seconds_ago: secondsAgo,
+  ...claims
+}: z.output<typeof callerSchema>): CallerClaims => ({
   ...claims,
+  amr: claims.acr === 'aal2' ? ['pwd', 'otp', 'mfa'] : ['pwd'],
+  auth_time: Math.floor(Date.now() / 1000) - secondsAgo,
   sub: crypto.randomUUID(),
   quota: 1_000_000,
   epoch: { user: 1, role: 1, plan: 1 },
