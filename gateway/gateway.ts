@@ -82,7 +82,16 @@ export async function createGateway<Bindings extends object>(
     onSynced: metrics.recordRevocationLag,
     onAssertionRejected: () => metrics.recordAssertionRejection('origin'),
   })
-  const { origin, keys, plans, revocationSync, rateLimitReporter, denialReporter, keyUseReporter } = links
+  const {
+    origin,
+    keys,
+    plans,
+    revocationSync,
+    rateLimitReporter,
+    denialReporter,
+    keyUseReporter,
+    usageReporter,
+  } = links
   const { policy, requireKnownNames, usePolicyFile, findRow } = createLivePolicy({
     rows,
     isBuiltIn: rows === routes,
@@ -137,13 +146,14 @@ export async function createGateway<Bindings extends object>(
     apiKeys,
     keyUses: keyUseReporter,
     throwIfRevoked: limitBackend.throwIfRevoked,
-    limits: createRequestLimits(config),
+    limits: createRequestLimits(config, policy),
     limiter: createLimiter({
       limitConsumer: limitBackend.limitConsumer,
       now,
       onDecision: metrics.recordLimitDecision,
     }),
     recordRejection: rateLimitReporter.record,
+    recordUsage: usageReporter.record,
     authorize: createAuthorize({
       plans,
       upgradePage: config.UPGRADE_URL,
@@ -238,12 +248,22 @@ export async function createGateway<Bindings extends object>(
     revocationState: revocationSync.state,
     /** Reports to the origin now: rejected requests and uses of API keys. */
     async flushReports() {
-      await Promise.all([rateLimitReporter.flush(), denialReporter.flush(), keyUseReporter.flush()])
+      await Promise.all([
+        rateLimitReporter.flush(),
+        denialReporter.flush(),
+        keyUseReporter.flush(),
+        usageReporter.flush(),
+      ])
     },
     /** Ends what runs beside the requests. */
     async close() {
       await revocationSync.stop()
-      await Promise.all([rateLimitReporter.close(), denialReporter.close(), keyUseReporter.close()])
+      await Promise.all([
+        rateLimitReporter.close(),
+        denialReporter.close(),
+        keyUseReporter.close(),
+        usageReporter.close(),
+      ])
     },
   }
 }

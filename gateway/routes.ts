@@ -109,6 +109,7 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
 
   'GET /v1/me': { ...userRow, keys: true, permissions: { all: ['profile.read'] } },
   'PATCH /v1/me': { ...userRow, permissions: { all: ['profile.write'] } },
+  'GET /v1/usage': { ...accountRow, permissions: { all: ['profile.read'] }, passes: ['limits'] },
   'GET /v1/plans': publicRow,
   // Without the feature keys can be listed and revoked: a plan that lapsed leaves them.
   'GET /v1/api-keys': accountRow,
@@ -143,6 +144,7 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'GET /admin/audit-logs': { ...accountRow, ...readsAudit },
   'GET /admin/login-attempts': { ...accountRow, ...readsAudit },
   'GET /admin/rate-limit-logs': { ...accountRow, ...readsAudit },
+  'GET /admin/usage-days': { ...accountRow, ...readsUsers },
   'GET /admin/upkeep-runs': { ...accountRow, permissions: { all: ['system.manage'] } },
   'POST /admin/upkeep/{job}/runs': { ...accountRow, permissions: { all: ['system.manage'] } },
   'PUT /admin/users/{id}/subscription': { ...accountRow, ...managesSubscriptions },

@@ -33,6 +33,7 @@ import { createSessionRoutes } from './sessions/routes.ts'
 import { createSubscriptionAdminRoutes } from './subscriptions/admin-routes.ts'
 import { createSubscriptionRoutes } from './subscriptions/routes.ts'
 import { createUpkeepRoutes } from './upkeep/routes.ts'
+import { createUsageRoutes } from './usage/routes.ts'
 import { createWellKnownRoutes } from './well-known/routes.ts'
 
 /** The dependencies of each group of routes. */
@@ -53,6 +54,7 @@ interface OriginOptions {
   roles: Parameters<typeof createRoleRoutes>[0]
   upkeep: Parameters<typeof createUpkeepRoutes>[0]
   audit: Parameters<typeof createAuditRoutes>[0]
+  usage: Parameters<typeof createUsageRoutes>[0]
   plans: Parameters<typeof createPlanAdminRoutes>[0]
   subscriptions: Parameters<typeof createSubscriptionAdminRoutes>[0] &
     Parameters<typeof createSubscriptionRoutes>[0]
@@ -149,6 +151,7 @@ export function createApp(options: OriginOptions) {
   app.route('/', createRoleRoutes(options.roles))
   app.route('/', createUpkeepRoutes(options.upkeep))
   app.route('/', createAuditRoutes(options.audit))
+  app.route('/', createUsageRoutes(options.usage))
   app.route('/', createPlanAdminRoutes(options.plans))
   app.route('/', createSubscriptionAdminRoutes(options.subscriptions))
 

@@ -65,6 +65,7 @@ export const originVariables = [
   'AUDIT_LOG_DAYS',
   'LOGIN_ATTEMPT_DAYS',
   'RATE_LIMIT_LOG_DAYS',
+  'USAGE_DAYS',
   'SIGNING_KEY_DAYS',
   'SERVICE_TOKEN_SECONDS',
   'PRODUCT_NAME',

@@ -315,6 +315,7 @@ export async function createOrigin(
       rateLimitReports: { sql, log },
       denialReports: { sql, log },
       assertionKeys: { assertionKeys },
+      usageReports: { sql, log },
       apiKeys: {
         sql,
         exchangeApiKey: createApiKeyExchange({ sql, accessTokens: createUserTokens(config, keys) }),
@@ -407,6 +408,7 @@ export async function createOrigin(
     },
     roles: { sql, roles: createRoleService({ sql }), requireStepUp },
     audit: { sql },
+    usage: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
     plans: { sql, plans: createPlanService({ sql }) },
     subscriptions: {

@@ -269,6 +269,7 @@ export const variables = {
   AUDIT_LOG_DAYS: count(1, 3650).default(365),
   LOGIN_ATTEMPT_DAYS: count(1, 3650).default(90),
   RATE_LIMIT_LOG_DAYS: count(1, 3650).default(30),
+  USAGE_DAYS: count(1, 3650).default(400),
   SIGNING_KEY_DAYS: count(1, 3650).default(90),
   SERVICE_TOKEN_SECONDS: seconds(60, 3600).default(300),
 

@@ -10,6 +10,7 @@ import type { ContractSettings } from './contract/passwords.ts'
 import { plans } from './contract/plans.ts'
 import { createSigningIn } from './contract/signing-in.ts'
 import { upkeep } from './contract/upkeep.ts'
+import { usage } from './contract/usage.ts'
 import { users } from './contract/users.ts'
 import type { EndpointKey, EndpointsOf, ResponseBody } from './endpoint/endpoint.ts'
 
@@ -36,6 +37,7 @@ export * from './contract/plans.ts'
 export * from './contract/problems.ts'
 export * from './contract/signing-in.ts'
 export * from './contract/upkeep.ts'
+export * from './contract/usage.ts'
 export * from './contract/users.ts'
 
 /** The endpoints that the policy table has a row for, in the order in which a reader meets them. */
@@ -50,6 +52,7 @@ export const createPublicContract = (settings: ContractSettings) =>
     roles,
     planAdministration,
     audit,
+    usage,
     upkeep,
     oauth,
   ] as const

@@ -40,6 +40,7 @@ const rule: LimitRule = {
   isReportOnly: false,
   mayBeRefunded: false,
   costHeader: undefined,
+  countsUsage: true,
 }
 
 const limitOf = (number: number): Limit => ({

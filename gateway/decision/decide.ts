@@ -6,6 +6,7 @@ import { upstreamHeaders } from '../http/upstream-headers.ts'
 import { hasPassed } from '../http/via.ts'
 import type { KeyUseReporter } from '../origin-api/key-use-reporter.ts'
 import type { RateLimitReporter } from '../origin-api/rate-limit-reporter.ts'
+import type { UsageReporter } from '../origin-api/usage-reporter.ts'
 import type { ThrowIfInsufficient } from '../policy/assurance.ts'
 import type { Authorize } from '../policy/authorization.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -44,6 +45,7 @@ interface DecideOptions {
   limits: RequestLimits
   limiter: Limiter
   recordRejection: RateLimitReporter['record']
+  recordUsage: UsageReporter['record']
   authorize: Authorize
   throwIfInsufficient: ThrowIfInsufficient
   assertionFor: AssertionFor

@@ -1,9 +1,9 @@
+import type { UserLimit } from '../../shared/contract/user-limits.ts'
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import type { RequestSpan } from '../../shared/http/tracing.ts'
 import type { RequestHeaders } from '../http/request-headers.ts'
 import type { CompiledRow } from '../policy/policy.ts'
-import type { CountedRequest } from '../rate-limit/limiter.ts'
 import type { ApiKey } from '../tokens/api-keys.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 
@@ -57,9 +57,11 @@ export class DecisionContext {
   /** Called with the status of the response, where a limit depends on it. */
   onResponseStatus: ((status: number) => void) | undefined = undefined
   /** Called with the upstream's headers, where a limit takes its cost from them. */
-  settleCosts: CountedRequest['settleCosts'] = undefined
+  settleCosts: ((headers: Readonly<RawHeaders>) => void) | undefined = undefined
   /** Whether the origin says that the attempt succeeded, whatever the status of its response. */
   isAttemptSucceeded = false
+  /** The current limits of the caller, where the row passes them. */
+  userLimits: readonly UserLimit[] | undefined = undefined
   /** Signed statement of the caller, for the upstream. */
   assertion = ''
 

@@ -5,7 +5,7 @@ import { isLimitClass, type KeyClaim, type LimitKey } from '../limits/limit-clas
 import { type CompiledLimit, compileLimit, definitionOf } from '../limits/limit-definition.ts'
 import type { Limit } from '../limits/limit-rule.ts'
 import { costOfUse, type NamedLimit, nameOfUse } from '../limits/limit-schema.ts'
-import type { CompiledRow } from '../policy/policy.ts'
+import type { CompiledRow, Policy } from '../policy/policy.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { DecisionContext } from './decision-context.ts'
 
@@ -53,7 +53,10 @@ const planOf = (caller: VerifiedToken | null): Plan =>
   caller ? { name: caller.identity.plan, quota: caller.identity.quota } : noPlan
 
 /** The limits of a request: those of its row, each with its quota and its user or address. */
-export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>) {
+export function createRequestLimits(
+  config: Pick<GatewayConfig, LimitVariables>,
+  policy: Pick<Policy, 'limits'>,
+) {
   const builtIn = compileBuiltInLimits(config)
   /** By the limit of the policy file, so that all rows that name it share its rules. */
   const compiled = new WeakMap<NamedLimit, CompiledLimit>()
@@ -92,6 +95,19 @@ export function createRequestLimits(config: Pick<GatewayConfig, LimitVariables>)
       const limits: Limit[] = []
       addLimits(limits, builtIn.byClass.address, addressKey(from), 1, noPlan)
       return requireLimit(limits, 'address')
+    },
+
+    /** The limits that count the user's requests or those of his key, to be read. */
+    ofUser(request: LimitedRequest): Limit[] {
+      const plan = planOf(request.caller)
+      const named = Object.entries(policy.limits).map(([name, limit]) => compileNamed(name, limit))
+      const limits: Limit[] = []
+      for (const limit of [builtIn.byClass.user, builtIn.byClass.account, ...named]) {
+        if (!limit.countsUsage && limit !== builtIn.byClass.account) continue
+        const subject = subjectOf(limit.key, request)
+        if (subject !== undefined) addLimits(limits, limit, subject, 0, plan)
+      }
+      return limits
     },
 
     forRequest(request: LimitedRequest): Limit[] {

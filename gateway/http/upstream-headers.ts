@@ -1,10 +1,12 @@
 import { holdsApiKey } from '../../shared/auth/api-key.ts'
+import { formatUserLimits, type UserLimit } from '../../shared/contract/user-limits.ts'
 import type { RawHeaders } from '../../shared/http/headers.ts'
 import {
   assertionHeader,
   overLimitHeader,
   ownCookiePrefix,
   requestIdHeader,
+  userLimitsHeader,
 } from '../../shared/http/headers.ts'
 import { formatOverLimit, type OverLimit } from '../../shared/http/over-limit.ts'
 import { addTraceHeaders } from '../../shared/http/trace-context.ts'
@@ -23,6 +25,7 @@ interface UpstreamDecision {
   row: Pick<CompiledRow, 'passes'>
   assertion: string
   exceededLimits: OverLimit | undefined
+  userLimits?: readonly UserLimit[] | undefined
 }
 
 export interface ClientFacts {
@@ -44,7 +47,7 @@ export interface ClientFacts {
  */
 export function upstreamHeaders(
   given: RequestHeaders,
-  { row, assertion, exceededLimits }: UpstreamDecision,
+  { row, assertion, exceededLimits, userLimits }: UpstreamDecision,
   { address, requestId, scheme, host, viaName, outgoingTrace }: ClientFacts,
 ): RawHeaders {
   const { passThrough, authorization, cookie, via } = given
@@ -59,6 +62,7 @@ export function upstreamHeaders(
   // Keeps earlier entries, so that a loop through other proxies is detected.
   headers.push('via', via === undefined ? `1.1 ${viaName}` : `${via}, 1.1 ${viaName}`)
   if (exceededLimits) headers.push(overLimitHeader, formatOverLimit(exceededLimits))
+  if (userLimits) headers.push(userLimitsHeader, formatUserLimits(userLimits))
   addTraceHeaders(headers, given, outgoingTrace)
   return headers
 }

@@ -34,6 +34,7 @@ export function compileBuiltInLimits(config: Pick<GatewayConfig, LimitVariables>
       withoutStore,
       isReportOnly: false,
       costHeader: undefined,
+      countsUsage: name === 'user',
     })
   }
   const addressWindow = { quota: config.LIMIT_ADDRESS_REQUESTS, seconds: config.LIMIT_ADDRESS_SECONDS }

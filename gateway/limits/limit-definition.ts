@@ -16,6 +16,8 @@ export interface LimitDefinition {
   withoutStore: ConsumeRequest['withoutStore']
   isReportOnly: boolean
   costHeader: string | undefined
+  /** Whether users are told how much of it they used. */
+  countsUsage: boolean
 }
 
 /** A limit with one rule for each of its windows. */
@@ -27,6 +29,7 @@ export interface CompiledLimit {
   rulesByPlan: ReadonlyMap<string, readonly LimitRule[]> | undefined
   failuresOnly: boolean
   isReportOnly: boolean
+  countsUsage: boolean
 }
 
 /** The definition of a limit of a policy file. */
@@ -42,6 +45,7 @@ export function definitionOf(name: string, limit: NamedLimit): LimitDefinition {
     withoutStore: limit.without_redis,
     isReportOnly: limit.report_only,
     costHeader: limit.cost_header?.toLowerCase(),
+    countsUsage: limit.key !== 'address' && limit.counts === 'requests' && !limit.report_only,
   }
 }
 
@@ -49,7 +53,10 @@ export function compileLimit(definition: LimitDefinition): CompiledLimit {
   const { name, key, windows, windowsByPlan, failuresOnly, isReportOnly } = definition
   const hasSeveralWindows = [windows, ...windowsByPlan.values()].some((set) => set.length > 1)
   const rulesOf = (set: readonly LimitWindow[]) =>
-    set.map((window) => ruleOf(definition, window, hasSeveralWindows))
+    set.map((window, index) => ({
+      ...ruleOf(definition, window, hasSeveralWindows),
+      countsUsage: definition.countsUsage && index === 0,
+    }))
   return {
     name,
     key,
@@ -60,10 +67,15 @@ export function compileLimit(definition: LimitDefinition): CompiledLimit {
         : new Map(Array.from(windowsByPlan, ([plan, set]) => [plan, rulesOf(set)])),
     failuresOnly,
     isReportOnly,
+    countsUsage: definition.countsUsage,
   }
 }
 
-function ruleOf(definition: LimitDefinition, window: LimitWindow, hasSeveralWindows: boolean): LimitRule {
+function ruleOf(
+  definition: LimitDefinition,
+  window: LimitWindow,
+  hasSeveralWindows: boolean,
+): Omit<LimitRule, 'countsUsage'> {
   const { name, isSliding, withoutStore, failuresOnly, isReportOnly, costHeader } = definition
   const { per, seconds, calendar, quota } = window
   return {

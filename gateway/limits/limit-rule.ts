@@ -24,6 +24,8 @@ export interface LimitRule {
   mayBeRefunded: boolean
   /** Header of the upstream's response that has the cost, in lower case. */
   costHeader: string | undefined
+  /** Whether its tokens are the user's usage of the limit: of several windows those of one are. */
+  countsUsage: boolean
 }
 
 /** One window that one request is counted in. */

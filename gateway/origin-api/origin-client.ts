@@ -15,6 +15,17 @@ interface OriginClientOptions {
   onAssertionRejected?: () => void
 }
 
+/** A response of the origin that is no success. */
+export class OriginRejection extends Error {
+  readonly status: number
+
+  constructor(status: number, target: string) {
+    super(`the origin answered ${status} to ${target}`)
+    this.name = 'OriginRejection'
+    this.status = status
+  }
+}
+
 /** Timeout of the gateway's own calls to the origin. */
 const callTimeoutMs = 3000
 
@@ -51,7 +62,7 @@ export function createOriginClient({
       onAssertionRejected()
       throw new AssertionRejected('origin')
     }
-    if (!response.ok) throw new Error(`the origin answered ${response.status} to ${target}`)
+    if (!response.ok) throw new OriginRejection(response.status, target)
     return new Response(text === '' ? null : text, { status: response.status })
   }
 
@@ -59,8 +70,8 @@ export function createOriginClient({
    * The timeout covers the whole response: an origin that falls silent within one counts as
    * unavailable.
    *
-   * @throws AssertionRejected, TransportError where the origin does not respond, Error where its
-   * response is not 2xx
+   * @throws AssertionRejected, TransportError where the origin does not respond, OriginRejection
+   * where its response is not 2xx, Error where there is none in time
    */
   async function fetchFromOrigin(target: string, init: RequestInit = {}): Promise<Response> {
     const controller = new AbortController()

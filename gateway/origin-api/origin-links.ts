@@ -11,6 +11,7 @@ import { createKeyUseReporter } from './key-use-reporter.ts'
 import { createOriginClient } from './origin-client.ts'
 import { createPlans } from './plan-catalogue.ts'
 import { createRateLimitReporter } from './rate-limit-reporter.ts'
+import { createUsageReporter } from './usage-reporter.ts'
 
 interface OriginLinksOptions {
   config: Pick<GatewayConfig, 'ORIGIN_URL' | 'JWKS_CACHE_SECONDS'>
@@ -81,6 +82,12 @@ export function createOriginLinks(options: OriginLinksOptions) {
     }),
     fetchAssertionKey: async (request: string) =>
       successBody(await origin.readAssertionKey({ body: { request } })).encrypted_key,
+    usageReporter: createUsageReporter({
+      post: (report) => origin.reportUsage({ body: report }),
+      waitUntil,
+      now,
+      log,
+    }),
     exchangeApiKey: async (hash: string) =>
       successBody(await origin.exchangeApiKey({ body: { key_hash: hash } })),
     keyUseReporter: createKeyUseReporter({

@@ -58,7 +58,7 @@ export const policyRowSchema = z
     /**
      * Client credentials that go upstream: the gateway's cookies, the Authorization header.
      */
-    passes: z.array(z.enum(['cookies', 'authorization'])).default([]),
+    passes: z.array(z.enum(['cookies', 'authorization', 'limits'])).default([]),
     /** Whether WebSockets are allowed, on runtimes that support them. */
     websocket: z.boolean().default(false),
     /** From sending the request upstream to the head of the response. */

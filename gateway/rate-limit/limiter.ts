@@ -220,6 +220,20 @@ export function createLimiter({ limitConsumer, now, onDecision = () => {} }: Lim
 
   return {
     /**
+     * Reads windows, in the same call of the store that counts the requests of this tick.
+     *
+     * @param limits one at least, of cost 0
+     */
+    async read(limits: readonly Limit[], identity: Identity): Promise<LimitState[]> {
+      const results = await limitConsumer.consumeAll(limits, identity)
+      const at = now()
+      return limits.map((limit, index) => {
+        const { quota, used, resetAt, isUnavailable } = results[index] as LimitResult
+        return { limit, quota, remaining: Math.max(0, quota - used), resetMs: resetAt - at, isUnavailable }
+      })
+    },
+
+    /**
      * Counts one request against all its limits in one call. Throws or rejects with RateLimited,
      * which has the limits that are over, or with what `limitConsumer` throws.
      *

@@ -111,6 +111,7 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
       trustUntil: Math.min(exp + clockLeewaySeconds, at + recheckSeconds),
       seenAt: at,
       assertion: undefined,
+      usage: undefined,
     }
   }
 

@@ -19,6 +19,18 @@ export interface SignedAssertion {
   next: SignedAssertion | undefined
 }
 
+/** Usage of one limit by one user on one day, since the last report. */
+export interface UsageEntry {
+  userId: string
+  /** In UTC. */
+  day: string
+  limit: string
+  /** Tokens. */
+  used: number
+  /** The report that the entry goes to; an entry of an earlier one is not added to. */
+  generation: number
+}
+
 export interface VerifiedToken {
   identity: Identity
   /** Those claims of the identity that many tokens share. */
@@ -26,4 +38,6 @@ export interface VerifiedToken {
   expiresAt: EpochSeconds
   /** Assertions of this token, dropped with it. */
   assertion: SignedAssertion | undefined
+  /** Usage of the limit that the token's requests consumed last. */
+  usage: UsageEntry | undefined
 }

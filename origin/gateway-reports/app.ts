@@ -10,6 +10,7 @@ import { createPlanCatalogueRoutes } from '../plans/routes.ts'
 import { createRevocationRoutes } from '../revocations/routes.ts'
 import { createDenialReportRoutes } from './denial-routes.ts'
 import { createRateLimitReportRoutes } from './rate-limit-routes.ts'
+import { createUsageReportRoutes } from './usage-routes.ts'
 
 interface GatewayAppOptions {
   /**
@@ -19,6 +20,7 @@ interface GatewayAppOptions {
   plans: Parameters<typeof createPlanCatalogueRoutes>[0]
   rateLimitReports: Parameters<typeof createRateLimitReportRoutes>[0]
   denialReports: Parameters<typeof createDenialReportRoutes>[0]
+  usageReports: Parameters<typeof createUsageReportRoutes>[0]
   revocations: Parameters<typeof createRevocationRoutes>[0]
   apiKeys: Parameters<typeof createApiKeyGatewayRoutes>[0]
   assertionKeys: Parameters<typeof createAssertionKeyGatewayRoutes>[0]
@@ -30,6 +32,7 @@ export function createGatewayApp({
   plans,
   rateLimitReports,
   denialReports,
+  usageReports,
   revocations,
   apiKeys,
   assertionKeys,
@@ -49,6 +52,7 @@ export function createGatewayApp({
   app.route('/', createPlanCatalogueRoutes(plans))
   app.route('/', createRateLimitReportRoutes(rateLimitReports))
   app.route('/', createDenialReportRoutes(denialReports))
+  app.route('/', createUsageReportRoutes(usageReports))
   app.route('/', createApiKeyGatewayRoutes(apiKeys))
   app.route('/', createAssertionKeyGatewayRoutes(assertionKeys))
 

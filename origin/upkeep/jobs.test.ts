@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => db.close())
 beforeEach(async () => {
   await db.sql`
-    truncate tokens, sessions, spent_legacy_tokens, login_counters, revocations, rate_limit_logs, mail_outbox, login_attempts, audit_logs,
+    truncate tokens, sessions, spent_legacy_tokens, login_counters, revocations, rate_limit_logs, usage_days, usage_reports, mail_outbox, login_attempts, audit_logs,
       upkeep_runs cascade`
 })
 
@@ -96,6 +96,18 @@ test('rate_limit_logs removes rejections older than its days, and no other', asy
     select 'user', days::text, 'GET', '/', now() - make_interval(days => days) from unnest(array[31, 29, 0]) days`
   expect(await db.run('rate_limit_logs')).toMatchObject({ rows: 1, outcome: 'succeeded' })
   expect(await labels('rate_limit_logs', 'limit_key')).toEqual(['0', '29'])
+})
+
+test('usage_days removes days older than its own number, reports of more than a week ago, and no other', async () => {
+  await db.sql`
+    insert into usage_days (user_id, day, limit_name, used)
+    select ${userId}, (now() at time zone 'UTC')::date - days, 'user', days from unnest(array[401, 400, 0]) days`
+  await db.sql`
+    insert into usage_reports (id, received_at)
+    select gen_random_uuid(), now() - make_interval(days => days) from unnest(array[8, 6]) days`
+  expect(await db.run('usage_days')).toMatchObject({ rows: 2, outcome: 'succeeded' })
+  expect(await labels('usage_days', 'used')).toEqual(['0', '400'])
+  expect(await db.sql`select from usage_reports`).toHaveLength(1)
 })
 
 test('mail_outbox deletes mail that was given up thirty days ago, and never mail that still waits', async () => {

@@ -11,7 +11,7 @@ export interface UpkeepJob {
   keepDays: number | null
 }
 
-type Ages = Pick<OriginConfig, 'AUDIT_LOG_DAYS' | 'LOGIN_ATTEMPT_DAYS' | 'RATE_LIMIT_LOG_DAYS'>
+type Ages = Pick<OriginConfig, 'AUDIT_LOG_DAYS' | 'LOGIN_ATTEMPT_DAYS' | 'RATE_LIMIT_LOG_DAYS' | 'USAGE_DAYS'>
 
 /**
  * The jobs are implemented in the database: `upkeep_batch` in sql/0006. Their times differ by some
@@ -23,6 +23,7 @@ export function upkeepJobs(ages: Ages): readonly UpkeepJob[] {
     { name: 'make_partitions', cron: '12 0 * * *', keepDays: null },
     { name: 'expired_tokens', cron: '12 2 * * *', keepDays: null },
     { name: 'rate_limit_logs', cron: '22 2 * * *', keepDays: ages.RATE_LIMIT_LOG_DAYS },
+    { name: 'usage_days', cron: '27 2 * * *', keepDays: ages.USAGE_DAYS },
     { name: 'mail_outbox', cron: '32 2 * * *', keepDays: 30 },
     { name: 'login_attempts', cron: '12 3 * * 0', keepDays: ages.LOGIN_ATTEMPT_DAYS },
     { name: 'audit_logs', cron: '22 3 * * 0', keepDays: ages.AUDIT_LOG_DAYS },

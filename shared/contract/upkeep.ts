@@ -9,6 +9,7 @@ export const jobNames = [
   'make_partitions',
   'expired_tokens',
   'rate_limit_logs',
+  'usage_days',
   'mail_outbox',
   'login_attempts',
   'audit_logs',

@@ -13,6 +13,8 @@ export const assertionHeader = 'gatehouse-assertion'
 export const assertionScheme = 'Gatehouse-Assertion'
 /** Marks a forwarded request over a limit (shared/http/over-limit.ts). */
 export const overLimitHeader = 'gatehouse-over-limit'
+/** Current limits of the caller, on rows that pass them (shared/contract/user-limits.ts). */
+export const userLimitsHeader = 'gatehouse-limits'
 /**
  * Address of a user whom an authorized service signs in (docs/internal-services.md).
  */

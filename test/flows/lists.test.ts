@@ -23,6 +23,10 @@ beforeAll(async () => {
   await fullStack.sql`
     insert into rate_limit_logs (limit_class, limit_key, method, route)
     select 'address', '203.0.113.' || n, 'GET', '/v1/plans' from generate_series(1, 7) as n`
+  await fullStack.sql`
+    insert into usage_days (user_id, day, limit_name, used)
+    select id, date '2026-01-01' + n, 'user', n from user_accounts, generate_series(1, 7) as n
+    where email = 'ada@example.com'`
   for (let runs = 0; runs < 5; runs++)
     await fullStack.sql`insert into upkeep_runs (job, slot) values ('mail_outbox', now() - interval '1 hour' * ${runs})`
   for (let logins = 0; logins < 4; logins++)
@@ -42,7 +46,7 @@ interface Page {
   next_cursor: string | null
 }
 
-const nameOf = ({ id, name, plan }: Record<string, unknown>) => String(id ?? name ?? plan)
+const nameOf = ({ id, name, plan, day }: Record<string, unknown>) => String(id ?? name ?? plan ?? day)
 
 const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url')
 
@@ -77,6 +81,7 @@ test('there is a list for everything that admins look at', () => {
       'roles',
       'subscriptions',
       'upkeep-runs',
+      'usage-days',
       'users',
       'users/{id}/sessions',
     ].map((name) => `/admin/${name}`),

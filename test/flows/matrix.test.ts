@@ -52,6 +52,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /.well-known/oauth-authorization-server': anybody,
 
   'GET /v1/me': signedIn,
+  'GET /v1/usage': signedIn,
   'PATCH /v1/me': ['user', 'subscriber', 'admin', 'superadmin'],
   'GET /v1/api-keys': signedIn,
   // Free does not have api_access.
@@ -64,6 +65,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /v1/reports': ['subscriber', 'admin', 'superadmin'],
 
   'GET /admin/users': admins,
+  'GET /admin/usage-days': admins,
   'GET /admin/users/{id}': admins,
   'PUT /admin/users/{id}/role': admins,
   'GET /admin/users/{id}/metadata': admins,

@@ -76,6 +76,8 @@ describe('responses are as the description of the internal API has them', () => 
     const use = { key_id: userId, outcome: 'used', at: '2026-01-31T12:00:00Z', count: 1 } as const
     await succeed('reportApiKeyUses', { body: { dropped: 0, uses: [use] }, headers })
     await succeed('reportDenials', { body: { dropped: 1, denials: [] }, headers })
+    const usage = { user_id: userId, day: '2026-01-31', limit_name: 'user', used: 3 }
+    await succeed('reportUsage', { body: { id: userId, dropped: 1, usage: [usage] }, headers })
   })
 
   test('of errors', async () => {

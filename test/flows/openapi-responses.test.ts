@@ -96,6 +96,8 @@ describe('responses are as the description has them', () => {
       ...as('ada'),
     })
     await succeed('readSubscription', as('ada'))
+    await fullStack.reportsFlushed()
+    await succeed('readUsage', { query: { days: 7 }, ...as('ada') })
     const { sessions } = await succeed('listOwnSessions', as('ada'))
     const other = sessions.find(({ current }) => !current)
     await succeed('endOwnSession', { params: { id: other?.id ?? '' }, ...as('ada') })

@@ -48,6 +48,27 @@ const denialReport = z.strictObject({
 export type DenialReport = z.output<typeof denialReport>
 
 /**
+ * A gateway's report of what users consumed of limits, by day in UTC. A report that comes again
+ * with its id is counted once. `used` may be negative, where a response cost less than its request.
+ */
+const usageReport = z.strictObject({
+  id: z.uuid(),
+  dropped: z.int().min(0),
+  usage: z
+    .array(
+      z.strictObject({
+        user_id: z.uuid(),
+        day: z.iso.date(),
+        limit_name: z.string().regex(/^[a-z][a-z_]{0,39}$/),
+        used: z.int(),
+      }),
+    )
+    .max(1000),
+})
+
+export type UsageReport = z.output<typeof usageReport>
+
+/**
  * The plan catalogue of gateways; `rank` orders plans from the cheapest up. Rows of the policy are
  * held against the names of all features and permissions, which an origin of an earlier version
  * does not tell.
@@ -145,6 +166,13 @@ export const gatewayReports = defineEndpointGroup({
         'A JWE, or null where no key may sign yet or the request is not signed by a gateway.',
         z.object({ encrypted_key: z.string().nullable() }),
       ),
+    },
+    reportUsage: {
+      method: 'POST',
+      path: '/internal/gateway/usage',
+      summary: 'Report what users consumed of limits',
+      body: usageReport,
+      responses: noContent('It is counted, once for each id.'),
     },
     exchangeApiKey: {
       method: 'POST',

@@ -8,7 +8,12 @@ import { createCapturedLog } from '../captured-log.ts'
 
 export type UpkeepDatabase = Awaited<ReturnType<typeof openUpkeepDatabase>>
 
-export const jobs = upkeepJobs({ AUDIT_LOG_DAYS: 365, LOGIN_ATTEMPT_DAYS: 90, RATE_LIMIT_LOG_DAYS: 30 })
+export const jobs = upkeepJobs({
+  AUDIT_LOG_DAYS: 365,
+  LOGIN_ATTEMPT_DAYS: 90,
+  RATE_LIMIT_LOG_DAYS: 30,
+  USAGE_DAYS: 400,
+})
 
 export function jobNamed(name: JobName) {
   const job = jobs.find((candidate) => candidate.name === name)

@@ -32,6 +32,8 @@ export interface GatewayHarnessOptions
   revocations?: (target: string) => unknown
   /** The origin's response with its plans; throws where the origin is down. */
   plans?: () => unknown
+  /** The origin's response to a report of usage. */
+  usageReports?: (request: UpstreamRequest) => Response | Promise<Response>
 }
 
 export const openRow: PolicyRow = {
@@ -54,6 +56,7 @@ export async function createGatewayHarness({
   upstream = () => Response.json({ answered: true }),
   keys = (jwks) => jwks,
   plans = () => ({ plans: [] }),
+  usageReports = () => new Response(null, { status: 204 }),
   revocations = () => ({ entries: [], next: '1' }),
   policy = [openRow, postRow, closedRow],
   rateLimitStore = createMemoryStore({ shared: true, now: Date.now }),
@@ -88,6 +91,9 @@ export async function createGatewayHarness({
     // The gateway reports denials some seconds later, possibly after the test.
     if (request.baseUrl === config.ORIGIN_URL && request.target === '/internal/gateway/denials')
       return new Response(null, { status: 204 })
+    // Usage is also reported when a test closes the gateway.
+    if (request.baseUrl === config.ORIGIN_URL && request.target === '/internal/gateway/usage')
+      return usageReports(request)
     forwarded.push(request)
     return upstream(request)
   }

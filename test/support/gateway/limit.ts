@@ -20,6 +20,7 @@ export function limitOf({ subject, cost = 1, ...rule }: LimitOptions): Limit {
       isReportOnly: false,
       mayBeRefunded: failuresOnly,
       costHeader: undefined,
+      countsUsage: false,
       ...rule,
     },
     subject,
