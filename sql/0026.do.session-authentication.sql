@@ -1,7 +1,7 @@
--- Code since schema 24.
+-- Code since schema 25.
 --
 -- How the user of a session was authenticated: methods (RFC 8176), and the level that they reached
--- when. Code of schema 24 opens sessions by a password, and leaves the time out: it is that of the
+-- when. Code of schema 25 opens sessions by a password, and leaves the time out: it is that of the
 -- session.
 
 alter table sessions

@@ -1,6 +1,6 @@
--- Code since schema 25.
+-- Code since schema 26.
 --
--- Second factors. Code of schema 25 signs in by the password alone: after a rollback to it nobody
+-- Second factors. Code of schema 26 signs in by the password alone: after a rollback to it nobody
 -- is asked for a factor.
 
 -- The last time step (RFC 6238) of which a code was accepted: no code works twice.
