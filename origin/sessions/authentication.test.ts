@@ -60,7 +60,7 @@ describe('how a session was authenticated', () => {
   })
 
   // Origins of the version before run beside this one during an upgrade.
-  test('of an origin of schema 24 is by password, when it began', async () => {
+  test('of an origin of schema 25 is by password, when it began', async () => {
     const { tokens } = await fullStack.signUp('before@example.com')
     const { sid } = decodeJwt(tokens.access_token)
     await fullStack.sql`

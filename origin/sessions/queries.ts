@@ -55,7 +55,7 @@ interface NewSession {
 }
 
 /**
- * Columns of a session's authentication. Code of schema 24 opens sessions without
+ * Columns of a session's authentication. Code of schema 25 opens sessions without
  * `authenticated_at`.
  */
 const authenticationColumns = (sql: Queryable, session: ReturnType<Queryable>) => sql`
