@@ -1,8 +1,8 @@
 import type { DenialReport } from '../../shared/contract.ts'
+import { createBatchReporter } from '../../shared/lib/batch-reporter.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Denied } from '../policy/authorization.ts'
 import type { WaitUntil } from '../ports.ts'
-import { createBatchReporter } from './batch-reporter.ts'
 
 interface DenialReporterOptions {
   /** Sends a batch to the origin; has its own timeout. */
@@ -17,6 +17,7 @@ interface DenialReporterOptions {
 export function createDenialReporter({ post, waitUntil, log }: DenialReporterOptions) {
   const { record, ...rest } = createBatchReporter<DenialReport['denials'][number]>({
     of: 'denials',
+    to: 'the origin',
     post: ({ dropped, entries }) => post({ dropped, denials: entries }),
     waitUntil,
     log,

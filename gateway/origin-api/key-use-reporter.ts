@@ -1,8 +1,8 @@
 import type { ApiKeyReport } from '../../shared/contract.ts'
+import { createBatchReporter } from '../../shared/lib/batch-reporter.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Now, WaitUntil } from '../ports.ts'
 import type { ApiKey } from '../tokens/api-keys.ts'
-import { createBatchReporter } from './batch-reporter.ts'
 
 interface KeyUseReporterOptions {
   /** Sends a batch to the origin; has its own timeout. */
@@ -19,6 +19,7 @@ const reportMs = 60_000
 export function createKeyUseReporter({ post, waitUntil, now, log }: KeyUseReporterOptions) {
   const { record, ...rest } = createBatchReporter<ApiKeyReport['uses'][number]>({
     of: 'uses of API keys',
+    to: 'the origin',
     post: ({ dropped, entries }) => post({ dropped, uses: entries }),
     waitUntil,
     log,

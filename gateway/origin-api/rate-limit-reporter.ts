@@ -1,8 +1,8 @@
 import type { RateLimitReport } from '../../shared/contract.ts'
+import { createBatchReporter } from '../../shared/lib/batch-reporter.ts'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Limit } from '../limits/limit-rule.ts'
 import type { WaitUntil } from '../ports.ts'
-import { createBatchReporter } from './batch-reporter.ts'
 
 interface RateLimitReporterOptions {
   /** Sends a batch to the origin; has its own timeout. */
@@ -22,6 +22,7 @@ interface RejectedRequest {
 export function createRateLimitReporter({ post, waitUntil, log }: RateLimitReporterOptions) {
   const { record, ...rest } = createBatchReporter<RateLimitReport['refusals'][number]>({
     of: 'refusals',
+    to: 'the origin',
     post: ({ dropped, entries }) => post({ dropped, refusals: entries }),
     waitUntil,
     log,

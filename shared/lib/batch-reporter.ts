@@ -1,5 +1,4 @@
-import type { Log } from '../../shared/lib/log.ts'
-import type { WaitUntil } from '../ports.ts'
+import type { Log } from './log.ts'
 
 /**
  * Most entries of one batch. Bounds the memory that an attack from many addresses takes.
@@ -18,21 +17,24 @@ export interface Batch<Entry> {
 interface BatchReporterOptions<Entry> {
   /** Name of the entries, in the plural, for logs. */
   of: string
-  /** Sends a batch to the origin; has its own timeout. */
+  /** Where batches go, for logs. */
+  to: string
+  /** Sends or stores a batch; has its own timeout. */
   post: (batch: Batch<Entry>) => Promise<unknown>
-  waitUntil?: WaitUntil | undefined
+  /** Keeps the runtime alive for work that outlives the response. */
+  waitUntil?: ((work: Promise<unknown>) => void) | undefined
   log: Log
 }
 
 /**
- * Collects events of requests for the origin. Equal entries are counted as one and sent in batches,
+ * Collects events of requests. Equal entries are counted as one and sent in batches,
  * so that no request waits for a write or causes one.
  *
- * A batch that fails is dropped and counted. The origin may have stored it, so a second attempt
- * could count it twice.
+ * A batch that fails is dropped and counted. It may have been stored, so a second attempt could
+ * count it twice.
  */
 export function createBatchReporter<Entry extends { count: number }>(options: BatchReporterOptions<Entry>) {
-  const { of, post, waitUntil = () => {}, log } = options
+  const { of, to, post, waitUntil = () => {}, log } = options
   let pending = new Map<string, Entry>()
   /** Unreported entries since the last batch. */
   let dropped = 0
@@ -70,7 +72,7 @@ export function createBatchReporter<Entry extends { count: number }>(options: Ba
       const lost = batch.entries.reduce((sum, { count }) => sum + count, 0)
       dropped += batch.dropped + lost
       unreported += lost
-      log.warn({ err, dropped }, `${of} dropped: the report to the origin failed`)
+      log.warn({ err, dropped }, `${of} dropped: the report to ${to} failed`)
     }
   }
 
